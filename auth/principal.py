@@ -1,0 +1,53 @@
+"""Whom a credential proves: a user with roles and topics, or a service with its scopes."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+ADMIN = "admin"
+"""The role that opens the admin namespace and the room `admins`."""
+
+USER_ID_MAX = 128
+_TOPIC = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+def is_user_id(text: str) -> bool:
+    """True for 1-128 printable characters without white space at the ends: what a token's `sub` may be."""
+    return (
+        0 < len(text) <= USER_ID_MAX
+        and text == text.strip()
+        and all(character.isprintable() for character in text)
+    )
+
+
+def is_topic(text: str) -> bool:
+    """True for the name of a topic: 1-64 of letters, digits, `_`, `.` and `-`."""
+    return _TOPIC.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """A user, as a verified token describes them."""
+
+    user: str
+    expires_at: datetime
+    roles: frozenset[str] = frozenset()
+    topics: tuple[str, ...] = ()
+    name: str | None = None
+    email: str | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        return ADMIN in self.roles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A backend, proved by an API key or a service token."""
+
+    name: str
+    scopes: frozenset[str]
+
+    def may(self, scope: str) -> bool:
+        """True when the service holds `scope`; `admin` holds every scope."""
+        return scope in self.scopes or ADMIN in self.scopes

@@ -1,0 +1,1 @@
+"""What carries frames between nodes: in-process, or Redis."""

@@ -1,0 +1,58 @@
+"""The Protocol of the bus: what carries frames and commands to the other nodes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+Receive = Callable[[str, int, bytes], None]
+"""Takes (room, sequence, event) of another node. `event` is the JSON array of the Socket.IO event, UTF-8."""
+
+Obey = Callable[[Mapping[str, Any]], None]
+"""Takes a command, a small JSON object with a `do`, of any node, this one included."""
+
+Returned = Callable[[], None]
+"""Called when the bus works again after an outage: whatever was published meanwhile may be lost."""
+
+TRANSIENT = 0
+"""The sequence of what is delivered but not stored: never repaired, never dropped as a repetition."""
+
+
+class Bus(Protocol):
+    """Carries what one node emits to the nodes that have members of its room.
+
+    It may lose, delay or repeat, but keeps the order of one publisher in one room while it works: the
+    receiver's cursors make up for the rest. It never carries a publisher's own frames back to it.
+    """
+
+    async def start(self, *, receive: Receive, obey: Obey, returned: Returned) -> None:
+        """Connect and listen. Does not fail when the server is away: it goes on trying, and `reasons` tells."""
+        ...
+
+    async def publish(self, room: str, seq: int, event: bytes) -> None:
+        """Hand a frame to the bus; returns within 50 ms whatever the server does, and raises nothing.
+
+        What could not be carried is counted and dropped: the store has it, and reconciliation will find it.
+        """
+        ...
+
+    async def subscribe(self, rooms: Sequence[str]) -> None:
+        """Return when frames of these rooms published from now on will be received (or after a bounded wait).
+
+        During an outage it returns, and the subscription is made good before `returned` is called.
+        """
+        ...
+
+    async def unsubscribe(self, rooms: Sequence[str]) -> None:
+        """Stop receiving these rooms; frames under way may still arrive."""
+        ...
+
+    async def command(self, command: Mapping[str, Any]) -> None:
+        """Have every node obey, this one included (this one at once, also during an outage)."""
+        ...
+
+    def reasons(self) -> list[str]:
+        """Why the bus cannot do its job now, for the readiness probe; empty when it can."""
+        ...
+
+    async def stop(self) -> None:
+        """Send what is buffered, within a second, and let go; idempotent."""
+        ...

@@ -1,0 +1,1 @@
+"""The fast, bounded transport under python-socketio."""

@@ -1,0 +1,1 @@
+"""Who is online, across the cluster: in-process, or Redis."""

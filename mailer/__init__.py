@@ -1,0 +1,1 @@
+"""How mail leaves: rendering, transports, and the worker that empties the outbox."""

