@@ -1,0 +1,654 @@
+"""Bellhop's settings: what may be set, how it is read from the environment, and what is in force.
+
+Each setting is declared once, on the field that holds it; `SETTINGS` is the list of them, and drives loading,
+`bellhop config`, the documentation and the tests of the manifests. Every mistake is reported at once.
+"""
+
+import difflib
+import ipaddress
+import os
+import re
+import secrets
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from email.headerregistry import Address
+from email.utils import parseaddr
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+import environs
+from environs import ValidationError
+
+PREFIX = "BELLHOP_"
+FILE = "_FILE"
+TEST_PREFIX = "BELLHOP_TEST_"
+"""Names with it belong to the test suite and are no settings."""
+
+_EVERY_HOST = {"0.0.0.0", "::"}  # noqa: S104 - to compare with
+
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+Parse = Callable[[str], Any]
+_T = TypeVar("_T")
+
+
+class SettingsError(Exception):
+    """Settings that cannot work. `problems` holds a sentence for each, which never shows a secret."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class LogFormat(StrEnum):
+    AUTO = "auto"  # text on a terminal, else json
+    JSON = "json"
+    TEXT = "text"
+
+
+class Origin(StrEnum):
+    """Where the value in force comes from."""
+
+    DEFAULT = "default"
+    ENVIRONMENT = "environment"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What is to be known of one setting before it has a value."""
+
+    name: str
+    """Without the prefix."""
+    default: str | None
+    """As it would be written in the environment; None for one that is unset or made up at start."""
+    help: str
+    parse: Parse
+    show: Callable[[str], str] = str
+    """How `bellhop config` may print a value: secrets masked."""
+    secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A setting in force, ready to be shown."""
+
+    setting: Setting
+    shown: str
+    origin: Origin
+
+
+# --- how values are read
+
+
+def duration(text: str) -> float:
+    """Seconds from `90`, `90s`, `1.5m`, `2h`, `7d` or `500ms`."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?", text.strip())
+    if match is None:
+        raise ValidationError(
+            "must be a number of seconds, or one with a unit such as 500ms, 90s, 10m, 2h or 7d."
+        )
+    return float(match[1]) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}[match[2]]
+
+
+def _positive_duration(text: str) -> float:
+    seconds = duration(text)
+    if not seconds:
+        raise ValidationError("must be more than 0.")
+    return seconds
+
+
+def _whole(minimum: int = 0, maximum: int = 2**31 - 1) -> Parse:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"\d{1,10}", text) or not minimum <= int(text) <= maximum:
+            raise ValidationError(f"must be a whole number from {minimum} to {maximum}.")
+        return int(text)
+
+    return parse
+
+
+def _number(text: str) -> float:
+    if not re.fullmatch(r"\d{1,10}(\.\d+)?", text):
+        raise ValidationError("must be a number, 0 or more.")
+    return float(text)
+
+
+def _boolean(text: str) -> bool:
+    folded = text.lower()
+    if folded not in ("true", "false", "1", "0", "yes", "no", "on", "off"):
+        raise ValidationError("must be true or false.")
+    return folded in ("true", "1", "yes", "on")
+
+
+def _choice(*choices: str) -> Parse:
+    def parse(text: str) -> str:
+        if text.lower() not in choices:
+            raise ValidationError(f"must be one of {', '.join(choices)}.")
+        return text.lower()
+
+    return parse
+
+
+def _matching(pattern: str, meaning: str) -> Parse:
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValidationError(f"must be {meaning}.")
+        return text
+
+    return parse
+
+
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValidationError("is not a URL.") from None
+    return parts
+
+
+def _url(*schemes: str, needs_host: tuple[str, ...] = ()) -> Parse:
+    def parse(text: str) -> str:
+        # MongoDB's URLs may list several hosts, whose ports urlsplit cannot read: their driver judges them.
+        scheme, separator, rest = text.partition("://")
+        if not separator or scheme not in schemes:
+            raise ValidationError(f"must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
+        if scheme in needs_host and (rest[:1] in ("", "/", "?") or not _split(text).hostname):
+            raise ValidationError("names no host.")
+        return text
+
+    return parse
+
+
+def _base_url(text: str) -> str:
+    parts = _split(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValidationError("must be an http(s) URL without query and fragment.")
+    return text.rstrip("/")
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    for origin in _items(text):
+        parts = _split(origin) if origin != "*" else None
+        if parts and (parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}"):
+            raise ValidationError(f"must be origins such as https://shop.example, or *; {origin!r} is none.")
+    return tuple(origin if origin == "*" else origin.lower() for origin in _items(text))
+
+
+def _transports(text: str) -> tuple[str, ...]:
+    transports = tuple(dict.fromkeys(_items(text)))
+    if not transports or not set(transports) <= {"polling", "websocket"}:
+        raise ValidationError("must be polling, websocket, or both with a comma between.")
+    return transports
+
+
+def _networks(text: str) -> tuple[IPNetwork, ...]:
+    try:
+        return tuple(ipaddress.ip_network(item) for item in _items(text))
+    except ValueError as error:
+        raise ValidationError(f"must be addresses or networks such as 10.0.0.0/8: {error}.") from None
+
+
+def _mailbox(text: str) -> str:
+    name, address = parseaddr(text)
+    try:
+        Address(display_name=name, addr_spec=address)
+    except (ValueError, IndexError):
+        address = ""
+    if not address or "\n" in text or "\r" in text:
+        raise ValidationError("must be an address such as Shop <shop@example.org>.")
+    return text
+
+
+def _folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise ValidationError("is not a folder.")
+    return Path(text)
+
+
+def _jwt_secrets(text: str) -> tuple[str, ...]:
+    if any(len(secret.encode()) < 32 for secret in _items(text)):
+        raise ValidationError("is too short: a secret has 32 bytes or more (try `openssl rand -hex 32`).")
+    return tuple(_items(text))
+
+
+def _pem(text: str) -> str:
+    # Some tools can only hand in one line, with \n written out.
+    pem = text.replace("\\n", "\n").strip()
+    if "PRIVATE KEY" in pem:
+        raise ValidationError("is a private key: give the public one, the private stays with the issuer.")
+    if not re.match(r"-----BEGIN (RSA )?PUBLIC KEY-----|-----BEGIN CERTIFICATE-----", pem):
+        raise ValidationError("must be a public key in PEM.")
+    return pem
+
+
+def _api_keys(text: str) -> Mapping[str, str]:
+    keys: dict[str, str] = {}
+    for position, item in enumerate(_items(text), 1):
+        name, _, key = item.partition(":")
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) or not key:
+            raise ValidationError(f"must be name:key, with commas between; number {position} is not.")
+        if len(key) < 32:
+            raise ValidationError(
+                f"has too short a key for {name}: 32 characters or more (try `openssl rand -hex 32`)."
+            )
+        if not re.fullmatch(r"[!-~]+", key):
+            raise ValidationError(f"has a key for {name} that no header can carry: printable ASCII only.")
+        if name in keys:
+            raise ValidationError(f"names {name} twice.")
+        keys[name] = key
+    return keys
+
+
+# --- how values are shown
+
+MASK = "***"
+_SECRET_PARAMETER = re.compile(
+    r"([?&;,][^=&;,]*(?:password|passwd|secret|token|key)[^=&;,]*[=:])[^&;]*", re.IGNORECASE
+)
+_USER_INFO = re.compile(r"(?<=://)(?:([^:@/?]*):)?.*@", re.DOTALL)
+
+
+def masked_url(url: str) -> str:
+    """The URL without its password, wherever it stands; rather too much is masked than too little."""
+    url = _USER_INFO.sub(lambda found: (f"{found[1]}:" if found[1] is not None else "") + MASK + "@", url)
+    return _SECRET_PARAMETER.sub(rf"\1{MASK}", url)
+
+
+def _masked(text: str) -> str:
+    return ",".join(MASK for _ in _items(text))
+
+
+def _masked_api_keys(text: str) -> str:
+    return ",".join(f"{item.partition(':')[0]}:{MASK}" if ":" in item else MASK for item in _items(text))
+
+
+def _first_line(text: str) -> str:
+    return text.replace("\\n", "\n").strip().splitlines()[0] + " …"
+
+
+# --- the settings themselves
+
+
+def _setting(
+    name: str,
+    default: str | None,
+    parse: Parse,
+    help: str,  # noqa: A002 - the word argparse uses too
+    *,
+    unset: Any = None,
+    make: Callable[[], Any] | None = None,
+    show: Callable[[str], str] = str,
+    secret: bool = False,
+) -> Any:
+    """A field and its setting. `unset` or `make()` is the value when there is no default."""
+    setting = Setting(name=name, default=default, help=help, parse=parse, show=show, secret=secret)
+    metadata = {"setting": setting}
+    visible = show is str and not secret
+    if make is not None:
+        return field(default_factory=make, metadata=metadata, repr=visible)
+    value = unset if default is None else parse(default)
+    if isinstance(value, dict):
+        return field(default_factory=dict, metadata=metadata, repr=visible)
+    return field(default=value, metadata=metadata, repr=visible)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeySettings:
+    """What tokens and services are verified with."""
+
+    jwt_secrets: tuple[str, ...] = _setting(
+        "JWT_SECRET", None, _jwt_secrets,
+        "HS256 secret of user tokens, 32 bytes or more; several, comma-separated, while rotating (the first signs)",
+        unset=(), show=_masked, secret=True,
+    )  # fmt: skip
+    jwt_public_key: str | None = _setting(
+        "JWT_PUBLIC_KEY", None, _pem,
+        "public key of the token issuer, PEM; RS256, ES256 or EdDSA by the key's own type",
+        show=_first_line,
+    )  # fmt: skip
+    jwt_jwks_url: str | None = _setting(
+        "JWT_JWKS_URL", None, _url("http", "https", needs_host=("http", "https")),
+        "where the issuer publishes its keys; cached, refetched on an unknown `kid` at most once a minute",
+        show=masked_url,
+    )  # fmt: skip
+    jwt_audience: str | None = _setting("JWT_AUDIENCE", None, str, "the `aud` a token must have")
+    jwt_issuer: str | None = _setting("JWT_ISSUER", None, str, "the `iss` a token must have")
+    jwt_leeway_seconds: float = _setting(
+        "JWT_LEEWAY", "10s", duration, "how far clocks may differ when times are judged"
+    )
+    api_keys: Mapping[str, str] = _setting(
+        "API_KEYS", None, _api_keys,
+        "API keys of services, `name:key,name:key`; a key has 32 characters or more",
+        unset={}, show=_masked_api_keys, secret=True,
+    )  # fmt: skip
+
+    @property
+    def verify_tokens(self) -> bool:
+        """True when there is something to verify a token with."""
+        return bool(self.jwt_secrets or self.jwt_public_key or self.jwt_jwks_url)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailSettings:
+    """How mail leaves."""
+
+    url: str = _setting(
+        "MAIL_URL", "spool:///var/mail", _url("spool", "smtp", "smtps", needs_host=("smtp", "smtps")),
+        "`smtp://user:pass@host:587` (STARTTLS required unless `?starttls=optional` or `never`), `smtps://…`, or "
+        "`spool:///folder`, which writes one `.eml` file per mail (relative to the working directory)",
+        show=masked_url,
+    )  # fmt: skip
+    sender: str = _setting(
+        "MAIL_FROM", "Bellhop <bellhop@localhost>", _mailbox, "the address mail comes from"
+    )
+    templates: Path | None = _setting(  # noqa: RUF009 - it is dataclasses.field
+        "MAIL_TEMPLATES", None, _folder, "a folder of templates of your own, found before the built-in ones"
+    )
+    worker: bool = _setting("MAIL_WORKER", "true", _boolean, "run the mail worker inside `bellhop serve`")
+    attempts: int = _setting("MAIL_ATTEMPTS", "8", _whole(), "attempts before a mail is buried; 0: never")
+    lease_seconds: float = _setting(
+        "MAIL_LEASE", "60s", _positive_duration, "how long a worker holds a mail before another may take it"
+    )
+    concurrency: int = _setting("MAIL_CONCURRENCY", "8", _whole(1, 1000), "mails under way at once")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresenceSettings:
+    grace_seconds: float = _setting(
+        "PRESENCE_GRACE",
+        "5s",
+        duration,
+        "how long after the last connection a user still counts as there; 0: not at all",
+    )
+    ttl_seconds: float = _setting(
+        "PRESENCE_TTL", "30s", _positive_duration, "how long a node that died without a word is believed in"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What bounds the use of a node. 0 switches a limit off."""
+
+    max_connections: int = _setting(
+        "MAX_CONNECTIONS", "20000", _whole(), "connections a node takes; 0: any number"
+    )
+    max_connections_per_user: int = _setting(
+        "MAX_CONNECTIONS_PER_USER",
+        "20",
+        _whole(),
+        "connections of one user, beyond it the oldest is closed; 0: any number",
+    )
+    connect_deadline_seconds: float = _setting(
+        "CONNECT_DEADLINE",
+        "10s",
+        duration,
+        "how long a connection may stay open without having said who it is; 0: for ever",
+    )
+    connect_rate: float = _setting(
+        "CONNECT_RATE", "20", _number, "new connections per second from one address; 0: no limit"
+    )
+    connect_burst: int = _setting(
+        "CONNECT_BURST", "200", _whole(1), "new connections at once from one address"
+    )
+    max_message_bytes: int = _setting(
+        "MAX_MESSAGE_BYTES",
+        "65536",
+        _whole(),
+        "size of one inbound message; 0: the transport's own limit of 1 MB",
+    )
+    client_events_per_second: float = _setting(
+        "CLIENT_EVENTS_PER_SECOND", "20", _number, "events a connection may send; 0: no limit"
+    )
+    client_events_burst: int = _setting(
+        "CLIENT_EVENTS_BURST", "40", _whole(1), "events a connection may send at once"
+    )
+    send_buffer_bytes: int = _setting(
+        "SEND_BUFFER_BYTES",
+        "262144",
+        _whole(),
+        "unsent bytes of a connection before it is a slow consumer; 0: no limit",
+    )
+    replay_limit: int = _setting(
+        "REPLAY_LIMIT",
+        "500",
+        _whole(),
+        "missed notifications replayed per room, beyond it the client is told to resync",
+    )
+    emit_rate: float = _setting(
+        "EMIT_RATE", "0", _number, "notifications per second a service may emit; 0: no limit"
+    )
+    history_days: int = _setting("HISTORY_DAYS", "90", _whole(), "days a notification is kept; 0: for ever")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything an operator can choose. The defaults make a working node but for the keys."""
+
+    host: str = _setting(
+        "HOST", "127.0.0.1", str, "address of the public site: Socket.IO, the pages, `/api`, `/healthz`"
+    )
+    port: int = _setting("PORT", "8080", _whole(0, 65535), "port of the public site; 0: any free one")
+    internal_host: str = _setting(
+        "INTERNAL_HOST", "127.0.0.1", str,
+        "address of the internal site: `/internal`, `/metrics`, `/healthz`, `/readyz`; never expose it",
+    )  # fmt: skip
+    internal_port: int = _setting(
+        "INTERNAL_PORT", "8081", _whole(0, 65535), "port of the internal site; 0: any free one"
+    )
+    base_url: str | None = _setting(
+        "BASE_URL",
+        None,
+        _base_url,
+        "the public site's address as browsers and mail readers see it, for links",
+    )
+    trusted_proxies: tuple[IPNetwork, ...] = _setting(
+        "TRUSTED_PROXIES", None, _networks,
+        "addresses or networks whose `X-Forwarded-For` is believed, comma-separated",
+        unset=(),
+    )  # fmt: skip
+    cors_origins: tuple[str, ...] = _setting(
+        "CORS_ORIGINS", None, _origins,
+        "origins whose pages may use the public site, comma-separated, or `*`; unset: its own only",
+        unset=(),
+    )  # fmt: skip
+    transports: tuple[str, ...] = _setting(
+        "TRANSPORTS", "polling,websocket", _transports, "how clients may connect"
+    )
+    ping_interval_seconds: float = _setting(
+        "PING_INTERVAL", "25s", _positive_duration, "how often a client is pinged"
+    )
+    ping_timeout_seconds: float = _setting(
+        "PING_TIMEOUT", "20s", _positive_duration, "how long a client has for the answer"
+    )
+    node_id: str = _setting(
+        "NODE_ID", None, _matching(r"[A-Za-z0-9_.-]{1,100}", "1-100 letters, digits, `_`, `.` and `-`"),
+        "name of this node, unique in the cluster; unset: the host's name and something random",
+        make=lambda: f"{re.sub(r'[^A-Za-z0-9_.-]', '-', socket.gethostname())[:80]}-{secrets.token_hex(4)}",
+    )  # fmt: skip
+    store_url: str = _setting(
+        "STORE_URL", "sqlite:///var/bellhop.db", _url("sqlite", "mongodb", "mongodb+srv"),
+        "`sqlite:///file` (relative to the working directory), `mongodb://…` or `mongodb+srv://…` (database from the "
+        "path, `bellhop` if none)",
+        show=masked_url,
+    )  # fmt: skip
+    bus_url: str = _setting(
+        "BUS_URL", "local://", _url("local", "redis", "rediss", "unix", needs_host=("redis", "rediss")),
+        "`local://` for a single node, or `redis://…`, `rediss://…`, `unix://…`",
+        show=masked_url,
+    )  # fmt: skip
+    bus_prefix: str = _setting(
+        "BUS_PREFIX", "bellhop", _matching(r"[A-Za-z0-9_.:-]{1,64}", "1-64 letters, digits, `_`, `.`, `:` and `-`"),
+        "what every key and channel in Redis begins with",
+    )  # fmt: skip
+    drain_seconds: float = _setting("DRAIN_SECONDS", "25s", duration, "how long a stop may take; 0: at once")
+    log_level: str = _setting(
+        "LOG_LEVEL", "info", _choice("debug", "info", "warning", "error"), "debug, info, warning or error"
+    )
+    log_format: LogFormat = _setting(  # noqa: RUF009 - it is dataclasses.field
+        "LOG_FORMAT", "auto", lambda text: LogFormat(_choice(*LogFormat)(text)),
+        "`json`, `text`, or `auto`: text on a terminal, else json",
+    )  # fmt: skip
+    keys: KeySettings = field(default_factory=KeySettings)
+    mail: MailSettings = field(default_factory=MailSettings)
+    presence: PresenceSettings = field(default_factory=PresenceSettings)
+    limits: Limits = field(default_factory=Limits)
+
+
+_GROUPS: Mapping[str, type] = {
+    "keys": KeySettings, "mail": MailSettings, "presence": PresenceSettings, "limits": Limits
+}  # fmt: skip
+
+
+def _declared(kind: type) -> Iterator[Setting]:
+    for declared in fields(kind):
+        if "setting" in declared.metadata:
+            yield declared.metadata["setting"]
+
+
+SETTINGS: tuple[Setting, ...] = (
+    *_declared(Settings), *(setting for group in _GROUPS.values() for setting in _declared(group))
+)  # fmt: skip
+"""Every setting, in the order in which they are shown."""
+
+
+def load(environ: Mapping[str, str] | None = None, *, serving: bool = False) -> Settings:
+    """The settings in force. `serving` demands what `bellhop serve` cannot do without: a key to verify tokens with.
+
+    Raises `SettingsError` with everything that is wrong.
+    """
+    source = _Source(os.environ if environ is None else environ)
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        value = source.setting(setting.name, None, parse=setting.parse)
+        if value is not None:
+            values[setting.name] = value
+    problems = [*_unknown(source.given), *source.problems()]
+    settings = _build(Settings, values, **{name: _build(kind, values) for name, kind in _GROUPS.items()})
+    problems += _contradictions(settings)
+    wrong = ("JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")
+    if serving and not settings.keys.verify_tokens and not any(source.is_given(name) for name in wrong):
+        problems.append(
+            "There is no key to verify tokens with: set BELLHOP_JWT_SECRET (try `openssl rand -hex 32`), "
+            "BELLHOP_JWT_PUBLIC_KEY or BELLHOP_JWT_JWKS_URL. `bellhop demo` makes its own."
+        )
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def survey(environ: Mapping[str, str] | None = None) -> list[Entry]:
+    """Every setting with the value in force, secrets masked, and where it came from; also of settings that are wrong."""
+    source = _Source(os.environ if environ is None else environ)
+    entries = []
+    for setting in SETTINGS:
+        text = source.text(setting.name)
+        shown = setting.show(text) if text else setting.default or ""
+        entries.append(Entry(setting=setting, shown=shown, origin=source.origin(setting.name)))
+    return entries
+
+
+class _Source(environs.Env):
+    """The environment, with `BELLHOP_X_FILE` for every `BELLHOP_X`, and errors gathered instead of raised.
+
+    environs' own FileAwareEnv stops at the first file it cannot read and sees nothing but `os.environ`. An empty value
+    is an unset one: that is what a compose file's `${X:-}` leaves.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__(eager=False, prefix=PREFIX)
+        self.add_parser("setting", lambda text, parse: None if text is None else parse(text))
+        self.given = {
+            name: value
+            for name, value in environ.items()
+            if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and value.strip()
+        }
+        self._files: dict[str, str] = {}
+        self._unreadable: list[str] = []
+        for setting in SETTINGS:
+            variable = setting.variable + FILE
+            if variable in self.given:
+                try:
+                    content = Path(self.given[variable]).read_text(encoding="utf-8")
+                except (OSError, ValueError) as error:
+                    reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+                    self._unreadable.append(f"{variable}: cannot read the file: {reason}.")
+                else:
+                    self._files[setting.variable] = content.removesuffix("\n").removesuffix("\r")
+            if setting.variable in self.given and variable in self.given:
+                self._unreadable.append(f"{setting.variable} and {variable} are both set: keep one.")
+
+    def _get_value(self, env_key: str, default: Any) -> Any:
+        return self._files.get(env_key) or self.given.get(env_key, default)
+
+    def text(self, name: str) -> str | None:
+        return self._files.get(PREFIX + name) or self.given.get(PREFIX + name)
+
+    def is_given(self, name: str) -> bool:
+        return PREFIX + name in self.given or PREFIX + name + FILE in self.given
+
+    def origin(self, name: str) -> Origin:
+        if self._files.get(PREFIX + name):
+            return Origin.FILE
+        return Origin.ENVIRONMENT if PREFIX + name in self.given else Origin.DEFAULT
+
+    def problems(self) -> list[str]:
+        try:
+            self.seal()
+        except environs.EnvValidationError as error:
+            messages: Any = error.error_messages  # a mapping, since several were read
+            return self._unreadable + [f"{name} {text}" for name, texts in messages.items() for text in texts]
+        return self._unreadable
+
+
+def _unknown(given: Mapping[str, str]) -> list[str]:
+    known = {name for setting in SETTINGS for name in (setting.variable, setting.variable + FILE)}
+    links = [
+        name
+        for name, value in given.items()
+        if re.fullmatch(rf"{PREFIX}(.+_)?(SERVICE_(HOST|PORT(_.*)?)|PORT(_\d+_(TCP|UDP)(_.*)?)?)", name)
+        and (name not in known or "://" in value)
+    ]
+    problems = []
+    if links:
+        problems.append(
+            f"{', '.join(sorted(links))}: Kubernetes sets these for a Service named like Bellhop; "
+            "give the pod `enableServiceLinks: false`."
+        )
+    for name in sorted(set(given) - known - set(links)):
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+        problems.append(f"{name} is no setting of Bellhop" + (f"; did you mean {near[0]}?" if near else "."))
+    return problems
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    problems = []
+    hosts = {settings.host, settings.internal_host}
+    same_host = len(hosts) == 1 or hosts & _EVERY_HOST
+    if settings.port and settings.port == settings.internal_port and same_host:
+        problems.append("BELLHOP_PORT and BELLHOP_INTERNAL_PORT must differ.")
+    limits = settings.limits
+    if 0 < limits.send_buffer_bytes < 4096:
+        problems.append(
+            "BELLHOP_SEND_BUFFER_BYTES must be 4096 or more (or 0): a single notification needs that."
+        )
+    return problems
+
+
+def _build(kind: type[_T], values: Mapping[str, Any], **groups: Any) -> _T:
+    own = {
+        declared.name: values[declared.metadata["setting"].name]
+        for declared in fields(kind)  # type: ignore[arg-type]  # they are dataclasses all
+        if "setting" in declared.metadata and declared.metadata["setting"].name in values
+    }
+    return kind(**own, **groups)
