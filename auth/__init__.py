@@ -1,1 +1,34 @@
 """Who is calling: tokens of users, keys of services. Knows nothing of rooms, sockets or stores."""
+
+from auth.errors import (
+    AuthError,
+    ExpiredToken,
+    InvalidServiceKey,
+    InvalidToken,
+    KeyConfigurationError,
+    KeysUnavailable,
+    MissingToken,
+)
+from auth.keys import JWKS_BYTES_MAX, Fetch, Keys, KeySet
+from auth.principal import Principal, Service
+from auth.services import Services
+from auth.tokens import Signer, Verifier
+
+__all__ = [
+    "JWKS_BYTES_MAX",
+    "AuthError",
+    "ExpiredToken",
+    "Fetch",
+    "InvalidServiceKey",
+    "InvalidToken",
+    "KeyConfigurationError",
+    "KeySet",
+    "Keys",
+    "KeysUnavailable",
+    "MissingToken",
+    "Principal",
+    "Service",
+    "Services",
+    "Signer",
+    "Verifier",
+]
