@@ -13,10 +13,11 @@ class Reason(StrEnum):
     DRAINING = "draining"  # the node stops; another takes over
     SLOW_CONSUMER = "slow_consumer"  # the client does not read what it is sent
     RATE_LIMITED = "rate_limited"  # the client sends more than it may
+    UNAVAILABLE = "unavailable"  # the store went away while the client was let in
     TOKEN_EXPIRED = "token_expired"  # noqa: S105 - the token's end is the connection's end
     REPLACED = "replaced"  # the user has opened too many newer connections
     REVOKED = "revoked"  # an admin or a backend has ended it
 
     @property
     def reconnect(self) -> bool:
-        return self in (Reason.DRAINING, Reason.SLOW_CONSUMER, Reason.RATE_LIMITED)
+        return self in (Reason.DRAINING, Reason.SLOW_CONSUMER, Reason.RATE_LIMITED, Reason.UNAVAILABLE)

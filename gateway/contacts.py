@@ -1,0 +1,83 @@
+"""The contact book: what users' tokens said of them, written behind in batches.
+
+A storm of connections must not become a storm of writes, so what is remembered is collected for a moment and stored
+together. A look-up sees what is still collected.
+"""
+
+import asyncio
+import logging
+
+from storage.errors import StorageError
+from storage.models import Contact
+from storage.store import Contacts
+
+FLUSH_SECONDS = 0.25
+PENDING_LIMIT = 10_000
+"""Users whose news may wait for the store; more are left out until their next connection."""
+
+logger = logging.getLogger(__name__)
+
+
+class ContactBook:
+    def __init__(self, contacts: Contacts) -> None:
+        self._contacts = contacts
+        self._pending: dict[str, Contact] = {}
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._flush_forever(), name="contact book")
+
+    async def stop(self) -> None:
+        """Store what is still collected, if the store is there."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+            await self._flush()
+
+    def remember(self, contact: Contact) -> None:
+        known = self._pending.get(contact.user)
+        if known is None and len(self._pending) >= PENDING_LIMIT:
+            return
+        self._pending[contact.user] = _newer(contact, known)
+        self._news.set()
+
+    async def contact(self, user: str) -> Contact | None:
+        stored = await self._contacts.contact(user)
+        pending = self._pending.get(user)
+        return _newer(pending, stored) if pending is not None else stored
+
+    def forget(self, user: str) -> None:
+        self._pending.pop(user, None)
+
+    async def _flush_forever(self) -> None:
+        while True:
+            await self._news.wait()
+            await asyncio.sleep(FLUSH_SECONDS)
+            self._news.clear()
+            await self._flush()
+
+    async def _flush(self) -> None:
+        batch, self._pending = self._pending, {}
+        if not batch:
+            return
+        try:
+            await self._contacts.remember(list(batch.values()))
+        except StorageError:
+            logger.info("contacts wait: the store is away", extra={"contacts": len(batch)})
+            for contact in batch.values():
+                later = self._pending.get(contact.user)
+                self._pending[contact.user] = _newer(later, contact) if later else contact
+            self._news.set()
+
+
+def _newer(contact: Contact, known: Contact | None) -> Contact:
+    if known is None:
+        return contact
+    return Contact(
+        user=contact.user,
+        email=contact.email or known.email,
+        name=contact.name or known.name,
+        last_seen=contact.last_seen or known.last_seen,
+    )

@@ -1,0 +1,331 @@
+"""The use cases: emit, recall, history, read, and what admins and backends may ask.
+
+The one place where a request becomes a stored, delivered and mailed notification. Knows stores, delivery, bus and
+presence by their Protocols; leaves parsing and answers to the HTTP routes and the namespaces.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from gateway import wire
+from gateway.bus.base import TRANSIENT, Bus
+from gateway.clock import Clock
+from gateway.contacts import ContactBook
+from gateway.presence.base import Joined, Left, Online, Presence, Roster
+from gateway.rooms import ADMINS, user_of, user_room
+from storage.errors import StorageError
+from storage.groupcommit import GroupCommit
+from storage.ids import uuid7
+from storage.models import (
+    Appended,
+    Emission,
+    HistoryPage,
+    HistoryQuery,
+    IdempotencyKey,
+    Mail,
+    MailOrder,
+    MailPage,
+    MailState,
+    Marked,
+    Notification,
+    Receipt,
+    Unless,
+    UserData,
+)
+from storage.store import Store
+
+NOTIFICATION = "notification"
+USER_DATA_LIMIT = 10_000
+
+
+class InvalidCursor(Exception):
+    """A history cursor that none of our pages has given."""
+
+
+class NoAddress(Exception):
+    """Mail was asked for a user whose address nobody has told."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__("no address is known for this user: give email.to, or an email claim in the token")
+        self.user = user
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailRequest:
+    to: str | None = None
+    """None: the address last seen in the user's token."""
+    subject: str | None = None
+    after_seconds: float = 0
+    unless: Unless | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmitRequest:
+    """A validated request to emit one notification to one or more rooms."""
+
+    rooms: tuple[str, ...]
+    type: str
+    title: str
+    body: str = ""
+    link: str | None = None
+    data: Mapping[str, Any]
+    email: EmailRequest | None = None
+    expires_in_seconds: float | None = None
+    in_app: bool = True
+    store: bool = True
+    event: str = NOTIFICATION
+    """Another name only when nothing is stored."""
+    idempotency_key: str | None = None
+    fingerprint: bytes = b""
+    """A digest of the request's body: tells a repetition from another request under the same key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emitted:
+    notifications: tuple[Notification, ...]
+    duplicate: bool
+
+
+class Receiver(Protocol):
+    """Where frames for this node's sessions go: `gateway.delivery.Delivery`."""
+
+    def receive(self, room: str, seq: int, event: bytes) -> None: ...
+
+
+class Notifier:
+    """The use cases of one node. Methods raise `StoreUnavailable` when the store is away."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        commit: GroupCommit,
+        receiver: Receiver,
+        bus: Bus,
+        presence: Presence,
+        contacts: ContactBook,
+        clock: Clock,
+        wake_mailer: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._commit = commit
+        self._receiver = receiver
+        self._bus = bus
+        self._presence = presence
+        self._contacts = contacts
+        self._clock = clock
+        self._wake_mailer = wake_mailer
+
+    # Emit
+
+    async def emit(self, request: EmitRequest, *, scope: str) -> Emitted:
+        """Store the notification in each of its rooms, then deliver it; when this returns it cannot be lost.
+
+        `scope` names whose idempotency keys these are. Raises `IdempotencyMismatch` and `NoAddress`.
+        """
+        emission = await self._emission(request, scope)
+        if not request.store:
+            await self._deliver(emission.notifications, event=request.event)
+            return Emitted(notifications=emission.notifications, duplicate=False)
+        return await self._appended(await self._commit.append(emission))
+
+    async def emit_many(self, requests: Sequence[EmitRequest], *, scope: str) -> list[Emitted | Exception]:
+        """Emit each, in order; what goes wrong with one is its answer and does not touch the others."""
+        prepared = [await self._prepared(request, scope) for request in requests]
+        stored = [
+            emission
+            for request, emission in zip(requests, prepared, strict=True)
+            if request.store and isinstance(emission, Emission)
+        ]
+        outcomes = iter(await self._commit.append_many(stored)) if stored else iter(())
+        answers: list[Emitted | Exception] = []
+        for request, emission in zip(requests, prepared, strict=True):
+            if isinstance(emission, Exception):
+                answers.append(emission)
+            elif not request.store:
+                await self._deliver(emission.notifications, event=request.event)
+                answers.append(Emitted(notifications=emission.notifications, duplicate=False))
+            else:
+                outcome = next(outcomes)
+                answers.append(await self._appended(outcome) if isinstance(outcome, Appended) else outcome)
+        return answers
+
+    async def transient(self, room: str, event: str, payload: Mapping[str, Any]) -> None:
+        """Deliver an event to who is connected to the room now, on every node; nothing is kept."""
+        encoded = wire.event(event, payload)
+        self._receiver.receive(room, TRANSIENT, encoded)
+        await self._bus.publish(room, TRANSIENT, encoded)
+
+    async def announce(self, change: Joined | Left) -> None:
+        """Tell the admins that a user has come or gone."""
+        if isinstance(change, Joined):
+            payload: dict[str, Any] = {"name": change.name, "roles": list(change.roles)}
+        else:
+            payload = {}
+        event = "presence:joined" if isinstance(change, Joined) else "presence:left"
+        await self.transient(ADMINS, event, {"user": change.user, **payload, "at": wire.time(change.at)})
+
+    async def _prepared(self, request: EmitRequest, scope: str) -> Emission | Exception:
+        try:
+            return await self._emission(request, scope)
+        except (NoAddress, StorageError) as error:
+            return error
+
+    async def _emission(self, request: EmitRequest, scope: str) -> Emission:
+        now = self._clock()
+        expires_at = (
+            None
+            if request.expires_in_seconds is None
+            else now + timedelta(seconds=request.expires_in_seconds)
+        )
+        notifications = []
+        for room in request.rooms:
+            mail = None if request.email is None else await self._mail(request.email, room, now)
+            notifications.append(
+                Notification(
+                    id=uuid7(),
+                    room=room,
+                    type=request.type,
+                    title=request.title,
+                    body=request.body,
+                    link=request.link,
+                    data=request.data,
+                    created_at=now,
+                    expires_at=expires_at,
+                    in_app=request.in_app,
+                    mail=mail,
+                )
+            )
+        key = None
+        if request.idempotency_key is not None:
+            key = IdempotencyKey(scope=scope, text=request.idempotency_key, fingerprint=request.fingerprint)
+        return Emission(notifications=tuple(notifications), key=key)
+
+    async def _mail(self, email: EmailRequest, room: str, now: datetime) -> Mail:
+        to = email.to
+        if to is None:
+            user = user_of(room) or ""
+            contact = await self._contacts.contact(user)
+            if contact is None or contact.email is None:
+                raise NoAddress(user)
+            to = contact.email
+        due_at = now + timedelta(seconds=email.after_seconds)
+        order = MailOrder(to=to, subject=email.subject, due_at=due_at, unless=email.unless)
+        return Mail(order=order, state=MailState.PENDING, due_at=due_at, updated_at=now)
+
+    async def _appended(self, appended: Appended) -> Emitted:
+        if not appended.duplicate:
+            await self._deliver(appended.notifications)
+            if any(notification.mail is not None for notification in appended.notifications):
+                self._wake_mailer()
+        return Emitted(notifications=appended.notifications, duplicate=appended.duplicate)
+
+    async def _deliver(self, notifications: Sequence[Notification], *, event: str = NOTIFICATION) -> None:
+        for notification in notifications:
+            if notification.in_app:
+                encoded = wire.event(event, wire.notification(notification))
+                seq = TRANSIENT if notification.seq is None else notification.seq
+                # This node first: its sessions must not wait for a bus that is away.
+                self._receiver.receive(notification.room, seq, encoded)
+                await self._bus.publish(notification.room, seq, encoded)
+
+    # What is kept
+
+    async def notification(self, notification_id: str) -> Notification | None:
+        return await self._store.notification(notification_id)
+
+    async def receipts(self, notification_id: str) -> dict[str, Receipt]:
+        return await self._store.receipts(notification_id)
+
+    async def recall(self, notification_id: str) -> Notification | None:
+        """Take a notification back, from the history and from every screen; None for an unknown id."""
+        before = await self._store.notification(notification_id)
+        recalled = await self._store.recall(notification_id, now=self._clock())
+        if recalled is None:
+            return None
+        if before is not None and before.recalled_at is None and recalled.seq is not None:
+            payload = {"id": recalled.id, "room": recalled.room, "seq": recalled.seq}
+            await self.transient(recalled.room, "recalled", payload)
+            # Each node knows which rooms its sessions' unread counts are made of.
+            await self._bus.command({"do": "recount", "room": recalled.room})
+        return recalled
+
+    async def history(
+        self,
+        user: str,
+        rooms: Sequence[str],
+        *,
+        before: str | None = None,
+        limit: int = 20,
+        types: Sequence[str] = (),
+        unread_only: bool = False,
+    ) -> HistoryPage:
+        query = HistoryQuery(
+            user=user, rooms=rooms, before=before, limit=limit, types=types, unread_only=unread_only
+        )
+        return await self._store.history(query, now=self._clock())
+
+    async def unread(self, user: str, rooms: Sequence[str]) -> int:
+        return await self._store.unread(user, rooms, now=self._clock())
+
+    async def read(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
+        return await self._counted(user, await self._store.read(user, rooms, ids, now=self._clock()))
+
+    async def read_all(self, user: str, rooms: Sequence[str]) -> Marked:
+        return await self._counted(user, await self._store.read_all(user, rooms, now=self._clock()))
+
+    async def dismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
+        return await self._counted(user, await self._store.dismiss(user, rooms, ids, now=self._clock()))
+
+    async def seen(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
+        return await self._store.seen(user, rooms, ids, now=self._clock())
+
+    async def _counted(self, user: str, marked: Marked) -> Marked:
+        if marked.changed:
+            await self.tell_unread(user, marked.unread)
+        return marked
+
+    async def tell_unread(self, user: str, unread: int) -> None:
+        """Bring the badge up to date in every connection of the user."""
+        await self.transient(user_room(user), "inbox", {"unread": unread})
+
+    # Mail
+
+    async def mail_page(self, *, state: MailState | None, before: str | None, limit: int) -> MailPage:
+        return await self._store.mail_page(state=state, before=before, limit=limit)
+
+    async def revive(self, ids: Sequence[str]) -> list[str]:
+        revived = await self._store.revive(ids, now=self._clock())
+        if revived:
+            self._wake_mailer()
+        return revived
+
+    # Users
+
+    async def roster(self, *, after: str | None = None, limit: int, prefix: str = "") -> Roster:
+        return await self._presence.roster(after=after, limit=limit, prefix=prefix)
+
+    async def find(self, user: str) -> Online | None:
+        return await self._presence.find(user)
+
+    async def last_seen(self, user: str) -> datetime | None:
+        contact = await self._contacts.contact(user)
+        return None if contact is None else contact.last_seen
+
+    async def disconnect_user(self, user: str, reason: str | None = None) -> int:
+        """End every connection of the user on every node; answers how many were known."""
+        online = await self._presence.find(user)
+        await self._bus.command({"do": "disconnect", "user": user, "detail": reason})
+        return 0 if online is None else online.connections
+
+    async def user_data(self, user: str) -> UserData:
+        data = await self._store.user_data(user, user_room(user), limit=USER_DATA_LIMIT)
+        return replace(data, contact=await self._contacts.contact(user))
+
+    async def erase_user(self, user: str) -> int:
+        """Forget everything held about the user; open connections end, so that nothing is remembered anew."""
+        await self.disconnect_user(user, "erased")
+        self._contacts.forget(user)
+        return await self._store.erase_user(user, user_room(user), now=self._clock())

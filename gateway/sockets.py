@@ -1,0 +1,471 @@
+"""The namespaces "/" and "/admin": who comes in, what they are given, what they may ask.
+
+A connection is verified and its inbox is read before it is let in, so that every failure is a refusal with a code;
+what it missed is written after it was let in, while live frames are held back. Sessions of both namespaces differ
+only in their rooms, and in the further events of `gateway.admin`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from socketio.exceptions import ConnectionRefusedError as Refused
+
+from auth.errors import AuthError
+from auth.principal import Principal
+from auth.tokens import Verifier
+from gateway import asks, wire
+from gateway.bus.base import Bus
+from gateway.clock import Clock
+from gateway.contacts import ContactBook
+from gateway.delivery import Delivery
+from gateway.engine import Packet, Server
+from gateway.engine.closing import Reason
+from gateway.notifier import InvalidCursor, NoAddress, Notifier
+from gateway.presence.base import Presence, Visitor
+from gateway.presence.errors import PresenceUnavailable
+from gateway.rooms import ADMINS, rooms_of, user_of
+from gateway.sessions import Expiries, Session, Sessions
+from storage.errors import IdempotencyMismatch, StorageError, StoreUnavailable
+from storage.models import Contact, Opening
+from storage.store import Inboxes
+
+ROOT = "/"
+ADMIN = "/admin"
+REPLAYS = 5
+"""How often a replay is begun again because more came meanwhile than could be held back."""
+RELEASE_SECONDS = 5.0
+"""How long a room without sessions stays subscribed: a page reload comes back to it."""
+ORDERS_LIMIT = 10_000
+RECOUNTS_AT_ONCE = 4
+
+logger = logging.getLogger(__name__)
+
+Answer = dict[str, Any]
+Ask = Callable[[Session, Mapping[str, Any]], Awaitable[Answer]]
+
+
+def refusal(code: str, message: str, *, retry: bool) -> Refused:
+    """A refusal that the client gets as `connect_error` with `data: {code, retry}`."""
+    return Refused(message, {"code": code, "retry": retry})
+
+
+class Connections:
+    """The Socket.IO side of a node."""
+
+    def __init__(
+        self,
+        *,
+        server: Server,
+        verifier: Verifier,
+        inboxes: Inboxes,
+        notifier: Notifier,
+        delivery: Delivery,
+        presence: Presence,
+        bus: Bus,
+        contacts: ContactBook,
+        clock: Clock,
+        node: str,
+        leeway_seconds: float,
+        connections_per_user: int,
+        replay_limit: int,
+    ) -> None:
+        self.sessions = Sessions()
+        self._server = server
+        self._verifier = verifier
+        self._inboxes = inboxes
+        self._notifier = notifier
+        self._delivery = delivery
+        self._presence = presence
+        self._bus = bus
+        self._contacts = contacts
+        self._clock = clock
+        self._node = node
+        self._leeway = timedelta(seconds=leeway_seconds)
+        self._connections_per_user = connections_per_user
+        self._replay_limit = replay_limit
+        self._expiries = Expiries(self.sessions, clock, expiring=self._token_expiring, expired=self._token_expired)
+        self._orders: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(ORDERS_LIMIT)
+        self._empty_rooms: set[str] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        for namespace in (ROOT, ADMIN):
+            self._register(namespace)
+        server.on_open = self._open
+
+    def start(self) -> None:
+        self._expiries.start()
+        self._tasks = [
+            asyncio.create_task(self._carry_out_orders(), name="connections orders"),
+            asyncio.create_task(self._release_rooms(), name="connections release rooms"),
+        ]
+
+    async def stop(self) -> None:
+        await self._expiries.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    def on(self, namespace: str, event: str, ask: Ask) -> None:
+        """Answer `event` with `{ok: true, …}`, or `{ok: false, error}` for every way it can fail."""
+
+        async def answer(sid: str, payload: object = None, *_: object) -> Answer:
+            session = self.sessions.get(sid)
+            if session is None:
+                return failure("unauthorized", "the connection is not open")
+            if payload is None:
+                payload = {}
+            try:
+                return {"ok": True, **await ask(session, payload)}  # type: ignore[arg-type]  # the schema looks first
+            except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer
+                return explain(error, event)
+
+        self._server.on(event, answer, namespace=namespace)
+
+    # Coming in
+
+    def _register(self, namespace: str) -> None:
+        async def connect(sid: str, environ: Mapping[str, Any], auth: object = None) -> None:
+            del environ
+            await self._connect(sid, namespace, auth)
+
+        async def disconnect(sid: str, reason: object = None) -> None:
+            del reason
+            await self._disconnect(sid)
+
+        self._server.on("connect", connect, namespace=namespace)
+        self._server.on("disconnect", disconnect, namespace=namespace)
+        for event, ask in {
+            "history": self._history,
+            "read": self._read,
+            "seen": self._seen,
+            "dismiss": self._dismiss,
+            "replay": self._replay,
+            "token": self._token,
+        }.items():
+            if not (namespace == ADMIN and event == "history"):  # the admins' history may read any room
+                self.on(namespace, event, ask)
+
+    async def _connect(self, sid: str, namespace: str, auth: object) -> None:
+        given: Mapping[str, Any] = auth if isinstance(auth, Mapping) else {}
+        try:
+            principal = await self._verifier.verify(given.get("token"))
+            if namespace == ADMIN and not principal.is_admin:
+                raise refusal("forbidden", "this token has not the role admin", retry=False)
+            rooms = rooms_in(namespace, principal)
+            since = asks.since(given.get("since"), rooms)
+            await self._admit(sid, namespace, principal, rooms, since)
+        except Refused:
+            raise
+        except AuthError as error:
+            raise refusal(error.code, str(error), retry=error.retry) from error
+        except asks.Invalid as error:
+            raise refusal("validation_failed", str(error), retry=False) from error
+        except (StoreUnavailable, PresenceUnavailable) as error:
+            raise refusal("unavailable", "try again in a moment", retry=True) from error
+        except Exception as error:
+            logger.exception("connect failed")
+            raise refusal("unavailable", "try again in a moment", retry=True) from error
+
+    async def _admit(
+        self, sid: str, namespace: str, principal: Principal, rooms: tuple[str, ...], since: Mapping[str, int]
+    ) -> None:
+        session = Session(
+            sid=sid, namespace=namespace, principal=principal, rooms=rooms, ends_at=self._end_of(principal)
+        )
+        self.sessions.add(session)
+        try:
+            # Join before reading the store: a repetition can be dropped, a hole cannot be seen.
+            await self._delivery.join(sid, rooms)
+            session.opening = await self._inboxes.opening(
+                principal.user, rooms, since=since, limit=self._replay_limit, now=self._clock()
+            )
+        except BaseException:
+            self._forget(session)
+            raise
+
+    async def _open(self, sid: str, namespace: str) -> None:
+        """The client has been let in: write what it missed, then `ready`, then what came meanwhile."""
+        session = self.sessions.get(sid)
+        if session is None or session.opening is None:
+            return
+        opening, session.opening = session.opening, None
+        try:
+            replayed = await self._write_replay(session, opening)
+            if replayed is None:
+                return
+            self._expiries.watch(session)
+            await self._enter(session)
+        except StorageError:
+            await self._server.close(sid, namespace, Reason.UNAVAILABLE)
+        except Exception:
+            logger.exception("opening failed")
+            await self._server.close(sid, namespace, Reason.UNAVAILABLE)
+
+    async def _write_replay(self, session: Session, opening: Opening) -> int | None:
+        """Answers how many were replayed; None when the session has gone meanwhile."""
+        replayed = 0
+        announced = False
+        for _ in range(REPLAYS):
+            for notification in opening.missed:
+                self._write(session, wire.notification_event(notification))
+            replayed += len(opening.missed)
+            if not announced:
+                self._write(session, await self._ready(session, opening, replayed))
+                announced = True
+            if self.sessions.get(session.sid) is not session:
+                return None
+            if self._delivery.open(session.sid, opening.heads):
+                return replayed
+            opening = await self._inboxes.opening(
+                session.user,
+                session.rooms,
+                since=opening.heads,
+                limit=self._replay_limit,
+                now=self._clock(),
+            )
+        await self._server.close(session.sid, session.namespace, Reason.SLOW_CONSUMER)
+        return None
+
+    async def _ready(self, session: Session, opening: Opening, replayed: int) -> bytes:
+        payload: Answer = {
+            "user": session.user,
+            "heads": opening.heads,
+            "unread": opening.unread,
+            "replayed": replayed,
+            "resync": opening.resync,
+            "expires_at": wire.time(session.principal.expires_at),
+        }
+        if session.namespace == ADMIN:
+            payload |= await self._online()
+        return wire.event("ready", payload)
+
+    async def _online(self) -> Answer:
+        """The counts of the cluster; null while presence cannot tell."""
+        try:
+            users, connections = await self._presence.counts()
+        except PresenceUnavailable:
+            return {"users": None, "connections": None}
+        return {"users": users, "connections": connections}
+
+    async def _enter(self, session: Session) -> None:
+        """Tell presence, and let the user's oldest connections make room for this one."""
+        principal = session.principal
+        now = self._clock()
+        self._contacts.remember(
+            Contact(user=principal.user, email=principal.email, name=principal.name, last_seen=now)
+        )
+        session.entered = True
+        visitor = Visitor(
+            connection=self._connection(session.sid),
+            user=principal.user,
+            name=principal.name,
+            roles=tuple(sorted(principal.roles)),
+            since=now,
+        )
+        surplus = await self._presence.enter(visitor, limit=self._connections_per_user)
+        if surplus:
+            await self._bus.command({"do": "replace", "connections": surplus})
+        if self.sessions.get(session.sid) is not session:
+            # It went while presence was told; its own leaving may have come first and found nothing.
+            await self._presence.leave(visitor.connection, now=self._clock())
+
+    # Going out
+
+    async def _disconnect(self, sid: str) -> None:
+        session = self.sessions.get(sid)
+        if session is None:
+            return
+        self._forget(session)
+        if session.entered:
+            now = self._clock()
+            self._contacts.remember(Contact(user=session.user, last_seen=now))
+            await self._presence.leave(self._connection(sid), now=now)
+
+    def _forget(self, session: Session) -> None:
+        self.sessions.remove(session.sid)
+        self._empty_rooms.update(self._delivery.leave(session.sid, session.rooms))
+
+    async def _release_rooms(self) -> None:
+        aged: set[str] = set()
+        while True:
+            await asyncio.sleep(RELEASE_SECONDS)
+            await self._delivery.release(aged)
+            aged, self._empty_rooms = self._empty_rooms, set()
+
+    def _token_expiring(self, session: Session) -> None:
+        self._write(session, wire.event("token:expiring", {"expires_at": wire.time(session.principal.expires_at)}))
+
+    def _token_expired(self, session: Session) -> None:
+        self._order(lambda: self._server.close(session.sid, session.namespace, Reason.TOKEN_EXPIRED))
+
+    # What is asked of all namespaces
+
+    async def _history(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        return await self.history(asks.history(payload), session.user, session.rooms)
+
+    async def history(self, ask: asks.History, user: str, rooms: Sequence[str]) -> Answer:
+        """A page of the history that `user` sees of `rooms`, as an answer."""
+        page = await self._notifier.history(
+            user, rooms, before=ask.before, limit=ask.limit, types=ask.types, unread_only=ask.unread_only
+        )
+        return {"notifications": [wire.inbox_item(item) for item in page.items], "next": page.next}
+
+    async def _read(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        ids = asks.marks(payload, may_be_all=True)
+        if ids is None:
+            marked = await self._notifier.read_all(session.user, session.rooms)
+        else:
+            marked = await self._notifier.read(session.user, session.rooms, ids)
+        return {"unread": marked.unread}
+
+    async def _seen(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        await self._notifier.seen(session.user, session.rooms, asks.marks(payload) or ())
+        return {}
+
+    async def _dismiss(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        marked = await self._notifier.dismiss(session.user, session.rooms, asks.marks(payload) or ())
+        return {"unread": marked.unread}
+
+    async def _replay(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        since = asks.since(payload.get("since") if isinstance(payload, Mapping) else payload, session.rooms)
+        opening = await self._inboxes.opening(
+            session.user, session.rooms, since=since, limit=self._replay_limit, now=self._clock()
+        )
+        return {
+            "notifications": [wire.notification(notification) for notification in opening.missed],
+            "resync": opening.resync,
+        }
+
+    async def _token(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        """A newer token of the same user carries the connection on, with its own topics."""
+        principal = await self._verifier.verify(asks.token(payload))
+        if principal.user != session.user:
+            raise asks.Invalid("the token is another user's")
+        if session.namespace == ADMIN and not principal.is_admin:
+            raise asks.Invalid("the token has not the role admin")
+        await self._move(session, rooms_in(session.namespace, principal))
+        session.principal = principal
+        session.ends_at = self._end_of(principal)
+        self._expiries.watch(session)
+        self._contacts.remember(Contact(user=principal.user, email=principal.email, name=principal.name))
+        return {"expires_at": wire.time(principal.expires_at)}
+
+    async def _move(self, session: Session, rooms: tuple[str, ...]) -> None:
+        """Bring the session into the rooms it has gained, and out of those it has lost."""
+        gained = [room for room in rooms if room not in session.rooms]
+        lost = [room for room in session.rooms if room not in rooms]
+        session.rooms = rooms
+        if lost:
+            self._empty_rooms.update(self._delivery.leave(session.sid, lost))
+            for room in lost:
+                await self._server.leave_room(session.sid, room, session.namespace)
+        if gained:
+            await self._delivery.join(session.sid, gained)
+            opening = await self._inboxes.opening(
+                session.user, gained, since={}, limit=self._replay_limit, now=self._clock()
+            )
+            if self.sessions.get(session.sid) is session:
+                self._delivery.open(session.sid, opening.heads)
+
+    # What other nodes, admins and backends order
+
+    def obey(self, command: Mapping[str, Any]) -> None:
+        """Take a command of the bus; unknown ones are left to newer versions."""
+        match command:
+            case {"do": "disconnect", "user": str(user)}:
+                self._order(lambda: self._close_all(self.sessions.of_user(user), Reason.REVOKED))
+            case {"do": "replace", "connections": list(connections)}:
+                mine = [
+                    session
+                    for connection in connections
+                    if (session := self.sessions.get(self._own_sid(connection))) is not None
+                ]
+                if mine:
+                    self._order(lambda: self._close_all(mine, Reason.REPLACED))
+            case {"do": "recount", "room": str(room)}:
+                self._order(lambda: self._recount(room))
+
+    def _order(self, order: Callable[[], Awaitable[None]]) -> None:
+        try:
+            self._orders.put_nowait(order)
+        except asyncio.QueueFull:
+            logger.error("an order is dropped: too many wait", extra={"orders": ORDERS_LIMIT})
+
+    async def _carry_out_orders(self) -> None:
+        while True:
+            order = await self._orders.get()
+            try:
+                await order()
+            except StorageError:
+                logger.info("an order is dropped: the store is away")
+            except Exception:
+                logger.exception("an order failed")
+
+    async def _close_all(self, sessions: Sequence[Session], reason: Reason) -> None:
+        for session in sessions:
+            await self._server.close(session.sid, session.namespace, reason)
+
+    async def _recount(self, room: str) -> None:
+        """Tell this node's users in `room` their unread count anew, each once."""
+        own = user_of(room)
+        sessions = self.sessions.of_room(room) if own is None else self.sessions.of_user(own)
+        users = {session.user: session for session in sessions if session.namespace == ROOT}
+        at_once = asyncio.Semaphore(RECOUNTS_AT_ONCE)
+
+        async def recount(user: str, rooms: Sequence[str]) -> None:
+            async with at_once:
+                unread = await self._notifier.unread(user, rooms)
+            event = wire.event("inbox", {"unread": unread})
+            for session in self.sessions.of_user(user):
+                if session.namespace == ROOT:
+                    self._write(session, event)
+
+        async with asyncio.TaskGroup() as group:
+            for user, session in users.items():
+                group.create_task(recount(user, session.rooms), name="recount")
+
+    # Small things
+
+    def _write(self, session: Session, event: bytes) -> None:
+        self._server.write(session.sid, Packet.event(session.namespace, event))
+
+    def _connection(self, sid: str) -> str:
+        """The session's name in the cluster."""
+        return f"{self._node}/{sid}"
+
+    def _own_sid(self, connection: object) -> str:
+        node, _, sid = str(connection).rpartition("/")
+        return sid if node == self._node else ""
+
+    def _end_of(self, principal: Principal) -> datetime:
+        """The token's end; one that was let in after it, thanks to the leeway, has until the leeway is over."""
+        overdue = principal.expires_at <= self._clock()
+        return principal.expires_at + self._leeway if overdue else principal.expires_at
+
+
+def rooms_in(namespace: str, principal: Principal) -> tuple[str, ...]:
+    """The rooms of a principal's session in a namespace."""
+    return (ADMINS,) if namespace == ADMIN else rooms_of(principal)
+
+
+def failure(code: str, message: str, **facts: Any) -> Answer:
+    return {"ok": False, "error": {"code": code, "message": message, **facts}}
+
+
+def explain(error: Exception, event: str) -> Answer:
+    """The answer to an event that failed; what nobody foresaw is logged, and not shown."""
+    match error:
+        case asks.Invalid() | InvalidCursor() | NoAddress():
+            return failure("validation_failed", str(error))
+        case AuthError():
+            return failure(error.code, str(error))
+        case IdempotencyMismatch():
+            return failure("idempotency_mismatch", "the key was used before with another content")
+        case StorageError() | PresenceUnavailable():
+            return failure("unavailable", "try again in a moment", retry_after=1)
+        case _:
+            logger.error("event failed", extra={"event": event}, exc_info=error)
+            return failure("internal", "something went wrong here; it has been logged")
