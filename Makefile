@@ -1,0 +1,104 @@
+# Bellhop's tasks. Each makes what it needs in .venv and node_modules first; nothing is installed outside this folder.
+
+.DEFAULT_GOAL := help
+.PHONY: help run pages test lint bench bench-emit clean
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+NPM := $(CURDIR)/.ci/npm
+
+# The first Python that is new enough, by running it: a version manager's shim may have none behind it.
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+RUNTIME := $(VENV)/.runtime
+TESTING := $(VENV)/.testing
+PAGES := web/node_modules/.pages
+JOURNEYS := tests/journeys/node/node_modules/.package-lock.json
+RIVALS := bench/rivals/node/node_modules/.package-lock.json
+
+help:  ## show this list
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+# --- the environment -------------------------------------------------------------------------------------------------
+
+$(BIN)/pip:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Bellhop needs Python 3.11 or newer. Install it, or say where one is: make PYTHON=/path/to/python3" >&2; \
+		exit 1; fi
+	@$(PYTHON) -m venv --clear $(VENV) || { \
+		echo "$(PYTHON) could not make a virtual environment (on Debian and Ubuntu: apt install python3-venv)" >&2; \
+		exit 1; }
+
+$(RUNTIME): setup.cfg pyproject.toml | $(BIN)/pip
+	$(PIP) --editable .
+	@touch $@
+
+$(TESTING): setup.cfg pyproject.toml | $(BIN)/pip
+	$(PIP) --editable '.[test]'
+	@touch $@ $(RUNTIME)
+
+$(JOURNEYS): tests/journeys/node/package-lock.json $(TESTING)
+	cd tests/journeys/node && $(NPM) ci --no-audit --no-fund
+	@touch $@
+
+# --- run -------------------------------------------------------------------------------------------------------------
+
+WEB_SOURCES := $(shell find web -name node_modules -prune -o -name dist -prune -o -type f -print)
+
+$(PAGES): $(WEB_SOURCES) | $(RUNTIME)
+	cd web && $(NPM) ci --no-audit --no-fund && $(NPM) run build
+	@touch $@
+
+pages: $(PAGES)  ## build the dashboard and the demo page
+
+# Without a package registry in reach there is still a gateway to try: the pages alone are missing.
+run: $(RUNTIME)  ## run the demo: everything in one process, no services needed
+	@npm_config_fetch_retries=1 npm_config_fetch_retry_mintimeout=1000 $(MAKE) --no-print-directory pages || { \
+		echo; echo "The pages could not be built (the reason is above). Bellhop runs without them."; echo; } >&2
+	@exec $(BIN)/bellhop demo
+
+# --- check -----------------------------------------------------------------------------------------------------------
+
+lint: $(TESTING)  ## style, types and the arrows between packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --config setup.cfg
+
+# What proves who is calling, what leaves by mail and the use cases has no untested line or branch.
+PROVEN := auth/*,mailer/*,gateway/notifier.py
+
+test: lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, and the tests with coverage (5 minutes at most)
+	cd web && $(NPM) run lint && $(NPM) run typecheck && $(NPM) test
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest -n 2 --dist loadscope $(if $(CI),-p tests.support.no_skips) \
+		--cov --cov-report=term --cov-fail-under=95
+	$(BIN)/coverage report --include='$(PROVEN)' --fail-under=100
+
+# --- measure ---------------------------------------------------------------------------------------------------------
+
+bench/build/%: bench/%.c
+	@command -v gcc >/dev/null || { echo "the load client is C: install gcc" >&2; exit 1; }
+	@mkdir -p $(@D)
+	gcc -std=c17 -O2 -Wall -Wextra -Werror -o $@ $<
+
+$(RIVALS): bench/rivals/node/package-lock.json $(TESTING)
+	cd bench/rivals/node && $(NPM) ci --no-audit --no-fund
+	@touch $@
+
+bench-emit: $(TESTING) bench/build/post  ## emits kept per second, on SQLite and on MongoDB
+	$(BIN)/python -m bench.emit $(ARGS)
+
+bench: $(TESTING) $(RIVALS) bench/build/load bench/build/post  ## fan-out, connects and memory beside the rivals
+	$(BIN)/python -m bench.run $(ARGS)
+
+clean:  ## remove what was made here, but not what Bellhop has stored in var/
+	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* htmlcov .hypothesis bench/build
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf web/node_modules tests/journeys/node/node_modules bench/rivals/node/node_modules
+	rm -rf gateway/pages/dashboard gateway/pages/demo
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
