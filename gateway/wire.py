@@ -1,0 +1,144 @@
+"""What goes over the wire: the JSON of notifications, mail, presence and times, for HTTP and Socket.IO alike.
+
+Knows the shapes of PROTOCOL; leaves what may be asked to `gateway.schemas`, and who may ask to the callers.
+`tests/contract/test_http_api.py` holds these shapes to the OpenAPI document.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from gateway.presence.base import Online, Roster
+from storage.models import HistoryPage, InboxItem, Mail, MailPage, Notification, Receipt, UserData
+
+Json = dict[str, Any]
+
+dumps = orjson.dumps
+"""JSON as UTF-8, compact. Refuses (TypeError) what other parsers would stumble over: NaN becomes null, a lone
+surrogate or an integer beyond 64 bit raises; the schemas let neither in."""
+
+
+def time(moment: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds: `2026-11-22T08:27:41.123Z`."""
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else time(moment)
+
+
+def event(name: str, payload: Mapping[str, Any]) -> bytes:
+    """The JSON array of a Socket.IO event."""
+    return dumps([name, payload])
+
+
+def notification_event(value: Notification) -> bytes:
+    """The event `notification`, as it is delivered, replayed and repaired."""
+    return dumps(["notification", notification(value)])
+
+
+def notification(value: Notification) -> Json:
+    """A notification as its readers see it."""
+    return {
+        "id": value.id,
+        "room": value.room,
+        "seq": value.seq,
+        "type": value.type,
+        "title": value.title,
+        "body": value.body,
+        "link": value.link,
+        "data": value.data,
+        "created_at": time(value.created_at),
+    }
+
+
+def address(value: Notification) -> Json:
+    """Where a notification stands; what an emit answers for each."""
+    return {"id": value.id, "room": value.room, "seq": value.seq}
+
+
+def record(value: Notification) -> Json:
+    """A notification as its senders see it: with what became of it."""
+    return {
+        **notification(value),
+        "in_app": value.in_app,
+        "expires_at": _time(value.expires_at),
+        "recalled_at": _time(value.recalled_at),
+        "mail": None if value.mail is None else mail(value.mail),
+    }
+
+
+def mail(value: Mail) -> Json:
+    return {
+        "state": value.state,
+        "to": value.order.to,
+        "subject": value.order.subject,
+        "unless": value.order.unless,
+        "attempts": value.attempts,
+        "due_at": time(value.due_at),
+        "reason": value.reason,
+        "code": value.code,
+        "updated_at": time(value.updated_at),
+        "sent_at": _time(value.sent_at),
+    }
+
+
+def receipt(value: Receipt) -> Json:
+    return {
+        "seen_at": _time(value.seen_at),
+        "read_at": _time(value.read_at),
+        "dismissed_at": _time(value.dismissed_at),
+        "clicked_at": _time(value.clicked_at),
+    }
+
+
+def receipts(values: Mapping[str, Receipt]) -> Json:
+    return {key: receipt(value) for key, value in values.items()}
+
+
+def inbox_item(value: InboxItem) -> Json:
+    return {**notification(value.notification), "read": value.receipt.is_read, "seen": value.receipt.is_seen}
+
+
+def history(page: HistoryPage) -> Json:
+    return {"notifications": [inbox_item(item) for item in page.items], "next": page.next}
+
+
+def mail_page(page: MailPage) -> Json:
+    return {"mail": [record(item) for item in page.items], "next": page.next}
+
+
+def online(value: Online) -> Json:
+    return {
+        "user": value.user,
+        "name": value.name,
+        "roles": list(value.roles),
+        "connections": value.connections,
+        "since": time(value.since),
+    }
+
+
+def roster(page: Roster) -> Json:
+    return {
+        "online": [online(user) for user in page.online],
+        "users": page.users,
+        "connections": page.connections,
+        "next": page.next,
+    }
+
+
+def user_data(user: str, data: UserData) -> Json:
+    contact = data.contact
+    return {
+        "user": user,
+        "email": contact and contact.email,
+        "name": contact and contact.name,
+        "last_seen": contact and _time(contact.last_seen),
+        "notifications": [record(item) for item in data.notifications],
+        "receipts": receipts(data.receipts),
+        "read_upto": dict(data.read_upto),
+    }
