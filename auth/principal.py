@@ -13,11 +13,7 @@ _TOPIC = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 def is_user_id(text: str) -> bool:
     """True for 1-128 printable characters without white space at the ends: what a token's `sub` may be."""
-    return (
-        0 < len(text) <= USER_ID_MAX
-        and text == text.strip()
-        and all(character.isprintable() for character in text)
-    )
+    return 0 < len(text) <= USER_ID_MAX and text == text.strip() and text.isprintable()
 
 
 def is_topic(text: str) -> bool:
