@@ -3,6 +3,8 @@
 StorageError
 ├── StoreUnavailable        away or overloaded; the same call may succeed later
 ├── IdempotencyMismatch     a key that was used before, with another content
+├── Unstorable              an emission that this store can never take
+├── InvalidCursor           a page was asked for after a cursor that no store gave
 └── StoreConfigurationError a URL or a server that cannot work; raised at start
 """
 
@@ -22,6 +24,14 @@ class StoreUnavailable(StorageError):
 
 class IdempotencyMismatch(StorageError):
     """The idempotency key was used before with another content. Nothing was stored."""
+
+
+class Unstorable(StorageError):
+    """An emission that can never be stored: too large, or with text that is not Unicode. Nothing was stored."""
+
+
+class InvalidCursor(StorageError):
+    """The cursor of a page is not one that a store gave."""
 
 
 class StoreConfigurationError(StorageError):

@@ -39,7 +39,9 @@ class Streams(Protocol):
         a key known with another fingerprint answers `IdempotencyMismatch` and stores nothing. The same key twice in one
         call counts as known the second time. The number of round trips does not depend on the number of emissions.
 
-        Raising means that nothing is known: the caller may retry under the same keys.
+        Raising `StoreUnavailable` means that nothing is known: the caller may retry under the same keys, or with the
+        same ids: an emission whose notifications are stored already answers with those, as a duplicate. Raises
+        `Unstorable`, having stored nothing, when one of the emissions can never be stored.
         """
         ...
 
@@ -47,10 +49,13 @@ class Streams(Protocol):
         """The last sequence of each room, 0 for one that never had any; one query for up to 1,000 rooms."""
         ...
 
-    async def span(self, room: str, *, after: int, limit: int) -> list[Notification]:
+    async def span(
+        self, room: str, *, after: int, limit: int, now: datetime | None = None
+    ) -> list[Notification]:
         """The notifications of `room` with `seq > after`, ascending, at most `limit`.
 
-        Recalled and expired ones are left out: a sequence missing below the last one returned was one of these or was
+        Recalled ones are left out, and expired ones: those that `expire` has wiped, with `now` also those that
+        await it. A sequence missing below the last one returned was one of these or was
         pruned, and will never come.
         """
         ...
@@ -71,7 +76,10 @@ class Streams(Protocol):
         ...
 
     async def expire(self, *, now: datetime, limit: int) -> int:
-        """Wipe up to `limit` notifications whose `expires_at` has passed, like a recall; answers how many."""
+        """Wipe up to `limit` notifications whose `expires_at` has passed, like a recall; answers how many.
+
+        What expired was not recalled: `recalled_at` stays None.
+        """
         ...
 
     async def prune(self, *, before: datetime, limit: int) -> int:
@@ -97,7 +105,10 @@ class Inboxes(Protocol):
         ...
 
     async def history(self, query: HistoryQuery, *, now: datetime) -> HistoryPage:
-        """A page newest first over the rooms; without what was recalled, has expired, or was dismissed by the user."""
+        """A page newest first over the rooms; without what was recalled, has expired, or was dismissed by the user.
+
+        Raises `InvalidCursor` for a `before` that no page gave.
+        """
         ...
 
     async def unread(self, user: str, rooms: Sequence[str], *, now: datetime) -> int:
@@ -109,7 +120,11 @@ class Inboxes(Protocol):
         ...
 
     async def read_all(self, user: str, rooms: Sequence[str], *, now: datetime) -> Marked:
-        """Mark as read everything the rooms hold at this moment."""
+        """Mark as read everything the rooms hold at this moment.
+
+        Receipts that say no more than that are given up for `read_upto`: what was read or seen one by one is then
+        reported as read at the time of this call.
+        """
         ...
 
     async def seen(self, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime) -> Marked:
@@ -117,7 +132,7 @@ class Inboxes(Protocol):
         ...
 
     async def dismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime) -> Marked:
-        """Take out of this user's history, like `read`; what is dismissed is not unread."""
+        """Take out of this user's history, like `read`; what is dismissed counts as read."""
         ...
 
     async def receipt(self, user: str, notification_id: str) -> Receipt:
@@ -195,7 +210,7 @@ class Outbox(Protocol):
         ...
 
     async def mail_page(self, *, state: MailState | None, before: str | None, limit: int) -> MailPage:
-        """Notifications with mail in `state` (any when None), newest first."""
+        """Notifications with mail in `state` (any when None), newest first. Raises `InvalidCursor` as `history` does."""
         ...
 
     async def mail_counts(self) -> dict[MailState, int]:
