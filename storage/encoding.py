@@ -1,0 +1,106 @@
+"""How values lie in a database, the same in both adapters, so that what is read equals what was written.
+
+Times are whole microseconds since the epoch: exact, where a BSON date would cut to milliseconds. `data` is JSON text:
+the caller's own object comes back as it was, with keys that hold dots or dollars and integers beyond 64 bits,
+neither of which a BSON document holds. ASCII-only, because JSON may escape half a surrogate pair and UTF-8 may not.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from storage.errors import InvalidCursor
+from storage.models import IdempotencyKey, Notification, Receipt
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FOREVER = 1 << 62
+"""`shown_until` of what never expires: later than any `datetime`."""
+WIPED = 0
+"""`shown_until` of what was recalled or swept away: earlier than any clock."""
+ROOMS_PER_QUERY = 1_000
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def micros(moment: datetime) -> int:
+    since = moment - EPOCH
+    return since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds
+
+
+def micros_or_none(moment: datetime | None) -> int | None:
+    return None if moment is None else micros(moment)
+
+
+def moment(value: int) -> datetime:
+    return EPOCH + timedelta(microseconds=value)
+
+
+def moment_or_none(value: int | None) -> datetime | None:
+    return None if value is None else moment(value)
+
+
+def shown_until(notification: Notification) -> int:
+    return FOREVER if notification.expires_at is None else micros(notification.expires_at)
+
+
+def data_text(data: Mapping[str, Any]) -> str:
+    return _encode(data if isinstance(data, dict) else dict(data))
+
+
+def data_of(text: str) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(text)
+    return data
+
+
+def key_text(key: IdempotencyKey) -> str:
+    """One text per (scope, text): the length in front keeps `a:b` + `c` apart from `a` + `b:c`."""
+    return f"{len(key.scope)}:{key.scope}:{key.text}"
+
+
+def writable(texts: Iterable[str]) -> list[str]:
+    """Those of `texts` that a database can hold at all; half a surrogate pair matches nothing, so it is left out."""
+    return [text for text in texts if is_writable(text)]
+
+
+def is_writable(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def cursor_of(notification: Notification) -> str:
+    """Where a page newest first ends: equal times are told apart by the id."""
+    return f"{micros(notification.created_at)}~{notification.id}"
+
+
+def position_of(cursor: str) -> tuple[int, str]:
+    time, separator, notification_id = cursor.partition("~")
+    try:
+        micros_at = int(time)
+    except ValueError as error:
+        raise InvalidCursor("the cursor is not one of this store") from error
+    if not separator or not is_writable(notification_id) or abs(micros_at) >= FOREVER:
+        raise InvalidCursor("the cursor is not one of this store")
+    return micros_at, notification_id
+
+
+def receipt_of(
+    *,
+    seen_at: int | None = None,
+    read_at: int | None = None,
+    dismissed_at: int | None = None,
+    clicked_at: int | None = None,
+    covered_at: int | None = None,
+) -> Receipt:
+    """A receipt from its row; `covered_at` is the time of the `read_all` that covers the notification, if one does."""
+    return Receipt(
+        seen_at=moment_or_none(seen_at),
+        read_at=moment_or_none(covered_at if read_at is None else read_at),
+        dismissed_at=moment_or_none(dismissed_at),
+        clicked_at=moment_or_none(clicked_at),
+    )
