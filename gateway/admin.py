@@ -55,7 +55,7 @@ class AdminEvents:
         ask = asks.mail(payload)
         state = None if ask.state is None else MailState(ask.state)
         page = await self._notifier.mail_page(state=state, before=ask.before, limit=ask.limit)
-        return {"mail": [wire.mail_item(notification) for notification in page.items], "next": page.next}
+        return wire.mail_page(page)
 
     async def _revive(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         del session
@@ -63,4 +63,7 @@ class AdminEvents:
 
     async def _emit(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         emitted = await self._notifier.emit(schemas.emit_request(payload), scope=f"admin:{session.user}")
-        return wire.emitted(emitted)
+        return {
+            "notifications": [wire.address(notification) for notification in emitted.notifications],
+            "duplicate": emitted.duplicate,
+        }

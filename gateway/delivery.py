@@ -196,14 +196,16 @@ class Delivery:
                 self._sockets.write(sid, packet)
         guest.held.clear()
         guest.upto = head
+        is_first = stream.cursor is None
         if stream.cursor is None:
             stream.cursor = head
-            self._deliver_waiting(stream)
         if stream.cursor >= head:
             self._admit(sid, stream)
         else:
             # The store is ahead of what the bus has brought: the members may have missed something.
             self._expect_hole_to_close(stream)
+        if is_first:
+            self._deliver_waiting(stream)
 
     def _admit(self, sid: str, stream: _Stream) -> None:
         del stream.guests[sid]

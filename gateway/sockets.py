@@ -311,7 +311,7 @@ class Connections:
         page = await self._notifier.history(
             user, rooms, before=ask.before, limit=ask.limit, types=ask.types, unread_only=ask.unread_only
         )
-        return {"notifications": [wire.inbox_item(item) for item in page.items], "next": page.next}
+        return wire.history(page)
 
     async def _read(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         ids = asks.marks(payload, may_be_all=True)

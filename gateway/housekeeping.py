@@ -1,0 +1,63 @@
+"""Housekeeping: what has expired is wiped, what is old is pruned, in small steps that no emit has to wait for."""
+
+import asyncio
+import logging
+import random
+from datetime import timedelta
+
+from gateway.clock import Clock
+from storage.errors import StorageError
+from storage.store import Streams
+
+SWEEP_SECONDS = 30.0
+STEP = 500
+PAUSE_SECONDS = 0.05
+
+logger = logging.getLogger(__name__)
+
+
+class Housekeeper:
+    """Every node has one; they may work at the same time, each step is idempotent."""
+
+    def __init__(self, streams: Streams, clock: Clock, *, history_days: int, sweep_seconds: float = SWEEP_SECONDS) -> None:
+        self._streams = streams
+        self._clock = clock
+        self._history_days = history_days
+        self._sweep_seconds = sweep_seconds
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._keep_house(), name="housekeeping")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def sweep(self) -> tuple[int, int]:
+        """Wipe and prune all that is due; answers (wiped, pruned)."""
+        wiped = pruned = 0
+        while count := await self._streams.expire(now=self._clock(), limit=STEP):
+            wiped += count
+            await asyncio.sleep(PAUSE_SECONDS)
+        if self._history_days:
+            before = self._clock() - timedelta(days=self._history_days)
+            while count := await self._streams.prune(before=before, limit=STEP):
+                pruned += count
+                await asyncio.sleep(PAUSE_SECONDS)
+        return wiped, pruned
+
+    async def _keep_house(self) -> None:
+        while True:
+            # Nodes that start together should not sweep together.
+            await asyncio.sleep(self._sweep_seconds * random.uniform(0.5, 1.5))  # noqa: S311 - guards nothing
+            try:
+                wiped, pruned = await self.sweep()
+            except StorageError:
+                logger.info("housekeeping waits: the store is away")
+            except Exception:
+                logger.exception("housekeeping failed")
+            else:
+                if wiped or pruned:
+                    logger.info("house kept", extra={"wiped": wiped, "pruned": pruned})

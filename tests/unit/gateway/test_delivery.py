@@ -1,0 +1,400 @@
+"""Delivery promises each session each notification once, in its room's order, whatever the bus does."""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway import wire
+from gateway.bus.base import TRANSIENT
+from gateway.bus.local import LocalBus
+from gateway.delivery import HELD_LIMIT, WAITING_LIMIT, Delivery
+from gateway.engine import Packet
+from storage.errors import StoreUnavailable
+from storage.models import Notification
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ROOM = "topic:deals"
+
+
+def clock() -> datetime:
+    return NOW
+
+
+def notification(seq: int, room: str = ROOM) -> Notification:
+    return Notification(id=f"{room}-{seq}", room=room, seq=seq, type="T", title="t", created_at=NOW, data={})
+
+
+def frame(seq: int, room: str = ROOM) -> bytes:
+    return wire.notification_event(notification(seq, room))
+
+
+class Stream:
+    """A store with one room, whose next sequences are appended by the test."""
+
+    def __init__(self) -> None:
+        self.head = 0
+        self.gone: set[int] = set()
+        self.away = False
+        self.asked = asyncio.Event()
+
+    def append(self) -> int:
+        self.head += 1
+        return self.head
+
+    async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
+        self.asked.set()
+        if self.away:
+            raise StoreUnavailable("away")
+        return dict.fromkeys(rooms, self.head)
+
+    async def span(self, room: str, *, after: int, limit: int, now: datetime) -> list[Notification]:
+        if self.away:
+            raise StoreUnavailable("away")
+        kept = [seq for seq in range(after + 1, self.head + 1) if seq not in self.gone]
+        return [notification(seq, room) for seq in kept[:limit]]
+
+
+class Sockets:
+    """An engine that writes down what each session was given."""
+
+    def __init__(self) -> None:
+        self.given: dict[str, list[int | None]] = defaultdict(list)
+        self.members: dict[str, set[str]] = defaultdict(set)
+        self.changed = asyncio.Condition()
+
+    def write(self, sid: str, packet: Packet) -> None:
+        self.given[sid].append(json.loads(packet.text[2:])[1].get("seq"))
+
+    def fan_out(self, namespace: str, room: str, packet: Packet) -> int:
+        for sid in self.members[room]:
+            self.write(sid, packet)
+        return len(self.members[room])
+
+    def admit(self, sid: str, namespace: str, room: str) -> None:
+        self.members[room].add(sid)
+
+
+class Scene:
+    def __init__(self, delivery: Delivery, sockets: Sockets, stream: Stream) -> None:
+        self.delivery = delivery
+        self.sockets = sockets
+        self.stream = stream
+
+    async def enter(self, sid: str) -> int:
+        """Join and open as a connection does; answers the head it was given."""
+        await self.delivery.join(sid, [ROOM])
+        head = self.stream.head
+        assert self.delivery.open(sid, {ROOM: head})
+        return head
+
+    def emit(self) -> int:
+        """Append and hand to delivery, as an emit on this node does."""
+        seq = self.stream.append()
+        self.delivery.receive(ROOM, seq, frame(seq))
+        return seq
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not holds():
+                await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def scene(**options: float) -> AsyncIterator[Scene]:
+    sockets, stream = Sockets(), Stream()
+    delivery = Delivery(sockets, stream, LocalBus(), clock, **options)
+    delivery.start()
+    try:
+        yield Scene(delivery, sockets, stream)
+    finally:
+        await delivery.stop()
+
+
+async def test_frames_in_sequence_go_out_at_once():
+    """No wait and no store on the ordinary path."""
+    async with scene() as here:
+        await here.enter("a")
+
+        for _ in range(3):
+            here.emit()
+
+        assert here.sockets.given["a"] == [1, 2, 3]
+        assert not here.stream.asked.is_set()
+
+
+async def test_a_repeated_frame_is_dropped():
+    """Once per connection, also when the bus repeats."""
+    async with scene() as here:
+        await here.enter("a")
+        here.emit()
+
+        here.delivery.receive(ROOM, 1, frame(1))
+
+        assert here.sockets.given["a"] == [1]
+        assert here.delivery.stats.repeated == 1
+
+
+async def test_a_late_frame_is_waited_for_and_keeps_its_place():
+    """A short disorder on the bus costs no query."""
+    async with scene() as here:
+        await here.enter("a")
+        here.stream.head = 2
+
+        here.delivery.receive(ROOM, 2, frame(2))
+        here.delivery.receive(ROOM, 1, frame(1))
+
+        assert here.sockets.given["a"] == [1, 2]
+        assert not here.stream.asked.is_set()
+
+
+async def test_a_hole_that_stays_is_filled_from_the_store():
+    """A frame lost on the bus is delayed, not lost."""
+    async with scene() as here:
+        await here.enter("a")
+        here.stream.head = 3
+
+        here.delivery.receive(ROOM, 3, frame(3))
+        await here.until(lambda: len(here.sockets.given["a"]) == 3)
+
+        assert here.sockets.given["a"] == [1, 2, 3]
+
+
+async def test_what_is_gone_from_the_store_does_not_block_what_follows():
+    """A recalled notification leaves its sequence behind, and nobody waits for it."""
+    async with scene() as here:
+        await here.enter("a")
+        here.stream.head = 4
+        here.stream.gone = {2, 3}
+
+        here.delivery.receive(ROOM, 4, frame(4))
+        await here.until(lambda: len(here.sockets.given["a"]) == 2)
+
+        assert here.sockets.given["a"] == [1, 4]
+        here.emit()
+        assert here.sockets.given["a"] == [1, 4, 5]
+
+
+async def test_a_lost_last_frame_is_found_by_reconciliation():
+    """Nothing follows it that would show the hole, so the store's heads are compared."""
+    async with scene() as here:
+        await here.enter("a")
+        here.stream.append()
+
+        here.delivery.reconcile()
+        await here.until(lambda: here.sockets.given["a"] == [1])
+
+
+async def test_reconciliation_comes_by_itself():
+    async with scene(reconcile_seconds=0.05) as here:
+        await here.enter("a")
+        here.stream.append()
+
+        await here.until(lambda: here.sockets.given["a"] == [1])
+
+
+async def test_a_repair_that_found_the_store_away_is_done_when_it_is_back():
+    async with scene() as here:
+        await here.enter("a")
+        here.stream.head, here.stream.away = 2, True
+        here.delivery.receive(ROOM, 2, frame(2))
+        await here.until(lambda: here.delivery.stats.repair_failures > 0)
+
+        here.stream.away = False
+        await here.until(lambda: here.sockets.given["a"] == [1, 2])
+
+
+async def test_live_frames_wait_until_the_replay_is_out():
+    """A session that joined gets what came meanwhile after its replay, without what the replay gave it."""
+    async with scene() as here:
+        await here.enter("other")
+        await here.delivery.join("a", [ROOM])
+        here.emit()
+        head = here.stream.head
+        here.emit()
+        assert here.sockets.given["a"] == []
+
+        assert here.delivery.open("a", {ROOM: head})
+
+        assert here.sockets.given["a"] == [2]
+        here.emit()
+        assert here.sockets.given["a"] == [2, 3]
+        assert here.sockets.given["other"] == [1, 2, 3]
+
+
+async def test_a_replay_ahead_of_the_cursor_is_not_delivered_again():
+    """The store knows more than the bus has brought: the newcomer has it, the others still get it, all once."""
+    async with scene() as here:
+        await here.enter("old")
+        here.stream.head = 2
+        await here.delivery.join("new", [ROOM])
+        assert here.delivery.open("new", {ROOM: 2})
+
+        here.delivery.receive(ROOM, 1, frame(1))
+        here.delivery.receive(ROOM, 2, frame(2))
+        here.emit()
+
+        assert here.sockets.given == {"old": [1, 2, 3], "new": [3]}
+
+
+async def test_a_replay_ahead_of_the_cursor_shows_the_hole_to_the_others():
+    """What a newcomer's replay has found is repaired for those who were there before."""
+    async with scene() as here:
+        await here.enter("old")
+        here.stream.head = 2
+        await here.enter("new")
+
+        await here.until(lambda: here.sockets.given["old"] == [1, 2])
+        here.emit()
+
+        assert here.sockets.given == {"old": [1, 2, 3], "new": [3]}
+
+
+async def test_transient_events_keep_their_place_among_the_held():
+    async with scene() as here:
+        await here.enter("other")
+        await here.delivery.join("a", [ROOM])
+        here.emit()
+        here.delivery.receive(ROOM, TRANSIENT, wire.event("notification", {"seq": None}))
+
+        assert here.delivery.open("a", {ROOM: 0})
+
+        assert here.sockets.given["a"] == [1, None]
+
+
+async def test_too_much_to_hold_asks_for_another_replay():
+    """What is held for one slow replay is bounded; the store has the rest."""
+    async with scene() as here:
+        await here.enter("other")
+        await here.delivery.join("a", [ROOM])
+        for _ in range(HELD_LIMIT + 5):
+            here.emit()
+
+        assert not here.delivery.open("a", {ROOM: 0})
+        head = here.stream.head
+        here.emit()
+        assert here.delivery.open("a", {ROOM: head})
+
+        assert here.sockets.given["a"] == [head + 1]
+
+
+async def test_too_much_beyond_a_hole_is_left_to_the_store():
+    async with scene() as here:
+        await here.enter("a")
+        here.stream.head = WAITING_LIMIT + 10
+        for seq in range(2, WAITING_LIMIT + 11):
+            here.delivery.receive(ROOM, seq, frame(seq))
+
+        await here.until(lambda: len(here.sockets.given["a"]) == WAITING_LIMIT + 10)
+
+        assert here.sockets.given["a"] == list(range(1, WAITING_LIMIT + 11))
+
+
+async def test_a_room_without_sessions_is_forgotten_and_starts_anew():
+    async with scene() as here:
+        await here.enter("a")
+        here.emit()
+        assert here.delivery.leave("a", [ROOM]) == [ROOM]
+        here.sockets.members[ROOM].clear()
+        await here.delivery.release([ROOM])
+        here.emit()
+
+        await here.enter("b")
+        here.emit()
+
+        assert here.sockets.given["b"] == [3]
+
+
+async def test_a_room_that_was_entered_again_is_not_released():
+    async with scene() as here:
+        await here.enter("a")
+        here.delivery.leave("a", [ROOM])
+        here.sockets.members[ROOM].clear()
+        await here.enter("b")
+
+        await here.delivery.release([ROOM])
+        here.emit()
+
+        assert here.sockets.given["b"] == [1]
+
+
+async def test_a_session_that_leaves_during_its_replay_leaves_nothing_behind():
+    async with scene() as here:
+        await here.delivery.join("a", [ROOM])
+
+        assert here.delivery.leave("a", [ROOM, "unknown"]) == [ROOM]
+
+
+async def test_a_store_put_back_to_an_older_state_does_not_silence_the_room():
+    async with scene() as here:
+        await here.enter("a")
+        for _ in range(5):
+            here.emit()
+        here.stream.head = 2
+
+        here.delivery.reconcile()
+        await here.until(here.stream.asked.is_set)
+        await asyncio.sleep(0)
+        here.emit()
+
+        assert here.sockets.given["a"] == [1, 2, 3, 4, 5, 3]
+
+
+steps = st.lists(
+    st.sampled_from(["emit", "lose", "repeat", "late", "join", "open", "pause", "reconcile"]),
+    min_size=1,
+    max_size=60,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps)
+def test_whatever_the_bus_does_each_session_gets_each_once_in_order(steps: list[str]):
+    """Losses, repetitions, disorder and joins in any order: from its head on, every session has every sequence."""
+
+    async def play() -> None:
+        async with scene(reconcile_seconds=0.02) as here:
+            starts: dict[str, int] = {}
+            joining: list[str] = []
+            late: list[int] = []
+            await here.delivery.join("s0", [ROOM])
+            joining.append("s0")
+            for step in steps:
+                match step:
+                    case "emit":
+                        here.emit()
+                    case "lose":
+                        here.stream.append()
+                    case "repeat" if here.stream.head:
+                        here.delivery.receive(ROOM, here.stream.head, frame(here.stream.head))
+                    case "late":
+                        if late:
+                            seq = late.pop()
+                            here.delivery.receive(ROOM, seq, frame(seq))
+                        else:
+                            late.append(here.stream.append())
+                    case "join":
+                        sid = f"s{len(starts) + len(joining)}"
+                        await here.delivery.join(sid, [ROOM])
+                        joining.append(sid)
+                    case "open" if joining:
+                        sid = joining.pop()
+                        starts[sid] = here.stream.head
+                        assert here.delivery.open(sid, {ROOM: here.stream.head})
+                    case "pause":
+                        await asyncio.sleep(0.002)
+                    case "reconcile":
+                        here.delivery.reconcile()
+            for sid in joining:
+                starts[sid] = here.stream.head
+                assert here.delivery.open(sid, {ROOM: here.stream.head})
+            wanted = {sid: list(range(start + 1, here.stream.head + 1)) for sid, start in starts.items()}
+            await here.until(lambda: all(len(here.sockets.given[sid]) >= len(wanted[sid]) for sid in wanted))
+            assert {sid: here.sockets.given[sid] for sid in wanted} == wanted
+
+    asyncio.run(play())
