@@ -1,0 +1,12 @@
+"""How long to wait before connecting again."""
+
+import random
+
+FIRST_SECONDS = 0.05
+LONGEST_SECONDS = 2.0
+
+
+def pause_seconds(failures: int) -> float:
+    """Doubles from 50 ms to 2 s, jittered downwards by half, so that a cluster does not come back in step."""
+    longest = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(failures, 10))
+    return longest * random.uniform(0.5, 1)  # noqa: S311 - jitter, not a secret
