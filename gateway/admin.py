@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway import asks, schemas, wire
+from gateway import schemas, wire
 from gateway.notifier import Notifier
-from gateway.rooms import ALL, is_room, user_of, user_room
+from gateway.rooms import ALL, user_of, user_room
 from gateway.sessions import Session
 from gateway.sockets import ADMIN, Answer, Connections
-from storage.models import MailState
 
 
 class AdminEvents:
@@ -29,40 +28,36 @@ class AdminEvents:
 
     async def _presence(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         del session
-        ask = asks.roster(payload)
-        roster = await self._notifier.roster(after=ask.after, limit=ask.limit, prefix=ask.prefix)
-        return wire.roster(roster)
+        ask = schemas.roster(payload)
+        return wire.roster(await self._notifier.roster(after=ask.after, limit=ask.limit, prefix=ask.prefix))
 
     async def _history(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        ask = asks.admin_history(payload)
+        ask = schemas.admin_history(payload)
         user, rooms = session.user, session.rooms
         if ask.room is not None:
-            if not is_room(ask.room):
-                raise asks.Invalid("room: not a room")
             # A user's own room is shown as that user sees it; of a shared one, what this admin has read.
             user, rooms = user_of(ask.room) or session.user, (ask.room,)
         elif ask.user is not None:
             user, rooms = ask.user, (user_room(ask.user), ALL)
-        return await self._connections.history(ask, user, rooms)
+        return await self._connections.history(ask.page, user, rooms)
 
     async def _disconnect_user(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         del session
-        user, reason = asks.disconnect(payload)
-        return {"disconnected": await self._notifier.disconnect_user(user, reason)}
+        ask = schemas.disconnect(payload)
+        return {"disconnected": await self._notifier.disconnect_user(ask.user, ask.reason)}
 
     async def _mail(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         del session
-        ask = asks.mail(payload)
-        state = None if ask.state is None else MailState(ask.state)
-        page = await self._notifier.mail_page(state=state, before=ask.before, limit=ask.limit)
+        ask = schemas.mail(payload)
+        page = await self._notifier.mail_page(state=ask.state, before=ask.before, limit=ask.limit)
         return wire.mail_page(page)
 
     async def _revive(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         del session
-        return {"revived": await self._notifier.revive(asks.marks(payload) or ())}
+        return {"revived": await self._notifier.revive(schemas.ids(payload))}
 
     async def _emit(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        emitted = await self._notifier.emit(schemas.emit_request(payload), scope=f"admin:{session.user}")
+        emitted = await self._notifier.emit(schemas.emit(payload), scope=f"admin:{session.user}")
         return {
             "notifications": [wire.address(notification) for notification in emitted.notifications],
             "duplicate": emitted.duplicate,

@@ -40,10 +40,6 @@ NOTIFICATION = "notification"
 USER_DATA_LIMIT = 10_000
 
 
-class InvalidCursor(Exception):
-    """A history cursor that none of our pages has given."""
-
-
 class NoAddress(Exception):
     """Mail was asked for a user whose address nobody has told."""
 

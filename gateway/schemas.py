@@ -30,6 +30,7 @@ from gateway.fields import (
     Flag,
     FlagText,
     Object,
+    Room,
     Rooms,
     Seconds,
     Text,
@@ -77,6 +78,15 @@ class HistoryRequest:
     limit: int = 20
     types: tuple[str, ...] = ()
     unread_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminHistoryRequest:
+    """A page of the admins' own history, or of a user's, or of a room's."""
+
+    page: HistoryRequest
+    user: str | None = None
+    room: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +265,23 @@ class HistorySchema(Schema):
         )
 
 
+class AdminHistorySchema(HistorySchema):
+    """The same of a user or of a room, for admins."""
+
+    user = UserId(load_default=None)
+    room = Room(load_default=None)
+
+    @validates_schema
+    def _agree(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("user") is not None and data.get("room") is not None:
+            raise ValidationError("Must have user or room, not both.")
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> AdminHistoryRequest:  # type: ignore[override]
+        user, room = data.pop("user"), data.pop("room")
+        return AdminHistoryRequest(page=super()._parse(data), user=user, room=room)
+
+
 class HistoryParameters(HistorySchema):
     """The same, as the query of a URL has it."""
 
@@ -327,6 +354,7 @@ def _parser(schema: Schema) -> Callable[[object], Any]:
 _parse_emit: Callable[[object], EmitRequest] = _parser(EmitSchema())
 _parse_item: Callable[[object], EmitRequest] = _parser(ItemSchema())
 history: Callable[[object], HistoryRequest] = _parser(HistorySchema())
+admin_history: Callable[[object], AdminHistoryRequest] = _parser(AdminHistorySchema())
 history_parameters: Callable[[object], HistoryRequest] = _parser(HistoryParameters())
 roster: Callable[[object], RosterRequest] = _parser(RosterSchema())
 roster_parameters: Callable[[object], RosterRequest] = _parser(RosterParameters())

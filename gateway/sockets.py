@@ -16,19 +16,19 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from auth.errors import AuthError
 from auth.principal import Principal
 from auth.tokens import Verifier
-from gateway import asks, wire
+from gateway import schemas, wire
 from gateway.bus.base import Bus
 from gateway.clock import Clock
 from gateway.contacts import ContactBook
 from gateway.delivery import Delivery
 from gateway.engine import Packet, Server
 from gateway.engine.closing import Reason
-from gateway.notifier import InvalidCursor, NoAddress, Notifier
+from gateway.notifier import NoAddress, Notifier
 from gateway.presence.base import Presence, Visitor
 from gateway.presence.errors import PresenceUnavailable
 from gateway.rooms import ADMINS, rooms_of, user_of
 from gateway.sessions import Expiries, Session, Sessions
-from storage.errors import IdempotencyMismatch, StorageError, StoreUnavailable
+from storage.errors import IdempotencyMismatch, InvalidCursor, StorageError, StoreUnavailable, Unstorable
 from storage.models import Contact, Opening
 from storage.store import Inboxes
 
@@ -115,10 +115,8 @@ class Connections:
             session = self.sessions.get(sid)
             if session is None:
                 return failure("unauthorized", "the connection is not open")
-            if payload is None:
-                payload = {}
             try:
-                return {"ok": True, **await ask(session, payload)}  # type: ignore[arg-type]  # the schema looks first
+                return {"ok": True, **await ask(session, _object(payload))}
             except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer
                 return explain(error, event)
 
@@ -155,13 +153,13 @@ class Connections:
             if namespace == ADMIN and not principal.is_admin:
                 raise refusal("forbidden", "this token has not the role admin", retry=False)
             rooms = rooms_in(namespace, principal)
-            since = asks.since(given.get("since"), rooms)
+            since = schemas.since(given.get("since"), rooms)
             await self._admit(sid, namespace, principal, rooms, since)
         except Refused:
             raise
         except AuthError as error:
             raise refusal(error.code, str(error), retry=error.retry) from error
-        except asks.Invalid as error:
+        except schemas.Invalid as error:
             raise refusal("validation_failed", str(error), retry=False) from error
         except (StoreUnavailable, PresenceUnavailable) as error:
             raise refusal("unavailable", "try again in a moment", retry=True) from error
@@ -304,9 +302,9 @@ class Connections:
     # What is asked of all namespaces
 
     async def _history(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        return await self.history(asks.history(payload), session.user, session.rooms)
+        return await self.history(schemas.history(payload), session.user, session.rooms)
 
-    async def history(self, ask: asks.History, user: str, rooms: Sequence[str]) -> Answer:
+    async def history(self, ask: schemas.HistoryRequest, user: str, rooms: Sequence[str]) -> Answer:
         """A page of the history that `user` sees of `rooms`, as an answer."""
         page = await self._notifier.history(
             user, rooms, before=ask.before, limit=ask.limit, types=ask.types, unread_only=ask.unread_only
@@ -314,7 +312,7 @@ class Connections:
         return wire.history(page)
 
     async def _read(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        ids = asks.marks(payload, may_be_all=True)
+        ids = schemas.read(payload).ids
         if ids is None:
             marked = await self._notifier.read_all(session.user, session.rooms)
         else:
@@ -322,15 +320,15 @@ class Connections:
         return {"unread": marked.unread}
 
     async def _seen(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        await self._notifier.seen(session.user, session.rooms, asks.marks(payload) or ())
+        await self._notifier.seen(session.user, session.rooms, schemas.ids(payload))
         return {}
 
     async def _dismiss(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        marked = await self._notifier.dismiss(session.user, session.rooms, asks.marks(payload) or ())
+        marked = await self._notifier.dismiss(session.user, session.rooms, schemas.ids(payload))
         return {"unread": marked.unread}
 
     async def _replay(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        since = asks.since(payload.get("since") if isinstance(payload, Mapping) else payload, session.rooms)
+        since = schemas.since(payload["since"], session.rooms) if "since" in payload else {}
         opening = await self._inboxes.opening(
             session.user, session.rooms, since=since, limit=self._replay_limit, now=self._clock()
         )
@@ -341,11 +339,11 @@ class Connections:
 
     async def _token(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         """A newer token of the same user carries the connection on, with its own topics."""
-        principal = await self._verifier.verify(asks.token(payload))
+        principal = await self._verifier.verify(schemas.token(payload))
         if principal.user != session.user:
-            raise asks.Invalid("the token is another user's")
+            raise schemas.Invalid({"token": ["It is another user's."]})
         if session.namespace == ADMIN and not principal.is_admin:
-            raise asks.Invalid("the token has not the role admin")
+            raise schemas.Invalid({"token": ["It has not the role admin."]})
         await self._move(session, rooms_in(session.namespace, principal))
         session.principal = principal
         session.ends_at = self._end_of(principal)
@@ -451,6 +449,14 @@ def rooms_in(namespace: str, principal: Principal) -> tuple[str, ...]:
     return (ADMINS,) if namespace == ADMIN else rooms_of(principal)
 
 
+def _object(payload: object) -> Mapping[str, Any]:
+    if payload is None:
+        return {}
+    if not isinstance(payload, Mapping):
+        raise schemas.Invalid({"": ["Must be an object."]})
+    return payload
+
+
 def failure(code: str, message: str, **facts: Any) -> Answer:
     return {"ok": False, "error": {"code": code, "message": message, **facts}}
 
@@ -458,7 +464,9 @@ def failure(code: str, message: str, **facts: Any) -> Answer:
 def explain(error: Exception, event: str) -> Answer:
     """The answer to an event that failed; what nobody foresaw is logged, and not shown."""
     match error:
-        case asks.Invalid() | InvalidCursor() | NoAddress():
+        case schemas.Invalid():
+            return failure("validation_failed", str(error), errors=error.errors)
+        case InvalidCursor() | NoAddress() | Unstorable():
             return failure("validation_failed", str(error))
         case AuthError():
             return failure(error.code, str(error))
