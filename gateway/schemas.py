@@ -277,7 +277,7 @@ class AdminHistorySchema(HistorySchema):
             raise ValidationError("Must have user or room, not both.")
 
     @post_load
-    def _parse(self, data: dict[str, Any], **_: Any) -> AdminHistoryRequest:  # type: ignore[override]
+    def _parse(self, data: dict[str, Any], **_: Any) -> AdminHistoryRequest:
         user, room = data.pop("user"), data.pop("room")
         return AdminHistoryRequest(page=super()._parse(data), user=user, room=room)
 

@@ -1,0 +1,289 @@
+"""The composition root: builds a node from its settings, wires it, starts it, drains it.
+
+Nothing else in the package creates what it uses: store, bus, presence, engine and worker come together here, and
+here stands the order in which they start and stop.
+"""
+
+import asyncio
+import logging
+import random
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from auth.keys import JWKS_BYTES_MAX, Keys, KeySet
+from auth.services import Services
+from auth.tokens import Verifier
+from gateway import internal, public
+from gateway.admin import AdminEvents
+from gateway.bus.base import Bus
+from gateway.bus.local import LocalBus
+from gateway.bus.redis import RedisBus
+from gateway.clock import system_clock
+from gateway.contacts import ContactBook
+from gateway.delivery import Delivery
+from gateway.engine import EngineLimits, Reason, Server
+from gateway.health import Health
+from gateway.housekeeping import Housekeeper
+from gateway.metrics import Metrics
+from gateway.notifier import Notifier
+from gateway.presence.base import Presence
+from gateway.presence.local import LocalPresence
+from gateway.presence.redis import RedisPresence
+from gateway.rooms import user_of
+from gateway.settings import Settings
+from gateway.sockets import Connections
+from mailer.connect import connect as connect_transport
+from mailer.render import Renderer
+from mailer.worker import Worker
+from storage.connect import connect as connect_store
+from storage.groupcommit import GroupCommit
+from storage.store import Store
+
+JWKS_SECONDS = 5
+STORE_PATIENCE_SECONDS = 30
+"""How long a start waits for a store that is away: in a cluster, things start in any order."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where a node listens, as URLs."""
+
+    public: str
+    internal: str
+
+
+def build_bus(settings: Settings) -> Bus:
+    if settings.bus_url.startswith("local:"):
+        return LocalBus()
+    return RedisBus(settings.bus_url, prefix=settings.bus_prefix, node_id=settings.node_id)
+
+
+def build_presence(settings: Settings) -> Presence:
+    grace = settings.presence.grace_seconds
+    if settings.bus_url.startswith("local:"):
+        return LocalPresence(grace_seconds=grace, clock=system_clock)
+    return RedisPresence(
+        settings.bus_url,
+        prefix=settings.bus_prefix,
+        node_id=settings.node_id,
+        grace_seconds=grace,
+        ttl_seconds=settings.presence.ttl_seconds,
+        clock=system_clock,
+    )
+
+
+def build_worker(settings: Settings, store: Store, presence: Presence, metrics: Metrics) -> Worker:
+    async def is_online(user: str) -> bool:
+        return await presence.find(user) is not None
+
+    mail = settings.mail
+    return Worker(
+        outbox=store,
+        inboxes=store,
+        transport=connect_transport(mail.url, connections=mail.concurrency),
+        renderer=Renderer(mail.sender, base_url=settings.base_url, templates=mail.templates),
+        is_online=is_online,
+        user_of=user_of,
+        concurrency=mail.concurrency,
+        attempts=mail.attempts,
+        lease_seconds=mail.lease_seconds,
+        clock=system_clock,
+        random=random.random,
+        observe=metrics.mail_outcome,
+    )
+
+
+class Node:
+    """One running node: everything that a process of Bellhop consists of.
+
+    `start`, then once `stop`; in between, `drain` if the stop is to be a calm one.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        limits = settings.limits
+        self._http: aiohttp.ClientSession | None = None
+        self._key_set = None if settings.keys.jwt_jwks_url is None else KeySet(settings.keys.jwt_jwks_url, self._fetch)
+        self.keys = Keys.of(
+            secrets=settings.keys.jwt_secrets,
+            public_key=settings.keys.jwt_public_key,
+            published=self._key_set,
+        )
+        verifier = Verifier(
+            self.keys,
+            audience=settings.keys.jwt_audience,
+            issuer=settings.keys.jwt_issuer,
+            leeway_seconds=settings.keys.jwt_leeway_seconds,
+            clock=system_clock,
+        )
+        self.store = connect_store(settings.store_url)
+        self.commit = GroupCommit(self.store)
+        self.contacts = ContactBook(self.store)
+        self.bus = build_bus(settings)
+        self.presence = build_presence(settings)
+        self.server = Server(
+            limits=EngineLimits(
+                max_connections=limits.max_connections,
+                connect_deadline_seconds=limits.connect_deadline_seconds,
+                max_message_bytes=limits.max_message_bytes,
+                client_events_per_second=limits.client_events_per_second,
+                client_events_burst=limits.client_events_burst,
+                send_buffer_bytes=limits.send_buffer_bytes,
+                connect_rate=limits.connect_rate,
+                connect_burst=limits.connect_burst,
+                trusted_proxies=settings.trusted_proxies,
+                ping_interval_seconds=settings.ping_interval_seconds,
+                ping_timeout_seconds=settings.ping_timeout_seconds,
+                transports=settings.transports,
+            ),
+            cors_origins=settings.cors_origins,
+        )
+        self.delivery = Delivery(self.server, self.store, self.bus, system_clock)
+        self.worker = build_worker(settings, self.store, self.presence, self.metrics) if settings.mail.worker else None
+        self.notifier = Notifier(
+            store=self.store,
+            commit=self.commit,
+            receiver=self.delivery,
+            bus=self.bus,
+            presence=self.presence,
+            contacts=self.contacts,
+            clock=system_clock,
+            wake_mailer=self.worker.wake if self.worker is not None else _nobody_to_wake,
+        )
+        self.connections = Connections(
+            server=self.server,
+            verifier=verifier,
+            inboxes=self.store,
+            notifier=self.notifier,
+            delivery=self.delivery,
+            presence=self.presence,
+            bus=self.bus,
+            contacts=self.contacts,
+            clock=system_clock,
+            node=settings.node_id,
+            leeway_seconds=settings.keys.jwt_leeway_seconds,
+            connections_per_user=limits.max_connections_per_user,
+            replay_limit=limits.replay_limit,
+        )
+        AdminEvents(self.connections, self.notifier)
+        self.housekeeper = Housekeeper(self.store, system_clock, history_days=limits.history_days)
+        self.health = Health(store=self.store, bus=self.bus)
+        services = Services(settings.keys.api_keys, verifier)
+        self.public = public.build(
+            settings=settings, notifier=self.notifier, verifier=verifier, health=self.health, metrics=self.metrics
+        )
+        self.server.attach(self.public)
+        self.internal = internal.build(
+            settings=settings, notifier=self.notifier, services=services, health=self.health, metrics=self.metrics
+        )
+        self._stops: AsyncExitStack = AsyncExitStack()
+        self._mailing: asyncio.Task[None] | None = None
+
+    async def start(self) -> Addresses:
+        """Come up in the order in which things need one another; what has come up is stopped again by `stop`."""
+        stops = self._stops
+        self._http = await stops.enter_async_context(aiohttp.ClientSession())
+        stops.push_async_callback(self.keys.close)
+        await open_store(self.store)
+        stops.push_async_callback(self.store.close)
+        self.commit.start()
+        stops.push_async_callback(self.commit.close)
+        self.contacts.start()
+        stops.push_async_callback(self.contacts.stop)
+        await self.bus.start(
+            receive=self.delivery.receive, obey=self.connections.obey, returned=self.delivery.reconcile
+        )
+        stops.push_async_callback(self.bus.stop)
+        self.delivery.start()
+        stops.push_async_callback(self.delivery.stop)
+        await self.presence.start(self.notifier.announce)
+        stops.push_async_callback(self.presence.stop)
+        self.connections.start()
+        stops.push_async_callback(self.connections.stop)
+        self.housekeeper.start()
+        stops.push_async_callback(self.housekeeper.stop)
+        if self.worker is not None:
+            self._mailing = asyncio.create_task(self.worker.run(), name="mail worker")
+            stops.push_async_callback(self._stop_mailing)
+        internal_url = await self._listen(self.internal, self.settings.internal_host, self.settings.internal_port)
+        # The engine stops between the sites: emits are still answered while the clients are sent away.
+        stops.push_async_callback(self.server.stop)
+        public_url = await self._listen(self.public, self.settings.host, self.settings.port)
+        addresses = Addresses(public=public_url, internal=internal_url)
+        logger.info("listening", extra={"public": addresses.public, "internal": addresses.internal})
+        return addresses
+
+    async def drain(self) -> None:
+        """Send clients and mail away calmly, within the grace; answers to probes say 503 from now on."""
+        self.health.draining = True
+        budget = self.settings.drain_seconds
+        async with asyncio.TaskGroup() as group:
+            if self.worker is not None:
+                group.create_task(self.worker.drain(budget), name="drain mail")
+            group.create_task(self.server.drain(seconds=budget * 0.8, reason=Reason.DRAINING), name="drain clients")
+
+    async def stop(self) -> None:
+        await self._stops.aclose()
+
+    async def _stop_mailing(self) -> None:
+        assert self.worker is not None
+        assert self._mailing is not None
+        await self.worker.drain(0)
+        await self._mailing
+
+    async def _listen(self, app: web.Application, host: str, port: int) -> str:
+        runner = web.AppRunner(app, access_log=None, keepalive_timeout=75, shutdown_timeout=2)
+        await runner.setup()
+        self._stops.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, host, port, backlog=4096, reuse_address=True)
+        await site.start()
+        name, number = runner.addresses[0][:2]
+        return f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"
+
+    async def _fetch(self, url: str) -> bytes:
+        assert self._http is not None
+        async with self._http.get(
+            url, timeout=aiohttp.ClientTimeout(JWKS_SECONDS), allow_redirects=False, raise_for_status=True
+        ) as answer:
+            return await answer.content.read(JWKS_BYTES_MAX + 1)
+
+
+def _nobody_to_wake() -> None:
+    """A worker in another process finds new mail when it looks next."""
+
+
+async def open_store(store: Store) -> None:
+    """Open the store, waiting a while for one that is away."""
+    deadline = asyncio.get_running_loop().time() + STORE_PATIENCE_SECONDS
+    pause = 0.5
+    while True:
+        try:
+            await store.open()
+        except StoreUnavailable:
+            if asyncio.get_running_loop().time() + pause > deadline:
+                raise
+            logger.warning("the store is away; trying again", extra={"pause_seconds": pause})
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5)
+        else:
+            return
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[tuple[Node, Addresses]]:
+    """A started node, stopped at the end."""
+    node = Node(settings)
+    try:
+        yield node, await node.start()
+    finally:
+        await node.stop()
