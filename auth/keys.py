@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.x509 import load_pem_x509_certificate
 
 from auth.errors import KeyConfigurationError, KeysUnavailable
 
@@ -75,7 +76,7 @@ def secret_key(secret: str) -> Key:
 def public_keys(pem: str) -> tuple[Key, ...]:
     r"""Every public key in a PEM text, in its order: RS256 for RSA, ES256 for P-256, EdDSA for Ed25519.
 
-    Several keys in one text are for rotation. Line ends written as `\n` (as in env files) are understood.
+    A certificate stands for its key. Several keys in one text are for rotation. Line ends written as `\n` (as in env files) are understood.
     """
     blocks = list(_PEM.finditer(pem.replace("\\n", "\n")))
     if not blocks:
@@ -89,7 +90,11 @@ def _public_key(label: str, pem: str) -> Key:
             "the JWT public key is a private key; who verifies needs only the public half, so keep this one away"
         )
     try:
-        material = load_pem_public_key(pem.encode())
+        if label == "CERTIFICATE":
+            # Pinned by being configured: its key counts, its dates and its issuer do not.
+            material = load_pem_x509_certificate(pem.encode()).public_key()
+        else:
+            material = load_pem_public_key(pem.encode())
     except (ValueError, UnsupportedAlgorithm) as error:
         raise KeyConfigurationError(f"the JWT public key cannot be read (its PEM says {label})") from error
     if isinstance(material, RSAPublicKey):

@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -98,6 +100,18 @@ class TestPublicKeys:
 
     def test_line_ends_may_be_written_out_as_in_env_files(self, ed_key):
         assert public_keys(pem_of(ed_key).replace("\n", "\\n"))[0].algorithm == "EdDSA"
+
+    def test_a_certificate_stands_for_its_key(self, ec_key):
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "id.example")])
+        long_ago = datetime(2001, 1, 1, tzinfo=UTC)
+        certificate = x509.CertificateBuilder(
+            name, name, ec_key.public_key(), 1, long_ago, long_ago + timedelta(days=1)
+        ).sign(ec_key, hashes.SHA256())
+
+        (key,) = public_keys(certificate.public_bytes(serialization.Encoding.PEM).decode())
+
+        assert key.algorithm == "ES256"
+        assert key.material == ec_key.public_key()
 
     @pytest.mark.parametrize("form", ["PKCS8", "TraditionalOpenSSL"])
     def test_a_private_key_is_refused_with_advice(self, ec_key, form):
