@@ -92,7 +92,7 @@ def _public_key(label: str, pem: str) -> Key:
     try:
         if label == "CERTIFICATE":
             # Pinned by being configured: its key counts, its dates and its issuer do not.
-            material = load_pem_x509_certificate(pem.encode()).public_key()
+            material: object = load_pem_x509_certificate(pem.encode()).public_key()
         else:
             material = load_pem_public_key(pem.encode())
     except (ValueError, UnsupportedAlgorithm) as error:
