@@ -1,0 +1,30 @@
+"""What one client, one address and one node may use of the engine."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineLimits:
+    """The engine's limits with their documented defaults. Zero switches one off."""
+
+    max_connections: int = 20_000
+    """Sessions of this node; one more is refused with `too_many_connections`."""
+    connect_deadline_seconds: float = 10.0
+    """How long a transport may stay without a session in any namespace."""
+    max_message_bytes: int = 65_536
+    """One inbound message, its attachments included."""
+    client_events_per_second: float = 20.0
+    client_events_burst: int = 40
+    send_buffer_bytes: int = 262_144
+    """What may wait for one client before it counts as a slow consumer and is dropped."""
+    connect_rate: float = 20.0
+    """Handshakes a second and address, after the first `connect_burst`."""
+    connect_burst: int = 200
+    trusted_proxies: tuple[Network, ...] = ()
+    """Peers whose `X-Forwarded-For` is believed."""
+    ping_interval_seconds: float = 25.0
+    ping_timeout_seconds: float = 20.0
+    transports: tuple[str, ...] = ("polling", "websocket")
