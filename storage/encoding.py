@@ -20,6 +20,11 @@ WIPED = 0
 """`shown_until` of what was recalled or swept away: earlier than any clock."""
 ROOMS_PER_QUERY = 1_000
 
+# Why a mail was skipped without any worker's judgement.
+RECALLED = "recalled"
+EXPIRED = "expired"
+ERASED = "erased"
+
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 

@@ -1,0 +1,67 @@
+"""What is known about users, and forgetting it. Each function runs inside one transaction of its caller."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from storage.encoding import ERASED, WIPED, micros_or_none, moment_or_none, receipt_of
+from storage.models import Contact, UserData
+from storage.sqlite.rows import MAIL_JOIN, NOTIFICATION, notification_of
+from storage.sqlite.streams import wipe
+
+
+def remember(connection: sqlite3.Connection, contacts: Sequence[Contact]) -> None:
+    """Known fields give way to newer ones only: `last_seen` tells which of two is newer."""
+    connection.executemany(
+        "INSERT INTO contacts VALUES (?, ?, ?, ?) ON CONFLICT (user) DO UPDATE SET"
+        " email = CASE WHEN excluded.last_seen < last_seen THEN COALESCE(email, excluded.email)"
+        "  ELSE COALESCE(excluded.email, email) END,"
+        " name = CASE WHEN excluded.last_seen < last_seen THEN COALESCE(name, excluded.name)"
+        "  ELSE COALESCE(excluded.name, name) END,"
+        " last_seen = MAX(COALESCE(excluded.last_seen, last_seen), COALESCE(last_seen, excluded.last_seen))",
+        [(c.user, c.email, c.name, micros_or_none(c.last_seen)) for c in contacts],
+    )
+
+
+def contact(connection: sqlite3.Connection, user: str) -> Contact | None:
+    row = connection.execute("SELECT email, name, last_seen FROM contacts WHERE user = ?", (user,)).fetchone()
+    if row is None:
+        return None
+    email, name, last_seen = row
+    return Contact(user=user, email=email, name=name, last_seen=moment_or_none(last_seen))
+
+
+def user_data(connection: sqlite3.Connection, user: str, room: str, *, limit: int) -> UserData:
+    notifications = connection.execute(
+        f"SELECT {NOTIFICATION} FROM notifications n {MAIL_JOIN}"  # noqa: S608 - constants only
+        " WHERE n.room = ? AND n.shown_until <> ? ORDER BY n.created_at DESC, n.id DESC LIMIT ?",
+        (room, WIPED, limit),
+    )
+    receipts = connection.execute(
+        "SELECT c.id, c.seen_at, c.read_at, c.dismissed_at, c.clicked_at,"
+        " CASE WHEN i.read_upto >= c.seq THEN i.read_at END"
+        " FROM receipts c LEFT JOIN inboxes i ON i.user = c.user AND i.room = c.room"
+        " WHERE c.user = ? ORDER BY c.id DESC LIMIT ?",
+        (user, limit),
+    )
+    return UserData(
+        contact=contact(connection, user),
+        notifications=tuple(notification_of(row) for row in notifications),
+        receipts={
+            row[0]: receipt_of(
+                seen_at=row[1], read_at=row[2], dismissed_at=row[3], clicked_at=row[4], covered_at=row[5]
+            )
+            for row in receipts
+        },
+        read_upto=dict(connection.execute("SELECT room, read_upto FROM inboxes WHERE user = ?", (user,))),
+    )
+
+
+def erase_user(connection: sqlite3.Connection, user: str, room: str, *, now: int) -> int:
+    connection.execute("DELETE FROM contacts WHERE user = ?", (user,))
+    connection.execute("DELETE FROM inboxes WHERE user = ?", (user,))
+    connection.execute("DELETE FROM receipts WHERE user = ?", (user,))
+    ids = [row[0] for row in connection.execute("SELECT id FROM notifications WHERE room = ?", (room,))]
+    wiped = wipe(connection, ids, reason=ERASED, now=now)
+    # The address is the user's too. A worker that holds a lease has its own copy, and may still settle.
+    connection.executemany("UPDATE mails SET recipient = '' WHERE id = ?", [(i,) for i in ids])
+    return wiped

@@ -1,0 +1,242 @@
+"""What users have read, seen and dismissed. Each function runs inside one transaction of its caller.
+
+Unread is arithmetic on a room's head: less what lies below `read_upto` or is pruned, less the user's own receipts and
+what was wiped above that. What a query visits are those receipts and gaps, never the history.
+"""
+
+import heapq
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from storage.encoding import FOREVER, cursor_of, position_of, receipt_of, writable
+from storage.models import HistoryPage, HistoryQuery, InboxItem, Marked, Notification, Opening, Receipt
+from storage.sqlite.rows import MAIL_JOIN, NOTIFICATION, NOTIFICATION_WIDTH, notification_of
+from storage.sqlite.streams import span
+
+# Two ranges, not one: of the wiped (0) only those above the base are visited, of the merely expired there are few.
+_GONE = f"""(
+    SELECT COUNT(*) FROM notifications
+    WHERE room = asked.value AND shown_until < {FOREVER} AND shown_until = 0 AND seq > {{base}}
+) + (
+    SELECT COUNT(*) FROM notifications
+    WHERE room = asked.value AND shown_until < {FOREVER} AND shown_until > 0 AND shown_until <= :now AND seq > {{base}}
+)"""
+_BASE = "MAX(COALESCE(i.read_upto, 0), COALESCE(r.cleared, 0))"
+_STANDING = f"""
+SELECT asked.value, COALESCE(r.head, 0), COALESCE(r.floor, 0), COALESCE(i.read_upto, 0),
+    COALESCE(r.head, 0) - {_BASE} - {_GONE.format(base=_BASE)} - (
+        SELECT COUNT(*) FROM receipts c CROSS JOIN notifications n ON n.room = c.room AND n.seq = c.seq
+        WHERE c.user = :user AND c.room = asked.value AND c.seq > {_BASE} AND c.read_at IS NOT NULL
+            AND n.seq IS NOT NULL AND n.shown_until > :now
+    )
+FROM json_each(:rooms) asked
+LEFT JOIN rooms r ON r.room = asked.value
+LEFT JOIN inboxes i ON i.user = :user AND i.room = asked.value
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """How a user stands in a room."""
+
+    room: str
+    head: int
+    floor: int
+    read_upto: int
+    unread: int
+
+
+def _standings(connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: int) -> list[_Standing]:
+    asked = json.dumps(list(dict.fromkeys(writable(rooms))))
+    rows = connection.execute(_STANDING, {"user": user, "rooms": asked, "now": now})
+    return [_Standing(*row[:4], max(0, row[4])) for row in rows]
+
+
+def unread(connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: int) -> int:
+    return sum(standing.unread for standing in _standings(connection, user, rooms, now=now))
+
+
+def opening(
+    connection: sqlite3.Connection,
+    user: str,
+    rooms: Sequence[str],
+    *,
+    since: Mapping[str, int],
+    limit: int,
+    now: int,
+) -> Opening:
+    heads = dict.fromkeys(rooms, 0)
+    missed: list[Notification] = []
+    resync: list[str] = []
+    unread = 0
+    for standing in _standings(connection, user, rooms, now=now):
+        room, head = standing.room, standing.head
+        heads[room] = head
+        unread += standing.unread
+        had = since.get(room, head)
+        if had == head:
+            continue
+        if not standing.floor <= had < head:
+            resync.append(room)
+            continue
+        found = span(connection, room, after=had, upto=head, limit=limit + 1, shown_at=now)
+        if len(found) > limit:
+            resync.append(room)
+        else:
+            missed += found
+    return Opening(heads=heads, unread=unread, missed=tuple(missed), resync=tuple(resync))
+
+
+def history(connection: sqlite3.Connection, query: HistoryQuery, *, now: int) -> HistoryPage:
+    before = (FOREVER, "") if query.before is None else position_of(query.before)
+    rooms = dict.fromkeys(writable(query.rooms))
+    newest_first = heapq.merge(
+        *(_room_history(connection, query, room, before=before, now=now) for room in rooms),
+        key=lambda item: (item.notification.created_at, item.notification.id),
+        reverse=True,
+    )
+    items = [item for item, _ in zip(newest_first, range(query.limit + 1), strict=False)]
+    page = tuple(items[: query.limit])
+    return HistoryPage(
+        items=page, next=cursor_of(page[-1].notification) if len(items) > query.limit and page else None
+    )
+
+
+def _room_history(
+    connection: sqlite3.Connection, query: HistoryQuery, room: str, *, before: tuple[int, str], now: int
+) -> Iterator[InboxItem]:
+    """One room's part, newest first; rows are read as far as the merge asks for them."""
+    conditions = ""
+    types = None
+    if query.types:
+        conditions += " AND n.type IN (SELECT value FROM json_each(:types))"
+        types = json.dumps(writable(query.types))
+    if query.unread_only:
+        conditions += " AND c.read_at IS NULL AND n.seq > COALESCE(i.read_upto, 0)"
+    rows = connection.execute(
+        f"SELECT {NOTIFICATION}, c.seen_at, c.read_at, c.clicked_at,"  # noqa: S608 - constants and conditions
+        " CASE WHEN i.read_upto >= n.seq THEN i.read_at END"
+        f" FROM notifications n {MAIL_JOIN}"
+        " LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq"
+        " LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room"
+        " WHERE n.room = :room AND (n.created_at, n.id) < (:time, :id) AND n.seq IS NOT NULL"
+        f" AND n.shown_until > :now AND c.dismissed_at IS NULL{conditions}"
+        " ORDER BY n.created_at DESC, n.id DESC LIMIT :limit",
+        {
+            "user": query.user,
+            "room": room,
+            "time": before[0],
+            "id": before[1],
+            "now": now,
+            "types": types,
+            "limit": query.limit + 1,
+        },
+    )
+    for row in rows:
+        seen_at, read_at, clicked_at, covered_at = row[NOTIFICATION_WIDTH:]
+        yield InboxItem(
+            notification=notification_of(row),
+            receipt=receipt_of(seen_at=seen_at, read_at=read_at, clicked_at=clicked_at, covered_at=covered_at),
+        )
+
+
+_UPSERT = """
+INSERT INTO receipts (user, room, seq, id, seen_at, read_at, dismissed_at)
+SELECT :user, n.room, n.seq, n.id, :seen, CASE WHEN n.seq > COALESCE(i.read_upto, 0) THEN :read END, :dismissed
+FROM json_each(:ids) asked CROSS JOIN notifications n ON n.id = asked.value
+LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room
+LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq
+WHERE n.room IN (SELECT value FROM json_each(:rooms)) AND n.seq IS NOT NULL AND n.shown_until > :now AND {missing}
+ON CONFLICT (user, room, seq) DO UPDATE SET
+    seen_at = COALESCE(seen_at, excluded.seen_at),
+    read_at = COALESCE(read_at, excluded.read_at),
+    dismissed_at = COALESCE(dismissed_at, excluded.dismissed_at)
+"""
+_UNREAD = "n.seq > COALESCE(i.read_upto, 0) AND c.read_at IS NULL"
+
+
+def read(connection: sqlite3.Connection, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: int) -> Marked:
+    return _mark(connection, user, rooms, ids, now=now, missing=_UNREAD, read=now)
+
+
+def seen(connection: sqlite3.Connection, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: int) -> Marked:
+    return _mark(connection, user, rooms, ids, now=now, missing=f"{_UNREAD} AND c.seen_at IS NULL", seen=now)
+
+
+def dismiss(
+    connection: sqlite3.Connection, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: int
+) -> Marked:
+    return _mark(connection, user, rooms, ids, now=now, missing="c.dismissed_at IS NULL", read=now, dismissed=now)
+
+
+def _mark(
+    connection: sqlite3.Connection,
+    user: str,
+    rooms: Sequence[str],
+    ids: Sequence[str],
+    *,
+    now: int,
+    missing: str,
+    seen: int | None = None,
+    read: int | None = None,
+    dismissed: int | None = None,
+) -> Marked:
+    changed = connection.execute(
+        _UPSERT.format(missing=missing),
+        {
+            "user": user,
+            "rooms": json.dumps(writable(rooms)),
+            "ids": json.dumps(list(dict.fromkeys(writable(ids)))),
+            "now": now,
+            "seen": seen,
+            "read": read,
+            "dismissed": dismissed,
+        },
+    ).rowcount
+    standings = _standings(connection, user, rooms, now=now)
+    if read is not None and changed:
+        # All of a room read one by one is the same as read up to its head, and cheaper ever after.
+        _advance(connection, user, [s for s in standings if s.unread == 0 and s.read_upto < s.head], read_at=None)
+    return Marked(changed=changed, unread=sum(standing.unread for standing in standings))
+
+
+def _advance(
+    connection: sqlite3.Connection, user: str, standings: Sequence[_Standing], *, read_at: int | None
+) -> None:
+    connection.executemany(
+        "INSERT INTO inboxes (user, room, read_upto, read_at) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (user, room) DO UPDATE SET read_upto = MAX(read_upto, excluded.read_upto),"
+        " read_at = COALESCE(excluded.read_at, read_at)",
+        [(user, standing.room, standing.head, read_at) for standing in standings],
+    )
+
+
+def read_all(connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: int) -> Marked:
+    unread = [standing for standing in _standings(connection, user, rooms, now=now) if standing.unread]
+    _advance(connection, user, unread, read_at=now)
+    connection.executemany(
+        "DELETE FROM receipts"
+        " WHERE user = ? AND room = ? AND seq <= ? AND dismissed_at IS NULL AND clicked_at IS NULL",
+        [(user, standing.room, standing.head) for standing in unread],
+    )
+    return Marked(changed=sum(standing.unread for standing in unread), unread=0)
+
+
+def receipt(connection: sqlite3.Connection, user: str, notification_id: str) -> Receipt:
+    row = connection.execute(
+        "SELECT c.seen_at, c.read_at, c.dismissed_at, c.clicked_at,"
+        " CASE WHEN i.read_upto >= n.seq THEN i.read_at END"
+        " FROM notifications n"
+        " LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room"
+        " LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq"
+        " WHERE n.id = :id AND n.seq IS NOT NULL",
+        {"user": user, "id": notification_id},
+    ).fetchone()
+    if row is None:
+        return Receipt()
+    seen_at, read_at, dismissed_at, clicked_at, covered_at = row
+    return receipt_of(
+        seen_at=seen_at, read_at=read_at, dismissed_at=dismissed_at, clicked_at=clicked_at, covered_at=covered_at
+    )

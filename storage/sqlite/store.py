@@ -1,0 +1,219 @@
+"""`SQLiteStore`: the store's Protocols over one file, which several processes may share."""
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from storage.coalescing import Coalescer
+from storage.encoding import FOREVER, WIPED, is_writable, micros, moment_or_none
+from storage.errors import IdempotencyMismatch, StoreUnavailable, Unstorable
+from storage.models import (
+    Appended,
+    Contact,
+    Emission,
+    HistoryPage,
+    HistoryQuery,
+    Lease,
+    MailPage,
+    MailState,
+    Marked,
+    Notification,
+    Opening,
+    Receipt,
+    UserData,
+)
+from storage.sqlite import contacts, inboxes, outbox, rows, streams
+from storage.sqlite.connections import Connections
+from storage.store import Store
+
+PING_SECONDS = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class _OpeningRequest:
+    user: str
+    rooms: Sequence[str]
+    since: Mapping[str, int]
+    limit: int
+    now: int
+
+
+class SQLiteStore(Store):
+    """A store in the file `path`, made if missing with its folder. Every method is one hop to a thread."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._connections = Connections(Path(path))
+        self._openings: Coalescer[_OpeningRequest, Opening] = Coalescer(
+            self._open_batch, name="sqlite-openings", batch_weight=64, queue_weight=50_000
+        )
+
+    async def open(self) -> None:
+        await self._connections.open()
+
+    async def ping(self) -> None:
+        try:
+            async with asyncio.timeout(PING_SECONDS):
+                # A transaction that writes nothing still needs the lock, and a file that may be written.
+                await self._connections.write(lambda connection: connection.execute("UPDATE rooms SET head = 0 WHERE 0"))
+        except TimeoutError as error:
+            raise StoreUnavailable("SQLite: the file is busy") from error
+
+    async def close(self) -> None:
+        await self._openings.close()
+        await self._connections.close()
+
+    # Streams
+
+    async def append(self, emissions: Sequence[Emission]) -> list[Appended | IdempotencyMismatch]:
+        try:
+            try:
+                return await self._connections.write(streams.append, emissions)
+            except sqlite3.IntegrityError:
+                # An id that is stored already: rare enough to look for only now.
+                return await self._connections.write(streams.append_anew, emissions)
+        except sqlite3.IntegrityError as error:
+            raise Unstorable("a notification's id is taken by another") from error
+        except (UnicodeEncodeError, OverflowError, sqlite3.DataError) as error:
+            raise Unstorable(f"SQLite cannot hold it: {error}") from error
+
+    async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
+        return await self._connections.read(streams.heads, rooms)
+
+    async def span(
+        self, room: str, *, after: int, limit: int, now: datetime | None = None
+    ) -> list[Notification]:
+        shown_at = WIPED if now is None else micros(now)
+        return await self._connections.read(
+            streams.span, room, after=after, upto=FOREVER, limit=limit, shown_at=shown_at
+        )
+
+    async def notification(self, notification_id: str) -> Notification | None:
+        return await self._connections.read(rows.find, notification_id) if is_writable(notification_id) else None
+
+    async def receipts(self, notification_id: str) -> dict[str, Receipt]:
+        return await self._connections.read(streams.receipts, notification_id) if is_writable(notification_id) else {}
+
+    async def recall(self, notification_id: str, *, now: datetime) -> Notification | None:
+        if not is_writable(notification_id):
+            return None
+        return await self._connections.write(streams.recall, notification_id, now=micros(now))
+
+    async def expire(self, *, now: datetime, limit: int) -> int:
+        return await self._connections.write(streams.expire, now=micros(now), limit=limit)
+
+    async def prune(self, *, before: datetime, limit: int) -> int:
+        return await self._connections.write(streams.prune, before=micros(before), limit=limit)
+
+    # Inboxes
+
+    async def opening(
+        self, user: str, rooms: Sequence[str], *, since: Mapping[str, int], limit: int, now: datetime
+    ) -> Opening:
+        return await self._openings.ask(_OpeningRequest(user, rooms, since, limit, micros(now)))
+
+    async def _open_batch(self, requests: list[_OpeningRequest]) -> list[Opening | Exception]:
+        # One hop and one snapshot for all who came at once: a thread hop costs more than the queries.
+        return await self._connections.read(_openings, requests)
+
+    async def history(self, query: HistoryQuery, *, now: datetime) -> HistoryPage:
+        return await self._connections.read(inboxes.history, query, now=micros(now))
+
+    async def unread(self, user: str, rooms: Sequence[str], *, now: datetime) -> int:
+        return await self._connections.read(inboxes.unread, user, rooms, now=micros(now))
+
+    async def read(self, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime) -> Marked:
+        return await self._connections.write(inboxes.read, user, rooms, ids, now=micros(now))
+
+    async def read_all(self, user: str, rooms: Sequence[str], *, now: datetime) -> Marked:
+        return await self._connections.write(inboxes.read_all, user, rooms, now=micros(now))
+
+    async def seen(self, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime) -> Marked:
+        return await self._connections.write(inboxes.seen, user, rooms, ids, now=micros(now))
+
+    async def dismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime) -> Marked:
+        return await self._connections.write(inboxes.dismiss, user, rooms, ids, now=micros(now))
+
+    async def receipt(self, user: str, notification_id: str) -> Receipt:
+        if not is_writable(notification_id):
+            return Receipt()
+        return await self._connections.read(inboxes.receipt, user, notification_id)
+
+    # Contacts
+
+    async def remember(self, known: Sequence[Contact]) -> None:
+        await self._connections.write(contacts.remember, known)
+
+    async def contact(self, user: str) -> Contact | None:
+        return await self._connections.read(contacts.contact, user)
+
+    async def user_data(self, user: str, room: str, *, limit: int) -> UserData:
+        return await self._connections.read(contacts.user_data, user, room, limit=limit)
+
+    async def erase_user(self, user: str, room: str, *, now: datetime) -> int:
+        return await self._connections.write(contacts.erase_user, user, room, now=micros(now))
+
+    # Outbox
+
+    async def lease(self, *, limit: int, lease_seconds: float, now: datetime) -> list[Lease]:
+        until = micros(now + timedelta(seconds=lease_seconds))
+        return await self._connections.write(outbox.lease, limit=limit, until=until, now=micros(now))
+
+    async def settle(self, lease: Lease, *, now: datetime) -> bool:
+        return await self._connections.write(outbox.conclude, lease, state=MailState.SENT, now=micros(now))
+
+    async def skip(self, lease: Lease, *, reason: str, now: datetime) -> bool:
+        return await self._connections.write(
+            outbox.conclude, lease, state=MailState.SKIPPED, reason=reason, now=micros(now)
+        )
+
+    async def postpone(
+        self,
+        lease: Lease,
+        *,
+        until: datetime,
+        reason: str,
+        code: int | None,
+        count_attempt: bool,
+        now: datetime,
+    ) -> bool:
+        return await self._connections.write(
+            outbox.postpone,
+            lease,
+            until=micros(until),
+            reason=reason,
+            code=code,
+            count_attempt=count_attempt,
+            now=micros(now),
+        )
+
+    async def bury(self, lease: Lease, *, reason: str, code: int | None, now: datetime) -> bool:
+        return await self._connections.write(
+            outbox.conclude, lease, state=MailState.DEAD, reason=reason, code=code, now=micros(now)
+        )
+
+    async def release(self, lease: Lease, *, now: datetime) -> bool:
+        return await self._connections.write(outbox.release, lease, now=micros(now))
+
+    async def revive(self, ids: Sequence[str], *, now: datetime) -> list[str]:
+        return await self._connections.write(outbox.revive, ids, now=micros(now))
+
+    async def next_due(self) -> datetime | None:
+        return moment_or_none(await self._connections.read(outbox.next_due))
+
+    async def mail_page(self, *, state: MailState | None, before: str | None, limit: int) -> MailPage:
+        return await self._connections.read(outbox.mail_page, state=state, before=before, limit=limit)
+
+    async def mail_counts(self) -> dict[MailState, int]:
+        return await self._connections.read(outbox.mail_counts)
+
+
+def _openings(connection: sqlite3.Connection, requests: Sequence[_OpeningRequest]) -> list[Opening | Exception]:
+    return [
+        inboxes.opening(
+            connection, asked.user, asked.rooms, since=asked.since, limit=asked.limit, now=asked.now
+        )
+        for asked in requests
+    ]

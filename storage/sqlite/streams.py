@@ -1,0 +1,314 @@
+"""Notifications in their rooms. Each function runs inside one transaction of its caller."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from storage.encoding import (
+    EXPIRED,
+    FOREVER,
+    RECALLED,
+    WIPED,
+    data_text,
+    key_text,
+    micros,
+    micros_or_none,
+    receipt_of,
+    shown_until,
+)
+from storage.errors import IdempotencyMismatch
+from storage.models import Appended, Emission, Mail, Notification, Receipt
+from storage.sqlite.rows import MAIL_JOIN, NOTIFICATION, Row, find, notification_of
+
+_INSERT = "INSERT INTO notifications VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_INSERT_MAIL = "INSERT INTO mails VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+
+
+class _Append:
+    """One call of `append`: what is known already, what is new, and the rows to write."""
+
+    def __init__(self, connection: sqlite3.Connection, emissions: Sequence[Emission]) -> None:
+        self._connection = connection
+        self._emissions = emissions
+        self._heads: dict[str, int] = {}
+        self._known: dict[str, tuple[bytes, tuple[Notification, ...]]] = {}
+        self._rows: list[Row] = []
+        self._mails: list[Row] = []
+
+    def run(self) -> list[Appended | IdempotencyMismatch]:
+        self._look_up_keys()
+        self._look_up_heads()
+        before = dict(self._heads)
+        answers = [self._answer(emission) for emission in self._emissions]
+        self._connection.executemany(_INSERT, self._rows)
+        self._connection.executemany(_INSERT_MAIL, self._mails)
+        self._connection.executemany(
+            "INSERT INTO rooms (room, head) VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET head = excluded.head",
+            [(room, head) for room, head in self._heads.items() if head != before[room]],
+        )
+        return answers
+
+    def _look_up_keys(self) -> None:
+        keys = [key_text(emission.key) for emission in self._emissions if emission.key is not None]
+        if not keys:
+            return
+        rows = self._connection.execute(
+            f"SELECT {NOTIFICATION}, n.key, n.fingerprint FROM notifications n {MAIL_JOIN}"  # noqa: S608 - constants
+            " WHERE n.key IN (SELECT value FROM json_each(?)) ORDER BY n.key, n.ordinal",
+            (json.dumps(keys),),
+        )
+        for row in rows:
+            key, fingerprint = row[-2:]
+            _, earlier = self._known.get(key, (fingerprint, ()))
+            self._known[key] = (fingerprint, (*earlier, notification_of(row)))
+
+    def _look_up_heads(self) -> None:
+        self._heads = {
+            notification.room: 0
+            for emission in self._emissions
+            for notification in emission.notifications
+            if notification.in_app
+        }
+        rows = self._connection.execute(
+            "SELECT room, head FROM rooms WHERE room IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(self._heads)),),
+        )
+        self._heads.update(rows)
+
+    def _answer(self, emission: Emission) -> Appended | IdempotencyMismatch:
+        if emission.key is None:
+            return Appended(notifications=self._number(emission, None))
+        key = key_text(emission.key)
+        known = self._known.get(key)
+        if known is None:
+            appended = self._number(emission, key)
+            self._known[key] = (emission.key.fingerprint, appended)
+            return Appended(notifications=appended)
+        fingerprint, notifications = known
+        if fingerprint != emission.key.fingerprint:
+            return IdempotencyMismatch("the idempotency key was used before with another content")
+        return Appended(notifications=notifications, duplicate=True)
+
+    def _number(self, emission: Emission, key: str | None) -> tuple[Notification, ...]:
+        fingerprint = None if emission.key is None else emission.key.fingerprint
+        numbered = []
+        for ordinal, notification in enumerate(emission.notifications):
+            seq = None
+            if notification.in_app:
+                seq = self._heads[notification.room] = self._heads[notification.room] + 1
+            given = replace(notification, seq=seq)
+            self._rows.append(_row(given, key, None if key is None else ordinal, fingerprint))
+            if given.mail is not None:
+                self._mails.append(_mail_row(given, given.mail))
+            numbered.append(given)
+        return tuple(numbered)
+
+
+def append(
+    connection: sqlite3.Connection, emissions: Sequence[Emission]
+) -> list[Appended | IdempotencyMismatch]:
+    return _Append(connection, emissions).run()
+
+
+def append_anew(
+    connection: sqlite3.Connection, emissions: Sequence[Emission]
+) -> list[Appended | IdempotencyMismatch]:
+    """`append` for a call in which some ids are stored already: whoever brings those is answered as a duplicate."""
+    answers: list[Appended | IdempotencyMismatch] = []
+    for emission in emissions:
+        stored = [find(connection, notification.id) for notification in emission.notifications]
+        if emission.key is None and stored and all(stored):
+            answers.append(Appended(notifications=tuple(filter(None, stored)), duplicate=True))
+        else:
+            answers += append(connection, [emission])
+    return answers
+
+
+def _row(n: Notification, key: str | None, ordinal: int | None, fingerprint: bytes | None) -> Row:
+    return (
+        n.id, n.room, n.seq, n.type, n.title, n.body, n.link, data_text(n.data), micros(n.created_at),
+        micros_or_none(n.expires_at), micros_or_none(n.recalled_at), shown_until(n), key, ordinal, fingerprint,
+    )  # fmt: skip
+
+
+def _mail_row(n: Notification, mail: Mail) -> Row:
+    order = mail.order
+    return (
+        n.id, micros(n.created_at), order.to, order.subject, order.unless, micros(order.due_at), mail.state,
+        mail.attempts, micros(mail.due_at), mail.reason, mail.code, micros(mail.updated_at),
+        micros_or_none(mail.sent_at), None, micros(mail.due_at),
+    )  # fmt: skip
+
+
+def heads(connection: sqlite3.Connection, rooms: Sequence[str]) -> dict[str, int]:
+    answer = dict.fromkeys(rooms, 0)
+    answer.update(
+        connection.execute(
+            "SELECT room, head FROM rooms WHERE room IN (SELECT value FROM json_each(?))", (json.dumps(rooms),)
+        )
+    )
+    return answer
+
+
+def span(
+    connection: sqlite3.Connection, room: str, *, after: int, upto: int, limit: int, shown_at: int
+) -> list[Notification]:
+    rows = connection.execute(
+        f"SELECT {NOTIFICATION} FROM notifications n {MAIL_JOIN}"  # noqa: S608 - constants only
+        " WHERE n.room = ? AND n.seq > ? AND n.seq <= ? AND n.shown_until > ? ORDER BY n.seq LIMIT ?",
+        (room, after, upto, shown_at, limit),
+    )
+    return [notification_of(row) for row in rows]
+
+
+def receipts(connection: sqlite3.Connection, notification_id: str) -> dict[str, Receipt]:
+    place = connection.execute(
+        "SELECT room, seq FROM notifications WHERE id = ? AND seq IS NOT NULL", (notification_id,)
+    ).fetchone()
+    if place is None:
+        return {}
+    room, seq = place
+    found: dict[str, Receipt] = {}
+    for user, seen_at, read_at, dismissed_at, clicked_at, covered_at in connection.execute(
+        "SELECT r.user, r.seen_at, r.read_at, r.dismissed_at, r.clicked_at,"
+        " CASE WHEN i.read_upto >= r.seq THEN i.read_at END"
+        " FROM receipts r LEFT JOIN inboxes i ON i.user = r.user AND i.room = r.room"
+        " WHERE r.room = ? AND r.seq = ? LIMIT 1000",
+        (room, seq),
+    ):
+        found[user] = receipt_of(
+            seen_at=seen_at,
+            read_at=read_at,
+            dismissed_at=dismissed_at,
+            clicked_at=clicked_at,
+            covered_at=covered_at,
+        )
+    for user, read_at in connection.execute(
+        "SELECT user, read_at FROM inboxes WHERE room = ? AND read_upto >= ? AND read_at IS NOT NULL LIMIT ?",
+        (room, seq, 1000),
+    ):
+        if user not in found and len(found) < 1000:
+            found[user] = receipt_of(covered_at=read_at)
+    return found
+
+
+def recall(connection: sqlite3.Connection, notification_id: str, *, now: int) -> Notification | None:
+    connection.execute(
+        "UPDATE notifications SET recalled_at = ? WHERE id = ? AND recalled_at IS NULL", (now, notification_id)
+    )
+    wipe(connection, [notification_id], reason=RECALLED, now=now)
+    return find(connection, notification_id)
+
+
+def expire(connection: sqlite3.Connection, *, now: int, limit: int) -> int:
+    ids = [
+        row[0]
+        for row in connection.execute(
+            f"SELECT id FROM notifications WHERE shown_until < {FOREVER} AND shown_until > 0"  # noqa: S608
+            " AND shown_until <= ? ORDER BY shown_until LIMIT ?",
+            (now, limit),
+        )
+    ]
+    return wipe(connection, ids, reason=EXPIRED, now=now)
+
+
+def wipe(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str, now: int) -> int:
+    """Take the contents away, and skip the mail that waits; answers how many were not wiped before."""
+    text = json.dumps(ids)
+    rooms = [
+        row[0]
+        for row in connection.execute(
+            "UPDATE notifications SET title = '', body = '', link = NULL, data = '{}', shown_until = ?"
+            " WHERE id IN (SELECT value FROM json_each(?)) AND shown_until <> ? RETURNING room",
+            (WIPED, text, WIPED),
+        )
+    ]
+    connection.execute(
+        "UPDATE mails SET subject = NULL,"
+        " reason = CASE state WHEN 'pending' THEN ? ELSE reason END,"
+        " updated_at = CASE state WHEN 'pending' THEN ? ELSE updated_at END,"
+        " wake_at = CASE state WHEN 'pending' THEN NULL ELSE wake_at END,"
+        " state = CASE state WHEN 'pending' THEN 'skipped' ELSE state END"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        (reason, now, text),
+    )
+    for room in set(rooms):
+        _clear(connection, room)
+    return len(rooms)
+
+
+def _clear(connection: sqlite3.Connection, room: str) -> None:
+    """Move `cleared` up to just below the first notification still shown: unread need not count what lies below."""
+    connection.execute(
+        "UPDATE rooms SET cleared = MAX(cleared, COALESCE("
+        "  (SELECT seq - 1 FROM notifications WHERE room = rooms.room AND seq > rooms.cleared AND shown_until > 0"
+        "   ORDER BY seq LIMIT 1), head))"
+        " WHERE room = ?",
+        (room,),
+    )
+
+
+def prune(connection: sqlite3.Connection, *, before: int, limit: int) -> int:
+    pruned = 0
+    after: tuple[int, str] = (-FOREVER, "")
+    visited: set[str] = set()
+    # Page by page, because a page may hold only what an owed mail still keeps in place.
+    while pruned < limit:
+        page = connection.execute(
+            "SELECT created_at, id, room, seq FROM notifications"
+            " WHERE (created_at, id) > (?, ?) AND created_at < ? ORDER BY created_at, id LIMIT ?",
+            (*after, before, max(limit, 100)),
+        ).fetchall()
+        if not page:
+            break
+        after = page[-1][:2]
+        unplaced = [row[1] for row in page if row[3] is None]
+        pruned += _prune_unplaced(connection, unplaced[: limit - pruned])
+        for room in dict.fromkeys(row[2] for row in page if row[3] is not None and row[2] not in visited):
+            visited.add(room)
+            if pruned < limit:
+                pruned += _prune_stream(connection, room, before=before, limit=limit - pruned)
+    return pruned
+
+
+def _prune_unplaced(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
+    settled = [
+        row[0]
+        for row in connection.execute(
+            "SELECT value FROM json_each(?) WHERE NOT EXISTS"
+            " (SELECT 1 FROM mails WHERE id = value AND wake_at IS NOT NULL)",
+            (json.dumps(ids),),
+        )
+    ]
+    _delete(connection, settled)
+    return len(settled)
+
+
+def _prune_stream(connection: sqlite3.Connection, room: str, *, before: int, limit: int) -> int:
+    ids: list[str] = []
+    floor = 0
+    for notification_id, seq, created_at, wake_at in connection.execute(
+        "SELECT n.id, n.seq, n.created_at, m.wake_at FROM notifications n LEFT JOIN mails m ON m.id = n.id"
+        " WHERE n.room = ? AND n.seq IS NOT NULL ORDER BY n.seq LIMIT ?",
+        (room, limit),
+    ):
+        if created_at >= before or wake_at is not None:
+            break
+        ids.append(notification_id)
+        floor = seq
+    if not ids:
+        return 0
+    _delete(connection, ids)
+    connection.execute("DELETE FROM receipts WHERE room = ? AND seq <= ?", (room, floor))
+    connection.execute(
+        "UPDATE rooms SET floor = MAX(floor, ?), cleared = MAX(cleared, ?) WHERE room = ?", (floor, floor, room)
+    )
+    return len(ids)
+
+
+def _delete(connection: sqlite3.Connection, ids: Sequence[str]) -> None:
+    text = json.dumps(ids)
+    connection.execute("DELETE FROM mails WHERE id IN (SELECT value FROM json_each(?))", (text,))
+    connection.execute("DELETE FROM notifications WHERE id IN (SELECT value FROM json_each(?))", (text,))
