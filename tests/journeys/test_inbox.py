@@ -1,0 +1,126 @@
+"""The inbox is the same in every tab: what is read in one is read in all."""
+
+from tests.support.gateway import Gateway, token
+from tests.support.node import JSClient, NodeProcess
+
+
+async def open_tab(gateway: Gateway, node: NodeProcess, user: str = "ann", **claims: object) -> JSClient:
+    tab = await node.open(gateway.public, auth={"token": token(user, **claims)})
+    await tab.event("ready")
+    return tab
+
+
+async def test_reading_in_one_tab_brings_the_badge_up_to_date_in_the_other(gateway: Gateway, node: NodeProcess):
+    one, two = await open_tab(gateway, node), await open_tab(gateway, node)
+    other = await open_tab(gateway, node, "bob")
+    ids = [(await gateway.emit("user:ann", str(number)))["notification"]["id"] for number in range(3)]
+
+    answer = await one.call("read", {"ids": ids[:1]})
+
+    assert answer == {"ok": True, "unread": 2}
+    assert await two.event("inbox") == {"unread": 2}
+    assert await one.event("inbox") == {"unread": 2}
+    assert (await two.call("read", {"all": True}))["unread"] == 0
+    assert await one.event("inbox") == {"unread": 0}
+    assert (await other.call("history"))["ok"] is True
+    assert other.received("inbox") == []
+
+
+async def test_reading_again_changes_nothing_and_tells_nobody(gateway: Gateway, node: NodeProcess):
+    tab = await open_tab(gateway, node)
+    sent = await gateway.emit("user:ann")
+    ids = [sent["notification"]["id"]]
+    await tab.call("read", {"ids": ids})
+    await tab.event("inbox")
+
+    assert await tab.call("read", {"ids": ids}) == {"ok": True, "unread": 0}
+
+    assert len(tab.received("inbox")) == 1
+
+
+async def test_history_comes_in_pages_newest_first_over_all_rooms(gateway: Gateway, node: NodeProcess):
+    tab = await open_tab(gateway, node, topics=("deals",))
+    rooms = ["user:ann", "topic:deals", "all", "user:ann", "topic:other"]
+    for number, room in enumerate(rooms):
+        await gateway.emit(room, str(number), type="SALE" if room == "topic:deals" else "TEST")
+
+    first = await tab.call("history", {"limit": 3})
+    second = await tab.call("history", {"limit": 3, "before": first["next"]})
+
+    assert [n["title"] for n in first["notifications"]] == ["3", "2", "1"]
+    assert [n["title"] for n in second["notifications"]] == ["0"]
+    assert second["next"] is None
+    assert [n["title"] for n in (await tab.call("history", {"type": ["SALE"]}))["notifications"]] == ["1"]
+
+
+async def test_unread_filter_seen_and_dismissed(gateway: Gateway, node: NodeProcess):
+    tab = await open_tab(gateway, node)
+    ids = [(await gateway.emit("user:ann", str(number)))["notification"]["id"] for number in range(3)]
+
+    assert await tab.call("seen", {"ids": ids[:1]}) == {"ok": True}
+    await tab.call("read", {"ids": ids[1:2]})
+    assert await tab.call("dismiss", {"ids": ids[2:]}) == {"ok": True, "unread": 1}
+
+    items = (await tab.call("history"))["notifications"]
+    assert [(n["title"], n["read"], n["seen"]) for n in items] == [("1", True, True), ("0", False, True)]
+    unread = await tab.call("history", {"unread": True})
+    assert [n["title"] for n in unread["notifications"]] == ["0"]
+
+
+async def test_a_recall_reaches_the_screen_and_the_badge(gateway: Gateway, node: NodeProcess):
+    tab = await open_tab(gateway, node)
+    sent = (await gateway.emit("user:ann"))["notification"]
+    await tab.event("notification")
+
+    await gateway.ask("DELETE", f"/internal/notifications/{sent['id']}")
+
+    assert await tab.event("recalled") == sent
+    assert await tab.event("inbox") == {"unread": 0}
+    assert (await tab.call("history"))["notifications"] == []
+
+
+async def test_a_recalled_broadcast_brings_every_badge_up_to_date(gateway: Gateway, node: NodeProcess):
+    ann, bob = await open_tab(gateway, node), await open_tab(gateway, node, "bob")
+    sent = (await gateway.emit("all"))["notification"]
+
+    await gateway.ask("DELETE", f"/internal/notifications/{sent['id']}")
+
+    for tab in (ann, bob):
+        assert await tab.event("recalled") == sent
+        assert await tab.event("inbox") == {"unread": 0}
+
+
+async def test_what_is_not_kept_is_delivered_to_who_is_there(gateway: Gateway, node: NodeProcess):
+    tab = await open_tab(gateway, node)
+
+    sent = await gateway.emit("user:ann", "now", store=False)
+    await gateway.emit("user:ann", "typing", store=False, event="typing")
+
+    assert sent["notification"]["seq"] is None
+    assert (await tab.event("notification"))["seq"] is None
+    assert (await tab.event("typing"))["title"] == "typing"
+    assert (await tab.call("history"))["notifications"] == []
+
+
+async def test_a_payload_that_makes_no_sense_is_answered_with_its_error(gateway: Gateway, node: NodeProcess):
+    tab = await open_tab(gateway, node)
+    nonsense = [
+        ("history", {"limit": 0}),
+        ("history", {"limit": True}),
+        ("history", {"before": "no cursor of ours"}),
+        ("history", {"what": 1}),
+        ("history", [1, 2]),
+        ("read", {}),
+        ("read", {"ids": "all"}),
+        ("seen", {"ids": [1]}),
+        ("dismiss", 7),
+        ("replay", {"since": {"user:ann": "x"}}),
+        ("token", {}),
+    ]
+    for event, payload in nonsense:
+        answer = await tab.call(event, payload)
+
+        assert answer["ok"] is False, (event, payload)
+        assert answer["error"]["code"] == "validation_failed", (event, payload)
+        assert answer["error"]["message"]
+    assert (await tab.call("history"))["ok"] is True

@@ -1,0 +1,198 @@
+"""A whole gateway to talk to: in this process, or as the command `bellhop serve` in one of its own."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from auth.tokens import Signer
+from gateway import app
+from gateway.settings import load
+from tests.support.servers import free_port
+
+SECRET = "a secret of the tests, long enough for HS256"
+API_KEY = "an-api-key-of-the-tests-long-enough"
+START_SECONDS = 30
+
+Json = Any
+
+
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    """What a gateway is started with: embedded defaults below `folder`, and `settings` without the prefix."""
+    values = {
+        "PORT": "0",
+        "INTERNAL_PORT": "0",
+        "STORE_URL": f"sqlite:///{folder}/bellhop.db",
+        "MAIL_URL": f"spool://{folder}/mail",
+        "JWT_SECRET": SECRET,
+        "API_KEYS": f"shop:{API_KEY}",
+        "LOG_FORMAT": "json",
+        "PRESENCE_GRACE": "0.2",
+    } | settings
+    return {f"BELLHOP_{name}": value for name, value in values.items()}
+
+
+def token(
+    user: str,
+    *,
+    ttl_seconds: float = 3600,
+    roles: tuple[str, ...] = (),
+    topics: tuple[str, ...] = (),
+    email: str | None = None,
+    name: str | None = None,
+) -> str:
+    ttl = timedelta(seconds=ttl_seconds)
+    return Signer(SECRET).sign(user, ttl=ttl, roles=roles, topics=topics, email=email, name=name)
+
+
+@dataclass(slots=True)
+class Answered:
+    status: int
+    body: Json
+    headers: Mapping[str, str]
+
+
+class Gateway:
+    """A gateway's two sites, as a backend and a browser see them."""
+
+    def __init__(self, public: str, internal: str, http: aiohttp.ClientSession) -> None:
+        self.public = public
+        self.internal = internal
+        self._http = http
+        self.node: app.Node | None = None
+        """The node itself, when it lives in this process."""
+
+    async def ask(
+        self, method: str, path: str, *, body: Json = None, raw: bytes | None = None, **headers: str
+    ) -> Answered:
+        """A request to the internal site, with the API key; `headers` by name, with _ for -."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        named.setdefault("Authorization", f"Bearer {API_KEY}")
+        return await self.request(method, self.internal + path, body=body, raw=raw, headers=named)
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: Json = None,
+        raw: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answered:
+        given: dict[str, Any] = {"headers": dict(headers or {})}
+        if raw is not None:
+            given["data"] = raw
+        elif body is not None:
+            given["json"] = body
+        async with self._http.request(method, url, **given) as answer:
+            text = await answer.text()
+            parsed = json.loads(text) if "json" in answer.headers.get("Content-Type", "") else text
+            return Answered(answer.status, parsed, answer.headers)
+
+    async def emit(self, to: str | list[str], title: str = "Hello", *, key: str | None = None, **fields: Json) -> Json:
+        """Emit, and answer the body of the 202; the first notification stands under `notification`."""
+        body = {"to": to, "type": "TEST", "title": title, **fields}
+        headers = {} if key is None else {"Idempotency_Key": key}
+        answered = await self.ask("POST", "/internal/emit", body=body, **headers)
+        assert answered.status == 202, answered
+        return answered.body | {"notification": answered.body["notifications"][0]}
+
+    async def batch(self, items: list[Json]) -> list[Json]:
+        answered = await self.ask("POST", "/internal/emit/batch", body={"notifications": items})
+        assert answered.status == 207, answered
+        return answered.body["results"]
+
+
+@asynccontextmanager
+async def gateway(folder: Path, **settings: str) -> AsyncIterator[Gateway]:
+    """A gateway in this process."""
+    async with (
+        app.running(load(environment(folder, **settings), serving=True)) as (node, addresses),
+        aiohttp.ClientSession() as http,
+    ):
+        here = Gateway(addresses.public, addresses.internal, http)
+        here.node = node
+        yield here
+
+
+class GatewayProcess:
+    """`bellhop serve` in a process of its own, on ports that stay the same over restarts."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self._port, self._internal_port = free_port(), free_port()
+        self._environment = environment(
+            folder, PORT=str(self._port), INTERNAL_PORT=str(self._internal_port), **settings
+        )
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+        self._http = aiohttp.ClientSession()
+        self.gateway = Gateway(
+            f"http://127.0.0.1:{self._port}", f"http://127.0.0.1:{self._internal_port}", self._http
+        )
+        self.log = folder / f"gateway-{self._port}.log"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Start it, and wait until it is ready."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("BELLHOP_")}
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "gateway", "serve",
+                env=inherited | self._environment, cwd=self._folder, stdout=log, stderr=log,
+            )  # fmt: skip
+        async with asyncio.timeout(START_SECONDS):
+            while not await self._is_ready():
+                if self._process.returncode is not None:
+                    raise RuntimeError(f"bellhop serve did not start: {self.log.read_text()[-3000:]}")
+                await asyncio.sleep(0.02)
+
+    async def _is_ready(self) -> bool:
+        try:
+            answered = await self.gateway.request("GET", self.gateway.internal + "/readyz")
+        except aiohttp.ClientError:
+            return False
+        return answered.status == 200
+
+    async def kill(self) -> None:
+        """End it as a crash would."""
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
+
+    async def terminate(self, deadline_seconds: float = 40) -> int:
+        """Ask it to stop; answers its exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(deadline_seconds):
+            return await self._process.wait()
+
+    async def close(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+        await self._http.close()
+
+
+@asynccontextmanager
+async def gateway_process(folder: Path, **settings: str) -> AsyncIterator[GatewayProcess]:
+    process = GatewayProcess(folder, **settings)
+    try:
+        await process.start()
+        yield process
+    finally:
+        await process.close()
