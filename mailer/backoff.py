@@ -1,0 +1,64 @@
+"""When a failed mail is tried again, and when it is given up on. Pure: time and chance are handed in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailer.errors import DeliveryFailure, PermanentFailure, TemporaryFailure
+
+Random = Callable[[], float]
+"""Answers a number from 0 to 1, 1 excluded."""
+
+FIRST_SECONDS = 60.0
+FACTOR = 4.0
+LONGEST_SECONDS = 12 * 3600.0
+"""With these, the eight attempts of the default span 15 to 30 hours, 22 on average: a relay that is down overnight, or a
+full mailbox, costs no mail, while the first repeat comes within a minute."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postpone:
+    """Try again after `delay_seconds`."""
+
+    delay_seconds: float
+    reason: str
+    code: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bury:
+    """Give up."""
+
+    reason: str
+    code: int | None = None
+
+
+def next_delay(attempt: int, *, random: Random) -> float:
+    """Seconds to wait after the failed attempt number `attempt` (1 is the first).
+
+    The upper half of an exponential range is drawn from: enough to keep what failed together from coming back together,
+    and never so short that an attempt is spent on the outage that failed the one before.
+    """
+    return _jittered(FIRST_SECONDS, FACTOR, LONGEST_SECONDS, attempt, random)
+
+
+def pause_seconds(failures: int, *, first: float, longest: float, random: Random) -> float:
+    """Seconds the worker rests after `failures` failures in a row of something that all mail depends on."""
+    return _jittered(first, 2.0, longest, failures, random)
+
+
+def decide(failure: DeliveryFailure, *, attempts: int, limit: int, random: Random) -> Postpone | Bury:
+    """What becomes of a mail whose attempt number `attempts` ended in `failure`; a `limit` of 0 never gives up."""
+    if isinstance(failure, PermanentFailure):
+        return Bury(reason=str(failure), code=failure.code)
+    if limit and attempts >= limit:
+        return Bury(reason=f"given up after {attempts} attempts: {failure}", code=failure.code)
+    delay = next_delay(attempts, random=random)
+    if isinstance(failure, TemporaryFailure) and failure.retry_after is not None:
+        delay = max(delay, failure.retry_after)
+    return Postpone(delay_seconds=delay, reason=str(failure), code=failure.code)
+
+
+def _jittered(first: float, factor: float, longest: float, failures: int, random: Random) -> float:
+    # The exponent is bounded before the power is taken: a mail that is never given up on must not overflow a float.
+    ceiling = min(longest, first * factor ** min(max(failures, 1) - 1, 50))
+    return ceiling * (0.5 + 0.5 * random())

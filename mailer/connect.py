@@ -1,0 +1,37 @@
+"""From a URL to the transport it names."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from mailer.errors import MailConfigurationError
+from mailer.smtp import SMTP_FORMS, SMTPTransport
+from mailer.spool import SpoolTransport
+from mailer.transport import Transport
+
+SPOOL_FORMS = ("spool:///folder (relative)", "spool:////folder (absolute)")
+
+
+def connect(url: str, *, connections: int = 8) -> Transport:
+    """The transport for `url`, which keeps at most `connections` to its server. Nothing is dialled yet.
+
+    Raises `MailConfigurationError`, whose text holds nothing of a wrong URL but its scheme.
+    """
+    scheme = url.partition(":")[0].lower()
+    match scheme:
+        case "spool":
+            return SpoolTransport(_folder_of(url))
+        case "smtp" | "smtps":
+            return SMTPTransport.from_url(url, connections=connections)
+        case _:
+            # What stands before the first colon may be anything, a password too, unless it is shaped as a scheme.
+            named = f"the scheme {scheme!r}" if scheme.isalpha() and "://" in url else "a text that is no URL"
+            raise MailConfigurationError(f"mail cannot leave by {named}", allowed=(*SPOOL_FORMS, *SMTP_FORMS))
+
+
+def _folder_of(url: str) -> Path:
+    """As in SQLite's URLs: three slashes and a path are relative to the working directory, four absolute."""
+    parts = urlsplit(url)
+    folder = unquote(parts.path)[1:]
+    if parts.netloc or parts.query or parts.fragment or not folder:
+        raise MailConfigurationError("the spool URL names no folder, or more than one", allowed=SPOOL_FORMS)
+    return Path(folder)

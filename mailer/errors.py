@@ -1,0 +1,71 @@
+"""Why a mail does not leave.
+
+MailError
+├── DeliveryFailure             about one mail
+│   ├── TemporaryFailure        not now: try again later
+│   └── PermanentFailure        never: the same mail would fail the same way
+│       └── RenderFailure       it cannot be made at all
+├── RelayFailure                ours: no mail is to blame, and none will leave until an operator acts
+│   ├── AuthenticationFailure   the relay does not accept our credentials, or demands some
+│   ├── EncryptionFailure       the relay cannot be trusted: its certificate, or no TLS where we require it
+│   └── SpoolFailure            the folder cannot be written
+└── MailConfigurationError      a setting that cannot work; raised at start
+"""
+
+from collections.abc import Iterable
+
+
+class MailError(Exception):
+    """The root of what `mailer` raises. A library's own error is its cause, never the error itself."""
+
+
+class DeliveryFailure(MailError):
+    """One mail was not taken. The message is the reason kept with the mail; it holds no address."""
+
+    def __init__(self, reason: str, *, code: int | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
+        """The SMTP code (RFC 5321, section 4.2), if a server gave one."""
+
+
+class TemporaryFailure(DeliveryFailure):
+    def __init__(self, reason: str, *, code: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(reason, code=code)
+        self.retry_after = retry_after
+        """Seconds before which another attempt is pointless, if that is known."""
+
+
+class PermanentFailure(DeliveryFailure):
+    pass
+
+
+class RenderFailure(PermanentFailure):
+    pass
+
+
+class RelayFailure(MailError):
+    """No mail is to blame: attempts are not counted, and the worker pauses and says so loudly."""
+
+    def __init__(self, reason: str, *, code: int | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class AuthenticationFailure(RelayFailure):
+    pass
+
+
+class EncryptionFailure(RelayFailure):
+    pass
+
+
+class SpoolFailure(RelayFailure):
+    pass
+
+
+class MailConfigurationError(MailError):
+    """Says which setting cannot work and what is allowed instead; it never holds a password."""
+
+    def __init__(self, problem: str, *, allowed: Iterable[str] = ()) -> None:
+        forms = " | ".join(allowed)
+        super().__init__(f"{problem}; allowed: {forms}" if forms else problem)

@@ -1,0 +1,366 @@
+"""The transport that hands mail to an SMTP relay (RFC 5321), over TLS unless told otherwise.
+
+Knows connections and what a relay's answers mean; when to try again is for `backoff` and the worker.
+"""
+
+import asyncio
+import re
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from aiosmtplib import (
+    SMTP,
+    SMTPAuthenticationError,
+    SMTPException,
+    SMTPResponseException,
+    SMTPServerDisconnected,
+    SMTPTimeoutError,
+)
+
+from mailer.errors import (
+    AuthenticationFailure,
+    EncryptionFailure,
+    MailConfigurationError,
+    MailError,
+    PermanentFailure,
+    RelayFailure,
+    TemporaryFailure,
+)
+from mailer.transport import Outgoing
+
+SMTP_FORMS = (
+    "smtp://user:password@host:587?starttls=required|optional|never&cafile=path",
+    "smtps://user:password@host:465?cafile=path",
+)
+STEP_SECONDS = 15.0
+IDLE_SECONDS = 30.0
+QUIT_SECONDS = 2.0
+
+# RFC 4954, section 6: authentication required, too weak, wrong, or needing encryption. Whichever command it answers,
+# it is about us and not about the mail.
+_ABOUT_US = frozenset({530, 534, 535, 538})
+_TOO_LARGE = 552
+_ADDRESS = re.compile(r"\S+@\S+")
+_REASON_LENGTH = 300
+
+
+class StartTLS(StrEnum):
+    REQUIRED = "required"  # no mail leaves unencrypted
+    OPTIONAL = "optional"  # used where offered; whoever sits in between can take the offer away
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relay:
+    """Where mail is handed over, and how."""
+
+    host: str
+    port: int
+    tls: bool
+    """TLS from the first byte (`smtps`)."""
+    starttls: StartTLS
+    username: str | None
+    password: str = field(repr=False)
+    context: ssl.SSLContext = field(repr=False)
+    step_seconds: float
+
+    @classmethod
+    def from_url(cls, url: str, *, step_seconds: float = STEP_SECONDS) -> "Relay":
+        """Raises `MailConfigurationError`; its text never holds the user's name or the password."""
+        parts = urlsplit(url)
+        tls = parts.scheme == "smtps"
+        options = _options_of(parts, {"cafile"} if tls else {"cafile", "starttls"})
+        try:
+            starttls = StartTLS(options.get("starttls", StartTLS.REQUIRED))
+        except ValueError:
+            raise MailConfigurationError("starttls has an unknown value", allowed=SMTP_FORMS) from None
+        host, port = _endpoint_of(parts)
+        return cls(
+            host=host,
+            port=port or (465 if tls else 587),
+            tls=tls,
+            starttls=StartTLS.NEVER if tls else starttls,
+            username=None if parts.username is None else unquote(parts.username),
+            password=unquote(parts.password or ""),
+            context=_context(options.get("cafile")),
+            step_seconds=step_seconds,
+        )
+
+
+class SMTPTransport:
+    """Sends through a relay, at most `connections` mails at once, each on a connection kept for the next one.
+
+    A kept connection that turns out to have gone costs no attempt: as long as nothing of the mail was accepted, it goes
+    out over a fresh one. A connection idle for `idle_seconds` is closed.
+    """
+
+    def __init__(self, relay: Relay, *, connections: int = 8, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._relay = relay
+        self._slots = asyncio.Semaphore(connections)
+        self._idle_seconds = idle_seconds
+        self._idle: dict[_Connection, asyncio.TimerHandle] = {}
+        self._farewells: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    def from_url(cls, url: str, *, connections: int = 8) -> "SMTPTransport":
+        return cls(Relay.from_url(url), connections=connections)
+
+    async def send(self, message: Outgoing) -> None:
+        content = message.content()
+        async with self._slots:
+            kept = self._kept()
+            if kept is not None:
+                try:
+                    await self._send_over(kept, message, content)
+                except _Gone:
+                    pass  # nothing of the mail was accepted: a fresh connection decides
+                else:
+                    return
+            fresh = await _Connection.open(self._relay)
+            try:
+                await self._send_over(fresh, message, content)
+            except _Gone as gone:
+                raise gone.failure from gone.__cause__
+
+    async def close(self) -> None:
+        while self._idle:
+            connection, timer = self._idle.popitem()
+            timer.cancel()
+            self._dismiss(connection)
+        while self._farewells:
+            await asyncio.wait(self._farewells)
+
+    async def _send_over(self, connection: "_Connection", message: Outgoing, content: bytes) -> None:
+        try:
+            await connection.send(message, content)
+        except MailError:
+            # A refusal leaves the connection as good as it was, if the relay agrees to forget the envelope.
+            if connection.alive and await connection.reset():
+                self._keep(connection)
+            else:
+                connection.abort()
+            raise
+        except BaseException:
+            connection.abort()  # gone, or cancelled between a command and its answer: never to be used again
+            raise
+        self._keep(connection)
+
+    def _kept(self) -> "_Connection | None":
+        # The one used last first, so that what a quiet hour does not need can grow idle and go.
+        while self._idle:
+            connection, timer = self._idle.popitem()
+            timer.cancel()
+            if connection.alive:
+                return connection
+            connection.abort()
+        return None
+
+    def _keep(self, connection: "_Connection") -> None:
+        loop = asyncio.get_running_loop()
+        self._idle[connection] = loop.call_later(self._idle_seconds, self._retire, connection)
+
+    def _retire(self, connection: "_Connection") -> None:
+        del self._idle[connection]
+        self._dismiss(connection)
+
+    def _dismiss(self, connection: "_Connection") -> None:
+        farewell = asyncio.create_task(connection.quit(), name="smtp quit")
+        self._farewells.add(farewell)
+        farewell.add_done_callback(self._farewells.discard)
+
+
+class _Gone(Exception):  # noqa: N818 - not an error of its own: it carries the one it may become
+    """The connection was lost before anything of the mail was accepted."""
+
+    def __init__(self, failure: TemporaryFailure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+class _Connection:
+    """One session with the relay: opened, encrypted and logged in, then one mail after another."""
+
+    def __init__(self, client: SMTP) -> None:
+        self._client = client
+
+    @classmethod
+    async def open(cls, relay: Relay) -> "_Connection":
+        client = SMTP(
+            hostname=relay.host,
+            port=relay.port,
+            timeout=relay.step_seconds,
+            use_tls=relay.tls,
+            start_tls=False,  # done below, where a failure can be told apart
+            tls_context=relay.context,
+        )
+        connection = cls(client)
+        try:
+            # Beside the library's own bound on each step, one on all of it: it looks up this host's name without one.
+            async with asyncio.timeout(3 * relay.step_seconds):
+                await connection._introduce(relay)
+        except TimeoutError as error:
+            raise TemporaryFailure("the relay did not answer in time") from error
+        except BaseException:
+            connection.abort()
+            raise
+        return connection
+
+    @property
+    def alive(self) -> bool:
+        return self._client.is_connected
+
+    async def send(self, message: Outgoing, content: bytes) -> None:
+        """Raises `_Gone` for a connection lost before the relay accepted anything, else as `Transport.send`."""
+        client = self._client
+        options = [f"SIZE={len(content)}"] if client.supports_extension("size") else []
+        encoding = "ascii"
+        if message.needs_utf8:
+            if not client.supports_extension("smtputf8"):
+                raise PermanentFailure("the address needs SMTPUTF8, which the relay does not offer")
+            options.append("SMTPUTF8")
+            encoding = "utf-8"
+        try:
+            with _refused("sender", about_us=not message.needs_utf8):
+                await client.mail(message.sender, options=options, encoding=encoding)
+            with _refused("recipient"):
+                await client.rcpt(message.recipient, encoding=encoding)
+        except TemporaryFailure as failure:
+            if not self.alive:
+                raise _Gone(failure) from failure.__cause__
+            raise
+        # From here on an answer that is lost may have been a yes, so nothing is repeated before the back-off.
+        with _refused("content"):
+            await client.data(content)
+
+    async def reset(self) -> bool:
+        """Have the relay forget the envelope; False when the connection is of no more use."""
+        try:
+            await self._client.rset()
+        except SMTPException:
+            return False
+        return True
+
+    async def quit(self) -> None:
+        with suppress(SMTPException):
+            await self._client.quit(timeout=QUIT_SECONDS)
+        self.abort()
+
+    def abort(self) -> None:
+        """Drop it at once: a polite TLS goodbye would wait for a peer that may never answer."""
+        transport = self._client.transport
+        self._client.close()
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()
+
+    async def _introduce(self, relay: Relay) -> None:
+        client = self._client
+        with _unwelcome("greeting"):
+            await client.connect()
+            await client.ehlo()
+        if relay.starttls is not StartTLS.NEVER:
+            if client.supports_extension("starttls"):
+                with _unwelcome("STARTTLS"):
+                    await client.starttls()
+                    await client.ehlo()
+            elif relay.starttls is StartTLS.REQUIRED:
+                raise EncryptionFailure("the relay offers no STARTTLS, and the mail URL requires it")
+        if relay.username is not None:
+            if not client.supported_auth_methods:
+                raise AuthenticationFailure("the relay offers no way to log in that is known here")
+            with _unwelcome("login"):
+                await client.login(relay.username, relay.password)
+
+
+@contextmanager
+def _unwelcome(step: str) -> Iterator[None]:
+    """Translate a failure before the first mail: nothing in it is any mail's fault."""
+    try:
+        yield
+    except SMTPResponseException as error:
+        reason = _reason(step, error)
+        if 400 <= error.code < 500:
+            raise TemporaryFailure(reason, code=error.code) from error
+        if step == "STARTTLS":
+            raise EncryptionFailure(reason, code=error.code) from error
+        if error.code >= 500 or isinstance(error, SMTPAuthenticationError):
+            raise AuthenticationFailure(reason, code=error.code) from error
+        raise TemporaryFailure(reason) from error
+    except (SMTPException, OSError, ValueError) as error:
+        fault = error if isinstance(error, ssl.SSLError) else error.__cause__
+        if isinstance(fault, ssl.SSLCertVerificationError):
+            detail = f"the relay's certificate is not trusted: {fault.verify_message}"
+            raise EncryptionFailure(detail) from error
+        if isinstance(fault, ssl.SSLError):
+            raise EncryptionFailure(f"no TLS with the relay: {fault.reason or 'handshake failed'}") from error
+        raise TemporaryFailure(_lost(step, error)) from error
+
+
+@contextmanager
+def _refused(step: str, *, about_us: bool = False) -> Iterator[None]:
+    """Translate a failure of a command about one mail.
+
+    `about_us` says that a permanent refusal holds for every mail: at MAIL a relay knows nothing but our sender and the
+    size. Burying all mail for a wrong setting would be the worst answer.
+    """
+    try:
+        yield
+    except SMTPResponseException as error:
+        reason = _reason(step, error)
+        if error.code in _ABOUT_US:
+            raise AuthenticationFailure(reason, code=error.code) from error
+        if 400 <= error.code < 500:
+            raise TemporaryFailure(reason, code=error.code) from error
+        if 500 <= error.code < 600:
+            if about_us and error.code != _TOO_LARGE:
+                raise RelayFailure(reason, code=error.code) from error
+            raise PermanentFailure(reason, code=error.code) from error
+        raise TemporaryFailure(reason) from error
+    except (SMTPServerDisconnected, SMTPTimeoutError, OSError) as error:
+        raise TemporaryFailure(_lost(step, error)) from error
+    except ValueError as error:
+        # The library refuses an address that would break the command line.
+        raise PermanentFailure(f"the {step} cannot be written in a command") from error
+
+
+def _reason(step: str, error: SMTPResponseException) -> str:
+    """What the relay said, as one short line without addresses: it is kept, shown to admins, and may be logged."""
+    said = " ".join(error.message.encode(errors="replace").decode().split())
+    return _ADDRESS.sub("<address>", f"{step} refused: {error.code} {said}")[:_REASON_LENGTH]
+
+
+def _lost(step: str, error: Exception) -> str:
+    what = "no answer in time" if isinstance(error, TimeoutError) else "connection lost"
+    return f"{step}: {what}"
+
+
+def _options_of(parts: SplitResult, known: set[str]) -> dict[str, str]:
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if parts.path not in ("", "/") or parts.fragment or not options.keys() <= known:
+        raise MailConfigurationError("the mail URL has a part that is not known", allowed=SMTP_FORMS)
+    return options
+
+
+def _endpoint_of(parts: SplitResult) -> tuple[str, int | None]:
+    try:
+        host, port = parts.hostname or "", parts.port
+        host.encode("idna")
+    except ValueError:
+        # Not `from` the error: with an unescaped "/" or ":" in it, the "port" it quotes is the password.
+        raise MailConfigurationError("the mail URL's host or port is wrong", allowed=SMTP_FORMS) from None
+    if not host:
+        raise MailConfigurationError("the mail URL names no host", allowed=SMTP_FORMS)
+    return host, port
+
+
+def _context(cafile: str | None) -> ssl.SSLContext:
+    if cafile is not None and not Path(cafile).is_file():
+        raise MailConfigurationError(f"the cafile {cafile} is not there")
+    try:
+        return ssl.create_default_context(cafile=cafile)
+    except OSError as error:
+        raise MailConfigurationError(f"the cafile {cafile} holds no certificate that can be read") from error

@@ -1,0 +1,64 @@
+"""The transport that needs no service: one `.eml` file per mail in a folder."""
+
+import asyncio
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mailer.errors import MailConfigurationError, SpoolFailure
+from mailer.transport import Outgoing
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+
+
+class SpoolTransport:
+    """Writes each mail as `<time>-<id>.eml`, whole or not at all, and durably.
+
+    The name follows from the mail's own Date and id, so that a repeated send replaces its file instead of adding one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folder; raises `MailConfigurationError` where that is impossible."""
+        self.folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MailConfigurationError(
+                f"the spool folder {folder} cannot be made: {error.strerror}"
+            ) from error
+
+    async def send(self, message: Outgoing) -> None:
+        try:
+            # A thread that has begun cannot be cancelled, and need not be: it leaves a whole file or none.
+            await asyncio.to_thread(self._write, _name_of(message), message.content())
+        except OSError as error:
+            raise SpoolFailure(f"the spool cannot be written: {error.strerror}") from error
+
+    async def close(self) -> None:
+        return
+
+    def _write(self, name: str, content: bytes) -> None:
+        # The dot hides an unfinished file from readers that look for *.eml.
+        unfinished = self.folder / f".{name}.{os.getpid()}"
+        try:
+            with unfinished.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(self.folder / name)
+        except OSError:
+            unfinished.unlink(missing_ok=True)
+            raise
+        # The rename is durable only when the folder is: without this a crash could forget a mail that was "sent".
+        folder = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _name_of(message: Outgoing) -> str:
+    date: datetime = message.message["Date"].datetime
+    time = date.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return f"{time}-{_UNSAFE.sub('_', message.id)[:100]}.eml"
