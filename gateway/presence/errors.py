@@ -9,7 +9,7 @@ class PresenceError(Exception):
     """The root of what `gateway.presence` raises. The library's own error is its cause, never the error itself."""
 
 
-class PresenceUnavailable(PresenceError):  # noqa: N818 - it names a state, as StoreUnavailable does
+class PresenceUnavailable(PresenceError):
     """Nobody can say now who is online in the cluster. Connections come and go all the same."""
 
     def __init__(self, message: str, *, retry_after: float = 1.0) -> None:

@@ -1,0 +1,451 @@
+"""Presence of a cluster, on Redis: what this node holds, and how Redis is kept in agreement with it.
+
+The node's own connections are the truth about themselves; Redis is where the nodes' truths meet. Changes are sent as
+they come, and each beat compares: whatever an outage, a restart of Redis or a pause of this process has put apart is
+put together again. What happens inside Redis, each step atomic, is in `scripts`.
+
+What is promised, and to what end:
+
+- `joined` and `left` are claimed in Redis in the step that changes who is online, and a claim whose answer is lost is
+  answered again: each is announced once. A node killed between announcing a `left` and saying so makes it come twice.
+- A node whose heartbeat has ended is reaped at the next beat of any other. A node that was only paused puts its
+  connections back, and those users join anew.
+- When Redis loses its memory, every node puts its connections back without announcing anything. Who comes, for the
+  first time or not, before the nodes have done so, is announced as joined; of a user whose only node dies while Redis
+  has no memory nobody knows that a `left` is owed.
+- While Redis is away nobody is reaped or announced; nor for `settle` seconds after, so that the nodes can come back.
+"""
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from gateway.bus.address import Address
+from gateway.presence import scripts
+from gateway.presence.base import Announce, Joined, Left, Online, Roster, Visitor
+from gateway.presence.errors import PresenceUnavailable
+from gateway.presence.pipeline import Pipeline
+
+_log = logging.getLogger(__name__)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+BATCH = 500
+"""Connections reaped, and departures claimed, in one step: what Redis does without keeping others waiting."""
+SETTLE_SECONDS = 5.0
+LONGEST_BEAT_SECONDS = 2.0
+
+
+def _micros(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def _time(micros: int) -> datetime:
+    return _EPOCH + micros * _MICROSECOND
+
+
+@dataclass(slots=True)
+class _Held:
+    """A connection of this node, and what is known of it in Redis."""
+
+    visitor: Visitor
+    token: str
+    """Names this entrance: who finds it in `announced` is the one to announce."""
+    confirmed: bool = False
+    """Redis has answered that it has it."""
+    doubtful: bool = False
+    """An attempt was made, and nobody knows whether it arrived."""
+    joined: bool = False
+    """This entrance was announced."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """A connection that went, until Redis has taken note."""
+
+    held: _Held
+    at: datetime
+
+
+class _Forgotten(PresenceUnavailable):
+    """Redis has another memory than the one this node knows."""
+
+    def __init__(self, epoch: str) -> None:
+        super().__init__("Redis has lost its memory", retry_after=SETTLE_SECONDS)
+        self.epoch = epoch
+
+
+class RedisPresence:
+    """Who is online at all nodes that share a Redis and a prefix.
+
+    `node_id` is this process's own, and no other's. Heartbeats and graces run on Redis's clock, which all nodes share;
+    a test that holds the clock gives `clock`, and calls `sweep` after moving it. `enter` and `leave` wait no longer
+    than `patience_seconds`, and not at all while Redis is known to be away; `roster`, `find` and `counts` then raise
+    `PresenceUnavailable`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        node_id: str,
+        prefix: str = "bellhop",
+        grace_seconds: float = 5.0,
+        ttl_seconds: float = 30.0,
+        patience_seconds: float = 1.0,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self._client = Address.parse(url).client(
+            timeout_seconds=patience_seconds, retry=Retry(NoBackoff(), 0), protocol=2
+        )
+        # The braces are a hash tag: all keys of a cluster's presence lie in one slot.
+        self._pipeline = Pipeline(self._client, f"{{{prefix}:presence}}:")
+        self._node = node_id
+        self._grace = timedelta(seconds=grace_seconds)
+        self._ttl = timedelta(seconds=ttl_seconds)
+        self._settle = min(self._ttl, timedelta(seconds=SETTLE_SECONDS))
+        self._beat_seconds = min(ttl_seconds / 5, LONGEST_BEAT_SECONDS)
+        self._patience = patience_seconds
+        self._clock = clock
+        self._announce: Announce | None = None
+        self._epoch = ""
+        self._away = False
+        self._held: dict[str, _Held] = {}
+        self._gone: dict[str, _Gone] = {}
+        self._told: dict[str, datetime] = {}
+        """Users whose `left` was announced, and when they went, until Redis has taken note."""
+        self._entrances = count()
+        self._hurry = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._turn = asyncio.Lock()
+        """Held while announcing: announcements of this node go out in the order in which they were claimed."""
+        self._beating = asyncio.Lock()
+
+    async def start(self, announce: Announce) -> None:
+        self._announce = announce
+        self._tasks = [
+            asyncio.create_task(self._pipeline.run(), name="presence-pipeline"),
+            asyncio.create_task(self._watch(), name="presence-heartbeat"),
+        ]
+
+    async def enter(self, visitor: Visitor, *, limit: int) -> list[str]:
+        if visitor.connection in self._held:
+            return []
+        held = self._held[visitor.connection] = _Held(visitor, self._token(visitor))
+        if self._away:
+            held.doubtful = True
+            return self._beyond_here(visitor, limit)
+        try:
+            async with asyncio.timeout(self._patience):
+                joined, beyond = await self._put(held, limit=limit)
+        except (PresenceUnavailable, TimeoutError) as problem:
+            held.doubtful = True
+            self._lose(problem)
+            return self._beyond_here(visitor, limit)
+        if joined:
+            await self._tell_joined(held)
+        return beyond
+
+    async def leave(self, connection: str, *, now: datetime) -> None:
+        held = self._held.pop(connection, None)
+        if held is None:
+            return
+        self._gone[connection] = _Gone(held, now)
+        if self._away:
+            return
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._take_out(connection, now)
+        except (PresenceUnavailable, TimeoutError) as problem:
+            self._lose(problem)
+            return
+        if self._alarm is None and self._tasks:
+            # Beats come every few seconds: one more when the first grace that began since the last one is over.
+            loop = asyncio.get_running_loop()
+            self._alarm = loop.call_later(self._grace.total_seconds(), self._hurry.set)
+
+    async def roster(self, *, after: str | None, limit: int, prefix: str = "") -> Roster:
+        first = "-"
+        if prefix:
+            first = f"[{prefix}"
+        if after is not None and after >= prefix:
+            first = f"({after}"
+        # No UTF-8 holds the byte 255: it is behind every name that begins with the prefix.
+        last = b"[" + prefix.encode() + b"\xff" if prefix else b"+"
+        users, connections, page = await self._page(first, last, limit + 1)
+        return Roster(
+            online=page[:limit],
+            users=users,
+            connections=connections,
+            next=page[limit - 1].user if len(page) > limit else None,
+        )
+
+    async def find(self, user: str) -> Online | None:
+        _, _, page = await self._page(f"[{user}", f"[{user}", 1)
+        return page[0] if page else None
+
+    async def counts(self) -> tuple[int, int]:
+        users, connections, _ = await self._page("-", "+", 0)
+        return users, connections
+
+    async def sweep(self) -> None:
+        """Beat once: renew, reap, announce who has left, and compare. Raises `PresenceUnavailable`."""
+        async with self._beating:
+            while await self._beat() == 0:
+                pass
+
+    async def stop(self) -> None:
+        if not self._tasks:
+            return
+        pipeline, watch = self._tasks
+        self._tasks = []
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+        if self._alarm is not None:
+            self._alarm.cancel()
+        try:
+            async with asyncio.timeout(4 * self._patience):
+                await self._retire()
+        except (PresenceUnavailable, TimeoutError):
+            _log.warning("presence stopped without Redis", extra={"connections": len(self._held)})
+        pipeline.cancel()
+        await asyncio.gather(pipeline, return_exceptions=True)
+        await self._client.aclose()
+
+    def _lose(self, problem: Exception) -> None:
+        """Wait for Redis no more, until a beat has got through."""
+        if isinstance(problem, _Forgotten):
+            return
+        if not self._away:
+            _log.warning("presence without Redis", extra={"problem": type(problem).__name__})
+            self._hurry.set()
+        self._away = True
+
+    # Calls
+
+    async def _call(self, script: str, *arguments: Any) -> list[Any]:
+        """Run a script; answers what it answers behind the epoch."""
+        fresh = f"{self._node}:{random.getrandbits(64):x}"
+        answer = await self._pipeline.call(
+            script,
+            -1 if self._clock is None else _micros(self._clock()),
+            self._ttl // _MICROSECOND,
+            self._settle // _MICROSECOND,
+            self._epoch,
+            fresh,
+            self._node,
+            *arguments,
+        )
+        epoch = answer[0].decode()
+        if self._epoch and epoch != self._epoch:
+            self._hurry.set()
+            raise _Forgotten(epoch)
+        self._epoch = epoch
+        return list(answer[1:])
+
+    async def _put(self, held: _Held, *, limit: int = 0, quiet: bool = False) -> tuple[bool, list[str]]:
+        visitor = held.visitor
+        since = _micros(visitor.since)
+        entry = {
+            "node": self._node,
+            "user": visitor.user,
+            "name": visitor.name,
+            "roles": visitor.roles,
+            "since": since,
+        }
+        joined, beyond = await self._call(
+            scripts.ENTER,
+            visitor.connection,
+            visitor.user,
+            json.dumps(entry, separators=(",", ":")),
+            since,
+            limit,
+            held.token,
+            int(quiet),
+        )
+        held.confirmed, held.doubtful = True, False
+        return bool(joined), [each.decode() for each in beyond]
+
+    async def _take_out(self, connection: str, at: datetime, *, grace: timedelta | None = None) -> None:
+        grace = self._grace if grace is None else grace
+        await self._call(scripts.LEAVE, connection, _micros(at), grace // _MICROSECOND)
+        self._gone.pop(connection, None)
+
+    async def _page(self, first: str, last: str | bytes, limit: int) -> tuple[int, int, tuple[Online, ...]]:
+        if self._away or not self._tasks:
+            raise PresenceUnavailable("Redis is away")
+        try:
+            async with asyncio.timeout(self._patience):
+                users, connections, page = await self._call(scripts.ROSTER, first, last, limit)
+        except TimeoutError as problem:
+            raise PresenceUnavailable("Redis does not answer") from problem
+        return users, connections, tuple(_online(*each) for each in page)
+
+    # Beats
+
+    async def _watch(self) -> None:
+        while True:
+            self._hurry.clear()
+            if self._alarm is not None:
+                self._alarm.cancel()
+                self._alarm = None
+            wait = self._beat_seconds
+            try:
+                async with self._beating:
+                    wait = await self._beat()
+            except PresenceUnavailable as problem:
+                self._lose(problem)
+            except Exception:  # noqa: BLE001 - said below
+                # A heart that stops over one failure would have this node reaped.
+                _log.exception("presence beat failed")
+            try:
+                async with asyncio.timeout(wait * random.uniform(0.8, 1)):  # noqa: S311 - jitter
+                    await self._hurry.wait()
+            except TimeoutError:
+                continue
+            # Many may be in a hurry at once: one beat serves them all, and never more than ten a second come.
+            await asyncio.sleep(min(0.1, self._beat_seconds / 4))
+
+    async def _beat(self) -> float:
+        """One heartbeat; answers in how many seconds the next is due, 0 for at once."""
+        told = dict(self._told)
+        try:
+            counted, owed, wait, more = await self._call(
+                scripts.BEAT, BATCH, int(self._away), int(not self._tasks), *told
+            )
+        except _Forgotten as forgotten:
+            await self._restore(forgotten.epoch)
+            return 0
+        if self._away:
+            self._away = False
+            _log.info("presence with Redis again")
+        for user, at in told.items():
+            if self._told.get(user) == at:
+                del self._told[user]
+        await self._tell_left(owed)
+        if counted != len(self._held) or self._gone or any(each.doubtful for each in self._held.values()):
+            await self._reconcile()
+        if more or self._told:
+            # What was announced is noted at once: a node that died before would leave it to be announced again.
+            return 0
+        due = int(wait) / 1_000_000
+        return self._beat_seconds if due < 0 else min(self._beat_seconds, max(due, 0.05))
+
+    async def _restore(self, epoch: str) -> None:
+        """Tell a Redis that has lost its memory what it knew of this node."""
+        _log.warning("presence restores what Redis has lost", extra={"connections": len(self._held)})
+        self._epoch = epoch
+        self._told.clear()
+        known = [each for each in self._held.values() if each.confirmed]
+        # Who went meanwhile is put back too, to be taken out with the grace: else nobody would announce it.
+        gone = [each for each in self._gone.values() if each.held.confirmed]
+        await self._put_all([*known, *(each.held for each in gone)], quiet=True)
+        for each in gone:
+            await self._take_out(each.held.visitor.connection, each.at)
+
+    async def _reconcile(self) -> None:
+        """Make Redis hold what this node holds."""
+        known = {name for name, each in self._held.items() if each.confirmed}
+        (members,) = await self._call(scripts.HELD)
+        there = {each.decode() for each in members}
+        missing = []
+        for name, held in list(self._held.items()):
+            if held.doubtful:
+                missing.append(held)
+            elif name in known and name not in there:
+                # This node was taken for dead and its users may have been announced as left: they join anew.
+                held.token, held.joined = self._token(held.visitor), False
+                missing.append(held)
+        for held, joined in zip(missing, await self._put_all(missing), strict=True):
+            if joined:
+                await self._tell_joined(held)
+            if self._held.get(held.visitor.connection) is not held:
+                # It left while it was put back, and its leave may have overtaken that.
+                self._gone[held.visitor.connection] = _Gone(held, self._now())
+        for name, gone in list(self._gone.items()):
+            await self._take_out(name, gone.at)
+        for name in there - self._held.keys():
+            await self._take_out(name, self._now())
+
+    async def _put_all(self, entrances: list[_Held], *, quiet: bool = False) -> list[bool]:
+        answers = []
+        for first in range(0, len(entrances), BATCH):
+            batch = entrances[first : first + BATCH]
+            answers += await asyncio.gather(*(self._put(each, quiet=quiet) for each in batch))
+        return [joined for joined, _ in answers]
+
+    async def _retire(self) -> None:
+        now = self._now()
+        for name, held in list(self._held.items()):
+            del self._held[name]
+            self._gone[name] = _Gone(held, now)
+        # A beat makes Redis agree, and the next notes what the last node to go had to announce.
+        await self.sweep()
+        await self.sweep()
+        await self._call(scripts.RETIRE)
+
+    # Announcements
+
+    async def _tell_joined(self, held: _Held) -> None:
+        if not held.joined:
+            held.joined = True
+            visitor = held.visitor
+            await self._tell(
+                Joined(user=visitor.user, name=visitor.name, roles=visitor.roles, at=visitor.since)
+            )
+
+    async def _tell_left(self, owed: list[tuple[bytes, bytes, int]]) -> None:
+        for name, went, back in owed:
+            user, at = name.decode(), _time(int(went))
+            if self._told.get(user) == at:
+                continue
+            self._told[user] = at
+            if not back:
+                await self._tell(Left(user=user, at=at))
+
+    async def _tell(self, change: Joined | Left) -> None:
+        if self._announce is None:
+            return
+        async with self._turn:
+            try:
+                await self._announce(change)
+            except Exception:  # noqa: BLE001 - said below
+                # Whoever listens must not be able to stop presence: the next change is announced all the same.
+                _log.exception("presence announcement failed")
+
+    def _token(self, visitor: Visitor) -> str:
+        return f"{visitor.connection}#{next(self._entrances)}"
+
+    def _beyond_here(self, visitor: Visitor, limit: int) -> list[str]:
+        """What can be said of the limit without the other nodes."""
+        visitors = sorted(
+            (each.visitor for each in self._held.values() if each.visitor.user == visitor.user),
+            key=lambda each: (each.since, each.connection),
+        )
+        others = [each.connection for each in visitors if each is not visitor]
+        return others[: len(visitors) - limit] if limit and len(visitors) > limit else []
+
+    def _now(self) -> datetime:
+        return datetime.now(UTC) if self._clock is None else self._clock()
+
+
+def _online(user: bytes, connections: int, oldest: bytes, newest: bytes) -> Online:
+    """A user's entry; name and roles are those of the newest connection, whose token is the freshest."""
+    entry = json.loads(newest)
+    return Online(
+        user=user.decode(),
+        name=entry["name"],
+        roles=tuple(entry["roles"]),
+        connections=connections,
+        since=_time(json.loads(oldest)["since"]),
+    )
