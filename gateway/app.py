@@ -5,22 +5,25 @@ here stands the order in which they start and stop.
 """
 
 import asyncio
+import gc
 import logging
+import os
 import random
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol, TypeVar
 
 import aiohttp
 from aiohttp import web
 
+from auth.errors import KeyConfigurationError
 from auth.keys import JWKS_BYTES_MAX, Keys, KeySet
 from auth.services import Services
 from auth.tokens import Verifier
-from gateway import internal, public
+from gateway import edge, internal, public
 from gateway.admin import AdminEvents
 from gateway.bus.base import Bus
 from gateway.bus.local import LocalBus
@@ -33,22 +36,28 @@ from gateway.health import Health
 from gateway.housekeeping import Housekeeper
 from gateway.metrics import Metrics
 from gateway.notifier import Notifier
-from gateway.presence.base import Presence
+from gateway.presence.base import Joined, Left, Presence
 from gateway.presence.local import LocalPresence
 from gateway.presence.redis import RedisPresence
 from gateway.rooms import user_of
 from gateway.settings import Settings
 from gateway.sockets import Connections
 from mailer.connect import connect as connect_transport
+from mailer.errors import MailConfigurationError
 from mailer.render import Renderer
 from mailer.worker import Worker
 from storage.connect import connect as connect_store
+from storage.errors import StorageError, StoreConfigurationError, StoreUnavailable
 from storage.groupcommit import GroupCommit
 from storage.store import Store
 
 JWKS_SECONDS = 5
 STORE_PATIENCE_SECONDS = 30
 """How long a start waits for a store that is away: in a cluster, things start in any order."""
+
+KEEPALIVE_SECONDS = 75
+"""How long an idle HTTP connection stays; longer than the proxies before it keep theirs."""
+BACKLOG = 4096
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +86,6 @@ def build_presence(settings: Settings) -> Presence:
         node_id=settings.node_id,
         grace_seconds=grace,
         ttl_seconds=settings.presence.ttl_seconds,
-        clock=system_clock,
     )
 
 
@@ -196,7 +204,6 @@ class Node:
         stops.push_async_callback(self.keys.close)
         await open_store(self.store)
         stops.push_async_callback(self.store.close)
-        self.commit.start()
         stops.push_async_callback(self.commit.close)
         self.contacts.start()
         stops.push_async_callback(self.contacts.stop)
@@ -215,10 +222,10 @@ class Node:
         if self.worker is not None:
             self._mailing = asyncio.create_task(self.worker.run(), name="mail worker")
             stops.push_async_callback(self._stop_mailing)
-        internal_url = await self._listen(self.internal, self.settings.internal_host, self.settings.internal_port)
+        internal_url = await listen(self.internal, self.settings.internal_host, self.settings.internal_port, stops)
         # The engine stops between the sites: emits are still answered while the clients are sent away.
         stops.push_async_callback(self.server.stop)
-        public_url = await self._listen(self.public, self.settings.host, self.settings.port)
+        public_url = await listen(self.public, self.settings.host, self.settings.port, stops)
         addresses = Addresses(public=public_url, internal=internal_url)
         logger.info("listening", extra={"public": addresses.public, "internal": addresses.internal})
         return addresses
@@ -241,21 +248,22 @@ class Node:
         await self.worker.drain(0)
         await self._mailing
 
-    async def _listen(self, app: web.Application, host: str, port: int) -> str:
-        runner = web.AppRunner(app, access_log=None, keepalive_timeout=75, shutdown_timeout=2)
-        await runner.setup()
-        self._stops.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, host, port, backlog=4096, reuse_address=True)
-        await site.start()
-        name, number = runner.addresses[0][:2]
-        return f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"
-
     async def _fetch(self, url: str) -> bytes:
         assert self._http is not None
         async with self._http.get(
             url, timeout=aiohttp.ClientTimeout(JWKS_SECONDS), allow_redirects=False, raise_for_status=True
         ) as answer:
             return await answer.content.read(JWKS_BYTES_MAX + 1)
+
+
+async def listen(app: web.Application, host: str, port: int, stops: AsyncExitStack) -> str:
+    """Open a site; answers its URL. `stops` closes it again."""
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS, shutdown_timeout=2)
+    await runner.setup()
+    stops.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+    name, number = runner.addresses[0][:2]
+    return f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"
 
 
 def _nobody_to_wake() -> None:
@@ -287,3 +295,128 @@ async def running(settings: Settings) -> AsyncIterator[tuple[Node, Addresses]]:
         yield node, await node.start()
     finally:
         await node.stop()
+
+
+class MailOffice:
+    """The mail worker alone, with a site for probes and metrics: what `bellhop mail` runs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.store = connect_store(settings.store_url)
+        self.bus = LocalBus()
+        self.presence = build_presence(settings)
+        self.worker = build_worker(settings, self.store, self.presence, self.metrics)
+        self.health = Health(store=self.store, bus=self.bus)
+        self._stops = AsyncExitStack()
+        self._mailing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await open_store(self.store)
+        self._stops.push_async_callback(self.store.close)
+        await self.presence.start(_announce_to_nobody)
+        self._stops.push_async_callback(self.presence.stop)
+        app = edge.application("internal", self.metrics)
+        app.add_routes([*self.health.liveness(), *self.health.readiness(), *self.metrics.routes()])
+        url = await listen(app, self.settings.internal_host, self.settings.internal_port, self._stops)
+        self._mailing = asyncio.create_task(self.worker.run(), name="mail worker")
+        logger.info("mailing", extra={"internal": url})
+
+    async def drain(self) -> None:
+        self.health.draining = True
+        await self.worker.drain(self.settings.drain_seconds)
+
+    async def stop(self) -> None:
+        if self._mailing is not None:
+            await self.worker.drain(0)
+            await self._mailing
+        await self._stops.aclose()
+
+
+async def _announce_to_nobody(change: Joined | Left) -> None:
+    """A mail worker has no admins of its own, and no connections that could come or go."""
+
+
+class Service(Protocol):
+    async def start(self) -> object: ...
+    async def drain(self) -> None: ...
+    async def stop(self) -> None: ...
+
+
+def run(settings: Settings, *, started: Callable[[Addresses], None] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT, drain, and answer the exit code. `started` is told where the node listens."""
+
+    async def start(node: Node) -> None:
+        addresses = await node.start()
+        if started is not None:
+            started(addresses)
+
+    return _run(lambda: Node(settings), start)
+
+
+def run_mail(settings: Settings) -> int:
+    """Mail until SIGTERM or SIGINT, finish what is under way, and answer the exit code."""
+    return _run(lambda: MailOffice(settings), MailOffice.start)
+
+
+S = TypeVar("S", bound=Service)
+
+
+def _run(build: Callable[[], S], start: Callable[[S], Awaitable[object]]) -> int:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(_serve(build, start))
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's where it runs, else asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:  # pragma: no cover - Windows, PyPy
+        return None
+    return uvloop.new_event_loop
+
+
+async def _serve(build: Callable[[], S], start: Callable[[S], Awaitable[object]]) -> int:
+    asked_to_stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    try:
+        service = build()
+    except (KeyConfigurationError, StoreConfigurationError, MailConfigurationError) as error:
+        return _fail(2, error)
+
+    def stop_asked() -> None:
+        if asked_to_stop.is_set():
+            # Asked twice: whoever asks does not want to wait for the drain.
+            os._exit(130)
+        asked_to_stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop_asked)
+    try:
+        starting = asyncio.ensure_future(start(service))
+        stopping = asyncio.create_task(asked_to_stop.wait(), name="stop signal")
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            return 0
+        await starting
+        # What was made to last is not looked at by every collection of garbage.
+        gc.collect()
+        gc.freeze()
+        await stopping
+        logger.info("draining")
+        await service.drain()
+    except (StoreConfigurationError, MailConfigurationError) as error:
+        return _fail(2, error)
+    except (StorageError, OSError) as error:
+        return _fail(1, error)
+    finally:
+        await service.stop()
+        logger.info("stopped")
+    return 0
+
+
+def _fail(code: int, error: Exception) -> int:
+    print(f"bellhop: {error}", file=sys.stderr)  # noqa: T201 - the last word of a process that cannot go on
+    return code

@@ -33,7 +33,7 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
         "PORT": "0",
         "INTERNAL_PORT": "0",
         "STORE_URL": f"sqlite:///{folder}/bellhop.db",
-        "MAIL_URL": f"spool://{folder}/mail",
+        "MAIL_URL": f"spool:///{folder}/mail",
         "JWT_SECRET": SECRET,
         "API_KEYS": f"shop:{API_KEY}",
         "LOG_FORMAT": "json",
