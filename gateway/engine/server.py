@@ -80,6 +80,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]
             count += 1
         return count
 
+    def admit(self, sid: str, namespace: str, room: str) -> None:
+        """Make the session a member of the room, from the next `fan_out` on."""
+        self.manager.basic_enter_room(sid, namespace, room)
+
     def fan_out(self, namespace: str, room: str, packet: Packet) -> int:
         count = 0
         for sid, eio_sid in self.manager.get_participants(namespace, room):
