@@ -174,7 +174,7 @@ class SMTPTransport:
         farewell.add_done_callback(self._farewells.discard)
 
 
-class _Gone(Exception):  # noqa: N818 - not an error of its own: it carries the one it may become
+class _Gone(Exception):
     """The connection was lost before anything of the mail was accepted."""
 
     def __init__(self, failure: TemporaryFailure) -> None:
