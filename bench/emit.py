@@ -1,0 +1,147 @@
+"""How fast Bellhop keeps what it is given: emits answered 202 per second over HTTP (`make bench-emit`).
+
+One by one from 100 callers, and in batches of 500 from four; to 200 rooms that nobody is connected to, so that only the
+way into the store is measured. CPU is the gateway's process alone; that of mongod stands beside it.
+"""
+
+import argparse
+import statistics
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import machine
+from bench.programs import Posted, post
+from bench.servers import Server, bellhop, cost
+from tests.support.servers import mongod
+
+ROOMS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A way to emit."""
+
+    name: str
+    items: int
+    connections: int
+    count: int
+
+
+WAYS = (
+    Way(name="one by one, 100 callers", items=1, connections=100, count=15_000),
+    Way(name="batches of 500, 4 callers", items=500, connections=4, count=100_000),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A round's outcome; CPU in microseconds for each emit."""
+
+    posted: Posted
+    gateway_micros: float
+    store_micros: float
+
+    @property
+    def per_second(self) -> float:
+        return self.posted.accepted / self.posted.seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backing:
+    """A gateway and, where it is a process of its own, its store."""
+
+    gateway: Server
+    store_pid: int | None
+
+
+@contextmanager
+def on_sqlite() -> Iterator[Backing]:
+    with tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder, bellhop(Path(folder)) as gateway:
+        yield Backing(gateway=gateway, store_pid=None)
+
+
+@contextmanager
+def on_mongodb() -> Iterator[Backing]:
+    with tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder, mongod() as store:
+        with bellhop(Path(folder), store_url=store.url.replace("/?", "/bench?")) as gateway:
+            yield Backing(gateway=gateway, store_pid=store.pid)
+
+
+STORES = {"sqlite": on_sqlite, "mongodb": on_mongodb}
+
+
+def measure(backing: Backing, way: Way, *, share: float = 1.0) -> Kept:
+    """Emit a round's worth, or a share of it."""
+
+    def store_cpu_seconds() -> float:
+        return cost(backing.store_pid).cpu_seconds if backing.store_pid else 0.0
+
+    store_before, gateway_before = store_cpu_seconds(), backing.gateway.cost().cpu_seconds
+    posted = post(
+        backing.gateway,
+        users=ROOMS,
+        count=max(way.items, int(way.count * share)),
+        items=way.items,
+        connections=way.connections,
+    )
+    gateway = backing.gateway.cost().cpu_seconds - gateway_before
+    store = store_cpu_seconds() - store_before
+    return Kept(
+        posted=posted,
+        gateway_micros=1e6 * gateway / posted.accepted,
+        store_micros=1e6 * store / posted.accepted,
+    )
+
+
+def row(store: str, way: Way, rounds: Sequence[Kept]) -> str:
+    """The medians, as a line of the table."""
+
+    def median(values: Iterator[float]) -> float:
+        return statistics.median(values)
+
+    gateway = median(kept.gateway_micros for kept in rounds)
+    cells = (
+        f"{store}, {way.name}",
+        f"{median(kept.per_second for kept in rounds):,.0f}",
+        f"{1e6 / gateway:,.0f}",
+        f"{median(kept.posted.p50_ms for kept in rounds):.1f}",
+        f"{median(kept.posted.p99_ms for kept in rounds):.1f}",
+        f"{gateway:.0f}",
+        f"{median(kept.store_micros for kept in rounds):.0f}" if store == "mongodb" else "in the gateway's",
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+HEAD = """\
+| | emits/s | emits per gateway CPU-second | p50 ms | p99 ms | gateway CPU µs/emit | store CPU µs/emit |
+|---|---:|---:|---:|---:|---:|---:|"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench.emit", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="short: shows that it runs, not how fast")
+    parser.add_argument("--stores", default=",".join(STORES), help=f"some of {','.join(STORES)}")
+    options = parser.parse_args()
+    machine.raise_file_limit()
+    share = 0.1 if options.quick else 1.0
+    found: dict[tuple[str, Way], list[Kept]] = {}
+    for _ in range(options.rounds):
+        for store in options.stores.split(","):
+            with STORES[store]() as backing:
+                for way in WAYS:
+                    measure(backing, way, share=0.05)  # warms the gateway and the store; not counted
+                    found.setdefault((store, way), []).append(measure(backing, way, share=share))
+    print(HEAD)
+    for (store, way), rounds in found.items():
+        print(row(store, way, rounds))
+    print(
+        f"\n{machine.description()}; medians of {options.rounds} rounds; p50 and p99 are those of a request."
+    )
+
+
+if __name__ == "__main__":
+    main()

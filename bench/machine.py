@@ -1,0 +1,58 @@
+"""What the figures were measured on: a figure without it says little."""
+
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import resource
+import shutil
+import subprocess
+from pathlib import Path
+
+from bench.servers import RIVALS
+from tests.support.servers import node_program
+
+FILES_NEEDED = 12_000
+
+
+class TooFewFilesError(RuntimeError):
+    pass
+
+
+def raise_file_limit() -> None:
+    """Let this process and its children open as many files as the machine allows: a connection is one on each side."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < FILES_NEEDED:
+        raise TooFewFilesError(f"{FILES_NEEDED} open files are needed, {hard} are allowed here (ulimit -Hn)")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text, re.MULTILINE)
+    return match.group(1).strip() if match else "unknown"
+
+
+def description() -> str:
+    """The machine, in a line."""
+    processor = _found(r"^model name\s*:(.*)$", Path("/proc/cpuinfo").read_text())
+    memory_kb = int(_found(r"^MemTotal:\s*(\d+)", Path("/proc/meminfo").read_text()))
+    cores = len(os.sched_getaffinity(0))
+    return f"{cores} cores of {processor}, {memory_kb / 2**20:.0f} GiB, Linux {platform.release()}"
+
+
+def versions() -> dict[str, str]:
+    """The programs and libraries that were measured."""
+    packages = ("python-socketio", "python-engineio", "aiohttp", "uvloop", "pymongo")
+    found = {"Python": platform.python_version()} | {
+        name: importlib.metadata.version(name) for name in packages
+    }
+    found["Node.js"] = subprocess.check_output([node_program(), "--version"], text=True).strip().lstrip("v")
+    package = RIVALS / "node" / "node_modules" / "socket.io" / "package.json"
+    if package.exists():
+        found["socket.io"] = json.loads(package.read_text())["version"]
+    if nginx := shutil.which("nginx"):
+        found["nginx"] = _found(
+            r"nginx/(\S+)", subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True).stderr
+        )
+    return found

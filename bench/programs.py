@@ -1,0 +1,121 @@
+"""The two C programs that make the load, and what they report."""
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.servers import API_KEY, ROOT, Server
+
+BUILD = ROOT / "bench" / "build"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What the clients report since they were last reset; times from an event's emission to its reading."""
+
+    live: int
+    refused: int
+    connect_seconds: float
+    deliveries: int
+    bytes: int
+    reads: int
+    out_of_order: int
+    closed: int
+    stalled_closed: int
+    stalled_gone_seconds: float
+    span_seconds: float
+    p50_ms: float
+    p99_ms: float
+    worst_ms: float
+    cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """What an emitter reports; times are those of its requests."""
+
+    items: int
+    accepted: int
+    refused: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+    worst_ms: float
+    cpu_seconds: float
+
+
+class Clients:
+    """The load client, all its connections made."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.connected = self._hear()
+
+    def tell(self, word: str) -> Heard:
+        """`reset`, `report` or `stall`."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(word + "\n")
+        self._process.stdin.flush()
+        return self._hear()
+
+    def await_deliveries(self, count: int, *, within_seconds: float) -> Heard:
+        """Return when that many have come; raise when they do not, or come out of order."""
+        deadline = time.monotonic() + within_seconds
+        while (heard := self.tell("report")).deliveries < count:
+            if time.monotonic() > deadline:
+                raise RuntimeError(
+                    f"{heard.deliveries} of {count} events came within {within_seconds} s: {heard}"
+                )
+            time.sleep(0.05)
+        if heard.out_of_order:
+            raise RuntimeError(f"{heard.out_of_order} events came out of order: {heard}")
+        return heard
+
+    def _hear(self) -> Heard:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the load client ended early")
+        return Heard(**json.loads(line))
+
+
+@contextmanager
+def clients(server: Server, targets: Sequence[str], folder: Path, *options: str) -> Iterator[Clients]:
+    """Connect a client per target, and keep them until the end."""
+    file = folder / "targets"
+    file.write_text("".join(f"{target}\n" for target in targets))
+    process = subprocess.Popen(
+        [str(BUILD / "load"), str(server.port), str(file), *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        crowd = Clients(process)
+        if crowd.connected.refused:
+            raise RuntimeError(f"{crowd.connected.refused} of {len(targets)} clients were refused")
+        yield crowd
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def post(server: Server, *, extra: str = "", deadline_seconds: float = 300, **options: Any) -> Posted:
+    """Run the emitter to its end; the options are its own (`bench/post.c`). Every item has to be accepted."""
+    command = [str(BUILD / "post"), str(server.internal_port), "--key", API_KEY]
+    for name, value in options.items():
+        command += [f"--{name}", str(value)]
+    if extra:
+        command += ["--extra", extra]
+    if server.channel:
+        command.append("--channel")
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=deadline_seconds, check=True)
+    return Posted(**json.loads(done.stdout))

@@ -1,0 +1,1 @@
+"""What Bellhop is measured against, each run in a process of its own."""

@@ -1,0 +1,138 @@
+"""Bellhop beside its rivals: all in one run, taking turns, medians of the rounds, in one table (`make bench`)."""
+
+import argparse
+import shlex
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import machine
+from bench.scenarios import FIGURES, QUICK, SCENARIOS, Contestant, Figures, Scale
+from bench.servers import bellhop, nchan, nchan_module, socketio_on_node, stock_python_socketio
+
+RESULTS = Path(__file__).parent / "RESULTS.md"
+NOTHING = "-"
+TRANSIENT = ',"store":false'
+
+
+def contestants() -> dict[str, Contestant]:
+    found = {
+        "bellhop": Contestant(name="Bellhop, stored", start=bellhop, ready=True),
+        "transient": Contestant(
+            name="Bellhop, `store: false`", start=bellhop, extra=TRANSIENT, ready=True, connects=False
+        ),
+        "node": Contestant(name="Socket.IO on Node.js", start=socketio_on_node),
+        "stock": Contestant(name="python-socketio", start=stock_python_socketio),
+    }
+    if nchan_module():
+        found["nchan"] = Contestant(name="nginx + Nchan", start=nchan, batches=False)
+    return found
+
+
+def measure(
+    chosen: Sequence[Contestant], scenarios: Sequence[str], scale: Scale, rounds: int
+) -> dict[str, list[Figures]]:
+    """The figures of each contestant by round. Each round begins with another one, so that none has the best place."""
+    found: dict[str, list[Figures]] = {contestant.name: [] for contestant in chosen}
+    for number in range(rounds):
+        first = number % len(chosen)
+        for contestant in [*chosen[first:], *chosen[:first]]:
+            figures: Figures = {}
+            for scenario in scenarios:
+                began = time.monotonic()
+                with tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder:
+                    more = SCENARIOS[scenario](contestant, Path(folder), scale)
+                shares = [each.get(FIGURES[-1], 0.0) for each in (figures, more)]
+                figures |= more | {FIGURES[-1]: max(shares)}
+                seconds = time.monotonic() - began
+                print(f"round {number + 1}: {contestant.name}, {scenario}: {seconds:.0f} s", file=sys.stderr)
+            found[contestant.name].append(figures)
+    return found
+
+
+def _shown(values: Sequence[float]) -> str:
+    if not values:
+        return NOTHING
+    median = statistics.median(values)
+    return f"{median:,.0f}" if median >= 100 else f"{median:.1f}"
+
+
+def table(found: dict[str, list[Figures]]) -> str:
+    """The medians, as Markdown."""
+    lines = ["| | " + " | ".join(found) + " |", "|---|" + "---:|" * len(found)]
+    for figure in FIGURES:
+        cells = [
+            _shown([round_[figure] for round_ in rounds if figure in round_]) for rounds in found.values()
+        ]
+        if any(cell != NOTHING for cell in cells):
+            lines.append(f"| {figure} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _spread(found: dict[str, list[Figures]]) -> str:
+    """The least and the most of each figure over the rounds: how far the medians can be trusted."""
+    lines = []
+    for name, rounds in found.items():
+        for figure in FIGURES:
+            values = [round_[figure] for round_ in rounds if figure in round_]
+            if values:
+                lines.append(f"| {name} | {figure} | {_shown([min(values)])} | {_shown([max(values)])} |")
+    return "\n".join(["| | figure | least | most |", "|---|---|---:|---:|", *lines])
+
+
+def results(found: dict[str, list[Figures]], *, command: str, rounds: int, scale: Scale) -> str:
+    programs = ", ".join(f"{name} {version}" for name, version in machine.versions().items())
+    return f"""# Results
+
+Made by `{command}` on {datetime.now(UTC):%Y-%m-%d}: medians of {rounds} rounds in one run, the servers taking turns.
+
+{table(found)}
+
+- Machine: {machine.description()}. Servers, load client and emitter share it.
+- Versions: {programs}.
+- Crowd of {scale.crowd:,} in one room: `burst` is {scale.burst_events} events at once, as one POST each over 8 connections or
+  as batches of {scale.batch_items}; `paced` is an event every {1000 // scale.paced_rate} ms.
+- `A room each` is {scale.users:,} users and {scale.batch_rate * scale.batch_items:,} events a second in batches of {scale.batch_items}. `One by one` is one
+  user per event. Latency runs from when an event was due to when the client has read it.
+- A connect is the websocket, the token check and the rooms, and with Bellhop the look for what was missed as well.
+- CPU is the server's alone, all its processes. Bellhop stores in SQLite where it says `stored`; nobody else stores.
+- Nchan checks no token, has one room per client and takes no batches: there its events go over 64 connections.
+
+## Spread over the rounds
+
+{_spread(found)}
+"""
+
+
+def main() -> None:
+    known = contestants()
+    parser = argparse.ArgumentParser(prog="bench.run", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--quick", action="store_true", help="small and short: shows that it runs, not how fast"
+    )
+    parser.add_argument("--only", default=",".join(known), help=f"some of {','.join(known)}")
+    parser.add_argument("--scenarios", default=",".join(SCENARIOS), help=f"some of {','.join(SCENARIOS)}")
+    parser.add_argument(
+        "--output", type=Path, help="where the results go; a full run writes bench/RESULTS.md"
+    )
+    options = parser.parse_args()
+    machine.raise_file_limit()
+    scale = QUICK if options.quick else Scale()
+    chosen = [known[name] for name in options.only.split(",")]
+    found = measure(chosen, options.scenarios.split(","), scale, options.rounds)
+    arguments = shlex.join(sys.argv[1:])
+    command = f"make bench ARGS='{arguments}'" if arguments else "make bench"
+    text = results(found, command=command, rounds=options.rounds, scale=scale)
+    output = options.output or (None if arguments else RESULTS)
+    if output:
+        output.write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
