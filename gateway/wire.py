@@ -142,3 +142,13 @@ def user_data(user: str, data: UserData) -> Json:
         "receipts": receipts(data.receipts),
         "read_upto": dict(data.read_upto),
     }
+
+
+def presence(user: str, entry: Online | None, last_seen: datetime | None) -> Json:
+    """Whether one user is there."""
+    return {
+        "user": user,
+        "online": entry is not None,
+        "connections": 0 if entry is None else entry.connections,
+        "last_seen": _time(last_seen),
+    }

@@ -1,0 +1,54 @@
+"""Whether the process lives (`/healthz`), and whether it can do its job now (`/readyz`)."""
+
+import asyncio
+from typing import Protocol
+
+from aiohttp import web
+
+from gateway.bus.base import Bus
+from gateway.edge import json_response
+from storage.errors import StorageError
+
+PING_SECONDS = 2.5
+"""Longer than a store's own two seconds, shorter than a probe's patience."""
+
+
+class Pingable(Protocol):
+    async def ping(self) -> None: ...
+
+
+class Health:
+    """Answers the probes. A node that drains is alive and not ready."""
+
+    def __init__(self, *, store: Pingable, bus: Bus) -> None:
+        self.draining = False
+        self._store = store
+        self._bus = bus
+
+    async def reasons(self) -> list[str]:
+        """Why the node cannot do its job now; empty when it can."""
+        reasons = ["draining"] if self.draining else []
+        try:
+            async with asyncio.timeout(PING_SECONDS):
+                await self._store.ping()
+        except StorageError as error:
+            reasons.append(f"store: {error}")
+        except TimeoutError:
+            reasons.append("store: no answer")
+        return reasons + [f"bus: {reason}" for reason in self._bus.reasons()]
+
+    def liveness(self) -> list[web.RouteDef]:
+        return [web.get("/healthz", self._healthz)]
+
+    def readiness(self) -> list[web.RouteDef]:
+        return [web.get("/readyz", self._readyz)]
+
+    async def _healthz(self, request: web.Request) -> web.Response:
+        del request
+        return json_response({"status": "alive"})
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        del request
+        reasons = await self.reasons()
+        status = "unready" if reasons else "ready"
+        return json_response({"status": status, "reasons": reasons}, status=503 if reasons else 200)

@@ -1,0 +1,130 @@
+"""What a caller over HTTP is told when something is not as it should be: problem details (RFC 9457).
+
+Every error that the use cases, the credentials or aiohttp raise has its problem here; what nobody foresaw is a 500 that
+says nothing of its cause.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from aiohttp import web
+
+from auth.errors import AuthError, KeysUnavailable
+from gateway import logs, wire
+from gateway.notifier import NoAddress
+from gateway.presence.errors import PresenceUnavailable
+from gateway.schemas import Invalid
+from storage.errors import IdempotencyMismatch, InvalidCursor, StoreUnavailable, Unstorable
+
+CONTENT_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:bellhop:problem:"
+
+TITLES: Mapping[str, tuple[int, str]] = {
+    "bad_request": (400, "The request cannot be understood"),
+    "invalid_json": (400, "The body is not JSON"),
+    "unauthorized": (401, "Who is calling is not known"),
+    "forbidden": (403, "Not allowed"),
+    "not_found": (404, "There is no such thing"),
+    "method_not_allowed": (405, "The method does not fit"),
+    "too_large": (413, "The body is too large"),
+    "unsupported_media_type": (415, "The body must be application/json"),
+    "validation_failed": (422, "The request is not valid"),
+    "idempotency_mismatch": (422, "The idempotency key was used with another request"),
+    "rate_limited": (429, "Too many requests"),
+    "internal": (500, "Something went wrong here"),
+    "unavailable": (503, "Not available now"),
+}
+"""Of each code, its status and its title."""
+
+_CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
+          413: "too_large", 415: "unsupported_media_type", 422: "validation_failed", 429: "rate_limited",
+          503: "unavailable"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """One problem, told to one caller."""
+
+    code: str
+    detail: str | None = None
+    errors: Mapping[str, Sequence[str]] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int = 0
+    """The code's own, unless it is given."""
+
+    def json(self) -> dict[str, Any]:
+        status, title = TITLES[self.code]
+        members = {
+            "type": TYPE_PREFIX + self.code,
+            "title": title,
+            "status": self.status or status,
+            "detail": self.detail,
+            "code": self.code,
+            "errors": self.errors,
+            "request_id": logs.request_id.get(),
+        }
+        return {name: value for name, value in members.items() if value is not None}
+
+    def response(self) -> web.Response:
+        members = self.json()
+        return web.Response(
+            status=members["status"],
+            body=wire.dumps(members),
+            content_type=CONTENT_TYPE,
+            headers=self.headers,
+        )
+
+
+class Problem(Exception):
+    """Raised where a request ends with a problem."""
+
+    def __init__(
+        self, code: str, detail: str | None = None, *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(code)
+        self.details = Details(code=code, detail=detail, headers=headers or {})
+
+
+def _retry_after(seconds: float) -> dict[str, str]:
+    return {"Retry-After": str(max(1, math.ceil(seconds)))}
+
+
+def of(error: BaseException) -> Details:
+    """What the caller is told of an error. `internal` is what nobody foresaw: the callers log it."""
+    match error:
+        case Problem():
+            return error.details
+        case Invalid():
+            return Details(code="validation_failed", errors=error.errors)
+        case InvalidCursor():
+            return Details(
+                code="validation_failed", errors={"before": ["Must be the `next` of a page before."]}
+            )
+        case NoAddress():
+            return Details(code="validation_failed", errors={"email": [f"{error}."]})
+        case Unstorable():
+            return Details(code="validation_failed", detail="The store can never take this.")
+        case IdempotencyMismatch():
+            return Details(code="idempotency_mismatch", detail="Use a new key for another request.")
+        case StoreUnavailable() | PresenceUnavailable():
+            return Details(code="unavailable", headers=_retry_after(error.retry_after))
+        case KeysUnavailable():
+            return Details(code="unavailable", headers=_retry_after(1))
+        case AuthError():
+            headers = {"WWW-Authenticate": "Bearer"}
+            return Details(code="unauthorized", detail=f"{error}.".capitalize(), headers=headers)
+        case web.HTTPException():
+            return _of_http(error)
+        case _:
+            return Details(code="internal")
+
+
+def _of_http(error: web.HTTPException) -> Details:
+    code = _CODES.get(error.status)
+    if code is None:
+        code = "bad_request" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "internal"
+    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    return Details(code=code, status=error.status, headers=headers)

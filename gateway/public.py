@@ -1,0 +1,129 @@
+"""The public site's HTTP: a user's history with the user's own token, the pages, and the probe.
+
+Socket.IO stands on the same site and is attached by `gateway.app`.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from auth.principal import Principal
+from auth.tokens import Verifier
+from gateway import edge, schemas, static, wire
+from gateway.edge import json_response
+from gateway.health import Health
+from gateway.metrics import Metrics
+from gateway.notifier import Notifier
+from gateway.problems import Problem
+from gateway.rooms import ALL, rooms_of, user_room
+from gateway.settings import Settings
+
+API = "/api/"
+PREFLIGHT_SECONDS = 600
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def build(
+    *, settings: Settings, notifier: Notifier, verifier: Verifier, health: Health, metrics: Metrics
+) -> web.Application:
+    app = edge.application("public", metrics)
+    CrossOrigin(settings.cors_origins).attach(app)
+    site = PublicSite(notifier=notifier, verifier=verifier)
+    app.add_routes([*site.routes(), *health.liveness()])
+    app.add_routes(static.public_routes())
+    return app
+
+
+class PublicSite:
+    """The routes under `/api`."""
+
+    def __init__(self, *, notifier: Notifier, verifier: Verifier) -> None:
+        self._notifier = notifier
+        self._verifier = verifier
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/api/notifications", self._own_history),
+            web.get("/api/notifications/{user}", self._history),
+            web.post("/api/notifications/read", self._read),
+        ]
+
+    async def _principal(self, request: web.Request) -> Principal:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        return await self._verifier.verify(token.strip() if scheme.lower() == "bearer" else None)
+
+    async def _own_history(self, request: web.Request) -> web.Response:
+        principal = await self._principal(request)
+        return await self._page(request, principal.user, rooms_of(principal))
+
+    async def _history(self, request: web.Request) -> web.Response:
+        principal = await self._principal(request)
+        user = schemas.user_id(request.match_info["user"])
+        if user == principal.user:
+            return await self._page(request, user, rooms_of(principal))
+        if not principal.is_admin:
+            raise Problem("forbidden", "Another's history needs the role admin.")
+        # Which topics another has is known from that user's token only.
+        return await self._page(request, user, (user_room(user), ALL))
+
+    async def _page(self, request: web.Request, user: str, rooms: tuple[str, ...]) -> web.Response:
+        asked = schemas.history_parameters(edge.parameters(request, lists=frozenset({"type"})))
+        page = await self._notifier.history(
+            user,
+            rooms,
+            before=asked.before,
+            limit=asked.limit,
+            types=asked.types,
+            unread_only=asked.unread_only,
+        )
+        return json_response(wire.history(page))
+
+    async def _read(self, request: web.Request) -> web.Response:
+        principal = await self._principal(request)
+        asked = schemas.read(await edge.read_json(request))
+        rooms = rooms_of(principal)
+        if asked.ids is None:
+            marked = await self._notifier.read_all(principal.user, rooms)
+        else:
+            marked = await self._notifier.read(principal.user, rooms, asked.ids)
+        return json_response({"unread": marked.unread})
+
+
+class CrossOrigin:
+    """Lets pages of other origins use `/api` (CORS). Credentials are in a header, so no cookie is ever allowed."""
+
+    def __init__(self, origins: tuple[str, ...]) -> None:
+        self._origins = frozenset(origins)
+
+    def attach(self, app: web.Application) -> None:
+        app.on_response_prepare.append(self._set_headers)
+        app.middlewares.append(self._middleware())
+
+    def _middleware(self) -> Any:
+        @web.middleware
+        async def answer_preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if (
+                request.method == "OPTIONS"
+                and request.path.startswith(API)
+                and "Access-Control-Request-Method" in request.headers
+            ):
+                return web.Response(status=204)
+            return await handler(request)
+
+        return answer_preflight
+
+    async def _set_headers(self, request: web.Request, response: web.StreamResponse) -> None:
+        if not self._origins or not request.path.startswith(API):
+            return
+        response.headers["Vary"] = "Origin"
+        origin = request.headers.get("Origin", "")
+        if "*" not in self._origins and origin.lower() not in self._origins:
+            return
+        response.headers["Access-Control-Allow-Origin"] = "*" if "*" in self._origins else origin
+        response.headers["Access-Control-Expose-Headers"] = "X-Request-Id, Retry-After"
+        if request.method == "OPTIONS":
+            response.headers["Access-Control-Allow-Methods"] = "GET, POST"
+            response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, X-Request-Id"
+            response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
