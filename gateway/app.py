@@ -121,7 +121,9 @@ class Node:
         self.metrics = Metrics()
         limits = settings.limits
         self._http: aiohttp.ClientSession | None = None
-        self._key_set = None if settings.keys.jwt_jwks_url is None else KeySet(settings.keys.jwt_jwks_url, self._fetch)
+        self._key_set = (
+            None if settings.keys.jwt_jwks_url is None else KeySet(settings.keys.jwt_jwks_url, self._fetch)
+        )
         self.keys = Keys.of(
             secrets=settings.keys.jwt_secrets,
             public_key=settings.keys.jwt_public_key,
@@ -157,7 +159,9 @@ class Node:
             cors_origins=settings.cors_origins,
         )
         self.delivery = Delivery(self.server, self.store, self.bus, system_clock)
-        self.worker = build_worker(settings, self.store, self.presence, self.metrics) if settings.mail.worker else None
+        self.worker = (
+            build_worker(settings, self.store, self.presence, self.metrics) if settings.mail.worker else None
+        )
         self.notifier = Notifier(
             store=self.store,
             commit=self.commit,
@@ -188,11 +192,19 @@ class Node:
         self.health = Health(store=self.store, bus=self.bus)
         services = Services(settings.keys.api_keys, verifier)
         self.public = public.build(
-            settings=settings, notifier=self.notifier, verifier=verifier, health=self.health, metrics=self.metrics
+            settings=settings,
+            notifier=self.notifier,
+            verifier=verifier,
+            health=self.health,
+            metrics=self.metrics,
         )
         self.server.attach(self.public)
         self.internal = internal.build(
-            settings=settings, notifier=self.notifier, services=services, health=self.health, metrics=self.metrics
+            settings=settings,
+            notifier=self.notifier,
+            services=services,
+            health=self.health,
+            metrics=self.metrics,
         )
         self._stops: AsyncExitStack = AsyncExitStack()
         self._mailing: asyncio.Task[None] | None = None
@@ -222,7 +234,9 @@ class Node:
         if self.worker is not None:
             self._mailing = asyncio.create_task(self.worker.run(), name="mail worker")
             stops.push_async_callback(self._stop_mailing)
-        internal_url = await listen(self.internal, self.settings.internal_host, self.settings.internal_port, stops)
+        internal_url = await listen(
+            self.internal, self.settings.internal_host, self.settings.internal_port, stops
+        )
         # The engine stops between the sites: emits are still answered while the clients are sent away.
         stops.push_async_callback(self.server.stop)
         public_url = await listen(self.public, self.settings.host, self.settings.port, stops)
@@ -237,7 +251,9 @@ class Node:
         async with asyncio.TaskGroup() as group:
             if self.worker is not None:
                 group.create_task(self.worker.drain(budget), name="drain mail")
-            group.create_task(self.server.drain(seconds=budget * 0.8, reason=Reason.DRAINING), name="drain clients")
+            group.create_task(
+                self.server.drain(seconds=budget * 0.8, reason=Reason.DRAINING), name="drain clients"
+            )
 
     async def stop(self) -> None:
         await self._stops.aclose()
@@ -368,7 +384,7 @@ def _run(build: Callable[[], S], start: Callable[[S], Awaitable[object]]) -> int
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's where it runs, else asyncio's own."""
+    """The loop of uvloop where it runs, else asyncio's own."""
     try:
         import uvloop
     except ImportError:  # pragma: no cover - Windows, PyPy

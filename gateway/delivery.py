@@ -107,7 +107,9 @@ class Delivery:
         self._clock = clock
         self._reconcile_seconds = reconcile_seconds
         self._streams: dict[str, _Stream] = {}
-        self._owed: asyncio.Queue[_Stream] = asyncio.Queue()  # bounded by the streams: each is queued at most once
+        self._owed: asyncio.Queue[_Stream] = (
+            asyncio.Queue()
+        )  # bounded by the streams: each is queued at most once
         self._reconcile_now = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 

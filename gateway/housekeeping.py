@@ -19,7 +19,9 @@ logger = logging.getLogger(__name__)
 class Housekeeper:
     """Every node has one; they may work at the same time, each step is idempotent."""
 
-    def __init__(self, streams: Streams, clock: Clock, *, history_days: int, sweep_seconds: float = SWEEP_SECONDS) -> None:
+    def __init__(
+        self, streams: Streams, clock: Clock, *, history_days: int, sweep_seconds: float = SWEEP_SECONDS
+    ) -> None:
         self._streams = streams
         self._clock = clock
         self._history_days = history_days

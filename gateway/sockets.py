@@ -86,7 +86,9 @@ class Connections:
         self._leeway = timedelta(seconds=leeway_seconds)
         self._connections_per_user = connections_per_user
         self._replay_limit = replay_limit
-        self._expiries = Expiries(self.sessions, clock, expiring=self._token_expiring, expired=self._token_expired)
+        self._expiries = Expiries(
+            self.sessions, clock, expiring=self._token_expiring, expired=self._token_expired
+        )
         self._orders: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(ORDERS_LIMIT)
         self._empty_rooms: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -294,7 +296,9 @@ class Connections:
             aged, self._empty_rooms = self._empty_rooms, set()
 
     def _token_expiring(self, session: Session) -> None:
-        self._write(session, wire.event("token:expiring", {"expires_at": wire.time(session.principal.expires_at)}))
+        self._write(
+            session, wire.event("token:expiring", {"expires_at": wire.time(session.principal.expires_at)})
+        )
 
     def _token_expired(self, session: Session) -> None:
         self._order(lambda: self._server.close(session.sid, session.namespace, Reason.TOKEN_EXPIRED))
@@ -390,7 +394,7 @@ class Connections:
         try:
             self._orders.put_nowait(order)
         except asyncio.QueueFull:
-            logger.error("an order is dropped: too many wait", extra={"orders": ORDERS_LIMIT})
+            logger.error("an order is dropped: too many wait", extra={"orders": ORDERS_LIMIT})  # noqa: TRY400 - no trace tells more
 
     async def _carry_out_orders(self) -> None:
         while True:

@@ -47,7 +47,9 @@ async def test_a_reload_is_not_a_departure(gateway: Gateway, node: NodeProcess):
     assert [p["user"] for p in admin.received("presence:joined")].count("ann") == 1
 
 
-async def test_a_complaint_lights_up_the_admins_and_waits_for_those_who_are_away(gateway: Gateway, node: NodeProcess):
+async def test_a_complaint_lights_up_the_admins_and_waits_for_those_who_are_away(
+    gateway: Gateway, node: NodeProcess
+):
     admin = await open_admin(gateway, node)
     await admin.event("ready")
     ann = await node.open(gateway.public, auth={"token": token("ann")})
@@ -101,12 +103,20 @@ async def test_an_admin_emits_and_sees_the_mail(gateway: Gateway, node: NodeProc
     ann = await node.open(gateway.public, auth={"token": token("ann", email="ann@shop.example")})
     await ann.event("ready")
 
-    body = {"to": "user:ann", "type": "HELLO", "title": "Hi", "email": {"to": "ann@shop.example", "after": 3600}}
+    body = {
+        "to": "user:ann",
+        "type": "HELLO",
+        "title": "Hi",
+        "email": {"to": "ann@shop.example", "after": 3600},
+    }
     sent = await admin.call("emit", body)
 
     assert sent["ok"] is True
     assert (await ann.event("notification"))["id"] == sent["notifications"][0]["id"]
     mail = await admin.call("mail", {"state": "pending"})
     assert [item["id"] for item in mail["mail"]] == [sent["notifications"][0]["id"]]
-    assert await admin.call("revive", {"ids": [sent["notifications"][0]["id"]]}) == {"ok": True, "revived": []}
+    assert await admin.call("revive", {"ids": [sent["notifications"][0]["id"]]}) == {
+        "ok": True,
+        "revived": [],
+    }
     assert (await admin.call("emit", {"to": "nowhere"}))["error"]["code"] == "validation_failed"

@@ -10,7 +10,9 @@ async def open_tab(gateway: Gateway, node: NodeProcess, user: str = "ann", **cla
     return tab
 
 
-async def test_reading_in_one_tab_brings_the_badge_up_to_date_in_the_other(gateway: Gateway, node: NodeProcess):
+async def test_reading_in_one_tab_brings_the_badge_up_to_date_in_the_other(
+    gateway: Gateway, node: NodeProcess
+):
     one, two = await open_tab(gateway, node), await open_tab(gateway, node)
     other = await open_tab(gateway, node, "bob")
     ids = [(await gateway.emit("user:ann", str(number)))["notification"]["id"] for number in range(3)]

@@ -40,6 +40,8 @@ async def test_no_event_of_a_user_reaches_another_users_room(gateway: Gateway, n
     assert history["notifications"] == []
     assert "secret" not in str(ann.log)
     mine = (await bob.call("history"))["notifications"]
-    assert [(item["title"], item["read"], item["seen"]) for item in mine] == [("a secret of bob", False, False)]
+    assert [(item["title"], item["read"], item["seen"]) for item in mine] == [
+        ("a secret of bob", False, False)
+    ]
     assert len(bob.received("notification")) == 1
     assert bob.received("closing") == []

@@ -3,7 +3,6 @@
 import asyncio
 from collections import defaultdict
 
-
 import pytest
 
 from tests.support.gateway import Gateway, gateway, token

@@ -4,7 +4,9 @@ from tests.support.gateway import Gateway, token
 from tests.support.node import NodeProcess
 
 
-async def test_an_expired_token_ends_its_connection_and_a_refreshed_one_does_not(gateway: Gateway, node: NodeProcess):
+async def test_an_expired_token_ends_its_connection_and_a_refreshed_one_does_not(
+    gateway: Gateway, node: NodeProcess
+):
     auth = {"token": token("ann", ttl_seconds=2)}
     lazy, careful = await node.open(gateway.public, auth=auth), await node.open(gateway.public, auth=auth)
     await lazy.event("ready")

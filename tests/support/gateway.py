@@ -99,7 +99,9 @@ class Gateway:
             parsed = json.loads(text) if "json" in answer.headers.get("Content-Type", "") else text
             return Answered(answer.status, parsed, answer.headers)
 
-    async def emit(self, to: str | list[str], title: str = "Hello", *, key: str | None = None, **fields: Json) -> Json:
+    async def emit(
+        self, to: str | list[str], title: str = "Hello", *, key: str | None = None, **fields: Json
+    ) -> Json:
         """Emit, and answer the body of the 202; the first notification stands under `notification`."""
         body = {"to": to, "type": "TEST", "title": title, **fields}
         headers = {} if key is None else {"Idempotency_Key": key}
