@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import machine
-from bench.programs import Posted, post
+from bench.programs import Posted, Stream, post
 from bench.servers import Server, bellhop, cost
 from tests.support.servers import mongod
 
@@ -65,9 +65,12 @@ def on_sqlite() -> Iterator[Backing]:
 
 @contextmanager
 def on_mongodb() -> Iterator[Backing]:
-    with tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder, mongod() as store:
-        with bellhop(Path(folder), store_url=store.url.replace("/?", "/bench?")) as gateway:
-            yield Backing(gateway=gateway, store_pid=store.pid)
+    with (
+        tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder,
+        mongod() as store,
+        bellhop(Path(folder), store_url=store.url.replace("/?", "/bench?")) as gateway,
+    ):
+        yield Backing(gateway=gateway, store_pid=store.pid)
 
 
 STORES = {"sqlite": on_sqlite, "mongodb": on_mongodb}
@@ -80,12 +83,9 @@ def measure(backing: Backing, way: Way, *, share: float = 1.0) -> Kept:
         return cost(backing.store_pid).cpu_seconds if backing.store_pid else 0.0
 
     store_before, gateway_before = store_cpu_seconds(), backing.gateway.cost().cpu_seconds
+    count = max(way.items, int(way.count * share))
     posted = post(
-        backing.gateway,
-        users=ROOMS,
-        count=max(way.items, int(way.count * share)),
-        items=way.items,
-        connections=way.connections,
+        backing.gateway, Stream(users=ROOMS, count=count, items=way.items, connections=way.connections)
     )
     gateway = backing.gateway.cost().cpu_seconds - gateway_before
     store = store_cpu_seconds() - store_before

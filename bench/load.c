@@ -1,13 +1,13 @@
 /* Many websocket clients in one thread: connects them, counts what they are sent, and how late it came.
  *
- *     load PORT TARGETS [--parallel N] [--ready] [--stalled N] [--pongs-only N]
+ *     load PORT TARGETS [--parallel=N] [--ready] [--stalled=N] [--pongs-only=N]
  *
  * TARGETS is a file with a line per client: the request path, a tab, and the token of its Socket.IO CONNECT. With an empty
  * token the client speaks plain websocket and every text frame is an event.
  *
  * --ready        a client is connected when it has got the event `ready`, not at the answer to CONNECT
- * --stalled N    the first N clients stop reading when told `stall`
- * --pongs-only N the next N do too, but go on sending a PONG each second
+ * --stalled=N    the first N clients stop reading when told `stall`
+ * --pongs-only=N the next N do too, but go on sending a PONG each second
  *
  * When all are connected or refused, it prints a line of JSON. Then it obeys the words on stdin, one a line, each answered
  * by such a line: `reset` (count from here), `report`, `stall`; at the end of stdin it ends.
@@ -382,17 +382,16 @@ static void read_targets(const char *name) {
 
 static void read_arguments(int count, char **arguments) {
     if (count < 3) {
-        fprintf(stderr, "usage: load PORT TARGETS [--parallel N] [--ready] [--stalled N] [--pongs-only N]\n");
+        fprintf(stderr, "usage: load PORT TARGETS [--parallel=N] [--ready] [--stalled=N] [--pongs-only=N]\n");
         exit(2);
     }
     options.port = (uint16_t)atoi(arguments[1]);
     read_targets(arguments[2]);
     for (int i = 3; i < count; i++) {
-        const char *name = arguments[i], *value = i + 1 < count ? arguments[i + 1] : "0";
-        if (!strcmp(name, "--ready")) options.wait_for_ready = true;
-        if (!strcmp(name, "--parallel")) options.parallel = atoi(value);
-        if (!strcmp(name, "--stalled")) options.stalled = atoi(value);
-        if (!strcmp(name, "--pongs-only")) options.pongs_only = atoi(value);
+        if (!strcmp(arguments[i], "--ready")) options.wait_for_ready = true;
+        sscanf(arguments[i], "--parallel=%d", &options.parallel);
+        sscanf(arguments[i], "--stalled=%d", &options.stalled);
+        sscanf(arguments[i], "--pongs-only=%d", &options.pongs_only);
     }
     for (int i = 0; i < client_count; i++) {
         if (i < options.stalled) clients[i].manner = STALLS;

@@ -1,7 +1,7 @@
 /* A backend that emits over HTTP: on several kept connections, one request at a time on each.
  *
  *     post PORT [--count ITEMS] [--items PER_REQUEST] [--connections N] [--rate REQUESTS_PER_SECOND]
- *               [--room NAME | --users N] [--key SERVICE_KEY] [--extra JSON_FIELDS] [--channel]
+ *               [--room NAME | --users N] [--body-bytes N] [--key SERVICE_KEY] [--extra JSON_FIELDS] [--channel]
  *
  * Without --rate each connection posts again as soon as it is answered. With it, requests fall due at that steady rate
  * whether or not the server keeps up, and latencies count from when they were due.
@@ -25,7 +25,7 @@
 
 #include "histogram.h"
 
-enum { REQUEST_BYTES = 1 << 20, ANSWER_BYTES = 1 << 20, MOST_CONNECTIONS = 1024, ROOM_BYTES = 128 };
+enum { REQUEST_BYTES = 1 << 20, ANSWER_BYTES = 1 << 20, MOST_CONNECTIONS = 1024, ROOM_BYTES = 128, MOST_BODY_BYTES = 4000 };
 
 static struct {
     uint16_t port;
@@ -33,8 +33,12 @@ static struct {
     int items, connections, users;
     double rate;
     const char *room, *key, *extra;
+    char body[MOST_BODY_BYTES + 1];
     bool channel;
-} options = {.count = 1, .items = 1, .connections = 1, .key = "", .extra = ""};
+} options = {
+    .count = 1, .items = 1, .connections = 1, .key = "", .extra = "",
+    .body = "Order 1234 left our warehouse this morning.",
+};
 
 struct connection {
     int fd;
@@ -66,8 +70,8 @@ static void room_of(long number, char *room) {
 static int write_item(char *at, size_t bytes, const char *room, int64_t micros) {
     return snprintf(at, bytes,
         "{\"to\":\"%s\",\"type\":\"ORDER_UPDATE\",\"title\":\"Your order has shipped\","
-        "\"body\":\"Order 1234 left our warehouse this morning.\",\"link\":\"/orders/1234\",\"data\":{\"t\":%ld}%s}",
-        room, micros, options.extra);
+        "\"body\":\"%s\",\"link\":\"/orders/1234\",\"data\":{\"t\":%ld}%s}",
+        room, options.body, micros, options.extra);
 }
 
 /* The notification as a client gets it, for a server that adds nothing to what is published. */
@@ -75,9 +79,9 @@ static int write_event(char *at, size_t bytes, const char *room, int64_t micros)
     return snprintf(at, bytes,
         "42[\"notification\",{\"id\":\"019ab2c4-5d6e-7f80-9123-456789abcdef\",\"room\":\"%s\",\"seq\":null,"
         "\"type\":\"ORDER_UPDATE\",\"title\":\"Your order has shipped\","
-        "\"body\":\"Order 1234 left our warehouse this morning.\",\"link\":\"/orders/1234\",\"data\":{\"t\":%ld},"
+        "\"body\":\"%s\",\"link\":\"/orders/1234\",\"data\":{\"t\":%ld},"
         "\"created_at\":\"2026-11-22T08:27:41.123Z\"}]",
-        room, micros);
+        room, options.body, micros);
 }
 
 static void write_request(struct connection *c, long first, int items, int64_t micros) {
@@ -237,6 +241,11 @@ static void read_arguments(int count, char **arguments) {
         if (!strcmp(name, "--items")) options.items = atoi(value);
         if (!strcmp(name, "--connections")) options.connections = atoi(value);
         if (!strcmp(name, "--users")) options.users = atoi(value);
+        if (!strcmp(name, "--body-bytes")) {
+            int bytes = atoi(value) < MOST_BODY_BYTES ? atoi(value) : MOST_BODY_BYTES;
+            memset(options.body, 'x', (size_t)bytes);
+            options.body[bytes] = 0;
+        }
         if (!strcmp(name, "--rate")) options.rate = atof(value);
         if (!strcmp(name, "--room")) options.room = value;
         if (!strcmp(name, "--key")) options.key = value;

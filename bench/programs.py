@@ -5,9 +5,8 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from bench.servers import API_KEY, ROOT, Server
 
@@ -47,6 +46,24 @@ class Posted:
     p99_ms: float
     worst_ms: float
     cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """What is emitted: to one room, or in turn to that many users."""
+
+    count: int
+    room: str = ""
+    users: int = 0
+    items: int = 1
+    """In one request."""
+    connections: int = 8
+    rate: float = 0
+    """Requests per second; 0 is as fast as they are answered."""
+    body_bytes: int = 0
+    """The length of the text, where it is not the usual one."""
+    extra: str = ""
+    """Fields added to each body."""
 
 
 class Clients:
@@ -108,13 +125,13 @@ def clients(server: Server, targets: Sequence[str], folder: Path, *options: str)
                 pipe.close()
 
 
-def post(server: Server, *, extra: str = "", deadline_seconds: float = 300, **options: Any) -> Posted:
-    """Run the emitter to its end; the options are its own (`bench/post.c`). Every item has to be accepted."""
+def post(server: Server, stream: Stream, *, deadline_seconds: float = 300) -> Posted:
+    """Run the emitter to its end. Every item has to be accepted."""
     command = [str(BUILD / "post"), str(server.internal_port), "--key", API_KEY]
-    for name, value in options.items():
-        command += [f"--{name}", str(value)]
-    if extra:
-        command += ["--extra", extra]
+    for field in fields(stream):
+        value = getattr(stream, field.name)
+        if value:
+            command += [f"--{field.name.replace('_', '-')}", str(value)]
     if server.channel:
         command.append("--channel")
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=deadline_seconds, check=True)

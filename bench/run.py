@@ -15,15 +15,16 @@ from bench.scenarios import FIGURES, QUICK, SCENARIOS, Contestant, Figures, Scal
 from bench.servers import bellhop, nchan, nchan_module, socketio_on_node, stock_python_socketio
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
+READY = ("--ready",)  # a client has come when it has got the event `ready`: after its replay
 NOTHING = "-"
 TRANSIENT = ',"store":false'
 
 
 def contestants() -> dict[str, Contestant]:
     found = {
-        "bellhop": Contestant(name="Bellhop, stored", start=bellhop, ready=True),
+        "bellhop": Contestant(name="Bellhop, stored", start=bellhop, options=READY),
         "transient": Contestant(
-            name="Bellhop, `store: false`", start=bellhop, extra=TRANSIENT, ready=True, connects=False
+            name="Bellhop, `store: false`", start=bellhop, extra=TRANSIENT, options=READY, connects=False
         ),
         "node": Contestant(name="Socket.IO on Node.js", start=socketio_on_node),
         "stock": Contestant(name="python-socketio", start=stock_python_socketio),
@@ -116,7 +117,7 @@ def main() -> None:
         "--quick", action="store_true", help="small and short: shows that it runs, not how fast"
     )
     parser.add_argument("--only", default=",".join(known), help=f"some of {','.join(known)}")
-    parser.add_argument("--scenarios", default=",".join(SCENARIOS), help=f"some of {','.join(SCENARIOS)}")
+    parser.add_argument("--scenarios", default="room,users", help=f"some of {','.join(SCENARIOS)}")
     parser.add_argument(
         "--output", type=Path, help="where the results go; a full run writes bench/RESULTS.md"
     )

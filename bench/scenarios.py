@@ -5,14 +5,15 @@ its processes together; latencies run from the moment an event was due to be emi
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.programs import Clients, Heard, clients, post
+from bench.programs import Clients, Heard, Stream, clients, post
 from bench.servers import Server
 
+LOAD_SHARE = "load client: most of its core, %"
 TOPIC = "deals"
 ROOM = f"topic:{TOPIC}"
 
@@ -27,8 +28,8 @@ class Contestant:
     """Fields added to every body that is emitted."""
     batches: bool = True
     """Whether it takes many events in one request; if not, they go one by one over several connections."""
-    ready: bool = False
-    """Whether a client counts as connected at the event `ready` only: after its replay."""
+    options: tuple[str, ...] = ()
+    """The load client's, for this server."""
     connects: bool = True
     """Whether its connects and its memory are worth a column: not where another contestant is the same server."""
 
@@ -71,114 +72,119 @@ def _share(heard: Heard) -> float:
 
 
 def _fan_out(
-    server: Server,
-    crowd: Clients,
-    *,
-    deliveries: int,
-    label: str,
-    times: int = 1,
-    extra: str,
-    **options: object,
+    server: Server, crowd: Clients, stream: Stream, *, label: str, readers: int = 1, times: int = 1
 ) -> Figures:
-    """Emit, await all deliveries, and say what they cost."""
-    cpu, worst_share, heard = 0.0, 0.0, None
+    """Emit, await every event at each of its readers, and say what it cost."""
+    cpu, shares = 0.0, []
     for _ in range(times):
         crowd.tell("reset")
         before = server.cost()
-        post(server, extra=extra, **options)
-        heard = crowd.await_deliveries(deliveries, within_seconds=60)
+        post(server, stream)
+        heard = crowd.await_deliveries(stream.count * readers, within_seconds=60)
         cpu += server.cost().cpu_seconds - before.cpu_seconds
-        worst_share = max(worst_share, _share(heard))
-    assert heard is not None
+        shares.append(_share(heard))
     return {
-        f"{label}: deliveries per CPU-second": times * deliveries / max(cpu, 0.01),
+        f"{label}: deliveries per CPU-second": times * stream.count * readers / max(cpu, 0.01),
         f"{label}: p99 ms": heard.p99_ms,
-        "load client: most of its core, %": worst_share,
+        LOAD_SHARE: max(shares),
     }
 
 
+def _together(figures: Iterable[Figures]) -> Figures:
+    """All of them; of the load client's shares the greatest."""
+    found: Figures = {}
+    for more in figures:
+        found |= more | {LOAD_SHARE: max(found.get(LOAD_SHARE, 0.0), more.get(LOAD_SHARE, 0.0))}
+    return found
+
+
 def in_one_room(contestant: Contestant, folder: Path, scale: Scale) -> Figures:
-    """A crowd in one topic: bursts, then a paced stream, then events for one user each."""
-    figures: Figures = {}
-
-    def note(more: Figures) -> None:
-        key = "load client: most of its core, %"
-        more[key] = max(more.get(key, 0), figures.get(key, 0))
-        figures.update(more)
-
+    """A crowd in one topic: bursts, one by one and in batches, and a paced stream; then events for one user each."""
+    burst = Stream(room=ROOM, count=scale.burst_events, extra=contestant.extra)
+    in_batches = (
+        replace(burst, items=scale.batch_items) if contestant.batches else replace(burst, connections=64)
+    )
+    paced = Stream(room=ROOM, count=scale.paced_events, rate=scale.paced_rate, extra=contestant.extra)
     with contestant.start(folder) as server:
-        targets = [server.target(user, [TOPIC]) for user in range(scale.crowd)]
-        with clients(server, targets, folder, *_options(contestant)) as crowd:
-            burst = {
-                "room": ROOM,
-                "count": scale.burst_events,
-                "deliveries": scale.burst_events * scale.crowd,
-                "times": scale.bursts,
-                "extra": contestant.extra,
-            }
-            note(_fan_out(server, crowd, label="burst, one by one", connections=8, **burst))
-            together = {"items": scale.batch_items} if contestant.batches else {"connections": 64}
-            note(_fan_out(server, crowd, label="burst, in batches", **together, **burst))
-            note(
-                _fan_out(
-                    server,
-                    crowd,
-                    label="paced",
-                    deliveries=scale.paced_events * scale.crowd,
-                    room=ROOM,
-                    count=scale.paced_events,
-                    rate=scale.paced_rate,
-                    connections=8,
-                    extra=contestant.extra,
-                )
-            )
+        topic = [server.target(user, [TOPIC]) for user in range(scale.crowd)]
+        with clients(server, topic, folder, *contestant.options) as crowd:
+            readers, times = scale.crowd, scale.bursts
+            figures = _together([
+                _fan_out(server, crowd, burst, label="burst, one by one", readers=readers, times=times),
+                _fan_out(server, crowd, in_batches, label="burst, in batches", readers=readers, times=times),
+                _fan_out(server, crowd, paced, label="paced", readers=readers),
+            ])  # fmt: skip
         users = [server.target(user) for user in range(scale.crowd)]
-        with clients(server, users, folder, *_options(contestant)) as crowd:
-            crowd.tell("reset")
-            post(
-                server,
-                users=scale.crowd,
-                count=scale.single_events,
-                rate=scale.single_rate,
-                connections=64,
-                extra=contestant.extra,
-            )
-            heard = crowd.await_deliveries(scale.single_events, within_seconds=60)
-            figures |= {
-                "one by one at 500/s: p50 ms": heard.p50_ms,
-                "one by one at 500/s: p99 ms": heard.p99_ms,
-            }
-    return figures
+        with clients(server, users, folder, *contestant.options) as crowd:
+            return figures | _latency(server, crowd, contestant, scale)
+
+
+def _latency(server: Server, crowd: Clients, contestant: Contestant, scale: Scale) -> Figures:
+    stream = Stream(
+        users=scale.crowd,
+        count=scale.single_events,
+        rate=scale.single_rate,
+        connections=64,
+        extra=contestant.extra,
+    )
+    crowd.tell("reset")
+    post(server, stream)
+    heard = crowd.await_deliveries(stream.count, within_seconds=60)
+    return {"one by one at 500/s: p50 ms": heard.p50_ms, "one by one at 500/s: p99 ms": heard.p99_ms}
 
 
 def a_room_each(contestant: Contestant, folder: Path, scale: Scale) -> Figures:
     """Many users, each in a room of their own: what it costs to let them in, to keep them, and to reach them."""
+    stream = Stream(
+        users=scale.users,
+        count=scale.batches * scale.batch_items,
+        items=scale.batch_items,
+        rate=scale.batch_rate,
+        extra=contestant.extra,
+    )
+    if not contestant.batches:
+        stream = replace(stream, items=1, rate=scale.batch_rate * scale.batch_items, connections=64)
     figures: Figures = {}
     with contestant.start(folder) as server:
         _warm(server, contestant, folder)
         before = server.cost()
         targets = [server.target(user) for user in range(scale.users)]
-        with clients(server, targets, folder, *_options(contestant)) as crowd:
-            after = _at_rest(server, seconds=scale.settle_seconds)
+        with clients(server, targets, folder, *contestant.options) as crowd:
             if contestant.connects:
+                after = _at_rest(server, seconds=scale.settle_seconds)
                 cpu = after.connect_cpu_seconds - before.cpu_seconds
                 figures["connects per CPU-second"] = scale.users / max(cpu, 0.01)
                 figures["KB per idle connection"] = (after.rss_kb - before.rss_kb) / scale.users
-            figures |= _fan_out(
-                server,
-                crowd,
-                label="a room each",
-                deliveries=scale.batches * scale.batch_items,
-                users=scale.users,
-                count=scale.batches * scale.batch_items,
-                extra=contestant.extra,
-                **(
-                    {"items": scale.batch_items, "rate": scale.batch_rate, "connections": 8}
-                    if contestant.batches
-                    else {"rate": scale.batch_rate * scale.batch_items, "connections": 64}
-                ),
+            return figures | _fan_out(server, crowd, stream, label="a room each")
+
+
+def with_stalled_clients(contestant: Contestant, folder: Path, scale: Scale) -> Figures:
+    """The crowd again, and then with one in ten that reads no more, half of these still sending PONGs."""
+    stalled = scale.crowd // 10
+    # Long texts, so that a client that does not read passes the mark within seconds.
+    stream = Stream(room=ROOM, count=20 * scale.paced_rate, rate=scale.paced_rate, body_bytes=4000)
+    manners = [f"--stalled={stalled // 2}", f"--pongs-only={stalled - stalled // 2}"]
+    with contestant.start(folder) as server:
+        targets = [server.target(user, [TOPIC]) for user in range(scale.crowd)]
+        with clients(server, targets, folder, *contestant.options, *manners) as crowd:
+            _fan_out(
+                server, crowd, replace(stream, count=scale.paced_rate), label="warm", readers=scale.crowd
             )
-    return figures
+            before = _fan_out(server, crowd, stream, label="before", readers=scale.crowd)
+            rss_kb = server.cost().rss_kb
+            crowd.tell("reset")
+            crowd.tell("stall")
+            post(server, stream)
+            heard = crowd.await_deliveries(stream.count * (scale.crowd - stalled), within_seconds=60)
+            rest = _at_rest(server, seconds=scale.settle_seconds)
+            gone = crowd.tell("report")
+            return {
+                "stalled: p99 ms without": before["before: p99 ms"],
+                "stalled: p99 ms with": heard.p99_ms,
+                "stalled: % of them gone": 100 * gone.stalled_closed / stalled,
+                "stalled: last gone after s": gone.stalled_gone_seconds,
+                "stalled: RSS after, % of before": 100 * rest.rss_kb / rss_kb,
+            }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,13 +209,9 @@ def _at_rest(server: Server, *, seconds: int) -> _Rest:
 
 def _warm(server: Server, contestant: Contestant, folder: Path) -> None:
     """Let a few in and out, so that what is loaded at the first use is not counted as theirs."""
-    with clients(server, [server.target(user) for user in range(50)], folder, *_options(contestant)):
+    with clients(server, [server.target(user) for user in range(50)], folder, *contestant.options):
         pass
     time.sleep(1)
-
-
-def _options(contestant: Contestant) -> list[str]:
-    return ["--ready"] if contestant.ready else []
 
 
 FIGURES = (
@@ -225,9 +227,15 @@ FIGURES = (
     "KB per idle connection",
     "one by one at 500/s: p50 ms",
     "one by one at 500/s: p99 ms",
-    "load client: most of its core, %",
+    "stalled: p99 ms without",
+    "stalled: p99 ms with",
+    "stalled: % of them gone",
+    "stalled: last gone after s",
+    "stalled: RSS after, % of before",
+    LOAD_SHARE,
 )
 SCENARIOS: dict[str, Callable[[Contestant, Path, Scale], Figures]] = {
     "room": in_one_room,
     "users": a_room_each,
+    "stalled": with_stalled_clients,
 }

@@ -186,7 +186,7 @@ def nchan(folder: Path) -> Iterator[Server]:
     for name, value in given.items():
         configuration = configuration.replace(f"@{name}@", value)
     (folder / "nginx.conf").write_text(configuration)
-    command = [str(shutil.which("nginx")), "-p", folder, "-c", "nginx.conf", "-e", "stderr"]
+    command: list[str | Path] = [str(shutil.which("nginx")), "-p", folder, "-c", "nginx.conf", "-e", "stderr"]
     with _process(command, folder=folder) as process:
         _await_answer(process, f"http://127.0.0.1:{port}/")
         yield Server(pid=process.pid, port=port, internal_port=port, channel=True)

@@ -20,7 +20,6 @@ API_KEY = os.environ["API_KEY"]
 sio = socketio.AsyncServer(async_mode="aiohttp", transports=["websocket"])
 
 
-@sio.event
 async def connect(sid: str, _environ: dict[str, Any], auth: dict[str, str]) -> None:
     try:
         claims = jwt.decode(auth["token"], SECRET, algorithms=["HS256"], options={"require": ["sub", "exp"]})
@@ -29,6 +28,9 @@ async def connect(sid: str, _environ: dict[str, Any], auth: dict[str, str]) -> N
     rooms = [f"user:{claims['sub']}", "all", *(f"topic:{topic}" for topic in claims.get("topics", ()))]
     for room in rooms:
         await sio.enter_room(sid, room)
+
+
+sio.on("connect", connect)
 
 
 async def emit(body: dict[str, Any]) -> dict[str, Any]:
