@@ -34,7 +34,11 @@ class _Asked:
 
 
 class Listener:
-    """Keeps `channels` subscribed. `back` is called whenever they are, with whether anything may have been missed."""
+    """Keeps `channels` subscribed. `back` is called whenever they are, with whether anything may have been missed.
+
+    With `ping_seconds` it asks that often whether the server is still there, and replaces a connection whose last
+    ping was not answered by the next. An owner who has a canary needs none.
+    """
 
     def __init__(
         self,
@@ -44,6 +48,7 @@ class Listener:
         on_message: Message,
         back: Callable[[bool], None],
         patience_seconds: float,
+        ping_seconds: float | None = None,
     ) -> None:
         self.connected = False
         """Everything asked for is subscribed."""
@@ -52,6 +57,8 @@ class Listener:
         self._on_message = on_message
         self._back = back
         self._patience = patience_seconds
+        self._ping_seconds = ping_seconds
+        self._unanswered = False
         self._channels: set[bytes] = set()
         self._wire: Wire | None = None
         self._asked: deque[_Asked] = deque()
@@ -100,7 +107,7 @@ class Listener:
                     self._stats.reconnects += 1
                 self._back(missed)
                 failures = 0
-                await wire.closed
+                await self._listen(wire)
             except OSError as problem:
                 _log.info("bus listener away", extra={"problem": type(problem).__name__})
             finally:
@@ -108,6 +115,18 @@ class Listener:
             missed = True
             await asyncio.sleep(pause_seconds(failures))
             failures += 1
+
+    async def _listen(self, wire: Wire) -> None:
+        """Return when the connection is gone. Raises TimeoutError when it is open and dead."""
+        self._unanswered = False
+        while True:
+            await asyncio.wait({wire.closed}, timeout=self._ping_seconds)
+            if wire.closed.done():
+                return
+            if self._unanswered:
+                raise TimeoutError("Redis does not answer")
+            self._unanswered = True
+            wire.write(pack(b"PING"))
 
     async def _subscribe_all(self, wire: Wire) -> None:
         wire.attend(self._confirm)
@@ -147,7 +166,8 @@ class Listener:
         return asked.confirmed
 
     def _confirm(self, reply: Reply) -> None:
-        if not self._asked:
+        self._unanswered = False
+        if not self._asked or (isinstance(reply, list) and reply[:1] == [b"pong"]):
             return
         asked = self._asked[0]
         asked.missing -= 1
