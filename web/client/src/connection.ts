@@ -1,0 +1,180 @@
+/** One Socket.IO connection: its token, its refusals, and when to come back. Knows nothing of notifications. */
+
+import { io } from "socket.io-client";
+import { backoff, patience } from "./backoff.ts";
+import {
+  type Closing,
+  type ConnectOptions,
+  failure,
+  type Link,
+  type Receive,
+  type Since,
+  type State,
+} from "./protocol.ts";
+
+const ANSWER_MS = 10_000;
+const OPEN_MS = 30_000;
+
+/** A new token can mend these; nothing else that is final can be mended from here. */
+const aboutToken = (code: string): boolean => code.includes("token");
+
+/**
+ * Keeps a connection until it is closed or finally refused. `since` is read at every attempt.
+ *
+ * `receive` gets every event of the gateway in order, and `state` with a `Status` at each change.
+ */
+export function connection(
+  options: ConnectOptions,
+  since: Since,
+  receive: Receive,
+  token: string | undefined = options.token,
+): Link {
+  const { getToken } = options;
+  const abandoned = new Set<(error: Error) => void>();
+  let refused: string | undefined;
+  let strikes = 0;
+  let attempts = 0;
+  let goodbye: Closing | undefined;
+  /** Ends the wait for the next attempt, or an attempt that comes to nothing. */
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let waiting = false;
+  /** Between `open` and the end, whatever the socket is doing meanwhile. */
+  let open = false;
+
+  const socket = io(options.url as string, {
+    ...options.socket,
+    autoConnect: false,
+    forceNew: true,
+    // The stock reconnection knows neither refusals nor the gateway's wish to wait.
+    reconnection: false,
+    auth: (give: (auth: object) => void) => give({ token, since }),
+  });
+
+  const tell = (state: State, reason: string | null = null, retryAt: number | null = null): void =>
+    receive("state", { state, reason, retryAt } as never);
+
+  const drop = (reason: string): void => {
+    clearTimeout(timer);
+    waiting = false;
+    timer = undefined;
+    for (const settle of abandoned) settle(failure(reason));
+    socket.disconnect();
+  };
+
+  const stop = (reason: string): void => {
+    open = false;
+    drop(reason);
+    tell("stopped", reason);
+  };
+
+  const retry = (reason: string, wait = backoff(attempts)): void => {
+    if (!open) return;
+    attempts++;
+    drop(reason);
+    waiting = true;
+    timer = setTimeout(attempt, wait);
+    tell("offline", reason, Date.now() + wait);
+  };
+
+  /** Final for this token: one fresh token is tried, as "do not come back with the same" allows. */
+  const refuse = (code: string): void => {
+    if (!open) return;
+    refused = token;
+    token = undefined;
+    if (aboutToken(code) && getToken && !strikes++) retry(code, 0);
+    else stop(code);
+  };
+
+  const attempt = async (): Promise<void> => {
+    clearTimeout(timer);
+    waiting = false;
+    const mine = setTimeout(() => retry("timeout"), OPEN_MS);
+    timer = mine;
+    try {
+      token ??= await getToken?.();
+    } catch {
+      if (timer === mine) retry("token_unavailable");
+      return;
+    }
+    if (timer !== mine) return;
+    if (!token || token === refused) stop(token ? "invalid_token" : "missing_token");
+    else socket.connect();
+  };
+
+  const renew = async (): Promise<void> => {
+    try {
+      const fresh = await getToken?.();
+      if (fresh) {
+        await request("token", { token: fresh });
+        token = fresh;
+      }
+    } catch {
+      // The gateway will end the connection with its token, and the next attempt asks again.
+    }
+  };
+
+  const request = <T>(event: string, payload: object): Promise<T> =>
+    new Promise((resolve, reject) => {
+      if (!socket.connected) return reject(failure("offline"));
+      const settle = (error: Error | undefined, answer?: T): void => {
+        clearTimeout(late);
+        abandoned.delete(settle);
+        if (error) reject(error);
+        else resolve(answer as T);
+      };
+      const late = setTimeout(settle, ANSWER_MS, failure("timeout"));
+      abandoned.add(settle);
+      socket.emit(event, payload, (answer: T & { ok: boolean; error?: { code: string } }) =>
+        settle(answer.ok ? undefined : failure(answer.error?.code ?? "failed"), answer),
+      );
+    });
+
+  socket.on("connect", () => tell("online"));
+  socket.on("connect_error", (error: Error & { data?: { code: string; retry: boolean } }) => {
+    const { data } = error;
+    if (data?.retry === false) refuse(data.code);
+    else retry(data?.code ?? "unreachable");
+  });
+  socket.on("disconnect", (why: string) => {
+    const bye = goodbye;
+    goodbye = undefined;
+    if (bye ? !bye.reconnect : why === "io server disconnect") refuse(bye?.reason ?? "disconnected");
+    else if (why !== "io client disconnect")
+      retry(bye?.reason ?? "lost", bye && patience(bye.retry_after ?? 0));
+  });
+  socket.onAny((event: string, payload) => {
+    if (event === "closing") goodbye = payload as Closing;
+    if (event === "token:expiring") renew();
+    const ready = event === "ready";
+    if (ready) {
+      clearTimeout(timer);
+      timer = undefined;
+      attempts = strikes = 0;
+    }
+    receive(event, payload as never);
+    if (ready) tell("ready");
+  });
+
+  const wake = (): void => {
+    if (open && waiting) attempt();
+  };
+  globalThis.addEventListener?.("online", wake);
+
+  return {
+    open() {
+      if (open) return;
+      open = true;
+      strikes = attempts = 0;
+      refused = undefined;
+      token ??= options.token;
+      tell("offline");
+      attempt();
+    },
+    close() {
+      open = false;
+      globalThis.removeEventListener?.("online", wake);
+      drop("closed");
+    },
+    request,
+  };
+}

@@ -1,0 +1,101 @@
+/** The shapes that travel between a page and the gateway, and the values this package answers with. */
+
+/** The last sequence had of each room. */
+export type Since = Record<string, number>;
+
+/** A fact addressed to one room. */
+export interface Notification {
+  readonly id: string;
+  readonly room: string;
+  /** The position in the room's stream; null for what is not kept. */
+  readonly seq: number | null;
+  readonly type: string;
+  readonly title: string;
+  readonly body: string;
+  readonly link: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+  /** RFC 3339 in UTC. */
+  readonly created_at: string;
+}
+
+/** A notification as the user has it. */
+export interface Item extends Notification {
+  readonly read: boolean;
+  readonly seen: boolean;
+}
+
+/** Which notifications a list shows; an empty filter shows all. */
+export interface Filter {
+  readonly type?: readonly string[];
+  readonly unread?: true;
+}
+
+/**
+ * - `offline`: no connection; another attempt is due at `retryAt`.
+ * - `online`: connected; what was missed is on its way.
+ * - `ready`: nothing is missing.
+ * - `stopped`: refused or ended for good; only `reconnect()` tries again.
+ */
+export type State = "offline" | "online" | "ready" | "stopped";
+
+export interface Status {
+  readonly state: State;
+  /** Why it is offline or stopped: a code of the protocol, or one of `CODES` of this package. */
+  readonly reason: string | null;
+  /** When the next attempt is due, in milliseconds since the epoch. */
+  readonly retryAt: number | null;
+}
+
+export interface Ready {
+  readonly user: string;
+  readonly heads: Since;
+  readonly unread: number;
+  readonly resync: readonly string[];
+}
+
+export interface Closing {
+  readonly reason: string;
+  readonly reconnect: boolean;
+  /** Seconds. */
+  readonly retry_after: number;
+}
+
+export interface Page {
+  readonly notifications: readonly Item[];
+  readonly next: string | null;
+}
+
+export type Mark = "read" | "seen" | "dismiss";
+
+export interface ConnectOptions {
+  /** Where the gateway is; the page's own origin when left out. */
+  url?: string | undefined;
+  /** A token that holds as long as the page does. */
+  token?: string | undefined;
+  /** Answers a fresh token: at the start, a minute before the old one ends, and after a refusal. */
+  getToken?: (() => string | Promise<string>) | undefined;
+  /** One connection for all tabs of the same user, where the browser can; true by default. */
+  share?: boolean | undefined;
+  /** How many notifications are kept in memory; the oldest go first. 10,000 by default. */
+  keep?: number | undefined;
+  /** How many a page of history holds, 1 to 100; 20 by default. */
+  pageSize?: number | undefined;
+  /** Further options for socket.io-client, for example `{path, transports}`. */
+  socket?: object | undefined;
+}
+
+/** Takes an event of the gateway, or one of this package's own (`state`, `applied`). */
+export type Receive = (event: string, payload: never) => void;
+
+/** A way to the gateway: a socket, or another tab that has one. */
+export interface Link {
+  /** Connects; while connected or connecting it changes nothing. */
+  open(): void;
+  /** Lets go for good. */
+  close(): void;
+  /** Answers the acknowledgement; rejects with an error whose `code` says why. */
+  request<T>(event: string, payload: object): Promise<T>;
+}
+
+/** An error whose message is its code. */
+export const failure = (code: string): Error & { code: string } => Object.assign(new Error(code), { code });

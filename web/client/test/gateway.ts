@@ -1,0 +1,207 @@
+/**
+ * A gateway small enough to read: the namespace "/" of the protocol over the real Socket.IO server.
+ *
+ * Beside what a gateway does it can be told to misbehave: to lose, repeat, refuse, go away and begin anew.
+ */
+
+import { createServer, type Server as HttpServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Server, type Socket } from "socket.io";
+
+export interface Kept {
+  id: string;
+  room: string;
+  seq: number | null;
+  type: string;
+  title: string;
+  body: string;
+  link: string | null;
+  data: Record<string, unknown>;
+  created_at: string;
+}
+
+/** A token as an identity provider would give it; `serial` makes two of one user differ. */
+export const token = (sub: string, serial = 0): string =>
+  ["e30", Buffer.from(JSON.stringify({ sub, serial })).toString("base64url"), "x"].join(".");
+
+const subject = (text: string): string =>
+  JSON.parse(Buffer.from(text.split(".")[1] ?? "", "base64url").toString()).sub;
+
+export class Gateway {
+  url = "";
+  replayLimit = 500;
+  /** Every request, in order: what was asked, with what. */
+  readonly asked: [event: string, payload: Record<string, unknown>][] = [];
+  /** The `since` of every connection let in. */
+  readonly greeted: Record<string, number>[] = [];
+  readonly tokens: string[] = [];
+  refuse: ((token: string) => { code: string; retry: boolean } | undefined) | undefined;
+  fail: ((event: string) => string | undefined) | undefined;
+  kept: Kept[] = [];
+  private readonly read = new Set<string>();
+  private readonly seen = new Set<string>();
+  private readonly dismissed = new Set<string>();
+  private http!: HttpServer;
+  private io!: Server;
+  private clock = 0;
+  private port = 0;
+
+  async start(): Promise<this> {
+    this.http = createServer();
+    this.io = new Server(this.http, { pingInterval: 60_000 });
+    this.io.use((socket, next) => {
+      const given = socket.handshake.auth.token as string;
+      this.tokens.push(given);
+      const data = this.refuse?.(given);
+      next(data && Object.assign(new Error(data.code), { data }));
+    });
+    this.io.on("connection", (socket) => this.greet(socket));
+    await new Promise<void>((done) => this.http.listen(this.port, "127.0.0.1", done));
+    this.port = (this.http.address() as AddressInfo).port;
+    this.url = `http://127.0.0.1:${this.port}`;
+    return this;
+  }
+
+  /** Gone, and everybody's connection with it. */
+  async stop(): Promise<void> {
+    // Without a word: a packet that disconnects would tell the client to stay away.
+    for (const socket of this.sockets) socket.conn.close();
+    this.http.closeAllConnections();
+    await this.io.close();
+  }
+
+  get sockets(): Socket[] {
+    return [...this.io.sockets.sockets.values()];
+  }
+
+  /** Forgets everything, as a gateway with a new store does. */
+  forget(): void {
+    this.kept = [];
+    this.clock = 0;
+  }
+
+  /** Keeps it and tells whoever is in the room; with `silent` the telling is lost. */
+  emit(room: string, title: string, { silent = false, type = "NOTE", store = true } = {}): Kept {
+    const seq = store ? this.head(room) + 1 : null;
+    const at = ++this.clock;
+    const id = `0199a000-${at.toString(16).padStart(4, "0")}-7000-8000-${at.toString(16).padStart(12, "0")}`;
+    const created_at = new Date(1_760_000_000_000 + at * 1000).toISOString();
+    const notification = { id, room, seq, type, title, body: "", link: null, data: {}, created_at };
+    if (store) this.kept.push(notification);
+    if (!silent) this.io.to(room).emit("notification", notification);
+    return notification;
+  }
+
+  tell(event: string, payload: object): void {
+    this.io.emit(event, payload);
+  }
+
+  recall(id: string): void {
+    const { room, seq } = this.kept.find((n) => n.id === id) as Kept;
+    this.kept = this.kept.filter((n) => n.id !== id);
+    this.io.to(room).emit("recalled", { id, room, seq });
+    for (const socket of this.sockets) socket.emit("inbox", { unread: this.unread(socket) });
+  }
+
+  /** Another device of the user reads. */
+  readElsewhere(...ids: string[]): void {
+    for (const id of ids) this.read.add(id);
+    for (const socket of this.sockets) socket.emit("inbox", { unread: this.unread(socket) });
+  }
+
+  close(reason: string, reconnect: boolean, retry_after = 0): void {
+    for (const socket of this.sockets) {
+      socket.emit("closing", { reason, reconnect, retry_after });
+      if (reconnect) socket.conn.close();
+      else socket.disconnect();
+    }
+  }
+
+  private head(room: string): number {
+    return this.kept.reduce((head, n) => (n.room === room ? Math.max(head, n.seq ?? 0) : head), 0);
+  }
+
+  private roomsOf(socket: Socket): string[] {
+    return [`user:${subject(socket.handshake.auth.token)}`, "all"];
+  }
+
+  private mine(socket: Socket): Kept[] {
+    const rooms = this.roomsOf(socket);
+    return this.kept.filter((n) => rooms.includes(n.room) && !this.dismissed.has(n.id));
+  }
+
+  private unread(socket: Socket): number {
+    return this.mine(socket).filter((n) => !this.read.has(n.id)).length;
+  }
+
+  private missed(rooms: string[], since: Record<string, number>): { missed: Kept[]; resync: string[] } {
+    const missed: Kept[] = [];
+    const resync: string[] = [];
+    for (const room of rooms) {
+      const from = since[room];
+      if (from === undefined) continue;
+      const behind = this.kept.filter((n) => n.room === room && (n.seq ?? 0) > from);
+      if (behind.length > this.replayLimit) resync.push(room);
+      else missed.push(...behind);
+    }
+    return { missed, resync };
+  }
+
+  private greet(socket: Socket): void {
+    const user = subject(socket.handshake.auth.token);
+    const rooms = this.roomsOf(socket);
+    const since = (socket.handshake.auth.since ?? {}) as Record<string, number>;
+    this.greeted.push({ ...since });
+    socket.join(rooms);
+    const { missed, resync } = this.missed(rooms, since);
+    for (const n of missed) socket.emit("notification", n);
+    const heads = Object.fromEntries(rooms.map((room) => [room, this.head(room)]));
+    socket.emit("ready", {
+      user,
+      heads,
+      unread: this.unread(socket),
+      replayed: missed.length,
+      resync,
+      expires_at: "",
+    });
+    const on = (event: string, answer: (payload: never) => object): void => {
+      socket.on(event, (payload, done) => {
+        this.asked.push([event, payload]);
+        const code = this.fail?.(event);
+        done(
+          code ? { ok: false, error: { code, message: code } } : { ok: true, ...answer(payload as never) },
+        );
+      });
+    };
+    const marking = (into: Set<string>) => (payload: { ids?: string[]; all?: true }) => {
+      for (const id of payload.ids ?? this.mine(socket).map((n) => n.id)) into.add(id);
+      const unread = this.unread(socket);
+      for (const other of this.sockets)
+        if (this.roomsOf(other)[0] === rooms[0] && into !== this.seen) other.emit("inbox", { unread });
+      return { unread };
+    };
+    on("read", marking(this.read));
+    on("dismiss", marking(this.dismissed));
+    on("seen", (payload) => {
+      marking(this.seen)(payload);
+      return {};
+    });
+    on("token", (payload: { token: string }) => ({ expires_at: this.tokens.push(payload.token) }));
+    on("replay", (payload: { since: Record<string, number> }) => {
+      const { missed: notifications, resync } = this.missed(rooms, payload.since);
+      return { notifications, resync };
+    });
+    on("history", (asked: { before?: string; limit?: number; type?: string[]; unread?: true }) => {
+      const found = this.mine(socket)
+        .filter((n) => !asked.before || n.id < asked.before)
+        .filter((n) => !asked.type || asked.type.includes(n.type))
+        .filter((n) => !asked.unread || !this.read.has(n.id))
+        .reverse();
+      const page = found.slice(0, asked.limit ?? 20);
+      return {
+        notifications: page.map((n) => ({ ...n, read: this.read.has(n.id), seen: this.seen.has(n.id) })),
+        next: found.length > page.length ? (page.at(-1)?.id ?? null) : null,
+      };
+    });
+  }
+}

@@ -1,0 +1,336 @@
+/** The inbox over one connection: order, repetition, holes, marks, pages. */
+
+import { describe, it } from "vitest";
+import { token } from "./gateway.ts";
+import { eventually, expect, gateway, loaded, ready, watch } from "./support.ts";
+
+describe("what arrives", () => {
+  it("is listed newest first and told oldest first", async () => {
+    const server = await gateway();
+    server.emit("user:ann", "old");
+    const ann = await ready({ url: server.url, token: token("ann") });
+
+    server.emit("user:ann", "one");
+    server.emit("all", "two");
+    await ann.until((s) => s.items.length === 3);
+
+    expect(ann.titles()).toEqual(["two", "one", "old"]);
+    expect(ann.told.map((n) => n.title)).toEqual(["one", "two"]);
+    expect(ann.now().unread).toBe(3);
+    expect(ann.now().user).toBe("ann");
+  });
+
+  it("is taken once when the gateway sends it twice", async () => {
+    const server = await gateway();
+    const ann = await ready({ url: server.url, token: token("ann") });
+
+    const one = server.emit("user:ann", "one");
+    server.tell("notification", one);
+    server.emit("user:ann", "two");
+    await ann.until((s) => s.items.length === 2);
+
+    expect(ann.told.map((n) => n.title)).toEqual(["one", "two"]);
+    expect(ann.now().unread).toBe(2);
+  });
+
+  it("is told but neither listed nor counted when it is not kept", async () => {
+    const server = await gateway();
+    const ann = await ready({ url: server.url, token: token("ann") });
+
+    server.emit("user:ann", "typing", { store: false });
+    await eventually(() => expect(ann.told.map((n) => n.title)).toEqual(["typing"]));
+
+    expect(ann.now().items).toEqual([]);
+    expect(ann.now().unread).toBe(0);
+  });
+
+  it("costs one change per frame however much it is", async () => {
+    const server = await gateway();
+    const ann = await ready({ url: server.url, token: token("ann") });
+    const before = ann.snapshots.length;
+    const started = performance.now();
+
+    for (let n = 1; n <= 1000; n++) server.emit("user:ann", `number ${n}`);
+    await ann.until((s) => s.items.length === 1000);
+
+    const frames = (performance.now() - started) / 16;
+    expect(ann.snapshots.length - before).toBeLessThanOrEqual(Math.ceil(frames) + 1);
+    expect(ann.told.map((n) => n.seq)).toEqual(Array.from({ length: 1000 }, (_, n) => n + 1));
+    expect(ann.now().unread).toBe(1000);
+  });
+
+  it("pushes the oldest out when as many are kept as may be", async () => {
+    const server = await gateway();
+    for (let n = 1; n <= 30; n++) server.emit("user:ann", `old ${n}`);
+    const ann = await ready({ url: server.url, token: token("ann"), keep: 25 });
+    expect(ann.now().hasMore).toBe(true);
+
+    for (let n = 1; n <= 10; n++) server.emit("user:ann", `new ${n}`);
+    await ann.until((s) => s.items[0]?.title === "new 10");
+
+    expect(ann.titles()).toHaveLength(25);
+    expect(ann.titles().at(-1)).toBe("old 16");
+    expect(ann.now().hasMore).toBe(false);
+    expect(ann.now().unread).toBe(40);
+  });
+});
+
+describe("a hole in a room's stream", () => {
+  it("is filled by a replay before what is behind it is shown", async () => {
+    const server = await gateway();
+    const ann = await ready({ url: server.url, token: token("ann") });
+    server.emit("user:ann", "one");
+
+    server.emit("user:ann", "two", { silent: true });
+    server.emit("user:ann", "three", { silent: true });
+    server.emit("user:ann", "four");
+    server.emit("user:ann", "five");
+    await ann.until((s) => s.items.length === 5);
+
+    expect(ann.told.map((n) => n.title)).toEqual(["one", "two", "three", "four", "five"]);
+    expect(server.asked.filter(([event]) => event === "replay")).toEqual([
+      ["replay", { since: { "user:ann": 1 } }],
+    ]);
+    expect(ann.now().unread).toBe(5);
+  });
+
+  it("is passed over when nothing is left to fill it", async () => {
+    const server = await gateway();
+    const ann = await ready({ url: server.url, token: token("ann") });
+    server.emit("user:ann", "one");
+    await ann.until((s) => s.items.length === 1);
+
+    const expired = server.emit("user:ann", "two", { silent: true });
+    server.kept = server.kept.filter((n) => n !== expired);
+    server.tell("notification", {
+      ...expired,
+      id: "0199a000-00ff-7000-8000-000000000000",
+      seq: 3,
+      title: "three",
+    });
+    await ann.until((s) => s.items.length === 2);
+
+    expect(ann.told.map((n) => n.title)).toEqual(["one", "three"]);
+  });
+
+  it("begins the list anew when it is wider than a replay", async () => {
+    const server = await gateway();
+    server.replayLimit = 5;
+    const ann = await ready({ url: server.url, token: token("ann") });
+    server.emit("user:ann", "first");
+    await ann.until((s) => s.items.length === 1);
+
+    for (let n = 1; n <= 30; n++) server.emit("user:ann", `lost ${n}`, { silent: true });
+    server.emit("user:ann", "last");
+    await ann.until((s) => loaded(s) && s.items[0]?.title === "last");
+
+    expect(ann.titles()).toHaveLength(20);
+    expect(ann.titles()[1]).toBe("lost 30");
+    expect(ann.now().hasMore).toBe(true);
+  });
+});
+
+describe("marks", () => {
+  it("show at once and reach the gateway as one request", async () => {
+    const server = await gateway();
+    const ids = ["one", "two", "three"].map((title) => server.emit("user:ann", title).id);
+    const ann = await ready({ url: server.url, token: token("ann") });
+
+    ann.inbox.read(ids[0] as string);
+    ann.inbox.read(ids[1] as string);
+    await ann.until((s) => s.unread === 1);
+    await eventually(() => expect(server.asked.filter(([e]) => e === "read")).toHaveLength(1));
+
+    expect(server.asked.at(-1)).toEqual(["read", { ids: ids.slice(0, 2) }]);
+    expect(ann.now().items.map((n) => n.read)).toEqual([false, true, true]);
+  });
+
+  it("are sent a hundred ids at a time", async () => {
+    const server = await gateway();
+    for (let n = 1; n <= 250; n++) server.emit("user:ann", `number ${n}`);
+    const ann = await ready({ url: server.url, token: token("ann"), pageSize: 100 });
+    ann.inbox.loadMore();
+    await ann.until((s) => s.items.length === 200 && !s.loading);
+
+    ann.inbox.seen(...ann.now().items.map((n) => n.id));
+    await eventually(() => expect(server.asked.filter(([e]) => e === "seen")).toHaveLength(2));
+
+    expect(server.asked.filter(([e]) => e === "seen").map(([, { ids }]) => (ids as string[]).length)).toEqual(
+      [100, 100],
+    );
+    expect(ann.now().unread).toBe(250);
+  });
+
+  it("made while away are kept and sent on return", async () => {
+    const server = await gateway();
+    const one = server.emit("user:ann", "one");
+    const ann = await ready({ url: server.url, token: token("ann") });
+    await server.stop();
+    await ann.until((s) => s.state === "offline");
+
+    ann.inbox.read(one.id);
+    await ann.until((s) => s.unread === 0);
+    const before = ann.snapshots.length;
+    await server.start();
+    await eventually(() => expect(server.asked.at(-1)).toEqual(["read", { ids: [one.id] }]));
+    await ann.until((s) => s.state === "ready");
+
+    const badges = new Set(ann.snapshots.slice(before).map((s) => s.unread));
+    expect(badges, "the badge never goes back to what the gateway has not yet heard of").toEqual(
+      new Set([0]),
+    );
+  });
+
+  it("of all, made while away, spare what nobody has seen yet", async () => {
+    const server = await gateway();
+    server.emit("user:ann", "one");
+    const ann = await ready({ url: server.url, token: token("ann") });
+    await server.stop();
+    await ann.until((s) => s.state === "offline");
+
+    ann.inbox.readAll();
+    await server.start();
+    server.emit("user:ann", "two");
+    await ann.until((s) => s.state === "ready" && s.items.length === 2 && s.unread === 1);
+
+    expect(ann.now().items.map((n) => [n.title, n.read])).toEqual([
+      ["two", false],
+      ["one", true],
+    ]);
+  });
+
+  it("of all set the badge to nothing", async () => {
+    const server = await gateway();
+    for (let n = 1; n <= 30; n++) server.emit("user:ann", `number ${n}`);
+    const ann = await ready({ url: server.url, token: token("ann") });
+    expect(ann.now().unread).toBe(30);
+
+    ann.inbox.readAll();
+    await ann.until((s) => s.unread === 0);
+    await eventually(() => expect(server.asked.at(-1)).toEqual(["read", { all: true }]));
+
+    expect(ann.now().items.every((n) => n.read)).toBe(true);
+  });
+
+  it("made on another device show in the badge and in the list", async () => {
+    const server = await gateway();
+    const one = server.emit("user:ann", "one");
+    const ann = await ready({ url: server.url, token: token("ann") });
+
+    server.readElsewhere(one.id);
+    await ann.until((s) => s.items[0]?.read === true);
+
+    expect(ann.now().unread).toBe(0);
+  });
+
+  it("that the gateway refuses are taken back", async () => {
+    const server = await gateway();
+    const one = server.emit("user:ann", "one");
+    const ann = await ready({ url: server.url, token: token("ann") });
+    server.fail = (event) => (event === "read" ? "not_found" : undefined);
+
+    ann.inbox.read(one.id);
+    await eventually(() => expect(server.asked.map(([e]) => e)).toEqual(["history", "read", "history"]));
+    await ann.until((s) => !s.loading && s.unread === 1);
+
+    expect(ann.now().items[0]?.read).toBe(false);
+  });
+
+  it("that come too fast are tried again", async () => {
+    const server = await gateway();
+    const one = server.emit("user:ann", "one");
+    const ann = await ready({ url: server.url, token: token("ann") });
+    let refusals = 0;
+    server.fail = (event) => (event === "read" && !refusals++ ? "rate_limited" : undefined);
+
+    ann.inbox.read(one.id);
+    await eventually(() => expect(server.asked.filter(([e]) => e === "read")).toHaveLength(2));
+
+    expect(ann.now().items[0]?.read).toBe(true);
+  });
+
+  it("dismiss for good, also from a page that was on its way", async () => {
+    const server = await gateway();
+    const one = server.emit("user:ann", "one");
+    server.emit("user:ann", "two");
+    const ann = await ready({ url: server.url, token: token("ann") });
+
+    ann.inbox.dismiss(one.id);
+    await ann.until((s) => s.items.length === 1 && s.unread === 1);
+    await eventually(() => expect(server.asked.at(-1)).toEqual(["dismiss", { ids: [one.id] }]));
+
+    expect(ann.titles()).toEqual(["two"]);
+  });
+
+  it("recall takes it out of list and badge", async () => {
+    const server = await gateway();
+    const one = server.emit("user:ann", "one");
+    const ann = await ready({ url: server.url, token: token("ann") });
+
+    server.recall(one.id);
+    await ann.until((s) => s.items.length === 0);
+
+    expect(ann.now().unread).toBe(0);
+  });
+});
+
+describe("pages", () => {
+  it("follow each other down to the first notification", async () => {
+    const server = await gateway();
+    for (let n = 1; n <= 45; n++) server.emit(n % 2 ? "all" : "user:ann", `number ${n}`);
+    const ann = await ready({ url: server.url, token: token("ann") });
+    expect(ann.titles()).toHaveLength(20);
+
+    ann.inbox.loadMore();
+    await ann.until((s) => s.items.length === 40 && !s.loading);
+    ann.inbox.loadMore();
+    await ann.until((s) => s.items.length === 45 && !s.loading);
+
+    expect(ann.now().hasMore).toBe(false);
+    expect(ann.titles()).toEqual(Array.from({ length: 45 }, (_, n) => `number ${45 - n}`));
+  });
+
+  it("of a filter leave no hole in the whole list", async () => {
+    const server = await gateway();
+    for (let n = 1; n <= 60; n++) server.emit("user:ann", `number ${n}`, { type: n % 10 ? "NOTE" : "ORDER" });
+    const ann = await ready({ url: server.url, token: token("ann") });
+
+    ann.inbox.setFilter({ type: ["ORDER"] });
+    await ann.until((s) => s.items.length === 6 && !s.loading);
+    expect(ann.titles()).toEqual([60, 50, 40, 30, 20, 10].map((n) => `number ${n}`));
+    expect(ann.now().hasMore).toBe(false);
+    server.emit("user:ann", "not an order");
+    server.emit("user:ann", "an order", { type: "ORDER" });
+    await ann.until((s) => s.items.length === 7);
+
+    ann.inbox.setFilter({});
+    await ann.until((s) => s.items.length === 22);
+    expect(ann.titles().at(-1)).toBe("number 41");
+    expect(ann.now().hasMore).toBe(true);
+  });
+
+  it("of the unread lose what is read", async () => {
+    const server = await gateway();
+    const ids = ["one", "two"].map((title) => server.emit("user:ann", title).id);
+    const ann = await ready({ url: server.url, token: token("ann") });
+
+    ann.inbox.setFilter({ unread: true });
+    await ann.until((s) => s.items.length === 2 && !s.loading);
+    ann.inbox.read(ids[0] as string);
+    await ann.until((s) => s.items.length === 1);
+
+    expect(ann.titles()).toEqual(["two"]);
+  });
+
+  it("whose first request fails are asked for again", async () => {
+    const server = await gateway();
+    server.emit("user:ann", "one");
+    let refusals = 0;
+    server.fail = (event) => (event === "history" && !refusals++ ? "unavailable" : undefined);
+
+    const ann = watch({ url: server.url, token: token("ann") });
+    await ann.until((s) => s.items.length === 1);
+
+    expect(server.asked.filter(([e]) => e === "history")).toHaveLength(2);
+  });
+});

@@ -1,0 +1,91 @@
+/** What is published: its files, its size, and that what was built can be imported. */
+
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { beforeAll, describe, it } from "vitest";
+import { expect } from "./support.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const CORE_BYTES = 4_096;
+
+beforeAll(() => execFileSync("npm", ["run", "--silent", "build"], { cwd: ROOT }), 60_000);
+
+/** The file and all of ours that it imports. */
+function closure(file: string, found = new Set<string>()): Set<string> {
+  if (found.has(file)) return found;
+  found.add(file);
+  const text = readFileSync(join(ROOT, "dist", file), "utf8");
+  for (const [, other] of text.matchAll(/["']\.\/([\w.-]+\.js)["']/g)) closure(other as string, found);
+  return found;
+}
+
+const zipped = (entry: string): number =>
+  [...closure(entry)].reduce(
+    (sum, file) => sum + gzipSync(readFileSync(join(ROOT, "dist", file)), { level: 9 }).length,
+    0,
+  );
+
+describe("the package", () => {
+  it("has a core under 4 KB, zipped", () => {
+    const sizes = Object.fromEntries(
+      ["index.js", "react.js", "inbox.js"].map((entry) => [entry, zipped(entry)]),
+    );
+    console.info(`zipped, with what they share: ${JSON.stringify(sizes)}`);
+
+    expect(sizes["index.js"]).toBeLessThan(CORE_BYTES);
+  });
+
+  it("holds what it needs and nothing else", () => {
+    const [packed] = JSON.parse(
+      execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
+        cwd: ROOT,
+        stdio: ["ignore", "pipe", "ignore"],
+      }).toString(),
+    );
+    const files: string[] = packed.files.map((file: { path: string }) => file.path);
+
+    for (const needed of [
+      "package.json",
+      "README.md",
+      "LICENSE",
+      "dist/index.js",
+      "dist/react.js",
+      "dist/inbox.js",
+      "dist/types/index.d.ts",
+      "dist/types/react.d.ts",
+      "dist/types/inbox/index.d.ts",
+    ])
+      expect(files).toContain(needed);
+    expect(files.filter((file) => !/^(dist|src)\/|^(package\.json|README\.md|LICENSE)$/.test(file))).toEqual(
+      [],
+    );
+  });
+
+  it("offers in its exports only files that are there", () => {
+    const { exports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+
+    for (const target of Object.values(exports).flatMap((entry) =>
+      typeof entry === "string" ? entry : Object.values(entry as object),
+    ))
+      expect(() => readFileSync(join(ROOT, target)), target).not.toThrow();
+  });
+
+  it("can be imported as built, by a page's server too", () => {
+    const script = `
+      const core = await import("@bellhop/client");
+      const react = await import("@bellhop/client/react");
+      const inbox = await import("@bellhop/client/inbox");
+      console.log(typeof core.connect, typeof react.useInbox, typeof inbox.BellhopInbox);
+    `;
+
+    expect(execFileSync("node", ["--input-type=module", "-e", script], { cwd: ROOT }).toString().trim()).toBe(
+      "function function function",
+    );
+  });
+
+  it("has types that a strict project compiles against", () => {
+    execFileSync("npx", ["tsc", "-p", join(ROOT, "test/consumer")], { cwd: ROOT });
+  });
+});

@@ -1,0 +1,150 @@
+/** Several tabs of one user, and one connection. */
+
+import { beforeEach, it, vi } from "vitest";
+import { token } from "./gateway.ts";
+import { Locks } from "./locks.ts";
+import { atEnd, eventually, expect, gateway, ready } from "./support.ts";
+
+beforeEach(() => {
+  vi.stubGlobal("navigator", { locks: new Locks() });
+  atEnd(() => vi.unstubAllGlobals());
+});
+
+it("tabs of one user have one connection and the same inbox", async () => {
+  const server = await gateway();
+  server.emit("user:ann", "old");
+  const first = await ready({ url: server.url, token: token("ann") });
+  const second = await ready({ url: server.url, token: token("ann") });
+
+  server.emit("user:ann", "one");
+  await first.until((s) => s.items.length === 2);
+  await second.until((s) => s.items.length === 2);
+
+  expect(server.greeted).toHaveLength(1);
+  expect(second.titles()).toEqual(["one", "old"]);
+  expect(second.told.map((n) => n.title)).toEqual(["one"]);
+  expect(second.now()).toMatchObject({ user: "ann", unread: 2, state: "ready" });
+});
+
+it("tabs of two users have a connection each", async () => {
+  const server = await gateway();
+  const ann = await ready({ url: server.url, token: token("ann") });
+  const bob = await ready({ url: server.url, token: token("bob") });
+
+  server.emit("user:bob", "for bob");
+  await bob.until((s) => s.items.length === 1);
+
+  expect(server.greeted).toHaveLength(2);
+  expect(ann.now().items).toEqual([]);
+});
+
+it("tabs that do not want to share have a connection each", async () => {
+  const server = await gateway();
+  await ready({ url: server.url, token: token("ann"), share: false });
+  await ready({ url: server.url, token: token("ann"), share: false });
+
+  expect(server.greeted).toHaveLength(2);
+});
+
+it("what one tab marks is marked in the other without asking again", async () => {
+  const server = await gateway();
+  const [one, two] = ["one", "two", "three"].map((title) => server.emit("user:ann", title).id) as [
+    string,
+    string,
+  ];
+  const first = await ready({ url: server.url, token: token("ann") });
+  const second = await ready({ url: server.url, token: token("ann") });
+
+  second.inbox.read(one);
+  await first.until((s) => s.unread === 2);
+  first.inbox.dismiss(two);
+  await second.until((s) => s.unread === 1 && s.items.length === 2);
+  await first.until((s) => s.items.some((n) => n.read));
+
+  expect(second.now().items.map((n) => [n.title, n.read])).toEqual([
+    ["three", false],
+    ["one", true],
+  ]);
+  expect(first.now().items).toEqual(second.now().items);
+  expect(server.asked.filter(([event]) => event === "history")).toHaveLength(2);
+});
+
+it("all that one tab reads is read in the other", async () => {
+  const server = await gateway();
+  server.emit("user:ann", "one");
+  const first = await ready({ url: server.url, token: token("ann") });
+  const second = await ready({ url: server.url, token: token("ann") });
+
+  second.inbox.readAll();
+
+  await first.until((s) => s.unread === 0 && s.items[0]?.read === true);
+});
+
+it("when the tab with the connection goes, another takes over from where it was", async () => {
+  const server = await gateway();
+  const first = await ready({ url: server.url, token: token("ann") });
+  const second = await ready({ url: server.url, token: token("ann") });
+  const third = await ready({ url: server.url, token: token("ann") });
+  server.emit("user:ann", "one");
+  await third.until((s) => s.items.length === 1);
+
+  first.inbox.close();
+  server.emit("user:ann", "two");
+  await second.until((s) => s.items.length === 2);
+  await third.until((s) => s.items.length === 2);
+  server.emit("user:ann", "three");
+  await third.until((s) => s.items.length === 3);
+
+  expect(server.greeted.at(-1)).toEqual({ "user:ann": 1, all: 0 });
+  expect(third.told.map((n) => n.title)).toEqual(["one", "two", "three"]);
+  expect(second.told.map((n) => n.title)).toEqual(["one", "two", "three"]);
+  expect(third.now().unread).toBe(3);
+});
+
+it("a mark made through a tab that goes is sent through the next", async () => {
+  const server = await gateway();
+  const { id } = server.emit("user:ann", "one");
+  const first = await ready({ url: server.url, token: token("ann") });
+  const second = await ready({ url: server.url, token: token("ann") });
+
+  second.inbox.read(id);
+  first.inbox.close();
+
+  await eventually(() => expect(server.asked).toContainEqual(["read", { ids: [id] }]));
+  await second.until((s) => s.state === "ready" && s.unread === 0);
+});
+
+it("a gateway that restarts is one return, and no tab loses or repeats anything", async () => {
+  const server = await gateway();
+  const first = await ready({ url: server.url, token: token("ann") });
+  const second = await ready({ url: server.url, token: token("ann") });
+  await server.stop();
+  await second.until((s) => s.state === "offline");
+
+  await server.start();
+  server.emit("user:ann", "one");
+  await second.until((s) => s.state === "ready" && s.items.length === 1);
+  await first.until((s) => s.state === "ready" && s.items.length === 1);
+
+  expect(server.greeted).toHaveLength(2);
+  expect(first.told).toHaveLength(1);
+  expect(second.told).toHaveLength(1);
+});
+
+it("a final end is the end in every tab, and one tab's return brings all back", async () => {
+  const server = await gateway();
+  const first = await ready({ url: server.url, token: token("ann") });
+  const second = await ready({ url: server.url, token: token("ann") });
+
+  server.close("revoked", false);
+  await first.until((s) => s.state === "stopped");
+  expect((await second.until((s) => s.state === "stopped")).reason).toBe("revoked");
+  expect(server.greeted).toHaveLength(1);
+  second.inbox.reconnect();
+  await second.until((s) => s.state === "ready");
+  await first.until((s) => s.state === "ready");
+  server.emit("user:ann", "one");
+  await first.until((s) => s.items.length === 1);
+
+  expect(server.greeted).toHaveLength(2);
+});
