@@ -1,0 +1,111 @@
+"""What the Dockerfile promises, read from its instructions."""
+
+import configparser
+import json
+import re
+import shlex
+
+import pytest
+
+from gateway.settings import SETTINGS, load
+from tests.unit.deploy.conftest import ROOT, Cluster
+
+
+def instructions() -> list[tuple[str, str]]:
+    """Every instruction with its arguments, of all stages."""
+    text = (ROOT / "Dockerfile").read_text()
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))
+    return [(name, rest.strip()) for name, _, rest in (line.partition(" ") for line in joined.splitlines())]
+
+
+def final_stage() -> list[tuple[str, str]]:
+    found = instructions()
+    return found[max(index for index, (name, _) in enumerate(found) if name == "FROM") :]
+
+
+def last(name: str) -> str:
+    return [rest for instruction, rest in final_stage() if instruction == name][-1]
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    pairs = [
+        pair.partition("=") for name, rest in final_stage() if name == "ENV" for pair in shlex.split(rest)
+    ]
+    return {name: value for name, _, value in pairs}
+
+
+def test_it_runs_as_a_user_that_is_numbered_and_not_root():
+    user, _, group = last("USER").partition(":")
+
+    assert int(user) > 0
+    assert int(group) > 0
+
+
+def test_its_user_is_the_one_the_manifests_name(cluster: Cluster):
+    for owner in ("Deployment/bellhop", "Deployment/bellhop-mail"):
+        context = cluster.pod_templates()[owner]["spec"]["securityContext"]
+        assert last("USER") == f"{context['runAsUser']}:{context['runAsGroup']}"
+        assert context["fsGroup"] == context["runAsGroup"]
+
+
+def test_it_starts_the_gateway_and_any_other_command_of_bellhop():
+    assert json.loads(last("ENTRYPOINT")) == ["bellhop"]
+    assert json.loads(last("CMD")) == ["serve"]
+    assert last("STOPSIGNAL") == "SIGTERM"
+
+
+def test_its_settings_are_settings_and_work(environment: dict[str, str]):
+    names = {name for name in environment if name.startswith("BELLHOP_")}
+
+    assert names <= {setting.variable for setting in SETTINGS}
+    settings = load({name: environment[name] for name in names} | {"BELLHOP_JWT_SECRET": "x" * 32})
+    assert (settings.host, settings.internal_host) == ("0.0.0.0", "0.0.0.0")
+
+
+def test_all_that_it_writes_lies_in_the_one_volume(environment: dict[str, str]):
+    assert last("VOLUME") == last("WORKDIR") == "/var/lib/bellhop"
+    assert environment["BELLHOP_STORE_URL"].startswith("sqlite:////var/lib/bellhop/")
+    assert environment["BELLHOP_MAIL_URL"].startswith("spool:////var/lib/bellhop/")
+    assert environment["PYTHONDONTWRITEBYTECODE"] == "1"
+
+
+def test_its_ports_are_those_of_its_settings_and_of_the_manifests(
+    environment: dict[str, str], cluster: Cluster
+):
+    ports = cluster.pod_templates()["Deployment/bellhop"]["spec"]["containers"][0]["ports"]
+
+    assert last("EXPOSE").split() == [environment["BELLHOP_PORT"], environment["BELLHOP_INTERNAL_PORT"]]
+    assert [str(port["containerPort"]) for port in ports] == last("EXPOSE").split()
+
+
+def test_its_health_check_needs_nothing_but_python():
+    command = json.loads(last("HEALTHCHECK").partition("CMD ")[2])
+
+    assert command[:2] == ["python", "-c"]
+    compile(command[2], "HEALTHCHECK", "exec")
+    assert "/healthz" in command[2]
+
+
+def test_every_package_of_the_distribution_is_copied_into_it():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    packages = {name.partition(".")[0] for name in setup["options"]["packages"].split()}
+    copied = {rest.split()[0].rstrip("/") for name, rest in instructions() if name == "COPY"}
+    let_through = {
+        line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")
+    }
+
+    assert packages <= copied
+    assert packages <= let_through
+
+
+def test_the_package_and_the_image_have_one_version(base: Cluster):
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    version = setup["metadata"]["version"]
+    image = base.pod_templates()["Deployment/bellhop"]["spec"]["containers"][0]["image"]
+
+    assert f"VERSION={version}" in [rest for name, rest in final_stage() if name == "ARG"]
+    assert image.endswith(f":{version}")
