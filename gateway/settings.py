@@ -261,6 +261,8 @@ _USER_INFO = re.compile(r"(?<=://)(?:([^:@/?]*):)?.*@", re.DOTALL)
 
 def masked_url(url: str) -> str:
     """The URL without its password, wherever it stands; rather too much is masked than too little."""
+    if "://" not in url:
+        return MASK
     url = _USER_INFO.sub(lambda found: (f"{found[1]}:" if found[1] is not None else "") + MASK + "@", url)
     return _SECRET_PARAMETER.sub(rf"\1{MASK}", url)
 
@@ -556,6 +558,15 @@ def survey(environ: Mapping[str, str] | None = None) -> list[Entry]:
         shown = setting.show(text) if text else setting.default or ""
         entries.append(Entry(setting=setting, shown=shown, origin=source.origin(setting.name)))
     return entries
+
+
+def markdown() -> str:
+    """The reference of all settings, as a table for the documentation."""
+    rows = [
+        f"| `{setting.variable}` | {f'`{setting.default}`' if setting.default else ''} | {setting.help.replace('|', '&#124;')} |"
+        for setting in SETTINGS
+    ]
+    return "\n".join(["| name | default | meaning |", "|---|---|---|", *rows])
 
 
 class _Source(environs.Env):
