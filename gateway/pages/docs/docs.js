@@ -1,0 +1,172 @@
+// Draws the OpenAPI document as a page. Everything is put in as text, never as markup; backticks become code.
+
+const methods = ["get", "post", "put", "patch", "delete"];
+
+/** An element with its children; strings among them become text. */
+function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+/** A text in which `this` is code. */
+function prose(text = "") {
+  const pieces = text.split("`");
+  return pieces.map((piece, index) => (index % 2 ? element("code", {}, piece) : piece));
+}
+
+class Drawing {
+  constructor(description) {
+    this.description = description;
+  }
+
+  resolve(schema) {
+    const reference = schema.$ref;
+    if (!reference) return { schema, name: null };
+    const name = reference.split("/").pop();
+    return { schema: this.description.components.schemas[name], name };
+  }
+
+  /** What a value is, in a few words. */
+  type(given) {
+    const { schema, name } = this.resolve(given);
+    if (name) return name;
+    const choices = schema.oneOf ?? schema.anyOf;
+    if (choices) return choices.map((choice) => this.type(choice)).join(" or ");
+    if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
+    const types = [schema.type ?? "anything"].flat();
+    return types.map((type) => (type === "array" ? `list of ${this.type(schema.items ?? {})}` : type)).join(" or ");
+  }
+
+  bounds(schema) {
+    const named = [
+      ["minLength", "characters, at least"], ["maxLength", "characters, at most"],
+      ["minimum", "at least"], ["exclusiveMinimum", "more than"], ["maximum", "at most"],
+      ["minItems", "items, at least"], ["maxItems", "items, at most"], ["format", "format"],
+    ];
+    const found = named.filter(([key]) => schema[key] !== undefined).map(([key, words]) => `${words} ${schema[key]}`);
+    if (schema.default !== undefined && schema.default !== null) found.push(`default ${JSON.stringify(schema.default)}`);
+    return found.join("; ");
+  }
+
+  /** The references inside a schema, so that each can be unfolded where it is used. */
+  references(schema) {
+    const inner = [schema, schema.items, schema.additionalProperties, ...(schema.oneOf ?? []), ...(schema.anyOf ?? [])];
+    return inner.filter((each) => each?.$ref);
+  }
+
+  fields(given, above = []) {
+    const { schema, name } = this.resolve(given);
+    if (!schema.properties) return element("p", {}, this.type(given));
+    const required = new Set(schema.required ?? []);
+    const rows = Object.entries(schema.properties).map(([field, value]) => {
+      const seen = name ? [...above, name] : above;
+      const below = this.references(value).filter((each) => !seen.includes(this.resolve(each).name));
+      return element(
+        "tr",
+        {},
+        element("td", {}, element("code", required.has(field) ? { class: "required", title: "required" } : {}, field)),
+        element(
+          "td",
+          {},
+          this.type(value),
+          element("div", { class: "quiet" }, ...prose(value.description), value.description ? " " : "", this.bounds(value)),
+          ...below.map((each) => element("details", {}, element("summary", {}, this.type(each)), this.fields(each, seen))),
+        ),
+      );
+    });
+    return element("table", {}, element("tbody", {}, ...rows));
+  }
+
+  content(content = {}) {
+    return Object.entries(content).map(([type, { schema = {} }]) =>
+      element("div", {}, element("p", { class: "quiet" }, element("code", {}, type)), this.fields(schema)),
+    );
+  }
+
+  parameters(parameters = []) {
+    if (!parameters.length) return [];
+    const rows = parameters.map((parameter) =>
+      element(
+        "tr",
+        {},
+        element("td", {}, element("code", parameter.required ? { class: "required" } : {}, parameter.name), ` in ${parameter.in}`),
+        element(
+          "td",
+          {},
+          this.type(parameter.schema),
+          element("div", { class: "quiet" }, ...prose(parameter.description ?? parameter.schema.description), " ", this.bounds(parameter.schema)),
+        ),
+      ),
+    );
+    return [element("h4", {}, "Parameters"), element("table", {}, element("tbody", {}, ...rows))];
+  }
+
+  responses(responses) {
+    return Object.entries(responses).map(([status, response]) =>
+      element(
+        "details",
+        {},
+        element("summary", {}, element("strong", {}, status), " ", ...prose(response.description)),
+        ...this.content(response.content),
+      ),
+    );
+  }
+
+  operation({ path, method, operation }) {
+    const caller = operation.security ? Object.keys(operation.security[0])[0] : null;
+    return element(
+      "article",
+      { id: operation.operationId.replaceAll(/[^a-z0-9]+/gi, "-") },
+      element("h3", {}, element("span", { class: "method" }, method), element("code", {}, path)),
+      element("p", {}, operation.summary, operation.summary.endsWith(".") ? "" : ". ", ...prose(operation.description)),
+      caller
+        ? element("p", { class: "quiet" }, `Authorization: Bearer, ${caller === "user" ? "a user's token" : "an API key or a service token"}`)
+        : null,
+      ...this.parameters(operation.parameters),
+      ...(operation.requestBody ? [element("h4", {}, "Body"), ...this.content(operation.requestBody.content)] : []),
+      element("h4", {}, "Answers"),
+      ...this.responses(operation.responses),
+    );
+  }
+}
+
+async function draw() {
+  const answer = await fetch("../openapi.json");
+  if (!answer.ok) throw new Error(`openapi.json: ${answer.status}`);
+  const description = await answer.json();
+  const drawing = new Drawing(description);
+  const operations = Object.entries(description.paths).flatMap(([path, item]) =>
+    methods.filter((method) => item[method]).map((method) => ({ path, method, operation: item[method] })),
+  );
+  document.getElementById("version").append(description.info.version);
+  document.getElementById("description").append(description.info.description);
+  document.getElementById("operations").replaceChildren(...operations.map((each) => drawing.operation(each)));
+  const tags = [...new Set(operations.flatMap(({ operation }) => operation.tags))];
+  document.getElementById("contents").replaceChildren(
+    ...tags.flatMap((tag) => [
+      element("h2", {}, tag),
+      element(
+        "ul",
+        {},
+        ...operations
+          .filter(({ operation }) => operation.tags.includes(tag))
+          .map(({ path, method, operation }) =>
+            element(
+              "li",
+              {},
+              element("a", { href: `#${operation.operationId.replaceAll(/[^a-z0-9]+/gi, "-")}` },
+                element("span", { class: "method" }, method), path.replace(/^\/(internal|api)/, "")),
+            ),
+          ),
+      ),
+    ]),
+  );
+  // The browser looked for the fragment before there was anything to find.
+  if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
+}
+
+draw().catch((error) => {
+  document.getElementById("operations").replaceChildren(element("p", { role: "alert" }, `The description cannot be drawn: ${error.message}`));
+});
