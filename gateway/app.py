@@ -106,7 +106,7 @@ def build_worker(settings: Settings, store: Store, presence: Presence, metrics: 
         lease_seconds=mail.lease_seconds,
         clock=system_clock,
         random=random.random,
-        observe=metrics.mail_outcome,
+        observe=lambda outcome: metrics.mail_outcome(outcome.result),
     )
 
 
@@ -250,7 +250,7 @@ class Node:
         budget = self.settings.drain_seconds
         async with asyncio.TaskGroup() as group:
             if self.worker is not None:
-                group.create_task(self.worker.drain(budget), name="drain mail")
+                group.create_task(self.worker.drain(seconds=budget), name="drain mail")
             group.create_task(
                 self.server.drain(seconds=budget * 0.8, reason=Reason.DRAINING), name="drain clients"
             )
@@ -261,7 +261,7 @@ class Node:
     async def _stop_mailing(self) -> None:
         assert self.worker is not None
         assert self._mailing is not None
-        await self.worker.drain(0)
+        await self.worker.drain(seconds=0)
         await self._mailing
 
     async def _fetch(self, url: str) -> bytes:
@@ -340,11 +340,11 @@ class MailOffice:
 
     async def drain(self) -> None:
         self.health.draining = True
-        await self.worker.drain(self.settings.drain_seconds)
+        await self.worker.drain(seconds=self.settings.drain_seconds)
 
     async def stop(self) -> None:
         if self._mailing is not None:
-            await self.worker.drain(0)
+            await self.worker.drain(seconds=0)
             await self._mailing
         await self._stops.aclose()
 

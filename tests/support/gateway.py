@@ -20,7 +20,7 @@ from gateway import app
 from gateway.settings import load
 from tests.support.servers import free_port
 
-SECRET = "a secret of the tests, long enough for HS256"
+SECRET = "a-secret-of-the-tests-that-is-long-enough"
 API_KEY = "an-api-key-of-the-tests-long-enough"
 START_SECONDS = 30
 
