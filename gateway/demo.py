@@ -19,6 +19,14 @@ from gateway.settings import Settings
 
 TOKEN_TTL = timedelta(hours=24)
 SERVICE = "demo"
+EXAMPLE = json.dumps(
+    {
+        "to": "user:ann",
+        "type": "ORDER_UPDATE",
+        "title": "Your order has shipped",
+        "email": {"to": "ann@demo.example", "unless": "read"},
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -107,8 +115,7 @@ def welcome(addresses: Addresses, own: DemoSecrets, folder: Path) -> str:
         "",
         f"  curl -sS {addresses.internal}/internal/emit \\",
         f"    -H 'Authorization: Bearer {own.api_key}' -H 'Content-Type: application/json' \\",
-        """    -d '{"to": "user:ann", "type": "ORDER_UPDATE", "title": "Your order has shipped", """
-        """"email": {"to": "ann@demo.example"}}'""",
+        f"    -d '{EXAMPLE}'",
         "",
         f"The interface is described at {addresses.internal}/internal/docs/",
         f"Mail is written to {folder / 'mail'}. Everything is kept in {folder}. Ctrl-C ends it.",
