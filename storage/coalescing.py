@@ -96,7 +96,7 @@ class Coalescer(Generic[Request, Answer]):
             await self._run_batch(self._take())
 
     def _take(self) -> list[tuple[Request, asyncio.Future[Answer]]]:
-        batch = []
+        batch: list[tuple[Request, asyncio.Future[Answer]]] = []
         held = 0
         while self._queue and (not batch or held + self._queue[0][1] <= self._batch_weight):
             request, weight, future = self._queue.popleft()

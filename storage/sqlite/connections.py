@@ -115,7 +115,11 @@ class Connections:
                 connection.execute("PRAGMA journal_mode = WAL").fetchone()
             migrate(connection)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL):
+            if error.sqlite_errorcode & 0xFF in (
+                sqlite3.SQLITE_BUSY,
+                sqlite3.SQLITE_LOCKED,
+                sqlite3.SQLITE_FULL,
+            ):
                 raise
             raise StoreConfigurationError(
                 f"the SQLite file {self._path} cannot be opened for writing: {error}"

@@ -22,7 +22,7 @@ _GONE = f"""(
 ) + (
     SELECT COUNT(*) FROM notifications
     WHERE room = asked.value AND shown_until < {FOREVER} AND shown_until > 0 AND shown_until <= :now AND seq > {{base}}
-)"""
+)"""  # noqa: S608 - made of constants
 _BASE = "MAX(COALESCE(i.read_upto, 0), COALESCE(r.cleared, 0))"
 _STANDING = f"""
 SELECT asked.value, COALESCE(r.head, 0), COALESCE(r.floor, 0), COALESCE(i.read_upto, 0),
@@ -34,7 +34,7 @@ SELECT asked.value, COALESCE(r.head, 0), COALESCE(r.floor, 0), COALESCE(i.read_u
 FROM json_each(:rooms) asked
 LEFT JOIN rooms r ON r.room = asked.value
 LEFT JOIN inboxes i ON i.user = :user AND i.room = asked.value
-"""
+"""  # noqa: S608 - made of the constants above
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,15 @@ class _Standing:
     unread: int
 
 
-def _standings(connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: int) -> list[_Standing]:
+def _standings(
+    connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: int
+) -> list[_Standing]:
     asked = json.dumps(list(dict.fromkeys(writable(rooms))))
     rows = connection.execute(_STANDING, {"user": user, "rooms": asked, "now": now})
-    return [_Standing(*row[:4], max(0, row[4])) for row in rows]
+    return [
+        _Standing(room, head, floor, read_upto, max(0, unread))
+        for room, head, floor, read_upto, unread in rows
+    ]
 
 
 def unread(connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: int) -> int:
@@ -138,7 +143,9 @@ def _room_history(
         seen_at, read_at, clicked_at, covered_at = row[NOTIFICATION_WIDTH:]
         yield InboxItem(
             notification=notification_of(row),
-            receipt=receipt_of(seen_at=seen_at, read_at=read_at, clicked_at=clicked_at, covered_at=covered_at),
+            receipt=receipt_of(
+                seen_at=seen_at, read_at=read_at, clicked_at=clicked_at, covered_at=covered_at
+            ),
         )
 
 
@@ -157,18 +164,24 @@ ON CONFLICT (user, room, seq) DO UPDATE SET
 _UNREAD = "n.seq > COALESCE(i.read_upto, 0) AND c.read_at IS NULL"
 
 
-def read(connection: sqlite3.Connection, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: int) -> Marked:
+def read(
+    connection: sqlite3.Connection, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: int
+) -> Marked:
     return _mark(connection, user, rooms, ids, now=now, missing=_UNREAD, read=now)
 
 
-def seen(connection: sqlite3.Connection, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: int) -> Marked:
+def seen(
+    connection: sqlite3.Connection, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: int
+) -> Marked:
     return _mark(connection, user, rooms, ids, now=now, missing=f"{_UNREAD} AND c.seen_at IS NULL", seen=now)
 
 
 def dismiss(
     connection: sqlite3.Connection, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: int
 ) -> Marked:
-    return _mark(connection, user, rooms, ids, now=now, missing="c.dismissed_at IS NULL", read=now, dismissed=now)
+    return _mark(
+        connection, user, rooms, ids, now=now, missing="c.dismissed_at IS NULL", read=now, dismissed=now
+    )
 
 
 def _mark(
@@ -198,7 +211,9 @@ def _mark(
     standings = _standings(connection, user, rooms, now=now)
     if read is not None and changed:
         # All of a room read one by one is the same as read up to its head, and cheaper ever after.
-        _advance(connection, user, [s for s in standings if s.unread == 0 and s.read_upto < s.head], read_at=None)
+        _advance(
+            connection, user, [s for s in standings if s.unread == 0 and s.read_upto < s.head], read_at=None
+        )
     return Marked(changed=changed, unread=sum(standing.unread for standing in standings))
 
 
@@ -238,5 +253,9 @@ def receipt(connection: sqlite3.Connection, user: str, notification_id: str) -> 
         return Receipt()
     seen_at, read_at, dismissed_at, clicked_at, covered_at = row
     return receipt_of(
-        seen_at=seen_at, read_at=read_at, dismissed_at=dismissed_at, clicked_at=clicked_at, covered_at=covered_at
+        seen_at=seen_at,
+        read_at=read_at,
+        dismissed_at=dismissed_at,
+        clicked_at=clicked_at,
+        covered_at=covered_at,
     )

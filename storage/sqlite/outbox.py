@@ -66,7 +66,15 @@ def conclude(
         connection.execute(
             "UPDATE mails SET state = ?, reason = ?, code = ?, updated_at = ?, sent_at = ?,"
             " wake_at = NULL, token = NULL WHERE id = ? AND token = ?",
-            (state, reason, code, now, now if state is MailState.SENT else None, lease.notification.id, lease.token),
+            (
+                state,
+                reason,
+                code,
+                now,
+                now if state is MailState.SENT else None,
+                lease.notification.id,
+                lease.token,
+            ),
         ).rowcount
         == 1
     )

@@ -57,7 +57,9 @@ class SQLiteStore(Store):
         try:
             async with asyncio.timeout(PING_SECONDS):
                 # A transaction that writes nothing still needs the lock, and a file that may be written.
-                await self._connections.write(lambda connection: connection.execute("UPDATE rooms SET head = 0 WHERE 0"))
+                await self._connections.write(
+                    lambda connection: connection.execute("UPDATE rooms SET head = 0 WHERE 0")
+                )
         except TimeoutError as error:
             raise StoreUnavailable("SQLite: the file is busy") from error
 
@@ -91,10 +93,16 @@ class SQLiteStore(Store):
         )
 
     async def notification(self, notification_id: str) -> Notification | None:
-        return await self._connections.read(rows.find, notification_id) if is_writable(notification_id) else None
+        return (
+            await self._connections.read(rows.find, notification_id) if is_writable(notification_id) else None
+        )
 
     async def receipts(self, notification_id: str) -> dict[str, Receipt]:
-        return await self._connections.read(streams.receipts, notification_id) if is_writable(notification_id) else {}
+        return (
+            await self._connections.read(streams.receipts, notification_id)
+            if is_writable(notification_id)
+            else {}
+        )
 
     async def recall(self, notification_id: str, *, now: datetime) -> Notification | None:
         if not is_writable(notification_id):
@@ -210,7 +218,9 @@ class SQLiteStore(Store):
         return await self._connections.read(outbox.mail_counts)
 
 
-def _openings(connection: sqlite3.Connection, requests: Sequence[_OpeningRequest]) -> list[Opening | Exception]:
+def _openings(
+    connection: sqlite3.Connection, requests: Sequence[_OpeningRequest]
+) -> list[Opening | Exception]:
     return [
         inboxes.opening(
             connection, asked.user, asked.rooms, since=asked.since, limit=asked.limit, now=asked.now

@@ -4,7 +4,6 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from storage.encoding import (
     EXPIRED,
@@ -146,7 +145,8 @@ def heads(connection: sqlite3.Connection, rooms: Sequence[str]) -> dict[str, int
     answer = dict.fromkeys(rooms, 0)
     answer.update(
         connection.execute(
-            "SELECT room, head FROM rooms WHERE room IN (SELECT value FROM json_each(?))", (json.dumps(rooms),)
+            "SELECT room, head FROM rooms WHERE room IN (SELECT value FROM json_each(?))",
+            (json.dumps(rooms),),
         )
     )
     return answer
@@ -196,7 +196,8 @@ def receipts(connection: sqlite3.Connection, notification_id: str) -> dict[str, 
 
 def recall(connection: sqlite3.Connection, notification_id: str, *, now: int) -> Notification | None:
     connection.execute(
-        "UPDATE notifications SET recalled_at = ? WHERE id = ? AND recalled_at IS NULL", (now, notification_id)
+        "UPDATE notifications SET recalled_at = ? WHERE id = ? AND recalled_at IS NULL",
+        (now, notification_id),
     )
     wipe(connection, [notification_id], reason=RECALLED, now=now)
     return find(connection, notification_id)
@@ -303,7 +304,8 @@ def _prune_stream(connection: sqlite3.Connection, room: str, *, before: int, lim
     _delete(connection, ids)
     connection.execute("DELETE FROM receipts WHERE room = ? AND seq <= ?", (room, floor))
     connection.execute(
-        "UPDATE rooms SET floor = MAX(floor, ?), cleared = MAX(cleared, ?) WHERE room = ?", (floor, floor, room)
+        "UPDATE rooms SET floor = MAX(floor, ?), cleared = MAX(cleared, ?) WHERE room = ?",
+        (floor, floor, room),
     )
     return len(ids)
 

@@ -1,0 +1,37 @@
+"""From a URL to a store."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from storage.errors import StoreConfigurationError
+from storage.mongo import MongoStore
+from storage.sqlite import SQLiteStore
+from storage.store import Store
+
+
+def connect(url: str) -> Store:
+    """The store that `url` names, not opened yet.
+
+    `sqlite:///relative/path`, `sqlite:////absolute/path`, `mongodb://…` and `mongodb+srv://…` (the database from the
+    path, `bellhop` if none). Raises `StoreConfigurationError` for any other.
+    """
+    scheme = url.partition("://")[0].lower()
+    if scheme == "sqlite":
+        return SQLiteStore(_path(url))
+    if scheme in ("mongodb", "mongodb+srv"):
+        return MongoStore(url)
+    raise StoreConfigurationError(
+        f"no store for the scheme {scheme[:20]!r}: use sqlite:///path, mongodb:// or mongodb+srv://"
+        if "://" in url
+        else "the store's URL has no scheme: use sqlite:///path, mongodb:// or mongodb+srv://"
+    )
+
+
+def _path(url: str) -> Path:
+    parts = urlsplit(url)
+    path = unquote(parts.path).removeprefix("/")
+    if parts.netloc or not path or parts.query or parts.fragment:
+        raise StoreConfigurationError(
+            "a SQLite store is named sqlite:///relative/path or sqlite:////absolute/path, with nothing after the path"
+        )
+    return Path(path)

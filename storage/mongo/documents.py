@@ -1,0 +1,106 @@
+"""From values to documents and back. A field that says nothing is left out: most notifications are small."""
+
+from typing import Any
+
+from storage.encoding import data_of, data_text, micros, moment, moment_or_none, receipt_of, shown_until
+from storage.models import Mail, MailOrder, MailState, Notification, Receipt, Unless
+
+Document = dict[str, Any]
+
+WIPED_BELOW = -1
+"""`until` of what was wiped and lies below its room's `cleared`: no index holds it any more."""
+
+
+def document_of(notification: Notification) -> Document:
+    """Without `seq`, which is not known yet."""
+    document: Document = {
+        "_id": notification.id,
+        "room": notification.room,
+        "type": notification.type,
+        "title": notification.title,
+        "created_at": micros(notification.created_at),
+        "until": shown_until(notification),
+    }
+    if notification.body:
+        document["body"] = notification.body
+    if notification.link is not None:
+        document["link"] = notification.link
+    if notification.data:
+        document["data"] = data_text(notification.data)
+    if notification.expires_at is not None:
+        document["expires_at"] = document["until"]
+    if notification.mail is not None:
+        document["mail"] = _mail_document(notification.mail)
+    return document
+
+
+def _mail_document(mail: Mail) -> Document:
+    document: Document = {
+        "to": mail.order.to,
+        "ordered_at": micros(mail.order.due_at),
+        "state": mail.state.value,
+        "attempts": mail.attempts,
+        "due_at": micros(mail.due_at),
+        "wake": micros(mail.due_at),
+        "updated_at": micros(mail.updated_at),
+    }
+    if mail.order.subject is not None:
+        document["subject"] = mail.order.subject
+    if mail.order.unless is not None:
+        document["unless"] = mail.order.unless.value
+    return document
+
+
+def notification_of(document: Document) -> Notification:
+    get = document.get
+    seq = get("seq")
+    data = get("data")
+    mail = get("mail")
+    return Notification(
+        id=document["_id"],
+        room=document["room"],
+        seq=seq,
+        type=document["type"],
+        title=document["title"],
+        body=get("body", ""),
+        link=get("link"),
+        data={} if data is None else data_of(data),
+        created_at=moment(document["created_at"]),
+        expires_at=moment_or_none(get("expires_at")),
+        recalled_at=moment_or_none(get("recalled_at")),
+        in_app=seq is not None,
+        mail=None if mail is None else _mail_of(mail),
+    )
+
+
+def _mail_of(document: Document) -> Mail:
+    get = document.get
+    unless = get("unless")
+    return Mail(
+        order=MailOrder(
+            to=document["to"],
+            due_at=moment(document["ordered_at"]),
+            subject=get("subject"),
+            unless=None if unless is None else Unless(unless),
+        ),
+        state=MailState(document["state"]),
+        attempts=document["attempts"],
+        due_at=moment(document["due_at"]),
+        reason=get("reason"),
+        code=get("code"),
+        updated_at=moment(document["updated_at"]),
+        sent_at=moment_or_none(get("sent_at")),
+    )
+
+
+def receipt_from(receipt: Document | None, inbox: Document | None, seq: int) -> Receipt:
+    """What a receipt and the user's inbox document of the room say of the notification at `seq`."""
+    row = receipt or {}
+    covered = inbox is not None and inbox["read_upto"] >= seq
+    return receipt_of(
+        seen_at=row.get("seen_at"),
+        read_at=row.get("read_at"),
+        dismissed_at=row.get("dismissed_at"),
+        clicked_at=row.get("clicked_at"),
+        covered_at=inbox.get("read_at") if covered and inbox is not None else None,
+    )
