@@ -168,17 +168,6 @@ static bool take_answer(struct connection *c) {
     return true;
 }
 
-static void take(struct connection *c) {
-    ssize_t got = recv(c->fd, c->answer + c->answer_bytes, ANSWER_BYTES - 1 - c->answer_bytes, MSG_DONTWAIT);
-    if (got < 0 && errno == EAGAIN) return;
-    if (got <= 0) {
-        fprintf(stderr, "the server closed a connection\n");
-        exit(1);
-    }
-    c->answer_bytes += (size_t)got;
-    take_answer(c);
-}
-
 static void open_connection(struct connection *c) {
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (c->fd < 0) fail("socket");
@@ -187,11 +176,28 @@ static void open_connection(struct connection *c) {
     struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons(options.port)};
     server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (connect(c->fd, (struct sockaddr *)&server, sizeof server) < 0) fail("connect");
-    c->request = malloc(REQUEST_BYTES);
-    c->answer = malloc(ANSWER_BYTES);
+    if (!c->request) c->request = malloc(REQUEST_BYTES);
+    if (!c->answer) c->answer = malloc(ANSWER_BYTES);
     if (!c->request || !c->answer) fail("malloc");
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &event) < 0) fail("epoll_ctl");
+}
+
+static void take(struct connection *c) {
+    ssize_t got = recv(c->fd, c->answer + c->answer_bytes, ANSWER_BYTES - 1 - c->answer_bytes, MSG_DONTWAIT);
+    if (got < 0 && errno == EAGAIN) return;
+    if (got <= 0 && c->busy) {
+        fprintf(stderr, "the server closed a connection instead of answering\n");
+        exit(1);
+    }
+    if (got <= 0) {
+        /* It was idle for too long in the server's eyes. */
+        close(c->fd);
+        open_connection(c);
+        return;
+    }
+    c->answer_bytes += (size_t)got;
+    take_answer(c);
 }
 
 /* --- the pace ----------------------------------------------------------------------------------------------------------- */

@@ -95,8 +95,8 @@ Made by `{command}` on {datetime.now(UTC):%Y-%m-%d}: medians of {rounds} rounds 
 
 - Machine: {machine.description()}. Servers, load client and emitter share it.
 - Versions: {programs}.
-- Crowd of {scale.crowd:,} in one room: `burst` is {scale.burst_events} events at once, as one POST each over 8 connections or
-  as batches of {scale.batch_items}; `paced` is an event every {1000 // scale.paced_rate} ms.
+- Crowd of {scale.crowd:,} in one room: `burst` is {scale.burst_events} events as fast as they are taken, as a POST each from one
+  caller or from eight, or as batches of {scale.batch_items}; `paced` is an event every {1000 // scale.paced_rate} ms.
 - `A room each` is {scale.users:,} users and {scale.batch_rate * scale.batch_items:,} events a second in batches of {scale.batch_items}. `One by one` is one
   user per event. Latency runs from when an event was due to when the client has read it.
 - A connect is the websocket, the token check and the rooms, and with Bellhop the look for what was missed as well.

@@ -99,8 +99,9 @@ def _together(figures: Iterable[Figures]) -> Figures:
 
 
 def in_one_room(contestant: Contestant, folder: Path, scale: Scale) -> Figures:
-    """A crowd in one topic: bursts, one by one and in batches, and a paced stream; then events for one user each."""
+    """A crowd in one topic: bursts from one caller, from several and in batches, and a paced stream; then events for one user each."""
     burst = Stream(room=ROOM, count=scale.burst_events, extra=contestant.extra)
+    one_caller = replace(burst, connections=1)
     in_batches = (
         replace(burst, items=scale.batch_items) if contestant.batches else replace(burst, connections=64)
     )
@@ -110,7 +111,8 @@ def in_one_room(contestant: Contestant, folder: Path, scale: Scale) -> Figures:
         with clients(server, topic, folder, *contestant.options) as crowd:
             readers, times = scale.crowd, scale.bursts
             figures = _together([
-                _fan_out(server, crowd, burst, label="burst, one by one", readers=readers, times=times),
+                _fan_out(server, crowd, one_caller, label="burst, one caller", readers=readers, times=times),
+                _fan_out(server, crowd, burst, label="burst, 8 callers", readers=readers, times=times),
                 _fan_out(server, crowd, in_batches, label="burst, in batches", readers=readers, times=times),
                 _fan_out(server, crowd, paced, label="paced", readers=readers),
             ])  # fmt: skip
@@ -215,8 +217,10 @@ def _warm(server: Server, contestant: Contestant, folder: Path) -> None:
 
 
 FIGURES = (
-    "burst, one by one: deliveries per CPU-second",
-    "burst, one by one: p99 ms",
+    "burst, one caller: deliveries per CPU-second",
+    "burst, one caller: p99 ms",
+    "burst, 8 callers: deliveries per CPU-second",
+    "burst, 8 callers: p99 ms",
     "burst, in batches: deliveries per CPU-second",
     "burst, in batches: p99 ms",
     "paced: deliveries per CPU-second",
