@@ -86,11 +86,13 @@ class TestTheInternalSiteStaysInside:
             ],
         }
 
-    def test_nothing_reaches_the_mail_worker(self, cluster: Cluster):
-        spec = cluster.one("NetworkPolicy", "bellhop-mail")["spec"]
+    def test_only_monitoring_reaches_the_mail_worker(self, cluster: Cluster):
+        (rule,) = cluster.one("NetworkPolicy", "bellhop-mail")["spec"]["ingress"]
 
-        assert "Ingress" in spec["policyTypes"]
-        assert not spec.get("ingress")
+        assert rule == {
+            "from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+            "ports": [{"port": "internal"}],
+        }
 
     def test_a_policy_covers_every_pod_that_stays(self, cluster: Cluster):
         policies = cluster.of("NetworkPolicy").values()
@@ -165,17 +167,23 @@ class TestProbesAndDrain:
         [("startupProbe", "/healthz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/healthz")],
     )
     def test_each_probe_asks_the_internal_site(self, cluster: Cluster, probe: str, path: str):
-        container = container_of(cluster, GATEWAY)
-        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-
-        assert container[probe]["httpGet"] == {"path": path, "port": "internal"}
-        assert ports == {"public": 8080, "internal": 8081}
+        for owner in (GATEWAY, MAIL):
+            assert container_of(cluster, owner)[probe]["httpGet"] == {"path": path, "port": "internal"}
 
     def test_prometheus_is_sent_to_the_internal_site(self, cluster: Cluster):
-        annotations = cluster.pod_templates()[GATEWAY]["metadata"]["annotations"]
+        for owner in (GATEWAY, MAIL):
+            annotations = cluster.pod_templates()[owner]["metadata"]["annotations"]
+            assert annotations["prometheus.io/port"] == "8081"
+            assert annotations["prometheus.io/path"] == "/metrics"
 
-        assert annotations["prometheus.io/port"] == "8081"
-        assert annotations["prometheus.io/path"] == "/metrics"
+    def test_the_ports_have_the_numbers_of_the_image(self, cluster: Cluster):
+        ports = {owner: container_of(cluster, owner)["ports"] for owner in (GATEWAY, MAIL)}
+
+        assert {port["name"]: port["containerPort"] for port in ports[GATEWAY]} == {
+            "public": 8080,
+            "internal": 8081,
+        }
+        assert {port["name"]: port["containerPort"] for port in ports[MAIL]} == {"internal": 8081}
 
     @pytest.mark.parametrize("owner", [GATEWAY, MAIL])
     def test_the_grace_outlasts_the_drain_with_a_margin(self, cluster: Cluster, owner: str):
