@@ -72,13 +72,15 @@ class Room(fields.String):
 class Rooms(fields.Field[tuple[str, ...]]):
     """A room, or a list of rooms; each counts once."""
 
-    _list = fields.List(Room(), validate=validate.Length(min=1, max=ROOMS_MAX))
+    _room = Room()
+    _list = fields.List(_room, validate=validate.Length(min=1, max=ROOMS_MAX))
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
     ) -> tuple[str, ...]:
-        rooms = self._list.deserialize(value if isinstance(value, list) else [value], attr, data, **options)
-        return tuple(dict.fromkeys(room for room in rooms if room is not None))
+        inner = self._list if isinstance(value, list) else self._room
+        given = inner.deserialize(value, attr, data, **options)
+        return tuple(dict.fromkeys(given)) if isinstance(given, list) else (str(given),)
 
 
 class UserId(fields.String):
@@ -108,7 +110,8 @@ class Flag(fields.Boolean):
 class Seconds(fields.Float):
     def __init__(self, *, longest: float, above: float | None = None, **options: Any) -> None:
         bounds = validate.Range(min=above or 0, max=longest, min_inclusive=above is None)
-        super().__init__(validate=bounds, **options)
+        documented = {} if above is None else {"exclusiveMinimum": above}
+        super().__init__(validate=bounds, metadata=documented | options.pop("metadata", {}), **options)
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any

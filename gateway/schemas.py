@@ -216,7 +216,9 @@ class ItemSchema(EmitSchema):
 
 
 class BatchSchema(Schema):
-    notifications = fields.List(fields.Raw(), required=True, validate=validate.Length(min=1, max=BATCH_MAX))
+    notifications = fields.List(
+        fields.Raw(allow_none=True), required=True, validate=validate.Length(min=1, max=BATCH_MAX)
+    )
 
 
 def _ids_field(**options: Any) -> fields.List[str]:

@@ -1,0 +1,398 @@
+"""What may come in: bounds, agreement between fields, and that the short way and the schemas are one."""
+
+import math
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway import fields, schemas
+from gateway.notifier import EmailRequest, EmitRequest
+from gateway.schemas import Invalid
+from storage.models import MailState, Unless
+
+PLAIN = {"to": "user:42", "type": "ORDER_UPDATE", "title": "Your order has shipped"}
+
+
+def errors(parse: Any, body: object) -> dict[str, list[str]]:
+    with pytest.raises(Invalid) as caught:
+        parse(body)
+    return caught.value.errors
+
+
+def nested(depth: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(depth - 1):
+        value = {"a": value}
+    return value
+
+
+# Emit
+
+
+def test_the_least_an_emission_can_say():
+    assert schemas.emit(PLAIN) == EmitRequest(
+        rooms=("user:42",), type="ORDER_UPDATE", title="Your order has shipped", data={}
+    )
+
+
+def test_the_most_an_emission_can_say():
+    request = schemas.emit(
+        PLAIN
+        | {
+            "to": ["user:42", "user:43", "user:42"],
+            "body": "Two\nlines",
+            "link": "https://shop.example/orders?id=1#top",
+            "data": {"order": [1, None, {"a": 0.5}]},
+            "email": {"subject": "Shipped", "after": 600, "unless": "read"},
+            "expires_in": 2592000,
+            "in_app": False,
+            "store": True,
+            "event": "notification",
+        }
+    )
+
+    assert request.rooms == ("user:42", "user:43")
+    assert request.email == EmailRequest(subject="Shipped", after_seconds=600, unless=Unless.READ)
+    assert request.expires_in_seconds == 2592000
+    assert request.in_app is False
+
+
+def test_email_true_means_the_address_of_the_token():
+    assert schemas.emit(PLAIN | {"email": True}).email == EmailRequest()
+    assert schemas.emit(PLAIN | {"email": True, "in_app": False}).email == EmailRequest()
+
+
+def test_null_stands_for_what_was_left_out_where_nothing_is_a_value():
+    assert schemas.emit(PLAIN | {"link": None, "email": None, "expires_in": None}) == schemas.emit(PLAIN)
+
+
+@pytest.mark.parametrize("body", [None, [], "text", 1, True])
+def test_a_body_that_is_no_object_is_refused(body: object):
+    assert errors(schemas.emit, body) == {"": ["Must be an object."]}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("to", ""), ("to", "user:"), ("to", "42"), ("to", "topic:a b"), ("to", "user: 42"), ("to", 42), ("to", None),
+        ("to", {"user": 42}), ("to", "user:\ud800"), ("to", "user:" + "x" * 129),
+        ("type", "order"), ("type", ""), ("type", "A" * 65), ("type", 1), ("type", "A\n"), ("type", b"A"),
+        ("title", ""), ("title", "x" * 201), ("title", "a\nb"), ("title", "a\0"), ("title", "\ud800"), ("title", 7),
+        ("title", "bell\n"), ("title", None),
+        ("body", "x" * 4001), ("body", "\x07"), ("body", None), ("body", "\udc00"),
+        ("link", "orders"), ("link", "//evil.example"), ("link", "/\\evil.example"), ("link", "javascript:alert(1)"),
+        ("link", "http://"), ("link", "https://user@evil.example"), ("link", "/a b"), ("link", "/a\n"), ("link", ""),
+        ("link", "/" + "x" * 2048),
+        ("data", []), ("data", "x"), ("data", None), ("data", {"a": 2**63}), ("data", {"a": [-(2**63)]}),
+        ("data", {"a": math.nan}), ("data", {"a": [math.inf]}), ("data", {"a": "\ud800"}), ("data", {"\ud800": 1}),
+        ("data", {"a\0": 1}), ("data", nested(34)),
+        ("email", False), ("email", "ann@example.org"), ("email", 1), ("email", []),
+        ("expires_in", 0), ("expires_in", -1), ("expires_in", "60"), ("expires_in", True), ("expires_in", math.nan),
+        ("expires_in", 10**12), ("expires_in", 10**400),
+        ("in_app", 1), ("in_app", "true"), ("in_app", None), ("store", 0),
+        ("event", ""), ("event", "a b"), ("event", None),
+    ],
+)  # fmt: skip
+def test_a_wrong_field_is_named(field: str, value: object):
+    assert set(errors(schemas.emit, PLAIN | {field: value})) == {field}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("to", "all"), ("to", "admins"), ("to", "topic:deals"), ("to", "user:Jürgen Groß"), ("to", "user:a/b"),
+        ("title", "x" * 200), ("title", "👩‍👩‍👧 \u00a0"), ("body", ""), ("body", "x" * 4000), ("body", "a\r\n\tb"),
+        ("link", "/"), ("link", "/a//b"), ("link", "https://shop.example"), ("link", "http://[::1]:8080/?q=ü"),
+        ("data", {"a": 2**63 - 1}), ("data", nested(32)), ("data", {"": "\0"}), ("expires_in", 0.5),
+    ],
+)  # fmt: skip
+def test_what_is_just_within_bounds_is_taken(field: str, value: object):
+    schemas.emit(PLAIN | {field: value})
+
+
+@pytest.mark.parametrize("missing", ["to", "type", "title"])
+def test_what_is_needed_is_asked_for(missing: str):
+    body = {name: value for name, value in PLAIN.items() if name != missing}
+
+    assert errors(schemas.emit, body) == {missing: ["Missing data for required field."]}
+
+
+def test_unknown_fields_are_refused_and_cut_short():
+    found = errors(schemas.emit, PLAIN | {"titel": "x", "y" * 1000: 1, "\ud800": 1, "idempotency_key": "k"})
+
+    assert set(found) == {"titel", "y" * 64, "?", "idempotency_key"}
+
+
+def test_a_wrong_room_is_told_apart_from_other_mistakes_and_by_its_place():
+    assert errors(schemas.emit, PLAIN | {"to": "nobody"})["to"][0].startswith("invalid_room: ")
+    assert set(errors(schemas.emit, PLAIN | {"to": ["all", "nobody"]})) == {"to.1"}
+
+
+def test_rooms_are_at_least_one_and_at_most_a_thousand():
+    assert set(errors(schemas.emit, PLAIN | {"to": []})) == {"to"}
+    assert set(errors(schemas.emit, PLAIN | {"to": [f"user:{n}" for n in range(1001)]})) == {"to"}
+    assert len(schemas.emit(PLAIN | {"to": [f"user:{n}" for n in range(1000)]}).rooms) == 1000
+
+
+@pytest.mark.parametrize(
+    ("email", "field"),
+    [
+        ({"to": "ann"}, "email.to"), ({"to": "Ann <ann@example.org>"}, "email.to"), ({"to": "a@b\nBcc: c@d"}, "email.to"),
+        ({"to": "a@b,c@d"}, "email.to"), ({"to": "x" * 65 + "@example.org"}, "email.to"), ({"subject": ""}, "email.subject"),
+        ({"subject": "a\nb"}, "email.subject"), ({"after": -1}, "email.after"), ({"after": "1"}, "email.after"),
+        ({"unless": "never"}, "email.unless"), ({"cc": "a@b"}, "email.cc"),
+    ],
+)  # fmt: skip
+def test_a_wrong_field_of_the_mail_is_named_by_its_path(email: dict[str, Any], field: str):
+    assert set(errors(schemas.emit, PLAIN | {"email": email})) == {field}
+
+
+@pytest.mark.parametrize(
+    ("fields_given", "field"),
+    [
+        ({"to": "all", "email": True}, "email"),
+        ({"to": ["user:1", "topic:x"], "email": True}, "email"),
+        ({"email": True, "store": False}, "email"),
+        ({"to": ["user:1", "user:2"], "email": {"to": "a@example.org"}}, "email.to"),
+        ({"in_app": False}, "in_app"),
+        ({"event": "price"}, "event"),
+        *[({"event": name, "store": False}, "event") for name in sorted(schemas.RESERVED_EVENTS)],
+    ],
+)
+def test_fields_that_contradict_each_other_are_named(fields_given: dict[str, Any], field: str):
+    assert set(errors(schemas.emit, PLAIN | fields_given)) == {field}
+
+
+def test_what_is_not_stored_may_have_an_event_of_its_own():
+    assert schemas.emit(PLAIN | {"store": False, "event": "price:changed"}).event == "price:changed"
+    assert schemas.emit(PLAIN | {"store": False}).event == "notification"
+
+
+# Idempotency
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "ü", "a\tb", "a\n"])
+def test_a_key_that_no_header_should_carry_is_refused(key: str):
+    assert set(errors(lambda body: schemas.emit(body, idempotency_key=key), PLAIN)) == {"Idempotency-Key"}
+
+
+def test_a_key_for_what_is_not_stored_is_refused():
+    assert set(errors(lambda body: schemas.emit(body, idempotency_key="k"), PLAIN | {"store": False})) == {
+        "Idempotency-Key"
+    }
+    assert set(errors(schemas.item, PLAIN | {"store": False, "idempotency_key": "k"})) == {"idempotency_key"}
+
+
+def test_the_fingerprint_is_of_what_is_asked_not_of_how_it_is_written():
+    one = schemas.emit(PLAIN | {"data": {"a": 1, "b": 2}}, idempotency_key="k")
+    other = schemas.emit({"data": {"b": 2, "a": 1}} | PLAIN, idempotency_key="k")
+    third = schemas.emit(PLAIN | {"data": {"a": 1, "b": 3}}, idempotency_key="k")
+
+    assert one.fingerprint == other.fingerprint != third.fingerprint
+    assert len(one.fingerprint) == 16
+
+
+@pytest.mark.parametrize("more", [{}, {"email": {"after": 1}}])
+def test_a_key_means_the_same_in_a_batch_and_alone(more: dict[str, Any]):
+    alone = schemas.emit(PLAIN | more, idempotency_key="k")
+    in_batch = schemas.item(PLAIN | more | {"idempotency_key": "k"})
+
+    assert alone == in_batch
+
+
+def test_without_a_key_there_is_no_fingerprint():
+    assert schemas.emit(PLAIN).fingerprint == b""
+    assert schemas.item(PLAIN | {"idempotency_key": None, "store": False}).fingerprint == b""
+
+
+# The short way
+
+texts = st.text(max_size=12) | st.sampled_from(
+    ["", "x" * 200, "x" * 201, "\0", "\n", "/", "//a", "/a?b=c", "A", "A1_"]
+)
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3)
+)
+rooms = st.sampled_from(["user:42", "all", "admins", "topic:deals", "user:", "nobody", "user:ü"]) | texts
+bodies = st.fixed_dictionaries(
+    {
+        "to": rooms | values,
+        "type": st.sampled_from(["A", "ORDER_UPDATE", "a", ""]) | values,
+        "title": texts | values,
+    },
+    optional={
+        "body": texts | values,
+        "link": texts | values,
+        "data": st.dictionaries(texts, values, max_size=3) | values,
+        "email": st.just(True) | values,
+        "idempotency_key": texts | values,
+        "store": values,
+        "unknown": values,
+    },
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(bodies)
+def test_the_short_way_takes_nothing_the_schemas_would_not_and_makes_the_same_of_it(body: dict[str, Any]):
+    for short_way_names, schema in (
+        (schemas._EMIT_PLAIN, schemas._parse_emit),
+        (schemas._ITEM_PLAIN, schemas._parse_item),
+    ):
+        short = schemas._plain(body, short_way_names)
+
+        if short is not None:
+            long = schema(body)
+            assert (short, short.fingerprint != b"") == (
+                EmitRequest(
+                    **{name: getattr(long, name) for name in long.__slots__}
+                    | {"fingerprint": short.fingerprint}
+                ),
+                long.idempotency_key is not None,
+            )
+
+
+def test_the_common_bodies_go_the_short_way():
+    for more in (
+        {},
+        {"body": "x", "link": "/orders/1?x=y#z", "data": {"a": [1, {"b": "c"}]}},
+        {"email": True},
+    ):
+        assert schemas._plain(PLAIN | more, schemas._EMIT_PLAIN) is not None
+
+
+@settings(max_examples=300, deadline=None)
+@given(bodies)
+def test_whatever_is_taken_can_be_written_as_json(body: dict[str, Any]):
+    try:
+        request = schemas.emit(body)
+    except Invalid as error:
+        orjson.dumps(error.errors)
+    else:
+        orjson.dumps([request.title, request.body, request.link, request.data, request.rooms])
+
+
+# Batches
+
+
+def test_a_batch_hands_out_its_items_unjudged():
+    assert schemas.batch({"notifications": [PLAIN, 1, None]}) == [PLAIN, 1, None]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"notifications": []}, {"notifications": {}}, {"notifications": [PLAIN] * 1001}, {"items": [PLAIN]}],
+)
+def test_a_batch_is_a_list_of_one_to_a_thousand(body: dict[str, Any]):
+    assert errors(schemas.batch, body)
+
+
+# The other requests
+
+
+def test_reading_is_of_some_or_of_all():
+    assert schemas.read({"ids": ["a", "b"]}).ids == ("a", "b")
+    assert schemas.read({"all": True}).ids is None
+    for body in (
+        {},
+        {"ids": []},
+        {"ids": ["a"], "all": True},
+        {"all": False},
+        {"ids": "a"},
+        {"ids": [1]},
+        {"ids": ["x" * 65]},
+    ):
+        assert errors(schemas.read, body)
+
+
+def test_ids_are_one_to_a_thousand():
+    assert schemas.ids({"ids": ["a"]}) == ("a",)
+    assert errors(schemas.ids, {"ids": ["a"] * 1001})
+
+
+def test_a_page_of_history():
+    page = schemas.history({"before": "c", "limit": 100, "type": ["A", "B"], "unread": True})
+
+    assert (page.before, page.limit, page.types, page.unread_only) == ("c", 100, ("A", "B"), True)
+    assert schemas.history({}).limit == 20
+    for body in (
+        {"limit": 0},
+        {"limit": 101},
+        {"limit": "20"},
+        {"limit": True},
+        {"limit": 1.5},
+        {"type": "A"},
+        {"unread": 1},
+    ):
+        assert errors(schemas.history, body)
+
+
+def test_the_same_page_as_the_query_of_a_url():
+    page = schemas.history_parameters({"limit": "7", "unread": "true", "type": ["A"]})
+
+    assert (page.limit, page.unread_only, page.types) == (7, True, ("A",))
+    for query in (
+        {"limit": "0"},
+        {"limit": "٧"},
+        {"limit": "1_0"},
+        {"limit": ""},
+        {"unread": "yes"},
+        {"x": "1"},
+    ):
+        assert errors(schemas.history_parameters, query)
+
+
+def test_an_admin_reads_a_user_or_a_room():
+    assert schemas.admin_history({"user": "42", "limit": 5}).page.limit == 5
+    assert schemas.admin_history({"room": "topic:deals"}).room == "topic:deals"
+    assert errors(schemas.admin_history, {"user": "42", "room": "all"})
+    assert errors(schemas.admin_history, {"room": "nobody"})
+
+
+def test_a_page_of_the_roster_and_of_the_mail():
+    assert schemas.roster({"after": "ann", "prefix": "a"}).after == "ann"
+    assert schemas.roster_parameters({"limit": "1000"}).limit == 1000
+    assert schemas.mail({"state": "dead"}).state is MailState.DEAD
+    assert schemas.mail_parameters({"limit": "200"}).limit == 200
+    assert errors(schemas.roster, {"after": " "})
+    assert errors(schemas.mail_parameters, {"state": "alive"})
+
+
+def test_small_requests():
+    assert schemas.reason({}) is None
+    assert schemas.reason({"reason": "spam"}) == "spam"
+    assert schemas.disconnect({"user": "ann"}).user == "ann"
+    assert schemas.token({"token": "a.b.c"}) == "a.b.c"
+    assert schemas.user_id("ann") == "ann"
+    assert errors(schemas.disconnect, {"user": ""})
+    assert errors(schemas.token, {"token": "x" * 9000})
+    assert errors(schemas.user_id, "a\n")
+
+
+def test_since_is_of_the_rooms_one_is_in():
+    rooms = ("user:42", "topic:deals", "all")
+
+    assert schemas.since(None, rooms) == {}
+    assert schemas.since({"user:42": 7, "topic:gone": "x", "all": None}, rooms) == {"user:42": 7}
+    for wrong in (-1, True, "7", 1.5, 2**63):
+        assert errors(lambda value: schemas.since(value, rooms), {"all": wrong})
+    assert errors(lambda value: schemas.since(value, rooms), [])
+
+
+def test_an_error_reads_as_a_sentence_where_there_is_no_room_for_fields():
+    with pytest.raises(Invalid, match=r"^to: invalid_room: .*; title: Must have 1 to 200 characters\.$"):
+        schemas.emit(PLAIN | {"to": "x", "title": ""})
+    with pytest.raises(Invalid, match=r"^Must be an object\.$"):
+        schemas.emit(None)
+
+
+def test_depth_is_bounded_before_anything_recurses_deep():
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+
+    assert fields.unsound(deep, fields.DATA_DEPTH_MAX)

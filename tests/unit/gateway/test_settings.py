@@ -1,0 +1,313 @@
+"""Settings: what an operator writes, what is in force, and what is said when it cannot work."""
+
+import ipaddress
+from pathlib import Path
+
+import pytest
+
+from gateway import settings
+from gateway.settings import SETTINGS, LogFormat, Origin, SettingsError, load, markdown, masked_url, survey
+
+SECRET = "s" * 32
+KEY = "k" * 32
+
+
+def problems(environ: dict[str, str], *, serving: bool = False) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        load(environ, serving=serving)
+    return caught.value.problems
+
+
+def test_an_empty_environment_makes_a_node_on_embedded_defaults():
+    in_force = load({})
+
+    assert (in_force.host, in_force.port) == ("127.0.0.1", 8080)
+    assert (in_force.internal_host, in_force.internal_port) == ("127.0.0.1", 8081)
+    assert in_force.store_url == "sqlite:///var/bellhop.db"
+    assert in_force.bus_url == "local://"
+    assert in_force.mail.url == "spool:///var/mail"
+    assert in_force.transports == ("polling", "websocket")
+    assert in_force.limits.max_connections == 20_000
+    assert in_force.mail.worker is True
+    assert in_force.log_format is LogFormat.AUTO
+
+
+def test_every_setting_has_a_place_and_every_default_can_be_written_out():
+    written = {setting.variable: setting.default for setting in SETTINGS if setting.default is not None}
+
+    assert len({setting.name for setting in SETTINGS}) == len(SETTINGS)
+    defaults, spelled = load({"BELLHOP_NODE_ID": "n"}), load(written | {"BELLHOP_NODE_ID": "n"})
+    assert defaults == spelled
+
+
+def test_two_nodes_have_two_names():
+    assert load({}).node_id != load({}).node_id
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("1.5m", 90), ("2h", 7200), ("7d", 604_800), ("500ms", 0.5), ("0", 0)],
+)
+def test_a_duration_is_seconds_or_has_a_unit(text: str, seconds: float):
+    assert load({"BELLHOP_DRAIN_SECONDS": text}).drain_seconds == seconds
+
+
+def test_values_are_parsed_into_what_they_mean():
+    in_force = load(
+        {
+            "BELLHOP_TRUSTED_PROXIES": "10.0.0.0/8, ::1",
+            "BELLHOP_CORS_ORIGINS": "https://Shop.example,http://localhost:3000",
+            "BELLHOP_JWT_SECRET": f"{SECRET}, {'t' * 32}",
+            "BELLHOP_API_KEYS": f"shop:{KEY},crm:{'c' * 40}",
+            "BELLHOP_BASE_URL": "https://shop.example/notify/",
+            "BELLHOP_MAIL_WORKER": "No",
+            "BELLHOP_LOG_FORMAT": "JSON",
+            "BELLHOP_TRANSPORTS": "websocket",
+        }
+    )
+
+    assert in_force.trusted_proxies == (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1"))
+    assert in_force.cors_origins == ("https://shop.example", "http://localhost:3000")
+    assert in_force.keys.jwt_secrets == (SECRET, "t" * 32)
+    assert in_force.keys.api_keys == {"shop": KEY, "crm": "c" * 40}
+    assert in_force.base_url == "https://shop.example/notify"
+    assert in_force.mail.worker is False
+    assert in_force.log_format is LogFormat.JSON
+    assert in_force.transports == ("websocket",)
+
+
+def test_a_public_key_may_be_written_in_one_line():
+    in_force = load({"BELLHOP_JWT_PUBLIC_KEY": r"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"})
+
+    assert in_force.keys.jwt_public_key == "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"
+    assert in_force.keys.verify_tokens
+
+
+def test_an_empty_value_is_an_unset_one():
+    assert load({"BELLHOP_PORT": "", "BELLHOP_JWT_SECRET": " "}).port == 8080
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PORT", "65536", "must be a whole number from 0 to 65535."),
+        ("PORT", "-1", "must be a whole number"),
+        ("EMIT_RATE", "many", "must be a number, 0 or more."),
+        ("DRAIN_SECONDS", "soon", "must be a number of seconds"),
+        ("MAIL_LEASE", "0", "must be more than 0."),
+        ("MAIL_CONCURRENCY", "0", "must be a whole number from 1 to 1000."),
+        ("MAIL_WORKER", "maybe", "must be true or false."),
+        ("LOG_LEVEL", "loud", "must be one of debug, info, warning, error."),
+        ("LOG_FORMAT", "xml", "must be one of auto, json, text."),
+        ("NODE_ID", "a b", "must be 1-100 letters"),
+        ("STORE_URL", "postgres://x", "must begin with sqlite:// or mongodb://"),
+        ("BUS_URL", "redis://", "names no host."),
+        ("BUS_URL", "redis://host:port", "is not a URL."),
+        ("MAIL_URL", "smtp:///", "names no host."),
+        ("BASE_URL", "shop.example", "must be an http(s) URL"),
+        ("BASE_URL", "https://[oops", "is not a URL."),
+        ("CORS_ORIGINS", "https://shop.example/", "must be origins"),
+        ("CORS_ORIGINS", "shop.example", "must be origins"),
+        ("TRANSPORTS", "smoke", "must be polling, websocket"),
+        ("TRUSTED_PROXIES", "everyone", "must be addresses or networks"),
+        ("MAIL_FROM", "nobody", "must be an address"),
+        ("MAIL_FROM", "a@b.example\nBcc: x@y.example", "must be an address"),
+        ("MAIL_TEMPLATES", "/nowhere/at/all", "is not a folder."),
+        ("JWT_SECRET", "short", "is too short"),
+        ("JWT_PUBLIC_KEY", "AAAA", "must be a public key in PEM."),
+        ("JWT_PUBLIC_KEY", "-----BEGIN PRIVATE KEY-----", "is a private key"),
+        ("JWT_JWKS_URL", "file:///etc/passwd", "must begin with http:// or https://."),
+        ("API_KEYS", KEY, "must be name:key"),
+        ("API_KEYS", "shop:short", "has too short a key for shop"),
+        ("API_KEYS", f"shop:{KEY}ü", "no header can carry"),
+        ("API_KEYS", f"shop:{KEY},shop:{KEY}", "names shop twice."),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_it_should_be(name: str, value: str, said: str):
+    found = problems({f"BELLHOP_{name}": value})
+
+    assert len(found) == 1
+    assert found[0].startswith(f"BELLHOP_{name} ")
+    assert said in found[0]
+
+
+def test_no_problem_shows_a_secret():
+    found = problems({"BELLHOP_JWT_SECRET": "hunter2", "BELLHOP_API_KEYS": "shop:hunter2,hunter2:x"})
+
+    assert len(found) == 2
+    assert "hunter2" not in " ".join(found)
+
+
+def test_every_mistake_is_reported_at_once():
+    found = problems(
+        {
+            "BELLHOP_PORT": "x",
+            "BELLHOP_STOR_URL": "x",
+            "BELLHOP_MAIL_FROM_FILE": "/nowhere",
+            "BELLHOP_XYZZY": "1",
+        },
+        serving=True,
+    )
+
+    assert found[:2] == (
+        "BELLHOP_STOR_URL is no setting of Bellhop; did you mean BELLHOP_STORE_URL?",
+        "BELLHOP_XYZZY is no setting of Bellhop.",
+    )
+    assert {text.partition(" ")[0] for text in found[2:]} == {
+        "BELLHOP_PORT",
+        "BELLHOP_MAIL_FROM_FILE:",
+        "There",
+    }
+
+
+def test_names_of_the_test_suite_are_nobody_elses_business():
+    load({"BELLHOP_TEST_MONGODB": "mongodb://127.0.0.1"})
+
+
+def test_the_variables_kubernetes_makes_of_a_service_are_explained():
+    found = problems(
+        {
+            "BELLHOP_PORT": "tcp://10.0.0.7:80",
+            "BELLHOP_SERVICE_HOST": "10.0.0.7",
+            "BELLHOP_PORT_80_TCP": "tcp://10.0.0.7:80",
+            "BELLHOP_PORT_80_TCP_ADDR": "10.0.0.7",
+            "BELLHOP_INTERNAL_SERVICE_PORT": "8081",
+        }
+    )
+
+    assert "enableServiceLinks: false" in found[0]
+    assert all(
+        name in found[0]
+        for name in ("BELLHOP_PORT,", "BELLHOP_SERVICE_HOST", "BELLHOP_INTERNAL_SERVICE_PORT")
+    )
+    assert len(found) == 2  # and the port itself, which cannot be used
+
+
+def test_serving_needs_something_to_verify_tokens_with():
+    assert "BELLHOP_JWT_SECRET" in problems({}, serving=True)[0]
+
+    load({"BELLHOP_JWT_JWKS_URL": "https://id.example/keys"}, serving=True)
+
+
+def test_a_wrong_key_is_not_also_reported_as_a_missing_one():
+    assert len(problems({"BELLHOP_JWT_SECRET": "short"}, serving=True)) == 1
+
+
+def test_the_two_sites_cannot_share_a_port():
+    assert problems({"BELLHOP_PORT": "8081"}) == ("BELLHOP_PORT and BELLHOP_INTERNAL_PORT must differ.",)
+    assert problems({"BELLHOP_PORT": "8081", "BELLHOP_HOST": "0.0.0.0"})
+
+    load({"BELLHOP_PORT": "0", "BELLHOP_INTERNAL_PORT": "0"})
+    load({"BELLHOP_PORT": "8081", "BELLHOP_HOST": "10.0.0.1"})
+
+
+def test_a_send_buffer_must_hold_a_notification():
+    assert "BELLHOP_SEND_BUFFER_BYTES" in problems({"BELLHOP_SEND_BUFFER_BYTES": "100"})[0]
+
+    load({"BELLHOP_SEND_BUFFER_BYTES": "0"})
+
+
+# Files
+
+
+def test_a_setting_may_come_from_a_file_without_its_last_newline(tmp_path: Path):
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET} \n")
+
+    in_force = load({"BELLHOP_JWT_SECRET_FILE": str(file)})
+
+    assert in_force.keys.jwt_secrets == (SECRET,)
+
+
+def test_a_file_and_a_value_for_the_same_setting_are_one_too_many(tmp_path: Path):
+    file = tmp_path / "port"
+    file.write_text("8090")
+
+    assert problems({"BELLHOP_PORT": "8090", "BELLHOP_PORT_FILE": str(file)}) == (
+        "BELLHOP_PORT and BELLHOP_PORT_FILE are both set: keep one.",
+    )
+
+
+def test_a_file_that_is_not_text_is_named(tmp_path: Path):
+    file = tmp_path / "port"
+    file.write_bytes(b"\xff\xfe")
+
+    assert problems({"BELLHOP_PORT_FILE": str(file)}) == (
+        "BELLHOP_PORT_FILE: cannot read the file: not UTF-8 text.",
+    )
+
+
+# What is shown
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:hunter2@h:1/0", "redis://:***@h:1/0"),
+        ("redis://hunter2@h", "redis://***@h"),
+        ("mongodb://u:hunter2@a:1,b:2/x?w=majority", "mongodb://u:***@a:1,b:2/x?w=majority"),
+        ("mongodb://u:hunt@er2@a/x", "mongodb://u:***@a/x"),
+        ("unix:///run/redis?db=1&password=hunter2", "unix:///run/redis?db=1&password=***"),
+        (
+            "mongodb://h/?tlsCertificateKeyFilePassword=hunter2",
+            "mongodb://h/?tlsCertificateKeyFilePassword=***",
+        ),
+        ("sqlite:///var/bellhop.db", "sqlite:///var/bellhop.db"),
+        ("user:hunter2@host", "***"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url: str, shown: str):
+    assert masked_url(url) == shown
+
+
+def test_the_survey_says_what_is_in_force_and_where_it_came_from(tmp_path: Path):
+    file = tmp_path / "keys"
+    file.write_text(f"shop:{KEY},crm:{KEY}")
+    environ = {
+        "BELLHOP_STORE_URL": "mongodb://u:hunter2@h/db",
+        "BELLHOP_API_KEYS_FILE": str(file),
+        "BELLHOP_JWT_SECRET": f"{SECRET},{SECRET}",
+        "BELLHOP_JWT_PUBLIC_KEY": "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
+    }
+
+    entries = {entry.setting.name: (entry.shown, entry.origin) for entry in survey(environ)}
+
+    assert entries["STORE_URL"] == ("mongodb://u:***@h/db", Origin.ENVIRONMENT)
+    assert entries["API_KEYS"] == ("shop:***,crm:***", Origin.FILE)
+    assert entries["JWT_SECRET"] == ("***,***", Origin.ENVIRONMENT)
+    assert entries["JWT_PUBLIC_KEY"][0] == "-----BEGIN PUBLIC KEY----- …"
+    assert entries["PORT"] == ("8080", Origin.DEFAULT)
+    assert len(entries) == len(SETTINGS)
+
+
+def test_the_survey_also_shows_what_is_wrong():
+    entries = {
+        entry.setting.name: entry.shown
+        for entry in survey({"BELLHOP_PORT": "x", "BELLHOP_API_KEYS": "hunter2"})
+    }
+
+    assert entries["PORT"] == "x"
+    assert entries["API_KEYS"] == "***"
+
+
+def test_no_secret_is_in_the_repr():
+    in_force = load(
+        {
+            "BELLHOP_STORE_URL": "mongodb://u:hunter2@h/db",
+            "BELLHOP_BUS_URL": "redis://:hunter2@h",
+            "BELLHOP_MAIL_URL": "smtp://u:hunter2@h",
+            "BELLHOP_JWT_SECRET": "hunter2" * 5,
+            "BELLHOP_API_KEYS": f"shop:{'hunter2' * 5}",
+            "BELLHOP_JWT_JWKS_URL": "https://u:hunter2@h/keys",
+        }
+    )
+
+    assert "hunter2" not in repr(in_force)
+
+
+def test_the_reference_has_a_row_for_each():
+    table = markdown()
+
+    assert all(f"| `{setting.variable}` |" in table for setting in SETTINGS)
+    assert table.count("\n") == len(SETTINGS) + 1
+    assert all(setting.help for setting in settings.SETTINGS)
