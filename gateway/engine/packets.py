@@ -4,18 +4,21 @@ Engine.IO's `4` (message) with Socket.IO's `2` (event) before the namespace and 
 one ready frame (RFC 6455, section 5.2; a server never masks), a poll as text among others, apart by 0x1e.
 """
 
+from base64 import b64encode
+from collections.abc import Sequence
 from typing import Self
 
 RECORD_SEPARATOR = b"\x1e"
 
-TEXT = 0x81  # a final text frame
+# The first byte of a frame: the final bit and the opcode.
+TEXT = 0x81
 BINARY = 0x82
 CLOSE = 0x88
 PONG = 0x8A
 
 
 def frame(head: int, payload: bytes) -> bytes:
-    """A whole websocket frame. `head` is its first byte: the final bit and the opcode."""
+    """A whole websocket frame."""
     size = len(payload)
     if size < 126:
         return bytes((head, size)) + payload
@@ -25,7 +28,7 @@ def frame(head: int, payload: bytes) -> bytes:
 
 
 class Packet:
-    """Something to send, in both shapes that transports want. Immutable, and shared between sockets."""
+    """Something to send, in both shapes that transports want. Never changed, so that sockets can share it."""
 
     __slots__ = ("frame", "text")
 
@@ -44,3 +47,39 @@ class Packet:
     def event(cls, namespace: str, event: bytes) -> Self:
         """A Socket.IO event without acknowledgement; `event` is its JSON array in UTF-8."""
         return cls.of(b"42" + event if namespace == "/" else b"42" + namespace.encode() + b"," + event)
+
+    @classmethod
+    def encoded(cls, packet: str | list[str | bytes]) -> Self:
+        """What python-socketio's packets encode to: a text, or a text and its binary attachments.
+
+        A poll carries an attachment as `b` and base64. The libraries hand every transport the same object, whose
+        first encoding is cached: the poller after a websocket gets bytes where it needs text, and a 500.
+        """
+        if isinstance(packet, str):
+            return cls.of(b"4" + packet.encode())
+        frames, texts = [], []
+        for part in packet:
+            if isinstance(part, str):
+                text = b"4" + part.encode()
+                frames.append(frame(TEXT, text))
+                texts.append(text)
+            else:
+                frames.append(frame(BINARY, bytes(part)))
+                texts.append(b"b" + b64encode(part))
+        return cls(b"".join(frames), RECORD_SEPARATOR.join(texts))
+
+    @classmethod
+    def joined(cls, packets: Sequence["Packet"]) -> "Packet":
+        """Several packets as one, in order."""
+        if len(packets) == 1:
+            return packets[0]
+        return cls(
+            b"".join([packet.frame for packet in packets]),
+            RECORD_SEPARATOR.join([packet.text for packet in packets]),
+        )
+
+
+PING = Packet.of(b"2")
+PROBED = Packet.of(b"3probe")
+GOODBYE = Packet.of(b"1")
+NOOP = b"6"

@@ -1,0 +1,128 @@
+"""Admission: who may come in, from where, and how many at a time.
+
+A reconnect storm is normal after a deploy. Those already connected must not wait for it, so handshakes pass in small
+groups with the loop's other work between, and one address alone cannot take all the places.
+"""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+from gateway.engine.limits import Network
+
+HANDSHAKES_A_TURN = 4
+WAITING_HANDSHAKES = 10_000
+ADDRESSES = 10_000
+"""Addresses remembered; when there are more, those that have been quiet long enough are forgotten."""
+
+
+class Gate:
+    """Lets a few through in each turn of the event loop, in the order in which they came."""
+
+    def __init__(self, a_turn: int = HANDSHAKES_A_TURN) -> None:
+        self._a_turn = a_turn
+        self._left = a_turn
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._turning = False
+
+    @property
+    def crowded(self) -> bool:
+        return len(self._waiting) >= WAITING_HANDSHAKES
+
+    async def passage(self) -> None:
+        loop = asyncio.get_running_loop()
+        if not self._turning:
+            self._turning = True
+            loop.call_soon(self._turn)
+        if self._left and not self._waiting:
+            self._left -= 1
+            return
+        turn: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(turn)
+        await turn
+
+    def _turn(self) -> None:
+        self._left = self._a_turn
+        while self._waiting and self._left:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                self._left -= 1
+        self._turning = self._left < self._a_turn
+        if self._turning:
+            asyncio.get_running_loop().call_soon(self._turn)
+
+
+class AddressRate:
+    """A token bucket per address: `burst` at once, then `rate` a second. A rate of 0 admits all."""
+
+    def __init__(self, *, rate: float, burst: int) -> None:
+        self._rate = rate
+        self._burst = float(max(burst, 1))
+        self._buckets: dict[str, tuple[float, float]] = {}
+
+    def admit(self, address: str, *, now: float) -> float:
+        """Count a handshake of `address`. Answers the seconds to wait before another try; 0 when admitted."""
+        if not self._rate:
+            return 0.0
+        key = neighbourhood(address)
+        tokens, since = self._buckets.get(key, (self._burst, now))
+        tokens = min(self._burst, tokens + (now - since) * self._rate)
+        if tokens < 1:
+            self._buckets[key] = (tokens, now)
+            return math.ceil((1 - tokens) / self._rate)
+        if len(self._buckets) >= ADDRESSES and key not in self._buckets:
+            self._forget(now)
+        self._buckets[key] = (tokens - 1, now)
+        return 0.0
+
+    def _forget(self, now: float) -> None:
+        full_after = self._burst / self._rate
+        kept = {key: bucket for key, bucket in self._buckets.items() if now - bucket[1] < full_after}
+        # All are busy: begin anew rather than grow. It forgives a flood from very many addresses a little.
+        self._buckets = kept if len(kept) < ADDRESSES else {}
+
+
+def neighbourhood(address: str) -> str:
+    """What is limited together: an IPv4 address, or the /64 that one IPv6 customer has to itself."""
+    if ":" not in address:
+        return address
+    try:
+        return str(IPv6Network((address.partition("%")[0], 64), strict=False))
+    except ValueError:
+        return address
+
+
+def client_address(peer: str | None, headers: Mapping[str, str], trusted: Sequence[Network]) -> str:
+    """The address of the client itself: the peer's, or the one that trusted proxies tell of.
+
+    `X-Forwarded-For` is read from the right: each trusted proxy vouches for the entry before its own, and what stands
+    to the left of the first untrusted one is the client's own invention.
+    """
+    address = _parsed(peer or "")
+    if address is None:
+        return peer or ""
+    if trusted and _is_trusted(address, trusted):
+        for entry in reversed(headers.get("X-Forwarded-For", "").split(",")):
+            earlier = _parsed(entry.strip())
+            if earlier is None:
+                break
+            address = earlier
+            if not _is_trusted(address, trusted):
+                break
+    return str(address)
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    # A dual-stack socket shows IPv4 peers as ::ffff:a.b.c.d.
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_trusted(address: IPv4Address | IPv6Address, trusted: Sequence[Network]) -> bool:
+    return any(address.version == network.version and address in network for network in trusted)

@@ -1,0 +1,295 @@
+"""A connection: one client's Engine.IO session, over whatever transport it has at the moment.
+
+Stands where python-engineio has its AsyncSocket, whose attributes `closed`, `upgraded` and `session` it keeps for the
+library's own methods. An idle connection has no task and no timer of its own.
+"""
+
+import asyncio
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gateway.engine.packets import GOODBYE, NOOP, RECORD_SEPARATOR, Packet
+from gateway.engine.websocket import WebSocket
+
+if TYPE_CHECKING:
+    from gateway.engine.manager import Session
+
+UNLIMITED = sys.maxsize
+
+
+class Engine(Protocol):
+    """What a connection needs of the engine it belongs to."""
+
+    def owes(self, connection: "Connection") -> None:
+        """`connection` has something to send: flush it soon. Called before the packet is put, to keep the order."""
+        ...
+
+    def take(self, connection: "Connection", data: str | bytes) -> None:
+        """An Engine.IO packet has come."""
+        ...
+
+    def obey(self, connection: "Connection") -> None:
+        """`connection` has something in its inbox: work on it, in a task that ends with the work."""
+        ...
+
+    def ended(self, connection: "Connection", reason: str) -> None:
+        """`connection` has just been closed."""
+        ...
+
+    def sent(self, size: int) -> None:
+        """A write of `size` bytes was given to the kernel."""
+        ...
+
+    def slow(self, connection: "Connection") -> None:
+        """`connection` is about to be dropped because its client does not read."""
+        ...
+
+    def linger(self, socket: WebSocket) -> None:
+        """Abort `socket` if it has not gone soon."""
+        ...
+
+
+class Connection:
+    """A client, from its handshake until it is gone. Made by the engine; all methods belong to its event loop."""
+
+    __slots__ = (
+        "allowance",
+        "attachments",
+        "backlog",
+        "closed",
+        "drained",
+        "engine",
+        "environ",
+        "faulted",
+        "inbox",
+        "inbox_bytes",
+        "limit",
+        "mark",
+        "outbox",
+        "partial",
+        "pinged_at",
+        "poller",
+        "prober",
+        "refilled_at",
+        "session",
+        "sessions",
+        "sid",
+        "socket",
+        "waits",
+        "worker",
+    )
+
+    def __init__(self, engine: Engine, sid: str, environ: Mapping[str, str], *, limit: int) -> None:
+        self.engine = engine
+        self.sid = sid
+        self.environ = environ
+        self.closed = False
+        self.session: dict[str, Any] | None = None
+        """Where python-socketio keeps `save_session`'s values; made when first asked for."""
+        self.sessions: dict[str, Session] = {}
+        """By namespace."""
+
+        # Outbound
+        self.outbox: list[Packet] = []
+        self.backlog = 0
+        """Bytes in the outbox."""
+        self.limit = limit or UNLIMITED
+        self.mark = self.limit
+        """The backlog beyond which the client is too slow: the limit less what the transport already holds."""
+        self.waits = False
+        """Whether it is in the tick's list."""
+        self.drained: asyncio.Future[None] | None = None
+        self.socket: WebSocket | None = None
+        self.prober: WebSocket | None = None
+        """A websocket on which an upgrade has begun."""
+        self.poller: asyncio.Future[None] | None = None
+        """The poll that waits for something to be sent."""
+
+        # Inbound
+        self.inbox: deque[Any] | None = None
+        self.inbox_bytes = 0
+        self.worker: asyncio.Task[None] | None = None
+        self.partial: Any = None
+        """A packet whose attachments are still to come."""
+        self.attachments = 0
+        """Bytes of the attachments that have come."""
+        self.allowance = 0.0
+        self.refilled_at = 0.0
+        self.pinged_at = 0.0
+        """When the unanswered PING went out; 0 when none is."""
+        self.faulted = False
+        """Whether a handler's failure was already logged: a client must not write tracebacks at will."""
+
+    @property
+    def upgraded(self) -> bool:
+        return self.socket is not None
+
+    @property
+    def is_upgrading(self) -> bool:
+        return self.prober is not None
+
+    # Going out
+
+    def write(self, packet: Packet) -> None:
+        """Send `packet` after all that was written before. Never blocks, never raises; a closed one takes nothing."""
+        if self.closed:
+            return
+        self.engine.owes(self)
+        self.outbox.append(packet)
+        self.backlog += len(packet.frame)
+        if self.backlog > self.mark:
+            self.relieve()
+
+    def flush(self) -> None:
+        """Give the outbox to the transport, if there is one that takes it. The only place where order is made."""
+        self.waits = False
+        if not self.outbox:
+            return
+        socket = self.socket
+        if socket is not None:
+            # Kept back while the transport is full: frames in the outbox are shared, bytes in a transport are not.
+            if socket.full:
+                return
+            packets = self.outbox
+            data = packets[0].frame if len(packets) == 1 else b"".join([packet.frame for packet in packets])
+            packets.clear()
+            self.backlog = 0
+            if self.drained is not None:
+                self._tell_drained()
+            self.engine.sent(len(data))
+            socket.write(data)
+        elif self.prober is None:
+            # While an upgrade is under way the poll is ended with nothing, and what is owed goes out afterwards.
+            self.release()
+
+    def relieve(self) -> None:
+        """The backlog is over the mark: write now, and drop the client if that does not help."""
+        if self.closed:
+            return
+        self.flush()
+        if self.backlog > self.mark:
+            self.evict()
+
+    def evict(self) -> None:
+        """Drop a client that does not read. Nothing more is said to it: it would not be read either."""
+        if self.closed:
+            return
+        self.engine.slow(self)
+        self.close("slow consumer")
+        if self.socket is not None:
+            self.socket.abort()
+
+    def filled(self, size: int) -> None:
+        """The websocket's transport holds `size` bytes and takes no more for now."""
+        self.mark = self.limit - size
+        if size > self.limit or self.backlog > self.mark:
+            self.evict()
+
+    def emptied(self) -> None:
+        """The websocket's transport takes more again."""
+        self.mark = self.limit
+        if not self.closed:
+            self.flush()
+
+    async def drain(self) -> bool:
+        """Wait until the outbox is empty; False when the connection has closed instead."""
+        if self.backlog and not self.closed:
+            if self.drained is None:
+                self.drained = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self.drained)
+        return not self.closed
+
+    def _tell_drained(self) -> None:
+        if self.drained is not None:
+            self.drained.set_result(None)
+            self.drained = None
+
+    # Polling
+
+    async def poll(self, is_open: Callable[[], bool]) -> bytes:
+        """Wait for something to send, and answer it as the body of a poll. One at a time.
+
+        `is_open` tells whether the request can still be answered. If not, nothing is taken from the outbox, and the
+        connection ends: its client cannot know what it missed.
+        """
+        if not self.outbox and not self.closed:
+            self.poller = asyncio.get_running_loop().create_future()
+            try:
+                await self.poller
+            finally:
+                self.poller = None
+        if self.upgraded or self.is_upgrading:
+            return NOOP
+        if not is_open():
+            self.close("transport close")
+            return NOOP
+        body = RECORD_SEPARATOR.join([packet.text for packet in self.outbox])
+        self.outbox.clear()
+        self.backlog = 0
+        self._tell_drained()
+        return body or NOOP
+
+    def release(self) -> None:
+        """End the waiting poll, with whatever there is."""
+        if self.poller is not None and not self.poller.done():
+            self.poller.set_result(None)
+
+    # Upgrading
+
+    def adopt(self, socket: WebSocket) -> None:
+        """The websocket is the transport from now on. What the polls did not fetch goes out on it first."""
+        self.prober = None
+        self.socket = socket
+        self.release()
+        if not self.closed:
+            self.engine.owes(self)
+
+    # Coming in
+
+    def receive(self, data: str | bytes) -> None:
+        """An Engine.IO packet has come on the connection's transport."""
+        if not self.closed:
+            self.engine.take(self, data)
+
+    # Ending
+
+    def close(self, reason: str, *, code: int | None = None) -> None:
+        """End the connection. With `code`, what is in the outbox and a close frame are sent before; idempotent.
+
+        A poll is ended with Engine.IO's CLOSE instead, upon which a stock client reconnects as after 1012.
+        """
+        if self.closed:
+            return
+        if self.socket is not None:
+            if code is not None:
+                self.engine.owes(self)
+                if not self.socket.full:
+                    self.flush()
+        elif code is not None:
+            self.engine.owes(self)
+            self.outbox.append(GOODBYE)
+        self.closed = True
+        self.partial = None
+        self._tell_drained()
+        if self.socket is not None or code is None:
+            self.outbox.clear()
+            self.backlog = 0
+        if self.socket is not None:
+            self.socket.close(code)
+        if self.prober is not None:
+            self.prober.close(code)
+            self.prober = None
+        self.release()
+        self.engine.ended(self, reason)
+
+    def lost(self, socket: WebSocket) -> None:
+        """A websocket has gone."""
+        if socket is self.socket:
+            self.close("transport close")
+        elif socket is self.prober:
+            # The upgrade failed; the polls go on.
+            self.prober = None
+            if self.outbox:
+                self.release()

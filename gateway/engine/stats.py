@@ -1,0 +1,25 @@
+"""What the engine has counted since the start."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Stats:
+    """Counters that only rise; metrics read them."""
+
+    deliveries: int = 0
+    """Packets owed to sessions by `write` and `fan_out`."""
+    writes: int = 0
+    """Writes to websockets; `deliveries` over `writes` tells how much the ticks join."""
+    bytes: int = 0
+    """Bytes in these writes."""
+    opened: int = 0
+    """Sessions let in."""
+    refused: int = 0
+    """Sessions refused, by the connect handler or for a limit."""
+    throttled: int = 0
+    """Handshakes answered 429 or 503."""
+    slow_consumers: int = 0
+    rate_limited: int = 0
+    malformed: int = 0
+    """Connections ended for these reasons."""

@@ -1,0 +1,124 @@
+"""The tick: what several emits owe one socket goes out in one write.
+
+The kernel's `send` is most of what a delivery costs, so it is asked once per socket and tick, however much there is to
+say. The first write after a pause waits for nothing but the end of the loop's turn; under load the ticks come every
+`TICK_SECONDS`.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from gateway.engine.packets import Packet
+
+if TYPE_CHECKING:
+    from gateway.engine.connection import Connection
+
+TICK_SECONDS = 0.003
+TURN = 200
+"""Sockets written to in one turn of the loop. A room of thousands must not keep others from being read."""
+BURST_BYTES = 65_536
+
+
+class Tick:
+    """Collects what is to be written, and writes it. Order per connection is the order of the calls here."""
+
+    __slots__ = (
+        "_burst",
+        "_burst_bytes",
+        "_burst_members",
+        "_due",
+        "_handle",
+        "_next",
+        "_waiting",
+    )
+
+    def __init__(self) -> None:
+        self._waiting: list[Connection] = []
+        """With something to send, for the next round; each at most once (`Connection.waits`)."""
+        self._due: deque[Connection] = deque()
+        """What is left of the round under way."""
+        self._next = 0.0
+        self._handle: asyncio.Handle | None = None
+        self._burst: list[Packet] = []
+        self._burst_bytes = 0
+        self._burst_members: Mapping[str, Connection] | None = None
+
+    def add(self, connection: "Connection") -> None:
+        """`connection` has something to send."""
+        connection.waits = True
+        self._waiting.append(connection)
+        if self._handle is None:
+            self._arm()
+
+    def fan_out(self, members: Mapping[str, "Connection"], packet: Packet) -> None:
+        """Owe `packet` to all `members`; call `seal` before the members change.
+
+        Packets that follow one another to the same members are joined first and handed out once, so that a burst to a
+        room costs each member one step a tick instead of one a packet.
+        """
+        if self._burst_members is not members or self._burst_bytes > BURST_BYTES:
+            self.seal()
+            self._burst_members = members
+            if self._handle is None:
+                self._arm()
+        self._burst.append(packet)
+        self._burst_bytes += len(packet.frame)
+
+    def seal(self) -> None:
+        """Hand out the burst. Whoever writes anything else to a connection calls this first: it keeps the order."""
+        members = self._burst_members
+        if members is None:
+            return
+        packet = Packet.joined(self._burst)
+        size = len(packet.frame)
+        self._burst = []
+        self._burst_bytes = 0
+        self._burst_members = None
+        waiting = self._waiting
+        full = []
+        for connection in members.values():
+            connection.outbox.append(packet)
+            connection.backlog = backlog = connection.backlog + size
+            if not connection.waits:
+                connection.waits = True
+                waiting.append(connection)
+            if backlog > connection.mark:
+                full.append(connection)
+        # Afterwards, because it takes members away.
+        for connection in full:
+            connection.relieve()
+        if self._handle is None:
+            self._arm()
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        self._burst_members = None
+        self._burst = []
+        self._waiting = []
+        self._due.clear()
+
+    def _arm(self) -> None:
+        loop = asyncio.get_running_loop()
+        wait = self._next - loop.time()
+        self._handle = loop.call_later(wait, self._turn) if wait > 0 else loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = self._due
+        if not due:
+            self.seal()
+            due.extend(self._waiting)
+            self._waiting = []
+            self._next = loop.time() + TICK_SECONDS
+        for _ in range(min(TURN, len(due))):
+            due.popleft().flush()
+        if due:
+            self._handle = loop.call_soon(self._turn)
+            return
+        self._handle = None
+        if self._waiting or self._burst_members is not None:
+            self._arm()

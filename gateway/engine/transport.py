@@ -1,0 +1,431 @@
+"""Engine.IO: connections over polling and websocket, their heartbeat and their bounds.
+
+Keeps the outside of python-engineio's server, on which python-socketio stands, and replaces its inside: AsyncSocket
+becomes `Connection`, the aiohttp driver `WebSocket`, the writer tasks the `Tick`, the monitor the `Deadlines`.
+Leaves what messages mean to the Socket.IO server.
+"""
+
+import asyncio
+import binascii
+import json
+import logging
+from base64 import b64decode
+from collections.abc import Collection, Mapping
+from typing import Any, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+import engineio
+from aiohttp import web
+
+from gateway.engine.admission import AddressRate, Gate, client_address
+from gateway.engine.connection import UNLIMITED, Connection
+from gateway.engine.deadlines import Deadlines
+from gateway.engine.frames import SERVICE_RESTART
+from gateway.engine.limits import EngineLimits
+from gateway.engine.packets import NOOP, PING, Packet
+from gateway.engine.stats import Stats
+from gateway.engine.tick import Tick
+from gateway.engine.websocket import HandshakeError, WebSocket, bound_by_kernel, is_handshake
+
+UPGRADE_SECONDS = 10.0
+"""An upgrade that takes longer is given up, and polling goes on."""
+UPGRADING_POLL_SECONDS = 0.1
+"""A poll during an upgrade is answered with nothing after this long, not at once: the client may come again at once."""
+LINGER_SECONDS = 2.0
+"""How long a closed websocket may take to go, and a closed poller to fetch its last packets."""
+BODY_SECONDS = 10.0
+"""How long a client may take to send the body of a POST."""
+SPARE_CONNECTIONS = 1.1
+"""Transports beyond this share of the session limit are refused without a word; fewer get to hear why."""
+
+logger = logging.getLogger(__name__)
+
+
+class Sessions(Protocol):
+    """What the transport needs of the Socket.IO server above it."""
+
+    def message(self, connection: Connection, data: str | bytes) -> None:
+        """A Socket.IO packet, or an attachment, has come. Raises `ValueError` when it is none."""
+        ...
+
+    def excess(self, connection: Connection) -> None:
+        """The client sends more than it may: end it."""
+        ...
+
+    def obey(self, connection: Connection) -> None:
+        """Work on the connection's inbox."""
+        ...
+
+    def ended(self, connection: Connection, reason: str) -> None:
+        """The connection has closed: end its sessions, after what is in its inbox."""
+        ...
+
+
+class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has no types
+    """The Engine.IO server. `above` is set by the Socket.IO server that owns it."""
+
+    sockets: dict[str, Connection]
+    above: Sessions
+
+    def __init__(
+        self, *, limits: EngineLimits, stats: Stats, cors_origins: str | Collection[str] | None, **_: Any
+    ) -> None:
+        super().__init__(
+            async_mode="aiohttp",
+            ping_interval=limits.ping_interval_seconds,
+            ping_timeout=limits.ping_timeout_seconds,
+            max_http_buffer_size=limits.max_message_bytes or UNLIMITED,
+            transports=list(limits.transports),
+            monitor_clients=False,
+        )
+        self.limits = limits
+        self.stats = stats
+        self.tick = Tick()
+        self.gate = Gate()
+        self._rate = AddressRate(rate=limits.connect_rate, burst=limits.connect_burst)
+        self._origins = cors_origins if isinstance(cors_origins, str | None) else frozenset(cors_origins)
+        self._pings = Deadlines(limits.ping_interval_seconds, self._ping)
+        self._pongs = Deadlines(limits.ping_timeout_seconds, self._miss)
+        self._connects = Deadlines(limits.connect_deadline_seconds, self._expect_session)
+        self._upgrades_begun = Deadlines(UPGRADE_SECONDS, self._give_up_upgrade)
+        self._lingering = Deadlines(LINGER_SECONDS, WebSocket.abort)
+        self._leftovers = Deadlines(LINGER_SECONDS, self._forget)
+        self._refused = Deadlines(LINGER_SECONDS / 2, self._expect_session)
+        self.stopping = False
+
+    # HTTP
+
+    async def handle_request(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request to the Socket.IO path."""
+        headers = request.headers
+        origin = headers.get("Origin")
+        if origin is not None and not self._is_allowed(origin, headers):
+            return web.Response(status=403, text='{"code":4,"message":"Origin not allowed"}')
+        response = await self._answer(request)
+        if origin is not None and response.status != 101:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Allow-Credentials"] = "true"
+            response.headers["Vary"] = "Origin"
+            if request.method == "OPTIONS":
+                response.headers["Access-Control-Allow-Methods"] = "GET, POST"
+                asked = headers.get("Access-Control-Request-Headers")
+                if asked:
+                    response.headers["Access-Control-Allow-Headers"] = asked
+        return response
+
+    def _is_allowed(self, origin: str, headers: Mapping[str, str]) -> bool:
+        """Whether a page of `origin` may connect: browsers hold websockets to no policy but this one.
+
+        The same origin is judged by host alone: what ends TLS in front of the gateway hides the scheme.
+        """
+        if self._origins == "*":
+            return True
+        if self._origins is None:
+            return urlsplit(origin).netloc == headers.get("Host")
+        return (
+            origin == self._origins
+            if isinstance(self._origins, str)
+            else origin in self._origins or "*" in self._origins
+        )
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "OPTIONS":
+            return web.Response(status=204)
+        query = parse_qs(request.query_string)
+        transport = query.get("transport", ["polling"])[0]
+        if transport not in self.transports or (transport == "websocket" and not is_handshake(request)):
+            return _bad(0, "Transport unknown")
+        sid = query.get("sid", [""])[0]
+        if not sid:
+            if request.method != "GET":
+                return _bad(2, "Bad handshake method")
+            if query.get("EIO") != ["4"]:
+                return _bad(5, "Unsupported protocol version")
+            return await self._handshake(request, transport)
+        connection = self.sockets.get(sid)
+        if connection is None:
+            return _bad(1, "Session ID unknown")
+        if connection.socket is not None:
+            return _bad(3, "Bad request")
+        if request.method == "POST":
+            return await self._post(request, connection)
+        if transport == "websocket":
+            return self._upgrade(request, connection)
+        return await self._poll(request, connection)
+
+    # Coming in
+
+    async def _handshake(self, request: web.Request, transport: str) -> web.StreamResponse:
+        address = client_address(request.remote, request.headers, self.limits.trusted_proxies)
+        retry_after = self._rate.admit(address, now=asyncio.get_running_loop().time())
+        if retry_after:
+            self.stats.throttled += 1
+            return _later(429, "Too many connections", retry_after)
+        most = self.limits.max_connections
+        if self.stopping or self.gate.crowded or (most and len(self.sockets) > most * SPARE_CONNECTIONS + 10):
+            self.stats.throttled += 1
+            return _later(503, "Too many connections", 5)
+        await self.gate.passage()
+        sid = self.generate_id()
+        environ = {
+            "REMOTE_ADDR": address,
+            "QUERY_STRING": request.query_string,
+            "HTTP_USER_AGENT": request.headers.get("User-Agent", ""),
+        }
+        connection = Connection(self, sid, environ, limit=self.limits.send_buffer_bytes)
+        connection.allowance = float(self.limits.client_events_burst)
+        opening = Packet.of(
+            b"0"
+            + json.dumps(
+                {
+                    "sid": sid,
+                    "upgrades": ["websocket"]
+                    if transport == "polling" and "websocket" in self.transports
+                    else [],
+                    "pingInterval": int(self.limits.ping_interval_seconds * 1000),
+                    "pingTimeout": int(self.limits.ping_timeout_seconds * 1000),
+                    "maxPayload": self.limits.max_message_bytes or UNLIMITED,
+                },
+                separators=(",", ":"),
+            ).encode()
+        )
+        if transport == "websocket":
+            socket = self._socket(connection, probes=False)
+            try:
+                response: web.StreamResponse = socket.take_over(request)
+            except HandshakeError:
+                return _bad(3, "Bad request")
+            connection.socket = socket
+            socket.write(opening.frame)
+        else:
+            bound_by_kernel_of(request)
+            response = _body(opening.text)
+        self.sockets[sid] = connection
+        self._pings.put(connection)
+        self._connects.put(connection)
+        return response
+
+    def _socket(self, connection: Connection, *, probes: bool) -> WebSocket:
+        return WebSocket(connection, message_bytes=self.limits.max_message_bytes, probes=probes)
+
+    def _upgrade(self, request: web.Request, connection: Connection) -> web.StreamResponse:
+        if connection.prober is not None or connection.closed:
+            return _bad(3, "Bad request")
+        socket = self._socket(connection, probes=True)
+        try:
+            response = socket.take_over(request)
+        except HandshakeError:
+            return _bad(3, "Bad request")
+        connection.prober = socket
+        self._upgrades_begun.put(socket)
+        return response
+
+    def _give_up_upgrade(self, socket: WebSocket) -> None:
+        if socket.probes:
+            socket.close(SERVICE_RESTART)
+            socket.gave_up()
+
+    async def _poll(self, request: web.Request, connection: Connection) -> web.StreamResponse:
+        if connection.poller is not None:
+            # As Node does: two polls would each get a part, in no order.
+            connection.close("transport error")
+            return _bad(3, "Bad request")
+        bound_by_kernel_of(request)
+        if connection.is_upgrading:
+            await asyncio.sleep(UPGRADING_POLL_SECONDS)
+            if connection.is_upgrading or connection.upgraded:
+                return _body(NOOP)
+        body = await connection.poll(
+            lambda: request.transport is not None and not request.transport.is_closing()
+        )
+        if connection.closed:
+            self._forget(connection)
+        return _body(body)
+
+    async def _post(self, request: web.Request, connection: Connection) -> web.StreamResponse:
+        most = self.limits.max_message_bytes or UNLIMITED
+        if connection.closed:
+            return _bad(1, "Session ID unknown")
+        if (request.content_length or 0) > most:
+            return self._broken(connection, 413)
+        body = b""
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                while chunk := await request.content.readany():
+                    body += chunk
+                    if len(body) > most:
+                        return self._broken(connection, 413)
+            packets = body.decode().split("\x1e")
+            for packet in packets:
+                connection.receive(b64decode(packet[1:], validate=True) if packet[:1] == "b" else packet)
+                if connection.closed:
+                    break
+        except TimeoutError:
+            return self._broken(connection, 408)
+        except (UnicodeDecodeError, binascii.Error):
+            self.stats.malformed += 1
+            return self._broken(connection, 400)
+        # The client may send its next when this one has been worked on: the inbox needs no other bound.
+        while connection.worker is not None and connection.inbox_bytes > most:
+            await asyncio.wait([connection.worker])
+        return _body(b"ok")
+
+    def _broken(self, connection: Connection, status: int) -> web.StreamResponse:
+        connection.close("transport error")
+        return web.Response(status=status, text='{"code":3,"message":"Bad request"}')
+
+    # What connections need
+
+    def owes(self, connection: Connection) -> None:
+        self.tick.seal()
+        if not connection.waits:
+            self.tick.add(connection)
+
+    def sent(self, size: int) -> None:
+        self.stats.writes += 1
+        self.stats.bytes += size
+
+    def slow(self, connection: Connection) -> None:
+        self.stats.slow_consumers += 1
+        logger.info("slow consumer dropped", extra={"connection": connection.sid})
+
+    def linger(self, socket: WebSocket) -> None:
+        self._lingering.put(socket)
+
+    def obey(self, connection: Connection) -> None:
+        self.above.obey(connection)
+
+    def take(self, connection: Connection, data: str | bytes) -> None:
+        """Judge an inbound Engine.IO packet: the rate first, so that nothing else can be had in excess."""
+        if not self._allows(connection):
+            self.stats.rate_limited += 1
+            logger.info("client sends too much", extra={"connection": connection.sid})
+            self.above.excess(connection)
+            return
+        try:
+            if isinstance(data, bytes) or data[:1] == "4":
+                self.above.message(connection, data)
+            elif data == "3":
+                connection.pinged_at = 0.0
+            elif data == "1":
+                connection.close("client disconnect")
+            elif data != "6":
+                raise ValueError(data)
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            self.malformed(connection, error)
+
+    def malformed(self, connection: Connection, error: Exception) -> None:
+        """What came is no packet: its client is not one of ours, or broken. One line, and the connection closes."""
+        self.stats.malformed += 1
+        logger.info("malformed packet", extra={"connection": connection.sid, "kind": type(error).__name__})
+        connection.close("transport error", code=1002)
+
+    def _allows(self, connection: Connection) -> bool:
+        rate = self.limits.client_events_per_second
+        if not rate:
+            return True
+        now = asyncio.get_running_loop().time()
+        connection.allowance = min(
+            float(self.limits.client_events_burst),
+            connection.allowance + (now - connection.refilled_at) * rate,
+        )
+        connection.refilled_at = now
+        if connection.allowance < 1:
+            return False
+        connection.allowance -= 1
+        return True
+
+    def ended(self, connection: Connection, reason: str) -> None:
+        if connection.outbox:
+            self._leftovers.put(connection)
+        else:
+            self._forget(connection)
+        self.above.ended(connection, reason)
+
+    def _forget(self, connection: Connection) -> None:
+        connection.outbox.clear()
+        self.sockets.pop(connection.sid, None)
+
+    # Time
+
+    def _ping(self, connection: Connection) -> None:
+        if connection.closed:
+            return
+        if not connection.pinged_at:
+            connection.pinged_at = asyncio.get_running_loop().time()
+            connection.write(PING)
+            self._pongs.put(connection)
+        self._pings.put(connection)
+
+    def _miss(self, connection: Connection) -> None:
+        # A later ping may be under way: only one that is as old as the deadline counts.
+        now = asyncio.get_running_loop().time()
+        if connection.pinged_at and now - connection.pinged_at >= self.limits.ping_timeout_seconds - 0.05:
+            connection.close("ping timeout", code=SERVICE_RESTART)
+
+    def _expect_session(self, connection: Connection) -> None:
+        """Close a connection that is in no namespace: it has not asked in time, or was refused."""
+        if not connection.sessions and not connection.closed:
+            connection.close("transport close", code=SERVICE_RESTART)
+
+    def refused(self, connection: Connection) -> None:
+        """The client has been refused. A stock client leaves; give it the time, then see that it has."""
+        self._refused.put(connection)
+
+    # What python-socketio calls
+
+    async def send(self, sid: str, data: str | bytes) -> None:
+        connection = self.sockets.get(sid)
+        if connection is not None:
+            connection.write(Packet.encoded(data if isinstance(data, str) else [data]))
+
+    async def send_packet(self, sid: str, pkt: Any) -> None:
+        await self.send(sid, pkt.data)
+
+    async def disconnect(self, sid: str | None = None) -> None:
+        """Close one connection, or all. Unlike the library's it never waits for a client to read."""
+        for connection in [self.sockets.get(sid)] if sid is not None else list(self.sockets.values()):
+            if connection is not None:
+                connection.close("server disconnect", code=SERVICE_RESTART)
+
+    async def shutdown(self) -> None:
+        """Drop what is left and stop all timers."""
+        self.stopping = True
+        for connection in list(self.sockets.values()):
+            connection.close("server disconnect", code=SERVICE_RESTART)
+            if connection.socket is not None:
+                connection.socket.abort()
+            self._forget(connection)
+        self.tick.stop()
+        for deadlines in (
+            self._pings,
+            self._pongs,
+            self._connects,
+            self._lingering,
+            self._leftovers,
+            self._refused,
+        ):
+            deadlines.clear()
+        self._upgrades_begun.clear()
+
+
+def bound_by_kernel_of(request: web.BaseRequest) -> None:
+    if request.transport is not None:
+        bound_by_kernel(request.transport)
+
+
+def _body(text: bytes) -> web.Response:
+    return web.Response(
+        body=text, headers={"Content-Type": "text/plain; charset=UTF-8", "Cache-Control": "no-store"}
+    )
+
+
+def _bad(code: int, message: str) -> web.Response:
+    """The answer of the reference server, down to its codes."""
+    return web.json_response({"code": code, "message": message}, status=400)
+
+
+def _later(status: int, message: str, seconds: float) -> web.Response:
+    return web.json_response(
+        {"code": 4, "message": message}, status=status, headers={"Retry-After": str(int(seconds))}
+    )
