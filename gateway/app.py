@@ -35,6 +35,7 @@ from gateway.engine import EngineLimits, Reason, Server
 from gateway.health import Health
 from gateway.housekeeping import Housekeeper
 from gateway.metrics import Metrics
+from gateway.neighbours import Neighbours
 from gateway.notifier import Notifier
 from gateway.presence.base import Joined, Left, Presence
 from gateway.presence.local import LocalPresence
@@ -188,7 +189,9 @@ class Node:
             replay_limit=limits.replay_limit,
         )
         AdminEvents(self.connections, self.notifier)
-        self.housekeeper = Housekeeper(self.store, system_clock, history_days=limits.history_days)
+        is_alone = settings.bus_url.startswith("local:")
+        self.neighbours = None if is_alone else Neighbours(settings.bus_url, self.server)
+        self.housekeeper = Housekeeper(self.store, self.store, system_clock, history_days=limits.history_days)
         self.health = Health(store=self.store, bus=self.bus)
         services = Services(settings.keys.api_keys, verifier)
         self.public = public.build(
@@ -206,8 +209,62 @@ class Node:
             health=self.health,
             metrics=self.metrics,
         )
+        self._watch()
         self._stops: AsyncExitStack = AsyncExitStack()
         self._mailing: asyncio.Task[None] | None = None
+
+    def _watch(self) -> None:
+        """Have the metrics read at each scrape what the parts count for themselves."""
+        counter, gauge = self.metrics.watch_counter, self.metrics.watch_gauge
+        sessions, engine, delivery = self.connections.sessions, self.server.stats, self.delivery.stats
+        gauge("bellhop_connections", "Transports open on this node", self.server.connection_count)
+        gauge("bellhop_sessions", "Sessions in either namespace", lambda: len(sessions))
+        gauge("bellhop_users", "Users with a session on this node", lambda: sessions.users)
+        gauge(
+            "bellhop_draining", "1 while the node sends its clients away", lambda: int(self.health.draining)
+        )
+        counter("bellhop_deliveries", "Events written to a session", lambda: engine.deliveries)
+        counter("bellhop_delivered_bytes", "Bytes of events written to sessions", lambda: engine.bytes)
+        counter(
+            "bellhop_socket_writes", "Writes to sockets; several events may share one", lambda: engine.writes
+        )
+        counter(
+            "bellhop_slow_consumers", "Connections closed as slow consumers", lambda: engine.slow_consumers
+        )
+        counter(
+            "bellhop_rate_limited", "Connections closed or refused by a rate", lambda: engine.rate_limited
+        )
+        counter("bellhop_malformed", "Connections closed for what they sent", lambda: engine.malformed)
+        counter("bellhop_refused", "Connections refused", lambda: engine.refused)
+        counter("bellhop_repeated_frames", "Frames dropped as repetitions", lambda: delivery.repeated)
+        counter("bellhop_holes", "Holes that did not close by themselves", lambda: delivery.holes)
+        counter("bellhop_repaired", "Notifications delivered from the store", lambda: delivery.repaired)
+        counter(
+            "bellhop_repair_failures",
+            "Repairs that failed, to be tried again",
+            lambda: delivery.repair_failures,
+        )
+        gauge("bellhop_append_queue", "Notifications that wait to be stored", lambda: self.commit.queued)
+        gauge("bellhop_mail_owed", "Mail that is owed, of all nodes", lambda: self.housekeeper.mail_owed)
+        gauge("bellhop_mail_dead", "Dead letters, of all nodes", lambda: self.housekeeper.mail_dead)
+        if isinstance(self.bus, RedisBus):
+            bus = self.bus.stats
+            counter("bellhop_bus_published", "Frames that Redis has taken", lambda: bus.published)
+            counter(
+                "bellhop_bus_dropped",
+                "Frames that could not be carried: the store has them",
+                lambda: bus.dropped,
+            )
+            counter("bellhop_bus_received", "Frames of other nodes", lambda: bus.received)
+            counter(
+                "bellhop_bus_reconnects", "Connections to Redis that were replaced", lambda: bus.reconnects
+            )
+            gauge("bellhop_bus_canary_seconds", "How long the last canary took", lambda: bus.canary_seconds)
+            gauge(
+                "bellhop_bus_up",
+                "1 while the node hears itself through Redis",
+                lambda: int(not self.bus.reasons()),
+            )
 
     async def start(self) -> Addresses:
         """Come up in the order in which things need one another; what has come up is stopped again by `stop`."""
@@ -229,6 +286,9 @@ class Node:
         stops.push_async_callback(self.presence.stop)
         self.connections.start()
         stops.push_async_callback(self.connections.stop)
+        if self.neighbours is not None:
+            await self.neighbours.start()
+            stops.push_async_callback(self.neighbours.stop)
         self.housekeeper.start()
         stops.push_async_callback(self.housekeeper.stop)
         if self.worker is not None:

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from gateway.clock import Clock
 from storage.errors import StorageError
-from storage.store import Streams
+from storage.models import MailState
+from storage.store import Outbox, Streams
 
 SWEEP_SECONDS = 30.0
 STEP = 500
@@ -20,9 +21,19 @@ class Housekeeper:
     """Every node has one; they may work at the same time, each step is idempotent."""
 
     def __init__(
-        self, streams: Streams, clock: Clock, *, history_days: int, sweep_seconds: float = SWEEP_SECONDS
+        self,
+        streams: Streams,
+        outbox: Outbox,
+        clock: Clock,
+        *,
+        history_days: int,
+        sweep_seconds: float = SWEEP_SECONDS,
     ) -> None:
+        self.mail_owed: int | None = None
+        """Mail of all nodes that is owed; None until it was counted."""
+        self.mail_dead: int | None = None
         self._streams = streams
+        self._outbox = outbox
         self._clock = clock
         self._history_days = history_days
         self._sweep_seconds = sweep_seconds
@@ -50,12 +61,19 @@ class Housekeeper:
                 await asyncio.sleep(PAUSE_SECONDS)
         return wiped, pruned
 
+    async def count(self) -> None:
+        """Count the mail anew, for the metrics."""
+        counts = await self._outbox.mail_counts()
+        self.mail_owed = counts.get(MailState.PENDING, 0) + counts.get(MailState.LEASED, 0)
+        self.mail_dead = counts.get(MailState.DEAD, 0)
+
     async def _keep_house(self) -> None:
         while True:
             # Nodes that start together should not sweep together.
             await asyncio.sleep(self._sweep_seconds * random.uniform(0.5, 1.5))  # noqa: S311 - guards nothing
             try:
                 wiped, pruned = await self.sweep()
+                await self.count()
             except StorageError:
                 logger.info("housekeeping waits: the store is away")
             except Exception:

@@ -46,6 +46,10 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._by_sid)
 
+    @property
+    def users(self) -> int:
+        return len(self._by_user)
+
     def get(self, sid: str) -> Session | None:
         return self._by_sid.get(sid)
 

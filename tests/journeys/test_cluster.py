@@ -1,0 +1,94 @@
+"""Several nodes are one gateway: whoever is connected where gets what is emitted anywhere."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import socketio
+
+from tests.support.gateway import Gateway, gateway, token
+from tests.support.node import NodeProcess
+
+
+@pytest.fixture
+async def nodes(tmp_path: Path, redis_url: str, mongo_url: str) -> AsyncIterator[list[Gateway]]:
+    async with AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(
+                gateway(
+                    tmp_path,
+                    STORE_URL=mongo_url,
+                    BUS_URL=redis_url,
+                    BUS_PREFIX=tmp_path.name,
+                    NODE_ID=f"node-{number}",
+                    MAX_CONNECTIONS_PER_USER="2",
+                )
+            )
+            for number in range(2)
+        ]
+
+
+async def test_what_one_node_is_told_reaches_the_clients_of_the_other(
+    nodes: list[Gateway], node: NodeProcess
+):
+    one, two = nodes
+    here = await node.open(one.public, auth={"token": token("ann")})
+    there = await node.open(two.public, auth={"token": token("ann")})
+    await asyncio.gather(here.event("ready"), there.event("ready"))
+
+    for number in range(20):
+        await nodes[number % 2].emit("user:ann", str(number))
+
+    for client in (here, there):
+        titles = [n["title"] for n in await client.events("notification", 20)]
+        assert titles == [str(number) for number in range(20)]
+    await here.call("read", {"all": True})
+    assert await there.event("inbox") == {"unread": 0}
+
+
+async def test_presence_limits_and_disconnecting_span_the_nodes(nodes: list[Gateway], node: NodeProcess):
+    one, two = nodes
+    admin = await node.open(two.public, auth={"token": token("root", roles=("admin",))}, namespace="/admin")
+    await admin.event("ready")
+    first = await node.open(one.public, auth={"token": token("ann")})
+    await first.event("ready")
+    assert (await admin.event("presence:joined"))["user"] in ("ann", "root")
+    second = await node.open(two.public, auth={"token": token("ann")})
+    await second.event("ready")
+    third = await node.open(two.public, auth={"token": token("ann")})
+    await third.event("ready")
+
+    assert (await first.event("closing"))["reason"] == "replaced"
+    await first.disconnected()
+    roster = await admin.call("presence", {"prefix": "ann"})
+    assert [(user["user"], user["connections"]) for user in roster["online"]] == [("ann", 2)]
+
+    assert (await one.ask("POST", "/internal/users/ann/disconnect")).body == {"disconnected": 2}
+
+    for client in (second, third):
+        assert (await client.event("closing"))["reason"] == "revoked"
+        await client.disconnected()
+    while (await admin.event("presence:left"))["user"] != "ann":
+        pass
+    assert [p["user"] for p in admin.received("presence:joined")].count("ann") == 1
+
+
+async def test_another_python_socketio_process_reaches_the_clients(
+    nodes: list[Gateway], node: NodeProcess, redis_url: str
+):
+    """A `write_only` manager of the library itself, as a backend may have it already."""
+    clients = [await node.open(each.public, auth={"token": token("ann")}) for each in nodes]
+    for client in clients:
+        await client.event("ready")
+
+    manager = socketio.AsyncRedisManager(redis_url, write_only=True)
+    await manager.emit("greeting", {"from": "elsewhere"}, namespace="/", room="user:ann")
+    await manager.emit("greeting", {"from": "nobody"}, namespace="/", room="user:bob")
+    await manager.emit("greeting", {"from": "everywhere"}, namespace="/", room="all")
+    await manager.redis.aclose()
+
+    for client in clients:
+        assert await client.event("greeting") == {"from": "elsewhere"}
+        assert await client.event("greeting") == {"from": "everywhere"}
