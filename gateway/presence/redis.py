@@ -121,6 +121,8 @@ class RedisPresence:
         self._away = False
         self._held: dict[str, _Held] = {}
         self._gone: dict[str, _Gone] = {}
+        self._recent: dict[str, _Gone] = {}
+        """Gone and noted in Redis, with the grace not over: known here too, should Redis lose its memory."""
         self._told: dict[str, datetime] = {}
         """Users whose `left` was announced, and when they went, until Redis has taken note."""
         self._entrances = count()
@@ -279,7 +281,9 @@ class RedisPresence:
     async def _take_out(self, connection: str, at: datetime, *, grace: timedelta | None = None) -> None:
         grace = self._grace if grace is None else grace
         await self._call(scripts.LEAVE, connection, _micros(at), grace // _MICROSECOND)
-        self._gone.pop(connection, None)
+        gone = self._gone.pop(connection, None)
+        if gone is not None:
+            self._recent[connection] = gone
 
     async def _page(self, first: str, last: str | bytes, limit: int) -> tuple[int, int, tuple[Online, ...]]:
         if self._away or not self._tasks:
@@ -333,6 +337,8 @@ class RedisPresence:
             if self._told.get(user) == at:
                 del self._told[user]
         await self._tell_left(owed)
+        over = self._now() - self._grace
+        self._recent = {name: each for name, each in self._recent.items() if each.at > over}
         if counted != len(self._held) or self._gone or any(each.doubtful for each in self._held.values()):
             await self._reconcile()
         if more or self._told:
@@ -348,10 +354,10 @@ class RedisPresence:
         self._told.clear()
         known = [each for each in self._held.values() if each.confirmed]
         # Who went meanwhile is put back too, to be taken out with the grace: else nobody would announce it.
-        gone = [each for each in self._gone.values() if each.held.confirmed]
-        await self._put_all([*known, *(each.held for each in gone)], quiet=True)
-        for each in gone:
-            await self._take_out(each.held.visitor.connection, each.at)
+        gone = {name: each for name, each in (self._recent | self._gone).items() if each.held.confirmed}
+        await self._put_all([*known, *(each.held for each in gone.values())], quiet=True)
+        for name, each in gone.items():
+            await self._take_out(name, each.at)
 
     async def _reconcile(self) -> None:
         """Make Redis hold what this node holds."""

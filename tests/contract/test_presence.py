@@ -13,7 +13,6 @@ from gateway.presence.base import Joined, Left, Online, Presence, Visitor
 from gateway.presence.errors import PresenceUnavailable
 from gateway.presence.local import LocalPresence
 from gateway.presence.redis import RedisPresence
-from tests.support import servers
 
 GRACE = 0.2
 START = datetime(2026, 11, 22, 8, 27, 41, 123000, tzinfo=UTC)
