@@ -165,6 +165,7 @@ class TestPublishedKeys:
     def test_unusable_keys_are_passed_over(self, ec_key, rsa_key):
         weak = rsa.generate_private_key(public_exponent=65537, key_size=1024)
         secret = {"kty": "oct", "k": base64url(SECRET.encode()), "kid": "secret"}
+        private = {"ES256": ec_key, "RS256": rsa_key}
         unusable = [
             secret,
             {**secret, "alg": "RS256"},
@@ -172,7 +173,7 @@ class TestPublishedKeys:
             jwk_of(rsa_key, "encrypts", use="enc"),
             jwk_of(rsa_key, "signs", key_ops=["sign"]),
             jwk_of(rsa_key, "odd operations", key_ops="verify"),
-            jwk_of(rsa_key, "private", d="AQAB"),
+            *(jwt.get_algorithm_by_name(name).to_jwk(key, as_dict=True) for name, key in private.items()),
             jwk_of(rsa_key, "other algorithm", alg="RSA-OAEP"),
             jwk_of(rsa_key, "disguised", alg="HS256"),
             jwk_of(rsa_key, "none", alg="none"),
