@@ -1,0 +1,203 @@
+/**
+ * A feed of any length of which only the rows in sight exist.
+ *
+ * Rows have one height, so that a place in the list is a product and not a search. The row that has the focus stays,
+ * in sight or not: it could not have the focus otherwise.
+ */
+
+import type { Item } from "../protocol.ts";
+import { h } from "./elements.ts";
+
+const AHEAD = 6;
+/** How near to the end more is asked for, in rows. */
+const NEAR = 12;
+
+interface Row {
+  element: HTMLElement;
+  item: Item;
+}
+
+export interface Feed {
+  readonly element: HTMLElement;
+  show(items: readonly Item[], more: { hasMore: boolean; loading: boolean }): void;
+  /** The ids of the rows that are in sight. */
+  visible(): string[];
+  /** How many have come in above what is in sight. */
+  readonly above: number;
+  toTop(): void;
+  focus(): void;
+}
+
+export function feed(options: {
+  label: string;
+  /** Makes the row's element, or brings `element` up to date. */
+  row: (item: Item, element?: HTMLElement) => HTMLElement;
+  act: (what: "open" | "dismiss", item: Item) => void;
+  more: () => void;
+  scrolled: () => void;
+}): Feed {
+  const rows = new Map<string, Row>();
+  const length = h("div", { class: "length" });
+  const element = h(
+    "div",
+    { class: "list", role: "feed", "aria-label": options.label, "aria-busy": "false", part: "list" },
+    length,
+  );
+  let items: readonly Item[] = [];
+  let hasMore = false;
+  let loading = false;
+  let active = "";
+  let above = 0;
+  let height = 0;
+
+  const heightOf = (): number => {
+    if (!height) {
+      const probe = h("div", { class: "row" });
+      length.append(probe);
+      height = probe.offsetHeight;
+      probe.remove();
+    }
+    return height || 84;
+  };
+
+  const within = (): [number, number] => {
+    const tall = heightOf();
+    const first = Math.floor(element.scrollTop / tall);
+    return [first, Math.min(items.length, Math.ceil((element.scrollTop + element.clientHeight) / tall))];
+  };
+
+  const paint = (): void => {
+    const tall = heightOf();
+    const [first, last] = within();
+    const from = Math.max(0, first - AHEAD);
+    const to = Math.min(items.length, last + AHEAD);
+    const wanted = new Map<string, number>();
+    for (let at = from; at < to; at++) wanted.set((items[at] as Item).id, at);
+    const focused = length.contains((element.getRootNode() as ShadowRoot).activeElement);
+    if (focused) {
+      const at = items.findIndex((item) => item.id === active);
+      if (at >= 0) wanted.set(active, at);
+    }
+    const order = [...wanted].sort((a, b) => a[1] - b[1]);
+    if (!wanted.has(active)) active = items[first]?.id ?? "";
+    for (const [id, row] of rows)
+      if (!wanted.has(id)) {
+        row.element.remove();
+        rows.delete(id);
+      }
+    length.style.height = `${items.length * tall}px`;
+    let place = length.firstElementChild;
+    for (const [id, at] of order) {
+      const item = items[at] as Item;
+      const row = rows.get(id);
+      const own = row?.item === item ? row.element : options.row(item, row?.element);
+      rows.set(id, { element: own, item });
+      if (own === place) place = place.nextElementSibling;
+      else length.insertBefore(own, place);
+      own.style.transform = `translateY(${at * tall}px)`;
+      own.setAttribute("aria-posinset", String(at + 1));
+      own.setAttribute("aria-setsize", String(hasMore ? -1 : items.length));
+      own.tabIndex = id === active ? 0 : -1;
+      for (const inner of own.querySelectorAll<HTMLElement>("a, button")) inner.tabIndex = own.tabIndex;
+    }
+    if (hasMore && !loading && last > items.length - NEAR) options.more();
+  };
+
+  const go = (to: number): void => {
+    const at = Math.max(0, Math.min(items.length - 1, to));
+    const item = items[at];
+    if (!item) return;
+    const tall = heightOf();
+    active = item.id;
+    if (at * tall < element.scrollTop) element.scrollTop = at * tall;
+    else if ((at + 1) * tall > element.scrollTop + element.clientHeight)
+      element.scrollTop = (at + 1) * tall - element.clientHeight;
+    // Its row may be far out of sight: bring it into being before it gets the focus.
+    const row = rows.get(active) ?? { element: options.row(item), item };
+    if (!rows.has(active)) {
+      rows.set(active, row);
+      length.append(row.element);
+    }
+    row.element.tabIndex = 0;
+    row.element.focus({ preventScroll: true });
+    paint();
+  };
+
+  element.addEventListener("scroll", () => {
+    if (element.scrollTop < heightOf()) above = 0;
+    paint();
+    options.scrolled();
+  });
+  element.addEventListener("focusin", (event) => {
+    const row = (event.target as HTMLElement).closest<HTMLElement>(".row");
+    if (row?.dataset.id) active = row.dataset.id;
+    paint();
+  });
+  element.addEventListener("keydown", (event) => {
+    const at = items.findIndex((item) => item.id === active);
+    const item = items[at];
+    const page = Math.max(1, Math.floor(element.clientHeight / heightOf()) - 1);
+    const onRow = (event.target as HTMLElement).classList.contains("row");
+    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page }[event.key];
+    if (event.altKey || event.metaKey || event.ctrlKey) return;
+    if (step) go(at + step);
+    else if (event.key === "Home") go(0);
+    else if (event.key === "End") go(items.length - 1);
+    else if (item && onRow && (event.key === "Enter" || event.key === " ")) options.act("open", item);
+    else if (item && (event.key === "Delete" || event.key === "Backspace")) {
+      options.act("dismiss", item);
+      const next = items[at + 1] ?? items[at - 1];
+      if (next) go(items.indexOf(next));
+    } else return;
+    event.preventDefault();
+  });
+  new (globalThis.ResizeObserver ?? Nothing)(() => {
+    height = 0;
+    paint();
+  }).observe(element);
+
+  return {
+    element,
+    get above() {
+      return above;
+    },
+    show(now, more) {
+      ({ hasMore, loading } = more);
+      element.setAttribute("aria-busy", String(loading));
+      if (now !== items) {
+        const top = items[0];
+        const came = top ? now.findIndex((item) => item.id === top.id) : 0;
+        items = now;
+        // Whoever reads further down keeps the place.
+        if (came > 0 && element.scrollTop > 0) {
+          above += came;
+          length.style.height = `${items.length * heightOf()}px`;
+          element.scrollTop += came * heightOf();
+        }
+      }
+      paint();
+    },
+    visible: () => {
+      const [first, last] = within();
+      return items.slice(first, last).map((item) => item.id);
+    },
+    toTop() {
+      above = 0;
+      element.scrollTop = 0;
+      go(0);
+    },
+    focus() {
+      if (items.length)
+        go(
+          Math.max(
+            0,
+            items.findIndex((item) => item.id === active),
+          ),
+        );
+    },
+  };
+}
+
+class Nothing {
+  observe(): void {}
+}

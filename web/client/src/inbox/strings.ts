@@ -1,0 +1,58 @@
+/** Every text the element shows or speaks. Replace any of them through the property `strings`. */
+export interface Strings {
+  title: string;
+  bell: (unread: number) => string;
+  all: string;
+  unread: string;
+  unreadMark: string;
+  filter: string;
+  readAll: string;
+  close: string;
+  read: (title: string) => string;
+  dismiss: (title: string) => string;
+  arrived: (count: number) => string;
+  newer: (count: number) => string;
+  emptyTitle: string;
+  emptyText: string;
+  nothingUnreadTitle: string;
+  nothingUnreadText: string;
+  loading: string;
+  connecting: string;
+  /** By the reason of a stop; `other` for those without a text of their own. */
+  stopped: Record<string, string> & { other: string };
+  reconnect: string;
+  dismissToast: string;
+  toasts: string;
+}
+
+const many = (count: number): string => (count === 1 ? "1 new notification" : `${count} new notifications`);
+
+export const ENGLISH: Strings = {
+  title: "Notifications",
+  bell: (unread) => (unread ? `Notifications, ${unread} unread` : "Notifications"),
+  all: "All",
+  unread: "Unread",
+  unreadMark: "Unread.",
+  filter: "Show",
+  readAll: "Mark all as read",
+  close: "Close notifications",
+  read: (title) => `Mark as read: ${title}`,
+  dismiss: (title) => `Dismiss: ${title}`,
+  arrived: many,
+  newer: many,
+  emptyTitle: "Nothing here yet",
+  emptyText: "When something happens, you will read it here first.",
+  nothingUnreadTitle: "All caught up",
+  nothingUnreadText: "You have read everything there is.",
+  loading: "Loading notifications",
+  connecting: "Reconnecting…",
+  stopped: {
+    token_expired: "Your session has ended. Sign in again to go on.",
+    expired_token: "Your session has ended. Sign in again to go on.",
+    replaced: "Notifications moved to a newer window.",
+    other: "Notifications are disconnected.",
+  },
+  reconnect: "Reconnect",
+  dismissToast: "Dismiss",
+  toasts: "New notifications",
+};

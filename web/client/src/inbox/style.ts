@@ -1,0 +1,130 @@
+/**
+ * How the element looks. What a page may set is named `--bellhop-…`; what begins with `--_` is derived from it.
+ *
+ * A style sheet made in code needs no exception in a Content-Security-Policy.
+ */
+export const STYLE = `
+:host {
+  --_accent: var(--bellhop-accent, light-dark(#4b4ade, #9a97ff));
+  --_on-accent: var(--bellhop-on-accent, light-dark(#fff, #14141c));
+  --_badge: var(--bellhop-badge, #d4313a);
+  --_bg: var(--bellhop-background, light-dark(#fff, #1a1b20));
+  --_hover: var(--bellhop-hover, light-dark(#f5f6f8, #23252b));
+  --_text: var(--bellhop-text, light-dark(#15171c, #eef0f4));
+  --_muted: var(--bellhop-muted, light-dark(#5f6570, #a0a6b2));
+  --_line: var(--bellhop-line, light-dark(#e7e9ee, #2d2f37));
+  --_radius: var(--bellhop-radius, 14px);
+  --_shadow: var(--bellhop-shadow,
+    0 0 0 1px light-dark(rgb(15 20 30 / .07), rgb(255 255 255 / .09)),
+    0 2px 6px light-dark(rgb(15 20 30 / .05), rgb(0 0 0 / .3)),
+    0 16px 48px -8px light-dark(rgb(15 20 30 / .22), rgb(0 0 0 / .7)));
+  --_row: var(--bellhop-row-height, 5.25rem);
+  color-scheme: light dark;
+  display: inline-block;
+  position: relative;
+  font: 400 .875rem/1.45 var(--bellhop-font, ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif);
+  color: var(--_text);
+  -webkit-font-smoothing: antialiased;
+}
+:host([hidden]) { display: none }
+:host([theme=light]) { color-scheme: light }
+:host([theme=dark]) { color-scheme: dark }
+*, ::before, ::after { box-sizing: border-box }
+button { font: inherit; color: inherit; background: none; border: 0; padding: 0; margin: 0; cursor: pointer }
+svg { inline-size: 1.25rem; block-size: 1.25rem; display: block; flex: none }
+:focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px }
+.spoken { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
+
+.bell { position: relative; display: grid; place-items: center; inline-size: 2.5rem; block-size: 2.5rem; border-radius: 10px; color: var(--bellhop-bell, var(--_text)); transition: background-color .12s }
+.bell:hover, .bell[aria-expanded=true] { background: var(--bellhop-bell-hover, color-mix(in srgb, currentColor 8%, transparent)) }
+.bell svg { inline-size: 1.375rem; block-size: 1.375rem; transform-origin: 50% 15% }
+.bell.rings svg { animation: ring .7s ease-in-out }
+@keyframes ring { 20% { rotate: 13deg } 45% { rotate: -10deg } 70% { rotate: 6deg } 88% { rotate: -3deg } }
+.badge { position: absolute; inset-block-start: .125rem; inset-inline-end: .0625rem; min-inline-size: 1.125rem; block-size: 1.125rem; padding-inline: .3rem; border-radius: 99px; background: var(--_badge); color: #fff; font-size: .6875rem; font-weight: 650; line-height: 1.125rem; text-align: center; font-variant-numeric: tabular-nums; box-shadow: 0 0 0 2px var(--bellhop-badge-ring, var(--_bg)) }
+.badge[hidden] { display: none }
+
+.panel { position: fixed; inset: auto; inset-block-start: var(--_top, 0); left: var(--_left, 0); margin: 0; padding: 0; border: 0; inline-size: min(var(--bellhop-width, 25rem), 100vw - 1rem); block-size: min(var(--bellhop-height, 38rem), var(--_room, 90vh)); border-radius: var(--_radius); background: var(--_bg); color: var(--_text); box-shadow: var(--_shadow); overflow: hidden; z-index: 2147483000; outline: none; text-align: start }
+.panel:not([hidden]) { display: flex; flex-direction: column }
+.panel[hidden] { display: none }
+.panel:focus-visible { outline: none }
+
+header { display: flex; align-items: center; gap: .25rem; padding-block: .875rem .5rem; padding-inline: 1.125rem .75rem }
+h2 { flex: 1; margin: 0; font-size: 1rem; font-weight: 650; letter-spacing: -.011em }
+.tool { display: grid; place-items: center; inline-size: 2rem; block-size: 2rem; border-radius: 8px; color: var(--_muted) }
+.tool:hover { background: var(--_hover); color: var(--_text) }
+.tool[aria-disabled=true] { opacity: .4; cursor: default; background: none }
+.filters { display: flex; gap: .25rem; margin: 0 .875rem .625rem; padding: .1875rem; border-radius: 9px; background: var(--_hover) }
+.filters button { flex: 1; padding: .25rem .5rem; border-radius: 7px; font-size: .8125rem; font-weight: 550; color: var(--_muted) }
+.filters button:hover { color: var(--_text) }
+.filters button[aria-pressed=true] { background: light-dark(#fff, #33363e); color: var(--_text); box-shadow: 0 1px 2px rgb(0 0 0 / .12) }
+.count { margin-inline-start: .375rem; font-variant-numeric: tabular-nums; opacity: .75 }
+.count:empty { display: none }
+
+.notice { display: flex; align-items: center; gap: .625rem; padding: .5rem 1.125rem; font-size: .8125rem; color: var(--_muted); background: var(--_hover); border-block: 1px solid var(--_line) }
+.notice[hidden] { display: none }
+.notice span { flex: 1 }
+.notice button { font-weight: 600; color: var(--_accent); padding: .125rem .25rem; border-radius: 5px }
+.notice::before { content: ""; inline-size: .5rem; block-size: .5rem; flex: none; border-radius: 50%; background: #c98a04; animation: breathe 1.6s ease-in-out infinite }
+.notice.stopped::before { background: var(--_badge); animation: none }
+@keyframes breathe { 50% { opacity: .35 } }
+
+.middle { position: relative; flex: 1; min-block-size: 0; border-block-start: 1px solid var(--_line) }
+.list { position: absolute; inset: 0; overflow-y: auto; overscroll-behavior: contain; overflow-anchor: none; scrollbar-width: thin; scrollbar-color: color-mix(in srgb, var(--_muted) 45%, transparent) transparent }
+.list:focus-visible { outline-offset: -2px }
+.length { position: relative; overflow: hidden }
+.row { position: absolute; inset-inline: 0; inset-block-start: 0; block-size: var(--_row); padding: .8125rem 1.125rem; display: flex; gap: .75rem; cursor: pointer; border-block-end: 1px solid var(--_line); background: var(--_bg) }
+.row:hover, .row:focus-within { background: var(--_hover) }
+.row:focus-visible { outline-offset: -3px; border-radius: 8px }
+.glyph { display: grid; place-items: center; inline-size: 2.25rem; block-size: 2.25rem; flex: none; border-radius: 10px; background: light-dark(hsl(var(--_hue) 85% 95%), hsl(var(--_hue) 35% 21%)); color: light-dark(hsl(var(--_hue) 62% 38%), hsl(var(--_hue) 80% 76%)) }
+.words { flex: 1; min-inline-size: 0 }
+.line { display: flex; align-items: baseline; gap: .5rem }
+.name { flex: 1; min-inline-size: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-weight: 600; letter-spacing: -.004em; color: inherit; text-decoration: none; unicode-bidi: plaintext; text-align: start }
+.read .name { font-weight: 500; color: light-dark(#3d424c, #c6cad3) }
+time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric: tabular-nums }
+.body { margin: .0625rem 0 0; font-size: .8125rem; color: var(--_muted); overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; line-clamp: 2; overflow-wrap: anywhere; unicode-bidi: plaintext; text-align: start }
+.dot { inline-size: .5rem; block-size: .5rem; flex: none; margin-block-start: .4375rem; border-radius: 50%; background: var(--_accent) }
+.read .dot { background: none }
+.acts { position: absolute; inset-block-start: .5rem; inset-inline-end: .75rem; display: flex; gap: .125rem; padding: .125rem; border-radius: 9px; background: var(--_bg); box-shadow: 0 0 0 1px var(--_line), 0 2px 8px rgb(0 0 0 / .08); opacity: 0; pointer-events: none }
+.row:hover .acts, .row:focus-within .acts { opacity: 1; pointer-events: auto }
+.acts button { display: grid; place-items: center; inline-size: 1.75rem; block-size: 1.75rem; border-radius: 7px; color: var(--_muted) }
+.acts button:hover { background: var(--_hover); color: var(--_text) }
+.acts svg { inline-size: 1.0625rem; block-size: 1.0625rem }
+.read .mark { display: none }
+@media (hover: none) { .acts { display: none } .row:focus-within .acts { display: flex } }
+
+.newer { position: absolute; inset-block-start: .625rem; inset-inline: 0; margin-inline: auto; inline-size: fit-content; padding: .3125rem .75rem; border-radius: 99px; background: var(--_accent); color: var(--_on-accent); font-size: .8125rem; font-weight: 600; box-shadow: 0 4px 14px rgb(0 0 0 / .22) }
+.newer[hidden] { display: none }
+.empty { position: absolute; inset: 0; display: grid; place-content: center; justify-items: center; padding: 2rem; text-align: center; color: var(--_muted) }
+.empty[hidden] { display: none }
+.empty i { display: grid; place-items: center; inline-size: 3.5rem; block-size: 3.5rem; margin-block-end: .875rem; border-radius: 18px; background: var(--_hover); color: var(--_muted) }
+.empty svg { inline-size: 1.625rem; block-size: 1.625rem }
+.empty b { color: var(--_text); font-weight: 600 }
+.empty p { margin: .125rem 0 0; max-inline-size: 15rem; text-wrap: balance }
+.waits { position: absolute; inset: 0; padding: .8125rem 1.125rem; display: grid; align-content: start; gap: 1.5rem }
+.waits[hidden] { display: none }
+.waits i { block-size: 2.25rem; border-radius: 10px; background: linear-gradient(var(--_hover) 0 0) 0 0 / 2.25rem 100% no-repeat, linear-gradient(var(--_hover) 0 0) 3rem .25rem / 45% .625rem no-repeat, linear-gradient(var(--_hover) 0 0) 3rem 1.375rem / 75% .625rem no-repeat; animation: breathe 1.6s ease-in-out infinite }
+
+.toasts { position: fixed; inset-block-end: 1rem; inset-inline-end: 1rem; inline-size: min(22.5rem, 100% - 2rem); display: flex; flex-direction: column; gap: .625rem; z-index: 2147483000; pointer-events: none }
+.toast { position: relative; display: flex; gap: .75rem; padding-block: .8125rem; padding-inline: .875rem 2.5rem; border-radius: var(--_radius); background: var(--_bg); box-shadow: var(--_shadow); cursor: pointer; pointer-events: auto; text-align: start; animation: rise .22s cubic-bezier(.2, .8, .3, 1) }
+.toast:hover { background: color-mix(in srgb, var(--_hover) 60%, var(--_bg)) }
+.toast .name { display: block; inline-size: 100% }
+.toast .shut { position: absolute; inset-block-start: .625rem; inset-inline-end: .625rem; display: grid; place-items: center; inline-size: 1.625rem; block-size: 1.625rem; border-radius: 7px; color: var(--_muted) }
+.toast .shut:hover { background: var(--_hover); color: var(--_text) }
+.toast .shut svg { inline-size: 1rem; block-size: 1rem }
+@keyframes rise { from { opacity: 0; translate: 0 .75rem } }
+@keyframes open { from { opacity: 0; scale: .98; translate: 0 -.25rem } }
+.panel:not([hidden]) { animation: open .14s cubic-bezier(.2, .8, .3, 1); transform-origin: var(--_origin, 100% 0) }
+.grip { display: none }
+
+@media (max-width: 480px) {
+  .panel { inset: 0; inline-size: 100%; max-inline-size: none; block-size: 100%; max-block-size: none; border-radius: 0 }
+  .grip { display: grid }
+}
+@media (prefers-reduced-motion: reduce) {
+  *, ::before, ::after { animation: none !important; transition: none !important }
+}
+@media (forced-colors: active) {
+  .dot, .badge { forced-color-adjust: none }
+  .panel, .toast, .acts { border: 1px solid }
+}
+`;

@@ -1,0 +1,46 @@
+import "@bellhop/client/inbox";
+import { act, config } from "./config.ts";
+import { shop } from "./shop.ts";
+
+const find = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
+
+const problem = find("problem");
+const complain = (text: string): void => {
+  problem.textContent = text;
+  problem.hidden = !text;
+};
+
+const theme = find<HTMLButtonElement>("theme");
+const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+const paint = (now: boolean): void => {
+  document.documentElement.dataset.theme = now ? "dark" : "light";
+  theme.setAttribute("aria-pressed", String(now));
+  for (const inbox of document.querySelectorAll("bellhop-inbox"))
+    inbox.setAttribute("theme", now ? "dark" : "light");
+};
+theme.addEventListener("click", () => paint(theme.getAttribute("aria-pressed") !== "true"));
+
+try {
+  const { users, admin } = await config();
+  find("shops").append(...users.map((user) => shop(user, complain)));
+  paint(dark);
+  const offer = find<HTMLButtonElement>("offer");
+  offer.addEventListener("click", async () => {
+    offer.disabled = true;
+    try {
+      await act("offer", (users[0] as (typeof users)[0]).id);
+      complain("");
+    } catch (error) {
+      complain((error as Error).message);
+    }
+    offer.disabled = false;
+    offer.focus();
+  });
+  if (admin) {
+    const link = find<HTMLAnchorElement>("dashboard");
+    link.href = `/dashboard/#token=${admin.token}`;
+    link.hidden = false;
+  }
+} catch (error) {
+  complain((error as Error).message);
+}

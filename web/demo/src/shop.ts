@@ -1,0 +1,142 @@
+/** One customer's shop window: the inbox in the corner, a product, and the orders as they go. */
+
+import { connect } from "@bellhop/client";
+import type { BellhopInbox } from "@bellhop/client/inbox";
+import { type Action, act, type Customer, tokenOf } from "./config.ts";
+import lamp from "./lamp.svg";
+import { type Order, orderOf, ordersIn } from "./orders.ts";
+
+const SHOWN = 3;
+
+function element<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  look: string,
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  if (look) made.className = look;
+  made.append(...children);
+  return made;
+}
+
+function row(order: Order): HTMLElement {
+  const made = element(
+    "li",
+    `order ${order.stage}`,
+    element("div", "", element("b", "", `Order ${order.number}`), element("span", "", order.item)),
+    element("span", "stage", order.stage === "shipped" ? "Shipped" : "Placed"),
+  );
+  made.dataset.order = String(order.number);
+  return made;
+}
+
+/** `complain` shows what went wrong, and an empty text when it has gone right. */
+export function shop(customer: Customer, complain: (text: string) => void): HTMLElement {
+  const inbox = connect({ getToken: () => tokenOf(customer.id) });
+  const bell: BellhopInbox = document.createElement("bellhop-inbox");
+  bell.inbox = inbox;
+
+  const does = (action: Action, text: string, look: string): HTMLButtonElement => {
+    const button = element("button", `button ${look}`, text);
+    button.type = "button";
+    button.addEventListener("click", async () => {
+      button.disabled = true;
+      try {
+        await act(action, customer.id);
+        complain("");
+      } catch (error) {
+        complain((error as Error).message);
+      }
+      button.disabled = false;
+      button.focus();
+      show();
+    });
+    return button;
+  };
+  const ship = does("ship", "Ship it", "quiet");
+  const list = element("ul", "orders");
+  const none = element(
+    "p",
+    "none",
+    "No orders yet. Place one and it appears here, told by its notification.",
+  );
+  const title = element("h2", "", `Fernwood, as ${customer.name} sees it`);
+  title.id = `shop-${customer.id}`;
+  const picture = element("img", "");
+  picture.src = lamp;
+  picture.alt = "A brass desk lamp";
+
+  const window = element(
+    "section",
+    "shop",
+    element(
+      "header",
+      "bar",
+      element("span", "logo", "Fernwood"),
+      element("span", "who", element("i", "avatar", customer.name.slice(0, 1).toUpperCase()), customer.name),
+      bell,
+    ),
+    title,
+    element(
+      "div",
+      "product",
+      element("div", "picture", picture),
+      element(
+        "div",
+        "about",
+        element("small", "", "Lighting"),
+        element("h3", "", "Brass desk lamp"),
+        element("p", "", "Turned brass, linen cord, a warm light that you can dim by touch."),
+        element("div", "price", "€ 89"),
+        does("order", "Place order", "primary"),
+      ),
+    ),
+    element(
+      "div",
+      "below",
+      element("div", "heading", element("h3", "", "Your orders"), ship),
+      list,
+      none,
+      element(
+        "p",
+        "help",
+        "Something wrong? ",
+        does("complain", "File a complaint", "link"),
+        " and the admins hear of it.",
+      ),
+    ),
+  );
+  window.setAttribute("aria-labelledby", title.id);
+  window.id = customer.id;
+
+  let shown = "";
+  const show = (): void => {
+    const { items } = inbox.getSnapshot();
+    const orders = ordersIn(items).slice(0, SHOWN);
+    ship.disabled = !orders.some((order) => order.stage === "placed");
+    const now = JSON.stringify(orders);
+    if (now === shown) return;
+    shown = now;
+    list.replaceChildren(...orders.map(row));
+    none.hidden = orders.length > 0;
+  };
+  inbox.subscribe(show);
+  show();
+  inbox.onArrival((arrived) => {
+    for (const notification of arrived) {
+      const order = orderOf(notification);
+      if (order) list.querySelector(`[data-order="${order.number}"]`)?.classList.add("news");
+    }
+  });
+  // The shop has one page: what a notification leads to is already in sight.
+  bell.addEventListener("bellhop-open", (event) => {
+    event.preventDefault();
+    const order = orderOf((event as CustomEvent).detail);
+    bell.close();
+    const found = order && list.querySelector(`[data-order="${order.number}"]`);
+    if (!found) return;
+    found.classList.remove("news");
+    requestAnimationFrame(() => found.classList.add("news"));
+  });
+  return window;
+}
