@@ -233,8 +233,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         bound_by_kernel_of(request)
         if connection.is_upgrading:
             await asyncio.sleep(UPGRADING_POLL_SECONDS)
-            if connection.is_upgrading or connection.upgraded:
-                return _body(NOOP)
+            return _body(NOOP)
         body = await connection.poll(
             lambda: request.transport is not None and not request.transport.is_closing()
         )
@@ -255,11 +254,8 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
                     body += chunk
                     if len(body) > most:
                         return self._broken(connection, 413)
-            packets = body.decode().split("\x1e")
-            for packet in packets:
+            for packet in body.decode().split("\x1e"):
                 connection.receive(b64decode(packet[1:], validate=True) if packet[:1] == "b" else packet)
-                if connection.closed:
-                    break
         except TimeoutError:
             return self._broken(connection, 408)
         except (UnicodeDecodeError, binascii.Error):

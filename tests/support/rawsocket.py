@@ -25,6 +25,16 @@ def masked(head: int, payload: bytes) -> bytes:
     return bytes((head, 0x80 | 127)) + size.to_bytes(8, "big") + key + body
 
 
+_open: "list[RawSocket]" = []
+
+
+async def hang_up_all() -> None:
+    """Close what tests have left open, above all those that failed."""
+    while _open:
+        _open[-1].writer.transport.abort()
+        await _open.pop().hang_up()
+
+
 class RawSocket:
     """A TCP connection that says what it is told, byte by byte if need be."""
 
@@ -34,6 +44,7 @@ class RawSocket:
         self.response = ""
         self.close_code: int | None = None
         self.sid: str | None = None
+        _open.append(self)
 
     @classmethod
     async def dial(cls, port: int, *, receive_bytes: int | None = None) -> Self:
@@ -76,7 +87,6 @@ class RawSocket:
         self.writer.write(
             f"GET /socket.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
             f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
             f"{more}\r\n".encode()
         )
 
