@@ -169,6 +169,10 @@ class GatewayProcess:
             return False
         return answered.status == 200
 
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
     async def kill(self) -> None:
         """End it as a crash would."""
         assert self._process is not None
