@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from gateway import logs, problems, wire
 from gateway.metrics import Metrics
@@ -33,6 +32,8 @@ SECURITY_HEADERS: Mapping[str, str] = {
 QUIET = frozenset({"/healthz", "/readyz", "/metrics", "/socket.io/"})
 """Routes that are asked so often that their lines would bury the others: logged at DEBUG."""
 
+REQUEST_ID = web.RequestKey("request_id", str)
+
 logger = logging.getLogger("gateway.access")
 
 
@@ -41,7 +42,9 @@ def application(site: str, metrics: Metrics) -> web.Application:
 
     @web.middleware
     async def pass_edge(request: web.Request, handler: Handler) -> web.StreamResponse:
-        token = logs.request_id.set(logs.accepted_request_id(request.headers.get("X-Request-Id")))
+        request_id = logs.accepted_request_id(request.headers.get("X-Request-Id"))
+        request[REQUEST_ID] = request_id
+        token = logs.request_id.set(request_id)
         started = time.perf_counter()
         response: web.StreamResponse | None = None
         try:
@@ -69,14 +72,12 @@ def application(site: str, metrics: Metrics) -> web.Application:
         return response
 
     async def set_headers(request: web.Request, response: web.StreamResponse) -> None:
-        del request
         headers = response.headers
         for name, value in SECURITY_HEADERS.items():
             headers.setdefault(name, value)
         headers["Server"] = "bellhop"
-        current = logs.request_id.get()
-        if current is not None:
-            headers["X-Request-Id"] = current
+        # The request has left the middleware when most answers are prepared: the context variable is reset by then.
+        headers["X-Request-Id"] = request[REQUEST_ID]
 
     app = web.Application(middlewares=[pass_edge])
     app.on_response_prepare.append(set_headers)
@@ -139,7 +140,7 @@ async def _read(request: web.Request, limit: int) -> bytes:
             body += chunk
             if len(body) > limit:
                 raise too_large
-    except HttpProcessingError:
+    except web.RequestPayloadError:
         raise Problem("bad_request", "The body cannot be decoded.") from None
     return bytes(body)
 

@@ -152,6 +152,7 @@ OPERATIONS: tuple[Operation, ...] = (
 )  # fmt: skip
 """All of them; a test compares the list with the routes."""
 
+_ROOM = rf"^(user:\S(.{{0,{USER_ID_MAX - 2}}}\S)?|topic:[A-Za-z0-9_.-]{{1,64}}|admins|all)$"
 _PATH_PARAMETERS = {
     "user": {"type": "string", "minLength": 1, "maxLength": USER_ID_MAX, "description": "A user id."},
     "id": {"type": "string", "minLength": 1, "description": "The id of a notification."},
@@ -199,7 +200,11 @@ def _name(schema: Any) -> str:
 
 def _own_field(converter: Any, field: marshmallow_fields.Field[Any], **_: Any) -> dict[str, Any]:
     """What apispec cannot know of the fields that take one of two shapes."""
-    room = {"type": "string", "description": "`user:<id>`, `topic:<name>`, `admins` or `all`."}
+    room = {
+        "type": "string",
+        "pattern": _ROOM,
+        "description": "`user:<id>`, `topic:<name>`, `admins` or `all`.",
+    }
     if isinstance(field, Rooms):
         return {"oneOf": [room, {"type": "array", "items": room, "minItems": 1, "maxItems": ROOMS_MAX}]}
     if isinstance(field, schemas.Email):
