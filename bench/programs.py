@@ -25,8 +25,6 @@ class Heard:
     reads: int
     out_of_order: int
     closed: int
-    stalled_closed: int
-    stalled_gone_seconds: float
     span_seconds: float
     p50_ms: float
     p99_ms: float

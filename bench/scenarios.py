@@ -6,6 +6,7 @@ its processes together; latencies run from the moment an event was due to be emi
 
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from bench.programs import Clients, Heard, Stream, clients, post
 from bench.servers import Server
 
 LOAD_SHARE = "load client: most of its core, %"
+MOST_REPEATS = 20
+NEVER = float("inf")
 TOPIC = "deals"
 ROOM = f"topic:{TOPIC}"
 
@@ -40,7 +43,8 @@ class Scale:
 
     crowd: int = 1000
     burst_events: int = 200
-    bursts: int = 3
+    bursts: int = 2
+    burst_cpu_seconds: float = 0.5
     paced_events: int = 200
     paced_rate: int = 20
     users: int = 5000
@@ -56,6 +60,7 @@ QUICK = Scale(
     crowd=200,
     burst_events=50,
     bursts=1,
+    burst_cpu_seconds=0,
     paced_events=20,
     users=500,
     batches=20,
@@ -72,11 +77,22 @@ def _share(heard: Heard) -> float:
 
 
 def _fan_out(
-    server: Server, crowd: Clients, stream: Stream, *, label: str, readers: int = 1, times: int = 1
+    server: Server,
+    crowd: Clients,
+    stream: Stream,
+    *,
+    label: str,
+    readers: int = 1,
+    times: int = 1,
+    cpu_seconds: float = 0.0,
 ) -> Figures:
-    """Emit, await every event at each of its readers, and say what it cost."""
-    cpu, shares = 0.0, []
-    for _ in range(times):
+    """Emit, await every event at each of its readers, and say what it cost.
+
+    It is repeated at least `times`, and until the server has used `cpu_seconds` (it counts in ticks of 10 ms), but
+    not for ever.
+    """
+    cpu, shares = 0.0, list[float]()
+    while len(shares) < times or (cpu < cpu_seconds and len(shares) < MOST_REPEATS):
         crowd.tell("reset")
         before = server.cost()
         post(server, stream)
@@ -84,7 +100,7 @@ def _fan_out(
         cpu += server.cost().cpu_seconds - before.cpu_seconds
         shares.append(_share(heard))
     return {
-        f"{label}: deliveries per CPU-second": times * stream.count * readers / max(cpu, 0.01),
+        f"{label}: deliveries per CPU-second": len(shares) * stream.count * readers / max(cpu, 0.01),
         f"{label}: p99 ms": heard.p99_ms,
         LOAD_SHARE: max(shares),
     }
@@ -101,7 +117,6 @@ def _together(figures: Iterable[Figures]) -> Figures:
 def in_one_room(contestant: Contestant, folder: Path, scale: Scale) -> Figures:
     """A crowd in one topic: bursts from one caller, from several and in batches, and a paced stream; then events for one user each."""
     burst = Stream(room=ROOM, count=scale.burst_events, extra=contestant.extra)
-    one_caller = replace(burst, connections=1)
     in_batches = (
         replace(burst, items=scale.batch_items) if contestant.batches else replace(burst, connections=64)
     )
@@ -109,13 +124,25 @@ def in_one_room(contestant: Contestant, folder: Path, scale: Scale) -> Figures:
     with contestant.start(folder) as server:
         topic = [server.target(user, [TOPIC]) for user in range(scale.crowd)]
         with clients(server, topic, folder, *contestant.options) as crowd:
-            readers, times = scale.crowd, scale.bursts
-            figures = _together([
-                _fan_out(server, crowd, one_caller, label="burst, one caller", readers=readers, times=times),
-                _fan_out(server, crowd, burst, label="burst, 8 callers", readers=readers, times=times),
-                _fan_out(server, crowd, in_batches, label="burst, in batches", readers=readers, times=times),
-                _fan_out(server, crowd, paced, label="paced", readers=readers),
-            ])  # fmt: skip
+            bursts = {
+                "burst, one caller": replace(burst, connections=1),
+                "burst, 8 callers": burst,
+                "burst, in batches": in_batches,
+            }
+            fanned_out = [
+                _fan_out(
+                    server,
+                    crowd,
+                    stream,
+                    label=label,
+                    readers=scale.crowd,
+                    times=scale.bursts,
+                    cpu_seconds=scale.burst_cpu_seconds,
+                )
+                for label, stream in bursts.items()
+            ]
+            fanned_out.append(_fan_out(server, crowd, paced, label="paced", readers=scale.crowd))
+        figures = _together(fanned_out)
         users = [server.target(user) for user in range(scale.crowd)]
         with clients(server, users, folder, *contestant.options) as crowd:
             return figures | _latency(server, crowd, contestant, scale)
@@ -176,15 +203,22 @@ def with_stalled_clients(contestant: Contestant, folder: Path, scale: Scale) -> 
             rss_kb = server.cost().rss_kb
             crowd.tell("reset")
             crowd.tell("stall")
-            post(server, stream)
+            began = time.monotonic()
+            gone_seconds = NEVER
+            with ThreadPoolExecutor(1) as emitter:
+                posting = emitter.submit(post, server, stream)
+                while not posting.done():
+                    time.sleep(0.1)
+                    if gone_seconds == NEVER and server.connections() <= scale.crowd - stalled:
+                        gone_seconds = time.monotonic() - began
+                posting.result()
             heard = crowd.await_deliveries(stream.count * (scale.crowd - stalled), within_seconds=60)
             rest = _at_rest(server, seconds=scale.settle_seconds)
-            gone = crowd.tell("report")
             return {
                 "stalled: p99 ms without": before["before: p99 ms"],
                 "stalled: p99 ms with": heard.p99_ms,
-                "stalled: % of them gone": 100 * gone.stalled_closed / stalled,
-                "stalled: last gone after s": gone.stalled_gone_seconds,
+                "stalled: gone from the server after s": gone_seconds,
+                "stalled: connections left too many": server.connections() - (scale.crowd - stalled),
                 "stalled: RSS after, % of before": 100 * rest.rss_kb / rss_kb,
             }
 
@@ -233,8 +267,8 @@ FIGURES = (
     "one by one at 500/s: p99 ms",
     "stalled: p99 ms without",
     "stalled: p99 ms with",
-    "stalled: % of them gone",
-    "stalled: last gone after s",
+    "stalled: gone from the server after s",
+    "stalled: connections left too many",
     "stalled: RSS after, % of before",
     LOAD_SHARE,
 )

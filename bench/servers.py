@@ -22,7 +22,7 @@ RIVALS = ROOT / "bench" / "rivals"
 START_SECONDS = 30
 STOP_SECONDS = 60
 
-SECRET = "a secret of the benchmark's, 32 bytes or more"
+SECRET = "the benchmark signs its tokens with this"
 API_KEY = "a-key-of-the-benchmark-of-32-characters-or-more"
 SOCKET_IO = "/socket.io/?EIO=4&transport=websocket"
 
@@ -71,6 +71,12 @@ class Server:
 
     def cost(self) -> Cost:
         return cost(self.pid)
+
+    def connections(self) -> int:
+        """How many it holds, by its own count; Bellhop only."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.internal_port}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return next(int(float(line.split()[1])) for line in lines if line.startswith("bellhop_connections "))
 
 
 @contextmanager
