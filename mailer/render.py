@@ -138,7 +138,7 @@ class Renderer:
                 " ".join(line for lines in paragraphs for line in lines), longest=_PREVIEW_LENGTH
             ),
             "link": self._absolute(link),
-            "path": link if link.startswith("/") and self._base_url is None else None,
+            "path": link if _is_path(link) and self._base_url is None else None,
             "data": notification.data,
             "order": Order.from_data(notification.data),
             "created_at": notification.created_at.astimezone(UTC),
@@ -148,12 +148,9 @@ class Renderer:
 
     def _absolute(self, link: str) -> str | None:
         """The link as a URL of the web, or None: nothing else, `javascript:` least of all, becomes an href."""
-        try:
-            if link.startswith("/") and self._base_url is not None:
-                link = urljoin(self._base_url, link)
-            return quote(link, safe=_URL_CHARACTERS) if _is_web(link) else None
-        except ValueError:
-            return None
+        if _is_path(link) and self._base_url is not None:
+            link = urljoin(self._base_url, link)
+        return quote(link, safe=_URL_CHARACTERS) if _is_web(link) else None
 
     def _filled_unsubscribe_url(self, notification: Notification) -> str | None:
         if self._unsubscribe_url is None:
@@ -166,6 +163,11 @@ class Renderer:
 
 
 _URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]"
+
+
+def _is_path(link: str) -> bool:
+    """An absolute path of our own site; after two slashes, forward or back, browsers read another host."""
+    return link.startswith("/") and link[1:2] not in ("/", "\\")
 
 
 def _is_web(url: str) -> bool:

@@ -1,0 +1,321 @@
+"""A real SMTP relay on loopback that can be told, per step, to refuse, to fall silent or to hang up.
+
+Certificates are made at run time; nothing here is a secret.
+"""
+
+import asyncio
+import datetime as dt
+import ipaddress
+import ssl
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+DEADLINE_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer this line and do nothing else; hang up after it if `close`."""
+
+    line: str
+    close: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Send bytes that are no answer."""
+
+    data: bytes
+
+
+class Hang:
+    """Fall silent for good."""
+
+
+class Drop:
+    """Hang up without a word."""
+
+
+class DropInside:
+    """At DATA: ask for the content, take some of it, hang up."""
+
+
+class Normal:
+    """Do as a good relay does; to script the second time."""
+
+
+Action = Reply | Raw | Hang | Drop | DropInside | Normal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    sender: str
+    recipients: tuple[str, ...]
+    content: bytes
+    utf8: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authority:
+    """A certificate authority and a server of its own for `localhost` and 127.0.0.1."""
+
+    cafile: Path
+    server: ssl.SSLContext
+
+    @classmethod
+    def make(cls, folder: Path) -> "Authority":
+        folder.mkdir(parents=True, exist_ok=True)
+        now = dt.datetime.now(dt.UTC)
+        ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+        ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
+
+        def draft(name: x509.Name, public_key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+            return (
+                x509.CertificateBuilder()
+                .subject_name(name)
+                .issuer_name(ca_name)
+                .public_key(public_key)
+                .serial_number(x509.random_serial_number())
+                .not_valid_before(now - dt.timedelta(hours=1))
+                .not_valid_after(now + dt.timedelta(hours=1))
+                .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+                .add_extension(
+                    x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
+                )
+            )
+
+        ca = (
+            draft(ca_name, ca_key.public_key())
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(
+                x509.KeyUsage(
+                    digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False,
+                    key_encipherment=False, data_encipherment=False, key_agreement=False, encipher_only=False,
+                    decipher_only=False,
+                ),
+                critical=True,
+            )
+            .sign(ca_key, hashes.SHA256())
+        )  # fmt: skip
+        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        certificate = (
+            draft(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]), key.public_key())
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .sign(ca_key, hashes.SHA256())
+        )
+        pem = serialization.Encoding.PEM
+        cafile, chain, key_file = folder / "ca.pem", folder / "server.pem", folder / "server.key"
+        cafile.write_bytes(ca.public_bytes(pem))
+        chain.write_bytes(certificate.public_bytes(pem))
+        key_file.write_bytes(
+            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain, key_file)
+        return cls(cafile=cafile, server=context)
+
+
+def _step(step: str) -> Callable[["_Session", str | None], Awaitable[None]]:
+    """A command that asks the script before it does as a good relay does."""
+
+    async def perform(session: "_Session", argument: str | None) -> None:
+        if not await session.scripted(step):
+            await getattr(SMTP, f"smtp_{step}")(session, argument)
+
+    return perform
+
+
+class _Session(SMTP):
+    """One client's session; consults the relay's script before each step."""
+
+    def __init__(self, relay: "SMTPRelay", **options: object) -> None:
+        super().__init__(relay, **options)  # type: ignore[arg-type]
+        self.relay = relay
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if self._original_transport is None:
+            self.relay.opened += 1
+            assert self._handler_coroutine is not None
+            self.relay.accepted.append((cast("asyncio.Transport", transport), self._handler_coroutine))
+        self.relay.sessions.add(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.relay.sessions.discard(self)
+        super().connection_lost(error)
+        self.relay.changed.set()
+
+    async def _handle_client(self) -> None:
+        try:
+            if not await self.scripted("CONNECT"):
+                await super()._handle_client()
+        except asyncio.CancelledError:
+            self._writer.close()
+            raise
+
+    async def scripted(self, step: str) -> bool:
+        """Perform what the script says of the step; False when it is to go the normal way."""
+        self.relay.steps.append(step)
+        self.relay.changed.set()
+        actions = self.relay.script[step]
+        action = actions.popleft() if actions else Normal()
+        transport = cast("asyncio.Transport", self.transport)
+        match action:
+            case Normal():
+                return False
+            case Reply(line, close):
+                await self.push(line)
+                if close:
+                    transport.close()
+            case Raw(data):
+                self._writer.write(data)
+                await self._writer.drain()
+            case Hang():
+                await asyncio.Event().wait()
+            case DropInside():
+                await self.push("354 go on")
+                await self._reader.readline()
+                transport.abort()
+            case Drop():
+                transport.abort()
+        return True
+
+    # aiosmtpd finds its commands by these names.
+    smtp_EHLO = _step("EHLO")  # noqa: N815
+    smtp_STARTTLS = _step("STARTTLS")  # noqa: N815
+    smtp_AUTH = _step("AUTH")  # noqa: N815
+    smtp_MAIL = _step("MAIL")  # noqa: N815
+    smtp_RCPT = _step("RCPT")  # noqa: N815
+    smtp_DATA = _step("DATA")  # noqa: N815
+    smtp_RSET = _step("RSET")  # noqa: N815
+    smtp_QUIT = _step("QUIT")  # noqa: N815
+
+
+class SMTPRelay:
+    """`async with SMTPRelay(…) as relay`: listens, records what it takes, obeys `relay.on(step, action, …)`.
+
+    Steps: CONNECT, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, CONTENT (after the final dot), RSET, QUIT.
+    """
+
+    def __init__(
+        self,
+        authority: Authority | None = None,
+        *,
+        implicit_tls: bool = False,
+        login: tuple[str, str] | None = None,
+        utf8: bool = True,
+    ) -> None:
+        self.received: list[Received] = []
+        self.steps: list[str] = []
+        self.sessions: set[_Session] = set()
+        self.accepted: list[tuple[asyncio.Transport, asyncio.Task[None]]] = []
+        self.opened = 0
+        self.script: dict[str, deque[Action]] = defaultdict(deque)
+        self.changed = asyncio.Event()
+        self.port = 0
+        self._authority = authority
+        self._implicit_tls = implicit_tls
+        self._login = login
+        self._utf8 = utf8
+        self._server: asyncio.Server | None = None
+
+    def on(self, step: str, *actions: Action) -> None:
+        """The next times the step comes, do these, one each; afterwards as normal."""
+        self.script[step].extend(actions)
+
+    def url(self, *, user: str = "", query: str = "", host: str = "127.0.0.1") -> str:
+        """`user` is what stands before the @, if anything; the certificate's authority is named."""
+        options = [query] if query else []
+        if self._authority is not None and "cafile" not in query:
+            options.append(f"cafile={self._authority.cafile}")
+        scheme = "smtps" if self._implicit_tls else "smtp"
+        return f"{scheme}://{user and user + '@'}{host}:{self.port}?{'&'.join(options)}"
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until `condition()` holds, looking at every change."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+
+    async def until_received(self, count: int) -> None:
+        await self.until(lambda: len(self.received) >= count)
+
+    def hang_up(self) -> None:
+        """Close every connection, as a relay does with those idle for too long."""
+        for session in list(self.sessions):
+            if session.transport is not None:
+                session.transport.close()
+
+    async def handle_DATA(self, session: _Session, _state: object, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd finds it by this name
+        planned = self.script["CONTENT"]
+        if planned and isinstance(reply := planned[0], Reply):
+            planned.popleft()
+            self.steps.append("CONTENT")
+            return reply.line
+        if await session.scripted("CONTENT"):
+            # The connection has gone; aiosmtpd would answer all the same.
+            raise asyncio.CancelledError
+        assert envelope.mail_from is not None
+        assert envelope.original_content is not None
+        self.received.append(
+            Received(
+                sender=envelope.mail_from,
+                recipients=tuple(envelope.rcpt_tos),
+                content=envelope.original_content,
+                utf8=envelope.smtp_utf8,
+            )
+        )
+        self.changed.set()
+        return "250 2.0.0 taken"
+
+    def _authenticate(
+        self, _server: object, _session: object, _envelope: object, _how: str, given: object
+    ) -> AuthResult:
+        assert isinstance(given, LoginPassword)
+        known = self._login is not None and (given.login.decode(), given.password.decode()) == self._login
+        return AuthResult(success=known, handled=False)
+
+    def _session(self) -> _Session:
+        offered = self._authority is not None and not self._implicit_tls
+        return _Session(
+            self,
+            enable_SMTPUTF8=self._utf8,
+            hostname="relay.test",
+            tls_context=self._authority.server if offered and self._authority else None,
+            authenticator=self._authenticate,
+            auth_require_tls=offered,
+            auth_exclude_mechanism=None if self._login else ["PLAIN", "LOGIN"],
+            loop=asyncio.get_running_loop(),
+        )
+
+    async def __aenter__(self) -> Self:
+        context = self._authority.server if self._implicit_tls and self._authority else None
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._session, "127.0.0.1", 0, ssl=context)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        # A session whose handshake failed is told of nothing any more: its connection and its task are ended here.
+        for transport, handler in self.accepted:
+            transport.abort()
+            handler.cancel()
+        if self.accepted:
+            await asyncio.wait([handler for _, handler in self.accepted], timeout=DEADLINE_SECONDS)
+        await self._server.wait_closed()

@@ -1,0 +1,696 @@
+"""The worker, between a real SQLite store and a real relay."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailer.smtp import Relay, SMTPTransport
+from mailer.transport import Transport
+from mailer.worker import Outcome, Result, Worker
+from storage.errors import StoreUnavailable
+from storage.models import Emission, Mail, MailOrder, MailState, Unless
+from storage.sqlite import SQLiteStore
+from storage.store import Store
+from tests.support.smtp import Authority, Hang, Reply, SMTPRelay
+from tests.unit.mailer.letters import ID, RENDERER, notification
+
+DEADLINE_SECONDS = 10
+OTHER_ID = "019a0c5e-7d00-7000-8000-000000000002"
+
+
+def user_of(room: str) -> str | None:
+    return room.removeprefix("user:") if room.startswith("user:") else None
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """What the mailer logged, without what its surroundings did."""
+    return [record for record in caplog.records if record.name.startswith("mailer")]
+
+
+class Clock:
+    """The time of day, held by the test."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class Faulty:
+    """A real store, some of whose methods fail a number of times before they work again."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.failing: dict[str, list[BaseException]] = {}
+        self.calls: list[str] = []
+        self.called = asyncio.Event()
+
+    def fail(self, method: str, times: int, error: BaseException | None = None) -> None:
+        self.failing[method] = [error or StoreUnavailable("away", retry_after=0.0)] * times
+
+    def replace(self, method: str, call: Callable[..., Any]) -> None:
+        setattr(self, method, call)
+
+    async def until_called(self, method: str, times: int = 1) -> None:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while self.calls.count(method) < times:
+                self.called.clear()
+                await self.called.wait()
+
+    def __getattr__(self, method: str) -> Any:
+        real = getattr(self._store, method)
+
+        async def call(*arguments: Any, **options: Any) -> Any:
+            self.calls.append(method)
+            self.called.set()
+            if self.failing.get(method):
+                raise self.failing[method].pop()
+            return await real(*arguments, **options)
+
+        return call
+
+
+@dataclass
+class Bench:
+    """A worker on its bench, with everything around it in reach."""
+
+    store: SQLiteStore
+    outbox: Faulty
+    relay: SMTPRelay
+    clock: Clock
+    transport: Transport
+    outcomes: list[Outcome] = field(default_factory=list)
+    observed: asyncio.Event = field(default_factory=asyncio.Event)
+    online: Callable[[str], bool] = lambda _user: False
+    workers: list[tuple[Worker, asyncio.Task[None]]] = field(default_factory=list)
+
+    def worker(self, **options: Any) -> Worker:
+        async def is_online(user: str) -> bool:
+            return self.online(user)
+
+        given: dict[str, Any] = {
+            "outbox": self.outbox, "inboxes": self.outbox, "transport": self.transport, "renderer": RENDERER,
+            "is_online": is_online, "user_of": user_of, "clock": self.clock, "random": lambda: 0.0,
+            "observe": self.observe, "poll_seconds": 30,
+        }  # fmt: skip
+        return Worker(**(given | options))
+
+    def start(self, **options: Any) -> Worker:
+        worker = self.worker(**options)
+        self.workers.append((worker, asyncio.create_task(worker.run(), name="worker under test")))
+        return worker
+
+    def observe(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        self.observed.set()
+
+    async def until_observed(self, *results: Result) -> None:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while len(self.outcomes) < len(results):
+                self.observed.clear()
+                await self.observed.wait()
+        assert sorted(outcome.result for outcome in self.outcomes) == sorted(results)
+
+    async def owe(
+        self, id_: str = ID, *, after: float = 0, unless: Unless | None = None, **fields: Any
+    ) -> None:
+        now = self.clock()
+        due_at = now + timedelta(seconds=after)
+        mail_order = MailOrder(to=fields.pop("to", "ann@example.org"), due_at=due_at, unless=unless)
+        mail = Mail(order=mail_order, state=MailState.PENDING, due_at=due_at, updated_at=now)
+        given = notification(id=id_, mail=mail, created_at=now, **fields)
+        await self.store.append([Emission(notifications=(given,))])
+
+    async def mail(self, id_: str = ID) -> Mail:
+        found = await self.store.notification(id_)
+        assert found is not None
+        assert found.mail is not None
+        return found.mail
+
+
+@pytest.fixture
+async def bench(tmp_path: Path, authority: Authority) -> AsyncIterator[Bench]:
+    store = SQLiteStore(tmp_path / "store.db")
+    await store.open()
+    async with SMTPRelay(authority, login=("ann", "secret")) as relay:
+        transport = SMTPTransport(Relay.from_url(relay.url(user="ann:secret"), step_seconds=5))
+        made = Bench(store=store, outbox=Faulty(store), relay=relay, clock=Clock(), transport=transport)
+        yield made
+        for worker, task in made.workers:
+            await worker.drain(seconds=0)
+            await asyncio.wait({task})
+        await transport.close()
+    await store.close()
+
+
+# Waiting
+
+
+async def test_mail_that_is_due_goes_out_and_is_settled(bench: Bench) -> None:
+    await bench.owe()
+
+    bench.start()
+
+    await bench.until_observed(Result.SENT)
+    mail = await bench.mail()
+    assert (mail.state, mail.sent_at) == (MailState.SENT, bench.clock.now)
+    assert [received.recipients for received in bench.relay.received] == [("ann@example.org",)]
+    assert bench.outcomes[0].attempts == 1
+
+
+async def test_a_wake_ends_the_wait(bench: Bench) -> None:
+    worker = bench.start()
+    await bench.outbox.until_called("next_due")
+
+    await bench.owe()
+    worker.wake()
+
+    await bench.until_observed(Result.SENT)
+
+
+async def test_a_wake_while_the_store_is_asked_is_not_lost(bench: Bench) -> None:
+    worker = bench.worker()
+    real = bench.outbox.next_due
+
+    async def next_due() -> datetime | None:
+        found: datetime | None = await real()
+        if not bench.outcomes and "owed" not in bench.outbox.calls:
+            bench.outbox.calls.append("owed")
+            await bench.owe()
+            worker.wake()
+        return found
+
+    bench.outbox.replace("next_due", next_due)
+    bench.workers.append((worker, asyncio.create_task(worker.run())))
+
+    await bench.until_observed(Result.SENT)
+
+
+async def test_the_next_due_time_ends_the_wait(bench: Bench) -> None:
+    await bench.owe(after=0.1)
+    bench.start(clock=lambda: datetime.now(UTC))
+
+    await bench.until_observed(Result.SENT)
+
+
+async def test_mail_of_another_node_is_found_by_polling(bench: Bench) -> None:
+    bench.start(poll_seconds=0.1)
+    await bench.outbox.until_called("next_due")
+
+    await bench.owe()
+
+    await bench.until_observed(Result.SENT)
+
+
+async def test_no_more_is_leased_than_slots_are_free(bench: Bench) -> None:
+    bench.relay.on("CONTENT", Hang(), Hang())
+    for number in range(3):
+        await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}")
+
+    worker = bench.start(concurrency=2)
+
+    await bench.relay.until(lambda: bench.relay.steps.count("CONTENT") == 2)
+    assert worker.held == 2
+    worker.wake()
+    assert (await bench.store.mail_counts())[MailState.LEASED] == 2
+    assert (await bench.store.mail_counts())[MailState.PENDING] == 1
+
+
+async def test_a_slot_that_comes_free_is_used_at_once(bench: Bench) -> None:
+    for number in range(5):
+        await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}")
+
+    bench.start(concurrency=2)
+
+    await bench.until_observed(*[Result.SENT] * 5)
+
+
+# Judging again
+
+
+@pytest.mark.parametrize(
+    ("unless", "mark", "result"),
+    [
+        (Unless.READ, "read", Result.SKIPPED),
+        (Unless.READ, "seen", Result.SENT),
+        (Unless.READ, None, Result.SENT),
+        (Unless.SEEN, "seen", Result.SKIPPED),
+        (Unless.SEEN, "read", Result.SKIPPED),
+        (Unless.SEEN, None, Result.SENT),
+    ],
+)
+async def test_whether_a_mail_is_needed_is_judged_when_it_is_due(
+    bench: Bench, unless: Unless, mark: str | None, result: Result
+) -> None:
+    await bench.owe(unless=unless)
+    if mark is not None:
+        await getattr(bench.store, mark)("42", ["user:42"], [ID], now=bench.clock())
+
+    bench.start()
+
+    await bench.until_observed(result)
+    mail = await bench.mail()
+    assert mail.state == result.value
+    assert bool(mail.reason) == (result is Result.SKIPPED)
+
+
+@pytest.mark.parametrize(("online", "result"), [(True, Result.SKIPPED), (False, Result.SENT)])
+async def test_a_user_who_is_online_needs_no_mail(bench: Bench, *, online: bool, result: Result) -> None:
+    bench.online = lambda user: online and user == "42"
+    await bench.owe(unless=Unless.ONLINE)
+
+    bench.start()
+
+    await bench.until_observed(result)
+
+
+async def test_when_presence_cannot_be_asked_the_mail_goes_out(bench: Bench) -> None:
+    def broken(_user: str) -> bool:
+        raise ConnectionError
+
+    bench.online = broken
+    await bench.owe(unless=Unless.ONLINE)
+
+    bench.start()
+
+    await bench.until_observed(Result.SENT)
+
+
+async def test_a_condition_about_a_room_of_many_is_not_judged(bench: Bench) -> None:
+    bench.online = lambda _user: True
+    await bench.owe(room="topic:deals", unless=Unless.ONLINE)
+
+    bench.start()
+
+    await bench.until_observed(Result.SENT)
+
+
+async def test_a_receipt_that_cannot_be_read_gives_the_mail_back_uncounted(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailer.worker.STORE_PAUSE_SECONDS", (0.02, 0.02))
+    bench.outbox.fail("receipt", 1)
+    await bench.owe(unless=Unless.READ)
+
+    bench.start()
+
+    await bench.until_observed(Result.POSTPONED, Result.SENT)
+    assert bench.outcomes[-1].attempts == 1
+
+
+# Failures of one mail
+
+
+async def test_a_temporary_refusal_postpones_with_its_code(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.relay.on("RCPT", Reply("450 4.2.1 mailbox busy"))
+    await bench.owe()
+
+    with caplog.at_level(logging.INFO, "mailer"):
+        bench.start()
+        await bench.until_observed(Result.POSTPONED)
+
+    mail = await bench.mail()
+    assert (mail.state, mail.code, mail.attempts) == (MailState.PENDING, 450, 1)
+    assert mail.due_at - bench.clock.now >= timedelta(seconds=29)
+    assert [(record.levelname, record.getMessage()) for record in said(caplog)] == [
+        ("INFO", "mail postponed")
+    ]
+
+
+async def test_a_postponed_mail_goes_out_later_under_the_same_message_id(bench: Bench) -> None:
+    bench.relay.on("CONTENT", Reply("451 4.3.0 not now"))
+    await bench.owe()
+    worker = bench.start()
+    await bench.until_observed(Result.POSTPONED)
+
+    bench.clock.advance(60)
+    worker.wake()
+
+    await bench.until_observed(Result.POSTPONED, Result.SENT)
+    assert f"Message-ID: <{ID}@shop.example>".encode() in bench.relay.received[0].content
+    assert bench.outcomes[-1].attempts == 2
+
+
+async def test_a_permanent_refusal_buries_and_is_an_error_without_an_address(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.relay.on("RCPT", Reply("550 5.1.1 <ann@example.org> unknown"))
+    await bench.owe()
+
+    with caplog.at_level(logging.INFO, "mailer"):
+        bench.start()
+        await bench.until_observed(Result.BURIED)
+
+    mail = await bench.mail()
+    assert (mail.state, mail.code) == (MailState.DEAD, 550)
+    assert mail.reason == "recipient refused: 550 5.1.1 <address> unknown"
+    (record,) = said(caplog)
+    assert (record.levelname, record.getMessage()) == ("ERROR", "mail buried")
+    assert "ann@" not in str(record.__dict__)
+
+
+async def test_the_last_attempt_buries(bench: Bench) -> None:
+    bench.relay.on("RCPT", *[Reply("450 4.2.1 mailbox busy")] * 2)
+    await bench.owe()
+    worker = bench.start(attempts=2)
+    await bench.until_observed(Result.POSTPONED)
+
+    bench.clock.advance(3600)
+    worker.wake()
+
+    await bench.until_observed(Result.POSTPONED, Result.BURIED)
+    assert (
+        await bench.mail()
+    ).reason == "given up after 2 attempts: recipient refused: 450 4.2.1 mailbox busy"
+
+
+async def test_a_mail_that_cannot_be_rendered_is_buried_with_its_reason(bench: Bench) -> None:
+    await bench.owe(to="nobody")
+
+    bench.start()
+
+    await bench.until_observed(Result.BURIED)
+    assert (await bench.mail()).reason == "the recipient is no mail address"
+
+
+async def test_a_mail_whose_attempts_never_ended_is_buried_unsent(bench: Bench) -> None:
+    """A mail that crashes its worker must not crash the next one for ever."""
+    await bench.owe()
+    for _ in range(2):
+        await bench.store.lease(limit=1, lease_seconds=1, now=bench.clock())
+        bench.clock.advance(2)
+
+    bench.start(attempts=2)
+
+    await bench.until_observed(Result.BURIED)
+    assert bench.relay.received == []
+    assert "did not come to an end" in str((await bench.mail()).reason)
+
+
+async def test_a_relay_slower_than_the_lease_postpones_before_the_lease_ends(bench: Bench) -> None:
+    bench.relay.on("CONTENT", Hang())
+    await bench.owe()
+
+    bench.start(lease_seconds=0.4)
+
+    await bench.until_observed(Result.POSTPONED)
+    mail = await bench.mail()
+    assert (mail.state, mail.reason) == (MailState.PENDING, "not sent within the lease")
+    assert bench.outcomes[0].seconds < 0.4
+
+
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("secret@example.org"), TimeoutError("secret@example.org")]
+)
+async def test_a_defect_ends_as_the_failure_of_one_mail(bench: Bench, error: Exception) -> None:
+    class Broken:
+        async def send(self, _message: object) -> None:
+            raise error
+
+        async def close(self) -> None: ...
+
+    await bench.owe()
+
+    bench.start(transport=Broken())
+
+    await bench.until_observed(Result.POSTPONED)
+    mail = await bench.mail()
+    assert mail.reason == f"unexpected {type(error).__name__}"
+    assert mail.attempts == 1
+
+
+# Failures that are ours
+
+
+async def test_a_refused_login_pauses_everything_counts_nothing_and_shouts_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("mailer.worker.RELAY_PAUSE_SECONDS", (0.4, 0.4))
+    bench.relay.on("AUTH", *[Reply("535 5.7.8 wrong")] * 6)
+    for number in range(3):
+        await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}")
+
+    with caplog.at_level(logging.INFO, "mailer"):
+        worker = bench.start(clock=lambda: datetime.now(UTC))
+        await bench.until_observed(*[Result.POSTPONED] * 3)
+        worker.wake()  # an emit must not end the pause
+        assert (await bench.store.mail_counts())[MailState.PENDING] == 3
+        await bench.until_observed(*[Result.POSTPONED] * 3, *[Result.SENT] * 3)
+
+    errors = [record for record in said(caplog) if record.levelno == logging.ERROR]
+    assert [record.getMessage() for record in errors] == ["mail stopped: the relay does not work with us"]
+    assert errors[0].__dict__["failure"] == "AuthenticationFailure"
+    assert "secret" not in str(errors[0].__dict__)
+    assert {outcome.attempts for outcome in bench.outcomes} == {1}
+
+
+async def test_after_a_pause_one_mail_goes_ahead_of_the_others(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several wrong logins at once could lock the account."""
+    monkeypatch.setattr("mailer.worker.RELAY_PAUSE_SECONDS", (0.1, 0.1))
+    bench.relay.on("AUTH", *[Reply("535 5.7.8 wrong")] * 6, Hang())
+    for number in range(3):
+        await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}")
+
+    worker = bench.start(clock=lambda: datetime.now(UTC))
+
+    await bench.relay.until(lambda: bench.relay.steps.count("AUTH") == 7)
+    assert worker.held == 1
+
+
+async def test_a_refused_recipient_shows_that_the_relay_works_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailer.worker.RELAY_PAUSE_SECONDS", (0.05, 0.05))
+    bench.relay.on("AUTH", *[Reply("535 5.7.8 wrong")] * 2)
+    bench.relay.on("RCPT", Reply("550 5.1.1 unknown"))
+    await bench.owe()
+    worker = bench.start(clock=lambda: datetime.now(UTC))
+
+    await bench.until_observed(Result.POSTPONED, Result.BURIED)
+
+    assert worker._relay_failures == 0
+
+
+async def test_a_store_that_is_away_is_waited_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("mailer.worker.STORE_PAUSE_SECONDS", (0.02, 0.02))
+    bench.outbox.fail("lease", 3)
+    await bench.owe()
+
+    with caplog.at_level(logging.INFO, "mailer"):
+        bench.start()
+        await bench.until_observed(Result.SENT)
+
+    assert [record.getMessage() for record in said(caplog)] == [
+        "mail worker waits for the store", "mail worker resumed", "mail sent",
+    ]  # fmt: skip
+
+
+async def test_a_defect_of_the_store_does_not_end_the_worker(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailer.worker.STORE_PAUSE_SECONDS", (0.02, 0.02))
+    bench.outbox.fail("lease", 1, ZeroDivisionError())
+    await bench.owe()
+
+    bench.start()
+
+    await bench.until_observed(Result.SENT)
+
+
+async def test_an_observer_that_fails_does_not_end_the_worker(bench: Bench) -> None:
+    def observe(outcome: Outcome) -> None:
+        bench.observe(outcome)
+        raise ZeroDivisionError
+
+    await bench.owe()
+    worker = bench.start(observe=observe)
+    await bench.until_observed(Result.SENT)
+
+    await bench.owe(OTHER_ID)
+    worker.wake()
+
+    await bench.until_observed(Result.SENT, Result.SENT)
+
+
+# Settling
+
+
+async def test_a_store_that_is_briefly_away_is_told_again_because_the_mail_has_gone_out(bench: Bench) -> None:
+    bench.outbox.fail("settle", 2)
+    await bench.owe()
+
+    bench.start()
+
+    await bench.until_observed(Result.SENT)
+    assert (await bench.mail()).state is MailState.SENT
+    assert len(bench.relay.received) == 1
+
+
+@pytest.mark.parametrize("error", [None, ZeroDivisionError()])
+async def test_a_mail_that_could_not_be_settled_is_sent_again_under_the_same_message_id(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    """As after a crash between the relay's 250 and the settle."""
+    monkeypatch.setattr("mailer.worker.SETTLE_TRIES", 2)
+    bench.outbox.fail("settle", 2 if error is None else 1, error)
+    await bench.owe()
+    worker = bench.start(lease_seconds=5)
+    await bench.until_observed(Result.LOST)
+
+    bench.clock.advance(6)
+    worker.wake()
+
+    await bench.until_observed(Result.LOST, Result.SENT)
+    first, second = bench.relay.received
+    assert f"Message-ID: <{ID}@shop.example>".encode() in first.content
+    assert first.content == second.content
+
+
+async def test_a_lease_that_has_ended_meanwhile_changes_nothing(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    await bench.owe()
+    real = bench.outbox.settle
+
+    async def settle(lease: Any, **options: Any) -> bool:
+        bench.clock.advance(120)
+        await bench.store.lease(limit=1, lease_seconds=600, now=bench.clock())
+        settled: bool = await real(lease, now=bench.clock())
+        return settled
+
+    bench.outbox.replace("settle", settle)
+
+    bench.start()
+
+    await bench.until_observed(Result.LOST)
+    assert (await bench.mail()).state is MailState.LEASED
+    assert "mail settled too late: its lease had ended" in caplog.messages
+
+
+# Stopping
+
+
+async def test_stop_requested_before_run_loop_starts_is_not_lost(bench: Bench) -> None:
+    await bench.owe()
+    worker = bench.worker()
+
+    await worker.drain(seconds=1)
+
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await worker.run()
+    assert (await bench.mail()).state is MailState.PENDING
+
+
+async def test_a_drain_ends_a_worker_that_waits(bench: Bench) -> None:
+    worker = bench.start()
+    await bench.outbox.until_called("next_due")
+
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await worker.drain(seconds=5)
+        await worker.drain(seconds=5)
+
+
+async def test_a_drain_ends_a_worker_that_pauses(bench: Bench) -> None:
+    bench.outbox.fail("lease", 1, StoreUnavailable("away", retry_after=1000))
+    worker = bench.start()
+    await bench.outbox.until_called("lease")
+
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await worker.drain(seconds=5)
+
+
+async def test_a_drain_lets_finish_what_is_under_way(bench: Bench) -> None:
+    await bench.owe()
+    worker = bench.start()
+    await bench.relay.until(lambda: "CONNECT" in bench.relay.steps)
+
+    await worker.drain(seconds=10)
+
+    assert (await bench.mail()).state is MailState.SENT
+    assert worker.held == 0
+
+
+async def test_a_drain_gives_back_uncounted_what_does_not_finish(bench: Bench) -> None:
+    bench.relay.on("CONTENT", Hang())
+    await bench.owe()
+    worker = bench.start()
+    await bench.relay.until(lambda: "CONTENT" in bench.relay.steps)
+
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await worker.drain(seconds=0.05)
+
+    mail = await bench.mail()
+    assert (mail.state, mail.attempts) == (MailState.PENDING, 0)
+    assert worker.held == 0
+
+
+async def test_a_cancelled_run_gives_back_what_it_holds(bench: Bench) -> None:
+    bench.relay.on("CONTENT", Hang())
+    await bench.owe()
+    worker = bench.worker()
+    running = asyncio.create_task(worker.run())
+    await bench.relay.until(lambda: "CONTENT" in bench.relay.steps)
+
+    running.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (await bench.mail()).state is MailState.PENDING
+    await worker.drain(seconds=1)
+
+
+async def test_a_settling_that_has_begun_is_finished_by_a_drain(bench: Bench) -> None:
+    bench.outbox.fail("settle", 1)
+    await bench.owe()
+    worker = bench.start()
+    await bench.outbox.until_called("settle")
+
+    await worker.drain(seconds=0)
+
+    assert (await bench.mail()).state is MailState.SENT
+    assert bench.outbox.calls.count("release") == 0
+    assert [outcome.result for outcome in bench.outcomes] == [Result.SENT]
+
+
+async def test_the_end_of_the_loop_ends_a_settling_too(bench: Bench) -> None:
+    """asyncio cancels every task when its loop ends; a worker must not resist for ever."""
+    bench.outbox.fail("settle", 6)
+    await bench.owe()
+    worker = bench.start(random=lambda: 1.0)
+    await bench.outbox.until_called("settle")
+    draining = asyncio.create_task(worker.drain(seconds=0))
+    (settling,) = (task for task in asyncio.all_tasks() if task.get_name().startswith("settle "))
+
+    settling.cancel()
+
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await draining
+    assert bench.outbox.calls.count("settle") == 1
+    assert worker.held == 0
+
+
+async def test_two_workers_share_an_outbox_without_sending_twice(bench: Bench) -> None:
+    for number in range(8):
+        await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}")
+
+    bench.start(concurrency=2)
+    bench.start(concurrency=2)
+
+    await bench.until_observed(*[Result.SENT] * 8)
+    assert len(bench.relay.received) == 8
