@@ -2,11 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Protocol
 
 from storage.coalescing import Coalescer
-from storage.errors import StorageError, Unstorable
+from storage.errors import IdempotencyMismatch, StorageError, Unstorable
 from storage.models import Appended, Emission
-from storage.store import Streams
+
+
+class Appends(Protocol):
+    """The one thing that is asked of a store here: `Streams.append`."""
+
+    async def append(self, emissions: Sequence[Emission]) -> Sequence[Appended | IdempotencyMismatch]: ...
 
 
 class GroupCommit:
@@ -19,7 +25,7 @@ class GroupCommit:
     """
 
     def __init__(
-        self, store: Streams, *, batch_notifications: int = 1_000, queue_notifications: int = 20_000
+        self, store: Appends, *, batch_notifications: int = 1_000, queue_notifications: int = 20_000
     ) -> None:
         self._store = store
         self._coalescer: Coalescer[Emission, Appended] = Coalescer(

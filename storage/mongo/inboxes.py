@@ -54,12 +54,15 @@ async def _gone(c: Collections, rooms: Sequence[str], *, now: int) -> dict[str, 
     gone: dict[str, list[int]] = {}
     if rooms:
         cursor = c.notifications.find(
-            {"room": {"$in": list(rooms)}, "until": {"$gte": 0, "$lte": min(now, FOREVER - 1)}},
+            {
+                "room": {"$in": list(rooms)},
+                "until": {"$gte": 0, "$lte": min(now, FOREVER - 1)},
+                "seq": {"$gt": 0},
+            },
             {"_id": 0, "room": 1, "seq": 1},
         )
         for document in await cursor.to_list():
-            if "seq" in document:
-                gone.setdefault(document["room"], []).append(document["seq"])
+            gone.setdefault(document["room"], []).append(document["seq"])
         for sequences in gone.values():
             sequences.sort()
     return gone

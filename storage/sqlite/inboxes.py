@@ -16,13 +16,13 @@ from storage.sqlite.rows import MAIL_JOIN, NOTIFICATION, NOTIFICATION_WIDTH, not
 from storage.sqlite.streams import span
 
 # Two ranges, not one: of the wiped (0) only those above the base are visited, of the merely expired there are few.
-_GONE = f"""(
+_GONE = f"""((
     SELECT COUNT(*) FROM notifications
     WHERE room = asked.value AND shown_until < {FOREVER} AND shown_until = 0 AND seq > {{base}}
 ) + (
     SELECT COUNT(*) FROM notifications
     WHERE room = asked.value AND shown_until < {FOREVER} AND shown_until > 0 AND shown_until <= :now AND seq > {{base}}
-)"""  # noqa: S608 - made of constants
+))"""  # noqa: S608 - made of constants
 _BASE = "MAX(COALESCE(i.read_upto, 0), COALESCE(r.cleared, 0))"
 _STANDING = f"""
 SELECT asked.value, COALESCE(r.head, 0), COALESCE(r.floor, 0), COALESCE(i.read_upto, 0),
