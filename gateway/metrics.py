@@ -3,8 +3,10 @@
 Each node has a registry of its own. What others count anyway is read at the scrape (`watch`); the rest is told by a call.
 """
 
+import asyncio
+import math
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
@@ -22,9 +24,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from gateway.presence.errors import PresenceError
+
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+PRESENCE_SECONDS = 2.0
 
 Read = Callable[[], float | None]
 """Reads a value at the scrape; None when there is none yet."""
@@ -79,6 +85,13 @@ class Metrics(Collector):
             registry=registry,
         )
         self._mail = Counter("bellhop_mail", "Mails by what became of them", ("outcome",), registry=registry)
+        self._counts: Callable[[], Awaitable[tuple[int, int]]] | None = None
+        self._presence_users = Gauge(
+            "bellhop_presence_users", "Users online in the whole cluster", registry=registry
+        )
+        self._presence_connections = Gauge(
+            "bellhop_presence_connections", "Connections of the whole cluster", registry=registry
+        )
         build = Gauge(
             "bellhop_build_info",
             "1, with the versions of Bellhop and Python",
@@ -114,6 +127,10 @@ class Metrics(Collector):
         """Scrape what goes up and down."""
         self._watched.append(_Watched(name=name, help=help, read=read, family=GaugeMetricFamily))
 
+    def watch_presence(self, counts: Callable[[], Awaitable[tuple[int, int]]]) -> None:
+        """Ask for the (users, connections) of the cluster before every scrape."""
+        self._counts = counts
+
     def collect(self) -> Iterator[Metric]:
         for watched in self._watched:
             value = watched.read()
@@ -126,5 +143,20 @@ class Metrics(Collector):
         return [web.get("/metrics", self._scrape)]
 
     async def _scrape(self, request: web.Request) -> web.Response:
+        await self._count_presence()
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(self.registry), headers={"Content-Type": content_type})
+
+    async def _count_presence(self) -> None:
+        if self._counts is None:
+            return
+        try:
+            async with asyncio.timeout(PRESENCE_SECONDS):
+                users, connections = await self._counts()
+        except (PresenceError, TimeoutError):
+            # What is not known is not shown: an old number would pass for a new one.
+            self._presence_users.set(math.nan)
+            self._presence_connections.set(math.nan)
+        else:
+            self._presence_users.set(users)
+            self._presence_connections.set(connections)

@@ -1,0 +1,63 @@
+"""The probes: alive as long as the process answers, ready only when it can do its job."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gateway import health
+from gateway.bus.local import LocalBus
+from gateway.health import Health
+from storage.errors import StoreUnavailable
+from tests.support.gateway import gateway
+
+
+class Store:
+    def __init__(self, error: Exception | None = None, *, hangs: bool = False) -> None:
+        self.error = error
+        self.hangs = hangs
+
+    async def ping(self) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.error is not None:
+            raise self.error
+
+
+class DeafBus(LocalBus):
+    def reasons(self) -> list[str]:
+        return ["no canary for 12 s"]
+
+
+async def test_a_node_whose_store_and_bus_work_has_no_reason_against_it():
+    assert await Health(store=Store(), bus=LocalBus()).reasons() == []
+
+
+async def test_every_reason_is_given():
+    probed = Health(store=Store(StoreUnavailable("connection refused")), bus=DeafBus())
+    probed.draining = True
+
+    assert await probed.reasons() == ["draining", "store: connection refused", "bus: no canary for 12 s"]
+
+
+async def test_a_store_that_hangs_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(health, "PING_SECONDS", 0.01)
+
+    assert await Health(store=Store(hangs=True), bus=LocalBus()).reasons() == ["store: no answer"]
+
+
+async def test_an_error_that_is_nobodys_absence_is_not_hidden():
+    with pytest.raises(ZeroDivisionError):
+        await Health(store=Store(ZeroDivisionError()), bus=LocalBus()).reasons()
+
+
+async def test_a_draining_node_is_alive_and_not_ready(tmp_path: Path):
+    async with gateway(tmp_path) as site:
+        assert (await site.ask("GET", "/readyz")).body == {"status": "ready", "reasons": []}
+        assert site.node is not None
+        site.node.health.draining = True
+
+        ready, alive = await site.ask("GET", "/readyz"), await site.ask("GET", "/healthz")
+
+    assert (ready.status, ready.body) == (503, {"status": "unready", "reasons": ["draining"]})
+    assert (alive.status, alive.body) == (200, {"status": "alive"})

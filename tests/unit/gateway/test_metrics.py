@@ -1,0 +1,185 @@
+"""Metrics: what is counted, and that each node counts for itself."""
+
+import importlib.metadata
+import math
+from pathlib import Path
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
+from prometheus_client.parser import text_string_to_metric_families as text_families
+
+from gateway import meters, metrics
+from gateway.bus.local import LocalBus
+from gateway.bus.stats import BusStats
+from gateway.clock import system_clock
+from gateway.delivery import DeliveryStats
+from gateway.engine.stats import Stats
+from gateway.metrics import Metrics
+from gateway.presence.errors import PresenceUnavailable
+from gateway.presence.local import LocalPresence
+from storage.errors import StoreUnavailable
+from storage.models import Appended, Emission, Notification
+from tests.support.gateway import gateway
+
+
+def sample(measured: Metrics, name: str, **labels: str) -> float | None:
+    return measured.registry.get_sample_value(name, labels)
+
+
+def test_two_nodes_in_one_process_share_nothing():
+    one, other = Metrics(), Metrics()
+
+    one.emitted("accepted", 3)
+
+    assert sample(one, "bellhop_emits_total", outcome="accepted") == 3
+    assert sample(other, "bellhop_emits_total", outcome="accepted") is None
+
+
+def test_what_is_told_is_counted():
+    measured = Metrics()
+
+    measured.mail_outcome("sent")
+    measured.append_batch(17, 0.004)
+    measured.http_request("internal", "POST", "/internal/emit", 202, 0.01)
+
+    assert sample(measured, "bellhop_mail_total", outcome="sent") == 1
+    assert sample(measured, "bellhop_append_batch_notifications_sum") == 17
+    assert sample(measured, "bellhop_append_batch_seconds_bucket", le="0.005") == 1
+    labels = {"site": "internal", "method": "POST", "route": "/internal/emit", "status": "202"}
+    assert sample(measured, "bellhop_http_request_seconds_count", **labels) == 1
+
+
+def test_a_method_that_somebody_made_up_makes_no_new_series():
+    measured = Metrics()
+
+    measured.http_request("public", "BREW", "unknown", 405, 0.1)
+
+    labels = {"site": "public", "method": "other", "route": "unknown", "status": "405"}
+    assert sample(measured, "bellhop_http_request_seconds_count", **labels) == 1
+
+
+def test_what_others_count_is_read_at_the_scrape():
+    measured, counted = Metrics(), {"delivered": 0}
+    measured.watch_counter("bellhop_deliveries", "Frames delivered", lambda: counted["delivered"])
+    measured.watch_gauge("bellhop_canary_seconds", "Last canary", lambda: None)
+
+    counted["delivered"] = 5
+
+    assert sample(measured, "bellhop_deliveries_total") == 5
+    assert sample(measured, "bellhop_canary_seconds") is None
+
+
+class Counted:
+    """A bus that leaves the process, as far as metrics look."""
+
+    def __init__(self) -> None:
+        self.stats = BusStats(published=3, dropped=1, canary_seconds=0.002)
+
+
+def watched(bus: object) -> Metrics:
+    measured, delivery, engine = Metrics(), DeliveryStats(), Stats()
+    delivery.repaired, engine.slow_consumers = 2, 4
+    presence = LocalPresence(grace_seconds=0, clock=system_clock)
+    meters.watch(
+        measured,
+        sessions=["a session"],
+        delivery=delivery,
+        engine=engine,
+        bus=bus,
+        presence=presence,  # type: ignore[arg-type]
+    )
+    return measured
+
+
+def test_the_nodes_own_counters_are_watched():
+    measured = watched(LocalBus())
+
+    assert sample(measured, "bellhop_connections") == 1
+    assert sample(measured, "bellhop_repaired_total") == 2
+    assert sample(measured, "bellhop_slow_consumers_total") == 4
+    assert sample(measured, "bellhop_bus_published_total") is None
+
+
+def test_a_bus_between_nodes_is_watched_too():
+    measured = watched(Counted())
+
+    assert sample(measured, "bellhop_bus_published_total") == 3
+    assert sample(measured, "bellhop_bus_dropped_total") == 1
+    assert sample(measured, "bellhop_bus_canary_seconds") == 0.002
+
+
+async def test_presence_is_asked_at_the_scrape_and_unknown_when_it_cannot_tell():
+    measured, answers = Metrics(), iter([(2, 3)])
+
+    async def counts() -> tuple[int, int]:
+        try:
+            return next(answers)
+        except StopIteration:
+            raise PresenceUnavailable("away") from None
+
+    measured.watch_presence(counts)
+
+    await measured._count_presence()
+    assert sample(measured, "bellhop_presence_users") == 2
+    assert sample(measured, "bellhop_presence_connections") == 3
+    await measured._count_presence()
+    assert math.isnan(sample(measured, "bellhop_presence_users") or 0)
+
+
+async def test_a_batch_on_its_way_to_the_store_is_measured_also_when_it_fails():
+    class Store:
+        async def append(self, emissions: object) -> list[Appended]:
+            if len(list(emissions)) > 1:  # type: ignore[call-overload]
+                raise StoreUnavailable("away")
+            return [Appended(notifications=())]
+
+    measured = Metrics()
+    notification = Notification(id="i", room="all", type="X", title="x", created_at=system_clock(), data={})
+    emission = Emission(notifications=(notification, notification))
+    store = meters.TimedAppends(Store(), measured)
+
+    await store.append([emission])
+    with pytest.raises(StoreUnavailable):
+        await store.append([emission, emission])
+
+    assert sample(measured, "bellhop_append_batch_notifications_sum") == 6
+    assert sample(measured, "bellhop_append_batch_seconds_count") == 2
+
+
+def test_the_version_is_known_or_said_to_be_unknown(monkeypatch):
+    assert metrics.release() == importlib.metadata.version("bellhop")
+
+    def missing(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metrics, "version", missing)
+    assert metrics.release() == "unknown"
+
+
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
+async def test_a_scrape_shows_routes_by_their_pattern_and_emits_by_outcome(tmp_path: Path, accept: str):
+    async with gateway(tmp_path) as site:
+        await site.emit("user:ann", key="k")
+        await site.emit("user:ann", key="k")
+        await site.ask("POST", "/internal/emit", body={})
+        await site.ask("GET", "/internal/presence/ann")
+        await site.ask("GET", "/wp-login.php")
+
+        answered = await site.ask("GET", "/metrics", Accept=accept)
+
+    assert answered.status == 200
+    assert answered.headers["Content-Type"].startswith(
+        "application/openmetrics-text" if accept else "text/plain"
+    )
+    parse = openmetrics_families if accept else text_families
+    families = {family.name: family for family in parse(answered.body)}
+    emits = {
+        each.labels["outcome"]: each.value
+        for each in families["bellhop_emits"].samples
+        if each.name.endswith("_total")
+    }
+    assert emits == {"accepted": 1, "duplicate": 1, "validation_failed": 1}
+    routes = {each.labels["route"] for each in families["bellhop_http_request_seconds"].samples}
+    assert {"/internal/emit", "/internal/presence/{user}", "unknown"} <= routes
+    assert not any("ann" in route or "wp-login" in route for route in routes)
+    assert families["bellhop_build_info"].samples[0].value == 1

@@ -1,0 +1,63 @@
+"""The description: sound in itself, and made of the schemas that judge."""
+
+import jsonschema
+import pytest
+
+from gateway import openapi, schemas
+from gateway.problems import TITLES
+
+
+def test_every_reference_leads_somewhere():
+    document = dict(openapi.document())
+
+    def references(value: object) -> list[str]:
+        if isinstance(value, dict):
+            own = [value["$ref"]] if "$ref" in value else []
+            return own + [each for inner in value.values() for each in references(inner)]
+        return [each for inner in value for each in references(inner)] if isinstance(value, list) else []
+
+    names = {reference.removeprefix("#/components/schemas/") for reference in references(document)}
+    assert names == set(document["components"]["schemas"])
+
+
+def test_every_operation_has_a_name_of_its_own_and_says_who_may_ask():
+    operations = [each for item in openapi.document()["paths"].values() for each in item.values()]
+
+    assert len({each["operationId"] for each in operations}) == len(operations) == len(openapi.OPERATIONS)
+    for each in operations:
+        assert ("security" in each) == ("401" in each["responses"])
+
+
+def test_every_code_of_a_problem_is_described():
+    described = {
+        code
+        for item in openapi.document()["paths"].values()
+        for operation in item.values()
+        for answer in operation["responses"].values()
+        for code in answer.get("x-codes", ())
+    }
+
+    assert described == set(TITLES) - {"method_not_allowed"}
+
+
+@pytest.mark.parametrize(
+    ("change", "sound"),
+    [
+        ({}, True), ({"to": ["all", "topic:x"]}, True), ({"email": True}, True), ({"email": {"unless": "read"}}, True),
+        ({"to": "nobody"}, False), ({"title": ""}, False), ({"type": "a"}, False), ({"link": "//x"}, False),
+        ({"expires_in": 0}, False), ({"unknown": 1}, False), ({"email": False}, False), ({"to": []}, False),
+        ({"in_app": 1}, False), ({"data": []}, False),
+    ],
+)  # fmt: skip
+def test_the_description_of_an_emit_judges_as_the_schema_does(change: dict[str, object], sound: bool):
+    document = openapi.document()
+    body = {"to": "user:ann", "type": "X", "title": "x"} | change
+    described = document["components"]["schemas"]["Emit"] | {"components": document["components"]}
+
+    assert jsonschema.Draft202012Validator(described).is_valid(body) is sound
+    try:
+        schemas.emit(body)
+    except schemas.Invalid:
+        assert not sound
+    else:
+        assert sound
