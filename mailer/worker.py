@@ -265,7 +265,11 @@ class Worker:
             async with asyncio.timeout_at(leased_at + SENDING_SHARE * self._lease_seconds) as bound:
                 needless = await self._needless(lease)
                 if needless is None:
-                    outgoing = self._renderer.render(lease.notification, lease.mail.order)
+                    # In a thread: the template may be the operator's own, and a slow one must not hold up the sockets of
+                    # this process.
+                    outgoing = await asyncio.to_thread(
+                        self._renderer.render, lease.notification, lease.mail.order
+                    )
                     await self._transport.send(outgoing)
         except TimeoutError as error:
             late = bound.expired()
