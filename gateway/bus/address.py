@@ -131,12 +131,16 @@ class Address:
             raise ConnectionError("no Sentinel knows the master") from problem
         finally:
             await sentinel.aclose()
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # redis-py can swallow a cancellation that comes while it waits.
+            raise asyncio.CancelledError
         return str(host), int(port)
 
     def _sentinel(self, timeout_seconds: float) -> Sentinel:
         timeouts = {"socket_timeout": timeout_seconds, "socket_connect_timeout": timeout_seconds}
         return Sentinel(  # type: ignore[no-untyped-call] # redis-py says nothing of its types here
-            list(self.sentinels), sentinel_kwargs={**self.sentinel_options, **timeouts}
+            list(self.sentinels), sentinel_kwargs={**self.sentinel_options, **timeouts, "protocol": 2}
         )
 
     def _tls(self) -> ssl.SSLContext | None:

@@ -45,11 +45,15 @@ class Pipeline:
 
     async def run(self) -> None:
         """Execute calls until cancelled."""
+        task = asyncio.current_task()
+        assert task is not None
         try:
-            while True:
+            # redis-py can turn a cancellation that comes while it waits into an error of its own, and swallow it:
+            # then the task's own count is all that is left of it.
+            while not task.cancelling():
                 await self._called.wait()
                 self._called.clear()
-                while self._calls:
+                while self._calls and not task.cancelling():
                     await self._execute([self._calls.popleft() for _ in range(min(BATCH, len(self._calls)))])
         finally:
             self._refuse(self._calls, None)

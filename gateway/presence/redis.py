@@ -324,9 +324,7 @@ class RedisPresence:
         """One heartbeat; answers in how many seconds the next is due, 0 for at once."""
         told = dict(self._told)
         try:
-            counted, owed, wait, more = await self._call(
-                scripts.BEAT, BATCH, int(self._away), int(not self._tasks), *told
-            )
+            counted, owed, wait, more = await self._call(scripts.BEAT, BATCH, int(not self._tasks), *told)
         except _Forgotten as forgotten:
             await self._restore(forgotten.epoch)
             return 0

@@ -95,15 +95,16 @@ return {epoch}
 BEAT = (
     _PRELUDE
     + """
--- ARGV: batch, waited, last, users whose `left` this node has announced …
-local batch, waited, last = tonumber(ARGV[7]), ARGV[8] == '1', ARGV[9] == '1'
+-- ARGV: batch, last, users whose `left` this node has announced …
+local batch, last = tonumber(ARGV[7]), ARGV[8] == '1'
 local claims = key('claims:' .. node)
-for each = 10, #ARGV do redis.call('HDEL', claims, ARGV[each]) end
+for each = 9, #ARGV do redis.call('HDEL', claims, ARGV[each]) end
 
--- A node that could not reach Redis, and nobody else did either: Redis was away, and whose heartbeat has ended
--- meanwhile is not dead. Everybody gets the time to come back before anybody is reaped or announced.
+-- When nobody has beaten for a while, Redis was away, and whose heartbeat has ended meanwhile need not be dead.
+-- Everybody gets the time to come back before anybody is reaped or announced. The beating node cannot know it: this
+-- may be a beat that lay in the socket of a Redis that was stopped.
 local beaten = tonumber(redis.call('GET', key('beaten')) or now)
-if waited and now - beaten > settle / 2 then
+if now - beaten > settle / 2 then
   for _, each in ipairs(redis.call('ZRANGE', key('nodes'), 0, -1)) do
     redis.call('ZADD', key('nodes'), micros(now + settle), each)
   end

@@ -84,7 +84,9 @@ async def node(request, make) -> Node:
 
 @pytest.fixture
 async def two(redis_url, make) -> tuple[Node, Node]:
-    return await Node(make(redis_url, "a")).start(), await Node(make(redis_url, "b")).start()
+    a, b = await Node(make(redis_url, "a")).start(), await Node(make(redis_url, "b")).start()
+    await healthy(a, b)
+    return a, b
 
 
 @pytest.fixture
@@ -97,6 +99,7 @@ def server() -> Iterator[servers.Server]:
 @pytest.fixture
 async def tortured(server, make) -> tuple[Node, Node]:
     a, b = await Node(make(server.url, "a")).start(), await Node(make(server.url, "b")).start()
+    await healthy(a, b)
     await b.bus.subscribe(["all"])
     return a, b
 

@@ -1,8 +1,10 @@
 """Presence over several nodes: against a model with random crashes and pauses, and on a Redis that fails."""
 
 import asyncio
+import contextlib
 import uuid
 from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -19,8 +21,10 @@ from hypothesis.stateful import (
 from redis.asyncio import Redis
 
 from gateway.presence.base import Joined, Left
+from gateway.presence.errors import PresenceUnavailable
 from gateway.presence.redis import RedisPresence
-from tests.contract.test_presence import Clock, visitor
+from tests.contract.test_presence import START, Announced, Clock, until, until_answered, visitor
+from tests.support import servers
 
 TTL = 30
 GRACE = 5
@@ -179,8 +183,10 @@ class Cluster(RuleBasedStateMachine):
 
     @rule()
     @precondition(
-        lambda self: len(self.awake()) == len(self.nodes)
-        and all(self.clock.now - at > timedelta(seconds=TTL + BEAT) for at in self.ghosts.values())
+        lambda self: (
+            len(self.awake()) == len(self.nodes)
+            and all(self.clock.now - at > timedelta(seconds=TTL + BEAT) for at in self.ghosts.values())
+        )
     )
     def forget(self) -> None:
         """Redis loses everything, as after a restart without persistence."""
@@ -258,3 +264,310 @@ def test_presence_agrees_with_a_model_of_nodes_that_crash_pause_and_come_back(re
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+# Faults of a real Redis, in real time
+
+
+@pytest.fixture
+def server() -> Iterator[servers.Server]:
+    """A Redis of this test's own, to be tortured."""
+    with servers.redis() as own:
+        yield own
+
+
+class Together:
+    """Nodes on one Redis, with short times and one record of what was announced."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.announced = Announced()
+        self.nodes: list[RedisPresence] = []
+
+    async def node(self, name: str, **options) -> RedisPresence:
+        given = {"grace_seconds": 0.2, "ttl_seconds": 1.5, "patience_seconds": 0.3, **options}
+        made = RedisPresence(self.url, node_id=name, **given)
+        await made.start(self.announced)
+        self.nodes.append(made)
+        return made
+
+
+@pytest.fixture
+async def together(server) -> AsyncIterator[Together]:
+    group = Together(server.url)
+    yield group
+    for node in group.nodes:
+        await node.stop()
+
+
+async def pass_time(node: RedisPresence, clock: Clock, seconds: float) -> None:
+    """Have a clock that tests hold run, and the node beat by it."""
+    while seconds > 0:
+        clock.forward(min(seconds, BEAT))
+        await node.sweep()
+        seconds -= BEAT
+
+
+async def counted(node: RedisPresence, users: int, connections: int) -> None:
+    async def right() -> bool:
+        return await node.counts() == (users, connections)
+
+    await until_answered(right)
+
+
+async def test_the_connections_of_a_killed_node_are_reaped_and_announced_once(together):
+    a, b, c = [await together.node(name) for name in "abc"]
+    await a.enter(visitor("a1", "ann"), limit=0)
+    await a.enter(visitor("a2", "bob"), limit=0)
+    await b.enter(visitor("b1", "bob"), limit=0)
+    await until_answered(lambda: c.find("ann"))
+
+    await crash(a)
+    await counted(b, 1, 1)
+    await until(lambda: ("Left", "ann") in together.announced.brief(), seconds=1.5 + 5)
+    await c.sweep()
+    await b.sweep()
+
+    assert sorted(together.announced.brief()) == [("Joined", "ann"), ("Joined", "bob"), ("Left", "ann")]
+
+
+async def test_another_node_announces_whom_a_killed_node_owed_a_departure(together):
+    a, _ = await together.node("a"), await together.node("b")
+    await a.enter(visitor("a1", "ann"), limit=0)
+    await a.leave("a1", now=START)
+    await crash(a)
+
+    await until(lambda: len(together.announced) == 2)
+
+    assert together.announced[1:] == [Left(user="ann", at=START)]
+
+
+async def test_what_a_killed_node_had_claimed_is_announced_by_another(together):
+    a, b = await together.node("a"), await together.node("b")
+    await a.enter(visitor("a1", "ann"), limit=0)
+
+    async def die(change: Joined | Left) -> None:
+        raise asyncio.CancelledError
+
+    a._announce = die
+    async with b._beating:
+        await a.leave("a1", now=START)
+        await until(a._tasks[1].done)
+        await crash(a)
+
+    await until(lambda: len(together.announced) == 2)
+    assert together.announced.brief() == [("Joined", "ann"), ("Left", "ann")]
+
+
+async def test_a_limit_counts_the_connections_of_all_nodes(together):
+    a, b = await together.node("a"), await together.node("b")
+    await a.enter(visitor("a1", age=9), limit=2)
+    await b.enter(visitor("b1", age=5), limit=2)
+
+    assert await a.enter(visitor("a2"), limit=2) == ["a1"]
+    assert await b.enter(visitor("b2"), limit=2) == ["a1", "b1"]
+
+
+async def test_a_reload_that_lands_on_another_node_announces_nothing(together):
+    clock = Clock()
+    a, b = [await together.node(name, clock=clock, ttl_seconds=30) for name in "ab"]
+    await a.enter(visitor("a1"), limit=0)
+    await a.leave("a1", now=START)
+    await b.enter(visitor("b1"), limit=0)
+
+    clock.forward(1)
+    await a.sweep()
+    await b.sweep()
+
+    assert together.announced.brief() == [("Joined", "ann")]
+
+
+async def test_redis_restarted_empty_gets_everything_back_and_announces_nothing(server, together):
+    a, b = await together.node("a"), await together.node("b")
+    await a.enter(visitor("a1", "ann"), limit=0)
+    await a.enter(visitor("a2", "bob"), limit=0)
+    await b.enter(visitor("b1", "bob"), limit=0)
+    await b.enter(visitor("b2", "cid"), limit=0)
+    before = list(together.announced)
+
+    server.kill()
+    await until(lambda: a._away and b._away)
+    await b.leave("b2", now=START)
+    server.start()
+
+    await counted(a, 2, 3)
+    await until(lambda: len(together.announced) > len(before))
+    assert together.announced[len(before) :] == [Left(user="cid", at=START)]
+    for _ in range(3):
+        await a.sweep()
+        await b.sweep()
+    assert len(together.announced) == len(before) + 1
+
+
+async def test_while_redis_is_away_connections_come_and_go_and_are_told_when_it_is_back(server, together):
+    a = await together.node("a")
+    await a.enter(visitor("a1", "ann"), limit=0)
+    server.kill()
+    await until(lambda: a._away)
+
+    async with asyncio.timeout(0.2):
+        assert await a.enter(visitor("a2", "bob", age=1), limit=1) == []
+        assert await a.enter(visitor("a3", "bob"), limit=1) == ["a2"]
+        await a.leave("a2", now=START)
+        await a.leave("a1", now=START)
+        for ask in (a.counts(), a.find("bob"), a.roster(after=None, limit=1)):
+            with pytest.raises(PresenceUnavailable):
+                await ask
+    assert together.announced.brief() == [("Joined", "ann")]
+
+    server.start()
+    await counted(a, 1, 1)
+    await until(lambda: len(together.announced) == 3)
+    assert sorted(together.announced.brief()[1:]) == [("Joined", "bob"), ("Left", "ann")]
+
+
+async def test_a_hung_redis_holds_a_connect_up_no_longer_than_the_patience(server, together):
+    a, b = await together.node("a"), await together.node("b")
+    await a.enter(visitor("a1", "ann"), limit=0)
+    server.pause()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    assert await a.enter(visitor("a2", "bob"), limit=0) == []
+    with pytest.raises(PresenceUnavailable):
+        await b.counts()
+    await a.leave("a1", now=START)
+    assert loop.time() - began < 0.3 + 0.3 + 0.3
+    began = loop.time()
+    await a.enter(visitor("a3", "cid"), limit=0)
+    assert loop.time() - began < 0.05
+
+    server.resume()
+    await counted(b, 2, 2)
+    await until(lambda: len(together.announced) == 4)
+    assert sorted(together.announced.brief()[1:]) == [("Joined", "bob"), ("Joined", "cid"), ("Left", "ann")]
+
+
+async def test_a_redis_away_longer_than_the_ttl_makes_nobody_a_ghost(server, together):
+    a, b = await together.node("a"), await together.node("b")
+    await a.enter(visitor("a1", "ann"), limit=0)
+    await b.enter(visitor("b1", "bob"), limit=0)
+    server.pause()
+    await until(lambda: a._away and b._away)
+    # Redis's own clock goes on, and the heartbeats with it.
+    over = asyncio.get_running_loop().time() + 1.7
+    await until(lambda: asyncio.get_running_loop().time() > over)
+    server.resume()
+
+    await counted(a, 2, 2)
+    await counted(b, 2, 2)
+    await a.sweep()
+    await b.sweep()
+    assert together.announced.brief() == [("Joined", "ann"), ("Joined", "bob")]
+
+
+async def test_a_node_that_was_paused_and_reaped_puts_its_connections_back(together):
+    clock = Clock()
+    a = await together.node("a", clock=clock, ttl_seconds=30)
+    b = await together.node("b", clock=clock, ttl_seconds=30)
+    await a.enter(visitor("a1", "ann"), limit=0)
+    async with a._beating:
+        await pass_time(b, clock, 31)
+        assert await b.counts() == (0, 0)
+    await a.sweep()
+
+    assert await b.counts() == (1, 1)
+    assert together.announced.brief() == [("Joined", "ann"), ("Left", "ann"), ("Joined", "ann")]
+
+
+async def test_an_entrance_whose_answer_was_lost_is_announced_once(together):
+    a = await together.node("a")
+    put = a._put
+
+    async def lose(*arguments, **options):
+        await put(*arguments, **options)
+        arguments[0].confirmed = False
+        raise PresenceUnavailable("the answer was lost")
+
+    a._put = lose
+    assert await a.enter(visitor("a1", "ann"), limit=0) == []
+    a._put = put
+    await until(lambda: together.announced)
+    await a.sweep()
+
+    assert together.announced.brief() == [("Joined", "ann")]
+
+
+async def test_a_departure_claimed_and_lost_is_not_announced_when_the_user_is_back(together):
+    a, b = await together.node("a"), await together.node("b")
+    await a.enter(visitor("a1", "ann"), limit=0)
+    tell = a._tell_left
+    for node in (a, b):
+        node._beat_seconds = 3600
+
+    async def lose(owed):
+        if owed:
+            raise PresenceUnavailable("the answer was lost")
+
+    a._tell_left = lose
+    await a.leave("a1", now=START)
+    while tuple([key.decode() for key in await claims(a)]) != ("ann",):
+        with contextlib.suppress(PresenceUnavailable):
+            await a.sweep()
+    a._tell_left = tell
+    await b.enter(visitor("b1", "ann"), limit=0)
+    await a.sweep()
+
+    assert ("Left", "ann") not in together.announced.brief()
+    assert await claims(a) == {}
+
+
+async def claims(node: RedisPresence) -> dict[bytes, bytes]:
+    return await node._client.hgetall(f"{node._pipeline._key}claims:{node._node}")
+
+
+async def test_what_redis_holds_and_the_node_does_not_is_taken_out(together):
+    a, b = await together.node("a"), await together.node("b")
+    await a.enter(visitor("a1", "ann"), limit=0)
+    a._held.pop("a1")
+
+    await counted(b, 0, 0)
+
+
+async def test_stop_without_redis_ends_within_the_bound(server, together):
+    a = await together.node("a")
+    await a.enter(visitor("a1", "ann"), limit=0)
+    server.pause()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+
+    await a.stop()
+
+    assert loop.time() - began < 4 * 0.3 + 0.5
+    server.resume()
+
+
+async def test_a_node_that_stops_among_others_leaves_the_grace_to_them(together):
+    a, b = await together.node("a"), await together.node("b")
+    await a.enter(visitor("a1", "ann"), limit=0)
+    await a.enter(visitor("a2", "bob"), limit=0)
+
+    await a.stop()
+    await b.enter(visitor("b1", "bob"), limit=0)
+    await until(lambda: len(together.announced) == 3)
+
+    assert together.announced.brief()[2:] == [("Left", "ann")]
+    assert await b.counts() == (1, 1)
+
+
+async def test_a_thousand_connections_of_a_dead_node_are_reaped_without_waiting_for_more_beats(together):
+    clock = Clock()
+    a = await together.node("a", clock=clock, ttl_seconds=30, patience_seconds=20)
+    b = await together.node("b", clock=clock, ttl_seconds=30, patience_seconds=20)
+    await asyncio.gather(*(a.enter(visitor(f"a{n}", f"user-{n}"), limit=0) for n in range(1200)))
+    await crash(a)
+
+    await pass_time(b, clock, 31)
+
+    assert await b.counts() == (0, 0)
+    assert [kind for kind, _ in together.announced.brief()].count("Left") == 1200

@@ -1,0 +1,150 @@
+"""What URLs of Redis mean."""
+
+import asyncio
+import ssl
+
+import pytest
+from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.sentinel import SentinelConnectionPool
+
+from gateway.bus import backoff
+from gateway.bus.address import Address
+from gateway.bus.redis import RedisBus
+from gateway.bus.wire import ServerError, Wire
+from tests.support import servers
+
+
+def test_the_plain_url_is_read_as_redis_py_reads_it():
+    address = Address.parse("redis://ann:s%20ecret@example.org:7000/3")
+
+    assert address.options == {
+        "host": "example.org", "port": 7000, "username": "ann", "password": "s ecret", "db": 3,
+    }  # fmt: skip
+    assert address.database == 3
+    assert "ecret" not in repr(address)
+
+
+def test_tls_is_verified_unless_the_url_says_otherwise():
+    strict = Address.parse("rediss://example.org")._tls()
+    lax = Address.parse("rediss://example.org?ssl_cert_reqs=none")._tls()
+
+    assert strict is not None and strict.verify_mode == ssl.CERT_REQUIRED and strict.check_hostname
+    assert lax is not None and lax.verify_mode == ssl.CERT_NONE
+    assert Address.parse("redis://example.org")._tls() is None
+
+
+@pytest.mark.parametrize("path", ["orders/2", "2/orders"])
+def test_a_sentinel_url_names_its_sentinels_service_and_database(path):
+    address = Address.parse(
+        f"redis+sentinel://ann:pw@one,two:26380,[::1]:5/{path}?sentinel_password=spw&socket_keepalive=true"
+    )
+
+    assert address.sentinels == (("one", 26379), ("two", 26380), ("::1", 5))
+    assert address.service == "orders"
+    assert address.database == 2
+    assert address.sentinel_options == {"password": "spw"}
+    assert address.options == {"username": "ann", "password": "pw", "db": 2, "socket_keepalive": True}
+
+
+def test_a_sentinel_url_can_ask_for_tls():
+    assert issubclass(Address.parse("rediss+sentinel://one:1/orders").connection_class, SSLConnection)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.org",
+        "redis+sentinel://one:1",
+        "redis+sentinel://one:x/orders",
+        "redis+sentinel://:1/orders",
+    ],
+)
+def test_what_is_no_address_is_refused(url):
+    with pytest.raises(ValueError):
+        Address.parse(url)
+
+
+async def test_clients_of_redis_py_are_made_for_every_kind_of_address():
+    unix = Address.parse("unix:///run/redis.sock?db=1").client(timeout_seconds=1)
+    sentinel = Address.parse("rediss+sentinel://one:1/orders").client(timeout_seconds=1)
+    tls = Address.parse("rediss://example.org").client(timeout_seconds=1)
+
+    assert unix.connection_pool.connection_class is UnixDomainSocketConnection
+    assert isinstance(sentinel.connection_pool, SentinelConnectionPool)
+    assert tls.connection_pool.connection_class is SSLConnection
+    for client in (unix, sentinel, tls):
+        await client.aclose()
+
+
+async def test_a_unix_socket_is_connected(tmp_path):
+    async def answer(reader, writer):
+        await reader.readuntil(b"PING\r\n")
+        writer.write(b"+PONG\r\n")
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_unix_server(answer, tmp_path / "redis.sock")
+    wire = Wire()
+    await Address.parse(f"unix://{tmp_path}/redis.sock").open(wire, timeout_seconds=2)
+
+    assert not wire.closed.done()
+    wire.close()
+    await wire.closed
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_password_is_given_and_a_wrong_one_refused(redis_url):
+    with pytest.raises(ServerError):
+        await Address.parse(redis_url.replace("redis://", "redis://ann:wrong@")).open(
+            Wire(), timeout_seconds=2
+        )
+
+
+async def test_the_master_is_asked_of_a_sentinel(redis_url):
+    port = servers.free_port()
+    host, _, redis_port = redis_url.removeprefix("redis://").partition("/")[0].partition(":")
+
+    async def sentinel(reader, writer):
+        # As much of a Sentinel as SENTINEL MASTERS takes; the client greets it with what it likes.
+        while line := await reader.readline():
+            words = []
+            for _ in range(int(line[1:])):
+                await reader.readline()
+                words.append((await reader.readline()).strip().upper())
+            if words[:2] == [b"SENTINEL", b"MASTERS"]:
+                fields = [
+                    "name", "orders", "ip", host, "port", redis_port, "flags", "master",
+                    "num-other-sentinels", "0", "quorum", "1", "num-slaves", "0",
+                ]  # fmt: skip
+                body = "".join(f"${len(each)}\r\n{each}\r\n" for each in fields)
+                writer.write(f"*1\r\n*{len(fields)}\r\n{body}".encode())
+            elif words[0] == b"HELLO":
+                writer.write(b"-ERR unknown command\r\n")
+            else:
+                writer.write(b"+OK\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(sentinel, "127.0.0.1", port)
+    wire = Wire()
+    await Address.parse(f"redis+sentinel://127.0.0.1:{port}/orders").open(wire, timeout_seconds=3)
+    assert not wire.closed.done()
+    wire.abort()
+
+    with pytest.raises(OSError, match="no Sentinel"):
+        await Address.parse(f"redis+sentinel://127.0.0.1:{port}/unknown").open(Wire(), timeout_seconds=3)
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_bus_that_is_not_started_says_so():
+    bus = RedisBus("redis://localhost", node_id="a")
+
+    assert bus.reasons() == ["the bus is not started"]
+    await bus.stop()
+
+
+def test_the_pause_before_connecting_again_doubles_to_a_bound_and_is_jittered():
+    assert 0.025 <= backoff.pause_seconds(0) <= 0.05
+    assert all(1 <= backoff.pause_seconds(failures) <= 2 for failures in (6, 10, 10_000))
+    assert len({backoff.pause_seconds(3) for _ in range(20)}) > 1
