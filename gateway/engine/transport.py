@@ -192,11 +192,10 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         if transport == "websocket":
             socket = self._socket(connection, probes=False)
             try:
-                response: web.StreamResponse = socket.take_over(request)
+                response: web.StreamResponse = socket.take_over(request, greeting=opening.frame)
             except HandshakeError:
                 return _bad(3, "Bad request")
             connection.socket = socket
-            socket.write(opening.frame)
         else:
             bound_by_kernel_of(request)
             response = _body(opening.text)

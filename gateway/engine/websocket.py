@@ -68,8 +68,11 @@ class WebSocket(asyncio.Protocol):
 
     # Taking over
 
-    def take_over(self, request: web.BaseRequest) -> TakenOver:
-        """Answer the handshake and make the request's TCP connection this websocket's. Raises `HandshakeError`."""
+    def take_over(self, request: web.BaseRequest, *, greeting: bytes = b"") -> TakenOver:
+        """Answer the handshake and make the request's TCP connection this websocket's. Raises `HandshakeError`.
+
+        `greeting` is the first frame, sent along with the answer: a third of a connect is the kernel's `send`.
+        """
         accept = _accept(request)
         handler = request.protocol
         transport = handler.transport
@@ -90,7 +93,7 @@ class WebSocket(asyncio.Protocol):
         transport.set_write_buffer_limits(high=TRANSPORT_BYTES)
         transport.write(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n" + greeting
         )
         # It may have been paused while the bytes after the handshake had no reader.
         if not transport.is_reading():

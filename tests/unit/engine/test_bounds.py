@@ -1,0 +1,407 @@
+"""What a client, an address and a node can have of the engine ends at its limits."""
+
+import asyncio
+import gc
+import json
+import time
+from ipaddress import ip_network
+
+import psutil
+import pytest
+
+from gateway.engine import Packet, Reason
+from gateway.engine.admission import AddressRate, Gate, client_address
+from tests.support.rawsocket import RawPoller, RawSocket, masked
+
+BIG = Packet.event("/", json.dumps(["notification", "x" * 4000]).encode())
+
+
+# Slow consumers
+
+
+async def flood(host, until, *, seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not until():
+            host.server.fan_out("/", "all", BIG)
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("talks", [False, True], ids=["stalled", "stalled but sending PONGs"])
+async def test_a_client_that_does_not_read_is_dropped_and_its_memory_comes_back(hosts, talks):
+    host = await hosts(client_events_per_second=0)
+    stalled = [await RawSocket.join(host.port, receive_bytes=4096) for _ in range(20)]
+    for raw in stalled:
+        raw.reader._transport.pause_reading()
+    reading = await RawSocket.join(host.port)
+
+    async def read() -> None:
+        while True:
+            await reading.event()
+
+    async def talk() -> None:
+        while talks:
+            for raw in stalled:
+                raw.say("3")
+            await asyncio.sleep(0.01)
+
+    others = [asyncio.create_task(read()), asyncio.create_task(talk())]
+    process = psutil.Process()
+    gc.collect()
+    before = process.memory_info().rss
+    started = time.monotonic()
+
+    await flood(host, lambda: host.server.stats.slow_consumers == 20)
+
+    assert time.monotonic() - started < 5
+    await host.until(lambda: len(host.disconnects) == 20)
+    assert host.sockets() == 1
+    assert host.server.connection_count() == 1
+    assert not others[0].done()
+    gc.collect()
+    assert process.memory_info().rss - before < 8_000_000
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+async def test_a_poller_that_does_not_poll_is_dropped(hosts, http):
+    host = await hosts()
+    await RawPoller.join(http, host.port)
+
+    await flood(host, lambda: host.server.stats.slow_consumers == 1)
+
+    await host.until(lambda: host.disconnects)
+    assert host.sockets() == 0
+
+
+async def test_the_bound_counts_what_the_transport_holds(hosts):
+    host = await hosts(send_buffer_bytes=50_000)
+    raw = await RawSocket.join(host.port, receive_bytes=4096)
+    raw.reader._transport.pause_reading()
+    connection = next(iter(host.server.eio.sockets.values()))
+    most = 0
+
+    def held() -> bool:
+        nonlocal most
+        transport = connection.socket._transport if connection.socket else None
+        most = max(most, connection.backlog + (transport.get_write_buffer_size() if transport else 0))
+        return connection.closed
+
+    await flood(host, held)
+
+    assert most < 50_000 + 2 * len(BIG.frame)
+
+
+async def test_a_client_that_answers_no_ping_is_gone(hosts, http):
+    host = await hosts(ping_interval_seconds=0.1, ping_timeout_seconds=0.2)
+    silent = await RawSocket.join(host.port)
+    answering = await RawSocket.join(host.port)
+    await RawPoller.join(http, host.port)
+    reading = asyncio.create_task(answering.gone())
+
+    await host.until(lambda: len(host.disconnects) == 2, 3)
+
+    assert set(host.disconnects) == {"ping timeout"}
+    await asyncio.sleep(0)
+    assert not reading.done()
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    await silent.hang_up()
+
+
+# What comes in
+
+
+async def test_too_many_events_a_second_end_the_connection(hosts):
+    host = await hosts(client_events_per_second=5, client_events_burst=10)
+    raw = await RawSocket.join(host.port)
+
+    for _ in range(100):
+        raw.say('42["echo",1]')
+    assert await raw.event() == ["closing", {"reason": "rate_limited", "reconnect": True, "retry_after": 5}]
+
+    assert await raw.gone() == 1012
+    assert len(host.events) <= 10
+    assert host.server.stats.rate_limited == 1
+
+
+@pytest.mark.parametrize("head", [0x89, 0x8A], ids=["PING", "PONG"])
+async def test_control_frames_count_as_events(hosts, head):
+    host = await hosts(client_events_per_second=5, client_events_burst=10)
+    raw = await RawSocket.join(host.port)
+
+    raw.send(masked(head, b"x") * 100)
+
+    assert await raw.gone() == 1012
+
+
+async def test_a_message_over_the_limit_ends_the_connection_before_it_is_kept(hosts):
+    host = await hosts(max_message_bytes=1000)
+    raw = await RawSocket.join(host.port)
+
+    raw.send(bytes((0x81, 0x80 | 127)) + (2**40).to_bytes(8, "big"))
+
+    assert await raw.gone() == 1009
+
+
+async def test_fragments_count_together(hosts):
+    host = await hosts(max_message_bytes=1000)
+    raw = await RawSocket.join(host.port)
+
+    raw.send(masked(0x01, b"4" * 600) + masked(0x00, b"4" * 600))
+
+    assert await raw.gone() == 1009
+
+
+async def test_a_post_over_the_limit_ends_the_connection(hosts, http):
+    host = await hosts(max_message_bytes=1000)
+    poller = await RawPoller.join(http, host.port)
+
+    assert await poller.say("42" + json.dumps(["echo", "x" * 2000])) == 413
+
+    await host.until(lambda: host.disconnects)
+
+
+async def test_a_slow_handler_holds_back_its_client_and_nobody_else(hosts):
+    host = await hosts(client_events_per_second=0, max_message_bytes=2000)
+    gate = asyncio.Event()
+
+    async def slow(sid, value):
+        await gate.wait()
+
+    host.server.on("slow", slow)
+    busy, other = await RawSocket.join(host.port), await RawSocket.join(host.port)
+    connection = next(iter(host.server.eio.sockets.values()))
+
+    for _ in range(500):
+        busy.say('42["slow","' + "x" * 1000 + '"]')
+    await host.until(lambda: connection.inbox_bytes > 2000)
+    other.say('421["echo",7]')
+
+    assert await other.text() == "431[7]"
+    # One read of the transport may have brought more than the limit; no second one follows.
+    assert connection.inbox_bytes < 300_000
+    gate.set()
+    await host.until(lambda: connection.inbox_bytes == 0)
+
+
+async def test_an_acknowledgement_is_heard_while_its_asker_waits(hosts):
+    host = await hosts()
+
+    async def ask(sid):
+        return await host.server.call("question", to=sid, timeout=5)
+
+    host.server.on("ask", ask)
+    raw = await RawSocket.join(host.port)
+
+    raw.say('421["ask"]')
+    question = await raw.text()
+    raw.say(f"43{question[2 : question.index('[')]}[42]")
+
+    assert await raw.text() == "431[42]"
+
+
+# Who comes in
+
+
+async def test_one_connection_more_is_told_to_come_back_later(hosts):
+    host = await hosts(max_connections=2)
+    first, _ = await RawSocket.join(host.port), await RawSocket.join(host.port)
+    third = await RawSocket.open(host.port)
+    await third.text()
+
+    third.say("40{}")
+    answer = json.loads((await third.text())[2:])
+
+    assert answer["data"] == {"code": "too_many_connections", "retry": True}
+    await first.hang_up()
+    await host.until(lambda: host.server.connection_count() == 1)
+    await RawSocket.join(host.port)
+
+
+async def test_handshakes_beyond_all_measure_are_answered_503(hosts, http):
+    host = await hosts(max_connections=1)
+    for _ in range(12):
+        await RawSocket.open(host.port)
+
+    async with http.get(f"http://127.0.0.1:{host.port}/socket.io/?EIO=4&transport=polling") as response:
+        assert response.status == 503
+        assert int(response.headers["Retry-After"]) > 0
+
+
+async def test_an_address_that_comes_too_often_is_answered_429(hosts, http):
+    host = await hosts(connect_rate=1, connect_burst=2, trusted_proxies=(ip_network("127.0.0.1"),))
+    url = f"http://127.0.0.1:{host.port}/socket.io/?EIO=4&transport=polling"
+    statuses = []
+
+    for address in ("1.1.1.1", "1.1.1.1", "1.1.1.1", "2.2.2.2"):
+        async with http.get(url, headers={"X-Forwarded-For": address}) as response:
+            statuses.append(response.status)
+
+    assert statuses == [200, 200, 429, 200]
+
+
+def test_an_address_has_its_burst_and_then_its_rate():
+    rate = AddressRate(rate=2, burst=3)
+
+    assert [rate.admit("1.1.1.1", now=0) for _ in range(4)] == [0, 0, 0, 1]
+    assert rate.admit("1.1.1.1", now=0.5) == 0
+    assert rate.admit("1.1.1.2", now=0.5) == 0
+
+
+def test_the_addresses_of_one_ipv6_customer_are_one():
+    rate = AddressRate(rate=1, burst=1)
+
+    assert rate.admit("2001:db8::1", now=0) == 0
+    assert rate.admit("2001:db8::2", now=0) > 0
+    assert rate.admit("2001:db8:0:1::1", now=0) == 0
+
+
+def test_the_addresses_remembered_are_bounded(monkeypatch):
+    monkeypatch.setattr("gateway.engine.admission.ADDRESSES", 10)
+    rate = AddressRate(rate=1, burst=1)
+
+    for number in range(100):
+        rate.admit(f"10.0.0.{number}", now=number / 1000)
+
+    assert len(rate._buckets) <= 10
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("203.0.113.9", "1.1.1.1", "203.0.113.9"),  # nobody's proxy
+        ("10.0.0.1", "1.1.1.1", "1.1.1.1"),
+        ("10.0.0.1", "9.9.9.9, 1.1.1.1, 10.0.0.2", "1.1.1.1"),  # what the client made up is left of its own
+        ("10.0.0.1", "nonsense", "10.0.0.1"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "1.1.1.1", "1.1.1.1"),
+        ("10.0.0.1", "2001:db8::7", "2001:db8::7"),
+    ],
+)
+def test_forwarded_addresses_are_believed_from_trusted_proxies_only(peer, forwarded, address):
+    trusted = (ip_network("10.0.0.0/8"),)
+
+    assert client_address(peer, {"X-Forwarded-For": forwarded}, trusted) == address
+
+
+async def test_the_gate_lets_few_through_in_a_turn_and_all_in_order():
+    gate = Gate(a_turn=3)
+    passed = []
+    turns = 0
+
+    async def come(number):
+        await gate.passage()
+        passed.append((turns, number))
+
+    comers = [asyncio.create_task(come(number)) for number in range(30)]
+    while len(passed) < 30:
+        turns += 1
+        await asyncio.sleep(0)
+
+    assert [number for _, number in passed] == list(range(30))
+    assert max(sum(turn == each for each, _ in passed) for turn in range(turns + 1)) <= 6
+    await asyncio.gather(*comers)
+
+
+async def test_a_reconnect_storm_keeps_the_latency_of_those_already_in(hosts):
+    host = await hosts(connect_rate=0)
+    raw = await RawSocket.join(host.port)
+    worst = 0.0
+
+    storm = [asyncio.create_task(RawSocket.join(host.port, {"rooms": []})) for _ in range(300)]
+    while not all(task.done() for task in storm):
+        before = time.monotonic()
+        host.server.fan_out("/", "all", BIG)
+        await raw.event()
+        worst = max(worst, time.monotonic() - before)
+    await asyncio.gather(*storm)
+
+    assert worst < 1
+    assert host.server.connection_count() == 301
+
+
+# Leaving
+
+
+async def test_a_reason_to_come_back_closes_the_websocket_under_the_client(hosts):
+    host = await hosts()
+    raw = await RawSocket.join(host.port)
+
+    await host.server.close(raw.sid, "/", Reason.DRAINING, retry_after=3)
+
+    assert await raw.event() == ["closing", {"reason": "draining", "reconnect": True, "retry_after": 3}]
+    assert await raw.gone() == 1012
+    await host.until(lambda: host.disconnects)
+
+
+async def test_a_reason_to_stay_away_disconnects_the_namespace(hosts):
+    host = await hosts()
+    raw = await RawSocket.join(host.port)
+
+    await host.server.close(raw.sid, "/", Reason.REVOKED)
+
+    assert (await raw.event())[1]["reason"] == "revoked"
+    assert await raw.text() == "41"
+    await raw.gone()
+    assert host.disconnects == ["server disconnect"]
+
+
+async def test_a_poller_is_sent_away_with_its_last_packets(hosts, http):
+    host = await hosts()
+    poller = await RawPoller.join(http, host.port)
+    sid = next(iter(host.server.manager.sessions))
+
+    await host.server.close(sid, "/", Reason.DRAINING, retry_after=3)
+
+    closing, end = await poller.poll()
+    assert "draining" in closing
+    assert end == "1"
+    await host.until(lambda: not host.sockets())
+
+
+async def test_a_drain_sends_all_away_each_at_a_moment_of_its_own(hosts):
+    host = await hosts()
+    raws = [await RawSocket.join(host.port) for _ in range(20)]
+    closings = []
+
+    async def leave(raw):
+        closings.append((await raw.event())[1])
+        assert await raw.gone() == 1012
+
+    leaving = [asyncio.create_task(leave(raw)) for raw in raws]
+    await host.server.drain(seconds=1)
+    await asyncio.gather(*leaving)
+
+    assert {closing["reason"] for closing in closings} == {"draining"}
+    assert len({closing["retry_after"] for closing in closings}) > 5
+    await host.until(lambda: len(host.disconnects) == 20)
+
+
+async def test_a_disconnect_handler_runs_after_the_events_that_came_before(hosts):
+    host = await hosts()
+    raw = await RawSocket.join(host.port)
+
+    raw.say('42["echo","last words"]')
+    await raw.hang_up()
+
+    await host.until(lambda: host.disconnects)
+    assert host.events[-1][1] == ("last words",)
+
+
+async def test_an_origin_that_is_not_allowed_gets_nothing(http):
+    from gateway.engine import Server
+    from tests.unit.engine.hosts import hosted
+
+    async with hosted(Server(cors_origins=["https://shop.example"])) as host:
+        url = f"http://127.0.0.1:{host.port}/socket.io/?EIO=4&transport=polling"
+        for origin, status in (("https://evil.example", 403), ("https://shop.example", 200)):
+            async with http.get(url, headers={"Origin": origin}) as response:
+                assert response.status == status
+                if status == 200:
+                    assert response.headers["Access-Control-Allow-Origin"] == origin
+    async with hosted(Server()) as host:
+        url = f"http://127.0.0.1:{host.port}/socket.io/?EIO=4&transport=polling"
+        for origin, status in (("https://evil.example", 403), (f"https://127.0.0.1:{host.port}", 200)):
+            async with http.get(url, headers={"Origin": origin}) as response:
+                assert response.status == status
