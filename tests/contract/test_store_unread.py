@@ -1,0 +1,160 @@
+"""Unread is arithmetic in the stores; here it is counted one by one, and the two must agree."""
+
+import asyncio
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from storage.connect import connect
+from storage.models import HistoryQuery
+from tests.contract.store_cases import NOW, later, notification, put
+
+ROOMS = ("a", "b")
+USERS = ("1", "2")
+
+
+@dataclass
+class Item:
+    id: str
+    room: str
+    seq: int
+    created_at: datetime
+    expires_at: datetime | None
+    wiped: bool = False
+    readers: set[str] = field(default_factory=set)
+    dismissers: set[str] = field(default_factory=set)
+
+    def is_shown(self, now: datetime) -> bool:
+        return not self.wiped and (self.expires_at is None or self.expires_at > now)
+
+
+class Model:
+    """One list, looked at from the start each time."""
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+
+    def unread(self, user: str, now: datetime) -> int:
+        return sum(i.is_shown(now) and user not in i.readers for i in self.items)
+
+    def history(self, user: str, now: datetime, *, unread_only: bool) -> list[str]:
+        shown = [
+            i
+            for i in self.items
+            if i.is_shown(now) and user not in i.dismissers and not (unread_only and user in i.readers)
+        ]
+        return [i.id for i in sorted(shown, key=lambda i: (i.created_at, i.id), reverse=True)]
+
+    def missed(self, room: str, after: int, now: datetime) -> list[int]:
+        return [i.seq for i in self.items if i.room == room and i.seq > after and i.is_shown(now)]
+
+
+picks = st.lists(st.integers(0, 30), max_size=4)
+steps = st.one_of(
+    st.tuples(st.just("append"), st.sampled_from(ROOMS), st.sampled_from([None, None, 2, 6])),
+    st.tuples(st.just("append"), st.sampled_from(ROOMS), st.none()),
+    st.tuples(st.sampled_from(["read", "seen", "dismiss"]), st.sampled_from(USERS), picks),
+    st.tuples(st.just("read_all"), st.sampled_from(USERS), st.none()),
+    st.tuples(st.just("recall"), st.none(), st.integers(0, 30)),
+    st.tuples(st.just("expire"), st.none(), st.none()),
+    st.tuples(st.just("prune"), st.none(), st.integers(0, 9)),
+)
+
+
+def test_unread_history_and_missed_agree_with_counting_one_by_one(store_url):
+    with asyncio.Runner() as runner:
+        store = connect(store_url)
+        runner.run(store.open())
+
+        @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        @given(st.lists(steps, max_size=25))
+        def example(script):
+            runner.run(play(store, script))
+
+        try:
+            example()
+        finally:
+            runner.run(store.close())
+
+
+async def play(store, script) -> None:
+    own = uuid.uuid4().hex[:8]
+    rooms = {name: f"{name}-{own}" for name in ROOMS}
+    users = {name: f"{name}-{own}" for name in USERS}
+    model = Model()
+    for time, (step, who, what) in enumerate(script):
+        now = later(time)
+        changed = expected = None
+        chosen = (
+            [model.items[i % len(model.items)] for i in what]
+            if step in ("read", "seen", "dismiss") and model.items
+            else []
+        )
+        marks = {i.id: i for i in chosen if i.is_shown(now)}.values()
+        ids = [i.id for i in chosen]
+        if step == "append":
+            expires = None if what is None else later(time + what)
+            [n] = await put(store, notification(rooms[who], created_at=now, expires_at=expires))
+            model.items.append(Item(n.id, n.room, n.seq, now, expires))
+        elif step == "read":
+            changed = (await store.read(users[who], list(rooms.values()), ids, now=now)).changed
+            expected = sum(who not in i.readers for i in marks)
+            for i in marks:
+                i.readers.add(who)
+        elif step == "seen":
+            await store.seen(users[who], list(rooms.values()), ids, now=now)
+        elif step == "dismiss":
+            changed = (await store.dismiss(users[who], list(rooms.values()), ids, now=now)).changed
+            expected = sum(who not in i.dismissers for i in marks)
+            for i in marks:
+                i.dismissers.add(who)
+                i.readers.add(who)
+        elif step == "read_all":
+            expected = model.unread(who, now)
+            changed = (await store.read_all(users[who], list(rooms.values()), now=now)).changed
+            for i in model.items:
+                i.readers.add(who)
+        elif step == "recall" and model.items:
+            item = model.items[what % len(model.items)]
+            await store.recall(item.id, now=now)
+            item.wiped = True
+        elif step == "expire":
+            while await store.expire(now=now, limit=100):
+                pass
+        elif step == "prune":
+            before = later(time - what)
+            while await store.prune(before=before, limit=100):
+                pass
+            # All examples share one clock and one store, so this prunes the rooms of earlier ones too.
+            model.items = [i for i in model.items if i.created_at >= before]
+        assert changed == expected
+        await compare(store, model, rooms, users, now)
+
+
+async def compare(store, model, rooms, users, now) -> None:
+    names = list(rooms.values())
+    for user, name in users.items():
+        assert await store.unread(name, names, now=now) == model.unread(user, now)
+        for unread_only in (False, True):
+            query = HistoryQuery(user=name, rooms=names, limit=100, unread_only=unread_only)
+            page = await store.history(query, now=now)
+            assert [i.notification.id for i in page.items] == model.history(
+                user, now, unread_only=unread_only
+            )
+    heads = await store.heads(names)
+    opening = await store.opening(
+        users["1"], names, since={room: max(0, heads[room] - 3) for room in names}, limit=2, now=now
+    )
+    assert (opening.heads, opening.unread) == (heads, model.unread("1", now))
+    for room in names:
+        missed = model.missed(room, max(0, heads[room] - 3), now)
+        if room not in opening.resync:
+            assert [n.seq for n in opening.missed if n.room == room] == missed
+            assert len(missed) <= 2
+        else:
+            pruned = {i.seq for i in model.items if i.room == room}
+            assert len(missed) > 2 or max(0, heads[room] - 3) + 1 not in pruned
+    assert all(n.created_at >= NOW for n in opening.missed)
