@@ -64,13 +64,10 @@ INDEXES = {
     ],
 }
 
-# Bounds for a server that is away or stands still; what the URL says wins.
-DEFAULT_OPTIONS: dict[str, Any] = {
-    "serverSelectionTimeoutMS": 3_000,
-    "connectTimeoutMS": 3_000,
-    "timeoutMS": 10_000,
-    "appname": "bellhop",
-}
+# Bounds for a server that is away or stands still. `timeoutMS` bounds a whole operation, its retries included, and
+# overrides the driver's single timeouts: a URL that sets one of those gets the others in its style.
+OPERATION_TIMEOUT = {"timeoutMS": 5_000}
+SINGLE_TIMEOUTS = {"serverSelectionTimeoutMS": 3_000, "connectTimeoutMS": 3_000, "socketTimeoutMS": 5_000}
 
 
 class Collections:
@@ -83,8 +80,10 @@ class Collections:
 
     def __init__(self, url: str) -> None:
         given = {name.lower() for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
-        options = {name: value for name, value in DEFAULT_OPTIONS.items() if name.lower() not in given}
-        self.client: AsyncMongoClient[Document] = AsyncMongoClient(url, **options)
+        single = any(name.lower() in given for name in SINGLE_TIMEOUTS)
+        timeouts = SINGLE_TIMEOUTS if single and "timeoutms" not in given else OPERATION_TIMEOUT
+        options: dict[str, Any] = {n: value for n, value in timeouts.items() if n.lower() not in given}
+        self.client: AsyncMongoClient[Document] = AsyncMongoClient(url, appname="bellhop", **options)
         database = self.client.get_default_database(DATABASE)
         if not given & {"w", "readconcernlevel"}:
             database = database.with_options(

@@ -39,8 +39,9 @@ class _Standings:
 
     heads: dict[str, int]
     floors: dict[str, int]
+    cleared: dict[str, int]
     gone: dict[str, list[int]]
-    """Sequences, ascending, that are wiped or expired."""
+    """Sequences above `cleared`, ascending, that are wiped or expired."""
     read_upto: dict[tuple[str, str], int]
     unread: dict[tuple[str, str], int]
 
@@ -132,6 +133,7 @@ async def _standings(
     return _Standings(
         heads={room: place[0] for room, place in places.items()},
         floors={room: place[1] for room, place in places.items()},
+        cleared={room: place[2] for room, place in places.items()},
         gone=gone,
         read_upto=read_upto,
         unread=unread,
@@ -189,7 +191,8 @@ def _behind(asked: OpeningRequest, standings: _Standings) -> tuple[dict[str, int
         had = asked.since.get(room, head)
         if had == head:
             continue
-        missed = head - had - _within(standings.gone.get(room, ()), had, head)
+        shown_after = max(had, standings.cleared[room])
+        missed = head - shown_after - _within(standings.gone.get(room, ()), shown_after, head)
         if standings.floors[room] <= had < head and missed <= asked.limit:
             fetch[room] = had
         else:

@@ -468,6 +468,15 @@ async def test_recalled_ones_do_not_count_as_missed_also_for_who_has_read_everyt
     assert opening.unread == 0
 
 
+async def test_recalled_ones_at_the_oldest_end_do_not_count_as_missed_either(store):
+    stored = await fill(store, "a", 3)
+    await store.recall(stored[0].id, now=NOW)
+
+    opening = await store.opening("1", ["a"], since={"a": 0}, limit=2, now=NOW)
+
+    assert ([n.seq for n in opening.missed], opening.resync) == ([2, 3], ())
+
+
 async def test_many_openings_at_once_are_each_answered_as_if_alone(store):
     await fill(store, "all", 10)
     for i in range(5):

@@ -1,0 +1,72 @@
+"""A MongoDB of the test's own that stands still, is killed, and comes back."""
+
+import asyncio
+import time
+
+import pytest
+
+from storage.connect import connect
+from storage.errors import StoreUnavailable
+from tests.contract.store_cases import NOW, Writer, emission, fill, key, notification, sequences
+from tests.support import servers
+
+
+@pytest.fixture
+def server():
+    with servers.mongod() as server:
+        yield server
+
+
+async def test_every_answered_append_survives_the_killing_of_the_server(server, writers):
+    """The writer repeats what it was told nothing about, under the same ids: each is there once."""
+    url = server.url + "&timeoutMS=2000&serverSelectionTimeoutMS=2000"
+    writer = Writer(url, ["a", "b"], count=60)
+    writers.append(writer)
+    for _ in range(10):
+        assert await writer.line()
+
+    server.kill()
+    await asyncio.to_thread(server.start)
+    assert await asyncio.wait_for(writer.finish(), 60) == 0
+
+    assert len(writer.answered) == 300
+    store = connect(server.url)
+    await store.open()
+    for notification_id, room, seq in writer.answered:
+        stored = await store.notification(notification_id)
+        assert stored is not None
+        assert (stored.room, stored.seq) == (room, seq)
+    for room in "ab":
+        assert await sequences(store, room) == list(range(1, 151))
+    await store.close()
+
+
+async def test_a_server_that_stands_still_is_unavailable_within_bounds_and_then_well(server):
+    store = connect(server.url + "&timeoutMS=1500&serverSelectionTimeoutMS=1000")
+    await store.open()
+    await fill(store, "a", 1)
+    asked = emission(notification("a"), key=key())
+    server.pause()
+    try:
+        for attempt in (
+            lambda: store.append([asked]),
+            store.ping,
+            lambda: store.opening("1", ["a"], since={}, limit=5, now=NOW),
+        ):
+            began = time.monotonic()
+            with pytest.raises(StoreUnavailable):
+                await attempt()
+            assert time.monotonic() - began < 10
+    finally:
+        server.resume()
+
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            [answer] = await store.append([asked])
+            break
+        except StoreUnavailable:
+            assert time.monotonic() < deadline
+    assert [n.seq for n in answer.notifications] == [2]
+    assert await sequences(store, "a") == [1, 2]
+    await store.close()
