@@ -1,4 +1,4 @@
-/** Who the two customers are, and the tokens that the demo minted for them. */
+/** Who the customers are, and the tokens that the demo minted for them. */
 
 export interface Customer {
   id: string;
@@ -11,40 +11,68 @@ export interface Config {
   admin?: { token: string };
 }
 
-const BASE = import.meta.env.BASE_URL;
-const FRAGMENT = "#config=";
-const KEPT = "bellhop-demo";
+interface Claims {
+  sub: string;
+  name?: string;
+  exp: number;
+}
 
-/** From the address if it brings them, else from the gateway. What the address brought is kept for a reload. */
-export async function config(): Promise<Config> {
-  if (location.hash.startsWith(FRAGMENT)) {
-    const text = location.hash.slice(FRAGMENT.length).replace(/-/g, "+").replace(/_/g, "/");
-    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-    sessionStorage.setItem(KEPT, new TextDecoder().decode(bytes));
-    // A token has no business in the history of the browser.
-    history.replaceState(null, "", location.pathname);
-  }
-  const kept = sessionStorage.getItem(KEPT);
-  if (kept) return JSON.parse(kept);
+const BASE = import.meta.env.BASE_URL;
+const KEPT = "bellhop-demo";
+/** A token that ends sooner is as good as ended. */
+const ENDING_MS = 90_000;
+
+/** What the token says; it is the gateway that looks whether it is true. */
+function claims(token: string): Claims {
+  const text = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  return JSON.parse(new TextDecoder().decode(bytes));
+}
+
+function fromAddress(): Config | undefined {
+  const given = new URLSearchParams(location.hash.slice(1));
+  const tokens = given.getAll("token");
+  if (!tokens.length) return;
+  const users = tokens.map((token) => {
+    const { sub, name } = claims(token);
+    return { id: sub, name: name ?? sub, token };
+  });
+  const admin = given.get("admin");
+  // A token has no business in the history of the browser.
+  history.replaceState(null, "", location.pathname);
+  return { users, ...(admin ? { admin: { token: admin } } : {}) };
+}
+
+async function fromGateway(): Promise<Config> {
   const answer = await fetch(`${BASE}config.json`, { cache: "no-store" });
-  if (!answer.ok) throw new Error(`The demo's configuration is not there (${answer.status}).`);
+  if (!answer.ok) throw new Error("Open this page by one of the links that `bellhop demo` prints.");
   return answer.json();
 }
 
-/** A fresh token of the customer; the gateway mints new ones with each answer. */
-export async function tokenOf(id: string): Promise<string> {
-  const customer = (await config()).users.find((user) => user.id === id);
-  if (!customer) throw new Error(`The demo knows no customer ${id}.`);
+/** From the address if it brings tokens, else what it brought before in this tab, else from the gateway. */
+export async function config(): Promise<Config> {
+  const given = fromAddress();
+  if (given) sessionStorage.setItem(KEPT, JSON.stringify(given));
+  const kept = sessionStorage.getItem(KEPT);
+  return kept ? JSON.parse(kept) : fromGateway();
+}
+
+/** The customer's token; a new one from the gateway when the old one is about to end. */
+export async function tokenOf(customer: Customer): Promise<string> {
+  if (claims(customer.token).exp * 1_000 < Date.now() + ENDING_MS) {
+    const fresh = (await fromGateway()).users.find(({ id }) => id === customer.id);
+    if (fresh) customer.token = fresh.token;
+  }
   return customer.token;
 }
 
 export type Action = "order" | "ship" | "complain" | "offer";
 
 /** Asks the shop's backend, which the gateway plays in the demo. Throws an error with a text to show. */
-export async function act(action: Action, id: string): Promise<void> {
+export async function act(action: Action, customer: Customer): Promise<void> {
   const answer = await fetch(`${BASE}actions/${action}`, {
     method: "POST",
-    headers: { authorization: `Bearer ${await tokenOf(id)}`, "content-type": "application/json" },
+    headers: { authorization: `Bearer ${await tokenOf(customer)}`, "content-type": "application/json" },
     body: "{}",
   });
   if (answer.ok) return;

@@ -1,5 +1,5 @@
 import "@bellhop/client/inbox";
-import { act, config } from "./config.ts";
+import { act, type Customer, config } from "./config.ts";
 import { shop } from "./shop.ts";
 
 const find = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
@@ -28,7 +28,7 @@ try {
   offer.addEventListener("click", async () => {
     offer.disabled = true;
     try {
-      await act("offer", (users[0] as (typeof users)[0]).id);
+      await act("offer", users[0] as Customer);
       complain("");
     } catch (error) {
       complain((error as Error).message);

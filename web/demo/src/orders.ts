@@ -21,9 +21,9 @@ export function orderOf({ type, data }: Notification): Order | undefined {
   };
 }
 
-/** Newest first. An order never goes back from shipped. */
-export function ordersIn(notifications: readonly Notification[]): Order[] {
-  const orders = new Map<number, Order>();
+/** The orders `known` and those told of, newest first. An order never goes back from shipped. */
+export function ordersIn(notifications: readonly Notification[], known: readonly Order[]): Order[] {
+  const orders = new Map(known.map((order) => [order.number, order]));
   for (const notification of notifications) {
     const order = orderOf(notification);
     if (order && orders.get(order.number)?.stage !== "shipped") orders.set(order.number, order);

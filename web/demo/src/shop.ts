@@ -32,7 +32,7 @@ function row(order: Order): HTMLElement {
 
 /** `complain` shows what went wrong, and an empty text when it has gone right. */
 export function shop(customer: Customer, complain: (text: string) => void): HTMLElement {
-  const inbox = connect({ getToken: () => tokenOf(customer.id) });
+  const inbox = connect({ getToken: () => tokenOf(customer) });
   const bell: BellhopInbox = document.createElement("bellhop-inbox");
   bell.inbox = inbox;
 
@@ -42,7 +42,7 @@ export function shop(customer: Customer, complain: (text: string) => void): HTML
     button.addEventListener("click", async () => {
       button.disabled = true;
       try {
-        await act(action, customer.id);
+        await act(action, customer);
         complain("");
       } catch (error) {
         complain((error as Error).message);
@@ -110,9 +110,10 @@ export function shop(customer: Customer, complain: (text: string) => void): HTML
   window.id = customer.id;
 
   let shown = "";
+  let orders: Order[] = [];
   const show = (): void => {
-    const { items } = inbox.getSnapshot();
-    const orders = ordersIn(items).slice(0, SHOWN);
+    // What the inbox lists depends on its filter; an order once known stays known.
+    orders = ordersIn(inbox.getSnapshot().items, orders).slice(0, SHOWN);
     ship.disabled = !orders.some((order) => order.stage === "placed");
     const now = JSON.stringify(orders);
     if (now === shown) return;

@@ -5,7 +5,7 @@
  * code, so it works under the strictest Content-Security-Policy.
  */
 
-import { connect, type Inbox } from "../inbox.ts";
+import { connect, type Inbox, type Snapshot } from "../inbox.ts";
 import type { ConnectOptions, Item, Notification } from "../protocol.ts";
 import { drawing, h } from "./elements.ts";
 import { BELL, CHECK, CHECKS, CROSS, kindIcon } from "./icons.ts";
@@ -21,14 +21,27 @@ const AWAY_MS = 2_000;
 /** How long a row is in sight before it counts as seen. */
 const SEEN_MS = 600;
 const SPEAK_MS = 1_000;
+/** In a burst the list is laid out this often; nobody reads faster. A change after a quiet time shows at once. */
+const LAYOUT_MS = 100;
+/** Rows that make the panel as high as it gets. */
+const FULL = 12;
 const GAP_PX = 8;
 const PHONE = "(max-width: 480px)";
 
 export type Icon = (notification: Notification) => { picture: Element; hue: number };
 
 const PROPERTIES = ["inbox", "strings", "getToken", "options", "icon"] as const;
+/** The unit to tell an age in, its seconds, and the age in seconds below which it is used. */
+const UNITS: readonly [Intl.RelativeTimeFormatUnit, number, number][] = [
+  ["second", 0, 60],
+  ["minute", 60, 3_600],
+  ["hour", 3_600, 86_400],
+  ["day", 86_400, 604_800],
+];
 const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
 let sheet: CSSStyleSheet | undefined;
+
+const short = (count: number): string => (count > 99 ? "99+" : String(count));
 
 /** The address, if following it does no more than lead somewhere. */
 const destination = (link: string | null): string | undefined => {
@@ -58,11 +71,15 @@ export class BellhopInbox extends Base {
   #built = false;
   #open = false;
   #unread = -1;
+  #rows = "";
+  #laidOut = 0;
+  #layout: ReturnType<typeof setTimeout> | undefined;
   #spoken = 0;
   #toSpeak: Notification[] = [];
   #away: ReturnType<typeof setTimeout> | undefined;
   #seeing: ReturnType<typeof setTimeout> | undefined;
   #clock: ReturnType<typeof setInterval> | undefined;
+  #format!: { relative: Intl.RelativeTimeFormat; date: Intl.DateTimeFormat };
   #bell!: HTMLButtonElement;
   #badge!: HTMLElement;
   #panel!: HTMLElement;
@@ -150,6 +167,7 @@ export class BellhopInbox extends Base {
     this.#panel.showPopover?.();
     this.#place();
     this.#toasts.clear();
+    this.#laidOut = 0;
     this.#show();
     this.#panel.focus({ preventScroll: true });
     this.#feed.focus();
@@ -222,7 +240,14 @@ export class BellhopInbox extends Base {
   #build(): void {
     this.#close(false);
     this.#built = true;
+    this.#rows = "";
+    this.#unread = -1;
     const t = this.#strings;
+    const language = this.closest<HTMLElement>("[lang]")?.lang || navigator.language;
+    this.#format = {
+      relative: new Intl.RelativeTimeFormat(language, { style: "narrow", numeric: "auto" }),
+      date: new Intl.DateTimeFormat(language, { month: "short", day: "numeric" }),
+    };
     const root = this.shadowRoot ?? this.attachShadow({ mode: "open" });
     if (!sheet) {
       sheet = new CSSStyleSheet();
@@ -261,6 +286,7 @@ export class BellhopInbox extends Base {
         "aria-expanded": "false",
         "aria-label": t.bell(0),
         onclick: () => (this.#open ? this.close() : this.open()),
+        onanimationend: () => this.#bell.classList.remove("rings"),
       },
       drawing(BELL),
       this.#badge,
@@ -465,10 +491,10 @@ export class BellhopInbox extends Base {
     const snapshot = this.#inbox?.getSnapshot();
     if (!snapshot || !this.#built) return;
     const t = this.#strings;
-    const { unread, items, state } = snapshot;
+    const { unread, state } = snapshot;
     if (unread !== this.#unread) {
       this.#unread = unread;
-      this.#badge.textContent = unread > 99 ? "99+" : String(unread);
+      this.#badge.textContent = short(unread);
       this.#badge.hidden = !unread;
       this.#bell.setAttribute("aria-label", t.bell(unread));
       this.dispatchEvent(
@@ -481,13 +507,34 @@ export class BellhopInbox extends Base {
       this.#notice.hidden = true;
     } else if (state === "stopped") this.#say(t.stopped[snapshot.reason ?? ""] ?? t.stopped.other, true);
     else this.#away ??= setTimeout(() => this.#say(t.connecting, false), AWAY_MS);
-    if (!this.#open) return;
+    if (!this.#open || this.#layout) return;
+    const wait = this.#laidOut + LAYOUT_MS - performance.now();
+    if (wait > 0) {
+      this.#layout = setTimeout(() => {
+        this.#layout = undefined;
+        this.#show();
+      }, wait);
+      return;
+    }
+    this.#lay(snapshot);
+    this.#laidOut = performance.now();
+  }
+
+  /** Lays the panel out. */
+  #lay(snapshot: Snapshot): void {
+    const t = this.#strings;
+    const { unread, items, state } = snapshot;
     const only = !!snapshot.filter.unread;
     const [all, some] = this.#filters.children as unknown as [HTMLElement, HTMLElement];
     all.setAttribute("aria-pressed", String(!only));
     some.setAttribute("aria-pressed", String(only));
-    (some.lastElementChild as HTMLElement).textContent = unread ? String(unread) : "";
+    (some.lastElementChild as HTMLElement).textContent = unread ? short(unread) : "";
     this.#readAll.setAttribute("aria-disabled", String(!unread));
+    const rows = String(Math.min(FULL, items.length));
+    if (this.#rows !== rows) {
+      this.#rows = rows;
+      this.#panel.style.setProperty("--_rows", rows);
+    }
     this.#feed.element.hidden = !items.length;
     this.#feed.show(items, snapshot);
     this.#waits.hidden = items.length > 0 || !snapshot.loading || state === "stopped";
@@ -524,8 +571,7 @@ export class BellhopInbox extends Base {
 
   #arrived(arrived: readonly Notification[]): void {
     if (document.visibilityState !== "visible") return;
-    this.#bell.classList.remove("rings");
-    requestAnimationFrame(() => this.#bell.classList.add("rings"));
+    this.#bell.classList.add("rings");
     if (!this.#open && this.getAttribute("toasts") !== "off") this.#toasts.show(arrived);
     this.#toSpeak.push(...arrived);
     if (this.#spoken) return;
@@ -540,22 +586,11 @@ export class BellhopInbox extends Base {
   }
 
   #when(created_at: string): string {
-    const language = (this.closest("[lang]") as HTMLElement | null)?.lang || navigator.language;
     const seconds = (Date.parse(created_at) - Date.now()) / 1_000;
-    const relative = new Intl.RelativeTimeFormat(language, { style: "narrow", numeric: "auto" });
-    const [unit, size] = (
-      [
-        ["second", 60],
-        ["minute", 3_600],
-        ["hour", 86_400],
-        ["day", 604_800],
-      ] as const
-    ).find(([, below]) => -seconds < below) ?? [undefined, 0];
-    if (!unit) return new Date(created_at).toLocaleDateString(language, { month: "short", day: "numeric" });
-    const each = { second: 1, minute: 60, hour: 3_600, day: 86_400 }[unit];
-    return size === 60
-      ? relative.format(0, "second")
-      : relative.format(Math.min(0, Math.round(seconds / each)), unit);
+    const unit = UNITS.find(([, , below]) => -seconds < below);
+    if (!unit) return this.#format.date.format(new Date(created_at));
+    const [name, each] = unit;
+    return this.#format.relative.format(each ? Math.min(0, Math.round(seconds / each)) : 0, name);
   }
 
   #tick(): void {

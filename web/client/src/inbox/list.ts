@@ -15,6 +15,8 @@ const NEAR = 12;
 interface Row {
   element: HTMLElement;
   item: Item;
+  /** Where it stands, and of how many: what is as it was is not written again. */
+  place: string;
 }
 
 export interface Feed {
@@ -66,15 +68,17 @@ export function feed(options: {
     return [first, Math.min(items.length, Math.ceil((element.scrollTop + element.clientHeight) / tall))];
   };
 
-  const paint = (): void => {
+  const focused = (): boolean => length.contains((element.getRootNode() as ShadowRoot).activeElement);
+
+  /** `pinned`: the active row is wanted wherever it is. An element that has the focus is never moved, or it lost it. */
+  const paint = (pinned = focused()): void => {
     const tall = heightOf();
     const [first, last] = within();
     const from = Math.max(0, first - AHEAD);
     const to = Math.min(items.length, last + AHEAD);
     const wanted = new Map<string, number>();
     for (let at = from; at < to; at++) wanted.set((items[at] as Item).id, at);
-    const focused = length.contains((element.getRootNode() as ShadowRoot).activeElement);
-    if (focused) {
+    if (pinned) {
       const at = items.findIndex((item) => item.id === active);
       if (at >= 0) wanted.set(active, at);
     }
@@ -86,19 +90,23 @@ export function feed(options: {
         rows.delete(id);
       }
     length.style.height = `${items.length * tall}px`;
+    const size = hasMore ? -1 : items.length;
     let place = length.firstElementChild;
     for (const [id, at] of order) {
       const item = items[at] as Item;
       const row = rows.get(id);
       const own = row?.item === item ? row.element : options.row(item, row?.element);
-      rows.set(id, { element: own, item });
+      const now = `${at} ${size} ${tall} ${id === active}`;
       if (own === place) place = place.nextElementSibling;
       else length.insertBefore(own, place);
-      own.style.transform = `translateY(${at * tall}px)`;
-      own.setAttribute("aria-posinset", String(at + 1));
-      own.setAttribute("aria-setsize", String(hasMore ? -1 : items.length));
-      own.tabIndex = id === active ? 0 : -1;
-      for (const inner of own.querySelectorAll<HTMLElement>("a, button")) inner.tabIndex = own.tabIndex;
+      if (row?.place !== now) {
+        own.style.transform = `translateY(${at * tall}px)`;
+        own.setAttribute("aria-posinset", String(at + 1));
+        own.setAttribute("aria-setsize", String(size));
+        own.tabIndex = id === active ? 0 : -1;
+        for (const inner of own.querySelectorAll<HTMLElement>("a, button")) inner.tabIndex = own.tabIndex;
+      }
+      rows.set(id, { element: own, item, place: now });
     }
     if (hasMore && !loading && last > items.length - NEAR) options.more();
   };
@@ -112,15 +120,8 @@ export function feed(options: {
     if (at * tall < element.scrollTop) element.scrollTop = at * tall;
     else if ((at + 1) * tall > element.scrollTop + element.clientHeight)
       element.scrollTop = (at + 1) * tall - element.clientHeight;
-    // Its row may be far out of sight: bring it into being before it gets the focus.
-    const row = rows.get(active) ?? { element: options.row(item), item };
-    if (!rows.has(active)) {
-      rows.set(active, row);
-      length.append(row.element);
-    }
-    row.element.tabIndex = 0;
-    row.element.focus({ preventScroll: true });
-    paint();
+    paint(true);
+    rows.get(active)?.element.focus({ preventScroll: true });
   };
 
   element.addEventListener("scroll", () => {

@@ -40,10 +40,10 @@ svg { inline-size: 1.25rem; block-size: 1.25rem; display: block; flex: none }
 .bell svg { inline-size: 1.375rem; block-size: 1.375rem; transform-origin: 50% 15% }
 .bell.rings svg { animation: ring .7s ease-in-out }
 @keyframes ring { 20% { rotate: 13deg } 45% { rotate: -10deg } 70% { rotate: 6deg } 88% { rotate: -3deg } }
-.badge { position: absolute; inset-block-start: .125rem; inset-inline-end: .0625rem; min-inline-size: 1.125rem; block-size: 1.125rem; padding-inline: .3rem; border-radius: 99px; background: var(--_badge); color: #fff; font-size: .6875rem; font-weight: 650; line-height: 1.125rem; text-align: center; font-variant-numeric: tabular-nums; box-shadow: 0 0 0 2px var(--bellhop-badge-ring, var(--_bg)) }
+.badge { position: absolute; inset-block-start: .0625rem; inset-inline-start: 1.3125rem; min-inline-size: 1.125rem; block-size: 1.125rem; padding-inline: .3rem; border-radius: 99px; background: var(--_badge); color: #fff; font-size: .6875rem; font-weight: 650; line-height: 1.125rem; text-align: center; font-variant-numeric: tabular-nums; box-shadow: 0 0 0 2px var(--bellhop-badge-ring, var(--_bg)) }
 .badge[hidden] { display: none }
 
-.panel { position: fixed; inset: auto; inset-block-start: var(--_top, 0); left: var(--_left, 0); margin: 0; padding: 0; border: 0; inline-size: min(var(--bellhop-width, 25rem), 100vw - 1rem); block-size: min(var(--bellhop-height, 38rem), var(--_room, 90vh)); border-radius: var(--_radius); background: var(--_bg); color: var(--_text); box-shadow: var(--_shadow); overflow: hidden; z-index: 2147483000; outline: none; text-align: start }
+.panel { position: fixed; inset: auto; inset-block-start: var(--_top, 0); left: var(--_left, 0); margin: 0; padding: 0; border: 0; inline-size: min(var(--bellhop-width, 25rem), 100vw - 1rem); max-block-size: min(var(--bellhop-height, 38rem), var(--_room, 90vh)); border-radius: var(--_radius); background: var(--_bg); color: var(--_text); box-shadow: var(--_shadow); overflow: hidden; z-index: 2147483000; outline: none; text-align: start }
 .panel:not([hidden]) { display: flex; flex-direction: column }
 .panel[hidden] { display: none }
 .panel:focus-visible { outline: none }
@@ -57,7 +57,7 @@ h2 { flex: 1; margin: 0; font-size: 1rem; font-weight: 650; letter-spacing: -.01
 .filters button { flex: 1; padding: .25rem .5rem; border-radius: 7px; font-size: .8125rem; font-weight: 550; color: var(--_muted) }
 .filters button:hover { color: var(--_text) }
 .filters button[aria-pressed=true] { background: light-dark(#fff, #33363e); color: var(--_text); box-shadow: 0 1px 2px rgb(0 0 0 / .12) }
-.count { margin-inline-start: .375rem; font-variant-numeric: tabular-nums; opacity: .75 }
+.count { margin-inline-start: .375rem; font-variant-numeric: tabular-nums }
 .count:empty { display: none }
 
 .notice { display: flex; align-items: center; gap: .625rem; padding: .5rem 1.125rem; font-size: .8125rem; color: var(--_muted); background: var(--_hover); border-block: 1px solid var(--_line) }
@@ -68,29 +68,32 @@ h2 { flex: 1; margin: 0; font-size: 1rem; font-weight: 650; letter-spacing: -.01
 .notice.stopped::before { background: var(--_badge); animation: none }
 @keyframes breathe { 50% { opacity: .35 } }
 
-.middle { position: relative; flex: 1; min-block-size: 0; border-block-start: 1px solid var(--_line) }
+.middle { position: relative; flex: 0 1 calc(max(4, var(--_rows, 0)) * var(--_row)); min-block-size: 0; border-block-start: 1px solid var(--_line) }
 .list { position: absolute; inset: 0; overflow-y: auto; overscroll-behavior: contain; overflow-anchor: none; scrollbar-width: thin; scrollbar-color: color-mix(in srgb, var(--_muted) 45%, transparent) transparent }
 .list:focus-visible { outline-offset: -2px }
 .length { position: relative; overflow: hidden }
-.row { position: absolute; inset-inline: 0; inset-block-start: 0; block-size: var(--_row); padding: .8125rem 1.125rem; display: flex; gap: .75rem; cursor: pointer; border-block-end: 1px solid var(--_line); background: var(--_bg) }
-.row:hover, .row:focus-within { background: var(--_hover) }
+.row { position: absolute; inset-inline: 0; inset-block-start: 0; block-size: var(--_row); padding: .5rem 1.125rem; display: flex; align-items: center; gap: .75rem; cursor: pointer; border-block-end: 1px solid var(--_line); background: var(--_bg) }
+.row:hover, .row:focus-visible { background: var(--_hover) }
 .row:focus-visible { outline-offset: -3px; border-radius: 8px }
 .glyph { display: grid; place-items: center; inline-size: 2.25rem; block-size: 2.25rem; flex: none; border-radius: 10px; background: light-dark(hsl(var(--_hue) 85% 95%), hsl(var(--_hue) 35% 21%)); color: light-dark(hsl(var(--_hue) 62% 38%), hsl(var(--_hue) 80% 76%)) }
 .words { flex: 1; min-inline-size: 0 }
 .line { display: flex; align-items: baseline; gap: .5rem }
-.name { flex: 1; min-inline-size: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-weight: 600; letter-spacing: -.004em; color: inherit; text-decoration: none; unicode-bidi: plaintext; text-align: start }
+.name { flex: 1; min-inline-size: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-weight: 600; letter-spacing: -.004em; color: inherit; text-decoration: none; unicode-bidi: plaintext }
 .read .name { font-weight: 500; color: light-dark(#3d424c, #c6cad3) }
+/* Of mixed scripts each text keeps its own direction, and all keep the page's edge. */
+.name:dir(rtl), .body:dir(rtl) { text-align: right }
+.name:dir(ltr), .body:dir(ltr) { text-align: left }
 time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric: tabular-nums }
-.body { margin: .0625rem 0 0; font-size: .8125rem; color: var(--_muted); overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; line-clamp: 2; overflow-wrap: anywhere; unicode-bidi: plaintext; text-align: start }
-.dot { inline-size: .5rem; block-size: .5rem; flex: none; margin-block-start: .4375rem; border-radius: 50%; background: var(--_accent) }
+.body { margin: .0625rem 0 0; font-size: .8125rem; color: var(--_muted); overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; line-clamp: 2; overflow-wrap: anywhere; unicode-bidi: plaintext }
+.dot { inline-size: .5rem; block-size: .5rem; flex: none; border-radius: 50%; background: var(--_accent) }
 .read .dot { background: none }
-.acts { position: absolute; inset-block-start: .5rem; inset-inline-end: .75rem; display: flex; gap: .125rem; padding: .125rem; border-radius: 9px; background: var(--_bg); box-shadow: 0 0 0 1px var(--_line), 0 2px 8px rgb(0 0 0 / .08); opacity: 0; pointer-events: none }
-.row:hover .acts, .row:focus-within .acts { opacity: 1; pointer-events: auto }
+.acts { position: absolute; inset-block: 0; block-size: fit-content; margin-block: auto; inset-inline-end: .75rem; display: flex; gap: .125rem; padding: .125rem; border-radius: 9px; background: var(--_bg); box-shadow: 0 0 0 1px var(--_line), 0 2px 8px rgb(0 0 0 / .08); opacity: 0; pointer-events: none }
+.row:hover .acts, .row:focus-visible .acts, .acts:focus-within { opacity: 1; pointer-events: auto }
 .acts button { display: grid; place-items: center; inline-size: 1.75rem; block-size: 1.75rem; border-radius: 7px; color: var(--_muted) }
 .acts button:hover { background: var(--_hover); color: var(--_text) }
 .acts svg { inline-size: 1.0625rem; block-size: 1.0625rem }
 .read .mark { display: none }
-@media (hover: none) { .acts { display: none } .row:focus-within .acts { display: flex } }
+@media (hover: none) { .acts { display: none } .row:focus-visible .acts, .acts:focus-within { display: flex } }
 
 .newer { position: absolute; inset-block-start: .625rem; inset-inline: 0; margin-inline: auto; inline-size: fit-content; padding: .3125rem .75rem; border-radius: 99px; background: var(--_accent); color: var(--_on-accent); font-size: .8125rem; font-weight: 600; box-shadow: 0 4px 14px rgb(0 0 0 / .22) }
 .newer[hidden] { display: none }
@@ -118,6 +121,7 @@ time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric
 
 @media (max-width: 480px) {
   .panel { inset: 0; inline-size: 100%; max-inline-size: none; block-size: 100%; max-block-size: none; border-radius: 0 }
+  .middle { flex: 1 }
   .grip { display: grid }
 }
 @media (prefers-reduced-motion: reduce) {

@@ -1,4 +1,4 @@
-/** Toasts: each arrival for a few seconds, and of a burst only how many it was. */
+/** Toasts: the newest arrivals for a few seconds, and of a burst only how many it was. */
 
 import type { Notification } from "../protocol.ts";
 import { h } from "./elements.ts";
@@ -19,10 +19,17 @@ export function toasts(options: {
   /** Makes the sum of a burst, or brings `element` up to date. */
   many: (count: number, close: () => void, element?: HTMLElement) => HTMLElement;
 }): Toasts {
-  const element = h("div", { class: "toasts", role: "region", "aria-label": options.label, part: "toasts" });
+  // Silent: the element's live region speaks for them, once a second at most.
+  const element = h("div", {
+    class: "toasts",
+    part: "toasts",
+    role: "log",
+    "aria-live": "off",
+    "aria-label": options.label,
+  });
   const timers = new WeakMap<HTMLElement, ReturnType<typeof setTimeout>>();
   let recent = 0;
-  let last = 0;
+  let since = 0;
   let burst: HTMLElement | undefined;
 
   const close = (toast: HTMLElement): void => {
@@ -48,13 +55,15 @@ export function toasts(options: {
     show(arrived) {
       const now = Date.now();
       const current = burst?.isConnected ? burst : undefined;
-      if (now - last > BURST_MS && !current) recent = 0;
-      last = now;
+      if (now - since > BURST_MS && !current) {
+        since = now;
+        recent = 0;
+      }
       recent += arrived.length;
       if (current) {
         options.many(recent, () => {}, current);
         leave(current);
-      } else if (element.childElementCount + arrived.length > MOST) {
+      } else if (recent > MOST) {
         element.replaceChildren();
         const toast = options.many(recent, () => close(toast));
         burst = put(toast);
@@ -62,6 +71,7 @@ export function toasts(options: {
         for (const notification of arrived) {
           const toast = options.one(notification, () => close(toast));
           put(toast);
+          if (element.childElementCount > MOST) close(element.firstElementChild as HTMLElement);
         }
     },
     clear: () => element.replaceChildren(),
