@@ -238,21 +238,22 @@ class RedisPresence:
     async def _call(self, script: str, *arguments: Any) -> list[Any]:
         """Run a script; answers what it answers behind the epoch."""
         fresh = f"{self._node}:{random.getrandbits(64):x}"
+        known = self._epoch
         answer = await self._pipeline.call(
             script,
             -1 if self._clock is None else _micros(self._clock()),
             self._ttl // _MICROSECOND,
             self._settle // _MICROSECOND,
-            self._epoch,
+            known,
             fresh,
             self._node,
             *arguments,
         )
         epoch = answer[0].decode()
-        if self._epoch and epoch != self._epoch:
+        if known and epoch != known:
             self._hurry.set()
             raise _Forgotten(epoch)
-        self._epoch = epoch
+        self._epoch = self._epoch or epoch
         return list(answer[1:])
 
     async def _put(self, held: _Held, *, limit: int = 0, quiet: bool = False) -> tuple[bool, list[str]]:
@@ -348,14 +349,19 @@ class RedisPresence:
     async def _restore(self, epoch: str) -> None:
         """Tell a Redis that has lost its memory what it knew of this node."""
         _log.warning("presence restores what Redis has lost", extra={"connections": len(self._held)})
-        self._epoch = epoch
+        before, self._epoch = self._epoch, epoch
         self._told.clear()
         known = [each for each in self._held.values() if each.confirmed]
         # Who went meanwhile is put back too, to be taken out with the grace: else nobody would announce it.
         gone = {name: each for name, each in (self._recent | self._gone).items() if each.held.confirmed}
-        await self._put_all([*known, *(each.held for each in gone.values())], quiet=True)
-        for name, each in gone.items():
-            await self._take_out(name, each.at)
+        try:
+            await self._put_all([*known, *(each.held for each in gone.values())], quiet=True)
+            for name, each in gone.items():
+                await self._take_out(name, each.at)
+        except BaseException:
+            # Half restored is not restored: the next beat begins again, and what is there already does no harm.
+            self._epoch = before
+            raise
 
     async def _reconcile(self) -> None:
         """Make Redis hold what this node holds."""

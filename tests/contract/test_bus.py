@@ -493,3 +493,43 @@ async def test_a_bus_stops_within_a_second_of_a_hung_redis(server, tortured):
 
     assert time.monotonic() - began < 1.5
     server.resume()
+
+
+async def test_a_user_who_may_not_subscribe_or_publish_is_not_ready_and_it_is_logged(server, make, caplog):
+    async with Redis.from_url(server.url) as client:
+        await client.execute_command("ACL", "SETUSER", "bob", "on", ">pw", "~*", "+@all", "resetchannels")
+    bus = make(server.url.replace("redis://", "redis://bob:pw@"), "a")
+    node = await Node(bus).start()
+    await node.bus.subscribe(["all"])
+    await node.bus.publish("all", 1, b"[]")
+
+    await until(lambda: "the bus does not hear itself through Redis" in node.bus.reasons())
+    await until(lambda: bus.stats.dropped)
+
+    assert "bus subscription refused" in caplog.text
+    assert "bus frame refused" in caplog.text
+    assert bus.stats.published == 0
+
+
+async def test_a_connection_cut_while_it_subscribes_everything_is_made_anew(server, tortured, monkeypatch):
+    a, b = tortured
+    monkeypatch.setattr("gateway.bus.listener.RESUBSCRIBE_SECONDS", 0.2)
+    listener = b.bus._listener
+    ask, broken = listener._ask, []
+
+    def cut(wire, command, channels):
+        confirmed = ask(wire, command, channels)
+        broken.append(command)
+        if len(broken) == 1:
+            wire.abort()
+        if len(broken) == 2:
+            wire._transport.pause_reading()
+        return confirmed
+
+    monkeypatch.setattr(listener, "_ask", cut)
+    listener.replace()
+    await until(lambda: len(broken) >= 3 and listener.connected)
+    await healthy(a, b)
+    await a.bus.publish("all", 4, b"[]")
+
+    await until(lambda: 4 in b.sequences)

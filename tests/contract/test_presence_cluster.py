@@ -571,3 +571,14 @@ async def test_a_thousand_connections_of_a_dead_node_are_reaped_without_waiting_
 
     assert await b.counts() == (0, 0)
     assert [kind for kind, _ in together.announced.brief()].count("Left") == 1200
+
+
+async def test_who_comes_while_redis_has_forgotten_waits_for_what_was_there_before(together, server):
+    a = await together.node("a")
+    await a.enter(visitor("a1", "ann", age=5), limit=1)
+    async with a._beating, Redis.from_url(server.url) as client:
+        await client.flushall()
+        assert await a.enter(visitor("a2", "ann"), limit=1) == ["a1"]
+
+    await counted(a, 1, 2)
+    assert together.announced.brief() == [("Joined", "ann")]
