@@ -335,6 +335,22 @@ class DisconnectSchema(ReasonSchema):
         return DisconnectRequest(**data)
 
 
+class UserSchema(Schema):
+    user = UserId(required=True)
+
+
+class IdSchema(Schema):
+    id = Text(r"[!-~]*", "an id", longest=64, required=True)
+
+
+class WatchSchema(Schema):
+    on = Flag(required=True)
+
+
+class OverviewSchema(Schema):
+    minutes = fields.Integer(strict=True, load_default=60, validate=validate.Range(min=1, max=60))
+
+
 class TokenSchema(Schema):
     token = Text(r"[!-~]*", "a token", longest=TOKEN_CHARACTERS_MAX, required=True)
 
@@ -344,6 +360,10 @@ _IDS = IdsSchema()
 _READ = ReadSchema()
 _REASON = ReasonSchema()
 _TOKEN = TokenSchema()
+_USER = UserSchema()
+_ID = IdSchema()
+_WATCH = WatchSchema()
+_OVERVIEW = OverviewSchema()
 
 
 # --- parsing. Each raises `Invalid`.
@@ -413,6 +433,27 @@ def token(body: object) -> str:
     return text
 
 
+def user(body: object) -> str:
+    text: str = _load(_USER, body)["user"]
+    return text
+
+
+def id_(body: object) -> str:
+    text: str = _load(_ID, body)["id"]
+    return text
+
+
+def watch(body: object) -> bool:
+    """Whether to watch from now on, or no more."""
+    on: bool = _load(_WATCH, body)["on"]
+    return on
+
+
+def overview_minutes(body: object) -> int:
+    minutes: int = _load(_OVERVIEW, body)["minutes"]
+    return minutes
+
+
 def user_id(text: str) -> str:
     """A user id that stands in a path."""
     if not is_user_id(text):
@@ -423,13 +464,14 @@ def user_id(text: str) -> str:
 def since(value: object, rooms: Collection[str]) -> dict[str, int]:
     """The last sequence had of each of `rooms`; other rooms are left out, as one may have lost a topic.
 
-    A null stands for nothing had: it is what a client notes that writes down `seq` of what is not stored.
+    A null, which a client notes that writes down the `seq` of what is not stored, tells nothing of what it had: it
+    becomes a sequence that no room has reached, and so a resync.
     """
     if value is None:
         return {}
     if not isinstance(value, Mapping):
         raise Invalid({"since": ["Must be an object of rooms and sequences."]})
-    heads = {room: value[room] for room in rooms if value.get(room) is not None}
+    heads = {room: INTEGER_MAX if value[room] is None else value[room] for room in rooms if room in value}
     for seq in heads.values():
         if isinstance(seq, bool) or not isinstance(seq, int) or not 0 <= seq <= INTEGER_MAX:
             raise Invalid({"since": ["Sequences must be whole numbers, 0 or more."]})

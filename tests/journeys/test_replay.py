@@ -133,3 +133,12 @@ async def test_a_gateway_that_was_killed_gives_back_all_it_had_answered(tmp_path
         assert (await client.event("notification"))["title"] == "after"
         assert ready["heads"]["user:ann"] in (1, 2)
         assert seqs(client.received("notification"), "user:ann") == [1, 2]
+
+
+async def test_a_since_that_was_overwritten_with_null_asks_for_a_resync(gateway: Gateway, node: NodeProcess):
+    """A client that noted the null of what is not stored has lost its place, and is told so."""
+    await gateway.emit("user:ann")
+
+    client = await node.open(gateway.public, auth={"token": token("ann"), "since": {"user:ann": None}})
+
+    assert (await client.event("ready"))["resync"] == ["user:ann"]
