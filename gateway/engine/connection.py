@@ -55,6 +55,7 @@ class Connection:
     """A client, from its handshake until it is gone. Made by the engine; all methods belong to its event loop."""
 
     __slots__ = (
+        "_session",
         "allowance",
         "attachments",
         "backlog",
@@ -73,7 +74,6 @@ class Connection:
         "poller",
         "prober",
         "refilled_at",
-        "session",
         "sessions",
         "sid",
         "socket",
@@ -86,8 +86,7 @@ class Connection:
         self.sid = sid
         self.environ = environ
         self.closed = False
-        self.session: dict[str, Any] | None = None
-        """Where python-socketio keeps `save_session`'s values; made when first asked for."""
+        self._session: dict[str, Any] | None = None
         self.sessions: dict[str, Session] = {}
         """By namespace."""
 
@@ -121,6 +120,13 @@ class Connection:
         """When the unanswered PING went out; 0 when none is."""
         self.faulted = False
         """Whether a handler's failure was already logged: a client must not write tracebacks at will."""
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """Where python-socketio keeps `save_session`'s values; made when first asked for."""
+        if self._session is None:
+            self._session = {}
+        return self._session
 
     @property
     def upgraded(self) -> bool:

@@ -295,7 +295,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         elif kind in (wire.ACK, wire.BINARY_ACK):
             if not isinstance(packet.data, list) or packet.id is None:
                 raise ValueError("an acknowledgement of nothing")
-        elif kind not in (wire.CONNECT, wire.DISCONNECT):
+        elif kind == wire.CONNECT:
+            if not isinstance(packet.data, dict | None):
+                raise ValueError("a CONNECT whose auth is no object")
+        elif kind != wire.DISCONNECT:
             raise ValueError("a packet that only servers send")
         if kind in (wire.ACK, wire.BINARY_ACK):
             # Past the inbox: the handler at work may be the one that waits for it.

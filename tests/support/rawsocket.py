@@ -57,7 +57,9 @@ class RawSocket:
         return cls(*await asyncio.open_connection(sock=connection, limit=2**24))
 
     @classmethod
-    async def open(cls, port: int, *, query: str = "", receive_bytes: int | None = None, **headers: str) -> Self:
+    async def open(
+        cls, port: int, *, query: str = "", receive_bytes: int | None = None, **headers: str
+    ) -> Self:
         """A websocket whose handshake is answered 101; with the query of a session, an upgrade of it."""
         raw = await cls.dial(port, receive_bytes=receive_bytes)
         raw.handshake(query, **headers)

@@ -25,7 +25,9 @@ async def hosts() -> AsyncIterator[Callable[..., Any]]:
 
 
 @pytest.fixture(params=["bellhop", pytest.param("stock", marks=SHOWN_TO_FAIL)])
-async def holes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[..., Any]]:
+async def holes(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Callable[..., Any]]:
     """Serves the engine, and in a second run the stock server, on which the test must fail."""
     if request.param == "stock":
         monkeypatch.setattr(rawsocket, "DEADLINE", 1)

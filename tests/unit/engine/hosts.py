@@ -68,7 +68,9 @@ async def hosted(server: Any) -> AsyncIterator[Host]:
             host.changed.set()
             auth = auth or {}
             if "refuse" in auth:
-                raise socketio.exceptions.ConnectionRefusedError(auth["refuse"], {"code": auth["refuse"], "retry": False})
+                raise socketio.exceptions.ConnectionRefusedError(
+                    auth["refuse"], {"code": auth["refuse"], "retry": False}
+                )
             if "fail" in auth:
                 raise RuntimeError("the store has gone")
             if "wait" in auth:

@@ -149,7 +149,9 @@ async def test_a_replay_is_written_at_the_clients_pace(hosts):
     """More than the bound at once, to a client that reads: it is not slow."""
     host = await hosts(send_buffer_bytes=100_000)
     raw = await RawSocket.join(host.port)
-    big = [Packet.event("/", json.dumps(["notification", number, "x" * 1000]).encode()) for number in range(5000)]
+    big = [
+        Packet.event("/", json.dumps(["notification", number, "x" * 1000]).encode()) for number in range(5000)
+    ]
 
     writing = asyncio.create_task(host.server.write_all(raw.sid, big))
     for number in range(5000):

@@ -1,0 +1,214 @@
+"""Whatever a client sends, the engine neither breaks nor tells of it at length, and others notice nothing.
+
+`BELLHOP_FUZZ_INPUTS` sets how many inputs are tried; the default is enough for every day.
+"""
+
+import asyncio
+import json
+import os
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.engine.connection import Connection
+from gateway.engine.frames import FrameError, FrameReader
+from gateway.engine.websocket import WebSocket
+from tests.support.rawsocket import RawSocket, masked
+from tests.unit.engine.hosts import Host
+
+INPUTS = int(os.environ.get("BELLHOP_FUZZ_INPUTS", "5000"))
+relaxed = settings(
+    max_examples=INPUTS // 3,  # each example has two to five
+    deadline=None,
+    database=None,
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+    ],
+)
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["_placeholder", "num", "a", "token"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+).map(json.dumps)
+heads = st.sampled_from(
+    ["4", "40", "41", "42", "43", "44", "45", "46", "47", "421", "430", "42/admin,", "40/admin,", "40/x,", "451-",
+     "452-", "45-", "4599999999999-", "461-1", "42/", "42999999999999999999999", "3", "2", "2probe", "5", "6", "1", "0",
+     "b", ""]
+)  # fmt: skip
+events = st.sampled_from(["echo", "connect", "disconnect", "", "*", "message"]).flatmap(
+    lambda name: values.map(lambda value: f'["{name}",{value}]')
+)
+packets = st.builds(lambda head, body: head + body, heads, values | events | st.text(max_size=20))
+first_bytes = st.sampled_from([0x81, 0x82, 0x01, 0x80, 0x00, 0x88, 0x89, 0x8A, 0x02]) | st.integers(0, 255)
+frames = st.builds(
+    lambda head, payload: masked(head, payload[:70_000]),
+    first_bytes,
+    packets.map(lambda text: text.encode("utf-8", "surrogatepass")) | st.binary(max_size=200),
+)
+inputs = st.lists(frames | frames | frames | st.binary(max_size=40), min_size=2, max_size=5)
+
+
+@given(data=st.lists(st.binary(max_size=100), max_size=10))
+@settings(max_examples=500, deadline=None, database=None)
+def test_a_frame_reader_takes_any_bytes(data):
+    reader = FrameReader(1000)
+    try:
+        for chunk in data:
+            for opcode, payload in reader.feed(chunk):
+                assert opcode <= 10
+                assert len(payload) <= 1000
+    except FrameError as error:
+        assert error.code in (1002, 1009)
+
+
+@given(
+    messages=st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(max_size=400)), max_size=6),
+    cuts=st.lists(st.integers(0, 3000), max_size=12),
+    pieces=st.integers(1, 4),
+)
+@settings(max_examples=500, deadline=None, database=None)
+def test_messages_come_out_whole_however_they_were_cut(messages, cuts, pieces):
+    stream = b""
+    for opcode, payload in messages:
+        parts = [payload[index::pieces] for index in range(pieces)]
+        whole = b"".join(parts)
+        offset = 0
+        for index, part in enumerate(parts):
+            final = 0x80 if index == pieces - 1 else 0
+            stream += masked(final | (opcode if index == 0 else 0), whole[offset : offset + len(part)])
+            if index < pieces - 1:
+                stream += masked(0x89, b"in between")
+            offset += len(part)
+    reader = FrameReader(1000)
+
+    got = []
+    edges = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
+    for start, stop in zip(edges, edges[1:], strict=False):
+        got += [message for message in reader.feed(stream[start:stop]) if message[0] < 8]
+
+    assert [opcode for opcode, _ in got] == [opcode for opcode, _ in messages]
+    assert [sorted(payload) for _, payload in got] == [sorted(payload) for _, payload in messages]
+
+
+class Wire(asyncio.Transport):
+    """A transport into nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_open = True
+
+    def write(self, data: Any) -> None:
+        pass
+
+    def is_closing(self) -> bool:
+        return not self.is_open
+
+    def is_reading(self) -> bool:
+        return True
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        self.is_open = False
+
+    def abort(self) -> None:
+        self.is_open = False
+
+
+def connected(host: Host) -> tuple[Connection, WebSocket]:
+    """A connection without a network under it, which 5,000 of a second are made of."""
+    engine = host.server.eio
+    connection = Connection(engine, engine.generate_id(), {"REMOTE_ADDR": "192.0.2.1"}, limit=100_000)
+    connection.allowance = 40
+    socket = WebSocket(connection, message_bytes=65_536, probes=False)
+    socket._transport = Wire()
+    connection.socket = socket
+    engine.sockets[connection.sid] = connection
+    return connection, socket
+
+
+@pytest.mark.timeout(1200)
+async def test_no_input_leaks_a_task_or_writes_a_traceback(hosts, caplog):
+    host = await hosts(max_connections=0)
+    neighbour = await RawSocket.join(host.port)
+    tried = 0
+    baseline = len(asyncio.all_tasks())
+
+    @given(first=st.sampled_from([b"", masked(0x81, b"40{}")]), data=inputs)
+    @relaxed
+    def attack(first: bytes, data: list[bytes]) -> None:
+        nonlocal tried
+        attempts.append((first, data))
+        tried += len(data)
+
+    # hypothesis is synchronous: collect a batch of attempts, then carry them out.
+    attempts: list[tuple[bytes, list[bytes]]] = []
+    attack()
+    for number, (first, data) in enumerate(attempts):
+        connection, socket = connected(host)
+        for chunk in (first, *data):
+            socket.data_received(chunk)
+        while connection.worker is not None:
+            await asyncio.wait([connection.worker])
+        socket.connection_lost(None)
+        while connection.worker is not None:
+            await asyncio.wait([connection.worker])
+        assert not connection.sessions
+        assert connection.sid not in host.server.eio.sockets
+        if number % 100 == 0:
+            host.server.fan_out("/", "all", _numbered(number))
+            assert (await neighbour.event())[1] == number
+
+    assert tried >= INPUTS * 0.9
+    assert host.server.connection_count() == 1
+    assert len(asyncio.all_tasks()) <= baseline + 1
+    tracebacks = [record for record in caplog.records if record.exc_info]
+    assert not tracebacks
+    assert host.server.stats.malformed > len(attempts) / 10
+
+
+async def test_other_clients_notice_nothing_of_an_attack(hosts, caplog):
+    """The same over real connections: fewer, because each is one."""
+    host = await hosts(max_connections=0, connect_rate=0)
+    neighbour = await RawSocket.join(host.port)
+    attempts: list[list[bytes]] = []
+
+    @given(data=inputs)
+    @settings(relaxed, max_examples=200)
+    def attack(data: list[bytes]) -> None:
+        attempts.append(data)
+
+    attack()
+    for number, data in enumerate(attempts):
+        raw = await RawSocket.open(host.port)
+        raw.say("40{}")
+        for chunk in data:
+            raw.send(chunk)
+        host.server.fan_out("/", "all", _numbered(number))
+        await raw.hang_up()
+        assert (await neighbour.event())[1] == number
+
+    await host.until(lambda: host.server.connection_count() == 1)
+    await host.until(lambda: host.sockets() == 1)
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def _numbered(number: int) -> Any:
+    from gateway.engine import Packet
+
+    return Packet.event("/", json.dumps(["notification", number]).encode())
