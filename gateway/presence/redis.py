@@ -11,8 +11,8 @@ What is promised, and to what end:
 - A node whose heartbeat has ended is reaped at the next beat of any other. A node that was only paused puts its
   connections back, and those users join anew.
 - When Redis loses its memory, every node puts its connections back without announcing anything. Who comes, for the
-  first time or not, before the nodes have done so, is announced as joined; of a user whose only node dies while Redis
-  has no memory nobody knows that a `left` is owed.
+  first time or not, before the nodes have done so, is announced as joined; of a user whose only node died or stopped,
+  with the `left` still owed when Redis forgot it, nobody knows.
 - While Redis is away nobody is reaped or announced; nor for `settle` seconds after, so that the nodes can come back.
 """
 
