@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = given.run
     try:
-        return run(given)
+        code = run(given)
+        sys.stdout.flush()
     except SettingsError as error:
         for problem in error.problems:
             print(f"bellhop: {problem}", file=sys.stderr)
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read us has read enough. The interpreter's own last flush must not complain either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    return code
 
 
 # --- what there is

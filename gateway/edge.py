@@ -19,6 +19,8 @@ from gateway.schemas import Invalid
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 BODY_BYTES_MAX = 64 * 1024
+CLIENT_GONE = 499
+"""The status, in logs and metrics only, of a request whose client did not wait for the answer."""
 
 SECURITY_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -51,7 +53,7 @@ def application(site: str, metrics: Metrics) -> web.Application:
             response = await _answer(request, handler)
         finally:
             # Without a response the client has gone, or the process ends; that is an outcome too.
-            status = 499 if response is None else response.status
+            status = CLIENT_GONE if response is None else response.status
             seconds = time.perf_counter() - started
             route = _route(request)
             # A long poll or a websocket lasts as long as it lasts: its seconds would say nothing.
@@ -87,12 +89,12 @@ def application(site: str, metrics: Metrics) -> web.Application:
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
-    except ConnectionError:
-        # The client has gone; there is nobody to tell.
-        raise
     except Exception as error:
-        if isinstance(error, web.HTTPException) and error.status < 400:  # a redirect is an answer
-            raise
+        if isinstance(error, ConnectionError) and (
+            request.transport is None or request.transport.is_closing()
+        ):
+            # The client has gone: this is for the log, there is nobody to tell.
+            return web.Response(status=CLIENT_GONE)
         details = problems.of(error)
         if details.code == "internal":
             logger.exception("request failed", extra={"method": request.method, "route": _route(request)})

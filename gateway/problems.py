@@ -85,7 +85,13 @@ class Problem(Exception):
         self, code: str, detail: str | None = None, *, headers: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(code)
-        self.details = Details(code=code, detail=detail, headers=headers or {})
+        self.code = code
+        self.detail = detail
+        self.headers = headers or {}
+
+    @property
+    def details(self) -> Details:
+        return Details(code=self.code, detail=self.detail, headers=self.headers)
 
 
 def _retry_after(seconds: float) -> dict[str, str]:
@@ -115,7 +121,8 @@ def of(error: BaseException) -> Details:
             return Details(code="unavailable", headers=_retry_after(1))
         case AuthError():
             headers = {"WWW-Authenticate": "Bearer"}
-            return Details(code="unauthorized", detail=f"{error}.".capitalize(), headers=headers)
+            said = f"{error}."
+            return Details(code="unauthorized", detail=said[0].upper() + said[1:], headers=headers)
         case web.HTTPException():
             return _of_http(error)
         case _:

@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -375,6 +376,24 @@ async def test_a_method_that_does_not_fit_is_told_which_do(site: Gateway):
     assert answered.headers["Allow"] == "POST"
 
 
+async def test_dead_mail_is_put_back(site: Gateway):
+    emitted = await site.emit("user:ann", email={"to": "ann@example.org", "after": 3600})
+    mail_id = emitted["notification"]["id"]
+    assert site.node is not None
+    later = datetime.now(UTC) + timedelta(hours=2)
+    [lease] = await site.node.store.lease(limit=1, lease_seconds=60, now=later)
+    assert await site.node.store.bury(lease, reason="user unknown", code=550, now=later)
+
+    dead = await site.ask("GET", "/internal/mail?state=dead")
+    revived = await site.ask("POST", f"/internal/mail/{mail_id}/revive")
+
+    assert [(each["mail"]["reason"], each["mail"]["code"]) for each in dead.body["mail"]] == [
+        ("user unknown", 550)
+    ]
+    assert revived.body == {"revived": [mail_id]}
+    assert (await site.ask("GET", "/internal/mail?state=dead")).body["mail"] == []
+
+
 async def test_mail_is_listed_by_state(site: Gateway):
     emitted = await site.emit("user:ann", email={"to": "ann@example.org", "after": 3600})
 
@@ -610,6 +629,45 @@ async def test_what_breaks_in_a_batch_is_logged_and_not_shown(site: Gateway, mon
     assert [record.getMessage() for record in caplog.records if record.exc_info] == ["emit failed"]
 
 
+async def test_a_broken_connection_to_somebody_else_is_an_error_of_ours(site: Gateway, monkeypatch):
+    async def reset(*_: object) -> None:
+        raise ConnectionResetError
+
+    assert site.node is not None
+    monkeypatch.setattr(site.node.notifier, "notification", reset)
+
+    assert is_problem(await site.ask("GET", f"/internal/notifications/{UNKNOWN_ID}"), 500, "internal")
+
+
+async def test_who_leaves_before_the_answer_is_not_logged_as_an_error(site: Gateway, monkeypatch, caplog):
+    caplog.set_level("INFO", logger="gateway.access")
+    came, left = asyncio.Event(), asyncio.Event()
+
+    async def wait(*_: object) -> None:
+        came.set()
+        await left.wait()
+        raise ConnectionResetError
+
+    assert site.node is not None
+    monkeypatch.setattr(site.node.notifier, "notification", wait)
+    host, port = site.internal.removeprefix("http://").split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(
+        f"GET /internal/notifications/x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {API_KEY}\r\n\r\n".encode()
+    )
+    await came.wait()
+
+    writer.transport.abort()
+    # A later connection is served only after the loop has heard of the end of the earlier one.
+    await site.ask("GET", "/healthz")
+    left.set()
+    async with asyncio.timeout(5):
+        while not any(getattr(record, "status", None) == 499 for record in caplog.records):
+            await asyncio.sleep(0)
+
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 async def test_a_store_that_is_away_is_a_503_with_a_time(site: Gateway, monkeypatch):
     async def unavailable(*_: object, **__: object) -> None:
         raise StoreUnavailable("away", retry_after=1.2)
@@ -674,7 +732,7 @@ async def test_a_page_that_was_not_built_says_how_it_is(tmp_path: Path):
 
         await page._file(make_mocked_request("GET", "/demo/", match_info={"file": ""}))
 
-    assert "npm run build" in str(caught.value.details.detail)
+    assert "npm run build" in str(caught.value.detail)
 
 
 # The description
@@ -733,7 +791,9 @@ def ask_in_many_ways(site: Gateway, operation: openapi.Operation, known_id: str)
 
 
 # Schemathesis's own strategies draw from `random`.
-@pytest.mark.filterwarnings("ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning")
+@pytest.mark.filterwarnings(
+    "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
+)
 async def test_no_request_gets_an_answer_that_is_not_described(site: Gateway):
     emitted = await site.emit("user:ann", email={"to": "ann@example.org", "after": 3600})
     known_id = emitted["notification"]["id"]
