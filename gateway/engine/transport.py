@@ -236,7 +236,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         body = await connection.poll(
             lambda: request.transport is not None and not request.transport.is_closing()
         )
-        if connection.closed:
+        if connection.closed and not connection.outbox:
             self._forget(connection)
         return _body(body)
 

@@ -13,7 +13,6 @@ from importlib.metadata import version
 
 import pytest
 import socketio
-from aiohttp import web
 
 from gateway.engine import EngineLimits, Server
 from gateway.engine.connection import Connection

@@ -354,9 +354,10 @@ async def test_a_poller_is_sent_away_with_its_last_packets(hosts, http):
 
     await host.server.close(sid, "/", Reason.DRAINING, retry_after=3)
 
-    closing, end = await poller.poll()
+    # The end in a poll of its own: the reference client would act on it before the event that comes with it.
+    (closing,) = await poller.poll()
     assert "draining" in closing
-    assert end == "1"
+    assert await poller.poll() == ["1"]
     await host.until(lambda: not host.sockets())
 
 

@@ -5,16 +5,12 @@ import json
 import logging
 import time
 
-import aiohttp
 import pytest
-import socketio
 
-from gateway.engine import EngineLimits, Server
-from gateway.engine.manager import Manager
+from gateway.engine import Server
 from tests.support import rawsocket
 from tests.support.rawsocket import RawPoller, RawSocket, masked
 from tests.unit.engine.hosts import stock
-
 
 # 1. Ghosts
 
