@@ -32,17 +32,21 @@ from gateway.clock import system_clock
 from gateway.contacts import ContactBook
 from gateway.delivery import Delivery
 from gateway.engine import EngineLimits, Reason, Server
+from gateway.feed import Feed
 from gateway.health import Health
 from gateway.housekeeping import Housekeeper
+from gateway.meters import TimedAppends
 from gateway.metrics import Metrics
 from gateway.neighbours import Neighbours
 from gateway.notifier import Notifier
 from gateway.presence.base import Joined, Left, Presence
 from gateway.presence.local import LocalPresence
 from gateway.presence.redis import RedisPresence
+from gateway.preview import Previewer
 from gateway.rooms import user_of
 from gateway.settings import Settings
 from gateway.sockets import Connections
+from gateway.trends import Trends
 from mailer.connect import connect as connect_transport
 from mailer.errors import MailConfigurationError
 from mailer.render import Renderer
@@ -90,6 +94,11 @@ def build_presence(settings: Settings) -> Presence:
     )
 
 
+def build_renderer(settings: Settings) -> Renderer:
+    mail = settings.mail
+    return Renderer(mail.sender, base_url=settings.base_url, templates=mail.templates)
+
+
 def build_worker(settings: Settings, store: Store, presence: Presence, metrics: Metrics) -> Worker:
     async def is_online(user: str) -> bool:
         return await presence.find(user) is not None
@@ -99,11 +108,12 @@ def build_worker(settings: Settings, store: Store, presence: Presence, metrics: 
         outbox=store,
         inboxes=store,
         transport=connect_transport(mail.url, connections=mail.concurrency),
-        renderer=Renderer(mail.sender, base_url=settings.base_url, templates=mail.templates),
+        renderer=build_renderer(settings),
         is_online=is_online,
         user_of=user_of,
         concurrency=mail.concurrency,
         attempts=mail.attempts,
+        retry_seconds=mail.retry_seconds,
         lease_seconds=mail.lease_seconds,
         clock=system_clock,
         random=random.random,
@@ -138,7 +148,7 @@ class Node:
             clock=system_clock,
         )
         self.store = connect_store(settings.store_url)
-        self.commit = GroupCommit(self.store)
+        self.commit = GroupCommit(TimedAppends(self.store, self.metrics))
         self.contacts = ContactBook(self.store)
         self.bus = build_bus(settings)
         self.presence = build_presence(settings)
@@ -188,7 +198,22 @@ class Node:
             connections_per_user=limits.max_connections_per_user,
             replay_limit=limits.replay_limit,
         )
-        AdminEvents(self.connections, self.notifier)
+        self.trends = Trends(self.metrics.registry, system_clock)
+        self.feed = Feed(
+            notifier=self.notifier, watchers=self.connections, bus=self.bus, node=settings.node_id
+        )
+        AdminEvents(
+            self.connections,
+            self.notifier,
+            previewer=Previewer(
+                notifier=self.notifier, presence=self.presence, renderer=build_renderer(settings)
+            ),
+            feed=self.feed,
+            trends=self.trends,
+            metrics=self.metrics,
+            node=settings.node_id,
+            started_at=system_clock(),
+        )
         is_alone = settings.bus_url.startswith("local:")
         self.neighbours = None if is_alone else Neighbours(settings.bus_url, self.server)
         self.housekeeper = Housekeeper(self.store, self.store, system_clock, history_days=limits.history_days)
@@ -289,6 +314,10 @@ class Node:
         if self.neighbours is not None:
             await self.neighbours.start()
             stops.push_async_callback(self.neighbours.stop)
+        self.feed.start()
+        stops.push_async_callback(self.feed.stop)
+        self.trends.start()
+        stops.push_async_callback(self.trends.stop)
         self.housekeeper.start()
         stops.push_async_callback(self.housekeeper.stop)
         if self.worker is not None:

@@ -359,6 +359,10 @@ class MailSettings:
     )
     worker: bool = _setting("MAIL_WORKER", "true", _boolean, "run the mail worker inside `bellhop serve`")
     attempts: int = _setting("MAIL_ATTEMPTS", "8", _whole(), "attempts before a mail is buried; 0: never")
+    retry_seconds: float = _setting(
+        "MAIL_RETRY", "60s", _positive_duration,
+        "the wait after a first failed attempt; each later one is four times as long, 12 hours at most",
+    )  # fmt: skip
     lease_seconds: float = _setting(
         "MAIL_LEASE", "60s", _positive_duration, "how long a worker holds a mail before another may take it"
     )
@@ -428,7 +432,10 @@ class Limits:
         "missed notifications replayed per room, beyond it the client is told to resync",
     )
     emit_rate: float = _setting(
-        "EMIT_RATE", "0", _number, "notifications per second a service may emit; 0: no limit"
+        "EMIT_RATE",
+        "0",
+        _number,
+        "notifications per second a service may emit through a node, on average over 10 s; 0: no limit",
     )
     history_days: int = _setting("HISTORY_DAYS", "90", _whole(), "days a notification is kept; 0: for ever")
 

@@ -32,13 +32,13 @@ class Bury:
     code: int | None = None
 
 
-def next_delay(attempt: int, *, random: Random) -> float:
+def next_delay(attempt: int, *, random: Random, first_seconds: float = FIRST_SECONDS) -> float:
     """Seconds to wait after the failed attempt number `attempt` (1 is the first).
 
     The upper half of an exponential range is drawn from: enough to keep what failed together from coming back together,
     and never so short that an attempt is spent on the outage that failed the one before.
     """
-    return _jittered(FIRST_SECONDS, FACTOR, LONGEST_SECONDS, attempt, random)
+    return _jittered(first_seconds, FACTOR, LONGEST_SECONDS, attempt, random)
 
 
 def pause_seconds(failures: int, *, first: float, longest: float, random: Random) -> float:
@@ -46,13 +46,20 @@ def pause_seconds(failures: int, *, first: float, longest: float, random: Random
     return _jittered(first, 2.0, longest, failures, random)
 
 
-def decide(failure: DeliveryFailure, *, attempts: int, limit: int, random: Random) -> Postpone | Bury:
+def decide(
+    failure: DeliveryFailure,
+    *,
+    attempts: int,
+    limit: int,
+    random: Random,
+    first_seconds: float = FIRST_SECONDS,
+) -> Postpone | Bury:
     """What becomes of a mail whose attempt number `attempts` ended in `failure`; a `limit` of 0 never gives up."""
     if isinstance(failure, PermanentFailure):
         return Bury(reason=str(failure), code=failure.code)
     if limit and attempts >= limit:
         return Bury(reason=f"given up after {attempts} attempts: {failure}", code=failure.code)
-    delay = next_delay(attempts, random=random)
+    delay = next_delay(attempts, random=random, first_seconds=first_seconds)
     if isinstance(failure, TemporaryFailure) and failure.retry_after is not None:
         delay = max(delay, failure.retry_after)
     return Postpone(delay_seconds=delay, reason=str(failure), code=failure.code)

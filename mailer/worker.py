@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from mailer.backoff import Bury, Postpone, Random, decide, pause_seconds
+from mailer.backoff import FIRST_SECONDS, Bury, Postpone, Random, decide, pause_seconds
 from mailer.errors import DeliveryFailure, PermanentFailure, RelayFailure, TemporaryFailure
 from mailer.render import Renderer
 from mailer.transport import Transport
@@ -74,9 +74,13 @@ class Worker:
         concurrency: int = 8,
         attempts: int = 8,
         lease_seconds: float = 60.0,
+        retry_seconds: float = FIRST_SECONDS,
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
-        """`user_of` names the user whose own room it is; `attempts` of 0 never gives up."""
+        """`user_of` names the user whose own room it is; `attempts` of 0 never gives up.
+
+        `retry_seconds` is the first wait after a failed attempt; the later ones grow from it.
+        """
         self._outbox = outbox
         self._inboxes = inboxes
         self._transport = transport
@@ -89,6 +93,7 @@ class Worker:
         self._concurrency = concurrency
         self._attempts = attempts
         self._lease_seconds = lease_seconds
+        self._retry_seconds = retry_seconds
         self._poll_seconds = poll_seconds
 
         self._wake = asyncio.Event()
@@ -325,7 +330,11 @@ class Worker:
             if isinstance(failure, PermanentFailure) and failure.code is not None:
                 self._relay_failures = 0  # it let us in, to refuse this one mail
             decision = decide(
-                failure, attempts=lease.mail.attempts, limit=self._attempts, random=self._random
+                failure,
+                attempts=lease.mail.attempts,
+                limit=self._attempts,
+                random=self._random,
+                first_seconds=self._retry_seconds,
             )
         reason, code = decision.reason, decision.code
         if isinstance(decision, Bury):

@@ -23,7 +23,12 @@ def test_the_readme_lists_every_setting_as_it_is():
 
 
 def test_every_link_between_the_documents_leads_somewhere():
-    documents = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("k8s/*.md"), *ROOT.glob("web/*/README.md")]
+    documents = [
+        ROOT / "README.md",
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("k8s/*.md"),
+        *ROOT.glob("web/*/README.md"),
+    ]
     for document in documents:
         for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):
             target, _, _ = link.partition("#")
