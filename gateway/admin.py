@@ -1,30 +1,67 @@
-"""What only admins may ask: the roster, anyone's history, disconnecting, mail, and emitting."""
+"""What only admins may ask: who is online, anyone's history, mail, emitting, and what the dashboard shows beyond that."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from gateway import schemas, wire
-from gateway.notifier import Notifier
+from gateway import problems, schemas, wire
+from gateway.feed import ASK, TELL, Feed
+from gateway.metrics import Metrics
+from gateway.notifier import Emitted, Notifier
+from gateway.preview import Previewer
+from gateway.problems import Problem
 from gateway.rooms import ALL, user_of, user_room
 from gateway.sessions import Session
 from gateway.sockets import ADMIN, Answer, Connections
+from gateway.trends import Trends
+from storage.models import MailState
 
 
 class AdminEvents:
     """Registers the events of the namespace `/admin` that go beyond those of `/`."""
 
-    def __init__(self, connections: Connections, notifier: Notifier) -> None:
-        self._connections = connections
+    def __init__(
+        self,
+        connections: Connections,
+        notifier: Notifier,
+        *,
+        previewer: Previewer,
+        feed: Feed,
+        trends: Trends,
+        metrics: Metrics,
+        node: str,
+        started_at: datetime,
+    ) -> None:
         self._notifier = notifier
+        self._previewer = previewer
+        self._feed = feed
+        self._trends = trends
+        self._metrics = metrics
+        self._node = node
+        self._started_at = started_at
+        for command in (ASK, TELL):
+            connections.on_command(command, feed.obey)
         for event, ask in {
             "presence": self._presence,
             "history": self._history,
+            "user": self._user,
             "disconnect_user": self._disconnect_user,
+            "erase_user": self._erase_user,
             "mail": self._mail,
+            "mail_counts": self._mail_counts,
             "revive": self._revive,
+            "revive_all": self._revive_all,
             "emit": self._emit,
+            "preview": self._preview,
+            "preview_mail": self._preview_mail,
+            "notification": self._notification,
+            "recall": self._recall,
+            "overview": self._overview,
+            "feed": self._watch_feed,
         }.items():
             connections.on(ADMIN, event, ask)
+
+    # Users
 
     async def _presence(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         del session
@@ -39,12 +76,40 @@ class AdminEvents:
             user, rooms = user_of(ask.room) or session.user, (ask.room,)
         elif ask.user is not None:
             user, rooms = ask.user, (user_room(ask.user), ALL)
-        return await self._connections.history(ask.page, user, rooms)
+        page = await self._notifier.history(
+            user,
+            rooms,
+            before=ask.page.before,
+            limit=ask.page.limit,
+            types=ask.page.types,
+            unread_only=ask.page.unread_only,
+        )
+        return wire.admin_history(page)
+
+    async def _user(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        del session
+        user = schemas.user(payload)
+        online = await self._notifier.find(user)
+        contact = await self._notifier.contact(user)
+        return {
+            "user": user,
+            "online": None if online is None else wire.online(online),
+            "email": contact and contact.email,
+            "name": contact and contact.name,
+            "last_seen": wire.time(contact.last_seen) if contact and contact.last_seen else None,
+            "unread": await self._notifier.unread(user, (user_room(user), ALL)),
+        }
 
     async def _disconnect_user(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         del session
         ask = schemas.disconnect(payload)
         return {"disconnected": await self._notifier.disconnect_user(ask.user, ask.reason)}
+
+    async def _erase_user(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        del session
+        return {"erased": await self._notifier.erase_user(schemas.user(payload))}
+
+    # Mail
 
     async def _mail(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         del session
@@ -52,13 +117,73 @@ class AdminEvents:
         page = await self._notifier.mail_page(state=ask.state, before=ask.before, limit=ask.limit)
         return wire.mail_page(page)
 
+    async def _mail_counts(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        del session, payload
+        counts = await self._notifier.mail_counts()
+        return {"counts": {state: counts.get(state, 0) for state in MailState}}
+
     async def _revive(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         del session
         return {"revived": await self._notifier.revive(schemas.ids(payload))}
 
+    async def _revive_all(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        del session, payload
+        revived, more = await self._notifier.revive_all()
+        return {"revived": revived, "more": more}
+
+    async def _preview_mail(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        del session
+        return await self._previewer.stored(schemas.id_(payload))
+
+    # Notifications
+
     async def _emit(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        emitted = await self._notifier.emit(schemas.emit(payload), scope=f"admin:{session.user}")
-        return {
-            "notifications": [wire.address(notification) for notification in emitted.notifications],
-            "duplicate": emitted.duplicate,
-        }
+        try:
+            emitted = await self._notifier.emit(schemas.emit(payload), scope=f"admin:{session.user}")
+        except Exception as error:
+            self._metrics.emitted(problems.of(error).code)
+            raise
+        self._metrics.emitted("duplicate" if emitted.duplicate else "accepted")
+        return _emitted(emitted)
+
+    async def _preview(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        del session
+        return await self._previewer.emit(schemas.emit(payload))
+
+    async def _notification(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        del session
+        notification_id = schemas.id_(payload)
+        found = await self._notifier.notification(notification_id)
+        if found is None:
+            raise Problem("not_found", "No notification has this id.")
+        receipts = await self._notifier.receipts(notification_id)
+        return {"notification": {**wire.record(found), "receipts": wire.receipts(receipts)}}
+
+    async def _recall(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        del session
+        recalled = await self._notifier.recall(schemas.id_(payload))
+        if recalled is None:
+            raise Problem("not_found", "No notification has this id.")
+        return {"notification": wire.record(recalled)}
+
+    # What happens
+
+    async def _overview(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        del session
+        seconds = schemas.overview_minutes(payload) * 60
+        steps = self._trends.steps(int(seconds / self._trends.sample_seconds))
+        return wire.trends(self._node, self._started_at, self._trends.sample_seconds, steps)
+
+    async def _watch_feed(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        if schemas.watch(payload):
+            await self._feed.watch(session.sid)
+        else:
+            self._feed.unwatch(session.sid)
+        return {}
+
+
+def _emitted(emitted: Emitted) -> Answer:
+    return {
+        "notifications": [wire.address(notification) for notification in emitted.notifications],
+        "duplicate": emitted.duplicate,
+    }

@@ -20,6 +20,7 @@ from storage.groupcommit import GroupCommit
 from storage.ids import uuid7
 from storage.models import (
     Appended,
+    Contact,
     Emission,
     HistoryPage,
     HistoryQuery,
@@ -38,6 +39,9 @@ from storage.store import Store
 
 NOTIFICATION = "notification"
 USER_DATA_LIMIT = 10_000
+REVIVE_PAGE = 200
+REVIVE_PAGES = 5
+"""One order revives 1,000 at most, so that a broken relay is not met by all at once."""
 
 
 class NoAddress(Exception):
@@ -84,6 +88,10 @@ class Emitted:
     duplicate: bool
 
 
+Tap = Callable[[Sequence[Notification], str], None]
+"""Takes what was emitted just now, and in whose name; must neither wait nor raise."""
+
+
 class Receiver(Protocol):
     """Where frames for this node's sessions go: `gateway.delivery.Delivery`."""
 
@@ -113,6 +121,8 @@ class Notifier:
         self._contacts = contacts
         self._clock = clock
         self._wake_mailer = wake_mailer
+        self.tap: Tap | None = None
+        """Hears of everything that is emitted through this node; repetitions excepted."""
 
     # Emit
 
@@ -123,9 +133,8 @@ class Notifier:
         """
         emission = await self._emission(request, scope)
         if not request.store:
-            await self._deliver(emission.notifications, event=request.event)
-            return Emitted(notifications=emission.notifications, duplicate=False)
-        return await self._appended(await self._commit.append(emission))
+            return await self._unstored(emission, request.event, scope)
+        return await self._appended(await self._commit.append(emission), scope)
 
     async def emit_many(self, requests: Sequence[EmitRequest], *, scope: str) -> list[Emitted | Exception]:
         """Emit each, in order; what goes wrong with one is its answer and does not touch the others."""
@@ -141,12 +150,24 @@ class Notifier:
             if isinstance(emission, Exception):
                 answers.append(emission)
             elif not request.store:
-                await self._deliver(emission.notifications, event=request.event)
-                answers.append(Emitted(notifications=emission.notifications, duplicate=False))
+                answers.append(await self._unstored(emission, request.event, scope))
             else:
                 outcome = next(outcomes)
-                answers.append(await self._appended(outcome) if isinstance(outcome, Appended) else outcome)
+                answers.append(
+                    await self._appended(outcome, scope) if isinstance(outcome, Appended) else outcome
+                )
         return answers
+
+    async def drafts(self, request: EmitRequest, *, limit: int) -> list[Notification | NoAddress]:
+        """What an emit of the request would make of its first `limit` rooms now; nothing is stored or sent."""
+        now = self._clock()
+        drafts: list[Notification | NoAddress] = []
+        for room in request.rooms[:limit]:
+            try:
+                drafts.append(await self._notification(request, room, now))
+            except NoAddress as error:
+                drafts.append(error)
+        return drafts
 
     async def transient(self, room: str, event: str, payload: Mapping[str, Any]) -> None:
         """Deliver an event to who is connected to the room now, on every node; nothing is kept."""
@@ -171,33 +192,27 @@ class Notifier:
 
     async def _emission(self, request: EmitRequest, scope: str) -> Emission:
         now = self._clock()
-        expires_at = (
-            None
-            if request.expires_in_seconds is None
-            else now + timedelta(seconds=request.expires_in_seconds)
-        )
-        notifications = []
-        for room in request.rooms:
-            mail = None if request.email is None else await self._mail(request.email, room, now)
-            notifications.append(
-                Notification(
-                    id=uuid7(),
-                    room=room,
-                    type=request.type,
-                    title=request.title,
-                    body=request.body,
-                    link=request.link,
-                    data=request.data,
-                    created_at=now,
-                    expires_at=expires_at,
-                    in_app=request.in_app,
-                    mail=mail,
-                )
-            )
+        notifications = [await self._notification(request, room, now) for room in request.rooms]
         key = None
         if request.idempotency_key is not None:
             key = IdempotencyKey(scope=scope, text=request.idempotency_key, fingerprint=request.fingerprint)
         return Emission(notifications=tuple(notifications), key=key)
+
+    async def _notification(self, request: EmitRequest, room: str, now: datetime) -> Notification:
+        lifetime = request.expires_in_seconds
+        return Notification(
+            id=uuid7(),
+            room=room,
+            type=request.type,
+            title=request.title,
+            body=request.body,
+            link=request.link,
+            data=request.data,
+            created_at=now,
+            expires_at=None if lifetime is None else now + timedelta(seconds=lifetime),
+            in_app=request.in_app,
+            mail=None if request.email is None else await self._mail(request.email, room, now),
+        )
 
     async def _mail(self, email: EmailRequest, room: str, now: datetime) -> Mail:
         to = email.to
@@ -211,11 +226,19 @@ class Notifier:
         order = MailOrder(to=to, subject=email.subject, due_at=due_at, unless=email.unless)
         return Mail(order=order, state=MailState.PENDING, due_at=due_at, updated_at=now)
 
-    async def _appended(self, appended: Appended) -> Emitted:
+    async def _unstored(self, emission: Emission, event: str, scope: str) -> Emitted:
+        await self._deliver(emission.notifications, event=event)
+        if self.tap is not None:
+            self.tap(emission.notifications, scope)
+        return Emitted(notifications=emission.notifications, duplicate=False)
+
+    async def _appended(self, appended: Appended, scope: str) -> Emitted:
         if not appended.duplicate:
             await self._deliver(appended.notifications)
             if any(notification.mail is not None for notification in appended.notifications):
                 self._wake_mailer()
+            if self.tap is not None:
+                self.tap(appended.notifications, scope)
         return Emitted(notifications=appended.notifications, duplicate=appended.duplicate)
 
     async def _deliver(self, notifications: Sequence[Notification], *, event: str = NOTIFICATION) -> None:
@@ -298,6 +321,21 @@ class Notifier:
             self._wake_mailer()
         return revived
 
+    async def revive_all(self) -> tuple[int, bool]:
+        """Put dead mail back, newest first, up to a bound; answers how many, and whether there is more."""
+        count = 0
+        before = None
+        for _ in range(REVIVE_PAGES):
+            page = await self._store.mail_page(state=MailState.DEAD, before=before, limit=REVIVE_PAGE)
+            count += len(await self.revive([item.id for item in page.items])) if page.items else 0
+            before = page.next
+            if before is None:
+                break
+        return count, before is not None
+
+    async def mail_counts(self) -> Mapping[MailState, int]:
+        return await self._store.mail_counts()
+
     # Users
 
     async def roster(self, *, after: str | None = None, limit: int, prefix: str = "") -> Roster:
@@ -305,6 +343,9 @@ class Notifier:
 
     async def find(self, user: str) -> Online | None:
         return await self._presence.find(user)
+
+    async def contact(self, user: str) -> Contact | None:
+        return await self._contacts.contact(user)
 
     async def last_seen(self, user: str) -> datetime | None:
         contact = await self._contacts.contact(user)

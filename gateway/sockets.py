@@ -16,8 +16,8 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from auth.errors import AuthError
 from auth.principal import Principal
 from auth.tokens import Verifier
-from gateway import schemas, wire
-from gateway.bus.base import Bus
+from gateway import problems, schemas, wire
+from gateway.bus.base import Bus, Obey
 from gateway.clock import Clock
 from gateway.contacts import ContactBook
 from gateway.delivery import Delivery
@@ -26,6 +26,7 @@ from gateway.engine.closing import Reason
 from gateway.notifier import NoAddress, Notifier
 from gateway.presence.base import Presence, Visitor
 from gateway.presence.errors import PresenceUnavailable
+from gateway.problems import Problem
 from gateway.rooms import ADMINS, rooms_of, user_of
 from gateway.sessions import Expiries, Session, Sessions
 from storage.errors import IdempotencyMismatch, InvalidCursor, StorageError, StoreUnavailable, Unstorable
@@ -92,6 +93,7 @@ class Connections:
         self._orders: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(ORDERS_LIMIT)
         self._empty_rooms: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
+        self._commands: dict[str, Obey] = {}
         for namespace in (ROOT, ADMIN):
             self._register(namespace)
         server.on_open = self._open
@@ -109,6 +111,21 @@ class Connections:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+
+    def on_command(self, name: str, obey: Obey) -> None:
+        """Hand the bus's commands of this name to `obey`."""
+        self._commands[name] = obey
+
+    def has(self, sid: str) -> bool:
+        return self.sessions.get(sid) is not None
+
+    def tell(self, sid: str, event: bytes) -> bool:
+        """Write an event to a session; False when it has gone."""
+        session = self.sessions.get(sid)
+        if session is None:
+            return False
+        self._write(session, event)
+        return True
 
     def on(self, namespace: str, event: str, ask: Ask) -> None:
         """Answer `event` with `{ok: true, …}`, or `{ok: false, error}` for every way it can fail."""
@@ -389,6 +406,8 @@ class Connections:
                     self._order(lambda: self._close_all(mine, Reason.REPLACED))
             case {"do": "recount", "room": str(room)}:
                 self._order(lambda: self._recount(room))
+            case {"do": str(name)} if name in self._commands:
+                self._commands[name](command)
 
     def _order(self, order: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -472,6 +491,9 @@ def explain(error: Exception, event: str) -> Answer:
             return failure("validation_failed", str(error), errors=error.errors)
         case InvalidCursor() | NoAddress() | Unstorable():
             return failure("validation_failed", str(error))
+        case Problem():
+            details = problems.of(error)
+            return failure(details.code, details.detail or problems.TITLES[details.code][1])
         case AuthError():
             return failure(error.code, str(error))
         case IdempotencyMismatch():

@@ -4,13 +4,15 @@ Knows the shapes of PROTOCOL; leaves what may be asked to `gateway.schemas`, and
 `tests/contract/test_http_api.py` holds these shapes to the OpenAPI document.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from gateway.presence.base import Online, Roster
+from gateway.trends import Step
+from mailer.transport import Outgoing
 from storage.models import HistoryPage, InboxItem, Mail, MailPage, Notification, Receipt, UserData
 
 Json = dict[str, Any]
@@ -119,6 +121,73 @@ def online(value: Online) -> Json:
         "roles": list(value.roles),
         "connections": value.connections,
         "since": time(value.since),
+    }
+
+
+FEED_BODY_CHARACTERS = 280
+
+
+def feed_item(value: Notification, scope: str) -> Json:
+    """A notification as the feed shows it: without `data`, the body cut, with who emitted it."""
+    return {
+        "id": value.id,
+        "room": value.room,
+        "seq": value.seq,
+        "type": value.type,
+        "title": value.title,
+        "body": value.body[:FEED_BODY_CHARACTERS],
+        "link": value.link,
+        "created_at": time(value.created_at),
+        "in_app": value.in_app,
+        "mail": value.mail is not None,
+        "by": scope,
+    }
+
+
+def admin_history(page: HistoryPage) -> Json:
+    """A page of history with what became of each mail."""
+    items = [
+        {**inbox_item(item), "mail": None if item.notification.mail is None else mail(item.notification.mail)}
+        for item in page.items
+    ]
+    return {"notifications": items, "next": page.next}
+
+
+def trends(node: str, started_at: datetime, sample_seconds: float, steps: Sequence[Step]) -> Json:
+    """The steps as columns: one list per curve, all of the same length; counts are per step."""
+    return {
+        "node": node,
+        "started_at": time(started_at),
+        "step_seconds": sample_seconds,
+        "at": [time(step.at) for step in steps],
+        "connections": [step.connections for step in steps],
+        "deliveries": [step.deliveries for step in steps],
+        "emits": _columns([step.emits for step in steps]),
+        "mail": _columns([step.mail for step in steps]),
+        "append_p99_ms": [_milliseconds(step.append_p99_seconds) for step in steps],
+        "emit_p99_ms": [_milliseconds(step.emit_p99_seconds) for step in steps],
+    }
+
+
+def _columns(steps: Sequence[Mapping[str, float]]) -> Json:
+    outcomes = sorted({outcome for counts in steps for outcome in counts})
+    return {outcome: [counts.get(outcome, 0) for counts in steps] for outcome in outcomes}
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 2)
+
+
+def rendered(value: Outgoing) -> Json:
+    """A mail as its reader will see it."""
+    message = value.message
+    text, html = message.get_body(("plain",)), message.get_body(("html",))
+    return {
+        "from": str(message["From"]),
+        "to": value.recipient,
+        "subject": str(message["Subject"]),
+        "text": "" if text is None else text.get_content(),
+        "html": "" if html is None else html.get_content(),
     }
 
 

@@ -1,0 +1,72 @@
+"""Previews: what an emit would do, and what a mail looks like, without sending either."""
+
+from gateway import wire
+from gateway.notifier import EmitRequest, NoAddress, Notifier
+from gateway.presence.base import Presence
+from gateway.problems import Problem
+from gateway.rooms import ALL, user_of
+from mailer.errors import RenderFailure
+from mailer.render import Renderer
+from storage.models import Notification
+
+ROOMS_SHOWN = 20
+"""Each costs a look at presence and one at the contacts."""
+
+
+class Previewer:
+    def __init__(self, *, notifier: Notifier, presence: Presence, renderer: Renderer) -> None:
+        self._notifier = notifier
+        self._presence = presence
+        self._renderer = renderer
+
+    async def emit(self, request: EmitRequest) -> wire.Json:
+        """Whom an emit would reach now, room by room, and the first mail that would come of it."""
+        drafts = await self._notifier.drafts(request, limit=ROOMS_SHOWN)
+        rendered: wire.Json | None = None
+        rooms = []
+        for room, draft in zip(request.rooms, drafts, strict=False):
+            problem = str(draft) if isinstance(draft, NoAddress) else None
+            mail = None if isinstance(draft, NoAddress) else draft.mail
+            if isinstance(draft, Notification) and mail is not None:
+                try:
+                    shown = self._mail(draft)
+                except RenderFailure as error:
+                    problem = str(error)
+                else:
+                    rendered = rendered or shown
+            rooms.append(
+                {
+                    "room": room,
+                    "connections": await self._connections(room),
+                    "mail_to": None if mail is None else mail.order.to,
+                    "mail_due_at": None if mail is None else wire.time(mail.due_at),
+                    "problem": problem,
+                }
+            )
+        return {"rooms": rooms, "more": len(request.rooms) - len(rooms), "mail": rendered}
+
+    async def stored(self, notification_id: str) -> wire.Json:
+        """The mail of a notification that is kept. Raises `Problem` where there is none to show."""
+        notification = await self._notifier.notification(notification_id)
+        if notification is None or notification.mail is None:
+            raise Problem("not_found", "No mail has this id.")
+        if notification.recalled_at is not None:
+            raise Problem("not_found", "It was recalled: its text is gone.")
+        try:
+            return self._mail(notification)
+        except RenderFailure as error:
+            raise Problem("validation_failed", f"This mail cannot be rendered: {error}.") from error
+
+    def _mail(self, notification: Notification) -> wire.Json:
+        assert notification.mail is not None
+        return wire.rendered(self._renderer.render(notification, notification.mail.order))
+
+    async def _connections(self, room: str) -> int | None:
+        """How many connections are in the room; None where only the nodes together would know."""
+        if room == ALL:
+            return (await self._presence.counts())[1]
+        user = user_of(room)
+        if user is None:
+            return None
+        online = await self._presence.find(user)
+        return 0 if online is None else online.connections

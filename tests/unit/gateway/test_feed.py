@@ -1,0 +1,165 @@
+"""The feed shows a bounded sample of what is emitted, and costs nothing while nobody looks."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from gateway import feed as feeds
+from gateway.bus.local import LocalBus
+from gateway.feed import ROOMS_SHOWN, SHOWN_PER_SECOND, Feed
+from gateway.notifier import Tap
+from storage.models import Notification
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+DEADLINE_SECONDS = 5
+
+
+def notification(title: str, body: str = "") -> Notification:
+    return Notification(
+        id=title, room="all", type="T", title=title, body=body, created_at=NOW, data={"secret": 1}
+    )
+
+
+class Emitter:
+    """A notifier as far as it can be listened to."""
+
+    def __init__(self) -> None:
+        self.tap: Tap | None = None
+
+    def emit(self, *titles: str) -> None:
+        if self.tap is not None:
+            self.tap([notification(title) for title in titles], "shop")
+
+
+class Admins:
+    """Sessions that write down what they are shown."""
+
+    def __init__(self, *sids: str) -> None:
+        self.here = set(sids)
+        self.shown: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+
+    def has(self, sid: str) -> bool:
+        return sid in self.here
+
+    def tell(self, sid: str, event: bytes) -> bool:
+        if sid in self.here:
+            self.shown.put_nowait((sid, json.loads(event)[1]))
+        return sid in self.here
+
+    async def next(self) -> tuple[str, Any]:
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            return await self.shown.get()
+
+
+class Node:
+    def __init__(self, *sids: str) -> None:
+        self.emitter, self.admins, self.bus = Emitter(), Admins(*sids), LocalBus()
+        self.feed = Feed(notifier=self.emitter, watchers=self.admins, bus=self.bus, node="n1")
+
+    async def __aenter__(self) -> Self:
+        await self.bus.start(receive=lambda *_: None, obey=self._obey, returned=lambda: None)
+        self.feed.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.feed.stop()
+        await self.bus.stop()
+
+    def _obey(self, command: Mapping[str, Any]) -> None:
+        self.feed.obey(command)
+
+
+async def test_nothing_is_listened_to_until_somebody_looks():
+    async with Node("a") as node:
+        assert node.emitter.tap is None
+
+        await node.feed.watch("a")
+
+        assert node.emitter.tap is not None
+
+
+async def test_who_looks_is_shown_what_is_emitted_and_by_whom():
+    async with Node("a", "b") as node:
+        await node.feed.watch("a")
+
+        node.emitter.emit("Shipped")
+
+        sid, shown = await node.admins.next()
+        assert (sid, shown["node"], shown["left_out"]) == ("a", "n1", 0)
+        (item,) = shown["notifications"]
+        assert (item["title"], item["by"], item["mail"]) == ("Shipped", "shop", False)
+        assert "data" not in item
+
+
+async def test_a_flood_is_sampled_and_what_is_left_out_is_counted():
+    async with Node("a") as node:
+        await node.feed.watch("a")
+
+        for number in range(1000):
+            node.emitter.emit(str(number))
+
+        _, shown = await node.admins.next()
+        assert len(shown["notifications"]) == SHOWN_PER_SECOND
+        assert shown["left_out"] == 1000 - SHOWN_PER_SECOND
+
+
+async def test_of_an_emit_to_many_rooms_a_few_are_shown():
+    async with Node("a") as node:
+        await node.feed.watch("a")
+
+        node.emitter.emit(*(str(number) for number in range(100)))
+
+        _, shown = await node.admins.next()
+        assert len(shown["notifications"]) == ROOMS_SHOWN
+        assert shown["left_out"] == 100 - ROOMS_SHOWN
+
+
+async def test_the_tap_closes_when_nobody_has_asked_for_a_while(monkeypatch):
+    monkeypatch.setattr(feeds, "WANTED_SECONDS", 0.3)
+    monkeypatch.setattr(feeds, "TICK_SECONDS", 0.01)
+    closed = asyncio.Event()
+
+    class Watched(Emitter):
+        def __setattr__(self, name: str, value: object) -> None:
+            if name == "tap" and value is None:
+                closed.set()
+            super().__setattr__(name, value)
+
+    async with Node("a") as node:
+        node.feed._notifier = node.emitter = Watched()
+        await node.feed.watch("a")
+        closed.clear()
+
+        node.feed.unwatch("a")
+
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await closed.wait()
+        assert node.emitter.tap is None
+
+
+async def test_one_who_has_gone_does_not_keep_the_tap_open(monkeypatch):
+    monkeypatch.setattr(feeds, "WANTED_SECONDS", 0.3)
+    monkeypatch.setattr(feeds, "ASK_SECONDS", 0.05)
+    monkeypatch.setattr(feeds, "TICK_SECONDS", 0.01)
+    async with Node("a") as node:
+        await node.feed.watch("a")
+
+        node.admins.here.clear()
+
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while node.emitter.tap is not None:
+                await asyncio.sleep(0)
+
+
+async def test_what_another_node_tells_is_shown_here():
+    async with Node("a") as node:
+        await node.feed.watch("a")
+
+        await node.bus.command(
+            {"do": "feed:tell", "node": "n2", "shown": [{"title": "There"}], "left_out": 3}
+        )
+
+        _, shown = await node.admins.next()
+        assert shown == {"node": "n2", "notifications": [{"title": "There"}], "left_out": 3}
