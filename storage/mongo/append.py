@@ -92,22 +92,31 @@ class _Item:
 class Appender:
     """Appends batches one after the other, and remembers the heads of rooms between them."""
 
-    def __init__(self, collections: Collections) -> None:
-        self._collections = collections
+    def __init__(self) -> None:
         self._appending = asyncio.Lock()
         self._heads: dict[str, int] = {}
 
-    async def append(self, emissions: Sequence[Emission]) -> list[Appended | IdempotencyMismatch]:
+    async def append(
+        self, collections: Collections, emissions: Sequence[Emission]
+    ) -> list[Appended | IdempotencyMismatch]:
         # One at a time: two batches in flight would number the same rooms, and a failed first leave holes under a second.
         async with self._appending:
             try:
-                return await self._append(emissions)
+                return await _Batch(collections, self._heads).append(emissions)
             except BaseException:
                 # What was stored is not known: the next batch must look.
                 self._heads.clear()
                 raise
 
-    async def _append(self, emissions: Sequence[Emission]) -> list[Appended | IdempotencyMismatch]:
+
+class _Batch:
+    """One call of `append`."""
+
+    def __init__(self, collections: Collections, heads: dict[str, int]) -> None:
+        self._collections = collections
+        self._heads = heads
+
+    async def append(self, emissions: Sequence[Emission]) -> list[Appended | IdempotencyMismatch]:
         works: list[_Work] = []
         first_of_key: dict[str, _Work] = {}
         repeats: dict[int, _Work] = {}
@@ -131,7 +140,7 @@ class Appender:
             answer = first.answer()
             return replace(answer, duplicate=True) if isinstance(answer, Appended) else answer
         # The first may itself be at odds with what was stored before, and this one not: ask the store.
-        (answer,) = await self._append([emission])
+        (answer,) = await self.append([emission])
         return answer
 
     async def _look_up_keys(self, works: dict[str, _Work]) -> None:

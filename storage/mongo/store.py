@@ -1,8 +1,9 @@
 """`MongoStore`: the store's Protocols over a MongoDB database, which any number of processes share."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from storage.coalescing import Coalescer
 from storage.encoding import WIPED, is_writable, micros
@@ -38,7 +39,8 @@ class MongoStore(Store):
     def __init__(self, url: str) -> None:
         self._url = url
         self._collections: Collections | None = None
-        self._appender: Appender | None = None
+        self._appender = Appender()
+        self._running: set[asyncio.Task[Any]] = set()
         self._openings: Coalescer[OpeningRequest, Opening] = Coalescer(
             self._open_batch, name="mongo-openings", batch_weight=100, queue_weight=50_000
         )
@@ -54,32 +56,40 @@ class MongoStore(Store):
             raise
         if self._collections is None:
             self._collections = collections
-            self._appender = Appender(collections)
 
     async def ping(self) -> None:
         await self._run(Collections.ping)
 
     async def close(self) -> None:
         await self._openings.close()
-        collections, self._collections, self._appender = self._collections, None, None
+        collections, self._collections = self._collections, None
         if collections is not None:
+            await asyncio.gather(*self._running, return_exceptions=True)
             await collections.close()
 
     async def _run(
-        self, work: Callable[Concatenate[Collections, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+        self,
+        work: Callable[Concatenate[Collections, P], Coroutine[Any, Any, T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> T:
+        """Run `work` to its end, whether or not the caller waits for it.
+
+        What takes several writes is not left half done by a client that goes away, and the driver, which gives
+        up a connection at each cancellation, keeps its connections.
+        """
         if self._collections is None:
             raise StoreUnavailable("the store is not open")
+        task = asyncio.create_task(work(self._collections, *args, **kwargs), name="mongo-operation")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
         with translated():
-            return await work(self._collections, *args, **kwargs)
+            return await asyncio.shield(task)
 
     # Streams
 
     async def append(self, emissions: Sequence[Emission]) -> list[Appended | IdempotencyMismatch]:
-        if self._appender is None:
-            raise StoreUnavailable("the store is not open")
-        with translated():
-            return await self._appender.append(emissions)
+        return await self._run(self._appender.append, emissions)
 
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
         return await self._run(streams.heads, rooms)

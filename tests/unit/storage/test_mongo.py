@@ -1,0 +1,92 @@
+"""What only MongoDB can come to: parts of emissions, and plans of queries."""
+
+import pytest
+
+from storage.mongo import MongoStore
+from storage.mongo.append import positions
+from tests.contract.store_cases import emission, key, mail, notification, put, sequences
+
+
+@pytest.fixture
+async def store(mongo_url):
+    store = MongoStore(mongo_url)
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.mark.parametrize("kept", [1, 2])
+async def test_an_emission_of_which_a_crash_stored_only_a_part_is_completed(store, kept):
+    rooms = ["a", "b", "c"]
+    [first] = await store.append([emission(*map(notification, rooms), key=key())])
+    lost = [n.id for n in first.notifications[kept:]]
+    await store._collections.notifications.delete_many({"_id": {"$in": lost}})
+    node = MongoStore(store._url)
+    await node.open()
+
+    [completed] = await node.append([emission(*map(notification, rooms), key=key())])
+    [again] = await store.append([emission(*map(notification, rooms), key=key())])
+
+    assert completed.duplicate
+    assert completed.notifications[:kept] == first.notifications[:kept]
+    assert again == completed
+    assert [await sequences(node, room) for room in rooms] == [[1], [1], [1]]
+    await node.close()
+
+
+def stages(plan) -> set[str]:
+    found = {plan["stage"]} if isinstance(plan, dict) and isinstance(plan.get("stage"), str) else set()
+    for value in plan.values() if isinstance(plan, dict) else plan if isinstance(plan, list) else ():
+        found |= stages(value)
+    return found
+
+
+async def test_the_heads_of_rooms_cost_one_index_entry_each(store):
+    await put(store, *(notification(f"room-{i % 10}") for i in range(300)))
+    rooms = [f"room-{i}" for i in range(10)]
+    database = store._collections.client.get_default_database()
+
+    plan = await database.command(
+        "explain",
+        {
+            "aggregate": "notifications",
+            "pipeline": [
+                {"$match": {"room": {"$in": rooms}, "seq": {"$gt": 0}}},
+                {"$sort": {"room": 1, "seq": -1}},
+                {"$group": {"_id": "$room", "seq": {"$first": "$seq"}}},
+            ],
+            "cursor": {},
+        },
+        verbosity="queryPlanner",
+    )
+
+    assert "DISTINCT_SCAN" in stages(plan)
+    assert await positions(store._collections, rooms) == dict.fromkeys(rooms, (30, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("condition", "order"),
+    [
+        ({"room": "a", "seq": {"$gt": 3}, "until": {"$gt": 5}}, [("seq", 1)]),
+        ({"key": {"$in": ["x", "y"]}}, None),
+        ({"room": {"$in": ["a", "b"]}, "created_at": {"$lte": 5}}, [("created_at", -1), ("_id", -1)]),
+        ({"created_at": {"$lt": 5}}, [("created_at", 1), ("_id", 1)]),
+        ({"room": {"$in": ["a", "b"]}, "until": {"$gte": 0, "$lte": 5}, "seq": {"$gt": 0}}, None),
+        ({"until": {"$gt": 0, "$lte": 5}}, [("until", 1)]),
+        ({"mail.wake": {"$lte": 5}}, [("mail.wake", 1), ("_id", 1)]),
+        (
+            {"mail.state": {"$in": ["sent", "dead"]}, "created_at": {"$lte": 5}},
+            [("created_at", -1), ("_id", -1)],
+        ),
+    ],
+    ids=["span", "keys", "history", "prune", "gone", "expiring", "owed", "mail page"],
+)
+async def test_every_query_is_answered_from_an_index(store, condition, order):
+    await put(store, notification("a", mail=mail()), notification("b"))
+    cursor = store._collections.notifications.find(condition)
+
+    plan = await (cursor.sort(order) if order else cursor).explain()
+
+    used = stages(plan["queryPlanner"]["winningPlan"])
+    assert "IXSCAN" in used
+    assert "COLLSCAN" not in used
