@@ -40,12 +40,17 @@ class Drawing {
   }
 
   bounds(schema) {
-    const named = [
-      ["minLength", "characters, at least"], ["maxLength", "characters, at most"],
-      ["minimum", "at least"], ["exclusiveMinimum", "more than"], ["maximum", "at most"],
-      ["minItems", "items, at least"], ["maxItems", "items, at most"], ["format", "format"],
-    ];
-    const found = named.filter(([key]) => schema[key] !== undefined).map(([key, words]) => `${words} ${schema[key]}`);
+    const found = [];
+    const range = (least, most, unit) => {
+      if (least !== undefined && most !== undefined) found.push(`${least} to ${most}${unit}`);
+      else if (most !== undefined) found.push(`at most ${most}${unit}`);
+      else if (least !== undefined) found.push(`at least ${least}${unit}`);
+    };
+    range(schema.minLength, schema.maxLength, " characters");
+    range(schema.minItems, schema.maxItems, " items");
+    if (schema.exclusiveMinimum === undefined) range(schema.minimum, schema.maximum, "");
+    else found.push(`more than ${schema.exclusiveMinimum}, at most ${schema.maximum}`);
+    if (schema.format !== undefined) found.push(schema.format);
     if (schema.default !== undefined && schema.default !== null) found.push(`default ${JSON.stringify(schema.default)}`);
     return found.join("; ");
   }
