@@ -1,9 +1,11 @@
 """What every journey begins with: a gateway, and a Node.js process for stock clients."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from tests.support.gateway import Gateway
 from tests.support.gateway import gateway as start_gateway
@@ -20,3 +22,10 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
 async def node() -> AsyncIterator[NodeProcess]:
     async with run_clients() as process:
         yield process
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that a gateway runs on in production; the other tests use asyncio's own."""
+    return {"uvloop": uvloop.new_event_loop}
