@@ -113,7 +113,6 @@ export function shared(
       post({ kind: "hello", from: me });
     },
     close() {
-      release();
       leave();
       release();
       channel.close();

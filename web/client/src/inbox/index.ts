@@ -284,7 +284,7 @@ export class BellhopInbox extends Base {
         part: "bell",
         "aria-haspopup": "dialog",
         "aria-expanded": "false",
-        "aria-label": t.bell(0),
+        "aria-label": t.bell(0, ""),
         onclick: () => (this.#open ? this.close() : this.open()),
         onanimationend: () => this.#bell.classList.remove("rings"),
       },
@@ -496,7 +496,7 @@ export class BellhopInbox extends Base {
       this.#unread = unread;
       this.#badge.textContent = short(unread);
       this.#badge.hidden = !unread;
-      this.#bell.setAttribute("aria-label", t.bell(unread));
+      this.#bell.setAttribute("aria-label", t.bell(unread, short(unread)));
       this.dispatchEvent(
         new CustomEvent("bellhop-unread", { detail: unread, bubbles: true, composed: true }),
       );

@@ -1,7 +1,8 @@
 /** Every text the element shows or speaks. Replace any of them through the property `strings`. */
 export interface Strings {
   title: string;
-  bell: (unread: number) => string;
+  /** `shown` is what the badge says: a speaking user names what is seen. */
+  bell: (unread: number, shown: string) => string;
   all: string;
   unread: string;
   unreadMark: string;
@@ -29,7 +30,7 @@ const many = (count: number): string => (count === 1 ? "1 new notification" : `$
 
 export const ENGLISH: Strings = {
   title: "Notifications",
-  bell: (unread) => (unread ? `Notifications, ${unread} unread` : "Notifications"),
+  bell: (unread, shown) => (unread ? `Notifications, ${shown} unread` : "Notifications"),
   all: "All",
   unread: "Unread",
   unreadMark: "Unread.",

@@ -40,7 +40,7 @@ svg { inline-size: 1.25rem; block-size: 1.25rem; display: block; flex: none }
 .bell svg { inline-size: 1.375rem; block-size: 1.375rem; transform-origin: 50% 15% }
 .bell.rings svg { animation: ring .7s ease-in-out }
 @keyframes ring { 20% { rotate: 13deg } 45% { rotate: -10deg } 70% { rotate: 6deg } 88% { rotate: -3deg } }
-.badge { position: absolute; inset-block-start: .0625rem; inset-inline-start: 1.3125rem; min-inline-size: 1.125rem; block-size: 1.125rem; padding-inline: .3rem; border-radius: 99px; background: var(--_badge); color: #fff; font-size: .6875rem; font-weight: 650; line-height: 1.125rem; text-align: center; font-variant-numeric: tabular-nums; box-shadow: 0 0 0 2px var(--bellhop-badge-ring, var(--_bg)) }
+.badge { position: absolute; inset-block-start: .0625rem; inset-inline-start: 1.4375rem; min-inline-size: 1.125rem; block-size: 1.125rem; padding-inline: .3rem; border-radius: 99px; background: var(--_badge); color: #fff; font-size: .6875rem; font-weight: 650; line-height: 1.125rem; text-align: center; font-variant-numeric: tabular-nums; box-shadow: 0 0 0 2px var(--bellhop-badge-ring, var(--_bg)) }
 .badge[hidden] { display: none }
 
 .panel { position: fixed; inset: auto; inset-block-start: var(--_top, 0); left: var(--_left, 0); margin: 0; padding: 0; border: 0; inline-size: min(var(--bellhop-width, 25rem), 100vw - 1rem); max-block-size: min(var(--bellhop-height, 38rem), var(--_room, 90vh)); border-radius: var(--_radius); background: var(--_bg); color: var(--_text); box-shadow: var(--_shadow); overflow: hidden; z-index: 2147483000; outline: none; text-align: start }

@@ -1,0 +1,175 @@
+// @vitest-environment jsdom
+
+/** The element as far as it goes without layout; browsers are tested as browsers. */
+
+import { afterEach, beforeAll, beforeEach, describe, it, vi } from "vitest";
+import type { BellhopInbox } from "../src/inbox/index.ts";
+import type { Notification } from "../src/index.ts";
+import { type Gateway, token } from "./gateway.ts";
+import { atEnd, eventually, expect, gateway } from "./support.ts";
+
+beforeAll(async () => {
+  // jsdom knows no style sheets made in code.
+  vi.stubGlobal(
+    "CSSStyleSheet",
+    class {
+      replaceSync(): void {}
+    },
+  );
+  vi.stubGlobal("matchMedia", () => ({ matches: false }));
+  await import("../src/inbox/index.ts");
+});
+
+afterEach(() => document.body.replaceChildren());
+
+async function shown(server: Gateway): Promise<{ element: BellhopInbox; root: ShadowRoot }> {
+  const element = document.createElement("bellhop-inbox");
+  element.setAttribute("url", server.url);
+  element.setAttribute("token", token("ann"));
+  element.options = { socket: { transports: ["websocket"] } };
+  document.body.append(element);
+  atEnd(() => element.remove());
+  await eventually(() =>
+    expect(element.inbox?.getSnapshot()).toMatchObject({ state: "ready", loading: false }),
+  );
+  return { element, root: element.shadowRoot as ShadowRoot };
+}
+
+const find = (root: ShadowRoot, selector: string): HTMLElement => {
+  const found = root.querySelector<HTMLElement>(selector);
+  if (!found) throw new Error(`there is no ${selector}`);
+  return found;
+};
+
+describe("the bell", () => {
+  it("says and shows how many are unread", async () => {
+    const server = await gateway();
+    const { element, root } = await shown(server);
+    const told: number[] = [];
+    element.addEventListener("bellhop-unread", (event) => told.push((event as CustomEvent<number>).detail));
+    expect(find(root, ".badge").hidden).toBe(true);
+
+    for (let n = 0; n < 120; n++) server.emit("user:ann", `number ${n}`);
+    await eventually(() => expect(told.at(-1)).toBe(120));
+
+    expect(find(root, ".bell").getAttribute("aria-label")).toBe("Notifications, 99+ unread");
+    expect(find(root, ".badge").textContent).toBe("99+");
+  });
+
+  it("opens a dialog, and Escape gives the focus back", async () => {
+    const { root } = await shown(await gateway());
+    const bell = find(root, ".bell");
+
+    bell.click();
+    expect(bell.getAttribute("aria-expanded")).toBe("true");
+    expect(find(root, "[role=dialog]").hidden).toBe(false);
+    find(root, "[role=dialog]").dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+
+    expect(bell.getAttribute("aria-expanded")).toBe("false");
+    expect(find(root, "[role=dialog]").hidden).toBe(true);
+    expect(root.activeElement).toBe(bell);
+  });
+
+  it("speaks the language it is given", async () => {
+    const { element, root } = await shown(await gateway());
+
+    element.strings = { title: "Nachrichten", bell: () => "Nachrichten" };
+
+    expect(find(root, ".bell").getAttribute("aria-label")).toBe("Nachrichten");
+    expect(find(root, "h2").textContent).toBe("Nachrichten");
+  });
+});
+
+describe("a toast", () => {
+  beforeEach(() => vi.spyOn(document, "visibilityState", "get").mockReturnValue("visible"));
+  afterEach(() => vi.restoreAllMocks());
+
+  const toasts = (root: ShadowRoot): (string | null)[] =>
+    [...root.querySelectorAll(".toast .name")].map((name) => name.textContent);
+
+  it("is shown for each of a few arrivals", async () => {
+    const server = await gateway();
+    const { root } = await shown(server);
+
+    server.emit("user:ann", "one");
+    server.emit("user:ann", "two");
+
+    await eventually(() => expect(toasts(root)).toEqual(["one", "two"]));
+  });
+
+  it("sums up a burst", async () => {
+    const server = await gateway();
+    const { root } = await shown(server);
+
+    for (let n = 0; n < 12; n++) server.emit("user:ann", `number ${n}`);
+
+    await eventually(() => expect(toasts(root)).toEqual(["12 new notifications"]));
+  });
+
+  it("is spoken once for all that came within a second", async () => {
+    const server = await gateway();
+    const { root } = await shown(server);
+    const spoken: (string | null)[] = [];
+    const live = find(root, ".spoken[role=status]");
+    new MutationObserver(() => spoken.push(live.textContent)).observe(live, { childList: true });
+
+    for (let n = 0; n < 30; n++) server.emit("user:ann", `number ${n}`);
+
+    await eventually(() => expect(spoken).toEqual(["30 new notifications"]));
+  });
+});
+
+describe("a notification", () => {
+  it("is text, whatever it holds, and leads nowhere that runs code", async () => {
+    const server = await gateway();
+    const evil = server.emit("user:ann", "<img src=x onerror=alert(1)>", { silent: true });
+    Object.assign(evil, { link: "javascript:alert(1)", body: "<b>bold</b>" });
+    const { root } = await shown(server);
+
+    find(root, ".bell").click();
+    await eventually(() => expect(root.querySelectorAll("article")).toHaveLength(1));
+
+    const row = find(root, "article");
+    expect(row.querySelector("img, b, a")).toBeNull();
+    expect(find(root, ".name").textContent).toBe("<img src=x onerror=alert(1)>");
+  });
+
+  it("is read when it is opened, and the page is asked first", async () => {
+    const server = await gateway();
+    Object.assign(server.emit("user:ann", "one", { silent: true }), { link: "/orders/1" });
+    const { element, root } = await shown(server);
+    const opened: Notification[] = [];
+    element.addEventListener("bellhop-open", (event) => {
+      event.preventDefault();
+      opened.push((event as CustomEvent<Notification>).detail);
+    });
+
+    find(root, ".bell").click();
+    await eventually(() => expect(root.querySelectorAll("article")).toHaveLength(1));
+    find(root, "article").click();
+    await eventually(() => expect(find(root, "article").className).toContain("read"));
+
+    expect(opened.map((n) => n.link)).toEqual(["/orders/1"]);
+    expect(find(root, ".bell").getAttribute("aria-label")).toBe("Notifications");
+  });
+});
+
+it("an end for good is said, with a way back", async () => {
+  const server = await gateway();
+  const { element, root } = await shown(server);
+
+  server.close("replaced", false);
+  await eventually(() => expect(find(root, ".notice").textContent).toContain("moved to a newer window"));
+  find(root, ".notice button").click();
+
+  await eventually(() => expect(element.inbox?.getSnapshot().state).toBe("ready"));
+});
+
+it("an element that leaves the page closes its connection", async () => {
+  const server = await gateway();
+  const { element } = await shown(server);
+
+  element.remove();
+
+  await eventually(() => expect(server.sockets).toHaveLength(0));
+});
