@@ -9,14 +9,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
 from gateway import meters, metrics
-from gateway.bus.local import LocalBus
-from gateway.bus.stats import BusStats
 from gateway.clock import system_clock
-from gateway.delivery import DeliveryStats
-from gateway.engine.stats import Stats
 from gateway.metrics import Metrics
 from gateway.presence.errors import PresenceUnavailable
-from gateway.presence.local import LocalPresence
 from storage.errors import StoreUnavailable
 from storage.models import Appended, Emission, Notification
 from tests.support.gateway import gateway
@@ -67,45 +62,6 @@ def test_what_others_count_is_read_at_the_scrape():
 
     assert sample(measured, "bellhop_deliveries_total") == 5
     assert sample(measured, "bellhop_canary_seconds") is None
-
-
-class Counted:
-    """A bus that leaves the process, as far as metrics look."""
-
-    def __init__(self) -> None:
-        self.stats = BusStats(published=3, dropped=1, canary_seconds=0.002)
-
-
-def watched(bus: object) -> Metrics:
-    measured, delivery, engine = Metrics(), DeliveryStats(), Stats()
-    delivery.repaired, engine.slow_consumers = 2, 4
-    presence = LocalPresence(grace_seconds=0, clock=system_clock)
-    meters.watch(
-        measured,
-        sessions=["a session"],
-        delivery=delivery,
-        engine=engine,
-        bus=bus,
-        presence=presence,  # type: ignore[arg-type]
-    )
-    return measured
-
-
-def test_the_nodes_own_counters_are_watched():
-    measured = watched(LocalBus())
-
-    assert sample(measured, "bellhop_connections") == 1
-    assert sample(measured, "bellhop_repaired_total") == 2
-    assert sample(measured, "bellhop_slow_consumers_total") == 4
-    assert sample(measured, "bellhop_bus_published_total") is None
-
-
-def test_a_bus_between_nodes_is_watched_too():
-    measured = watched(Counted())
-
-    assert sample(measured, "bellhop_bus_published_total") == 3
-    assert sample(measured, "bellhop_bus_dropped_total") == 1
-    assert sample(measured, "bellhop_bus_canary_seconds") == 0.002
 
 
 async def test_presence_is_asked_at_the_scrape_and_unknown_when_it_cannot_tell():
