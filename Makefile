@@ -75,7 +75,7 @@ PROVEN := auth/*,mailer/*,gateway/notifier.py
 test: lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, and the tests with coverage (5 minutes at most)
 	cd web && $(NPM) run lint && $(NPM) run typecheck && $(NPM) test
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n 2 --dist loadscope $(if $(CI),-p tests.support.no_skips) \
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(if $(CI),-p tests.support.no_skips) \
 		--cov --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --include='$(PROVEN)' --fail-under=100
 
