@@ -46,6 +46,10 @@ class Engine(Protocol):
         """`connection` is about to be dropped because its client does not read."""
         ...
 
+    def malformed(self, connection: "Connection", error: Exception, *, code: int) -> None:
+        """The client broke a protocol: close its connection with this close code."""
+        ...
+
     def linger(self, socket: WebSocket) -> None:
         """Abort `socket` if it has not gone soon."""
         ...

@@ -20,7 +20,7 @@ from aiohttp import web
 from gateway.engine.admission import AddressRate, Gate, client_address
 from gateway.engine.connection import UNLIMITED, Connection
 from gateway.engine.deadlines import Deadlines
-from gateway.engine.frames import SERVICE_RESTART
+from gateway.engine.frames import PROTOCOL_ERROR, SERVICE_RESTART
 from gateway.engine.limits import EngineLimits
 from gateway.engine.packets import NOOP, PING, Packet
 from gateway.engine.stats import Stats
@@ -309,11 +309,13 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             self.malformed(connection, error)
 
-    def malformed(self, connection: Connection, error: Exception) -> None:
+    def malformed(self, connection: Connection, error: Exception, *, code: int = PROTOCOL_ERROR) -> None:
         """What came is no packet: its client is not one of ours, or broken. One line, and the connection closes."""
+        if connection.closed:
+            return
         self.stats.malformed += 1
         logger.info("malformed packet", extra={"connection": connection.sid, "kind": type(error).__name__})
-        connection.close("transport error", code=1002)
+        connection.close("transport error", code=code)
 
     def _allows(self, connection: Connection) -> bool:
         rate = self.limits.client_events_per_second

@@ -186,7 +186,7 @@ class WebSocket(asyncio.Protocol):
             self.close(code)
             connection.lost(self)
         else:
-            connection.close("transport error", code=code)
+            connection.engine.malformed(connection, FrameError(code), code=code)
             self.close(code)
 
     # Ending

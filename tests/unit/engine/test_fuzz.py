@@ -161,7 +161,10 @@ async def test_no_input_leaks_a_task_or_writes_a_traceback(hosts, caplog):
     attack()
     for number, (first, data) in enumerate(attempts):
         connection, socket = connected(host)
-        for chunk in (first, *data):
+        socket.data_received(first)
+        while connection.worker is not None:  # let in, or nobody's yet
+            await asyncio.wait([connection.worker])
+        for chunk in data:
             socket.data_received(chunk)
         while connection.worker is not None:
             await asyncio.wait([connection.worker])
@@ -179,6 +182,7 @@ async def test_no_input_leaks_a_task_or_writes_a_traceback(hosts, caplog):
     assert len(asyncio.all_tasks()) <= baseline + 1
     tracebacks = [record for record in caplog.records if record.exc_info]
     assert not tracebacks
+    assert host.server.stats.opened > len(attempts) / 10
     assert host.server.stats.malformed > len(attempts) / 10
 
 
