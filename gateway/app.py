@@ -235,6 +235,7 @@ class Node:
             metrics=self.metrics,
         )
         self._watch()
+        self.metrics.watch_presence(self.presence.counts)
         self._stops: AsyncExitStack = AsyncExitStack()
         self._mailing: asyncio.Task[None] | None = None
 

@@ -216,6 +216,10 @@ class Delivery:
 
     # Frames come in
 
+    def hears(self, room: str) -> bool:
+        """Whether a frame of the room would be written to anybody here."""
+        return room in self._streams
+
     def receive(self, room: str, seq: int, event: bytes) -> None:
         """Take a frame from an emitter on this node or from the bus, and deliver it when it is its turn."""
         stream = self._streams.get(room)

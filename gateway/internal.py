@@ -3,6 +3,7 @@
 Who is calling comes first, then what is asked, then the use case. Errors are raised and become problems at the edge.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -97,17 +98,20 @@ class InternalSite:
         await self._emit_rate.spend(service.name, sum(len(item.rooms) for item in asked))
         outcomes = iter(await self._notifier.emit_many(asked, scope=service.name) if asked else ())
         results = []
+        counts: Counter[str] = Counter()
         for item in parsed:
             outcome = next(outcomes) if isinstance(item, EmitRequest) else item
             if isinstance(outcome, Emitted):
-                self._metrics.emitted(_outcome(outcome))
+                counts[_outcome(outcome)] += 1
                 results.append({"status": 202, **_emitted(outcome)})
             else:
                 details = problems.of(outcome)
-                self._metrics.emitted(details.code)
+                counts[details.code] += 1
                 if details.code == "internal":
                     edge.logger.error("emit failed", exc_info=outcome)
                 results.append(details.json())
+        for name, count in counts.items():
+            self._metrics.emitted(name, count)
         return json_response({"results": results}, status=207)
 
     # Presence

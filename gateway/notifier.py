@@ -95,6 +95,8 @@ Tap = Callable[[Sequence[Notification], str], None]
 class Receiver(Protocol):
     """Where frames for this node's sessions go: `gateway.delivery.Delivery`."""
 
+    def hears(self, room: str) -> bool: ...
+
     def receive(self, room: str, seq: int, event: bytes) -> None: ...
 
 
@@ -131,14 +133,15 @@ class Notifier:
 
         `scope` names whose idempotency keys these are. Raises `IdempotencyMismatch` and `NoAddress`.
         """
-        emission = await self._emission(request, scope)
+        emission = await self._emission(request, scope, self._clock())
         if not request.store:
             return await self._unstored(emission, request.event, scope)
         return await self._appended(await self._commit.append(emission), scope)
 
     async def emit_many(self, requests: Sequence[EmitRequest], *, scope: str) -> list[Emitted | Exception]:
         """Emit each, in order; what goes wrong with one is its answer and does not touch the others."""
-        prepared = [await self._prepared(request, scope) for request in requests]
+        now = self._clock()
+        prepared = [await self._prepared(request, scope, now) for request in requests]
         stored = [
             emission
             for request, emission in zip(requests, prepared, strict=True)
@@ -184,14 +187,13 @@ class Notifier:
         event = "presence:joined" if isinstance(change, Joined) else "presence:left"
         await self.transient(ADMINS, event, {"user": change.user, **payload, "at": wire.time(change.at)})
 
-    async def _prepared(self, request: EmitRequest, scope: str) -> Emission | Exception:
+    async def _prepared(self, request: EmitRequest, scope: str, now: datetime) -> Emission | Exception:
         try:
-            return await self._emission(request, scope)
+            return await self._emission(request, scope, now)
         except (NoAddress, StorageError) as error:
             return error
 
-    async def _emission(self, request: EmitRequest, scope: str) -> Emission:
-        now = self._clock()
+    async def _emission(self, request: EmitRequest, scope: str, now: datetime) -> Emission:
         notifications = [await self._notification(request, room, now) for room in request.rooms]
         key = None
         if request.idempotency_key is not None:
@@ -243,7 +245,8 @@ class Notifier:
 
     async def _deliver(self, notifications: Sequence[Notification], *, event: str = NOTIFICATION) -> None:
         for notification in notifications:
-            if notification.in_app:
+            # Most notifications are for users who are out: without other nodes, their frames are never made.
+            if notification.in_app and (self._bus.carries or self._receiver.hears(notification.room)):
                 encoded = wire.event(event, wire.notification(notification))
                 seq = TRANSIENT if notification.seq is None else notification.seq
                 # This node first: its sessions must not wait for a bus that is away.

@@ -6,6 +6,7 @@ Knows the shapes of PROTOCOL; leaves what may be asked to `gateway.schemas`, and
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -22,8 +23,9 @@ dumps = orjson.dumps
 surrogate or an integer beyond 64 bit raises; the schemas let neither in."""
 
 
+@lru_cache(maxsize=4096)
 def time(moment: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds: `2026-11-22T08:27:41.123Z`."""
+    """RFC 3339 in UTC with milliseconds: `2026-11-22T08:27:41.123Z`. Cached: what was emitted together shares its time."""
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
     return moment.isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -9,6 +9,7 @@ _VERSION = 7 << 76
 _VARIANT = 0b10 << 62
 _COUNTER_BITS = 12
 _COUNTER_END = 1 << _COUNTER_BITS
+_POOL_BYTES = 4096
 
 
 class UUID7Source:
@@ -24,10 +25,12 @@ class UUID7Source:
         self._lock = threading.Lock()
         self._millisecond = -1
         self._counter = 0
+        self._pool = b""
+        self._used = 0
 
     def __call__(self) -> str:
-        random = int.from_bytes(os.urandom(8), "big")
         with self._lock:
+            random = int.from_bytes(self._random_bytes(8), "big")
             millisecond = self._clock() // 1_000_000
             if millisecond > self._millisecond:
                 self._restart(millisecond)
@@ -39,9 +42,18 @@ class UUID7Source:
         text = f"{value:032x}"
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
+    def _random_bytes(self, size: int) -> bytes:
+        """From a pool: asking the kernel for each id would cost more than the rest of it."""
+        begin = self._used
+        if begin + size > len(self._pool):
+            self._pool = os.urandom(_POOL_BYTES)
+            begin = 0
+        self._used = begin + size
+        return self._pool[begin : begin + size]
+
     def _restart(self, millisecond: int) -> None:
         self._millisecond = millisecond
-        self._counter = int.from_bytes(os.urandom(2), "big") % (_COUNTER_END // 2)
+        self._counter = int.from_bytes(self._random_bytes(2), "big") % (_COUNTER_END // 2)
 
 
 uuid7 = UUID7Source()

@@ -23,6 +23,11 @@ class Bus(Protocol):
     receiver's cursors make up for the rest. It never carries a publisher's own frames back to it.
     """
 
+    @property
+    def carries(self) -> bool:
+        """Whether there may be other nodes. Without, a frame for a room that nobody here is in need not be made."""
+        ...
+
     async def start(self, *, receive: Receive, obey: Obey, returned: Returned) -> None:
         """Connect and listen. Does not fail when the server is away: it goes on trying, and `reasons` tells."""
         ...

@@ -9,6 +9,8 @@ from gateway.bus.base import Obey, Receive, Returned
 class LocalBus:
     """Obeys its own commands, and carries nothing: a publisher never gets its own frames back."""
 
+    carries = False
+
     def __init__(self) -> None:
         self._obey: Obey | None = None
 

@@ -42,6 +42,8 @@ class RedisBus:
     within `patience_seconds`, the listener when a canary that Redis has taken is not heard within the same.
     """
 
+    carries = True
+
     def __init__(
         self,
         url: str,
