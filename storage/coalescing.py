@@ -38,6 +38,7 @@ class Coalescer(Generic[Request, Answer]):
         self._batch_weight = batch_weight
         self._queue_weight = queue_weight
         self._queue: deque[tuple[Request, int, asyncio.Future[Answer]]] = deque()
+        self._running: list[asyncio.Future[Answer]] = []
         self._queued = 0
         self._last_batch_seconds = 0.0
         self._arrived = asyncio.Event()
@@ -72,6 +73,15 @@ class Coalescer(Generic[Request, Answer]):
 
     async def ask(self, request: Request) -> Answer:
         return await self.submit([request])[0]
+
+    def give_up(self, error: Callable[[], Exception]) -> None:
+        """Answer all who wait with an error each: the batch in flight goes on unheard, what is queued is never run."""
+        waiting = self._running + [future for _, _, future in self._queue]
+        self._queue.clear()
+        self._queued = 0
+        for future in waiting:
+            if not future.done():
+                future.set_exception(error())
 
     async def close(self) -> None:
         """Accept nothing more, and return when everything accepted is answered; idempotent."""
@@ -108,6 +118,7 @@ class Coalescer(Generic[Request, Answer]):
     async def _run_batch(self, batch: list[tuple[Request, asyncio.Future[Answer]]]) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
+        self._running = [future for _, future in batch]
         answers: Sequence[Answer | Exception]
         try:
             answers = await self._run([request for request, _ in batch])
@@ -121,6 +132,8 @@ class Coalescer(Generic[Request, Answer]):
             self._queued = 0
             self._closing = True
             raise
+        finally:
+            self._running = []
         self._last_batch_seconds = loop.time() - began
         for (_, future), answer in zip(batch, answers, strict=True):
             if future.done():

@@ -1,12 +1,16 @@
 """Appends of many callers in few transactions: the way to the store for everything that is emitted."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from storage.coalescing import Coalescer
-from storage.errors import IdempotencyMismatch, StorageError, Unstorable
+from storage.errors import IdempotencyMismatch, StorageError, StoreUnavailable, Unstorable
 from storage.models import Appended, Emission
+
+SUSPICIOUS_SECONDS = 0.5
+"""How long a batch may take before the store is asked whether it is there at all."""
+PING_AGAIN_SECONDS = 0.25
 
 
 class Appends(Protocol):
@@ -22,12 +26,28 @@ class GroupCommit:
     as the next one. A caller that is cancelled spoils nothing: its emission was accepted and is stored. One emission
     that can never be stored fails alone. One batch at a time is what keeps the order, and costs nothing: while the
     store works on one, the next one grows.
+
+    With `ping`, nobody waits for a store that is away. A batch that fails or takes long is reason to ask; while no ping is
+    answered, everybody hears `StoreUnavailable` at once, those of the batch in flight as well, and nothing new is
+    accepted. Else each batch would wait its whole timeout, one behind the other, for callers who have long given up.
     """
 
     def __init__(
-        self, store: Appends, *, batch_notifications: int = 1_000, queue_notifications: int = 20_000
+        self,
+        store: Appends,
+        *,
+        ping: Callable[[], Awaitable[None]] | None = None,
+        suspicious_seconds: float = SUSPICIOUS_SECONDS,
+        batch_notifications: int = 1_000,
+        queue_notifications: int = 20_000,
     ) -> None:
+        """`ping` raises `StorageError`, within a second or two, when the store is away."""
         self._store = store
+        self._ping = ping
+        self._suspicious_seconds = suspicious_seconds
+        self._batches = 0
+        self._is_away = False
+        self._watch: asyncio.Task[None] | None = None
         self._coalescer: Coalescer[Emission, Appended] = Coalescer(
             self._append_batch,
             name="group-commit",
@@ -41,19 +61,27 @@ class GroupCommit:
         """How many notifications wait for their batch."""
         return self._coalescer.queued
 
+    @property
+    def away(self) -> bool:
+        """Whether the store is known to be away, and callers are turned away at once."""
+        return self._is_away
+
     async def append(self, emission: Emission) -> Appended:
         """Store one emission durably.
 
         Raises `IdempotencyMismatch`, `Unstorable`, or `StoreUnavailable`: at once and surely unstored when the queue is
-        full, else with nothing known.
+        full or the store known to be away, else with nothing known.
         """
+        self._turn_away()
         return await self._coalescer.ask(emission)
 
     async def append_many(self, emissions: Sequence[Emission]) -> list[Appended | StorageError]:
         """Store several, and answer each in order: what failed has its error in its place.
 
-        Raises `StoreUnavailable`, having accepted none, when the queue has no room for all of them.
+        Raises `StoreUnavailable`, having accepted none, when the queue has no room for all of them or the store is
+        known to be away.
         """
+        self._turn_away()
         futures = self._coalescer.submit(emissions)
         answers: list[Appended | StorageError] = []
         for answer in await asyncio.gather(*futures, return_exceptions=True):
@@ -65,8 +93,47 @@ class GroupCommit:
     async def close(self) -> None:
         """Accept nothing more and finish what was accepted; idempotent. The store stays open."""
         await self._coalescer.close()
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+
+    def _turn_away(self) -> None:
+        if self._is_away:
+            raise _away()
 
     async def _append_batch(self, emissions: list[Emission]) -> Sequence[Appended | Exception]:
+        self._batches += 1
+        suspicion = asyncio.get_running_loop().call_later(self._suspicious_seconds, self._suspect)
+        try:
+            return await self._append_all(emissions)
+        except StoreUnavailable:
+            self._suspect()
+            raise
+        finally:
+            suspicion.cancel()
+            self._batches += 1
+
+    def _suspect(self) -> None:
+        if self._ping is not None and (self._watch is None or self._watch.done()):
+            self._watch = asyncio.create_task(self._see_whether_away(self._ping), name="group-commit-watch")
+
+    async def _see_whether_away(self, ping: Callable[[], Awaitable[None]]) -> None:
+        """Ping until the store answers, and the batch that was in flight has ended."""
+        suspected = self._batches
+        while True:
+            try:
+                await ping()
+            except Exception:  # noqa: BLE001 - whatever it is, only an answer lets callers in again
+                self._is_away = True
+                self._coalescer.give_up(_away)
+                await asyncio.sleep(PING_AGAIN_SECONDS)
+            else:
+                self._is_away = False
+                if self._batches != suspected:
+                    return
+                await asyncio.sleep(self._suspicious_seconds)
+
+    async def _append_all(self, emissions: list[Emission]) -> Sequence[Appended | Exception]:
         try:
             return await self._store.append(emissions)
         except Unstorable:
@@ -79,3 +146,8 @@ class GroupCommit:
             except StorageError as error:
                 answers.append(error)
         return answers
+
+
+def _away() -> StoreUnavailable:
+    # One for each caller: a shared error would grow by a traceback with every one that raises it.
+    return StoreUnavailable("the store is away")

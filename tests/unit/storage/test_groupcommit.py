@@ -11,7 +11,7 @@ from tests.contract.store_cases import emission, key, notification
 
 
 class Store:
-    """A store that appends when the test lets it, and notes the batches."""
+    """A store that appends when the test lets it, notes the batches, and answers pings unless it is away."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
@@ -19,6 +19,15 @@ class Store:
         self.gate.set()
         self.entered = asyncio.Event()
         self.failure: Exception | None = None
+        self.away: Exception | None = None
+        self.pings = 0
+        self.back = asyncio.Event()
+
+    async def ping(self):
+        self.pings += 1
+        if self.away is not None:
+            raise self.away
+        self.back.set()
 
     async def append(self, emissions):
         titles = [e.notifications[0].title for e in emissions]
@@ -178,3 +187,71 @@ async def test_nobody_is_left_waiting_when_the_task_itself_is_cancelled(store):
     ] * 2
     with pytest.raises(StoreUnavailable):
         await commit.append(titled("b"))
+
+
+@pytest.mark.parametrize("problem", [StoreUnavailable("no answer"), RuntimeError("a bug")])
+async def test_nobody_waits_for_a_store_that_is_away(store, problem):
+    """The batch in flight hangs until its timeout; its callers, and those behind it, hear at once what a ping says."""
+    commit = GroupCommit(store, ping=store.ping, suspicious_seconds=0)
+    tasks = await held(store, commit, "a", "b")
+    store.away = problem
+
+    answers = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+
+    assert [type(a) for a in answers] == [StoreUnavailable] * 3
+    assert len({id(a) for a in answers}) == 3
+    assert commit.away
+    assert commit.queued == 0
+    for late in (commit.append(titled("c")), commit.append_many([titled("d")])):
+        with pytest.raises(StoreUnavailable):
+            await late
+    store.gate.set()
+    await commit.close()
+    assert store.batches == [["first"]]
+
+
+async def test_a_store_that_answers_again_is_used_again(store):
+    commit = GroupCommit(store, ping=store.ping, suspicious_seconds=0)
+    tasks = await held(store, commit)
+    store.away = StoreUnavailable("no answer")
+    await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+
+    store.away = None
+    store.back.clear()
+    await asyncio.wait_for(store.back.wait(), 5)
+    store.gate.set()
+
+    # The batch that nobody waits for any more ends first: the order of what is stored is that of the calls.
+    assert isinstance(await commit.append(titled("c")), Appended)
+    assert not commit.away
+    assert store.batches == [["first"], ["c"]]
+    await commit.close()
+
+
+async def test_what_queues_behind_a_failed_batch_does_not_wait_for_the_next_to_fail(store):
+    commit = GroupCommit(store, ping=store.ping, suspicious_seconds=60)
+    tasks = await held(store, commit, "a")
+    store.away = store.failure = StoreUnavailable("timed out")
+
+    # The first is let through to fail; the second hangs.
+    store.gate.set()
+    store.gate.clear()
+    answers = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+
+    assert [type(a) for a in answers] == [StoreUnavailable] * 2
+    assert store.batches == [["first"], ["a"]]
+    store.gate.set()
+    await commit.close()
+
+
+async def test_a_store_that_is_slow_and_answers_pings_is_waited_for(store):
+    commit = GroupCommit(store, ping=store.ping, suspicious_seconds=0)
+    tasks = await held(store, commit, "a")
+    async with asyncio.timeout(5):
+        while store.pings < 3:
+            await asyncio.sleep(0)
+
+    store.gate.set()
+
+    assert [type(a) for a in await asyncio.gather(*tasks)] == [Appended] * 2
+    await commit.close()
