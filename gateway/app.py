@@ -148,7 +148,7 @@ class Node:
             clock=system_clock,
         )
         self.store = connect_store(settings.store_url)
-        self.commit = GroupCommit(TimedAppends(self.store, self.metrics))
+        self.commit = GroupCommit(TimedAppends(self.store, self.metrics), ping=self.store.ping)
         self.contacts = ContactBook(self.store)
         self.bus = build_bus(settings)
         self.presence = build_presence(settings)
