@@ -1,9 +1,12 @@
 """Deadlines: many waits of the same length on one timer."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -47,7 +50,11 @@ class Deadlines(Generic[T]):
         queue = self._queue
         horizon = loop.time() + GRAIN_SECONDS / 2
         while queue and queue[0][0] <= horizon:
-            self._expired(queue.popleft()[1])
+            try:
+                self._expired(queue.popleft()[1])
+            except Exception:
+                # The others' deadlines hang on the same timer.
+                logger.exception("deadline failed")
         self._timer = (
             loop.call_at(max(queue[0][0], loop.time() + GRAIN_SECONDS), self._fire) if queue else None
         )

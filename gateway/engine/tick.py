@@ -6,6 +6,7 @@ say. The first write after a pause waits for nothing but the end of the loop's t
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from gateway.engine.packets import Packet
 
 if TYPE_CHECKING:
     from gateway.engine.connection import Connection
+
+logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.003
 TURN = 200
@@ -115,7 +118,13 @@ class Tick:
             self._waiting = []
             self._next = loop.time() + TICK_SECONDS
         for _ in range(min(TURN, len(due))):
-            due.popleft().flush()
+            connection = due.popleft()
+            try:
+                connection.flush()
+            except Exception:
+                # One broken transport must not silence all the others: nothing else would start the tick again.
+                logger.exception("flush failed", extra={"connection": connection.sid})
+                connection.close("transport error")
         if due:
             self._handle = loop.call_soon(self._turn)
             return

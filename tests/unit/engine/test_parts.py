@@ -97,6 +97,83 @@ async def test_no_seconds_switch_deadlines_off():
     assert deadlines._timer is None
 
 
+async def test_a_deadline_that_fails_keeps_no_other_from_being_met(caplog):
+    met = asyncio.Queue()
+
+    def expired(item):
+        if item == "bad":
+            raise RuntimeError(item)
+        met.put_nowait(item)
+
+    deadlines = Deadlines(0.01, expired)
+    deadlines.put("bad")
+    deadlines.put("good")
+    assert await asyncio.wait_for(met.get(), 5) == "good"
+    deadlines.put("later")
+    assert await asyncio.wait_for(met.get(), 5) == "later"
+
+    assert [record.message for record in caplog.records] == ["deadline failed"]
+
+
+# The tick
+
+
+async def test_a_transport_that_fails_keeps_no_other_from_being_written_to(hosts, caplog):
+    host = await hosts()
+    broken, sound = await RawSocket.join(host.port), await RawSocket.join(host.port)
+
+    class Broken:
+        def write(self, data):
+            raise RuntimeError("the handler is closed")
+
+        def is_closing(self):
+            return True
+
+        def close(self):
+            pass
+
+    connection = host.server.manager.sessions[broken.sid].connection
+    transport, connection.socket._transport = connection.socket._transport, Broken()
+    for number in range(3):
+        host.server.fan_out("/", "all", Packet.event("/", json.dumps(["a", number]).encode()))
+        assert await sound.event() == ["a", number]
+
+    await host.until(lambda: host.disconnects == ["transport error"])
+    assert [record.message for record in caplog.records] == ["flush failed"]
+    connection.socket._transport = transport
+    transport.abort()
+
+
+async def test_a_fan_out_to_many_lets_others_work_in_between(hosts):
+    """Sockets are written to in turns: the loop is never held up for all of a large room."""
+    from gateway.engine.tick import TURN, Tick
+
+    tick = Tick()
+    written = []
+
+    class Member:
+        def __init__(self, number):
+            self.sid = str(number)
+            self.outbox, self.backlog, self.mark, self.waits = [], 0, 10**9, False
+
+        def flush(self):
+            self.waits = False
+            written.append((turn, len(self.outbox)))
+            self.outbox.clear()
+
+    members = {str(number): Member(number) for number in range(TURN * 5)}
+    turn = 0
+    tick.fan_out(members, Packet.of(b"2"))
+    tick.fan_out(members, Packet.of(b"3"))
+    while len(written) < len(members):
+        await asyncio.sleep(0)
+        turn += 1
+
+    assert len({when for when, _ in written}) == 5
+    assert {packets for _, packets in written} == {1}  # the two as one
+    tick.stop()
+
+
 # Listening
 
 
