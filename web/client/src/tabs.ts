@@ -108,8 +108,12 @@ export function shared(
   const self: Link = {
     open() {
       if (place) return;
-      place = new AbortController();
-      navigator.locks.request(name, { signal: place.signal }, lead).catch(() => {});
+      const mine = new AbortController();
+      place = mine;
+      // Where the page may not lock (a sandbox), it has a connection of its own.
+      navigator.locks.request(name, { signal: mine.signal }, lead).catch(() => {
+        if (place === mine) lead();
+      });
       post({ kind: "hello", from: me });
     },
     close() {

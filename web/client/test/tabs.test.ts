@@ -148,3 +148,13 @@ it("a final end is the end in every tab, and one tab's return brings all back", 
 
   expect(server.greeted).toHaveLength(2);
 });
+
+it("a page that may not lock has a connection of its own", async () => {
+  vi.stubGlobal("navigator", { locks: { request: () => Promise.reject(new Error("not in a sandbox")) } });
+  const server = await gateway();
+
+  const ann = await ready({ url: server.url, token: token("ann") });
+
+  server.emit("user:ann", "one");
+  await ann.until((s) => s.items.length === 1);
+});

@@ -495,6 +495,7 @@ export class BellhopInbox extends Base {
     if (unread !== this.#unread) {
       this.#unread = unread;
       this.#badge.textContent = short(unread);
+      this.#badge.classList.toggle("wide", unread > 99);
       this.#badge.hidden = !unread;
       this.#bell.setAttribute("aria-label", t.bell(unread, short(unread)));
       this.dispatchEvent(
@@ -613,10 +614,9 @@ export class BellhopInbox extends Base {
     const below = clientHeight - top - GAP_PX;
     const upward = below < 320 && bell.top > below;
     style.setProperty("--_room", `${Math.max(200, upward ? bell.top - 2 * GAP_PX : below)}px`);
-    style.setProperty(
-      "--_top",
-      `${upward ? Math.max(GAP_PX, bell.top - GAP_PX - this.#panel.offsetHeight) : top}px`,
-    );
+    // Held at the edge next to the bell: the panel grows and shrinks away from it.
+    style.setProperty("--_top", upward ? "auto" : `${top}px`);
+    style.setProperty("--_bottom", upward ? `${clientHeight - bell.top + GAP_PX}px` : "auto");
     style.setProperty("--_origin", `${rtl ? 0 : 100}% ${upward ? 100 : 0}%`);
   };
 }

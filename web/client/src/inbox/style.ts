@@ -41,9 +41,10 @@ svg { inline-size: 1.25rem; block-size: 1.25rem; display: block; flex: none }
 .bell.rings svg { animation: ring .7s ease-in-out }
 @keyframes ring { 20% { rotate: 13deg } 45% { rotate: -10deg } 70% { rotate: 6deg } 88% { rotate: -3deg } }
 .badge { position: absolute; inset-block-start: .0625rem; inset-inline-start: 1.4375rem; min-inline-size: 1.125rem; block-size: 1.125rem; padding-inline: .3rem; border-radius: 99px; background: var(--_badge); color: #fff; font-size: .6875rem; font-weight: 650; line-height: 1.125rem; text-align: center; font-variant-numeric: tabular-nums; box-shadow: 0 0 0 2px var(--bellhop-badge-ring, var(--_bg)) }
+.badge.wide { inset-inline-start: 1.0625rem }
 .badge[hidden] { display: none }
 
-.panel { position: fixed; inset: auto; inset-block-start: var(--_top, 0); left: var(--_left, 0); margin: 0; padding: 0; border: 0; inline-size: min(var(--bellhop-width, 25rem), 100vw - 1rem); max-block-size: min(var(--bellhop-height, 38rem), var(--_room, 90vh)); border-radius: var(--_radius); background: var(--_bg); color: var(--_text); box-shadow: var(--_shadow); overflow: hidden; z-index: 2147483000; outline: none; text-align: start }
+.panel { position: fixed; inset: auto; top: var(--_top, auto); bottom: var(--_bottom, auto); left: var(--_left, 0); margin: 0; padding: 0; border: 0; inline-size: min(var(--bellhop-width, 25rem), 100vw - 1rem); max-block-size: min(var(--bellhop-height, 38rem), var(--_room, 90vh)); border-radius: var(--_radius); background: var(--_bg); color: var(--_text); box-shadow: var(--_shadow); overflow: hidden; z-index: 2147483000; outline: none; text-align: start }
 .panel:not([hidden]) { display: flex; flex-direction: column }
 .panel[hidden] { display: none }
 .panel:focus-visible { outline: none }
@@ -87,13 +88,20 @@ time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric
 .body { margin: .0625rem 0 0; font-size: .8125rem; color: var(--_muted); overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; line-clamp: 2; overflow-wrap: anywhere; unicode-bidi: plaintext }
 .dot { inline-size: .5rem; block-size: .5rem; flex: none; border-radius: 50%; background: var(--_accent) }
 .read .dot { background: none }
-.acts { position: absolute; inset-block: 0; block-size: fit-content; margin-block: auto; inset-inline-end: .75rem; display: flex; gap: .125rem; padding: .125rem; border-radius: 9px; background: var(--_bg); box-shadow: 0 0 0 1px var(--_line), 0 2px 8px rgb(0 0 0 / .08); opacity: 0; pointer-events: none }
+.acts { position: absolute; inset-block-start: .3125rem; inset-inline-end: .75rem; display: flex; gap: .125rem; padding: .125rem; border-radius: 9px; background: var(--_bg); box-shadow: 0 0 0 1px var(--_line), 0 2px 8px rgb(0 0 0 / .08); opacity: 0; pointer-events: none }
 .row:hover .acts, .row:focus-visible .acts, .acts:focus-within { opacity: 1; pointer-events: auto }
-.acts button { display: grid; place-items: center; inline-size: 1.75rem; block-size: 1.75rem; border-radius: 7px; color: var(--_muted) }
+@media (hover: hover) { .row:hover :is(time, .dot), .row:focus-visible :is(time, .dot) { visibility: hidden } }
+.acts button { display: grid; place-items: center; inline-size: 1.625rem; block-size: 1.625rem; border-radius: 7px; color: var(--_muted) }
 .acts button:hover { background: var(--_hover); color: var(--_text) }
 .acts svg { inline-size: 1.0625rem; block-size: 1.0625rem }
 .read .mark { display: none }
-@media (hover: none) { .acts { display: none } .row:focus-visible .acts, .acts:focus-within { display: flex } }
+@media (hover: none) {
+  .row { padding-inline-end: 3rem }
+  .dot { position: absolute; inset-inline-start: .4375rem }
+  .acts { inset-block: 0; inset-inline-end: .5rem; block-size: fit-content; margin-block: auto; padding: 0; background: none; box-shadow: none; opacity: 1; pointer-events: auto }
+  .acts .mark { display: none }
+  .acts button { inline-size: 2.25rem; block-size: 2.25rem }
+}
 
 .newer { position: absolute; inset-block-start: .625rem; inset-inline: 0; margin-inline: auto; inline-size: fit-content; padding: .3125rem .75rem; border-radius: 99px; background: var(--_accent); color: var(--_on-accent); font-size: .8125rem; font-weight: 600; box-shadow: 0 4px 14px rgb(0 0 0 / .22) }
 .newer[hidden] { display: none }
