@@ -1,4 +1,18 @@
-"""The fast, bounded transport under python-socketio."""
+"""The fast, bounded transport under python-socketio.
+
+server      Socket.IO: handlers, sessions let in and ended, what `Server` offers to the gateway
+manager     which sessions there are, and which rooms they are in
+transport   Engine.IO: handshakes, polls, upgrades, heartbeat, what comes in
+connection  one client: its outbox and its bounds, whatever its transport
+websocket   the websocket under it, taken over from aiohttp
+frames      what a websocket sends, taken apart      packets    what goes out, encoded once
+tick        one write per socket and tick            deadlines  many equal waits on one timer
+admission   who may come in, how many at a time      listening  accepting them a few at a time
+limits      what each may use                        closing    why a connection ends
+
+Everything that goes out passes `Connection.write` or `Tick.fan_out`, which is what keeps it in order; everything that
+comes in passes `Transport.take`, which is what keeps it bounded.
+"""
 
 from gateway.engine.closing import Reason
 from gateway.engine.limits import EngineLimits
