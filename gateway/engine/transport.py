@@ -116,12 +116,12 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
     def _is_allowed(self, origin: str, headers: Mapping[str, str]) -> bool:
         """Whether a page of `origin` may connect: browsers hold websockets to no policy but this one.
 
-        The same origin is judged by host alone: what ends TLS in front of the gateway hides the scheme.
+        The gateway's own pages always may; that is judged by host alone: what ends TLS in front hides the scheme.
         """
-        if self._origins == "*":
+        if self._origins == "*" or urlsplit(origin).netloc == headers.get("Host"):
             return True
         if self._origins is None:
-            return urlsplit(origin).netloc == headers.get("Host")
+            return False
         return (
             origin == self._origins
             if isinstance(self._origins, str)
