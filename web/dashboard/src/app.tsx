@@ -1,0 +1,112 @@
+import { type ReactNode, useCallback, useEffect, useState, useSyncExternalStore } from "react";
+import { type Desk, DeskContext } from "./context.tsx";
+import { Gateway } from "./gateway.ts";
+import { Live } from "./live.ts";
+import { Compose } from "./pages/compose.tsx";
+import { Feed } from "./pages/feed.tsx";
+import { MailPage } from "./pages/mail.tsx";
+import { OnlinePage } from "./pages/online.tsx";
+import { OverviewPage } from "./pages/overview.tsx";
+import { SignIn } from "./pages/signin.tsx";
+import { Users } from "./pages/users.tsx";
+import { href, parse, type Route } from "./route.ts";
+import { Shell } from "./shell.tsx";
+import { forgetToken, keepToken, takeToken } from "./token.ts";
+import { Toasts, toast } from "./ui/toast.tsx";
+
+export function App(props: { token: string | null }): ReactNode {
+  const [token, setToken] = useState(props.token);
+  const [why, setWhy] = useState<string | null>(null);
+  const signIn = useCallback((given: string) => {
+    keepToken(given);
+    setWhy(null);
+    setToken(given);
+  }, []);
+  const signOut = useCallback((reason: string | null) => {
+    forgetToken();
+    setWhy(reason);
+    setToken(null);
+  }, []);
+  // A second link, opened in the same tab.
+  useEffect(() => {
+    const look = () => {
+      if (!location.hash.startsWith("#token=")) return;
+      const given = takeToken();
+      if (given !== null) setToken(given);
+    };
+    addEventListener("hashchange", look);
+    return () => removeEventListener("hashchange", look);
+  }, []);
+  return (
+    <>
+      {token === null ? (
+        <SignIn why={why} signIn={signIn} />
+      ) : (
+        <Session key={token} token={token} signOut={signOut} />
+      )}
+      <Toasts />
+    </>
+  );
+}
+
+function Session(props: { token: string; signOut: (why: string | null) => void }): ReactNode {
+  const { token, signOut } = props;
+  const [desk, setDesk] = useState<Desk | null>(null);
+  useEffect(() => {
+    const gateway = new Gateway(token);
+    const live = new Live(gateway);
+    live.onComplaint = ({ title }) =>
+      toast(`Complaint: ${title}`, "bad", { label: "Show", href: href({ page: "feed", room: "" }) });
+    setDesk({ gateway, live });
+    const stop = gateway.status.subscribe(() => {
+      const status = gateway.status.get();
+      if (status.state === "ended") signOut(status.why);
+    });
+    return () => {
+      stop();
+      live.stop();
+      gateway.close();
+    };
+  }, [token, signOut]);
+  if (desk === null) return null;
+  return (
+    <DeskContext value={desk}>
+      <Pages signOut={() => signOut(null)} />
+    </DeskContext>
+  );
+}
+
+function Pages({ signOut }: { signOut: () => void }): ReactNode {
+  const route = useRoute();
+  return (
+    <Shell route={route} signOut={signOut}>
+      <Page route={route} />
+    </Shell>
+  );
+}
+
+function Page({ route }: { route: Route }): ReactNode {
+  switch (route.page) {
+    case "overview":
+      return <OverviewPage />;
+    case "online":
+      return <OnlinePage />;
+    case "feed":
+      return <Feed key={route.room} room={route.room} />;
+    case "users":
+      return <Users key={route.user} user={route.user} />;
+    case "mail":
+      return <MailPage state={route.state} />;
+    case "compose":
+      return <Compose key={route.to} to={route.to} />;
+  }
+}
+
+const follow = (listener: () => void) => {
+  addEventListener("hashchange", listener);
+  return () => removeEventListener("hashchange", listener);
+};
+
+function useRoute(): Route {
+  return parse(useSyncExternalStore(follow, () => location.hash));
+}

@@ -1,0 +1,130 @@
+import { io, type Socket } from "socket.io-client";
+import type { Closing, Notification, Ready } from "./protocol.ts";
+import { Store } from "./store.ts";
+
+const ANSWER_MS = 10_000;
+const RETRY_MS = 2_000;
+
+export type Status =
+  | { state: "connecting" }
+  | { state: "online"; ready: Ready }
+  | { state: "offline"; ready: Ready | null }
+  | { state: "ended"; why: string };
+
+/** What the gateway said no to; `errors` maps fields to what is wrong with them. */
+export class Refusal extends Error {
+  readonly code: string;
+  readonly errors: Record<string, string[]>;
+
+  constructor(code: string, message: string, errors: Record<string, string[]> = {}) {
+    super(message);
+    this.code = code;
+    this.errors = errors;
+  }
+}
+
+interface Answer {
+  ok: boolean;
+  error?: { code: string; message: string; errors?: Record<string, string[]> };
+}
+
+const ENDS: Record<string, string> = {
+  forbidden: "This token does not have the role admin.",
+  expired_token: "This token has expired. Paste a fresh one.",
+  token_expired: "Your token has expired. Paste a fresh one to go on.",
+  invalid_token: "The gateway does not accept this token.",
+  missing_token: "Paste a token to sign in.",
+  revoked: "You were disconnected by an admin.",
+  replaced: "You have signed in elsewhere too often; this connection was the oldest.",
+};
+
+/** The sentence for a refusal that is final. */
+export function endOf(code: string): string {
+  return ENDS[code] ?? "The gateway ended this session.";
+}
+
+/** One admin's connection: it comes back by itself until the gateway says that it must not. */
+export class Gateway {
+  readonly status = new Store<Status>({ state: "connecting" });
+  private readonly socket: Socket;
+  private readonly since: Record<string, number> = {};
+  private retry: ReturnType<typeof setTimeout> | undefined;
+  private closing: Closing | null = null;
+
+  constructor(token: string) {
+    this.socket = io("/admin", {
+      auth: (give) => give({ token, since: this.since }),
+      transports: ["websocket", "polling"],
+      reconnectionDelay: 500,
+      reconnectionDelayMax: 8_000,
+      forceNew: true,
+    });
+    this.socket.on("ready", (ready: Ready) => {
+      Object.assign(this.since, ready.heads);
+      this.closing = null;
+      this.status.set({ state: "online", ready });
+    });
+    this.socket.on("notification", ({ room, seq }: Notification) => {
+      if (seq !== null) this.since[room] = seq;
+    });
+    this.socket.on("closing", (closing: Closing) => {
+      this.closing = closing;
+    });
+    this.socket.on("disconnect", () => {
+      if (this.closing && !this.closing.reconnect) this.end(this.closing.reason);
+      else this.lost();
+      // A server that closed on purpose is not come back to by the library.
+      if (!this.socket.active) this.comeBack((this.closing?.retry_after ?? 0) * 1000 || RETRY_MS);
+    });
+    this.socket.on("connect_error", (error: Error & { data?: { code: string; retry: boolean } }) => {
+      if (error.data && !error.data.retry) this.end(error.data.code);
+      else {
+        this.lost();
+        if (!this.socket.active) this.comeBack(RETRY_MS);
+      }
+    });
+  }
+
+  /** Ask, and await the answer; rejects with a `Refusal`. */
+  async ask<T>(event: string, payload: object = {}): Promise<T> {
+    let answer: Answer;
+    try {
+      answer = await this.socket.timeout(ANSWER_MS).emitWithAck(event, payload);
+    } catch {
+      throw new Refusal("no_answer", "The gateway did not answer. Check the connection and try again.");
+    }
+    if (answer.ok) return answer as T;
+    const { code, message, errors } = answer.error ?? { code: "internal", message: "No reason was given." };
+    throw new Refusal(code, message, errors);
+  }
+
+  /** Listen; answers how to stop. */
+  on<T>(event: string, listener: (payload: T) => void): () => void {
+    this.socket.on(event, listener as (payload: unknown) => void);
+    return () => this.socket.off(event, listener as (payload: unknown) => void);
+  }
+
+  close(): void {
+    clearTimeout(this.retry);
+    this.socket.removeAllListeners();
+    this.socket.disconnect();
+  }
+
+  private lost(): void {
+    const status = this.status.get();
+    if (status.state === "ended") return;
+    const ready = status.state === "connecting" ? null : status.ready;
+    this.status.set({ state: "offline", ready });
+  }
+
+  private comeBack(milliseconds: number): void {
+    if (this.status.get().state === "ended") return;
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => this.socket.connect(), milliseconds * (1 + Math.random()));
+  }
+
+  private end(code: string): void {
+    this.status.set({ state: "ended", why: endOf(code) });
+    this.close();
+  }
+}

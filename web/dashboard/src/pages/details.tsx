@@ -1,0 +1,170 @@
+import { type ReactNode, useState } from "react";
+import { useAsk, useDesk } from "../context.tsx";
+import type { FullRecord, RenderedMail } from "../protocol.ts";
+import { href, userOf } from "../route.ts";
+import { Ago, Chip, Fact, Failed, MailChip, TypeChip, Waiting } from "../ui/bits.tsx";
+import { Confirm, Dialog } from "../ui/dialog.tsx";
+import { MailView } from "../ui/mailview.tsx";
+import { toast } from "../ui/toast.tsx";
+import { humane, plural } from "../words.ts";
+
+/** Everything about one notification, in a drawer. */
+export function Details({ id, close }: { id: string; close: () => void }): ReactNode {
+  const { data, error, reload } = useAsk<{ notification: FullRecord }>("notification", { id });
+  const record = data?.notification;
+  return (
+    <Dialog title="Notification" shape="drawer" close={close}>
+      {error ? <Failed error={error} retry={reload} /> : null}
+      {record ? <Body record={record} reload={reload} /> : error ? null : <Waiting lines={8} />}
+    </Dialog>
+  );
+}
+
+function Body({ record, reload }: { record: FullRecord; reload: () => void }): ReactNode {
+  const { gateway } = useDesk();
+  const [recalling, setRecalling] = useState(false);
+  const user = userOf(record.room);
+  const receipts = Object.entries(record.receipts);
+  return (
+    <div className="dialog-body">
+      <div className="line">
+        <TypeChip type={record.type} />
+        {record.recalled_at ? <Chip tone="bad">Recalled</Chip> : null}
+        {record.in_app ? null : <Chip>Mail only</Chip>}
+      </div>
+      {record.recalled_at ? (
+        <p className="soft">Its text is gone; its place in the room stays.</p>
+      ) : (
+        <>
+          <h3 className="record-title">{record.title}</h3>
+          {record.body ? <p className="prose">{record.body}</p> : null}
+          {record.link ? <p className="mono clip">{record.link}</p> : null}
+        </>
+      )}
+      <dl className="facts">
+        <Fact label="Room">
+          {user === null ? (
+            <span className="mono">{record.room}</span>
+          ) : (
+            <a className="mono" href={href({ page: "users", user })}>
+              {record.room}
+            </a>
+          )}
+          {record.seq === null ? null : <span className="soft"> · number {record.seq}</span>}
+        </Fact>
+        <Fact label="Emitted">
+          <Ago time={record.created_at} />
+        </Fact>
+        {record.expires_at ? (
+          <Fact label="Expires">
+            <Ago time={record.expires_at} />
+          </Fact>
+        ) : null}
+        <Fact label="Id">
+          <span className="mono small">{record.id}</span>
+        </Fact>
+      </dl>
+      {Object.keys(record.data).length ? (
+        <section>
+          <h4>Data</h4>
+          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+          <pre className="code" tabIndex={0}>
+            {JSON.stringify(record.data, null, 2)}
+          </pre>
+        </section>
+      ) : null}
+      <section>
+        <h4>Read</h4>
+        {receipts.length ? (
+          <ul className="receipts">
+            {receipts.slice(0, 50).map(([who, receipt]) => (
+              <li key={who}>
+                <a className="mono clip" href={href({ page: "users", user: who })}>
+                  {who}
+                </a>
+                <span className="soft nowrap">
+                  {receipt.dismissed_at ? (
+                    <>
+                      Dismissed <Ago time={receipt.dismissed_at} />
+                    </>
+                  ) : receipt.read_at ? (
+                    <>
+                      Read <Ago time={receipt.read_at} />
+                    </>
+                  ) : receipt.seen_at ? (
+                    <>
+                      Seen <Ago time={receipt.seen_at} />
+                    </>
+                  ) : null}
+                </span>
+              </li>
+            ))}
+            {receipts.length > 50 ? (
+              <li className="soft">and {plural(receipts.length - 50, "other")}</li>
+            ) : null}
+          </ul>
+        ) : (
+          <p className="soft">Nobody has seen it yet.</p>
+        )}
+      </section>
+      {record.mail ? (
+        <section>
+          <h4>Mail</h4>
+          <dl className="facts">
+            <Fact label="State">
+              <MailChip state={record.mail.state} />
+            </Fact>
+            <Fact label="To">{record.mail.to}</Fact>
+            <Fact label="Attempts">{record.mail.attempts}</Fact>
+            {record.mail.unless ? <Fact label="Unless">{humane(record.mail.unless)}</Fact> : null}
+            {record.mail.reason ? (
+              <Fact label="Reason">
+                {record.mail.reason}
+                {record.mail.code === null ? "" : ` (${record.mail.code})`}
+              </Fact>
+            ) : null}
+            {record.mail.state === "pending" ? (
+              <Fact label="Due">
+                <Ago time={record.mail.due_at} />
+              </Fact>
+            ) : null}
+            {record.mail.sent_at ? (
+              <Fact label="Sent">
+                <Ago time={record.mail.sent_at} />
+              </Fact>
+            ) : null}
+          </dl>
+          {record.recalled_at ? null : <StoredMail id={record.id} />}
+        </section>
+      ) : null}
+      {record.recalled_at ? null : (
+        <footer className="dialog-foot">
+          <button type="button" className="button danger-quiet" onClick={() => setRecalling(true)}>
+            Recall…
+          </button>
+        </footer>
+      )}
+      {recalling ? (
+        <Confirm
+          title="Recall this notification?"
+          act="Recall"
+          danger
+          close={() => setRecalling(false)}
+          run={async () => {
+            await gateway.ask("recall", { id: record.id });
+            toast("Recalled", "good");
+            reload();
+          }}
+        >
+          <p>It disappears from every screen and history, and mail that has not left yet is not sent.</p>
+        </Confirm>
+      ) : null}
+    </div>
+  );
+}
+
+export function StoredMail({ id }: { id: string }): ReactNode {
+  const { data, error, reload } = useAsk<RenderedMail>("preview_mail", { id });
+  if (error) return <Failed error={error} retry={reload} />;
+  return data ? <MailView mail={data} /> : <Waiting lines={5} />;
+}

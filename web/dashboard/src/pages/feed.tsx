@@ -1,0 +1,215 @@
+import { type ReactNode, useCallback, useEffect, useMemo, useState } from "react";
+import { refusal, useAsk, useDesk } from "../context.tsx";
+import { type FeedState, filtered, typesIn } from "../feed.ts";
+import type { FeedItem, HistoryPage, Notification } from "../protocol.ts";
+import { href, userOf } from "../route.ts";
+import { useStore } from "../store.ts";
+import { Ago, Empty, Heading, TypeChip } from "../ui/bits.tsx";
+import { Icon } from "../ui/icons.tsx";
+import { toast } from "../ui/toast.tsx";
+import { Cell, VirtualRows } from "../ui/virtual.tsx";
+import { figure, plural } from "../words.ts";
+import { Details } from "./details.tsx";
+
+export function Feed(props: { room: string }): ReactNode {
+  const { live } = useDesk();
+  const current = useStore(live.feed);
+  const [held, setHeld] = useState<FeedState | null>(null);
+  const [type, setType] = useState("");
+  const [room, setRoom] = useState(props.room);
+  const [open, setOpen] = useState<string | null>(null);
+  const shown = held ?? current;
+  const older = useOlder(room);
+  const all = useMemo(() => withOlder(shown.items, older), [shown.items, older]);
+  const items = useMemo(() => filtered(all, { type, room }), [all, type, room]);
+  const types = useMemo(() => typesIn(all), [all]);
+  const waiting = held ? current.items.length - held.items.length : 0;
+  const render = useCallback((item: FeedItem) => row(item, setOpen), []);
+  return (
+    <div className="fill">
+      <Heading title="Feed" note="What is emitted anywhere in the cluster, as it happens">
+        <button
+          type="button"
+          className="button"
+          aria-pressed={held !== null}
+          onClick={() => setHeld(held ? null : current)}
+        >
+          <Icon name={held ? "play" : "pause"} />
+          {held ? `Go on${waiting > 0 ? ` (${waiting} new)` : ""}` : "Hold"}
+        </button>
+      </Heading>
+      <Complaints open={setOpen} />
+      <div className="filters">
+        <label className="select">
+          <span className="unseen">Type</span>
+          <select value={type} onChange={(event) => setType(event.target.value)}>
+            <option value="">All types</option>
+            {[...new Set([...types, ...(type ? [type] : [])])].map((name) => (
+              <option key={name}>{name}</option>
+            ))}
+          </select>
+        </label>
+        <label className="search">
+          <Icon name="search" />
+          <input
+            type="search"
+            aria-label="Room"
+            placeholder="Room: user:ann, topic:deals, all…"
+            value={room}
+            onChange={(event) => setRoom(event.target.value)}
+          />
+        </label>
+        <span className="soft filters-note" role="status">
+          {plural(items.length, "notification")}
+          {shown.leftOut ? ` · ${figure(shown.leftOut)} more than could be shown` : ""}
+        </span>
+      </div>
+      {items.length ? (
+        <VirtualRows
+          label="Notifications"
+          className="card feed-rows"
+          columns={["Type", "Notification", "Room", "By", "When"]}
+          items={items}
+          rowPx={60}
+          keyOf={keyOf}
+          rowClass={rowClass}
+          render={render}
+        />
+      ) : (
+        <div className="card">
+          {type || room ? (
+            <Empty icon="search" title="Nothing fits this filter">
+              <button
+                type="button"
+                className="button small"
+                onClick={() => {
+                  setType("");
+                  setRoom("");
+                }}
+              >
+                Clear the filter
+              </button>
+            </Empty>
+          ) : (
+            <Empty icon="feed" title="Listening">
+              What is emitted from now on appears here.{" "}
+              <a href={href({ page: "compose", to: "" })}>Send one</a>.
+            </Empty>
+          )}
+        </div>
+      )}
+      {open ? <Details id={open} close={() => setOpen(null)} /> : null}
+    </div>
+  );
+}
+
+const keyOf = (item: FeedItem): string => item.id;
+const rowClass = (item: FeedItem): string => (item.type === "COMPLAINT" ? "complaint" : "");
+
+function row(item: FeedItem, open: (id: string) => void): ReactNode {
+  const user = userOf(item.room);
+  return (
+    <>
+      <Cell>
+        <TypeChip type={item.type} />
+      </Cell>
+      <Cell className="said">
+        {item.seq === null && !item.mail ? (
+          <span className="strong clip">{item.title}</span>
+        ) : (
+          <button type="button" className="row-link strong clip" onClick={() => open(item.id)}>
+            {item.title}
+          </button>
+        )}
+        <span className="under clip">
+          {item.body || (item.seq === null && !item.mail ? "Not kept" : "\u00a0")}
+        </span>
+      </Cell>
+      <Cell className="room clip mono">
+        {user === null ? item.room : <a href={href({ page: "users", user })}>{item.room}</a>}
+      </Cell>
+      <Cell className="by clip soft">
+        {item.mail ? <Icon name="mail" /> : null}
+        {item.by}
+      </Cell>
+      <Cell className="soft nowrap when">
+        <Ago time={item.created_at} />
+      </Cell>
+    </>
+  );
+}
+
+function Complaints({ open }: { open: (id: string) => void }): ReactNode {
+  const { live } = useDesk();
+  const complaints = useStore(live.complaints);
+  if (complaints.length === 0) return null;
+  const settle = (ids: string[]) =>
+    live.settle(ids).then(
+      () => toast(ids.length === 1 ? "Dealt with" : `${ids.length} dealt with`, "good"),
+      (error: unknown) => toast(refusal(error).message, "bad"),
+    );
+  return (
+    <section className="card complaints" aria-labelledby="complaints">
+      <header className="card-head">
+        <h2 id="complaints">
+          <Icon name="alert" />
+          {plural(complaints.length, "open complaint")}
+        </h2>
+        {complaints.length > 1 ? (
+          <button
+            type="button"
+            className="button small"
+            onClick={() => void settle(complaints.map(({ id }) => id))}
+          >
+            All dealt with
+          </button>
+        ) : null}
+      </header>
+      <ul>
+        {complaints.slice(0, 5).map((complaint) => (
+          <li key={complaint.id}>
+            <span className="said">
+              <button type="button" className="plain-link strong clip" onClick={() => open(complaint.id)}>
+                {complaint.title}
+              </button>
+              <span className="under clip">{complaint.body}</span>
+            </span>
+            <span className="soft nowrap">
+              <Ago time={complaint.created_at} />
+            </span>
+            <button type="button" className="button small" onClick={() => void settle([complaint.id])}>
+              <Icon name="check" />
+              Dealt with
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+const ROOM = /^(user:.+|topic:[A-Za-z0-9_.-]{1,64}|admins|all)$/;
+
+/** What a room had before one came: asked of the store, once the filter names a whole room. */
+function useOlder(room: string): readonly FeedItem[] {
+  const [named, setNamed] = useState<string | null>(null);
+  useEffect(() => {
+    const timer = setTimeout(() => setNamed(ROOM.test(room.trim()) ? room.trim() : null), 300);
+    return () => clearTimeout(timer);
+  }, [room]);
+  const wanted = named === room.trim() ? named : null;
+  const { data } = useAsk<HistoryPage>("history", wanted ? { room: wanted, limit: 100 } : null);
+  return useMemo(() => data?.notifications.map((item) => asFeedItem(item, item.mail !== null)) ?? [], [data]);
+}
+
+function asFeedItem(notification: Notification, mail: boolean): FeedItem {
+  const { id, room, seq, type, title, body, link, created_at } = notification;
+  return { id, room, seq, type, title, body, link, created_at, in_app: true, mail, by: "" };
+}
+
+function withOlder(items: readonly FeedItem[], older: readonly FeedItem[]): readonly FeedItem[] {
+  if (older.length === 0) return items;
+  const known = new Set(items.map((item) => item.id));
+  // Ids are UUIDv7: they sort by time.
+  return [...items, ...older.filter((item) => !known.has(item.id))].sort((a, b) => (a.id < b.id ? 1 : -1));
+}

@@ -1,0 +1,216 @@
+import { type ReactNode, useState } from "react";
+import { refusal, useAsk, useDesk } from "../context.tsx";
+import { MAIL_STATES, type MailRecord, type MailState, type MailPage as Page } from "../protocol.ts";
+import { href, userOf } from "../route.ts";
+import { Ago, Empty, Failed, Heading, MailChip, Segments, Waiting } from "../ui/bits.tsx";
+import { Confirm } from "../ui/dialog.tsx";
+import { Icon } from "../ui/icons.tsx";
+import { toast } from "../ui/toast.tsx";
+import { humane, plural } from "../words.ts";
+import { Details } from "./details.tsx";
+
+const EVERY_MS = 5_000;
+type Choice = MailState | "";
+
+export function MailPage(props: { state: string }): ReactNode {
+  const { gateway } = useDesk();
+  const state: Choice = MAIL_STATES.find((one) => one === props.state) ?? "";
+  const counts = useAsk<{ counts: Record<MailState, number> }>("mail_counts", {}, EVERY_MS);
+  const first = useAsk<Page>("mail", { limit: 50, ...(state && { state }) }, EVERY_MS);
+  const [older, setOlder] = useState<{ state: Choice; items: MailRecord[]; next: string | null } | null>(
+    null,
+  );
+  const [open, setOpen] = useState<string | null>(null);
+  const [revivingAll, setRevivingAll] = useState(false);
+  const dead = counts.data?.counts.dead ?? 0;
+  const extra = older?.state === state ? older : null;
+  const items = joinedPages(first.data?.mail ?? [], extra?.items ?? []);
+  const next = extra ? extra.next : (first.data?.next ?? null);
+  const reload = () => {
+    first.reload();
+    counts.reload();
+  };
+  const revive = async (id: string) => {
+    try {
+      const { revived } = await gateway.ask<{ revived: string[] }>("revive", { ids: [id] });
+      toast(revived.length ? "Revived: it is tried again now" : "It is not dead any more", "good");
+      setOlder(null);
+      reload();
+    } catch (error) {
+      toast(refusal(error).message, "bad");
+    }
+  };
+  const more = async () => {
+    try {
+      const page = await gateway.ask<Page>("mail", { limit: 50, before: next, ...(state && { state }) });
+      setOlder({ state, items: [...(extra?.items ?? []), ...page.mail], next: page.next });
+    } catch (error) {
+      toast(refusal(error).message, "bad");
+    }
+  };
+  const options = [
+    { value: "" as Choice, label: "All" },
+    ...MAIL_STATES.map((value) => ({
+      value,
+      label: value === "leased" ? "Sending" : humane(value),
+      count: counts.data?.counts[value],
+    })),
+  ];
+  return (
+    <>
+      <Heading title="Mail" note="What is owed, what has left, and what was given up on">
+        <button type="button" className="button" disabled={!dead} onClick={() => setRevivingAll(true)}>
+          <Icon name="retry" />
+          Revive all dead…
+        </button>
+      </Heading>
+      <div className="filters">
+        <Segments<Choice>
+          label="State"
+          value={state}
+          choose={(value) => {
+            location.hash = href({ page: "mail", state: value });
+          }}
+          options={options}
+        />
+      </div>
+      {first.error ? <Failed error={first.error} retry={reload} /> : null}
+      <section className="card" aria-label="Mail">
+        {first.data === null ? (
+          first.error ? null : (
+            <Waiting lines={6} />
+          )
+        ) : items.length === 0 ? (
+          <Empty
+            icon="mail"
+            title={
+              state ? `No ${options.find((o) => o.value === state)?.label.toLowerCase()} mail` : "No mail yet"
+            }
+          >
+            {state === "dead" ? "Nothing was given up on." : "An emit with email: true makes some."}
+          </Empty>
+        ) : (
+          <table className="mail">
+            <thead>
+              <tr>
+                <th scope="col">State</th>
+                <th scope="col">Mail</th>
+                <th scope="col">Attempts</th>
+                <th scope="col">Reason</th>
+                <th scope="col">When</th>
+                <th scope="col">
+                  <span className="unseen">Actions</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {items.map((item) => (
+                <Row key={item.id} item={item} open={setOpen} revive={revive} />
+              ))}
+            </tbody>
+          </table>
+        )}
+        {next === null ? null : (
+          <footer className="card-foot">
+            <button type="button" className="button" onClick={() => void more()}>
+              Older
+            </button>
+          </footer>
+        )}
+      </section>
+      {open ? <Details id={open} close={() => setOpen(null)} /> : null}
+      {revivingAll ? (
+        <Confirm
+          title={`Revive ${plural(dead, "dead mail", "dead mails")}?`}
+          act="Revive all"
+          close={() => setRevivingAll(false)}
+          run={async () => {
+            const { revived, more: left } = await gateway.ask<{ revived: number; more: boolean }>(
+              "revive_all",
+            );
+            toast(`${plural(revived, "mail")} revived${left ? "; there are more" : ""}`, "good");
+            setOlder(null);
+            reload();
+          }}
+        >
+          <p>
+            Each is tried again from the start, 1,000 at most at a time. If the cause is still there, they die
+            again.
+          </p>
+        </Confirm>
+      ) : null}
+    </>
+  );
+}
+
+function Row(props: {
+  item: MailRecord;
+  open: (id: string) => void;
+  revive: (id: string) => Promise<void>;
+}): ReactNode {
+  const { item } = props;
+  const { mail } = item;
+  const [busy, setBusy] = useState(false);
+  if (mail === null) return null;
+  const user = userOf(item.room);
+  const title = item.recalled_at ? "Recalled" : (mail.subject ?? item.title);
+  return (
+    <tr>
+      <td>
+        <MailChip state={mail.state} />
+      </td>
+      <td className="said">
+        <button type="button" className="row-link strong clip" onClick={() => props.open(item.id)}>
+          {title || "No subject"}
+        </button>
+        <span className="under clip">
+          {mail.to}
+          {user === null ? null : ` · ${user}`}
+        </span>
+      </td>
+      <td className="number">{mail.attempts}</td>
+      <td className="reason soft">
+        {mail.reason ? (
+          <span className="clip-2" title={mail.reason}>
+            {mail.reason}
+            {mail.code === null ? "" : ` (${mail.code})`}
+          </span>
+        ) : (
+          "–"
+        )}
+      </td>
+      <td className="soft nowrap">
+        {mail.state === "pending" ? (
+          <>
+            due <Ago time={mail.due_at} />
+          </>
+        ) : (
+          <Ago time={mail.updated_at} />
+        )}
+      </td>
+      <td className="row-acts">
+        {mail.state === "dead" ? (
+          <button
+            type="button"
+            className="button small above"
+            disabled={busy}
+            aria-label={`Revive ${title}`}
+            onClick={() => {
+              setBusy(true);
+              void props.revive(item.id).finally(() => setBusy(false));
+            }}
+          >
+            <Icon name="retry" />
+            Revive
+          </button>
+        ) : null}
+      </td>
+    </tr>
+  );
+}
+
+/** Pages that were read at different moments: each mail once, as it was read last. */
+function joinedPages(first: readonly MailRecord[], older: readonly MailRecord[]): readonly MailRecord[] {
+  const known = new Set(first.map(({ id }) => id));
+  return [...first, ...older.filter(({ id }) => !known.has(id))];
+}

@@ -1,0 +1,229 @@
+import { type ReactNode, useState } from "react";
+import { useAsk, useDesk } from "../context.tsx";
+import type { FeedItem, MailState, Overview, Roster } from "../protocol.ts";
+import { href } from "../route.ts";
+import { bucketed, highest, last, sum, windowOf } from "../series.ts";
+import { useStore } from "../store.ts";
+import { Ago, Empty, Failed, Heading, Segments, TypeChip, useNow, Waiting } from "../ui/bits.tsx";
+import { Chart, type Curve } from "../ui/chart.tsx";
+import { figure, humane, milliseconds, plural } from "../words.ts";
+
+const EVERY_MS = 10_000;
+const TONES: Record<string, string> = {
+  accepted: "c1",
+  duplicate: "c2",
+  sent: "c1",
+  skipped: "c2",
+  postponed: "c4",
+  lost: "c4",
+  buried: "c3",
+};
+const BELOW = ["accepted", "sent", "duplicate", "skipped"];
+
+type Minutes = "60" | "15";
+
+export function OverviewPage(): ReactNode {
+  const [minutes, setMinutes] = useState<Minutes>("60");
+  const overview = useAsk<Overview>("overview", { minutes: Number(minutes) }, EVERY_MS);
+  const roster = useAsk<Roster>("presence", { limit: 1 }, EVERY_MS);
+  const mail = useAsk<{ counts: Record<MailState, number> }>("mail_counts", {}, EVERY_MS);
+  const { data } = overview;
+  const counts = mail.data?.counts;
+  return (
+    <>
+      <Heading
+        title="Overview"
+        note={
+          data ? (
+            <>
+              Charts and rates of node <span className="mono">{data.node}</span>, up since{" "}
+              <Ago time={data.started_at} />. People and mail of the whole cluster.
+            </>
+          ) : (
+            "What this gateway is doing"
+          )
+        }
+      >
+        <Segments<Minutes>
+          label="Time shown"
+          value={minutes}
+          choose={setMinutes}
+          options={[
+            { value: "15", label: "15 min" },
+            { value: "60", label: "1 hour" },
+          ]}
+        />
+      </Heading>
+      <div className="tiles">
+        <Tile label="People online" to={href({ page: "online" })} value={roster.data?.users}>
+          {roster.data ? plural(roster.data.connections, "connection") : " "}
+        </Tile>
+        <Tile label="Mail waiting" to={href({ page: "mail", state: "pending" })} value={waiting(counts)}>
+          {counts ? `${figure(counts.sent)} sent so far` : " "}
+        </Tile>
+        <Tile
+          label="Dead mail"
+          to={href({ page: "mail", state: "dead" })}
+          value={counts?.dead}
+          tone={counts?.dead ? "bad" : ""}
+        >
+          {counts?.dead ? "Needs a look" : "Nothing to revive"}
+        </Tile>
+        <Tile
+          label="Emits"
+          to={href({ page: "feed", room: "" })}
+          value={data ? total(data.emits) : undefined}
+        >
+          {minutes === "60" ? "in the last hour" : "in the last 15 minutes"}
+        </Tile>
+      </div>
+      {overview.error ? <Failed error={overview.error} retry={overview.reload} /> : null}
+      {data ? <Charts data={data} minutes={Number(minutes)} /> : overview.loading ? <ChartsWaiting /> : null}
+      <Latest />
+    </>
+  );
+}
+
+function Tile(props: {
+  label: string;
+  to: string;
+  value: number | undefined;
+  tone?: string;
+  children: ReactNode;
+}): ReactNode {
+  return (
+    <a className={`card tile ${props.tone ?? ""}`} href={props.to}>
+      <span className="tile-label">{props.label}</span>
+      <span className="tile-value">
+        {props.value === undefined ? <span className="bone short" /> : figure(props.value)}
+      </span>
+      <span className="tile-note">{props.children}</span>
+    </a>
+  );
+}
+
+function Charts({ data, minutes }: { data: Overview; minutes: number }): ReactNode {
+  const now = useNow();
+  const bucketSeconds = minutes === 60 ? 60 : 30;
+  const window = windowOf(now, minutes, bucketSeconds);
+  const per = minutes === 60 ? "per minute" : "per 30 seconds";
+  const stacked = (columns: Record<string, number[]>): Curve[] =>
+    Object.entries(columns)
+      .filter(([, values]) => values.some((value) => value > 0))
+      .sort(([one], [other]) => order(one) - order(other))
+      .map(([outcome, values]) => ({
+        name: humane(outcome),
+        tone: TONES[outcome] ?? "c3",
+        values: bucketed(window, data.at, values, sum),
+      }));
+  const line = (name: string, tone: string, values: (number | null)[], combine: (v: number[]) => number) => ({
+    name,
+    tone,
+    values: bucketed(window, data.at, values, combine),
+  });
+  const emits = line("Emit, request to answer", "c1", data.emit_p99_ms, highest);
+  const appends = line("Append, in the store", "c2", data.append_p99_ms, highest);
+  const worst = Math.max(0, ...[...emits.values, ...appends.values].map((value) => value ?? 0));
+  return (
+    <div className="charts">
+      <Chart
+        title="Connections"
+        figure={figure(data.connections.at(-1) ?? 0)}
+        kind="lines"
+        window={window}
+        curves={[line("Connections", "c1", data.connections, last)]}
+        say={figure}
+        note="to this node"
+      />
+      <Chart
+        title="Emits"
+        figure={figure(total(data.emits))}
+        kind="bars"
+        window={window}
+        curves={stacked(data.emits)}
+        say={figure}
+        note={per}
+      />
+      <Chart
+        title="Deliveries"
+        figure={figure(sum(data.deliveries))}
+        kind="bars"
+        window={window}
+        curves={[line("Deliveries", "c1", data.deliveries, sum)]}
+        say={figure}
+        note={per}
+      />
+      <Chart
+        title="Mail"
+        figure={figure(total(data.mail))}
+        kind="bars"
+        window={window}
+        curves={stacked(data.mail)}
+        say={figure}
+        note={per}
+      />
+      <Chart
+        title="Latency, p99"
+        figure={worst ? milliseconds(worst) : "–"}
+        kind="lines"
+        window={window}
+        curves={[emits, appends]}
+        say={milliseconds}
+        note="worst 10 seconds"
+      />
+    </div>
+  );
+}
+
+function ChartsWaiting(): ReactNode {
+  return (
+    <div className="charts" role="status" aria-label="Loading">
+      {["a", "b", "c", "d"].map((name) => (
+        <div key={name} className="card chart">
+          <Waiting lines={3} />
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function Latest(): ReactNode {
+  const { items } = useStore(useDesk().live.feed);
+  return (
+    <section className="card latest" aria-labelledby="latest">
+      <header className="card-head">
+        <h2 id="latest">Latest</h2>
+        <a href={href({ page: "feed", room: "" })}>Open the feed</a>
+      </header>
+      {items.length ? (
+        <ul>
+          {items.slice(0, 6).map((item) => (
+            <Line key={item.id} item={item} />
+          ))}
+        </ul>
+      ) : (
+        <Empty icon="feed" title="Quiet so far">
+          What is emitted from now on shows up here.
+        </Empty>
+      )}
+    </section>
+  );
+}
+
+function Line({ item }: { item: FeedItem }): ReactNode {
+  return (
+    <li className={item.type === "COMPLAINT" ? "complaint" : ""}>
+      <TypeChip type={item.type} />
+      <span className="clip strong">{item.title}</span>
+      <span className="clip soft mono">{item.room}</span>
+      <span className="soft nowrap">
+        <Ago time={item.created_at} />
+      </span>
+    </li>
+  );
+}
+
+const order = (outcome: string): number => (BELOW.indexOf(outcome) + 100) % 100;
+const total = (columns: Record<string, number[]>): number => sum(Object.values(columns).flat());
+const waiting = (counts: Record<MailState, number> | undefined): number | undefined =>
+  counts && counts.pending + counts.leased;

@@ -1,0 +1,62 @@
+/** From the gateway's steps of ten seconds to what a chart draws. */
+
+export interface Window {
+  readonly start: number;
+  readonly bucketMs: number;
+  readonly count: number;
+}
+
+/** The last `minutes`, in buckets that end with the one that holds `now`. */
+export function windowOf(now: number, minutes: number, bucketSeconds: number): Window {
+  const bucketMs = bucketSeconds * 1000;
+  const count = Math.round((minutes * 60) / bucketSeconds);
+  const end = Math.ceil(now / bucketMs) * bucketMs;
+  return { start: end - count * bucketMs, bucketMs, count };
+}
+
+/** Combines the values whose time falls into each bucket; null where there is none. */
+export function bucketed(
+  window: Window,
+  at: readonly string[],
+  values: readonly (number | null)[],
+  combine: (values: number[]) => number,
+): (number | null)[] {
+  const buckets: number[][] = Array.from({ length: window.count }, () => []);
+  at.forEach((time, index) => {
+    const value = values[index];
+    // A step belongs to the time before its end.
+    const bucket = Math.floor((Date.parse(time) - 1 - window.start) / window.bucketMs);
+    if (value !== null && value !== undefined) buckets[bucket]?.push(value);
+  });
+  return buckets.map((held) => (held.length ? combine(held) : null));
+}
+
+export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+export const highest = (values: readonly number[]): number => Math.max(...values);
+export const last = (values: readonly number[]): number => values.at(-1) ?? 0;
+
+/** A round number at or above `value`, and the lines between: what the side of a chart is marked with. */
+export function scale(value: number, lines = 4): { top: number; marks: number[] } {
+  if (value <= 0) return { top: 1, marks: [0, 1] };
+  const rough = value / lines;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const factor = [1, 2, 2.5, 5, 10].find((candidate) => candidate * power >= rough - 1e-9) ?? 10;
+  const step = factor * power;
+  const count = Math.ceil(value / step - 1e-9);
+  return { top: count * step, marks: Array.from({ length: count + 1 }, (_, index) => index * step) };
+}
+
+/** The stretches of a line between gaps, as [index, value]. */
+export function stretches(values: readonly (number | null)[]): [number, number][][] {
+  const all: [number, number][][] = [];
+  let open: [number, number][] = [];
+  values.forEach((value, index) => {
+    if (value !== null) open.push([index, value]);
+    else if (open.length) {
+      all.push(open);
+      open = [];
+    }
+  });
+  if (open.length) all.push(open);
+  return all;
+}

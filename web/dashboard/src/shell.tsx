@@ -1,0 +1,124 @@
+import { type ReactNode, useEffect, useRef, useState } from "react";
+import { useDesk, useStatus } from "./context.tsx";
+import { href, type Route } from "./route.ts";
+import { useStore } from "./store.ts";
+import { currentTheme, type Theme, wear } from "./theme.ts";
+import { Icon, type IconName, Mark } from "./ui/icons.tsx";
+import { plural } from "./words.ts";
+
+const PAGES: readonly { route: Route; name: string; icon: IconName }[] = [
+  { route: { page: "overview" }, name: "Overview", icon: "overview" },
+  { route: { page: "online" }, name: "Online", icon: "online" },
+  { route: { page: "feed", room: "" }, name: "Feed", icon: "feed" },
+  { route: { page: "users", user: null }, name: "Users", icon: "users" },
+  { route: { page: "mail", state: "" }, name: "Mail", icon: "mail" },
+  { route: { page: "compose", to: "" }, name: "Compose", icon: "compose" },
+];
+
+/** What stands around every page: where one is, whether the gateway is there, and who one is. */
+export function Shell(props: { route: Route; signOut: () => void; children: ReactNode }): ReactNode {
+  const { live } = useDesk();
+  const status = useStatus();
+  const complaints = useStore(live.complaints).length;
+  const [theme, setTheme] = useState<Theme>(currentTheme);
+  const main = useRef<HTMLElement>(null);
+  const name = PAGES.find(({ route }) => route.page === props.route.page)?.name ?? "Bellhop";
+  useEffect(() => {
+    document.title = `${complaints ? `(${complaints}) ` : ""}${name} · Bellhop`;
+  }, [complaints, name]);
+  // A page that was left at its end should not be entered there.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the page is what it depends on
+  useEffect(() => main.current?.scrollTo(0, 0), [name]);
+  const ready = status.state === "online" || status.state === "offline" ? status.ready : null;
+  const other = theme === "dark" ? "light" : "dark";
+  return (
+    <div className="shell">
+      <a className="skip" href={location.hash} onClick={(event) => leap(event, main.current)}>
+        Skip to the page
+      </a>
+      <aside className="side">
+        <a className="brand" href="#/">
+          <Mark />
+          <span>Bellhop</span>
+        </a>
+        <nav aria-label="Pages">
+          {PAGES.map(({ route, name: label, icon }) => (
+            <a
+              key={label}
+              href={href(route)}
+              aria-current={route.page === props.route.page ? "page" : undefined}
+            >
+              <Icon name={icon} />
+              <span className="nav-name">{label}</span>
+              {label === "Feed" && complaints ? (
+                <span className="badge">
+                  {complaints}
+                  <span className="unseen"> open {complaints === 1 ? "complaint" : "complaints"}</span>
+                </span>
+              ) : null}
+            </a>
+          ))}
+        </nav>
+        <div className="side-foot">
+          <Presence />
+          <div className="who">
+            <span className="who-name" title={ready?.user}>
+              {ready?.user ?? "…"}
+            </span>
+            <button
+              type="button"
+              className="icon-button"
+              aria-label={`Use the ${other} theme`}
+              title={`Use the ${other} theme`}
+              onClick={() => {
+                wear(other);
+                setTheme(other);
+              }}
+            >
+              <Icon name={theme === "dark" ? "sun" : "moon"} />
+            </button>
+            <button
+              type="button"
+              className="icon-button"
+              aria-label="Sign out"
+              title="Sign out"
+              onClick={props.signOut}
+            >
+              <Icon name="exit" />
+            </button>
+          </div>
+        </div>
+      </aside>
+      <main ref={main} tabIndex={-1}>
+        {status.state === "offline" ? (
+          <p className="banner" role="status">
+            The gateway cannot be reached. What you see may be old; trying again.
+          </p>
+        ) : null}
+        {complaints ? (
+          <a className="banner bad" href="#/feed">
+            <Icon name="alert" />
+            {plural(complaints, "open complaint")}
+          </a>
+        ) : null}
+        <div className="page">{props.children}</div>
+      </main>
+    </div>
+  );
+}
+
+function Presence(): ReactNode {
+  const { state } = useStatus();
+  const words = { connecting: "Connecting", online: "Live", offline: "Reconnecting", ended: "Ended" }[state];
+  return (
+    <span className="presence" role="status" aria-label="Connection">
+      <span className={`dot ${state === "online" ? "good" : "warn"}`} />
+      {words}
+    </span>
+  );
+}
+
+function leap(event: { preventDefault: () => void }, main: HTMLElement | null): void {
+  event.preventDefault();
+  main?.focus();
+}
