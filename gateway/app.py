@@ -31,7 +31,7 @@ from gateway.bus.redis import RedisBus
 from gateway.clock import system_clock
 from gateway.contacts import ContactBook
 from gateway.delivery import Delivery
-from gateway.engine import EngineLimits, Reason, Server
+from gateway.engine import KEEP_ALIVE_SECONDS, EngineLimits, PacedSite, Reason, Server
 from gateway.feed import Feed
 from gateway.health import Health
 from gateway.housekeeping import Housekeeper
@@ -60,9 +60,6 @@ JWKS_SECONDS = 5
 STORE_PATIENCE_SECONDS = 30
 """How long a start waits for a store that is away: in a cluster, things start in any order."""
 
-KEEPALIVE_SECONDS = 75
-"""How long an idle HTTP connection stays; longer than the proxies before it keep theirs."""
-BACKLOG = 4096
 
 logger = logging.getLogger(__name__)
 
@@ -167,7 +164,7 @@ class Node:
                 ping_timeout_seconds=settings.ping_timeout_seconds,
                 transports=settings.transports,
             ),
-            cors_origins=settings.cors_origins,
+            cors_origins=settings.cors_origins or None,
         )
         self.delivery = Delivery(self.server, self.store, self.bus, system_clock)
         self.worker = (
@@ -364,10 +361,10 @@ class Node:
 
 async def listen(app: web.Application, host: str, port: int, stops: AsyncExitStack) -> str:
     """Open a site; answers its URL. `stops` closes it again."""
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEPALIVE_SECONDS, shutdown_timeout=2)
+    runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, shutdown_timeout=2)
     await runner.setup()
     stops.push_async_callback(runner.cleanup)
-    await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+    await PacedSite(runner, host, port).start()
     name, number = runner.addresses[0][:2]
     return f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"
 

@@ -37,6 +37,8 @@ ROOT = "/"
 ADMIN = "/admin"
 REPLAYS = 5
 """How often a replay is begun again because more came meanwhile than could be held back."""
+REPLAY_SECONDS = 60.0
+"""How long a client may take to read its replay."""
 RELEASE_SECONDS = 5.0
 """How long a room without sessions stays subscribed: a page reload comes back to it."""
 ORDERS_LIMIT = 10_000
@@ -210,11 +212,14 @@ class Connections:
             return
         opening, session.opening = session.opening, None
         try:
-            replayed = await self._write_replay(session, opening)
+            async with asyncio.timeout(REPLAY_SECONDS):
+                replayed = await self._write_replay(session, opening)
             if replayed is None:
                 return
             self._expiries.watch(session)
             await self._enter(session)
+        except TimeoutError:
+            await self._server.close(sid, namespace, Reason.SLOW_CONSUMER)
         except StorageError:
             await self._server.close(sid, namespace, Reason.UNAVAILABLE)
         except Exception:
@@ -226,9 +231,14 @@ class Connections:
         replayed = 0
         announced = False
         for _ in range(REPLAYS):
-            for notification in opening.missed:
-                self._write(session, wire.notification_event(notification))
-            replayed += len(opening.missed)
+            packets = [
+                Packet.event(session.namespace, wire.notification_event(notification))
+                for notification in opening.missed
+            ]
+            # At the client's pace: a long replay must not make a slow consumer of it.
+            if packets and not await self._server.write_all(session.sid, packets):
+                return None
+            replayed += len(packets)
             if not announced:
                 self._write(session, await self._ready(session, opening, replayed))
                 announced = True
@@ -383,11 +393,14 @@ class Connections:
                 await self._server.leave_room(session.sid, room, session.namespace)
         if gained:
             await self._delivery.join(session.sid, gained)
-            opening = await self._inboxes.opening(
-                session.user, gained, since={}, limit=self._replay_limit, now=self._clock()
-            )
-            if self.sessions.get(session.sid) is session:
-                self._delivery.open(session.sid, opening.heads)
+            for _ in range(REPLAYS):
+                opening = await self._inboxes.opening(
+                    session.user, gained, since={}, limit=self._replay_limit, now=self._clock()
+                )
+                gone = self.sessions.get(session.sid) is not session
+                if gone or self._delivery.open(session.sid, opening.heads):
+                    return
+            await self._server.close(session.sid, session.namespace, Reason.SLOW_CONSUMER)
 
     # What other nodes, admins and backends order
 
