@@ -1,4 +1,4 @@
-"""Three nodes on real Redis and MongoDB, a load of emits, and the faults that are inflicted on them."""
+"""Three nodes on real Redis and MongoDB, a load of emits, and all who watch what comes of it."""
 
 import asyncio
 import random
@@ -8,18 +8,28 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
-from tests.faults.witness import Verdict, Witness, judge, missing
+from tests.faults import mail
+from tests.faults.presence import AdminWitness
+from tests.faults.proxy import Proxy
+from tests.faults.witness import TOPIC, Keeper, StockWitness, Verdict, Witness, judge, lacks
 from tests.support import servers
 from tests.support.gateway import API_KEY, GatewayProcess
+from tests.support.node import NodeProcess, run_clients
+from tests.support.smtp import SMTPRelay
 
 NODES = 3
 USERS = 500
+STOCK_USERS = 12
+LEAVERS = 30
 RATE = 300
 BROADCAST_SHARE = 0.01
-BROADCAST_ROOMS = ("all", "topic:news")
+BROADCAST_ROOMS = ("all", f"topic:{TOPIC}")
+MAIL_SHARE = 0.03
+PATIENCE_SECONDS = 5
 GIVE_UP_SECONDS = 60
 
 
@@ -30,10 +40,11 @@ class Load:
     urls: Sequence[str]
     http: aiohttp.ClientSession
     users: Sequence[str]
-    prefix: str
-    answered: dict[tuple[str, int], float] = field(default_factory=dict)
+    fault: str
+    answered: dict[str, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
     refused: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     given_up: int = 0
+    mails: int = 0
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def run(self, seconds: float) -> None:
@@ -51,41 +62,73 @@ class Load:
     async def _emit(self, number: int) -> None:
         broadcast = random.random() < BROADCAST_SHARE
         to = random.choice(BROADCAST_ROOMS) if broadcast else f"user:{random.choice(self.users)}"
-        body = {"to": to, "type": "FAULT", "title": f"{self.prefix} {number}"}
-        headers = {"Authorization": f"Bearer {API_KEY}", "Idempotency-Key": f"{self.prefix}-{number}"}
+        body: dict[str, Any] = {"to": to, "type": "FAULT", "title": f"{self.fault} {number}"}
+        if not broadcast and random.random() < MAIL_SHARE:
+            body["email"] = {"to": mail.address(self.fault, number)}
+        headers = {"Authorization": f"Bearer {API_KEY}", "Idempotency-Key": f"{self.fault}-{number}"}
         deadline = time.monotonic() + GIVE_UP_SECONDS
+        pause = 0.2
         node = number
         while time.monotonic() < deadline:
             url = self.urls[node % len(self.urls)] + "/internal/emit"
             try:
                 async with self.http.post(
-                    url, json=body, headers=headers, timeout=aiohttp.ClientTimeout(5)
+                    url, json=body, headers=headers, timeout=aiohttp.ClientTimeout(PATIENCE_SECONDS)
                 ) as answer:
                     if answer.status == 202:
                         for place in (await answer.json())["notifications"]:
-                            self.answered[(place["room"], place["seq"])] = time.monotonic()
+                            self.answered[place["room"]][place["seq"]] = time.monotonic()
+                        self.mails += "email" in body
                         return
                     self.refused[str(answer.status)] += 1
+                    pause = max(pause, float(answer.headers.get("Retry-After", 0)))
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 self.refused[type(error).__name__] += 1
             node += 1
-            await asyncio.sleep(random.uniform(0.1, 0.5))
+            await asyncio.sleep(pause * random.uniform(1, 2))
+            pause = min(2 * pause, 2.0)
         self.given_up += 1
+
+
+@dataclass(slots=True)
+class Crowd:
+    """All who are connected while a fault is inflicted."""
+
+    witnesses: list[Keeper]
+    """They stay, and are owed everything."""
+    leavers: list[Witness]
+    """They go while the fault is on, and do not come back."""
+
+    async def leave(self) -> None:
+        await asyncio.gather(*(leaver.stop() for leaver in self.leavers))
 
 
 class Cluster:
     def __init__(
         self,
+        *,
         nodes: Sequence[GatewayProcess],
         mongod: servers.Server,
         redis: servers.Server,
+        bus: Proxy,
+        relay: SMTPRelay,
+        post: Proxy,
+        stock: NodeProcess,
         http: aiohttp.ClientSession,
     ) -> None:
         self.nodes = nodes
         self.mongod = mongod
         self.redis = redis
+        self.bus = bus
+        """What the last node speaks through to Redis."""
+        self.relay = relay
+        self.post = post
+        """What all nodes speak through to the relay."""
         self.http = http
         self.users = [f"user-{number}" for number in range(USERS)]
+        self.stock_users = [f"stock-{number}" for number in range(STOCK_USERS)]
+        self.admins = [AdminWitness(number, url, http) for number, url in enumerate(self.public)]
+        self._stock = stock
 
     @property
     def public(self) -> list[str]:
@@ -96,31 +139,67 @@ class Cluster:
         return [node.gateway.internal for node in self.nodes]
 
     @asynccontextmanager
-    async def witnesses(self) -> AsyncIterator[list[Witness]]:
-        """A client for every user, spread over the nodes, all of them ready."""
+    async def crowd(self, fault: str) -> AsyncIterator[Crowd]:
+        """Clients for every user, spread over the nodes, all of them ready."""
         witnesses = [Witness(user, self.public, self.http) for user in self.users]
-        for number, witness in enumerate(witnesses):
-            witness.start(number)
-            if number % 50 == 49:
-                await asyncio.sleep(0.1)
+        stock = [StockWitness(user) for user in self.stock_users]
+        leavers = [
+            Witness(f"{fault}-{number}", self.public, self.http, returns=False) for number in range(LEAVERS)
+        ]
+        crowd = Crowd([*witnesses, *stock], leavers)
         try:
+            for number, client in enumerate(stock):
+                transports = (None, ("websocket",))[number % 2]
+                await client.start(self._stock, self.public[number % NODES], transports=transports)
+            for number, witness in enumerate([*witnesses, *leavers]):
+                witness.start(number)
+                if number % 50 == 49:
+                    await asyncio.sleep(0.1)
             async with asyncio.timeout(60):
-                await asyncio.gather(*(witness.ready.wait() for witness in witnesses))
-            yield witnesses
+                await asyncio.gather(*(witness.ready.wait() for witness in [*crowd.witnesses, *leavers]))
+            yield crowd
         finally:
-            await asyncio.gather(*(witness.stop() for witness in witnesses))
+            await asyncio.gather(*(witness.stop() for witness in [*witnesses, *stock, *leavers]))
 
-    def load(self, prefix: str) -> Load:
-        return Load(urls=self.internal, http=self.http, users=self.users, prefix=prefix)
+    def load(self, fault: str) -> Load:
+        users = [*self.users, *self.stock_users]
+        return Load(urls=self.internal, http=self.http, users=users, fault=fault)
 
-    async def settled(self, witnesses: Sequence[Witness], load: Load, *, seconds: float) -> Verdict:
+    async def settled(self, crowd: Crowd, load: Load, *, seconds: float) -> Verdict:
         """Wait until everybody has everything, `seconds` at most, and judge."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and any(missing(witness, load.answered) for witness in witnesses):
+        while time.monotonic() < deadline and any(lacks(each, load.answered) for each in crowd.witnesses):
             await asyncio.sleep(0.5)
-        verdict = judge(witnesses, load.answered)
+        verdict = judge(crowd.witnesses, load.answered)
         verdict.refused = load.refused
         return verdict
+
+    async def rosters(self) -> list[dict[str, int]]:
+        """Who is online and with how many connections, as each node says."""
+        return await asyncio.gather(*(self._roster(url) for url in self.internal))
+
+    async def _roster(self, url: str) -> dict[str, int]:
+        online: dict[str, int] = {}
+        after = None
+        while True:
+            query = {"limit": "1000"} | ({} if after is None else {"after": after})
+            page = await self._ask(f"{url}/internal/presence", query)
+            online |= {each["user"]: each["connections"] for each in page["online"]}
+            after = page["next"]
+            if after is None:
+                return online
+
+    async def mail_page(self, state: str | None, before: str | None) -> Any:
+        query = {"limit": "200"}
+        query |= {} if state is None else {"state": state}
+        query |= {} if before is None else {"before": before}
+        return await self._ask(f"{self.internal[0]}/internal/mail", query)
+
+    async def _ask(self, url: str, query: dict[str, str]) -> Any:
+        headers = {"Authorization": f"Bearer {API_KEY}"}
+        async with self.http.get(url, params=query, headers=headers) as answer:
+            answer.raise_for_status()
+            return await answer.json()
 
 
 @asynccontextmanager
@@ -129,14 +208,19 @@ async def cluster(folder: Path, **settings: str) -> AsyncIterator[Cluster]:
         mongod = machines.enter_context(servers.mongod())
         redis = machines.enter_context(servers.redis())
         async with AsyncExitStack() as stack:
+            relay = await stack.enter_async_context(SMTPRelay())
+            post = await _proxy(stack, relay.port)
+            bus = await _proxy(stack, int(redis.url.rpartition(":")[2].partition("/")[0]))
+            buses = [redis.url] * (NODES - 1) + [f"redis://127.0.0.1:{bus.port}/0"]
             head, _, query = mongod.url.partition("?")
             nodes = []
-            for number in range(NODES):
+            for number, url in enumerate(buses):
                 (folder / f"node-{number}").mkdir()
                 node = GatewayProcess(
                     folder / f"node-{number}",
                     STORE_URL=f"{head}faults?{query}",
-                    BUS_URL=redis.url,
+                    BUS_URL=url,
+                    MAIL_URL=f"smtp://127.0.0.1:{post.port}?starttls=never",
                     NODE_ID=f"node-{number}",
                     CONNECT_RATE="0",
                     **settings,
@@ -147,4 +231,25 @@ async def cluster(folder: Path, **settings: str) -> AsyncIterator[Cluster]:
             http = await stack.enter_async_context(
                 aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=False))
             )
-            yield Cluster(nodes, mongod, redis, http)
+            stock = await stack.enter_async_context(run_clients())
+            here = Cluster(
+                nodes=nodes,
+                mongod=mongod,
+                redis=redis,
+                bus=bus,
+                relay=relay,
+                post=post,
+                stock=stock,
+                http=http,
+            )
+            for admin in here.admins:
+                stack.push_async_callback(admin.stop)
+                admin.start(0)
+            yield here
+
+
+async def _proxy(stack: AsyncExitStack, port: int) -> Proxy:
+    proxy = Proxy(port)
+    await proxy.listen()
+    stack.push_async_callback(proxy.refuse)
+    return proxy

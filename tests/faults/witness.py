@@ -1,6 +1,7 @@
-"""Clients that keep a record: each follows PROTOCOL over raw websockets, and can tell afterwards what it was owed.
+"""Clients that keep a record: each follows PROTOCOL, and can tell afterwards what it was given, connection by connection.
 
-Hundreds of them live in this process, so they are no stock clients; the suite has a few of those beside them.
+Hundreds of them are raw websockets in this process; a few are stock JavaScript clients. What comes of a fault is judged
+by their records alone.
 """
 
 import asyncio
@@ -8,17 +9,23 @@ import contextlib
 import random
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import aiohttp
 import orjson
 
 from tests.support.gateway import token
+from tests.support.node import JSClient, NodeProcess
 
 HANDSHAKE_SECONDS = 10
 PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 2.0
+TOPIC = "news"
+
+Answered = Mapping[str, Mapping[int, float]]
+"""When each notification was answered 2xx: by room and sequence."""
 
 
 @dataclass(slots=True)
@@ -26,26 +33,59 @@ class Record:
     """What one client was given: per connection, in order; and when it first had each notification."""
 
     connections: list[list[tuple[str, int]]] = field(default_factory=list)
-    arrived: dict[tuple[str, int], float] = field(default_factory=dict)
+    arrived: dict[str, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
     first_heads: dict[str, int] = field(default_factory=dict)
     resyncs: int = 0
 
+    def given(self, room: str, seq: int) -> None:
+        self.connections[-1].append((room, seq))
+        self.arrived[room].setdefault(seq, time.monotonic())
 
-class Witness:
-    """One user's client: connects to any of the nodes, keeps `since`, comes back whenever it is cut off."""
+    def opened(self, payload: Mapping[str, Any]) -> None:
+        if not self.first_heads:
+            self.first_heads = dict(payload["heads"])
+        self.resyncs += len(payload["resync"])
 
-    def __init__(self, user: str, urls: Sequence[str], http: aiohttp.ClientSession) -> None:
-        self.user = user
-        self.record = Record()
+
+class Keeper(Protocol):
+    """A client with a record."""
+
+    user: str
+    record: Record
+    ready: asyncio.Event
+
+
+class Follower:
+    """A raw websocket that comes back whenever it is cut off, to the next of the nodes; a subclass hears the events."""
+
+    def __init__(
+        self,
+        claim: str,
+        urls: Sequence[str],
+        http: aiohttp.ClientSession,
+        *,
+        namespace: str = "/",
+        returns: bool = True,
+    ) -> None:
         self.ready = asyncio.Event()
+        self._claim = claim
         self._urls = urls
         self._http = http
-        self._since: dict[str, int] = {}
-        self._token = token(user, topics=("news",))
+        self._prefix = "" if namespace == "/" else f"{namespace},"
+        self._returns = returns
         self._task: asyncio.Task[None] | None = None
 
+    def auth(self) -> dict[str, Any]:
+        return {"token": self._claim}
+
+    def connecting(self) -> None:
+        """A connection has been opened; its events follow."""
+
+    def heard(self, event: str, payload: Any) -> None:
+        raise NotImplementedError
+
     def start(self, first: int) -> None:
-        self._task = asyncio.create_task(self._follow(first), name=f"witness {self.user}")
+        self._task = asyncio.create_task(self._follow(first), name="follower")
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -58,7 +98,10 @@ class Witness:
             began = time.monotonic()
             with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
                 await self._connection(self._urls[node % len(self._urls)])
+            was_ready = self.ready.is_set()
             self.ready.clear()
+            if was_ready and not self._returns:
+                return
             node += 1
             if time.monotonic() - began > 5:
                 pause = PAUSE_SECONDS
@@ -68,46 +111,94 @@ class Witness:
     async def _connection(self, url: str) -> None:
         async with asyncio.timeout(HANDSHAKE_SECONDS):
             socket = await self._http.ws_connect(
-                f"{url}/socket.io/?EIO=4&transport=websocket", max_msg_size=0, compress=0
+                f"{url}/socket.io/?EIO=4&transport=websocket",
+                max_msg_size=0,
+                compress=0,
+                timeout=aiohttp.ClientWSTimeout(ws_close=2),
             )
         async with socket:
             async with asyncio.timeout(HANDSHAKE_SECONDS):
                 opening = orjson.loads((await socket.receive_str())[1:])
-                await socket.send_str(
-                    "40" + orjson.dumps({"token": self._token, "since": self._since}).decode()
-                )
+                await socket.send_str(f"40{self._prefix}{orjson.dumps(self.auth()).decode()}")
+            self.connecting()
             patience = (opening["pingInterval"] + opening["pingTimeout"]) / 1000
-            given: list[tuple[str, int]] = []
-            self.record.connections.append(given)
             while True:
                 async with asyncio.timeout(patience):
                     message = await socket.receive()
                 if message.type is not aiohttp.WSMsgType.TEXT:
                     return
-                if not await self._take(message.data, given, socket):
+                if message.data == "2":
+                    await socket.send_str("3")
+                elif message.data.startswith(("41", "44")):
                     return
+                elif message.data.startswith("42"):
+                    event, payload = orjson.loads(message.data[2 + len(self._prefix) :])
+                    if event == "ready":
+                        self.ready.set()
+                    self.heard(event, payload)
 
-    async def _take(
-        self, text: str, given: list[tuple[str, int]], socket: aiohttp.ClientWebSocketResponse
-    ) -> bool:
-        if text == "2":
-            await socket.send_str("3")
-        elif text.startswith("42"):
-            event, payload = orjson.loads(text[2:])
-            if event == "notification" and payload["seq"] is not None:
-                place = (payload["room"], payload["seq"])
-                given.append(place)
-                self.record.arrived.setdefault(place, time.monotonic())
-                self._since[place[0]] = max(place[1], self._since.get(place[0], 0))
-            elif event == "ready":
-                if not self.record.first_heads:
-                    self.record.first_heads = dict(payload["heads"])
-                self.record.resyncs += len(payload["resync"])
-                self._since |= payload["heads"]
+
+class Witness(Follower):
+    """One user's client: keeps `since`, and a record."""
+
+    def __init__(
+        self, user: str, urls: Sequence[str], http: aiohttp.ClientSession, *, returns: bool = True
+    ) -> None:
+        super().__init__(token(user, topics=(TOPIC,)), urls, http, returns=returns)
+        self.user = user
+        self.record = Record()
+        self._since: dict[str, int] = {}
+
+    def auth(self) -> dict[str, Any]:
+        return {**super().auth(), "since": self._since}
+
+    def connecting(self) -> None:
+        self.record.connections.append([])
+
+    def heard(self, event: str, payload: Any) -> None:
+        if event == "notification" and payload["seq"] is not None:
+            room, seq = payload["room"], payload["seq"]
+            self.record.given(room, seq)
+            self._since[room] = max(seq, self._since.get(room, 0))
+        elif event == "ready":
+            self.record.opened(payload)
+            self._since |= payload["heads"]
+
+
+class StockWitness:
+    """A user with the stock JavaScript client, which keeps `since` as the documented lines do and returns by itself."""
+
+    def __init__(self, user: str) -> None:
+        self.user = user
+        self.record = Record()
+        self.ready = asyncio.Event()
+        self._client: JSClient | None = None
+
+    async def start(self, node: NodeProcess, url: str, *, transports: tuple[str, ...] | None) -> None:
+        self._client = await node.open(
+            url,
+            auth={"token": token(self.user, topics=(TOPIC,))},
+            follow_since=True,
+            transports=transports,
+            reconnection_delay_ms=250,
+            hear=self._heard,
+        )
+
+    async def stop(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    def _heard(self, line: Mapping[str, Any]) -> None:
+        match line:
+            case {"state": "connect"}:
+                self.record.connections.append([])
+            case {"state": "disconnect"}:
+                self.ready.clear()
+            case {"event": "ready", "args": [payload]}:
+                self.record.opened(payload)
                 self.ready.set()
-        elif text.startswith(("41", "44")):
-            return False
-        return True
+            case {"event": "notification", "args": [{"room": room, "seq": int(seq)}]}:
+                self.record.given(room, seq)
 
 
 @dataclass(slots=True)
@@ -124,19 +215,19 @@ class Verdict:
     longest_delay_seconds: float = 0.0
 
 
-def missing(witness: Witness, answered: dict[tuple[str, int], float]) -> int:
-    """How many of the answered notifications that the witness is entitled to it has not had."""
-    return sum(place not in witness.record.arrived for place in _owed(witness, answered))
+def lacks(witness: Keeper, answered: Answered) -> bool:
+    """Whether the witness is entitled to something that it has not had."""
+    arrived = witness.record.arrived
+    return any(
+        seq > head and seq not in arrived[room]
+        for room, head in witness.record.first_heads.items()
+        for seq in answered.get(room, ())
+    )
 
 
-def _owed(witness: Witness, answered: dict[tuple[str, int], float]) -> list[tuple[str, int]]:
-    heads = witness.record.first_heads
-    return [(room, seq) for room, seq in answered if room in heads and seq > heads[room]]
-
-
-def judge(witnesses: Sequence[Witness], answered: dict[tuple[str, int], float]) -> Verdict:
+def judge(witnesses: Sequence[Keeper], answered: Answered) -> Verdict:
     """Hold every record against what was answered."""
-    verdict = Verdict(answered=len(answered))
+    verdict = Verdict(answered=sum(map(len, answered.values())))
     for witness in witnesses:
         record = witness.record
         seen: set[tuple[str, int]] = set()
@@ -148,12 +239,16 @@ def judge(witnesses: Sequence[Witness], answered: dict[tuple[str, int], float]) 
                 verdict.out_of_order += seq <= last.get(room, 0)
                 seen.add((room, seq))
                 last[room] = seq
-        for place in _owed(witness, answered):
-            arrived = record.arrived.get(place)
-            if arrived is None:
-                verdict.lost += 1
-            else:
-                delay = arrived - answered[place]
-                verdict.longest_delay_seconds = max(verdict.longest_delay_seconds, delay)
+        for room, head in record.first_heads.items():
+            arrived = record.arrived[room]
+            for seq, answered_at in answered.get(room, {}).items():
+                if seq <= head:
+                    continue
+                if seq in arrived:
+                    verdict.longest_delay_seconds = max(
+                        verdict.longest_delay_seconds, arrived[seq] - answered_at
+                    )
+                else:
+                    verdict.lost += 1
         verdict.resyncs += record.resyncs
     return verdict

@@ -13,7 +13,7 @@ import asyncio
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,19 @@ class NodeError(RuntimeError):
 class JSClient:
     """One stock socket. Events and states are queued by name: each wait takes the oldest not yet taken."""
 
-    def __init__(self, process: "NodeProcess", name: str, deadline_seconds: float) -> None:
+    def __init__(
+        self,
+        process: "NodeProcess",
+        name: str,
+        deadline_seconds: float,
+        hear: Callable[[Mapping[str, Json]], None] | None = None,
+    ) -> None:
         self.name = name
         self.log: list[tuple[str, Json]] = []
         """Everything that arrived, in order: (event or state, arguments or facts)."""
         self._process = process
         self._deadline_seconds = deadline_seconds
+        self._hear = hear
         self._events: dict[str, asyncio.Queue[list[Json]]] = defaultdict(asyncio.Queue)
         self._states: dict[str, asyncio.Queue[dict[str, Json]]] = defaultdict(asyncio.Queue)
 
@@ -110,6 +117,8 @@ class JSClient:
 
     def take(self, line: Mapping[str, Json]) -> None:
         """Note a line of this socket's."""
+        if self._hear is not None:
+            self._hear(line)
         if "event" in line:
             self.log.append((line["event"], line["args"]))
             self._events[line["event"]].put_nowait(line["args"])
@@ -159,14 +168,15 @@ class NodeProcess:
         reconnection_delay_ms: int = 50,
         follow_since: bool = False,
         deadline_seconds: float = DEADLINE_SECONDS,
+        hear: Callable[[Mapping[str, Json]], None] | None = None,
         **options: Json,
     ) -> JSClient:
         """Open a socket with a connection of its own; does not wait until it is connected.
 
         `transports` is the client's default (polling, then websocket) unless given; `follow_since` keeps `auth.since` as
-        the documented snippet does, so that a reconnect asks for what was missed; other options go to `io()` as they are.
+        the documented snippet does, so that a reconnect asks for what was missed; `hear` is told each line as it comes; other options go to `io()` as they are.
         """
-        client = JSClient(self, f"socket-{next(self._names)}", deadline_seconds)
+        client = JSClient(self, f"socket-{next(self._names)}", deadline_seconds, hear)
         self._clients[client.name] = client
         options |= {
             "reconnection": reconnection,

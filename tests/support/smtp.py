@@ -50,11 +50,18 @@ class DropInside:
     """At DATA: ask for the content, take some of it, hang up."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Do as a good relay does, but not before the event."""
+
+    until: asyncio.Event
+
+
 class Normal:
     """Do as a good relay does; to script the second time."""
 
 
-Action = Reply | Raw | Hang | Drop | DropInside | Normal
+Action = Reply | Raw | Hang | Drop | DropInside | Wait | Normal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +180,9 @@ class _Session(SMTP):
         transport = cast("asyncio.Transport", self.transport)
         match action:
             case Normal():
+                return False
+            case Wait(until):
+                await until.wait()
                 return False
             case Reply(line, close):
                 await self.push(line)
