@@ -513,13 +513,14 @@ def _fingerprint(body: object) -> bytes:
 # --- the short way. Most emissions are plain: one room, texts, small data. They are judged here in a tenth of the time;
 # whatever is not plainly right is left to the schemas, so that every error is theirs. A property test holds both equal.
 
-_EMIT_PLAIN = frozenset({"to", "type", "title", "body", "link", "data", "email"})
+_EMIT_PLAIN = frozenset({"to", "type", "title", "body", "link", "data", "email", "store", "event"})
 _ITEM_PLAIN = _EMIT_PLAIN | {"idempotency_key"}
 _TO_THE_OWN_ADDRESS = EmailRequest()
 _is_room = lru_cache(maxsize=16384)(is_room)
 _is_type = re.compile(TYPE).fullmatch
 _is_path = re.compile(r"/(?:[A-Za-z0-9_.?=&%#-][A-Za-z0-9_./?=&%#-]{0,500})?").fullmatch
 _is_key = re.compile(KEY).fullmatch
+_is_event = re.compile(EVENT).fullmatch
 
 
 def _plain(given: Any, names: frozenset[str]) -> EmitRequest | None:
@@ -529,6 +530,7 @@ def _plain(given: Any, names: frozenset[str]) -> EmitRequest | None:
     get = given.get
     room, kind, title, body = get("to"), get("type"), get("title"), get("body", "")
     link, data, email, key = get("link"), get("data", {}), get("email"), get("idempotency_key")
+    store, event = get("store", True), get("event", NOTIFICATION)
     if (
         type(room) is str and _is_room(room)
         and type(kind) is str and _is_type(kind)
@@ -538,10 +540,12 @@ def _plain(given: Any, names: frozenset[str]) -> EmitRequest | None:
         and (email is None or (email is True and user_of(room) is not None))
         and (key is None or (type(key) is str and _is_key(key)))
         and type(data) is dict and unsound(data, DATA_DEPTH_MAX) is None
+        and (event == NOTIFICATION if store is True else store is False and email is None and key is None)
+        and (event == NOTIFICATION or (type(event) is str and _is_event(event) and event not in RESERVED_EVENTS))
     ):  # fmt: skip
         return EmitRequest(
             rooms=(room,), type=kind, title=title, body=body, link=link, data=data,
-            email=None if email is None else _TO_THE_OWN_ADDRESS,
+            email=None if email is None else _TO_THE_OWN_ADDRESS, store=store, event=event,
             idempotency_key=key, fingerprint=b"" if key is None else _fingerprint(given),
         )  # fmt: skip
     return None

@@ -230,7 +230,8 @@ bodies = st.fixed_dictionaries(
         "data": st.dictionaries(texts, values, max_size=3) | values,
         "email": st.just(True) | values,
         "idempotency_key": texts | values,
-        "store": values,
+        "store": st.booleans() | values,
+        "event": st.sampled_from(["notification", "cart:changed", "ready", "1st", "a b"]) | values,
         "unknown": values,
     },
 )
@@ -261,6 +262,8 @@ def test_the_common_bodies_go_the_short_way():
         {},
         {"body": "x", "link": "/orders/1?x=y#z", "data": {"a": [1, {"b": "c"}]}},
         {"email": True},
+        {"store": True},
+        {"store": False, "event": "cart:changed"},
     ):
         assert schemas._plain(PLAIN | more, schemas._EMIT_PLAIN) is not None
 
