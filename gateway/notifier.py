@@ -134,14 +134,22 @@ class Notifier:
         `scope` names whose idempotency keys these are. Raises `IdempotencyMismatch` and `NoAddress`.
         """
         emission = await self._emission(request, scope, self._clock())
-        if not request.store:
-            return await self._unstored(emission, request.event, scope)
-        return await self._appended(await self._commit.append(emission), scope)
+        if request.store:
+            appended = await self._commit.append(emission)
+        else:
+            appended = Appended(notifications=emission.notifications)
+        return await self._carried_out(appended, request.event, scope)
 
     async def emit_many(self, requests: Sequence[EmitRequest], *, scope: str) -> list[Emitted | Exception]:
         """Emit each, in order; what goes wrong with one is its answer and does not touch the others."""
         now = self._clock()
-        prepared = [await self._prepared(request, scope, now) for request in requests]
+        prepared = [
+            # Without mail there is nobody to ask and nothing to go wrong: no coroutine for each of thousands.
+            _emission(request, scope, now)
+            if request.email is None
+            else await self._prepared(request, scope, now)
+            for request in requests
+        ]
         stored = [
             emission
             for request, emission in zip(requests, prepared, strict=True)
@@ -152,13 +160,12 @@ class Notifier:
         for request, emission in zip(requests, prepared, strict=True):
             if isinstance(emission, Exception):
                 answers.append(emission)
-            elif not request.store:
-                answers.append(await self._unstored(emission, request.event, scope))
+                continue
+            outcome = next(outcomes) if request.store else Appended(notifications=emission.notifications)
+            if isinstance(outcome, Appended):
+                answers.append(await self._carried_out(outcome, request.event, scope))
             else:
-                outcome = next(outcomes)
-                answers.append(
-                    await self._appended(outcome, scope) if isinstance(outcome, Appended) else outcome
-                )
+                answers.append(outcome)
         return answers
 
     async def drafts(self, request: EmitRequest, *, limit: int) -> list[Notification | NoAddress]:
@@ -167,7 +174,8 @@ class Notifier:
         drafts: list[Notification | NoAddress] = []
         for room in request.rooms[:limit]:
             try:
-                drafts.append(await self._notification(request, room, now))
+                mail = None if request.email is None else await self._mail(request.email, room, now)
+                drafts.append(_notification(request, room, now, mail))
             except NoAddress as error:
                 drafts.append(error)
         return drafts
@@ -194,27 +202,10 @@ class Notifier:
             return error
 
     async def _emission(self, request: EmitRequest, scope: str, now: datetime) -> Emission:
-        notifications = [await self._notification(request, room, now) for room in request.rooms]
-        key = None
-        if request.idempotency_key is not None:
-            key = IdempotencyKey(scope=scope, text=request.idempotency_key, fingerprint=request.fingerprint)
-        return Emission(notifications=tuple(notifications), key=key)
-
-    async def _notification(self, request: EmitRequest, room: str, now: datetime) -> Notification:
-        lifetime = request.expires_in_seconds
-        return Notification(
-            id=uuid7(),
-            room=room,
-            type=request.type,
-            title=request.title,
-            body=request.body,
-            link=request.link,
-            data=request.data,
-            created_at=now,
-            expires_at=None if lifetime is None else now + timedelta(seconds=lifetime),
-            in_app=request.in_app,
-            mail=None if request.email is None else await self._mail(request.email, room, now),
-        )
+        if request.email is None:
+            return _emission(request, scope, now)
+        mails = [await self._mail(request.email, room, now) for room in request.rooms]
+        return _emission(request, scope, now, mails)
 
     async def _mail(self, email: EmailRequest, room: str, now: datetime) -> Mail:
         to = email.to
@@ -228,30 +219,26 @@ class Notifier:
         order = MailOrder(to=to, subject=email.subject, due_at=due_at, unless=email.unless)
         return Mail(order=order, state=MailState.PENDING, due_at=due_at, updated_at=now)
 
-    async def _unstored(self, emission: Emission, event: str, scope: str) -> Emitted:
-        await self._deliver(emission.notifications, event=event)
-        if self.tap is not None:
-            self.tap(emission.notifications, scope)
-        return Emitted(notifications=emission.notifications, duplicate=False)
-
-    async def _appended(self, appended: Appended, scope: str) -> Emitted:
+    async def _carried_out(self, appended: Appended, event: str, scope: str) -> Emitted:
+        """Deliver what is new, and answer. What is not stored is always new."""
+        notifications = appended.notifications
         if not appended.duplicate:
-            await self._deliver(appended.notifications)
-            if any(notification.mail is not None for notification in appended.notifications):
+            owes_mail = False
+            for notification in notifications:
+                owes_mail = owes_mail or notification.mail is not None
+                # Most notifications are for users who are out: without other nodes, their frames are never made.
+                if notification.in_app and (self._bus.carries or self._receiver.hears(notification.room)):
+                    encoded = wire.event(event, wire.notification(notification))
+                    seq = TRANSIENT if notification.seq is None else notification.seq
+                    # This node first: its sessions must not wait for a bus that is away.
+                    self._receiver.receive(notification.room, seq, encoded)
+                    if self._bus.carries:
+                        await self._bus.publish(notification.room, seq, encoded)
+            if owes_mail:
                 self._wake_mailer()
             if self.tap is not None:
-                self.tap(appended.notifications, scope)
-        return Emitted(notifications=appended.notifications, duplicate=appended.duplicate)
-
-    async def _deliver(self, notifications: Sequence[Notification], *, event: str = NOTIFICATION) -> None:
-        for notification in notifications:
-            # Most notifications are for users who are out: without other nodes, their frames are never made.
-            if notification.in_app and (self._bus.carries or self._receiver.hears(notification.room)):
-                encoded = wire.event(event, wire.notification(notification))
-                seq = TRANSIENT if notification.seq is None else notification.seq
-                # This node first: its sessions must not wait for a bus that is away.
-                self._receiver.receive(notification.room, seq, encoded)
-                await self._bus.publish(notification.room, seq, encoded)
+                self.tap(notifications, scope)
+        return Emitted(notifications=notifications, duplicate=appended.duplicate)
 
     # What is kept
 
@@ -369,3 +356,34 @@ class Notifier:
         await self.disconnect_user(user, "erased")
         self._contacts.forget(user)
         return await self._store.erase_user(user, user_room(user), now=self._clock())
+
+
+def _emission(
+    request: EmitRequest, scope: str, now: datetime, mails: Sequence[Mail] | None = None
+) -> Emission:
+    """What the store is asked to append; `mails` are the obligations of the request's rooms, in their order."""
+    notifications = [
+        _notification(request, room, now, None if mails is None else mails[index])
+        for index, room in enumerate(request.rooms)
+    ]
+    key = None
+    if request.idempotency_key is not None:
+        key = IdempotencyKey(scope=scope, text=request.idempotency_key, fingerprint=request.fingerprint)
+    return Emission(notifications=tuple(notifications), key=key)
+
+
+def _notification(request: EmitRequest, room: str, now: datetime, mail: Mail | None) -> Notification:
+    lifetime = request.expires_in_seconds
+    return Notification(
+        id=uuid7(),
+        room=room,
+        type=request.type,
+        title=request.title,
+        body=request.body,
+        link=request.link,
+        data=request.data,
+        created_at=now,
+        expires_at=None if lifetime is None else now + timedelta(seconds=lifetime),
+        in_app=request.in_app,
+        mail=mail,
+    )

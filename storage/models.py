@@ -68,6 +68,14 @@ class Notification:
     in_app: bool = True
     mail: Mail | None = None
 
+    def numbered(self, seq: int) -> "Notification":
+        """The same at its place in the stream. Spelt out: every append does this, and `replace` takes twice the time."""
+        return Notification(
+            id=self.id, room=self.room, type=self.type, title=self.title, created_at=self.created_at, seq=seq,
+            body=self.body, link=self.link, data=self.data, expires_at=self.expires_at,
+            recalled_at=self.recalled_at, in_app=self.in_app, mail=self.mail,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdempotencyKey:

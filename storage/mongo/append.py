@@ -212,7 +212,7 @@ class _Batch:
             notification = item.notification
             if seq is not None:
                 heads[notification.room] = seq
-                notification = replace(notification, seq=seq)
+                notification = notification.numbered(seq)
             item.work.stored[item.ordinal] = notification
 
     async def _after_refusal(

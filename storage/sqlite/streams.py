@@ -3,7 +3,6 @@
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import replace
 
 from storage.encoding import (
     EXPIRED,
@@ -94,10 +93,10 @@ class _Append:
         fingerprint = None if emission.key is None else emission.key.fingerprint
         numbered = []
         for ordinal, notification in enumerate(emission.notifications):
-            seq = None
+            given = notification
             if notification.in_app:
                 seq = self._heads[notification.room] = self._heads[notification.room] + 1
-            given = replace(notification, seq=seq)
+                given = notification.numbered(seq)
             self._rows.append(_row(given, key, None if key is None else ordinal, fingerprint))
             if given.mail is not None:
                 self._mails.append(_mail_row(given, given.mail))
