@@ -42,6 +42,10 @@ class Stream:
         self.gone: set[int] = set()
         self.away = False
         self.asked = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.asking = 0
+        self.questions = 0
 
     def append(self) -> int:
         self.head += 1
@@ -49,9 +53,14 @@ class Stream:
 
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
         self.asked.set()
+        self.asking += 1
+        self.questions += 1
+        head = self.head
+        await self.gate.wait()
+        self.asking -= 1
         if self.away:
             raise StoreUnavailable("away")
-        return dict.fromkeys(rooms, self.head)
+        return dict.fromkeys(rooms, head)
 
     async def span(self, room: str, *, after: int, limit: int, now: datetime) -> list[Notification]:
         if self.away:
@@ -188,6 +197,28 @@ async def test_a_lost_last_frame_is_found_by_reconciliation():
 
         here.delivery.reconcile()
         await here.until(lambda: here.sockets.given["a"] == [1])
+
+
+async def test_returns_that_come_together_make_one_reconciliation_and_one_more():
+    """A flapping bus must not make a herd of questions: one at a time, and a last one after the last return."""
+    async with scene() as here:
+        await here.enter("a")
+        here.stream.gate.clear()
+        here.stream.asked.clear()
+        here.delivery.reconcile()
+        await asyncio.wait_for(here.stream.asked.wait(), 5)
+
+        here.stream.append()
+        for _ in range(20):
+            here.delivery.reconcile()
+            await asyncio.sleep(0)
+        assert here.stream.asking == 1
+        here.stream.gate.set()
+
+        # The first answer was fixed before the append: only a second question can have found it.
+        await here.until(lambda: here.sockets.given["a"] == [1])
+        # The one under way, the one more, and the repair's own.
+        assert here.stream.questions == 3
 
 
 async def test_reconciliation_comes_by_itself():
