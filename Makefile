@@ -1,7 +1,7 @@
 # Bellhop's tasks. Each makes what it needs in .venv and node_modules first; nothing is installed outside this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help run pages test lint bench bench-emit clean
+.PHONY: help run pages test test-faults lint bench bench-emit bench-cluster clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -79,6 +79,9 @@ test: lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, and the 
 		--cov --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --include='$(PROVEN)' --fail-under=100
 
+test-faults: $(TESTING) $(JOURNEYS)  ## a cluster under load, and everything that can fail (10 minutes)
+	$(BIN)/python -m pytest tests/faults -q $(if $(CI),-p tests.support.no_skips)
+
 # --- measure ---------------------------------------------------------------------------------------------------------
 
 bench/build/%: bench/%.c
@@ -95,6 +98,9 @@ bench-emit: $(TESTING) bench/build/post  ## emits kept per second, on SQLite and
 
 bench: $(TESTING) $(RIVALS) bench/build/load bench/build/post  ## fan-out, connects and memory beside the rivals
 	$(BIN)/python -m bench.run $(ARGS)
+
+bench-cluster: $(TESTING) bench/build/load bench/build/post  ## one, two and four nodes on Redis beside python-socketio's
+	$(BIN)/python -m bench.cluster $(ARGS)
 
 clean:  ## remove what was made here, but not what Bellhop has stored in var/
 	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* htmlcov .hypothesis bench/build
