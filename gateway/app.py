@@ -137,7 +137,7 @@ class Node:
             public_key=settings.keys.jwt_public_key,
             published=self._key_set,
         )
-        verifier = Verifier(
+        self.verifier = verifier = Verifier(
             self.keys,
             audience=settings.keys.jwt_audience,
             issuer=settings.keys.jwt_issuer,
@@ -391,9 +391,13 @@ async def open_store(store: Store) -> None:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[tuple[Node, Addresses]]:
-    """A started node, stopped at the end."""
+async def running(
+    settings: Settings, *, extend: Callable[[Node], None] | None = None
+) -> AsyncIterator[tuple[Node, Addresses]]:
+    """A started node, stopped at the end. `extend` as for `run`."""
     node = Node(settings)
+    if extend is not None:
+        extend(node)
     try:
         yield node, await node.start()
     finally:
@@ -446,10 +450,20 @@ class Service(Protocol):
     async def stop(self) -> None: ...
 
 
-def run(settings: Settings, *, started: Callable[[Addresses], None] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT, drain, and answer the exit code. `started` is told where the node listens."""
+def run(
+    settings: Settings,
+    *,
+    extend: Callable[[Node], None] | None = None,
+    started: Callable[[Addresses], None] | None = None,
+) -> int:
+    """Serve until SIGTERM or SIGINT, drain, and answer the exit code.
+
+    `extend` may add routes to the node's sites before it starts; `started` is told where it listens.
+    """
 
     async def start(node: Node) -> None:
+        if extend is not None:
+            extend(node)
         addresses = await node.start()
         if started is not None:
             started(addresses)

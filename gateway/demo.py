@@ -8,7 +8,6 @@ import os
 import secrets
 import sys
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,8 +15,8 @@ from auth.tokens import Signer
 from gateway import app, logs, settings, static
 from gateway.app import Addresses
 from gateway.settings import Settings
+from gateway.shop import CUSTOMERS, Shop, token
 
-TOKEN_TTL = timedelta(hours=24)
 SERVICE = "demo"
 EXAMPLE = json.dumps(
     {
@@ -46,7 +45,10 @@ def run(folder: Path, *, host: str, port: int, internal_port: int) -> int:
         sys.stdout.write(welcome(addresses, own, folder))
         sys.stdout.flush()
 
-    return app.run(in_force, started=started)
+    def extend(node: app.Node) -> None:
+        node.public.add_routes(Shop(node.notifier, node.verifier, Signer(own.jwt_secret)).routes())
+
+    return app.run(in_force, extend=extend, started=started)
 
 
 def keep_secrets(folder: Path) -> DemoSecrets:
@@ -94,20 +96,13 @@ def demo_settings(folder: Path, own: DemoSecrets, *, host: str, port: int, inter
 def welcome(addresses: Addresses, own: DemoSecrets, folder: Path) -> str:
     """What to open, and what to try."""
     signer = Signer(own.jwt_secret)
-
-    def token(user: str, name: str, *roles: str) -> str:
-        return signer.sign(
-            user, ttl=TOKEN_TTL, name=name, roles=roles, topics=["deals"], email=f"{user}@demo.example"
-        )
-
-    ann, bob, admin = token("ann", "Ann"), token("bob", "Bob"), token("admin", "Admin", "admin")
+    customers = "&".join(f"token={token(signer, user, name)}" for user, name in CUSTOMERS.items())
+    admin = token(signer, "admin", "Admin", "admin")
     lines = [
         "",
         "Bellhop is running. Open these in a browser; they hold for 24 hours:",
         "",
-        f"  Ann's shop     {addresses.public}/demo/#token={ann}",
-        "",
-        f"  Bob's shop     {addresses.public}/demo/#token={bob}",
+        f"  the shop       {addresses.public}/demo/#{customers}&admin={admin}",
         "",
         f"  the dashboard  {addresses.public}/dashboard/#token={admin}",
         "",

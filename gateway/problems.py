@@ -29,6 +29,7 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "forbidden": (403, "Not allowed"),
     "not_found": (404, "There is no such thing"),
     "method_not_allowed": (405, "The method does not fit"),
+    "nothing_to_ship": (409, "There is nothing to ship"),
     "too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "The body must be application/json"),
     "validation_failed": (422, "The request is not valid"),

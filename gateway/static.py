@@ -79,7 +79,11 @@ def public_routes() -> list[web.RouteDef]:
         policy=DASHBOARD_POLICY,
         policies={"mail.html": MAIL_POLICY},
     )
-    return [*dashboard.routes(), *Page("/demo", PAGES / "demo").routes()]
+    return dashboard.routes()
+
+
+def demo_routes() -> list[web.RouteDef]:
+    return Page("/demo", PAGES / "demo").routes()
 
 
 def internal_routes() -> list[web.RouteDef]:

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -116,10 +116,12 @@ class Gateway:
 
 
 @asynccontextmanager
-async def gateway(folder: Path, **settings: str) -> AsyncIterator[Gateway]:
-    """A gateway in this process."""
+async def gateway(
+    folder: Path, *, extend: Callable[[app.Node], None] | None = None, **settings: str
+) -> AsyncIterator[Gateway]:
+    """A gateway in this process; `extend` may add to it before it starts."""
     async with (
-        app.running(load(environment(folder, **settings), serving=True)) as (node, addresses),
+        app.running(load(environment(folder, **settings), serving=True), extend=extend) as (node, addresses),
         aiohttp.ClientSession() as http,
     ):
         here = Gateway(addresses.public, addresses.internal, http)

@@ -343,7 +343,7 @@ class Shown:
         self.process = process
         self.text = text
         self.public = re.search(r"(http://127\.0\.0\.1:\d+)/demo/#", text)[1]  # type: ignore[index]
-        self.tokens = re.findall(r"#token=(\S+)", text)
+        self.tokens = re.findall(r"[#&](?:token|admin)=([^\s&]+)", text)
         self.curl = text[text.index("  curl") :].partition("\n\n")[0]
 
 
