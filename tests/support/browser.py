@@ -111,7 +111,9 @@ async def violations(page: Page) -> list[str]:
         raise ServerMissing("no axe-core here: `npm ci` in the folder web installs it")
     # Evaluated, not added as an element: the page's own policy would refuse a script from elsewhere.
     await page.evaluate(AXE.read_text(encoding="utf-8") + "\n;0")
-    found = await page.evaluate("async () => (await axe.run(document, {resultTypes: ['violations']})).violations")
+    found = await page.evaluate(
+        "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
+    )
     return [
         f"{rule['id']} ({rule['impact']}): {', '.join(' '.join(map(str, node['target'])) for node in rule['nodes'][:4])}"
         for rule in found

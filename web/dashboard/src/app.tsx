@@ -12,6 +12,7 @@ import { Users } from "./pages/users.tsx";
 import { href, parse, type Route } from "./route.ts";
 import { Shell } from "./shell.tsx";
 import { forgetToken, keepToken, takeToken } from "./token.ts";
+import { Fence } from "./ui/fence.tsx";
 import { Toasts, toast } from "./ui/toast.tsx";
 
 export function App(props: { token: string | null }): ReactNode {
@@ -80,7 +81,9 @@ function Pages({ signOut }: { signOut: () => void }): ReactNode {
   const route = useRoute();
   return (
     <Shell route={route} signOut={signOut}>
-      <Page route={route} />
+      <Fence key={route.page}>
+        <Page route={route} />
+      </Fence>
     </Shell>
   );
 }

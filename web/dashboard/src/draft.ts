@@ -113,27 +113,27 @@ export function bodyOf(draft: Draft): { body: Body; errors: Record<string, strin
     type: draft.type.trim(),
     title: draft.title,
   };
-  if (rooms.length === 0) errors["to"] = ["Say where it goes."];
-  if (draft.title === "") errors["title"] = ["Give it a title."];
-  if (draft.body) body["body"] = draft.body;
-  if (draft.link.trim()) body["link"] = draft.link.trim();
+  if (rooms.length === 0) errors.to = ["Say where it goes."];
+  if (draft.title === "") errors.title = ["Give it a title."];
+  if (draft.body) body.body = draft.body;
+  if (draft.link.trim()) body.link = draft.link.trim();
   if (draft.data.trim()) {
     const data = object(draft.data);
-    if (data === null) errors["data"] = ["Must be a JSON object."];
-    else body["data"] = data;
+    if (data === null) errors.data = ["Must be a JSON object."];
+    else body.data = data;
   }
-  if (!draft.keep) body["store"] = false;
+  if (!draft.keep) body.store = false;
   if (draft.mail) {
     const email: Body = {};
-    if (draft.mailTo.trim()) email["to"] = draft.mailTo.trim();
-    if (draft.subject.trim()) email["subject"] = draft.subject.trim();
-    if (draft.unless) email["unless"] = draft.unless;
+    if (draft.mailTo.trim()) email.to = draft.mailTo.trim();
+    if (draft.subject.trim()) email.subject = draft.subject.trim();
+    if (draft.unless) email.unless = draft.unless;
     if (draft.afterMinutes.trim()) {
       const minutes = Number(draft.afterMinutes);
-      if (Number.isFinite(minutes) && minutes >= 0) email["after"] = minutes * 60;
+      if (Number.isFinite(minutes) && minutes >= 0) email.after = minutes * 60;
       else errors["email.after"] = ["Must be a number of minutes."];
     }
-    body["email"] = Object.keys(email).length ? email : true;
+    body.email = Object.keys(email).length ? email : true;
   }
   return { body, errors };
 }

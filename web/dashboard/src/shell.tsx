@@ -28,15 +28,18 @@ export function Shell(props: { route: Route; signOut: () => void; children: Reac
   }, [complaints, name]);
   // A page that was left at its end should not be entered there.
   // biome-ignore lint/correctness/useExhaustiveDependencies: the page is what it depends on
-  useEffect(() => main.current?.scrollTo(0, 0), [name]);
+  useEffect(() => {
+    // In braces: newer browsers answer with a promise, which React would take for the end of the effect.
+    main.current?.scrollTo(0, 0);
+  }, [name]);
   const ready = status.state === "online" || status.state === "offline" ? status.ready : null;
   const other = theme === "dark" ? "light" : "dark";
   return (
     <div className="shell">
-      <a className="skip" href={location.hash} onClick={(event) => leap(event, main.current)}>
-        Skip to the page
-      </a>
       <aside className="side">
+        <a className="skip" href={location.hash} onClick={(event) => leap(event, main.current)}>
+          Skip to the page
+        </a>
         <a className="brand" href="#/">
           <Mark />
           <span>Bellhop</span>
@@ -95,7 +98,7 @@ export function Shell(props: { route: Route; signOut: () => void; children: Reac
             The gateway cannot be reached. What you see may be old; trying again.
           </p>
         ) : null}
-        {complaints ? (
+        {complaints && props.route.page !== "feed" ? (
           <a className="banner bad" href="#/feed">
             <Icon name="alert" />
             {plural(complaints, "open complaint")}

@@ -11,11 +11,11 @@ export function currentTheme(): Theme {
       : matchMedia("(prefers-color-scheme: dark)").matches
         ? "dark"
         : "light";
-  if (chosen) document.documentElement.dataset["theme"] = theme;
+  if (chosen) document.documentElement.dataset.theme = theme;
   return theme;
 }
 
 export function wear(theme: Theme): void {
   localStorage.setItem(KEY, theme);
-  document.documentElement.dataset["theme"] = theme;
+  document.documentElement.dataset.theme = theme;
 }

@@ -10,7 +10,7 @@ export function figure(value: number): string {
 
 export function milliseconds(value: number): string {
   if (value >= 1000) return `${(value / 1000).toFixed(value >= 10_000 ? 0 : 1)} s`;
-  return `${value >= 10 ? value.toFixed(0) : value.toFixed(1)} ms`;
+  return `${value >= 10 || value === 0 ? value.toFixed(0) : value.toFixed(1)} ms`;
 }
 
 export function plural(count: number, one: string, many = `${one}s`): string {

@@ -1,0 +1,470 @@
+"""The dashboard in a real Chromium, on a real gateway: what an admin sees and does."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.support.browser import DESK, PHONE, open_page, require_pages, violations
+from tests.support.gateway import Gateway, token
+from tests.support.node import JSClient, NodeProcess, run_clients
+
+ADMIN = token("root", roles=("admin",), name="Root")
+PAGES = {
+    "#/": "Overview",
+    "#/online": "Online",
+    "#/feed": "Feed",
+    "#/users": "Users",
+    "#/users/ann": "Ann Archer",
+    "#/mail": "Mail",
+    "#/compose?to=user%3Aann": "Compose",
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _built() -> None:
+    require_pages("dashboard")
+
+
+@pytest.fixture
+async def node() -> AsyncIterator[NodeProcess]:
+    async with run_clients() as process:
+        yield process
+
+
+@asynccontextmanager
+async def signed_in(
+    browser: Browser, gateway: Gateway, fragment: str = "#/", **options: Any
+) -> AsyncIterator[Page]:
+    """A page whose admin is signed in, at `fragment`."""
+    async with open_page(browser, gateway.public, **options) as page:
+        await page.goto(f"{gateway.public}/dashboard/#token={ADMIN}")
+        await expect(page.get_by_role("status", name="Connection")).to_have_text("Live")
+        await page.goto(f"{gateway.public}/dashboard/{fragment}")
+        yield page
+
+
+async def come(gateway: Gateway, node: NodeProcess, user: str, **claims: Any) -> JSClient:
+    client = await node.open(gateway.public, auth={"token": token(user, **claims)})
+    await client.event("ready")
+    return client
+
+
+async def bury_mail(gateway: Gateway, *users: str) -> None:
+    """Mail of which a relay has said that it will never go; each due again an hour after it is revived."""
+    assert gateway.node is not None
+    for user in users:
+        await gateway.emit(
+            f"user:{user}", f"For {user}", email={"to": f"{user}@nowhere.example", "after": 3600}
+        )
+    later = gateway.node.notifier._clock().replace(year=2100)
+    for lease in await gateway.node.store.lease(limit=10, lease_seconds=60, now=later):
+        await gateway.node.store.bury(lease, reason="no such mailbox", code=550, now=later)
+
+
+# --- signing in
+
+
+async def test_a_link_signs_in_and_its_token_leaves_the_address_bar_at_once(
+    gateway: Gateway, browser: Browser
+):
+    async with open_page(browser, gateway.public) as page:
+        await page.goto(f"{gateway.public}/dashboard/#token={ADMIN}")
+
+        await expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+        assert ADMIN not in page.url
+        assert await page.evaluate("JSON.stringify(localStorage)") == "{}"
+        await page.go_back()
+        assert ADMIN not in page.url
+
+
+async def test_a_token_is_pasted_kept_over_a_reload_and_forgotten_at_the_end(
+    gateway: Gateway, browser: Browser
+):
+    async with open_page(browser, gateway.public) as page:
+        await page.goto(f"{gateway.public}/dashboard/")
+        await page.get_by_label("Token").fill("not a token")
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_role("alert")).to_contain_text("no token")
+
+        await page.get_by_label("Token").fill(ADMIN)
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+        await page.reload()
+        await expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+
+        await page.get_by_role("button", name="Sign out").click()
+        await expect(page.get_by_role("heading", name="Sign in to Bellhop")).to_be_visible()
+        assert await page.evaluate("sessionStorage.length") == 0
+
+
+@pytest.mark.parametrize(
+    ("refused", "why"),
+    [
+        (token("ann"), "does not have the role admin"),
+        (token("root", roles=("admin",), ttl_seconds=-3600), "has expired"),
+    ],
+)
+async def test_who_may_not_enter_is_told_why(gateway: Gateway, browser: Browser, refused: str, why: str):
+    async with open_page(browser, gateway.public) as page:
+        await page.goto(f"{gateway.public}/dashboard/#token={refused}")
+
+        await expect(page.get_by_role("alert")).to_contain_text(why)
+        assert await page.evaluate("sessionStorage.length") == 0
+
+
+# --- what an admin sees
+
+
+async def test_users_appear_when_they_come_and_vanish_when_they_go(
+    gateway: Gateway, browser: Browser, node: NodeProcess
+):
+    async with signed_in(browser, gateway, "#/online") as page:
+        rows = page.get_by_role("table", name="People online")
+        await expect(rows).to_contain_text("Root")
+        await expect(rows).not_to_contain_text("Ann Archer")
+
+        ann = await come(gateway, node, "ann", name="Ann Archer", roles=("vip",))
+        await expect(rows).to_contain_text("Ann Archer")
+        await expect(page.get_by_text("2 people over 2 connections")).to_be_visible()
+        await page.get_by_label("Find by the beginning").fill("an")
+        await expect(rows).not_to_contain_text("Root")
+
+        await ann.disconnect()
+        await expect(page.get_by_text("Nobody online begins with “an”")).to_be_visible()
+
+
+async def test_thousands_of_rows_are_held_by_a_screenful_of_elements(gateway: Gateway, browser: Browser):
+    assert gateway.node is not None
+    from datetime import UTC, datetime
+
+    from gateway.presence.base import Visitor
+
+    now = datetime.now(UTC)
+    for number in range(3000):
+        visitor = Visitor(connection=f"c{number}", user=f"user-{number:04}", name=None, roles=(), since=now)
+        await gateway.node.presence.enter(visitor, limit=0)
+    async with signed_in(browser, gateway, "#/online") as page:
+        view = page.locator(".rows-view")
+        await expect(page.get_by_text("3,001 people")).to_be_visible()
+
+        while not await page.get_by_text("user-2999").is_visible():
+            await view.evaluate("node => node.scrollTo(0, node.scrollHeight)")
+            await page.evaluate("() => new Promise(requestAnimationFrame)")
+
+        assert await page.get_by_role("row").count() < 60
+
+
+async def test_the_feed_shows_what_is_emitted_and_filters_it_by_type_and_room(
+    gateway: Gateway, browser: Browser
+):
+    async with signed_in(browser, gateway, "#/feed") as page:
+        await expect(page.get_by_text("Listening")).to_be_visible()
+        await gateway.emit("user:ann", "Your order has shipped", type="ORDER_UPDATE")
+        await gateway.emit("topic:deals", "Ten per cent off", type="OFFER")
+        await gateway.emit("user:bob", "Payment received", type="PAYMENT")
+        rows = page.get_by_role("table", name="Notifications")
+        await expect(rows).to_contain_text("Payment received")
+        await expect(rows).to_contain_text("Ten per cent off")
+
+        await page.get_by_label("Type").select_option("OFFER")
+        await expect(rows).not_to_contain_text("Payment received")
+        await expect(rows).to_contain_text("Ten per cent off")
+
+        await page.get_by_label("Type").select_option("All types")
+        await page.get_by_label("Room").fill("user:")
+        await expect(rows).not_to_contain_text("Ten per cent off")
+        await expect(rows).to_contain_text("Your order has shipped")
+
+        await page.get_by_label("Room").fill("user:bob")
+        await expect(page.get_by_text("1 notification", exact=True)).to_be_visible()
+
+
+async def test_a_whole_room_in_the_filter_brings_its_history(gateway: Gateway, browser: Browser):
+    await gateway.emit("topic:deals", "From before", type="OFFER")
+    async with signed_in(browser, gateway, "#/feed") as page:
+        await expect(page.get_by_text("Listening")).to_be_visible()
+
+        await page.get_by_label("Room").fill("topic:deals")
+
+        await expect(page.get_by_role("table", name="Notifications")).to_contain_text("From before")
+
+
+async def test_a_complaint_lights_up_until_it_is_dealt_with(gateway: Gateway, browser: Browser):
+    async with signed_in(browser, gateway, "#/feed") as page:
+        await expect(page).to_have_title("Feed · Bellhop")
+
+        await gateway.emit("admins", "A jar arrived broken", type="COMPLAINT")
+
+        await expect(page).to_have_title("(1) Feed · Bellhop")
+        await expect(page.get_by_role("link", name="Feed 1 open complaint")).to_be_visible()
+        await expect(page.locator(".toast")).to_contain_text("A jar arrived broken")
+        await expect(page.locator(".feed-rows .complaint")).to_contain_text("A jar arrived broken")
+        await page.reload()
+        await expect(page).to_have_title("(1) Feed · Bellhop")
+        await page.get_by_role("button", name="Dealt with", exact=True).click()
+        await expect(page).to_have_title("Feed · Bellhop")
+        await page.reload()
+        await expect(page.get_by_text("Listening")).to_be_visible()
+        await expect(page).to_have_title("Feed · Bellhop")
+
+
+async def test_a_users_history_tells_what_was_read_and_mailed(
+    gateway: Gateway, browser: Browser, node: NodeProcess
+):
+    read = await gateway.emit("user:ann", "First")
+    await gateway.emit("user:ann", "Second", email={"to": "ann@shop.example", "after": 3600})
+    ann = await come(gateway, node, "ann", name="Ann Archer", email="ann@shop.example")
+    await ann.call("read", {"ids": [read["notification"]["id"]]})
+
+    async with signed_in(browser, gateway, "#/users/ann") as page:
+        await expect(page.get_by_role("heading", name="Ann Archer")).to_be_visible()
+        await expect(page.get_by_role("row").filter(has_text="First")).to_contain_text("Read")
+        second = page.get_by_role("row").filter(has_text="Second")
+        await expect(second).to_contain_text("Unread")
+        await expect(second).to_contain_text("Pending")
+
+        await gateway.emit("user:ann", "Third")
+        await expect(page.get_by_role("row").filter(has_text="Third")).to_be_visible()
+        await page.get_by_role("button", name="Unread").click()
+        await expect(page.get_by_role("row").filter(has_text="First")).to_have_count(0)
+
+        await second.get_by_role("button").click()
+        drawer = page.get_by_role("dialog", name="Notification")
+        await expect(drawer).to_contain_text("ann@shop.example")
+        frame = page.frame_locator("iframe[title='The mail as HTML']")
+        await expect(frame.get_by_role("heading", name="Second")).to_be_visible()
+        await page.keyboard.press("Escape")
+        await expect(drawer).to_have_count(0)
+
+
+async def test_the_overview_draws_what_the_gateway_measured(gateway: Gateway, browser: Browser):
+    assert gateway.node is not None
+    gateway.node.trends.sample()
+    for _ in range(3):
+        await gateway.emit("all", "counted")
+    gateway.node.trends.sample()
+
+    async with signed_in(browser, gateway) as page:
+        chart = page.get_by_role("img", name=re.compile("^Emits, per minute: 3"))
+        await expect(chart).to_be_visible()
+        await expect(chart.locator(".bar")).not_to_have_count(0)
+        await expect(page.get_by_role("img", name=re.compile("^Latency"))).to_be_visible()
+        await expect(page.get_by_text(gateway.node.settings.node_id)).to_be_visible()
+
+
+async def test_the_page_finds_back_when_connections_break(gateway: Gateway, browser: Browser):
+    assert gateway.node is not None
+    async with signed_in(browser, gateway, "#/feed") as page:
+        for connection in list(gateway.node.server.eio.sockets.values()):
+            connection.socket.abort()
+        await expect(page.get_by_role("status", name="Connection")).to_have_text("Reconnecting")
+        await gateway.emit("admins", "Meanwhile", type="COMPLAINT")
+
+        await expect(page.get_by_role("status", name="Connection")).to_have_text("Live")
+        await expect(page).to_have_title("(1) Feed · Bellhop")
+        await expect(page.locator(".toast")).to_have_count(1)
+
+
+# --- what an admin does
+
+
+async def test_what_is_composed_is_previewed_and_arrives(
+    gateway: Gateway, browser: Browser, node: NodeProcess
+):
+    ann = await come(gateway, node, "ann", email="ann@shop.example")
+    async with signed_in(browser, gateway, "#/compose?to=user%3Aann") as page:
+        await page.get_by_label("Start from a pattern").select_option("Order confirmation")
+        outcome = page.get_by_role("region", name="What will happen")
+        await expect(outcome).to_contain_text("1 connection")
+        await expect(outcome).to_contain_text("Mail to ann@shop.example")
+        frame = page.frame_locator("iframe[title='The mail as HTML']")
+        await expect(frame.get_by_text("Beeswax candle")).to_be_visible()
+        assert ann.received("notification") == []
+
+        await page.get_by_role("button", name="Send", exact=True).click()
+
+        await expect(page.locator(".toast")).to_contain_text("Sent to user:ann")
+        got = await ann.event("notification")
+        assert (got["type"], got["data"]["total"]) == ("ORDER_CONFIRMATION", 57.9)
+
+
+async def test_what_is_wrong_is_told_at_its_field_and_cannot_be_sent(gateway: Gateway, browser: Browser):
+    async with signed_in(browser, gateway, "#/compose") as page:
+        send = page.get_by_role("button", name="Send", exact=True)
+        await page.get_by_label("To", exact=True).fill("nowhere")
+        await page.get_by_label("Title").fill("Hi")
+
+        await expect(page.get_by_label("To", exact=True)).to_have_attribute("aria-invalid", "true")
+        await expect(send).to_be_disabled()
+        await page.get_by_label("To", exact=True).fill("user:bob")
+        await expect(send).to_be_enabled()
+        await page.get_by_label("Mail it too").check()
+        await expect(page.get_by_text("no address is known for this user")).to_be_visible()
+        await page.get_by_label("Data").fill("{")
+        await expect(page.get_by_label("Data")).to_have_attribute("aria-invalid", "true")
+        await expect(send).to_be_disabled()
+
+
+async def test_everyone_is_written_to_only_after_a_second_thought(
+    gateway: Gateway, browser: Browser, node: NodeProcess
+):
+    ann = await come(gateway, node, "ann")
+    async with signed_in(browser, gateway, "#/compose?to=all") as page:
+        await page.get_by_label("Title").fill("Hello all")
+        await page.get_by_role("button", name="Send", exact=True).click()
+        asked = page.get_by_role("dialog", name="Send to everyone?")
+        await expect(asked).to_be_visible()
+        assert ann.received("notification") == []
+
+        await asked.get_by_role("button", name="Send").click()
+
+        assert (await ann.event("notification"))["title"] == "Hello all"
+
+
+async def test_a_user_is_disconnected_after_confirmation(
+    gateway: Gateway, browser: Browser, node: NodeProcess
+):
+    ann = await come(gateway, node, "ann")
+    async with signed_in(browser, gateway, "#/users/ann") as page:
+        await page.get_by_role("button", name="Disconnect…").click()
+        await page.get_by_role("dialog").get_by_role("button", name="Disconnect").click()
+
+        assert (await ann.event("closing"))["reason"] == "revoked"
+        await expect(page.locator(".toast")).to_contain_text("1 connection ended")
+        await expect(page.get_by_role("button", name="Disconnect…")).to_be_disabled()
+
+
+async def test_a_user_is_erased_only_when_the_name_was_typed(gateway: Gateway, browser: Browser):
+    await gateway.emit("user:ann", "Private")
+    async with signed_in(browser, gateway, "#/users/ann") as page:
+        await expect(page.get_by_role("row").filter(has_text="Private")).to_be_visible()
+        await page.get_by_role("button", name="Erase…").click()
+        asked = page.get_by_role("dialog")
+        await expect(asked.get_by_role("button", name="Erase for good")).to_be_disabled()
+
+        await asked.get_by_role("textbox").fill("ann")
+        await asked.get_by_role("button", name="Erase for good").click()
+
+        await expect(page.locator(".toast")).to_contain_text("Erased, with 1 notification")
+        await expect(page.get_by_text("Nothing yet")).to_be_visible()
+
+
+async def test_dead_mail_is_revived_one_by_one_and_all_at_once(gateway: Gateway, browser: Browser):
+    await bury_mail(gateway, "ann", "bob", "cid")
+    async with signed_in(browser, gateway, "#/mail?state=dead") as page:
+        await expect(page.get_by_role("row").filter(has_text="no such mailbox (550)")).to_have_count(3)
+
+        await page.get_by_role("button", name="Revive For bob").click()
+        await expect(page.get_by_role("row").filter(has_text="For bob")).to_have_count(0)
+        await page.get_by_role("button", name="Revive all dead…").click()
+        await page.get_by_role("dialog").get_by_role("button", name="Revive all").click()
+
+        await expect(page.get_by_text("Nothing was given up on.")).to_be_visible()
+        assert gateway.node is not None
+        assert (await gateway.node.notifier.mail_counts()).get("dead", 0) == 0
+
+
+async def test_a_notification_is_recalled_from_its_drawer(
+    gateway: Gateway, browser: Browser, node: NodeProcess
+):
+    ann = await come(gateway, node, "ann")
+    sent = await gateway.emit("user:ann", "A mistake")
+    async with signed_in(browser, gateway, "#/users/ann") as page:
+        await page.get_by_role("button", name="A mistake").click()
+        await page.get_by_role("button", name="Recall…").click()
+        await (
+            page.get_by_role("dialog", name="Recall this notification?")
+            .get_by_role("button", name="Recall", exact=True)
+            .click()
+        )
+
+        assert (await ann.event("recalled"))["id"] == sent["notification"]["id"]
+        await expect(page.get_by_text("Its text is gone")).to_be_visible()
+
+
+# --- what must hold everywhere
+
+
+async def test_a_mail_can_neither_run_scripts_nor_reach_the_token(gateway: Gateway, browser: Browser):
+    """The preview is a document of no origin: it shows, and can do nothing."""
+    forgiven = ["Content Security Policy", "sandboxed"]
+    async with signed_in(browser, gateway, "#/mail", forgive=forgiven) as page:
+        await page.evaluate(
+            """() => new Promise((resolve) => {
+                const frame = document.createElement("iframe");
+                frame.sandbox = "allow-scripts";
+                frame.id = "probe";
+                frame.src = "mail.html";
+                frame.onload = () => {
+                    frame.contentWindow.postMessage({html: `<p style="color: rgb(1, 2, 3)">shown</p>
+                        <script>document.body.append("RUN")</script>
+                        <img src="x:" onerror="document.body.append('RUN')">
+                        <meta http-equiv="refresh" content="0; url=about:blank">`}, "*");
+                    resolve();
+                };
+                document.body.append(frame);
+            })"""
+        )
+
+        frame = page.frame_locator("#probe")
+        shown = frame.get_by_text("shown")
+        await expect(shown).to_have_css("color", "rgb(1, 2, 3)")
+        await expect(frame.locator("body")).not_to_contain_text("RUN")
+        handle = await page.query_selector("#probe")
+        assert handle is not None
+        inner = await handle.content_frame()
+        assert inner is not None
+        assert await inner.evaluate("origin") == "null"
+        with pytest.raises(Exception, match="SecurityError|sandboxed"):
+            await inner.evaluate("sessionStorage.length")
+
+
+@pytest.mark.parametrize(
+    ("viewport", "dark"), [(DESK, False), (PHONE, True)], ids=["wide and light", "phone and dark"]
+)
+async def test_no_page_has_a_barrier(
+    gateway: Gateway, browser: Browser, node: NodeProcess, viewport: dict[str, int], dark: bool
+):
+    """axe-core finds nothing on any page, in a drawer or at the door; and no page is wider than the screen."""
+    await come(gateway, node, "ann", name="Ann Archer", email="ann@shop.example", roles=("vip",))
+    await gateway.emit("user:ann", "Shipped", type="ORDER_UPDATE", email={"to": "ann@shop.example"})
+    await bury_mail(gateway, "bob")
+    async with open_page(browser, gateway.public, viewport=viewport, dark=dark) as page:
+        await page.goto(f"{gateway.public}/dashboard/")
+        assert await violations(page) == []
+    async with signed_in(browser, gateway, viewport=viewport, dark=dark) as page:
+        await gateway.emit("admins", "A jar arrived broken", type="COMPLAINT")
+        await expect(page).to_have_title(re.compile(r"^\(1\)"))
+        for fragment, heading in PAGES.items():
+            await page.goto(f"{gateway.public}/dashboard/{fragment}")
+            await expect(page.get_by_role("heading", name=heading, exact=True).first).to_be_visible()
+            await expect(page.get_by_label("Loading")).to_have_count(0)
+            assert (heading, await violations(page)) == (heading, [])
+            assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), heading
+        await page.goto(f"{gateway.public}/dashboard/#/mail")
+        await page.get_by_role("button", name="Shipped", exact=True).click()
+        await expect(page.frame_locator("iframe").get_by_role("heading", name="Shipped")).to_be_visible()
+        assert await violations(page) == []
+
+
+async def test_all_can_be_reached_by_keyboard(gateway: Gateway, browser: Browser):
+    await gateway.emit("user:ann", "Shipped")
+    async with signed_in(browser, gateway, "#/users/ann") as page:
+        await expect(page.get_by_role("button", name="Shipped")).to_be_visible()
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_text("Skip to the page")).to_be_focused()
+        await page.keyboard.press("Enter")
+        for _ in range(20):
+            await page.keyboard.press("Tab")
+            if await page.evaluate("document.activeElement?.textContent") == "Shipped":
+                break
+
+        await page.keyboard.press("Enter")
+
+        await expect(page.get_by_role("dialog", name="Notification")).to_be_visible()
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("button", name="Shipped")).to_be_focused()
