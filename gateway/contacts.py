@@ -22,6 +22,8 @@ class ContactBook:
     def __init__(self, contacts: Contacts) -> None:
         self._contacts = contacts
         self._pending: dict[str, Contact] = {}
+        self._leaving: dict[str, Contact] = {}
+        """On their way to the store."""
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -44,9 +46,12 @@ class ContactBook:
         self._news.set()
 
     async def contact(self, user: str) -> Contact | None:
-        stored = await self._contacts.contact(user)
-        pending = self._pending.get(user)
-        return _newer(pending, stored) if pending is not None else stored
+        # Before the store is asked: what reaches it meanwhile is in neither place afterwards.
+        news = [found for collected in (self._leaving, self._pending) if (found := collected.get(user))]
+        contact = await self._contacts.contact(user)
+        for newer in news:
+            contact = _newer(newer, contact)
+        return contact
 
     def forget(self, user: str) -> None:
         self._pending.pop(user, None)
@@ -59,17 +64,26 @@ class ContactBook:
             await self._flush()
 
     async def _flush(self) -> None:
-        batch, self._pending = self._pending, {}
-        if not batch:
+        self._leaving, self._pending = self._pending, {}
+        if not self._leaving:
             return
         try:
-            await self._contacts.remember(list(batch.values()))
+            await self._contacts.remember(list(self._leaving.values()))
         except StorageError:
-            logger.info("contacts wait: the store is away", extra={"contacts": len(batch)})
-            for contact in batch.values():
-                later = self._pending.get(contact.user)
-                self._pending[contact.user] = _newer(later, contact) if later else contact
+            logger.info("contacts wait: the store is away", extra={"contacts": len(self._leaving)})
+            self._take_back()
             self._news.set()
+        except asyncio.CancelledError:
+            # Stopped in the middle: they may be stored or not, and storing them twice does no harm.
+            self._take_back()
+            raise
+        finally:
+            self._leaving = {}
+
+    def _take_back(self) -> None:
+        for contact in self._leaving.values():
+            later = self._pending.get(contact.user)
+            self._pending[contact.user] = _newer(later, contact) if later else contact
 
 
 def _newer(contact: Contact, known: Contact | None) -> Contact:

@@ -1,0 +1,106 @@
+"""The contact book writes behind, and forgets nothing on the way."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from gateway.contacts import PENDING_LIMIT, ContactBook
+from storage.errors import StoreUnavailable
+from storage.models import Contact
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Shelf:
+    """A store of contacts that can be away, or slow."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Contact] = {}
+        self.away = False
+        self.asked = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+
+    async def remember(self, contacts: Sequence[Contact]) -> None:
+        self.asked.set()
+        await self.go_on.wait()
+        if self.away:
+            raise StoreUnavailable("away")
+        self.kept |= {contact.user: contact for contact in contacts}
+
+    async def contact(self, user: str) -> Contact | None:
+        return self.kept.get(user)
+
+
+async def test_what_was_just_remembered_is_found_before_it_is_stored():
+    book = ContactBook(Shelf())
+
+    book.remember(Contact(user="ann", email="ann@shop.example"))
+
+    assert (await book.contact("ann")) == Contact(user="ann", email="ann@shop.example")
+    assert await book.contact("bob") is None
+
+
+async def test_what_is_on_its_way_to_the_store_is_found():
+    """Between the collecting and the storing there is no moment in which it is nowhere."""
+    shelf = Shelf()
+    shelf.go_on.clear()
+    book = ContactBook(shelf)
+    book.start()
+    book.remember(Contact(user="ann", name="Ann"))
+
+    await shelf.asked.wait()
+
+    assert (await book.contact("ann")) == Contact(user="ann", name="Ann")
+    shelf.go_on.set()
+    await book.stop()
+    assert shelf.kept["ann"].name == "Ann"
+
+
+async def test_news_adds_to_what_is_known_and_a_none_takes_nothing_away():
+    shelf = Shelf()
+    shelf.kept["ann"] = Contact(user="ann", email="ann@shop.example", last_seen=NOW)
+    book = ContactBook(shelf)
+
+    book.remember(Contact(user="ann", name="Ann"))
+    book.remember(Contact(user="ann", last_seen=None))
+
+    assert (await book.contact("ann")) == Contact(
+        user="ann", email="ann@shop.example", name="Ann", last_seen=NOW
+    )
+
+
+async def test_a_store_that_is_away_gets_the_news_when_it_is_back():
+    shelf = Shelf()
+    shelf.away = True
+    book = ContactBook(shelf)
+    book.start()
+    book.remember(Contact(user="ann", name="Ann"))
+    await shelf.asked.wait()
+
+    book.remember(Contact(user="ann", email="ann@shop.example"))
+    shelf.away = False
+    await book.stop()
+
+    assert shelf.kept["ann"] == Contact(user="ann", name="Ann", email="ann@shop.example")
+
+
+async def test_the_forgotten_are_not_stored():
+    shelf = Shelf()
+    book = ContactBook(shelf)
+    book.start()
+    book.remember(Contact(user="ann", name="Ann"))
+
+    book.forget("ann")
+    await book.stop()
+
+    assert shelf.kept == {}
+
+
+async def test_only_so_many_users_wait_for_the_store():
+    book = ContactBook(Shelf())
+    for number in range(PENDING_LIMIT + 1):
+        book.remember(Contact(user=str(number), name="N"))
+
+    assert await book.contact("0") is not None
+    assert await book.contact(str(PENDING_LIMIT)) is None
