@@ -34,7 +34,7 @@ class Address:
     @classmethod
     def parse(cls, url: str) -> "Address":
         """Raises ValueError for what is no URL of a Redis; the message never holds the password."""
-        scheme = urlsplit(url).scheme
+        scheme = url.partition("://")[0].lower()
         if scheme in ("redis+sentinel", "rediss+sentinel"):
             return cls._parse_sentinel(url)
         options: dict[str, Any] = dict(parse_url(url))
@@ -43,9 +43,12 @@ class Address:
 
     @classmethod
     def _parse_sentinel(cls, url: str) -> "Address":
-        parts = urlsplit(url)
-        plain = parts.scheme.removesuffix("+sentinel")
-        credentials, _, hosts = parts.netloc.rpartition("@")
+        # Several hosts, some of them in brackets, are no URL to every release of urllib: they are taken out first.
+        scheme, _, rest = url.partition("://")
+        authority, slash, path = rest.partition("/")
+        parts = urlsplit(slash + path)
+        plain = scheme.lower().removesuffix("+sentinel")
+        credentials, _, hosts = authority.rpartition("@")
         sentinels = []
         for each in hosts.split(","):
             host, colon, port = each.rpartition(":")
