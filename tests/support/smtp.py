@@ -324,7 +324,8 @@ class SMTPRelay:
         self._server.close()
         # A session whose handshake failed is told of nothing any more: its connection and its task are ended here.
         for transport, handler in self.accepted:
-            transport.abort()
+            if not transport.is_closing():
+                transport.abort()
             handler.cancel()
         if self.accepted:
             await asyncio.wait([handler for _, handler in self.accepted], timeout=DEADLINE_SECONDS)
