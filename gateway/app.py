@@ -50,6 +50,7 @@ from gateway.trends import Trends
 from mailer.connect import connect as connect_transport
 from mailer.errors import MailConfigurationError
 from mailer.render import Renderer
+from mailer.transport import Transport
 from mailer.worker import Worker
 from storage.connect import connect as connect_store
 from storage.errors import StorageError, StoreConfigurationError, StoreUnavailable
@@ -96,7 +97,13 @@ def build_renderer(settings: Settings) -> Renderer:
     return Renderer(mail.sender, base_url=settings.base_url, templates=mail.templates)
 
 
-def build_worker(settings: Settings, store: Store, presence: Presence, metrics: Metrics) -> Worker:
+def build_transport(settings: Settings) -> Transport:
+    return connect_transport(settings.mail.url, connections=settings.mail.concurrency)
+
+
+def build_worker(
+    settings: Settings, store: Store, presence: Presence, transport: Transport, metrics: Metrics
+) -> Worker:
     async def is_online(user: str) -> bool:
         return await presence.find(user) is not None
 
@@ -104,7 +111,7 @@ def build_worker(settings: Settings, store: Store, presence: Presence, metrics: 
     return Worker(
         outbox=store,
         inboxes=store,
-        transport=connect_transport(mail.url, connections=mail.concurrency),
+        transport=transport,
         renderer=build_renderer(settings),
         is_online=is_online,
         user_of=user_of,
@@ -167,8 +174,11 @@ class Node:
             cors_origins=settings.cors_origins or None,
         )
         self.delivery = Delivery(self.server, self.store, self.bus, system_clock)
+        self.transport = build_transport(settings)
         self.worker = (
-            build_worker(settings, self.store, self.presence, self.metrics) if settings.mail.worker else None
+            build_worker(settings, self.store, self.presence, self.transport, self.metrics)
+            if settings.mail.worker
+            else None
         )
         self.notifier = Notifier(
             store=self.store,
@@ -350,6 +360,7 @@ class Node:
         assert self._mailing is not None
         await self.worker.drain(seconds=0)
         await self._mailing
+        await self.transport.close()
 
     async def _fetch(self, url: str) -> bytes:
         assert self._http is not None
@@ -413,7 +424,8 @@ class MailOffice:
         self.store = connect_store(settings.store_url)
         self.bus = LocalBus()
         self.presence = build_presence(settings)
-        self.worker = build_worker(settings, self.store, self.presence, self.metrics)
+        self.transport = build_transport(settings)
+        self.worker = build_worker(settings, self.store, self.presence, self.transport, self.metrics)
         self.health = Health(store=self.store, bus=self.bus)
         self._stops = AsyncExitStack()
         self._mailing: asyncio.Task[None] | None = None
@@ -437,6 +449,7 @@ class MailOffice:
         if self._mailing is not None:
             await self.worker.drain(seconds=0)
             await self._mailing
+            await self.transport.close()
         await self._stops.aclose()
 
 
