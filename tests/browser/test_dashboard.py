@@ -3,11 +3,14 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
+from gateway.presence.base import Visitor
 from tests.support.browser import DESK, PHONE, open_page, require_pages, violations
 from tests.support.gateway import Gateway, token
 from tests.support.node import JSClient, NodeProcess, run_clients
@@ -29,7 +32,7 @@ def _built() -> None:
     require_pages("dashboard")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def node() -> AsyncIterator[NodeProcess]:
     async with run_clients() as process:
         yield process
@@ -139,10 +142,6 @@ async def test_users_appear_when_they_come_and_vanish_when_they_go(
 
 async def test_thousands_of_rows_are_held_by_a_screenful_of_elements(gateway: Gateway, browser: Browser):
     assert gateway.node is not None
-    from datetime import UTC, datetime
-
-    from gateway.presence.base import Visitor
-
     now = datetime.now(UTC)
     for number in range(3000):
         visitor = Visitor(connection=f"c{number}", user=f"user-{number:04}", name=None, roles=(), since=now)

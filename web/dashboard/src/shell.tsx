@@ -27,7 +27,6 @@ export function Shell(props: { route: Route; signOut: () => void; children: Reac
     document.title = `${complaints ? `(${complaints}) ` : ""}${name} · Bellhop`;
   }, [complaints, name]);
   // A page that was left at its end should not be entered there.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the page is what it depends on
   useEffect(() => {
     // In braces: newer browsers answer with a promise, which React would take for the end of the effect.
     main.current?.scrollTo(0, 0);

@@ -166,7 +166,7 @@ function Complaints({ open }: { open: (id: string) => void }): ReactNode {
         ) : null}
       </header>
       <ul>
-        {complaints.slice(0, 5).map((complaint) => (
+        {complaints.slice(0, SHOWN).map((complaint) => (
           <li key={complaint.id}>
             <span className="said">
               <button type="button" className="plain-link strong clip" onClick={() => open(complaint.id)}>
@@ -183,11 +183,15 @@ function Complaints({ open }: { open: (id: string) => void }): ReactNode {
             </button>
           </li>
         ))}
+        {complaints.length > SHOWN ? (
+          <li className="soft">and {plural(complaints.length - SHOWN, "older one")}</li>
+        ) : null}
       </ul>
     </section>
   );
 }
 
+const SHOWN = 4;
 const ROOM = /^(user:.+|topic:[A-Za-z0-9_.-]{1,64}|admins|all)$/;
 
 /** What a room had before one came: asked of the store, once the filter names a whole room. */

@@ -18,7 +18,7 @@ const TONES: Record<string, string> = {
   lost: "c4",
   buried: "c3",
 };
-const BELOW = ["accepted", "sent", "duplicate", "skipped"];
+const BELOW = ["accepted", "sent", "duplicate", "skipped", "postponed", "lost"];
 
 type Minutes = "60" | "15";
 

@@ -92,7 +92,6 @@ export function Waiting({ lines = 4 }: { lines?: number }): ReactNode {
   return (
     <div className="waiting" role="status" aria-label="Loading">
       {Array.from({ length: lines }, (_, line) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: they are all alike and never move
         <span key={line} className="bone" />
       ))}
     </div>
@@ -118,6 +117,7 @@ export function Segments<T extends string>(props: {
   choose: (value: T) => void;
 }): ReactNode {
   return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be laid out as a row everywhere
     <div className="segments" role="group" aria-label={props.label}>
       {props.options.map(({ value, label, count }) => (
         <button

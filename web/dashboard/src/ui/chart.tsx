@@ -56,7 +56,6 @@ export function Chart(props: {
         <span className="chart-figure">{props.figure}</span>
       </figcaption>
       <div className="chart-frame" ref={frame}>
-        {/* biome-ignore lint/a11y/noStaticElementInteractions: what the pointer shows is in the label too */}
         <svg
           width={width}
           height={HEIGHT}
@@ -156,7 +155,6 @@ function bars(
       const height = Math.max(1.5, y(from) - y(below));
       return (
         <rect
-          // biome-ignore lint/suspicious/noArrayIndexKey: a bar is its place
           key={`${curve.name} ${index}`}
           className={`bar ${curve.tone}`}
           x={x(index) + gap / 2}

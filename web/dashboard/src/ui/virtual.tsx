@@ -39,7 +39,6 @@ export function VirtualRows<T>(props: {
   const atEnd = range.last >= items.length;
   const length = items.length;
   // A page may not fill the screen: the length has a say too.
-  // biome-ignore lint/correctness/useExhaustiveDependencies: see above
   useEffect(() => {
     if (atEnd) more?.();
   }, [atEnd, more, length]);
@@ -52,6 +51,7 @@ export function VirtualRows<T>(props: {
       aria-label={props.label}
       aria-rowcount={length + 1}
     >
+      {/* biome-ignore lint/a11y/useSemanticElements: as above */}
       <div role="rowgroup" className="rows-head">
         {/* biome-ignore lint/a11y/useSemanticElements: as above */}
         <div className="row" role="row" aria-rowindex={1} tabIndex={-1}>
@@ -64,6 +64,7 @@ export function VirtualRows<T>(props: {
         </div>
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+      {/* biome-ignore lint/a11y/useSemanticElements: as above */}
       <div className="rows-view" role="rowgroup" ref={view} onScroll={look} tabIndex={0}>
         <div className="rows-sizer" role="presentation" style={{ height: length * rowPx }}>
           {items.slice(range.first, range.last).map((item, offset) => (
