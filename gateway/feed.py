@@ -22,6 +22,9 @@ WANTED_SECONDS = 25.0
 ROOMS_SHOWN = 5
 """Of one emit to many rooms."""
 
+TOLD_AT_ONCE = 5
+"""Notifications in one command, whose size the bus bounds."""
+
 ASK = "feed:ask"
 TELL = "feed:tell"
 
@@ -112,7 +115,10 @@ class Feed:
         if self._shown or self._left_out:
             shown, left_out = self._shown, self._left_out
             self._shown, self._left_out = [], 0
-            await self._bus.command({"do": TELL, "node": self._node, "shown": shown, "left_out": left_out})
+            for first in range(0, max(1, len(shown)), TOLD_AT_ONCE):
+                some = shown[first : first + TOLD_AT_ONCE]
+                await self._bus.command({"do": TELL, "node": self._node, "shown": some, "left_out": left_out})
+                left_out = 0
         if _now() >= self._ask_at:
             self._watching = {sid for sid in self._watching if self._watchers.has(sid)}
             if self._watching:

@@ -138,7 +138,6 @@ def feed_item(value: Notification, scope: str) -> Json:
         "type": value.type,
         "title": value.title,
         "body": value.body[:FEED_BODY_CHARACTERS],
-        "link": value.link,
         "created_at": time(value.created_at),
         "in_app": value.in_app,
         "mail": value.mail is not None,

@@ -1,8 +1,13 @@
 """What the dashboard asks beyond the first needs of an admin: previews, records, erasure, trends and the feed."""
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
+from gateway import notifier
 from tests.support.gateway import Gateway, token
+from tests.support.gateway import gateway as start_gateway
 from tests.support.node import JSClient, NodeProcess
 
 
@@ -143,13 +148,17 @@ async def test_an_admin_erases_a_user(gateway: Gateway, node: NodeProcess, admin
     assert (await admin.call("history", {"user": "ann"}))["notifications"] == []
 
 
-async def test_all_dead_mail_is_revived_by_one_order(gateway: Gateway, admin: JSClient):
+async def bury_three(gateway: Gateway) -> None:
     for number in range(3):
         await gateway.emit(f"user:{number}", "t", email={"to": "x@shop.example", "after": 3600})
     store = gateway.node.store
     due = gateway.node.notifier._clock().replace(year=2100)
     for lease in await store.lease(limit=10, lease_seconds=60, now=due):
         await store.bury(lease, reason="no such mailbox", code=550, now=due)
+
+
+async def test_all_dead_mail_is_revived_by_one_order(gateway: Gateway, admin: JSClient):
+    await bury_three(gateway)
     assert (await admin.call("mail_counts"))["counts"]["dead"] == 3
 
     assert await admin.call("revive_all") == {"ok": True, "revived": 3, "more": False}
@@ -158,6 +167,14 @@ async def test_all_dead_mail_is_revived_by_one_order(gateway: Gateway, admin: JS
     assert counts["dead"] == 0
     assert sum(counts.values()) == 3
     assert await admin.call("revive_all") == {"ok": True, "revived": 0, "more": False}
+
+
+async def test_one_order_revives_no_more_than_its_bound(gateway: Gateway, admin: JSClient, monkeypatch):
+    monkeypatch.setattr(notifier, "REVIVE_PAGE", 2)
+    monkeypatch.setattr(notifier, "REVIVE_PAGES", 1)
+    await bury_three(gateway)
+
+    assert await admin.call("revive_all") == {"ok": True, "revived": 2, "more": True}
 
 
 async def test_the_overview_tells_what_this_node_did(gateway: Gateway, admin: JSClient):
@@ -209,3 +226,30 @@ async def test_nobody_else_may_ask_what_admins_ask(gateway: Gateway, node: NodeP
     refused = await node.open(gateway.public, auth={"token": token("ann")}, namespace="/admin")
 
     assert (await refused.connect_error())["data"]["code"] == "forbidden"
+
+
+async def test_the_feed_shows_what_other_nodes_take_in(tmp_path: Path, redis_url: str, node: NodeProcess):
+    """The bus carries the feed; the nodes need not even share a store for it."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    shared = {"BUS_URL": redis_url, "BUS_PREFIX": tmp_path.name}
+    async with (
+        start_gateway(tmp_path / "one", NODE_ID="one", **shared) as one,
+        start_gateway(tmp_path / "two", NODE_ID="two", **shared) as two,
+    ):
+        admin = await node.open(
+            one.public, auth={"token": token("root", roles=("admin",))}, namespace="/admin"
+        )
+        await admin.event("ready")
+        await admin.call("feed", {"on": True})
+        async with asyncio.timeout(10):
+            while two.node.notifier.tap is None:
+                await asyncio.sleep(0)
+
+        await two.emit("user:ann", "Taken in by two")
+
+        shown = await admin.event("feed")
+        assert (shown["node"], [item["title"] for item in shown["notifications"]]) == (
+            "two",
+            ["Taken in by two"],
+        )

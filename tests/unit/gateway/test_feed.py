@@ -8,7 +8,8 @@ from typing import Any, Self
 
 from gateway import feed as feeds
 from gateway.bus.local import LocalBus
-from gateway.feed import ROOMS_SHOWN, SHOWN_PER_SECOND, Feed
+from gateway.bus.redis import LARGEST_COMMAND
+from gateway.feed import ROOMS_SHOWN, SHOWN_PER_SECOND, TOLD_AT_ONCE, Feed
 from gateway.notifier import Tap
 from storage.models import Notification
 
@@ -100,9 +101,30 @@ async def test_a_flood_is_sampled_and_what_is_left_out_is_counted():
         for number in range(1000):
             node.emitter.emit(str(number))
 
-        _, shown = await node.admins.next()
-        assert len(shown["notifications"]) == SHOWN_PER_SECOND
-        assert shown["left_out"] == 1000 - SHOWN_PER_SECOND
+        told = [(await node.admins.next())[1] for _ in range(SHOWN_PER_SECOND // TOLD_AT_ONCE)]
+        shown = [item["title"] for event in told for item in event["notifications"]]
+        assert shown == [str(number) for number in range(SHOWN_PER_SECOND)]
+        assert sum(event["left_out"] for event in told) == 1000 - SHOWN_PER_SECOND
+
+
+async def test_the_longest_texts_still_fit_into_a_command():
+    """The bus reads no command of more than `LARGEST_COMMAND` bytes, as JSON in ASCII."""
+    commands: list[Mapping[str, Any]] = []
+    async with Node("a") as node:
+        await node.feed.watch("a")
+        node.bus._obey = commands.append
+        longest = Notification(
+            id="i" * 36, room="user:" + "🚚" * 128, type="T" * 64, title="🚚" * 200, body="🚚" * 4000,
+            created_at=NOW, data={},
+        )  # fmt: skip
+        assert node.emitter.tap is not None
+
+        node.emitter.tap([longest] * TOLD_AT_ONCE, "admin:" + "🚚" * 128)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not commands:
+                await asyncio.sleep(0)
+
+        assert len(json.dumps(commands[0])) < LARGEST_COMMAND
 
 
 async def test_of_an_emit_to_many_rooms_a_few_are_shown():

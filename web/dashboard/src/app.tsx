@@ -63,6 +63,7 @@ function Session(props: { token: string; signOut: (why: string | null) => void }
       const status = gateway.status.get();
       if (status.state === "ended") signOut(status.why);
     });
+    gateway.on("token:expiring", () => toast("Your token ends in a minute; then a fresh one is asked for."));
     return () => {
       stop();
       live.stop();

@@ -127,7 +127,6 @@ export interface FeedItem {
   type: string;
   title: string;
   body: string;
-  link: string | null;
   created_at: string;
   in_app: boolean;
   mail: boolean;

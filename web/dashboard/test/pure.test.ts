@@ -100,7 +100,6 @@ describe("the feed", () => {
     type,
     title: id,
     body: "",
-    link: null,
     created_at: AT,
     in_app: true,
     mail: false,

@@ -207,8 +207,8 @@ function useOlder(room: string): readonly FeedItem[] {
 }
 
 function asFeedItem(notification: Notification, mail: boolean): FeedItem {
-  const { id, room, seq, type, title, body, link, created_at } = notification;
-  return { id, room, seq, type, title, body, link, created_at, in_app: true, mail, by: "" };
+  const { id, room, seq, type, title, body, created_at } = notification;
+  return { id, room, seq, type, title, body, created_at, in_app: true, mail, by: "" };
 }
 
 function withOlder(items: readonly FeedItem[], older: readonly FeedItem[]): readonly FeedItem[] {
