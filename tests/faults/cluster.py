@@ -29,7 +29,9 @@ RATE = 300
 BROADCAST_SHARE = 0.01
 BROADCAST_ROOMS = ("all", f"topic:{TOPIC}")
 MAIL_SHARE = 0.03
-PATIENCE_SECONDS = 5
+CALLERS = 300
+"""Requests under way at once: a backend has so many workers, and what waits for one of them waits there."""
+PATIENCE_SECONDS = 10
 GIVE_UP_SECONDS = 60
 
 
@@ -44,8 +46,8 @@ class Load:
     answered: dict[str, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
     refused: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     given_up: int = 0
-    mails: int = 0
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
+    _callers: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CALLERS))
 
     async def run(self, seconds: float) -> None:
         began = time.monotonic()
@@ -70,24 +72,33 @@ class Load:
         pause = 0.2
         node = number
         while time.monotonic() < deadline:
-            url = self.urls[node % len(self.urls)] + "/internal/emit"
-            try:
-                async with self.http.post(
-                    url, json=body, headers=headers, timeout=aiohttp.ClientTimeout(PATIENCE_SECONDS)
-                ) as answer:
-                    if answer.status == 202:
-                        for place in (await answer.json())["notifications"]:
-                            self.answered[place["room"]][place["seq"]] = time.monotonic()
-                        self.mails += "email" in body
-                        return
-                    self.refused[str(answer.status)] += 1
-                    pause = max(pause, float(answer.headers.get("Retry-After", 0)))
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                self.refused[type(error).__name__] += 1
+            async with self._callers:
+                retry_after = await self._post(self.urls[node % len(self.urls)], body, headers)
+            if retry_after is None:
+                return
             node += 1
-            await asyncio.sleep(pause * random.uniform(1, 2))
+            await asyncio.sleep(max(pause, retry_after) * random.uniform(1, 2))
             pause = min(2 * pause, 2.0)
         self.given_up += 1
+
+    async def _post(self, url: str, body: dict[str, Any], headers: dict[str, str]) -> float | None:
+        """None when it was answered 202, else in how many seconds to come again."""
+        try:
+            async with self.http.post(
+                f"{url}/internal/emit",
+                json=body,
+                headers=headers,
+                timeout=aiohttp.ClientTimeout(PATIENCE_SECONDS),
+            ) as answer:
+                if answer.status == 202:
+                    for place in (await answer.json())["notifications"]:
+                        self.answered[place["room"]][place["seq"]] = time.monotonic()
+                    return None
+                self.refused[str(answer.status)] += 1
+                return float(answer.headers.get("Retry-After", 0))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self.refused[type(error).__name__] += 1
+            return 0
 
 
 @dataclass(slots=True)
@@ -128,7 +139,13 @@ class Cluster:
         self.users = [f"user-{number}" for number in range(USERS)]
         self.stock_users = [f"stock-{number}" for number in range(STOCK_USERS)]
         self.admins = [AdminWitness(number, url, http) for number, url in enumerate(self.public)]
+        self.killed_at: list[float] = []
         self._stock = stock
+
+    async def kill(self, number: int) -> None:
+        """kill -9 of a node; what its mail worker had in hand may leave twice."""
+        self.killed_at.append(time.monotonic())
+        await self.nodes[number].kill()
 
     @property
     def public(self) -> list[str]:

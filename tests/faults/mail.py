@@ -4,12 +4,14 @@ import asyncio
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.smtp import Normal, Reply, SMTPRelay
 
+SETTLING_SECONDS = 15
+"""How long after the relay's 250 a worker may still be noting it: a store that stands still makes it wait."""
 DOMAIN = "faults.example.org"
 
 TEMPERS = {
@@ -39,6 +41,8 @@ class MailVerdict:
     unexplained: int = 0
     sent_and_never_received: int = 0
     repeats: int = 0
+    unexcused: int = 0
+    """Repeats of mails that no kill -9 followed: nothing but that may send a mail twice."""
 
 
 Page = Callable[[str | None, str | None], Awaitable[Any]]
@@ -66,20 +70,23 @@ async def _every(page: Page) -> AsyncIterator[Any]:
         answered = await page(None, answered["next"])
 
 
-async def judge(page: Page, relay: SMTPRelay) -> dict[str, MailVerdict]:
+async def judge(page: Page, relay: SMTPRelay, killed_at: Sequence[float]) -> dict[str, MailVerdict]:
     """Hold what the store says against what the relay got; by fault."""
-    received = Counter(recipient for mail in relay.received for recipient in mail.recipients)
+    received: dict[str, list[float]] = defaultdict(list)
+    for taken in relay.received:
+        received[taken.recipients[0]].append(taken.at)
     verdicts: dict[str, MailVerdict] = defaultdict(MailVerdict)
     async for each in _every(page):
         mail = each["mail"]
-        fault = mail["to"].partition(".")[0]
-        verdict = verdicts[fault]
+        verdict = verdicts[mail["to"].partition(".")[0]]
         verdict.ended[mail["state"]] += 1
         if mail["state"] == "dead":
-            reason = mail.get("reason")
-            verdict.unexplained += not reason
-            verdict.dead_because[(reason or "")[:40]] += 1
+            verdict.unexplained += not mail["reason"]
+            verdict.dead_because[(mail["reason"] or "")[:40]] += 1
         times = received[mail["to"]]
-        verdict.sent_and_never_received += mail["state"] == "sent" and times == 0
-        verdict.repeats += max(times - 1, 0)
+        verdict.sent_and_never_received += mail["state"] == "sent" and not times
+        verdict.repeats += max(len(times) - 1, 0)
+        verdict.unexcused += sum(
+            not any(at < killed < at + SETTLING_SECONDS for killed in killed_at) for at in times[:-1]
+        )
     return verdicts

@@ -212,6 +212,8 @@ class Verdict:
     duplicated: int = 0
     out_of_order: int = 0
     resyncs: int = 0
+    returns: int = 0
+    """Connections beyond the first of each client."""
     longest_delay_seconds: float = 0.0
 
 
@@ -251,4 +253,5 @@ def judge(witnesses: Sequence[Keeper], answered: Answered) -> Verdict:
                 else:
                     verdict.lost += 1
         verdict.resyncs += record.resyncs
+        verdict.returns += len(record.connections) - 1
     return verdict

@@ -7,9 +7,10 @@ import asyncio
 import datetime as dt
 import ipaddress
 import ssl
+import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
@@ -70,6 +71,8 @@ class Received:
     recipients: tuple[str, ...]
     content: bytes
     utf8: bool
+    at: float = field(default_factory=time.monotonic)
+    """When it was taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
