@@ -128,7 +128,7 @@ def _await_answer(process: subprocess.Popen[bytes], url: str, *, ok_only: bool =
 
 
 @contextmanager
-def bellhop(folder: Path, *, store_url: str | None = None) -> Iterator[Server]:
+def bellhop(folder: Path, *, store_url: str | None = None, bus_url: str | None = None) -> Iterator[Server]:
     """`bellhop serve` as documented, but for the limits per address: all the clients come from one here."""
     port, internal_port = free_port(), free_port()
     environment = {
@@ -140,7 +140,7 @@ def bellhop(folder: Path, *, store_url: str | None = None) -> Iterator[Server]:
         "BELLHOP_API_KEYS": f"bench:{API_KEY}",
         "BELLHOP_CONNECT_RATE": "0",
         "BELLHOP_LOG_LEVEL": "warning",
-    }
+    } | ({} if bus_url is None else {"BELLHOP_BUS_URL": bus_url})
     with _process(
         [sys.executable, "-m", "gateway", "serve"], folder=folder, environment=environment
     ) as process:
@@ -149,9 +149,9 @@ def bellhop(folder: Path, *, store_url: str | None = None) -> Iterator[Server]:
 
 
 @contextmanager
-def _rival(command: Sequence[str | Path], folder: Path) -> Iterator[Server]:
+def _rival(command: Sequence[str | Path], folder: Path, **more: str) -> Iterator[Server]:
     port, internal_port = free_port(), free_port()
-    environment = {
+    environment = more | {
         "PORT": str(port),
         "INTERNAL_PORT": str(internal_port),
         "JWT_SECRET": SECRET,
@@ -166,8 +166,9 @@ def socketio_on_node(folder: Path) -> AbstractContextManager[Server]:
     return _rival([node_program(), RIVALS / "node" / "server.mjs"], folder)
 
 
-def stock_python_socketio(folder: Path) -> AbstractContextManager[Server]:
-    return _rival([sys.executable, "-m", "bench.rivals.stock"], folder)
+def stock_python_socketio(folder: Path, *, bus_url: str | None = None) -> AbstractContextManager[Server]:
+    more = {} if bus_url is None else {"REDIS_URL": bus_url}
+    return _rival([sys.executable, "-m", "bench.rivals.stock"], folder, **more)
 
 
 def nchan_module() -> Path | None:

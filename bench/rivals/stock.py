@@ -1,6 +1,6 @@
 """python-socketio as it comes, as Bellhop's rival: the same tokens, rooms and bodies to emit; it stores nothing.
 
-Settings in the environment: PORT, INTERNAL_PORT, JWT_SECRET, API_KEY.
+Settings in the environment: PORT, INTERNAL_PORT, JWT_SECRET, API_KEY, and REDIS_URL when it is one node of several.
 """
 
 import asyncio
@@ -17,7 +17,8 @@ from aiohttp import web
 SECRET = os.environ["JWT_SECRET"]
 API_KEY = os.environ["API_KEY"]
 
-sio = socketio.AsyncServer(async_mode="aiohttp", transports=["websocket"])
+manager = socketio.AsyncRedisManager(os.environ["REDIS_URL"]) if "REDIS_URL" in os.environ else None
+sio = socketio.AsyncServer(async_mode="aiohttp", transports=["websocket"], client_manager=manager)
 
 
 async def connect(sid: str, _environ: dict[str, Any], auth: dict[str, str]) -> None:

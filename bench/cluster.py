@@ -1,0 +1,339 @@
+"""Bellhop's nodes on Redis beside python-socketio's: what a second and a fourth node cost, and what a bystander pays.
+
+All in one run, taking turns, medians of the rounds, in one table (`make bench-cluster`). Users are spread evenly over
+the nodes, and events are posted to all of them in turn. CPU is that of all nodes together, without Redis and MongoDB.
+"""
+
+import argparse
+import os
+import shlex
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from bench import machine
+from bench.programs import Clients, Stream, clients, post
+from bench.scenarios import MOST_REPEATS, ROOM, TOPIC, Figures
+from bench.servers import Server, bellhop, stock_python_socketio
+from tests.support import servers as machines
+
+RESULTS = Path(__file__).parent / "RESULTS-cluster.md"
+SIZES = (1, 2, 4)
+
+
+class Start(Protocol):
+    def __call__(self, folder: Path, *, bus_url: str, store_url: str) -> AbstractContextManager[Server]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contestant:
+    name: str
+    start: Start
+    extra: str = ""
+    """Fields added to every body that is emitted."""
+    options: tuple[str, ...] = ()
+    """The load client's, for this server."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    crowd: int = 1000
+    burst_events: int = 200
+    paced_events: int = 200
+    paced_rate: int = 20
+    users: int = 2000
+    rounds_of_users: int = 4
+    batch_items: int = 100
+    foreign_frames: int = 40_000
+    cpu_seconds: float = 1.0
+    """A burst is repeated until the nodes have used that much: CPU is counted in ticks of 10 ms."""
+
+
+QUICK = Scale(
+    crowd=100,
+    burst_events=20,
+    paced_events=20,
+    users=200,
+    rounds_of_users=1,
+    foreign_frames=2000,
+    cpu_seconds=0,
+)
+
+
+def _stock(folder: Path, *, bus_url: str, store_url: str) -> AbstractContextManager[Server]:
+    del store_url  # it keeps nothing
+    return stock_python_socketio(folder, bus_url=bus_url)
+
+
+CONTESTANTS = {
+    "bellhop": Contestant(name="Bellhop, stored", start=bellhop, options=("--ready",)),
+    "transient": Contestant(
+        name="Bellhop, `store: false`", start=bellhop, extra=',"store":false', options=("--ready",)
+    ),
+    "stock": Contestant(name="python-socketio", start=_stock),
+}
+
+
+@contextmanager
+def cluster(contestant: Contestant, size: int, folder: Path) -> Iterator[list[Server]]:
+    """So many nodes on a Redis and a MongoDB of their own."""
+    with ExitStack() as stack:
+        redis = stack.enter_context(machines.redis())
+        head, _, query = stack.enter_context(machines.mongod()).url.partition("?")
+        nodes = []
+        for number in range(size):
+            node_folder = folder / f"node-{number}"
+            node_folder.mkdir()
+            nodes.append(
+                stack.enter_context(
+                    contestant.start(node_folder, bus_url=redis.url, store_url=f"{head}bench?{query}")
+                )
+            )
+        yield nodes
+
+
+@contextmanager
+def spread(
+    contestant: Contestant, nodes: Sequence[Server], users: int, folder: Path, topics: Sequence[str] = ()
+) -> Iterator[list[Clients]]:
+    """A client per user, the users dealt out to the nodes in turn."""
+    with ExitStack() as stack:
+        crowds = []
+        for number, node in enumerate(nodes):
+            targets = [node.target(user, topics) for user in range(number, users, len(nodes))]
+            own = folder / f"clients-{number}-{time.monotonic_ns()}"
+            own.mkdir()
+            crowds.append(stack.enter_context(clients(node, targets, own, *contestant.options)))
+        yield crowds
+
+
+def cpu_seconds(nodes: Sequence[Server]) -> float:
+    return sum(node.cost().cpu_seconds for node in nodes)
+
+
+def post_to_all(nodes: Sequence[Server], stream: Stream) -> None:
+    """The stream, its events dealt out to all nodes at once."""
+    share = replace(
+        stream,
+        count=stream.count // len(nodes),
+        rate=stream.rate / len(nodes),
+        connections=max(1, stream.connections // len(nodes)),
+    )
+    with ThreadPoolExecutor(len(nodes)) as posters:
+        list(posters.map(lambda node: post(node, share), nodes))
+
+
+def _measured(
+    nodes: Sequence[Server],
+    crowds: Sequence[Clients],
+    stream: Stream,
+    *,
+    each: Callable[[int], int],
+    cpu: float = 0.0,
+) -> tuple[float, float]:
+    """Emit until the nodes have used `cpu` seconds, and answer deliveries per CPU-second and the worst p99.
+
+    `each` tells how many deliveries the crowd of that number gets from the stream.
+    """
+    used, deliveries, p99, repeats = 0.0, 0, 0.0, 0
+    while not repeats or (used < cpu and repeats < MOST_REPEATS):
+        for crowd in crowds:
+            crowd.tell("reset")
+        before = cpu_seconds(nodes)
+        post_to_all(nodes, stream)
+        for number, crowd in enumerate(crowds):
+            heard = crowd.await_deliveries(each(number), within_seconds=60)
+            deliveries += heard.deliveries
+            p99 = max(p99, heard.p99_ms)
+        used += cpu_seconds(nodes) - before
+        repeats += 1
+    return deliveries / max(used, 0.01), p99
+
+
+def spread_evenly(contestant: Contestant, size: int, folder: Path, scale: Scale) -> Figures:
+    """One room that everybody is in, and then a room each."""
+    burst = Stream(room=ROOM, count=scale.burst_events, connections=8, extra=contestant.extra)
+    paced = replace(burst, count=scale.paced_events, rate=scale.paced_rate)
+    own = Stream(
+        users=scale.users,
+        count=scale.users * scale.rounds_of_users * size,
+        items=scale.batch_items,
+        connections=4,
+        extra=contestant.extra,
+    )
+    with cluster(contestant, size, folder) as nodes:
+        with spread(contestant, nodes, scale.crowd, folder, [TOPIC]) as crowds:
+            readers = scale.crowd // size
+            _measured(nodes, crowds, burst, each=lambda _: burst.count * readers)
+            in_room, _ = _measured(
+                nodes, crowds, burst, each=lambda _: burst.count * readers, cpu=scale.cpu_seconds
+            )
+            _, p99 = _measured(nodes, crowds, paced, each=lambda _: paced.count * readers)
+        with spread(contestant, nodes, scale.users, folder) as crowds:
+            of_each = own.count // size
+            _measured(nodes, crowds, own, each=lambda _: of_each)
+            by_user, _ = _measured(nodes, crowds, own, each=lambda _: of_each, cpu=scale.cpu_seconds)
+    return {
+        f"{size}: one room: deliveries per CPU-second": in_room,
+        f"{size}: one room: p99 ms": p99,
+        f"{size}: a room each: deliveries per CPU-second": by_user,
+    }
+
+
+def bystander(contestant: Contestant, folder: Path, scale: Scale) -> Figures:
+    """What a node spends on frames of rooms that only another node has members of."""
+    stream = Stream(
+        users=scale.users,
+        count=scale.foreign_frames,
+        items=scale.batch_items,
+        connections=4,
+        extra=contestant.extra,
+    )
+    with cluster(contestant, 2, folder) as (one, two), ExitStack() as stack:
+        for number, (node, users) in enumerate([(one, range(scale.users)), (two, [scale.users])]):
+            own = folder / f"clients-{number}"
+            own.mkdir()
+            targets = [node.target(user) for user in users]
+            crowd = stack.enter_context(clients(node, targets, own, *contestant.options))
+            if number == 0:
+                busy = crowd
+        _settle(two)
+        began, before = time.monotonic(), two.cost().cpu_seconds
+        post(one, stream)
+        busy.await_deliveries(stream.count, within_seconds=120)
+        time.sleep(1)
+        took, used = time.monotonic() - began, two.cost().cpu_seconds - before
+        # What it spends anyway, on heartbeats and the like.
+        before = two.cost().cpu_seconds
+        time.sleep(took)
+        idle = two.cost().cpu_seconds - before
+    return {"bystander: µs of CPU per foreign frame": max(used - idle, 0.0) * 1e6 / stream.count}
+
+
+def _settle(node: Server) -> None:
+    """Return when the node has nothing left to do from its start, or after a while."""
+    for _ in range(20):
+        before = node.cost().cpu_seconds
+        time.sleep(1)
+        if node.cost().cpu_seconds - before <= 0.01:
+            return
+
+
+FIGURES = (
+    *(
+        f"{size}: {figure}"
+        for figure in (
+            "one room: deliveries per CPU-second",
+            "one room: p99 ms",
+            "a room each: deliveries per CPU-second",
+        )
+        for size in SIZES
+    ),
+    "bystander: µs of CPU per foreign frame",
+)
+
+
+def _name(figure: str) -> str:
+    size, colon, rest = figure.partition(": ")
+    return f"{rest}, {size} node{'s' * (size != '1')}" if size.isdigit() and colon else figure
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def table(found: dict[str, list[Figures]]) -> str:
+    """Medians, and in brackets the least and the most, as Markdown."""
+    lines = ["| | " + " | ".join(found) + " |", "|---|" + "---:|" * len(found)]
+    for figure in FIGURES:
+        cells = []
+        for rounds in found.values():
+            values = [each[figure] for each in rounds if figure in each]
+            cells.append(
+                f"{_shown(statistics.median(values))} ({_shown(min(values))} to {_shown(max(values))})"
+                if values
+                else "-"
+            )
+        lines.append(f"| {_name(figure)} | " + " | ".join(cells) + " |")
+    for figure in ("one room", "a room each"):
+        cells = []
+        for rounds in found.values():
+            one, four = (
+                [each[key] for each in rounds if key in each]
+                for key in (f"{size}: {figure}: deliveries per CPU-second" for size in (SIZES[0], SIZES[-1]))
+            )
+            cells.append(f"{statistics.median(four) / statistics.median(one):.2f}" if one and four else "-")
+        lines.append(f"| {figure}: four nodes against one, per CPU-second | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def results(found: dict[str, list[Figures]], *, command: str, rounds: int, scale: Scale, noise: str) -> str:
+    programs = ", ".join(f"{name} {version}" for name, version in machine.versions().items())
+    return f"""# Results of a cluster
+
+Made by `{command}` on {datetime.now(UTC):%Y-%m-%d}: medians of {rounds} rounds in one run, the contestants taking turns; in brackets the least
+and the most.
+
+{table(found)}
+
+- Machine: {machine.description()}. Nodes, Redis, MongoDB, load clients and emitters share it, so that nothing is said here
+  of deliveries per second of the clock, and latency is that of a crowded machine. {noise}
+- Versions: {programs}.
+- CPU is that of all nodes together; Redis and MongoDB are not in it. All contestants have the same nodes, clients and emitters.
+- `One room`: {scale.crowd:,} clients dealt out to the nodes in turn, {scale.burst_events} events a burst, one a POST, from eight callers who are
+  dealt out to the nodes as well. `p99` is of {scale.paced_rate} events a second in that room, from when an event was due to be emitted to when
+  the client has read it; of the nodes the worst.
+- `A room each`: {scale.users:,} users, one event for one user, {scale.batch_items} in a POST, posted to all nodes: of four nodes, three of four events
+  go to another node than the one that took them.
+- `Bystander`: {scale.foreign_frames:,} events for users of the other node, beside one client of its own; what it spends in the same time
+  without them is taken off.
+- Bellhop stores in MongoDB where it says `stored`; nobody else stores.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench.cluster", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--quick", action="store_true", help="small and short: shows that it runs, not how fast"
+    )
+    parser.add_argument("--only", default=",".join(CONTESTANTS), help=f"some of {','.join(CONTESTANTS)}")
+    parser.add_argument(
+        "--output", type=Path, help="where the results go; a full run writes bench/RESULTS-cluster.md"
+    )
+    options = parser.parse_args()
+    machine.raise_file_limit()
+    scale = QUICK if options.quick else Scale()
+    chosen = [CONTESTANTS[name] for name in options.only.split(",")]
+    found: dict[str, list[Figures]] = {contestant.name: [] for contestant in chosen}
+    load = os.getloadavg()[0]
+    for number in range(options.rounds):
+        for contestant in [*chosen[number % len(chosen) :], *chosen[: number % len(chosen)]]:
+            figures: Figures = {}
+            for size in SIZES:
+                with tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder:
+                    figures |= spread_evenly(contestant, size, Path(folder), scale)
+            with tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder:
+                figures |= bystander(contestant, Path(folder), scale)
+            print(f"round {number + 1}: {contestant.name}: {figures}", file=sys.stderr)
+            found[contestant.name].append(figures)
+    arguments = shlex.join(sys.argv[1:])
+    command = f"make bench-cluster ARGS='{arguments}'" if arguments else "make bench-cluster"
+    noise = f"The load average before the run was {load:.1f}."
+    text = results(found, command=command, rounds=options.rounds, scale=scale, noise=noise)
+    output = options.output or (None if arguments else RESULTS)
+    if output:
+        output.write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
