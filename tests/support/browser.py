@@ -100,7 +100,7 @@ async def open_page(
         page = await context.new_page()
         complaints = Complaints(page, origin, forgive)
         yield page
-        assert complaints.found == []
+        assert complaints.found == [], complaints.found
     finally:
         await context.close()
 
