@@ -14,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import jwt
+from jwt.algorithms import HMACAlgorithm
 
 from auth.errors import ExpiredToken, InvalidServiceKey, InvalidToken, MissingToken
 from auth.keys import PUBLISHED_ALGORITHMS, SECRET_ALGORITHM, Key, Keys, secret_key
@@ -37,6 +38,17 @@ def _refuse_constant(name: str) -> float:
 
 
 _json = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+class _TestedSecret(HMACAlgorithm):
+    """HMAC with secrets that `auth.keys` has put to PyJWT's test once, when they were configured.
+
+    PyJWT looks at each token anew whether the secret could be a public key, by every parser of keys that there is: half
+    of what a token costs.
+    """
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        return key if isinstance(key, bytes) else super().prepare_key(key)
 
 
 def _now() -> datetime:
@@ -68,6 +80,8 @@ class Verifier:
         self._leeway_seconds = leeway_seconds
         self._clock = clock
         self._jws = jwt.PyJWS([SECRET_ALGORITHM, *PUBLISHED_ALGORITHMS])
+        self._jws.unregister_algorithm(SECRET_ALGORITHM)
+        self._jws.register_algorithm(SECRET_ALGORITHM, _TestedSecret(HMACAlgorithm.SHA256))
 
     async def verify(self, token: object) -> Principal:
         """The user whose token it is.

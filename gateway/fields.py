@@ -161,6 +161,8 @@ class FlagText(Flag):
 
 def _is_unicode(text: str) -> bool:
     """False for a lone surrogate, which JSON can spell and UTF-8 cannot."""
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:

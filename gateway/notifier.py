@@ -82,10 +82,8 @@ class EmitRequest:
     """A digest of the request's body: tells a repetition from another request under the same key."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Emitted:
-    notifications: tuple[Notification, ...]
-    duplicate: bool
+Emitted = Appended
+"""What an emit became, as the store says it; what is not stored has no sequences and is no duplicate."""
 
 
 Tap = Callable[[Sequence[Notification], str], None]
@@ -182,9 +180,10 @@ class Notifier:
 
     async def transient(self, room: str, event: str, payload: Mapping[str, Any]) -> None:
         """Deliver an event to who is connected to the room now, on every node; nothing is kept."""
-        encoded = wire.event(event, payload)
-        self._receiver.receive(room, TRANSIENT, encoded)
-        await self._bus.publish(room, TRANSIENT, encoded)
+        if self._bus.carries or self._receiver.hears(room):
+            encoded = wire.event(event, payload)
+            self._receiver.receive(room, TRANSIENT, encoded)
+            await self._bus.publish(room, TRANSIENT, encoded)
 
     async def announce(self, change: Joined | Left) -> None:
         """Tell the admins that a user has come or gone."""
@@ -238,7 +237,7 @@ class Notifier:
                 self._wake_mailer()
             if self.tap is not None:
                 self.tap(notifications, scope)
-        return Emitted(notifications=notifications, duplicate=appended.duplicate)
+        return appended
 
     # What is kept
 

@@ -9,7 +9,8 @@ import asyncio
 import binascii
 import json
 import logging
-from base64 import b64decode
+import secrets
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
@@ -35,6 +36,7 @@ LINGER_SECONDS = 2.0
 """How long a closed websocket may take to go, and a closed poller to fetch its last packets."""
 BODY_SECONDS = 10.0
 """How long a client may take to send the body of a POST."""
+ID_RANDOM_BYTES = 12
 SPARE_CONNECTIONS = 1.1
 """Transports beyond this share of the session limit are refused without a word; fewer get to hear why."""
 
@@ -65,6 +67,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
     """The Engine.IO server. `above` is set by the Socket.IO server that owns it."""
 
     sockets: dict[str, Connection]
+    sequence_number: int
     above: Sessions
 
     def __init__(
@@ -92,6 +95,8 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         self._leftovers = Deadlines(LINGER_SECONDS, self._forget)
         self._refused = Deadlines(LINGER_SECONDS / 2, self._expect_session)
         self.stopping = False
+        self._random = b""
+        self._random_used = 0
 
     # HTTP
 
@@ -174,21 +179,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         }
         connection = Connection(self, sid, environ, limit=self.limits.send_buffer_bytes)
         connection.allowance = float(self.limits.client_events_burst)
-        opening = Packet.of(
-            b"0"
-            + json.dumps(
-                {
-                    "sid": sid,
-                    "upgrades": ["websocket"]
-                    if transport == "polling" and "websocket" in self.transports
-                    else [],
-                    "pingInterval": int(self.limits.ping_interval_seconds * 1000),
-                    "pingTimeout": int(self.limits.ping_timeout_seconds * 1000),
-                    "maxPayload": self.limits.max_message_bytes or UNLIMITED,
-                },
-                separators=(",", ":"),
-            ).encode()
-        )
+        opening = self._opening(sid, transport)
         if transport == "websocket":
             socket = self._socket(connection, probes=False)
             try:
@@ -203,6 +194,28 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         self._pings.put(connection)
         self._connects.put(connection)
         return response
+
+    def _opening(self, sid: str, transport: str) -> Packet:
+        upgrades = ["websocket"] if transport == "polling" and "websocket" in self.transports else []
+        terms = {
+            "sid": sid,
+            "upgrades": upgrades,
+            "pingInterval": int(self.limits.ping_interval_seconds * 1000),
+            "pingTimeout": int(self.limits.ping_timeout_seconds * 1000),
+            "maxPayload": self.limits.max_message_bytes or UNLIMITED,
+        }
+        return Packet.of(b"0" + json.dumps(terms, separators=(",", ":")).encode())
+
+    def generate_id(self) -> str:
+        """As the library's, 96 random bits and a serial number; but asking the kernel once for hundreds of them."""
+        begin = self._random_used
+        if begin + ID_RANDOM_BYTES > len(self._random):
+            self._random = secrets.token_bytes(ID_RANDOM_BYTES * 256)
+            begin = 0
+        self._random_used = begin + ID_RANDOM_BYTES
+        self.sequence_number = (self.sequence_number + 1) & 0xFFFFFF
+        serial: bytes = self.sequence_number.to_bytes(3, "big")
+        return urlsafe_b64encode(self._random[begin : begin + ID_RANDOM_BYTES] + serial).decode()
 
     def _socket(self, connection: Connection, *, probes: bool) -> WebSocket:
         return WebSocket(connection, message_bytes=self.limits.max_message_bytes, probes=probes)
