@@ -1,0 +1,159 @@
+"""What the alerts and the dashboard ask for is there to be asked: held against what a real node shows."""
+
+import asyncio
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.gateway import gateway
+from tests.unit.deploy.conftest import ROOT, rendered
+
+COMPONENT = ROOT / "k8s" / "components" / "monitoring"
+DASHBOARD = ROOT / "k8s" / "grafana" / "bellhop.json"
+NAMES = re.compile(r"\b(?:bellhop|process)_[a-z_]+\b")
+SELECTED = re.compile(r"\b((?:bellhop|process)_[a-z_]+)\{([^}]*)\}")
+OF_KUBERNETES = {"namespace", "pod"}
+"""Labels that the scrape adds."""
+ENDINGS = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
+
+
+def rules() -> list[dict[str, Any]]:
+    (group,) = yaml.safe_load((COMPONENT / "rules.yaml").read_text())["spec"]["groups"]
+    found: list[dict[str, Any]] = group["rules"]
+    return found
+
+
+def panels() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
+    return found
+
+
+def expressions() -> Iterator[tuple[str, str]]:
+    """Every expression, with who asks it."""
+    for rule in rules():
+        yield rule["alert"], rule["expr"]
+    for panel in panels():
+        for target in panel.get("targets", ()):
+            yield panel["title"], target["expr"]
+
+
+async def scraped(folder: Path, redis_url: str) -> dict[str, set[str]]:
+    """What a node on Redis shows after an emit and a mail: the labels of each series, by its name."""
+    async with gateway(folder, BUS_URL=redis_url, BUS_PREFIX=folder.name) as here, asyncio.timeout(20):
+        assert here.node is not None
+        # It counts every half minute or so; the first time is awaited by nobody.
+        await here.node.housekeeper.count()
+        await here.emit("user:ann", email={"to": "ann@example.org"})
+        while True:
+            text = (await here.request("GET", here.internal + "/metrics")).body
+            # The last two to come: the canary's first round, and what became of the mail.
+            if "bellhop_bus_canary_seconds " in text and 'bellhop_mail_total{outcome="sent"}' in text:
+                break
+            await asyncio.sleep(0.05)
+    found: dict[str, set[str]] = defaultdict(set)
+    for family in text_string_to_metric_families(text):
+        for ending in ENDINGS.get(family.type, ()):
+            found[family.name + ending] |= set()
+        for sample in family.samples:
+            found[sample.name] |= set(sample.labels)
+    return found
+
+
+async def test_every_metric_that_is_asked_for_is_shown_by_a_node(tmp_path: Path, redis_url: str):
+    """A renamed metric makes an alert silent for ever; here it makes a test fail."""
+    shown = await scraped(tmp_path, redis_url)
+
+    asked = {(who, name) for who, expression in expressions() for name in NAMES.findall(expression)}
+    assert len(asked) > 30
+    assert not {(who, name) for who, name in asked if name not in shown}
+    for who, expression in expressions():
+        for name, selection in SELECTED.findall(expression):
+            labels = set(re.findall(r"([a-z]+)\s*=", selection))
+            assert labels <= shown[name] | OF_KUBERNETES, (who, name)
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_an_alert_says_how_bad_it_is_and_what_it_means(rule: dict[str, Any]):
+    assert rule.keys() <= {"alert", "expr", "for", "labels", "annotations"}
+    assert rule["labels"]["severity"] in ("critical", "warning")
+    assert rule["annotations"].keys() == {"summary", "description"}
+    # Without `for`, one bad scrape wakes somebody; what looks back over a range needs none.
+    assert re.fullmatch(r"\d+m", rule.get("for", "")) or "[1h" in rule["expr"]
+    assert re.search(r" (==|>|<) ", rule["expr"]) or rule["expr"].startswith("absent(")
+
+
+def test_every_alert_is_explained_to_operators():
+    text = (ROOT / "docs" / "operating.md").read_text()
+
+    assert [rule["alert"] for rule in rules() if f"`{rule['alert']}`" not in text] == []
+
+
+@pytest.mark.parametrize("expression", [pytest.param(each, id=who) for who, each in expressions()])
+def test_an_expression_is_well_formed(expression: str):
+    open_ones: list[str] = []
+    for character in re.sub(r'"[^"]*"', "", expression):
+        if character in "([{":
+            open_ones.append(character)
+        elif character in ")]}":
+            assert open_ones.pop() + character in ("()", "[]", "{}")
+    assert not open_ones
+    # A counter is only ever asked for its rate.
+    for name in re.findall(r"\b[a-z_]+_total\b", expression):
+        assert re.search(rf"rate\({name}", expression)
+
+
+def test_the_component_adds_the_scrape_and_the_rules_to_an_overlay(tmp_path: Path):
+    """It stands apart because a cluster without the Prometheus Operator would refuse the base."""
+    (tmp_path / "overlay").mkdir()
+    (tmp_path / "k8s").symlink_to(ROOT / "k8s")
+    overlay = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": "bellhop",
+        "resources": [str(Path("..", "k8s", "base"))],
+        "components": [str(Path("..", "k8s", "components", "monitoring"))],
+    }
+    (tmp_path / "overlay" / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+
+    manifests = rendered(tmp_path / "overlay")
+
+    of_kind = {each["kind"]: each for each in manifests}
+    assert of_kind["PrometheusRule"]["metadata"]["namespace"] == "bellhop"
+    selector = of_kind["PodMonitor"]["spec"]["selector"]
+    (expression,) = selector["matchExpressions"]
+    (endpoint,) = of_kind["PodMonitor"]["spec"]["podMetricsEndpoints"]
+    for deployment in (each for each in manifests if each["kind"] == "Deployment"):
+        template = deployment["spec"]["template"]
+        labels = template["metadata"]["labels"]
+        assert selector["matchLabels"].items() <= labels.items()
+        assert labels[expression["key"]] in expression["values"]
+        assert endpoint["port"] in {port["name"] for port in template["spec"]["containers"][0]["ports"]}
+
+
+def test_the_dashboard_can_be_imported_as_it_is():
+    board = json.loads(DASHBOARD.read_text())
+    places = [panel["gridPos"] for panel in panels()]
+
+    assert board["uid"] == "bellhop"
+    assert {each["name"] for each in board["templating"]["list"]} == {"datasource", "namespace"}
+    ids = [panel["id"] for panel in panels()]
+    assert len(ids) == len(set(ids))
+    cells = [
+        (x, y)
+        for place in places
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+    assert len(cells) == len(set(cells)), "panels overlap"
+    assert max(x for x, _ in cells) < 24
+    for panel in panels():
+        if panel["type"] != "row":
+            assert panel["description"]
+            assert panel["datasource"]["uid"] == "${datasource}"
