@@ -12,6 +12,7 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.utils import parseaddr
 from enum import StrEnum
@@ -203,7 +204,7 @@ def _mailbox(text: str) -> str:
     name, address = parseaddr(text)
     try:
         Address(display_name=name, addr_spec=address)
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, HeaderParseError):
         address = ""
     if not address or "\n" in text or "\r" in text:
         raise ValidationError("must be an address such as Shop <shop@example.org>.")
