@@ -46,7 +46,9 @@ def run(folder: Path, *, host: str, port: int, internal_port: int) -> int:
         sys.stdout.flush()
 
     def extend(node: app.Node) -> None:
-        node.public.add_routes(Shop(node.notifier, node.verifier, Signer(own.jwt_secret)).routes())
+        node.public.add_routes(
+            Shop(node.notifier, node.verifier, Signer(own.jwt_secret), node.metrics).routes()
+        )
 
     return app.run(in_force, extend=extend, started=started)
 

@@ -14,6 +14,7 @@ from auth.principal import Principal
 from auth.tokens import Signer, Verifier
 from gateway import static, wire
 from gateway.edge import json_response
+from gateway.metrics import Metrics
 from gateway.notifier import EmailRequest, EmitRequest, Notifier
 from gateway.problems import Problem
 from gateway.rooms import ADMINS, ALL, user_room
@@ -22,13 +23,8 @@ TOKEN_TTL = timedelta(hours=24)
 CUSTOMERS = {"ann": "Ann", "bob": "Bob"}
 TOPICS = ("deals",)
 SCOPE = "demo"
-GOODS = (
-    ("Brass desk lamp", "89.00"),
-    ("Linen notebook", "14.50"),
-    ("Walnut tray", "42.00"),
-    ("Stoneware mug", "19.90"),
-    ("Wool throw", "119.00"),
-)
+ITEM, PRICE = "Brass desk lamp", "89.00"
+"""What the page shows and sells."""
 OFFERS = ("20 % off all lamps until Sunday", "Free shipping this weekend", "New in: the autumn collection")
 ORDER_UPDATE = "ORDER_UPDATE"
 
@@ -45,8 +41,9 @@ def token(signer: Signer, user: str, name: str, *roles: str) -> str:
 class Shop:
     """`/demo/config.json`, the actions, and the page itself."""
 
-    def __init__(self, notifier: Notifier, verifier: Verifier, signer: Signer) -> None:
+    def __init__(self, notifier: Notifier, verifier: Verifier, signer: Signer, metrics: Metrics) -> None:
         self._notifier = notifier
+        self._metrics = metrics
         self._verifier = verifier
         self._signer = signer
         self._actions: Mapping[str, Action] = {
@@ -81,6 +78,7 @@ class Shop:
         if action is None:
             raise Problem("not_found", f"The shop knows {', '.join(self._actions)}.")
         emitted = [await self._notifier.emit(asked, scope=SCOPE) for asked in await action(principal)]
+        self._metrics.emitted("accepted", len(emitted))
         return json_response(
             {"notifications": [wire.address(each) for one in emitted for each in one.notifications]},
             status=202,
@@ -88,7 +86,6 @@ class Shop:
 
     async def _order(self, customer: Principal) -> list[EmitRequest]:
         number = secrets.randbelow(90_000) + 10_000
-        item, price = secrets.choice(GOODS)
         confirmation = EmitRequest(
             rooms=(user_room(customer.user),),
             type="ORDER_CONFIRMATION",
@@ -97,8 +94,8 @@ class Shop:
             link=f"/demo/#order-{number}",
             data={
                 "order": number,
-                "items": [{"name": item, "quantity": 1, "price": price}],
-                "total": price,
+                "items": [{"name": ITEM, "quantity": 1, "price": PRICE}],
+                "total": PRICE,
                 "currency": "EUR",
             },
             email=EmailRequest(to=customer.email or f"{customer.user}@demo.example"),
@@ -106,7 +103,7 @@ class Shop:
         )
         title = f"Order {number} is placed"
         return [
-            _order_update(customer, title, "We will tell you when it leaves.", number, "placed", item),
+            _order_update(customer, title, "We will tell you when it leaves.", number, "placed", ITEM),
             confirmation,
         ]
 

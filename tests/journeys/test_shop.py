@@ -13,7 +13,7 @@ from tests.support.node import NodeProcess
 
 
 def open_shop(node: app.Node) -> None:
-    node.public.add_routes(Shop(node.notifier, node.verifier, Signer(SECRET)).routes())
+    node.public.add_routes(Shop(node.notifier, node.verifier, Signer(SECRET), node.metrics).routes())
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ export function OverviewPage(): ReactNode {
         note={
           data ? (
             <>
-              Charts and rates of node <span className="mono">{data.node}</span>, up since{" "}
+              Charts and rates of node <span className="mono">{data.node}</span>, started{" "}
               <Ago time={data.started_at} />. People and mail of the whole cluster.
             </>
           ) : (
