@@ -16,6 +16,8 @@ from tests.support.gateway import token
 
 ADMINS = "an-admin-of-node-"
 
+OVERTAKING_SECONDS = 3.0
+
 Announcement = tuple[str, str, str]
 """joined or left, the user, and the time that it says."""
 
@@ -37,7 +39,8 @@ class AdminWitness(Follower):
 def announcements(witnesses: Sequence[AdminWitness]) -> dict[str, list[str]]:
     """What was announced of each user, in order: the union of what the witnesses heard.
 
-    The n-th time that one of them hears the same is the n-th time that it was announced.
+    The n-th time that one of them hears the same is the n-th time that it was announced. What two nodes announce within a
+    moment may overtake on its way, and is in the order of the times that it says.
     """
     first_heard: dict[tuple[Announcement, int], float] = {}
     for witness in witnesses:
@@ -46,10 +49,14 @@ def announcements(witnesses: Sequence[AdminWitness]) -> dict[str, list[str]]:
             times[announcement] += 1
             each = (announcement, times[announcement])
             first_heard[each] = min(at, first_heard.get(each, at))
-    of_user: dict[str, list[str]] = defaultdict(list)
-    for (kind, user, _), _ in sorted(first_heard, key=first_heard.__getitem__):
-        of_user[user].append(kind)
-    return of_user
+    of_user: dict[str, list[tuple[float, str, str]]] = defaultdict(list)
+    for each in sorted(first_heard, key=first_heard.__getitem__):
+        kind, user, said = each[0]
+        told = of_user[user]
+        told.append((first_heard[each], kind, said))
+        if len(told) > 1 and told[-1][0] - told[-2][0] < OVERTAKING_SECONDS and told[-1][2] < told[-2][2]:
+            told[-2:] = [told[-1], told[-2]]
+    return {user: [kind for _, kind, _ in told] for user, told in of_user.items()}
 
 
 def repeated(kinds: Sequence[str]) -> int:

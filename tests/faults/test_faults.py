@@ -272,7 +272,7 @@ async def test_nothing_is_lost_repeated_or_disordered(here: Cluster, results: Re
         row.ghost_seconds = await ghosts
         told = announcements(here.admins)
         again = [user for user in told if repeated(told[user]) > repeated(told_before.get(user, []))]
-        wrongly_left = [each.user for each in crowd.witnesses if told[each.user][-1:] != ["joined"]]
+        wrongly_left = [each.user for each in crowd.witnesses if told.get(each.user, [])[-1:] != ["joined"]]
         row.announced, row.announced_again, row.wrongly_left = (
             sum(len(told[user]) - len(told_before.get(user, [])) for user in told),
             len(again),
