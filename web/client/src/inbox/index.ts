@@ -25,6 +25,8 @@ const SPEAK_MS = 1_000;
 const LAYOUT_MS = 100;
 /** Rows that make the panel as high as it gets. */
 const FULL = 12;
+/** And those that an empty one takes the height of. */
+const EMPTY = 4;
 const GAP_PX = 8;
 const PHONE = "(max-width: 480px)";
 
@@ -463,8 +465,12 @@ export class BellhopInbox extends Base {
       h(
         "div",
         { class: "acts" },
-        act(t.read(title), CHECK, "mark", () => this.#inbox?.read(id)),
-        act(t.dismiss(title), CROSS, "", () => this.#inbox?.dismiss(id)),
+        act(t.read(title), CHECK, "mark", () => {
+          // The button goes with the mark; a focus on it must not.
+          if (made.matches(":focus-within")) made.focus();
+          this.#inbox?.read(id);
+        }),
+        act(t.dismiss(title), CROSS, "", () => this.#feed.dismiss(item)),
       ),
     );
     made.addEventListener("click", (event) => {
@@ -531,13 +537,16 @@ export class BellhopInbox extends Base {
     some.setAttribute("aria-pressed", String(only));
     (some.lastElementChild as HTMLElement).textContent = unread ? short(unread) : "";
     this.#readAll.setAttribute("aria-disabled", String(!unread));
-    const rows = String(Math.min(FULL, items.length));
+    const rows = String(Math.min(FULL, items.length || EMPTY));
     if (this.#rows !== rows) {
       this.#rows = rows;
       this.#panel.style.setProperty("--_rows", rows);
     }
-    this.#feed.element.hidden = !items.length;
+    const held = this.#feed.element.matches(":focus-within");
+    if (items.length) this.#feed.element.hidden = false;
     this.#feed.show(items, snapshot);
+    this.#feed.element.hidden = !items.length;
+    if (held && !items.length) this.#panel.focus();
     this.#waits.hidden = items.length > 0 || !snapshot.loading || state === "stopped";
     this.#empty.hidden = items.length > 0 || !this.#waits.hidden;
     if (!this.#empty.hidden)

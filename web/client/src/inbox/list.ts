@@ -28,6 +28,8 @@ export interface Feed {
   readonly above: number;
   toTop(): void;
   focus(): void;
+  /** Dismisses one. A focus that was in its row goes to the next. */
+  dismiss(item: Item): void;
 }
 
 export function feed(options: {
@@ -124,6 +126,14 @@ export function feed(options: {
     rows.get(active)?.element.focus({ preventScroll: true });
   };
 
+  const dismiss = ({ id }: Item): void => {
+    const at = items.findIndex((item) => item.id === id);
+    const next = items[at + 1] ?? items[at - 1];
+    const held = rows.get(id)?.element.matches(":focus-within");
+    options.act("dismiss", items[at] as Item);
+    if (next && held) go(items.indexOf(next));
+  };
+
   element.addEventListener("scroll", () => {
     if (element.scrollTop < heightOf()) above = 0;
     paint();
@@ -145,11 +155,8 @@ export function feed(options: {
     else if (event.key === "Home") go(0);
     else if (event.key === "End") go(items.length - 1);
     else if (item && onRow && (event.key === "Enter" || event.key === " ")) options.act("open", item);
-    else if (item && (event.key === "Delete" || event.key === "Backspace")) {
-      options.act("dismiss", item);
-      const next = items[at + 1] ?? items[at - 1];
-      if (next) go(items.indexOf(next));
-    } else return;
+    else if (item && (event.key === "Delete" || event.key === "Backspace")) dismiss(item);
+    else return;
     event.preventDefault();
   });
   new (globalThis.ResizeObserver ?? Nothing)(() => {
@@ -159,6 +166,7 @@ export function feed(options: {
 
   return {
     element,
+    dismiss,
     get above() {
       return above;
     },

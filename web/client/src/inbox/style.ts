@@ -69,7 +69,7 @@ h2 { flex: 1; margin: 0; font-size: 1rem; font-weight: 650; letter-spacing: -.01
 .notice.stopped::before { background: var(--_badge); animation: none }
 @keyframes breathe { 50% { opacity: .35 } }
 
-.middle { position: relative; flex: 0 1 calc(max(4, var(--_rows, 0)) * var(--_row)); min-block-size: 0; border-block-start: 1px solid var(--_line) }
+.middle { position: relative; flex: 0 1 calc(max(3, var(--_rows, 4)) * var(--_row)); min-block-size: 0; border-block-start: 1px solid var(--_line) }
 .list { position: absolute; inset: 0; overflow-y: auto; overscroll-behavior: contain; overflow-anchor: none; scrollbar-width: thin; scrollbar-color: color-mix(in srgb, var(--_muted) 45%, transparent) transparent }
 .list:focus-visible { outline-offset: -2px }
 .length { position: relative; overflow: hidden }
@@ -131,6 +131,8 @@ time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric
   .panel { inset: 0; inline-size: 100%; max-inline-size: none; block-size: 100%; max-block-size: none; border-radius: 0 }
   .middle { flex: 1 }
   .grip { display: grid }
+  /* Under the thumb are the page's own buttons. */
+  .toasts { inset-block: .75rem auto; inset-inline: .75rem; inline-size: auto }
 }
 @media (prefers-reduced-motion: reduce) {
   *, ::before, ::after { animation: none !important; transition: none !important }

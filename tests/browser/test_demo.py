@@ -1,0 +1,161 @@
+"""The demo's page in a real Chromium, on a real gateway: what a newcomer sees in the first minute."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, expect
+
+from tests.browser.shop import Window, address, open_shop, picture, shopping
+from tests.support.browser import DESK, PHONE, open_page, require_pages, violations
+from tests.support.gateway import Gateway
+from tests.support.gateway import gateway as start_gateway
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _built() -> None:
+    require_pages("demo", "dashboard")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shop(tmp_path: Path) -> AsyncIterator[Gateway]:
+    async with start_gateway(tmp_path, extend=open_shop) as here:
+        yield here
+
+
+async def test_each_customer_sees_their_own_and_an_offer_reaches_both(shop: Gateway, browser: Browser):
+    async with open_page(browser, shop.public) as page:
+        await page.goto(f"{shop.public}/demo/")
+        ann, bob = Window(page, "ann"), Window(page, "bob")
+        await ann.ready()
+        await bob.ready()
+        await expect(ann.button("Ship it")).to_be_disabled()
+
+        await ann.button("Place order").click()
+        await expect(ann.badge).to_have_text("1")
+        await expect(ann.toasts).to_have_count(1)
+        await expect(ann.toasts).to_contain_text("is placed")
+        await expect(ann.orders).to_contain_text("Placed")
+        await ann.button("Ship it").click()
+        await expect(ann.orders).to_contain_text("Shipped")
+        await expect(ann.badge).to_have_text("2")
+        await expect(ann.button("Ship it")).to_be_disabled()
+        await expect(bob.badge).to_be_hidden()
+        await expect(bob.toasts).to_have_count(0)
+
+        await page.get_by_role("button", name="Publish an offer to everyone").click()
+        await expect(ann.badge).to_have_text("3")
+        await expect(bob.badge).to_have_text("1")
+
+
+async def test_a_complaint_lights_up_the_dashboard_that_the_page_links_to(shop: Gateway, browser: Browser):
+    async with open_page(browser, shop.public) as page:
+        await page.goto(f"{shop.public}/demo/")
+        ann = Window(page, "ann")
+        await ann.ready()
+        async with page.expect_popup() as opened:
+            await page.get_by_role("link", name="Open the dashboard").click()
+        dashboard = await opened.value
+        await expect(dashboard.get_by_role("status", name="Connection")).to_have_text("Live")
+        await page.bring_to_front()
+
+        await ann.button("File a complaint").click()
+
+        await expect(ann.badge).to_have_text("1")
+        await expect(dashboard).to_have_title(re.compile(r"^\(1\)"))
+        await expect(dashboard.get_by_text("Ann has a complaint").first).to_be_visible()
+
+
+async def test_what_is_read_or_dismissed_stays_so_over_a_reload(shop: Gateway, browser: Browser):
+    for number in range(1, 5):
+        await shop.emit("user:ann", f"Letter {number}", link="/demo/#letter")
+    async with shopping(browser, shop) as ann:
+        await expect(ann.badge).to_have_text("4")
+        await ann.bell.click()
+        assert await ann.titles() == ["Letter 4", "Letter 3", "Letter 2", "Letter 1"]
+
+        await ann.row("Letter 4").hover()
+        await ann.row("Letter 4").get_by_role("button", name="Dismiss: Letter 4").click()
+        await expect(ann.row("Letter 4")).to_have_count(0)
+        await expect(ann.badge).to_have_text("3")
+        await ann.row("Letter 3").hover()
+        await ann.row("Letter 3").get_by_role("button", name="Mark as read: Letter 3").click()
+        await expect(ann.badge).to_have_text("2")
+        await ann.row("Letter 2").click()
+        await expect(ann.panel).to_be_hidden()
+        await expect(ann.badge).to_have_text("1")
+
+        await ann.page.reload()
+        await ann.ready()
+        await expect(ann.badge).to_have_text("1")
+        await expect(ann.toasts).to_have_count(0)
+        await ann.bell.click()
+        assert await ann.titles() == ["Letter 3", "Letter 2", "Letter 1"]
+        await ann.panel.get_by_role("button", name="Mark all as read").click()
+        await expect(ann.badge).to_be_hidden()
+        history = await shop.ask("GET", "/internal/users/ann/data")
+        assert history.status == 200
+
+
+async def test_a_wrong_token_is_told_in_words(shop: Gateway, browser: Browser):
+    """An alert when the shop refuses, and the reason in the panel when the gateway does."""
+    forgiven = ["status of 401", "XX"]
+    async with open_page(browser, shop.public, forgive=forgiven) as page:
+        stranger = address(shop, "ann", ttl_seconds=3600).rsplit(".", 1)[0] + ".forged"
+        await page.goto(stranger)
+        ann = Window(page, "ann")
+        await ann.until("s.state === 'stopped'")
+
+        await ann.button("Place order").click()
+        await expect(page.get_by_role("alert")).not_to_be_empty()
+        await ann.bell.click()
+        await expect(ann.panel.get_by_role("button", name="Reconnect")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("viewport", "dark", "name"),
+    [
+        (DESK, False, "wide-light"),
+        (DESK, True, "wide-dark"),
+        (PHONE, False, "phone-light"),
+        (PHONE, True, "phone-dark"),
+    ],
+    ids=["wide and light", "wide and dark", "phone and light", "phone and dark"],
+)
+async def test_it_has_no_barrier_and_fits(
+    shop: Gateway, browser: Browser, viewport: Any, dark: bool, name: str
+):
+    """axe-core finds nothing with toasts, with the panel open, or with nothing in it; and nothing is cut off."""
+    async with open_page(
+        browser, shop.public, viewport=viewport, dark=dark, has_touch=viewport is PHONE
+    ) as page:
+        await page.goto(f"{shop.public}/demo/")
+        ann, bob = Window(page, "ann"), Window(page, "bob")
+        await ann.ready()
+        await bob.ready()
+        await bob.bell.click()
+        await expect(bob.panel).to_contain_text("Nothing here yet")
+        assert await violations(page) == []
+        await page.keyboard.press("Escape")
+
+        await ann.button("Place order").click()
+        await ann.button("Ship it").click()
+        await ann.button("File a complaint").click()
+        await expect(ann.badge).to_have_text("3")
+        await expect(ann.toasts).to_have_count(3)
+        assert await violations(page) == []
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await picture(page, f"demo-{name}")
+
+        await ann.bell.click()
+        await ann.row("is placed").get_by_role("link").focus()
+        assert await violations(page) == []
+        box = await ann.panel.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= viewport["width"]
+        assert box["y"] + box["height"] <= viewport["height"]
+        await picture(page, f"demo-panel-{name}")

@@ -1,0 +1,411 @@
+"""`<bellhop-inbox>` in a real Chromium, on a real gateway: tabs, tunnels, bursts, and who cannot see or point."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, expect
+
+from tests.browser.shop import Window, another_tab, open_shop, picture, run_demo, shopping
+from tests.support.browser import open_page, require_pages, violations
+from tests.support.gateway import Gateway, token
+from tests.support.gateway import gateway as start_gateway
+
+FRAMES_PER_SECOND = 30
+SHARE_OF_IDLE = 0.5
+COUNT_FRAMES = """() => {
+    window.frames_at = [];
+    const note = at => { window.frames_at.push(at); requestAnimationFrame(note); };
+    requestAnimationFrame(note);
+}"""
+# A chromium without its port open says so itself, and a page cannot keep it from it.
+AWAY = [
+    "ERR_CONNECTION_REFUSED",
+    "ERR_CONNECTION_RESET",
+    "ERR_INCOMPLETE_CHUNKED_ENCODING",
+    "ERR_EMPTY_RESPONSE",
+    "WebSocket connection to",
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _built() -> None:
+    require_pages("demo")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def shop(tmp_path: Path) -> AsyncIterator[Gateway]:
+    async with start_gateway(tmp_path, extend=open_shop, CLIENT_EVENTS_PER_SECOND="0") as here:
+        yield here
+
+
+async def connections(here: Gateway, user: str) -> int:
+    answered = await here.ask("GET", f"/internal/presence/{user}")
+    return int(answered.body["connections"])
+
+
+async def send(here: Gateway, count: int, *, each: int = 1000, seconds: float = 0) -> None:
+    """`count` notifications to Ann, numbered, `each` in a request, evenly over `seconds`."""
+    clock = asyncio.get_running_loop().time
+    begun = clock()
+    for start in range(0, count, each):
+        # A pace, not a wait for something: every request has its time.
+        await asyncio.sleep(max(0, begun + seconds * start / count - clock()))
+        await here.batch(
+            [
+                {"to": "user:ann", "type": "TEST", "title": f"Number {number:05}", "body": "One of many."}
+                for number in range(start + 1, min(start + each, count) + 1)
+            ]
+        )
+
+
+# --- tabs
+
+
+async def test_two_tabs_share_one_connection_and_what_one_marks_the_other_shows(
+    shop: Gateway, browser: Browser
+):
+    await shop.emit("user:ann", "First")
+    async with shopping(browser, shop) as ann, another_tab(ann, shop) as tab:
+        assert await connections(shop, "ann") == 1
+        await shop.emit("user:ann", "Second")
+        for window in (ann, tab):
+            await expect(window.badge).to_have_text("2")
+
+        await tab.bell.click()
+        await tab.row("First").click()
+        await expect(ann.badge).to_have_text("1")
+        await ann.page.bring_to_front()
+        await ann.bell.click()
+        await expect(ann.row("First")).to_have_class("row read")
+        await ann.row("Second").focus()
+        await ann.page.keyboard.press("Delete")
+
+        await expect(tab.badge).to_be_hidden()
+        await tab.until("s.items.length === 1")
+
+
+async def test_when_the_tab_with_the_connection_closes_the_next_takes_over(shop: Gateway, browser: Browser):
+    """Nothing that came in between is lost, and nothing is told twice."""
+    async with open_page(browser, shop.public) as page:
+        blank = Window(page, "ann")
+        async with another_tab(blank, shop) as leader, another_tab(blank, shop) as follower:
+            await follower.remember_toasts()
+            await shop.emit("user:ann", "Before")
+            await follower.until("s.unread === 1")
+
+            await leader.page.close()
+            await shop.emit("user:ann", "Between")
+            await follower.until("s.unread === 2 && s.state === 'ready'")
+            await shop.emit("user:ann", "After")
+
+            await follower.until("s.unread === 3")
+            assert await connections(shop, "ann") == 1
+            await expect(follower.toasts).to_have_count(3)
+            assert await follower.toasted() == ["Before", "Between", "After"]
+
+
+# --- tunnels
+
+
+async def test_a_gateway_killed_under_the_page_costs_nothing(browser: Browser, tmp_path: Path):
+    """Nothing lost, no toast twice, the badge right, and what was marked meanwhile is marked."""
+    async with run_demo(tmp_path) as demo, open_page(browser, demo.gateway.public, forgive=AWAY) as page:
+        await page.goto(f"{demo.gateway.public}/demo/")
+        ann = Window(page, "ann")
+        await ann.ready()
+        await ann.remember_toasts()
+        await demo.emit("user:ann", "Before")
+        await expect(ann.badge).to_have_text("1")
+
+        await demo.kill()
+        await ann.until("s.state === 'offline'")
+        await ann.bell.click()
+        await expect(ann.panel.get_by_role("status")).to_have_text("Reconnecting…")
+        await ann.row("Before").focus()
+        await page.keyboard.press("Enter")
+        await expect(ann.badge).to_be_hidden()
+        await demo.start()
+        await demo.emit("user:ann", "Meanwhile")
+        await page.evaluate("dispatchEvent(new Event('online'))")
+
+        await ann.until("s.state === 'ready' && s.unread === 1")
+        await demo.emit("user:ann", "After")
+        await expect(ann.badge).to_have_text("2")
+        assert await ann.toasted() == ["Before", "Meanwhile", "After"]
+        await page.reload()
+        await ann.ready()
+        await expect(ann.badge).to_have_text("2")
+        await ann.bell.click()
+        assert await ann.titles() == ["After", "Meanwhile", "Before"]
+        await expect(ann.row("Before")).to_have_class("row read")
+
+
+async def test_the_token_is_renewed_on_the_live_connection(
+    tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
+):
+    """The first ends in three seconds; the connection outlives it, and is never anything but ready."""
+    monkeypatch.setattr("gateway.sessions.EXPIRING_SECONDS", 1)
+    async with (
+        start_gateway(tmp_path, extend=open_shop, JWT_LEEWAY="0") as shop,
+        shopping(browser, shop, "bob") as bob,
+    ):
+        tokens = iter([token("ann", ttl_seconds=3), token("ann")])
+        given: list[str] = []
+
+        def give() -> str:
+            given.append(next(tokens))
+            return given[-1]
+
+        await bob.page.expose_function("give", give)
+        ends = await bob.page.evaluate(
+            """async () => {
+                const element = document.createElement("bellhop-inbox");
+                element.getToken = give;
+                document.querySelector("header.top").append(element);
+                window.states = [];
+                while (!element.inbox) await new Promise(requestAnimationFrame);
+                window.ann = element.inbox;
+                ann.subscribe(() => states.push(ann.getSnapshot().state + " " + ann.getSnapshot().reason));
+                return Date.now() + 3000;
+            }"""
+        )
+        await bob.page.wait_for_function("() => ann.getSnapshot().state === 'ready'")
+        await bob.page.wait_for_function("ends => Date.now() > ends + 500", arg=ends)
+
+        await shop.emit("user:ann", "After the end of the first")
+
+        await bob.page.wait_for_function("() => ann.getSnapshot().unread === 1")
+        assert len(given) == 2
+        states = await bob.page.evaluate("states")
+        assert set(states[states.index("ready null") :]) == {"ready null"}
+
+
+# --- many
+
+
+async def test_a_burst_of_1000_leaves_the_page_smooth(shop: Gateway, browser: Browser):
+    """More than 30 frames a second, with the panel open: or, on a machine too busy for that, at least half of what the
+    same page had idle just before. One toast tells of them all, and the badge is right."""
+    async with shopping(browser, shop) as ann:
+        page = ann.page
+        await page.evaluate(COUNT_FRAMES)
+        await page.wait_for_function("() => frames_at.length > 30")
+        idle = await page.evaluate("1000 * (frames_at.length - 1) / (frames_at.at(-1) - frames_at[0])")
+        await ann.bell.click()
+        await page.evaluate(
+            """() => {
+                window.renders = 0;
+                document.querySelector("#ann bellhop-inbox").inbox.subscribe(() => window.renders++);
+                window.frames_at.length = 0;
+            }"""
+        )
+
+        await send(shop, 1000, each=25, seconds=1)
+        await ann.until("s.items.length === 1000")
+
+        seen, seconds, longest = await page.evaluate(
+            """() => {
+                const waits = frames_at.slice(1).map((at, n) => at - frames_at[n]);
+                return [waits.length, (frames_at.at(-1) - frames_at[0]) / 1000, Math.max(...waits)];
+            }"""
+        )
+        measured = (
+            f"{seen / seconds:.0f} frames/s over {seconds:.2f} s, idle {idle:.0f}, longest {longest:.0f} ms"
+        )
+        print(measured)  # noqa: T201 - a figure that was measured; pytest shows it with -s
+        assert seen / seconds >= min(FRAMES_PER_SECOND, SHARE_OF_IDLE * idle), measured
+        assert await page.evaluate("renders <= frames_at.length + 2")
+        await expect(ann.badge).to_have_text("99+")
+        await expect(ann.row("Number 01000")).to_be_visible()
+        await expect(ann.toasts).to_have_count(0)
+        await page.keyboard.press("Escape")
+        await send(shop, 200, each=25)
+        await expect(ann.toasts).to_have_count(1)
+        await expect(ann.toasts).to_contain_text("200 new notifications")
+
+
+async def test_ten_thousand_are_a_screenful_of_elements(shop: Gateway, browser: Browser):
+    """The history is fetched page by page while one scrolls, to its end; only what is in sight exists."""
+    await send(shop, 10_000)
+    async with shopping(browser, shop) as ann:
+        await ann.element.evaluate(
+            "(element, token) => { element.inbox = undefined; element.options = {token, pageSize: 100} }",
+            token("ann"),
+        )
+        await ann.bell.click()
+        await ann.element.evaluate(
+            """async element => {
+                for (let s; (s = element.inbox.getSnapshot()).hasMore || s.loading; ) {
+                    if (!s.loading) element.inbox.loadMore();
+                    await new Promise(requestAnimationFrame);
+                }
+            }"""
+        )
+        await expect(ann.rows.first).to_have_attribute("aria-setsize", "10000")
+        await ann.rows.first.focus()
+
+        await ann.page.keyboard.press("End")
+
+        await expect(ann.row("Number 00001")).to_be_focused()
+        await expect(ann.rows.last).to_have_attribute("aria-posinset", "10000")
+        assert await ann.rows.count() < 40
+        assert await ann.list.evaluate("list => list.scrollHeight / 10000") >= 60
+
+
+async def test_older_ones_come_as_one_scrolls_and_the_filter_leaves_the_unread(
+    shop: Gateway, browser: Browser
+):
+    await send(shop, 45)
+    async with shopping(browser, shop) as ann:
+        await ann.bell.click()
+        await ann.until("s.items.length < 45 && s.hasMore")
+
+        await ann.list.hover()
+        while not await ann.row("Number 00001").is_visible():
+            await ann.page.mouse.wheel(0, 600)
+            await ann.page.evaluate("() => new Promise(requestAnimationFrame)")
+        await ann.until("s.items.length === 45 && !s.hasMore")
+
+        await ann.panel.get_by_role("button", name="Mark all as read").click()
+        await shop.emit("user:ann", "Fresh")
+        await ann.panel.get_by_role("button", name="Unread").click()
+        await expect(ann.rows).to_have_count(1)
+        await expect(ann.rows).to_contain_text("Fresh")
+        await ann.page.keyboard.press("Tab")
+        await ann.rows.focus()
+        await ann.page.keyboard.press("Delete")
+        await expect(ann.panel).to_contain_text("All caught up")
+        await expect(ann.panel).to_be_focused()
+        await ann.panel.get_by_role("button", name="All", exact=True).click()
+        await expect(ann.row("Number 00045")).to_be_visible()
+
+
+# --- people
+
+
+async def test_all_of_it_works_without_a_pointer(shop: Gateway, browser: Browser):
+    await send(shop, 30)
+    async with shopping(browser, shop) as ann:
+        press = ann.page.keyboard.press
+        for _ in range(10):
+            await press("Tab")
+            if await ann.bell.evaluate("bell => bell.matches(':focus')"):
+                break
+        await press("Enter")
+
+        await expect(ann.panel).to_be_visible()
+        await expect(ann.row("Number 00030")).to_be_focused()
+        await press("ArrowDown")
+        await expect(ann.row("Number 00029")).to_be_focused()
+        await press("Delete")
+        await expect(ann.row("Number 00028")).to_be_focused()
+        await expect(ann.row("Number 00029")).to_have_count(0)
+        await press("PageDown")
+        await expect(ann.row("Number 00028")).not_to_be_focused()
+        await press("Home")
+        await expect(ann.row("Number 00030")).to_be_focused()
+        await press("Tab")
+        await expect(ann.row("Number 00030").get_by_role("button", name="Mark as read")).to_be_focused()
+        await press("Enter")
+        await expect(ann.row("Number 00030")).to_have_class("row read")
+        await expect(ann.badge).to_have_text("28")
+        await press("Escape")
+        await expect(ann.panel).to_be_hidden()
+        await expect(ann.bell).to_be_focused()
+
+        await press("Enter")
+        await expect(ann.row("Number 00030")).to_be_focused()
+        await press("ArrowDown")
+        await press("Tab")
+        await press("Tab")
+        await expect(ann.row("Number 00028").get_by_role("button", name="Dismiss")).to_be_focused()
+        await press("Enter")
+        await expect(ann.row("Number 00028")).to_have_count(0)
+        await expect(ann.row("Number 00027")).to_be_focused()
+        await press("Enter")
+        await expect(ann.panel).to_be_hidden()
+        await expect(ann.badge).to_have_text("26")
+
+
+async def test_a_screen_reader_hears_what_others_see(shop: Gateway, browser: Browser):
+    await shop.emit("user:ann", "Your order has shipped", body="It arrives tomorrow", link="/demo/#order-1")
+    async with shopping(browser, shop) as ann:
+        await expect(ann.bell).to_have_accessible_name("Notifications, 1 unread")
+        await expect(ann.bell).to_have_attribute("aria-expanded", "false")
+        await ann.bell.click()
+
+        await expect(ann.bell).to_have_attribute("aria-expanded", "true")
+        await expect(ann.panel).to_match_aria_snapshot(
+            """
+            - dialog "Notifications":
+              - heading "Notifications" [level=2]
+              - button "Mark all as read"
+              - group "Show":
+                - button "All" [pressed]
+                - button "Unread"
+              - feed "Notifications":
+                - article "Unread. Your order has shipped":
+                  - link "Your order has shipped"
+                  - 'button "Mark as read: Your order has shipped"'
+                  - 'button "Dismiss: Your order has shipped"'
+            """
+        )
+        row = ann.rows.first
+        await expect(row).to_have_attribute("aria-posinset", "1")
+        await expect(row).to_have_accessible_description("It arrives tomorrow now")
+        await ann.page.keyboard.press("Escape")
+        spoken = ann.element.locator("> .spoken, .spoken[role=status]").last
+        await shop.emit("user:ann", "Delivered")
+        await expect(spoken).to_have_text("1 new notification: Delivered")
+        assert await violations(ann.page) == []
+
+
+async def test_from_right_to_left_all_is_mirrored_and_nothing_is_cut_off(shop: Gateway, browser: Browser):
+    await shop.emit("user:ann", "הזמנה 1042 נשלחה", body="היא תגיע מחר", link="/demo/#order-1042")
+    await shop.emit("user:ann", "Order 1042 has shipped", body="It arrives tomorrow")
+    async with shopping(browser, shop) as ann:
+        await ann.page.evaluate("document.documentElement.dir = 'rtl'")
+        await ann.bell.click()
+
+        bell, panel = await ann.bell.bounding_box(), await ann.panel.bounding_box()
+        assert bell is not None
+        assert panel is not None
+        assert abs(panel["x"] - bell["x"]) < 1, "the panel hangs on the bell's left edge"
+        row = ann.row("Order 1042 has shipped")
+        glyph, dot = await row.locator(".glyph").bounding_box(), await row.locator(".dot").bounding_box()
+        assert glyph is not None
+        assert dot is not None
+        assert glyph["x"] > dot["x"]
+        assert await ann.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert await violations(ann.page) == []
+        await picture(ann.page, "inbox-right-to-left")
+
+
+async def test_what_a_notification_holds_is_never_markup_and_its_link_never_code(
+    shop: Gateway, browser: Browser
+):
+    hostile = "<img src=x onerror=alert(1)><b>bold</b>"
+    await shop.emit("user:ann", hostile, body=hostile)
+    async with shopping(browser, shop) as ann:
+        await ann.page.evaluate("() => { window.alert = () => { throw new Error('it ran') } }")
+        await ann.bell.click()
+
+        await expect(ann.rows.locator(".name")).to_have_text(hostile)
+        await expect(ann.rows.locator(".body")).to_have_text(hostile)
+        await expect(ann.rows.locator("img, b")).to_have_count(0)
+
+
+async def test_a_page_follows_the_colours_of_the_system(shop: Gateway, browser: Browser):
+    async with shopping(browser, shop, dark=True) as ann:
+        await ann.element.evaluate("element => element.removeAttribute('theme')")
+        await ann.bell.click()
+        background = "panel => getComputedStyle(panel).backgroundColor"
+        assert await ann.panel.evaluate(background) == "rgb(26, 27, 32)"
+
+        await ann.page.evaluate("document.documentElement.dataset.theme = ''")
+        await ann.page.emulate_media(color_scheme="light")
+
+        assert await ann.panel.evaluate(background) == "rgb(255, 255, 255)"
