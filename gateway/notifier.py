@@ -36,6 +36,7 @@ from storage.models import (
     UserData,
 )
 from storage.store import Store
+from storage.values import value
 
 NOTIFICATION = "notification"
 USER_DATA_LIMIT = 10_000
@@ -61,7 +62,7 @@ class EmailRequest:
     unless: Unless | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class EmitRequest:
     """A validated request to emit one notification to one or more rooms."""
 

@@ -2,13 +2,15 @@
 
 Times are whole microseconds since the epoch: exact, where a BSON date would cut to milliseconds. `data` is JSON text:
 the caller's own object comes back as it was, with keys that hold dots or dollars and integers beyond 64 bits,
-neither of which a BSON document holds. ASCII-only, because JSON may escape half a surrogate pair and UTF-8 may not.
+neither of which a BSON document holds. Half a surrogate pair is escaped: JSON may, and UTF-8 may not hold it.
 """
 
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import orjson
 
 from storage.errors import InvalidCursor
 from storage.models import IdempotencyKey, Notification, Receipt
@@ -25,6 +27,9 @@ RECALLED = "recalled"
 EXPIRED = "expired"
 ERASED = "erased"
 
+_AS_JSON = (
+    orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
+)
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -50,7 +55,13 @@ def shown_until(notification: Notification) -> int:
 
 
 def data_text(data: Mapping[str, Any]) -> str:
-    return _encode(data if isinstance(data, dict) else dict(data))
+    plain = data if isinstance(data, dict) else dict(data)
+    try:
+        text = orjson.dumps(plain, option=_AS_JSON)
+    except TypeError:
+        return _encode(plain)
+    # It takes a sixth of the time; but it writes NaN as null, which would come back as another value.
+    return text.decode() if b"null" not in text else _encode(plain)
 
 
 def data_of(text: str) -> dict[str, Any]:

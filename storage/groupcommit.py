@@ -84,10 +84,19 @@ class GroupCommit:
         self._turn_away()
         futures = self._coalescer.submit(emissions)
         answers: list[Appended | StorageError] = []
-        for answer in await asyncio.gather(*futures, return_exceptions=True):
-            if not isinstance(answer, Appended | StorageError):
-                raise answer
-            answers.append(answer)
+        try:
+            # One after the other: when the first of a batch is there, so are the rest. `gather` would have each of
+            # thousands call back.
+            for future in futures:
+                try:
+                    answers.append(await future)
+                except StorageError as error:
+                    answers.append(error)
+        finally:
+            # Who was cancelled, or has heard of something worse, does not want the rest; whatever it is, it is heard.
+            for future in futures[len(answers) :]:
+                if not future.cancel() and not future.cancelled():
+                    future.exception()
         return answers
 
     async def close(self) -> None:

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from storage.values import value
+
 
 class Unless(StrEnum):
     """What makes a mail unnecessary, judged at the moment it is due."""
@@ -49,7 +51,7 @@ class Mail:
     sent_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Notification:
     """A fact addressed to one room. `seq` is None before it is appended, and for ever if not shown in-app."""
 
@@ -86,7 +88,7 @@ class IdempotencyKey:
     """A digest of the request: the same key with another fingerprint is a mismatch."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Emission:
     """One request to append: all its notifications or none, once per key.
 
@@ -97,7 +99,7 @@ class Emission:
     key: IdempotencyKey | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Appended:
     """What an emission became. For a duplicate, the notifications are those of the first time."""
 
