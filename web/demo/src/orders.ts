@@ -6,16 +6,19 @@ export type Stage = "placed" | "shipped";
 
 export interface Order {
   number: number;
+  /** The id of the first word about it, which is by time. */
+  since: string;
   stage: Stage;
   item: string;
 }
 
 /** What an `ORDER_UPDATE` says of its order; undefined for any other notification. */
-export function orderOf({ type, data }: Notification): Order | undefined {
+export function orderOf({ id, type, data }: Notification): Order | undefined {
   const { order, status, item } = data;
   if (type !== "ORDER_UPDATE" || typeof order !== "number") return;
   return {
     number: order,
+    since: id,
     stage: status === "shipped" ? "shipped" : "placed",
     item: typeof item === "string" ? item : "Brass desk lamp",
   };
@@ -26,7 +29,11 @@ export function ordersIn(notifications: readonly Notification[], known: readonly
   const orders = new Map(known.map((order) => [order.number, order]));
   for (const notification of notifications) {
     const order = orderOf(notification);
-    if (order && orders.get(order.number)?.stage !== "shipped") orders.set(order.number, order);
+    if (!order) continue;
+    const had = orders.get(order.number);
+    const since = had && had.since < order.since ? had.since : order.since;
+    const stage = had?.stage === "shipped" ? "shipped" : order.stage;
+    orders.set(order.number, { ...order, stage, since });
   }
-  return [...orders.values()].sort((a, b) => b.number - a.number);
+  return [...orders.values()].sort((a, b) => (a.since < b.since ? 1 : -1));
 }

@@ -113,12 +113,13 @@ export function shop(customer: Customer, complain: (text: string) => void): HTML
   let orders: Order[] = [];
   const show = (): void => {
     // What the inbox lists depends on its filter; an order once known stays known.
-    orders = ordersIn(inbox.getSnapshot().items, orders).slice(0, SHOWN);
+    orders = ordersIn(inbox.getSnapshot().items, orders);
     ship.disabled = !orders.some((order) => order.stage === "placed");
-    const now = JSON.stringify(orders);
+    const newest = orders.slice(0, SHOWN);
+    const now = JSON.stringify(newest);
     if (now === shown) return;
     shown = now;
-    list.replaceChildren(...orders.map(row));
+    list.replaceChildren(...newest.map(row));
     none.hidden = orders.length > 0;
   };
   inbox.subscribe(show);
