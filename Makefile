@@ -1,7 +1,7 @@
 # Bellhop's tasks. Each makes what it needs in .venv and node_modules first; nothing is installed outside this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help run pages test test-faults lint bench bench-emit bench-cluster clean
+.PHONY: help run pages screenshots test test-faults lint bench bench-emit bench-cluster clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -54,6 +54,9 @@ $(PAGES): $(WEB_SOURCES) | $(RUNTIME)
 	@touch $@
 
 pages: $(PAGES)  ## build the dashboard and the demo page
+
+screenshots: $(PAGES) $(JOURNEYS)  ## take the README's pictures anew
+	$(BIN)/python -m tests.browser.pictures
 
 # Without a package registry in reach there is still a gateway to try: the pages alone are missing.
 run: $(RUNTIME)  ## run the demo: everything in one process, no services needed

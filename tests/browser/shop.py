@@ -154,8 +154,11 @@ class Demo:
             return (await self.gateway.request("GET", self.gateway.internal + "/readyz")).status == 200
         return False
 
+    def _secret(self, name: str) -> str:
+        return str(json.loads((self._folder / "demo" / "secrets.json").read_text())[name])
+
     async def emit(self, to: str, title: str, **fields: Json) -> None:
-        key = json.loads((self._folder / "demo" / "secrets.json").read_text())["api_key"]
+        key = self._secret("api_key")
         fields = {"to": to, "type": "TEST", "title": title, **fields}
         answered = await self.gateway.ask(
             "POST", "/internal/emit", body=fields, Authorization=f"Bearer {key}"

@@ -1,0 +1,148 @@
+"""The README's two pictures, made of a demo with a morning behind it: `make screenshots`."""
+
+import asyncio
+import math
+import random
+import re
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from playwright.async_api import Browser, Page, expect
+
+from tests.browser.shop import Window, open_shop
+from tests.support.browser import ROOT, open_page, require_pages, run_browser
+from tests.support.gateway import Gateway, gateway, token
+from tests.support.node import JSClient, NodeProcess, run_clients
+
+PICTURES = ROOT / "docs" / "pictures"
+WIDE = {"width": 1360, "height": 900}
+SCALE = 1.25
+STEPS = 360
+PEOPLE = (
+    "Ada Brook", "Ben Castle", "Clara Dunn", "Dev Patel", "Elif Kaya", "Finn Olsen", "Grace Lee", "Hana Sato",
+    "Ines Costa", "Jonas Weber", "Kofi Mensah", "Lena Novak", "Mateo Ruiz", "Nora Quist", "Omar Haddad",
+)  # fmt: skip
+LETTERS = (
+    ("PAYMENT_RECEIVED", "Payment received", "€ 89.00 for order 58201. Thank you."),
+    ("ORDER_UPDATE", "Order 58201 is out for delivery", "With Mira, between 14:00 and 16:00."),
+    ("MESSAGE", "Mira from Fernwood replied", "“Of course, we can engrave the base for you.”"),
+)
+
+
+async def crowd(here: Gateway, node: NodeProcess, names: Sequence[str]) -> list[JSClient]:
+    """People who are online while the picture is taken."""
+    clients = []
+    for name in names:
+        user = name.split()[0].lower()
+        claims = token(user, name=name, email=f"{user}@shop.example")
+        clients.append(await node.open(here.public, auth={"token": claims}, transports=("websocket",)))
+        await clients[-1].event("ready")
+    return clients
+
+
+async def an_hour(here: Gateway, node: NodeProcess) -> None:
+    """A shop's hour in half a minute: what is drawn is measured, only the time between the samples is made up."""
+    assert here.node is not None
+    trends = here.node.trends
+    await trends.stop()
+    trends._samples.clear()
+    clock = trends._clock
+    begun = clock() - timedelta(seconds=STEPS * trends.sample_seconds)
+    chance = random.Random(7)  # noqa: S311 - the same picture every time
+    online = await crowd(here, node, PEOPLE[:4])
+    for number in range(STEPS):
+        at = begun + timedelta(seconds=number * trends.sample_seconds)
+        trends._clock = lambda at=at: at
+        trends.sample()
+        busy = 4 + 3 * math.sin(number / 45) + 2 * math.sin(number / 11) + chance.uniform(-1.5, 1.5)
+        for _ in range(round(busy)):
+            await order(here, chance)
+        if number % 12 == 0 and len(online) < len(PEOPLE):
+            online += await crowd(here, node, PEOPLE[len(online) : len(online) + chance.randrange(3)])
+        elif number % 50 == 49:
+            await online.pop().close()
+    trends._clock = clock
+    trends.sample()
+
+
+async def order(here: Gateway, chance: random.Random) -> None:
+    user = chance.choice(PEOPLE).split()[0].lower()
+    title = f"Order {chance.randrange(10_000, 99_999)} {chance.choice(('is placed', 'has shipped'))}"
+    mail = {"to": f"{user}@shop.example", "after": chance.choice((0, 0, 900))}
+    body = "Brass desk lamp."
+    await here.emit(
+        f"user:{user}",
+        title,
+        type="ORDER_UPDATE",
+        body=body,
+        **({"email": mail} if chance.random() < 0.4 else {}),
+    )
+
+
+async def shop(browser: Browser, here: Gateway) -> None:
+    async with open_page(browser, here.public, viewport=WIDE, device_scale_factor=SCALE) as page:
+        await page.goto(f"{here.public}/demo/")
+        ann, bob = Window(page, "ann"), Window(page, "bob")
+        await ann.ready()
+        await bob.ready()
+        for kind, title, body in LETTERS:
+            await here.emit("user:ann", title, type=kind, body=body)
+        await ann.button("Place order").click()
+        await ann.button("Ship it").click()
+        await ann.button("Place order").click()
+        await expect(ann.badge).to_have_text("6")
+        await bob.button("Place order").click()
+        await bob.button("File a complaint").click()
+        await expect(bob.badge).to_have_text("2")
+        await ann.element.evaluate(
+            """element => {
+                const {items} = element.inbox.getSnapshot();
+                element.inbox.read(...items.slice(-2).map(item => item.id));
+            }"""
+        )
+        await page.get_by_role("button", name="Publish an offer to everyone").click()
+        await expect(bob.toasts).to_have_count(3)
+        await ann.bell.click()
+        await expect(ann.rows.first).to_be_visible()
+        await ann.list.evaluate("list => list.scrollTo(0, 0)")
+        await save(page, "shop")
+
+
+@asynccontextmanager
+async def dashboard(browser: Browser, here: Gateway) -> AsyncIterator[None]:
+    """Watches what is done meanwhile, and has its picture taken at the end."""
+    options = {"viewport": WIDE | {"height": 1130}, "device_scale_factor": SCALE}
+    async with open_page(browser, here.public, **options) as page:
+        await page.goto(f"{here.public}/dashboard/#token={token('mira', name='Mira', roles=('admin',))}")
+        await expect(page.get_by_role("status", name="Connection")).to_have_text("Live")
+        yield
+        await expect(page).to_have_title(re.compile(r"^\(1\)"))
+        await expect(page.get_by_label("Loading")).to_have_count(0)
+        await save(page, "dashboard")
+
+
+async def save(page: Page, name: str) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    file = PICTURES / f"{name}.png"
+    await page.screenshot(path=file, animations="disabled")
+    sys.stdout.write(f"{file.relative_to(ROOT)}: {file.stat().st_size // 1024} KB\n")
+
+
+async def main() -> None:
+    require_pages("demo", "dashboard")
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        here = await stack.enter_async_context(gateway(folder, extend=open_shop, NODE_ID="bellhop-0"))
+        node = await stack.enter_async_context(run_clients())
+        browser = await stack.enter_async_context(run_browser())
+        await an_hour(here, node)
+        async with dashboard(browser, here):
+            await shop(browser, here)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
