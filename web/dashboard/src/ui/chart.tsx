@@ -10,7 +10,7 @@ export interface Curve {
 }
 
 const HEIGHT = 168;
-const LEFT = 44;
+const LEFT = 52;
 const RIGHT = 8;
 const TOP = 10;
 const BOTTOM = 24;
