@@ -189,7 +189,7 @@ class Connection:
         self.engine.slow(self)
         self.close("slow consumer")
         if self.socket is not None:
-            self.socket.abort()
+            self.socket.reset()
 
     def filled(self, size: int) -> None:
         """The websocket's transport holds `size` bytes and takes no more for now."""

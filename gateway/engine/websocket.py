@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import logging
 import socket as sockets
+import struct
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import web
@@ -28,6 +29,8 @@ SEND_BUFFER_BYTES = 65_536
 """Asked of the kernel per socket (it takes twice that); its own growth to megabytes would hide a slow client."""
 TRANSPORT_BYTES = 32_768
 """What a transport may hold before the rest waits in the outbox, where frames are shared."""
+
+_AT_ONCE = struct.pack("ii", 1, 0)  # struct linger: switched on, zero seconds
 
 logger = logging.getLogger(__name__)
 
@@ -215,6 +218,18 @@ class WebSocket(asyncio.Protocol):
         self._closing = True
         if self._transport is not None:
             self._transport.abort()
+
+    def reset(self) -> None:
+        """Abort, and have the kernel forget as well what it still holds for the client.
+
+        After a mere close it would keep the socket and up to 128 KB until a peer that does not read has timed out.
+        """
+        if self._transport is not None:
+            socket = self._transport.get_extra_info("socket")
+            if socket is not None:
+                with contextlib.suppress(OSError):  # it may be closed already
+                    socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, _AT_ONCE)
+        self.abort()
 
     def _closed_by_client(self, payload: bytes) -> None:
         transport = self._transport
