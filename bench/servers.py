@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent
 RIVALS = ROOT / "bench" / "rivals"
 START_SECONDS = 30
 STOP_SECONDS = 60
+LISTENING = "0A"
 
 SECRET = "the benchmark signs its tokens with this"
 API_KEY = "a-key-of-the-benchmark-of-32-characters-or-more"
@@ -72,11 +73,18 @@ class Server:
     def cost(self) -> Cost:
         return cost(self.pid)
 
-    def connections(self) -> int:
-        """How many it holds, by its own count; Bellhop only."""
+    def metrics(self) -> dict[str, float]:
+        """What it counts for itself, but for what has labels; Bellhop only."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.internal_port}/metrics", timeout=10) as answer:
             lines = answer.read().decode().splitlines()
-        return next(int(float(line.split()[1])) for line in lines if line.startswith("bellhop_connections "))
+        plain = [line.split() for line in lines if not line.startswith("#") and "{" not in line]
+        return {name: float(value) for name, value in plain}
+
+    def sockets(self) -> int:
+        """How many TCP sockets of its clients the kernel keeps, those that its process has let go of included."""
+        local = f":{self.port:04X}"
+        rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return sum(row[1].endswith(local) and row[3] != LISTENING for row in rows)
 
 
 @contextmanager
