@@ -109,6 +109,8 @@ export function connect(options: ConnectOptions): Inbox {
   let status: Status = EMPTY;
   let user: string | null = null;
   let unread = 0;
+  /** How many fewer they became by marks that the gateway has not taken yet. */
+  let unsure = 0;
   let filter: Filter = {};
   let loads = 0;
   let settled = false;
@@ -173,7 +175,9 @@ export function connect(options: ConnectOptions): Inbox {
     return true;
   };
 
-  const apply = (mark: Mark, ids: Iterable<string>): void => {
+  /** Marks what is held; answers by how many the unread became fewer. */
+  const apply = (mark: Mark, ids: Iterable<string>): number => {
+    const before = unread;
     for (const id of ids) {
       if (mark === "dismiss") {
         if (gone.add(id).size > GONE) for (const old of gone) if (gone.delete(old)) break;
@@ -185,6 +189,7 @@ export function connect(options: ConnectOptions): Inbox {
       if (!item.read && mark !== "seen") unread = Math.max(0, unread - 1);
     }
     touch();
+    return before - unread;
   };
 
   const unreadIds = (): string[] => [...items.values()].filter((n) => !n.read).map((n) => n.id);
@@ -206,9 +211,11 @@ export function connect(options: ConnectOptions): Inbox {
       sending = false;
       if (PASSING.includes((error as { code: string }).code)) return void setTimeout(send, AGAIN_MS);
       for (const mark of MARKS) queue[mark].clear();
+      unread += unsure;
       refresh();
     }
     sending = false;
+    unsure = owing() ? unsure : 0;
     if (owing()) send();
     else if (count(answer?.unread)) refresh();
   };
@@ -219,7 +226,7 @@ export function connect(options: ConnectOptions): Inbox {
       return !item || !(how === "read" ? item.read : how === "seen" && item.seen);
     });
     if (!news.length) return;
-    apply(how, news);
+    unsure += apply(how, news);
     for (const id of news) queue[how].add(id);
     // What one turn marks goes out as one request, and what a request's time gathers as the next.
     queueMicrotask(send);
