@@ -2,7 +2,7 @@
 
 import asyncio
 import heapq
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -58,9 +58,6 @@ class Sessions:
 
     def of_room(self, room: str) -> list[Session]:
         return [session for session in self._by_sid.values() if room in session.rooms]
-
-    def all(self) -> Collection[Session]:
-        return list(self._by_sid.values())
 
     def add(self, session: Session) -> None:
         self._by_sid[session.sid] = session

@@ -3,16 +3,12 @@
 import asyncio
 import logging
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from gateway.clock import Clock, system_clock
 from gateway.presence.base import Announce, Joined, Left, Online, Roster, Visitor
 
 _log = logging.getLogger(__name__)
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def _age(visitor: Visitor) -> tuple[datetime, str]:
@@ -39,7 +35,7 @@ class LocalPresence:
     calls `sweep` after moving it.
     """
 
-    def __init__(self, grace_seconds: float = 5.0, clock: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, grace_seconds: float = 5.0, clock: Clock = system_clock) -> None:
         self._grace = timedelta(seconds=grace_seconds)
         self._clock = clock
         self._announce: Announce | None = None

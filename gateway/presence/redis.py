@@ -30,6 +30,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from gateway.bus.address import Address
+from gateway.clock import system_clock
 from gateway.presence import scripts
 from gateway.presence.base import Announce, Joined, Left, Online, Roster, Visitor
 from gateway.presence.errors import PresenceUnavailable
@@ -446,7 +447,7 @@ class RedisPresence:
         return others[: len(visitors) - limit] if limit and len(visitors) > limit else []
 
     def _now(self) -> datetime:
-        return datetime.now(UTC) if self._clock is None else self._clock()
+        return system_clock() if self._clock is None else self._clock()
 
 
 def _online(user: bytes, connections: int, oldest: bytes, newest: bytes) -> Online:
