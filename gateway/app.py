@@ -31,7 +31,7 @@ from gateway.bus.redis import RedisBus
 from gateway.clock import system_clock
 from gateway.contacts import ContactBook
 from gateway.delivery import Delivery
-from gateway.engine import KEEP_ALIVE_SECONDS, EngineLimits, PacedSite, Reason, Server
+from gateway.engine import KEEP_ALIVE_SECONDS, EngineLimits, PacedSite, Reason, Server, Websockets
 from gateway.feed import Feed
 from gateway.health import Health
 from gateway.housekeeping import Housekeeper
@@ -339,7 +339,9 @@ class Node:
         )
         # The engine stops between the sites: emits are still answered while the clients are sent away.
         stops.push_async_callback(self.server.stop)
-        public_url = await listen(self.public, self.settings.host, self.settings.port, stops)
+        public_url = await listen(
+            self.public, self.settings.host, self.settings.port, stops, websockets=self.server.eio
+        )
         addresses = Addresses(public=public_url, internal=internal_url)
         logger.info("listening", extra={"public": addresses.public, "internal": addresses.internal})
         return addresses
@@ -373,12 +375,14 @@ class Node:
             return await answer.content.read(JWKS_BYTES_MAX + 1)
 
 
-async def listen(app: web.Application, host: str, port: int, stops: AsyncExitStack) -> str:
-    """Open a site; answers its URL. `stops` closes it again."""
+async def listen(
+    app: web.Application, host: str, port: int, stops: AsyncExitStack, *, websockets: Websockets | None = None
+) -> str:
+    """Open a site, whose websockets `websockets` takes; answers its URL. `stops` closes it again."""
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, shutdown_timeout=2)
     await runner.setup()
     stops.push_async_callback(runner.cleanup)
-    await PacedSite(runner, host, port).start()
+    await PacedSite(runner, host, port, websockets=websockets).start()
     name, number = runner.addresses[0][:2]
     return f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"
 

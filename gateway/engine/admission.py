@@ -7,7 +7,7 @@ groups with the loop's other work between, and one address alone cannot take all
 import asyncio
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from gateway.engine.limits import Network
@@ -95,17 +95,19 @@ def neighbourhood(address: str) -> str:
         return address
 
 
-def client_address(peer: str | None, headers: Mapping[str, str], trusted: Sequence[Network]) -> str:
+def client_address(peer: str | None, forwarded: str, trusted: Sequence[Network]) -> str:
     """The address of the client itself: the peer's, or the one that trusted proxies tell of.
 
-    `X-Forwarded-For` is read from the right: each trusted proxy vouches for the entry before its own, and what stands
-    to the left of the first untrusted one is the client's own invention.
+    `forwarded`, the header `X-Forwarded-For`, is read from the right: each trusted proxy vouches for the entry before
+    its own, and what stands to the left of the first untrusted one is the client's own invention.
     """
+    if peer and not trusted and ":" not in peer:
+        return peer
     address = _parsed(peer or "")
     if address is None:
         return peer or ""
     if trusted and _is_trusted(address, trusted):
-        for entry in reversed(headers.get("X-Forwarded-For", "").split(",")):
+        for entry in reversed(forwarded.split(",")):
             earlier = _parsed(entry.strip())
             if earlier is None:
                 break

@@ -100,7 +100,7 @@ class Connection:
         """Bytes in the outbox."""
         self.limit = limit or UNLIMITED
         self.mark = self.limit
-        """The backlog beyond which the client is too slow: the limit less what the transport already holds."""
+        """The backlog beyond which the client is too slow: the limit less what its socket has unsent already."""
         self.waits = False
         """Whether it is in the tick's list."""
         self.drained: asyncio.Future[None] | None = None
@@ -159,8 +159,8 @@ class Connection:
             return
         socket = self.socket
         if socket is not None:
-            # Kept back while the transport is full: frames in the outbox are shared, bytes in a transport are not.
-            if socket.full:
+            # Kept back while the kernel takes no more: frames in the outbox are shared, unsent bytes are not.
+            if socket.unsent:
                 return
             packets = self.outbox
             data = packets[0].frame if len(packets) == 1 else b"".join([packet.frame for packet in packets])
@@ -169,7 +169,9 @@ class Connection:
             if self.drained is not None:
                 self._tell_drained()
             self.engine.sent(len(data))
-            socket.write(data)
+            left = socket.write(data)
+            if left:
+                self._fill(left)
         elif self.prober is None:
             # While an upgrade is under way the poll is ended with nothing, and what is owed goes out afterwards.
             self.release()
@@ -191,14 +193,14 @@ class Connection:
         if self.socket is not None:
             self.socket.reset()
 
-    def filled(self, size: int) -> None:
-        """The websocket's transport holds `size` bytes and takes no more for now."""
+    def _fill(self, size: int) -> None:
+        """The kernel has not taken `size` bytes, and takes no more for now."""
         self.mark = self.limit - size
         if size > self.limit or self.backlog > self.mark:
             self.evict()
 
     def emptied(self) -> None:
-        """The websocket's transport takes more again."""
+        """The kernel takes more again."""
         self.mark = self.limit
         if not self.closed:
             self.flush()
@@ -274,15 +276,14 @@ class Connection:
         """
         if self.closed:
             return
-        if self.socket is not None:
-            if code is not None:
-                self.engine.owes(self)
-                if not self.socket.full:
-                    self.flush()
-        elif code is not None:
+        if code is not None:
             self.engine.owes(self)
-            self.outbox.append(GOODBYE)
         self.closed = True
+        if code is not None:
+            if self.socket is not None:
+                self.flush()
+            else:
+                self.outbox.append(GOODBYE)
         self.partial = None
         self._tell_drained()
         if self.socket is not None or code is None:

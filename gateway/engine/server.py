@@ -90,7 +90,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         return Transport
 
     def attach(self, app: web.Application, socketio_path: str = "socket.io") -> None:
-        path = f"/{socketio_path.strip('/')}/"
+        self.eio.path = path = f"/{socketio_path.strip('/')}/"
         for method in ("GET", "POST", "OPTIONS"):
             app.router.add_route(method, path, self.eio.handle_request)
 

@@ -10,23 +10,26 @@ import binascii
 import json
 import logging
 import secrets
+import socket
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 import engineio
 from aiohttp import web
 
+from gateway.engine import handshake as handshakes
 from gateway.engine.admission import AddressRate, Gate, client_address
 from gateway.engine.connection import UNLIMITED, Connection
 from gateway.engine.deadlines import Deadlines
 from gateway.engine.frames import PROTOCOL_ERROR, SERVICE_RESTART
+from gateway.engine.handshake import Handshake, HandshakeError
 from gateway.engine.limits import EngineLimits
 from gateway.engine.packets import NOOP, PING, Packet
 from gateway.engine.stats import Stats
 from gateway.engine.tick import Tick
-from gateway.engine.websocket import HandshakeError, WebSocket, bound_by_kernel, is_handshake
+from gateway.engine.websocket import TakenOver, WebSocket, taken_from
 
 UPGRADE_SECONDS = 10.0
 """An upgrade that takes longer is given up, and polling goes on."""
@@ -37,6 +40,8 @@ LINGER_SECONDS = 2.0
 BODY_SECONDS = 10.0
 """How long a client may take to send the body of a POST."""
 ID_RANDOM_BYTES = 12
+USUAL_QUERY = "EIO=4&transport=websocket"
+"""What a stock client asks with that does not begin by polling."""
 SPARE_CONNECTIONS = 1.1
 """Transports beyond this share of the session limit are refused without a word; fewer get to hear why."""
 
@@ -95,6 +100,8 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         self._leftovers = Deadlines(LINGER_SECONDS, self._forget)
         self._refused = Deadlines(LINGER_SECONDS / 2, self._expect_session)
         self.stopping = False
+        self.path = ""
+        """Where handshakes for this server go; set when it is attached to a site."""
         self._random = b""
         self._random_used = 0
 
@@ -104,7 +111,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         """Answer a request to the Socket.IO path."""
         headers = request.headers
         origin = headers.get("Origin")
-        if origin is not None and not self._is_allowed(origin, headers):
+        if origin is not None and not self._is_allowed(origin, headers.get("Host")):
             return web.Response(status=403, text='{"code":4,"message":"Origin not allowed"}')
         response = await self._answer(request)
         if origin is not None and response.status != 101:
@@ -118,12 +125,12 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
                     response.headers["Access-Control-Allow-Headers"] = asked
         return response
 
-    def _is_allowed(self, origin: str, headers: Mapping[str, str]) -> bool:
+    def _is_allowed(self, origin: str, host: str | None) -> bool:
         """Whether a page of `origin` may connect: browsers hold websockets to no policy but this one.
 
         The gateway's own pages always may; that is judged by host alone: what ends TLS in front hides the scheme.
         """
-        if self._origins == "*" or urlsplit(origin).netloc == headers.get("Host"):
+        if self._origins == "*" or urlsplit(origin).netloc == host:
             return True
         if self._origins is None:
             return False
@@ -138,7 +145,9 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
             return web.Response(status=204)
         query = parse_qs(request.query_string)
         transport = query.get("transport", ["polling"])[0]
-        if transport not in self.transports or (transport == "websocket" and not is_handshake(request)):
+        if transport not in self.transports or (
+            transport == "websocket" and not handshakes.is_asked_for(request)
+        ):
             return _bad(0, "Transport unknown")
         sid = query.get("sid", [""])[0]
         if not sid:
@@ -160,40 +169,80 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
 
     # Coming in
 
-    async def _handshake(self, request: web.Request, transport: str) -> web.StreamResponse:
-        address = client_address(request.remote, request.headers, self.limits.trusted_proxies)
+    def enter(self, tcp: socket.socket, peer: str, handshake: Handshake, early: bytes) -> bool:
+        """Take a client that came to the door with a clean handshake for a new websocket.
+
+        False when it is for something else, or is to be refused: `handle_request` then gives the answer.
+        """
+        if (
+            handshake.path != self.path
+            or "websocket" not in self.transports
+            or not self._is_new(handshake.query)
+        ):
+            return False
+        if handshake.origin is not None and not self._is_allowed(handshake.origin, handshake.host):
+            return False
+        address = client_address(peer, handshake.forwarded, self.limits.trusted_proxies)
+        if self._objection(address) is not None:
+            return False
+        connection = self._connection(address, handshake.query, handshake.agent)
+        self._begin(connection, tcp, handshake.accept, early)
+        return True
+
+    def _is_new(self, query: str) -> bool:
+        """Whether a query asks for a new connection by websocket."""
+        if query == USUAL_QUERY:
+            return True
+        asked = parse_qs(query)
+        return asked.get("EIO") == ["4"] and asked.get("transport") == ["websocket"] and "sid" not in asked
+
+    def _objection(self, address: str) -> web.Response | None:
+        """Why no more may come in now, or not from there; None admits and counts one."""
         retry_after = self._rate.admit(address, now=asyncio.get_running_loop().time())
         if retry_after:
-            self.stats.throttled += 1
             return _later(429, "Too many connections", retry_after)
         most = self.limits.max_connections
         if self.stopping or self.gate.crowded or (most and len(self.sockets) > most * SPARE_CONNECTIONS + 10):
-            self.stats.throttled += 1
             return _later(503, "Too many connections", 5)
+        return None
+
+    async def _handshake(self, request: web.Request, transport: str) -> web.StreamResponse:
+        headers = request.headers
+        address = client_address(
+            request.remote, headers.get("X-Forwarded-For", ""), self.limits.trusted_proxies
+        )
+        objection = self._objection(address)
+        if objection is not None:
+            self.stats.throttled += 1
+            return objection
         await self.gate.passage()
-        sid = self.generate_id()
-        environ = {
-            "REMOTE_ADDR": address,
-            "QUERY_STRING": request.query_string,
-            "HTTP_USER_AGENT": request.headers.get("User-Agent", ""),
-        }
-        connection = Connection(self, sid, environ, limit=self.limits.send_buffer_bytes)
-        connection.allowance = float(self.limits.client_events_burst)
-        opening = self._opening(sid, transport)
         if transport == "websocket":
-            socket = self._socket(connection, probes=False)
             try:
-                response: web.StreamResponse = socket.take_over(request, greeting=opening.frame)
+                accept = handshakes.accept_of(request)
+                tcp, early = taken_from(request)
             except HandshakeError:
                 return _bad(3, "Bad request")
-            connection.socket = socket
-        else:
-            bound_by_kernel_of(request)
-            response = _body(opening.text)
-        self.sockets[sid] = connection
+            connection = self._connection(address, request.query_string, headers.get("User-Agent", ""))
+            self._begin(connection, tcp, accept, early)
+            return TakenOver()
+        connection = self._connection(address, request.query_string, headers.get("User-Agent", ""))
+        return _body(self._opening(connection.sid, transport).text)
+
+    def _connection(self, address: str, query: str, agent: str) -> Connection:
+        """A client that has been admitted."""
+        environ = {"REMOTE_ADDR": address, "QUERY_STRING": query, "HTTP_USER_AGENT": agent}
+        connection = Connection(self, self.generate_id(), environ, limit=self.limits.send_buffer_bytes)
+        connection.allowance = float(self.limits.client_events_burst)
+        self.sockets[connection.sid] = connection
         self._pings.put(connection)
         self._connects.put(connection)
-        return response
+        return connection
+
+    def _begin(self, connection: Connection, tcp: socket.socket, accept: bytes, early: bytes) -> None:
+        """Give a new connection the websocket that it has asked for."""
+        connection.socket = self._socket(connection, probes=False)
+        greeting = self._opening(connection.sid, "websocket").frame
+        connection.socket.begin(tcp, accept, greeting=greeting, early=early)
 
     def _opening(self, sid: str, transport: str) -> Packet:
         upgrades = ["websocket"] if transport == "polling" and "websocket" in self.transports else []
@@ -223,14 +272,15 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
     def _upgrade(self, request: web.Request, connection: Connection) -> web.StreamResponse:
         if connection.prober is not None or connection.closed:
             return _bad(3, "Bad request")
-        socket = self._socket(connection, probes=True)
         try:
-            response = socket.take_over(request)
+            accept = handshakes.accept_of(request)
+            tcp, early = taken_from(request)
         except HandshakeError:
             return _bad(3, "Bad request")
-        connection.prober = socket
-        self._upgrades_begun.put(socket)
-        return response
+        prober = connection.prober = self._socket(connection, probes=True)
+        prober.begin(tcp, accept, early=early)
+        self._upgrades_begun.put(prober)
+        return TakenOver()
 
     def _give_up_upgrade(self, socket: WebSocket) -> None:
         if socket.probes:
@@ -242,7 +292,6 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
             # As Node does: two polls would each get a part, in no order.
             connection.close("transport error")
             return _bad(3, "Bad request")
-        bound_by_kernel_of(request)
         if connection.is_upgrading:
             await asyncio.sleep(UPGRADING_POLL_SECONDS)
             return _body(NOOP)
@@ -417,11 +466,6 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         ):
             deadlines.clear()
         self._upgrades_begun.clear()
-
-
-def bound_by_kernel_of(request: web.BaseRequest) -> None:
-    if request.transport is not None:
-        bound_by_kernel(request.transport)
 
 
 def _body(text: bytes) -> web.Response:

@@ -1,42 +1,24 @@
-"""The websocket under a connection, taken over from aiohttp with its TCP connection.
+"""The websocket under a connection: frames on a socket of its own, after a handshake that was read elsewhere.
 
-aiohttp parses the handshake. From then on its request handler, its two tasks and its stream objects would be idle
-weight on every connection, so the transport gets this protocol instead and aiohttp forgets it: no task, no timer, no
-queue per socket, and no permessage-deflate, which costs a hundred kilobytes and half of the throughput.
+No task, no timer and no queue per socket, and no permessage-deflate, which costs a hundred kilobytes and half of the
+throughput.
 """
 
 import asyncio
-import base64
-import binascii
-import contextlib
-import hashlib
-import logging
+import os
 import socket as sockets
-import struct
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from gateway.engine import frames, packets
 from gateway.engine.frames import FrameError, FrameReader
+from gateway.engine.handshake import HandshakeError
+from gateway.engine.stream import Stream
 
 if TYPE_CHECKING:
     from gateway.engine.connection import Connection
-
-GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
-SEND_BUFFER_BYTES = 65_536
-"""Asked of the kernel per socket (it takes twice that); its own growth to megabytes would hide a slow client."""
-TRANSPORT_BYTES = 32_768
-"""What a transport may hold before the rest waits in the outbox, where frames are shared."""
-
-_AT_ONCE = struct.pack("ii", 1, 0)  # struct linger: switched on, zero seconds
-
-logger = logging.getLogger(__name__)
-
-
-class HandshakeError(Exception):
-    """The request is no websocket handshake."""
 
 
 class TakenOver(web.StreamResponse):
@@ -54,94 +36,42 @@ class TakenOver(web.StreamResponse):
         del data
 
 
-class WebSocket(asyncio.Protocol):
+class WebSocket(Stream):
     """One websocket. Its connection gets text as str, binary messages as bytes, and is told when it has gone."""
 
-    __slots__ = ("_closing", "_connection", "_reader", "_transport", "full", "probes")
+    __slots__ = ("_connection", "_parting", "_reader", "probes")
 
     def __init__(self, connection: "Connection", *, message_bytes: int, probes: bool) -> None:
+        super().__init__()
         self._connection = connection
         self._reader = FrameReader(message_bytes)
-        self._transport: asyncio.Transport | None = None
-        self._closing = False
-        self.full = False
-        """Whether the transport holds enough for now."""
+        self._parting = False
+        """Whether a close frame was sent or has come: only the answer to it matters now."""
         self.probes = probes
         """Whether this is an upgrade under way, and not yet the connection's transport."""
 
-    # Taking over
+    def begin(
+        self, socket: sockets.socket, accept: bytes, *, greeting: bytes = b"", early: bytes = b""
+    ) -> None:
+        """Answer the handshake on its socket. `early` is what came behind it.
 
-    def take_over(self, request: web.BaseRequest, *, greeting: bytes = b"") -> TakenOver:
-        """Answer the handshake and make the request's TCP connection this websocket's. Raises `HandshakeError`.
-
-        `greeting` is the first frame, sent along with the answer: a third of a connect is the kernel's `send`.
+        `greeting` is the first frame, sent along with the answer: a good part of a connect is the kernel's `send`.
         """
-        accept = _accept(request)
-        handler = request.protocol
-        transport = handler.transport
-        if transport is None or transport.is_closing():
-            raise HandshakeError
-        # One that was pipelined behind other requests has them unanswered: no client does this.
-        if handler._messages:  # noqa: SLF001 - aiohttp has no public way to hand over a connection
-            raise HandshakeError
-        early = handler._message_tail  # noqa: SLF001 - frames that came with the handshake
-        handler._message_tail = b""  # noqa: SLF001
-        # aiohttp closes what it holds when the handler returns, so it must hold nothing; then it is told that the
-        # connection has gone, which ends its tasks, its timer and its bookkeeping.
-        handler.transport = None
-        transport.set_protocol(self)
-        handler.connection_lost(None)
-        bound_by_kernel(transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(high=TRANSPORT_BYTES)
-        transport.write(
+        self.open(socket)
+        self.write(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n" + greeting
         )
-        # It may have been paused while the bytes after the handshake had no reader.
-        if not transport.is_reading():
-            transport.resume_reading()
         if early:
-            asyncio.get_running_loop().call_soon(self.data_received, early)
-        return TakenOver()
-
-    # Going out
-
-    def write(self, data: bytes) -> None:
-        """Write whole frames. Call only while not `full`: the caller keeps the order and the bounds."""
-        if self._transport is not None and not self._closing:
-            self._transport.write(data)
-
-    def pause_writing(self) -> None:
-        self.full = True
-        # Not at once: this is called from within the transport's own write.
-        asyncio.get_running_loop().call_soon(self._tell_full)
-
-    def resume_writing(self) -> None:
-        self.full = False
-        if not self._closing:
-            self._connection.emptied()
-
-    def _tell_full(self) -> None:
-        if self.full and self._transport is not None and not self.probes:
-            self._connection.filled(self._transport.get_write_buffer_size())
-
-    def hold(self) -> None:
-        """Read no more until `go_on`: the client is ahead of its handlers."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
-
-    def go_on(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+            self._loop.call_soon(self.received, early)
 
     # Coming in
 
-    def data_received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         try:
             for opcode, payload in self._reader.feed(data):
                 self._take(opcode, payload)
-                if self._transport is None:
+                if self._socket is None:
                     return
         except FrameError as error:
             self._fail(error.code)
@@ -149,8 +79,7 @@ class WebSocket(asyncio.Protocol):
     def _take(self, opcode: int, payload: bytes) -> None:
         if opcode == frames.CLOSE:
             self._closed_by_client(payload)
-        elif self._closing:
-            # Only the answer to our close frame matters now.
+        elif self._parting:
             return
         elif opcode == frames.TEXT:
             try:
@@ -179,7 +108,7 @@ class WebSocket(asyncio.Protocol):
     def _control(self, opcode: int, payload: bytes) -> None:
         # Unlike a browser's, these are rare; they count like events, so that nobody gets a PONG for each of thousands.
         self._connection.receive("6")
-        if opcode == frames.PING and not self.full:
+        if opcode == frames.PING and not self.unsent:
             self.write(packets.frame(packets.PONG, payload))
 
     def _fail(self, code: int) -> None:
@@ -196,86 +125,65 @@ class WebSocket(asyncio.Protocol):
 
     def close(self, code: int | None) -> None:
         """Send a close frame and wait a moment for the client's; without a code, just close. Idempotent."""
-        transport = self._transport
-        if transport is None or self._closing:
+        if self._socket is None or self._parting:
             return
-        self._closing = True
-        self._connection.engine.linger(self)
+        self._part()
         if code is None:
-            transport.close()
+            self.shut()
         else:
-            transport.write(packets.frame(packets.CLOSE, code.to_bytes(2, "big")))
+            self.write(packets.frame(packets.CLOSE, code.to_bytes(2, "big")))
             # Reading goes on for the client's answer: closing with unread input would reset the connection, and what
             # was written last might never arrive.
             self.go_on()
+
+    def emptied(self) -> None:
+        if not self._parting:
+            self._connection.emptied()
 
     def gave_up(self) -> None:
         """The upgrade is over without success; the connection goes on polling."""
         self._connection.lost(self)
 
-    def abort(self) -> None:
-        """End at once; what was not sent is gone."""
-        self._closing = True
-        if self._transport is not None:
-            self._transport.abort()
+    def gone(self) -> None:
+        self._connection.lost(self)
 
-    def reset(self) -> None:
-        """Abort, and have the kernel forget as well what it still holds for the client.
-
-        After a mere close it would keep the socket and up to 128 KB until a peer that does not read has timed out.
-        """
-        if self._transport is not None:
-            socket = self._transport.get_extra_info("socket")
-            if socket is not None:
-                with contextlib.suppress(OSError):  # it may be closed already
-                    socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, _AT_ONCE)
-        self.abort()
+    def _part(self) -> None:
+        self._parting = True
+        self._connection.engine.linger(self)
 
     def _closed_by_client(self, payload: bytes) -> None:
-        transport = self._transport
-        if transport is None:
+        if self._socket is None:
             return
-        if not self._closing:
-            self._closing = True
-            self._connection.engine.linger(self)
-            transport.write(packets.frame(packets.CLOSE, payload[:2]))
-        transport.close()
-        self._connection.lost(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc
-        self._transport = None
-        self._closing = True
+        if not self._parting:
+            self._part()
+            self.write(packets.frame(packets.CLOSE, payload[:2]))
+        self.shut()
         self._connection.lost(self)
 
 
-def bound_by_kernel(transport: asyncio.BaseTransport, *, seconds: float = 45.0) -> None:
-    """Have the kernel drop a peer that takes nothing for `seconds`, and keep little for it.
+def taken_from(request: web.BaseRequest) -> tuple[sockets.socket, bytes]:
+    """The TCP connection of a request, and the bytes behind the request; aiohttp forgets it.
 
-    Without the first, a peer with a closed window holds its connection for ever, as long as it answers probes.
+    What it has for every connection would be idle weight on a websocket: a request handler, two tasks, streams. Raises
+    `HandshakeError` when the connection cannot be had. The handler of the request returns `TakenOver`.
     """
-    socket = transport.get_extra_info("socket")
-    if socket is None or socket.family not in (sockets.AF_INET, sockets.AF_INET6):
-        return
-    with contextlib.suppress(OSError):  # it may be closed already
-        socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, SEND_BUFFER_BYTES)
-        if hasattr(sockets, "TCP_USER_TIMEOUT"):
-            socket.setsockopt(sockets.IPPROTO_TCP, sockets.TCP_USER_TIMEOUT, int(seconds * 1000))
-
-
-def is_handshake(request: web.BaseRequest) -> bool:
-    return request.headers.get("Upgrade", "").strip().lower() == "websocket"
-
-
-def _accept(request: web.BaseRequest) -> bytes:
-    """The value of Sec-WebSocket-Accept (RFC 6455, section 4.2.2)."""
-    headers = request.headers
-    key = headers.get("Sec-WebSocket-Key", "")
-    try:
-        nonce = base64.b64decode(key, validate=True)
-    except (binascii.Error, ValueError):
-        raise HandshakeError from None
-    upgrade = cast("Any", request)._message.upgrade  # noqa: SLF001 - aiohttp's own driver asks the same
-    if len(nonce) != 16 or headers.get("Sec-WebSocket-Version") != "13" or not upgrade:
+    handler = request.protocol
+    transport = handler.transport
+    if transport is None or transport.is_closing() or transport.get_write_buffer_size():
         raise HandshakeError
-    return base64.b64encode(hashlib.sha1(key.encode() + GUID).digest())  # noqa: S324 - the RFC's choice
+    # One that was pipelined behind other requests has them unanswered: no client does this.
+    if handler._messages:  # noqa: SLF001 - aiohttp has no public way to hand over a connection
+        raise HandshakeError
+    early = handler._message_tail  # noqa: SLF001 - frames that came with the handshake
+    handler._message_tail = b""  # noqa: SLF001
+    # A second descriptor of the same socket: the transport takes its own along when it ends.
+    own = transport.get_extra_info("socket")
+    socket = sockets.socket(own.family, own.type, own.proto, fileno=os.dup(own.fileno()))
+    socket.setblocking(False)  # noqa: FBT003 - the socket's own signature
+    # aiohttp closes what it holds when the handler returns, so it must hold nothing; then it is told that the
+    # connection has gone, which ends its tasks, its timer and its bookkeeping.
+    handler.transport = None
+    transport.set_protocol(asyncio.Protocol())
+    transport.abort()
+    handler.connection_lost(None)
+    return socket, early

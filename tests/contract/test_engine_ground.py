@@ -17,7 +17,6 @@ import socketio
 from gateway.engine import EngineLimits, Server
 from gateway.engine.connection import Connection
 from gateway.engine.manager import Manager
-from gateway.engine.websocket import WebSocket
 from tests.support.rawsocket import RawSocket
 from tests.unit.engine.hosts import engine, hosted
 
@@ -59,16 +58,16 @@ GROUND = {
     "socketio.packet:Packet": ("e1660ba64e4e", "it decodes what clients send: which errors can it raise, what does it bound?"),
     "socketio.async_pubsub_manager:AsyncPubSubManager": ("dd9305fb0fa9", "ClusterManager puts Manager under it by inheritance"),
     # What is reached into: a connection is taken from aiohttp behind its back.
-    "aiohttp.web_protocol:RequestHandler.start": ("2e565fd40c8e", "it must end quietly after WebSocket.take_over"),
-    "aiohttp.web_protocol:RequestHandler.connection_lost": ("df2fe6e95fd0", "take_over calls it to have the handler let go"),
+    "aiohttp.web_protocol:RequestHandler.start": ("2e565fd40c8e", "it must end quietly after `taken_from`"),
+    "aiohttp.web_protocol:RequestHandler.connection_lost": ("df2fe6e95fd0", "`taken_from` calls it to have the handler let go"),
     "aiohttp.web_protocol:RequestHandler.data_received": ("1ee57ebe052e", "`_message_tail` and `_messages` are what came early"),
     "aiohttp.web_protocol:RequestHandler.finish_response": ("b7eb53db8f4b", "it must leave a TakenOver response alone"),
     "aiohttp.web_protocol:RequestHandler.force_close": ("38d0e1e798e4", "it must not close a transport that it has not"),
-    "aiohttp.web_protocol:RequestHandler._handle_request": ("a88a34ee65a2", "take_over runs inside it"),
+    "aiohttp.web_protocol:RequestHandler._handle_request": ("a88a34ee65a2", "`taken_from` runs inside it"),
     "aiohttp.web_protocol:RequestHandler._process_keepalive": ("b472e0fb8445", "it is the only limit on idle connections"),
-    "aiohttp.base_protocol:BaseProtocol": ("b8cbe831e85f", "take_over replaces it as the transport's protocol"),
+    "aiohttp.base_protocol:BaseProtocol": ("b8cbe831e85f", "`taken_from` leaves it without a transport"),
     "aiohttp.web_server:Server.connection_lost": ("fff3ade6ffe8", "it must forget a connection that was taken over"),
-    "aiohttp.web_ws:WebSocketResponse._handshake": ("95b5e704a782", "WebSocket.take_over answers handshakes instead of it"),
+    "aiohttp.web_ws:WebSocketResponse._handshake": ("95b5e704a782", "`handshake.read` and `accept_of` replace it: compare what they demand"),
 }  # fmt: skip
 
 
@@ -128,8 +127,13 @@ def test_a_connection_has_what_the_library_reads_of_its_sockets():
     assert connection.session == {}
 
 
-async def test_the_answer_to_a_handshake_has_no_extensions():
-    async with hosted(engine()) as host:
+@pytest.fixture(params=[True, False], ids=["read at the door", "read by aiohttp"])
+def door(request):
+    return request.param
+
+
+async def test_the_answer_to_a_handshake_has_no_extensions(door):
+    async with hosted(engine(), door=door) as host:
         raw = await RawSocket.dial(host.port)
         raw.handshake(Sec_WebSocket_Extensions="permessage-deflate; client_max_window_bits")
         await raw.answered()
@@ -137,13 +141,11 @@ async def test_the_answer_to_a_handshake_has_no_extensions():
         await raw.hang_up()
 
 
-async def test_aiohttp_has_forgotten_a_connection_that_was_taken_over():
-    async with hosted(engine()) as host:
+async def test_aiohttp_has_forgotten_a_connection_that_was_taken_over(door):
+    async with hosted(engine(), door=door) as host:
         before = len(asyncio.all_tasks())
         raw = await RawSocket.join(host.port)
 
-        connection = next(iter(host.server.eio.sockets.values()))
-        assert isinstance(connection.socket._transport.get_protocol(), WebSocket)
         await host.until(lambda: not host.runner.server.connections)
         await host.until(lambda: len(asyncio.all_tasks()) == before)
 
@@ -152,8 +154,8 @@ async def test_aiohttp_has_forgotten_a_connection_that_was_taken_over():
         await raw.hang_up()
 
 
-async def test_frames_that_come_with_the_handshake_are_heard():
-    async with hosted(engine()) as host:
+async def test_frames_that_come_with_the_handshake_are_heard(door):
+    async with hosted(engine(), door=door) as host:
         raw = await RawSocket.dial(host.port)
         raw.handshake()
         raw.say("40{}")
@@ -167,7 +169,7 @@ async def test_frames_that_come_with_the_handshake_are_heard():
     "header",
     ["Sec-WebSocket-Version: 12", "Sec-WebSocket-Key: short", "Connection: close", "Upgrade: h2c"],
 )
-async def test_a_handshake_that_is_none_is_answered_400_and_leaves_nothing(header):
+async def test_a_handshake_that_is_none_is_answered_400_and_leaves_nothing(header, door):
     name, _, value = header.partition(": ")
     lines = {
         "Host": "x",
@@ -177,7 +179,7 @@ async def test_a_handshake_that_is_none_is_answered_400_and_leaves_nothing(heade
         "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
         name: value,
     }
-    async with hosted(engine()) as host:
+    async with hosted(engine(), door=door) as host:
         raw = await RawSocket.dial(host.port)
         head = "".join(f"{key}: {value}\r\n" for key, value in lines.items())
         raw.send(f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n{head}\r\n".encode())

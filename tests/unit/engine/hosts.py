@@ -9,7 +9,7 @@ from typing import Any
 import socketio
 from aiohttp import web
 
-from gateway.engine import EngineLimits, Server
+from gateway.engine import EngineLimits, PacedSite, Server
 
 
 @dataclass
@@ -33,6 +33,11 @@ class Host:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.changed.wait(), 0.02)
 
+    def silent(self) -> int:
+        """Connections that have not said what they want."""
+        (site,) = self.runner.sites
+        return len(site._server._silent)
+
     def sockets(self) -> int:
         return sum(1 for socket in self.server.eio.sockets.values() if not socket.closed)
 
@@ -53,8 +58,11 @@ def stock(**limits: Any) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def hosted(server: Any) -> AsyncIterator[Host]:
-    """Serve `server` with handlers that note what happens; `auth` of the client chooses how `connect` behaves."""
+async def hosted(server: Any, *, door: bool = True) -> AsyncIterator[Host]:
+    """Serve `server` with handlers that note what happens; `auth` of the client chooses how `connect` behaves.
+
+    Without `door`, aiohttp reads the handshakes of websockets too, as it does those that are unusual.
+    """
     app = web.Application()
     server.attach(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -92,7 +100,8 @@ async def hosted(server: Any) -> AsyncIterator[Host]:
         server.on("echo", echo, namespace=namespace)
 
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    websockets = server.eio if door and isinstance(server, Server) else None
+    await PacedSite(runner, "127.0.0.1", 0, websockets=websockets).start()
     host.port = runner.addresses[0][1]
     try:
         yield host

@@ -98,36 +98,25 @@ def test_messages_come_out_whole_however_they_were_cut(messages, cuts, pieces):
     assert [sorted(payload) for _, payload in got] == [sorted(payload) for _, payload in messages]
 
 
-class Wire(asyncio.Transport):
-    """A transport into nowhere."""
+class Nowhere(WebSocket):
+    """A websocket without a network under it."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_open = True
+    __slots__ = ()
 
-    def write(self, data: Any) -> None:
-        pass
+    def open(self, socket: Any) -> None:
+        self._socket = socket
 
-    def is_closing(self) -> bool:
-        return not self.is_open
-
-    def is_reading(self) -> bool:
-        return True
-
-    def pause_reading(self) -> None:
-        pass
-
-    def resume_reading(self) -> None:
-        pass
-
-    def get_write_buffer_size(self) -> int:
+    def write(self, data: bytes) -> int:
         return 0
 
-    def close(self) -> None:
-        self.is_open = False
+    def hold(self) -> None:
+        pass
+
+    def go_on(self) -> None:
+        pass
 
     def abort(self) -> None:
-        self.is_open = False
+        self._socket = None
 
 
 def connected(host: Host) -> tuple[Connection, WebSocket]:
@@ -135,8 +124,8 @@ def connected(host: Host) -> tuple[Connection, WebSocket]:
     engine = host.server.eio
     connection = Connection(engine, engine.generate_id(), {"REMOTE_ADDR": "192.0.2.1"}, limit=100_000)
     connection.allowance = 40
-    socket = WebSocket(connection, message_bytes=65_536, probes=False)
-    socket._transport = Wire()
+    socket = Nowhere(connection, message_bytes=65_536, probes=False)
+    socket.open(object())
     connection.socket = socket
     engine.sockets[connection.sid] = connection
     return connection, socket
@@ -161,14 +150,14 @@ async def test_no_input_leaks_a_task_or_writes_a_traceback(hosts, caplog):
     attack()
     for number, (first, data) in enumerate(attempts):
         connection, socket = connected(host)
-        socket.data_received(first)
+        socket.received(first)
         while connection.worker is not None:  # let in, or nobody's yet
             await asyncio.wait([connection.worker])
         for chunk in data:
-            socket.data_received(chunk)
+            socket.received(chunk)
         while connection.worker is not None:
             await asyncio.wait([connection.worker])
-        socket.connection_lost(None)
+        socket.gone()
         while connection.worker is not None:
             await asyncio.wait([connection.worker])
         assert not connection.sessions

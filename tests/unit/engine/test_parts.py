@@ -118,30 +118,26 @@ async def test_a_deadline_that_fails_keeps_no_other_from_being_met(caplog):
 # The tick
 
 
-async def test_a_transport_that_fails_keeps_no_other_from_being_written_to(hosts, caplog):
+async def test_a_socket_that_fails_keeps_no_other_from_being_written_to(hosts, caplog):
     host = await hosts()
     broken, sound = await RawSocket.join(host.port), await RawSocket.join(host.port)
 
     class Broken:
-        def write(self, data):
-            raise RuntimeError("the handler is closed")
-
-        def is_closing(self):
-            return True
+        def send(self, data):
+            raise RuntimeError("the kernel has gone mad")
 
         def close(self):
             pass
 
     connection = host.server.manager.sessions[broken.sid].connection
-    transport, connection.socket._transport = connection.socket._transport, Broken()
+    tcp, connection.socket._socket = connection.socket._socket, Broken()
     for number in range(3):
         host.server.fan_out("/", "all", Packet.event("/", json.dumps(["a", number]).encode()))
         assert await sound.event() == ["a", number]
 
     await host.until(lambda: host.disconnects == ["transport error"])
     assert [record.message for record in caplog.records] == ["flush failed"]
-    connection.socket._transport = transport
-    transport.abort()
+    tcp.close()
 
 
 async def test_a_fan_out_to_many_lets_others_work_in_between(hosts):

@@ -1,0 +1,288 @@
+"""What comes to the public port: websockets are taken at the door, everything else is aiohttp's to answer."""
+
+import asyncio
+import base64
+import os
+import socket
+
+import pytest
+
+from gateway.engine import handshake as handshakes
+from gateway.engine import listening as listening_module
+from tests.support.rawsocket import RawSocket
+from tests.unit.engine.hosts import engine, hosted
+
+KEY = base64.b64encode(bytes(16)).decode()
+USUAL = {
+    "Host": "shop.example",
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": KEY,
+}
+
+
+def request(target="/socket.io/?EIO=4&transport=websocket", version="HTTP/1.1", method="GET", **headers):
+    fields = USUAL | {name.replace("_", "-"): value for name, value in headers.items()}
+    lines = [f"{method} {target} {version}", *(f"{name}: {value}" for name, value in fields.items())]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+
+# Reading the head
+
+
+def test_the_answer_to_a_key_is_the_one_of_the_standard():
+    """RFC 6455, section 1.3, has this pair."""
+    handshake, _ = handshakes.read(request(Sec_WebSocket_Key="dGhlIHNhbXBsZSBub25jZQ=="))
+
+    assert handshake.accept == b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+
+def test_what_a_handshake_says_is_read():
+    handshake, early = handshakes.read(
+        request(
+            connection="keep-alive, Upgrade",
+            upgrade="WebSocket",
+            Origin="https://shop.example",
+            User_Agent="A browser",
+            X_Forwarded_For="192.0.2.7, 10.0.0.1",
+        )
+        .replace(b"Connection: Upgrade\r\n", b"")
+        .replace(b"Upgrade: websocket\r\n", b"")
+        + b"\x81\x80"
+    )
+
+    assert handshake.path == "/socket.io/"
+    assert handshake.query == "EIO=4&transport=websocket"
+    assert handshake.host == "shop.example"
+    assert handshake.origin == "https://shop.example"
+    assert handshake.agent == "A browser"
+    assert handshake.forwarded == "192.0.2.7, 10.0.0.1"
+    assert early == b"\x81\x80"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        request()[:-2],
+        request()[:50],
+        request(method="POST"),
+        request(version="HTTP/1.0"),
+        request(target="/socket.io/"),
+        request(Connection="close"),
+        request(Upgrade="h2c"),
+        request(Sec_WebSocket_Version="8"),
+        request(Sec_WebSocket_Key="c2hvcnQ="),
+        request(Sec_WebSocket_Key="no base64 at all!"),
+        request(Content_Length="5"),
+        request(Transfer_Encoding="chunked"),
+        request(Expect="100-continue"),
+        request(Cookie="c" * handshakes.HEAD_BYTES),
+        request().replace(b"Host: shop", b"Host : shop"),
+        request().replace(b"\r\nHost", b"\r\n Host"),
+        request().replace(b"\r\nUpgrade", b"\nUpgrade"),
+        request().replace(b"shop.example", b"shop\0example"),
+        request()[:-2] + b"HOST: other.example\r\n\r\n",
+        b"",
+        b"\x16\x03\x01",
+    ],
+)
+def test_what_is_no_plain_handshake_is_left_to_aiohttp(data):
+    assert handshakes.read(data) is None
+
+
+# Over the network
+
+
+async def answer_to(port, data):
+    raw = await RawSocket.dial(port)
+    raw.send(data)
+    line = await asyncio.wait_for(raw.reader.readline(), 10)
+    await raw.hang_up()
+    return int(line.split()[1])
+
+
+async def test_a_usual_handshake_never_reaches_aiohttp(hosts):
+    host = await hosts()
+
+    raw = await RawSocket.join(host.port)
+
+    assert not host.runner.server.requests_count
+    raw.say('420["echo",1]')
+    assert await raw.text() == "430[1]"
+    await raw.hang_up()
+    await host.until(lambda: host.disconnects)
+
+
+async def test_a_handshake_that_comes_in_pieces_is_answered(hosts):
+    host = await hosts()
+    raw = await RawSocket.dial(host.port)
+
+    for byte in request():
+        raw.send(bytes((byte,)))
+        await raw.writer.drain()
+        await asyncio.sleep(0)
+    await raw.answered()
+
+    assert (await raw.text())[0] == "0"
+    await raw.hang_up()
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (request(target="/nowhere?EIO=4"), 404),
+        (request(target="/socket.io/?EIO=3&transport=websocket"), 400),
+        (request(target="/socket.io/?EIO=4&transport=websocket&sid=unknown"), 400),
+        (request(target="/socket.io/?EIO=4&transport=polling"), 200),
+        (b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n", 200),
+        (b"nonsense\r\n\r\n", 400),
+    ],
+)
+async def test_everything_else_is_answered_by_aiohttp(hosts, data, status):
+    host = await hosts()
+
+    assert await answer_to(host.port, data) == status
+
+
+async def test_a_query_in_another_order_is_as_good(hosts):
+    host = await hosts()
+
+    assert await answer_to(host.port, request(target="/socket.io/?transport=websocket&EIO=4&t=x")) == 101
+
+
+async def test_a_page_of_another_origin_is_refused_at_the_door_too():
+    server = engine()
+    server.eio._origins = None
+    async with hosted(server) as host:
+        assert await answer_to(host.port, request(Origin="https://other.example")) == 403
+        assert await answer_to(host.port, request(Origin="https://shop.example")) == 101
+
+
+async def test_beyond_the_rate_of_an_address_the_answer_is_429(hosts):
+    host = await hosts(connect_rate=0.001, connect_burst=2)
+
+    assert [await answer_to(host.port, request()) for _ in range(4)] == [101, 101, 429, 429]
+    assert host.server.stats.throttled == 2
+
+
+async def test_without_the_transport_websocket_there_is_none(hosts):
+    host = await hosts(transports=("polling",))
+
+    assert await answer_to(host.port, request()) == 400
+
+
+# Those who say nothing
+
+
+@pytest.fixture
+def accepted_at_once(monkeypatch):
+    """As where the kernel cannot wait for a connection's first word."""
+    monkeypatch.delattr(socket, "TCP_DEFER_ACCEPT", raising=False)
+
+
+async def test_who_speaks_late_is_heard(hosts, accepted_at_once):
+    host = await hosts()
+    raw = await RawSocket.dial(host.port)
+    await host.until(host.silent)
+
+    raw.handshake()
+    await raw.answered()
+
+    assert not host.silent()
+    await raw.hang_up()
+
+
+async def test_who_goes_without_a_word_is_forgotten(hosts, accepted_at_once):
+    host = await hosts()
+    raw = await RawSocket.dial(host.port)
+    await host.until(host.silent)
+
+    await raw.hang_up()
+
+    await host.until(lambda: not host.silent())
+
+
+async def test_who_never_speaks_is_sent_away(hosts, accepted_at_once, monkeypatch):
+    monkeypatch.setattr(listening_module, "SILENCE_SECONDS", 0.05)
+    host = await hosts()
+    raw = await RawSocket.dial(host.port)
+
+    assert await asyncio.wait_for(raw.reader.read(), 10) == b""
+
+    assert not host.silent()
+    await raw.hang_up()
+
+
+async def test_only_so_many_may_be_silent(hosts, accepted_at_once, monkeypatch):
+    monkeypatch.setattr(listening_module, "SILENT", 2)
+    host = await hosts()
+    raws = [await RawSocket.dial(host.port) for _ in range(2)]
+    await host.until(lambda: host.silent() == 2)
+
+    third = await RawSocket.dial(host.port)
+
+    assert await asyncio.wait_for(third.reader.read(), 10) == b""
+    for raw in [*raws, third]:
+        await raw.hang_up()
+
+
+async def test_a_stop_sends_away_who_is_silent(accepted_at_once):
+    async with hosted(engine()) as host:
+        raw = await RawSocket.dial(host.port)
+        await host.until(host.silent)
+
+    assert await asyncio.wait_for(raw.reader.read(), 10) == b""
+    await raw.hang_up()
+
+
+async def test_the_kernel_keeps_little_for_a_client_and_gives_up_on_who_reads_nothing(hosts):
+    host = await hosts()
+    raw = await RawSocket.join(host.port)
+
+    tcp = next(iter(host.server.eio.sockets.values())).socket._socket
+
+    assert tcp.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 2 * listening_module.SEND_BUFFER_BYTES
+    assert tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+    assert tcp.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    assert tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 45_000
+    await raw.hang_up()
+
+
+# The stream under a websocket
+
+
+async def test_a_connection_whose_bytes_cannot_be_taken_is_ended(hosts, caplog, monkeypatch):
+    host = await hosts()
+    raw = await RawSocket.join(host.port)
+    connection = next(iter(host.server.eio.sockets.values()))
+
+    def fail(data):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(connection.socket._reader.__class__, "feed", lambda self, data: fail(data))
+    raw.say("3")
+
+    await raw.gone()
+    await host.until(lambda: host.disconnects == ["transport close"])
+    assert [record.message for record in caplog.records] == ["a connection failed"]
+
+
+async def test_what_the_kernel_does_not_take_goes_out_when_it_does(hosts):
+    from gateway.engine import Packet
+
+    host = await hosts(send_buffer_bytes=0)
+    raw = await RawSocket.join(host.port, receive_bytes=4096)
+    raw.reader._transport.pause_reading()
+    connection = next(iter(host.server.eio.sockets.values()))
+    texts = [os.urandom(2000).hex() for _ in range(500)]
+
+    for text in texts:
+        host.server.fan_out("/", "all", Packet.event("/", f'["a","{text}"]'.encode()))
+        await asyncio.sleep(0)
+    await host.until(lambda: connection.socket.unsent)
+    raw.reader._transport.resume_reading()
+
+    assert [(await raw.event())[1] for _ in texts] == texts
+    await host.until(lambda: not connection.socket.unsent and not connection.backlog)
+    await raw.hang_up()
