@@ -151,6 +151,17 @@ class HistoryPage:
     """The cursor of the next, older page; None at the end."""
 
 
+@dataclass(frozen=True, slots=True)
+class OpeningRequest:
+    """What one session asks for as it opens: `user` is in `rooms` and had been given them up to `since`."""
+
+    user: str
+    rooms: Sequence[str]
+    since: Mapping[str, int]
+    limit: int
+    now: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
     """All that a new connection needs to know of its rooms, read at one moment or later than its joining."""

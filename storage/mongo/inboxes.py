@@ -12,8 +12,17 @@ from typing import Any
 
 from pymongo import UpdateOne
 
-from storage.encoding import FOREVER, cursor_of, position_of, writable
-from storage.models import HistoryPage, HistoryQuery, InboxItem, Marked, Notification, Opening, Receipt
+from storage.encoding import FOREVER, cursor_of, micros, position_of, writable
+from storage.models import (
+    HistoryPage,
+    HistoryQuery,
+    InboxItem,
+    Marked,
+    Notification,
+    Opening,
+    OpeningRequest,
+    Receipt,
+)
 from storage.mongo.append import positions
 from storage.mongo.collections import Collections, both, together
 from storage.mongo.documents import Document, notification_of, receipt_from
@@ -22,15 +31,6 @@ from storage.mongo.streams import RANGES_PER_QUERY, spans
 ROOMS_PER_MERGE = 100
 """Fewer than the number of ranges up to which the server merges sorted index scans instead of sorting."""
 CANDIDATES = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class OpeningRequest:
-    user: str
-    rooms: Sequence[str]
-    since: Mapping[str, int]
-    limit: int
-    now: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ async def openings(c: Collections, requests: Sequence[OpeningRequest]) -> list[O
     wanted: dict[str, list[str]] = {}
     for asked in requests:
         wanted.setdefault(asked.user, []).extend(writable(asked.rooms))
-    now = max(asked.now for asked in requests)
+    now = micros(max(asked.now for asked in requests))
     oldest: dict[str, int] = {}
     for asked in requests:
         for room in set(asked.rooms) & asked.since.keys():

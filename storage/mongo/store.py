@@ -20,13 +20,13 @@ from storage.models import (
     Marked,
     Notification,
     Opening,
+    OpeningRequest,
     Receipt,
     UserData,
 )
 from storage.mongo import contacts, inboxes, outbox, streams
 from storage.mongo.append import Appender
 from storage.mongo.collections import Collections, connected, translated, translated_at_open
-from storage.mongo.inboxes import OpeningRequest
 from storage.store import Store
 
 P = ParamSpec("P")
@@ -122,7 +122,7 @@ class MongoStore(Store):
     async def opening(
         self, user: str, rooms: Sequence[str], *, since: Mapping[str, int], limit: int, now: datetime
     ) -> Opening:
-        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, micros(now)))
+        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, now))
 
     async def _open_batch(self, requests: list[OpeningRequest]) -> list[Opening]:
         return await self._run(inboxes.openings, requests)

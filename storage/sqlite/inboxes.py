@@ -7,33 +7,47 @@ what was wiped above that. What a query visits are those receipts and gaps, neve
 import heapq
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
-from storage.encoding import FOREVER, cursor_of, position_of, receipt_of, writable
-from storage.models import HistoryPage, HistoryQuery, InboxItem, Marked, Notification, Opening, Receipt
+from storage.encoding import FOREVER, cursor_of, micros, position_of, receipt_of, writable
+from storage.models import (
+    HistoryPage,
+    HistoryQuery,
+    InboxItem,
+    Marked,
+    Notification,
+    Opening,
+    OpeningRequest,
+    Receipt,
+)
 from storage.sqlite.rows import MAIL_JOIN, NOTIFICATION, NOTIFICATION_WIDTH, notification_of
 from storage.sqlite.streams import span
 
 # Two ranges, not one: of the wiped (0) only those above the base are visited, of the merely expired there are few.
 _GONE = f"""((
     SELECT COUNT(*) FROM notifications
-    WHERE room = asked.value AND shown_until < {FOREVER} AND shown_until = 0 AND seq > {{base}}
+    WHERE room = asked.room AND shown_until < {FOREVER} AND shown_until = 0 AND seq > {{base}}
 ) + (
     SELECT COUNT(*) FROM notifications
-    WHERE room = asked.value AND shown_until < {FOREVER} AND shown_until > 0 AND shown_until <= :now AND seq > {{base}}
+    WHERE room = asked.room AND shown_until < {FOREVER} AND shown_until > 0 AND shown_until <= :now AND seq > {{base}}
 ))"""  # noqa: S608 - made of constants
 _BASE = "MAX(COALESCE(i.read_upto, 0), COALESCE(r.cleared, 0))"
+# One row with all of it: each row that Python fetches costs a hand-over of its global lock, which under load costs more
+# than the queries.
 _STANDING = f"""
-SELECT asked.value, COALESCE(r.head, 0), COALESCE(r.floor, 0), COALESCE(i.read_upto, 0),
+SELECT json_group_array(json_array(
+    COALESCE(r.head, 0), COALESCE(r.floor, 0), COALESCE(i.read_upto, 0),
     COALESCE(r.head, 0) - {_BASE} - {_GONE.format(base=_BASE)} - (
         SELECT COUNT(*) FROM receipts c CROSS JOIN notifications n ON n.room = c.room AND n.seq = c.seq
-        WHERE c.user = :user AND c.room = asked.value AND c.seq > {_BASE} AND c.read_at IS NOT NULL
+        WHERE c.user = asked.user AND c.room = asked.room AND c.seq > {_BASE} AND c.read_at IS NOT NULL
             AND n.seq IS NOT NULL AND n.shown_until > :now
     )
-FROM json_each(:rooms) asked
-LEFT JOIN rooms r ON r.room = asked.value
-LEFT JOIN inboxes i ON i.user = :user AND i.room = asked.value
+))
+FROM (SELECT value ->> 0 AS user, value ->> 1 AS room FROM json_each(:asked) ORDER BY key) asked
+LEFT JOIN rooms r ON r.room = asked.room
+LEFT JOIN inboxes i ON i.user = asked.user AND i.room = asked.room
 """  # noqa: S608 - made of the constants above
 
 
@@ -49,45 +63,54 @@ class _Standing:
 
 
 def _standings(
-    connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: int
+    connection: sqlite3.Connection, asked: Sequence[tuple[str, str]], *, now: int
 ) -> list[_Standing]:
-    asked = json.dumps(list(dict.fromkeys(writable(rooms))))
-    rows = connection.execute(_STANDING, {"user": user, "rooms": asked, "now": now})
+    """How each (user, room) stands, in the order in which they are asked for."""
+    (found,) = connection.execute(_STANDING, {"asked": json.dumps(asked), "now": now}).fetchone()
     return [
         _Standing(room, head, floor, read_upto, max(0, unread))
-        for room, head, floor, read_upto, unread in rows
+        for (_, room), (head, floor, read_upto, unread) in zip(asked, json.loads(found), strict=True)
     ]
 
 
+def _of_user(user: str, rooms: Iterable[str]) -> list[tuple[str, str]]:
+    return [(user, room) for room in dict.fromkeys(writable(rooms))]
+
+
 def unread(connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: int) -> int:
-    return sum(standing.unread for standing in _standings(connection, user, rooms, now=now))
+    return sum(standing.unread for standing in _standings(connection, _of_user(user, rooms), now=now))
 
 
-def opening(
-    connection: sqlite3.Connection,
-    user: str,
-    rooms: Sequence[str],
-    *,
-    since: Mapping[str, int],
-    limit: int,
-    now: int,
+def openings(connection: sqlite3.Connection, requests: Sequence[OpeningRequest]) -> list[Opening]:
+    """What each session is owed, in order; all as of the last one's time."""
+    now = micros(max(request.now for request in requests))
+    asked = [_of_user(request.user, request.rooms) for request in requests]
+    standings = iter(_standings(connection, list(chain.from_iterable(asked)), now=now))
+    return [
+        _opening(connection, request, list(islice(standings, len(rooms))), now=now)
+        for request, rooms in zip(requests, asked, strict=True)
+    ]
+
+
+def _opening(
+    connection: sqlite3.Connection, request: OpeningRequest, standings: Sequence[_Standing], *, now: int
 ) -> Opening:
-    heads = dict.fromkeys(rooms, 0)
+    heads = dict.fromkeys(request.rooms, 0)
     missed: list[Notification] = []
     resync: list[str] = []
     unread = 0
-    for standing in _standings(connection, user, rooms, now=now):
+    for standing in standings:
         room, head = standing.room, standing.head
         heads[room] = head
         unread += standing.unread
-        had = since.get(room, head)
+        had = request.since.get(room, head)
         if had == head:
             continue
         if not standing.floor <= had < head:
             resync.append(room)
             continue
-        found = span(connection, room, after=had, upto=head, limit=limit + 1, shown_at=now)
-        if len(found) > limit:
+        found = span(connection, room, after=had, upto=head, limit=request.limit + 1, shown_at=now)
+        if len(found) > request.limit:
             resync.append(room)
         else:
             missed += found
@@ -208,7 +231,7 @@ def _mark(
             "dismissed": dismissed,
         },
     ).rowcount
-    standings = _standings(connection, user, rooms, now=now)
+    standings = _standings(connection, _of_user(user, rooms), now=now)
     if read is not None and changed:
         # All of a room read one by one is the same as read up to its head, and cheaper ever after.
         _advance(
@@ -229,7 +252,9 @@ def _advance(
 
 
 def read_all(connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: int) -> Marked:
-    unread = [standing for standing in _standings(connection, user, rooms, now=now) if standing.unread]
+    unread = [
+        standing for standing in _standings(connection, _of_user(user, rooms), now=now) if standing.unread
+    ]
     _advance(connection, user, unread, read_at=now)
     connection.executemany(
         "DELETE FROM receipts"

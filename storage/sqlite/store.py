@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from storage.models import (
     Marked,
     Notification,
     Opening,
+    OpeningRequest,
     Receipt,
     UserData,
 )
@@ -32,21 +32,12 @@ from storage.store import Store
 PING_SECONDS = 1.5
 
 
-@dataclass(frozen=True, slots=True)
-class _OpeningRequest:
-    user: str
-    rooms: Sequence[str]
-    since: Mapping[str, int]
-    limit: int
-    now: int
-
-
 class SQLiteStore(Store):
     """A store in the file `path`, made if missing with its folder. Every method is one hop to a thread."""
 
     def __init__(self, path: str | Path) -> None:
         self._connections = Connections(Path(path))
-        self._openings: Coalescer[_OpeningRequest, Opening] = Coalescer(
+        self._openings: Coalescer[OpeningRequest, Opening] = Coalescer(
             self._open_batch, name="sqlite-openings", batch_weight=64, queue_weight=50_000
         )
 
@@ -120,11 +111,11 @@ class SQLiteStore(Store):
     async def opening(
         self, user: str, rooms: Sequence[str], *, since: Mapping[str, int], limit: int, now: datetime
     ) -> Opening:
-        return await self._openings.ask(_OpeningRequest(user, rooms, since, limit, micros(now)))
+        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, now))
 
-    async def _open_batch(self, requests: list[_OpeningRequest]) -> list[Opening | Exception]:
+    async def _open_batch(self, requests: list[OpeningRequest]) -> list[Opening]:
         # One hop and one snapshot for all who came at once: a thread hop costs more than the queries.
-        return await self._connections.read(_openings, requests)
+        return await self._connections.read(inboxes.openings, requests)
 
     async def history(self, query: HistoryQuery, *, now: datetime) -> HistoryPage:
         return await self._connections.read(inboxes.history, query, now=micros(now))
@@ -216,14 +207,3 @@ class SQLiteStore(Store):
 
     async def mail_counts(self) -> dict[MailState, int]:
         return await self._connections.read(outbox.mail_counts)
-
-
-def _openings(
-    connection: sqlite3.Connection, requests: Sequence[_OpeningRequest]
-) -> list[Opening | Exception]:
-    return [
-        inboxes.opening(
-            connection, asked.user, asked.rooms, since=asked.since, limit=asked.limit, now=asked.now
-        )
-        for asked in requests
-    ]
