@@ -181,13 +181,19 @@ class Notifier:
 
     async def transient(self, room: str, event: str, payload: Mapping[str, Any]) -> None:
         """Deliver an event to who is connected to the room now, on every node; nothing is kept."""
-        if self._bus.carries or self._receiver.hears(room):
+        if self._is_heard(room):
             encoded = wire.event(event, payload)
             self._receiver.receive(room, TRANSIENT, encoded)
             await self._bus.publish(room, TRANSIENT, encoded)
 
+    def _is_heard(self, room: str) -> bool:
+        """Whether a frame of the room may find anybody, here or on another node."""
+        return self._bus.carries or self._receiver.hears(room)
+
     async def announce(self, change: Joined | Left) -> None:
         """Tell the admins that a user has come or gone."""
+        if not self._is_heard(ADMINS):
+            return
         if isinstance(change, Joined):
             payload: dict[str, Any] = {"name": change.name, "roles": list(change.roles)}
         else:
@@ -227,7 +233,7 @@ class Notifier:
             for notification in notifications:
                 owes_mail = owes_mail or notification.mail is not None
                 # Most notifications are for users who are out: without other nodes, their frames are never made.
-                if notification.in_app and (self._bus.carries or self._receiver.hears(notification.room)):
+                if notification.in_app and self._is_heard(notification.room):
                     encoded = wire.event(event, wire.notification(notification))
                     seq = TRANSIENT if notification.seq is None else notification.seq
                     # This node first: its sessions must not wait for a bus that is away.

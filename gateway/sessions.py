@@ -3,8 +3,9 @@
 import asyncio
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from auth.principal import Principal
 from gateway.clock import Clock
@@ -73,11 +74,10 @@ class Sessions:
         return session
 
 
-@dataclass(slots=True, order=True)
-class _Due:
+class _Due(NamedTuple):
     when: float
-    sid: str = field(compare=False)
-    is_end: bool = field(compare=False)
+    sid: str
+    is_end: bool
 
 
 class Expiries:

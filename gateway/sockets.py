@@ -38,7 +38,7 @@ ADMIN = "/admin"
 REPLAYS = 5
 """How often a replay is begun again because more came meanwhile than could be held back."""
 REPLAY_SECONDS = 60.0
-"""How long a client may take to read its replay."""
+"""How long a client may take to read what it missed."""
 RELEASE_SECONDS = 5.0
 """How long a room without sessions stays subscribed: a page reload comes back to it."""
 ORDERS_LIMIT = 10_000
@@ -212,9 +212,7 @@ class Connections:
             return
         opening, session.opening = session.opening, None
         try:
-            async with asyncio.timeout(REPLAY_SECONDS):
-                replayed = await self._write_replay(session, opening)
-            if replayed is None:
+            if await self._write_replay(session, opening) is None:
                 return
             self._expiries.watch(session)
             await self._enter(session)
@@ -235,9 +233,11 @@ class Connections:
                 Packet.event(session.namespace, wire.notification_event(notification))
                 for notification in opening.missed
             ]
-            # At the client's pace: a long replay must not make a slow consumer of it.
-            if packets and not await self._server.write_all(session.sid, packets):
-                return None
+            if packets:
+                # At the client's pace: a long replay must not make a slow consumer of it.
+                async with asyncio.timeout(REPLAY_SECONDS):
+                    if not await self._server.write_all(session.sid, packets):
+                        return None
             replayed += len(packets)
             if not announced:
                 self._write(session, await self._ready(session, opening, replayed))

@@ -401,7 +401,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
             self._refuse(connection, namespace, error)
             return
         # Queued before the session is open, so that it is the first thing the client gets.
-        connection.write(self._packet(wire.CONNECT, namespace, {"sid": sid}))
+        connection.write(_welcome(namespace, sid))
         await self.manager.connect(sid, namespace)
         self.stats.opened += 1
         # If the client has gone meanwhile, what is in the inbox ends the session next.
@@ -464,6 +464,11 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         del namespace
         session = self.manager.sessions.get(sid)
         return None if session is None else session.connection.environ
+
+
+def _welcome(namespace: str, sid: str) -> Packet:
+    prefix = "" if namespace == "/" else namespace + ","
+    return Packet.of(f'40{prefix}{{"sid":"{sid}"}}'.encode())
 
 
 @functools.lru_cache(maxsize=256)

@@ -99,6 +99,8 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         self._lingering = Deadlines(LINGER_SECONDS, WebSocket.abort)
         self._leftovers = Deadlines(LINGER_SECONDS, self._forget)
         self._refused = Deadlines(LINGER_SECONDS / 2, self._expect_session)
+        self._terms = {transport: _terms(limits, transport) for transport in limits.transports}
+        """How the first packet ends, by transport: it is alike for all but for the sid."""
         self.stopping = False
         self.path = ""
         """Where handshakes for this server go; set when it is attached to a site."""
@@ -245,15 +247,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         connection.socket.begin(tcp, accept, greeting=greeting, early=early)
 
     def _opening(self, sid: str, transport: str) -> Packet:
-        upgrades = ["websocket"] if transport == "polling" and "websocket" in self.transports else []
-        terms = {
-            "sid": sid,
-            "upgrades": upgrades,
-            "pingInterval": int(self.limits.ping_interval_seconds * 1000),
-            "pingTimeout": int(self.limits.ping_timeout_seconds * 1000),
-            "maxPayload": self.limits.max_message_bytes or UNLIMITED,
-        }
-        return Packet.of(b"0" + json.dumps(terms, separators=(",", ":")).encode())
+        return Packet.of(b'0{"sid":"' + sid.encode() + self._terms[transport])
 
     def generate_id(self) -> str:
         """As the library's, 96 random bits and a serial number; but asking the kernel once for hundreds of them."""
@@ -466,6 +460,16 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         ):
             deadlines.clear()
         self._upgrades_begun.clear()
+
+
+def _terms(limits: EngineLimits, transport: str) -> bytes:
+    terms = {
+        "upgrades": ["websocket"] if transport == "polling" and "websocket" in limits.transports else [],
+        "pingInterval": int(limits.ping_interval_seconds * 1000),
+        "pingTimeout": int(limits.ping_timeout_seconds * 1000),
+        "maxPayload": limits.max_message_bytes or UNLIMITED,
+    }
+    return b'",' + json.dumps(terms, separators=(",", ":"))[1:].encode()
 
 
 def _body(text: bytes) -> web.Response:
