@@ -54,12 +54,14 @@ class _Held:
     """An attempt was made, and nobody knows whether it arrived."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Gone:
-    """A connection that went, until Redis has taken note."""
+    """A connection that went."""
 
     held: _Held
     at: datetime
+    due: int = 0
+    """When its user's grace is over, once Redis has taken note."""
 
 
 class _Forgotten(PresenceUnavailable):
@@ -106,10 +108,11 @@ class RedisPresence:
         self._away = False
         self._held: dict[str, _Held] = {}
         self._gone: dict[str, _Gone] = {}
+        """Of these Redis has not taken note yet."""
         self._recent: dict[str, _Gone] = {}
-        """Gone and noted in Redis, with the grace not over: known here too, should Redis lose its memory."""
+        """Of these it has, and has not announced yet who left: known here too, should Redis lose its memory."""
         self._arriving: set[str] = set()
-        """Users who came to this node when Redis had just lost its memory, and who may not be announced yet."""
+        """Users who came to this node when Redis had just lost its memory, and are not announced yet."""
         self._doubts = 0
         """How often it was not known what had become of a call."""
         self._cleared = 0
@@ -281,9 +284,10 @@ class RedisPresence:
         return [each.decode() for each in beyond]
 
     async def _take_out(self, connection: str, at: datetime) -> None:
-        await self._call(scripts.LEAVE, connection, micros(at), self._grace // _MICROSECOND)
-        gone = self._gone.pop(connection, None)
+        (due,) = await self._call(scripts.LEAVE, connection, micros(at), self._grace // _MICROSECOND)
+        gone = self._gone.pop(connection, None) or self._recent.get(connection)
         if gone is not None:
+            gone.due = int(due)
             self._recent[connection] = gone
 
     async def _page(self, first: str, last: str | bytes, limit: int) -> tuple[int, int, tuple[Online, ...]]:
@@ -327,19 +331,16 @@ class RedisPresence:
         holds = len(self._held)
         beat = int(self._beat_seconds * 1_000_000)
         try:
-            counted, wait, more, arriving, self._newest = await self._call(
-                scripts.BEAT, BATCH, beat, int(not self._tasks)
-            )
+            answer = await self._call(scripts.BEAT, BATCH, beat, int(not self._tasks))
         except _Forgotten as forgotten:
             await self._restore(forgotten.epoch)
             return 0
+        counted, wait, more, upto, arriving, self._newest = answer
         if self._away:
             self._away = False
             _log.info("presence with Redis again")
-        if not arriving:
-            self._arriving.clear()
-        over = self._now() - self._grace
-        self._recent = {name: each for name, each in self._recent.items() if each.at > over}
+        self._arriving &= {each.decode() for each in arriving}
+        self._recent = {name: each for name, each in self._recent.items() if each.due > int(upto)}
         if counted != holds or self._doubts != self._cleared:
             await self._reconcile()
         if more:

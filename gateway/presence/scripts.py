@@ -85,6 +85,7 @@ local arriving = 0
 if ARGV[13] == '1' then
   -- What Redis has lost was announced before it was: putting it back is no news.
   redis.call('SADD', key('told'), user)
+  redis.call('SREM', key('arriving'), user)
   redis.call('SET', key('settled'), micros(now + settle))
   redis.call('SET', key('restored'), micros(now + settle))
 elseif now < moment('restored') and redis.call('SISMEMBER', key('told'), user) == 0 then
@@ -110,8 +111,9 @@ LEAVE = (
     _PRELUDE
     + b"""
 -- ARGV: connection, at, grace
-gone(ARGV[7], node, tonumber(ARGV[8]), now + tonumber(ARGV[9]))
-return {epoch}
+local due = now + tonumber(ARGV[9])
+gone(ARGV[7], node, tonumber(ARGV[8]), due)
+return {epoch, micros(due)}
 """
 )
 
@@ -150,7 +152,7 @@ end
 
 -- The last node to go cannot wait for a grace: nobody will be there to announce it.
 last = last and redis.call('ZCARD', key('nodes')) == 1
-local settled, restored = moment('settled'), moment('restored')
+local settled, restored, upto = moment('settled'), moment('restored'), 0
 if now >= settled or last then
   local due = redis.call('ZRANGEBYSCORE', key('leaving'), '-inf', last and '+inf' or micros(now), 'LIMIT', 0, batch)
   for _, user in ipairs(due) do
@@ -158,7 +160,7 @@ if now >= settled or last then
     redis.call('ZREM', key('leaving'), user)
     redis.call('HDEL', key('went'), user)
   end
-  if #due == batch then more = 1 end
+  if #due == batch then more = 1 else upto = now end
 end
 if now >= restored then
   for _, user in ipairs(redis.call('SPOP', key('arriving'), batch)) do
@@ -171,13 +173,11 @@ end
 local wait = -1
 local due = redis.call('ZRANGE', key('leaving'), 0, 0, 'WITHSCORES')[2]
 if due then wait = math.max(0, tonumber(due) - now, settled - now) end
-local arriving = redis.call('EXISTS', key('arriving'))
-if arriving == 1 then
-  wait = math.min(wait < 0 and math.huge or wait, math.max(0, restored - now))
-end
+local arriving = redis.call('SMEMBERS', key('arriving'))
+if #arriving > 0 then wait = math.min(wait < 0 and math.huge or wait, math.max(0, restored - now)) end
 local newest = redis.call('XREVRANGE', key('changes'), '+', '-', 'COUNT', 1)[1]
 local held = redis.call('SCARD', key('node:' .. node))
-return {epoch, held, micros(wait), more, arriving, newest and newest[1] or '0-0'}
+return {epoch, held, micros(wait), more, micros(upto), arriving, newest and newest[1] or '0-0'}
 """
 )
 

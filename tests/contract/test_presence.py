@@ -93,14 +93,14 @@ def announced() -> Announced:
     return Announced()
 
 
-@pytest.fixture(params=["local", "redis"])
-async def presence(request, prefix, clock, announced) -> AsyncIterator[LocalPresence | RedisPresence]:
+@pytest.fixture(params=["local", "redis", "valkey"])
+async def presence(request, url_of, prefix, clock, announced) -> AsyncIterator[LocalPresence | RedisPresence]:
     made: LocalPresence | RedisPresence
     if request.param == "local":
         made = LocalPresence(grace_seconds=5, clock=clock)
     else:
         made = RedisPresence(
-            request.getfixturevalue("redis_url"),
+            url_of(request.param),
             node_id="node-1",
             prefix=prefix,
             grace_seconds=5,
@@ -291,15 +291,13 @@ async def test_an_announcement_that_fails_does_not_stop_presence(presence, annou
 # What a task must do by itself, in real time
 
 
-@pytest.fixture(params=["local", "redis"])
-async def watching(request, prefix, announced) -> AsyncIterator[Presence]:
+@pytest.fixture(params=["local", "redis", "valkey"])
+async def watching(request, url_of, prefix, announced) -> AsyncIterator[Presence]:
     made: Presence
     if request.param == "local":
         made = LocalPresence(grace_seconds=GRACE)
     else:
-        made = RedisPresence(
-            request.getfixturevalue("redis_url"), node_id="n1", prefix=prefix, grace_seconds=GRACE
-        )
+        made = RedisPresence(url_of(request.param), node_id="n1", prefix=prefix, grace_seconds=GRACE)
     await made.start(announced)
     yield made
     await made.stop()

@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -27,8 +27,8 @@ from gateway.presence.changes import Changes
 from gateway.presence.errors import PresenceUnavailable
 from gateway.presence.redis import SETTLE_SECONDS, RedisPresence
 from tests.contract.test_presence import START, Announced, Clock, until, until_answered, visitor
-from tests.faults.proxy import Proxy
 from tests.support import servers
+from tests.support.proxy import Proxy
 
 TTL = 30
 GRACE = 5
@@ -324,13 +324,6 @@ def test_presence_agrees_with_a_model_of_nodes_that_crash_pause_and_come_back(re
 # Faults of a real Redis, in real time
 
 
-@pytest.fixture
-def server() -> Iterator[servers.Server]:
-    """A Redis of this test's own, to be tortured."""
-    with servers.redis() as own:
-        yield own
-
-
 class Together:
     """Nodes on one Redis, with short times, and an ear beside them."""
 
@@ -594,8 +587,8 @@ async def test_a_thousand_connections_of_a_dead_node_are_reaped_without_waiting_
 async def test_who_comes_while_redis_has_forgotten_waits_for_what_was_there_before(together, server):
     a = await together.node("a")
     await a.enter(visitor("a1", "ann", age=5), limit=1)
-    async with a._beating, Redis.from_url(server.url) as client:
-        await client.flushall()
+    async with a._beating:
+        await forget(server)
         assert await a.enter(visitor("a2", "ann"), limit=1) == ["a1"]
 
     await counted(a, 1, 2)
@@ -643,8 +636,7 @@ async def test_who_comes_before_another_node_has_put_the_user_back_is_no_news(se
     a, b = await together.node("a"), await together.node("b")
     await a.enter(visitor("a1", "ann"), limit=0)
     async with a._beating:
-        async with Redis.from_url(server.url) as client:
-            await client.flushall()
+        await forget(server)
         await b.sweep()
         await b.enter(visitor("b1", "ann"), limit=0)
         await b.enter(visitor("b2", "bob"), limit=0)
@@ -656,12 +648,53 @@ async def test_who_comes_before_another_node_has_put_the_user_back_is_no_news(se
     assert await b.counts() == (2, 3)
 
 
+async def forget(server: servers.Server) -> None:
+    async with Redis.from_url(server.url) as client:
+        await client.flushall()
+
+
+async def test_a_departure_still_owed_when_redis_forgets_a_second_time_is_announced(server, together):
+    clock = Clock()
+    a = await together.node("a", clock=clock, ttl_seconds=30, grace_seconds=1)
+    await a.enter(visitor("a1", "ann"), limit=0)
+    assert await together.brief() == [("Joined", "ann")]
+    await forget(server)
+    await a.sweep()
+    await a.leave("a1", now=clock.now)
+    await pass_time(a, clock, 2)
+
+    await forget(server)
+    await pass_time(a, clock, 10)
+
+    assert await together.brief() == [("Joined", "ann"), ("Left", "ann")]
+
+
+async def test_who_had_to_wait_when_redis_forgot_and_was_put_back_is_no_news_when_it_forgets_again(
+    server, together
+):
+    clock = Clock()
+    a, b = [await together.node(name, clock=clock, ttl_seconds=30) for name in "ab"]
+    await a.enter(visitor("a1", "ann"), limit=0)
+    assert await together.brief() == [("Joined", "ann")]
+    async with a._beating:
+        await forget(server)
+        await b.sweep()
+        await b.enter(visitor("b1", "ann"), limit=0)
+    await a.sweep()
+    await a.leave("a1", now=clock.now)
+    await b.sweep()
+
+    await forget(server)
+    await pass_time(b, clock, 10)
+
+    assert await together.brief() == [("Joined", "ann")]
+
+
 async def test_a_node_that_was_killed_before_it_could_beat_is_reaped(server, together):
     a, b = await together.node("a"), await together.node("b")
     await a.enter(visitor("a1", "ann"), limit=0)
     async with a._beating:
-        async with Redis.from_url(server.url) as client:
-            await client.flushall()
+        await forget(server)
         await b.sweep()
         await a._restore(b._epoch)
         assert await b.counts() == (1, 1)
@@ -686,27 +719,26 @@ async def test_a_dead_node_is_reaped_in_time_though_the_other_is_slow_to_beat(to
     assert await b.counts() == (0, 0)
 
 
-async def test_a_restart_that_resets_connections_does_not_end_a_nodes_presence():
+async def test_a_restart_that_resets_connections_does_not_end_a_nodes_presence(server):
     """On the loop of production: what is written to a connection that was reset is refused there by a RuntimeError."""
 
     async def restarted() -> None:
-        with servers.redis() as redis:
-            proxy = Proxy(int(redis.url.rpartition(":")[2].partition("/")[0]))
-            await proxy.listen()
-            node = RedisPresence(
-                f"redis://127.0.0.1:{proxy.port}", node_id="a", patience_seconds=0.3, ttl_seconds=1.5
-            )
-            await node.start(Announced())
-            await node.enter(visitor("a1"), limit=0)
-            redis.kill()
-            # As many connects as a node makes in minutes: each is taken, and reset at a moment of its own.
-            for _ in range(200):
-                with pytest.raises(PresenceUnavailable):
-                    await node._call(scripts.HELD)
-            redis.start()
-            await counted(node, 1, 1)
-            await node.stop()
-            await proxy.refuse()
+        proxy = Proxy(server.port)
+        await proxy.listen()
+        node = RedisPresence(
+            f"redis://127.0.0.1:{proxy.port}", node_id="a", patience_seconds=0.3, ttl_seconds=1.5
+        )
+        await node.start(Announced())
+        await node.enter(visitor("a1"), limit=0)
+        server.kill()
+        # As many connects as a node makes in minutes: each is taken, and reset at a moment of its own.
+        for _ in range(200):
+            with pytest.raises(PresenceUnavailable):
+                await node._call(scripts.HELD)
+        server.start()
+        await counted(node, 1, 1)
+        await node.stop()
+        await proxy.refuse()
 
     def run() -> None:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:

@@ -71,6 +71,8 @@ class Received:
     recipients: tuple[str, ...]
     content: bytes
     utf8: bool
+    peer: str
+    """The address that it came from."""
     at: float = field(default_factory=time.monotonic)
     """When it was taken."""
 
@@ -288,6 +290,7 @@ class SMTPRelay:
                 recipients=tuple(envelope.rcpt_tos),
                 content=envelope.original_content,
                 utf8=envelope.smtp_utf8,
+                peer=session.session.peer[0],
             )
         )
         self.changed.set()
