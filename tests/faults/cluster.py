@@ -148,6 +148,10 @@ class Cluster:
         """The nodes that a fault has stopped for a while, and when, by the wall's clock."""
         self._stock = stock
 
+    def node_of(self, source: str) -> int:
+        """The node whose mail comes to the relay from this address."""
+        return next(number for number in range(NODES) if mail.source(number) == source)
+
     async def kill(self, number: int) -> None:
         """kill -9 of a node."""
         number %= NODES

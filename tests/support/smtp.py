@@ -187,6 +187,7 @@ class _Session(SMTP):
             case Normal():
                 return False
             case Wait(until):
+                self.relay.waiting.append(self.session.peer[0])
                 await until.wait()
                 return False
             case Reply(line, close):
@@ -234,6 +235,8 @@ class SMTPRelay:
         self.received: list[Received] = []
         self.steps: list[str] = []
         self.sessions: set[_Session] = set()
+        self.waiting: list[str] = []
+        """The addresses of the clients that were made to wait."""
         self.accepted: list[tuple[asyncio.Transport, asyncio.Task[None]]] = []
         self.opened = 0
         self.script: dict[str, deque[Action]] = defaultdict(deque)
