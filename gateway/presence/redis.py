@@ -197,6 +197,11 @@ class RedisPresence:
         users, connections, _ = await self._page("-", "+", 0)
         return users, connections
 
+    @property
+    def away(self) -> bool:
+        """Whether Redis is known to be away: then nobody can tell who is online."""
+        return self._away
+
     async def sweep(self) -> None:
         """Beat once: renew, reap, announce who has left, compare; and hear it. Raises `PresenceUnavailable`."""
         async with self._beating:
