@@ -767,3 +767,21 @@ async def test_a_defect_in_a_call_does_not_end_a_nodes_presence(together, monkey
 
     await counted(a, 1, 1)
     assert "presence pipeline failed" in caplog.text
+
+
+async def test_a_defect_in_listening_does_not_make_a_node_deaf_for_good(together, monkeypatch, caplog):
+    heard = Announced()
+    a = await together.node("a", announce=heard)
+    ask = a._changes._ask
+
+    async def fail_once(*arguments) -> None:
+        monkeypatch.setattr(a._changes, "_ask", ask)
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(a._changes, "_ask", fail_once)
+    await a.enter(visitor("a1", "ann"), limit=0)
+    await until(lambda: "presence announcements failed" in caplog.text)
+    await a.enter(visitor("a2", "bob"), limit=0)
+
+    await until(lambda: len(heard) == 2)
+    assert heard.brief() == [("Joined", "ann"), ("Joined", "bob")]
