@@ -301,6 +301,13 @@ class Node:
                 "1 while the node hears itself through Redis",
                 lambda: int(not self.bus.reasons()),
             )
+        presence = self.presence
+        if isinstance(presence, RedisPresence):
+            gauge(
+                "bellhop_presence_up",
+                "1 while Redis tells the node who is online",
+                lambda: int(not presence.away),
+            )
 
     async def start(self) -> Addresses:
         """Come up in the order in which things need one another; what has come up is stopped again by `stop`."""

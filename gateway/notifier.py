@@ -191,15 +191,16 @@ class Notifier:
         return self._bus.carries or self._receiver.hears(room)
 
     async def announce(self, change: Joined | Left) -> None:
-        """Tell the admins that a user has come or gone."""
-        if not self._is_heard(ADMINS):
+        """Tell this node's admins that a user has come or gone; presence tells every node itself, in one order."""
+        if not self._receiver.hears(ADMINS):
             return
         if isinstance(change, Joined):
             payload: dict[str, Any] = {"name": change.name, "roles": list(change.roles)}
         else:
             payload = {}
         event = "presence:joined" if isinstance(change, Joined) else "presence:left"
-        await self.transient(ADMINS, event, {"user": change.user, **payload, "at": wire.time(change.at)})
+        encoded = wire.event(event, {"user": change.user, **payload, "at": wire.time(change.at)})
+        self._receiver.receive(ADMINS, TRANSIENT, encoded)
 
     async def _prepared(self, request: EmitRequest, scope: str, now: datetime) -> Emission | Exception:
         try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from redis.asyncio import Redis, Sentinel
+from redis.asyncio import Sentinel
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, parse_url
 from redis.exceptions import RedisError
 
@@ -88,23 +88,6 @@ class Address:
     def database(self) -> int:
         return int(self.options.get("db") or 0)
 
-    def client(self, *, timeout_seconds: float, **options: Any) -> Redis:
-        """A client of redis-py whose every command ends within the timeout."""
-        options = {
-            **self.options,
-            "socket_timeout": timeout_seconds,
-            "socket_connect_timeout": timeout_seconds,
-            **options,
-        }
-        if self.service is not None:
-            client: Redis = self._sentinel(timeout_seconds).master_for(
-                self.service, ssl=issubclass(self.connection_class, SSLConnection), **options
-            )
-            return client
-        if "path" in self.options:
-            options["unix_socket_path"] = options.pop("path")
-        return Redis(ssl=issubclass(self.connection_class, SSLConnection), **options)
-
     async def open(self, wire: Wire, *, timeout_seconds: float) -> None:
         """Connect `wire` and see that the server answers. Raises OSError, TimeoutError included."""
         try:
@@ -157,6 +140,9 @@ class Address:
         if password:
             user = self.options.get("username")
             wire.write(pack(b"AUTH", *(each.encode() for each in (user, password) if each)))
+            await wire.reply()
+        if self.database:
+            wire.write(pack(b"SELECT", b"%d" % self.database))
             await wire.reply()
         # A hung server accepts connections all the same: only an answer shows that somebody is there.
         wire.write(pack(b"PING"))

@@ -94,7 +94,9 @@ class Wire(asyncio.Protocol):
         self._asked: asyncio.Future[None] | None = None
 
     def write(self, data: bytes) -> None:
-        if self._transport is not None:
+        """Send; to a connection that is gone, nothing. Whoever writes hears of that by `closed`."""
+        # Not left to the transport: uvloop's raises RuntimeError then, and ended for good who wrote.
+        if self._transport is not None and not self.closed.done():
             self._transport.write(data)
 
     def attend(self, on_reply: Callable[[Reply], None]) -> None:

@@ -62,10 +62,10 @@ class Roster:
 
 
 class Presence(Protocol):
-    """Who is online. Joined and left alternate per user, and each is announced once in the whole cluster."""
+    """Who is online. Each change is announced once, to every node, in one order in which a user's alternate."""
 
     async def start(self, announce: Announce) -> None:
-        """Begin to watch. `announce` is awaited on exactly one node for each change."""
+        """Begin to watch. `announce` is awaited for each change anywhere from now on, one after the other."""
         ...
 
     async def enter(self, visitor: Visitor, *, limit: int) -> list[str]:

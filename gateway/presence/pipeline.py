@@ -5,11 +5,9 @@ import logging
 from collections import deque
 from dataclasses import dataclass
 from hashlib import sha1
-from typing import Any
 
-from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
-
+from gateway.bus.address import Address
+from gateway.bus.wire import Reply, ServerError, Wire, pack
 from gateway.presence.errors import PresenceUnavailable
 
 _log = logging.getLogger(__name__)
@@ -19,59 +17,56 @@ BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    script: str
-    arguments: tuple[Any, ...]
-    answer: asyncio.Future[Any]
+    script: bytes
+    arguments: tuple[bytes, ...]
+    answer: asyncio.Future[Reply]
 
 
 class Pipeline:
     """Calls are executed one after the other, so that a leave never overtakes its enter.
 
     A call that raised `PresenceUnavailable`, or whose caller stopped waiting, may have been executed all the same.
+    A connection that does not answer within `patience_seconds` is given up, with all that waits: what waits behind
+    would wait as long, one timeout after the other.
     """
 
-    def __init__(self, client: Redis, key: str) -> None:
-        self._client = client
-        self._key = key
+    def __init__(self, address: Address, key: str, *, patience_seconds: float) -> None:
+        self._address = address
+        self._key = key.encode()
+        self._patience = patience_seconds
+        self._wire: Wire | None = None
         self._calls: deque[_Call] = deque()
         self._called = asyncio.Event()
-        self._digests: dict[str, str] = {}
+        self._digests: dict[bytes, bytes] = {}
 
-    async def call(self, script: str, *arguments: Any) -> Any:
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    async def call(self, script: bytes, *arguments: bytes) -> Reply:
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._calls.append(_Call(script, arguments, answer))
         self._called.set()
         return await answer
 
     async def run(self) -> None:
         """Execute calls until cancelled."""
-        task = asyncio.current_task()
-        assert task is not None
         try:
-            # redis-py can turn a cancellation that comes while it waits into an error of its own, and swallow it:
-            # then the task's own count is all that is left of it.
-            while not task.cancelling():
+            while True:
                 await self._called.wait()
                 self._called.clear()
-                while self._calls and not task.cancelling():
+                while self._calls:
                     await self._execute([self._calls.popleft() for _ in range(min(BATCH, len(self._calls)))])
         finally:
+            self._disconnect()
             self._refuse(self._calls, None)
 
     async def _execute(self, calls: list[_Call]) -> None:
         try:
-            answers = await self._send(calls)
-            forgotten = [each for each, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
-            if forgotten:
-                # A Redis that has restarted knows no script of ours.
-                for script in {calls[each].script for each in forgotten}:
-                    await self._client.script_load(script)
-                again = await self._send([calls[each] for each in forgotten])
-                for each, answer in zip(forgotten, again, strict=True):
-                    answers[each] = answer
-        except (RedisError, OSError) as problem:
+            async with asyncio.timeout(self._patience):
+                answers = await self._answers(calls)
+        except Exception as problem:  # noqa: BLE001 - said below
+            # Whatever it was, the next call begins anew: a pipeline that ended would be the end of this node's presence.
+            if not isinstance(problem, OSError):
+                _log.exception("presence pipeline failed")
+            self._disconnect()
             self._refuse(calls, problem)
-            # What waits behind would wait as long, one timeout after the other.
             self._refuse(self._calls, problem)
             self._calls.clear()
             return
@@ -79,25 +74,53 @@ class Pipeline:
             self._refuse(calls, None)
             raise
         for call, answer in zip(calls, answers, strict=True):
-            if call.answer.done():
-                continue
-            if isinstance(answer, Exception):
+            if isinstance(answer, ServerError):
                 _log.error("presence script failed", extra={"problem": str(answer)})
                 self._refuse([call], answer)
-            else:
+                # It may be a primary no longer: the next call asks anew where that is.
+                self._disconnect()
+            elif not call.answer.done():
                 call.answer.set_result(answer)
 
-    async def _send(self, calls: list[_Call]) -> list[Any]:
-        async with self._client.pipeline(transaction=False) as pipe:
-            for call in calls:
-                digest = self._digests.get(call.script)
-                if digest is None:
-                    # Redis names scripts by their SHA-1; nothing is kept secret by it.
-                    digest = sha1(call.script.encode(), usedforsecurity=False).hexdigest()
-                    self._digests[call.script] = digest
-                pipe.evalsha(digest, 1, self._key, *call.arguments)
-            answers: list[Any] = await pipe.execute(raise_on_error=False)
+    async def _answers(self, calls: list[_Call]) -> list[Reply]:
+        wire = self._wire
+        if wire is None or wire.closed.done():
+            wire = self._wire = Wire()
+            await self._address.open(wire, timeout_seconds=self._patience)
+        answers = await self._send(wire, calls)
+        forgotten = [each for each, answer in enumerate(answers) if _is_forgotten(answer)]
+        if forgotten:
+            # A Redis that has restarted knows no script of ours.
+            for script in {calls[each].script for each in forgotten}:
+                wire.write(pack(b"SCRIPT", b"LOAD", script))
+                await wire.reply()
+            again = await self._send(wire, [calls[each] for each in forgotten])
+            for each, answer in zip(forgotten, again, strict=True):
+                answers[each] = answer
         return answers
+
+    async def _send(self, wire: Wire, calls: list[_Call]) -> list[Reply]:
+        wire.write(b"".join(self._packed(call) for call in calls))
+        answers: list[Reply] = []
+        for _ in calls:
+            try:
+                answers.append(await wire.reply())
+            except ServerError as refused:
+                answers.append(refused)
+        return answers
+
+    def _packed(self, call: _Call) -> bytes:
+        digest = self._digests.get(call.script)
+        if digest is None:
+            # Redis names scripts by their SHA-1; nothing is kept secret by it.
+            digest = sha1(call.script, usedforsecurity=False).hexdigest().encode()
+            self._digests[call.script] = digest
+        return pack(b"EVALSHA", digest, b"1", self._key, *call.arguments)
+
+    def _disconnect(self) -> None:
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.abort()
 
     def _refuse(self, calls: "list[_Call] | deque[_Call]", problem: Exception | None) -> None:
         for call in calls:
@@ -105,3 +128,7 @@ class Pipeline:
                 unavailable = PresenceUnavailable("Redis does not answer")
                 unavailable.__cause__ = problem
                 call.answer.set_exception(unavailable)
+
+
+def _is_forgotten(answer: Reply) -> bool:
+    return isinstance(answer, ServerError) and str(answer).startswith("NOSCRIPT")

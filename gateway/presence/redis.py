@@ -2,18 +2,19 @@
 
 The node's own connections are the truth about themselves; Redis is where the nodes' truths meet. Changes are sent as
 they come, and each beat compares: whatever an outage, a restart of Redis or a pause of this process has put apart is
-put together again. What happens inside Redis, each step atomic, is in `scripts`.
+put together again. What happens inside Redis, each step atomic, is in `scripts`; how announcements are heard, in `changes`.
 
 What is promised, and to what end:
 
-- `joined` and `left` are claimed in Redis in the step that changes who is online, and a claim whose answer is lost is
-  answered again: each is announced once. A node killed between announcing a `left` and saying so makes it come twice.
+- `joined` and `left` are announced in Redis, in the step that changes who is online. Every node hears all of them in
+  one order, in which those of a user alternate, whatever becomes of the node whose connection it was.
 - A node whose heartbeat has ended is reaped at the next beat of any other. A node that was only paused puts its
   connections back, and those users join anew.
-- When Redis loses its memory, every node puts its connections back without announcing anything. Who comes, for the
-  first time or not, before the nodes have done so, is announced as joined; of a user whose only node died or stopped,
-  with the `left` still owed when Redis forgot it, nobody knows.
-- While Redis is away nobody is reaped or announced; nor for `settle` seconds after, so that the nodes can come back.
+- When Redis loses its memory, every node puts its connections back without announcing anything, and who comes before
+  `settle` seconds are over is announced then, unless somebody has put them back. Of a user whose only node died or
+  stopped, with the `left` still owed when Redis forgot it, nobody knows.
+- While Redis is away nobody is reaped or announced; nor as left for `settle` seconds after, so that the nodes can come
+  back.
 """
 
 import asyncio
@@ -22,36 +23,24 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import count
-from typing import Any
-
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from datetime import datetime, timedelta
+from typing import Any, cast
 
 from gateway.bus.address import Address
 from gateway.clock import system_clock
 from gateway.presence import scripts
-from gateway.presence.base import Announce, Joined, Left, Online, Roster, Visitor
+from gateway.presence.base import Announce, Online, Roster, Visitor
+from gateway.presence.changes import Changes, micros, moment
 from gateway.presence.errors import PresenceUnavailable
 from gateway.presence.pipeline import Pipeline
 
 _log = logging.getLogger(__name__)
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 BATCH = 500
-"""Connections reaped, and departures claimed, in one step: what Redis does without keeping others waiting."""
+"""Connections reaped, and users announced, in one step: what Redis does without keeping others waiting."""
 SETTLE_SECONDS = 5.0
 LONGEST_BEAT_SECONDS = 2.0
-
-
-def _micros(at: datetime) -> int:
-    return (at - _EPOCH) // _MICROSECOND
-
-
-def _time(micros: int) -> datetime:
-    return _EPOCH + micros * _MICROSECOND
 
 
 @dataclass(slots=True)
@@ -59,22 +48,20 @@ class _Held:
     """A connection of this node, and what is known of it in Redis."""
 
     visitor: Visitor
-    token: str
-    """Names this entrance: who finds it in `announced` is the one to announce."""
     confirmed: bool = False
     """Redis has answered that it has it."""
     doubtful: bool = False
     """An attempt was made, and nobody knows whether it arrived."""
-    joined: bool = False
-    """This entrance was announced."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Gone:
-    """A connection that went, until Redis has taken note."""
+    """A connection that went."""
 
     held: _Held
     at: datetime
+    due: int = 0
+    """When its user's grace is over, once Redis has taken note."""
 
 
 class _Forgotten(PresenceUnavailable):
@@ -105,11 +92,11 @@ class RedisPresence:
         patience_seconds: float = 1.0,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        self._client = Address.parse(url).client(
-            timeout_seconds=patience_seconds, retry=Retry(NoBackoff(), 0), protocol=2
-        )
+        self._address = Address.parse(url)
         # The braces are a hash tag: all keys of a cluster's presence lie in one slot.
-        self._pipeline = Pipeline(self._client, f"{{{prefix}:presence}}:")
+        self._keys = f"{{{prefix}:presence}}:"
+        self._pipeline = Pipeline(self._address, self._keys, patience_seconds=patience_seconds)
+        self._changes: Changes | None = None
         self._node = node_id
         self._grace = timedelta(seconds=grace_seconds)
         self._ttl = timedelta(seconds=ttl_seconds)
@@ -117,47 +104,56 @@ class RedisPresence:
         self._beat_seconds = min(ttl_seconds / 5, LONGEST_BEAT_SECONDS)
         self._patience = patience_seconds
         self._clock = clock
-        self._announce: Announce | None = None
         self._epoch = ""
         self._away = False
         self._held: dict[str, _Held] = {}
         self._gone: dict[str, _Gone] = {}
+        """Of these Redis has not taken note yet."""
         self._recent: dict[str, _Gone] = {}
-        """Gone and noted in Redis, with the grace not over: known here too, should Redis lose its memory."""
-        self._told: dict[str, datetime] = {}
-        """Users whose `left` was announced, and when they went, until Redis has taken note."""
-        self._entrances = count()
+        """Of these it has, and has not announced yet who left: known here too, should Redis lose its memory."""
+        self._arriving: set[str] = set()
+        """Users who came to this node when Redis had just lost its memory, and are not announced yet."""
+        self._doubts = 0
+        """How often it was not known what had become of a call."""
+        self._cleared = 0
+        """The doubts that there were when Redis and this node were last found to hold the same."""
+        self._newest = b"0-0"
+        """The last announcement in Redis at the last beat."""
         self._hurry = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._turn = asyncio.Lock()
-        """Held while announcing: announcements of this node go out in the order in which they were claimed."""
         self._beating = asyncio.Lock()
 
     async def start(self, announce: Announce) -> None:
-        self._announce = announce
+        self._changes = Changes(
+            self._address, f"{self._keys}changes", announce, patience_seconds=self._patience
+        )
         self._tasks = [
             asyncio.create_task(self._pipeline.run(), name="presence-pipeline"),
+            asyncio.create_task(self._changes.run(), name="presence-changes"),
             asyncio.create_task(self._watch(), name="presence-heartbeat"),
         ]
+        # Most starts find Redis there: then this node's first connection is announced to its own admins too.
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._changes.begun()
+        except TimeoutError:
+            _log.warning("presence started without Redis")
 
     async def enter(self, visitor: Visitor, *, limit: int) -> list[str]:
         if visitor.connection in self._held:
             return []
-        held = self._held[visitor.connection] = _Held(visitor, self._token(visitor))
+        held = self._held[visitor.connection] = _Held(visitor)
         if self._away:
             held.doubtful = True
             return self._beyond_here(visitor, limit)
         try:
             async with asyncio.timeout(self._patience):
-                joined, beyond = await self._put(held, limit=limit)
+                return await self._put(held, at=visitor.since, limit=limit)
         except (PresenceUnavailable, TimeoutError) as problem:
             held.doubtful = True
             self._lose(problem)
             return self._beyond_here(visitor, limit)
-        if joined:
-            await self._tell_joined(held)
-        return beyond
 
     async def leave(self, connection: str, *, now: datetime) -> None:
         held = self._held.pop(connection, None)
@@ -201,16 +197,23 @@ class RedisPresence:
         users, connections, _ = await self._page("-", "+", 0)
         return users, connections
 
+    @property
+    def away(self) -> bool:
+        """Whether Redis is known to be away: then nobody can tell who is online."""
+        return self._away
+
     async def sweep(self) -> None:
-        """Beat once: renew, reap, announce who has left, and compare. Raises `PresenceUnavailable`."""
+        """Beat once: renew, reap, announce who has left, compare; and hear it. Raises `PresenceUnavailable`."""
         async with self._beating:
             while await self._beat() == 0:
                 pass
+            assert self._changes is not None
+            await self._changes.heard(self._newest)
 
     async def stop(self) -> None:
         if not self._tasks:
             return
-        pipeline, watch = self._tasks
+        *listening, watch = self._tasks
         self._tasks = []
         watch.cancel()
         await asyncio.gather(watch, return_exceptions=True)
@@ -221,12 +224,13 @@ class RedisPresence:
                 await self._retire()
         except (PresenceUnavailable, TimeoutError):
             _log.warning("presence stopped without Redis", extra={"connections": len(self._held)})
-        pipeline.cancel()
-        await asyncio.gather(pipeline, return_exceptions=True)
-        await self._client.aclose()
+        for task in listening:
+            task.cancel()
+        await asyncio.gather(*listening, return_exceptions=True)
 
     def _lose(self, problem: Exception) -> None:
         """Wait for Redis no more, until a beat has got through."""
+        self._doubts += 1
         if isinstance(problem, _Forgotten):
             return
         if not self._away:
@@ -236,13 +240,12 @@ class RedisPresence:
 
     # Calls
 
-    async def _call(self, script: str, *arguments: Any) -> list[Any]:
+    async def _call(self, script: bytes, *arguments: str | bytes | int) -> list[Any]:
         """Run a script; answers what it answers behind the epoch."""
         fresh = f"{self._node}:{random.getrandbits(64):x}"
         known = self._epoch
-        answer = await self._pipeline.call(
-            script,
-            -1 if self._clock is None else _micros(self._clock()),
+        given: tuple[str | bytes | int, ...] = (
+            -1 if self._clock is None else micros(self._clock()),
             self._ttl // _MICROSECOND,
             self._settle // _MICROSECOND,
             known,
@@ -250,16 +253,19 @@ class RedisPresence:
             self._node,
             *arguments,
         )
+        words = (each if isinstance(each, bytes) else str(each).encode() for each in given)
+        answer = cast("list[Any]", await self._pipeline.call(script, *words))
         epoch = answer[0].decode()
         if known and epoch != known:
             self._hurry.set()
             raise _Forgotten(epoch)
         self._epoch = self._epoch or epoch
-        return list(answer[1:])
+        return answer[1:]
 
-    async def _put(self, held: _Held, *, limit: int = 0, quiet: bool = False) -> tuple[bool, list[str]]:
+    async def _put(self, held: _Held, *, at: datetime, limit: int = 0, quiet: bool = False) -> list[str]:
+        """Enter a connection; `at` is when the user joins by it, if so. Answers the user's connections beyond `limit`."""
         visitor = held.visitor
-        since = _micros(visitor.since)
+        since = micros(visitor.since)
         entry = {
             "node": self._node,
             "user": visitor.user,
@@ -267,24 +273,26 @@ class RedisPresence:
             "roles": visitor.roles,
             "since": since,
         }
-        joined, beyond = await self._call(
+        beyond, arriving = await self._call(
             scripts.ENTER,
             visitor.connection,
             visitor.user,
             json.dumps(entry, separators=(",", ":")),
             since,
+            micros(at),
             limit,
-            held.token,
             int(quiet),
         )
         held.confirmed, held.doubtful = True, False
-        return bool(joined), [each.decode() for each in beyond]
+        if arriving:
+            self._arriving.add(visitor.user)
+        return [each.decode() for each in beyond]
 
-    async def _take_out(self, connection: str, at: datetime, *, grace: timedelta | None = None) -> None:
-        grace = self._grace if grace is None else grace
-        await self._call(scripts.LEAVE, connection, _micros(at), grace // _MICROSECOND)
-        gone = self._gone.pop(connection, None)
+    async def _take_out(self, connection: str, at: datetime) -> None:
+        (due,) = await self._call(scripts.LEAVE, connection, micros(at), self._grace // _MICROSECOND)
+        gone = self._gone.pop(connection, None) or self._recent.get(connection)
         if gone is not None:
+            gone.due = int(due)
             self._recent[connection] = gone
 
     async def _page(self, first: str, last: str | bytes, limit: int) -> tuple[int, int, tuple[Online, ...]]:
@@ -324,25 +332,23 @@ class RedisPresence:
 
     async def _beat(self) -> float:
         """One heartbeat; answers in how many seconds the next is due, 0 for at once."""
-        told = dict(self._told)
+        # Calls are executed in their order: this is what Redis has to count when it comes to this one.
+        holds = len(self._held)
+        beat = int(self._beat_seconds * 1_000_000)
         try:
-            counted, owed, wait, more = await self._call(scripts.BEAT, BATCH, int(not self._tasks), *told)
+            answer = await self._call(scripts.BEAT, BATCH, beat, int(not self._tasks))
         except _Forgotten as forgotten:
             await self._restore(forgotten.epoch)
             return 0
+        counted, wait, more, upto, arriving, self._newest = answer
         if self._away:
             self._away = False
             _log.info("presence with Redis again")
-        for user, at in told.items():
-            if self._told.get(user) == at:
-                del self._told[user]
-        await self._tell_left(owed)
-        over = self._now() - self._grace
-        self._recent = {name: each for name, each in self._recent.items() if each.at > over}
-        if counted != len(self._held) or self._gone or any(each.doubtful for each in self._held.values()):
+        self._arriving &= {each.decode() for each in arriving}
+        self._recent = {name: each for name, each in self._recent.items() if each.due > int(upto)}
+        if counted != holds or self._doubts != self._cleared:
             await self._reconcile()
-        if more or self._told:
-            # What was announced is noted at once: a node that died before would leave it to be announced again.
+        if more:
             return 0
         due = int(wait) / 1_000_000
         return self._beat_seconds if due < 0 else min(self._beat_seconds, max(due, 0.05))
@@ -351,7 +357,8 @@ class RedisPresence:
         """Tell a Redis that has lost its memory what it knew of this node."""
         _log.warning("presence restores what Redis has lost", extra={"connections": len(self._held)})
         before, self._epoch = self._epoch, epoch
-        self._told.clear()
+        # What comes and goes meanwhile may overtake what is put back.
+        self._doubts += 1
         known = [each for each in self._held.values() if each.confirmed]
         # Who went meanwhile is put back too, to be taken out with the grace: else nobody would announce it.
         gone = {name: each for name, each in (self._recent | self._gone).items() if each.held.confirmed}
@@ -366,76 +373,50 @@ class RedisPresence:
 
     async def _reconcile(self) -> None:
         """Make Redis hold what this node holds."""
+        doubts = self._doubts
         known = {name for name, each in self._held.items() if each.confirmed}
         (members,) = await self._call(scripts.HELD)
+        # Compared at once: what comes and goes from here on was not there to be counted.
         there = {each.decode() for each in members}
-        missing = []
-        for name, held in list(self._held.items()):
-            if held.doubtful:
-                missing.append(held)
-            elif name in known and name not in there:
-                # This node was taken for dead and its users may have been announced as left: they join anew.
-                held.token, held.joined = self._token(held.visitor), False
-                missing.append(held)
-        for held, joined in zip(missing, await self._put_all(missing), strict=True):
-            if joined:
-                await self._tell_joined(held)
+        surplus = there - self._held.keys() - self._gone.keys()
+        missing = [
+            held
+            for name, held in self._held.items()
+            # One that was there and is not: this node was taken for dead, and its users may have been announced as left.
+            if held.doubtful or (name in known and name not in there)
+        ]
+        await self._put_all(missing)
+        for held in missing:
             if self._held.get(held.visitor.connection) is not held:
                 # It left while it was put back, and its leave may have overtaken that.
                 self._gone[held.visitor.connection] = _Gone(held, self._now())
-        for name, gone in list(self._gone.items()):
-            await self._take_out(name, gone.at)
-        for name in there - self._held.keys():
+        for name, at in [(name, gone.at) for name, gone in self._gone.items()]:
+            await self._take_out(name, at)
+        for name in surplus:
             await self._take_out(name, self._now())
+        if not missing and not surplus:
+            self._cleared = doubts
 
-    async def _put_all(self, entrances: list[_Held], *, quiet: bool = False) -> list[bool]:
-        answers = []
+    async def _put_all(self, entrances: list[_Held], *, quiet: bool = False) -> None:
+        now = self._now()
         for first in range(0, len(entrances), BATCH):
             batch = entrances[first : first + BATCH]
-            answers += await asyncio.gather(*(self._put(each, quiet=quiet) for each in batch))
-        return [joined for joined, _ in answers]
+            await asyncio.gather(
+                *(
+                    self._put(each, at=now, quiet=quiet and each.visitor.user not in self._arriving)
+                    for each in batch
+                )
+            )
 
     async def _retire(self) -> None:
         now = self._now()
         for name, held in list(self._held.items()):
             del self._held[name]
             self._gone[name] = _Gone(held, now)
-        # A beat makes Redis agree, and the next notes what the last node to go had to announce.
+        # A beat makes Redis agree; the next announces whom the last node to go takes with it.
         await self.sweep()
         await self.sweep()
         await self._call(scripts.RETIRE)
-
-    # Announcements
-
-    async def _tell_joined(self, held: _Held) -> None:
-        if not held.joined:
-            held.joined = True
-            visitor = held.visitor
-            await self._tell(
-                Joined(user=visitor.user, name=visitor.name, roles=visitor.roles, at=visitor.since)
-            )
-
-    async def _tell_left(self, owed: list[tuple[bytes, bytes, int]]) -> None:
-        for name, went, back in owed:
-            user, at = name.decode(), _time(int(went))
-            if self._told.get(user) == at:
-                continue
-            self._told[user] = at
-            if not back:
-                await self._tell(Left(user=user, at=at))
-
-    async def _tell(self, change: Joined | Left) -> None:
-        if self._announce is None:
-            return
-        async with self._turn:
-            try:
-                await self._announce(change)
-            except Exception:  # noqa: BLE001 - said below
-                # Whoever listens must not be able to stop presence: the next change is announced all the same.
-                _log.exception("presence announcement failed")
-
-    def _token(self, visitor: Visitor) -> str:
-        return f"{visitor.connection}#{next(self._entrances)}"
 
     def _beyond_here(self, visitor: Visitor, limit: int) -> list[str]:
         """What can be said of the limit without the other nodes."""
@@ -458,5 +439,5 @@ def _online(user: bytes, connections: int, oldest: bytes, newest: bytes) -> Onli
         name=entry["name"],
         roles=tuple(entry["roles"]),
         connections=connections,
-        since=_time(json.loads(oldest)["since"]),
+        since=moment(json.loads(oldest)["since"]),
     )

@@ -1,25 +1,29 @@
-"""What presence does in Redis, each step atomic: a change of who is online and the claim to announce it are one.
+"""What presence does in Redis, each step atomic: a change of who is online and its announcement are one.
 
 Keys, all under one hash tag, so that they are in one slot of a cluster; times are microseconds since 1970:
 
     epoch              names this memory of Redis: gone when Redis has lost it
-    settled            before this time nobody is announced `left`: nodes are still putting back what Redis lost
     beaten             when any node last beat
+    settled            before this time nobody is announced `left`: nodes may still have to come back
+    restored           before this time nobody is announced `joined`: nodes are putting back what Redis has lost
     nodes              ZSET   node → when its heartbeat ends
     node:<node>        SET    its connections
     connections        HASH   connection → {node, user, name, roles, since}
     users              ZSET   who is online, all with score 0: ordered by name
     user:<user>        ZSET   connection → since
-    announced          HASH   user whose `joined` was announced, or is being → the entry that did
+    told               SET    users who were last announced as `joined`
+    arriving           SET    users who came before `restored`
     leaving            ZSET   user whose last connection went → when the grace is over
     went               HASH   the same users → when it went
-    claims:<node>      HASH   user → when it went: `left` that this node must announce, and has not said it did
+    changes            STREAM what was announced: joined, an entry of `connections`, at, when | left, user, at, when
+
+Nobody is announced as `joined` who is in `told`, nor as `left` who is not: so the two alternate in `changes`.
 
 Every script takes the epoch that the node knows (empty at first) and answers the one in force; when they differ it
 does nothing else, so that a node learns that Redis has forgotten before it acts on what it believes.
 """
 
-_PRELUDE = """
+_PRELUDE = b"""
 local tag, now, ttl, settle = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local known, fresh, node = ARGV[4], ARGV[5], ARGV[6]
 if now < 0 then
@@ -28,12 +32,24 @@ if now < 0 then
 end
 local function key(name) return tag .. name end
 local function micros(number) return string.format('%.0f', number) end
+local function moment(name) return tonumber(redis.call('GET', key(name)) or 0) end
 local epoch = redis.call('GET', key('epoch'))
 if not epoch then
   epoch = fresh
   redis.call('SET', key('epoch'), epoch)
+  -- Somebody knew another one: this is no new cluster, but one that Redis has forgotten.
+  if known ~= '' then redis.call('SET', key('restored'), micros(now + settle)) end
 end
 if known ~= '' and known ~= epoch then return {epoch} end
+local function append(kind, what, at)
+  redis.call('XADD', key('changes'), 'MAXLEN', '~', 100000, '*', kind, what, 'at', at)
+end
+local function joined(user, entry, at)
+  if redis.call('SADD', key('told'), user) == 1 then append('joined', entry, at) end
+end
+local function left(user, at)
+  if redis.call('SREM', key('told'), user) == 1 then append('left', user, at) end
+end
 local function gone(connection, node, at, due)
   local text = redis.call('HGET', key('connections'), connection)
   redis.call('SREM', key('node:' .. node), connection)
@@ -53,23 +69,31 @@ end
 
 ENTER = (
     _PRELUDE
-    + """
--- ARGV: connection, user, entry, since, limit, token, quiet
-local connection, user, limit, token = ARGV[7], ARGV[8], tonumber(ARGV[11]), ARGV[12]
+    + b"""
+-- ARGV: connection, user, entry, since, at, limit, quiet
+local connection, user, entry, limit = ARGV[7], ARGV[8], ARGV[9], tonumber(ARGV[12])
 local own = key('user:' .. user)
-redis.call('HSET', key('connections'), connection, ARGV[9])
+redis.call('HSET', key('connections'), connection, entry)
 redis.call('SADD', key('node:' .. node), connection)
 redis.call('ZADD', own, ARGV[10], connection)
 redis.call('ZADD', key('users'), 0, user)
 redis.call('ZREM', key('leaving'), user)
 redis.call('HDEL', key('went'), user)
+-- A node that ends before it has beaten has to be reaped as any other.
+redis.call('ZADD', key('nodes'), 'NX', micros(now + ttl), node)
+local arriving = 0
 if ARGV[13] == '1' then
   -- What Redis has lost was announced before it was: putting it back is no news.
-  redis.call('HSETNX', key('announced'), user, '')
+  redis.call('SADD', key('told'), user)
+  redis.call('SREM', key('arriving'), user)
   redis.call('SET', key('settled'), micros(now + settle))
+  redis.call('SET', key('restored'), micros(now + settle))
+elseif now < moment('restored') and redis.call('SISMEMBER', key('told'), user) == 0 then
+  redis.call('SADD', key('arriving'), user)
+  arriving = 1
+else
+  joined(user, entry, ARGV[11])
 end
-redis.call('HSETNX', key('announced'), user, token)
-local joined = redis.call('HGET', key('announced'), user) == token and 1 or 0
 local beyond = {}
 if limit > 0 then
   local excess = redis.call('ZCARD', own) - limit
@@ -79,50 +103,46 @@ if limit > 0 then
     end
   end
 end
-return {epoch, joined, beyond}
+return {epoch, beyond, arriving}
 """
 )
 
 LEAVE = (
     _PRELUDE
-    + """
+    + b"""
 -- ARGV: connection, at, grace
-gone(ARGV[7], node, tonumber(ARGV[8]), now + tonumber(ARGV[9]))
-return {epoch}
+local due = now + tonumber(ARGV[9])
+gone(ARGV[7], node, tonumber(ARGV[8]), due)
+return {epoch, micros(due)}
 """
 )
 
 BEAT = (
     _PRELUDE
-    + """
--- ARGV: batch, last, users whose `left` this node has announced …
-local batch, last = tonumber(ARGV[7]), ARGV[8] == '1'
-local claims = key('claims:' .. node)
-for each = 9, #ARGV do redis.call('HDEL', claims, ARGV[each]) end
+    + b"""
+-- ARGV: batch, beat, last
+local batch, beat, last = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9] == '1'
 
--- When nobody has beaten for a while, Redis was away, and whose heartbeat has ended meanwhile need not be dead.
--- Everybody gets the time to come back before anybody is reaped or announced. The beating node cannot know it: this
--- may be a beat that lay in the socket of a Redis that was stopped.
-local beaten = tonumber(redis.call('GET', key('beaten')) or now)
-if now - beaten > settle / 2 then
+-- When nobody has beaten for longer than a slow beat takes, Redis was away, and that time is no node's fault: it does not
+-- count against their heartbeats. After a while of it everybody gets the time to come back before anybody is announced
+-- as left. The beating node cannot know it: this may be a beat that lay in the socket of a Redis that was stopped.
+local idle = now - tonumber(redis.call('GET', key('beaten')) or now)
+if idle > 2 * beat then
   for _, each in ipairs(redis.call('ZRANGE', key('nodes'), 0, -1)) do
-    redis.call('ZADD', key('nodes'), micros(now + settle), each)
+    redis.call('ZINCRBY', key('nodes'), micros(idle - 2 * beat), each)
   end
-  redis.call('SET', key('settled'), micros(now + settle))
 end
+if idle > settle / 2 then redis.call('SET', key('settled'), micros(now + settle)) end
 redis.call('SET', key('beaten'), micros(now))
 redis.call('ZADD', key('nodes'), micros(now + ttl), node)
 
--- Whose heartbeat has ended is dead, or as good as: take its connections out, and take over what it had to announce.
+-- Whose heartbeat has ended is dead, or as good as: take its connections out.
 local more = 0
 for _, dead in ipairs(redis.call('ZRANGEBYSCORE', key('nodes'), '-inf', '(' .. micros(now), 'LIMIT', 0, 10)) do
   local at = tonumber(redis.call('ZSCORE', key('nodes'), dead)) - ttl
   for _, connection in ipairs(redis.call('SRANDMEMBER', key('node:' .. dead), batch)) do
     gone(connection, dead, at, now)
   end
-  local owed = redis.call('HGETALL', key('claims:' .. dead))
-  for each = 1, #owed, 2 do redis.call('HSET', claims, owed[each], owed[each + 1]) end
-  redis.call('DEL', key('claims:' .. dead))
   if redis.call('EXISTS', key('node:' .. dead)) == 0 then
     redis.call('ZREM', key('nodes'), dead)
   else
@@ -132,50 +152,54 @@ end
 
 -- The last node to go cannot wait for a grace: nobody will be there to announce it.
 last = last and redis.call('ZCARD', key('nodes')) == 1
-local settled = tonumber(redis.call('GET', key('settled')) or 0)
+local settled, restored, upto = moment('settled'), moment('restored'), 0
 if now >= settled or last then
   local due = redis.call('ZRANGEBYSCORE', key('leaving'), '-inf', last and '+inf' or micros(now), 'LIMIT', 0, batch)
   for _, user in ipairs(due) do
+    left(user, redis.call('HGET', key('went'), user))
     redis.call('ZREM', key('leaving'), user)
-    redis.call('HDEL', key('announced'), user)
-    redis.call('HSET', claims, user, redis.call('HGET', key('went'), user))
     redis.call('HDEL', key('went'), user)
   end
-  if #due == batch then more = 1 end
+  if #due == batch then more = 1 else upto = now end
+end
+if now >= restored then
+  for _, user in ipairs(redis.call('SPOP', key('arriving'), batch)) do
+    local newest = redis.call('ZRANGE', key('user:' .. user), -1, -1)[1]
+    if newest then joined(user, redis.call('HGET', key('connections'), newest), micros(now)) end
+  end
 end
 
--- A claim whose answer was lost is answered again; by then the user may be back.
-local owed, claimed = {}, redis.call('HGETALL', claims)
-for each = 1, #claimed, 2 do
-  owed[#owed + 1] = {claimed[each], claimed[each + 1], redis.call('EXISTS', key('user:' .. claimed[each]))}
-end
+-- When there is something to announce next, or -1.
+local wait = -1
 local due = redis.call('ZRANGE', key('leaving'), 0, 0, 'WITHSCORES')[2]
-local wait = due and micros(math.max(0, tonumber(due) - now, settled - now)) or '-1'
-return {epoch, redis.call('SCARD', key('node:' .. node)), owed, wait, more}
+if due then wait = math.max(0, tonumber(due) - now, settled - now) end
+local arriving = redis.call('SMEMBERS', key('arriving'))
+if #arriving > 0 then wait = math.min(wait < 0 and math.huge or wait, math.max(0, restored - now)) end
+local newest = redis.call('XREVRANGE', key('changes'), '+', '-', 'COUNT', 1)[1]
+local held = redis.call('SCARD', key('node:' .. node))
+return {epoch, held, micros(wait), more, micros(upto), arriving, newest and newest[1] or '0-0'}
 """
 )
 
 HELD = (
     _PRELUDE
-    + """
+    + b"""
 return {epoch, redis.call('SMEMBERS', key('node:' .. node))}
 """
 )
 
 RETIRE = (
     _PRELUDE
-    + """
--- A node whose connections are out and whose claims are announced leaves nothing to reap.
-if redis.call('EXISTS', key('node:' .. node), key('claims:' .. node)) == 0 then
-  redis.call('ZREM', key('nodes'), node)
-end
+    + b"""
+-- A node whose connections are out leaves nothing to reap.
+if redis.call('EXISTS', key('node:' .. node)) == 0 then redis.call('ZREM', key('nodes'), node) end
 return {epoch}
 """
 )
 
 ROSTER = (
     _PRELUDE
-    + """
+    + b"""
 -- ARGV: from, to (as ZRANGEBYLEX takes them), limit
 local users = redis.call('ZRANGEBYLEX', key('users'), ARGV[7], ARGV[8], 'LIMIT', 0, tonumber(ARGV[9]))
 local page = {}

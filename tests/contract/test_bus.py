@@ -5,7 +5,7 @@ import json
 import statistics
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -14,7 +14,6 @@ from redis.asyncio import Redis
 from gateway.bus.base import TRANSIENT, Bus
 from gateway.bus.local import LocalBus
 from gateway.bus.redis import RedisBus
-from tests.support import servers
 
 
 class Node:
@@ -76,11 +75,11 @@ async def make() -> AsyncIterator[Make]:
         await bus.stop()
 
 
-@pytest.fixture(params=["local", "redis"])
-async def node(request, make) -> Node:
+@pytest.fixture(params=["local", "redis", "valkey"])
+async def node(request, url_of, make) -> Node:
     if request.param == "local":
         return Node(LocalBus())
-    return Node(make(request.getfixturevalue("redis_url"), "node-1"))
+    return Node(make(url_of(request.param), "node-1"))
 
 
 @pytest.fixture
@@ -88,13 +87,6 @@ async def two(redis_url, make) -> tuple[Node, Node]:
     a, b = await Node(make(redis_url, "a")).start(), await Node(make(redis_url, "b")).start()
     await healthy(a, b)
     return a, b
-
-
-@pytest.fixture
-def server() -> Iterator[servers.Server]:
-    """A Redis of this test's own, to be tortured."""
-    with servers.redis() as own:
-        yield own
 
 
 @pytest.fixture

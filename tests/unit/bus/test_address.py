@@ -2,15 +2,15 @@
 
 import asyncio
 import ssl
+from typing import cast
 
 import pytest
-from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
-from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.asyncio.connection import SSLConnection
 
 from gateway.bus import backoff
 from gateway.bus.address import Address
 from gateway.bus.redis import RedisBus
-from gateway.bus.wire import ServerError, Wire
+from gateway.bus.wire import ServerError, Wire, pack
 from tests.support import servers
 
 
@@ -64,18 +64,6 @@ def test_what_is_no_address_is_refused(url):
         Address.parse(url)
 
 
-async def test_clients_of_redis_py_are_made_for_every_kind_of_address():
-    unix = Address.parse("unix:///run/redis.sock?db=1").client(timeout_seconds=1)
-    sentinel = Address.parse("rediss+sentinel://one:1/orders").client(timeout_seconds=1)
-    tls = Address.parse("rediss://example.org").client(timeout_seconds=1)
-
-    assert unix.connection_pool.connection_class is UnixDomainSocketConnection
-    assert isinstance(sentinel.connection_pool, SentinelConnectionPool)
-    assert tls.connection_pool.connection_class is SSLConnection
-    for client in (unix, sentinel, tls):
-        await client.aclose()
-
-
 async def test_a_unix_socket_is_connected(tmp_path):
     async def answer(reader, writer):
         await reader.readuntil(b"PING\r\n")
@@ -99,6 +87,16 @@ async def test_a_password_is_given_and_a_wrong_one_refused(redis_url):
         await Address.parse(redis_url.replace("redis://", "redis://ann:wrong@")).open(
             Wire(), timeout_seconds=2
         )
+
+
+async def test_the_database_is_the_urls(redis_url):
+    wire = Wire()
+    await Address.parse(redis_url.rpartition("/")[0] + "/5").open(wire, timeout_seconds=2)
+
+    wire.write(pack(b"CLIENT", b"INFO"))
+
+    assert b" db=5 " in cast("bytes", await wire.reply())
+    wire.abort()
 
 
 async def test_the_master_is_asked_of_a_sentinel(redis_url):

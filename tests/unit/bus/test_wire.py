@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.app import loop_factory
 from gateway.bus.wire import ServerError, Wire, pack, parse
 
 STREAM = (
@@ -126,6 +127,26 @@ async def test_a_wire_that_never_connected_can_be_written_to_and_aborted():
     wire.abort()
 
     assert wire.closed.done()
+
+
+def test_what_is_written_to_a_connection_that_has_gone_is_dropped_on_the_loop_of_production_too():
+    """uvloop raises RuntimeError there, where asyncio's own loop says nothing; nobody who writes is prepared for it."""
+
+    async def written() -> None:
+        async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            del reader
+            writer.transport.abort()
+
+        async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+            wire = Wire()
+            port = server.sockets[0].getsockname()[1]
+            await asyncio.get_running_loop().create_connection(lambda: wire, "127.0.0.1", port)
+            await wire.closed
+
+            wire.write(b"x")
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(written())
 
 
 async def test_messages_and_room_to_write_that_nobody_waits_for_are_let_go():

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 
 from tests.support.servers import free_port
 
@@ -11,18 +12,21 @@ CHUNK_BYTES = 65536
 class Proxy:
     """Stands before a server on loopback. What it is told holds for connections that exist as well as for new ones."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, source: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
+        """`source` is the loopback address that the server sees it come from; with `tls` clients have to speak that."""
         self.port = free_port()
         self.mute = False
         """Nothing that a client sends arrives; the connections stay open."""
         self.deaf = False
         """Nothing arrives at connections that have subscribed to something; the others notice nothing."""
         self._target = port
+        self._source = source
+        self._tls = tls
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
     async def listen(self) -> None:
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", self.port, ssl=self._tls)
 
     async def refuse(self) -> None:
         """Close every connection and accept none, until `listen`; idempotent."""
@@ -39,7 +43,9 @@ class Proxy:
         self._connections.add(task)
         try:
             with contextlib.suppress(OSError, asyncio.CancelledError):
-                there, back = await asyncio.open_connection("127.0.0.1", self._target)
+                there, back = await asyncio.open_connection(
+                    "127.0.0.1", self._target, local_addr=(self._source, 0)
+                )
                 try:
                     await self._both_ways(reader, writer, there, back)
                 finally:
