@@ -97,7 +97,7 @@ class AdminEvents:
             "email": contact and contact.email,
             "name": contact and contact.name,
             "last_seen": wire.time(contact.last_seen) if contact and contact.last_seen else None,
-            "unread": await self._notifier.unread(user, (user_room(user), ALL)),
+            "unread": (await self._notifier.unread(user, (user_room(user), ALL))).unread,
         }
 
     async def _disconnect_user(self, session: Session, payload: Mapping[str, Any]) -> Answer:

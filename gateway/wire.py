@@ -14,7 +14,7 @@ import orjson
 from gateway.presence.base import Online, Roster
 from gateway.trends import Step
 from mailer.transport import Outgoing
-from storage.models import HistoryPage, InboxItem, Mail, MailPage, Notification, Receipt, UserData
+from storage.models import Count, HistoryPage, InboxItem, Mail, MailPage, Notification, Receipt, UserData
 
 Json = dict[str, Any]
 
@@ -106,6 +106,11 @@ def receipts(values: Mapping[str, Receipt]) -> Json:
 
 def inbox_item(value: InboxItem) -> Json:
     return {**notification(value.notification), "read": value.receipt.is_read, "seen": value.receipt.is_seen}
+
+
+def count(value: Count) -> Json:
+    """How much is unread, and up to where that was counted: a notification beyond it is one more."""
+    return {"unread": value.unread, "heads": value.heads}
 
 
 def history(page: HistoryPage) -> Json:

@@ -45,7 +45,7 @@ async def test_what_one_node_is_told_reaches_the_clients_of_the_other(
         titles = [n["title"] for n in await client.events("notification", 20)]
         assert titles == [str(number) for number in range(20)]
     await here.call("read", {"all": True})
-    assert await there.event("inbox") == {"unread": 0}
+    assert await there.event("inbox") == {"unread": 0, "heads": {"user:ann": 20, "all": 0}}
 
 
 async def test_presence_limits_and_disconnecting_span_the_nodes(nodes: list[Gateway], node: NodeProcess):
