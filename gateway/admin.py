@@ -5,15 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from gateway import problems, schemas, wire
-from gateway.feed import ASK, TELL, Feed
+from gateway.feed import Feed
 from gateway.metrics import Metrics
 from gateway.notifier import Emitted, Notifier
+from gateway.overview import Observatory
 from gateway.preview import Previewer
 from gateway.problems import Problem
 from gateway.rooms import ALL, user_of, user_room
 from gateway.sessions import Session
 from gateway.sockets import ADMIN, Answer, Connections
-from gateway.trends import Trends
 from storage.models import MailState
 
 
@@ -27,7 +27,7 @@ class AdminEvents:
         *,
         previewer: Previewer,
         feed: Feed,
-        trends: Trends,
+        observatory: Observatory,
         metrics: Metrics,
         node: str,
         started_at: datetime,
@@ -35,12 +35,13 @@ class AdminEvents:
         self._notifier = notifier
         self._previewer = previewer
         self._feed = feed
-        self._trends = trends
+        self._observatory = observatory
         self._metrics = metrics
         self._node = node
         self._started_at = started_at
-        for command in (ASK, TELL):
-            connections.on_command(command, feed.obey)
+        for obeyed in (feed, observatory):
+            for command in obeyed.COMMANDS:
+                connections.on_command(command, obeyed.obey)
         for event, ask in {
             "presence": self._presence,
             "history": self._history,
@@ -170,9 +171,8 @@ class AdminEvents:
 
     async def _overview(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         del session
-        seconds = schemas.overview_minutes(payload) * 60
-        steps = self._trends.steps(int(seconds / self._trends.sample_seconds))
-        return wire.trends(self._node, self._started_at, self._trends.sample_seconds, steps)
+        seen = await self._observatory.look(schemas.overview_minutes(payload) * 60)
+        return wire.overview(seen, node=self._node, started_at=self._started_at)
 
     async def _watch_feed(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         if schemas.watch(payload):

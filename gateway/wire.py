@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
+from gateway.overview import Overview
 from gateway.presence.base import Online, Roster
-from gateway.trends import Step
 from mailer.transport import Outgoing
 from storage.models import Count, HistoryPage, InboxItem, Mail, MailPage, Notification, Receipt, UserData
 
@@ -159,12 +159,14 @@ def admin_history(page: HistoryPage) -> Json:
     return {"notifications": items, "next": page.next}
 
 
-def trends(node: str, started_at: datetime, sample_seconds: float, steps: Sequence[Step]) -> Json:
+def overview(seen: Overview, *, node: str, started_at: datetime) -> Json:
     """The steps as columns: one list per curve, all of the same length; counts are per step."""
+    steps = seen.steps
     return {
         "node": node,
+        "nodes": list(seen.nodes),
         "started_at": time(started_at),
-        "step_seconds": sample_seconds,
+        "step_seconds": seen.step_seconds,
         "at": [time(step.at) for step in steps],
         "connections": [step.connections for step in steps],
         "deliveries": [step.deliveries for step in steps],

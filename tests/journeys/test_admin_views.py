@@ -187,6 +187,7 @@ async def test_the_overview_tells_what_this_node_did(gateway: Gateway, admin: JS
     overview = await admin.call("overview", {"minutes": 60})
 
     assert overview["node"] == gateway.node.settings.node_id
+    assert overview["nodes"] == [overview["node"]]
     assert overview["emits"]["accepted"][-1] == 2
     assert overview["emits"]["validation_failed"][-1] == 1
     assert overview["connections"][-1] == 1
