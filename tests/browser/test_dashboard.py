@@ -3,7 +3,8 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from playwright.async_api import Browser, Page, expect
 from gateway.presence.base import Visitor
 from tests.support.browser import DESK, PHONE, open_page, require_pages, violations
 from tests.support.gateway import Gateway, token
+from tests.support.gateway import gateway as start_gateway
 from tests.support.node import JSClient, NodeProcess, run_clients
 
 ADMIN = token("root", roles=("admin",), name="Root")
@@ -117,6 +119,86 @@ async def test_who_may_not_enter_is_told_why(gateway: Gateway, browser: Browser,
 
         await expect(page.get_by_role("alert")).to_contain_text(why)
         assert await page.evaluate("sessionStorage.length") == 0
+
+
+def root(ttl_seconds: float = 3600) -> str:
+    return token("root", roles=("admin",), ttl_seconds=ttl_seconds)
+
+
+async def test_a_token_is_renewed_before_its_end_and_the_page_stays(
+    tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
+):
+    """What was written stays, the connection too, and a token that is refused does no harm."""
+    monkeypatch.setattr("gateway.sessions.EXPIRING_SECONDS", 59)
+    async with start_gateway(tmp_path, JWT_LEEWAY="0") as gateway, open_page(browser, gateway.public) as page:
+        await page.goto(f"{gateway.public}/dashboard/#token={root(60)}")
+        await page.get_by_role("link", name="Compose").click()
+        await page.get_by_label("Title").fill("Half written")
+        assert gateway.node is not None
+        (session,) = gateway.node.connections.sessions.of_user("root")
+        ending = page.get_by_role("region", name="Your token")
+        await expect(ending).to_contain_text("Your token ends soon.")
+        assert await violations(page) == []
+
+        await ending.get_by_role("button").click()
+        asked = page.get_by_role("dialog", name="Stay signed in")
+        await asked.get_by_label("Token").fill(f"{root()}x")
+        await page.keyboard.press("Enter")
+        await expect(asked.get_by_role("alert")).to_contain_text("does not accept this token")
+        fresh = root(7200)
+        await asked.get_by_label("Token").fill(fresh)
+        await asked.get_by_role("button", name="Go on").click()
+
+        await expect(asked).to_have_count(0)
+        await expect(page.locator(".toast")).to_contain_text("Signed in anew.")
+        await expect(ending).to_have_count(0)
+        await expect(page.get_by_label("Title")).to_have_value("Half written")
+        assert gateway.node.connections.sessions.of_user("root") == [session]
+        assert session.ends_at - datetime.now(UTC) > timedelta(hours=1)
+        assert await page.evaluate("sessionStorage['bellhop.token']") == fresh
+
+
+async def test_a_token_that_has_ended_is_replaced_and_the_page_stays(tmp_path: Path, browser: Browser):
+    async with start_gateway(tmp_path, JWT_LEEWAY="0") as gateway, open_page(browser, gateway.public) as page:
+        await page.goto(f"{gateway.public}/dashboard/#token={root(3)}")
+        await page.get_by_role("link", name="Compose").click()
+        await page.get_by_label("Title").fill("Half written")
+        asked = page.get_by_role("dialog", name="Your token has ended")
+        await expect(asked).to_be_visible()
+        assert await violations(page) == []
+
+        await page.keyboard.press("Escape")
+        await page.keyboard.press("Escape")
+        await expect(asked).to_be_visible()
+        await asked.get_by_label("Token").fill(root(-60))
+        await asked.get_by_role("button", name="Go on").click()
+        await expect(asked.get_by_role("alert")).to_contain_text("This token has expired")
+        await asked.get_by_label("Token").fill(root())
+        await asked.get_by_role("button", name="Go on").click()
+
+        await expect(page.get_by_role("status", name="Connection")).to_have_text("Live")
+        await expect(asked).to_have_count(0)
+        await expect(page.get_by_label("Title")).to_have_value("Half written")
+        await page.reload()
+        await expect(page.get_by_role("status", name="Connection")).to_have_text("Live")
+
+
+async def test_a_second_link_renews_the_token_where_one_is(gateway: Gateway, browser: Browser):
+    async with signed_in(browser, gateway, "#/compose") as page:
+        await page.get_by_label("Title").fill("Half written")
+
+        await page.evaluate("token => { location.hash = `#token=${token}` }", root(7200))
+
+        await expect(page.locator(".toast")).to_contain_text("Signed in anew.")
+        assert page.url.endswith("/dashboard/#/compose")
+        await expect(page.get_by_label("Title")).to_have_value("Half written")
+        assert gateway.node is not None
+        (session,) = gateway.node.connections.sessions.of_user("root")
+        assert session.ends_at - datetime.now(UTC) > timedelta(hours=1)
+
+        await page.evaluate("token => { location.hash = `#token=${token}` }", token("mira", roles=("admin",)))
+        await expect(page.locator(".who-name")).to_have_text("mira")
+        assert page.url.endswith("/dashboard/#/compose")
 
 
 # --- what an admin sees

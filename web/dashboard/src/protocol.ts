@@ -140,7 +140,10 @@ export interface FeedBatch {
 }
 
 export interface Overview {
+  /** The node that was asked. */
   node: string;
+  /** Those that it is of. */
+  nodes: string[];
   started_at: string;
   step_seconds: number;
   at: string[];
