@@ -1,6 +1,6 @@
 """What only admins may ask: who is online, anyone's history, mail, emitting, and what the dashboard shows beyond that."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,9 +9,10 @@ from gateway.feed import Feed
 from gateway.metrics import Metrics
 from gateway.notifier import Emitted, Notifier
 from gateway.overview import Observatory
+from gateway.presence.errors import PresenceUnavailable
 from gateway.preview import Previewer
 from gateway.problems import Problem
-from gateway.rooms import ALL, user_of, user_room
+from gateway.rooms import inbox_rooms, user_of
 from gateway.sessions import Session
 from gateway.sockets import ADMIN, Answer, Connections
 from storage.models import MailState
@@ -76,7 +77,7 @@ class AdminEvents:
             # A user's own room is shown as that user sees it; of a shared one, what this admin has read.
             user, rooms = user_of(ask.room) or session.user, (ask.room,)
         elif ask.user is not None:
-            user, rooms = ask.user, (user_room(ask.user), ALL)
+            user, rooms = ask.user, inbox_rooms(ask.user, await self._topics(ask.user))
         page = await self._notifier.history(
             user,
             rooms,
@@ -91,15 +92,24 @@ class AdminEvents:
         del session
         user = schemas.user(payload)
         online = await self._notifier.find(user)
+        topics = () if online is None else online.topics
         contact = await self._notifier.contact(user)
         return {
             "user": user,
-            "online": None if online is None else wire.online(online),
+            "online": None if online is None else {**wire.online(online), "topics": topics},
             "email": contact and contact.email,
             "name": contact and contact.name,
             "last_seen": wire.time(contact.last_seen) if contact and contact.last_seen else None,
-            "unread": (await self._notifier.unread(user, (user_room(user), ALL))).unread,
+            "unread": (await self._notifier.unread(user, inbox_rooms(user, topics))).unread,
         }
+
+    async def _topics(self, user: str) -> Sequence[str]:
+        """Those that the user's token names; none while the user is away, or presence is."""
+        try:
+            online = await self._notifier.find(user)
+        except PresenceUnavailable:
+            return ()
+        return () if online is None else online.topics
 
     async def _disconnect_user(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         del session

@@ -289,6 +289,7 @@ class Connections:
             user=principal.user,
             name=principal.name,
             roles=tuple(sorted(principal.roles)),
+            topics=principal.topics,
             since=now,
         )
         surplus = await self._presence.enter(visitor, limit=self._connections_per_user)

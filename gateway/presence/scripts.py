@@ -7,7 +7,7 @@ Keys, all under one hash tag, so that they are in one slot of a cluster; times a
     beaten             when any node last beat
     nodes              ZSET   node → when its heartbeat ends
     node:<node>        SET    its connections
-    connections        HASH   connection → {node, user, name, roles, since}
+    connections        HASH   connection → {node, user, name, roles, topics, since}
     users              ZSET   who is online, all with score 0: ordered by name
     user:<user>        ZSET   connection → since
     announced          HASH   user whose `joined` was announced, or is being → the entry that did

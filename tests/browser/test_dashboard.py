@@ -125,17 +125,20 @@ def root(ttl_seconds: float = 3600) -> str:
     return token("root", roles=("admin",), ttl_seconds=ttl_seconds)
 
 
+@pytest.mark.parametrize("ttl_seconds", [3600, 50], ids=["it was told of", "was near when it came"])
 async def test_a_token_is_renewed_before_its_end_and_the_page_stays(
-    tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateway, browser: Browser, ttl_seconds: float
 ):
     """What was written stays, the connection too, and a token that is refused does no harm."""
-    monkeypatch.setattr("gateway.sessions.EXPIRING_SECONDS", 59)
-    async with start_gateway(tmp_path, JWT_LEEWAY="0") as gateway, open_page(browser, gateway.public) as page:
-        await page.goto(f"{gateway.public}/dashboard/#token={root(60)}")
+    async with open_page(browser, gateway.public) as page:
+        await page.goto(f"{gateway.public}/dashboard/#token={root(ttl_seconds)}")
         await page.get_by_role("link", name="Compose").click()
         await page.get_by_label("Title").fill("Half written")
+        await expect(page.get_by_role("status", name="Connection")).to_have_text("Live")
         assert gateway.node is not None
         (session,) = gateway.node.connections.sessions.of_user("root")
+        if ttl_seconds > 60:
+            gateway.node.connections._token_expiring(session)
         ending = page.get_by_role("region", name="Your token")
         await expect(ending).to_contain_text("Your token ends soon.")
         assert await violations(page) == []
@@ -297,13 +300,18 @@ async def test_a_users_history_tells_what_was_read_and_mailed(
     gateway: Gateway, browser: Browser, node: NodeProcess
 ):
     read = await gateway.emit("user:ann", "First")
+    await gateway.emit("topic:deals", "Ten per cent off")
     await gateway.emit("user:ann", "Second", email={"to": "ann@shop.example", "after": 3600})
-    ann = await come(gateway, node, "ann", name="Ann Archer", email="ann@shop.example")
+    ann = await come(gateway, node, "ann", name="Ann Archer", email="ann@shop.example", topics=("deals",))
     await ann.call("read", {"ids": [read["notification"]["id"]]})
 
     async with signed_in(browser, gateway, "#/users/ann") as page:
         await expect(page.get_by_role("heading", name="Ann Archer")).to_be_visible()
         await expect(page.get_by_role("row").filter(has_text="First")).to_contain_text("Read")
+        await expect(page.get_by_role("list", name="Topics")).to_have_text("deals")
+        await expect(page.get_by_role("row").filter(has_text="Ten per cent off")).to_contain_text(
+            "topic:deals"
+        )
         second = page.get_by_role("row").filter(has_text="Second")
         await expect(second).to_contain_text("Unread")
         await expect(second).to_contain_text("Pending")

@@ -4,6 +4,7 @@ import { Store } from "./store.ts";
 
 const ANSWER_MS = 10_000;
 const RETRY_MS = 2_000;
+const NEAR_MS = 60_000;
 
 export type Status =
   | { state: "connecting" }
@@ -71,7 +72,9 @@ export class Gateway {
     this.socket.on("ready", (ready: Ready) => {
       Object.assign(this.since, ready.heads);
       this.closing = null;
-      this.ends.set(null);
+      // Of a token that was near its end already, the gateway does not say it once more.
+      const left = Date.parse(ready.expires_at) - Date.now();
+      this.ends.set(left < NEAR_MS ? ready.expires_at : null);
       this.status.set({ state: "online", ready });
     });
     this.socket.on("token:expiring", ({ expires_at }: { expires_at: string }) => this.ends.set(expires_at));

@@ -91,7 +91,7 @@ export interface Left {
 
 export interface UserView {
   user: string;
-  online: Online | null;
+  online: (Online & { topics: string[] }) | null;
   email: string | null;
   name: string | null;
   last_seen: string | null;
