@@ -1,5 +1,6 @@
 """The dashboard in a real Chromium, on a real gateway: what an admin sees and does."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +12,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
+from gateway import wire
 from gateway.presence.base import Visitor
+from tests.browser.frames import assert_smooth
 from tests.support.browser import DESK, PHONE, open_page, require_pages, violations
 from tests.support.gateway import Gateway, token
 from tests.support.gateway import gateway as start_gateway
@@ -225,21 +228,85 @@ async def test_users_appear_when_they_come_and_vanish_when_they_go(
         await expect(page.get_by_text("Nobody online begins with “an”")).to_be_visible()
 
 
-async def test_thousands_of_rows_are_held_by_a_screenful_of_elements(gateway: Gateway, browser: Browser):
+async def fill_roster(gateway: Gateway, first: int, last: int) -> None:
+    """People who are online, or as good as: presence is told of them."""
     assert gateway.node is not None
     now = datetime.now(UTC)
-    for number in range(3000):
+    for number in range(first, last):
         visitor = Visitor(connection=f"c{number}", user=f"user-{number:04}", name=None, roles=(), since=now)
         await gateway.node.presence.enter(visitor, limit=0)
+
+
+async def scroll_to_the_end(page: Page) -> None:
+    """A screenful a frame, up to where no more comes."""
+    await page.locator(".rows-view").evaluate(
+        """async node => {
+            for (let before = -1; node.scrollTop !== before; ) {
+                before = node.scrollTop;
+                node.scrollBy(0, node.clientHeight);
+                await new Promise(requestAnimationFrame);
+            }
+        }"""
+    )
+
+
+async def test_thousands_of_rows_are_held_by_a_screenful_of_elements(gateway: Gateway, browser: Browser):
+    await fill_roster(gateway, 0, 3000)
     async with signed_in(browser, gateway, "#/online") as page:
-        view = page.locator(".rows-view")
         await expect(page.get_by_text("3,001 people")).to_be_visible()
 
         while not await page.get_by_text("user-2999").is_visible():
-            await view.evaluate("node => node.scrollTo(0, node.scrollHeight)")
-            await page.evaluate("() => new Promise(requestAnimationFrame)")
+            await scroll_to_the_end(page)
 
         assert await page.get_by_role("row").count() < 60
+
+
+async def test_thousands_of_rows_stay_smooth_while_people_come_and_one_scrolls(
+    gateway: Gateway, browser: Browser
+):
+    await fill_roster(gateway, 0, 3000)
+    async with signed_in(browser, gateway, "#/online") as page:
+        while not await page.get_by_text("user-2999").is_visible():
+            await scroll_to_the_end(page)
+
+        async def burst(number: int) -> None:
+            last = 3000 + 300 * number
+            await page.locator(".rows-view").evaluate("node => node.scrollTo(0, 0)")
+            scrolling = asyncio.create_task(scroll_to_the_end(page))
+            for first in range(last - 300, last, 10):
+                await fill_roster(gateway, first, first + 10)
+                await gateway.emit("all", f"At {first}")
+            await scrolling
+            await expect(page.get_by_text(f"{last + 1:,} people")).to_be_visible()
+
+        await assert_smooth(page, burst)
+
+
+async def test_a_busy_feed_stays_smooth_while_one_scrolls(gateway: Gateway, browser: Browser):
+    """As full as it gets, with more coming than is shown."""
+    async with signed_in(browser, gateway, "#/feed") as page:
+        await expect(page.get_by_text("Listening")).to_be_visible()
+        items = [
+            {"id": f"0199a000-0000-7000-8000-{n:012}", "room": f"user:{n}", "seq": 1, "type": "TEST", "title": f"Old {n}",
+             "body": "", "created_at": "2026-01-01T00:00:00.000Z", "in_app": True, "mail": False, "by": "service:shop"}
+            for n in range(1000)
+        ]  # fmt: skip
+        assert gateway.node is not None
+        batch = {"node": "elsewhere", "notifications": items, "left_out": 0}
+        gateway.node.feed._show(wire.event("feed", batch))
+        await expect(page.get_by_text("1,000 notifications")).to_be_visible()
+
+        async def burst(number: int) -> None:
+            await page.locator(".rows-view").evaluate("node => node.scrollTo(0, 0)")
+            scrolling = asyncio.create_task(scroll_to_the_end(page))
+            for at in range(40):
+                await gateway.batch(
+                    [{"to": "all", "type": "TEST", "title": f"New {number}-{at}-{n}"} for n in range(10)]
+                )
+            await scrolling
+            await expect(page.get_by_text("more than could be shown")).to_be_visible()
+
+        await assert_smooth(page, burst)
 
 
 async def test_the_feed_shows_what_is_emitted_and_filters_it_by_type_and_room(
