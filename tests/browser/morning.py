@@ -16,7 +16,7 @@ PEOPLE = (
 )  # fmt: skip
 GOODS = ("Brass desk lamp", "Beeswax candle", "Linen notebook", "Walnut tray")
 BOUNCES = (
-    (550, "5.1.1 <hana@shop.example>: Recipient address rejected: User unknown in local recipient table"),
+    (550, "5.1.1 <ada@nowhere.example>: Recipient address rejected: User unknown in local recipient table"),
     (552, "5.2.2 The mailbox is full"),
     (None, "the address is not valid"),
 )
@@ -31,7 +31,7 @@ async def crowd(here: Gateway, node: NodeProcess, names: Sequence[str]) -> list[
             user,
             name=name,
             email=f"{user}@shop.example",
-            roles=("vip",) if len(name) % 4 == 0 else (),
+            roles=("vip",) if len(name) % 5 == 0 else (),
             topics=("deals", "news") if len(name) % 3 == 0 else ("deals",),
         )
         clients.append(await node.open(here.public, auth={"token": claims}, transports=("websocket",)))
@@ -80,13 +80,15 @@ def order(chance: random.Random) -> dict[str, Any]:
 async def bury(here: Gateway) -> None:
     """Mail that relays have refused for good."""
     assert here.node is not None
+    clock = here.node.notifier._clock
+    later = clock() + timedelta(hours=2)
     for number, (code, reason) in enumerate(BOUNCES):
         user = PEOPLE[number].split()[0].lower()
         mail = {"to": f"{user}@nowhere.example", "after": 3600}
-        await here.emit(f"user:{user}", f"Payment received for order {4100 + number}", email=mail)
-        later = here.node.notifier._clock() + timedelta(hours=2)
+        title = f"Payment received for order {4100 + number}"
+        await here.emit(f"user:{user}", title, type="PAYMENT_RECEIVED", email=mail)
         for lease in await here.node.store.lease(limit=10_000, lease_seconds=60, now=later):
             if lease.mail.order.to == mail["to"]:
-                await here.node.store.bury(lease, reason=reason, code=code, now=later)
+                await here.node.store.bury(lease, reason=reason, code=code, now=clock())
             else:
-                await here.node.store.release(lease, now=later)
+                await here.node.store.release(lease, now=clock())

@@ -48,6 +48,8 @@ async def morning(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gat
     async with start_gateway(folder, NODE_ID="bellhop-0") as here, run_clients() as node:
         await an_hour(here, node)
         await bury(here)
+        complaint = "Bob Byrne: “The shade has a crack all along one side.”"
+        await here.emit("admins", "The lamp arrived broken", type="COMPLAINT", body=complaint)
         yield here
 
 
@@ -70,13 +72,6 @@ async def test_each_page_has_its_picture(
         await look(page, f"dashboard-signin-{kind}")
         await page.goto(f"{here}#token={token('mira', name='Mira', roles=('admin',))}")
         await expect(page.get_by_role("status", name="Connection")).to_have_text("Live")
-        if await page.get_by_role("button", name="Dealt with", exact=True).count() == 0:
-            await morning.emit(
-                "admins",
-                "The lamp arrived broken",
-                type="COMPLAINT",
-                body="Bob Byrne: “The shade has a crack all along one side.”",
-            )
         for room, kind_of, title in (
             ("user:ada", "PAYMENT_RECEIVED", "Payment received"),
             ("topic:deals", "OFFER", "Ten per cent off everything made of brass"),

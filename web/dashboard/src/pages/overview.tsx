@@ -132,8 +132,8 @@ function Charts({ data, minutes }: { data: Overview; minutes: number }): ReactNo
       note={per}
     />
   );
-  const emits = line("Emit, request to answer", "c1", data.emit_p99_ms, highest);
-  const appends = line("Append, in the store", "c2", data.append_p99_ms, highest);
+  const emits = line("Emit", "c1", data.emit_p99_ms, highest);
+  const appends = line("Append", "c2", data.append_p99_ms, highest);
   const worst = Math.max(0, ...[...emits.values, ...appends.values].map((value) => value ?? 0));
   return (
     <div className="charts">
@@ -144,7 +144,7 @@ function Charts({ data, minutes }: { data: Overview; minutes: number }): ReactNo
         window={window}
         curves={[line("Connections", "c1", data.connections, last)]}
         say={figure}
-        note={data.nodes.length > 1 ? "to all nodes" : "at once"}
+        note={data.nodes.length > 1 ? "open, on all nodes" : "open"}
       />
       {counts("Emits", data.emits)}
       <Chart
@@ -164,7 +164,7 @@ function Charts({ data, minutes }: { data: Overview; minutes: number }): ReactNo
         window={window}
         curves={[emits, appends]}
         say={milliseconds}
-        note={data.nodes.length > 1 ? "worst 10 seconds, slowest node" : "worst 10 seconds"}
+        note={data.nodes.length > 1 ? "worst 10 s, slowest node" : "worst 10 s"}
       />
     </div>
   );

@@ -11,7 +11,12 @@ export function SignIn(props: { why: string | null; signIn: (token: string) => v
         <p className="soft">Paste a token of a user with the role admin. It stays in this tab.</p>
         <TokenForm why={props.why} act="Sign in" give={async (token) => props.signIn(token)} />
         <p className="hint">
-          No token? <code>bellhop token --sub you --role admin</code> prints one.
+          No token?{" "}
+          <code>
+            bellhop token <span className="nowrap">--sub you</span>{" "}
+            <span className="nowrap">--role admin</span>
+          </code>{" "}
+          prints one.
         </p>
       </div>
     </main>

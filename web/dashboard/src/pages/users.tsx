@@ -328,7 +328,9 @@ function History({ user, topics }: { user: string; topics: readonly string[] }):
                     <Chip>Unread</Chip>
                   )}
                 </td>
-                <td>{item.mail ? <MailChip state={item.mail.state} /> : <span className="soft">–</span>}</td>
+                <td>
+                  {item.mail ? <MailChip state={item.mail.state} /> : <span className="soft none">–</span>}
+                </td>
                 <td className="soft nowrap">
                   <Ago time={item.created_at} />
                 </td>
