@@ -1,19 +1,20 @@
 """What only admins may ask: who is online, anyone's history, mail, emitting, and what the dashboard shows beyond that."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from gateway import problems, schemas, wire
-from gateway.feed import ASK, TELL, Feed
+from gateway.feed import Feed
 from gateway.metrics import Metrics
 from gateway.notifier import Emitted, Notifier
+from gateway.overview import Observatory
+from gateway.presence.errors import PresenceUnavailable
 from gateway.preview import Previewer
 from gateway.problems import Problem
-from gateway.rooms import ALL, user_of, user_room
+from gateway.rooms import inbox_rooms, user_of
 from gateway.sessions import Session
 from gateway.sockets import ADMIN, Answer, Connections
-from gateway.trends import Trends
 from storage.models import MailState
 
 
@@ -27,7 +28,7 @@ class AdminEvents:
         *,
         previewer: Previewer,
         feed: Feed,
-        trends: Trends,
+        observatory: Observatory,
         metrics: Metrics,
         node: str,
         started_at: datetime,
@@ -35,12 +36,13 @@ class AdminEvents:
         self._notifier = notifier
         self._previewer = previewer
         self._feed = feed
-        self._trends = trends
+        self._observatory = observatory
         self._metrics = metrics
         self._node = node
         self._started_at = started_at
-        for command in (ASK, TELL):
-            connections.on_command(command, feed.obey)
+        for obeyed in (feed, observatory):
+            for command in obeyed.COMMANDS:
+                connections.on_command(command, obeyed.obey)
         for event, ask in {
             "presence": self._presence,
             "history": self._history,
@@ -75,7 +77,7 @@ class AdminEvents:
             # A user's own room is shown as that user sees it; of a shared one, what this admin has read.
             user, rooms = user_of(ask.room) or session.user, (ask.room,)
         elif ask.user is not None:
-            user, rooms = ask.user, (user_room(ask.user), ALL)
+            user, rooms = ask.user, inbox_rooms(ask.user, await self._topics(ask.user))
         page = await self._notifier.history(
             user,
             rooms,
@@ -90,15 +92,24 @@ class AdminEvents:
         del session
         user = schemas.user(payload)
         online = await self._notifier.find(user)
+        topics = () if online is None else online.topics
         contact = await self._notifier.contact(user)
         return {
             "user": user,
-            "online": None if online is None else wire.online(online),
+            "online": None if online is None else {**wire.online(online), "topics": topics},
             "email": contact and contact.email,
             "name": contact and contact.name,
             "last_seen": wire.time(contact.last_seen) if contact and contact.last_seen else None,
-            "unread": await self._notifier.unread(user, (user_room(user), ALL)),
+            "unread": (await self._notifier.unread(user, inbox_rooms(user, topics))).unread,
         }
+
+    async def _topics(self, user: str) -> Sequence[str]:
+        """Those that the user's token names; none while the user is away, or presence is."""
+        try:
+            online = await self._notifier.find(user)
+        except PresenceUnavailable:
+            return ()
+        return () if online is None else online.topics
 
     async def _disconnect_user(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         del session
@@ -170,9 +181,8 @@ class AdminEvents:
 
     async def _overview(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         del session
-        seconds = schemas.overview_minutes(payload) * 60
-        steps = self._trends.steps(int(seconds / self._trends.sample_seconds))
-        return wire.trends(self._node, self._started_at, self._trends.sample_seconds, steps)
+        seen = await self._observatory.look(schemas.overview_minutes(payload) * 60)
+        return wire.overview(seen, node=self._node, started_at=self._started_at)
 
     async def _watch_feed(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         if schemas.watch(payload):

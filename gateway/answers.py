@@ -87,8 +87,9 @@ class HistorySchema(Schema):
     next = _text(allow_none=True)
 
 
-class UnreadSchema(Schema):
+class CountSchema(Schema):
     unread = _number()
+    heads = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
 
 
 class MailSchema(Schema):

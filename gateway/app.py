@@ -39,6 +39,7 @@ from gateway.meters import TimedAppends
 from gateway.metrics import Metrics
 from gateway.neighbours import Neighbours
 from gateway.notifier import Notifier
+from gateway.overview import Observatory
 from gateway.presence.base import Joined, Left, Presence
 from gateway.presence.local import LocalPresence
 from gateway.presence.redis import RedisPresence
@@ -209,6 +210,7 @@ class Node:
             replay_limit=limits.replay_limit,
         )
         self.trends = Trends(self.metrics.registry, system_clock)
+        self.observatory = Observatory(self.trends, bus=self.bus, node=settings.node_id)
         self.feed = Feed(
             notifier=self.notifier, watchers=self.connections, bus=self.bus, node=settings.node_id
         )
@@ -219,7 +221,7 @@ class Node:
                 notifier=self.notifier, presence=self.presence, renderer=build_renderer(settings)
             ),
             feed=self.feed,
-            trends=self.trends,
+            observatory=self.observatory,
             metrics=self.metrics,
             node=settings.node_id,
             started_at=system_clock(),
@@ -336,6 +338,8 @@ class Node:
         stops.push_async_callback(self.feed.stop)
         self.trends.start()
         stops.push_async_callback(self.trends.stop)
+        self.observatory.start()
+        stops.push_async_callback(self.observatory.stop)
         self.housekeeper.start()
         stops.push_async_callback(self.housekeeper.stop)
         if self.worker is not None:

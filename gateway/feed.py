@@ -48,6 +48,8 @@ class Watchers(Protocol):
 class Feed:
     """The feed of one node: of what it takes in for others, and of what it hears for its own admins."""
 
+    COMMANDS = (ASK, TELL)
+
     def __init__(self, *, notifier: Tapped, watchers: Watchers, bus: Bus, node: str) -> None:
         self._notifier = notifier
         self._watchers = watchers

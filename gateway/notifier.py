@@ -21,6 +21,7 @@ from storage.ids import uuid7
 from storage.models import (
     Appended,
     Contact,
+    Count,
     Emission,
     HistoryPage,
     HistoryQuery,
@@ -283,7 +284,7 @@ class Notifier:
         )
         return await self._store.history(query, now=self._clock())
 
-    async def unread(self, user: str, rooms: Sequence[str]) -> int:
+    async def unread(self, user: str, rooms: Sequence[str]) -> Count:
         return await self._store.unread(user, rooms, now=self._clock())
 
     async def read(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
@@ -299,13 +300,10 @@ class Notifier:
         return await self._store.seen(user, rooms, ids, now=self._clock())
 
     async def _counted(self, user: str, marked: Marked) -> Marked:
-        if marked.changed:
-            await self.tell_unread(user, marked.unread)
-        return marked
-
-    async def tell_unread(self, user: str, unread: int) -> None:
         """Bring the badge up to date in every connection of the user."""
-        await self.transient(user_room(user), "inbox", {"unread": unread})
+        if marked.changed:
+            await self.transient(user_room(user), "inbox", wire.count(marked))
+        return marked
 
     # Mail
 

@@ -146,7 +146,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         path="/api/notifications/read", method="post", tag=_PUBLIC, scope="user", summary="Mark as read",
-        body=schemas.ReadSchema, answers={200: answers.UnreadSchema},
+        body=schemas.ReadSchema, answers={200: answers.CountSchema},
         problems=("bad_request", "invalid_json", "too_large", "unsupported_media_type", "validation_failed"),
     ),
 )  # fmt: skip

@@ -88,7 +88,7 @@ class PublicSite:
             marked = await self._notifier.read_all(principal.user, rooms)
         else:
             marked = await self._notifier.read(principal.user, rooms, asked.ids)
-        return json_response({"unread": marked.unread})
+        return json_response(wire.count(marked))
 
 
 class CrossOrigin:

@@ -3,6 +3,8 @@
 `user:<id>`, `topic:<name>`, `admins` and `all`. An empty name is never "everyone".
 """
 
+from collections.abc import Iterable
+
 from auth.principal import Principal, is_topic, is_user_id
 
 ADMINS = "admins"
@@ -34,4 +36,8 @@ def is_room(name: str) -> bool:
 
 def rooms_of(principal: Principal) -> tuple[str, ...]:
     """The rooms that make up the principal's inbox, the user's own first."""
-    return (user_room(principal.user), *map(topic_room, principal.topics), ALL)
+    return inbox_rooms(principal.user, principal.topics)
+
+
+def inbox_rooms(user: str, topics: Iterable[str]) -> tuple[str, ...]:
+    return (user_room(user), *map(topic_room, topics), ALL)

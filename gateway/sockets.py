@@ -259,8 +259,7 @@ class Connections:
     async def _ready(self, session: Session, opening: Opening, replayed: int) -> bytes:
         payload: Answer = {
             "user": session.user,
-            "heads": opening.heads,
-            "unread": opening.unread,
+            **wire.count(opening),
             "replayed": replayed,
             "resync": opening.resync,
             "expires_at": wire.time(session.principal.expires_at),
@@ -290,6 +289,7 @@ class Connections:
             user=principal.user,
             name=principal.name,
             roles=tuple(sorted(principal.roles)),
+            topics=principal.topics,
             since=now,
         )
         surplus = await self._presence.enter(visitor, limit=self._connections_per_user)
@@ -348,7 +348,7 @@ class Connections:
             marked = await self._notifier.read_all(session.user, session.rooms)
         else:
             marked = await self._notifier.read(session.user, session.rooms, ids)
-        return {"unread": marked.unread}
+        return wire.count(marked)
 
     async def _seen(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         await self._notifier.seen(session.user, session.rooms, schemas.ids(payload))
@@ -356,7 +356,7 @@ class Connections:
 
     async def _dismiss(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         marked = await self._notifier.dismiss(session.user, session.rooms, schemas.ids(payload))
-        return {"unread": marked.unread}
+        return wire.count(marked)
 
     async def _replay(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         since = schemas.since(payload["since"], session.rooms) if "since" in payload else {}
@@ -366,6 +366,7 @@ class Connections:
         return {
             "notifications": [wire.notification(notification) for notification in opening.missed],
             "resync": opening.resync,
+            **wire.count(opening),
         }
 
     async def _token(self, session: Session, payload: Mapping[str, Any]) -> Answer:
@@ -443,23 +444,25 @@ class Connections:
             await self._server.close(session.sid, session.namespace, reason)
 
     async def _recount(self, room: str) -> None:
-        """Tell this node's users in `room` their unread count anew, each once."""
+        """Tell this node's users in `room` their unread count anew, each once, over the rooms that they are in."""
         own = user_of(room)
         sessions = self.sessions.of_room(room) if own is None else self.sessions.of_user(own)
-        users = {session.user: session for session in sessions if session.namespace == ROOT}
+        badges: dict[tuple[str, tuple[str, ...]], list[Session]] = {}
+        for session in sessions:
+            if session.namespace == ROOT:
+                badges.setdefault((session.user, session.rooms), []).append(session)
         at_once = asyncio.Semaphore(RECOUNTS_AT_ONCE)
 
-        async def recount(user: str, rooms: Sequence[str]) -> None:
+        async def recount(user: str, rooms: Sequence[str], shown: Sequence[Session]) -> None:
             async with at_once:
-                unread = await self._notifier.unread(user, rooms)
-            event = wire.event("inbox", {"unread": unread})
-            for session in self.sessions.of_user(user):
-                if session.namespace == ROOT:
-                    self._write(session, event)
+                count = await self._notifier.unread(user, rooms)
+            event = wire.event("inbox", wire.count(count))
+            for session in shown:
+                self._write(session, event)
 
         async with asyncio.TaskGroup() as group:
-            for user, session in users.items():
-                group.create_task(recount(user, session.rooms), name="recount")
+            for (user, rooms), shown in badges.items():
+                group.create_task(recount(user, rooms, shown), name="recount")
 
     # Small things
 

@@ -1,7 +1,7 @@
 """Trends: what this node's metrics said over the last hour, for the dashboard of a site that has no Prometheus.
 
 A sample every ten seconds, an hour of them, then the oldest goes. What it tells is this node's alone, and of this process:
-a restart begins anew.
+a restart begins anew. `gateway.overview` adds the nodes up.
 """
 
 import asyncio
@@ -89,9 +89,10 @@ class Trends:
         return [step(before, after) for before, after in itertools.pairwise(kept)]
 
     async def _sample_forever(self) -> None:
+        """At whole tens of seconds of the clock, so that the samples of all nodes are of the same moments."""
         while True:
             self.sample()
-            await asyncio.sleep(self.sample_seconds)
+            await asyncio.sleep(self.sample_seconds - self._clock().timestamp() % self.sample_seconds)
 
 
 def read(registry: CollectorRegistry, at: datetime) -> Sample:

@@ -11,10 +11,10 @@ from typing import Any
 
 import orjson
 
+from gateway.overview import Overview
 from gateway.presence.base import Online, Roster
-from gateway.trends import Step
 from mailer.transport import Outgoing
-from storage.models import HistoryPage, InboxItem, Mail, MailPage, Notification, Receipt, UserData
+from storage.models import Count, HistoryPage, InboxItem, Mail, MailPage, Notification, Receipt, UserData
 
 Json = dict[str, Any]
 
@@ -108,6 +108,11 @@ def inbox_item(value: InboxItem) -> Json:
     return {**notification(value.notification), "read": value.receipt.is_read, "seen": value.receipt.is_seen}
 
 
+def count(value: Count) -> Json:
+    """How much is unread, and up to where that was counted: a notification beyond it is one more."""
+    return {"unread": value.unread, "heads": value.heads}
+
+
 def history(page: HistoryPage) -> Json:
     return {"notifications": [inbox_item(item) for item in page.items], "next": page.next}
 
@@ -154,12 +159,14 @@ def admin_history(page: HistoryPage) -> Json:
     return {"notifications": items, "next": page.next}
 
 
-def trends(node: str, started_at: datetime, sample_seconds: float, steps: Sequence[Step]) -> Json:
+def overview(seen: Overview, *, node: str, started_at: datetime) -> Json:
     """The steps as columns: one list per curve, all of the same length; counts are per step."""
+    steps = seen.steps
     return {
         "node": node,
+        "nodes": list(seen.nodes),
         "started_at": time(started_at),
-        "step_seconds": sample_seconds,
+        "step_seconds": seen.step_seconds,
         "at": [time(step.at) for step in steps],
         "connections": [step.connections for step in steps],
         "deliveries": [step.deliveries for step in steps],

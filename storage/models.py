@@ -163,12 +163,21 @@ class OpeningRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opening:
+class Count:
+    """How much of some rooms a user has neither read nor dismissed.
+
+    Up to the same heads `unread` never grows, and heads never go back: so two counts tell which is the newer.
+    """
+
+    unread: int
+    heads: Mapping[str, int]
+    """The last sequence of every room asked for, 0 for a room that never had one: what comes after it is not counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening(Count):
     """All that a new connection needs to know of its rooms, read at one moment or later than its joining."""
 
-    heads: Mapping[str, int]
-    """The last sequence of every room asked for; 0 for a room that never had one."""
-    unread: int
     missed: tuple[Notification, ...]
     """What came after `since`, per room ascending; rooms in `resync` contribute nothing."""
     resync: tuple[str, ...]
@@ -176,12 +185,11 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Marked:
+class Marked(Count):
     """The answer to read, seen and dismiss."""
 
     changed: int
     """How many notifications changed for the user; unknown ids and repeated calls change nothing."""
-    unread: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

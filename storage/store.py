@@ -12,6 +12,7 @@ from storage.errors import IdempotencyMismatch
 from storage.models import (
     Appended,
     Contact,
+    Count,
     Emission,
     HistoryPage,
     HistoryQuery,
@@ -111,8 +112,8 @@ class Inboxes(Protocol):
         """
         ...
 
-    async def unread(self, user: str, rooms: Sequence[str], *, now: datetime) -> int:
-        """How many notifications of the rooms the user has neither read nor dismissed."""
+    async def unread(self, user: str, rooms: Sequence[str], *, now: datetime) -> Count:
+        """How many notifications of the rooms the user has neither read nor dismissed, up to which heads."""
         ...
 
     async def read(self, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime) -> Marked:

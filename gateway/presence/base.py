@@ -37,17 +37,19 @@ class Visitor:
     name: str | None
     roles: tuple[str, ...]
     since: datetime
+    topics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Online:
-    """A user who is online: `since` is the earliest of the connections."""
+    """A user who is online: `since` is the earliest of the connections, the rest is the newest one's."""
 
     user: str
     name: str | None
     roles: tuple[str, ...]
     connections: int
     since: datetime
+    topics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ def _age(visitor: Visitor) -> tuple[datetime, str]:
 
 
 def _online(visitors: list[Visitor]) -> Online:
-    """A user's entry; name and roles are those of the newest connection, whose token is the freshest."""
+    """A user's entry; name, roles and topics are those of the newest connection, whose token is the freshest."""
     newest = visitors[-1]
     return Online(
         user=newest.user,
@@ -25,6 +25,7 @@ def _online(visitors: list[Visitor]) -> Online:
         roles=newest.roles,
         connections=len(visitors),
         since=visitors[0].since,
+        topics=newest.topics,
     )
 
 

@@ -271,6 +271,7 @@ class RedisPresence:
             "user": visitor.user,
             "name": visitor.name,
             "roles": visitor.roles,
+            "topics": visitor.topics,
             "since": since,
         }
         beyond, arriving = await self._call(
@@ -432,7 +433,7 @@ class RedisPresence:
 
 
 def _online(user: bytes, connections: int, oldest: bytes, newest: bytes) -> Online:
-    """A user's entry; name and roles are those of the newest connection, whose token is the freshest."""
+    """A user's entry; name, roles and topics are those of the newest connection, whose token is the freshest."""
     entry = json.loads(newest)
     return Online(
         user=user.decode(),
@@ -440,4 +441,6 @@ def _online(user: bytes, connections: int, oldest: bytes, newest: bytes) -> Onli
         roles=tuple(entry["roles"]),
         connections=connections,
         since=moment(json.loads(oldest)["since"]),
+        # A node of an older version leaves them out.
+        topics=tuple(entry.get("topics", ())),
     )

@@ -8,7 +8,7 @@ Keys, all under one hash tag, so that they are in one slot of a cluster; times a
     restored           before this time nobody is announced `joined`: nodes are putting back what Redis has lost
     nodes              ZSET   node → when its heartbeat ends
     node:<node>        SET    its connections
-    connections        HASH   connection → {node, user, name, roles, since}
+    connections        HASH   connection → {node, user, name, roles, topics, since}
     users              ZSET   who is online, all with score 0: ordered by name
     user:<user>        ZSET   connection → since
     told               SET    users who were last announced as `joined`

@@ -14,6 +14,7 @@ from pymongo import UpdateOne
 
 from storage.encoding import FOREVER, cursor_of, micros, position_of, writable
 from storage.models import (
+    Count,
     HistoryPage,
     HistoryQuery,
     InboxItem,
@@ -144,8 +145,9 @@ def _within(ascending: Sequence[int], after: int, upto: int) -> int:
     return bisect_right(ascending, upto) - bisect_right(ascending, after)
 
 
-async def unread(c: Collections, user: str, rooms: Sequence[str], *, now: int) -> int:
-    return sum((await _standings(c, {user: writable(rooms)}, now=now)).unread.values())
+async def unread(c: Collections, user: str, rooms: Sequence[str], *, now: int) -> Count:
+    standings = await _standings(c, {user: writable(rooms)}, now=now)
+    return Count(unread=sum(standings.unread.values()), heads=standings.heads)
 
 
 async def openings(c: Collections, requests: Sequence[OpeningRequest]) -> list[Opening]:
@@ -356,7 +358,7 @@ async def _mark(
             },
             read_at=None,
         )
-    return Marked(changed=changed, unread=sum(standings.unread.values()))
+    return Marked(changed=changed, unread=sum(standings.unread.values()), heads=standings.heads)
 
 
 async def _advance(c: Collections, user: str, heads: Mapping[str, int], *, read_at: int | None) -> None:
@@ -382,7 +384,7 @@ async def read_all(c: Collections, user: str, rooms: Sequence[str], *, now: int)
         await c.receipts.delete_many(
             {"$or": ranges, "dismissed_at": {"$exists": False}, "clicked_at": {"$exists": False}}
         )
-    return Marked(changed=sum(unread.values()), unread=0)
+    return Marked(changed=sum(unread.values()), unread=0, heads=standings.heads)
 
 
 async def receipt(c: Collections, user: str, notification_id: str) -> Receipt:

@@ -11,6 +11,7 @@ from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.models import (
     Appended,
     Contact,
+    Count,
     Emission,
     HistoryPage,
     HistoryQuery,
@@ -130,7 +131,7 @@ class MongoStore(Store):
     async def history(self, query: HistoryQuery, *, now: datetime) -> HistoryPage:
         return await self._run(inboxes.history, query, now=micros(now))
 
-    async def unread(self, user: str, rooms: Sequence[str], *, now: datetime) -> int:
+    async def unread(self, user: str, rooms: Sequence[str], *, now: datetime) -> Count:
         return await self._run(inboxes.unread, user, rooms, now=micros(now))
 
     async def read(self, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime) -> Marked:

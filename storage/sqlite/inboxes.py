@@ -13,6 +13,7 @@ from itertools import chain, islice
 
 from storage.encoding import FOREVER, cursor_of, micros, position_of, receipt_of, writable
 from storage.models import (
+    Count,
     HistoryPage,
     HistoryQuery,
     InboxItem,
@@ -77,8 +78,17 @@ def _of_user(user: str, rooms: Iterable[str]) -> list[tuple[str, str]]:
     return [(user, room) for room in dict.fromkeys(writable(rooms))]
 
 
-def unread(connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: int) -> int:
-    return sum(standing.unread for standing in _standings(connection, _of_user(user, rooms), now=now))
+def unread(connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: int) -> Count:
+    standings = _standings(connection, _of_user(user, rooms), now=now)
+    return Count(unread=_sum(standings), heads=_heads(standings))
+
+
+def _sum(standings: Sequence[_Standing]) -> int:
+    return sum(standing.unread for standing in standings)
+
+
+def _heads(standings: Sequence[_Standing]) -> dict[str, int]:
+    return {standing.room: standing.head for standing in standings}
 
 
 def openings(connection: sqlite3.Connection, requests: Sequence[OpeningRequest]) -> list[Opening]:
@@ -237,7 +247,7 @@ def _mark(
         _advance(
             connection, user, [s for s in standings if s.unread == 0 and s.read_upto < s.head], read_at=None
         )
-    return Marked(changed=changed, unread=sum(standing.unread for standing in standings))
+    return Marked(changed=changed, unread=_sum(standings), heads=_heads(standings))
 
 
 def _advance(
@@ -252,16 +262,15 @@ def _advance(
 
 
 def read_all(connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: int) -> Marked:
-    unread = [
-        standing for standing in _standings(connection, _of_user(user, rooms), now=now) if standing.unread
-    ]
+    standings = _standings(connection, _of_user(user, rooms), now=now)
+    unread = [standing for standing in standings if standing.unread]
     _advance(connection, user, unread, read_at=now)
     connection.executemany(
         "DELETE FROM receipts"
         " WHERE user = ? AND room = ? AND seq <= ? AND dismissed_at IS NULL AND clicked_at IS NULL",
         [(user, standing.room, standing.head) for standing in unread],
     )
-    return Marked(changed=sum(standing.unread for standing in unread), unread=0)
+    return Marked(changed=_sum(unread), unread=0, heads=_heads(standings))
 
 
 def receipt(connection: sqlite3.Connection, user: str, notification_id: str) -> Receipt:

@@ -12,6 +12,7 @@ from storage.errors import IdempotencyMismatch, StoreUnavailable, Unstorable
 from storage.models import (
     Appended,
     Contact,
+    Count,
     Emission,
     HistoryPage,
     HistoryQuery,
@@ -120,7 +121,7 @@ class SQLiteStore(Store):
     async def history(self, query: HistoryQuery, *, now: datetime) -> HistoryPage:
         return await self._connections.read(inboxes.history, query, now=micros(now))
 
-    async def unread(self, user: str, rooms: Sequence[str], *, now: datetime) -> int:
+    async def unread(self, user: str, rooms: Sequence[str], *, now: datetime) -> Count:
         return await self._connections.read(inboxes.unread, user, rooms, now=micros(now))
 
     async def read(self, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime) -> Marked:

@@ -1,86 +1,29 @@
 """The README's two pictures, made of a demo with a morning behind it: `make screenshots`."""
 
 import asyncio
-import math
-import random
 import re
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 
 from playwright.async_api import Browser, Page, expect
 
+from tests.browser.morning import an_hour
 from tests.browser.shop import Window, open_shop
 from tests.support.browser import ROOT, open_page, require_pages, run_browser
 from tests.support.gateway import Gateway, gateway, token
-from tests.support.node import JSClient, NodeProcess, run_clients
+from tests.support.node import run_clients
 
 PICTURES = ROOT / "docs" / "pictures"
 WIDE = {"width": 1360, "height": 900}
 SCALE = 1.25
-STEPS = 360
-PEOPLE = (
-    "Ada Brook", "Ben Castle", "Clara Dunn", "Dev Patel", "Elif Kaya", "Finn Olsen", "Grace Lee", "Hana Sato",
-    "Ines Costa", "Jonas Weber", "Kofi Mensah", "Lena Novak", "Mateo Ruiz", "Nora Quist", "Omar Haddad",
-)  # fmt: skip
 LETTERS = (
     ("PAYMENT_RECEIVED", "Payment received", "€ 89.00 for order 58201. Thank you."),
     ("ORDER_UPDATE", "Order 58201 is out for delivery", "With Mira, between 14:00 and 16:00."),
     ("MESSAGE", "Mira from Fernwood replied", "“Of course, we can engrave the base for you.”"),
 )
-
-
-async def crowd(here: Gateway, node: NodeProcess, names: Sequence[str]) -> list[JSClient]:
-    """People who are online while the picture is taken."""
-    clients = []
-    for name in names:
-        user = name.split()[0].lower()
-        claims = token(user, name=name, email=f"{user}@shop.example")
-        clients.append(await node.open(here.public, auth={"token": claims}, transports=("websocket",)))
-        await clients[-1].event("ready")
-    return clients
-
-
-async def an_hour(here: Gateway, node: NodeProcess) -> None:
-    """A shop's hour in half a minute: what is drawn is measured, only the time between the samples is made up."""
-    assert here.node is not None
-    trends = here.node.trends
-    await trends.stop()
-    trends._samples.clear()
-    clock = trends._clock
-    begun = clock() - timedelta(seconds=STEPS * trends.sample_seconds)
-    chance = random.Random(7)  # noqa: S311 - the same picture every time
-    online = await crowd(here, node, PEOPLE[:4])
-    for number in range(STEPS):
-        at = begun + timedelta(seconds=number * trends.sample_seconds)
-        trends._clock = lambda at=at: at
-        trends.sample()
-        busy = 4 + 3 * math.sin(number / 45) + 2 * math.sin(number / 11) + chance.uniform(-1.5, 1.5)
-        for _ in range(round(busy)):
-            await order(here, chance)
-        if number % 12 == 0 and len(online) < len(PEOPLE):
-            online += await crowd(here, node, PEOPLE[len(online) : len(online) + chance.randrange(3)])
-        elif number % 50 == 49:
-            await online.pop().close()
-    trends._clock = clock
-    trends.sample()
-
-
-async def order(here: Gateway, chance: random.Random) -> None:
-    user = chance.choice(PEOPLE).split()[0].lower()
-    title = f"Order {chance.randrange(10_000, 99_999)} {chance.choice(('is placed', 'has shipped'))}"
-    mail = {"to": f"{user}@shop.example", "after": chance.choice((0, 0, 900))}
-    body = "Brass desk lamp."
-    await here.emit(
-        f"user:{user}",
-        title,
-        type="ORDER_UPDATE",
-        body=body,
-        **({"email": mail} if chance.random() < 0.4 else {}),
-    )
 
 
 async def shop(browser: Browser, here: Gateway) -> None:

@@ -1,18 +1,23 @@
 """The dashboard in a real Chromium, on a real gateway: what an admin sees and does."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
+from gateway import wire
 from gateway.presence.base import Visitor
+from tests.browser.frames import assert_smooth
 from tests.support.browser import DESK, PHONE, open_page, require_pages, violations
 from tests.support.gateway import Gateway, token
+from tests.support.gateway import gateway as start_gateway
 from tests.support.node import JSClient, NodeProcess, run_clients
 
 ADMIN = token("root", roles=("admin",), name="Root")
@@ -119,6 +124,89 @@ async def test_who_may_not_enter_is_told_why(gateway: Gateway, browser: Browser,
         assert await page.evaluate("sessionStorage.length") == 0
 
 
+def root(ttl_seconds: float = 3600) -> str:
+    return token("root", roles=("admin",), ttl_seconds=ttl_seconds)
+
+
+@pytest.mark.parametrize("ttl_seconds", [3600, 50], ids=["it was told of", "was near when it came"])
+async def test_a_token_is_renewed_before_its_end_and_the_page_stays(
+    gateway: Gateway, browser: Browser, ttl_seconds: float
+):
+    """What was written stays, the connection too, and a token that is refused does no harm."""
+    async with open_page(browser, gateway.public) as page:
+        await page.goto(f"{gateway.public}/dashboard/#token={root(ttl_seconds)}")
+        await page.get_by_role("link", name="Compose").click()
+        await page.get_by_label("Title").fill("Half written")
+        await expect(page.get_by_role("status", name="Connection")).to_have_text("Live")
+        assert gateway.node is not None
+        (session,) = gateway.node.connections.sessions.of_user("root")
+        if ttl_seconds > 60:
+            gateway.node.connections._token_expiring(session)
+        ending = page.get_by_role("region", name="Your token")
+        await expect(ending).to_contain_text("Your token ends soon.")
+        assert await violations(page) == []
+
+        await ending.get_by_role("button").click()
+        asked = page.get_by_role("dialog", name="Stay signed in")
+        await asked.get_by_label("Token").fill(f"{root()}x")
+        await page.keyboard.press("Enter")
+        await expect(asked.get_by_role("alert")).to_contain_text("does not accept this token")
+        fresh = root(7200)
+        await asked.get_by_label("Token").fill(fresh)
+        await asked.get_by_role("button", name="Go on").click()
+
+        await expect(asked).to_have_count(0)
+        await expect(page.locator(".toast")).to_contain_text("Signed in anew.")
+        await expect(ending).to_have_count(0)
+        await expect(page.get_by_label("Title")).to_have_value("Half written")
+        assert gateway.node.connections.sessions.of_user("root") == [session]
+        assert session.ends_at - datetime.now(UTC) > timedelta(hours=1)
+        assert await page.evaluate("sessionStorage['bellhop.token']") == fresh
+
+
+async def test_a_token_that_has_ended_is_replaced_and_the_page_stays(tmp_path: Path, browser: Browser):
+    async with start_gateway(tmp_path, JWT_LEEWAY="0") as gateway, open_page(browser, gateway.public) as page:
+        await page.goto(f"{gateway.public}/dashboard/#token={root(3)}")
+        await page.get_by_role("link", name="Compose").click()
+        await page.get_by_label("Title").fill("Half written")
+        asked = page.get_by_role("dialog", name="Your token has ended")
+        await expect(asked).to_be_visible()
+        assert await violations(page) == []
+
+        await page.keyboard.press("Escape")
+        await page.keyboard.press("Escape")
+        await expect(asked).to_be_visible()
+        await asked.get_by_label("Token").fill(root(-60))
+        await asked.get_by_role("button", name="Go on").click()
+        await expect(asked.get_by_role("alert")).to_contain_text("This token has expired")
+        await asked.get_by_label("Token").fill(root())
+        await asked.get_by_role("button", name="Go on").click()
+
+        await expect(page.get_by_role("status", name="Connection")).to_have_text("Live")
+        await expect(asked).to_have_count(0)
+        await expect(page.get_by_label("Title")).to_have_value("Half written")
+        await page.reload()
+        await expect(page.get_by_role("status", name="Connection")).to_have_text("Live")
+
+
+async def test_a_second_link_renews_the_token_where_one_is(gateway: Gateway, browser: Browser):
+    async with signed_in(browser, gateway, "#/compose") as page:
+        await page.get_by_label("Title").fill("Half written")
+
+        await page.evaluate("token => { location.hash = `#token=${token}` }", root(7200))
+
+        await expect(page.locator(".toast")).to_contain_text("Signed in anew.")
+        assert page.url.endswith("/dashboard/#/compose")
+        await expect(page.get_by_label("Title")).to_have_value("Half written")
+        assert gateway.node is not None
+        (session,) = gateway.node.connections.sessions.of_user("root")
+        assert session.ends_at - datetime.now(UTC) > timedelta(hours=1)
+
+        await page.evaluate("token => { location.hash = `#token=${token}` }", token("mira", roles=("admin",)))
+        await expect(page.locator(".who-name")).to_have_text("mira")
+        assert page.url.endswith("/dashboard/#/compose")
+
+
 # --- what an admin sees
 
 
@@ -140,21 +228,85 @@ async def test_users_appear_when_they_come_and_vanish_when_they_go(
         await expect(page.get_by_text("Nobody online begins with “an”")).to_be_visible()
 
 
-async def test_thousands_of_rows_are_held_by_a_screenful_of_elements(gateway: Gateway, browser: Browser):
+async def fill_roster(gateway: Gateway, first: int, last: int) -> None:
+    """People who are online, or as good as: presence is told of them."""
     assert gateway.node is not None
     now = datetime.now(UTC)
-    for number in range(3000):
+    for number in range(first, last):
         visitor = Visitor(connection=f"c{number}", user=f"user-{number:04}", name=None, roles=(), since=now)
         await gateway.node.presence.enter(visitor, limit=0)
+
+
+async def scroll_to_the_end(page: Page) -> None:
+    """A screenful a frame, up to where no more comes."""
+    await page.locator(".rows-view").evaluate(
+        """async node => {
+            for (let before = -1; node.scrollTop !== before; ) {
+                before = node.scrollTop;
+                node.scrollBy(0, node.clientHeight);
+                await new Promise(requestAnimationFrame);
+            }
+        }"""
+    )
+
+
+async def test_thousands_of_rows_are_held_by_a_screenful_of_elements(gateway: Gateway, browser: Browser):
+    await fill_roster(gateway, 0, 3000)
     async with signed_in(browser, gateway, "#/online") as page:
-        view = page.locator(".rows-view")
         await expect(page.get_by_text("3,001 people")).to_be_visible()
 
         while not await page.get_by_text("user-2999").is_visible():
-            await view.evaluate("node => node.scrollTo(0, node.scrollHeight)")
-            await page.evaluate("() => new Promise(requestAnimationFrame)")
+            await scroll_to_the_end(page)
 
         assert await page.get_by_role("row").count() < 60
+
+
+async def test_thousands_of_rows_stay_smooth_while_people_come_and_one_scrolls(
+    gateway: Gateway, browser: Browser
+):
+    await fill_roster(gateway, 0, 3000)
+    async with signed_in(browser, gateway, "#/online") as page:
+        while not await page.get_by_text("user-2999").is_visible():
+            await scroll_to_the_end(page)
+
+        async def burst(number: int) -> None:
+            last = 3000 + 300 * number
+            await page.locator(".rows-view").evaluate("node => node.scrollTo(0, 0)")
+            scrolling = asyncio.create_task(scroll_to_the_end(page))
+            for first in range(last - 300, last, 10):
+                await fill_roster(gateway, first, first + 10)
+                await gateway.emit("all", f"At {first}")
+            await scrolling
+            await expect(page.get_by_text(f"{last + 1:,} people")).to_be_visible()
+
+        await assert_smooth(page, burst)
+
+
+async def test_a_busy_feed_stays_smooth_while_one_scrolls(gateway: Gateway, browser: Browser):
+    """As full as it gets, with more coming than is shown."""
+    async with signed_in(browser, gateway, "#/feed") as page:
+        await expect(page.get_by_text("Listening")).to_be_visible()
+        items = [
+            {"id": f"0199a000-0000-7000-8000-{n:012}", "room": f"user:{n}", "seq": 1, "type": "TEST", "title": f"Old {n}",
+             "body": "", "created_at": "2026-01-01T00:00:00.000Z", "in_app": True, "mail": False, "by": "service:shop"}
+            for n in range(1000)
+        ]  # fmt: skip
+        assert gateway.node is not None
+        batch = {"node": "elsewhere", "notifications": items, "left_out": 0}
+        gateway.node.feed._show(wire.event("feed", batch))
+        await expect(page.get_by_text("1,000 notifications")).to_be_visible()
+
+        async def burst(number: int) -> None:
+            await page.locator(".rows-view").evaluate("node => node.scrollTo(0, 0)")
+            scrolling = asyncio.create_task(scroll_to_the_end(page))
+            for at in range(40):
+                await gateway.batch(
+                    [{"to": "all", "type": "TEST", "title": f"New {number}-{at}-{n}"} for n in range(10)]
+                )
+            await scrolling
+            await expect(page.get_by_text("more than could be shown")).to_be_visible()
+
+        await assert_smooth(page, burst)
 
 
 async def test_the_feed_shows_what_is_emitted_and_filters_it_by_type_and_room(
@@ -215,13 +367,18 @@ async def test_a_users_history_tells_what_was_read_and_mailed(
     gateway: Gateway, browser: Browser, node: NodeProcess
 ):
     read = await gateway.emit("user:ann", "First")
+    await gateway.emit("topic:deals", "Ten per cent off")
     await gateway.emit("user:ann", "Second", email={"to": "ann@shop.example", "after": 3600})
-    ann = await come(gateway, node, "ann", name="Ann Archer", email="ann@shop.example")
+    ann = await come(gateway, node, "ann", name="Ann Archer", email="ann@shop.example", topics=("deals",))
     await ann.call("read", {"ids": [read["notification"]["id"]]})
 
     async with signed_in(browser, gateway, "#/users/ann") as page:
         await expect(page.get_by_role("heading", name="Ann Archer")).to_be_visible()
         await expect(page.get_by_role("row").filter(has_text="First")).to_contain_text("Read")
+        await expect(page.get_by_role("list", name="Topics")).to_have_text("deals")
+        await expect(page.get_by_role("row").filter(has_text="Ten per cent off")).to_contain_text(
+            "topic:deals"
+        )
         second = page.get_by_role("row").filter(has_text="Second")
         await expect(second).to_contain_text("Unread")
         await expect(second).to_contain_text("Pending")

@@ -19,10 +19,15 @@ START = datetime(2026, 11, 22, 8, 27, 41, 123000, tzinfo=UTC)
 
 
 def visitor(
-    connection: str, user: str = "ann", *, age: float = 0, name: str | None = None, roles=()
+    connection: str, user: str = "ann", *, age: float = 0, name: str | None = None, roles=(), topics=()
 ) -> Visitor:
     return Visitor(
-        connection=connection, user=user, name=name, roles=tuple(roles), since=START - timedelta(seconds=age)
+        connection=connection,
+        user=user,
+        name=name,
+        roles=tuple(roles),
+        topics=tuple(topics),
+        since=START - timedelta(seconds=age),
     )
 
 
@@ -199,12 +204,17 @@ async def test_a_limit_of_zero_is_no_limit(presence):
     assert await presence.counts() == (1, 30)
 
 
-async def test_find_answers_the_earliest_since_and_the_newest_name(presence):
-    await presence.enter(visitor("c2", age=5, name="Ann B", roles=["admin"]), limit=0)
-    await presence.enter(visitor("c1", age=50, name="Ann A"), limit=0)
+async def test_find_answers_the_earliest_since_and_what_the_newest_token_says(presence):
+    await presence.enter(visitor("c2", age=5, name="Ann B", roles=["admin"], topics=["deals"]), limit=0)
+    await presence.enter(visitor("c1", age=50, name="Ann A", topics=["old"]), limit=0)
 
     assert await presence.find("ann") == Online(
-        user="ann", name="Ann B", roles=("admin",), connections=2, since=START - timedelta(seconds=50)
+        user="ann",
+        name="Ann B",
+        roles=("admin",),
+        topics=("deals",),
+        connections=2,
+        since=START - timedelta(seconds=50),
     )
     assert await presence.find("an") is None
     assert await presence.find("anna") is None

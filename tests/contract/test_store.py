@@ -6,7 +6,7 @@ import pytest
 
 from storage.connect import connect
 from storage.errors import IdempotencyMismatch, InvalidCursor, StoreUnavailable, Unstorable
-from storage.models import Appended, Contact, HistoryQuery, MailState, Receipt, Unless
+from storage.models import Appended, Contact, HistoryQuery, MailState, Marked, Receipt, Unless
 from tests.contract.store_cases import (
     NOW,
     Writer,
@@ -72,7 +72,7 @@ async def test_what_is_not_shown_in_app_gets_no_sequence_and_is_in_no_history(st
 
     assert (stored.seq, shown.seq) == (None, 1)
     assert await store.notification(hidden.id) == stored
-    assert await store.unread("1", ["user:1"], now=NOW) == 1
+    assert (await store.unread("1", ["user:1"], now=NOW)).unread == 1
     page = await store.history(HistoryQuery(user="1", rooms=["user:1"]), now=NOW)
     assert [i.notification.id for i in page.items] == [shown.id]
     assert (await store.read("1", ["user:1"], [hidden.id], now=NOW)).changed == 0
@@ -327,7 +327,7 @@ async def test_what_has_expired_is_out_of_sight_before_and_after_it_is_wiped(sto
     )
     query = HistoryQuery(user="1", rooms=["a"])
 
-    assert await store.unread("1", ["a"], now=later(9)) == 2
+    assert (await store.unread("1", ["a"], now=later(9))).unread == 2
     assert await store.expire(now=later(9), limit=10) == 0
     assert [n.seq for n in await store.span("a", after=0, limit=9, now=later(9))] == [1, 2]
     for sweep in (False, True):
@@ -335,7 +335,7 @@ async def test_what_has_expired_is_out_of_sight_before_and_after_it_is_wiped(sto
             assert await store.expire(now=later(10), limit=10) == 2
         assert [n.seq for n in await store.span("a", after=0, limit=9, now=later(10))] == [1]
         assert [i.notification.id for i in (await store.history(query, now=later(10))).items] == [kept.id]
-        assert await store.unread("1", ["a"], now=later(10)) == 1
+        assert (await store.unread("1", ["a"], now=later(10))).unread == 1
         opening = await store.opening("1", ["a"], since={"a": 0}, limit=9, now=later(10))
         assert ([n.id for n in opening.missed], opening.unread) == ([kept.id], 1)
     assert await store.expire(now=later(10), limit=10) == 0
@@ -404,8 +404,8 @@ async def test_receipts_go_with_what_is_pruned(store):
 
     data = await store.user_data("1", "user:1", limit=10)
     assert list(data.receipts) == [two.id]
-    assert await store.unread("1", ["a"], now=NOW) == 0
-    assert await store.unread("2", ["a"], now=NOW) == 1
+    assert (await store.unread("1", ["a"], now=NOW)).unread == 0
+    assert (await store.unread("2", ["a"], now=NOW)).unread == 1
 
 
 # Opening
@@ -589,8 +589,8 @@ async def test_reading_is_idempotent_and_only_in_the_users_rooms(store):
     first = await store.read("1", ["a"], [one.id, elsewhere.id, one.id], now=NOW)
     again = await store.read("1", ["a"], [one.id], now=later(5))
 
-    assert (first.changed, first.unread) == (1, 1)
-    assert (again.changed, again.unread) == (0, 1)
+    assert first == Marked(changed=1, unread=1, heads={"a": 2})
+    assert again == Marked(changed=0, unread=1, heads={"a": 2})
     assert await store.receipt("1", one.id) == Receipt(read_at=NOW)
     assert await store.receipt("1", two.id) == Receipt()
     assert await store.receipt("1", elsewhere.id) == Receipt()
@@ -619,9 +619,11 @@ async def test_reading_everything_covers_this_moment_and_not_what_follows(store)
     marked = await store.read_all("1", ["a", "b"], now=later(3))
     [fresh] = await fill(store, "a", 1)
 
-    assert (marked.changed, marked.unread) == (2, 0)
-    assert (await store.read_all("1", ["b"], now=later(4))).changed == 0
-    assert await store.unread("1", ["a", "b"], now=NOW) == 1
+    assert marked == Marked(changed=2, unread=0, heads={"a": 3, "b": 1})
+    assert (await store.read_all("1", ["b", "c"], now=later(4))) == Marked(
+        changed=0, unread=0, heads={"b": 1, "c": 0}
+    )
+    assert (await store.unread("1", ["a", "b"], now=NOW)).unread == 1
     assert await store.receipt("1", stored[0].id) == Receipt(dismissed_at=later(1), read_at=later(1))
     assert await store.receipt("1", stored[2].id) == Receipt(read_at=later(3))
     assert await store.receipt("1", fresh.id) == Receipt()
@@ -680,7 +682,7 @@ async def test_users_whose_marks_race_lose_none(store, other):
         *((store if i % 2 else other).read("1", ["a"], [n.id], now=NOW) for i, n in enumerate(stored))
     )
 
-    assert await store.unread("1", ["a"], now=NOW) == 0
+    assert (await store.unread("1", ["a"], now=NOW)).unread == 0
 
 
 # Contacts

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.connect import connect
-from storage.models import HistoryQuery
+from storage.models import Count, HistoryQuery
 from tests.contract.store_cases import NOW, later, notification, put
 
 ROOMS = ("a", "b")
@@ -136,15 +136,15 @@ async def play(store, script) -> None:
 
 async def compare(store, model, rooms, users, now) -> None:
     names = list(rooms.values())
+    heads = await store.heads(names)
     for user, name in users.items():
-        assert await store.unread(name, names, now=now) == model.unread(user, now)
+        assert await store.unread(name, names, now=now) == Count(unread=model.unread(user, now), heads=heads)
         for unread_only in (False, True):
             query = HistoryQuery(user=name, rooms=names, limit=100, unread_only=unread_only)
             page = await store.history(query, now=now)
             assert [i.notification.id for i in page.items] == model.history(
                 user, now, unread_only=unread_only
             )
-    heads = await store.heads(names)
     opening = await store.opening(
         users["1"], names, since={room: max(0, heads[room] - 3) for room in names}, limit=2, now=now
     )

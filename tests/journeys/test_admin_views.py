@@ -43,6 +43,24 @@ async def test_an_admin_sees_a_user_with_contact_and_unread(
     assert (await admin.call("user", {}))["error"]["code"] == "validation_failed"
 
 
+async def test_a_users_history_has_the_topics_while_the_user_is_there(
+    gateway: Gateway, node: NodeProcess, admin: JSClient
+):
+    for room in ("user:ann", "topic:deals", "topic:other", "all"):
+        await gateway.emit(room, room)
+    away = await admin.call("history", {"user": "ann"})
+    assert [n["title"] for n in away["notifications"]] == ["all", "user:ann"]
+
+    ann = await node.open(gateway.public, auth={"token": token("ann", topics=("deals",))})
+    await ann.event("ready")
+    await joined(admin, "ann")
+
+    there = await admin.call("history", {"user": "ann"})
+    assert [n["title"] for n in there["notifications"]] == ["all", "topic:deals", "user:ann"]
+    known = await admin.call("user", {"user": "ann"})
+    assert (known["online"]["topics"], known["unread"]) == (["deals"], 3)
+
+
 async def test_a_users_history_tells_what_became_of_the_mail(gateway: Gateway, admin: JSClient):
     await gateway.emit("user:ann", "mailed", email={"to": "ann@shop.example", "after": 3600})
     await gateway.emit("user:ann", "not mailed")
@@ -187,6 +205,7 @@ async def test_the_overview_tells_what_this_node_did(gateway: Gateway, admin: JS
     overview = await admin.call("overview", {"minutes": 60})
 
     assert overview["node"] == gateway.node.settings.node_id
+    assert overview["nodes"] == [overview["node"]]
     assert overview["emits"]["accepted"][-1] == 2
     assert overview["emits"]["validation_failed"][-1] == 1
     assert overview["connections"][-1] == 1

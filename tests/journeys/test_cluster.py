@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import socketio
 
 from tests.support.gateway import Gateway, gateway, token
 from tests.support.node import NodeProcess
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ async def test_what_one_node_is_told_reaches_the_clients_of_the_other(
         titles = [n["title"] for n in await client.events("notification", 20)]
         assert titles == [str(number) for number in range(20)]
     await here.call("read", {"all": True})
-    assert await there.event("inbox") == {"unread": 0}
+    assert await there.event("inbox") == {"unread": 0, "heads": {"user:ann": 20, "all": 0}}
 
 
 async def test_presence_limits_and_disconnecting_span_the_nodes(nodes: list[Gateway], node: NodeProcess):
@@ -125,3 +128,28 @@ async def test_another_python_socketio_process_reaches_the_clients(
     for client in clients:
         assert await client.event("greeting") == {"from": "elsewhere"}
         assert await client.event("greeting") == {"from": "everywhere"}
+
+
+async def test_any_node_tells_what_all_of_them_did(nodes: list[Gateway], node: NodeProcess):
+    admin = await node.open(
+        nodes[1].public, auth={"token": token("root", roles=("admin",))}, namespace="/admin"
+    )
+    await admin.event("ready")
+    for number in range(3):
+        await nodes[number % 2].emit("user:ann", str(number))
+    for each in nodes:
+        assert each.node is not None
+        trends = each.node.trends
+        await trends.stop()
+        trends._samples.clear()
+        for number in range(3):
+            trends._clock = lambda number=number: NOON + timedelta(seconds=10 * number)
+            trends.sample()
+            await each.emit("user:bob", str(number))
+
+    overview = await admin.call("overview", {"minutes": 60})
+
+    assert (overview["node"], overview["nodes"]) == ("node-1", ["node-0", "node-1"])
+    assert overview["at"] == ["2026-01-01T12:00:10.000Z", "2026-01-01T12:00:20.000Z"]
+    assert overview["emits"] == {"accepted": [2, 2]}
+    assert overview["connections"] == [1, 1]

@@ -19,11 +19,12 @@ async def test_reading_in_one_tab_brings_the_badge_up_to_date_in_the_other(
 
     answer = await one.call("read", {"ids": ids[:1]})
 
-    assert answer == {"ok": True, "unread": 2}
-    assert await two.event("inbox") == {"unread": 2}
-    assert await one.event("inbox") == {"unread": 2}
+    count = {"unread": 2, "heads": {"user:ann": 3, "all": 0}}
+    assert answer == {"ok": True, **count}
+    assert await two.event("inbox") == count
+    assert await one.event("inbox") == count
     assert (await two.call("read", {"all": True}))["unread"] == 0
-    assert await one.event("inbox") == {"unread": 0}
+    assert await one.event("inbox") == count | {"unread": 0}
     assert (await other.call("history"))["ok"] is True
     assert other.received("inbox") == []
 
@@ -35,7 +36,7 @@ async def test_reading_again_changes_nothing_and_tells_nobody(gateway: Gateway, 
     await tab.call("read", {"ids": ids})
     await tab.event("inbox")
 
-    assert await tab.call("read", {"ids": ids}) == {"ok": True, "unread": 0}
+    assert (await tab.call("read", {"ids": ids}))["unread"] == 0
 
     assert len(tab.received("inbox")) == 1
 
@@ -61,7 +62,8 @@ async def test_unread_filter_seen_and_dismissed(gateway: Gateway, node: NodeProc
 
     assert await tab.call("seen", {"ids": ids[:1]}) == {"ok": True}
     await tab.call("read", {"ids": ids[1:2]})
-    assert await tab.call("dismiss", {"ids": ids[2:]}) == {"ok": True, "unread": 1}
+    dismissed = await tab.call("dismiss", {"ids": ids[2:]})
+    assert dismissed == {"ok": True, "unread": 1, "heads": {"user:ann": 3, "all": 0}}
 
     items = (await tab.call("history"))["notifications"]
     assert [(n["title"], n["read"], n["seen"]) for n in items] == [("1", True, True), ("0", False, True)]
@@ -77,7 +79,7 @@ async def test_a_recall_reaches_the_screen_and_the_badge(gateway: Gateway, node:
     await gateway.ask("DELETE", f"/internal/notifications/{sent['id']}")
 
     assert await tab.event("recalled") == sent
-    assert await tab.event("inbox") == {"unread": 0}
+    assert await tab.event("inbox") == {"unread": 0, "heads": {"user:ann": 1, "all": 0}}
     assert (await tab.call("history"))["notifications"] == []
 
 
@@ -87,9 +89,35 @@ async def test_a_recalled_broadcast_brings_every_badge_up_to_date(gateway: Gatew
 
     await gateway.ask("DELETE", f"/internal/notifications/{sent['id']}")
 
-    for tab in (ann, bob):
+    for tab, room in ((ann, "user:ann"), (bob, "user:bob")):
         assert await tab.event("recalled") == sent
-        assert await tab.event("inbox") == {"unread": 0}
+        assert await tab.event("inbox") == {"unread": 0, "heads": {room: 0, "all": 1}}
+
+
+async def test_a_recall_counts_for_each_connection_the_rooms_that_it_is_in(
+    gateway: Gateway, node: NodeProcess
+):
+    """A user's tokens need not all have the same topics."""
+    wide, narrow = await open_tab(gateway, node, topics=("deals",)), await open_tab(gateway, node)
+    await gateway.emit("topic:deals")
+    sent = (await gateway.emit("user:ann"))["notification"]
+
+    await gateway.ask("DELETE", f"/internal/notifications/{sent['id']}")
+
+    heads = {"user:ann": 1, "all": 0}
+    assert await wide.event("inbox") == {"unread": 1, "heads": heads | {"topic:deals": 1}}
+    assert await narrow.event("inbox") == {"unread": 0, "heads": heads}
+
+
+async def test_a_replay_asked_for_tells_the_count_too(gateway: Gateway, node: NodeProcess):
+    tab = await open_tab(gateway, node)
+    for number in range(3):
+        await gateway.emit("user:ann", str(number))
+
+    answer = await tab.call("replay", {"since": {"user:ann": 1}})
+
+    assert [n["title"] for n in answer["notifications"]] == ["1", "2"]
+    assert (answer["unread"], answer["heads"]) == (3, {"user:ann": 3, "all": 0})
 
 
 async def test_what_is_not_kept_is_delivered_to_who_is_there(gateway: Gateway, node: NodeProcess):

@@ -18,8 +18,10 @@ export default defineConfig({
     },
     rolldownOptions: {
       external: ["socket.io-client", "react"],
+      // What the others share is the first entry itself, not a file behind all three.
+      preserveEntrySignatures: "allow-extension",
       // In library mode Vite keeps the white space of ES modules.
-      output: { minify: true, chunkFileNames: "core.js" },
+      output: { minify: true, comments: { annotation: false } },
     },
   },
   test: {

@@ -37,7 +37,6 @@ export function connection(
   let goodbye: Closing | undefined;
   /** Ends the wait for the next attempt, or an attempt that comes to nothing. */
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let waiting = false;
   /** Between `open` and the end, whatever the socket is doing meanwhile. */
   let open = false;
 
@@ -53,25 +52,23 @@ export function connection(
   const tell = (state: State, reason: string | null = null, retryAt: number | null = null): void =>
     receive("state", { state, reason, retryAt } as never);
 
-  const drop = (reason: string): void => {
+  const drop = (): void => {
     clearTimeout(timer);
-    waiting = false;
     timer = undefined;
-    for (const settle of abandoned) settle(failure(reason));
+    for (const settle of abandoned) settle(failure("offline"));
     socket.disconnect();
   };
 
   const stop = (reason: string): void => {
     open = false;
-    drop(reason);
+    drop();
     tell("stopped", reason);
   };
 
   const retry = (reason: string, wait = backoff(attempts)): void => {
     if (!open) return;
     attempts++;
-    drop(reason);
-    waiting = true;
+    drop();
     timer = setTimeout(attempt, wait);
     tell("offline", reason, Date.now() + wait);
   };
@@ -87,7 +84,6 @@ export function connection(
 
   const attempt = async (): Promise<void> => {
     clearTimeout(timer);
-    waiting = false;
     const mine = setTimeout(() => retry("timeout"), OPEN_MS);
     timer = mine;
     try {
@@ -156,7 +152,7 @@ export function connection(
   });
 
   const wake = (): void => {
-    if (open && waiting) attempt();
+    if (open && !socket.active) attempt();
   };
   globalThis.addEventListener?.("online", wake);
 
@@ -173,7 +169,7 @@ export function connection(
     close() {
       open = false;
       globalThis.removeEventListener?.("online", wake);
-      drop("closed");
+      drop();
     },
     request,
   };

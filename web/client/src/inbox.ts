@@ -4,10 +4,12 @@ import { connection } from "./connection.ts";
 import { framed } from "./frames.ts";
 import {
   type ConnectOptions,
+  type Count,
   type Filter,
   failure,
   type Item,
   type Link,
+  MARKS,
   type Mark,
   type Notification,
   type Page,
@@ -23,9 +25,8 @@ const IDS = 100;
 const AGAIN_MS = 2_000;
 const STALE_MS = 300;
 const GONE = 1_000;
-const MARKS = ["read", "seen", "dismiss"] as const;
 /** Failures that say nothing about the request itself. */
-const PASSING = ["offline", "timeout", "rate_limited", "unavailable", "lost"];
+const PASSING = ["offline", "timeout", "rate_limited", "unavailable"];
 
 /** The inbox at one moment. A new object whenever anything in it differs. */
 export interface Snapshot extends Status {
@@ -67,6 +68,7 @@ interface View {
   floor: string;
 }
 
+/** What there is before anything is known. */
 export const EMPTY: Snapshot = {
   state: "offline",
   reason: null,
@@ -89,13 +91,22 @@ const subject = (token: string | undefined): string | undefined => {
   }
 };
 
+/** Heads never go back, and of what is up to the same heads there is never more unread than there was. */
+const older = ({ unread, heads }: Count, than: Count): boolean => {
+  let further = unread <= than.unread;
+  for (const room in heads) {
+    const step = (heads[room] as number) - (than.heads[room] ?? -1);
+    if (step < 0) return true;
+    if (step) further = true;
+  }
+  return !further;
+};
+
 /** Opens a live inbox. It connects by itself, and stays connected until `close`. */
 export function connect(options: ConnectOptions): Inbox {
   const { keep = 10_000, pageSize = 20 } = options;
   const items = new Map<string, Item>();
   const since: Since = {};
-  /** What the gateway's last count of the unread covers. */
-  let counted: Since = {};
   const views = new Map<string, View>();
   const queue = { read: new Set<string>(), seen: new Set<string>(), dismiss: new Set<string>() };
   /** Dismissed or recalled; a page that was on its way must not bring them back. */
@@ -108,13 +119,18 @@ export function connect(options: ConnectOptions): Inbox {
   let snapshot = EMPTY;
   let status: Status = EMPTY;
   let user: string | null = null;
-  let unread = 0;
-  /** How many fewer they became by marks that the gateway has not taken yet. */
-  let unsure = 0;
+  /** The newest count of the gateway. */
+  let newest: Count = { unread: 0, heads: {} };
+  /** The count that the badge stands on: the newest, but for one that lacks marks which are still under way. */
+  let base = newest;
+  /** What marks took from `base` since, and what was let go of gave to it. */
+  let drift = 0;
   let filter: Filter = {};
   let loads = 0;
   let settled = false;
   let sending = false;
+  /** Whether all is to be marked as read. */
+  let all = false;
   let closed = false;
   let link: Link | undefined;
   let memory: string | undefined;
@@ -133,7 +149,10 @@ export function connect(options: ConnectOptions): Inbox {
   const flush = (): void => {
     let all = [...items.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
     if (all.length > keep) {
-      for (const { id } of all.splice(keep)) items.delete(id);
+      for (const n of all.splice(keep)) {
+        items.delete(n.id);
+        if (uncounted(n)) drift++;
+      }
       // What lies below was let go: the lists end here, rather than with a hole.
       const { id } = all[keep - 1] as Item;
       for (const view of views.values()) {
@@ -148,7 +167,7 @@ export function connect(options: ConnectOptions): Inbox {
     snapshot = {
       ...status,
       user,
-      unread,
+      unread: unread(),
       items: all,
       filter,
       hasMore: !!next,
@@ -167,57 +186,88 @@ export function connect(options: ConnectOptions): Inbox {
   };
   const touch = framed(() => closed || flush());
 
-  /** Takes the gateway's count, unless marks are under way that it cannot have counted. */
-  const count = (n: number | undefined): boolean => {
-    if (n === undefined || n === unread || sending || owing()) return false;
-    unread = n;
-    touch();
-    return true;
+  /** Whether it is unread, and came after the gateway had counted. */
+  const uncounted = (n: Item, { heads } = base): boolean =>
+    !n.read && (n.seq as number) > (heads[n.room] ?? 0);
+
+  const unread = (): number => {
+    let sum = base.unread + drift;
+    for (const n of items.values()) if (uncounted(n)) sum++;
+    return Math.max(0, sum);
   };
 
-  /** Marks what is held; answers by how many the unread became fewer. */
-  const apply = (mark: Mark, ids: Iterable<string>): number => {
-    const before = unread;
+  const owing = (): boolean => all || MARKS.some((mark) => queue[mark].size);
+
+  /** Has the badge stand on the newest count, unless marks are under way; answers whether that changed it. */
+  const settle = (): boolean => {
+    if (sending || owing()) return false;
+    const before = unread();
+    base = newest;
+    drift = 0;
+    touch();
+    return unread() !== before;
+  };
+
+  /** Takes a count of the gateway. They may come out of order, and before or after what they count. */
+  const hear = ({ unread, heads = { ...since } }: Partial<Count>): boolean => {
+    if (unread === undefined) return false;
+    const count = { unread, heads };
+    if (!older(count, newest)) newest = count;
+    return settle();
+  };
+
+  const apply = (mark: Mark, ids: Iterable<string>): void => {
     for (const id of ids) {
       if (mark === "dismiss") {
-        if (gone.add(id).size > GONE) for (const old of gone) if (gone.delete(old)) break;
+        const [oldest] = gone.add(id);
+        if (gone.size > GONE) gone.delete(oldest as string);
       }
       const item = items.get(id);
       if (!item) continue;
       if (mark === "dismiss") items.delete(id);
       else items.set(id, { ...item, seen: true, read: item.read || mark === "read" });
-      if (!item.read && mark !== "seen") unread = Math.max(0, unread - 1);
+      if (!item.read && mark !== "seen" && !uncounted(item)) drift--;
     }
     touch();
-    return before - unread;
   };
 
-  const unreadIds = (): string[] => [...items.values()].filter((n) => !n.read).map((n) => n.id);
-
-  const owing = (): boolean => MARKS.some((mark) => queue[mark].size);
+  /** Those that `count` covers, or all. */
+  const unreadIds = (count?: Count): string[] =>
+    [...items.values()].filter((n) => !n.read && !(count && uncounted(n, count))).map((n) => n.id);
 
   const send = async (): Promise<void> => {
-    if (sending || !settled || !owing()) return;
+    if (sending || !settled) return;
     sending = true;
-    let answer: { unread?: number } | undefined;
+    let undone = false;
     try {
-      for (const mark of MARKS)
-        while (queue[mark].size) {
-          const ids = [...queue[mark]].slice(0, IDS);
-          answer = { ...answer, ...(await ask<object>(mark, { ids })) };
-          for (const id of ids) queue[mark].delete(id);
+      while (owing()) {
+        if (all) {
+          all = false;
+          undone = true;
+          const count = await ask<Count>("read", { all: true });
+          apply("read", unreadIds(count));
+          hear(count);
+          undone = false;
         }
+        for (const mark of MARKS)
+          while (queue[mark].size) {
+            const ids = [...queue[mark]].slice(0, IDS);
+            hear(await ask(mark, { ids }));
+            for (const id of ids) queue[mark].delete(id);
+          }
+      }
     } catch (error) {
-      sending = false;
-      if (PASSING.includes((error as { code: string }).code)) return void setTimeout(send, AGAIN_MS);
-      for (const mark of MARKS) queue[mark].clear();
-      unread += unsure;
-      refresh();
+      // All of what there will be at the next attempt is not what was meant.
+      undone ||= all;
+      all = false;
+      if (PASSING.includes((error as { code: string }).code)) setTimeout(send, AGAIN_MS);
+      else {
+        undone = true;
+        for (const mark of MARKS) queue[mark].clear();
+      }
     }
     sending = false;
-    unsure = owing() ? unsure : 0;
-    if (owing()) send();
-    else if (count(answer?.unread)) refresh();
+    if (settle() || undone) refresh();
   };
 
   const mark = (how: Mark, ids: readonly string[]): void => {
@@ -226,7 +276,7 @@ export function connect(options: ConnectOptions): Inbox {
       return !item || !(how === "read" ? item.read : how === "seen" && item.seen);
     });
     if (!news.length) return;
-    unsure += apply(how, news);
+    apply(how, news);
     for (const id of news) queue[how].add(id);
     // What one turn marks goes out as one request, and what a request's time gathers as the next.
     queueMicrotask(send);
@@ -246,20 +296,18 @@ export function connect(options: ConnectOptions): Inbox {
       });
       // A list begun anew meanwhile has no use for the page.
       if (viewOf(wanted) !== view) return;
-      let newest = "";
-      let oldest = next === null ? "" : "~";
-      const found = new Set<string>();
+      const found = notifications.map(({ id }) => id).sort();
+      const oldest = next === null ? "" : (found[0] as string);
+      const youngest = found.at(-1) as string;
       for (const n of notifications) {
-        found.add(n.id);
-        if (n.id > newest) newest = n.id;
-        if (n.id < oldest) oldest = n.id;
         if (gone.has(n.id)) continue;
         const read = n.read || queue.read.has(n.id);
         items.set(n.id, { ...n, read, seen: n.seen || read || queue.seen.has(n.id) });
       }
       if (again)
         // What should be on the page and is not was dismissed or recalled elsewhere.
-        for (const id of items.keys()) if (id >= oldest && id <= newest && !found.has(id)) items.delete(id);
+        for (const id of items.keys())
+          if (id >= oldest && id <= youngest && !found.includes(id)) items.delete(id);
       if (!again || view.next === undefined) view.next = next;
       if (oldest < view.floor) view.floor = oldest;
     } catch {
@@ -292,10 +340,7 @@ export function connect(options: ConnectOptions): Inbox {
   const accept = (n: Notification): void => {
     if (n.seq !== null) {
       since[n.room] = n.seq;
-      if (!items.has(n.id) && !gone.has(n.id)) {
-        items.set(n.id, { ...n, read: false, seen: false });
-        if (n.seq > (counted[n.room] ?? 0)) unread++;
-      }
+      if (!items.has(n.id) && !gone.has(n.id)) items.set(n.id, { ...n, read: false, seen: false });
     }
     arrived.push(n);
     touch();
@@ -305,24 +350,23 @@ export function connect(options: ConnectOptions): Inbox {
   const repair = async (room: string, head: number): Promise<void> => {
     const waiting: Notification[] = [];
     held.set(room, waiting);
-    const from = since[room] ?? 0;
-    let complete = true;
+    let complete = false;
     try {
-      const answer = await ask<{ notifications: Notification[]; resync: string[] }>("replay", {
-        since: { [room]: from },
+      const answer = await ask<Count & { notifications: Notification[]; resync: string[] }>("replay", {
+        since: { [room]: since[room] },
       });
+      hear(answer);
       for (const n of answer.notifications) if (n.room === room && n.seq !== null) waiting.push(n);
       complete = !answer.resync.length;
     } catch {
       // Without a connection, the next one begins from the same place and is sent the same.
       if (!settled) return void held.delete(room);
-      complete = false;
     }
     held.delete(room);
     waiting.sort((a, b) => (a.seq as number) - (b.seq as number));
-    for (const n of waiting) if ((n.seq as number) > (since[room] ?? 0)) accept(n);
+    for (const n of waiting) if ((n.seq as number) > (since[room] as number)) accept(n);
     // What is still missing has expired or was recalled.
-    since[room] = Math.max(since[room] ?? 0, head);
+    since[room] = Math.max(since[room] as number, head);
     if (!complete) restart();
   };
 
@@ -344,7 +388,7 @@ export function connect(options: ConnectOptions): Inbox {
     let anew = !user || resync.length > 0;
     user = ready.user;
     settled = true;
-    counted = heads;
+    newest = ready.count ?? ready;
     for (const room in heads) {
       const had = since[room];
       const head = heads[room] as number;
@@ -353,7 +397,7 @@ export function connect(options: ConnectOptions): Inbox {
       if (had !== undefined && had < head && !resync.includes(room)) repair(room, head);
       else since[room] = head;
     }
-    const marked = count(ready.unread);
+    const marked = settle();
     if (anew) restart();
     else if (marked) refresh();
     else if (viewOf(filter).next === undefined) load(filter);
@@ -377,22 +421,20 @@ export function connect(options: ConnectOptions): Inbox {
       apply("dismiss", [id]);
     } else if (event === "inbox") {
       // Marked on another device, or in a tab that is about to say so: the count tells that, but not what.
-      if (count((payload as Ready).unread)) stale ??= setTimeout(refresh, STALE_MS * (1 + Math.random()));
+      if (hear(payload)) stale ??= setTimeout(refresh, STALE_MS * (1 + Math.random()));
     } else if (event === "applied") {
-      const { mark: how, ids, ...rest } = payload as { mark: Mark; ids?: string[]; unread?: number };
-      apply(how, ids ?? unreadIds());
+      const { mark: how, ids, ...count } = payload as { mark: Mark; ids?: string[] } & Count;
+      apply(how, ids ?? unreadIds(count));
       fresh();
-      count(rest.unread);
+      hear(count);
     }
   };
 
-  const welcome = (): [string, unknown][] =>
-    settled
-      ? [
-          ["ready", { user, heads: { ...since }, unread, resync: [] }],
-          ["state", status],
-        ]
-      : [["state", status]];
+  const welcome = (): [string, unknown][] => {
+    const heads = { ...since };
+    const ready = { user, heads, count: newest, resync: [] };
+    return [...(settled ? [["ready", ready] as [string, unknown]] : []), ["state", status]];
+  };
 
   const start = async (): Promise<void> => {
     let token = options.token;
@@ -408,7 +450,7 @@ export function connect(options: ConnectOptions): Inbox {
     else {
       const name = `bellhop ${options.url ?? ""} ${who}`;
       try {
-        Object.assign(since, JSON.parse(sessionStorage.getItem(name) ?? "{}"));
+        Object.assign(since, JSON.parse(sessionStorage.getItem(name) as string));
         memory = name;
       } catch {
         // As above: no storage, no memory over a reload.
@@ -436,8 +478,9 @@ export function connect(options: ConnectOptions): Inbox {
       // While away only what is at hand is marked: what comes meanwhile was seen by nobody.
       if (!settled) return mark("read", ids);
       apply("read", ids);
-      unread = 0;
-      ask("read", { all: true }).catch(refresh);
+      drift = -base.unread;
+      all = true;
+      send();
     },
     loadMore() {
       if (!loads) load(filter);

@@ -1,2 +1,2 @@
-export { connect, type Inbox, type Snapshot } from "./inbox.ts";
+export { connect, EMPTY, type Inbox, type Snapshot } from "./inbox.ts";
 export type { ConnectOptions, Filter, Item, Notification, State, Status } from "./protocol.ts";

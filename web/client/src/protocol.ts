@@ -46,11 +46,17 @@ export interface Status {
   readonly retryAt: number | null;
 }
 
-export interface Ready {
-  readonly user: string;
-  readonly heads: Since;
+/** How much is unread of what the rooms hold up to `heads`. */
+export interface Count {
   readonly unread: number;
+  readonly heads: Since;
+}
+
+export interface Ready extends Count {
+  readonly user: string;
   readonly resync: readonly string[];
+  /** From another tab: what to count from, where that is not `heads`. */
+  readonly count?: Count;
 }
 
 export interface Closing {
@@ -65,7 +71,8 @@ export interface Page {
   readonly next: string | null;
 }
 
-export type Mark = "read" | "seen" | "dismiss";
+export const MARKS = ["read", "seen", "dismiss"] as const;
+export type Mark = (typeof MARKS)[number];
 
 export interface ConnectOptions {
   /** Where the gateway is; the page's own origin when left out. */

@@ -1,7 +1,7 @@
 /** The inbox in React: one hook. */
 
 import { useEffect, useState, useSyncExternalStore } from "react";
-import { connect, EMPTY, type Inbox, type Snapshot } from "./inbox.ts";
+import { connect, EMPTY, type Inbox, type Snapshot } from "./index.ts";
 import type { ConnectOptions } from "./protocol.ts";
 
 const idle = (): (() => void) => () => {};

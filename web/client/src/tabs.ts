@@ -6,21 +6,21 @@
  * inbox of its own from the same events, so a tab that missed some sees the hole and has it filled like any client.
  */
 
-import { failure, type Link, type Mark, type Receive, type Status } from "./protocol.ts";
+import { failure, type Link, MARKS, type Mark, type Receive, type Status } from "./protocol.ts";
 
 const ANSWER_MS = 12_000;
 /** Longer than a message takes: the others must hear that it is over before they are given the lock. */
 const FAREWELL_MS = 500;
 
 type Message =
-  | { kind: "hello"; from: string }
-  | { kind: "event"; to?: string; but?: string; event: string; payload: unknown }
-  | { kind: "ask"; from: string; n: number; event: string; payload: object }
-  | { kind: "answer"; to: string; n: number; value?: unknown; code?: string };
+  | { kind: "hello"; from: number }
+  | { kind: "event"; to?: number; but?: number; event: string; payload: unknown }
+  | { kind: "ask"; from: number; n: number; event: string; payload: object }
+  | { kind: "answer"; to: number; n: number; value?: unknown; code?: string };
 
 /** What a page needs of the browser for this. */
 export const shareable = (): boolean =>
-  typeof BroadcastChannel === "function" && !!(globalThis.navigator as Navigator | undefined)?.locks;
+  !!(globalThis.BroadcastChannel && (globalThis.navigator as Navigator | undefined)?.locks);
 
 /**
  * Like the link that `make` makes, but at most one of them is open among all who share `name`.
@@ -34,7 +34,7 @@ export function shared(
   receive: Receive,
   welcome: () => [string, unknown][],
 ): Link {
-  const me = Math.random().toString(36).slice(2);
+  const me = Math.random();
   const channel = new BroadcastChannel(name);
   const asked = new Map<number, (answer: { value?: unknown; code?: string }) => void>();
   let asks = 0;
@@ -74,12 +74,11 @@ export function shared(
     });
 
   /** Asks the gateway for the tab `from`, and lets all the others know what it marked. */
-  const serve = async <T>(from: string, event: string, payload: object): Promise<T> => {
+  const serve = async <T>(from: number, event: string, payload: object): Promise<T> => {
     if (!link) throw failure("offline");
-    const value = await link.request<T & { unread?: number }>(event, payload);
-    const mark = event as Mark;
-    if (mark === "read" || mark === "seen" || mark === "dismiss") {
-      const applied = { mark, ...payload, unread: value.unread };
+    const value = await link.request<T>(event, payload);
+    if (MARKS.includes(event as Mark)) {
+      const applied = { mark: event, ...payload, ...value };
       post({ kind: "event", but: from, event: "applied", payload: applied });
       if (from !== me) receive("applied", applied as never);
     }

@@ -37,12 +37,16 @@ export class Gateway {
   readonly tokens: string[] = [];
   refuse: ((token: string) => { code: string; retry: boolean } | undefined) | undefined;
   fail: ((event: string) => string | undefined) | undefined;
+  /** What happens between the making of an answer and its leaving. */
+  meanwhile: ((event: string) => void) | undefined;
   kept: Kept[] = [];
   private readonly read = new Set<string>();
   private readonly seen = new Set<string>();
   private readonly dismissed = new Set<string>();
   private http!: HttpServer;
   private io!: Server;
+  /** Sequences never restart, whatever is recalled. */
+  private heads: Record<string, number> = {};
   private clock = 0;
   private port = 0;
 
@@ -77,12 +81,14 @@ export class Gateway {
   /** Forgets everything, as a gateway with a new store does. */
   forget(): void {
     this.kept = [];
+    this.heads = {};
     this.clock = 0;
   }
 
   /** Keeps it and tells whoever is in the room; with `silent` the telling is lost. */
   emit(room: string, title: string, { silent = false, type = "NOTE", store = true } = {}): Kept {
     const seq = store ? this.head(room) + 1 : null;
+    if (seq !== null) this.heads[room] = seq;
     const at = ++this.clock;
     const id = `0199a000-${at.toString(16).padStart(4, "0")}-7000-8000-${at.toString(16).padStart(12, "0")}`;
     const created_at = new Date(1_760_000_000_000 + at * 1000).toISOString();
@@ -100,13 +106,13 @@ export class Gateway {
     const { room, seq } = this.kept.find((n) => n.id === id) as Kept;
     this.kept = this.kept.filter((n) => n.id !== id);
     this.io.to(room).emit("recalled", { id, room, seq });
-    for (const socket of this.sockets) socket.emit("inbox", { unread: this.unread(socket) });
+    for (const socket of this.sockets) socket.emit("inbox", this.count(socket));
   }
 
   /** Another device of the user reads. */
   readElsewhere(...ids: string[]): void {
     for (const id of ids) this.read.add(id);
-    for (const socket of this.sockets) socket.emit("inbox", { unread: this.unread(socket) });
+    for (const socket of this.sockets) socket.emit("inbox", this.count(socket));
   }
 
   close(reason: string, reconnect: boolean, retry_after = 0): void {
@@ -118,7 +124,7 @@ export class Gateway {
   }
 
   private head(room: string): number {
-    return this.kept.reduce((head, n) => (n.room === room ? Math.max(head, n.seq ?? 0) : head), 0);
+    return this.heads[room] ?? 0;
   }
 
   private roomsOf(socket: Socket): string[] {
@@ -130,8 +136,12 @@ export class Gateway {
     return this.kept.filter((n) => rooms.includes(n.room) && !this.dismissed.has(n.id));
   }
 
-  private unread(socket: Socket): number {
-    return this.mine(socket).filter((n) => !this.read.has(n.id)).length;
+  /** How much is unread of what there is now. */
+  private count(socket: Socket): { unread: number; heads: Record<string, number> } {
+    return {
+      unread: this.mine(socket).filter((n) => !this.read.has(n.id)).length,
+      heads: Object.fromEntries(this.roomsOf(socket).map((room) => [room, this.head(room)])),
+    };
   }
 
   private missed(rooms: string[], since: Record<string, number>): { missed: Kept[]; resync: string[] } {
@@ -155,11 +165,9 @@ export class Gateway {
     socket.join(rooms);
     const { missed, resync } = this.missed(rooms, since);
     for (const n of missed) socket.emit("notification", n);
-    const heads = Object.fromEntries(rooms.map((room) => [room, this.head(room)]));
     socket.emit("ready", {
       user,
-      heads,
-      unread: this.unread(socket),
+      ...this.count(socket),
       replayed: missed.length,
       resync,
       expires_at: "",
@@ -168,17 +176,19 @@ export class Gateway {
       socket.on(event, (payload, done) => {
         this.asked.push([event, payload]);
         const code = this.fail?.(event);
-        done(
-          code ? { ok: false, error: { code, message: code } } : { ok: true, ...answer(payload as never) },
-        );
+        const made = code
+          ? { ok: false, error: { code, message: code } }
+          : { ok: true, ...answer(payload as never) };
+        this.meanwhile?.(event);
+        done(made);
       });
     };
     const marking = (into: Set<string>) => (payload: { ids?: string[]; all?: true }) => {
       for (const id of payload.ids ?? this.mine(socket).map((n) => n.id)) into.add(id);
-      const unread = this.unread(socket);
+      const count = this.count(socket);
       for (const other of this.sockets)
-        if (this.roomsOf(other)[0] === rooms[0] && into !== this.seen) other.emit("inbox", { unread });
-      return { unread };
+        if (this.roomsOf(other)[0] === rooms[0] && into !== this.seen) other.emit("inbox", count);
+      return count;
     };
     on("read", marking(this.read));
     on("dismiss", marking(this.dismissed));
@@ -189,7 +199,7 @@ export class Gateway {
     on("token", (payload: { token: string }) => ({ expires_at: this.tokens.push(payload.token) }));
     on("replay", (payload: { since: Record<string, number> }) => {
       const { missed: notifications, resync } = this.missed(rooms, payload.since);
-      return { notifications, resync };
+      return { notifications, resync, ...this.count(socket) };
     });
     on("history", (asked: { before?: string; limit?: number; type?: string[]; unread?: true }) => {
       const found = this.mine(socket)

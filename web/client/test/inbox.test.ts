@@ -234,6 +234,20 @@ describe("marks", () => {
     await ann.until((s) => !s.loading && s.unread === 1 && s.items[0]?.read === false);
   });
 
+  it("whose answer a drain has swallowed are made again", async () => {
+    const server = await gateway();
+    const one = server.emit("user:ann", "one");
+    const ann = await ready({ url: server.url, token: token("ann") });
+    let drained = 0;
+    server.meanwhile = (event) => void (event === "read" && !drained++ && server.close("draining", true));
+
+    ann.inbox.read(one.id);
+    await eventually(() => expect(server.asked.filter(([e]) => e === "read")).toHaveLength(2));
+    await ann.until((s) => loaded(s) && s.unread === 0);
+
+    expect(ann.snapshots.filter((s) => s.unread > 0 && s.items[0]?.read)).toEqual([]);
+  });
+
   it("that come too fast are tried again", async () => {
     const server = await gateway();
     const one = server.emit("user:ann", "one");
@@ -269,6 +283,107 @@ describe("marks", () => {
     await ann.until((s) => s.items.length === 0);
 
     expect(ann.now().unread).toBe(0);
+  });
+});
+
+describe("the count of the unread", () => {
+  it("has what came between the gateway's counting and its answer", async () => {
+    const server = await gateway();
+    const one = server.emit("user:ann", "one");
+    const ann = await ready({ url: server.url, token: token("ann") });
+    server.meanwhile = (event) => void (event === "read" && server.emit("user:ann", "two"));
+
+    ann.inbox.read(one.id);
+    await ann.until((s) => s.items.length === 2);
+    // A later request's answer comes behind that of the mark.
+    ann.inbox.setFilter({ type: ["NOTE"] });
+    await ann.until(loaded);
+
+    expect(ann.now().unread).toBe(1);
+  });
+
+  it("has what came while all was marked, and lists as read what the gateway marked", async () => {
+    const server = await gateway();
+    server.emit("user:ann", "one");
+    const ann = await ready({ url: server.url, token: token("ann") });
+    server.meanwhile = (event) => void (event === "read" && server.emit("all", "two"));
+
+    server.emit("user:ann", "on its way", { silent: true });
+    ann.inbox.readAll();
+    await ann.until((s) => s.items.some((n) => n.title === "two"));
+    ann.inbox.setFilter({ type: ["NOTE"] });
+    await ann.until((s) => loaded(s) && s.items.length === 3);
+
+    expect(ann.now().unread).toBe(1);
+    expect(ann.now().items.map((n) => [n.title, n.read])).toEqual([
+      ["two", false],
+      ["on its way", true],
+      ["one", true],
+    ]);
+  });
+
+  it("counts once what was counted before it arrived", async () => {
+    const server = await gateway();
+    const one = server.emit("user:ann", "one");
+    const ann = await ready({ url: server.url, token: token("ann") });
+
+    const two = server.emit("user:ann", "two", { silent: true });
+    server.emit("all", "three", { silent: true });
+    server.readElsewhere(one.id);
+    await ann.until((s) => s.unread === 2);
+    server.tell("notification", two);
+    await eventually(() => expect(ann.told.map((n) => n.title)).toEqual(["two"]));
+
+    expect(ann.now().unread).toBe(2);
+  });
+
+  it("does not go back to an older one that comes late", async () => {
+    const server = await gateway();
+    const [one, two] = ["one", "two"].map((title) => server.emit("user:ann", title));
+    const ann = await ready({ url: server.url, token: token("ann") });
+
+    server.readElsewhere(one?.id as string, two?.id as string);
+    await ann.until((s) => s.unread === 0);
+    server.tell("inbox", { unread: 1, heads: { "user:ann": 2, all: 0 } });
+    server.emit("user:ann", "three");
+    await ann.until((s) => s.items.length === 3);
+    expect(ann.now().unread).toBe(1);
+
+    server.tell("inbox", { unread: 2, heads: { "user:ann": 2, all: 0 } });
+    server.emit("user:ann", "four");
+    await ann.until((s) => s.items.length === 4);
+    expect(ann.now().unread).toBe(2);
+  });
+
+  it("takes one over other rooms, which a newer token may have brought", async () => {
+    const server = await gateway();
+    server.emit("user:ann", "one");
+    const ann = await ready({ url: server.url, token: token("ann") });
+
+    server.tell("inbox", { unread: 5, heads: { "user:ann": 1, all: 0, "topic:deals": 4 } });
+    await ann.until((s) => s.unread === 5);
+    server.tell("inbox", { unread: 1, heads: { "user:ann": 1, all: 0 } });
+    await ann.until((s) => s.unread === 1);
+  });
+
+  it("keeps what is let go of", async () => {
+    const server = await gateway();
+    const ann = await ready({ url: server.url, token: token("ann"), keep: 20 });
+
+    for (let n = 1; n <= 30; n++) server.emit("user:ann", `new ${n}`);
+    await ann.until((s) => s.items[0]?.title === "new 30");
+
+    expect(ann.titles()).toHaveLength(20);
+    expect(ann.now().unread).toBe(30);
+  });
+
+  it("of a gateway that does not tell what it covers is taken as it is", async () => {
+    const server = await gateway();
+    server.emit("user:ann", "one");
+    const ann = await ready({ url: server.url, token: token("ann") });
+
+    server.tell("inbox", { unread: 0 });
+    await ann.until((s) => s.unread === 0);
   });
 });
 

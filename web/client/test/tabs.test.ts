@@ -3,7 +3,7 @@
 import { beforeEach, it, vi } from "vitest";
 import { token } from "./gateway.ts";
 import { Locks } from "./locks.ts";
-import { atEnd, eventually, expect, gateway, ready } from "./support.ts";
+import { atEnd, eventually, expect, gateway, loaded, ready } from "./support.ts";
 
 beforeEach(() => {
   vi.stubGlobal("navigator", { locks: new Locks() });
@@ -78,6 +78,35 @@ it("all that one tab reads is read in the other", async () => {
   second.inbox.readAll();
 
   await first.until((s) => s.unread === 0 && s.items[0]?.read === true);
+});
+
+it("what comes while one tab reads all is unread in every tab", async () => {
+  const server = await gateway();
+  server.emit("user:ann", "one");
+  const first = await ready({ url: server.url, token: token("ann") });
+  const second = await ready({ url: server.url, token: token("ann") });
+  server.meanwhile = (event) => void (event === "read" && server.emit("all", "two"));
+
+  second.inbox.readAll();
+
+  for (const tab of [first, second])
+    await tab.until((s) => s.unread === 1 && !!s.items[1]?.read && s.items[0]?.read === false);
+});
+
+it("a tab that comes between a count and what it covers counts that once", async () => {
+  const server = await gateway();
+  const { id } = server.emit("user:ann", "one");
+  const first = await ready({ url: server.url, token: token("ann") });
+  const two = server.emit("user:ann", "two", { silent: true });
+  server.emit("user:ann", "three", { silent: true });
+  server.readElsewhere(id);
+  await first.until((s) => s.unread === 2);
+
+  const second = await ready({ url: server.url, token: token("ann") });
+  server.tell("notification", two);
+  await eventually(() => expect(second.told.map((n) => n.title)).toEqual(["two"]));
+
+  for (const tab of [first, second]) expect((await tab.until(loaded)).unread).toBe(2);
 });
 
 it("when the tab with the connection goes, another takes over from where it was", async () => {

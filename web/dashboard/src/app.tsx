@@ -9,9 +9,10 @@ import { OnlinePage } from "./pages/online.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { SignIn } from "./pages/signin.tsx";
 import { Users } from "./pages/users.tsx";
+import { Renewal } from "./renewal.tsx";
 import { href, parse, type Route } from "./route.ts";
 import { Shell } from "./shell.tsx";
-import { forgetToken, keepToken, takeToken } from "./token.ts";
+import { forgetToken, keepToken, subjectOf, whenGiven } from "./token.ts";
 import { Fence } from "./ui/fence.tsx";
 import { Toasts, toast } from "./ui/toast.tsx";
 
@@ -28,52 +29,58 @@ export function App(props: { token: string | null }): ReactNode {
     setWhy(reason);
     setToken(null);
   }, []);
-  // A second link, opened in the same tab.
   useEffect(() => {
-    const look = () => {
-      if (!location.hash.startsWith("#token=")) return;
-      const given = takeToken();
-      if (given !== null) setToken(given);
-    };
-    addEventListener("hashchange", look);
-    return () => removeEventListener("hashchange", look);
-  }, []);
+    if (token === null) whenGiven(signIn);
+  }, [token, signIn]);
   return (
     <>
       {token === null ? (
         <SignIn why={why} signIn={signIn} />
       ) : (
-        <Session key={token} token={token} signOut={signOut} />
+        <Session key={token} token={token} signIn={signIn} signOut={signOut} />
       )}
       <Toasts />
     </>
   );
 }
 
-function Session(props: { token: string; signOut: (why: string | null) => void }): ReactNode {
-  const { token, signOut } = props;
+function Session(props: {
+  token: string;
+  signIn: (token: string) => void;
+  signOut: (why: string | null) => void;
+}): ReactNode {
+  const { token, signIn, signOut } = props;
   const [desk, setDesk] = useState<Desk | null>(null);
   useEffect(() => {
     const gateway = new Gateway(token);
     const live = new Live(gateway);
     live.onComplaint = ({ title }) =>
       toast(`Complaint: ${title}`, "bad", { label: "Show", href: href({ page: "feed", room: "" }) });
-    setDesk({ gateway, live });
+    const renew = async (fresh: string) => {
+      // Another's token is another session.
+      if (subjectOf(fresh) !== subjectOf(gateway.token)) return signIn(fresh);
+      await gateway.renew(fresh);
+      keepToken(fresh);
+      if (gateway.status.get().state === "online") toast("Signed in anew.", "good");
+    };
+    whenGiven((fresh) => renew(fresh).catch((error: Error) => toast(error.message, "bad")));
+    setDesk({ gateway, live, renew });
     const stop = gateway.status.subscribe(() => {
       const status = gateway.status.get();
       if (status.state === "ended") signOut(status.why);
     });
-    gateway.on("token:expiring", () => toast("Your token ends in a minute; then a fresh one is asked for."));
     return () => {
       stop();
       live.stop();
       gateway.close();
     };
-  }, [token, signOut]);
+  }, [token, signIn, signOut]);
   if (desk === null) return null;
+  const leave = () => signOut(null);
   return (
     <DeskContext value={desk}>
-      <Pages signOut={() => signOut(null)} />
+      <Pages signOut={leave} />
+      <Renewal signOut={leave} />
     </DeskContext>
   );
 }

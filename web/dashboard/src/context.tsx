@@ -6,6 +6,8 @@ import { useStore } from "./store.ts";
 export interface Desk {
   readonly gateway: Gateway;
   readonly live: Live;
+  /** Carries on with a fresh token; rejects with a `Refusal`. */
+  readonly renew: (token: string) => Promise<void>;
 }
 
 export const DeskContext = createContext<Desk | null>(null);

@@ -91,7 +91,7 @@ export interface Left {
 
 export interface UserView {
   user: string;
-  online: Online | null;
+  online: (Online & { topics: string[] }) | null;
   email: string | null;
   name: string | null;
   last_seen: string | null;
@@ -140,7 +140,10 @@ export interface FeedBatch {
 }
 
 export interface Overview {
+  /** The node that was asked. */
   node: string;
+  /** Those that it is of. */
+  nodes: string[];
   started_at: string;
   step_seconds: number;
   at: string[];

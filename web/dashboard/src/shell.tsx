@@ -31,7 +31,7 @@ export function Shell(props: { route: Route; signOut: () => void; children: Reac
     // In braces: newer browsers answer with a promise, which React would take for the end of the effect.
     main.current?.scrollTo(0, 0);
   }, [name]);
-  const ready = status.state === "online" || status.state === "offline" ? status.ready : null;
+  const ready = "ready" in status ? status.ready : null;
   const other = theme === "dark" ? "light" : "dark";
   return (
     <div className="shell">
@@ -111,7 +111,13 @@ export function Shell(props: { route: Route; signOut: () => void; children: Reac
 
 function Presence(): ReactNode {
   const { state } = useStatus();
-  const words = { connecting: "Connecting", online: "Live", offline: "Reconnecting", ended: "Ended" }[state];
+  const words = {
+    connecting: "Connecting",
+    online: "Live",
+    offline: "Reconnecting",
+    expired: "Token ended",
+    ended: "Ended",
+  }[state];
   return (
     <span className="presence" role="status" aria-label="Connection">
       <span className={`dot ${state === "online" ? "good" : "warn"}`} />

@@ -13,13 +13,43 @@ export function looksLikeToken(text: string): boolean {
   return /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(text);
 }
 
-/** Takes a token out of the address bar, and out of the history entry, before anything else happens. */
+/** Whose token it is; null when that cannot be read from it. Proves nothing: the gateway does. */
+export function subjectOf(token: string): string | null {
+  try {
+    const claims = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+    const { sub } = JSON.parse(
+      new TextDecoder().decode(Uint8Array.from(atob(claims), (c) => c.charCodeAt(0))),
+    );
+    return typeof sub === "string" ? sub : null;
+  } catch {
+    return null;
+  }
+}
+
+let take: (token: string) => void = () => {};
+
+/** Hands every token that comes by the address bar from now on to `listener`, and to nobody else. */
+export function whenGiven(listener: (token: string) => void): void {
+  take = listener;
+}
+
+/**
+ * The token to begin with; also from now on a token leaves the address bar, and the history entry, at once.
+ *
+ * To be called before anything is drawn: who listens for the address later never sees the token in it.
+ */
 export function takeToken(): string | null {
   const given = tokenInFragment(location.hash);
   if (given !== null) {
-    history.replaceState(null, "", `${location.pathname}${location.search}#/`);
+    showInstead("#/");
     keepToken(given);
   }
+  addEventListener("hashchange", ({ oldURL }) => {
+    const later = tokenInFragment(location.hash);
+    if (later === null) return;
+    showInstead(new URL(oldURL).hash || "#/");
+    take(later);
+  });
   return sessionStorage.getItem(KEY);
 }
 
@@ -29,4 +59,8 @@ export function keepToken(token: string): void {
 
 export function forgetToken(): void {
   sessionStorage.removeItem(KEY);
+}
+
+function showInstead(fragment: string): void {
+  history.replaceState(null, "", `${location.pathname}${location.search}${fragment}`);
 }

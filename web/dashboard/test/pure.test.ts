@@ -7,7 +7,7 @@ import { begin, extend, joined, left } from "../src/roster.ts";
 import { href, parse, type Route, userOf } from "../src/route.ts";
 import { bucketed, scale, stretches, sum, windowOf } from "../src/series.ts";
 import { Store } from "../src/store.ts";
-import { looksLikeToken, tokenInFragment } from "../src/token.ts";
+import { looksLikeToken, subjectOf, tokenInFragment } from "../src/token.ts";
 import { ago, figure, humane, initials, milliseconds, plural } from "../src/words.ts";
 
 const AT = "2026-01-01T12:00:00.000Z";
@@ -46,6 +46,16 @@ describe("the token", () => {
     expect(tokenInFragment("#token=ab.c-d.e_f")).toBe("ab.c-d.e_f");
     expect(tokenInFragment("#/users/token=x")).toBeNull();
     expect(tokenInFragment("#token=<script>")).toBeNull();
+  });
+
+  test("tells whose it is, and of nonsense that it is nobody's", () => {
+    const claims = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
+
+    expect(subjectOf(`e30.${claims({ sub: "Zoë?~ 42" })}.x`)).toBe("Zoë?~ 42");
+    expect(subjectOf(`e30.${claims({ sub: 42 })}.x`)).toBeNull();
+    expect(subjectOf(`e30.${claims(null)}.x`)).toBeNull();
+    expect(subjectOf("e30.?.x")).toBeNull();
+    expect(subjectOf("")).toBeNull();
   });
 
   test("has three parts", () => {

@@ -23,8 +23,14 @@ function row(order: Order): HTMLElement {
   const made = element(
     "li",
     `order ${order.stage}`,
-    element("div", "", element("b", "", `Order ${order.number}`), element("span", "", order.item)),
-    element("span", "stage", order.stage === "shipped" ? "Shipped" : "Placed"),
+    element(
+      "div",
+      "",
+      element("b", "", `Order ${order.number}`),
+      // Beside its number: toasts lie over the other end.
+      element("span", "stage", order.stage === "shipped" ? "Shipped" : "Placed"),
+    ),
+    element("span", "item", order.item),
   );
   made.dataset.order = String(order.number);
   return made;
@@ -97,13 +103,7 @@ export function shop(customer: Customer, complain: (text: string) => void): HTML
       element("div", "heading", element("h3", "", "Your orders"), ship),
       list,
       none,
-      element(
-        "p",
-        "help",
-        "Something wrong? ",
-        does("complain", "File a complaint", "link"),
-        " and the admins hear of it.",
-      ),
+      element("p", "help", does("complain", "File a complaint", "link"), ", and the admins hear of it."),
     ),
   );
   window.setAttribute("aria-labelledby", title.id);

@@ -5,7 +5,7 @@
  * code, so it works under the strictest Content-Security-Policy.
  */
 
-import { connect, type Inbox, type Snapshot } from "../inbox.ts";
+import { connect, type Inbox, type Snapshot } from "../index.ts";
 import type { ConnectOptions, Item, Notification } from "../protocol.ts";
 import { drawing, h } from "./elements.ts";
 import { BELL, CHECK, CHECKS, CROSS, kindIcon } from "./icons.ts";

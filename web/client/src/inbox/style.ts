@@ -55,10 +55,10 @@ h2 { flex: 1; margin: 0; font-size: 1rem; font-weight: 650; letter-spacing: -.01
 .tool:hover { background: var(--_hover); color: var(--_text) }
 .tool[aria-disabled=true] { opacity: .4; cursor: default; background: none }
 .filters { display: flex; gap: .25rem; margin: 0 .875rem .625rem; padding: .1875rem; border-radius: 9px; background: var(--_hover) }
-.filters button { flex: 1; padding: .25rem .5rem; border-radius: 7px; font-size: .8125rem; font-weight: 550; color: var(--_muted) }
+.filters button { display: flex; flex: 1; justify-content: center; gap: .375rem; padding: .25rem .5rem; border-radius: 7px; font-size: .8125rem; font-weight: 550; color: var(--_muted) }
 .filters button:hover { color: var(--_text) }
 .filters button[aria-pressed=true] { background: light-dark(#fff, #33363e); color: var(--_text); box-shadow: 0 1px 2px rgb(0 0 0 / .12) }
-.count { margin-inline-start: .375rem; font-variant-numeric: tabular-nums }
+.count { font-variant-numeric: tabular-nums }
 .count:empty { display: none }
 
 .notice { display: flex; align-items: center; gap: .625rem; padding: .5rem 1.125rem; font-size: .8125rem; color: var(--_muted); background: var(--_hover); border-block: 1px solid var(--_line) }

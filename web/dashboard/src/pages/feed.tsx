@@ -54,7 +54,7 @@ export function Feed(props: { room: string }): ReactNode {
           <input
             type="search"
             aria-label="Room"
-            placeholder="Room: user:ann, topic:deals, all…"
+            placeholder="Room, such as user:ann"
             value={room}
             onChange={(event) => setRoom(event.target.value)}
           />

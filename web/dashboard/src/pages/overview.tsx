@@ -31,19 +31,7 @@ export function OverviewPage(): ReactNode {
   const counts = mail.data?.counts;
   return (
     <>
-      <Heading
-        title="Overview"
-        note={
-          data ? (
-            <>
-              Charts and rates of node <span className="mono">{data.node}</span>, started{" "}
-              <Ago time={data.started_at} />. People and mail of the whole cluster.
-            </>
-          ) : (
-            "What this gateway is doing"
-          )
-        }
-      >
+      <Heading title="Overview" note={data ? <Nodes data={data} /> : "What this gateway is doing"}>
         <Segments<Minutes>
           label="Time shown"
           value={minutes}
@@ -84,6 +72,19 @@ export function OverviewPage(): ReactNode {
   );
 }
 
+function Nodes({ data: { node, nodes, started_at } }: { data: Overview }): ReactNode {
+  const name = <span className="mono">{node}</span>;
+  return nodes.length === 1 ? (
+    <>
+      Node {name}, started <Ago time={started_at} />
+    </>
+  ) : (
+    <>
+      <span title={nodes.join("\n")}>{plural(nodes.length, "node")} together</span>, told by {name}
+    </>
+  );
+}
+
 function Tile(props: {
   label: string;
   to: string;
@@ -107,22 +108,32 @@ function Charts({ data, minutes }: { data: Overview; minutes: number }): ReactNo
   const bucketSeconds = minutes === 60 ? 60 : 30;
   const window = windowOf(now, minutes, bucketSeconds);
   const per = minutes === 60 ? "per minute" : "per 30 seconds";
-  const stacked = (columns: Record<string, number[]>): Curve[] =>
-    Object.entries(columns)
-      .filter(([, values]) => values.some((value) => value > 0))
-      .sort(([one], [other]) => order(one) - order(other))
-      .map(([outcome, values]) => ({
-        name: humane(outcome),
-        tone: TONES[outcome] ?? "c3",
-        values: bucketed(window, data.at, values, sum),
-      }));
-  const line = (name: string, tone: string, values: (number | null)[], combine: (v: number[]) => number) => ({
+  const line = (
+    name: string,
+    tone: string,
+    values: (number | null)[],
+    combine: (v: number[]) => number,
+  ): Curve => ({
     name,
     tone,
     values: bucketed(window, data.at, values, combine),
   });
-  const emits = line("Emit, request to answer", "c1", data.emit_p99_ms, highest);
-  const appends = line("Append, in the store", "c2", data.append_p99_ms, highest);
+  const counts = (title: string, columns: Record<string, number[]>) => (
+    <Chart
+      title={title}
+      figure={figure(total(columns))}
+      kind="bars"
+      window={window}
+      curves={Object.entries(columns)
+        .filter(([, values]) => values.some((value) => value > 0))
+        .sort(([one], [other]) => order(one) - order(other))
+        .map(([outcome, values]) => line(humane(outcome), TONES[outcome] ?? "c3", values, sum))}
+      say={figure}
+      note={per}
+    />
+  );
+  const emits = line("Emit", "c1", data.emit_p99_ms, highest);
+  const appends = line("Append", "c2", data.append_p99_ms, highest);
   const worst = Math.max(0, ...[...emits.values, ...appends.values].map((value) => value ?? 0));
   return (
     <div className="charts">
@@ -133,17 +144,9 @@ function Charts({ data, minutes }: { data: Overview; minutes: number }): ReactNo
         window={window}
         curves={[line("Connections", "c1", data.connections, last)]}
         say={figure}
-        note="to this node"
+        note={data.nodes.length > 1 ? "open, on all nodes" : "open"}
       />
-      <Chart
-        title="Emits"
-        figure={figure(total(data.emits))}
-        kind="bars"
-        window={window}
-        curves={stacked(data.emits)}
-        say={figure}
-        note={per}
-      />
+      {counts("Emits", data.emits)}
       <Chart
         title="Deliveries"
         figure={figure(sum(data.deliveries))}
@@ -153,15 +156,7 @@ function Charts({ data, minutes }: { data: Overview; minutes: number }): ReactNo
         say={figure}
         note={per}
       />
-      <Chart
-        title="Mail"
-        figure={figure(total(data.mail))}
-        kind="bars"
-        window={window}
-        curves={stacked(data.mail)}
-        say={figure}
-        note={per}
-      />
+      {counts("Mail", data.mail)}
       <Chart
         title="Latency, p99"
         figure={worst ? milliseconds(worst) : "–"}
@@ -169,7 +164,7 @@ function Charts({ data, minutes }: { data: Overview; minutes: number }): ReactNo
         window={window}
         curves={[emits, appends]}
         say={milliseconds}
-        note="worst 10 seconds"
+        note={data.nodes.length > 1 ? "worst 10 s, slowest node" : "worst 10 s"}
       />
     </div>
   );

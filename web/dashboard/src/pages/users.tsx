@@ -1,4 +1,4 @@
-import { type ReactNode, useCallback, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useState } from "react";
 import { refusal, useAsk, useDesk, useEvent } from "../context.tsx";
 import type { HistoryItem, HistoryPage, Joined, Left, Roster, UserView } from "../protocol.ts";
 import { href } from "../route.ts";
@@ -20,6 +20,8 @@ import { toast } from "../ui/toast.tsx";
 import { figure, plural } from "../words.ts";
 import { Details } from "./details.tsx";
 import { useSettled } from "./online.tsx";
+
+const NO_TOPICS: readonly string[] = [];
 
 export function Users({ user }: { user: string | null }): ReactNode {
   return user === null ? <Find /> : <One user={user} />;
@@ -98,6 +100,7 @@ function One({ user }: { user: string }): ReactNode {
   useEvent<Joined>("presence:joined", changed);
   useEvent<Left>("presence:left", changed);
   const name = data?.name ?? user;
+  const topics = data?.online?.topics ?? NO_TOPICS;
   return (
     <>
       <a className="back" href={href({ page: "users", user: null })}>
@@ -112,6 +115,17 @@ function One({ user }: { user: string }): ReactNode {
             <span className="mono">{user}</span>
             {data?.email ? ` · ${data.email}` : ""}
           </p>
+          {topics.length ? (
+            <ul className="topics" aria-label="Topics">
+              {topics.map((topic) => (
+                <li key={topic}>
+                  <a className="chip" href={href({ page: "feed", room: `topic:${topic}` })}>
+                    {topic}
+                  </a>
+                </li>
+              ))}
+            </ul>
+          ) : null}
         </div>
         <div className="acts">
           <a className="button" href={href({ page: "compose", to: `user:${user}` })}>
@@ -170,7 +184,7 @@ function One({ user }: { user: string }): ReactNode {
           </dd>
         </div>
       </dl>
-      <History user={user} key={version} />
+      <History user={user} topics={topics} key={version} />
       {asking === "disconnect" ? (
         <Confirm
           title={`Disconnect ${name}?`}
@@ -211,7 +225,7 @@ function One({ user }: { user: string }): ReactNode {
 
 type Shown = "all" | "unread";
 
-function History({ user }: { user: string }): ReactNode {
+function History({ user, topics }: { user: string; topics: readonly string[] }): ReactNode {
   const { gateway } = useDesk();
   const [shown, setShown] = useState<Shown>("all");
   const first = useAsk<HistoryPage>("history", { user, limit: 30, unread: shown === "unread" });
@@ -227,11 +241,16 @@ function History({ user }: { user: string }): ReactNode {
   // What is emitted to this user while one looks belongs on top.
   const feed = useCallback(
     ({ notifications }: { notifications: { room: string }[] }) => {
-      if (notifications.some(({ room }) => room === `user:${user}` || room === "all")) first.reload();
+      const rooms = [`user:${user}`, "all", ...topics.map((topic) => `topic:${topic}`)];
+      if (notifications.some(({ room }) => rooms.includes(room))) first.reload();
     },
-    [user, first.reload],
+    [user, topics, first.reload],
   );
   useEvent("feed", feed);
+  // Whose topics were unknown is online now: the history is of more rooms than it was.
+  useEffect(() => {
+    if (topics.length) first.reload();
+  }, [topics, first.reload]);
   const more = async () => {
     if (page === null || next === null) return;
     setBusy(true);
@@ -295,7 +314,10 @@ function History({ user }: { user: string }): ReactNode {
                   <button type="button" className="row-link strong clip" onClick={() => setOpen(item.id)}>
                     {item.title}
                   </button>
-                  <span className="under clip">{item.body || item.room}</span>
+                  <span className="under clip">
+                    {item.room === `user:${user}` ? null : <span className="mono">{item.room} </span>}
+                    {item.body}
+                  </span>
                 </td>
                 <td>
                   {item.read ? (
@@ -306,7 +328,9 @@ function History({ user }: { user: string }): ReactNode {
                     <Chip>Unread</Chip>
                   )}
                 </td>
-                <td>{item.mail ? <MailChip state={item.mail.state} /> : <span className="soft">–</span>}</td>
+                <td>
+                  {item.mail ? <MailChip state={item.mail.state} /> : <span className="soft none">–</span>}
+                </td>
                 <td className="soft nowrap">
                   <Ago time={item.created_at} />
                 </td>

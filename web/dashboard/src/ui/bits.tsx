@@ -1,4 +1,4 @@
-import { type ReactNode, useSyncExternalStore } from "react";
+import { type ReactNode, useEffect, useRef, useSyncExternalStore } from "react";
 import type { Refusal } from "../gateway.ts";
 import { ago, humane, initials, moment } from "../words.ts";
 import { Icon, type IconName } from "./icons.tsx";
@@ -116,9 +116,19 @@ export function Segments<T extends string>(props: {
   options: readonly { value: T; label: string; count?: number | undefined }[];
   choose: (value: T) => void;
 }): ReactNode {
+  const group = useRef<HTMLDivElement>(null);
+  const { value: chosen } = props;
+  // On a phone they may be wider than the screen, and the chosen one out of sight.
+  useEffect(() => {
+    const row = group.current;
+    const button = row?.querySelector("[aria-pressed=true]");
+    if (!row || !button) return;
+    const [outer, inner] = [row.getBoundingClientRect(), button.getBoundingClientRect()];
+    row.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
+  }, [chosen]);
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be laid out as a row everywhere
-    <div className="segments" role="group" aria-label={props.label}>
+    <div className="segments" role="group" aria-label={props.label} ref={group}>
       {props.options.map(({ value, label, count }) => (
         <button
           key={value}

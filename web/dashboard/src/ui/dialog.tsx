@@ -6,7 +6,8 @@ import { Icon } from "./icons.tsx";
 export function Dialog(props: {
   title: string;
   shape: "drawer" | "box";
-  close: () => void;
+  /** Null for one that cannot be closed, only answered. */
+  close: (() => void) | null;
   children: ReactNode;
 }): ReactNode {
   const node = useRef<HTMLDialogElement>(null);
@@ -21,20 +22,24 @@ export function Dialog(props: {
       ref={node}
       className={props.shape}
       aria-labelledby={title}
-      onClose={props.close}
-      onClick={(event) => event.target === node.current && node.current.close()}
+      // A browser closes any dialog on the second Escape: one that must be answered opens again.
+      onClose={() => (props.close ? props.close() : node.current?.showModal())}
+      onCancel={(event) => props.close === null && event.preventDefault()}
+      onClick={(event) => props.close && event.target === node.current && node.current.close()}
     >
       <div className="dialog-inner">
         <header className="dialog-head">
           <h2 id={title}>{props.title}</h2>
-          <button
-            type="button"
-            className="icon-button"
-            aria-label="Close"
-            onClick={() => node.current?.close()}
-          >
-            <Icon name="close" />
-          </button>
+          {props.close ? (
+            <button
+              type="button"
+              className="icon-button"
+              aria-label="Close"
+              onClick={() => node.current?.close()}
+            >
+              <Icon name="close" />
+            </button>
+          ) : null}
         </header>
         {props.children}
       </div>
