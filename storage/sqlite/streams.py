@@ -4,6 +4,8 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from storage.encoding import (
     EXPIRED,
     FOREVER,
@@ -96,7 +98,7 @@ class _Append:
             given = notification
             if notification.in_app:
                 seq = self._heads[notification.room] = self._heads[notification.room] + 1
-                given = notification.numbered(seq)
+                given = replace(notification, seq=seq)
             self._rows.append(_row(given, key, None if key is None else ordinal, fingerprint))
             if given.mail is not None:
                 self._mails.append(_mail_row(given, given.mail))
