@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from storage.encoding import FOREVER, cursor_of, position_of, receipt_of, writable
 from storage.models import HistoryPage, HistoryQuery, InboxItem, Marked, Notification, Opening, Receipt
 from storage.sqlite.rows import MAIL_JOIN, NOTIFICATION, NOTIFICATION_WIDTH, notification_of
-from storage.sqlite.streams import span
+from storage.sqlite.streams import HEAD, span
 
 # Two ranges, not one: of the wiped (0) only those above the base are visited, of the merely expired there are few.
 _GONE = f"""((
@@ -25,8 +25,8 @@ _GONE = f"""((
 ))"""  # noqa: S608 - made of constants
 _BASE = "MAX(COALESCE(i.read_upto, 0), COALESCE(r.cleared, 0))"
 _STANDING = f"""
-SELECT asked.value, COALESCE(r.head, 0), COALESCE(r.floor, 0), COALESCE(i.read_upto, 0),
-    COALESCE(r.head, 0) - {_BASE} - {_GONE.format(base=_BASE)} - (
+SELECT asked.value, {HEAD}, COALESCE(r.floor, 0), COALESCE(i.read_upto, 0),
+    {_BASE} + {_GONE.format(base=_BASE)} + (
         SELECT COUNT(*) FROM receipts c CROSS JOIN notifications n ON n.room = c.room AND n.seq = c.seq
         WHERE c.user = :user AND c.room = asked.value AND c.seq > {_BASE} AND c.read_at IS NOT NULL
             AND n.seq IS NOT NULL AND n.shown_until > :now
@@ -54,8 +54,8 @@ def _standings(
     asked = json.dumps(list(dict.fromkeys(writable(rooms))))
     rows = connection.execute(_STANDING, {"user": user, "rooms": asked, "now": now})
     return [
-        _Standing(room, head, floor, read_upto, max(0, unread))
-        for room, head, floor, read_upto, unread in rows
+        _Standing(room, head, floor, read_upto, max(0, head - settled))
+        for room, head, floor, read_upto, settled in rows
     ]
 
 
