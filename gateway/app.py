@@ -65,6 +65,9 @@ STORE_PATIENCE_SECONDS = 30
 
 GARBAGE_THRESHOLD = 20_000
 """Objects made, less those freed, before the collector looks at the young ones."""
+SWITCH_SECONDS = 0.0001
+"""How long a thread of the store waits for the interpreter before the loop must let go of it. A commit asks for it a dozen
+times: at Python's default of 5 ms, each would wait for all that the loop writes to its sockets meanwhile."""
 
 logger = logging.getLogger(__name__)
 
@@ -555,6 +558,7 @@ async def _serve(build: Callable[[], S], start: Callable[[S], Awaitable[object]]
         # A batch makes thousands of values, which reference counting frees. At the default of 700 the collector walks
         # over them, and time and again over every connection, for a tenth of the CPU of a batch, and finds nothing.
         gc.set_threshold(GARBAGE_THRESHOLD, 20, 20)
+        sys.setswitchinterval(SWITCH_SECONDS)
         await stopping
         logger.info("draining")
         await service.drain()

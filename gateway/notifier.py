@@ -7,7 +7,10 @@ presence by their Protocols; leaves parsing and answers to the HTTP routes and t
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any, Protocol
+
+from msgspec import Struct
 
 from gateway import wire
 from gateway.bus.base import TRANSIENT, Bus
@@ -37,7 +40,6 @@ from storage.models import (
     UserData,
 )
 from storage.store import Store
-from storage.values import value
 
 NOTIFICATION = "notification"
 USER_DATA_LIMIT = 10_000
@@ -63,8 +65,7 @@ class EmailRequest:
     unless: Unless | None = None
 
 
-@value
-class EmitRequest:
+class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
     """A validated request to emit one notification to one or more rooms."""
 
     rooms: tuple[str, ...]
@@ -138,7 +139,8 @@ class Notifier:
             appended = await self._commit.append(emission)
         else:
             appended = Appended(notifications=emission.notifications)
-        return await self._carried_out(appended, request.event, scope)
+        await self._carry_out(appended, request.event, scope)
+        return appended
 
     async def emit_many(self, requests: Sequence[EmitRequest], *, scope: str) -> list[Emitted | Exception]:
         """Emit each, in order; what goes wrong with one is its answer and does not touch the others."""
@@ -158,14 +160,16 @@ class Notifier:
         outcomes = iter(await self._commit.append_many(stored)) if stored else iter(())
         answers: list[Emitted | Exception] = []
         for request, emission in zip(requests, prepared, strict=True):
+            outcome: Emitted | Exception
             if isinstance(emission, Exception):
-                answers.append(emission)
-                continue
-            outcome = next(outcomes) if request.store else Appended(notifications=emission.notifications)
-            if isinstance(outcome, Appended):
-                answers.append(await self._carried_out(outcome, request.event, scope))
+                outcome = emission
+            elif request.store:
+                outcome = next(outcomes)
             else:
-                answers.append(outcome)
+                outcome = Appended(notifications=emission.notifications)
+            if isinstance(outcome, Appended):
+                await self._carry_out(outcome, request.event, scope)
+            answers.append(outcome)
         return answers
 
     async def drafts(self, request: EmitRequest, *, limit: int) -> list[Notification | NoAddress]:
@@ -227,26 +231,27 @@ class Notifier:
         order = MailOrder(to=to, subject=email.subject, due_at=due_at, unless=email.unless)
         return Mail(order=order, state=MailState.PENDING, due_at=due_at, updated_at=now)
 
-    async def _carried_out(self, appended: Appended, event: str, scope: str) -> Emitted:
-        """Deliver what is new, and answer. What is not stored is always new."""
+    async def _carry_out(self, appended: Appended, event: str, scope: str) -> None:
+        """Deliver what is new. What is not stored is always new."""
+        if appended.duplicate:
+            return
         notifications = appended.notifications
-        if not appended.duplicate:
-            owes_mail = False
-            for notification in notifications:
-                owes_mail = owes_mail or notification.mail is not None
-                # Most notifications are for users who are out: without other nodes, their frames are never made.
-                if notification.in_app and self._is_heard(notification.room):
-                    encoded = wire.event(event, wire.notification(notification))
-                    seq = TRANSIENT if notification.seq is None else notification.seq
-                    # This node first: its sessions must not wait for a bus that is away.
-                    self._receiver.receive(notification.room, seq, encoded)
-                    if self._bus.carries:
-                        await self._bus.publish(notification.room, seq, encoded)
-            if owes_mail:
-                self._wake_mailer()
-            if self.tap is not None:
-                self.tap(notifications, scope)
-        return appended
+        carries = self._bus.carries
+        owes_mail = False
+        for notification in notifications:
+            owes_mail = owes_mail or notification.mail is not None
+            # Most notifications are for users who are out: without other nodes, their frames are never made.
+            if notification.in_app and self._is_heard(notification.room):
+                encoded = wire.event(event, wire.notification(notification))
+                seq = TRANSIENT if notification.seq is None else notification.seq
+                # This node first: its sessions must not wait for a bus that is away.
+                self._receiver.receive(notification.room, seq, encoded)
+                if carries:
+                    await self._bus.publish(notification.room, seq, encoded)
+        if owes_mail:
+            self._wake_mailer()
+        if self.tap is not None:
+            self.tap(notifications, scope)
 
     # What is kept
 
@@ -363,18 +368,15 @@ class Notifier:
         return await self._store.erase_user(user, user_room(user), now=self._clock())
 
 
-def _emission(
-    request: EmitRequest, scope: str, now: datetime, mails: Sequence[Mail] | None = None
-) -> Emission:
+def _emission(request: EmitRequest, scope: str, now: datetime, mails: Sequence[Mail] = ()) -> Emission:
     """What the store is asked to append; `mails` are the obligations of the request's rooms, in their order."""
-    notifications = [
-        _notification(request, room, now, None if mails is None else mails[index])
-        for index, room in enumerate(request.rooms)
-    ]
-    key = None
-    if request.idempotency_key is not None:
-        key = IdempotencyKey(scope=scope, text=request.idempotency_key, fingerprint=request.fingerprint)
-    return Emission(notifications=tuple(notifications), key=key)
+    notifications = tuple(
+        [_notification(request, room, now, mail) for room, mail in zip_longest(request.rooms, mails)]
+    )
+    if request.idempotency_key is None:
+        return Emission(notifications=notifications)
+    key = IdempotencyKey(scope=scope, text=request.idempotency_key, fingerprint=request.fingerprint)
+    return Emission(notifications=notifications, key=key)
 
 
 def _notification(request: EmitRequest, room: str, now: datetime, mail: Mail | None) -> Notification:

@@ -7,13 +7,15 @@ validation as for the OpenAPI document. What goes out is `gateway.wire` and `gat
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
+import msgspec
 import orjson
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+from msgspec.structs import replace
 
 from auth.principal import USER_ID_MAX, is_user_id
 from auth.tokens import TOKEN_CHARACTERS_MAX
@@ -387,7 +389,7 @@ disconnect: Callable[[object], DisconnectRequest] = _parser(DisconnectSchema())
 
 def emit(body: object, *, idempotency_key: str | None = None) -> EmitRequest:
     """A request to emit; the key is one that came beside the body."""
-    request = _plain(body, _EMIT_PLAIN) or _parse_emit(body)
+    request = _plain(body, _PlainEmit) or _parse_emit(body)
     if idempotency_key is None:
         return request
     errors = {}
@@ -413,7 +415,7 @@ def batch(body: object) -> list[Any]:
 
 def item(body: object) -> EmitRequest:
     """One item of a batch."""
-    request = _plain(body, _ITEM_PLAIN) or _parse_item(body)
+    request = _plain(body, _PlainItem) or _parse_item(body)
     if request.idempotency_key is None or request.fingerprint:
         return request
     return replace(request, fingerprint=_fingerprint(body))
@@ -518,9 +520,26 @@ def _fingerprint(body: object) -> bytes:
 # --- the short way. Most emissions are plain: one room, texts, small data. They are judged here in a tenth of the time;
 # whatever is not plainly right is left to the schemas, so that every error is theirs. A property test holds both equal.
 
-_EMIT_PLAIN = frozenset({"to", "type", "title", "body", "link", "data", "email", "store", "event"})
-_ITEM_PLAIN = _EMIT_PLAIN | {"idempotency_key"}
+
+class _PlainEmit(msgspec.Struct, forbid_unknown_fields=True):
+    to: str
+    type: str
+    title: str
+    body: str = ""
+    link: str | None = None
+    data: Any = {}
+    email: bool | None = None
+    store: bool = True
+    event: str = NOTIFICATION
+
+
+class _PlainItem(_PlainEmit):
+    idempotency_key: str | None = None
+
+
 _TO_THE_OWN_ADDRESS = EmailRequest()
+_ROOM_MAX = 5 + USER_ID_MAX
+"""Longer names are none, and are not remembered either."""
 _is_room = lru_cache(maxsize=16384)(is_room)
 _is_type = re.compile(TYPE).fullmatch
 _is_path = re.compile(r"/(?:[A-Za-z0-9_.?=&%#-][A-Za-z0-9_./?=&%#-]{0,500})?").fullmatch
@@ -528,29 +547,29 @@ _is_key = re.compile(KEY).fullmatch
 _is_event = re.compile(EVENT).fullmatch
 
 
-def _plain(given: Any, names: frozenset[str]) -> EmitRequest | None:
+def _plain(given: Any, shape: type[_PlainEmit]) -> EmitRequest | None:
     """The request, when it is plain and sound; None when the schemas are to judge."""
-    if type(given) is not dict or not given.keys() <= names:
+    try:
+        plain = msgspec.convert(given, shape)
+    except msgspec.ValidationError:
         return None
-    get = given.get
-    room, kind, title, body = get("to"), get("type"), get("title"), get("body", "")
-    link, data, email, key = get("link"), get("data", {}), get("email"), get("idempotency_key")
-    store, event = get("store", True), get("event", NOTIFICATION)
+    room, title, body, link, data = plain.to, plain.title, plain.body, plain.link, plain.data
+    key = plain.idempotency_key if isinstance(plain, _PlainItem) else None
+    event = plain.event
     if (
-        type(room) is str and _is_room(room)
-        and type(kind) is str and _is_type(kind)
-        and type(title) is str and 0 < len(title) <= TITLE_MAX and title.isprintable()
-        and type(body) is str and len(body) <= BODY_MAX and body.isprintable()
-        and (link is None or (type(link) is str and _is_path(link)))
-        and (email is None or (email is True and user_of(room) is not None))
-        and (key is None or (type(key) is str and _is_key(key)))
+        len(room) <= _ROOM_MAX and _is_room(room) and _is_type(plain.type)
+        and 0 < len(title) <= TITLE_MAX and title.isprintable()
+        and len(body) <= BODY_MAX and body.isprintable()
+        and (link is None or _is_path(link))
+        and (plain.email is None or (plain.email and user_of(room) is not None))
+        and (key is None or _is_key(key))
         and type(data) is dict and unsound(data, DATA_DEPTH_MAX) is None
-        and (event == NOTIFICATION if store is True else store is False and email is None and key is None)
-        and (event == NOTIFICATION or (type(event) is str and _is_event(event) and event not in RESERVED_EVENTS))
+        and (plain.store or (plain.email is None and key is None))
+        and (event == NOTIFICATION or (not plain.store and _is_event(event) and event not in RESERVED_EVENTS))
     ):  # fmt: skip
         return EmitRequest(
-            rooms=(room,), type=kind, title=title, body=body, link=link, data=data,
-            email=None if email is None else _TO_THE_OWN_ADDRESS, store=store, event=event,
+            rooms=(room,), type=plain.type, title=title, body=body, link=link, data=data,
+            email=None if plain.email is None else _TO_THE_OWN_ADDRESS, store=plain.store, event=event,
             idempotency_key=key, fingerprint=b"" if key is None else _fingerprint(given),
         )  # fmt: skip
     return None

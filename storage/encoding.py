@@ -8,6 +8,7 @@ neither of which a BSON document holds. Half a surrogate pair is escaped: JSON m
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -33,7 +34,9 @@ _AS_JSON = (
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
+@lru_cache(maxsize=256)
 def micros(moment: datetime) -> int:
+    """Cached: what was emitted together shares its time."""
     since = moment - EPOCH
     return since.days * 86_400_000_000 + since.seconds * 1_000_000 + since.microseconds
 

@@ -1,7 +1,8 @@
 """Appends of many callers in few transactions: the way to the store for everything that is emitted."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Protocol
 
 from storage.coalescing import Coalescer
@@ -11,6 +12,9 @@ from storage.models import Appended, Emission
 SUSPICIOUS_SECONDS = 0.5
 """How long a batch may take before the store is asked whether it is there at all."""
 PING_AGAIN_SECONDS = 0.25
+
+Outcome = Appended | StorageError
+"""What became of an emission."""
 
 
 class Appends(Protocol):
@@ -48,12 +52,13 @@ class GroupCommit:
         self._batches = 0
         self._is_away = False
         self._watch: asyncio.Task[None] | None = None
-        self._coalescer: Coalescer[Emission, Appended] = Coalescer(
+        self._batch_notifications = batch_notifications
+        self._coalescer: Coalescer[Sequence[Emission], list[Outcome]] = Coalescer(
             self._append_batch,
             name="group-commit",
             batch_weight=batch_notifications,
             queue_weight=queue_notifications,
-            weight=lambda emission: len(emission.notifications),
+            weight=_weight,
         )
 
     @property
@@ -73,31 +78,41 @@ class GroupCommit:
         full or the store known to be away, else with nothing known.
         """
         self._turn_away()
-        return await self._coalescer.ask(emission)
+        [outcome] = await self._coalescer.ask([emission])
+        if isinstance(outcome, StorageError):
+            raise outcome
+        return outcome
 
-    async def append_many(self, emissions: Sequence[Emission]) -> list[Appended | StorageError]:
+    async def append_many(self, emissions: Sequence[Emission]) -> list[Outcome]:
         """Store several, and answer each in order: what failed has its error in its place.
 
         Raises `StoreUnavailable`, having accepted none, when the queue has no room for all of them or the store is
         known to be away.
         """
         self._turn_away()
-        futures = self._coalescer.submit(emissions)
-        answers: list[Appended | StorageError] = []
-        try:
-            # One after the other: when the first of a batch is there, so are the rest. `gather` would have each of
-            # thousands call back.
-            for future in futures:
-                try:
-                    answers.append(await future)
-                except StorageError as error:
-                    answers.append(error)
-        finally:
-            # Who was cancelled, or has heard of something worse, does not want the rest; whatever it is, it is heard.
-            for future in futures[len(answers) :]:
-                if not future.cancel() and not future.cancelled():
-                    future.exception()
-        return answers
+        parts = list(self._parts(emissions))
+        outcomes: list[Outcome] = []
+        heard = await asyncio.gather(*self._coalescer.submit(parts), return_exceptions=True)
+        for part, answer in zip(parts, heard, strict=True):
+            if isinstance(answer, StorageError):
+                outcomes += [answer] * len(part)
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                outcomes += answer
+        return outcomes
+
+    def _parts(self, emissions: Sequence[Emission]) -> Iterator[Sequence[Emission]]:
+        """Cut a call where a batch would be full: what one caller brings must not be one endless transaction."""
+        start, held = 0, 0
+        for index, emission in enumerate(emissions):
+            weight = len(emission.notifications)
+            if held and held + weight > self._batch_notifications:
+                yield emissions[start:index]
+                start, held = index, 0
+            held += weight
+        if held:
+            yield emissions[start:]
 
     async def close(self) -> None:
         """Accept nothing more and finish what was accepted; idempotent. The store stays open."""
@@ -110,7 +125,12 @@ class GroupCommit:
         if self._is_away:
             raise _away()
 
-    async def _append_batch(self, emissions: list[Emission]) -> Sequence[Appended | Exception]:
+    async def _append_batch(self, calls: list[Sequence[Emission]]) -> list[list[Outcome]]:
+        outcomes = iter(await self._watched(list(chain.from_iterable(calls))))
+        return [list(islice(outcomes, len(call))) for call in calls]
+
+    async def _watched(self, emissions: list[Emission]) -> Sequence[Outcome]:
+        """Append; a store that fails or takes long is asked meanwhile whether it is there."""
         self._batches += 1
         suspicion = asyncio.get_running_loop().call_later(self._suspicious_seconds, self._suspect)
         try:
@@ -142,19 +162,23 @@ class GroupCommit:
                     return
                 await asyncio.sleep(self._suspicious_seconds)
 
-    async def _append_all(self, emissions: list[Emission]) -> Sequence[Appended | Exception]:
+    async def _append_all(self, emissions: list[Emission]) -> Sequence[Outcome]:
         try:
             return await self._store.append(emissions)
         except Unstorable:
             if len(emissions) == 1:
                 raise
-        answers: list[Appended | Exception] = []
+        answers: list[Outcome] = []
         for emission in emissions:
             try:
                 answers += await self._store.append([emission])
             except StorageError as error:
                 answers.append(error)
         return answers
+
+
+def _weight(emissions: Sequence[Emission]) -> int:
+    return sum([len(emission.notifications) for emission in emissions])
 
 
 def _away() -> StoreUnavailable:

@@ -5,11 +5,11 @@ import threading
 import time
 from collections.abc import Callable
 
-_VERSION = 7 << 76
-_VARIANT = 0b10 << 62
-_COUNTER_BITS = 12
-_COUNTER_END = 1 << _COUNTER_BITS
+_COUNTER_END = 1 << 12
 _POOL_BYTES = 4096
+_TAIL = 16
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+"""A random digit, with its upper two bits made the variant's (RFC 9562, section 4.1)."""
 
 
 class UUID7Source:
@@ -25,12 +25,12 @@ class UUID7Source:
         self._lock = threading.Lock()
         self._millisecond = -1
         self._counter = 0
-        self._pool = b""
+        self._time = ""
+        self._pool = ""
         self._used = 0
 
     def __call__(self) -> str:
         with self._lock:
-            random = int.from_bytes(self._random_bytes(8), "big")
             millisecond = self._clock() // 1_000_000
             if millisecond > self._millisecond:
                 self._restart(millisecond)
@@ -38,22 +38,23 @@ class UUID7Source:
                 self._counter += 1
                 if self._counter == _COUNTER_END:
                     self._restart(self._millisecond + 1)
-            value = (self._millisecond << 80) | _VERSION | (self._counter << 64) | _VARIANT | (random >> 2)
-        text = f"{value:032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+            tail = self._random_digits()
+            return f"{self._time}{self._counter:03x}-{_VARIANT[tail[0]]}{tail[1:4]}-{tail[4:]}"
 
-    def _random_bytes(self, size: int) -> bytes:
+    def _random_digits(self) -> str:
         """From a pool: asking the kernel for each id would cost more than the rest of it."""
         begin = self._used
-        if begin + size > len(self._pool):
-            self._pool = os.urandom(_POOL_BYTES)
+        if begin + _TAIL > len(self._pool):
+            self._pool = os.urandom(_POOL_BYTES).hex()
             begin = 0
-        self._used = begin + size
-        return self._pool[begin : begin + size]
+        self._used = begin + _TAIL
+        return self._pool[begin : begin + _TAIL]
 
     def _restart(self, millisecond: int) -> None:
         self._millisecond = millisecond
-        self._counter = int.from_bytes(self._random_bytes(2), "big") % (_COUNTER_END // 2)
+        self._counter = int(self._random_digits(), 16) % (_COUNTER_END // 2)
+        digits = f"{millisecond:012x}"
+        self._time = f"{digits[:8]}-{digits[8:]}-7"
 
 
 uuid7 = UUID7Source()

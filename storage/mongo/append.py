@@ -13,10 +13,11 @@ A refusal says what to do with the rest:
 import asyncio
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from bson.errors import BSONError
+from msgspec.structs import replace
 from pymongo.errors import BulkWriteError, DocumentTooLarge
 
 from storage.encoding import ROOMS_PER_QUERY, key_text
@@ -212,7 +213,7 @@ class _Batch:
             notification = item.notification
             if seq is not None:
                 heads[notification.room] = seq
-                notification = notification.numbered(seq)
+                notification = replace(notification, seq=seq)
             item.work.stored[item.ordinal] = notification
 
     async def _after_refusal(

@@ -1,12 +1,14 @@
 """The threads that own the file's connections, and how SQLite's errors become ours."""
 
 import asyncio
+import contextlib
+import logging
 import sqlite3
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from storage.errors import StoreConfigurationError, StoreUnavailable
 from storage.sqlite.schema import migrate
@@ -16,113 +18,213 @@ T = TypeVar("T")
 
 BUSY_SECONDS = 5.0
 READERS = 2
+CHECKPOINT_SECONDS = 1.0
+"""From the first commit after a checkpoint to the next checkpoint."""
+LOG_PAGES = 16_000
+"""Beyond these, 64 MiB, a commit folds the log into the file itself: should the checkpoints fail, or not keep up."""
+
+_PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL})
+"""Errors that say nothing against the file."""
+
+logger = logging.getLogger(__name__)
+
+
+class _Crew:
+    """Threads with a connection each, which do jobs in the order they come.
+
+    Lighter than an executor, whose future has a lock and a condition of its own: a job costs half as much on its way.
+    """
+
+    def __init__(self, path: Path, name: str, size: int = 1) -> None:
+        self._path = path
+        self._jobs: SimpleQueue[tuple[asyncio.Future[Any], Callable[[sqlite3.Connection], Any]] | None] = (
+            SimpleQueue()
+        )
+        # Daemons: a process that ends without closing the store loses nothing that it has answered.
+        self._threads = [
+            Thread(target=self._work, name=f"{name}-{number}", daemon=True) for number in range(size)
+        ]
+        self._started = False
+        self._closed = False
+
+    def do(self, job: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """Have `job` done; one that is cancelled before its turn is not."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        if not self._started:
+            self._started = True
+            for thread in self._threads:
+                thread.start()
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.put((future, job))
+        return future
+
+    def close(self) -> None:
+        """Finish what was accepted and close the connections; blocks."""
+        self._closed = True
+        if self._started:
+            for _ in self._threads:
+                self._jobs.put(None)
+            for thread in self._threads:
+                thread.join()
+
+    def _work(self) -> None:
+        connection: sqlite3.Connection | None = None
+        while (given := self._jobs.get()) is not None:
+            future, job = given
+            if not future.cancelled():
+                try:
+                    if connection is None:
+                        connection = _connect(self._path)
+                    answer, error = job(connection), None
+                except BaseException as raised:  # noqa: BLE001 - whatever it is, it is the caller's
+                    answer, error = None, raised
+                # A loop that has ended has nobody left who waits.
+                with contextlib.suppress(RuntimeError):
+                    future.get_loop().call_soon_threadsafe(_settle, future, answer, error)
+            # Nothing of this job is kept while the next is waited for.
+            del given, future, job
+            answer = error = None
+        if connection is not None:
+            connection.close()
+
+
+def _settle(future: asyncio.Future[Any], answer: object, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(answer)
+    else:
+        future.set_exception(error)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # autocommit: transactions are begun and ended here, by name.
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    # FULL: with WAL, NORMAL would lose answered appends when the power goes.
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}").fetchone()
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    # Changing the mode takes the file for itself: only if it is not so already, as other processes may be in.
+    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    migrate(connection)
+
+
+def _transaction(connection: sqlite3.Connection, begin: str, work: Callable[[sqlite3.Connection], T]) -> T:
+    connection.execute(begin)
+    try:
+        answer = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk or a failed COMMIT may have rolled back by itself.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return answer
+
+
+def _checkpoint(connection: sqlite3.Connection) -> None:
+    """Fold into the file what of the log no reader needs any more; waits for nobody."""
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
 class Connections:
     """One writing connection on a thread of its own, and a few reading ones, so that no read waits for a commit.
 
     Every job is one transaction, run whole on its thread: a caller that is cancelled leaves no half of one.
+
+    Left to itself, SQLite makes every so many commits a checkpoint, which writes and syncs a thousand pages while all
+    who emit wait. Here a third connection makes them, beside the commits. What was committed meanwhile, a few pages, the
+    writer adds: only a log that is folded to its end begins anew, and so stays small.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-reader")
-        self._of_thread = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._writer = _Crew(path, "sqlite-writer")
+        self._readers = _Crew(path, "sqlite-reader", READERS)
+        self._checkpointer = _Crew(path, "sqlite-checkpointer")
+        self._checkpoint_due: asyncio.TimerHandle | None = None
+        self._checkpointing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        await self._run(self._writer, self._prepare)
+        try:
+            await asyncio.to_thread(self._path.parent.mkdir, parents=True, exist_ok=True)
+            await self._writer.do(_prepare)
+        except OSError as error:
+            raise StoreConfigurationError(
+                f"the folder of the SQLite file {self._path} cannot be made: {error.strerror}"
+            ) from error
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF in _PASSING:
+                raise StoreUnavailable(f"SQLite: {error}") from error
+            raise StoreConfigurationError(
+                f"the SQLite file {self._path} cannot be opened for writing: {error}"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise StoreConfigurationError(f"{self._path} is not a usable SQLite database: {error}") from error
 
     async def write(
         self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run `work` in a transaction that holds the file's write lock, and is durable when this returns."""
-        return await self._run(
-            self._writer, lambda: self._transaction("BEGIN IMMEDIATE", lambda c: work(c, *args, **kwargs))
+        if self._checkpoint_due is None:
+            loop = asyncio.get_running_loop()
+            self._checkpoint_due = loop.call_later(CHECKPOINT_SECONDS, self._start_checkpoint)
+        return await _answer(
+            self._writer.do(
+                lambda connection: _transaction(
+                    connection, "BEGIN IMMEDIATE", lambda c: work(c, *args, **kwargs)
+                )
+            )
         )
 
     async def read(
         self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run `work` on one snapshot of the file."""
-        return await self._run(
-            self._readers, lambda: self._transaction("BEGIN", lambda c: work(c, *args, **kwargs))
+        return await _answer(
+            self._readers.do(
+                lambda connection: _transaction(connection, "BEGIN", lambda c: work(c, *args, **kwargs))
+            )
         )
 
     async def close(self) -> None:
         """Finish what is under way and close the file."""
+        if self._checkpoint_due is not None:
+            self._checkpoint_due.cancel()
+        if self._checkpointing is not None:
+            await self._checkpointing
         # On a thread of its own: what it waits for are the threads of this store.
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
-        self._readers.shutdown()
-        self._writer.shutdown()
-        # The writer's last: the last connection to go folds the log into the file, and readers may not.
-        for connection in reversed(self._opened):
-            connection.close()
-        self._opened.clear()
+        self._readers.close()
+        self._checkpointer.close()
+        # The last connection to go folds what is left of the log into the file, and removes it.
+        self._writer.close()
 
-    async def _run(self, executor: ThreadPoolExecutor, job: Callable[[], T]) -> T:
-        try:
-            return await asyncio.get_running_loop().run_in_executor(executor, job)
-        except sqlite3.IntegrityError:
-            raise
-        except sqlite3.DatabaseError as error:
-            raise StoreUnavailable(f"SQLite: {error}") from error
-        except RuntimeError as error:
-            if "shutdown" in str(error):
-                raise StoreUnavailable("the store is closed") from error
-            raise
+    def _start_checkpoint(self) -> None:
+        self._checkpointing = asyncio.create_task(self._checkpoint(), name="sqlite-checkpoint")
 
-    def _transaction(self, begin: str, work: Callable[[sqlite3.Connection], T]) -> T:
-        connection = self._connection()
-        connection.execute(begin)
+    async def _checkpoint(self) -> None:
         try:
-            answer = work(connection)
-            connection.execute("COMMIT")
-        except BaseException:
-            # A full disk or a failed COMMIT may have rolled back by itself.
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        return answer
+            await self._checkpointer.do(_checkpoint)
+            await self._writer.do(_checkpoint)
+        except (sqlite3.DatabaseError, StoreUnavailable) as error:
+            # Nothing is lost: the log is read as the file is, and the next checkpoint takes it along.
+            logger.warning("checkpoint failed", extra={"error": str(error)})
+        finally:
+            self._checkpoint_due = None
 
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._of_thread, "connection", None)
-        if connection is None:
-            # autocommit: transactions are begun and ended here, by name. Closed by another thread, in `_close`.
-            connection = sqlite3.connect(
-                self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            self._opened.append(connection)
-            # FULL: with WAL, NORMAL would lose answered appends when the power goes.
-            connection.execute("PRAGMA synchronous = FULL")
-            self._of_thread.connection = connection
-        return connection
 
-    def _prepare(self) -> None:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreConfigurationError(
-                f"the folder of the SQLite file {self._path} cannot be made: {error.strerror}"
-            ) from error
-        try:
-            connection = self._connection()
-            # Changing the mode takes the file for itself: only if it is not so already, as other processes may be in.
-            if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-                connection.execute("PRAGMA journal_mode = WAL").fetchone()
-            migrate(connection)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF in (
-                sqlite3.SQLITE_BUSY,
-                sqlite3.SQLITE_LOCKED,
-                sqlite3.SQLITE_FULL,
-            ):
-                raise
-            raise StoreConfigurationError(
-                f"the SQLite file {self._path} cannot be opened for writing: {error}"
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise StoreConfigurationError(f"{self._path} is not a usable SQLite database: {error}") from error
+async def _answer(future: asyncio.Future[T]) -> T:
+    try:
+        return await future
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.DatabaseError as error:
+        raise StoreUnavailable(f"SQLite: {error}") from error

@@ -24,31 +24,31 @@ from storage.models import (
     Receipt,
 )
 from storage.sqlite.rows import MAIL_JOIN, NOTIFICATION, NOTIFICATION_WIDTH, notification_of
-from storage.sqlite.streams import span
+from storage.sqlite.streams import HEAD, span
 
 # Two ranges, not one: of the wiped (0) only those above the base are visited, of the merely expired there are few.
 _GONE = f"""((
     SELECT COUNT(*) FROM notifications
-    WHERE room = asked.room AND shown_until < {FOREVER} AND shown_until = 0 AND seq > {{base}}
+    WHERE room = asked.value AND shown_until < {FOREVER} AND shown_until = 0 AND seq > {{base}}
 ) + (
     SELECT COUNT(*) FROM notifications
-    WHERE room = asked.room AND shown_until < {FOREVER} AND shown_until > 0 AND shown_until <= :now AND seq > {{base}}
+    WHERE room = asked.value AND shown_until < {FOREVER} AND shown_until > 0 AND shown_until <= :now AND seq > {{base}}
 ))"""  # noqa: S608 - made of constants
 _BASE = "MAX(COALESCE(i.read_upto, 0), COALESCE(r.cleared, 0))"
 # One row with all of it: each row that Python fetches costs a hand-over of its global lock, which under load costs more
 # than the queries.
 _STANDING = f"""
 SELECT json_group_array(json_array(
-    COALESCE(r.head, 0), COALESCE(r.floor, 0), COALESCE(i.read_upto, 0),
-    COALESCE(r.head, 0) - {_BASE} - {_GONE.format(base=_BASE)} - (
+    {HEAD}, COALESCE(r.floor, 0), COALESCE(i.read_upto, 0),
+    {_BASE} + {_GONE.format(base=_BASE)} + (
         SELECT COUNT(*) FROM receipts c CROSS JOIN notifications n ON n.room = c.room AND n.seq = c.seq
-        WHERE c.user = asked.user AND c.room = asked.room AND c.seq > {_BASE} AND c.read_at IS NOT NULL
+        WHERE c.user = asked.user AND c.room = asked.value AND c.seq > {_BASE} AND c.read_at IS NOT NULL
             AND n.seq IS NOT NULL AND n.shown_until > :now
     )
 ))
-FROM (SELECT value ->> 0 AS user, value ->> 1 AS room FROM json_each(:asked) ORDER BY key) asked
-LEFT JOIN rooms r ON r.room = asked.room
-LEFT JOIN inboxes i ON i.user = asked.user AND i.room = asked.room
+FROM (SELECT value ->> 0 AS user, value ->> 1 AS value FROM json_each(:asked) ORDER BY key) asked
+LEFT JOIN rooms r ON r.room = asked.value
+LEFT JOIN inboxes i ON i.user = asked.user AND i.room = asked.value
 """  # noqa: S608 - made of the constants above
 
 
@@ -69,8 +69,8 @@ def _standings(
     """How each (user, room) stands, in the order in which they are asked for."""
     (found,) = connection.execute(_STANDING, {"asked": json.dumps(asked), "now": now}).fetchone()
     return [
-        _Standing(room, head, floor, read_upto, max(0, unread))
-        for (_, room), (head, floor, read_upto, unread) in zip(asked, json.loads(found), strict=True)
+        _Standing(room, head, floor, read_upto, max(0, head - settled))
+        for (_, room), (head, floor, read_upto, settled) in zip(asked, json.loads(found), strict=True)
     ]
 
 

@@ -6,9 +6,8 @@ from storage.encoding import FOREVER
 from storage.errors import StoreConfigurationError
 
 _FIRST = f"""
-CREATE TABLE rooms (
+CREATE TABLE rooms (                    -- those of which something was pruned or wiped
     room TEXT PRIMARY KEY,
-    head INTEGER NOT NULL,              -- the last sequence given, whatever is left of the stream
     floor INTEGER NOT NULL DEFAULT 0,   -- everything up to here was pruned
     cleared INTEGER NOT NULL DEFAULT 0  -- everything up to here was pruned or wiped
 ) WITHOUT ROWID;
@@ -32,8 +31,7 @@ CREATE TABLE notifications (
 );
 CREATE UNIQUE INDEX notifications_stream ON notifications (room, seq) WHERE seq IS NOT NULL;
 CREATE UNIQUE INDEX notifications_key ON notifications (key, ordinal) WHERE key IS NOT NULL;
-CREATE INDEX notifications_newest ON notifications (room, created_at, id);
-CREATE INDEX notifications_oldest ON notifications (created_at, id);
+CREATE INDEX notifications_newest ON notifications (room, created_at);
 CREATE INDEX notifications_gone ON notifications (room, shown_until, seq) WHERE shown_until < {FOREVER};
 CREATE INDEX notifications_expiring ON notifications (shown_until) WHERE shown_until < {FOREVER} AND shown_until > 0;
 

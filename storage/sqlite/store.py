@@ -50,7 +50,7 @@ class SQLiteStore(Store):
             async with asyncio.timeout(PING_SECONDS):
                 # A transaction that writes nothing still needs the lock, and a file that may be written.
                 await self._connections.write(
-                    lambda connection: connection.execute("UPDATE rooms SET head = 0 WHERE 0")
+                    lambda connection: connection.execute("UPDATE rooms SET floor = 0 WHERE 0")
                 )
         except TimeoutError as error:
             raise StoreUnavailable("SQLite: the file is busy") from error

@@ -2,7 +2,9 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from msgspec.structs import replace
 
 from storage.encoding import (
     EXPIRED,
@@ -15,10 +17,18 @@ from storage.encoding import (
     micros_or_none,
     receipt_of,
     shown_until,
+    writable,
 )
 from storage.errors import IdempotencyMismatch
 from storage.models import Appended, Emission, Mail, Notification, Receipt
 from storage.sqlite.rows import MAIL_JOIN, NOTIFICATION, Row, find, notification_of
+
+HEAD = """COALESCE(
+    (SELECT seq FROM notifications WHERE room = asked.value AND seq IS NOT NULL ORDER BY seq DESC LIMIT 1),
+    (SELECT floor FROM rooms WHERE room = asked.value),
+    0
+)"""
+"""The last sequence of the room `asked.value`: of what is left of its stream, or of what was pruned."""
 
 _INSERT = "INSERT INTO notifications VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 _INSERT_MAIL = "INSERT INTO mails VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
@@ -37,15 +47,12 @@ class _Append:
 
     def run(self) -> list[Appended | IdempotencyMismatch]:
         self._look_up_keys()
-        self._look_up_heads()
-        before = dict(self._heads)
+        rooms = {n.room for emission in self._emissions for n in emission.notifications if n.in_app}
+        self._heads = heads(self._connection, rooms)
         answers = [self._answer(emission) for emission in self._emissions]
         self._connection.executemany(_INSERT, self._rows)
-        self._connection.executemany(_INSERT_MAIL, self._mails)
-        self._connection.executemany(
-            "INSERT INTO rooms (room, head) VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET head = excluded.head",
-            [(room, head) for room, head in self._heads.items() if head != before[room]],
-        )
+        if self._mails:
+            self._connection.executemany(_INSERT_MAIL, self._mails)
         return answers
 
     def _look_up_keys(self) -> None:
@@ -61,19 +68,6 @@ class _Append:
             key, fingerprint = row[-2:]
             _, earlier = self._known.get(key, (fingerprint, ()))
             self._known[key] = (fingerprint, (*earlier, notification_of(row)))
-
-    def _look_up_heads(self) -> None:
-        self._heads = {
-            notification.room: 0
-            for emission in self._emissions
-            for notification in emission.notifications
-            if notification.in_app
-        }
-        rows = self._connection.execute(
-            "SELECT room, head FROM rooms WHERE room IN (SELECT value FROM json_each(?))",
-            (json.dumps(list(self._heads)),),
-        )
-        self._heads.update(rows)
 
     def _answer(self, emission: Emission) -> Appended | IdempotencyMismatch:
         if emission.key is None:
@@ -94,9 +88,9 @@ class _Append:
         numbered = []
         for ordinal, notification in enumerate(emission.notifications):
             given = notification
-            if notification.in_app:
-                seq = self._heads[notification.room] = self._heads[notification.room] + 1
-                given = notification.numbered(seq)
+            if given.in_app:
+                self._heads[given.room] = seq = self._heads[given.room] + 1
+                given = replace(given, seq=seq)
             self._rows.append(_row(given, key, None if key is None else ordinal, fingerprint))
             if given.mail is not None:
                 self._mails.append(_mail_row(given, given.mail))
@@ -140,12 +134,12 @@ def _mail_row(n: Notification, mail: Mail) -> Row:
     )  # fmt: skip
 
 
-def heads(connection: sqlite3.Connection, rooms: Sequence[str]) -> dict[str, int]:
+def heads(connection: sqlite3.Connection, rooms: Iterable[str]) -> dict[str, int]:
     answer = dict.fromkeys(rooms, 0)
     answer.update(
         connection.execute(
-            "SELECT room, head FROM rooms WHERE room IN (SELECT value FROM json_each(?))",
-            (json.dumps(rooms),),
+            f"SELECT asked.value, {HEAD} FROM json_each(?) asked",  # noqa: S608 - constants only
+            (json.dumps(writable(answer)),),
         )
     )
     return answer
@@ -242,31 +236,33 @@ def wipe(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str, now
 def _clear(connection: sqlite3.Connection, room: str) -> None:
     """Move `cleared` up to just below the first notification still shown: unread need not count what lies below."""
     connection.execute(
-        "UPDATE rooms SET cleared = MAX(cleared, COALESCE("
-        "  (SELECT seq - 1 FROM notifications WHERE room = rooms.room AND seq > rooms.cleared AND shown_until > 0"
-        "   ORDER BY seq LIMIT 1), head))"
-        " WHERE room = ?",
-        (room,),
+        "INSERT INTO rooms (room, cleared) SELECT asked.value, COALESCE("  # noqa: S608 - constants only
+        "  (SELECT seq - 1 FROM notifications WHERE room = asked.value AND shown_until > 0"
+        "   AND seq > COALESCE((SELECT cleared FROM rooms WHERE room = asked.value), 0) ORDER BY seq LIMIT 1),"
+        f"  {HEAD}) FROM json_each(?) asked WHERE TRUE"
+        " ON CONFLICT (room) DO UPDATE SET cleared = MAX(cleared, excluded.cleared)",
+        (json.dumps([room]),),
     )
 
 
 def prune(connection: sqlite3.Connection, *, before: int, limit: int) -> int:
+    """In the order of appending, which is that of the times but for what came late: so no index of times is needed."""
     pruned = 0
-    after: tuple[int, str] = (-FOREVER, "")
+    after = 0
     visited: set[str] = set()
     # Page by page, because a page may hold only what an owed mail still keeps in place.
     while pruned < limit:
         page = connection.execute(
-            "SELECT created_at, id, room, seq FROM notifications"
-            " WHERE (created_at, id) > (?, ?) AND created_at < ? ORDER BY created_at, id LIMIT ?",
-            (*after, before, max(limit, 100)),
+            "SELECT rowid, created_at, id, room, seq FROM notifications WHERE rowid > ? ORDER BY rowid LIMIT ?",
+            (after, max(limit, 100)),
         ).fetchall()
-        if not page:
+        old = [row[2:] for row in page if row[1] < before]
+        if not old:
             break
-        after = page[-1][:2]
-        unplaced = [row[1] for row in page if row[3] is None]
+        after = page[-1][0]
+        unplaced = [notification_id for notification_id, _, seq in old if seq is None]
         pruned += _prune_unplaced(connection, unplaced[: limit - pruned])
-        for room in dict.fromkeys(row[2] for row in page if row[3] is not None and row[2] not in visited):
+        for room in dict.fromkeys(room for _, room, seq in old if seq is not None and room not in visited):
             visited.add(room)
             if pruned < limit:
                 pruned += _prune_stream(connection, room, before=before, limit=limit - pruned)
@@ -303,8 +299,9 @@ def _prune_stream(connection: sqlite3.Connection, room: str, *, before: int, lim
     _delete(connection, ids)
     connection.execute("DELETE FROM receipts WHERE room = ? AND seq <= ?", (room, floor))
     connection.execute(
-        "UPDATE rooms SET floor = MAX(floor, ?), cleared = MAX(cleared, ?) WHERE room = ?",
-        (floor, floor, room),
+        "INSERT INTO rooms (room, floor, cleared) VALUES (?, ?, ?) ON CONFLICT (room) DO UPDATE"
+        " SET floor = MAX(floor, excluded.floor), cleared = MAX(cleared, excluded.cleared)",
+        (room, floor, floor),
     )
     return len(ids)
 

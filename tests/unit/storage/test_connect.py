@@ -138,13 +138,11 @@ async def test_a_full_disk_is_unavailable_and_stores_nothing_by_halves(tmp_path)
     store = SQLiteStore(tmp_path / "x.db")
     await store.open()
     await fill(store, "a", 1)
-    await store._connections.write(lambda c: c.execute("SELECT 1"))
-    writer = store._connections._opened[0]
-    writer.execute("PRAGMA max_page_count = 1")
+    await store._connections.write(lambda c: c.execute("PRAGMA max_page_count = 1"))
 
     with pytest.raises(StoreUnavailable):
         await fill(store, "a", 500, body="x" * 1000)
 
-    writer.execute("PRAGMA max_page_count = 1000000")
+    await store._connections.write(lambda c: c.execute("PRAGMA max_page_count = 1000000"))
     assert [n.seq for n in await fill(store, "a", 1)] == [2]
     await store.close()
