@@ -46,14 +46,14 @@ class Scale:
     burst_events: int = 200
     bursts: int = 2
     burst_cpu_seconds: float = 0.5
-    paced_events: int = 200
+    paced_events: int = 100
     paced_rate: int = 20
     users: int = 5000
     batch_items: int = 100
     batch_rate: int = 25
-    batches: int = 200
+    batches: int = 100
     single_rate: int = 500
-    single_events: int = 4000
+    single_events: int = 2000
     settle_seconds: int = 40
 
 
@@ -248,7 +248,7 @@ def _at_rest(server: Server, *, seconds: int) -> _Rest:
     while time.monotonic() < deadline:
         time.sleep(1)
         sizes.append(server.cost().rss_kb)
-        if len(sizes) > 10 and max(sizes[-10:]) - min(sizes[-10:]) < 0.002 * sizes[-1]:
+        if len(sizes) > 6 and max(sizes[-6:]) - min(sizes[-6:]) < 0.002 * sizes[-1]:
             break
     return _Rest(connect_cpu_seconds=connected.cpu_seconds, rss_kb=sizes[-1])
 

@@ -4,10 +4,13 @@ server      Socket.IO: handlers, sessions let in and ended, what `Server` offers
 manager     which sessions there are, and which rooms they are in
 transport   Engine.IO: handshakes, polls, upgrades, heartbeat, what comes in
 connection  one client: its outbox and its bounds, whatever its transport
-websocket   the websocket under it, taken over from aiohttp
+listening   accepting connections a few at a time: websockets for us, the rest for aiohttp
+handshake   what asks for a websocket, and the answer
+websocket   frames and their protocol, on a socket of its own
+stream      that socket in the event loop
 frames      what a websocket sends, taken apart      packets    what goes out, encoded once
 tick        one write per socket and tick            deadlines  many equal waits on one timer
-admission   who may come in, how many at a time      listening  accepting them a few at a time
+admission   who may come in, how many at a time
 limits      what each may use                        closing    why a connection ends
 
 Everything that goes out passes `Connection.write` or `Tick.fan_out`, which is what keeps it in order; everything that

@@ -103,18 +103,6 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
             session.connection.write(packet)
             self.stats.deliveries += 1
 
-    def write_many(self, sids: Iterable[str], packet: Packet) -> int:
-        """Owe `packet` to these sessions; answers how many are open."""
-        count = 0
-        sessions = self.manager.sessions
-        for sid in sids:
-            session = sessions.get(sid)
-            if session is not None and session.stage is Stage.OPEN:
-                session.connection.write(packet)
-                count += 1
-        self.stats.deliveries += count
-        return count
-
     def fan_out(self, namespace: str, room: str, packet: Packet) -> int:
         """Owe `packet` to every open session of the room; answers how many these are."""
         members = self.manager.room(namespace, room)
@@ -205,12 +193,6 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
             session.connection.close("server disconnect", code=SERVICE_RESTART)
         else:
             await self.disconnect(sid, namespace)
-
-    def evict(self, sid: str) -> None:
-        """Drop the session's connection at once, without a word."""
-        session = self.manager.sessions.get(sid)
-        if session is not None:
-            session.connection.evict()
 
     async def disconnect(self, sid: str, namespace: str | None = None, ignore_queue: bool = False) -> None:  # noqa: FBT001, FBT002 - the library's signature
         """End a session for good: a stock client does not reconnect after this."""

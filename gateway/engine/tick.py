@@ -1,8 +1,8 @@
 """The tick: what several emits owe one socket goes out in one write.
 
 The kernel's `send` is most of what a delivery costs, so it is asked once per socket and tick, however much there is to
-say. The first write after a pause waits for nothing but the end of the loop's turn; under load the ticks come every
-`TICK_SECONDS`.
+say. The first write after a pause waits for nothing but the end of the loop's turn; under load the rounds of writing
+are `TICK_SECONDS` apart.
 """
 
 import asyncio
