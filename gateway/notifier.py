@@ -362,9 +362,8 @@ class Notifier:
         return replace(data, contact=await self._contacts.contact(user))
 
     async def erase_user(self, user: str) -> int:
-        """Forget everything held about the user; open connections end, so that nothing is remembered anew."""
-        await self.disconnect_user(user, "erased")
-        self._contacts.forget(user)
+        """Forget everything held about the user; open connections end, and nothing is remembered of them."""
+        await self._bus.command({"do": "erase", "user": user})
         return await self._store.erase_user(user, user_room(user), now=self._clock())
 
 

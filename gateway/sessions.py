@@ -31,6 +31,8 @@ class Session:
     """What the replay owes; None again once it was written."""
     entered: bool = False
     """Whether presence has been told."""
+    erased: bool = False
+    """Whether the user was erased meanwhile: nothing that the session still brings is remembered."""
 
     @property
     def user(self) -> str:

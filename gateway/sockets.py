@@ -280,8 +280,8 @@ class Connections:
         """Tell presence, and let the user's oldest connections make room for this one."""
         principal = session.principal
         now = self._clock()
-        self._contacts.remember(
-            Contact(user=principal.user, email=principal.email, name=principal.name, last_seen=now)
+        self._remember(
+            session, Contact(user=principal.user, email=principal.email, name=principal.name, last_seen=now)
         )
         session.entered = True
         visitor = Visitor(
@@ -308,8 +308,12 @@ class Connections:
         self._forget(session)
         if session.entered:
             now = self._clock()
-            self._contacts.remember(Contact(user=session.user, last_seen=now))
+            self._remember(session, Contact(user=session.user, last_seen=now))
             await self._presence.leave(self._connection(sid), now=now)
+
+    def _remember(self, session: Session, contact: Contact) -> None:
+        if not session.erased:
+            self._contacts.remember(contact)
 
     def _forget(self, session: Session) -> None:
         self.sessions.remove(session.sid)
@@ -380,7 +384,7 @@ class Connections:
         session.principal = principal
         session.ends_at = self._end_of(principal)
         self._expiries.watch(session)
-        self._contacts.remember(Contact(user=principal.user, email=principal.email, name=principal.name))
+        self._remember(session, Contact(user=principal.user, email=principal.email, name=principal.name))
         return {"expires_at": wire.time(principal.expires_at)}
 
     async def _move(self, session: Session, rooms: tuple[str, ...]) -> None:
@@ -410,6 +414,12 @@ class Connections:
         match command:
             case {"do": "disconnect", "user": str(user)}:
                 self._order(lambda: self._close_all(self.sessions.of_user(user), Reason.REVOKED))
+            case {"do": "erase", "user": str(user)}:
+                self._contacts.forget(user)
+                erased = self.sessions.of_user(user)
+                for each in erased:
+                    each.erased = True
+                self._order(lambda: self._close_all(erased, Reason.REVOKED))
             case {"do": "replace", "connections": list(connections)}:
                 mine = [
                     session

@@ -164,6 +164,9 @@ async def test_an_admin_erases_a_user(gateway: Gateway, node: NodeProcess, admin
 
     assert (await ann.event("closing"))["reason"] == "revoked"
     assert (await admin.call("history", {"user": "ann"}))["notifications"] == []
+    # Nor does the end of the connection leave anything behind.
+    assert (await admin.event("presence:left"))["user"] == "ann"
+    assert await gateway.node.notifier.contact("ann") is None
 
 
 async def bury_three(gateway: Gateway) -> None:
