@@ -37,7 +37,7 @@ class Stage(Enum):
 class Session:
     """One connection's presence in one namespace."""
 
-    __slots__ = ("connection", "namespace", "rooms", "sid", "stage")
+    __slots__ = ("connection", "namespace", "overdue", "rooms", "sid", "stage")
 
     def __init__(self, sid: str, namespace: str, connection: Connection) -> None:
         self.sid = sid
@@ -45,6 +45,8 @@ class Session:
         self.connection = connection
         self.rooms: set[str] = set()
         self.stage = Stage.PENDING
+        self.overdue = False
+        """Whether its connect handler was interrupted."""
 
 
 class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types

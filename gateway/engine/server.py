@@ -22,6 +22,7 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 
 from gateway.engine.closing import Reason
 from gateway.engine.connection import UNLIMITED, Connection
+from gateway.engine.deadlines import Deadlines
 from gateway.engine.frames import SERVICE_RESTART
 from gateway.engine.limits import EngineLimits
 from gateway.engine.manager import Manager, Session, Stage
@@ -77,6 +78,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         self.stats = Stats()
         self.on_open = on_open
         self._works: set[asyncio.Task[None]] = set()
+        self._asked = Deadlines(self.limits.connect_deadline_seconds, self._interrupt)
         super().__init__(
             client_manager=client_manager or Manager(),
             namespaces=list(namespaces),
@@ -224,6 +226,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
     async def stop(self) -> None:
         """Close everything and wait until no handler, task or timer of the engine is left; idempotent."""
         await self.eio.shutdown()
+        self._asked.clear()
         if self._works:
             _, late = await asyncio.wait(self._works, timeout=STOP_SECONDS)
             for task in late:
@@ -407,15 +410,35 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         A handler that fails or takes too long is a refusal as well: the library would leave the client without an
         answer, and the rooms with a member that nobody is.
         """
+        session = self.manager.sessions[sid]
+        self._asked.put(session)
         try:
-            async with asyncio.timeout(self.limits.connect_deadline_seconds or None):
-                answer = await self._trigger_event("connect", namespace, sid, connection.environ, auth)
+            answer = await self._trigger_event("connect", namespace, sid, connection.environ, auth)
         except Refused as refused:
             return dict(refused.error_args)
+        except asyncio.CancelledError:
+            if not session.overdue:
+                raise
+            answer = None
         except Exception as failure:
             logger.exception("connect handler failed", extra={"kind": type(failure).__name__})
             return _refusal("unavailable")
+        if session.overdue:
+            # The library takes a handler that was cancelled for one that has answered nothing.
+            logger.error("connect handler took too long")
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
+            return _refusal("unavailable")
         return {"message": "Connection rejected by server"} if answer is False else None
+
+    def _interrupt(self, session: Session) -> None:
+        """End a connect handler that has had its time; one timer for all of them, where each would need its own."""
+        worker = session.connection.worker
+        is_asked = session.stage is Stage.PENDING and self.manager.sessions.get(session.sid) is session
+        if is_asked and worker is not None:
+            session.overdue = True
+            worker.cancel()
 
     def _refuse(self, connection: Connection, namespace: str, error: dict[str, Any]) -> None:
         self.stats.refused += 1

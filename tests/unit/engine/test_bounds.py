@@ -292,6 +292,36 @@ def test_forwarded_addresses_are_believed_from_trusted_proxies_only(peer, forwar
     assert client_address(peer, forwarded, trusted) == address
 
 
+async def test_a_connect_handler_that_takes_too_long_is_a_refusal(hosts, caplog):
+    host = await hosts(connect_deadline_seconds=0.1)
+    raw = await RawSocket.open(host.port)
+    await raw.text()
+
+    raw.say("40" + json.dumps({"wait": 60}))
+
+    answer = await raw.text()
+    assert json.loads(answer[2:])["data"] == {"code": "unavailable", "retry": True}
+    assert host.server.connection_count() == 0
+    assert [record.message for record in caplog.records] == ["connect handler took too long"]
+    await raw.hang_up()
+
+
+async def test_one_that_was_refused_in_time_is_not_interrupted_later(hosts, caplog):
+    """Its deadline comes while the connection's next handler is at work."""
+    host = await hosts(connect_deadline_seconds=0.2)
+    raw = await RawSocket.open(host.port)
+    await raw.text()
+    raw.say("40" + json.dumps({"refuse": "no"}))
+    assert (await raw.text()).startswith("44")
+    await asyncio.sleep(0.1)
+
+    raw.say("40/admin," + json.dumps({"wait": 0.15}))
+
+    assert (await raw.text()).startswith("40/admin,")
+    assert not caplog.records
+    await raw.hang_up()
+
+
 async def test_the_gate_lets_few_through_in_a_turn_and_all_in_order():
     gate = Gate(a_turn=3)
     passed = []
