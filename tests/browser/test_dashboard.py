@@ -592,7 +592,9 @@ async def test_no_page_has_a_barrier(
     async with open_page(browser, gateway.public, viewport=viewport, dark=dark) as page:
         await page.goto(f"{gateway.public}/dashboard/")
         assert await violations(page) == []
-    async with signed_in(browser, gateway, viewport=viewport, dark=dark) as page:
+    async with signed_in(browser, gateway, "#/feed", viewport=viewport, dark=dark) as page:
+        await expect(page.get_by_text("Listening")).to_be_visible()
+        assert await violations(page) == []
         await gateway.emit("admins", "A jar arrived broken", type="COMPLAINT")
         await expect(page).to_have_title(re.compile(r"^\(1\)"))
         for fragment, heading in PAGES.items():
