@@ -138,7 +138,7 @@ async def _read(request: web.Request, limit: int) -> bytes:
         raise too_large
     body = bytearray()
     try:
-        async for chunk in request.content.iter_any():
+        while chunk := await request.content.readany():
             body += chunk
             if len(body) > limit:
                 raise too_large

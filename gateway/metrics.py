@@ -4,6 +4,7 @@ Each node has a registry of its own. What others count anyway is read at the scr
 """
 
 import asyncio
+import functools
 import math
 import platform
 from collections.abc import Awaitable, Callable, Iterator
@@ -84,6 +85,9 @@ class Metrics(Collector):
             buckets=_SECONDS,
             registry=registry,
         )
+        # Finding the child of some labels costs as much as the rest of an observation; there are few, and they stay.
+        self._requests_of = functools.cache(self._requests.labels)
+        self._emits_of = functools.cache(self._emits.labels)
         self._mail = Counter("bellhop_mail", "Mails by what became of them", ("outcome",), registry=registry)
         self._counts: Callable[[], Awaitable[tuple[int, int]]] | None = None
         self._presence_users = Gauge(
@@ -105,10 +109,10 @@ class Metrics(Collector):
     def http_request(self, site: str, method: str, route: str, status: int, seconds: float) -> None:
         # A method is the caller's own word: any other would be a new series each time.
         known = method if method in _METHODS else "other"
-        self._requests.labels(site, known, route, str(status)).observe(seconds)
+        self._requests_of(site, known, route, str(status)).observe(seconds)
 
     def emitted(self, outcome: str, count: int = 1) -> None:
-        self._emits.labels(outcome).inc(count)
+        self._emits_of(outcome).inc(count)
 
     def append_batch(self, notifications: int, seconds: float) -> None:
         self._append_sizes.observe(notifications)
