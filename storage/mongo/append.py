@@ -1,6 +1,6 @@
 """Appending: how notifications get their sequences while other processes append to the same rooms.
 
-The node numbers a batch from the heads it has cached, and inserts it *in order*: the server stops at the first document
+The node numbers a batch from the heads it remembers, and inserts it *in order*: the server stops at the first document
 that it refuses, so at every moment, a crash included, what is stored is a beginning of the batch, and no room has a hole.
 A refusal says what to do with the rest:
 
@@ -12,7 +12,7 @@ A refusal says what to do with the rest:
 
 import asyncio
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +30,9 @@ DUPLICATE_KEY = 11000
 TOO_LARGE = frozenset({10334, 17280, 17419, 17420})
 FRUITLESS_ROUNDS = 40
 ROUND_JITTER_SECONDS = 0.02
-CACHED_HEADS = 200_000
+REMEMBERED_ROOMS = 200_000
+QUIET_LOOKS = 4
+"""How often in a row a head has to be found where this process left it before it is taken for granted again."""
 
 
 async def positions(c: Collections, rooms: Sequence[str]) -> dict[str, tuple[int, int, int]]:
@@ -90,18 +92,64 @@ class _Item:
     document: Document
 
 
+class _Heads:
+    """The heads of rooms as this process knows them, and which of them it cannot take for granted.
+
+    A room that others append to as well, as behind a load balancer all are, is looked up before each batch: that costs
+    one query for all of them, and a number that turns out to be taken costs the batch a second insert besides.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, int] = {}
+        self._shared: dict[str, int] = {}
+        """Rooms that another process appends to, and how often in a row it had not."""
+
+    def doubtful(self, rooms: Iterable[str]) -> list[str]:
+        """Those of `rooms` to look up before they are numbered, each once."""
+        known, shared = self._known, self._shared
+        return list({room for room in rooms if room not in known or room in shared})
+
+    def doubt(self, rooms: Iterable[str]) -> None:
+        """Another process seems to have appended to them."""
+        self._shared.update(dict.fromkeys(rooms, 0))
+
+    def found(self, room: str, head: int) -> None:
+        """The store says so."""
+        if room in self._shared:
+            self._shared[room] = quiet = self._shared[room] + 1 if head == self._known.get(room) else 0
+            if quiet == QUIET_LOOKS:
+                del self._shared[room]
+        self._known[room] = head
+
+    def stored(self, room: str, seq: int) -> None:
+        """This process has appended."""
+        self._known[room] = seq
+
+    def of(self, room: str) -> int:
+        return self._known[room]
+
+    def trim(self) -> None:
+        if len(self._known) > REMEMBERED_ROOMS:
+            self.clear()
+
+    def clear(self) -> None:
+        self._known.clear()
+        self._shared.clear()
+
+
 class Appender:
     """Appends batches one after the other, and remembers the heads of rooms between them."""
 
     def __init__(self) -> None:
         self._appending = asyncio.Lock()
-        self._heads: dict[str, int] = {}
+        self._heads = _Heads()
 
     async def append(
         self, collections: Collections, emissions: Sequence[Emission]
     ) -> list[Appended | IdempotencyMismatch]:
         # One at a time: two batches in flight would number the same rooms, and a failed first leave holes under a second.
         async with self._appending:
+            self._heads.trim()
             try:
                 return await _Batch(collections, self._heads).append(emissions)
             except BaseException:
@@ -113,7 +161,7 @@ class Appender:
 class _Batch:
     """One call of `append`."""
 
-    def __init__(self, collections: Collections, heads: dict[str, int]) -> None:
+    def __init__(self, collections: Collections, heads: _Heads) -> None:
         self._collections = collections
         self._heads = heads
 
@@ -192,18 +240,15 @@ class _Batch:
 
     async def _number(self, items: list[_Item]) -> None:
         heads = self._heads
-        unknown = list({item.notification.room for item in items if item.notification.in_app} - heads.keys())
-        if unknown:
-            if len(heads) > CACHED_HEADS:
-                heads.clear()
-                unknown = list({item.notification.room for item in items if item.notification.in_app})
-            for room, (head, _, _) in (await positions(self._collections, unknown)).items():
-                heads[room] = head
+        if doubtful := heads.doubtful(_numbered_rooms(items)):
+            for room, (head, _, _) in (await positions(self._collections, doubtful)).items():
+                heads.found(room, head)
         ahead: dict[str, int] = {}
         for item in items:
             if item.notification.in_app:
                 room = item.notification.room
-                ahead[room] = item.document["seq"] = ahead.get(room, heads[room]) + 1
+                before = ahead.get(room)
+                ahead[room] = item.document["seq"] = (heads.of(room) if before is None else before) + 1
 
     def _take(self, items: list[_Item]) -> None:
         """These are stored."""
@@ -212,7 +257,7 @@ class _Batch:
             seq = item.document.get("seq")
             notification = item.notification
             if seq is not None:
-                heads[notification.room] = seq
+                heads.stored(notification.room, seq)
                 notification = replace(notification, seq=seq)
             item.work.stored[item.ordinal] = notification
 
@@ -225,8 +270,8 @@ class _Batch:
             raise StoreUnavailable(f"MongoDB: refused with code {refusal['code']}") from error
         index = tuple(refusal["keyPattern"])
         if index == ("room", "seq"):
-            for item in items:
-                self._heads.pop(item.notification.room, None)
+            # All of the rest: what has made the first number old has likely made others so.
+            self._heads.doubt(_numbered_rooms(items))
         elif index == ("key", "ordinal"):
             await self._look_up_keys(
                 {item.work.key: item.work for item in items if item.work.key is not None}
@@ -244,6 +289,10 @@ class _Batch:
                 raise Unstorable("a notification's id is taken by another")
             item.work.duplicate = True
             item.work.stored[item.ordinal] = notification_of(document)
+
+
+def _numbered_rooms(items: Iterable[_Item]) -> Iterator[str]:
+    return (item.notification.room for item in items if item.notification.in_app)
 
 
 def _items(work: _Work) -> list[_Item]:

@@ -3,7 +3,7 @@
 import pytest
 
 from storage.mongo import MongoStore
-from storage.mongo.append import positions
+from storage.mongo.append import QUIET_LOOKS, _Batch, positions
 from tests.contract.store_cases import emission, key, mail, notification, put, sequences
 
 
@@ -31,6 +31,32 @@ async def test_an_emission_of_which_a_crash_stored_only_a_part_is_completed(stor
     assert completed.notifications[:kept] == first.notifications[:kept]
     assert again == completed
     assert [await sequences(node, room) for room in rooms] == [[1], [1], [1]]
+    await node.close()
+
+
+async def test_rooms_that_two_processes_append_to_are_looked_up_and_seldom_refused(store, monkeypatch):
+    refused = []
+    after_refusal = _Batch._after_refusal
+
+    async def counted(batch, items, *rest):
+        refused.append(len(items))
+        return await after_refusal(batch, items, *rest)
+
+    monkeypatch.setattr(_Batch, "_after_refusal", counted)
+    node = MongoStore(store._url)
+    await node.open()
+    rooms = [f"room-{number}" for number in range(20)]
+
+    for _ in range(5):
+        for each in (store, node):
+            await put(each, *map(notification, rooms))
+
+    # Each process takes its first numbers for granted once.
+    assert refused == [20, 20]
+    for _ in range(1 + QUIET_LOOKS):
+        await put(store, *map(notification, rooms))
+    assert not store._appender._heads.doubtful(rooms)
+    assert await sequences(store, "room-7") == list(range(1, 16))
     await node.close()
 
 
