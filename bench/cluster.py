@@ -1,7 +1,8 @@
 """Bellhop's nodes on Redis beside python-socketio's: what a second and a fourth node cost, and what a bystander pays.
 
-All in one run, taking turns, medians of the rounds, in one table (`make bench-cluster`). Users are spread evenly over
-the nodes, and events are posted to all of them in turn. CPU is that of all nodes together, without Redis and MongoDB.
+All in one run, taking turns, medians of the rounds, in one table (`make bench-cluster`). Each node has as many clients,
+however many nodes there are, and users are dealt out evenly; events are posted to all nodes at once. CPU is that of all
+nodes together, without Redis and MongoDB.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -45,13 +46,18 @@ class Contestant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    crowd: int = 1000
+    crowd: int = 500
+    """Clients of one room, per node."""
     burst_events: int = 200
-    paced_events: int = 200
+    burst_items: int = 25
+    paced_events: int = 100
     paced_rate: int = 20
     users: int = 2000
-    rounds_of_users: int = 4
+    """With a room each, per node."""
+    events_each: int = 4
     batch_items: int = 100
+    batch_rate: int = 20
+    """Requests a second, at each node."""
     foreign_frames: int = 40_000
     cpu_seconds: float = 1.0
     """A burst is repeated until the nodes have used that much: CPU is counted in ticks of 10 ms."""
@@ -59,10 +65,9 @@ class Scale:
 
 QUICK = Scale(
     crowd=100,
-    burst_events=20,
+    burst_events=100,
     paced_events=20,
     users=200,
-    rounds_of_users=1,
     foreign_frames=2000,
     cpu_seconds=0,
 )
@@ -119,38 +124,38 @@ def cpu_seconds(nodes: Sequence[Server]) -> float:
     return sum(node.cost().cpu_seconds for node in nodes)
 
 
-def post_to_all(nodes: Sequence[Server], stream: Stream) -> None:
-    """The stream, its events dealt out to all nodes at once."""
+def dealt_out(stream: Stream, nodes: int) -> list[Stream]:
+    """The stream in as many shares, for all nodes at once."""
     share = replace(
         stream,
-        count=stream.count // len(nodes),
-        rate=stream.rate / len(nodes),
-        connections=max(1, stream.connections // len(nodes)),
+        count=stream.count // nodes,
+        rate=stream.rate / nodes,
+        connections=max(1, stream.connections // nodes),
     )
-    with ThreadPoolExecutor(len(nodes)) as posters:
-        list(posters.map(lambda node: post(node, share), nodes))
+    return [share] * nodes
 
 
 def _measured(
     nodes: Sequence[Server],
     crowds: Sequence[Clients],
-    stream: Stream,
+    streams: Sequence[Stream],
     *,
-    each: Callable[[int], int],
+    of_each: int,
     cpu: float = 0.0,
 ) -> tuple[float, float]:
     """Emit until the nodes have used `cpu` seconds, and answer deliveries per CPU-second and the worst p99.
 
-    `each` tells how many deliveries the crowd of that number gets from the stream.
+    Each node is posted its stream, and each crowd gets `of_each` deliveries of them together.
     """
     used, deliveries, p99, repeats = 0.0, 0, 0.0, 0
     while not repeats or (used < cpu and repeats < MOST_REPEATS):
         for crowd in crowds:
             crowd.tell("reset")
         before = cpu_seconds(nodes)
-        post_to_all(nodes, stream)
-        for number, crowd in enumerate(crowds):
-            heard = crowd.await_deliveries(each(number), within_seconds=60)
+        with ThreadPoolExecutor(len(nodes)) as posters:
+            list(posters.map(post, nodes, streams))
+        for crowd in crowds:
+            heard = crowd.await_deliveries(of_each, within_seconds=120)
             deliveries += heard.deliveries
             p99 = max(p99, heard.p99_ms)
         used += cpu_seconds(nodes) - before
@@ -160,27 +165,33 @@ def _measured(
 
 def spread_evenly(contestant: Contestant, size: int, folder: Path, scale: Scale) -> Figures:
     """One room that everybody is in, and then a room each."""
-    burst = Stream(room=ROOM, count=scale.burst_events, connections=8, extra=contestant.extra)
-    paced = replace(burst, count=scale.paced_events, rate=scale.paced_rate)
-    own = Stream(
-        users=scale.users,
-        count=scale.users * scale.rounds_of_users * size,
-        items=scale.batch_items,
-        connections=4,
-        extra=contestant.extra,
-    )
+    one_room = Stream(room=ROOM, count=0, connections=8, extra=contestant.extra)
+    burst = dealt_out(replace(one_room, count=scale.burst_events, items=scale.burst_items), size)
+    paced = dealt_out(replace(one_room, count=scale.paced_events, rate=scale.paced_rate), size)
+    users = scale.users * size
+    own = [
+        Stream(
+            users=users,
+            # Each node begins with other users: nobody emits to one user at all nodes in the same moment.
+            first=scale.users * number,
+            count=scale.users * scale.events_each,
+            items=scale.batch_items,
+            connections=4,
+            rate=scale.batch_rate,
+            extra=contestant.extra,
+        )
+        for number in range(size)
+    ]
     with cluster(contestant, size, folder) as nodes:
-        with spread(contestant, nodes, scale.crowd, folder, [TOPIC]) as crowds:
-            readers = scale.crowd // size
-            _measured(nodes, crowds, burst, each=lambda _: burst.count * readers)
-            in_room, _ = _measured(
-                nodes, crowds, burst, each=lambda _: burst.count * readers, cpu=scale.cpu_seconds
-            )
-            at_a_pace, p99 = _measured(nodes, crowds, paced, each=lambda _: paced.count * readers)
-        with spread(contestant, nodes, scale.users, folder) as crowds:
-            of_each = own.count // size
-            _measured(nodes, crowds, own, each=lambda _: of_each)
-            by_user, _ = _measured(nodes, crowds, own, each=lambda _: of_each, cpu=scale.cpu_seconds)
+        with spread(contestant, nodes, scale.crowd * size, folder, [TOPIC]) as crowds:
+            to_all = scale.crowd * scale.burst_events
+            _measured(nodes, crowds, burst, of_each=to_all)
+            in_room, _ = _measured(nodes, crowds, burst, of_each=to_all, cpu=scale.cpu_seconds)
+            at_a_pace, p99 = _measured(nodes, crowds, paced, of_each=scale.crowd * scale.paced_events)
+        with spread(contestant, nodes, users, folder) as crowds:
+            to_users = scale.users * scale.events_each
+            _measured(nodes, crowds, own, of_each=to_users)
+            by_user, _ = _measured(nodes, crowds, own, of_each=to_users, cpu=scale.cpu_seconds)
     return {
         f"{size}: one room, burst: deliveries per CPU-second": in_room,
         f"{size}: one room, paced: deliveries per CPU-second": at_a_pace,
@@ -290,12 +301,13 @@ and the most.
   of deliveries per second of the clock, and latency is that of a crowded machine. {noise}
 - Versions: {programs}.
 - CPU is that of all nodes together; Redis and MongoDB are not in it. All contestants have the same nodes, clients and emitters.
-- `One room`: {scale.crowd:,} clients dealt out to the nodes in turn, {scale.burst_events} events a burst, one a POST, from eight callers who are
-  dealt out to the nodes as well. `paced` is {scale.paced_rate} events a second in that room, and its p99 from when an event was due to be
-  emitted to when the client has read it; of the nodes the worst. In a burst of one node more events share a write than when
-  four nodes send them, so that the paced figures tell better what more nodes cost.
-- `A room each`: {scale.users:,} users, one event for one user, {scale.batch_items} in a POST, posted to all nodes: of four nodes, three of four events
-  go to another node than the one that took them.
+- A cluster of four has four times the clients of one node: each node keeps as many, so that what a node pays for the others
+  shows, and not that it has less to do.
+- `One room`: {scale.crowd:,} clients on each node. A burst is {scale.burst_events} events in {scale.burst_events // scale.burst_items} requests, dealt out to all nodes at once; `paced` is
+  {scale.paced_rate} events a second in that room, one a request, and its p99 from when an event was due to be emitted to when the client has
+  read it; of the nodes the worst.
+- `A room each`: {scale.users:,} users on each node, one event for one user, {scale.batch_items} in a request, {scale.batch_rate} requests a second at each
+  node: of four nodes, three of four events go to another node than the one that took them.
 - `Bystander`: {scale.foreign_frames:,} events for users of the other node, beside one client of its own; what it spends in the same time
   without them is taken off.
 - Bellhop stores in MongoDB where it says `stored`; nobody else stores.

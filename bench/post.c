@@ -1,7 +1,7 @@
 /* A backend that emits over HTTP: on several kept connections, one request at a time on each.
  *
  *     post PORT [--count ITEMS] [--items PER_REQUEST] [--connections N] [--rate REQUESTS_PER_SECOND]
- *               [--room NAME | --users N] [--body-bytes N] [--key SERVICE_KEY] [--extra JSON_FIELDS] [--channel]
+ *               [--room NAME | --users N [--first USER]] [--body-bytes N] [--key SERVICE_KEY] [--extra JSON_FIELDS] [--channel]
  *
  * Without --rate each connection posts again as soon as it is answered. With it, requests fall due at that steady rate
  * whether or not the server keeps up, and latencies count from when they were due.
@@ -29,7 +29,7 @@ enum { REQUEST_BYTES = 1 << 20, ANSWER_BYTES = 1 << 20, MOST_CONNECTIONS = 1024,
 
 static struct {
     uint16_t port;
-    long count;
+    long count, first;
     int items, connections, users;
     double rate;
     const char *room, *key, *extra;
@@ -62,7 +62,7 @@ static void fail(const char *what) {
 /* --- what is posted --------------------------------------------------------------------------------------------------- */
 
 static void room_of(long number, char *room) {
-    if (options.users) snprintf(room, ROOM_BYTES, "user:%ld", number % options.users);
+    if (options.users) snprintf(room, ROOM_BYTES, "user:%ld", (options.first + number) % options.users);
     else snprintf(room, ROOM_BYTES, "%s", options.room);
 }
 
@@ -247,6 +247,7 @@ static void read_arguments(int count, char **arguments) {
         if (!strcmp(name, "--items")) options.items = atoi(value);
         if (!strcmp(name, "--connections")) options.connections = atoi(value);
         if (!strcmp(name, "--users")) options.users = atoi(value);
+        if (!strcmp(name, "--first")) options.first = atol(value);
         if (!strcmp(name, "--body-bytes")) {
             int bytes = atoi(value) < MOST_BODY_BYTES ? atoi(value) : MOST_BODY_BYTES;
             memset(options.body, 'x', (size_t)bytes);

@@ -53,6 +53,8 @@ class Stream:
     count: int
     room: str = ""
     users: int = 0
+    first: int = 0
+    """The user to begin with."""
     items: int = 1
     """In one request."""
     connections: int = 8

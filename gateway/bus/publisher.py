@@ -58,6 +58,8 @@ class Publisher:
         self._patience = patience_seconds
         self._up = up
         self._lost = lost
+        self._loop = asyncio.get_running_loop()
+        # Kept, because asking for it costs a call of the kernel, and each frame's answer needs the time.
         self._wire: Wire | None = None
         """The connection, while it works."""
         self._waiting: deque[Outgoing] = deque()
@@ -90,7 +92,7 @@ class Publisher:
         if not self._flush_due and self._wire is not None:
             # What is published within this turn of the loop goes out in one write.
             self._flush_due = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._loop.call_soon(self._flush)
 
     async def send(self, outgoing: Outgoing) -> None:
         """Take it, waiting for space a moment if Redis is there to make some; or drop it and count."""
@@ -143,12 +145,11 @@ class Publisher:
 
     async def _watch(self, wire: Wire) -> None:
         """Raises when the connection is gone, or open and dead."""
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.wait({wire.closed}, timeout=self._patience / 4)
             if wire.closed.done():
                 raise ConnectionError("Redis closed the connection")
-            if self._under_way and loop.time() - self._progress_at > self._patience:
+            if self._under_way and self._loop.time() - self._progress_at > self._patience:
                 raise TimeoutError("Redis does not answer")
 
     def _flush(self) -> None:
@@ -158,7 +159,7 @@ class Publisher:
             return
         while self._waiting and self._under_way_bytes < WINDOW_BYTES and wire.writable:
             if not self._under_way:
-                self._progress_at = asyncio.get_running_loop().time()
+                self._progress_at = self._loop.time()
             wire.write(self._next_batch())
 
     def _next_batch(self) -> bytes:
@@ -176,7 +177,7 @@ class Publisher:
     def _settle(self, reply: Reply) -> None:
         outgoing = self._under_way.popleft()
         self._under_way_bytes -= len(outgoing.command)
-        self._progress_at = asyncio.get_running_loop().time()
+        self._progress_at = self._loop.time()
         if isinstance(reply, ServerError):
             _log.warning("bus frame refused", extra={"problem": str(reply)})
             self._drop(1)
@@ -186,7 +187,7 @@ class Publisher:
             self._stats.published += 1
         if self._waiting and not self._flush_due:
             self._flush_due = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._loop.call_soon(self._flush)
         elif not self._waiting:
             self._own_up()
         self._moved.set()
