@@ -28,8 +28,10 @@ from storage.mongo.documents import Document, document_of, notification_of
 
 DUPLICATE_KEY = 11000
 TOO_LARGE = frozenset({10334, 17280, 17419, 17420})
-FRUITLESS_ROUNDS = 40
-ROUND_JITTER_SECONDS = 0.02
+FRUITLESS_ROUNDS = 100
+ROUND_JITTER_SECONDS = 0.003
+"""Times the fruitless rounds: the first wait is about as long as a round, for longer ones let the others get ahead."""
+LONGEST_JITTER_SECONDS = 0.02
 REMEMBERED_ROOMS = 200_000
 QUIET_LOOKS = 4
 """How often in a row a head has to be found where this process left it before it is taken for granted again."""
@@ -217,7 +219,8 @@ class _Batch:
             if fruitless == FRUITLESS_ROUNDS:
                 raise StoreUnavailable("MongoDB: too many writers to the same rooms", retry_after=0.2)
             if fruitless:
-                await asyncio.sleep(random.uniform(0, ROUND_JITTER_SECONDS))  # noqa: S311 - only to part the writers
+                most = min(ROUND_JITTER_SECONDS * fruitless, LONGEST_JITTER_SECONDS)
+                await asyncio.sleep(random.uniform(0, most))  # noqa: S311 - only to part the writers
 
     async def _insert(self, items: list[_Item]) -> list[_Item]:
         """Number and insert `items`; answers those still to be inserted."""
