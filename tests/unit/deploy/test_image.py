@@ -80,6 +80,22 @@ def test_its_ports_are_those_of_its_settings_and_of_the_manifests(
     assert [str(port["containerPort"]) for port in ports] == last("EXPOSE").split()
 
 
+def test_nothing_is_left_to_compile_at_run_time():
+    ours, standard_library = (
+        shlex.split(step)
+        for name, rest in instructions()
+        if name == "RUN"
+        for step in rest.split("&&")
+        if "compileall" in step
+    )
+
+    assert ours[-1] == "/opt/bellhop/lib"
+    assert "-qf" in ours, "what pip compiled on its way would stay, and be checked at each import"
+    assert "stdlib" in standard_library[-1]
+    for words in (ours, standard_library):
+        assert words[words.index("--invalidation-mode") + 1] == "unchecked-hash"
+
+
 def test_its_health_check_needs_nothing_but_python():
     command = json.loads(last("HEALTHCHECK").partition("CMD ")[2])
 
