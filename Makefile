@@ -62,7 +62,7 @@ screenshots: $(PAGES) $(JOURNEYS)  ## take the README's pictures anew
 run: $(RUNTIME)  ## run the demo: everything in one process, no services needed
 	@npm_config_fetch_retries=1 npm_config_fetch_retry_mintimeout=1000 $(MAKE) --no-print-directory pages || { \
 		echo; echo "The pages could not be built (the reason is above). Bellhop runs without them."; echo; } >&2
-	@exec $(BIN)/bellhop demo
+	@exec $(BIN)/bellhop demo $(ARGS)
 
 # --- check -----------------------------------------------------------------------------------------------------------
 

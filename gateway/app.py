@@ -396,7 +396,14 @@ async def listen(
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, shutdown_timeout=2)
     await runner.setup()
     stops.push_async_callback(runner.cleanup)
-    await PacedSite(runner, host, port, websockets=websockets).start()
+    site = PacedSite(runner, host, port, websockets=websockets)
+    try:
+        await site.start()
+    except OSError as error:
+        raise OSError(
+            f"cannot listen on {site.name}: {error.strerror or error}. End what listens there, or choose other ports: "
+            "BELLHOP_PORT and BELLHOP_INTERNAL_PORT, or --port and --internal-port of the demo"
+        ) from error
     name, number = runner.addresses[0][:2]
     return f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"
 

@@ -50,7 +50,10 @@ def run(folder: Path, *, host: str, port: int, internal_port: int) -> int:
             Shop(node.notifier, node.verifier, Signer(own.jwt_secret), node.metrics).routes()
         )
 
-    return app.run(in_force, extend=extend, started=started)
+    code = app.run(in_force, extend=extend, started=started)
+    if code == 0:
+        sys.stdout.write("\nBellhop has stopped. The next start goes on from here.\n")
+    return code
 
 
 def keep_secrets(folder: Path) -> DemoSecrets:

@@ -55,10 +55,16 @@ class Shop:
 
     def routes(self) -> list[web.RouteDef]:
         return [
+            web.get("/", self._home),
             web.get("/demo/config.json", self._config),
             web.post("/demo/actions/{action}", self._act),
             *static.demo_routes(),
         ]
+
+    async def _home(self, request: web.Request) -> web.StreamResponse:
+        """Whoever types no more than the address is shown the shop."""
+        del request
+        return web.Response(status=302, headers={"Location": "/demo/"})
 
     async def _config(self, request: web.Request) -> web.Response:
         """Fresh tokens for everybody. Whoever reaches the demo is welcome to be anybody."""

@@ -116,6 +116,20 @@ async def test_a_wrong_token_is_told_in_words(shop: Gateway, browser: Browser):
         await expect(ann.panel.get_by_role("button", name="Reconnect")).to_be_visible()
 
 
+async def test_a_shop_that_is_away_is_told_in_words(shop: Gateway, browser: Browser):
+    async with shopping(browser, shop, forgive=["net::ERR_"]) as ann:
+        await ann.page.route("**/demo/actions/*", lambda route: route.abort())
+        await ann.button("Place order").click()
+        await expect(ann.page.get_by_role("alert")).to_have_text(
+            "The shop cannot be reached just now. Try again in a moment."
+        )
+
+        await ann.page.unroute("**/demo/actions/*")
+        await ann.button("Place order").click()
+        await expect(ann.badge).to_have_text("1")
+        await expect(ann.page.get_by_role("alert")).to_be_hidden()
+
+
 @pytest.mark.parametrize(
     ("viewport", "dark", "name"),
     [

@@ -282,6 +282,7 @@ async def test_all_of_it_works_without_a_pointer(shop: Gateway, browser: Browser
         await expect(ann.row("Number 00030")).to_be_focused()
         await press("Tab")
         await expect(ann.row("Number 00030").get_by_role("button", name="Mark as read")).to_be_focused()
+        await expect(ann.row("Number 00030").locator(".dot")).to_be_hidden()
         await press("Enter")
         await expect(ann.row("Number 00030")).to_have_class("row read")
         await expect(ann.badge).to_have_text("28")

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from auth.tokens import Signer
@@ -86,6 +87,11 @@ async def test_who_has_no_token_or_asks_for_something_else_is_told(shop: Gateway
     assert (await act(shop, "refund")).status == 404
     nobody = await shop.request("POST", f"{shop.public}/demo/actions/order", body={})
     assert (nobody.status, nobody.body["code"]) == (401, "unauthorized")
+
+
+async def test_the_bare_address_leads_to_the_shop(shop: Gateway):
+    async with aiohttp.ClientSession() as http, http.get(shop.public, allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (302, "/demo/")
 
 
 async def test_a_gateway_that_is_no_demo_has_no_shop(tmp_path: Path):

@@ -303,6 +303,8 @@ async def test_serve_on_a_port_that_is_taken_fails_with_a_sentence(site: Gateway
     )
 
     assert code == 1
+    assert f"cannot listen on http://127.0.0.1:{port}: " in complained
+    assert "choose other ports: BELLHOP_PORT" in complained
     assert "Traceback" not in complained
 
 
@@ -388,11 +390,14 @@ async def test_the_demos_curl_line_works_as_printed_and_history_and_links_outliv
         first.process.send_signal(signal.SIGINT)
         async with asyncio.timeout(40):
             code = await first.process.wait()
+        assert first.process.stdout is not None
+        farewell = await first.process.stdout.read()
     async with shown_demo(folder) as second:
         ann = first.tokens[0]
 
         assert json.loads(answered)["notifications"][0]["room"] == "user:ann"
         assert code == 0
+        assert farewell.endswith(b"Bellhop has stopped. The next start goes on from here.\n")
         assert await titles(second, ann) == ["Your order has shipped"]
     assert len(set(first.tokens)) == 3
     assert stat.S_IMODE((folder / "secrets.json").stat().st_mode) == 0o600

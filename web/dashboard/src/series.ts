@@ -1,5 +1,8 @@
 /** From the gateway's steps of ten seconds to what a chart draws. */
 
+/** Between the bottom of a chart and its top. */
+const LINES = 4;
+
 export interface Window {
   readonly start: number;
   readonly bucketMs: number;
@@ -35,12 +38,17 @@ export const sum = (values: readonly number[]): number => values.reduce((total, 
 export const highest = (values: readonly number[]): number => Math.max(...values);
 export const last = (values: readonly number[]): number => values.at(-1) ?? 0;
 
-/** A round number at or above `value`, and the lines between: what the side of a chart is marked with. */
-export function scale(value: number, lines = 4): { top: number; marks: number[] } {
+/**
+ * A round number at or above `value`, and the lines between: what the side of a chart is marked with. `whole`: of
+ * things that have no halves.
+ */
+export function scale(value: number, whole: boolean): { top: number; marks: number[] } {
   if (value <= 0) return { top: 1, marks: [0, 1] };
-  const rough = value / lines;
+  const rough = Math.max(value / LINES, whole ? 1 : 0);
   const power = 10 ** Math.floor(Math.log10(rough));
-  const factor = [1, 2, 2.5, 5, 10].find((candidate) => candidate * power >= rough - 1e-9) ?? 10;
+  const fits = (factor: number): boolean =>
+    factor * power >= rough - 1e-9 && !(whole && !Number.isInteger(factor * power));
+  const factor = [1, 2, 2.5, 5, 10].find(fits) ?? 10;
   const step = factor * power;
   const count = Math.ceil(value / step - 1e-9);
   return { top: count * step, marks: Array.from({ length: count + 1 }, (_, index) => index * step) };

@@ -169,11 +169,18 @@ describe("a series", () => {
     ]);
   });
 
-  test.each([0, 1, 3, 7, 99, 1234, 0.004])("has a scale of round numbers over %d", (value) => {
-    const { top, marks } = scale(value);
+  test.each([0, 1, 3, 7, 9.9, 99, 1234, 0.004])("has a scale of round numbers over %d", (value) => {
+    const { top, marks } = scale(value, false);
     expect(top).toBeGreaterThanOrEqual(value);
     expect(marks.length).toBeLessThanOrEqual(6);
     expect(marks.at(-1)).toBeCloseTo(top);
+  });
+
+  test.each([1, 2, 3, 5, 9, 10, 11, 99, 100, 1234])("has whole marks over %d whole things", (value) => {
+    const { top, marks } = scale(value, true);
+    expect(top).toBeGreaterThanOrEqual(value);
+    expect(marks.length).toBeLessThanOrEqual(6);
+    expect(marks.filter((mark) => !Number.isInteger(mark))).toEqual([]);
   });
 });
 

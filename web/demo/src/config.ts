@@ -44,7 +44,7 @@ function fromAddress(): Config | undefined {
 }
 
 async function fromGateway(): Promise<Config> {
-  const answer = await fetch(`${BASE}config.json`, { cache: "no-store" });
+  const answer = await ask("config.json", { cache: "no-store" });
   if (!answer.ok) throw new Error("Open this page by one of the links that `bellhop demo` prints.");
   return answer.json();
 }
@@ -68,9 +68,18 @@ export async function tokenOf(customer: Customer): Promise<string> {
 
 export type Action = "order" | "ship" | "complain" | "offer";
 
+/** As `fetch`, but a gateway that is away is told in words, which differ between browsers. */
+async function ask(path: string, options: RequestInit): Promise<Response> {
+  try {
+    return await fetch(BASE + path, options);
+  } catch {
+    throw new Error("The shop cannot be reached just now. Try again in a moment.");
+  }
+}
+
 /** Asks the shop's backend, which the gateway plays in the demo. Throws an error with a text to show. */
 export async function act(action: Action, customer: Customer): Promise<void> {
-  const answer = await fetch(`${BASE}actions/${action}`, {
+  const answer = await ask(`actions/${action}`, {
     method: "POST",
     headers: { authorization: `Bearer ${await tokenOf(customer)}`, "content-type": "application/json" },
     body: "{}",

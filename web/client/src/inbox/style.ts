@@ -89,8 +89,8 @@ time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric
 .dot { inline-size: .5rem; block-size: .5rem; flex: none; border-radius: 50%; background: var(--_accent) }
 .read .dot { background: none }
 .acts { position: absolute; inset-block-start: .3125rem; inset-inline-end: .75rem; display: flex; gap: .125rem; padding: .125rem; border-radius: 9px; background: var(--_bg); box-shadow: 0 0 0 1px var(--_line), 0 2px 8px rgb(0 0 0 / .08); opacity: 0; pointer-events: none }
-.row:hover .acts, .row:focus-visible .acts, .acts:focus-within { opacity: 1; pointer-events: auto }
-@media (hover: hover) { .row:hover :is(time, .dot), .row:focus-visible :is(time, .dot) { visibility: hidden } }
+.row:is(:hover, :focus-visible, :has(:focus-visible)) .acts { opacity: 1; pointer-events: auto }
+@media (hover: hover) { .row:is(:hover, :focus-visible, :has(:focus-visible)) :is(time, .dot) { visibility: hidden } }
 .acts button { display: grid; place-items: center; inline-size: 1.625rem; block-size: 1.625rem; border-radius: 7px; color: var(--_muted) }
 .acts button:hover { background: var(--_hover); color: var(--_text) }
 .acts svg { inline-size: 1.0625rem; block-size: 1.0625rem }

@@ -66,7 +66,11 @@ export function OverviewPage(): ReactNode {
         </Tile>
       </div>
       {overview.error ? <Failed error={overview.error} retry={overview.reload} /> : null}
-      {data ? <Charts data={data} minutes={Number(minutes)} /> : overview.loading ? <ChartsWaiting /> : null}
+      {data ? (
+        <Charts data={data} minutes={Number(minutes)} open={roster.data?.connections} />
+      ) : overview.loading ? (
+        <ChartsWaiting />
+      ) : null}
       <Latest />
     </>
   );
@@ -103,7 +107,15 @@ function Tile(props: {
   );
 }
 
-function Charts({ data, minutes }: { data: Overview; minutes: number }): ReactNode {
+function Charts({
+  data,
+  minutes,
+  open,
+}: {
+  data: Overview;
+  minutes: number;
+  open: number | undefined;
+}): ReactNode {
   const now = useNow();
   const bucketSeconds = minutes === 60 ? 60 : 30;
   const window = windowOf(now, minutes, bucketSeconds);
@@ -139,7 +151,8 @@ function Charts({ data, minutes }: { data: Overview; minutes: number }): ReactNo
     <div className="charts">
       <Chart
         title="Connections"
-        figure={figure(data.connections.at(-1) ?? 0)}
+        // The last step may be ten seconds old, and the tile above says what is now.
+        figure={figure(open ?? data.connections.at(-1) ?? 0)}
         kind="lines"
         window={window}
         curves={[line("Connections", "c1", data.connections, last)]}

@@ -41,7 +41,7 @@ export function Chart(props: {
     const column = curves.map((curve) => curve.values[index] ?? 0);
     return kind === "bars" ? sum(column) : Math.max(0, ...column);
   });
-  const { top, marks } = scale(Math.max(0, ...heights));
+  const { top, marks } = scale(Math.max(0, ...heights), heights.every(Number.isInteger));
   const inner = Math.max(10, width - LEFT - RIGHT);
   const step = inner / window.count;
   const x = (index: number) => LEFT + index * step;
