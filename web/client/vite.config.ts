@@ -33,7 +33,7 @@ export default defineConfig({
     projects: [
       against("4.8", "socket.io-client", []),
       // What is published, and what is drawn, does not depend on the version beside it.
-      against("4.0", "socket.io-client-4.0", ["test/{package,element,react}.test.{ts,tsx}"]),
+      against("4.0", "socket.io-client-4.0", ["test/{package,element,notice,react}.test.{ts,tsx}"]),
     ],
   },
 });

@@ -1,4 +1,4 @@
-/** Elements made in code: nothing is parsed, so nothing that a notification holds can become markup. */
+/** Elements made in code: nothing is parsed, so nothing that a notification holds can become markup, nor its link code. */
 
 type Child = Node | string | null | undefined | false;
 
@@ -37,4 +37,14 @@ export function drawing(path: string): SVGSVGElement {
   line.setAttribute("d", path);
   svg.append(line);
   return svg;
+}
+
+/** The address, if following it does no more than lead somewhere. */
+export function destination(link: string | null): string | undefined {
+  try {
+    const url = new URL(link as string, location.href);
+    return link && /^https?:$/.test(url.protocol) ? url.href : undefined;
+  } catch {
+    return;
+  }
 }

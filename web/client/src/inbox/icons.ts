@@ -1,5 +1,13 @@
 import type { Notification } from "../protocol.ts";
-import { drawing } from "./elements.ts";
+import { drawing, h } from "./elements.ts";
+
+/** A picture, and the hue of what is around it in degrees. */
+export interface Look {
+  picture: Element;
+  hue: number;
+}
+
+export type Icon = (notification: Notification) => Look;
 
 export const BELL =
   "M6 9a6 6 0 1 1 12 0c0 3.2.7 5.1 1.5 6.3.5.8 0 1.7-.9 1.7H5.4c-.9 0-1.4-.9-.9-1.7C5.3 14.1 6 12.2 6 9ZM9.7 20.2a2.6 2.6 0 0 0 4.6 0";
@@ -26,10 +34,17 @@ const KINDS: readonly [RegExp, string, number][] = [
 ];
 
 /** A picture for the type, in a colour of its own. */
-export function kindIcon({ type }: Notification): { picture: SVGElement; hue: number } {
+export function kindIcon({ type }: Notification): Look {
   const kind = KINDS.find(([pattern]) => pattern.test(type));
   if (kind) return { picture: drawing(kind[1]), hue: kind[2] };
   let hue = 0;
   for (const letter of type) hue = (hue * 31 + letter.charCodeAt(0)) % 360;
   return { picture: drawing(BELL), hue };
+}
+
+/** The picture on its coloured ground. */
+export function glyph({ picture, hue }: Look): HTMLElement {
+  const element = h("span", { class: "glyph", "aria-hidden": "true" }, picture);
+  element.style.setProperty("--_hue", String(hue));
+  return element;
 }

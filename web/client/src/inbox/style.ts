@@ -118,6 +118,7 @@ time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric
 .toasts { position: fixed; inset-block-end: 1rem; inset-inline-end: 1rem; inline-size: min(22.5rem, 100% - 2rem); display: flex; flex-direction: column; gap: .625rem; z-index: 2147483000; pointer-events: none }
 .toast { position: relative; display: flex; gap: .75rem; padding-block: .8125rem; padding-inline: .875rem 2.5rem; border-radius: var(--_radius); background: var(--_bg); box-shadow: var(--_shadow); cursor: pointer; pointer-events: auto; text-align: start; animation: rise .22s cubic-bezier(.2, .8, .3, 1) }
 .toast:hover { background: color-mix(in srgb, var(--_hover) 60%, var(--_bg)) }
+.toast .words { align-self: center }
 .toast .name { display: block; inline-size: 100% }
 .toast .shut { position: absolute; inset-block-start: .625rem; inset-inline-end: .625rem; display: grid; place-items: center; inline-size: 1.625rem; block-size: 1.625rem; border-radius: 7px; color: var(--_muted) }
 .toast .shut:hover { background: var(--_hover); color: var(--_text) }

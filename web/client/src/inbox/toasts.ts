@@ -1,11 +1,14 @@
 /** Toasts: the newest arrivals for a few seconds, and of a burst only how many it was. */
 
 import type { Notification } from "../protocol.ts";
-import { h } from "./elements.ts";
+import { drawing, h } from "./elements.ts";
+import { BELL, CROSS, glyph, type Icon, type Look } from "./icons.ts";
+import type { Strings } from "./strings.ts";
 
 const STAY_MS = 6_000;
 const BURST_MS = 1_500;
 const MOST = 3;
+const BURST_HUE = 243;
 
 export interface Toasts {
   readonly element: HTMLElement;
@@ -14,18 +17,21 @@ export interface Toasts {
 }
 
 export function toasts(options: {
-  label: string;
-  one: (notification: Notification, close: () => void) => HTMLElement;
-  /** Makes the sum of a burst, or brings `element` up to date. */
-  many: (count: number, close: () => void, element?: HTMLElement) => HTMLElement;
+  strings: Strings;
+  icon: Icon;
+  /** One was chosen. */
+  follow: (notification: Notification) => void;
+  /** The sum of a burst was. */
+  open: () => void;
 }): Toasts {
+  const { strings: t, icon, follow, open } = options;
   // Silent: the element's live region speaks for them, once a second at most.
   const element = h("div", {
     class: "toasts",
     part: "toasts",
     role: "log",
     "aria-live": "off",
-    "aria-label": options.label,
+    "aria-label": t.toasts,
   });
   const timers = new WeakMap<HTMLElement, ReturnType<typeof setTimeout>>();
   let recent = 0;
@@ -39,6 +45,33 @@ export function toasts(options: {
   const leave = (toast: HTMLElement): void => {
     clearTimeout(timers.get(toast));
     timers.set(toast, setTimeout(close, STAY_MS, toast));
+  };
+  const make = (title: string, body: string, look: Look, chosen: () => void): HTMLElement => {
+    const onclick = (): void => {
+      close(toast);
+      chosen();
+    };
+    const shut = (event: Event): void => {
+      event.stopPropagation();
+      close(toast);
+    };
+    const toast = h(
+      "div",
+      { class: "toast", part: "toast", onclick },
+      glyph(look),
+      h(
+        "div",
+        { class: "words" },
+        h("button", { type: "button", class: "name" }, title),
+        body && h("p", { class: "body" }, body),
+      ),
+      h(
+        "button",
+        { type: "button", class: "shut", "aria-label": `${t.dismissToast}: ${title}`, onclick: shut },
+        drawing(CROSS),
+      ),
+    );
+    return toast;
   };
   const put = (toast: HTMLElement): HTMLElement => {
     // Nobody has to read or reach it against the clock.
@@ -61,16 +94,16 @@ export function toasts(options: {
       }
       recent += arrived.length;
       if (current) {
-        options.many(recent, () => {}, current);
+        const name = current.querySelector(".name");
+        if (name) name.textContent = t.arrived(recent);
         leave(current);
       } else if (recent > MOST) {
         element.replaceChildren();
-        const toast = options.many(recent, () => close(toast));
-        burst = put(toast);
+        burst = put(make(t.arrived(recent), "", { picture: drawing(BELL), hue: BURST_HUE }, open));
       } else
         for (const notification of arrived) {
-          const toast = options.one(notification, () => close(toast));
-          put(toast);
+          const { title, body } = notification;
+          put(make(title, body, icon(notification), () => follow(notification)));
           if (element.childElementCount > MOST) close(element.firstElementChild as HTMLElement);
         }
     },

@@ -1,0 +1,79 @@
+/** One notification of the list: what it says, and what one can do with it. */
+
+import type { Item } from "../protocol.ts";
+import type { Age } from "./age.ts";
+import { destination, drawing, h } from "./elements.ts";
+import { CHECK, CROSS, glyph, type Icon } from "./icons.ts";
+import type { Strings } from "./strings.ts";
+
+export interface Acts {
+  follow(item: Item): void;
+  read(item: Item): void;
+  dismiss(item: Item): void;
+}
+
+/** Makes the row's element, or brings `old` up to date. */
+export function row(
+  item: Item,
+  old: HTMLElement | undefined,
+  options: { strings: Strings; icon: Icon; age: Age; acts: Acts },
+): HTMLElement {
+  const { strings: t, icon, age, acts } = options;
+  const { id, title, body, created_at } = item;
+  const made = old ?? h("article", { class: "row", part: "item", "data-id": id });
+  made.classList.toggle("read", item.read);
+  if (old) {
+    // Of what is shown only this can change.
+    old.querySelector(".state")?.replaceChildren(item.read ? "" : t.unreadMark);
+    return old;
+  }
+  const href = destination(item.link);
+  const name = href
+    ? h("a", { class: "name", id: `t-${id}`, href }, title)
+    : h("span", { class: "name", id: `t-${id}` }, title);
+  const act = (label: string, path: string, look: string, does: () => void): HTMLElement => {
+    const onclick = (event: Event): void => {
+      event.stopPropagation();
+      does();
+    };
+    return h(
+      "button",
+      { type: "button", class: look, "aria-label": label, title: label, onclick },
+      drawing(path),
+    );
+  };
+  made.setAttribute("aria-labelledby", `s-${id} t-${id}`);
+  made.setAttribute("aria-describedby", `b-${id} w-${id}`);
+  made.append(
+    glyph(icon(item)),
+    h(
+      "div",
+      { class: "words" },
+      h(
+        "div",
+        { class: "line" },
+        h("span", { class: "spoken state", id: `s-${id}` }, item.read ? "" : t.unreadMark),
+        name,
+        h("time", { id: `w-${id}`, datetime: created_at }, age(created_at)),
+      ),
+      h("p", { class: "body", id: `b-${id}` }, body),
+    ),
+    h("span", { class: "dot", "aria-hidden": "true" }),
+    h(
+      "div",
+      { class: "acts" },
+      act(t.read(title), CHECK, "mark", () => {
+        // The button goes with the mark; a focus on it must not.
+        if (made.matches(":focus-within")) made.focus();
+        acts.read(item);
+      }),
+      act(t.dismiss(title), CROSS, "", () => acts.dismiss(item)),
+    ),
+  );
+  made.addEventListener("click", (event) => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    acts.follow(item);
+  });
+  return made;
+}
