@@ -20,6 +20,8 @@ from tests.support.gateway import SECRET, START_SECONDS, Gateway, token
 from tests.support.servers import free_port
 
 ARTEFACTS = ROOT / "artefacts"
+TOAST_MS = 6000
+"""How long a toast stays."""
 Json = Any
 
 
@@ -83,14 +85,27 @@ class Window:
             }"""
         )
 
-    async def toasted(self) -> list[str]:
-        return list(await self.page.evaluate("window.toasted"))
+    async def has_toasted(self, *titles: str) -> None:
+        """Wait until the toasts so far are these: each once, in this order."""
+        await self.page.wait_for_function(
+            "titles => window.toasted.length >= titles.length", arg=list(titles)
+        )
+        assert await self.page.evaluate("window.toasted") == list(titles)
 
 
 def address(here: Gateway, *users: str, **claims: Any) -> str:
     """The shop's address, with tokens for `users`."""
     return f"{here.public}/demo/#" + "&".join(
         f"token={token(user, name=user.title(), **claims)}" for user in users
+    )
+
+
+async def keep_toasts(page: Page) -> None:
+    """Let toasts stay in pages opened from now on, so that what looks at them need not be quick."""
+    await page.add_init_script(
+        f"""(set => {{
+            window.setTimeout = (does, after, ...given) => set(does, after === {TOAST_MS} ? 2 ** 30 : after, ...given);
+        }})(window.setTimeout)"""
     )
 
 

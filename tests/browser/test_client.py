@@ -27,6 +27,7 @@ class Inbox:
         self._host = host
         self._name = name
         self.now: Json = None
+        self._snapshots: list[Json] = []
         self.arrived: list[str] = []
         self.states: list[str] = []
         self.reasons: list[str | None] = []
@@ -35,6 +36,7 @@ class Inbox:
         self.arrived += line.get("arrived", [])
         if "snapshot" in line:
             self.now = line["snapshot"]
+            self._snapshots.append(self.now)
             self.states.append(self.now["state"])
             self.reasons.append(self.now["reason"])
 
@@ -43,14 +45,19 @@ class Inbox:
         return [item["title"] for item in self.now["items"]]
 
     async def until(self, holds: Callable[[Json], bool]) -> Json:
-        """The first snapshot from now on of which it holds."""
+        """The first snapshot of which it holds: of the newest one and those that come, none of them passed over."""
+        at = max(0, len(self._snapshots) - 1)
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
-                while self.now is None or not holds(self.now):
+                while True:
+                    for snapshot in self._snapshots[at:]:
+                        if holds(snapshot):
+                            return snapshot
+                    # The newest is looked at again: it may take an arrival, told in a line of its own, for it to hold.
+                    at = max(0, len(self._snapshots) - 1)
                     await self._host.news()
         except TimeoutError:
             raise AssertionError(f"it did not come to pass; last: {json.dumps(self.now)[:1500]}") from None
-        return self.now
 
     async def ready(self) -> None:
         await self.until(lambda now: now["state"] == "ready" and not now["loading"])

@@ -1,23 +1,22 @@
 """The dashboard in a real Chromium, on a real gateway: what an admin sees and does."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, WebSocketRoute, expect
 
 from gateway import wire
 from gateway.presence.base import Visitor
 from tests.browser.frames import assert_smooth
 from tests.support.browser import DESK, PHONE, open_page, require_pages, violations
 from tests.support.gateway import Gateway, token
-from tests.support.gateway import gateway as start_gateway
 from tests.support.node import JSClient, NodeProcess, run_clients
 
 ADMIN = token("root", roles=("admin",), name="Root")
@@ -164,11 +163,12 @@ async def test_a_token_is_renewed_before_its_end_and_the_page_stays(
         assert await page.evaluate("sessionStorage['bellhop.token']") == fresh
 
 
-async def test_a_token_that_has_ended_is_replaced_and_the_page_stays(tmp_path: Path, browser: Browser):
-    async with start_gateway(tmp_path, JWT_LEEWAY="0") as gateway, open_page(browser, gateway.public) as page:
-        await page.goto(f"{gateway.public}/dashboard/#token={root(3)}")
-        await page.get_by_role("link", name="Compose").click()
+async def test_a_token_that_has_ended_is_replaced_and_the_page_stays(gateway: Gateway, browser: Browser):
+    async with signed_in(browser, gateway, "#/compose") as page:
         await page.get_by_label("Title").fill("Half written")
+        assert gateway.node is not None
+        (session,) = gateway.node.connections.sessions.of_user("root")
+        gateway.node.connections._token_expired(session)
         asked = page.get_by_role("dialog", name="Your token has ended")
         await expect(asked).to_be_visible()
         assert await violations(page) == []
@@ -415,12 +415,21 @@ async def test_the_overview_draws_what_the_gateway_measured(gateway: Gateway, br
 async def test_the_page_finds_back_when_connections_break(gateway: Gateway, browser: Browser):
     assert gateway.node is not None
     async with signed_in(browser, gateway, "#/feed") as page:
+        connection_state = page.get_by_role("status", name="Connection")
+        # It may be back before anybody looks: what it said meanwhile is kept.
+        await connection_state.evaluate(
+            """status => {
+                window.told = [];
+                const note = () => told.push(status.textContent);
+                new MutationObserver(note).observe(status, {childList: true, characterData: true, subtree: true});
+            }"""
+        )
         for connection in list(gateway.node.server.eio.sockets.values()):
             connection.socket.abort()
-        await expect(page.get_by_role("status", name="Connection")).to_have_text("Reconnecting")
         await gateway.emit("admins", "Meanwhile", type="COMPLAINT")
 
-        await expect(page.get_by_role("status", name="Connection")).to_have_text("Live")
+        await page.wait_for_function("() => told.includes('Reconnecting') && told.at(-1) === 'Live'")
+        await expect(connection_state).to_have_text("Live")
         await expect(page).to_have_title("(1) Feed · Bellhop")
         await expect(page.locator(".toast")).to_have_count(1)
 
@@ -577,6 +586,55 @@ async def test_a_mail_can_neither_run_scripts_nor_reach_the_token(gateway: Gatew
         assert await inner.evaluate("origin") == "null"
         with pytest.raises(Exception, match="SecurityError|sandboxed"):
             await inner.evaluate("sessionStorage.length")
+
+
+class Answers:
+    """Stands between a page and the gateway: what the page asks is `answered`, `held` back or `refused`."""
+
+    def __init__(self) -> None:
+        self.are = "answered"
+
+    def stand_in(self, page: WebSocketRoute) -> None:
+        gateway = page.connect_to_server()
+
+        def pass_on(message: str | bytes) -> None:
+            answer = re.match(r"43/admin,\d+", message) if isinstance(message, str) else None
+            if answer is None or self.are == "answered":
+                page.send(message)
+            elif self.are == "refused":
+                error = {"code": "unavailable", "message": "The store cannot be reached."}
+                page.send(answer[0] + json.dumps([{"ok": False, "error": error}]))
+
+        gateway.on_message(pass_on)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["wide", "phone"])
+async def test_no_page_has_a_barrier_while_it_has_nothing_to_show(
+    gateway: Gateway, browser: Browser, viewport: dict[str, int], dark: bool
+):
+    """axe-core finds nothing in a page that waits for its answer, was refused it, or got an empty one."""
+    answers = Answers()
+    # The others ask for nothing before there is something to show.
+    asking = PAGES.keys() - {"#/feed", "#/compose?to=user%3Aann"}
+    async with open_page(browser, gateway.public, viewport=viewport, dark=dark) as page:
+        await page.route_web_socket("**/socket.io/**", answers.stand_in)
+        for answers.are in ("held", "refused", "answered"):
+            for fragment in PAGES:
+                # Anew, so that nothing is left of an answer from before.
+                await page.goto("about:blank")
+                await page.goto(f"{gateway.public}/dashboard/#token={ADMIN}")
+                await expect(page.get_by_role("status", name="Connection")).to_have_text("Live")
+                await page.goto(f"{gateway.public}/dashboard/{fragment}")
+                await expect(page.get_by_role("heading", level=1)).to_be_visible()
+                waits, alerts = page.get_by_label("Loading"), page.get_by_role("alert")
+                if answers.are == "held" and fragment in asking:
+                    await expect(waits.first).to_be_visible()
+                elif answers.are == "refused" and fragment in asking:
+                    await expect(alerts.first).to_be_visible()
+                if answers.are != "held":
+                    await expect(waits).to_have_count(0)
+                assert (answers.are, fragment, await violations(page)) == (answers.are, fragment, [])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from tests.browser.shop import Window, address, open_shop, picture, shopping
+from tests.browser.shop import Window, address, keep_toasts, open_shop, picture, shopping
 from tests.support.browser import DESK, PHONE, open_page, require_pages, violations
 from tests.support.gateway import Gateway
 from tests.support.gateway import gateway as start_gateway
@@ -147,6 +147,7 @@ async def test_it_has_no_barrier_and_fits(
     async with open_page(
         browser, shop.public, viewport=viewport, dark=dark, has_touch=viewport is PHONE
     ) as page:
+        await keep_toasts(page)
         await page.goto(f"{shop.public}/demo/")
         ann, bob = Window(page, "ann"), Window(page, "bob")
         await ann.ready()

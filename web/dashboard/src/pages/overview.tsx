@@ -20,6 +20,9 @@ const TONES: Record<string, string> = {
 };
 const BELOW = ["accepted", "sent", "duplicate", "skipped", "postponed", "lost"];
 
+/** It has the height of a line. */
+const NOTHING = "\u00a0";
+
 type Minutes = "60" | "15";
 
 export function OverviewPage(): ReactNode {
@@ -44,10 +47,10 @@ export function OverviewPage(): ReactNode {
       </Heading>
       <div className="tiles">
         <Tile label="People online" to={href({ page: "online" })} value={roster.data?.users}>
-          {roster.data ? plural(roster.data.connections, "connection") : " "}
+          {roster.data ? plural(roster.data.connections, "connection") : NOTHING}
         </Tile>
         <Tile label="Mail waiting" to={href({ page: "mail", state: "pending" })} value={waiting(counts)}>
-          {counts ? `${figure(counts.sent)} sent so far` : " "}
+          {counts ? `${figure(counts.sent)} sent so far` : NOTHING}
         </Tile>
         <Tile
           label="Dead mail"
@@ -55,7 +58,7 @@ export function OverviewPage(): ReactNode {
           value={counts?.dead}
           tone={counts?.dead ? "bad" : ""}
         >
-          {counts?.dead ? "Needs a look" : "Nothing to revive"}
+          {counts ? (counts.dead ? "Needs a look" : "Nothing to revive") : NOTHING}
         </Tile>
         <Tile
           label="Emits"

@@ -30,7 +30,7 @@ export function Users({ user }: { user: string | null }): ReactNode {
 function Find(): ReactNode {
   const [text, setText] = useState("");
   const prefix = useSettled(text.trim());
-  const { data } = useAsk<Roster>("presence", { prefix, limit: 8 });
+  const { data, error, reload } = useAsk<Roster>("presence", { prefix, limit: 8 });
   return (
     <>
       <Heading title="Users" note="One person's view: what they got, what they read, what was mailed" />
@@ -55,13 +55,16 @@ function Find(): ReactNode {
           Look up
         </button>
       </form>
+      {error ? <Failed error={error} retry={reload} /> : null}
       <section className="card" aria-labelledby="here">
         <header className="card-head">
           <h2 id="here">{prefix ? `Online, beginning with “${prefix}”` : "Online now"}</h2>
           <a href={href({ page: "online" })}>Show all</a>
         </header>
         {data === null ? (
-          <Waiting lines={3} />
+          error ? null : (
+            <Waiting lines={3} />
+          )
         ) : data.online.length ? (
           <ul className="people">
             {data.online.map((entry) => (
@@ -148,42 +151,44 @@ function One({ user }: { user: string }): ReactNode {
         </div>
       </header>
       {error ? <Failed error={error} retry={reload} /> : null}
-      <dl className="card strip">
-        <div>
-          <dt>State</dt>
-          <dd>
-            {data === null ? (
-              <span className="bone short" />
-            ) : data.online ? (
-              <Chip tone="good">Online</Chip>
-            ) : (
-              <Chip>Away</Chip>
-            )}
-          </dd>
-        </div>
-        <div>
-          <dt>Connections</dt>
-          <dd>{data ? figure(data.online?.connections ?? 0) : <span className="bone short" />}</dd>
-        </div>
-        <div>
-          <dt>Unread</dt>
-          <dd>{data ? figure(data.unread) : <span className="bone short" />}</dd>
-        </div>
-        <div>
-          <dt>{data?.online ? "Here since" : "Last seen"}</dt>
-          <dd>
-            {data === null ? (
-              <span className="bone short" />
-            ) : data.online ? (
-              <Ago time={data.online.since} />
-            ) : data.last_seen ? (
-              <Ago time={data.last_seen} />
-            ) : (
-              "Never"
-            )}
-          </dd>
-        </div>
-      </dl>
+      {error && data === null ? null : (
+        <dl className="card strip">
+          <div>
+            <dt>State</dt>
+            <dd>
+              {data === null ? (
+                <span className="bone short" />
+              ) : data.online ? (
+                <Chip tone="good">Online</Chip>
+              ) : (
+                <Chip>Away</Chip>
+              )}
+            </dd>
+          </div>
+          <div>
+            <dt>Connections</dt>
+            <dd>{data ? figure(data.online?.connections ?? 0) : <span className="bone short" />}</dd>
+          </div>
+          <div>
+            <dt>Unread</dt>
+            <dd>{data ? figure(data.unread) : <span className="bone short" />}</dd>
+          </div>
+          <div>
+            <dt>{data?.online ? "Here since" : "Last seen"}</dt>
+            <dd>
+              {data === null ? (
+                <span className="bone short" />
+              ) : data.online ? (
+                <Ago time={data.online.since} />
+              ) : data.last_seen ? (
+                <Ago time={data.last_seen} />
+              ) : (
+                "Never"
+              )}
+            </dd>
+          </div>
+        </dl>
+      )}
       <History user={user} topics={topics} key={version} />
       {asking === "disconnect" ? (
         <Confirm
