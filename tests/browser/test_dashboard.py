@@ -1,7 +1,6 @@
 """The dashboard in a real Chromium, on a real gateway: what an admin sees and does."""
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,10 +9,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, WebSocketRoute, expect
+from playwright.async_api import Browser, Page, expect
 
 from gateway import wire
 from gateway.presence.base import Visitor
+from tests.browser.answers import Answers
 from tests.browser.frames import assert_smooth
 from tests.support.browser import DESK, PHONE, open_page, require_pages, violations
 from tests.support.gateway import Gateway, token
@@ -586,26 +586,6 @@ async def test_a_mail_can_neither_run_scripts_nor_reach_the_token(gateway: Gatew
         assert await inner.evaluate("origin") == "null"
         with pytest.raises(Exception, match="SecurityError|sandboxed"):
             await inner.evaluate("sessionStorage.length")
-
-
-class Answers:
-    """Stands between a page and the gateway: what the page asks is `answered`, `held` back or `refused`."""
-
-    def __init__(self) -> None:
-        self.are = "answered"
-
-    def stand_in(self, page: WebSocketRoute) -> None:
-        gateway = page.connect_to_server()
-
-        def pass_on(message: str | bytes) -> None:
-            answer = re.match(r"43/admin,\d+", message) if isinstance(message, str) else None
-            if answer is None or self.are == "answered":
-                page.send(message)
-            elif self.are == "refused":
-                error = {"code": "unavailable", "message": "The store cannot be reached."}
-                page.send(answer[0] + json.dumps([{"ok": False, "error": error}]))
-
-        gateway.on_message(pass_on)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -1,5 +1,6 @@
 """The demo's page in a real Chromium, on a real gateway: what a newcomer sees in the first minute."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -100,11 +101,12 @@ async def test_what_is_read_or_dismissed_stays_so_over_a_reload(shop: Gateway, b
         assert history.status == 200
 
 
-async def test_a_wrong_token_is_told_in_words(shop: Gateway, browser: Browser):
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+async def test_a_wrong_token_is_told_in_words(shop: Gateway, browser: Browser, dark: bool):
     """An alert when the shop refuses, and the reason in the panel when the gateway does."""
     # What a browser says itself: the shop's answer, and a websocket that was refused while it opened.
     forgiven = ["status of 401", "WebSocket is closed before"]
-    async with open_page(browser, shop.public, forgive=forgiven) as page:
+    async with open_page(browser, shop.public, forgive=forgiven, dark=dark) as page:
         stranger = address(shop, "ann", ttl_seconds=3600).rsplit(".", 1)[0] + ".forged"
         await page.goto(stranger)
         ann = Window(page, "ann")
@@ -114,6 +116,32 @@ async def test_a_wrong_token_is_told_in_words(shop: Gateway, browser: Browser):
         await expect(page.get_by_role("alert")).not_to_be_empty()
         await ann.bell.click()
         await expect(ann.panel.get_by_role("button", name="Reconnect")).to_be_visible()
+        assert await violations(page) == []
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+async def test_an_inbox_that_waits_for_its_history_has_no_barrier(
+    shop: Gateway, browser: Browser, dark: bool, monkeypatch: pytest.MonkeyPatch
+):
+    assert shop.node is not None
+    look_up, held = shop.node.notifier.history, asyncio.Event()
+
+    async def history(*args: Any, **options: Any) -> Any:
+        await held.wait()
+        return await look_up(*args, **options)
+
+    monkeypatch.setattr(shop.node.notifier, "history", history)
+    await shop.emit("user:ann", "One")
+    async with open_page(browser, shop.public, dark=dark) as page:
+        await page.goto(address(shop, "ann"))
+        ann = Window(page, "ann")
+        await ann.until("s.state === 'ready' && s.loading")
+        await ann.bell.click()
+
+        await expect(ann.panel.get_by_role("img", name="Loading notifications")).to_be_visible()
+        assert await violations(page) == []
+        held.set()
+        await expect(ann.row("One")).to_be_visible()
 
 
 async def test_a_shop_that_is_away_is_told_in_words(shop: Gateway, browser: Browser):

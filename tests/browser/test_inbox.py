@@ -117,6 +117,7 @@ async def test_a_gateway_killed_under_the_page_costs_nothing(browser: Browser, t
         await ann.until("s.state === 'offline'")
         await ann.bell.click()
         await expect(ann.panel.get_by_role("status")).to_have_text("Reconnecting…")
+        assert await violations(page) == []
         await ann.row("Before").focus()
         await page.keyboard.press("Enter")
         await expect(ann.badge).to_be_hidden()
@@ -250,6 +251,7 @@ async def test_older_ones_come_as_one_scrolls_and_the_filter_leaves_the_unread(
         await ann.rows.focus()
         await ann.page.keyboard.press("Delete")
         await expect(ann.panel).to_contain_text("All caught up")
+        assert await violations(ann.page) == []
         await expect(ann.panel).to_be_focused()
         await ann.panel.get_by_role("button", name="All", exact=True).click()
         await expect(ann.row("Number 00045")).to_be_visible()
