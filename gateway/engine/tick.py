@@ -1,8 +1,9 @@
 """The tick: what several emits owe one socket goes out in one write.
 
 The kernel's `send` is most of what a delivery costs, so it is asked once per socket and tick, however much there is to
-say. The first write after a pause waits for nothing but the end of the loop's turn; under load the rounds of writing
-are `TICK_SECONDS` apart.
+say. The first write after a pause waits for nothing but the end of the loop's turn; under load a round of writing waits
+after the last one for as long as that one took, so that at least half of the time is left to reading and emitting, and
+what comes meanwhile is joined.
 """
 
 import asyncio
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.003
+"""The least pause between two rounds of writing."""
+LONGEST_TICK_SECONDS = 0.02
 TURN = 50
 """Sockets written to in one turn of the loop. A room of thousands must not keep others from being read."""
 BURST_BYTES = 65_536
@@ -28,6 +31,7 @@ class Tick:
     """Collects what is to be written, and writes it. Order per connection is the order of the calls here."""
 
     __slots__ = (
+        "_began",
         "_burst",
         "_burst_bytes",
         "_burst_members",
@@ -42,6 +46,8 @@ class Tick:
         """With something to send, for the next round; each at most once (`Connection.waits`)."""
         self._due: deque[Connection] = deque()
         """What is left of the round under way."""
+        self._began = 0.0
+        """When the round under way, or the last one, began."""
         self._next = 0.0
         self._handle: asyncio.Handle | None = None
         self._burst: list[Packet] = []
@@ -113,6 +119,7 @@ class Tick:
         loop = asyncio.get_running_loop()
         due = self._due
         if not due:
+            self._began = loop.time()
             self.seal()
             due.extend(self._waiting)
             self._waiting = []
@@ -129,6 +136,7 @@ class Tick:
             return
         self._handle = None
         # From the end of the round: what comes while the loop is busy with the others' writes is joined as well.
-        self._next = loop.time() + TICK_SECONDS
+        now = loop.time()
+        self._next = now + min(max(TICK_SECONDS, now - self._began), LONGEST_TICK_SECONDS)
         if self._waiting or self._burst_members is not None:
             self._arm()
