@@ -19,12 +19,11 @@ from urllib.parse import parse_qs, urlsplit
 import engineio
 from aiohttp import web
 
-from gateway.engine import handshake as handshakes
 from gateway.engine.admission import AddressRate, Gate, client_address
 from gateway.engine.connection import UNLIMITED, Connection
 from gateway.engine.deadlines import Deadlines
 from gateway.engine.frames import PROTOCOL_ERROR, SERVICE_RESTART
-from gateway.engine.handshake import Handshake, HandshakeError
+from gateway.engine.handshake import Handshake, HandshakeError, is_asked_for
 from gateway.engine.limits import EngineLimits
 from gateway.engine.packets import NOOP, PING, Packet
 from gateway.engine.stats import Stats
@@ -147,9 +146,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
             return web.Response(status=204)
         query = parse_qs(request.query_string)
         transport = query.get("transport", ["polling"])[0]
-        if transport not in self.transports or (
-            transport == "websocket" and not handshakes.is_asked_for(request)
-        ):
+        if transport not in self.transports or (transport == "websocket" and not is_asked_for(request)):
             return _bad(0, "Transport unknown")
         sid = query.get("sid", [""])[0]
         if not sid:
@@ -220,8 +217,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         await self.gate.passage()
         if transport == "websocket":
             try:
-                accept = handshakes.accept_of(request)
-                tcp, early = taken_from(request)
+                tcp, accept, early = taken_from(request)
             except HandshakeError:
                 return _bad(3, "Bad request")
             connection = self._connection(address, request.query_string, headers.get("User-Agent", ""))
@@ -267,8 +263,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         if connection.prober is not None or connection.closed:
             return _bad(3, "Bad request")
         try:
-            accept = handshakes.accept_of(request)
-            tcp, early = taken_from(request)
+            tcp, accept, early = taken_from(request)
         except HandshakeError:
             return _bad(3, "Bad request")
         prober = connection.prober = self._socket(connection, probes=True)

@@ -14,7 +14,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from gateway.engine import frames, packets
 from gateway.engine.frames import FrameError, FrameReader
-from gateway.engine.handshake import HandshakeError
+from gateway.engine.handshake import HandshakeError, accept_of
 from gateway.engine.stream import Stream
 
 if TYPE_CHECKING:
@@ -161,12 +161,14 @@ class WebSocket(Stream):
         self._connection.lost(self)
 
 
-def taken_from(request: web.BaseRequest) -> tuple[sockets.socket, bytes]:
-    """The TCP connection of a request, and the bytes behind the request; aiohttp forgets it.
+def taken_from(request: web.BaseRequest) -> tuple[sockets.socket, bytes, bytes]:
+    """The TCP connection of a handshake, the answer to its key, and the bytes behind it; aiohttp forgets it.
 
     What it has for every connection would be idle weight on a websocket: a request handler, two tasks, streams. Raises
-    `HandshakeError` when the connection cannot be had. The handler of the request returns `TakenOver`.
+    `HandshakeError` when the request is none, or the connection cannot be had. The handler of the request returns
+    `TakenOver`.
     """
+    accept = accept_of(request)
     handler = request.protocol
     transport = handler.transport
     if transport is None or transport.is_closing() or transport.get_write_buffer_size():
@@ -186,4 +188,4 @@ def taken_from(request: web.BaseRequest) -> tuple[sockets.socket, bytes]:
     transport.set_protocol(asyncio.Protocol())
     transport.abort()
     handler.connection_lost(None)
-    return socket, early
+    return socket, accept, early
