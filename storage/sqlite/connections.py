@@ -59,9 +59,12 @@ class _Crew:
         self._jobs.put((future, job))
         return future
 
-    def close(self) -> None:
-        """Finish what was accepted and close the connections; blocks."""
+    def refuse(self) -> None:
+        """Accept nothing more. On the thread of the callers: what came behind the end would wait for ever."""
         self._closed = True
+
+    def close(self) -> None:
+        """Finish what was accepted before `refuse` and close the connections; blocks."""
         if self._started:
             for _ in self._threads:
                 self._jobs.put(None)
@@ -194,10 +197,12 @@ class Connections:
 
     async def close(self) -> None:
         """Finish what is under way and close the file."""
-        if self._checkpoint_due is not None:
-            self._checkpoint_due.cancel()
         if self._checkpointing is not None:
             await self._checkpointing
+        if self._checkpoint_due is not None:
+            self._checkpoint_due.cancel()
+        for crew in (self._readers, self._checkpointer, self._writer):
+            crew.refuse()
         # On a thread of its own: what it waits for are the threads of this store.
         await asyncio.to_thread(self._close)
 

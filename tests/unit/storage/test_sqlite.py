@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 
 import pytest
 
@@ -65,3 +66,22 @@ async def test_a_store_that_is_closed_says_so(store):
     with pytest.raises(connections.StoreUnavailable):
         await fill(store, "a", 1)
     await store.close()
+
+
+async def test_what_is_asked_of_a_store_that_is_closing_is_refused_at_once(tmp_path):
+    """It would stand behind the end of a thread's work, and be waited for in vain."""
+    here = connections.Connections(tmp_path / "x.db")
+    await here.open()
+    may_end = threading.Event()
+    read = asyncio.create_task(here.read(lambda _: may_end.wait(10)))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(here.close())
+    await asyncio.sleep(0)
+
+    for ask in (here.read, here.write):
+        with pytest.raises(connections.StoreUnavailable, match="closed"):
+            await ask(lambda _: None)
+    may_end.set()
+
+    assert await read
+    await closing
