@@ -104,9 +104,13 @@ def _settle(future: asyncio.Future[Any], answer: object, error: BaseException | 
 def _connect(path: Path) -> sqlite3.Connection:
     # autocommit: transactions are begun and ended here, by name.
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-    # FULL: with WAL, NORMAL would lose answered appends when the power goes.
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}").fetchone()
+    try:
+        # FULL: with WAL, NORMAL would lose answered appends when the power goes.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}").fetchone()
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
