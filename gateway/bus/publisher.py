@@ -58,8 +58,8 @@ class Publisher:
         self._patience = patience_seconds
         self._up = up
         self._lost = lost
-        self._loop = asyncio.get_running_loop()
         # Kept, because asking for it costs a call of the kernel, and each frame's answer needs the time.
+        self._loop = asyncio.get_running_loop()
         self._wire: Wire | None = None
         """The connection, while it works."""
         self._waiting: deque[Outgoing] = deque()

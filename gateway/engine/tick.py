@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 0.003
 """The least pause between two rounds of writing."""
 LONGEST_TICK_SECONDS = 0.02
+"""The longest, however long a round takes: a delivery waits no more for being joined."""
 TURN = 50
 """Sockets written to in one turn of the loop. A room of thousands must not keep others from being read."""
 BURST_BYTES = 65_536
