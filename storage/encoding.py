@@ -92,20 +92,20 @@ def is_writable(text: str) -> bool:
     return True
 
 
-def cursor_of(notification: Notification) -> str:
-    """Where a page newest first ends: equal times are told apart by the id."""
-    return f"{micros(notification.created_at)}~{notification.id}"
+def cursor_of(notification: Notification, place: int | None = None) -> str:
+    """Where a page newest first ends: at this place, by default the time; equal ones are told apart by the id."""
+    return f"{micros(notification.created_at) if place is None else place}~{notification.id}"
 
 
 def position_of(cursor: str) -> tuple[int, str]:
-    time, separator, notification_id = cursor.partition("~")
+    text, separator, notification_id = cursor.partition("~")
     try:
-        micros_at = int(time)
+        place = int(text)
     except ValueError as error:
         raise InvalidCursor("the cursor is not one of this store") from error
-    if not separator or not is_writable(notification_id) or abs(micros_at) >= FOREVER:
+    if not separator or not is_writable(notification_id) or abs(place) >= FOREVER:
         raise InvalidCursor("the cursor is not one of this store")
-    return micros_at, notification_id
+    return place, notification_id
 
 
 def receipt_of(

@@ -108,6 +108,9 @@ class Inboxes(Protocol):
     async def history(self, query: HistoryQuery, *, now: datetime) -> HistoryPage:
         """A page newest first over the rooms; without what was recalled, has expired, or was dismissed by the user.
 
+        Newest is by `created_at` or by the order of appending, as the store has it at hand: they differ by what an emit
+        takes, and by the nodes' clocks.
+
         Raises `InvalidCursor` for a `before` that no page gave.
         """
         ...

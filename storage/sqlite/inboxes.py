@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
+from operator import itemgetter
 
 from storage.encoding import FOREVER, cursor_of, micros, position_of, receipt_of, writable
 from storage.models import (
@@ -128,24 +129,27 @@ def _opening(
 
 
 def history(connection: sqlite3.Connection, query: HistoryQuery, *, now: int) -> HistoryPage:
-    before = (FOREVER, "") if query.before is None else position_of(query.before)
+    """Newest first is last appended first: the places are the row ids, which grow with every append."""
+    before = FOREVER if query.before is None else position_of(query.before)[0]
     rooms = dict.fromkeys(writable(query.rooms))
     newest_first = heapq.merge(
         *(_room_history(connection, query, room, before=before, now=now) for room in rooms),
-        key=lambda item: (item.notification.created_at, item.notification.id),
+        key=itemgetter(0),
         reverse=True,
     )
-    items = [item for item, _ in zip(newest_first, range(query.limit + 1), strict=False)]
-    page = tuple(items[: query.limit])
+    found = list(islice(newest_first, query.limit + 1))
+    page = found[: query.limit]
+    place, last = page[-1] if page else (0, None)
     return HistoryPage(
-        items=page, next=cursor_of(page[-1].notification) if len(items) > query.limit and page else None
+        items=tuple(item for _, item in page),
+        next=None if last is None or len(found) <= query.limit else cursor_of(last.notification, place),
     )
 
 
 def _room_history(
-    connection: sqlite3.Connection, query: HistoryQuery, room: str, *, before: tuple[int, str], now: int
-) -> Iterator[InboxItem]:
-    """One room's part, newest first; rows are read as far as the merge asks for them."""
+    connection: sqlite3.Connection, query: HistoryQuery, room: str, *, before: int, now: int
+) -> Iterator[tuple[int, InboxItem]]:
+    """One room's part with the places, newest first; rows are read as far as the merge asks for them."""
     conditions = ""
     types = None
     if query.types:
@@ -155,31 +159,27 @@ def _room_history(
         conditions += " AND c.read_at IS NULL AND n.seq > COALESCE(i.read_upto, 0)"
     rows = connection.execute(
         f"SELECT {NOTIFICATION}, c.seen_at, c.read_at, c.clicked_at,"  # noqa: S608 - constants and conditions
-        " CASE WHEN i.read_upto >= n.seq THEN i.read_at END"
+        " CASE WHEN i.read_upto >= n.seq THEN i.read_at END, n.rowid"
         f" FROM notifications n {MAIL_JOIN}"
         " LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq"
         " LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room"
-        " WHERE n.room = :room AND (n.created_at, n.id) < (:time, :id) AND n.seq IS NOT NULL"
+        # The plus keeps SQLite to the index of the room, where it finds the row ids too.
+        " WHERE n.room = :room AND +n.rowid < :before AND n.seq IS NOT NULL"
         f" AND n.shown_until > :now AND c.dismissed_at IS NULL{conditions}"
-        " ORDER BY n.created_at DESC, n.id DESC LIMIT :limit",
+        " ORDER BY n.seq DESC LIMIT :limit",
         {
             "user": query.user,
             "room": room,
-            "time": before[0],
-            "id": before[1],
+            "before": before,
             "now": now,
             "types": types,
             "limit": query.limit + 1,
         },
     )
     for row in rows:
-        seen_at, read_at, clicked_at, covered_at = row[NOTIFICATION_WIDTH:]
-        yield InboxItem(
-            notification=notification_of(row),
-            receipt=receipt_of(
-                seen_at=seen_at, read_at=read_at, clicked_at=clicked_at, covered_at=covered_at
-            ),
-        )
+        seen_at, read_at, clicked_at, covered_at, place = row[NOTIFICATION_WIDTH:]
+        receipt = receipt_of(seen_at=seen_at, read_at=read_at, clicked_at=clicked_at, covered_at=covered_at)
+        yield place, InboxItem(notification=notification_of(row), receipt=receipt)
 
 
 _UPSERT = """

@@ -87,7 +87,15 @@ CREATE TABLE contacts (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS = (_FIRST,)
+# An index is most of what a row costs: the order of appending is that of the times, so one that has it is enough. It
+# holds what has no sequence as well, so that all of a room can be found.
+_ONE_INDEX_PER_ROOM = """
+DROP INDEX notifications_newest;
+DROP INDEX notifications_stream;
+CREATE UNIQUE INDEX notifications_stream ON notifications (room, seq);
+"""
+
+MIGRATIONS = (_FIRST, _ONE_INDEX_PER_ROOM)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
