@@ -119,6 +119,11 @@ async def read_json(request: web.Request, *, limit: int = BODY_BYTES_MAX, requir
     """The JSON of the body, of `limit` bytes at most, decompressed. {} for an empty body that is not required."""
     if not request.body_exists and not required:
         return {}
+    return json_of(await read_json_text(request, limit=limit))
+
+
+async def read_json_text(request: web.Request, *, limit: int) -> bytes:
+    """The body of a request that says it is JSON, decompressed."""
     media_type = request.content_type
     if media_type != "application/json" and not (
         media_type.startswith("application/") and media_type.endswith("+json")
@@ -126,25 +131,32 @@ async def read_json(request: web.Request, *, limit: int = BODY_BYTES_MAX, requir
         raise Problem("unsupported_media_type")
     if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
         raise Problem("unsupported_media_type", "JSON is UTF-8 (RFC 8259).")
+    return await _read(request, limit)
+
+
+def json_of(text: bytes) -> Any:
     try:
-        return orjson.loads(await _read(request, limit))
+        return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise Problem("invalid_json", f"{error}.") from None
 
 
 async def _read(request: web.Request, limit: int) -> bytes:
-    too_large = Problem("too_large", f"{limit} bytes at most.")
     if (request.content_length or 0) > limit:
-        raise too_large
+        raise _too_large(limit)
     body = bytearray()
     try:
         while chunk := await request.content.readany():
             body += chunk
             if len(body) > limit:
-                raise too_large
+                raise _too_large(limit)
     except web.RequestPayloadError:
         raise Problem("bad_request", "The body cannot be decoded.") from None
     return bytes(body)
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem("too_large", f"{limit} bytes at most.")
 
 
 def parameters(request: web.Request, *, lists: frozenset[str] = frozenset()) -> dict[str, Any]:

@@ -7,13 +7,12 @@ presence by their Protocols; leaves parsing and answers to the HTTP routes and t
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import zip_longest
 from typing import Any, Protocol
 
 from msgspec import Struct
 
 from gateway import wire
-from gateway.bus.base import TRANSIENT, Bus
+from gateway.bus.base import TRANSIENT, Bus, Frame
 from gateway.clock import Clock
 from gateway.contacts import ContactBook
 from gateway.presence.base import Joined, Left, Online, Presence, Roster
@@ -139,7 +138,7 @@ class Notifier:
             appended = await self._commit.append(emission)
         else:
             appended = Appended(notifications=emission.notifications)
-        await self._carry_out(appended, request.event, scope)
+        await self._bus.publish(self._deliver(appended, request.event, scope))
         return appended
 
     async def emit_many(self, requests: Sequence[EmitRequest], *, scope: str) -> list[Emitted | Exception]:
@@ -159,6 +158,7 @@ class Notifier:
         ]
         outcomes = iter(await self._commit.append_many(stored)) if stored else iter(())
         answers: list[Emitted | Exception] = []
+        frames: list[Frame] = []
         for request, emission in zip(requests, prepared, strict=True):
             outcome: Emitted | Exception
             if isinstance(emission, Exception):
@@ -168,8 +168,9 @@ class Notifier:
             else:
                 outcome = Appended(notifications=emission.notifications)
             if isinstance(outcome, Appended):
-                await self._carry_out(outcome, request.event, scope)
+                frames += self._deliver(outcome, request.event, scope)
             answers.append(outcome)
+        await self._bus.publish(frames)
         return answers
 
     async def drafts(self, request: EmitRequest, *, limit: int) -> list[Notification | NoAddress]:
@@ -189,7 +190,7 @@ class Notifier:
         if self._is_heard(room):
             encoded = wire.event(event, payload)
             self._receiver.receive(room, TRANSIENT, encoded)
-            await self._bus.publish(room, TRANSIENT, encoded)
+            await self._bus.publish([(room, TRANSIENT, encoded)])
 
     def _is_heard(self, room: str) -> bool:
         """Whether a frame of the room may find anybody, here or on another node."""
@@ -231,27 +232,29 @@ class Notifier:
         order = MailOrder(to=to, subject=email.subject, due_at=due_at, unless=email.unless)
         return Mail(order=order, state=MailState.PENDING, due_at=due_at, updated_at=now)
 
-    async def _carry_out(self, appended: Appended, event: str, scope: str) -> None:
-        """Deliver what is new. What is not stored is always new."""
+    def _deliver(self, appended: Appended, event: str, scope: str) -> Sequence[Frame]:
+        """Deliver on this node what is new, and answer the frames for the others. What is not stored is always new.
+
+        This node comes first: its sessions must not wait for a bus that is away.
+        """
         if appended.duplicate:
-            return
-        notifications = appended.notifications
-        carries = self._bus.carries
+            return ()
+        frames: list[Frame] = []
         owes_mail = False
-        for notification in notifications:
+        for notification in appended.notifications:
             owes_mail = owes_mail or notification.mail is not None
+            room = notification.room
             # Most notifications are for users who are out: without other nodes, their frames are never made.
-            if notification.in_app and self._is_heard(notification.room):
+            if notification.in_app and self._is_heard(room):
                 encoded = wire.event(event, wire.notification(notification))
                 seq = TRANSIENT if notification.seq is None else notification.seq
-                # This node first: its sessions must not wait for a bus that is away.
-                self._receiver.receive(notification.room, seq, encoded)
-                if carries:
-                    await self._bus.publish(notification.room, seq, encoded)
+                self._receiver.receive(room, seq, encoded)
+                frames.append((room, seq, encoded))
         if owes_mail:
             self._wake_mailer()
         if self.tap is not None:
-            self.tap(notifications, scope)
+            self.tap(appended.notifications, scope)
+        return frames
 
     # What is kept
 
@@ -369,9 +372,8 @@ class Notifier:
 
 def _emission(request: EmitRequest, scope: str, now: datetime, mails: Sequence[Mail] = ()) -> Emission:
     """What the store is asked to append; `mails` are the obligations of the request's rooms, in their order."""
-    notifications = tuple(
-        [_notification(request, room, now, mail) for room, mail in zip_longest(request.rooms, mails)]
-    )
+    mail_of = dict(zip(request.rooms, mails, strict=True)) if mails else {}
+    notifications = tuple([_notification(request, room, now, mail_of.get(room)) for room in request.rooms])
     if request.idempotency_key is None:
         return Emission(notifications=notifications)
     key = IdempotencyKey(scope=scope, text=request.idempotency_key, fingerprint=request.fingerprint)

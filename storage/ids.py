@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 
 _COUNTER_END = 1 << 12
-_POOL_BYTES = 4096
-_TAIL = 16
+_TAIL_BYTES = 8
+_TAILS = 256
+"""Made at once: asking the kernel for each id would cost more than the rest of it."""
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 """A random digit, with its upper two bits made the variant's (RFC 9562, section 4.1)."""
 
@@ -26,8 +27,8 @@ class UUID7Source:
         self._millisecond = -1
         self._counter = 0
         self._time = ""
-        self._pool = ""
-        self._used = 0
+        self._tails: list[str] = []
+        """What is random in the ids to come, as text."""
 
     def __call__(self) -> str:
         with self._lock:
@@ -38,23 +39,24 @@ class UUID7Source:
                 self._counter += 1
                 if self._counter == _COUNTER_END:
                     self._restart(self._millisecond + 1)
-            tail = self._random_digits()
-            return f"{self._time}{self._counter:03x}-{_VARIANT[tail[0]]}{tail[1:4]}-{tail[4:]}"
+            return f"{self._time}{self._counter:03x}{self._tail()}"
 
-    def _random_digits(self) -> str:
-        """From a pool: asking the kernel for each id would cost more than the rest of it."""
-        begin = self._used
-        if begin + _TAIL > len(self._pool):
-            self._pool = os.urandom(_POOL_BYTES).hex()
-            begin = 0
-        self._used = begin + _TAIL
-        return self._pool[begin : begin + _TAIL]
+    def _tail(self) -> str:
+        if not self._tails:
+            self._tails = _random_tails()
+        return self._tails.pop()
 
     def _restart(self, millisecond: int) -> None:
         self._millisecond = millisecond
-        self._counter = int(self._random_digits(), 16) % (_COUNTER_END // 2)
+        self._counter = int(self._tail()[-3:], 16) % (_COUNTER_END // 2)
         digits = f"{millisecond:012x}"
         self._time = f"{digits[:8]}-{digits[8:]}-7"
+
+
+def _random_tails() -> list[str]:
+    digits = os.urandom(_TAIL_BYTES * _TAILS).hex()
+    tails = [digits[begin : begin + 2 * _TAIL_BYTES] for begin in range(0, len(digits), 2 * _TAIL_BYTES)]
+    return [f"-{_VARIANT[tail[0]]}{tail[1:4]}-{tail[4:]}" for tail in tails]
 
 
 uuid7 = UUID7Source()

@@ -6,6 +6,9 @@ from typing import Any, Protocol
 Receive = Callable[[str, int, bytes], None]
 """Takes (room, sequence, event) of another node. `event` is the JSON array of the Socket.IO event, UTF-8."""
 
+Frame = tuple[str, int, bytes]
+"""The same for a frame to be published."""
+
 Obey = Callable[[Mapping[str, Any]], None]
 """Takes a command, a small JSON object with a `do`, of any node, this one included."""
 
@@ -32,8 +35,8 @@ class Bus(Protocol):
         """Connect and listen. Does not fail when the server is away: it goes on trying, and `reasons` tells."""
         ...
 
-    async def publish(self, room: str, seq: int, event: bytes) -> None:
-        """Hand a frame to the bus; returns within 50 ms whatever the server does, and raises nothing.
+    async def publish(self, frames: Sequence[Frame]) -> None:
+        """Hand frames to the bus, in order; returns within 50 ms whatever the server does, and raises nothing.
 
         What could not be carried is counted and dropped: the store has it, and reconciliation will find it.
         """

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.bus.base import Obey, Receive, Returned
+from gateway.bus.base import Frame, Obey, Receive, Returned
 
 
 class LocalBus:
@@ -17,7 +17,7 @@ class LocalBus:
     async def start(self, *, receive: Receive, obey: Obey, returned: Returned) -> None:  # noqa: ARG002 - no other node calls
         self._obey = obey
 
-    async def publish(self, room: str, seq: int, event: bytes) -> None:
+    async def publish(self, frames: Sequence[Frame]) -> None:
         pass
 
     async def subscribe(self, rooms: Sequence[str]) -> None:

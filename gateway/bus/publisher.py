@@ -6,8 +6,9 @@ It takes what it is given at once. While Redis is away the buffer fills, and wha
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
 
 from gateway.bus.address import Address
 from gateway.bus.backoff import pause_seconds
@@ -23,9 +24,8 @@ FULL_SECONDS = 0.04
 """How long to wait for space in the buffer; the contract allows 50 ms."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A PUBLISH, packed. Positional and bare, because one is made for every frame."""
+class Outgoing(Struct, frozen=True):
+    """A PUBLISH, packed. One is made for every frame, so it is of the kind that is made fastest."""
 
     command: bytes
     repeatable: bool
@@ -94,23 +94,31 @@ class Publisher:
             self._flush_due = True
             self._loop.call_soon(self._flush)
 
-    async def send(self, outgoing: Outgoing) -> None:
-        """Take it, waiting for space a moment if Redis is there to make some; or drop it and count."""
-        if self.offer(outgoing):
-            if len(self._waiting) % 256 == 0:
-                # A caller who never waits for anything would fill the buffer before a write has its turn.
-                await asyncio.sleep(0)
-            return
-        try:
-            async with asyncio.timeout(FULL_SECONDS):
-                while self.connected:
-                    self._moved.clear()
+    async def send(self, outgoings: Sequence[Outgoing]) -> None:
+        """Take them in order, waiting for space a moment if Redis is there to make some; what is left over is dropped."""
+        deadline: float | None = None
+        for outgoing in outgoings:
+            if self.offer(outgoing):
+                if len(self._waiting) % 256 == 0:
+                    # A caller who never waits for anything would fill the buffer before a write has its turn.
+                    await asyncio.sleep(0)
+                continue
+            if deadline is None:
+                deadline = self._loop.time() + FULL_SECONDS
+            if not await self._offer_until(deadline, outgoing):
+                self._drop(1)
+
+    async def _offer_until(self, deadline: float, outgoing: Outgoing) -> bool:
+        while self.connected and self._loop.time() < deadline:
+            self._moved.clear()
+            try:
+                async with asyncio.timeout_at(deadline):
                     await self._moved.wait()
-                    if self.offer(outgoing):
-                        return
-        except TimeoutError:
-            pass
-        self._drop(1)
+            except TimeoutError:
+                return False
+            if self.offer(outgoing):
+                return True
+        return False
 
     async def run(self) -> None:
         """Connect, watch that Redis answers, and connect again; until cancelled."""

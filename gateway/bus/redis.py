@@ -18,11 +18,11 @@ from hashlib import blake2b
 from typing import Any
 
 from gateway.bus.address import Address
-from gateway.bus.base import Obey, Receive, Returned
+from gateway.bus.base import Frame, Obey, Receive, Returned
 from gateway.bus.listener import Listener
 from gateway.bus.publisher import Outgoing, Publisher
 from gateway.bus.stats import BusStats
-from gateway.bus.wire import pack
+from gateway.bus.wire import pack_publish
 
 _log = logging.getLogger(__name__)
 
@@ -106,12 +106,14 @@ class RedisBus:
         except TimeoutError:
             _log.warning("bus started without Redis")
 
-    async def publish(self, room: str, seq: int, event: bytes) -> None:
+    async def publish(self, frames: Sequence[Frame]) -> None:
         if not self._tasks:
-            self.stats.dropped += 1
+            self.stats.dropped += len(frames)
             return
         # A stored frame may come twice: its sequence gives it away. A transient one must not.
-        await self._publisher.send(Outgoing(self._packed(self._channel(room), seq, event), seq > 0))
+        await self._publisher.send(
+            [Outgoing(self._packed(self._channel(room), seq, event), seq > 0) for room, seq, event in frames]
+        )
 
     async def subscribe(self, rooms: Sequence[str]) -> None:
         channels = {self._channel(room): room for room in rooms}
@@ -129,7 +131,7 @@ class RedisBus:
             return
         self._obey(command)
         text = json.dumps(command, separators=(",", ":")).encode()
-        await self._publisher.send(Outgoing(self._packed(self._control, 0, text), repeatable=False))
+        await self._publisher.send([Outgoing(self._packed(self._control, 0, text), repeatable=False)])
 
     def reasons(self) -> list[str]:
         if not self._tasks:
@@ -161,7 +163,7 @@ class RedisBus:
         return self._prefix + blake2b(room.encode(), digest_size=16).hexdigest().encode()
 
     def _packed(self, channel: bytes, seq: int, body: bytes) -> bytes:
-        return pack(b"PUBLISH", channel, _HEADER.pack(VERSION, self._node, seq) + body)
+        return pack_publish(channel, _HEADER.pack(VERSION, self._node, seq) + body)
 
     def _message(self, channel: bytes, payload: bytes) -> None:
         if len(payload) < _HEADER.size or payload[0] != VERSION:

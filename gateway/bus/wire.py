@@ -36,6 +36,16 @@ def pack(*words: bytes) -> bytes:
     return b"".join(parts)
 
 
+def pack_publish(channel: bytes, message: bytes) -> bytes:
+    """`pack` of the one command that is sent for every frame."""
+    return b"*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (
+        len(channel),
+        channel,
+        len(message),
+        message,
+    )
+
+
 def parse(data: bytes, at: int) -> tuple[Reply, int]:
     """The reply that begins at `at`, and where the next begins. Raises `_Incomplete`, or ValueError for nonsense."""
     end = data.find(b"\r\n", at)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gateway.engine.packets import GOODBYE, NOOP, RECORD_SEPARATOR, Packet
+from gateway.engine.tick import Tick
 from gateway.engine.websocket import WebSocket
 
 if TYPE_CHECKING:
@@ -22,9 +23,8 @@ UNLIMITED = sys.maxsize
 class Engine(Protocol):
     """What a connection needs of the engine it belongs to."""
 
-    def owes(self, connection: "Connection") -> None:
-        """`connection` has something to send: flush it soon. Called before the packet is put, to keep the order."""
-        ...
+    tick: Tick
+    """Flushes who owes something."""
 
     def take(self, connection: "Connection", data: str | bytes) -> None:
         """An Engine.IO packet has come."""
@@ -146,7 +146,7 @@ class Connection:
         """Send `packet` after all that was written before. Never blocks, never raises; a closed one takes nothing."""
         if self.closed:
             return
-        self.engine.owes(self)
+        self.engine.tick.owe(self)
         self.outbox.append(packet)
         self.backlog += len(packet.frame)
         if self.backlog > self.mark:
@@ -258,7 +258,7 @@ class Connection:
         self.socket = socket
         self.release()
         if not self.closed:
-            self.engine.owes(self)
+            self.engine.tick.owe(self)
 
     # Coming in
 
@@ -277,7 +277,7 @@ class Connection:
         if self.closed:
             return
         if code is not None:
-            self.engine.owes(self)
+            self.engine.tick.owe(self)
         self.closed = True
         if code is not None:
             if self.socket is not None:

@@ -81,6 +81,10 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
         if session is not None and session.namespace == namespace:
             everyone = self._everyone.get(namespace, NOBODY)
             return {room: everyone[room]} if room in everyone else NOBODY
+        return self.members(namespace, room)
+
+    def members(self, namespace: str, room: str) -> Mapping[str, Connection]:
+        """The open sessions that have entered a room of this name, whatever else it is the name of."""
         rooms = self._rooms.get(namespace)
         return NOBODY if rooms is None else rooms.get(room, NOBODY)
 

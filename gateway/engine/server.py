@@ -106,8 +106,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
             self.stats.deliveries += 1
 
     def fan_out(self, namespace: str, room: str, packet: Packet) -> int:
-        """Owe `packet` to every open session of the room; answers how many these are."""
-        members = self.manager.room(namespace, room)
+        """Owe `packet` to every open session that has entered the room; answers how many these are."""
+        members = self.manager.members(namespace, room)
         count = len(members)
         if count == 1:
             # Most rooms are a user's own: nothing to share, and no members to walk over.

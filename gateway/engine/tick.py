@@ -55,12 +55,15 @@ class Tick:
         self._burst_bytes = 0
         self._burst_members: Mapping[str, Connection] | None = None
 
-    def add(self, connection: "Connection") -> None:
-        """`connection` has something to send."""
-        connection.waits = True
-        self._waiting.append(connection)
-        if self._handle is None:
-            self._arm()
+    def owe(self, connection: "Connection") -> None:
+        """`connection` has something to send: flush it soon. Called before the packet is put, to keep the order."""
+        if self._burst_members is not None:
+            self.seal()
+        if not connection.waits:
+            connection.waits = True
+            self._waiting.append(connection)
+            if self._handle is None:
+                self._arm()
 
     def fan_out(self, members: Mapping[str, "Connection"], packet: Packet) -> None:
         """Owe `packet` to all `members`; call `seal` before the members change.
@@ -77,7 +80,7 @@ class Tick:
         self._burst_bytes += len(packet.frame)
 
     def seal(self) -> None:
-        """Hand out the burst. Whoever writes anything else to a connection calls this first: it keeps the order."""
+        """Hand out the burst: what is owed from now on comes after it."""
         members = self._burst_members
         if members is None:
             return

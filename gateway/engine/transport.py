@@ -322,11 +322,6 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
 
     # What connections need
 
-    def owes(self, connection: Connection) -> None:
-        self.tick.seal()
-        if not connection.waits:
-            self.tick.add(connection)
-
     def sent(self, size: int) -> None:
         self.stats.writes += 1
         self.stats.bytes += size

@@ -50,7 +50,7 @@ async def until(condition: Callable[[], object], *, seconds: float = 15) -> None
 async def heard(sender: Node, receiver: Node, room: str, *, seconds: float = 15) -> None:
     """Return when a frame has come through: whatever was sent before it has come too, or never will."""
     mark = f'["mark","{uuid.uuid4()}"]'.encode()
-    await sender.bus.publish(room, TRANSIENT, mark)
+    await sender.bus.publish([(room, TRANSIENT, mark)])
     await until(lambda: any(event == mark for _, _, event in receiver.frames), seconds=seconds)
     receiver.frames[:] = [frame for frame in receiver.frames if not frame[2].startswith(b'["mark"')]
 
@@ -108,7 +108,7 @@ async def test_a_publisher_never_gets_its_own_frames_back(node):
     await node.start()
     await node.bus.subscribe(["all"])
 
-    await node.bus.publish("all", 1, b'["e",1]')
+    await node.bus.publish([("all", 1, b'["e",1]')])
     await node.bus.unsubscribe(["all"])
     await node.bus.stop()
 
@@ -136,7 +136,7 @@ async def test_stop_is_idempotent_and_what_comes_after_does_no_harm(node):
     await node.bus.stop()
     await node.bus.stop()
 
-    await node.bus.publish("all", 1, b"[]")
+    await node.bus.publish([("all", 1, b"[]")])
     await node.bus.command({"do": "nothing"})
     await node.bus.subscribe(["all"])
     await node.bus.unsubscribe(["all"])
@@ -153,9 +153,9 @@ async def test_frames_arrive_byte_for_byte_and_in_order_at_nodes_that_have_membe
     event = '["notification",{"title":"Überfällig 😀\\r\\n$5"}]'.encode() + bytes(range(256))
 
     for seq in range(1, 501):
-        await a.bus.publish("user:42", seq, event)
-    await a.bus.publish("all", 1, b"")
-    await a.bus.publish("user:43", 1, b"[]")
+        await a.bus.publish([("user:42", seq, event)])
+    await a.bus.publish([("all", 1, b"")])
+    await a.bus.publish([("user:43", 1, b"[]")])
     await heard(a, b, "all")
 
     assert b.frames == [("user:42", seq, event) for seq in range(1, 501)] + [("all", 1, b"")]
@@ -167,7 +167,7 @@ async def test_a_large_frame_arrives_whole(two):
     await b.bus.subscribe(["all"])
     event = b"x" * 3_000_000
 
-    await a.bus.publish("all", 7, event)
+    await a.bus.publish([("all", 7, event)])
     await until(lambda: b.frames)
 
     assert b.frames == [("all", 7, event)]
@@ -177,7 +177,7 @@ async def test_a_frame_published_after_subscribe_returned_is_received(two):
     a, b = two
     for number in range(200):
         await b.bus.subscribe([f"topic:{number}"])
-        await a.bus.publish(f"topic:{number}", number + 1, b"[]")
+        await a.bus.publish([(f"topic:{number}", number + 1, b"[]")])
 
     await until(lambda: len(b.frames) == 200)
     assert b.sequences == list(range(1, 201))
@@ -189,7 +189,7 @@ async def test_many_rooms_subscribed_at_once_are_all_received(two):
     await asyncio.gather(*(b.bus.subscribe(rooms[first : first + 5]) for first in range(0, 2500, 5)))
 
     for room in rooms:
-        await a.bus.publish(room, 1, b"[]")
+        await a.bus.publish([(room, 1, b"[]")])
     await until(lambda: len(b.frames) == 2500)
 
     assert [room for room, _, _ in b.frames] == rooms
@@ -199,7 +199,7 @@ async def test_a_room_unsubscribed_is_not_received_and_can_be_subscribed_again(t
     a, b = two
     await b.bus.subscribe(["all", "admins"])
     await b.bus.unsubscribe(["admins"])
-    await a.bus.publish("admins", 1, b"[]")
+    await a.bus.publish([("admins", 1, b"[]")])
     await heard(a, b, "all")
     assert b.frames == []
 
@@ -208,7 +208,7 @@ async def test_a_room_unsubscribed_is_not_received_and_can_be_subscribed_again(t
     await b.bus.unsubscribe(["admins"])
     await joining
     await b.bus.subscribe(["admins"])
-    await a.bus.publish("admins", 2, b"[]")
+    await a.bus.publish([("admins", 2, b"[]")])
 
     await until(lambda: b.frames)
     assert b.frames == [("admins", 2, b"[]")]
@@ -249,9 +249,9 @@ async def test_gateways_on_different_databases_do_not_hear_each_other(make, redi
     await c.bus.subscribe(["all"])
 
     await a.bus.command({"do": "wake"})
-    await a.bus.publish("all", 1, b"[]")
+    await a.bus.publish([("all", 1, b"[]")])
     await until(lambda: b.frames and b.commands)
-    await c.bus.publish("all", 9, b"[]")
+    await c.bus.publish([("all", 9, b"[]")])
     await heard(a, b, "all")
 
     assert (c.frames, c.commands) == ([], [])
@@ -289,8 +289,8 @@ async def test_a_receiver_that_raises_does_not_stop_the_others(make, redis_url, 
 
     await b.bus.start(receive=choke, obey=b.commands.append, returned=b._returned)
     await b.bus.subscribe(["all"])
-    await a.bus.publish("all", 1, b"[]")
-    await a.bus.publish("all", 2, b"[]")
+    await a.bus.publish([("all", 1, b"[]")])
+    await a.bus.publish([("all", 2, b"[]")])
 
     await until(lambda: b.frames)
     assert b.sequences == [2]
@@ -310,7 +310,7 @@ async def test_what_is_buffered_is_sent_before_the_bus_stops(two):
     a, b = two
     await b.bus.subscribe(["all"])
     for seq in range(1, 2001):
-        await a.bus.publish("all", seq, b"x" * 500)
+        await a.bus.publish([("all", seq, b"x" * 500)])
 
     await a.bus.stop()
 
@@ -324,7 +324,7 @@ async def test_a_burst_larger_than_the_buffer_is_carried_while_redis_keeps_up(ma
     b = await Node(make(redis_url, "b")).start()
     await b.bus.subscribe(["all"])
 
-    await asyncio.gather(*(a.bus.publish("all", seq, b"x" * 300) for seq in range(1, 3001)))
+    await asyncio.gather(*(a.bus.publish([("all", seq, b"x" * 300)]) for seq in range(1, 3001)))
 
     await heard(a, b, "all")
     assert b.sequences == sorted(b.sequences)
@@ -347,7 +347,7 @@ async def test_a_bus_starts_without_redis_and_is_ready_when_redis_comes(server, 
     server.start()
     await healthy(a, b)
     await until(lambda: b.returns)
-    await a.bus.publish("all", 1, b"[]")
+    await a.bus.publish([("all", 1, b"[]")])
 
     await until(lambda: b.sequences == [1])
 
@@ -378,8 +378,8 @@ async def test_redis_killed_and_restarted_empty_is_subscribed_again_before_retur
     server.start()
     await see()
     await healthy(a, b)
-    await a.bus.publish("all", 10, b"[]")
-    await a.bus.publish("user:new", 20, b"[]")
+    await a.bus.publish([("all", 10, b"[]")])
+    await a.bus.publish([("user:new", 20, b"[]")])
 
     await until(lambda: {10, 20} <= set(b.sequences))
     assert subscribed_at_return == [1, 1]
@@ -390,7 +390,7 @@ async def test_frames_under_way_when_the_publisher_is_cut_off_are_sent_again(ser
     a, b = tortured
     server.pause()
     for seq in range(1, 101):
-        await a.bus.publish("all", seq, b"[]")
+        await a.bus.publish([("all", seq, b"[]")])
     await until(lambda: "the bus cannot publish to Redis" in a.bus.reasons())
     server.resume()
     await healthy(a, b)
@@ -409,7 +409,7 @@ async def test_a_publisher_never_waits_longer_than_50_ms(server, make, state):
     waits = []
     for seq in range(1, 240):
         began = time.monotonic()
-        await a.bus.publish("all", seq, b"x" * 1000)
+        await a.bus.publish([("all", seq, b"x" * 1000)])
         waits.append(time.monotonic() - began)
 
     # The 39 that found the buffer full: what the bus itself waits is 40 ms, and the median of them is not moved by a
@@ -426,7 +426,7 @@ async def test_the_others_are_told_to_look_into_the_store_when_frames_were_dropp
     await b.bus.subscribe(["all"])
     async with Redis.from_url(server.url) as client:
         await client.client_pause(1200, all=False)
-        await asyncio.gather(*(a.bus.publish("all", seq, b"[]") for seq in range(1, 1000)))
+        await asyncio.gather(*(a.bus.publish([("all", seq, b"[]")]) for seq in range(1, 1000)))
         assert a.bus.stats.dropped > 0
         await until(lambda: b.returns)
 
@@ -442,7 +442,7 @@ async def test_a_listener_whose_connection_is_killed_comes_back_and_says_so(serv
             await client.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
             await until(lambda before=before: b.returns > before)
             await healthy(a, b)
-            await a.bus.publish("all", turn, b"[]")
+            await a.bus.publish([("all", turn, b"[]")])
             await until(lambda turn=turn: turn in b.sequences)
 
     assert b.bus.stats.reconnects == 3
@@ -457,7 +457,7 @@ async def test_a_listener_that_is_open_but_deaf_is_replaced_by_the_canary(server
 
     await until(lambda: b.returns == 1)
     await healthy(a, b)
-    await a.bus.publish("all", 5, b"[]")
+    await a.bus.publish([("all", 5, b"[]")])
 
     await until(lambda: 5 in b.sequences)
     assert transport.is_closing()
@@ -475,7 +475,7 @@ async def test_redis_paused_is_noticed_and_healed(server, tortured):
 
     server.resume()
     await healthy(a, b)
-    await a.bus.publish("user:1", 3, b"[]")
+    await a.bus.publish([("user:1", 3, b"[]")])
 
     await until(lambda: 3 in b.sequences)
 
@@ -483,7 +483,7 @@ async def test_redis_paused_is_noticed_and_healed(server, tortured):
 async def test_a_bus_stops_within_a_second_of_a_hung_redis(server, tortured):
     a, _ = tortured
     server.pause()
-    await a.bus.publish("all", 1, b"[]")
+    await a.bus.publish([("all", 1, b"[]")])
     began = time.monotonic()
 
     await a.bus.stop()
@@ -499,7 +499,7 @@ async def test_a_user_who_may_not_subscribe_or_publish_is_not_ready_and_it_is_lo
     bus = make(server.url.replace("redis://", "redis://bob:pw@"), "a")
     node = await Node(bus).start()
     await node.bus.subscribe(["all"])
-    await node.bus.publish("all", 1, b"[]")
+    await node.bus.publish([("all", 1, b"[]")])
 
     await until(lambda: "the bus does not hear itself through Redis" in node.bus.reasons())
     await until(lambda: bus.stats.dropped)
@@ -528,6 +528,6 @@ async def test_a_connection_cut_while_it_subscribes_everything_is_made_anew(serv
     listener.replace()
     await until(lambda: len(broken) >= 3 and listener.connected)
     await healthy(a, b)
-    await a.bus.publish("all", 4, b"[]")
+    await a.bus.publish([("all", 4, b"[]")])
 
     await until(lambda: 4 in b.sequences)

@@ -52,7 +52,7 @@ class Gateways:
         mark = f'["mark",{number}]'.encode()
         async with asyncio.timeout(15):
             while mark not in [event for _, _, event in b.frames]:
-                await a.bus.publish("all", TRANSIENT, mark)
+                await a.bus.publish([("all", TRANSIENT, mark)])
                 await asyncio.sleep(0.05)
         for sender, presence in enumerate(self.presences):
             await presence.enter(visitor(f"{sender}-{number}", f"user-{number}"), limit=0)
