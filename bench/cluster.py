@@ -56,8 +56,8 @@ class Scale:
     """With a room each, per node."""
     events_each: int = 4
     batch_items: int = 100
-    batch_rate: int = 20
-    """Requests a second, at each node."""
+    batch_rate: int = 10
+    """Requests a second, at each node: with four nodes and all that they need, two cores have some time left."""
     foreign_frames: int = 40_000
     cpu_seconds: float = 1.0
     """A burst is repeated until the nodes have used that much: CPU is counted in ticks of 10 ms."""

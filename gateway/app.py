@@ -33,6 +33,7 @@ from gateway.contacts import ContactBook
 from gateway.delivery import Delivery
 from gateway.engine import KEEP_ALIVE_SECONDS, EngineLimits, PacedSite, Reason, Server, Websockets
 from gateway.feed import Feed
+from gateway.gossip import HeadGossip
 from gateway.health import Health
 from gateway.housekeeping import Housekeeper
 from gateway.meters import TimedAppends
@@ -159,9 +160,10 @@ class Node:
             clock=system_clock,
         )
         self.store = connect_store(settings.store_url)
-        self.commit = GroupCommit(TimedAppends(self.store, self.metrics), ping=self.store.ping)
-        self.contacts = ContactBook(self.store)
         self.bus = build_bus(settings)
+        self.gossip = HeadGossip(TimedAppends(self.store, self.metrics), learns=self.store, bus=self.bus)
+        self.commit = GroupCommit(self.gossip, ping=self.store.ping)
+        self.contacts = ContactBook(self.store)
         self.presence = build_presence(settings)
         self.server = Server(
             limits=EngineLimits(
@@ -212,6 +214,7 @@ class Node:
             connections_per_user=limits.max_connections_per_user,
             replay_limit=limits.replay_limit,
         )
+        self.connections.on_command(HeadGossip.COMMAND, self.gossip.obey)
         self.trends = Trends(self.metrics.registry, system_clock)
         self.observatory = Observatory(self.trends, bus=self.bus, node=settings.node_id)
         self.feed = Feed(
@@ -337,6 +340,8 @@ class Node:
         if self.neighbours is not None:
             await self.neighbours.start()
             stops.push_async_callback(self.neighbours.stop)
+        self.gossip.start()
+        stops.push_async_callback(self.gossip.stop)
         self.feed.start()
         stops.push_async_callback(self.feed.stop)
         self.trends.start()

@@ -46,6 +46,13 @@ class Streams(Protocol):
         """
         ...
 
+    def learn(self, heads: Mapping[str, int]) -> None:
+        """Another process has stored these sequences: for a store that would have to look before it appends.
+
+        What is said must be true, and may be old; it changes no answer.
+        """
+        ...
+
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
         """The last sequence of each room, 0 for one that never had any; one query for up to 1,000 rooms."""
         ...

@@ -9,13 +9,14 @@ databases of one Redis, whose publications are not kept apart by database, do no
 """
 
 import asyncio
-import json
 import logging
 import struct
 from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
 from typing import Any
+
+import orjson
 
 from gateway.bus.address import Address
 from gateway.bus.base import Frame, Obey, Receive, Returned
@@ -130,7 +131,7 @@ class RedisBus:
         if self._obey is None:
             return
         self._obey(command)
-        text = json.dumps(command, separators=(",", ":")).encode()
+        text = orjson.dumps(command)
         await self._publisher.send([Outgoing(self._packed(self._control, 0, text), repeatable=False)])
 
     def reasons(self) -> list[str]:
@@ -188,7 +189,7 @@ class RedisBus:
             self._say_returned()
             return
         try:
-            command = json.loads(text) if len(text) <= LARGEST_COMMAND else None
+            command = orjson.loads(text) if len(text) <= LARGEST_COMMAND else None
         except ValueError:
             command = None
         if not isinstance(command, dict) or not isinstance(command.get("do"), str):

@@ -12,7 +12,7 @@ A refusal says what to do with the rest:
 
 import asyncio
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,8 +97,9 @@ class _Item:
 class _Heads:
     """The heads of rooms as this process knows them, and which of them it cannot take for granted.
 
-    A room that others append to as well, as behind a load balancer all are, is looked up before each batch: that costs
-    one query for all of them, and a number that turns out to be taken costs the batch a second insert besides.
+    Behind a load balancer others append to all rooms as well. As long as they tell how far, and it arrives, heads are as
+    good as this process's own. A number that turns out to be taken costs the batch a second insert; the room is looked up
+    before each batch then, one query for all such rooms, until it is heard of again or has been quiet.
     """
 
     def __init__(self) -> None:
@@ -123,9 +124,17 @@ class _Heads:
                 del self._shared[room]
         self._known[room] = head
 
+    def learn(self, heads: Mapping[str, int]) -> None:
+        """Other processes have stored these. What this one never appended to it need not remember."""
+        known, shared = self._known, self._shared
+        for room, head in heads.items():
+            if head > known.get(room, head):
+                known[room] = head
+                shared.pop(room, None)
+
     def stored(self, room: str, seq: int) -> None:
-        """This process has appended."""
-        self._known[room] = seq
+        """This process has appended; another may have since."""
+        self._known[room] = max(seq, self._known.get(room, seq))
 
     def of(self, room: str) -> int:
         return self._known[room]
@@ -145,6 +154,9 @@ class Appender:
     def __init__(self) -> None:
         self._appending = asyncio.Lock()
         self._heads = _Heads()
+
+    def learn(self, heads: Mapping[str, int]) -> None:
+        self._heads.learn(heads)
 
     async def append(
         self, collections: Collections, emissions: Sequence[Emission]

@@ -92,6 +92,9 @@ class MongoStore(Store):
     async def append(self, emissions: Sequence[Emission]) -> list[Appended | IdempotencyMismatch]:
         return await self._run(self._appender.append, emissions)
 
+    def learn(self, heads: Mapping[str, int]) -> None:
+        self._appender.learn(heads)
+
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
         return await self._run(streams.heads, rooms)
 

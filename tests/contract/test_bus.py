@@ -420,6 +420,28 @@ async def test_a_publisher_never_waits_longer_than_50_ms(server, make, state):
     server.resume() if state == "paused" else server.start()
 
 
+async def test_many_frames_of_one_publish_arrive_in_their_order_and_wait_no_longer_than_one(server, make):
+    a, b = (
+        await Node(make(server.url, "a", buffer_frames=400)).start(),
+        await Node(make(server.url, "b")).start(),
+    )
+    await b.bus.subscribe(["all"])
+    await a.bus.publish([("all", seq, b"[]") for seq in range(1, 1001)])
+    await until(lambda: len(b.sequences) == 1000)
+    assert b.sequences == list(range(1, 1001))
+
+    server.pause()
+    began = time.monotonic()
+    await a.bus.publish([("all", seq, b"x" * 2000) for seq in range(1001, 4001)])
+    took = time.monotonic() - began
+    server.resume()
+
+    # 40 ms for all of those that have no space, and what a busy machine adds; one by one it would be a minute.
+    assert took < 0.5
+    assert a.bus.stats.dropped > 0
+    await until(lambda: b.returns)
+
+
 async def test_the_others_are_told_to_look_into_the_store_when_frames_were_dropped(server, make):
     a = await Node(make(server.url, "a", buffer_frames=10)).start()
     b = await Node(make(server.url, "b", patience_seconds=30)).start()

@@ -80,6 +80,18 @@ async def test_what_is_not_shown_in_app_gets_no_sequence_and_is_in_no_history(st
     assert await store.receipt("1", hidden.id) == Receipt()
 
 
+async def test_what_a_store_hears_of_others_changes_no_answer(store, other):
+    await fill(store, "a", 2)
+    await fill(other, "a", 3)
+    for heard in ({"a": 4}, {"a": 1, "b": 7}, {}):
+        store.learn(heard)
+        await fill(store, "a", 1)
+
+    assert await sequences(store, "a") == list(range(1, 9))
+    [first] = await fill(store, "b", 1)
+    assert first.seq == 1
+
+
 async def test_a_known_key_answers_as_the_first_time(store, other):
     first = emission(notification("a"), notification("b", mail=mail()), key=key())
     again = emission(notification("a"), notification("b", mail=mail()), key=key())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from storage.mongo import MongoStore
+from storage.mongo import MongoStore, append
 from storage.mongo.append import QUIET_LOOKS, _Batch, positions
 from tests.contract.store_cases import emission, key, mail, notification, put, sequences
 
@@ -57,6 +57,51 @@ async def test_rooms_that_two_processes_append_to_are_looked_up_and_seldom_refus
         await put(store, *map(notification, rooms))
     assert not store._appender._heads.doubtful(rooms)
     assert await sequences(store, "room-7") == list(range(1, 16))
+    await node.close()
+
+
+async def test_what_others_are_heard_to_have_appended_is_neither_looked_up_nor_refused(store, monkeypatch):
+    asked: list[str] = []
+    refused: list[int] = []
+    after_refusal = _Batch._after_refusal
+
+    async def looked(collections, rooms):
+        asked.extend(rooms)
+        return await positions(collections, rooms)
+
+    async def counted(batch, items, *rest):
+        refused.append(len(items))
+        return await after_refusal(batch, items, *rest)
+
+    monkeypatch.setattr(append, "positions", looked)
+    monkeypatch.setattr(_Batch, "_after_refusal", counted)
+    node = MongoStore(store._url)
+    await node.open()
+    rooms = [f"room-{number}" for number in range(20)]
+
+    for _ in range(5):
+        for each, other in ((store, node), (node, store)):
+            stored = await put(each, *map(notification, rooms))
+            other.learn({n.room: n.seq for n in stored})
+
+    # Each process asks once for rooms that it does not know.
+    assert (sorted(asked), refused) == (sorted(rooms * 2), [])
+    assert await sequences(store, "room-7") == list(range(1, 11))
+    await node.close()
+
+
+async def test_what_was_heard_late_or_not_at_all_costs_a_look_and_nothing_else(store):
+    node = MongoStore(store._url)
+    await node.open()
+    await put(store, notification("a"))
+    await put(node, notification("a"), notification("a"))
+    store.learn({"a": 2, "never-appended-to": 9})
+    await put(store, notification("a"), notification("never-appended-to"))
+    store.learn({"a": 1})
+    await put(store, notification("a"))
+
+    assert await sequences(store, "a") == [1, 2, 3, 4, 5]
+    assert await sequences(store, "never-appended-to") == [1]
     await node.close()
 
 
