@@ -1,7 +1,7 @@
 """Several nodes are one gateway: whoever is connected where gets what is emitted anywhere."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,6 +49,19 @@ async def test_what_one_node_is_told_reaches_the_clients_of_the_other(
         assert titles == [str(number) for number in range(20)]
     await here.call("read", {"all": True})
     assert await there.event("inbox") == {"unread": 0, "heads": {"user:ann": 20, "all": 0}}
+
+
+async def test_a_store_is_told_how_far_the_other_node_has_appended(
+    nodes: list[Gateway], monkeypatch: pytest.MonkeyPatch
+):
+    one, two = nodes
+    assert two.node is not None
+    heard: asyncio.Queue[Mapping[str, int]] = asyncio.Queue()
+    monkeypatch.setattr(two.node.store, "learn", heard.put_nowait)
+
+    await one.emit("user:ann", "first")
+    async with asyncio.timeout(10):
+        assert await heard.get() == {"user:ann": 1}
 
 
 async def test_presence_limits_and_disconnecting_span_the_nodes(nodes: list[Gateway], node: NodeProcess):
