@@ -160,10 +160,10 @@ class Node:
             clock=system_clock,
         )
         self.store = connect_store(settings.store_url)
-        self.bus = build_bus(settings)
-        self.gossip = HeadGossip(TimedAppends(self.store, self.metrics), learns=self.store, bus=self.bus)
-        self.commit = GroupCommit(self.gossip, ping=self.store.ping)
+        self.commit = GroupCommit(TimedAppends(self.store, self.metrics), ping=self.store.ping)
         self.contacts = ContactBook(self.store)
+        self.bus = build_bus(settings)
+        self.gossip = HeadGossip(learns=self.store, bus=self.bus)
         self.presence = build_presence(settings)
         self.server = Server(
             limits=EngineLimits(
@@ -194,6 +194,7 @@ class Node:
             commit=self.commit,
             receiver=self.delivery,
             bus=self.bus,
+            gossip=self.gossip,
             presence=self.presence,
             contacts=self.contacts,
             clock=system_clock,

@@ -10,17 +10,16 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
-from gateway.bus.base import Bus
-from storage.errors import IdempotencyMismatch
-from storage.groupcommit import Appends
-from storage.models import Appended, Emission
+from gateway.bus.base import TRANSIENT, Bus, Frame
 
 TICK_SECONDS = 0.02
-"""Appends of this long are told together: gossip costs every node something, and this bounds how often."""
+"""Single emits of this long are told together: gossip costs every node something, and this bounds how often."""
+ROOMS_WORTH_TELLING = 16
+"""So many are told at once: they reach the others along with the frames, in one waking."""
 ROOMS_AT_ONCE = 64
 """Told in one command; names of rooms being what they are, it stays below the largest that the bus takes."""
 ROOMS_HELD = 4096
-"""Kept for the next tick; of more, nothing is told."""
+"""Kept until they are told; of more, nothing is."""
 
 
 class Learns(Protocol):
@@ -30,12 +29,11 @@ class Learns(Protocol):
 
 
 class HeadGossip:
-    """Appends to a store, and tells the other nodes how far; hears the same of them, for the store to learn."""
+    """Tells the other nodes how far this one has appended; hears the same of them, for the store to learn."""
 
     COMMAND = "appended"
 
-    def __init__(self, appends: Appends, *, learns: Learns, bus: Bus) -> None:
-        self._appends = appends
+    def __init__(self, *, learns: Learns, bus: Bus) -> None:
         self._learns = learns
         self._bus = bus
         self._heads: dict[str, int] = {}
@@ -51,35 +49,34 @@ class HeadGossip:
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
 
-    async def append(self, emissions: Sequence[Emission]) -> Sequence[Appended | IdempotencyMismatch]:
-        answers = await self._appends.append(emissions)
-        if self._bus.carries:
-            self._note(answers)
-        return answers
+    async def tell(self, frames: Sequence[Frame]) -> None:
+        """These have just been published, each of what is stored: the others need to know the last of each room."""
+        if not self._bus.carries:
+            return
+        heads = self._heads
+        for room, seq, _ in frames:
+            if seq != TRANSIENT and (len(heads) < ROOMS_HELD or room in heads):
+                heads[room] = seq
+        if len(heads) >= ROOMS_WORTH_TELLING:
+            await self._tell_now()
+        elif heads:
+            self._due.set()
 
     def obey(self, command: Mapping[str, Any]) -> None:
         """Take what another node tells; what is no head is left aside."""
         match command:
-            case {"do": "appended", "heads": dict(heads)}:
+            case {"do": self.COMMAND, "heads": dict(heads)}:
                 self._learns.learn({room: head for room, head in heads.items() if type(head) is int})
 
-    def _note(self, answers: Sequence[Appended | IdempotencyMismatch]) -> None:
-        heads = self._heads
-        for answer in answers:
-            if isinstance(answer, Appended) and not answer.duplicate:
-                for notification in answer.notifications:
-                    seq = notification.seq
-                    if seq is not None and (len(heads) < ROOMS_HELD or notification.room in heads):
-                        heads[notification.room] = seq
-        if heads:
-            self._due.set()
+    async def _tell_now(self) -> None:
+        heads, self._heads = self._heads, {}
+        told = iter(heads.items())
+        while some := dict(islice(told, ROOMS_AT_ONCE)):
+            await self._bus.command({"do": self.COMMAND, "heads": some})
 
     async def _tell_forever(self) -> None:
         while True:
             await self._due.wait()
             await asyncio.sleep(TICK_SECONDS)
             self._due.clear()
-            heads, self._heads = self._heads, {}
-            told = iter(heads.items())
-            while some := dict(islice(told, ROOMS_AT_ONCE)):
-                await self._bus.command({"do": self.COMMAND, "heads": some})
+            await self._tell_now()

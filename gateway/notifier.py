@@ -15,6 +15,7 @@ from gateway import wire
 from gateway.bus.base import TRANSIENT, Bus, Frame
 from gateway.clock import Clock
 from gateway.contacts import ContactBook
+from gateway.gossip import HeadGossip
 from gateway.presence.base import Joined, Left, Online, Presence, Roster
 from gateway.rooms import ADMINS, user_of, user_room
 from storage.errors import StorageError
@@ -110,6 +111,7 @@ class Notifier:
         commit: GroupCommit,
         receiver: Receiver,
         bus: Bus,
+        gossip: HeadGossip,
         presence: Presence,
         contacts: ContactBook,
         clock: Clock,
@@ -119,6 +121,7 @@ class Notifier:
         self._commit = commit
         self._receiver = receiver
         self._bus = bus
+        self._gossip = gossip
         self._presence = presence
         self._contacts = contacts
         self._clock = clock
@@ -138,7 +141,7 @@ class Notifier:
             appended = await self._commit.append(emission)
         else:
             appended = Appended(notifications=emission.notifications)
-        await self._bus.publish(self._deliver(appended, request.event, scope))
+        await self._share(self._deliver(appended, request.event, scope))
         return appended
 
     async def emit_many(self, requests: Sequence[EmitRequest], *, scope: str) -> list[Emitted | Exception]:
@@ -170,7 +173,7 @@ class Notifier:
             if isinstance(outcome, Appended):
                 frames += self._deliver(outcome, request.event, scope)
             answers.append(outcome)
-        await self._bus.publish(frames)
+        await self._share(frames)
         return answers
 
     async def drafts(self, request: EmitRequest, *, limit: int) -> list[Notification | NoAddress]:
@@ -255,6 +258,11 @@ class Notifier:
         if self.tap is not None:
             self.tap(appended.notifications, scope)
         return frames
+
+    async def _share(self, frames: Sequence[Frame]) -> None:
+        """Have the other nodes deliver, and know how far the rooms have come."""
+        await self._bus.publish(frames)
+        await self._gossip.tell(frames)
 
     # What is kept
 

@@ -7,13 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
+from gateway.bus.base import TRANSIENT
 from gateway.bus.local import LocalBus
 from gateway.bus.redis import LARGEST_COMMAND
 from gateway.gossip import ROOMS_AT_ONCE, ROOMS_HELD, HeadGossip
 from gateway.rooms import user_room
-from storage.errors import IdempotencyMismatch, StoreUnavailable
-from storage.models import Appended
-from tests.contract.store_cases import emission, notification
 
 DEADLINE_SECONDS = 5
 
@@ -36,16 +34,10 @@ class Line(LocalBus):
 
 
 class Store:
-    """Answers what it is told to, and remembers what it learns."""
+    """Remembers what it learns."""
 
     def __init__(self) -> None:
-        self.answers: list[Appended | IdempotencyMismatch] | StoreUnavailable = []
         self.learnt: dict[str, int] = {}
-
-    async def append(self, emissions):
-        if isinstance(self.answers, StoreUnavailable):
-            raise self.answers
-        return self.answers
 
     def learn(self, heads: Mapping[str, int]) -> None:
         self.learnt |= heads
@@ -54,65 +46,58 @@ class Store:
 @pytest.fixture
 async def node():
     store, line = Store(), Line()
-    gossip = HeadGossip(store, learns=store, bus=line)
+    gossip = HeadGossip(learns=store, bus=line)
     gossip.start()
     yield gossip, store, line
     await gossip.stop()
 
 
-def stored(room: str, seq: int | None, *, duplicate: bool = False) -> Appended:
-    return Appended(notifications=(notification(room, seq=seq),), duplicate=duplicate)
-
-
-async def test_what_was_appended_in_one_tick_is_told_together_and_once(node):
-    gossip, store, line = node
+async def test_single_emits_of_one_tick_are_told_together_and_once(node):
+    gossip, _, line = node
     for seq in (1, 2):
-        store.answers = [stored("all", seq), stored("user:1", seq + 5)]
-        assert await gossip.append([emission(notification())]) is store.answers
+        await gossip.tell([("all", seq, b"[]"), ("user:1", seq + 5, b"[]")])
     assert await line.next() == {"do": "appended", "heads": {"all": 2, "user:1": 7}}
-    store.answers = [stored("all", 3)]
-    await gossip.append([emission(notification())])
+    await gossip.tell([("all", 3, b"[]")])
     assert await line.next() == {"do": "appended", "heads": {"all": 3}}
 
 
-async def test_what_has_no_place_or_had_one_before_or_failed_is_not_told(node):
-    gossip, store, line = node
-    store.answers = [stored("mail-only", None), stored("all", 1, duplicate=True), IdempotencyMismatch("x")]
-    await gossip.append([emission(notification())])
-    store.answers = StoreUnavailable("away")
-    with pytest.raises(StoreUnavailable):
-        await gossip.append([emission(notification())])
-    store.answers = [stored("all", 2)]
-    await gossip.append([emission(notification())])
+async def test_a_batch_is_told_along_with_its_frames(node):
+    gossip, _, line = node
+    frames = [(f"user:{number}", number + 1, b"[]") for number in range(ROOMS_AT_ONCE + 1)]
+    await gossip.tell(frames)
+    told = [line.told.get_nowait()["heads"] for _ in range(2)]
+    assert [len(heads) for heads in told] == [ROOMS_AT_ONCE, 1]
+    assert told[0] | told[1] == {room: seq for room, seq, _ in frames}
+
+
+async def test_what_is_not_stored_is_not_told(node):
+    gossip, _, line = node
+    await gossip.tell([("all", TRANSIENT, b"[]")])
+    await gossip.tell([])
+    await gossip.tell([("all", 2, b"[]"), ("all", TRANSIENT, b"[]")])
     assert await line.next() == {"do": "appended", "heads": {"all": 2}}
 
 
 async def test_gossip_is_bounded_in_rooms_and_in_bytes(node):
-    gossip, store, line = node
+    gossip, _, line = node
     rooms = [user_room(f"{number:05}" + "\N{GRINNING FACE}" * 123) for number in range(ROOMS_HELD + 10)]
-    store.answers = [stored(room, 10**12) for room in rooms]
-    await gossip.append([emission(notification())])
+    await gossip.tell([(room, 10**12, b"[]") for room in rooms])
     told: dict[str, int] = {}
-    while len(told) < ROOMS_HELD:
-        command = await line.next()
+    while not line.told.empty():
+        command = line.told.get_nowait()
         assert len(command["heads"]) <= ROOMS_AT_ONCE
         assert len(orjson.dumps(command)) < LARGEST_COMMAND
         told |= command["heads"]
     assert list(told) == rooms[:ROOMS_HELD]
-    await asyncio.sleep(0.1)
-    assert line.told.empty()
 
 
-async def test_without_other_nodes_nothing_is_told():
-    store, line = Store(), Line()
+async def test_without_other_nodes_nothing_is_told(node):
+    gossip, _, line = node
     line.carries = False
-    gossip = HeadGossip(store, learns=store, bus=line)
-    gossip.start()
-    store.answers = [stored("all", 1)]
-    await gossip.append([emission(notification())])
-    await asyncio.sleep(0.1)
-    assert line.told.empty()
-    await gossip.stop()
+    await gossip.tell([("all", 1, b"[]")])
+    line.carries = True
+    await gossip.tell([("all", 2, b"[]")])
+    assert await line.next() == {"do": "appended", "heads": {"all": 2}}
 
 
 async def test_the_store_learns_what_others_tell_and_nonsense_teaches_nothing(node):

@@ -9,6 +9,7 @@ import pytest
 from gateway import notifier as use_cases
 from gateway.bus.local import LocalBus
 from gateway.contacts import ContactBook
+from gateway.gossip import HeadGossip
 from gateway.notifier import EmailRequest, EmitRequest, Notifier
 from gateway.presence.local import LocalPresence
 from storage.groupcommit import GroupCommit
@@ -43,6 +44,7 @@ async def notifier(store: SQLiteStore) -> AsyncIterator[Notifier]:
         commit=commit,
         receiver=Nobody(),
         bus=LocalBus(),
+        gossip=HeadGossip(learns=store, bus=LocalBus()),
         presence=LocalPresence(),
         contacts=ContactBook(store),
         clock=lambda: NOW,
