@@ -123,7 +123,7 @@ async def read_json(request: web.Request, *, limit: int = BODY_BYTES_MAX, requir
 
 
 async def read_json_text(request: web.Request, *, limit: int) -> bytes:
-    """The body of a request that says it is JSON, decompressed."""
+    """The body of a request that says it is JSON, of `limit` bytes at most, decompressed. Raises Problem."""
     media_type = request.content_type
     if media_type != "application/json" and not (
         media_type.startswith("application/") and media_type.endswith("+json")
@@ -135,6 +135,7 @@ async def read_json_text(request: web.Request, *, limit: int) -> bytes:
 
 
 def json_of(text: bytes) -> Any:
+    """What the JSON says. Raises Problem `invalid_json`."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
