@@ -2,8 +2,8 @@
 
 The kernel's `send` is most of what a delivery costs, so it is asked once per socket and tick, however much there is to
 say. The first write after a pause waits for nothing but the end of the loop's turn; under load a round of writing waits
-after the last one for as long as that one took, so that at least half of the time is left to reading and emitting, and
-what comes meanwhile is joined.
+after the last one for four times as long as that one took, and what comes meanwhile is joined. What several nodes emit to
+one large room arrives in as many lots: they become one write.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.003
 """The least pause between two rounds of writing."""
+PAUSE_PER_ROUND = 4
+"""How many times as long as a round the pause after it is: most of the time is left to reading and emitting."""
 LONGEST_TICK_SECONDS = 0.02
 """The longest, however long a round takes: a delivery waits no more for being joined."""
 TURN = 50
@@ -141,6 +143,7 @@ class Tick:
         self._handle = None
         # From the end of the round: what comes while the loop is busy with the others' writes is joined as well.
         now = loop.time()
-        self._next = now + min(max(TICK_SECONDS, now - self._began), LONGEST_TICK_SECONDS)
+        pause = PAUSE_PER_ROUND * (now - self._began)
+        self._next = now + min(max(TICK_SECONDS, pause), LONGEST_TICK_SECONDS)
         if self._waiting or self._burst_members is not None:
             self._arm()
