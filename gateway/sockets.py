@@ -411,6 +411,10 @@ class Connections:
 
     def obey(self, command: Mapping[str, Any]) -> None:
         """Take a command of the bus; unknown ones are left to newer versions."""
+        others = self._commands.get(command["do"])
+        if others is not None:
+            others(command)
+            return
         match command:
             case {"do": "disconnect", "user": str(user)}:
                 self._order(lambda: self._close_all(self.sessions.of_user(user), Reason.REVOKED))
@@ -430,8 +434,6 @@ class Connections:
                     self._order(lambda: self._close_all(mine, Reason.REPLACED))
             case {"do": "recount", "room": str(room)}:
                 self._order(lambda: self._recount(room))
-            case {"do": str(name)} if name in self._commands:
-                self._commands[name](command)
 
     def _order(self, order: Callable[[], Awaitable[None]]) -> None:
         try:

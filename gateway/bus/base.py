@@ -57,6 +57,10 @@ class Bus(Protocol):
         """Have every node obey, this one included (this one at once, also during an outage)."""
         ...
 
+    async def tell(self, command: Mapping[str, Any]) -> None:
+        """Have every other node obey."""
+        ...
+
     def reasons(self) -> list[str]:
         """Why the bus cannot do its job now, for the readiness probe; empty when it can."""
         ...

@@ -30,6 +30,9 @@ class LocalBus:
         if self._obey is not None:
             self._obey(command)
 
+    async def tell(self, command: Mapping[str, Any]) -> None:
+        pass
+
     def reasons(self) -> list[str]:
         return []
 

@@ -29,8 +29,7 @@ _log = logging.getLogger(__name__)
 
 VERSION = 1
 _HEADER = struct.Struct(">B8sQ")
-_SENDER = slice(1, 9)
-_SEQUENCE = struct.Struct(">Q")
+_HEADER_SIZE = _HEADER.size
 LARGEST_COMMAND = 64 * 1024
 STOP_SECONDS = 1.0
 
@@ -128,9 +127,13 @@ class RedisBus:
         self._listener.unsubscribe(channels)
 
     async def command(self, command: Mapping[str, Any]) -> None:
-        if self._obey is None:
+        if self._obey is not None:
+            self._obey(command)
+            await self.tell(command)
+
+    async def tell(self, command: Mapping[str, Any]) -> None:
+        if not self._tasks:
             return
-        self._obey(command)
         text = orjson.dumps(command)
         await self._publisher.send([Outgoing(self._packed(self._control, 0, text), repeatable=False)])
 
@@ -167,21 +170,25 @@ class RedisBus:
         return pack_publish(channel, _HEADER.pack(VERSION, self._node, seq) + body)
 
     def _message(self, channel: bytes, payload: bytes) -> None:
-        if len(payload) < _HEADER.size or payload[0] != VERSION:
+        try:
+            version, sender, seq = _HEADER.unpack_from(payload)
+        except struct.error:
+            version = None
+        if version != VERSION:
             self.stats.unreadable += 1
             return
-        own = payload[_SENDER] == self._node
+        own = sender == self._node
         room = self._rooms.get(channel)
         if room is not None:
             if not own and self._receive is not None:
                 self.stats.received += 1
-                self._receive(room, _SEQUENCE.unpack_from(payload, 9)[0], payload[_HEADER.size :])
+                self._receive(room, seq, payload[_HEADER_SIZE:])
         elif channel == self._canary:
             # A late canary, of a connection since replaced, proves nothing about this one.
-            if own and _SEQUENCE.unpack_from(payload, 9)[0] == self._canary_number:
+            if own and seq == self._canary_number:
                 self._canary_heard.set()
         elif channel == self._control and not own:
-            self._control_message(payload[_HEADER.size :])
+            self._control_message(payload[_HEADER_SIZE:])
 
     def _control_message(self, text: bytes) -> None:
         if not text:

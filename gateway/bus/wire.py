@@ -165,7 +165,7 @@ class Wire(asyncio.Protocol):
 
     def _read(self, data: bytes) -> int:
         """Hand on every whole reply in `data`; answers where the first one begins that is not whole."""
-        at, size, find = 0, len(data), data.find
+        at, size, find, on_message = 0, len(data), data.find, self._on_message
         while at < size:
             if data.startswith(_MESSAGE, at):
                 # *3 $7 message $n <channel> $m <payload>, without a function call per part: this is the hot path.
@@ -183,7 +183,7 @@ class Wire(asyncio.Protocol):
                     return at
                 at = payload_end + 2
                 try:
-                    self._on_message(data[channel:channel_end], data[payload:payload_end])
+                    on_message(data[channel:channel_end], data[payload:payload_end])
                 except Exception:  # noqa: BLE001 - said below
                     # One frame that a receiver chokes on must not silence all others.
                     _log.exception("bus receiver failed")

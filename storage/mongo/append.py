@@ -127,9 +127,10 @@ class _Heads:
     def learn(self, heads: Mapping[str, int]) -> None:
         """Other processes have stored these. What this one never appended to it need not remember."""
         known, shared = self._known, self._shared
-        for room, head in heads.items():
-            if head > known.get(room, head):
-                known[room] = head
+        news = {room: head for room, head in heads.items() if head > known.get(room, head)}
+        known.update(news)
+        if shared:
+            for room in news:
                 shared.pop(room, None)
 
     def stored(self, room: str, seq: int) -> None:

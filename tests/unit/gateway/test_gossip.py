@@ -25,7 +25,7 @@ class Line(LocalBus):
         super().__init__()
         self.told: asyncio.Queue[Mapping[str, Any]] = asyncio.Queue()
 
-    async def command(self, command: Mapping[str, Any]) -> None:
+    async def tell(self, command: Mapping[str, Any]) -> None:
         self.told.put_nowait(command)
 
     async def next(self) -> Mapping[str, Any]:
@@ -102,7 +102,9 @@ async def test_without_other_nodes_nothing_is_told(node):
 
 async def test_the_store_learns_what_others_tell_and_nonsense_teaches_nothing(node):
     gossip, store, _ = node
-    gossip.obey({"do": "appended", "heads": {"all": 7, "user:1": True, "user:2": "9", "user:3": None}})
+    gossip.obey({"do": "appended", "heads": {"all": 7}})
+    for nonsense in (True, 9.5, "9", None):
+        gossip.obey({"do": "appended", "heads": {"user:1": 1, "user:2": nonsense}})
     gossip.obey({"do": "appended", "heads": ["all"]})
     gossip.obey({"do": "appended"})
     assert store.learnt == {"all": 7}
