@@ -7,6 +7,7 @@ together. A look-up sees what is still collected.
 import asyncio
 import logging
 
+from gateway.tasks import Tasks
 from storage.errors import StorageError
 from storage.models import Contact
 from storage.store import Contacts
@@ -25,17 +26,15 @@ class ContactBook:
         self._leaving: dict[str, Contact] = {}
         """On their way to the store."""
         self._news = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._flush_forever(), name="contact book")
+        self._tasks.start(self._flush_forever(), name="contact book")
 
     async def stop(self) -> None:
         """Store what is still collected, if the store is there."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        if self._tasks:
+            await self._tasks.stop()
             await self._flush()
 
     def remember(self, contact: Contact) -> None:

@@ -20,6 +20,7 @@ from gateway.bus.base import TRANSIENT, Bus
 from gateway.clock import Clock
 from gateway.engine import Packet
 from gateway.rooms import ADMINS
+from gateway.tasks import Tasks
 from storage.errors import StorageError
 from storage.store import Streams
 
@@ -111,20 +112,15 @@ class Delivery:
             asyncio.Queue()
         )  # bounded by the streams: each is queued at most once
         self._reconcile_now = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks()
 
     def start(self) -> None:
-        self._tasks = [
-            asyncio.create_task(self._repair_forever(), name=f"delivery repair {number}")
-            for number in range(REPAIRERS)
-        ]
-        self._tasks.append(asyncio.create_task(self._reconcile_forever(), name="delivery reconcile"))
+        for number in range(REPAIRERS):
+            self._tasks.start(self._repair_forever(), name=f"delivery repair {number}")
+        self._tasks.start(self._reconcile_forever(), name="delivery reconcile")
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        await self._tasks.stop()
         for stream in self._streams.values():
             _cancel_hole_timer(stream)
 

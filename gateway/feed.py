@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from gateway import wire
 from gateway.bus.base import Bus
 from gateway.notifier import Tap
+from gateway.tasks import Tasks
 from storage.models import Notification
 
 SHOWN_PER_SECOND = 20
@@ -62,17 +63,14 @@ class Feed:
         self._wanted_until = 0.0
         self._ask_at = 0.0
         self._busy = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._work(), name="feed")
+        self._tasks.start(self._work(), name="feed")
 
     async def stop(self) -> None:
         self._notifier.tap = None
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        await self._tasks.stop()
 
     async def watch(self, sid: str) -> None:
         """Show the feed to this session until it goes, or `unwatch`; when this returns, this node tells."""

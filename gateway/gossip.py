@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from gateway.bus.base import TRANSIENT, Bus, Frame
+from gateway.tasks import Tasks
 
 TICK_SECONDS = 0.02
 """Single emits of this long are told together: gossip costs every node something, and this bounds how often."""
@@ -40,16 +41,13 @@ class HeadGossip:
         self._bus = bus
         self._heads: dict[str, int] = {}
         self._due = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._tell_forever(), name="head gossip")
+        self._tasks.start(self._tell_forever(), name="head gossip")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        await self._tasks.stop()
 
     async def tell(self, frames: Sequence[Frame]) -> None:
         """These have just been published, each of what is stored: the others need to know the last of each room."""

@@ -6,6 +6,7 @@ import random
 from datetime import timedelta
 
 from gateway.clock import Clock
+from gateway.tasks import Tasks
 from storage.errors import StorageError
 from storage.models import MailState
 from storage.store import Outbox, Streams
@@ -37,16 +38,13 @@ class Housekeeper:
         self._clock = clock
         self._history_days = history_days
         self._sweep_seconds = sweep_seconds
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._keep_house(), name="housekeeping")
+        self._tasks.start(self._keep_house(), name="housekeeping")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        await self._tasks.stop()
 
     async def sweep(self) -> tuple[int, int]:
         """Wipe and prune all that is due; answers (wiped, pruned)."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from gateway.bus.external import CloseRoom, Disconnect, Emit, EnterRoom, ExternalChannel, LeaveRoom, Order
 from gateway.engine import Server
+from gateway.tasks import Tasks
 
 ORDERS_LIMIT = 10_000
 """Orders that may wait; more are dropped, as everything that is not stored may be."""
@@ -22,18 +23,15 @@ class Neighbours:
         self._server = server
         self._channel = ExternalChannel(url, execute=self._accept)
         self._orders: asyncio.Queue[Order] = asyncio.Queue(ORDERS_LIMIT)
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._carry_out_orders(), name="neighbours orders")
+        self._tasks.start(self._carry_out_orders(), name="neighbours orders")
         await self._channel.start()
 
     async def stop(self) -> None:
         await self._channel.stop()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        await self._tasks.stop()
 
     def _accept(self, order: Order) -> None:
         try:

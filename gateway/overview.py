@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.bus.base import Bus
+from gateway.tasks import Tasks
 from gateway.trends import SAMPLES_KEPT, Step, Trends
 
 ASK = "overview:ask"
@@ -62,16 +63,13 @@ class Observatory:
         self._asked_at = float("-inf")
         self._turn = asyncio.Lock()
         self._asks: asyncio.Queue[tuple[str, int]] = asyncio.Queue(ASKS_LIMIT)
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._answer_forever(), name="overview")
+        self._tasks.start(self._answer_forever(), name="overview")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        await self._tasks.stop()
 
     async def look(self, seconds: float) -> Overview:
         """What happened in the last `seconds`, on all nodes that can be asked."""

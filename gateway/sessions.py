@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from auth.principal import Principal
 from gateway.clock import Clock
+from gateway.tasks import Tasks
 from storage.models import Opening
 
 EXPIRING_SECONDS = 60
@@ -99,16 +100,13 @@ class Expiries:
         self._expired = expired
         self._heap: list[_Due] = []
         self._changed = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._watch(), name="token expiry")
+        self._tasks.start(self._watch(), name="token expiry")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        await self._tasks.stop()
 
     def watch(self, session: Session) -> None:
         """Follow the session's token; called again when it was replaced by a newer one."""

@@ -29,6 +29,7 @@ from gateway.presence.errors import PresenceUnavailable
 from gateway.problems import Problem
 from gateway.rooms import ADMINS, rooms_of, user_of
 from gateway.sessions import Expiries, Session, Sessions
+from gateway.tasks import Tasks
 from storage.errors import IdempotencyMismatch, InvalidCursor, StorageError, StoreUnavailable, Unstorable
 from storage.models import Contact, Opening
 from storage.store import Inboxes
@@ -94,7 +95,7 @@ class Connections:
         )
         self._orders: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(ORDERS_LIMIT)
         self._empty_rooms: set[str] = set()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks()
         self._commands: dict[str, Obey] = {}
         for namespace in (ROOT, ADMIN):
             self._register(namespace)
@@ -102,17 +103,12 @@ class Connections:
 
     def start(self) -> None:
         self._expiries.start()
-        self._tasks = [
-            asyncio.create_task(self._carry_out_orders(), name="connections orders"),
-            asyncio.create_task(self._release_rooms(), name="connections release rooms"),
-        ]
+        self._tasks.start(self._carry_out_orders(), name="connections orders")
+        self._tasks.start(self._release_rooms(), name="connections release rooms")
 
     async def stop(self) -> None:
         await self._expiries.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        await self._tasks.stop()
 
     def on_command(self, name: str, obey: Obey) -> None:
         """Hand the bus's commands of this name to `obey`."""

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
 from gateway.clock import Clock
+from gateway.tasks import Tasks
 
 SAMPLE_SECONDS = 10.0
 SAMPLES_KEPT = 361
@@ -67,16 +68,13 @@ class Trends:
         self._registry = registry
         self._clock = clock
         self._samples: deque[Sample] = deque(maxlen=SAMPLES_KEPT)
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._sample_forever(), name="trends")
+        self._tasks.start(self._sample_forever(), name="trends")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        await self._tasks.stop()
 
     def sample(self) -> None:
         """Read the metrics now."""

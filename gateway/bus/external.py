@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeAlias
 from gateway.bus.address import Address
 from gateway.bus.listener import Listener
 from gateway.bus.stats import BusStats
+from gateway.tasks import Tasks
 
 _log = logging.getLogger(__name__)
 
@@ -198,7 +199,7 @@ class ExternalChannel:
         self._execute = execute
         self._channel = channel.encode()
         self._ready = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
         self._patience = patience_seconds
         self._listener = Listener(
             Address.parse(url),
@@ -212,7 +213,7 @@ class ExternalChannel:
     async def start(self) -> None:
         """Listen; returns when subscribed, or after a bounded wait, and then goes on trying."""
         await self._listener.subscribe([self._channel])
-        self._task = asyncio.create_task(self._listener.run(), name="bus-external")
+        self._tasks.start(self._listener.run(), name="bus-external")
         try:
             async with asyncio.timeout(self._patience):
                 await self._ready.wait()
@@ -220,10 +221,7 @@ class ExternalChannel:
             _log.warning("external channel started without Redis")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            task, self._task = self._task, None
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await self._tasks.stop()
 
     def _back(self, missed: bool) -> None:  # noqa: FBT001, ARG002 - what was missed is kept nowhere
         self._ready.set()

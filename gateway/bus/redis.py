@@ -24,6 +24,7 @@ from gateway.bus.listener import Listener
 from gateway.bus.publisher import Outgoing, Publisher
 from gateway.bus.stats import BusStats
 from gateway.bus.wire import pack_publish
+from gateway.tasks import Tasks
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class RedisBus:
         self._receive: Receive | None = None
         self._obey: Obey | None = None
         self._returned: Returned | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks()
         self._publisher = Publisher(
             self._address,
             self.stats,
@@ -94,11 +95,9 @@ class RedisBus:
         self._receive, self._obey, self._returned = receive, obey, returned
         # The listener is not running yet, so this only notes what it will subscribe first.
         await self._listener.subscribe([self._control, self._canary])
-        self._tasks = [
-            asyncio.create_task(self._publisher.run(), name="bus-publisher"),
-            asyncio.create_task(self._listener.run(), name="bus-listener"),
-            asyncio.create_task(self._sing(), name="bus-canary"),
-        ]
+        self._tasks.start(self._publisher.run(), name="bus-publisher")
+        self._tasks.start(self._listener.run(), name="bus-listener")
+        self._tasks.start(self._sing(), name="bus-canary")
         # Most starts find Redis there: then nothing is missed between the start and the first subscription.
         try:
             async with asyncio.timeout(self._patience):
@@ -157,10 +156,7 @@ class RedisBus:
                 await self._publisher.drain()
         except TimeoutError:
             _log.warning("bus stopped with frames unsent")
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.stop()
         self._receive = self._obey = self._returned = None
 
     def _channel(self, room: str) -> bytes:
