@@ -25,6 +25,8 @@ class ContactBook:
         self._pending: dict[str, Contact] = {}
         self._leaving: dict[str, Contact] = {}
         """On their way to the store."""
+        self._forgotten: set[str] = set()
+        """Of those that were on their way: to be taken out of the store again."""
         self._news = asyncio.Event()
         self._tasks = Tasks()
 
@@ -53,7 +55,10 @@ class ContactBook:
         return contact
 
     def forget(self, user: str) -> None:
+        """Keep nothing of what was remembered until now, wherever it is on its way to the store."""
         self._pending.pop(user, None)
+        if self._leaving.pop(user, None) is not None:
+            self._forgotten.add(user)
 
     async def _flush_forever(self) -> None:
         while True:
@@ -64,10 +69,12 @@ class ContactBook:
 
     async def _flush(self) -> None:
         self._leaving, self._pending = self._pending, {}
-        if not self._leaving:
-            return
         try:
-            await self._contacts.remember(list(self._leaving.values()))
+            # Those left over from a store that was away first: they may be remembered anew meanwhile.
+            await self._take_out()
+            if self._leaving:
+                await self._contacts.remember(list(self._leaving.values()))
+            await self._take_out()
         except StorageError:
             logger.info("contacts wait: the store is away", extra={"contacts": len(self._leaving)})
             self._take_back()
@@ -78,6 +85,12 @@ class ContactBook:
             raise
         finally:
             self._leaving = {}
+
+    async def _take_out(self) -> None:
+        if self._forgotten:
+            users = list(self._forgotten)
+            await self._contacts.forget(users)
+            self._forgotten.difference_update(users)
 
     def _take_back(self) -> None:
         for contact in self._leaving.values():

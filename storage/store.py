@@ -160,6 +160,10 @@ class Contacts(Protocol):
 
     async def contact(self, user: str) -> Contact | None: ...
 
+    async def forget(self, users: Sequence[str]) -> None:
+        """Keep no contact of these; who is not known is no error. `erase_user` forgets all else as well."""
+        ...
+
     async def user_data(self, user: str, room: str, *, limit: int) -> UserData:
         """Everything held about a user, whose own room is `room`; the newest `limit` notifications and receipts."""
         ...

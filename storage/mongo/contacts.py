@@ -45,6 +45,10 @@ async def contact(c: Collections, user: str) -> Contact | None:
     )
 
 
+async def forget(c: Collections, users: Sequence[str]) -> None:
+    await c.contacts.delete_many({"_id": {"$in": list(users)}})
+
+
 async def user_data(c: Collections, user: str, room: str, *, limit: int) -> UserData:
     newest = c.pages.find({"room": room, "until": {"$gt": 0}}).sort([("created_at", -1), ("_id", -1)])
     receipts = c.receipts.find({"user": user}).sort("notification", -1).limit(limit)
@@ -62,7 +66,7 @@ async def user_data(c: Collections, user: str, room: str, *, limit: int) -> User
 
 
 async def erase_user(c: Collections, user: str, room: str, *, now: int) -> int:
-    await c.contacts.delete_one({"_id": user})
+    await forget(c, [user])
     await c.receipts.delete_many({"user": user})
     await c.inboxes.delete_many({"user": user})
     ids = [document["_id"] for document in await c.notifications.find({"room": room}, {"_id": 1}).to_list()]

@@ -159,6 +159,9 @@ class MongoStore(Store):
     async def remember(self, known: Sequence[Contact]) -> None:
         await self._run(contacts.remember, known)
 
+    async def forget(self, users: Sequence[str]) -> None:
+        await self._run(contacts.forget, users)
+
     async def contact(self, user: str) -> Contact | None:
         return await self._run(contacts.contact, user)
 

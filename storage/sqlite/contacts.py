@@ -30,6 +30,10 @@ def contact(connection: sqlite3.Connection, user: str) -> Contact | None:
     return Contact(user=user, email=email, name=name, last_seen=moment_or_none(last_seen))
 
 
+def forget(connection: sqlite3.Connection, users: Sequence[str]) -> None:
+    connection.executemany("DELETE FROM contacts WHERE user = ?", [(user,) for user in users])
+
+
 def user_data(connection: sqlite3.Connection, user: str, room: str, *, limit: int) -> UserData:
     notifications = connection.execute(
         f"SELECT {NOTIFICATION} FROM notifications n {MAIL_JOIN}"  # noqa: S608 - constants only
@@ -57,7 +61,7 @@ def user_data(connection: sqlite3.Connection, user: str, room: str, *, limit: in
 
 
 def erase_user(connection: sqlite3.Connection, user: str, room: str, *, now: int) -> int:
-    connection.execute("DELETE FROM contacts WHERE user = ?", (user,))
+    forget(connection, [user])
     connection.execute("DELETE FROM inboxes WHERE user = ?", (user,))
     connection.execute("DELETE FROM receipts WHERE user = ?", (user,))
     ids = [row[0] for row in connection.execute("SELECT id FROM notifications WHERE room = ?", (room,))]

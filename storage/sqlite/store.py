@@ -149,6 +149,9 @@ class SQLiteStore(Store):
     async def remember(self, known: Sequence[Contact]) -> None:
         await self._connections.write(contacts.remember, known)
 
+    async def forget(self, users: Sequence[str]) -> None:
+        await self._connections.write(contacts.forget, users)
+
     async def contact(self, user: str) -> Contact | None:
         return await self._connections.read(contacts.contact, user)
 

@@ -724,6 +724,15 @@ async def test_contacts_keep_what_was_known_and_take_what_is_newer(store):
     assert await store.contact("3") is None
 
 
+async def test_a_forgotten_contact_is_not_known_and_the_others_are(store):
+    await store.remember([Contact(user=user, name="N") for user in ("1", "2", "3")])
+
+    await store.forget(["1", "3", "nobody"])
+    await store.forget([])
+
+    assert [await store.contact(user) is None for user in ("1", "2", "3")] == [True, False, True]
+
+
 async def test_all_that_is_held_about_a_user_is_told_and_then_forgotten(store):
     [hidden, own] = await put(
         store, notification("user:1", in_app=False, mail=mail()), notification("user:1", body="B")

@@ -31,6 +31,12 @@ class Shelf:
     async def contact(self, user: str) -> Contact | None:
         return self.kept.get(user)
 
+    async def forget(self, users: Sequence[str]) -> None:
+        if self.away:
+            raise StoreUnavailable("away")
+        for user in users:
+            self.kept.pop(user, None)
+
 
 async def test_what_was_just_remembered_is_found_before_it_is_stored():
     book = ContactBook(Shelf())
@@ -95,6 +101,44 @@ async def test_the_forgotten_are_not_stored():
     await book.stop()
 
     assert shelf.kept == {}
+
+
+async def test_the_forgotten_do_not_arrive_who_were_on_their_way():
+    shelf = Shelf()
+    shelf.go_on.clear()
+    book = ContactBook(shelf)
+    book.start()
+    book.remember(Contact(user="ann", name="Ann"))
+    book.remember(Contact(user="bob", name="Bob"))
+    await shelf.asked.wait()
+
+    book.forget("ann")
+
+    assert await book.contact("ann") is None
+    shelf.go_on.set()
+    await book.stop()
+    assert list(shelf.kept) == ["bob"]
+
+
+async def test_a_store_that_fails_on_the_way_keeps_nothing_of_the_forgotten():
+    """Whether it was stored is not known then: it is taken out when the store is back, before anything newer goes in."""
+    shelf = Shelf()
+    shelf.go_on.clear()
+    book = ContactBook(shelf)
+    book.start()
+    book.remember(Contact(user="ann", name="Ann", email="ann@shop.example"))
+    await shelf.asked.wait()
+    shelf.kept["ann"] = Contact(user="ann", name="Ann", email="ann@shop.example")
+    shelf.away = True
+
+    book.forget("ann")
+    shelf.go_on.set()
+    await asyncio.sleep(0)
+    book.remember(Contact(user="ann", name="Another Ann"))
+    shelf.away = False
+    await book.stop()
+
+    assert shelf.kept == {"ann": Contact(user="ann", name="Another Ann")}
 
 
 async def test_only_so_many_users_wait_for_the_store():
