@@ -17,7 +17,7 @@ TICK_SECONDS = 0.02
 """Single emits of this long are told together: gossip costs every node something, and this bounds how often."""
 ROOMS_WORTH_TELLING = 16
 """So many are told at once: they reach the others along with the frames, in one waking."""
-ROOMS_AT_ONCE = 64
+ROOMS_AT_ONCE = 120
 """Told in one command; names of rooms being what they are, it stays below the largest that the bus takes."""
 ROOMS_HELD = 4096
 """Kept until they are told; of more, nothing is."""

@@ -208,7 +208,7 @@ class Connections:
             return
         opening, session.opening = session.opening, None
         try:
-            if await self._write_replay(session, opening) is None:
+            if not await self._write_replay(session, opening):
                 return
             self._expiries.watch(session)
             await self._enter(session)
@@ -220,8 +220,8 @@ class Connections:
             logger.exception("opening failed")
             await self._server.close(sid, namespace, Reason.UNAVAILABLE)
 
-    async def _write_replay(self, session: Session, opening: Opening) -> int | None:
-        """Answers how many were replayed; None when the session has gone meanwhile."""
+    async def _write_replay(self, session: Session, opening: Opening) -> bool:
+        """Let the session into its rooms when it has been given all that it missed; False when it has gone meanwhile."""
         replayed = 0
         announced = False
         for _ in range(REPLAYS):
@@ -233,15 +233,15 @@ class Connections:
                 # At the client's pace: a long replay must not make a slow consumer of it.
                 async with asyncio.timeout(REPLAY_SECONDS):
                     if not await self._server.write_all(session.sid, packets):
-                        return None
+                        return False
             replayed += len(packets)
             if not announced:
                 self._write(session, await self._ready(session, opening, replayed))
                 announced = True
             if self.sessions.get(session.sid) is not session:
-                return None
+                return False
             if self._delivery.open(session.sid, opening.heads):
-                return replayed
+                return True
             opening = await self._inboxes.opening(
                 session.user,
                 session.rooms,
@@ -250,7 +250,7 @@ class Connections:
                 now=self._clock(),
             )
         await self._server.close(session.sid, session.namespace, Reason.SLOW_CONSUMER)
-        return None
+        return False
 
     async def _ready(self, session: Session, opening: Opening, replayed: int) -> bytes:
         payload: Answer = {
