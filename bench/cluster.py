@@ -1,7 +1,7 @@
 """Bellhop's nodes on Redis beside python-socketio's: what a second and a fourth node cost, and what a bystander pays.
 
 All in one run, taking turns, medians of the rounds, in one table (`make bench-cluster`). Each node has as many clients,
-however many nodes there are, and users are dealt out evenly; events are posted to all nodes at once. CPU is that of all
+however many nodes there are, and users are dealt out evenly; events are posted to all nodes. CPU is that of all
 nodes together, without Redis and MongoDB.
 """
 
@@ -136,6 +136,19 @@ def dealt_out(stream: Stream, nodes: int) -> list[Stream]:
     return [share] * nodes
 
 
+def _post_in_turn(nodes: Sequence[Server], streams: Sequence[Stream]) -> None:
+    """Post each node its stream. What has a rate falls due evenly over all nodes, and not at all in the same moment."""
+
+    def post_one(number: int) -> None:
+        stream = streams[number]
+        if stream.rate:
+            time.sleep(number / (stream.rate * len(nodes)))
+        post(nodes[number], stream)
+
+    with ThreadPoolExecutor(len(nodes)) as posters:
+        list(posters.map(post_one, range(len(nodes))))
+
+
 def _measured(
     nodes: Sequence[Server],
     crowds: Sequence[Clients],
@@ -153,8 +166,7 @@ def _measured(
         for crowd in crowds:
             crowd.tell("reset")
         before = cpu_seconds(nodes)
-        with ThreadPoolExecutor(len(nodes)) as posters:
-            list(posters.map(post, nodes, streams))
+        _post_in_turn(nodes, streams)
         for crowd in crowds:
             heard = crowd.await_deliveries(of_each, within_seconds=120)
             deliveries += heard.deliveries
@@ -305,10 +317,10 @@ and the most.
 - A cluster of four has four times the clients of one node: each node keeps as many, so that what a node pays for the others
   shows, and not that it has less to do.
 - `One room`: {scale.crowd:,} clients on each node. A burst is {scale.burst_events} events in {scale.burst_events // scale.burst_items} requests, dealt out to all nodes at once; `paced` is
-  {scale.paced_rate} events a second in that room, one a request, and its p99 from when an event was due to be emitted to when the client has
+  {scale.paced_rate} events a second in that room, dealt out to the nodes in turn, one a request, and its p99 from when an event was due to be emitted to when the client has
   read it; of the nodes the worst.
 - `A room each`: {scale.users:,} users on each node, one event for one user, {scale.batch_items} in a request, {scale.batch_rate} requests a second at each
-  node: of four nodes, three of four events go to another node than the one that took them.
+  node, in turn: of four nodes, three of four events go to another node than the one that took them.
 - `Bystander`: {scale.foreign_frames:,} events for users of the other node, beside one client of its own; what it spends in the same time
   without them is taken off.
 - Bellhop stores in MongoDB where it says `stored`; nobody else stores.
