@@ -25,7 +25,7 @@ from gateway.engine.deadlines import Deadlines
 from gateway.engine.frames import PROTOCOL_ERROR, SERVICE_RESTART
 from gateway.engine.handshake import Handshake, HandshakeError, is_asked_for
 from gateway.engine.limits import EngineLimits
-from gateway.engine.packets import NOOP, PING, Packet
+from gateway.engine.packets import GOODBYE, NOOP, PING, Packet
 from gateway.engine.stats import Stats
 from gateway.engine.tick import Tick
 from gateway.engine.websocket import TakenOver, WebSocket, taken_from
@@ -293,8 +293,6 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
 
     async def _post(self, request: web.Request, connection: Connection) -> web.StreamResponse:
         most = self.limits.max_message_bytes or UNLIMITED
-        if connection.closed:
-            return _bad(1, "Session ID unknown")
         if (request.content_length or 0) > most:
             return self._broken(connection, 413)
         body = b""
@@ -304,6 +302,9 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
                     body += chunk
                     if len(body) > most:
                         return self._broken(connection, 413)
+            # Both may say goodbye at once; anything else that comes afterwards is lost, and its sender should know.
+            if connection.closed and body != GOODBYE.text:
+                return _bad(1, "Session ID unknown")
             for packet in body.decode().split("\x1e"):
                 connection.receive(b64decode(packet[1:], validate=True) if packet[:1] == "b" else packet)
         except TimeoutError:
@@ -379,7 +380,8 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         return True
 
     def ended(self, connection: Connection, reason: str) -> None:
-        if connection.outbox:
+        # A poller may have a poll under way, on another TCP connection than its goodbye.
+        if connection.outbox or not connection.upgraded:
             self._leftovers.put(connection)
         else:
             self._forget(connection)

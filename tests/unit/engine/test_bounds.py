@@ -384,6 +384,16 @@ async def test_a_reason_to_stay_away_disconnects_the_namespace(hosts):
     assert host.disconnects == ["server disconnect"]
 
 
+async def test_a_poll_that_comes_after_the_client_s_goodbye_is_answered_and_the_next_is_not(hosts, http):
+    """Both go out at once on two TCP connections, and a browser writes a refused one in the page's console."""
+    host = await hosts()
+    poller = await RawPoller.join(http, host.port)
+
+    assert await poller.say("1") == 200
+    assert await poller.poll() == ["6"]
+    assert await poller.say("1") == 400
+
+
 async def test_a_poller_is_sent_away_with_its_last_packets(hosts, http):
     host = await hosts()
     poller = await RawPoller.join(http, host.port)
@@ -394,6 +404,8 @@ async def test_a_poller_is_sent_away_with_its_last_packets(hosts, http):
     # The end in a poll of its own: the reference client would act on it before the event that comes with it.
     (closing,) = await poller.poll()
     assert "draining" in closing
+    assert await poller.say("1") == 200
+    assert await poller.say('42["too late"]') == 400
     assert await poller.poll() == ["1"]
     await host.until(lambda: not host.sockets())
 
