@@ -380,11 +380,11 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         return True
 
     def ended(self, connection: Connection, reason: str) -> None:
-        # A poller may have a poll under way, on another TCP connection than its goodbye.
-        if connection.outbox or not connection.upgraded:
-            self._leftovers.put(connection)
-        else:
+        if connection.upgraded:
             self._forget(connection)
+        else:
+            # Its last packets are still to be fetched, or a poll is under way that its goodbye has overtaken.
+            self._leftovers.put(connection)
         self.above.ended(connection, reason)
 
     def _forget(self, connection: Connection) -> None:
