@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from gateway.clock import Clock, system_clock
 from gateway.presence.base import Announce, Joined, Left, Online, Roster, Visitor
+from gateway.tasks import Tasks
 
 _log = logging.getLogger(__name__)
 
@@ -48,13 +49,13 @@ class LocalPresence:
         self._leaving: dict[str, datetime] = {}
         """When the last connection of a user went whose departure is not announced yet; the oldest first."""
         self._came = asyncio.Event()
-        self._watch: asyncio.Task[None] | None = None
+        self._tasks = Tasks()
         self._turn = asyncio.Lock()
         """Held while announcing: announcements go out in the order in which things happened."""
 
     async def start(self, announce: Announce) -> None:
         self._announce = announce
-        self._watch = asyncio.create_task(self._watch_departures(), name="presence-departures")
+        self._tasks.start(self._watch_departures(), name="presence-departures")
 
     async def enter(self, visitor: Visitor, *, limit: int) -> list[str]:
         if visitor.connection in self._connections:
@@ -121,11 +122,9 @@ class LocalPresence:
                 await self._tell(Left(user=user, at=at))
 
     async def stop(self) -> None:
-        if self._watch is None:
+        if not self._tasks:
             return
-        watch, self._watch = self._watch, None
-        watch.cancel()
-        await asyncio.gather(watch, return_exceptions=True)
+        await self._tasks.stop()
         now = self._clock()
         for connection in list(self._connections):
             await self.leave(connection, now=now)
