@@ -38,6 +38,17 @@ class Shelf:
             self.kept.pop(user, None)
 
 
+async def on_their_way(shelf: Shelf, *contacts: Contact) -> ContactBook:
+    """A book that has asked the store to keep these; the store does not answer until it may go on."""
+    shelf.go_on.clear()
+    book = ContactBook(shelf)
+    book.start()
+    for contact in contacts:
+        book.remember(contact)
+    await shelf.asked.wait()
+    return book
+
+
 async def test_what_was_just_remembered_is_found_before_it_is_stored():
     book = ContactBook(Shelf())
 
@@ -50,12 +61,7 @@ async def test_what_was_just_remembered_is_found_before_it_is_stored():
 async def test_what_is_on_its_way_to_the_store_is_found():
     """Between the collecting and the storing there is no moment in which it is nowhere."""
     shelf = Shelf()
-    shelf.go_on.clear()
-    book = ContactBook(shelf)
-    book.start()
-    book.remember(Contact(user="ann", name="Ann"))
-
-    await shelf.asked.wait()
+    book = await on_their_way(shelf, Contact(user="ann", name="Ann"))
 
     assert (await book.contact("ann")) == Contact(user="ann", name="Ann")
     shelf.go_on.set()
@@ -105,12 +111,7 @@ async def test_the_forgotten_are_not_stored():
 
 async def test_the_forgotten_do_not_arrive_who_were_on_their_way():
     shelf = Shelf()
-    shelf.go_on.clear()
-    book = ContactBook(shelf)
-    book.start()
-    book.remember(Contact(user="ann", name="Ann"))
-    book.remember(Contact(user="bob", name="Bob"))
-    await shelf.asked.wait()
+    book = await on_their_way(shelf, Contact(user="ann", name="Ann"), Contact(user="bob", name="Bob"))
 
     book.forget("ann")
 
@@ -123,12 +124,9 @@ async def test_the_forgotten_do_not_arrive_who_were_on_their_way():
 async def test_a_store_that_fails_on_the_way_keeps_nothing_of_the_forgotten():
     """Whether it was stored is not known then: it is taken out when the store is back, before anything newer goes in."""
     shelf = Shelf()
-    shelf.go_on.clear()
-    book = ContactBook(shelf)
-    book.start()
-    book.remember(Contact(user="ann", name="Ann", email="ann@shop.example"))
-    await shelf.asked.wait()
-    shelf.kept["ann"] = Contact(user="ann", name="Ann", email="ann@shop.example")
+    ann = Contact(user="ann", name="Ann", email="ann@shop.example")
+    book = await on_their_way(shelf, ann)
+    shelf.kept["ann"] = ann
     shelf.away = True
 
     book.forget("ann")
