@@ -1,8 +1,8 @@
 """Bellhop's nodes on Redis beside python-socketio's: what a second and a fourth node cost, and what a bystander pays.
 
 All in one run, taking turns, medians of the rounds, in one table (`make bench-cluster`). Each node has as many clients,
-however many nodes there are, and users are dealt out evenly; events are posted to all nodes. CPU is that of all
-nodes together, without Redis and MongoDB.
+however many nodes there are, and users are dealt out evenly; events are posted to all nodes. CPU is that of all nodes
+together, without Redis and MongoDB.
 """
 
 import argparse
