@@ -384,24 +384,44 @@ class Connections:
         return {"expires_at": wire.time(principal.expires_at)}
 
     async def _move(self, session: Session, rooms: tuple[str, ...]) -> None:
-        """Bring the session into the rooms it has gained, and out of those it has lost."""
+        """Bring the session into the rooms it has gained, and out of those it has lost, and tell the client of it."""
         gained = [room for room in rooms if room not in session.rooms]
         lost = [room for room in session.rooms if room not in rooms]
         session.rooms = rooms
-        if lost:
-            self._empty_rooms.update(self._delivery.leave(session.sid, lost))
-            for room in lost:
-                await self._server.leave_room(session.sid, room, session.namespace)
-        if gained:
-            await self._delivery.join(session.sid, gained)
-            for _ in range(REPLAYS):
-                opening = await self._inboxes.opening(
-                    session.user, gained, since={}, limit=self._replay_limit, now=self._clock()
-                )
-                gone = self.sessions.get(session.sid) is not session
-                if gone or self._delivery.open(session.sid, opening.heads):
-                    return
-            await self._server.close(session.sid, session.namespace, Reason.SLOW_CONSUMER)
+        if not gained and not lost:
+            return
+        await self._quit(session, lost)
+        try:
+            heads = await self._join(session, gained) if gained else {}
+        except StorageError:
+            # The client asks again; until then it is in none of them.
+            session.rooms = tuple(room for room in rooms if room not in gained)
+            await self._quit(session, gained)
+            raise
+        if heads is not None:
+            self._write(session, wire.event("rooms", {"joined": gained, "left": lost, "heads": heads}))
+            count = await self._notifier.unread(session.user, rooms)
+            self._write(session, wire.event("inbox", wire.count(count)))
+
+    async def _quit(self, session: Session, rooms: Sequence[str]) -> None:
+        """Have a live session hear no more of rooms."""
+        self._empty_rooms.update(self._delivery.leave(session.sid, rooms))
+        for room in rooms:
+            await self._server.leave_room(session.sid, room, session.namespace)
+
+    async def _join(self, session: Session, rooms: Sequence[str]) -> Mapping[str, int] | None:
+        """Have a live session hear rooms from their heads on, which are answered; None if it is gone or too slow."""
+        await self._delivery.join(session.sid, rooms)
+        for _ in range(REPLAYS):
+            opening = await self._inboxes.opening(
+                session.user, rooms, since={}, limit=self._replay_limit, now=self._clock()
+            )
+            if self.sessions.get(session.sid) is not session:
+                return None
+            if self._delivery.open(session.sid, opening.heads):
+                return opening.heads
+        await self._server.close(session.sid, session.namespace, Reason.SLOW_CONSUMER)
+        return None
 
     # What other nodes, admins and backends order
 

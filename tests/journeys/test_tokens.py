@@ -55,3 +55,32 @@ async def test_a_newer_token_brings_and_takes_topics(gateway: Gateway, node: Nod
     titles = [n["title"] for n in (await client.call("history"))["notifications"]]
     assert titles == ["new", "kept"]
     assert len(client.received("notification")) == 2
+
+
+async def test_a_client_is_told_of_the_rooms_a_newer_token_brings_and_takes(
+    gateway: Gateway, node: NodeProcess
+):
+    await gateway.emit("topic:new", "before")
+    client = await node.open(gateway.public, auth={"token": token("ann", topics=("old", "kept"))})
+    await client.event("ready")
+
+    await client.call("token", {"token": token("ann", topics=("kept", "new"))})
+
+    assert await client.event("rooms") == {
+        "joined": ["topic:new"],
+        "left": ["topic:old"],
+        "heads": {"topic:new": 1},
+    }
+    count = await client.event("inbox")
+    assert set(count["heads"]) == {"user:ann", "topic:kept", "topic:new", "all"}
+
+
+async def test_a_token_with_the_same_topics_tells_of_no_rooms(gateway: Gateway, node: NodeProcess):
+    client = await node.open(gateway.public, auth={"token": token("ann", topics=("kept",))})
+    await client.event("ready")
+
+    await client.call("token", {"token": token("ann", topics=("kept",))})
+    await gateway.emit("topic:kept")
+
+    await client.event("notification")
+    assert client.received("rooms") == []
