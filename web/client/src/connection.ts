@@ -11,6 +11,7 @@ import {
   type Since,
   type State,
 } from "./protocol.ts";
+import { newer } from "./token.ts";
 
 const ANSWER_MS = 10_000;
 const OPEN_MS = 30_000;
@@ -37,10 +38,14 @@ export function connection(
   let goodbye: Closing | undefined;
   /** Ends the wait for the next attempt, or an attempt that comes to nothing. */
   let timer: ReturnType<typeof setTimeout> | undefined;
+  /** A newer token of another tab's, until a connection runs under it. */
+  let offered: string | undefined;
+  let settled = false;
   /** Between `open` and the end, whatever the socket is doing meanwhile. */
   let open = false;
 
   const socket = io(options.url as string, {
+    ...(options.path ? { path: options.path } : {}),
     ...options.socket,
     autoConnect: false,
     forceNew: true,
@@ -53,6 +58,7 @@ export function connection(
     receive("state", { state, reason, retryAt } as never);
 
   const drop = (): void => {
+    settled = false;
     clearTimeout(timer);
     timer = undefined;
     for (const settle of abandoned) settle(failure("offline"));
@@ -97,9 +103,10 @@ export function connection(
     else socket.connect();
   };
 
-  const renew = async (): Promise<void> => {
+  /** Has the live connection go on under a token that is at hand, or that is asked for. */
+  const renew = async (given: string | undefined = undefined): Promise<void> => {
     try {
-      const fresh = await getToken?.();
+      const fresh = given ?? (await getToken?.());
       if (fresh) {
         await request("token", { token: fresh });
         token = fresh;
@@ -148,7 +155,10 @@ export function connection(
       attempts = strikes = 0;
     }
     receive(event, payload as never);
-    if (ready) tell("ready");
+    if (!ready) return;
+    tell("ready");
+    settled = true;
+    link.offer(offered);
   });
 
   const wake = (): void => {
@@ -156,7 +166,7 @@ export function connection(
   };
   globalThis.addEventListener?.("online", wake);
 
-  return {
+  const link: Link = {
     open() {
       if (open) return;
       open = true;
@@ -171,6 +181,12 @@ export function connection(
       globalThis.removeEventListener?.("online", wake);
       drop();
     },
+    offer(other) {
+      if (!newer(other, token)) return;
+      offered = other;
+      if (settled) renew(other);
+    },
     request,
   };
+  return link;
 }

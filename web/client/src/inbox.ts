@@ -15,10 +15,12 @@ import {
   type Page,
   type Ready,
   type Receive,
+  type Rooms,
   type Since,
   type Status,
 } from "./protocol.ts";
 import { shareable, shared } from "./tabs.ts";
+import { subject } from "./token.ts";
 
 /** How many ids one request carries. */
 const IDS = 100;
@@ -81,16 +83,6 @@ export const EMPTY: Snapshot = {
   loading: true,
 };
 
-/** Whose token it is; undefined when it cannot be told from here. Proves nothing. */
-const subject = (token: string | undefined): string | undefined => {
-  try {
-    const claims = (token as string).split(".")[1] as string;
-    return JSON.parse(atob(claims.replace(/-/g, "+").replace(/_/g, "/"))).sub;
-  } catch {
-    return;
-  }
-};
-
 /** Heads never go back, and of what is up to the same heads there is never more unread than there was. */
 const older = ({ unread, heads }: Count, than: Count): boolean => {
   let further = unread <= than.unread;
@@ -102,8 +94,22 @@ const older = ({ unread, heads }: Count, than: Count): boolean => {
   return !further;
 };
 
-/** Opens a live inbox. It connects by itself, and stays connected until `close`. */
+/** Socket.IO would take a path for the name of a namespace, which no gateway has. */
+const checkOrigin = (url: string): void => {
+  const { pathname } = new URL(url, "http://page");
+  if (pathname === "/") return;
+  throw new TypeError(
+    `url must be an origin; its path goes into the option path: "${pathname.replace(/\/$/, "")}/socket.io/"`,
+  );
+};
+
+/**
+ * Opens a live inbox. It connects by itself, and stays connected until `close`.
+ *
+ * Throws a `TypeError` when `url` is none or has a path.
+ */
 export function connect(options: ConnectOptions): Inbox {
+  checkOrigin(options.url ?? "/");
   const { keep = 10_000, pageSize = 20 } = options;
   const items = new Map<string, Item>();
   const since: Since = {};
@@ -383,20 +389,27 @@ export function connect(options: ConnectOptions): Inbox {
     } else accept(n);
   };
 
+  /** Has what is missing up to `heads` filled in; answers whether a stream was further with us than it is there. */
+  const catchUp = (heads: Since, resync: readonly string[] = []): boolean => {
+    let ahead = false;
+    for (const room in heads) {
+      const had = since[room];
+      const head = heads[room] as number;
+      if (had !== undefined && had > head) ahead = true;
+      if (had !== undefined && had < head && !resync.includes(room)) repair(room, head);
+      else since[room] = head;
+    }
+    return ahead;
+  };
+
   const begin = (ready: Ready): void => {
     const { heads, resync } = ready;
     let anew = !user || resync.length > 0;
     user = ready.user;
     settled = true;
     newest = ready.count ?? ready;
-    for (const room in heads) {
-      const had = since[room];
-      const head = heads[room] as number;
-      // A stream that is behind us has begun again: what we hold is of another.
-      if (had !== undefined && had > head) anew = true;
-      if (had !== undefined && had < head && !resync.includes(room)) repair(room, head);
-      else since[room] = head;
-    }
+    // A stream that is behind us has begun again: what we hold is of another.
+    if (catchUp(heads, resync)) anew = true;
     const marked = settle();
     if (anew) restart();
     else if (marked) refresh();
@@ -419,7 +432,8 @@ export function connect(options: ConnectOptions): Inbox {
       const { id } = payload as Notification;
       arrived = arrived.filter((n) => n.id !== id);
       apply("dismiss", [id]);
-    } else if (event === "inbox") {
+    } else if (event === "rooms") catchUp((payload as Rooms).heads);
+    else if (event === "inbox") {
       // Marked on another device, or in a tab that is about to say so: the count tells that, but not what.
       if (hear(payload)) stale ??= setTimeout(refresh, STALE_MS * (1 + Math.random()));
     } else if (event === "applied") {
@@ -445,17 +459,18 @@ export function connect(options: ConnectOptions): Inbox {
     }
     if (closed) return;
     const who = subject(token);
-    const make = (hear: Receive): Link => connection(options, since, hear, token);
+    const make = (hear: Receive, under = token): Link => connection(options, since, hear, under);
     if (who === undefined) link = make(receive);
     else {
-      const name = `bellhop ${options.url ?? ""} ${who}`;
+      const name = `bellhop 2 ${options.url ?? ""} ${options.path ?? ""} ${who}`;
       try {
         Object.assign(since, JSON.parse(sessionStorage.getItem(name) as string));
         memory = name;
       } catch {
         // As above: no storage, no memory over a reload.
       }
-      link = options.share !== false && shareable() ? shared(name, make, receive, welcome) : make(receive);
+      link =
+        options.share !== false && shareable() ? shared(name, make, receive, welcome, token) : make(receive);
     }
     link.open();
   };

@@ -59,6 +59,13 @@ export interface Ready extends Count {
   readonly count?: Count;
 }
 
+/** Rooms that a connection has gained and lost, and how far those gained had come. */
+export interface Rooms {
+  readonly joined: readonly string[];
+  readonly left: readonly string[];
+  readonly heads: Since;
+}
+
 export interface Closing {
   readonly reason: string;
   readonly reconnect: boolean;
@@ -75,8 +82,10 @@ export const MARKS = ["read", "seen", "dismiss"] as const;
 export type Mark = (typeof MARKS)[number];
 
 export interface ConnectOptions {
-  /** Where the gateway is; the page's own origin when left out. */
+  /** Where the gateway is: an origin such as `https://notify.example`; the page's own when left out. */
   url?: string | undefined;
+  /** The path of Socket.IO there; `/socket.io/` when left out. */
+  path?: string | undefined;
   /** A token that holds as long as the page does. */
   token?: string | undefined;
   /** Answers a fresh token: at the start, a minute before the old one ends, and after a refusal. */
@@ -87,7 +96,7 @@ export interface ConnectOptions {
   keep?: number | undefined;
   /** How many a page of history holds, 1 to 100; 20 by default. */
   pageSize?: number | undefined;
-  /** Further options for socket.io-client, for example `{path, transports}`. */
+  /** Further options for socket.io-client, for example `{transports}`. */
   socket?: object | undefined;
 }
 
@@ -100,6 +109,8 @@ export interface Link {
   open(): void;
   /** Lets go for good. */
   close(): void;
+  /** Has the connection go on under this token of the same user, if it is newer than its own. */
+  offer(token: string | undefined): void;
   /** Answers the acknowledgement; rejects with an error whose `code` says why. */
   request<T>(event: string, payload: object): Promise<T>;
 }

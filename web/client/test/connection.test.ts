@@ -2,6 +2,7 @@
 
 import { describe, it, vi } from "vitest";
 import { backoff, patience } from "../src/backoff.ts";
+import { connect } from "../src/index.ts";
 import { token } from "./gateway.ts";
 import { atEnd, eventually, expect, gateway, loaded, ready, watch } from "./support.ts";
 
@@ -246,4 +247,19 @@ it("an inbox that was closed is silent", async () => {
 
   expect(ann.snapshots).toHaveLength(before);
   await eventually(() => expect(server.sockets).toHaveLength(1));
+});
+
+describe("an address", () => {
+  it("with a path is refused in words, since Socket.IO would take that for a namespace", () => {
+    for (const url of ["https://shop.example/notify", "https://shop.example/notify/", "/notify"])
+      expect(() => connect({ url, token: token("ann") })).toThrow(/option path: "\/notify\/socket\.io\/"/);
+  });
+
+  it("without one goes with the path of the option", async () => {
+    const server = await gateway("/notify/socket.io/");
+
+    const ann = await ready({ url: server.url, path: "/notify/socket.io/", token: token("ann") });
+
+    expect(ann.now().user).toBe("ann");
+  });
 });
