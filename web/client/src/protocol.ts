@@ -103,6 +103,9 @@ export interface ConnectOptions {
 /** Takes an event of the gateway, or one of this package's own (`state`, `applied`). */
 export type Receive = (event: string, payload: never) => void;
 
+/** Asks the gateway; rejects with an error whose `code` says why. */
+export type Ask = <T>(event: string, payload: object) => Promise<T>;
+
 /** A way to the gateway: a socket, or another tab that has one. */
 export interface Link {
   /** Connects; while connected or connecting it changes nothing. */
@@ -111,8 +114,7 @@ export interface Link {
   close(): void;
   /** Has the connection go on under this token of the same user, if it is newer than its own. */
   offer(token: string | undefined): void;
-  /** Answers the acknowledgement; rejects with an error whose `code` says why. */
-  request<T>(event: string, payload: object): Promise<T>;
+  request: Ask;
 }
 
 /** An error whose message is its code. */
