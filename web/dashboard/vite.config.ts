@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   base: "/dashboard/",
   plugins: [react()],
+  resolve: { conditions: ["bellhop-source", "module", "browser", "production"] },
   build: {
     target: "es2022",
     cssTarget: ["chrome123", "firefox120", "safari17.5"],

@@ -112,10 +112,11 @@ export interface Link {
   open(): void;
   /** Lets go for good. */
   close(): void;
-  /** Has the connection go on under this token of the same user, if it is newer than its own. */
-  offer(token: string | undefined): void;
+  /** Goes on under this token of the same user: at once on a live connection, which may refuse it, else from the next on. */
+  renew(token: string): Promise<void>;
   request: Ask;
 }
 
-/** An error whose message is its code. */
-export const failure = (code: string): Error & { code: string } => Object.assign(new Error(code), { code });
+/** An error with the code of a refusal, and with what the gateway said of it. */
+export const failure = (code: string, said?: object): Error & { code: string } =>
+  Object.assign(new Error(code), { code }, said);

@@ -170,11 +170,14 @@ export function shared(
       if (!link) hear(data.event, data.payload);
     } else if (data.kind === "answer") asked.get(data.n)?.(data);
     else {
-      if (data.kind === "hello" && newer(data.token, token)) token = data.token;
+      if (data.kind === "hello" && newer(data.token, token)) {
+        token = data.token as string;
+        // One that the gateway does not take leaves the connection as it is.
+        link?.renew(token).catch(() => {});
+      }
       if (!link) return;
       if (data.kind === "ping") post({ kind: "pong", term });
       else if (data.kind === "hello") {
-        link.offer(token);
         for (const [event, payload] of welcome())
           post({ kind: "event", term, to: data.from, event, payload });
       } else if (data.kind === "ask") {
@@ -200,7 +203,7 @@ export function shared(
       release();
       channel.close();
     },
-    offer: () => {},
+    renew: async (fresh) => link?.renew(fresh),
     request: <T>(event: string, payload: object): Promise<T> =>
       link
         ? serve(me, event, payload)

@@ -164,12 +164,6 @@ export interface Ready {
   expires_at: string;
 }
 
-export interface Closing {
-  reason: string;
-  reconnect: boolean;
-  retry_after: number | null;
-}
-
 export interface Emitted {
   notifications: { id: string; room: string; seq: number | null }[];
   duplicate: boolean;
