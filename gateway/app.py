@@ -233,8 +233,11 @@ class Node:
             node=settings.node_id,
             started_at=system_clock(),
         )
-        is_alone = settings.bus_url.startswith("local:")
-        self.neighbours = None if is_alone else Neighbours(settings.bus_url, self.server)
+        self.neighbours = (
+            Neighbours(settings.bus_url, prefix=settings.bus_prefix, receive=self.delivery.receive)
+            if settings.foreign_emits
+            else None
+        )
         self.housekeeper = Housekeeper(self.store, self.store, system_clock, history_days=limits.history_days)
         self.health = Health(store=self.store, bus=self.bus)
         services = Services(settings.keys.api_keys, verifier)
@@ -309,6 +312,14 @@ class Node:
                 "bellhop_bus_up",
                 "1 while the node hears itself through Redis",
                 lambda: int(not self.bus.reasons()),
+            )
+        if self.neighbours is not None:
+            guests = self.neighbours.stats
+            counter("bellhop_foreign_emits", "Emits taken from other processes", lambda: guests.received)
+            counter(
+                "bellhop_foreign_refused",
+                "Messages of other processes that were no emit, or too many",
+                lambda: guests.unreadable + guests.dropped,
             )
         presence = self.presence
         if isinstance(presence, RedisPresence):

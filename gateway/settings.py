@@ -501,6 +501,11 @@ class Settings:
         "BUS_PREFIX", "bellhop", _matching(r"[A-Za-z0-9_.:-]{1,64}", "1-64 letters, digits, `_`, `.`, `:` and `-`"),
         "what every key and channel in Redis begins with",
     )  # fmt: skip
+    foreign_emits: bool = _setting(
+        "FOREIGN_EMITS", "false", _boolean,
+        "take what python-socketio managers of other processes emit on the channel `<BUS_PREFIX>:<database>:socketio`, "
+        "as `store: false`",
+    )  # fmt: skip
     drain_seconds: float = _setting("DRAIN_SECONDS", "25s", duration, "how long a stop may take; 0: at once")
     log_level: str = _setting(
         "LOG_LEVEL", "info", _choice("debug", "info", "warning", "error"), "debug, info, warning or error"
@@ -656,6 +661,8 @@ def _contradictions(settings: Settings) -> list[str]:
     same_host = len(hosts) == 1 or hosts & _EVERY_HOST
     if settings.port and settings.port == settings.internal_port and same_host:
         problems.append("BELLHOP_PORT and BELLHOP_INTERNAL_PORT must differ.")
+    if settings.foreign_emits and settings.bus_url.startswith("local:"):
+        problems.append("BELLHOP_FOREIGN_EMITS needs a Redis to take them from: set BELLHOP_BUS_URL.")
     limits = settings.limits
     if 0 < limits.send_buffer_bytes < 4096:
         problems.append(

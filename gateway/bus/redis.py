@@ -86,6 +86,7 @@ class RedisBus:
         self._listener = Listener(
             self._address,
             self.stats,
+            part="bus listener",
             on_message=self._message,
             back=self._back,
             patience_seconds=patience_seconds,
