@@ -292,6 +292,11 @@ class Node:
             "Repairs that failed, to be tried again",
             lambda: delivery.repair_failures,
         )
+        counter(
+            "bellhop_misplaced_sessions",
+            "Sessions put back into their rooms, or out of others'",
+            lambda: delivery.put_right,
+        )
         gauge("bellhop_append_queue", "Notifications that wait to be stored", lambda: self.commit.queued)
         gauge("bellhop_mail_owed", "Mail that is owed, of all nodes", lambda: self.housekeeper.mail_owed)
         gauge("bellhop_mail_dead", "Dead letters, of all nodes", lambda: self.housekeeper.mail_dead)

@@ -393,15 +393,29 @@ class Connections:
             for room in lost:
                 await self._server.leave_room(session.sid, room, session.namespace)
         if gained:
-            await self._delivery.join(session.sid, gained)
-            for _ in range(REPLAYS):
-                opening = await self._inboxes.opening(
-                    session.user, gained, since={}, limit=self._replay_limit, now=self._clock()
-                )
-                gone = self.sessions.get(session.sid) is not session
-                if gone or self._delivery.open(session.sid, opening.heads):
-                    return
+            try:
+                is_in = await self._open_rooms(session, gained)
+            except BaseException:
+                # Half in, it would hear nothing of them for good: the same token, sent again, finds them to be gained again.
+                if self.sessions.get(session.sid) is session:
+                    session.rooms = tuple(room for room in rooms if room not in gained)
+                    self._empty_rooms.update(self._delivery.leave(session.sid, gained))
+                raise
+            if is_in:
+                return
             await self._server.close(session.sid, session.namespace, Reason.SLOW_CONSUMER)
+
+    async def _open_rooms(self, session: Session, rooms: Sequence[str]) -> bool:
+        """Let the session into further rooms from their heads on; False when more came each time than could be held back."""
+        await self._delivery.join(session.sid, rooms)
+        for _ in range(REPLAYS):
+            opening = await self._inboxes.opening(
+                session.user, rooms, since={}, limit=self._replay_limit, now=self._clock()
+            )
+            gone = self.sessions.get(session.sid) is not session
+            if gone or self._delivery.open(session.sid, opening.heads):
+                return True
+        return False
 
     # What other nodes, admins and backends order
 
