@@ -81,10 +81,12 @@ class Addresses:
     internal: str
 
 
-def build_bus(settings: Settings) -> Bus:
+def build_bus(settings: Settings, store: Store) -> Bus:
     if settings.bus_url.startswith("local:"):
         return LocalBus()
-    return RedisBus(settings.bus_url, prefix=settings.bus_prefix, node_id=settings.node_id)
+    return RedisBus(
+        settings.bus_url, prefix=settings.bus_prefix, node_id=settings.node_id, secret=store.shared_secret
+    )
 
 
 def build_presence(settings: Settings) -> Presence:
@@ -162,7 +164,7 @@ class Node:
         self.store = connect_store(settings.store_url)
         self.commit = GroupCommit(TimedAppends(self.store, self.metrics), ping=self.store.ping)
         self.contacts = ContactBook(self.store)
-        self.bus = build_bus(settings)
+        self.bus = build_bus(settings, self.store)
         self.gossip = HeadGossip(learns=self.store, bus=self.bus)
         self.presence = build_presence(settings)
         self.server = Server(
@@ -239,7 +241,7 @@ class Node:
             else None
         )
         self.housekeeper = Housekeeper(self.store, self.store, system_clock, history_days=limits.history_days)
-        self.health = Health(store=self.store, bus=self.bus)
+        self.health = Health(store=self.store, bus=self.bus, presence=self.presence)
         services = Services(settings.keys.api_keys, verifier)
         self.public = public.build(
             settings=settings,
@@ -476,7 +478,7 @@ class MailOffice:
         self.presence = build_presence(settings)
         self.transport = build_transport(settings)
         self.worker = build_worker(settings, self.store, self.presence, self.transport, self.metrics)
-        self.health = Health(store=self.store, bus=self.bus)
+        self.health = Health(store=self.store, bus=self.bus, presence=self.presence)
         self._stops = AsyncExitStack()
         self._mailing: asyncio.Task[None] | None = None
 

@@ -23,6 +23,7 @@ from gateway.contacts import ContactBook
 from gateway.delivery import Delivery
 from gateway.engine import Packet, Server
 from gateway.engine.closing import Reason
+from gateway.logs import Seldom
 from gateway.notifier import NoAddress, Notifier
 from gateway.presence.base import Presence, Visitor
 from gateway.presence.errors import PresenceUnavailable
@@ -94,6 +95,7 @@ class Connections:
             self.sessions, clock, expiring=self._token_expiring, expired=self._token_expired
         )
         self._orders: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(ORDERS_LIMIT)
+        self._unknown_orders = Seldom(logger, "orders that this release does not know are dropped")
         self._empty_rooms: set[str] = set()
         self._tasks = Tasks()
         self._commands: dict[str, Obey] = {}
@@ -444,6 +446,8 @@ class Connections:
                     self._order(lambda: self._close_all(mine, Reason.REPLACED))
             case {"do": "recount", "room": str(room)}:
                 self._order(lambda: self._recount(room))
+            case _:
+                self._unknown_orders.say(order=str(command["do"])[:40])
 
     def _order(self, order: Callable[[], Awaitable[None]]) -> None:
         try:
