@@ -171,6 +171,24 @@ def _url(*schemes: str, needs_host: tuple[str, ...] = ()) -> Parse:
     return parse
 
 
+_plain_bus_url = _url(
+    "local", "redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", needs_host=("redis", "rediss")
+)
+
+
+def _bus_url(text: str) -> str:
+    _plain_bus_url(text)
+    if not text.startswith("local:"):
+        # Only here: most commands need not wait for redis-py.
+        from gateway.bus.address import Address
+
+        try:
+            Address.parse(text)
+        except ValueError as problem:
+            raise ValidationError(f"cannot be used: {problem}.") from None
+    return text
+
+
 def _base_url(text: str) -> str:
     parts = _split(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
@@ -493,8 +511,9 @@ class Settings:
         show=masked_url,
     )  # fmt: skip
     bus_url: str = _setting(
-        "BUS_URL", "local://", _url("local", "redis", "rediss", "unix", needs_host=("redis", "rediss")),
-        "`local://` for a single node, or `redis://…`, `rediss://…`, `unix://…`",
+        "BUS_URL", "local://", _bus_url,
+        "`local://` for a single node, or `redis://…`, `rediss://…`, `unix://…`, `redis+sentinel://host,host2/service/0`, "
+        "`rediss+sentinel://…`",
         show=masked_url,
     )  # fmt: skip
     bus_prefix: str = _setting(
