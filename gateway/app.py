@@ -81,10 +81,12 @@ class Addresses:
     internal: str
 
 
-def build_bus(settings: Settings) -> Bus:
+def build_bus(settings: Settings, store: Store) -> Bus:
     if settings.bus_url.startswith("local:"):
         return LocalBus()
-    return RedisBus(settings.bus_url, prefix=settings.bus_prefix, node_id=settings.node_id)
+    return RedisBus(
+        settings.bus_url, prefix=settings.bus_prefix, node_id=settings.node_id, secret=store.shared_secret
+    )
 
 
 def build_presence(settings: Settings) -> Presence:
@@ -162,7 +164,7 @@ class Node:
         self.store = connect_store(settings.store_url)
         self.commit = GroupCommit(TimedAppends(self.store, self.metrics), ping=self.store.ping)
         self.contacts = ContactBook(self.store)
-        self.bus = build_bus(settings)
+        self.bus = build_bus(settings, self.store)
         self.gossip = HeadGossip(learns=self.store, bus=self.bus)
         self.presence = build_presence(settings)
         self.server = Server(
@@ -233,10 +235,13 @@ class Node:
             node=settings.node_id,
             started_at=system_clock(),
         )
-        is_alone = settings.bus_url.startswith("local:")
-        self.neighbours = None if is_alone else Neighbours(settings.bus_url, self.server)
+        self.neighbours = (
+            Neighbours(settings.bus_url, prefix=settings.bus_prefix, receive=self.delivery.receive)
+            if settings.foreign_emits
+            else None
+        )
         self.housekeeper = Housekeeper(self.store, self.store, system_clock, history_days=limits.history_days)
-        self.health = Health(store=self.store, bus=self.bus)
+        self.health = Health(store=self.store, bus=self.bus, presence=self.presence)
         services = Services(settings.keys.api_keys, verifier)
         self.public = public.build(
             settings=settings,
@@ -289,6 +294,11 @@ class Node:
             "Repairs that failed, to be tried again",
             lambda: delivery.repair_failures,
         )
+        counter(
+            "bellhop_misplaced_sessions",
+            "Sessions put back into their rooms, or out of others'",
+            lambda: delivery.put_right,
+        )
         gauge("bellhop_append_queue", "Notifications that wait to be stored", lambda: self.commit.queued)
         gauge("bellhop_mail_owed", "Mail that is owed, of all nodes", lambda: self.housekeeper.mail_owed)
         gauge("bellhop_mail_dead", "Dead letters, of all nodes", lambda: self.housekeeper.mail_dead)
@@ -309,6 +319,14 @@ class Node:
                 "bellhop_bus_up",
                 "1 while the node hears itself through Redis",
                 lambda: int(not self.bus.reasons()),
+            )
+        if self.neighbours is not None:
+            guests = self.neighbours.stats
+            counter("bellhop_foreign_emits", "Emits taken from other processes", lambda: guests.received)
+            counter(
+                "bellhop_foreign_refused",
+                "Messages of other processes that were no emit, or too many",
+                lambda: guests.unreadable + guests.dropped,
             )
         presence = self.presence
         if isinstance(presence, RedisPresence):
@@ -460,7 +478,7 @@ class MailOffice:
         self.presence = build_presence(settings)
         self.transport = build_transport(settings)
         self.worker = build_worker(settings, self.store, self.presence, self.transport, self.metrics)
-        self.health = Health(store=self.store, bus=self.bus)
+        self.health = Health(store=self.store, bus=self.bus, presence=self.presence)
         self._stops = AsyncExitStack()
         self._mailing: asyncio.Task[None] | None = None
 

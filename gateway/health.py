@@ -7,6 +7,7 @@ from aiohttp import web
 
 from gateway.bus.base import Bus
 from gateway.edge import json_response
+from gateway.presence.base import Presence
 from storage.errors import StorageError
 
 PING_SECONDS = 2.5
@@ -20,10 +21,11 @@ class Pingable(Protocol):
 class Health:
     """Answers the probes. A node that drains is alive and not ready."""
 
-    def __init__(self, *, store: Pingable, bus: Bus) -> None:
+    def __init__(self, *, store: Pingable, bus: Bus, presence: Presence) -> None:
         self.draining = False
         self._store = store
         self._bus = bus
+        self._presence = presence
 
     async def reasons(self) -> list[str]:
         """Why the node cannot do its job now; empty when it can."""
@@ -35,7 +37,8 @@ class Health:
             reasons.append(f"store: {error}")
         except TimeoutError:
             reasons.append("store: no answer")
-        return reasons + [f"bus: {reason}" for reason in self._bus.reasons()]
+        reasons += [f"bus: {reason}" for reason in self._bus.reasons()]
+        return reasons + [f"presence: {reason}" for reason in self._presence.reasons()]
 
     def liveness(self) -> list[web.RouteDef]:
         return [web.get("/healthz", self._healthz)]

@@ -57,6 +57,7 @@ EXPIRES_SECONDS_MAX = 10 * 365 * 86400
 RESERVED_EVENTS = frozenset({
     "connect", "connect_error", "disconnect", "disconnecting", "error", "newListener", "removeListener",
     "ready", "inbox", "recalled", "closing", "token:expiring", "presence:joined", "presence:left",
+    "feed",
 })  # fmt: skip
 """Events that a client, or this protocol, gives a meaning of its own."""
 

@@ -171,6 +171,24 @@ def _url(*schemes: str, needs_host: tuple[str, ...] = ()) -> Parse:
     return parse
 
 
+_plain_bus_url = _url(
+    "local", "redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", needs_host=("redis", "rediss")
+)
+
+
+def _bus_url(text: str) -> str:
+    _plain_bus_url(text)
+    if not text.startswith("local:"):
+        # Only here: most commands need not wait for redis-py.
+        from gateway.bus.address import Address
+
+        try:
+            Address.parse(text)
+        except ValueError as problem:
+            raise ValidationError(f"cannot be used: {problem}.") from None
+    return text
+
+
 def _base_url(text: str) -> str:
     parts = _split(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
@@ -493,13 +511,19 @@ class Settings:
         show=masked_url,
     )  # fmt: skip
     bus_url: str = _setting(
-        "BUS_URL", "local://", _url("local", "redis", "rediss", "unix", needs_host=("redis", "rediss")),
-        "`local://` for a single node, or `redis://…`, `rediss://…`, `unix://…`",
+        "BUS_URL", "local://", _bus_url,
+        "`local://` for a single node, or `redis://…`, `rediss://…`, `unix://…`, `redis+sentinel://host,host2/service/0`, "
+        "`rediss+sentinel://…`",
         show=masked_url,
     )  # fmt: skip
     bus_prefix: str = _setting(
         "BUS_PREFIX", "bellhop", _matching(r"[A-Za-z0-9_.:-]{1,64}", "1-64 letters, digits, `_`, `.`, `:` and `-`"),
         "what every key and channel in Redis begins with",
+    )  # fmt: skip
+    foreign_emits: bool = _setting(
+        "FOREIGN_EMITS", "false", _boolean,
+        "take what python-socketio managers of other processes emit on the channel `<BUS_PREFIX>:<database>:socketio`, "
+        "as `store: false`",
     )  # fmt: skip
     drain_seconds: float = _setting("DRAIN_SECONDS", "25s", duration, "how long a stop may take; 0: at once")
     log_level: str = _setting(
@@ -656,6 +680,8 @@ def _contradictions(settings: Settings) -> list[str]:
     same_host = len(hosts) == 1 or hosts & _EVERY_HOST
     if settings.port and settings.port == settings.internal_port and same_host:
         problems.append("BELLHOP_PORT and BELLHOP_INTERNAL_PORT must differ.")
+    if settings.foreign_emits and settings.bus_url.startswith("local:"):
+        problems.append("BELLHOP_FOREIGN_EMITS needs a Redis to take them from: set BELLHOP_BUS_URL.")
     limits = settings.limits
     if 0 < limits.send_buffer_bytes < 4096:
         problems.append(

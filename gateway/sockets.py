@@ -23,6 +23,7 @@ from gateway.contacts import ContactBook
 from gateway.delivery import Delivery
 from gateway.engine import Packet, Server
 from gateway.engine.closing import Reason
+from gateway.logs import Seldom
 from gateway.notifier import NoAddress, Notifier
 from gateway.presence.base import Presence, Visitor
 from gateway.presence.errors import PresenceUnavailable
@@ -94,6 +95,7 @@ class Connections:
             self.sessions, clock, expiring=self._token_expiring, expired=self._token_expired
         )
         self._orders: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(ORDERS_LIMIT)
+        self._unknown_orders = Seldom(logger, "orders that this release does not know are dropped")
         self._empty_rooms: set[str] = set()
         self._tasks = Tasks()
         self._commands: dict[str, Obey] = {}
@@ -393,10 +395,11 @@ class Connections:
         await self._quit(session, lost)
         try:
             heads = await self._join(session, gained) if gained else {}
-        except StorageError:
-            # The client asks again; until then it is in none of them.
-            session.rooms = tuple(room for room in rooms if room not in gained)
-            await self._quit(session, gained)
+        except BaseException:
+            # Half in, it would hear nothing of them for good: the same token, sent again, finds them to be gained again.
+            if self.sessions.get(session.sid) is session:
+                session.rooms = tuple(room for room in rooms if room not in gained)
+                await self._quit(session, gained)
             raise
         if heads is not None:
             self._write(session, wire.event("rooms", {"joined": gained, "left": lost, "heads": heads}))
@@ -450,6 +453,8 @@ class Connections:
                     self._order(lambda: self._close_all(mine, Reason.REPLACED))
             case {"do": "recount", "room": str(room)}:
                 self._order(lambda: self._recount(room))
+            case _:
+                self._unknown_orders.say(order=str(command["do"])[:40])
 
     def _order(self, order: Callable[[], Awaitable[None]]) -> None:
         try:

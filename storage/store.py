@@ -247,6 +247,10 @@ class Store(Streams, Inboxes, Contacts, Outbox, Protocol):
         """Return when the store can take an append now, else raise `StoreUnavailable`; within two seconds."""
         ...
 
+    async def shared_secret(self) -> bytes:
+        """32 bytes that all processes on this store share and nobody else has; made by the first that asks."""
+        ...
+
     async def close(self) -> None:
         """Finish what is under way and let go; idempotent."""
         ...

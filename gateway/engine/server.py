@@ -173,6 +173,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         """Make the session a member of the room, from the next `fan_out` on."""
         self.manager.enter(sid, namespace, room)
 
+    def expel(self, sid: str, namespace: str, room: str) -> None:
+        """Make the session a member of the room no more."""
+        self.manager.leave(sid, namespace, room)
+
     def address(self, sid: str) -> str:
         """The client's address, as trusted proxies tell it; empty when the session has gone."""
         session = self.manager.sessions.get(sid)

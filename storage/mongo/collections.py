@@ -1,14 +1,15 @@
 """The client, its collections and their indexes, and how the driver's errors become ours."""
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from pymongo import AsyncMongoClient, IndexModel, ReadPreference
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
+from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidURI, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -96,6 +97,7 @@ class Collections:
         self.inboxes: AsyncCollection[Document] = database["inboxes"]
         self.receipts: AsyncCollection[Document] = database["receipts"]
         self.contacts: AsyncCollection[Document] = database["contacts"]
+        self.secrets: AsyncCollection[Document] = database["secrets"]
 
     async def prepare(self) -> None:
         """Check the server and make the indexes; another node may be doing the same."""
@@ -114,6 +116,14 @@ class Collections:
                 await self.client.admin.command("ping", read_preference=ReadPreference.PRIMARY)
         except TimeoutError as error:
             raise StoreUnavailable("MongoDB: no answer to a ping") from error
+
+    async def shared_secret(self) -> bytes:
+        made = {"$setOnInsert": {"value": secrets.token_bytes(32)}}
+        with suppress(DuplicateKeyError):  # another process was faster
+            await self.secrets.update_one({"_id": "shared"}, made, upsert=True)
+        found = await self.secrets.find_one({"_id": "shared"})
+        assert found is not None
+        return bytes(found["value"])
 
     async def close(self) -> None:
         try:

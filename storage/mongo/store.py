@@ -61,6 +61,9 @@ class MongoStore(Store):
     async def ping(self) -> None:
         await self._run(Collections.ping)
 
+    async def shared_secret(self) -> bytes:
+        return await self._run(Collections.shared_secret)
+
     async def close(self) -> None:
         await self._openings.close()
         collections, self._collections = self._collections, None

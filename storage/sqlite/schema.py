@@ -95,7 +95,14 @@ DROP INDEX notifications_stream;
 CREATE UNIQUE INDEX notifications_stream ON notifications (room, seq);
 """
 
-MIGRATIONS = (_FIRST, _ONE_INDEX_PER_ROOM)
+_SECRETS = """
+CREATE TABLE secrets (
+    name TEXT NOT NULL PRIMARY KEY,
+    value BLOB NOT NULL
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS = (_FIRST, _ONE_INDEX_PER_ROOM, _SECRETS)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

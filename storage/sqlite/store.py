@@ -1,6 +1,7 @@
 """`SQLiteStore`: the store's Protocols over one file, which several processes may share."""
 
 import asyncio
+import secrets
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -54,6 +55,9 @@ class SQLiteStore(Store):
                 )
         except TimeoutError as error:
             raise StoreUnavailable("SQLite: the file is busy") from error
+
+    async def shared_secret(self) -> bytes:
+        return await self._connections.write(_shared_secret)
 
     async def close(self) -> None:
         await self._openings.close()
@@ -214,3 +218,9 @@ class SQLiteStore(Store):
 
     async def mail_counts(self) -> dict[MailState, int]:
         return await self._connections.read(outbox.mail_counts)
+
+
+def _shared_secret(connection: sqlite3.Connection) -> bytes:
+    connection.execute("INSERT OR IGNORE INTO secrets VALUES ('shared', ?)", (secrets.token_bytes(32),))
+    (secret,) = connection.execute("SELECT value FROM secrets WHERE name = 'shared'").fetchone()
+    return bytes(secret)

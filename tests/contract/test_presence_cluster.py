@@ -51,7 +51,7 @@ class Ear:
     def __init__(self, url: str, prefix: str = "bellhop") -> None:
         self.announced = Announced()
         self._url = url
-        self._stream = f"{{{prefix}:presence}}:changes"
+        self._stream = f"{prefix}:{{presence}}:changes"
         self._changes = Changes(Address.parse(url), self._stream, self.announced, patience_seconds=2)
         self._task: asyncio.Task[None] | None = None
 
@@ -780,7 +780,7 @@ async def test_a_defect_in_listening_does_not_make_a_node_deaf_for_good(together
 
     monkeypatch.setattr(a._changes, "_ask", fail_once)
     await a.enter(visitor("a1", "ann"), limit=0)
-    await until(lambda: "presence announcements failed" in caplog.text)
+    await until(lambda: "a defect" in caplog.text)
     await a.enter(visitor("a2", "bob"), limit=0)
 
     await until(lambda: len(heard) == 2)

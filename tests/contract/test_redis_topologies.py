@@ -14,7 +14,7 @@ from gateway.bus.base import TRANSIENT
 from gateway.bus.redis import RedisBus
 from gateway.presence.redis import RedisPresence
 from tests.contract.conftest import SPEAK_REDIS
-from tests.contract.test_bus import Node, healthy, until
+from tests.contract.test_bus import Node, healthy, secret, until
 from tests.contract.test_presence import Announced, until_answered, visitor
 from tests.support import servers
 from tests.support.proxy import Proxy
@@ -32,7 +32,14 @@ class Gateways:
         self.heard: list[Announced] = []
 
     async def add(self, name: str) -> None:
-        bus = RedisBus(self._url, node_id=name, prefix=self._prefix, canary_seconds=0.2, patience_seconds=1.0)
+        bus = RedisBus(
+            self._url,
+            node_id=name,
+            prefix=self._prefix,
+            secret=secret,
+            canary_seconds=0.2,
+            patience_seconds=1.0,
+        )
         self.buses.append(await Node(bus).start())
         self.heard.append(Announced())
         presence = RedisPresence(self._url, node_id=name, prefix=self._prefix, ttl_seconds=10)
@@ -101,10 +108,14 @@ async def test_bus_and_presence_speak_tls_to_a_redis_whose_certificate_they_can_
 
 
 async def test_a_redis_whose_certificate_nobody_vouches_for_is_not_spoken_to(tls):
-    bus = RedisBus(f"rediss://127.0.0.1:{tls.port}", node_id="a", patience_seconds=0.4)
+    bus = RedisBus(f"rediss://127.0.0.1:{tls.port}", node_id="a", secret=secret, patience_seconds=0.4)
     await Node(bus).start()
 
-    assert bus.reasons() == ["the bus is not subscribed in Redis", "the bus cannot publish to Redis"]
+    distrust = "its certificate is not trusted: unable to get local issuer certificate"
+    assert bus.reasons() == [
+        f"the bus is not subscribed in Redis: {distrust}",
+        f"the bus cannot publish to Redis: {distrust}",
+    ]
     await bus.stop()
 
 

@@ -92,6 +92,13 @@ async def test_what_a_store_hears_of_others_changes_no_answer(store, other):
     assert first.seq == 1
 
 
+async def test_processes_that_ask_at_once_share_one_secret(store, other):
+    told = await asyncio.gather(*(each.shared_secret() for each in (store, other) * 5))
+
+    assert {*told} == {await other.shared_secret()}
+    assert len(told[0]) == 32
+
+
 async def test_a_known_key_answers_as_the_first_time(store, other):
     first = emission(notification("a"), notification("b", mail=mail()), key=key())
     again = emission(notification("a"), notification("b", mail=mail()), key=key())
