@@ -19,7 +19,9 @@ from urllib.parse import parse_qs, urlsplit
 import engineio
 from aiohttp import web
 
+from gateway.engine import bodies
 from gateway.engine.admission import AddressRate, Gate, client_address
+from gateway.engine.bodies import BodyError
 from gateway.engine.connection import UNLIMITED, Connection
 from gateway.engine.deadlines import Deadlines
 from gateway.engine.frames import PROTOCOL_ERROR, SERVICE_RESTART
@@ -300,22 +302,15 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
 
     async def _post(self, request: web.Request, connection: Connection) -> web.StreamResponse:
         most = self.limits.max_message_bytes or UNLIMITED
-        if (request.content_length or 0) > most:
-            return self._broken(connection, 413)
-        body = b""
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                while chunk := await request.content.readany():
-                    body += chunk
-                    if len(body) > most:
-                        return self._broken(connection, 413)
+            body = await bodies.read(request, limit=most, seconds=BODY_SECONDS)
             # Both may say goodbye at once; anything else that comes afterwards is lost, and its sender should know.
             if connection.closed and body != GOODBYE.text:
                 return _bad(1, "Session ID unknown")
             for packet in body.decode().split("\x1e"):
                 connection.receive(b64decode(packet[1:], validate=True) if packet[:1] == "b" else packet)
-        except TimeoutError:
-            return self._broken(connection, 408)
+        except BodyError as error:
+            return self._broken(connection, error.status)
         except (UnicodeDecodeError, binascii.Error):
             self.stats.malformed += 1
             return self._broken(connection, 400)
