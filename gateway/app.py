@@ -31,7 +31,7 @@ from gateway.bus.redis import RedisBus
 from gateway.clock import system_clock
 from gateway.contacts import ContactBook
 from gateway.delivery import Delivery
-from gateway.engine import KEEP_ALIVE_SECONDS, EngineLimits, PacedSite, Reason, Server, Websockets
+from gateway.engine import EngineLimits, PacedSite, Reason, Server, Websockets
 from gateway.feed import Feed
 from gateway.gossip import HeadGossip
 from gateway.health import Health
@@ -417,10 +417,10 @@ async def listen(
     app: web.Application, host: str, port: int, stops: AsyncExitStack, *, websockets: Websockets | None = None
 ) -> str:
     """Open a site, whose websockets `websockets` takes; answers its URL. `stops` closes it again."""
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, shutdown_timeout=2)
+    runner = web.AppRunner(app, shutdown_timeout=2)
     await runner.setup()
     stops.push_async_callback(runner.cleanup)
-    site = PacedSite(runner, host, port, websockets=websockets)
+    site = PacedSite(runner, host, port, websockets=websockets, refuse=app[edge.REFUSE])
     try:
         await site.start()
     except OSError as error:

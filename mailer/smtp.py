@@ -4,7 +4,6 @@ Knows connections and what a relay's answers mean; when to try again is for `bac
 """
 
 import asyncio
-import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -45,7 +44,6 @@ QUIT_SECONDS = 2.0
 # it is about us and not about the mail.
 _ABOUT_US = frozenset({530, 534, 535, 538})
 _TOO_LARGE = 552
-_ADDRESS = re.compile(r"\S+@\S+")
 _REASON_LENGTH = 300
 
 
@@ -329,8 +327,10 @@ def _refused(step: str, *, about_us: bool = False) -> Iterator[None]:
 
 def _reason(step: str, error: SMTPResponseException) -> str:
     """What the relay said, as one short line without addresses: it is kept, shown to admins, and may be logged."""
-    said = " ".join(error.message.encode(errors="replace").decode().split())
-    return _ADDRESS.sub("<address>", f"{step} refused: {error.code} {said}")[:_REASON_LENGTH]
+    words = error.message.encode(errors="replace").decode().split()
+    # Word by word: the relay's text is anybody's, and a pattern for addresses would go over it again and again.
+    said = " ".join("<address>" if "@" in word[1:-1] else word for word in words)
+    return f"{step} refused: {error.code} {said}"[:_REASON_LENGTH]
 
 
 def _lost(step: str, error: Exception) -> str:

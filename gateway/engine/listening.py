@@ -11,6 +11,7 @@ import asyncio
 import errno
 import logging
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol, cast
 
@@ -19,6 +20,7 @@ from aiohttp import web
 from gateway.engine import handshake as handshakes
 from gateway.engine.deadlines import Deadlines
 from gateway.engine.handshake import Handshake
+from gateway.engine.http import HttpConnection, Refuse, connections, plain_refusal
 
 BACKLOG = 4096
 ACCEPTS_A_TURN = 4
@@ -63,7 +65,10 @@ class PacedListener(asyncio.AbstractServer):
     """Listening sockets, and the connections that are being made of what they accept."""
 
     def __init__(
-        self, factory: web.Server, sockets: list[socket.socket], websockets: Websockets | None
+        self,
+        factory: Callable[[], HttpConnection],
+        sockets: list[socket.socket],
+        websockets: Websockets | None,
     ) -> None:
         self.sockets = sockets
         self._factory = factory
@@ -175,7 +180,7 @@ class PacedListener(asyncio.AbstractServer):
 
 
 class PacedSite(web.BaseSite):
-    """Use it like `web.TCPSite`; with `websockets`, these are handed to it."""
+    """Use it like `web.TCPSite`; with `websockets`, these are handed to it. `refuse` answers what is no request."""
 
     def __init__(
         self,
@@ -184,9 +189,11 @@ class PacedSite(web.BaseSite):
         port: int,
         *,
         websockets: Websockets | None = None,
+        refuse: Refuse = plain_refusal,
         backlog: int = BACKLOG,
     ) -> None:
         super().__init__(runner, backlog=backlog)
+        self._refuse = refuse
         self._host = host
         self._port = port
         self._websockets = websockets
@@ -198,8 +205,8 @@ class PacedSite(web.BaseSite):
 
     async def start(self) -> None:
         await super().start()
-        factory = self._runner.server
-        assert factory is not None
+        server = self._runner.server
+        assert server is not None
         loop = asyncio.get_running_loop()
         infos = await loop.getaddrinfo(
             self._host or None, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -221,7 +228,7 @@ class PacedSite(web.BaseSite):
             for listening in opened:
                 listening.close()
             raise
-        self._server = PacedListener(factory, opened, self._websockets)
+        self._server = PacedListener(connections(server, self._refuse), opened, self._websockets)
 
 
 def _bound(listening: socket.socket) -> None:

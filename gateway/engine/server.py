@@ -41,8 +41,6 @@ RESERVED = frozenset(
 """Events that the reference client refuses to send: one that comes is an attempt to call a handler by its name."""
 STOP_SECONDS = 5.0
 DRAIN_STEP_SECONDS = 0.1
-KEEP_ALIVE_SECONDS = 30.0
-"""For `web.AppRunner(keepalive_timeout=…)`: the only limit there is on an idle HTTP connection."""
 
 logger = logging.getLogger(__name__)
 

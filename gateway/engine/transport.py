@@ -19,7 +19,9 @@ from urllib.parse import parse_qs, urlsplit
 import engineio
 from aiohttp import web
 
+from gateway.engine import bodies
 from gateway.engine.admission import AddressRate, Gate, client_address
+from gateway.engine.bodies import BodyError
 from gateway.engine.connection import UNLIMITED, Connection
 from gateway.engine.deadlines import Deadlines
 from gateway.engine.frames import PROTOCOL_ERROR, SERVICE_RESTART
@@ -41,6 +43,11 @@ BODY_SECONDS = 10.0
 ID_RANDOM_BYTES = 12
 USUAL_QUERY = "EIO=4&transport=websocket"
 """What a stock client asks with that does not begin by polling."""
+QUERY_CHARACTERS = 8192
+ORIGIN_CHARACTERS = 512
+"""A host's name has 253 at most."""
+PARAMETERS = 64
+"""In the query of a request. Applications put some of their own there, none thousands."""
 SPARE_CONNECTIONS = 1.1
 """Transports beyond this share of the session limit are refused without a word; fewer get to hear why."""
 
@@ -131,7 +138,9 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
 
         The gateway's own pages always may; that is judged by host alone: what ends TLS in front hides the scheme.
         """
-        if self._origins == "*" or urlsplit(origin).netloc == host:
+        if len(origin) > ORIGIN_CHARACTERS:
+            return False
+        if self._origins == "*" or (host and _host_of(origin) == host):
             return True
         if self._origins is None:
             return False
@@ -144,7 +153,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.method == "OPTIONS":
             return web.Response(status=204)
-        query = parse_qs(request.query_string)
+        query = _asked(request.rel_url.raw_query_string)
         transport = query.get("transport", ["polling"])[0]
         if transport not in self.transports or (transport == "websocket" and not is_asked_for(request)):
             return _bad(0, "Transport unknown")
@@ -179,20 +188,21 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
             or not self._is_new(handshake.query)
         ):
             return False
-        if handshake.origin is not None and not self._is_allowed(handshake.origin, handshake.host):
-            return False
+        # The rate first: what comes too often is not looked at any further.
         address = client_address(peer, handshake.forwarded, self.limits.trusted_proxies)
         if self._objection(address) is not None:
             return False
+        if handshake.origin is not None and not self._is_allowed(handshake.origin, handshake.host):
+            return False
         connection = self._connection(address, handshake.query, handshake.agent)
-        self._begin(connection, tcp, handshake.accept, early)
+        self._begin(connection, tcp, handshake.answer(), early)
         return True
 
     def _is_new(self, query: str) -> bool:
         """Whether a query asks for a new connection by websocket."""
         if query == USUAL_QUERY:
             return True
-        asked = parse_qs(query)
+        asked = _asked(query)
         return asked.get("EIO") == ["4"] and asked.get("transport") == ["websocket"] and "sid" not in asked
 
     def _objection(self, address: str) -> web.Response | None:
@@ -207,9 +217,8 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
 
     async def _handshake(self, request: web.Request, transport: str) -> web.StreamResponse:
         headers = request.headers
-        address = client_address(
-            request.remote, headers.get("X-Forwarded-For", ""), self.limits.trusted_proxies
-        )
+        forwarded = ",".join(headers.getall("X-Forwarded-For", ()))
+        address = client_address(request.remote, forwarded, self.limits.trusted_proxies)
         objection = self._objection(address)
         if objection is not None:
             self.stats.throttled += 1
@@ -217,11 +226,11 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         await self.gate.passage()
         if transport == "websocket":
             try:
-                tcp, accept, early = taken_from(request)
+                tcp, answer, early = taken_from(request)
             except HandshakeError:
                 return _bad(3, "Bad request")
             connection = self._connection(address, request.query_string, headers.get("User-Agent", ""))
-            self._begin(connection, tcp, accept, early)
+            self._begin(connection, tcp, answer, early)
             return TakenOver()
         connection = self._connection(address, request.query_string, headers.get("User-Agent", ""))
         return _body(self._opening(connection.sid, transport).text)
@@ -236,11 +245,11 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         self._connects.put(connection)
         return connection
 
-    def _begin(self, connection: Connection, tcp: socket.socket, accept: bytes, early: bytes) -> None:
+    def _begin(self, connection: Connection, tcp: socket.socket, answer: bytes, early: bytes) -> None:
         """Give a new connection the websocket that it has asked for."""
         connection.socket = self._socket(connection, probes=False)
         greeting = self._opening(connection.sid, "websocket").frame
-        connection.socket.begin(tcp, accept, greeting=greeting, early=early)
+        connection.socket.begin(tcp, answer, greeting=greeting, early=early)
 
     def _opening(self, sid: str, transport: str) -> Packet:
         return Packet.of(b'0{"sid":"' + sid.encode() + self._terms[transport])
@@ -263,11 +272,11 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         if connection.prober is not None or connection.closed:
             return _bad(3, "Bad request")
         try:
-            tcp, accept, early = taken_from(request)
+            tcp, answer, early = taken_from(request)
         except HandshakeError:
             return _bad(3, "Bad request")
         prober = connection.prober = self._socket(connection, probes=True)
-        prober.begin(tcp, accept, early=early)
+        prober.begin(tcp, answer, early=early)
         self._upgrades_begun.put(prober)
         return TakenOver()
 
@@ -293,22 +302,15 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
 
     async def _post(self, request: web.Request, connection: Connection) -> web.StreamResponse:
         most = self.limits.max_message_bytes or UNLIMITED
-        if (request.content_length or 0) > most:
-            return self._broken(connection, 413)
-        body = b""
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                while chunk := await request.content.readany():
-                    body += chunk
-                    if len(body) > most:
-                        return self._broken(connection, 413)
+            body = await bodies.read(request, limit=most, seconds=BODY_SECONDS)
             # Both may say goodbye at once; anything else that comes afterwards is lost, and its sender should know.
             if connection.closed and body != GOODBYE.text:
                 return _bad(1, "Session ID unknown")
             for packet in body.decode().split("\x1e"):
                 connection.receive(b64decode(packet[1:], validate=True) if packet[:1] == "b" else packet)
-        except TimeoutError:
-            return self._broken(connection, 408)
+        except BodyError as error:
+            return self._broken(connection, error.status)
         except (UnicodeDecodeError, binascii.Error):
             self.stats.malformed += 1
             return self._broken(connection, 400)
@@ -462,6 +464,24 @@ def _terms(limits: EngineLimits, transport: str) -> bytes:
         "maxPayload": limits.max_message_bytes or UNLIMITED,
     }
     return b'",' + json.dumps(terms, separators=(",", ":"))[1:].encode()
+
+
+def _host_of(origin: str) -> str:
+    """The host and the port of an origin; empty for one that is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
+def _asked(query: str) -> dict[str, list[str]]:
+    """The parameters of a query; none when there are more than any client sends."""
+    if len(query) > QUERY_CHARACTERS:
+        return {}
+    try:
+        return parse_qs(query, max_num_fields=PARAMETERS)
+    except ValueError:
+        return {}
 
 
 def _body(text: bytes) -> web.Response:

@@ -12,6 +12,7 @@ import pytest
 from gateway.engine import Packet, Reason
 from gateway.engine.admission import AddressRate, Gate, client_address
 from tests.support.rawsocket import RawPoller, RawSocket, masked
+from tests.unit.engine.hosts import engine, hosted
 
 BIG = Packet.event("/", json.dumps(["notification", "x" * 4000]).encode())
 
@@ -284,12 +285,60 @@ def test_the_addresses_remembered_are_bounded(monkeypatch):
         ("10.0.0.1", "", "10.0.0.1"),
         ("::ffff:10.0.0.1", "1.1.1.1", "1.1.1.1"),
         ("10.0.0.1", "2001:db8::7", "2001:db8::7"),
+        # As balancers write it: with a port, brackets, a zone, or empty where a line was.
+        ("10.0.0.1", "1.1.1.1:5678", "1.1.1.1"),
+        ("10.0.0.1", "[2001:db8::7]:5678", "2001:db8::7"),
+        ("10.0.0.1", "[2001:db8::7]", "2001:db8::7"),
+        ("10.0.0.1", '"[2001:db8::7]:5678"', "2001:db8::7"),
+        ("10.0.0.1", "2001:DB8:0::7", "2001:db8::7"),
+        ("10.0.0.1", "fe80::1%eth0", "fe80::1"),
+        ("10.0.0.1", "[fe80::1%eth0]:5678", "fe80::1"),
+        ("10.0.0.1", "::ffff:1.1.1.1", "1.1.1.1"),
+        ("10.0.0.1", "[::ffff:1.1.1.1]:80", "1.1.1.1"),
+        ("10.0.0.1", "1.1.1.1, ", "1.1.1.1"),
+        ("10.0.0.1", "1.1.1.1,,10.0.0.2", "1.1.1.1"),
+        ("10.0.0.1", "1.1.1.1, 10.0.0.2:443", "1.1.1.1"),
+        # What is no address is nobody's: the proxy before it stands for its client.
+        ("10.0.0.1", "1.1.1.1, unknown", "10.0.0.1"),
+        ("10.0.0.1", "1.1.1.1, unix:", "10.0.0.1"),
+        ("10.0.0.1", "1.1.1.1, unknown, 10.0.0.2", "10.0.0.2"),
+        ("10.0.0.1", "1.1.1.1:http", "10.0.0.1"),
+        ("10.0.0.1", "1.1.1.1:", "10.0.0.1"),
+        ("10.0.0.1", "[2001:db8::7]x", "10.0.0.1"),
+        ("10.0.0.1", "[2001:db8::7", "10.0.0.1"),
+        ("10.0.0.1", "1" * 9000, "10.0.0.1"),
+        ("10.0.0.1", "1.1.1.1" + ", 10.0.0.2" * 1000, "10.0.0.2"),
     ],
 )
 def test_forwarded_addresses_are_believed_from_trusted_proxies_only(peer, forwarded, address):
     trusted = (ip_network("10.0.0.0/8"),)
 
     assert client_address(peer, forwarded, trusted) == address
+
+
+@pytest.mark.parametrize("door", [True, False], ids=["door", "aiohttp"])
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+async def test_an_address_that_its_client_made_up_in_a_line_before_the_proxy_s_counts_for_nothing(
+    door, transport
+):
+    limits = {"connect_rate": 0.001, "connect_burst": 1, "trusted_proxies": (ip_network("127.0.0.1"),)}
+    async with hosted(engine(**limits), door=door) as host:
+        statuses = []
+        for made_up in ("7.7.7.7", "8.8.8.8"):
+            raw = await RawSocket.dial(host.port)
+            upgrade = (
+                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            )
+            raw.send(
+                f"GET /socket.io/?EIO=4&transport={transport} HTTP/1.1\r\nHost: x\r\n"
+                f"{upgrade if transport == 'websocket' else ''}"
+                f"X-Forwarded-For: {made_up}\r\nX-Forwarded-For: 1.1.1.1\r\n\r\n".encode()
+            )
+            statuses.append(int((await asyncio.wait_for(raw.reader.readline(), 10)).split()[1]))
+            await raw.hang_up()
+
+    assert statuses == [101 if transport == "websocket" else 200, 429]
 
 
 async def test_a_connect_handler_that_takes_too_long_is_a_refusal(hosts, caplog):

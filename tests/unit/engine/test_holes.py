@@ -380,7 +380,7 @@ async def test_an_idle_http_connection_is_closed_with_the_timeout_the_engine_nam
     """aiohttp's default is an hour."""
     from aiohttp import web
 
-    from gateway.engine import KEEP_ALIVE_SECONDS
+    from gateway.engine.http import KEEP_ALIVE_SECONDS
 
     assert KEEP_ALIVE_SECONDS <= 60
     host = await hosts()
