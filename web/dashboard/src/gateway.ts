@@ -1,4 +1,5 @@
 import { io, type Socket } from "socket.io-client";
+import { socketPath } from "./place.ts";
 import type { Closing, Notification, Ready } from "./protocol.ts";
 import { Store } from "./store.ts";
 
@@ -64,6 +65,7 @@ export class Gateway {
     this.token = token;
     this.socket = io("/admin", {
       auth: (give) => give({ token: this.token, since: this.since }),
+      path: socketPath(document.baseURI),
       transports: ["websocket", "polling"],
       reconnectionDelay: 500,
       reconnectionDelayMax: 8_000,
