@@ -40,6 +40,7 @@ from gateway.meters import TimedAppends
 from gateway.metrics import Metrics
 from gateway.neighbours import Neighbours
 from gateway.notifier import Notifier
+from gateway.origins import Origins
 from gateway.overview import Observatory
 from gateway.presence.base import Joined, Left, Presence
 from gateway.presence.local import LocalPresence
@@ -167,6 +168,7 @@ class Node:
         self.bus = build_bus(settings, self.store)
         self.gossip = HeadGossip(learns=self.store, bus=self.bus)
         self.presence = build_presence(settings)
+        self.origins = Origins(settings.cors_origins, base_url=settings.base_url)
         self.server = Server(
             limits=EngineLimits(
                 max_connections=limits.max_connections,
@@ -182,7 +184,7 @@ class Node:
                 ping_timeout_seconds=settings.ping_timeout_seconds,
                 transports=settings.transports,
             ),
-            cors_origins=settings.cors_origins or None,
+            origins=self.origins,
         )
         self.delivery = Delivery(self.server, self.store, self.bus, system_clock)
         self.transport = build_transport(settings)
@@ -245,12 +247,13 @@ class Node:
         services = Services(settings.keys.api_keys, verifier)
         self.public = public.build(
             settings=settings,
+            origins=self.origins,
             notifier=self.notifier,
             verifier=verifier,
             health=self.health,
             metrics=self.metrics,
         )
-        self.server.attach(self.public)
+        self.server.attach(self.public, prefix=settings.base_path)
         self.internal = internal.build(
             settings=settings,
             notifier=self.notifier,
@@ -286,6 +289,11 @@ class Node:
         )
         counter("bellhop_malformed", "Connections closed for what they sent", lambda: engine.malformed)
         counter("bellhop_refused", "Connections refused", lambda: engine.refused)
+        counter(
+            "bellhop_origins_refused",
+            "Requests of pages whose origin may not use the public site",
+            lambda: self.origins.refused,
+        )
         counter("bellhop_repeated_frames", "Frames dropped as repetitions", lambda: delivery.repeated)
         counter("bellhop_holes", "Holes that did not close by themselves", lambda: delivery.holes)
         counter("bellhop_repaired", "Notifications delivered from the store", lambda: delivery.repaired)

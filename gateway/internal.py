@@ -36,7 +36,7 @@ def build(
         notifier=notifier, services=services, metrics=metrics, emit_rate=EmitRate(settings.limits.emit_rate)
     )
     app.add_routes([*site.routes(), *health.liveness(), *health.readiness(), *metrics.routes()])
-    app.add_routes([*openapi.routes(), *static.internal_routes()])
+    app.add_routes([*openapi.routes(settings.base_url), *static.internal_routes()])
     return app
 
 

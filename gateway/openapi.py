@@ -159,17 +159,17 @@ _PATH_PARAMETERS = {
 }
 
 
-def routes() -> list[web.RouteDef]:
-    return [web.get("/internal/openapi.json", _answer)]
+def routes(base_url: str | None) -> list[web.RouteDef]:
+    async def answer(request: web.Request) -> web.Response:
+        del request
+        return json_response(document(base_url))
 
-
-async def _answer(request: web.Request) -> web.Response:
-    del request
-    return json_response(document())
+    return [web.get("/internal/openapi.json", answer)]
 
 
 @cache
-def document() -> Mapping[str, Any]:
+def document(base_url: str | None = None) -> Mapping[str, Any]:
+    """The description. With a `base_url` it says that the public site's operations are there."""
     plugin = MarshmallowPlugin(schema_name_resolver=_name)
     spec = APISpec(
         title="Bellhop",
@@ -187,9 +187,12 @@ def document() -> Mapping[str, Any]:
     for name in ("service", "user"):
         spec.components.security_scheme(name, {"type": "http", "scheme": "bearer"})
     for operation in OPERATIONS:
-        spec.path(path=operation.path, operations={operation.method: _described(operation)})
-    described: Mapping[str, Any] = spec.to_dict()
-    return described
+        described = _described(operation)
+        if base_url is not None and operation.tag == _PUBLIC:
+            described["servers"] = [{"url": base_url}]
+        spec.path(path=operation.path, operations={operation.method: described})
+    whole: Mapping[str, Any] = spec.to_dict()
+    return whole
 
 
 def _name(schema: Any) -> str:

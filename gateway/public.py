@@ -10,11 +10,12 @@ from aiohttp import web
 
 from auth.principal import Principal
 from auth.tokens import Verifier
-from gateway import edge, schemas, static, wire
+from gateway import edge, prefix, schemas, static, wire
 from gateway.edge import json_response
 from gateway.health import Health
 from gateway.metrics import Metrics
 from gateway.notifier import Notifier
+from gateway.origins import ANY, Origins
 from gateway.problems import Problem
 from gateway.rooms import ALL, rooms_of, user_room
 from gateway.settings import Settings
@@ -26,13 +27,20 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def build(
-    *, settings: Settings, notifier: Notifier, verifier: Verifier, health: Health, metrics: Metrics
+    *,
+    settings: Settings,
+    origins: Origins,
+    notifier: Notifier,
+    verifier: Verifier,
+    health: Health,
+    metrics: Metrics,
 ) -> web.Application:
     app = edge.application("public", metrics)
-    CrossOrigin(settings.cors_origins).attach(app)
+    CrossOrigin(origins, (API, settings.base_path + API)).attach(app)
     site = PublicSite(notifier=notifier, verifier=verifier)
     app.add_routes([*site.routes(), *health.liveness()])
     app.add_routes(static.public_routes())
+    prefix.accept(app, settings.base_path)
     return app
 
 
@@ -94,8 +102,10 @@ class PublicSite:
 class CrossOrigin:
     """Lets pages of other origins use `/api` (CORS). Credentials are in a header, so no cookie is ever allowed."""
 
-    def __init__(self, origins: tuple[str, ...]) -> None:
-        self._origins = frozenset(origins)
+    def __init__(self, origins: Origins, paths: tuple[str, ...]) -> None:
+        """`paths` are what a path of `/api` may begin with."""
+        self._origins = origins
+        self._paths = paths
 
     def attach(self, app: web.Application) -> None:
         app.on_response_prepare.append(self._set_headers)
@@ -106,7 +116,7 @@ class CrossOrigin:
         async def answer_preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
             if (
                 request.method == "OPTIONS"
-                and request.path.startswith(API)
+                and request.rel_url.raw_path.startswith(self._paths)
                 and "Access-Control-Request-Method" in request.headers
             ):
                 return web.Response(status=204)
@@ -115,13 +125,16 @@ class CrossOrigin:
         return answer_preflight
 
     async def _set_headers(self, request: web.Request, response: web.StreamResponse) -> None:
-        if not self._origins or not request.path.startswith(API):
+        if not request.rel_url.raw_path.startswith(self._paths):
             return
         response.headers["Vary"] = "Origin"
-        origin = request.headers.get("Origin", "")
-        if "*" not in self._origins and origin.lower() not in self._origins:
+        origin = request.headers.get("Origin")
+        if origin is None:
             return
-        response.headers["Access-Control-Allow-Origin"] = "*" if "*" in self._origins else origin
+        if not self._origins.allow(origin, request.headers.get("Host")):
+            self._origins.refuse(origin, request.headers.get("Host"))
+            return
+        response.headers["Access-Control-Allow-Origin"] = ANY if self._origins.any else origin
         response.headers["Access-Control-Expose-Headers"] = "X-Request-Id, Retry-After"
         if request.method == "OPTIONS":
             response.headers["Access-Control-Allow-Methods"] = "GET, POST"

@@ -22,6 +22,9 @@ from urllib.parse import SplitResult, urlsplit
 
 import environs
 from environs import ValidationError
+from yarl import URL
+
+from gateway import origins
 
 PREFIX = "BELLHOP_"
 FILE = "_FILE"
@@ -190,18 +193,33 @@ def _bus_url(text: str) -> str:
 
 
 def _base_url(text: str) -> str:
+    """The URL as browsers ask for it: without a slash at the end, its path percent-encoded."""
     parts = _split(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValidationError("must be an http(s) URL without query and fragment.")
-    return text.rstrip("/")
+    if "@" in parts.netloc:
+        raise ValidationError("must be a URL without user and password.")
+    try:
+        site = origins.parsed(f"{parts.scheme}://{parts.netloc}")
+        path = URL(text).raw_path.rstrip("/")
+    except ValueError as error:
+        raise ValidationError(f"is no address that a browser can ask: {error}.") from None
+    if "//" in path:
+        raise ValidationError("must have a plain path, such as /notify.")
+    return f"{site}{path}"
 
 
 def _origins(text: str) -> tuple[str, ...]:
-    for origin in _items(text):
-        parts = _split(origin) if origin != "*" else None
-        if parts and (parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}"):
-            raise ValidationError(f"must be origins such as https://shop.example, or *; {origin!r} is none.")
-    return tuple(origin if origin == "*" else origin.lower() for origin in _items(text))
+    permitted: dict[str, None] = {}
+    for item in _items(text):
+        try:
+            permitted[origins.permitted(item)] = None
+        except origins.OriginError as error:
+            shown = masked_url(item) if "@" in item else item
+            raise ValidationError(
+                f"must be origins such as https://shop.example, or *; {shown!r} is none: {error}."
+            ) from None
+    return tuple(permitted)
 
 
 def _transports(text: str) -> tuple[str, ...]:
@@ -478,7 +496,7 @@ class Settings:
         "BASE_URL",
         None,
         _base_url,
-        "the public site's address as browsers and mail readers see it, for links",
+        "the public site's address as browsers and mail readers see it, for links; may have a path, such as `/notify`",
     )
     trusted_proxies: tuple[IPNetwork, ...] = _setting(
         "TRUSTED_PROXIES", None, _networks,
@@ -487,7 +505,8 @@ class Settings:
     )  # fmt: skip
     cors_origins: tuple[str, ...] = _setting(
         "CORS_ORIGINS", None, _origins,
-        "origins whose pages may use the public site, comma-separated, or `*`; unset: its own only",
+        "origins whose pages may use the public site, comma-separated: `https://shop.example`, `https://*.shop.example`, "
+        "an app's such as `capacitor://localhost`, `file://`, or `*` for all; its own always may",
         unset=(),
     )  # fmt: skip
     transports: tuple[str, ...] = _setting(
@@ -537,6 +556,11 @@ class Settings:
     mail: MailSettings = field(default_factory=MailSettings)
     presence: PresenceSettings = field(default_factory=PresenceSettings)
     limits: Limits = field(default_factory=Limits)
+
+    @property
+    def base_path(self) -> str:
+        """The path under which browsers see the public site, without a slash at its end; mostly empty."""
+        return "" if self.base_url is None else URL(self.base_url).raw_path.rstrip("/")
 
 
 _GROUPS: Mapping[str, type] = {

@@ -64,7 +64,7 @@ class Shop:
     async def _home(self, request: web.Request) -> web.StreamResponse:
         """Whoever types no more than the address is shown the shop."""
         del request
-        return web.Response(status=302, headers={"Location": "/demo/"})
+        return web.Response(status=302, headers={"Location": "demo/"})
 
     async def _config(self, request: web.Request) -> web.Response:
         """Fresh tokens for everybody. Whoever reaches the demo is welcome to be anybody."""

@@ -29,6 +29,7 @@ from gateway.engine.manager import Manager, Session, Stage
 from gateway.engine.packets import Packet
 from gateway.engine.stats import Stats
 from gateway.engine.transport import Transport
+from gateway.origins import Origins
 
 OnOpen = Callable[[str, str], Awaitable[None]]
 """Takes (sid, namespace) of a session that was just let in: its CONNECT packet is queued, nothing else yet."""
@@ -67,7 +68,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         self,
         *,
         limits: EngineLimits | None = None,
-        cors_origins: str | Collection[str] | None = None,
+        origins: Origins | None = None,
         on_open: OnOpen | None = None,
         client_manager: Manager | None = None,
         namespaces: Iterable[str] = ("/", "/admin"),
@@ -82,15 +83,17 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
             namespaces=list(namespaces),
             limits=self.limits,
             stats=self.stats,
-            cors_origins=cors_origins,
+            origins=origins or Origins(),
         )
         self.eio.above = self
 
     def _engineio_server_class(self) -> type[Transport]:
         return Transport
 
-    def attach(self, app: web.Application, socketio_path: str = "socket.io") -> None:
-        self.eio.path = path = f"/{socketio_path.strip('/')}/"
+    def attach(self, app: web.Application, socketio_path: str = "socket.io", *, prefix: str = "") -> None:
+        """Answer at the path on the site, and behind `prefix` there: the site's router takes that off (`gateway.prefix`)."""
+        path = f"/{socketio_path.strip('/')}/"
+        self.eio.paths = frozenset({path, prefix + path})
         for method in ("GET", "POST", "OPTIONS"):
             app.router.add_route(method, path, self.eio.handle_request)
 

@@ -12,9 +12,8 @@ import logging
 import secrets
 import socket
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Collection
 from typing import Any, Protocol
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import engineio
 from aiohttp import web
@@ -31,6 +30,7 @@ from gateway.engine.packets import GOODBYE, NOOP, PING, Packet
 from gateway.engine.stats import Stats
 from gateway.engine.tick import Tick
 from gateway.engine.websocket import TakenOver, WebSocket, taken_from
+from gateway.origins import Origins
 
 UPGRADE_SECONDS = 10.0
 """An upgrade that takes longer is given up, and polling goes on."""
@@ -44,8 +44,6 @@ ID_RANDOM_BYTES = 12
 USUAL_QUERY = "EIO=4&transport=websocket"
 """What a stock client asks with that does not begin by polling."""
 QUERY_CHARACTERS = 8192
-ORIGIN_CHARACTERS = 512
-"""A host's name has 253 at most."""
 PARAMETERS = 64
 """In the query of a request. Applications put some of their own there, none thousands."""
 SPARE_CONNECTIONS = 1.1
@@ -81,9 +79,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
     sequence_number: int
     above: Sessions
 
-    def __init__(
-        self, *, limits: EngineLimits, stats: Stats, cors_origins: str | Collection[str] | None, **_: Any
-    ) -> None:
+    def __init__(self, *, limits: EngineLimits, stats: Stats, origins: Origins, **_: Any) -> None:
         super().__init__(
             async_mode="aiohttp",
             ping_interval=limits.ping_interval_seconds,
@@ -97,7 +93,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         self.tick = Tick()
         self.gate = Gate()
         self._rate = AddressRate(rate=limits.connect_rate, burst=limits.connect_burst)
-        self._origins = cors_origins if isinstance(cors_origins, str | None) else frozenset(cors_origins)
+        self._origins = origins
         self._pings = Deadlines(limits.ping_interval_seconds, self._ping)
         self._pongs = Deadlines(limits.ping_timeout_seconds, self._miss)
         self._connects = Deadlines(limits.connect_deadline_seconds, self._expect_session)
@@ -108,7 +104,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         self._terms = {transport: _terms(limits, transport) for transport in limits.transports}
         """How the first packet ends, by transport: it is alike for all but for the sid."""
         self.stopping = False
-        self.path = ""
+        self.paths: frozenset[str] = frozenset()
         """Where handshakes for this server go; set when it is attached to a site."""
         self._random = b""
         self._random_used = 0
@@ -119,7 +115,8 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         """Answer a request to the Socket.IO path."""
         headers = request.headers
         origin = headers.get("Origin")
-        if origin is not None and not self._is_allowed(origin, headers.get("Host")):
+        if origin is not None and not self._origins.allow(origin, headers.get("Host")):
+            self._origins.refuse(origin, headers.get("Host"))
             return web.Response(status=403, text='{"code":4,"message":"Origin not allowed"}')
         response = await self._answer(request)
         if origin is not None and response.status != 101:
@@ -132,23 +129,6 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
                 if asked:
                     response.headers["Access-Control-Allow-Headers"] = asked
         return response
-
-    def _is_allowed(self, origin: str, host: str | None) -> bool:
-        """Whether a page of `origin` may connect: browsers hold websockets to no policy but this one.
-
-        The gateway's own pages always may; that is judged by host alone: what ends TLS in front hides the scheme.
-        """
-        if len(origin) > ORIGIN_CHARACTERS:
-            return False
-        if self._origins == "*" or (host and _host_of(origin) == host):
-            return True
-        if self._origins is None:
-            return False
-        return (
-            origin == self._origins
-            if isinstance(self._origins, str)
-            else origin in self._origins or "*" in self._origins
-        )
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.method == "OPTIONS":
@@ -183,7 +163,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         False when it is for something else, or is to be refused: `handle_request` then gives the answer.
         """
         if (
-            handshake.path != self.path
+            handshake.path not in self.paths
             or "websocket" not in self.transports
             or not self._is_new(handshake.query)
         ):
@@ -192,7 +172,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         address = client_address(peer, handshake.forwarded, self.limits.trusted_proxies)
         if self._objection(address) is not None:
             return False
-        if handshake.origin is not None and not self._is_allowed(handshake.origin, handshake.host):
+        if handshake.origin is not None and not self._origins.allow(handshake.origin, handshake.host):
             return False
         connection = self._connection(address, handshake.query, handshake.agent)
         self._begin(connection, tcp, handshake.answer(), early)
@@ -464,14 +444,6 @@ def _terms(limits: EngineLimits, transport: str) -> bytes:
         "maxPayload": limits.max_message_bytes or UNLIMITED,
     }
     return b'",' + json.dumps(terms, separators=(",", ":"))[1:].encode()
-
-
-def _host_of(origin: str) -> str:
-    """The host and the port of an origin; empty for one that is none."""
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:
-        return ""
 
 
 def _asked(query: str) -> dict[str, list[str]]:

@@ -17,6 +17,7 @@ import socketio
 from gateway.engine import EngineLimits, Server
 from gateway.engine.connection import Connection
 from gateway.engine.manager import Manager
+from gateway.origins import Origins
 from tests.support.rawsocket import RawSocket
 from tests.unit.engine.hosts import engine, hosted
 
@@ -221,7 +222,7 @@ async def test_the_manager_works_under_a_message_queue(redis_url):
         pass
 
     def cluster() -> Server:
-        return Server(cors_origins="*", client_manager=ClusterManager(redis_url, channel=channel))
+        return Server(origins=Origins(("*",)), client_manager=ClusterManager(redis_url, channel=channel))
 
     outside = socketio.AsyncRedisManager(redis_url, channel=channel, write_only=True)
     async with hosted(cluster()) as here, hosted(cluster()) as there:

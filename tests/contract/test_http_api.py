@@ -720,7 +720,7 @@ async def test_built_pages_are_served_with_their_files_for_ever_and_themselves_n
         page = await client.get("/demo/")
         asset = await client.get("/demo/assets/app-1a2b.js")
 
-        assert (moved.status, moved.headers["Location"]) == (308, "/demo/")
+        assert (moved.status, moved.headers["Location"]) == (308, "demo/")
         assert page.headers["Cache-Control"] == "no-cache"
         assert asset.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 

@@ -2,7 +2,8 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  base: "/dashboard/",
+  // Relative: the gateway may stand under a path.
+  base: "./",
   plugins: [react()],
   resolve: { conditions: ["bellhop-source", "module", "browser", "production"] },
   build: {

@@ -1,7 +1,8 @@
 import { defineConfig } from "vite";
 
 export default defineConfig({
-  base: "/demo/",
+  // Relative: the gateway may stand under a path.
+  base: "./",
   resolve: { conditions: ["bellhop-source", "module", "browser", "production"] },
   build: {
     target: "es2022",

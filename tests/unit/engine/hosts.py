@@ -10,6 +10,7 @@ import socketio
 from aiohttp import web
 
 from gateway.engine import EngineLimits, PacedSite, Server
+from gateway.origins import Origins
 
 
 @dataclass
@@ -43,7 +44,7 @@ class Host:
 
 
 def engine(**limits: Any) -> Server:
-    return Server(limits=EngineLimits(**limits), cors_origins="*")
+    return Server(limits=EngineLimits(**limits), origins=Origins(("*",)))
 
 
 def stock(**limits: Any) -> Any:

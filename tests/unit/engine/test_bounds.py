@@ -11,6 +11,7 @@ import pytest
 
 from gateway.engine import Packet, Reason
 from gateway.engine.admission import AddressRate, Gate, client_address
+from gateway.origins import Origins
 from tests.support.rawsocket import RawPoller, RawSocket, masked
 from tests.unit.engine.hosts import engine, hosted
 
@@ -492,7 +493,7 @@ async def test_an_origin_that_is_not_allowed_gets_nothing(http):
     from gateway.engine import Server
     from tests.unit.engine.hosts import hosted
 
-    async with hosted(Server(cors_origins=["https://shop.example"])) as host:
+    async with hosted(Server(origins=Origins(["https://shop.example"]))) as host:
         url = f"http://127.0.0.1:{host.port}/socket.io/?EIO=4&transport=polling"
         for origin, status in (("https://evil.example", 403), ("https://shop.example", 200)):
             async with http.get(url, headers={"Origin": origin}) as response:

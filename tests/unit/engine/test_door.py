@@ -9,6 +9,7 @@ import pytest
 
 from gateway.engine import handshake as handshakes
 from gateway.engine import listening as listening_module
+from gateway.origins import Origins
 from tests.support.rawsocket import RawSocket
 from tests.unit.engine.hosts import engine, hosted
 
@@ -174,7 +175,7 @@ async def test_a_query_in_another_order_is_as_good(hosts):
 
 async def test_a_page_of_another_origin_is_refused_at_the_door_too():
     server = engine()
-    server.eio._origins = None
+    server.eio._origins = Origins()
     async with hosted(server) as host:
         assert await answer_to(host.port, request(Origin="https://other.example")) == 403
         assert await answer_to(host.port, request(Origin="http://[")) == 403

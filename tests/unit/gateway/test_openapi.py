@@ -28,6 +28,15 @@ def test_every_operation_has_a_name_of_its_own_and_says_who_may_ask():
         assert ("security" in each) == ("401" in each["responses"])
 
 
+def test_the_public_site_is_where_browsers_find_it():
+    paths = openapi.document("https://shop.example/notify")["paths"]
+
+    for path, item in paths.items():
+        for operation in item.values():
+            known = [{"url": "https://shop.example/notify"}] if path.startswith("/api/") else None
+            assert operation.get("servers") == known
+
+
 def test_every_code_of_a_problem_is_described():
     described = {
         code

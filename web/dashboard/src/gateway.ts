@@ -1,4 +1,5 @@
 import { connection, isAboutToken, type Link, type Status as LinkStatus } from "@bellhop/client";
+import { socketPath } from "./place.ts";
 import type { Notification, Ready } from "./protocol.ts";
 import { Store } from "./store.ts";
 
@@ -103,7 +104,11 @@ export class Gateway {
 
   private connect(): Link {
     const link = connection(
-      { url: "/admin", socket: { transports: ["websocket", "polling"] } },
+      {
+        url: "/admin",
+        path: socketPath(document.baseURI),
+        socket: { transports: ["websocket", "polling"] },
+      },
       this.since,
       (event, payload) => this.receive(event, payload),
       this.token,

@@ -38,7 +38,7 @@ try {
   });
   if (admin) {
     const link = find<HTMLAnchorElement>("dashboard");
-    link.href = `/dashboard/#token=${admin.token}`;
+    link.href = `../dashboard/#token=${admin.token}`;
     link.hidden = false;
   }
 } catch (error) {

@@ -38,7 +38,9 @@ function row(order: Order): HTMLElement {
 
 /** `complain` shows what went wrong, and an empty text when it has gone right. */
 export function shop(customer: Customer, complain: (text: string) => void): HTMLElement {
-  const inbox = connect({ getToken: () => tokenOf(customer) });
+  // Beside the page's folder, under whatever path a proxy has put both.
+  const path = new URL("../socket.io/", document.baseURI).pathname;
+  const inbox = connect({ getToken: () => tokenOf(customer), socket: { path } });
   const bell: BellhopInbox = document.createElement("bellhop-inbox");
   bell.inbox = inbox;
 
