@@ -187,6 +187,13 @@ class Outbox(Protocol):
         """
         ...
 
+    async def prolong(self, lease: Lease, *, lease_seconds: float, now: datetime) -> bool:
+        """The work on it goes on: held until `now + lease_seconds`, under the same token. False as in `settle`.
+
+        A lease that has ended is prolonged too, as long as nobody else has taken the mail.
+        """
+        ...
+
     async def settle(self, lease: Lease, *, now: datetime) -> bool:
         """The transport took it: `sent`. False, and no change, when the lease is no longer this token's."""
         ...

@@ -171,6 +171,10 @@ class SQLiteStore(Store):
         until = micros(now + timedelta(seconds=lease_seconds))
         return await self._connections.write(outbox.lease, limit=limit, until=until, now=micros(now))
 
+    async def prolong(self, lease: Lease, *, lease_seconds: float, now: datetime) -> bool:
+        until = micros(now + timedelta(seconds=lease_seconds))
+        return await self._connections.write(outbox.prolong, lease, until=until)
+
     async def settle(self, lease: Lease, *, now: datetime) -> bool:
         return await self._connections.write(outbox.conclude, lease, state=MailState.SENT, now=micros(now))
 
