@@ -65,6 +65,8 @@ class Publisher:
         self._loop = asyncio.get_running_loop()
         self._wire: Wire | None = None
         """The connection, while it works."""
+        self._left: ServerError | None = None
+        """Why the connection was given up, when it works and is to the wrong server."""
         self._waiting: deque[Outgoing] = deque()
         self._waiting_bytes = 0
         self._under_way: deque[Outgoing] = deque()
@@ -135,12 +137,19 @@ class Publisher:
                 self._serve(wire)
                 await self._watch(wire)
             except Exception as problem:  # noqa: BLE001 - whatever it was, a publisher that ends for good helps nobody
-                self.trouble.found(problem)
+                self.trouble.found(self._left or problem)
+                self._left = None
             finally:
                 wire.abort()
                 self._take_back()
             await asyncio.sleep(pause_seconds(failures))
             failures += 1
+
+    def leave(self, reason: ServerError) -> None:
+        """Give up the connection; `run` makes another."""
+        if self._wire is not None:
+            self._left = reason
+            self._wire.abort()
 
     async def drain(self) -> None:
         """Return when everything is sent and answered, or Redis is away."""

@@ -22,13 +22,13 @@ from typing import Any
 
 import orjson
 
-from gateway.bus.address import Address
+from gateway.bus.address import ROLE, Address, refuse_replica
 from gateway.bus.base import Frame, Obey, Receive, Returned
 from gateway.bus.listener import Listener
 from gateway.bus.publisher import Outgoing, Publisher
 from gateway.bus.seal import SIZE, sealer
 from gateway.bus.stats import BusStats
-from gateway.bus.wire import Reply, pack_publish
+from gateway.bus.wire import Reply, ServerError, pack, pack_publish
 from gateway.logs import Seldom
 from gateway.tasks import Tasks
 
@@ -249,6 +249,7 @@ class RedisBus:
                 sent_at = loop.time()
                 command = self._packed(self._canary, number, b"")
                 self._publisher.put(Outgoing(command, repeatable=False, answered=partial(self._took, number)))
+                self._publisher.put(Outgoing(pack(*ROLE), repeatable=False, answered=self._learn_role))
                 try:
                     async with asyncio.timeout(self._patience):
                         await self._canary_heard.wait()
@@ -266,6 +267,14 @@ class RedisBus:
                     await self._canary_due.wait()
             except TimeoutError:
                 pass
+
+    def _learn_role(self, reply: Reply) -> None:
+        """Leave a primary that has become a replica: its connections work on, and lead nowhere."""
+        try:
+            refuse_replica(reply)
+        except ServerError as refusal:
+            self._publisher.leave(refusal)
+            self._listener.replace()
 
     def _took(self, number: int, reply: Reply) -> None:
         if self._publisher.is_taken(reply):

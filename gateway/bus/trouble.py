@@ -25,7 +25,7 @@ def words(problem: BaseException) -> str:
     elif isinstance(problem, ssl.SSLCertVerificationError):
         text = f"its certificate is not trusted: {problem.verify_message}"
     elif isinstance(problem, ssl.SSLError):
-        text = f"no TLS: {problem.reason or type(problem).__name__}"
+        text = f"no TLS: {getattr(problem, 'reason', None) or type(problem).__name__}"
     elif isinstance(problem, socket.gaierror):
         text = f"its name is not found: {problem.strerror}"
     elif isinstance(problem, OSError):

@@ -194,17 +194,22 @@ def redis(*options: str, program: Path | None = None) -> Iterator[Server]:
 
 
 @contextmanager
-def sentinel(service: str, primary: Server, *, program: Path | None = None) -> Iterator[Server]:
-    """A Sentinel that is alone to decide; it takes the primary for dead after half a second."""
+def sentinel(
+    service: str, port_of_primary: int, *directives: str, program: Path | None = None
+) -> Iterator[Server]:
+    """A Sentinel that is alone to decide; it takes the primary for dead after half a second.
+
+    `directives` are further lines of its configuration.
+    """
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="bellhop-sentinel-") as name:
         folder = Path(name)
         (folder / "sentinel.conf").write_text(
             f"port {port}\n"
             "bind 127.0.0.1\n"
-            f"sentinel monitor {service} 127.0.0.1 {primary.port} 1\n"
+            f"sentinel monitor {service} 127.0.0.1 {port_of_primary} 1\n"
             f"sentinel down-after-milliseconds {service} 500\n"
-            f"sentinel failover-timeout {service} 3000\n"
+            f"sentinel failover-timeout {service} 3000\n" + "".join(f"{each}\n" for each in directives)
         )
         command = [str(program or redis_program()), "sentinel.conf", "--sentinel"]
         url = f"redis+sentinel://127.0.0.1:{port}/{service}/0"
