@@ -106,7 +106,14 @@ def build_renderer(settings: Settings) -> Renderer:
 
 
 def build_transport(settings: Settings) -> Transport:
-    return connect_transport(settings.mail.url, connections=settings.mail.concurrency)
+    mail = settings.mail
+    return connect_transport(
+        mail.url,
+        connections=mail.concurrency,
+        session_mails=mail.session_mails,
+        step_seconds=mail.timeout_seconds,
+        helo=mail.helo,
+    )
 
 
 def build_worker(
@@ -127,6 +134,8 @@ def build_worker(
         attempts=mail.attempts,
         retry_seconds=mail.retry_seconds,
         lease_seconds=mail.lease_seconds,
+        # Two sends, since a kept connection may turn out to be spent; each with its opening, its envelope and its end.
+        attempt_seconds=15 * mail.timeout_seconds,
         clock=system_clock,
         random=random.random,
         observe=lambda outcome: metrics.mail_outcome(outcome.result),
