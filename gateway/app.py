@@ -142,6 +142,14 @@ def build_worker(
     )
 
 
+def watch_worker(metrics: Metrics, worker: Worker) -> None:
+    metrics.watch_gauge(
+        "bellhop_mail_stopped",
+        "1 while the mail server refuses us, or cannot be trusted",
+        lambda: int(worker.stopped),
+    )
+
+
 class Node:
     """One running node: everything that a process of Bellhop consists of.
 
@@ -301,6 +309,8 @@ class Node:
         gauge("bellhop_append_queue", "Notifications that wait to be stored", lambda: self.commit.queued)
         gauge("bellhop_mail_owed", "Mail that is owed, of all nodes", lambda: self.housekeeper.mail_owed)
         gauge("bellhop_mail_dead", "Dead letters, of all nodes", lambda: self.housekeeper.mail_dead)
+        if self.worker is not None:
+            watch_worker(self.metrics, self.worker)
         if isinstance(self.bus, RedisBus):
             bus = self.bus.stats
             counter("bellhop_bus_published", "Frames that Redis has taken", lambda: bus.published)
@@ -381,7 +391,8 @@ class Node:
         budget = self.settings.drain_seconds
         async with asyncio.TaskGroup() as group:
             if self.worker is not None:
-                group.create_task(self.worker.drain(seconds=budget), name="drain mail")
+                # What then remains is given back, which wants some of the grace too.
+                group.create_task(self.worker.drain(seconds=budget * 0.8), name="drain mail")
             group.create_task(
                 self.server.drain(seconds=budget * 0.8, reason=Reason.DRAINING), name="drain clients"
             )
@@ -469,6 +480,7 @@ class MailOffice:
         self.presence = build_presence(settings)
         self.transport = build_transport(settings)
         self.worker = build_worker(settings, self.store, self.presence, self.transport, self.metrics)
+        watch_worker(self.metrics, self.worker)
         self.health = Health(store=self.store, bus=self.bus)
         self._stops = AsyncExitStack()
         self._mailing: asyncio.Task[None] | None = None
@@ -486,7 +498,7 @@ class MailOffice:
 
     async def drain(self) -> None:
         self.health.draining = True
-        await self.worker.drain(seconds=self.settings.drain_seconds)
+        await self.worker.drain(seconds=self.settings.drain_seconds * 0.8)
 
     async def stop(self) -> None:
         if self._mailing is not None:
