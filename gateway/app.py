@@ -109,7 +109,14 @@ def build_renderer(settings: Settings) -> Renderer:
 
 
 def build_transport(settings: Settings) -> Transport:
-    return connect_transport(settings.mail.url, connections=settings.mail.concurrency)
+    mail = settings.mail
+    return connect_transport(
+        mail.url,
+        connections=mail.concurrency,
+        session_mails=mail.session_mails,
+        step_seconds=mail.timeout_seconds,
+        helo=mail.helo,
+    )
 
 
 def build_worker(
@@ -130,9 +137,19 @@ def build_worker(
         attempts=mail.attempts,
         retry_seconds=mail.retry_seconds,
         lease_seconds=mail.lease_seconds,
+        # Two sends, since a kept connection may turn out to be spent; each with its opening, its envelope and its end.
+        attempt_seconds=15 * mail.timeout_seconds,
         clock=system_clock,
         random=random.random,
         observe=lambda outcome: metrics.mail_outcome(outcome.result),
+    )
+
+
+def watch_worker(metrics: Metrics, worker: Worker) -> None:
+    metrics.watch_gauge(
+        "bellhop_mail_stopped",
+        "1 while the mail server refuses us, or cannot be trusted",
+        lambda: int(worker.stopped),
     )
 
 
@@ -310,6 +327,8 @@ class Node:
         gauge("bellhop_append_queue", "Notifications that wait to be stored", lambda: self.commit.queued)
         gauge("bellhop_mail_owed", "Mail that is owed, of all nodes", lambda: self.housekeeper.mail_owed)
         gauge("bellhop_mail_dead", "Dead letters, of all nodes", lambda: self.housekeeper.mail_dead)
+        if self.worker is not None:
+            watch_worker(self.metrics, self.worker)
         if isinstance(self.bus, RedisBus):
             bus = self.bus.stats
             counter("bellhop_bus_published", "Frames that Redis has taken", lambda: bus.published)
@@ -398,7 +417,8 @@ class Node:
         budget = self.settings.drain_seconds
         async with asyncio.TaskGroup() as group:
             if self.worker is not None:
-                group.create_task(self.worker.drain(seconds=budget), name="drain mail")
+                # What then remains is given back, which wants some of the grace too.
+                group.create_task(self.worker.drain(seconds=budget * 0.8), name="drain mail")
             group.create_task(
                 self.server.drain(seconds=budget * 0.8, reason=Reason.DRAINING), name="drain clients"
             )
@@ -486,6 +506,7 @@ class MailOffice:
         self.presence = build_presence(settings)
         self.transport = build_transport(settings)
         self.worker = build_worker(settings, self.store, self.presence, self.transport, self.metrics)
+        watch_worker(self.metrics, self.worker)
         self.health = Health(store=self.store, bus=self.bus, presence=self.presence)
         self._stops = AsyncExitStack()
         self._mailing: asyncio.Task[None] | None = None
@@ -503,7 +524,7 @@ class MailOffice:
 
     async def drain(self) -> None:
         self.health.draining = True
-        await self.worker.drain(seconds=self.settings.drain_seconds)
+        await self.worker.drain(seconds=self.settings.drain_seconds * 0.8)
 
     async def stop(self) -> None:
         if self._mailing is not None:

@@ -247,6 +247,23 @@ def _mailbox(text: str) -> str:
     return text
 
 
+def _helo(text: str) -> str:
+    if literal := re.fullmatch(r"\[(IPv6:)?([0-9A-Fa-f.:]{2,45})\]", text):
+        try:
+            address = ipaddress.ip_address(literal[2])
+        except ValueError:
+            address = None
+        if address is not None and (address.version == 6) == bool(literal[1]):
+            return text
+    label = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    # The last label is no number: that would be an address without its brackets.
+    if len(text) > 253 or not re.fullmatch(rf"(?:{label}\.)+(?!\d+\Z){label}", text):
+        raise ValidationError(
+            "must be a full name such as shop.example.org, or an address such as [192.0.2.1]."
+        )
+    return text
+
+
 def _folder(text: str) -> Path:
     if not Path(text).is_dir():
         raise ValidationError("is not a folder.")
@@ -401,9 +418,26 @@ class MailSettings:
         "the wait after a first failed attempt; each later one is four times as long, 12 hours at most",
     )  # fmt: skip
     lease_seconds: float = _setting(
-        "MAIL_LEASE", "60s", _positive_duration, "how long a worker holds a mail before another may take it"
+        "MAIL_LEASE",
+        "60s",
+        _positive_duration,
+        "how long a mail stays with a worker that has died; one under way is held for as long as it takes",
     )
     concurrency: int = _setting("MAIL_CONCURRENCY", "8", _whole(1, 1000), "mails under way at once")
+    session_mails: int = _setting(
+        "MAIL_PER_SESSION",
+        "100",
+        _whole(),
+        "mails sent over one connection to the mail server; 0: any number",
+    )
+    timeout_seconds: float = _setting(
+        "MAIL_TIMEOUT", "5m", _positive_duration,
+        "how long the mail server may take to answer; after the end of a mail twice as long",
+    )  # fmt: skip
+    helo: str | None = _setting(
+        "MAIL_HELO", None, _helo,
+        "the name this host gives to the mail server; unset: its full name, or its address in brackets",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

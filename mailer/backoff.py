@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mailer.errors import DeliveryFailure, PermanentFailure, TemporaryFailure
+from mailer.errors import DeliveryFailure, PermanentFailure, RelayFailure, TemporaryFailure
 
 Random = Callable[[], float]
 """Answers a number from 0 to 1, 1 excluded."""
@@ -22,6 +22,8 @@ class Postpone:
     delay_seconds: float
     reason: str
     code: int | None = None
+    counted: bool = True
+    """Whether the attempt counts against the mail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,22 +49,27 @@ def pause_seconds(failures: int, *, first: float, longest: float, random: Random
 
 
 def decide(
-    failure: DeliveryFailure,
+    failure: DeliveryFailure | RelayFailure,
     *,
     attempts: int,
     limit: int,
     random: Random,
     first_seconds: float = FIRST_SECONDS,
 ) -> Postpone | Bury:
-    """What becomes of a mail whose attempt number `attempts` ended in `failure`; a `limit` of 0 never gives up."""
+    """What becomes of a mail whose attempt number `attempts` ended in `failure`, which is its own.
+
+    A `limit` of 0 never gives up.
+    """
     if isinstance(failure, PermanentFailure):
         return Bury(reason=str(failure), code=failure.code)
-    if limit and attempts >= limit:
+    last = bool(limit) and attempts >= limit
+    heard = not isinstance(failure, TemporaryFailure) or failure.heard
+    if last and heard:
         return Bury(reason=f"given up after {attempts} attempts: {failure}", code=failure.code)
     delay = next_delay(attempts, random=random, first_seconds=first_seconds)
     if isinstance(failure, TemporaryFailure) and failure.retry_after is not None:
         delay = max(delay, failure.retry_after)
-    return Postpone(delay_seconds=delay, reason=str(failure), code=failure.code)
+    return Postpone(delay_seconds=delay, reason=str(failure), code=failure.code, counted=not last)
 
 
 def _jittered(first: float, factor: float, longest: float, failures: int, random: Random) -> float:

@@ -6,8 +6,9 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mailer.errors import MailConfigurationError, SpoolFailure
-from mailer.transport import Outgoing
+from mailer.descriptors import ran_out
+from mailer.errors import DescriptorFailure, MailConfigurationError, SpoolFailure
+from mailer.transport import HandingOver, Outgoing, unheeded
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -28,12 +29,14 @@ class SpoolTransport:
                 f"the spool folder {folder} cannot be made: {error.strerror}"
             ) from error
 
-    async def send(self, message: Outgoing) -> None:
+    async def send(self, message: Outgoing, *, handing_over: HandingOver = unheeded) -> None:
+        del handing_over  # a repeat replaces its own file
         try:
             # A thread that has begun cannot be cancelled, and need not be: it leaves a whole file or none.
             await asyncio.to_thread(self._write, _name_of(message), message.content())
         except OSError as error:
-            raise SpoolFailure(f"the spool cannot be written: {error.strerror}") from error
+            kind = DescriptorFailure if ran_out(error) else SpoolFailure
+            raise kind(f"the spool cannot be written: {error.strerror}") from error
 
     async def close(self) -> None:
         return

@@ -66,3 +66,13 @@ def test_a_time_that_the_relay_asked_for_is_kept() -> None:
     assert isinstance(asked, Postpone)
     assert isinstance(less, Postpone)
     assert (asked.delay_seconds, less.delay_seconds) == (500.0, 30.0)
+
+
+def test_what_failed_before_the_relay_heard_of_the_mail_is_never_the_last_attempt() -> None:
+    unheard = TemporaryFailure("connection lost", heard=False)
+
+    early = decide(unheard, attempts=7, limit=8, random=lambda: 0.0)
+    late = decide(unheard, attempts=8, limit=8, random=lambda: 0.0)
+
+    assert early == Postpone(delay_seconds=12 * 3600 / 2, reason="connection lost")
+    assert late == Postpone(delay_seconds=12 * 3600 / 2, reason="connection lost", counted=False)
