@@ -5,6 +5,7 @@ MailError
 │   ├── TemporaryFailure        not now: try again later
 │   └── PermanentFailure        never: the same mail would fail the same way
 │       └── RenderFailure       it cannot be made at all
+├── TemplateFailure             ours: mail of this template waits until an operator has mended it
 ├── RelayFailure                ours: no mail is to blame, and none will leave until an operator acts
 │   ├── AuthenticationFailure   the relay does not accept our credentials, or demands some
 │   ├── EncryptionFailure       the relay cannot be trusted: its certificate, or no TLS where we require it
@@ -41,6 +42,15 @@ class PermanentFailure(DeliveryFailure):
 
 class RenderFailure(PermanentFailure):
     pass
+
+
+class TemplateFailure(MailError):
+    """No mail is to blame: attempts are not counted. The message names the template, and quotes nothing of a mail."""
+
+    def __init__(self, reason: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+        """Seconds before which the template will not be run again."""
 
 
 class RelayFailure(MailError):

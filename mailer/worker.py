@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from mailer.backoff import FIRST_SECONDS, Bury, Postpone, Random, decide, pause_seconds
-from mailer.errors import DeliveryFailure, PermanentFailure, RelayFailure, TemporaryFailure
-from mailer.render import Renderer
-from mailer.transport import Transport
+from mailer.backoff import FIRST_SECONDS, Bury, Postpone, Random, decide, patience_seconds, pause_seconds
+from mailer.errors import DeliveryFailure, PermanentFailure, RelayFailure, TemplateFailure, TemporaryFailure
+from mailer.press import Press
+from mailer.transport import Outgoing, Transport
 from storage.errors import StorageError, StoreUnavailable
 from storage.models import Lease, Unless
 from storage.store import Inboxes, Outbox
@@ -25,6 +25,8 @@ POLL_SECONDS = 15.0
 SHORTEST_REST_SECONDS = 0.05
 SENDING_SHARE = 0.75
 """Of the lease: the rest is left for settling, so that nobody else leases what has just gone out."""
+RENDERING_SHARE = 0.5
+"""Of the lease: for a mail that waits behind others whose templates do not come to an end."""
 SETTLE_TRIES = 6
 RELAY_PAUSE_SECONDS = (30.0, 900.0)
 """First and longest pause after the relay turned us away."""
@@ -64,7 +66,7 @@ class Worker:
         outbox: Outbox,
         inboxes: Inboxes,
         transport: Transport,
-        renderer: Renderer,
+        press: Press,
         *,
         is_online: Callable[[str], Awaitable[bool]],
         user_of: Callable[[str], str | None],
@@ -84,7 +86,7 @@ class Worker:
         self._outbox = outbox
         self._inboxes = inboxes
         self._transport = transport
-        self._renderer = renderer
+        self._press = press
         self._is_online = is_online
         self._user_of = user_of
         self._clock = clock
@@ -270,12 +272,7 @@ class Worker:
             async with asyncio.timeout_at(leased_at + SENDING_SHARE * self._lease_seconds) as bound:
                 needless = await self._needless(lease)
                 if needless is None:
-                    # In a thread: the template may be the operator's own, and a slow one must not hold up the sockets of
-                    # this process.
-                    outgoing = await asyncio.to_thread(
-                        self._renderer.render, lease.notification, lease.mail.order
-                    )
-                    await self._transport.send(outgoing)
+                    await self._transport.send(await self._rendered(lease))
         except TimeoutError as error:
             late = bound.expired()
             failure: DeliveryFailure | RelayFailure = (
@@ -285,6 +282,8 @@ class Worker:
             # Nothing was sent, and it is nobody's fault. When the store cannot even take it back, the lease runs out.
             self._pause_for_store(error)
             return await self._conclude(lease, Result.POSTPONED, lambda now: outbox.release(lease, now=now))
+        except TemplateFailure as error:
+            return await self._wait_for_template(lease, error)
         except (DeliveryFailure, RelayFailure) as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - a defect in one mail's way ends as that mail's failure, told in full
@@ -297,6 +296,34 @@ class Worker:
             self._relay_failures = 0
             return await self._conclude(lease, Result.SENT, lambda now: outbox.settle(lease, now=now))
         return await self._failed(lease, failure)
+
+    async def _rendered(self, lease: Lease) -> Outgoing:
+        try:
+            async with asyncio.timeout(RENDERING_SHARE * self._lease_seconds):
+                return await self._press.render(lease.notification, lease.mail.order)
+        except TimeoutError as error:
+            raise TemplateFailure("the mail was not rendered within its share of the lease") from error
+
+    async def _wait_for_template(self, lease: Lease, failure: TemplateFailure) -> tuple[Result, int | None]:
+        """Put off a mail that only an operator can mend; it is never given up on for that."""
+        logger.error(
+            "mail waits: its template fails",
+            extra={
+                "notification": lease.notification.id,
+                "type": lease.notification.type,
+                "reason": str(failure),
+            },
+        )
+        waited = (self._clock() - lease.mail.order.due_at).total_seconds()
+        pause = patience_seconds(waited, random=self._random, first_seconds=self._retry_seconds)
+        delay = timedelta(seconds=max(pause, failure.retry_after))
+        return await self._conclude(
+            lease,
+            Result.POSTPONED,
+            lambda now: self._outbox.postpone(
+                lease, until=now + delay, reason=str(failure), code=None, count_attempt=False, now=now
+            ),
+        )
 
     async def _needless(self, lease: Lease) -> str | None:
         """Why the mail is not needed any more, if so. What cannot be judged is sent: one too many beats one too few."""
