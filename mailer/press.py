@@ -33,9 +33,10 @@ from mailer.render import Renderer
 from mailer.transport import Outgoing
 from storage.models import MailOrder, Notification
 
+DEAR_CPU_SECONDS = 0.1
 CONDEMNED_SECONDS = 60.0
-"""How long no mail of a type is rendered after its template brought the process down: a template that never ends costs a
-second of CPU a minute, however much mail wants it."""
+"""How long no mail of a type is rendered after its template brought the process down, or failed after so much CPU: one that
+never ends costs a second a minute, however much mail wants it."""
 PATIENCE_SECONDS = WALL_SECONDS + 5
 """How long an answer may take before the process is ended from outside: its own bounds come first."""
 FAREWELL_SECONDS = 2.0
@@ -82,7 +83,7 @@ class Press:
         async with self._turn:
             process, self._process = self._process, None
             if process is not None:
-                await process.dismiss()
+                await process.end(within_seconds=FAREWELL_SECONDS)
 
     async def _ask(self, request: Request, *, of: str) -> Answer:
         # One at a time: a mail takes milliseconds, and what takes longer must not do so several times at once.
@@ -93,15 +94,17 @@ class Press:
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     answer = await process.ask(request)
             except BaseException as error:
-                # Cancelled, perhaps by a drain: whatever it computes is not waited for.
+                # Cancelled, perhaps by a drain: whatever it computes is not waited for. One that has gone tells why.
                 self._process = None
-                code = await process.kill()
+                gone = isinstance(error, (EOFError, ConnectionError))
+                code = await process.end(within_seconds=FAREWELL_SECONDS if gone else 0)
                 if not isinstance(error, Exception):
                     raise
                 endless = isinstance(error, TimeoutError) or code in _OUT_OF_TIME
-                raise self._condemn(
-                    of, "does not come to an end" if endless else "breaks rendering"
-                ) from error
+                what = "does not come to an end" if endless else "breaks rendering"
+                raise self._condemned_for(f"the template of {of} {what}", of=of) from error
+            if isinstance(answer, Failed) and answer.cpu_seconds > DEAR_CPU_SECONDS:
+                raise self._condemned_for(answer.reason, of=of)
         if isinstance(answer, Failed):
             raise TemplateFailure(answer.reason)
         return answer
@@ -111,7 +114,7 @@ class Press:
         if self._process is not None:
             if self._process.is_running:
                 return self._process
-            await self._process.kill()
+            await self._process.end(within_seconds=0)
         try:
             return await _Process.start(self._letterhead)
         except OSError as error:
@@ -123,10 +126,9 @@ class Press:
         if remaining > 0:
             raise TemplateFailure(reason, retry_after=remaining)
 
-    def _condemn(self, of: str, what: str) -> TemplateFailure:
+    def _condemned_for(self, reason: str, *, of: str) -> TemplateFailure:
         now = asyncio.get_running_loop().time()
         self._condemned = {known: entry for known, entry in self._condemned.items() if entry[0] > now}
-        reason = f"the template of {of} {what}"
         self._condemned[of] = (now + CONDEMNED_SECONDS, reason)
         return TemplateFailure(reason, retry_after=CONDEMNED_SECONDS)
 
@@ -166,22 +168,18 @@ class _Process:
         answer: Answer = answers.decode(await self._source.readexactly(length))
         return answer
 
-    async def kill(self) -> int | None:
-        """End it at once; answers its exit code, which of one that has ended already is its own."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
+    async def end(self, *, within_seconds: float) -> int | None:
+        """Have it end, as it does when there is nothing more to read, or be ended after that time; answers its exit code."""
         self._sink.close()
+        try:
+            async with asyncio.timeout(within_seconds):
+                await self._process.wait()
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                self._process.kill()
         # Until its pipe has ended too, so that nothing of it outlives the loop.
         await self._process.communicate()
         return self._process.returncode
-
-    async def dismiss(self) -> None:
-        """Let it end by itself, as it does when there is nothing more to read."""
-        self._sink.close()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL_SECONDS):
-                await self._process.wait()
-        await self.kill()
 
 
 def _environment() -> dict[str, str]:

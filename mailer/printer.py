@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import sys
+from time import process_time
 from typing import BinaryIO
 
 import msgspec
@@ -56,6 +57,8 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     """The template did."""
 
     reason: str
+    cpu_seconds: float
+    """What it cost."""
 
 
 Request = Check | Render
@@ -105,6 +108,7 @@ def _count_time(cpu_seconds: float, wall_seconds: float) -> None:
 
 
 def _answer(renderer: Renderer, request: Request) -> Answer:
+    begun = process_time()
     try:
         if isinstance(request, Check):
             renderer.check(request.template)
@@ -113,7 +117,7 @@ def _answer(renderer: Renderer, request: Request) -> Answer:
     except RenderFailure as failure:
         return Unaddressable(reason=str(failure))
     except TemplateFailure as failure:
-        return Failed(reason=str(failure))
+        return Failed(reason=str(failure), cpu_seconds=process_time() - begun)
 
 
 if __name__ == "__main__":

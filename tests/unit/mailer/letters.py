@@ -35,7 +35,7 @@ def notification(**fields: Any) -> Notification:
 
 
 def order(to: str = "ann@example.org", **fields: Any) -> MailOrder:
-    return MailOrder(to=to, due_at=NOW, **fields)
+    return MailOrder(**({"to": to, "due_at": NOW} | fields))
 
 
 def letter(to: str = "ann@example.org", **fields: Any) -> Outgoing:
