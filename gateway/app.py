@@ -52,7 +52,8 @@ from gateway.sockets import Connections
 from gateway.trends import Trends
 from mailer.connect import connect as connect_transport
 from mailer.errors import MailConfigurationError
-from mailer.render import Renderer
+from mailer.letterhead import Letterhead
+from mailer.press import Press
 from mailer.transport import Transport
 from mailer.worker import Worker
 from storage.connect import connect as connect_store
@@ -103,9 +104,30 @@ def build_presence(settings: Settings) -> Presence:
     )
 
 
-def build_renderer(settings: Settings) -> Renderer:
+def build_press(settings: Settings) -> Press:
     mail = settings.mail
-    return Renderer(mail.sender, base_url=settings.base_url, templates=mail.templates)
+    return Press(
+        Letterhead(
+            sender=mail.sender,
+            reply_to=mail.reply_to,
+            base_url=settings.base_url,
+            templates=mail.templates,
+            unsubscribe=mail.unsubscribe,
+        )
+    )
+
+
+def check_templates(settings: Settings) -> None:
+    """Raises `MailConfigurationError` for an operator's template that no mail can be made with."""
+
+    async def check() -> None:
+        press = build_press(settings)
+        try:
+            await press.start()
+        finally:
+            await press.close()
+
+    asyncio.run(check())
 
 
 def build_transport(settings: Settings) -> Transport:
@@ -120,7 +142,7 @@ def build_transport(settings: Settings) -> Transport:
 
 
 def build_worker(
-    settings: Settings, store: Store, presence: Presence, transport: Transport, metrics: Metrics
+    settings: Settings, store: Store, presence: Presence, press: Press, transport: Transport, metrics: Metrics
 ) -> Worker:
     async def is_online(user: str) -> bool:
         return await presence.find(user) is not None
@@ -130,7 +152,7 @@ def build_worker(
         outbox=store,
         inboxes=store,
         transport=transport,
-        renderer=build_renderer(settings),
+        press=press,
         is_online=is_online,
         user_of=user_of,
         concurrency=mail.concurrency,
@@ -204,9 +226,10 @@ class Node:
             origins=self.origins,
         )
         self.delivery = Delivery(self.server, self.store, self.bus, system_clock)
+        self.press = build_press(settings)
         self.transport = build_transport(settings)
         self.worker = (
-            build_worker(settings, self.store, self.presence, self.transport, self.metrics)
+            build_worker(settings, self.store, self.presence, self.press, self.transport, self.metrics)
             if settings.mail.worker
             else None
         )
@@ -245,9 +268,7 @@ class Node:
         AdminEvents(
             self.connections,
             self.notifier,
-            previewer=Previewer(
-                notifier=self.notifier, presence=self.presence, renderer=build_renderer(settings)
-            ),
+            previewer=Previewer(notifier=self.notifier, presence=self.presence, press=self.press),
             feed=self.feed,
             observatory=self.observatory,
             metrics=self.metrics,
@@ -366,6 +387,9 @@ class Node:
     async def start(self) -> Addresses:
         """Come up in the order in which things need one another; what has come up is stopped again by `stop`."""
         stops = self._stops
+        stops.push_async_callback(self.press.close)
+        # First of all: a template that cannot be used is known without any server.
+        await self.press.start()
         self._http = await stops.enter_async_context(aiohttp.ClientSession())
         stops.push_async_callback(self.keys.close)
         await open_store(self.store)
@@ -504,14 +528,19 @@ class MailOffice:
         self.store = connect_store(settings.store_url)
         self.bus = LocalBus()
         self.presence = build_presence(settings)
+        self.press = build_press(settings)
         self.transport = build_transport(settings)
-        self.worker = build_worker(settings, self.store, self.presence, self.transport, self.metrics)
+        self.worker = build_worker(
+            settings, self.store, self.presence, self.press, self.transport, self.metrics
+        )
         watch_worker(self.metrics, self.worker)
         self.health = Health(store=self.store, bus=self.bus, presence=self.presence)
         self._stops = AsyncExitStack()
         self._mailing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
+        self._stops.push_async_callback(self.press.close)
+        await self.press.start()
         await open_store(self.store)
         self._stops.push_async_callback(self.store.close)
         await self.presence.start(_announce_to_nobody)

@@ -225,7 +225,15 @@ def _config(given: argparse.Namespace) -> int:
     for entry in entries:
         print(f"{entry.setting.variable:{width}}  {entry.shown or '-':40}  {entry.origin}")
     sys.stdout.flush()
-    settings.load()
+    in_force = settings.load()
+    if in_force.mail.templates is not None:
+        from gateway import app
+        from mailer.errors import MailConfigurationError
+
+        try:
+            app.check_templates(in_force)
+        except MailConfigurationError as error:
+            raise Failure(f"{error}", 2) from error
     return 0
 
 

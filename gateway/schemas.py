@@ -20,15 +20,17 @@ from msgspec.structs import replace
 from auth.principal import USER_ID_MAX, is_user_id
 from auth.tokens import TOKEN_CHARACTERS_MAX
 from gateway.fields import (
-    ADDRESS,
     DATA_DEPTH_MAX,
     EVENT,
     INTEGER_MAX,
+    INVISIBLE,
     KEY,
     LINK,
     PRINTABLE,
     PRINTABLE_LINES,
     TYPE,
+    VISIBLE,
+    EmailAddress,
     Flag,
     FlagText,
     Object,
@@ -123,8 +125,8 @@ class DisconnectRequest:
 
 
 class EmailSchema(Schema):
-    to = Text(ADDRESS, "an address such as ann@example.org", longest=254, load_default=None)
-    subject = Text(PRINTABLE, "printable", longest=TITLE_MAX, load_default=None)
+    to = EmailAddress(load_default=None)
+    subject = Text(VISIBLE, "printable, with something to see", longest=TITLE_MAX, load_default=None)
     after = Seconds(longest=AFTER_SECONDS_MAX, load_default=0.0, metadata={"description": "Seconds to wait."})
     unless = fields.Enum(Unless, by_value=True, load_default=None)
 
@@ -156,7 +158,7 @@ class EmitSchema(Schema):
 
     to = Rooms(required=True, metadata={"description": "A room, or a list of rooms."})
     type = Text(TYPE, "capitals, digits and _, beginning with a capital", longest=64, required=True)
-    title = Text(PRINTABLE, "printable", longest=TITLE_MAX, required=True)
+    title = Text(VISIBLE, "printable, with something to see", longest=TITLE_MAX, required=True)
     body = Text(PRINTABLE_LINES, "printable", shortest=0, longest=BODY_MAX, load_default="")
     link = Text(LINK, "an absolute path or an http(s) URL", longest=LINK_MAX, load_default=None)
     data = Object(load_default=dict, metadata={"description": "What the pages make of it is theirs."})
@@ -543,6 +545,7 @@ _ROOM_MAX = 5 + USER_ID_MAX
 """Longer names are none, and are not remembered either."""
 _is_room = lru_cache(maxsize=16384)(is_room)
 _is_type = re.compile(TYPE).fullmatch
+_is_visible = re.compile(f"[{INVISIBLE}]*[^{INVISIBLE}]").match
 _is_path = re.compile(r"/(?:[A-Za-z0-9_.?=&%#-][A-Za-z0-9_./?=&%#-]{0,500})?").fullmatch
 _is_key = re.compile(KEY).fullmatch
 _is_event = re.compile(EVENT).fullmatch
@@ -559,7 +562,7 @@ def _plain(given: Any, shape: type[_PlainEmit]) -> EmitRequest | None:
     event = plain.event
     if (
         len(room) <= _ROOM_MAX and _is_room(room) and _is_type(plain.type)
-        and 0 < len(title) <= TITLE_MAX and title.isprintable()
+        and 0 < len(title) <= TITLE_MAX and title.isprintable() and _is_visible(title)
         and len(body) <= BODY_MAX and body.isprintable()
         and (link is None or _is_path(link))
         and (plain.email is None or (plain.email and user_of(room) is not None))

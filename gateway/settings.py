@@ -12,9 +12,6 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from email.errors import HeaderParseError
-from email.headerregistry import Address
-from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +22,8 @@ from environs import ValidationError
 from yarl import URL
 
 from gateway import origins
+from mailer.address import Mailbox, parse_ours
+from mailer.letterhead import parse_unsubscribe
 
 PREFIX = "BELLHOP_"
 FILE = "_FILE"
@@ -236,15 +235,20 @@ def _networks(text: str) -> tuple[IPNetwork, ...]:
         raise ValidationError(f"must be addresses or networks such as 10.0.0.0/8: {error}.") from None
 
 
-def _mailbox(text: str) -> str:
-    name, address = parseaddr(text)
+def _mailbox(text: str) -> Mailbox:
     try:
-        Address(display_name=name, addr_spec=address)
-    except (ValueError, IndexError, HeaderParseError):
-        address = ""
-    if not address or "\n" in text or "\r" in text:
-        raise ValidationError("must be an address such as Shop <shop@example.org>.")
-    return text
+        return parse_ours(text)
+    except ValueError as error:
+        raise ValidationError(f"must be an address such as Shop <shop@example.org>: {error}.") from None
+
+
+def _unsubscribe_urls(text: str) -> tuple[str, ...]:
+    try:
+        return parse_unsubscribe(text)
+    except ValueError as error:
+        raise ValidationError(
+            f"must be a URL of https, of mailto, or both with a comma between: {error}."
+        ) from None
 
 
 def _helo(text: str) -> str:
@@ -405,9 +409,19 @@ class MailSettings:
         "`spool:///folder`, which writes one `.eml` file per mail (relative to the working directory)",
         show=masked_url,
     )  # fmt: skip
-    sender: str = _setting(
-        "MAIL_FROM", "Bellhop <bellhop@localhost>", _mailbox, "the address mail comes from"
+    sender: Mailbox = _setting(  # noqa: RUF009 - it is dataclasses.field
+        "MAIL_FROM", "Bellhop <bellhop@localhost>", _mailbox,
+        "the one address mail comes from; a name with a comma or the like stands in double quotes",
+    )  # fmt: skip
+    reply_to: Mailbox | None = _setting(  # noqa: RUF009 - it is dataclasses.field
+        "MAIL_REPLY_TO", None, _mailbox, "the one address that answers go to; unset: where mail comes from"
     )
+    unsubscribe: tuple[str, ...] = _setting(
+        "MAIL_UNSUBSCRIBE_URL", None, _unsubscribe_urls,
+        "where readers unsubscribe: an `https://` URL that accepts the POST of RFC 8058, a `mailto:` URL, or both with a "
+        "comma between; `{id}`, `{room}` and `{type}` of the notification are filled in",
+        unset=(),
+    )  # fmt: skip
     templates: Path | None = _setting(  # noqa: RUF009 - it is dataclasses.field
         "MAIL_TEMPLATES", None, _folder, "a folder of templates of your own, found before the built-in ones"
     )

@@ -13,6 +13,7 @@ FACTOR = 4.0
 LONGEST_SECONDS = 12 * 3600.0
 """With these, the eight attempts of the default span 15 to 30 hours, 22 on average: a relay that is down overnight, or a
 full mailbox, costs no mail, while the first repeat comes within a minute."""
+LONGEST_PATIENCE_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,12 @@ def next_delay(attempt: int, *, random: Random, first_seconds: float = FIRST_SEC
     and never so short that an attempt is spent on the outage that failed the one before.
     """
     return _jittered(first_seconds, FACTOR, LONGEST_SECONDS, attempt, random)
+
+
+def patience_seconds(waited_seconds: float, *, random: Random, first_seconds: float = FIRST_SECONDS) -> float:
+    """Seconds until a mail is tried again that has waited for us, and not failed: as long again, a quarter of an hour at most."""
+    longest = min(max(waited_seconds, first_seconds), max(LONGEST_PATIENCE_SECONDS, first_seconds))
+    return longest * (0.5 + 0.5 * random())
 
 
 def pause_seconds(failures: int, *, first: float, longest: float, random: Random) -> float:

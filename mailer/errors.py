@@ -6,6 +6,7 @@ MailError
 │   ├── UnclearRefusal          refused for good, and not said whether for the mail's sake or for ours
 │   └── PermanentFailure        never: the same mail would fail the same way
 │       └── RenderFailure       it cannot be made at all
+├── TemplateFailure             ours: mail of this template waits until an operator has mended it
 ├── RelayFailure                ours: no mail is to blame, and none will leave until an operator acts
 │   ├── RefusedByRelay          said of us while a recipient was named; what others are told decides
 │   ├── AuthenticationFailure   the relay does not accept our credentials, or demands some
@@ -52,6 +53,15 @@ class PermanentFailure(DeliveryFailure):
 
 class RenderFailure(PermanentFailure):
     pass
+
+
+class TemplateFailure(MailError):
+    """No mail is to blame: attempts are not counted. The message names the template, and quotes nothing of a mail."""
+
+    def __init__(self, reason: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+        """Seconds before which the template will not be run again."""
 
 
 class RelayFailure(MailError):

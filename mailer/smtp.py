@@ -23,6 +23,7 @@ from aiosmtplib import (
     SMTPTimeoutError,
 )
 
+from mailer.address import ascii_domain
 from mailer.descriptors import ran_out
 from mailer.errors import (
     AuthenticationFailure,
@@ -423,7 +424,8 @@ def _options_of(parts: SplitResult, known: set[str]) -> dict[str, str]:
 def _endpoint_of(parts: SplitResult) -> tuple[str, int | None]:
     try:
         host, port = parts.hostname or "", parts.port
-        host.encode("idna")
+        host = host if host.isascii() else ascii_domain(host)
+        host.encode("idna")  # ASCII by now: nothing is judged but the lengths of its labels
     except ValueError:
         # Not `from` the error: with an unescaped "/" or ":" in it, the "port" it quotes is the password.
         raise MailConfigurationError("the mail URL's host or port is wrong", allowed=SMTP_FORMS) from None

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 from mailer.descriptors import ran_out
@@ -62,6 +61,5 @@ class SpoolTransport:
 
 
 def _name_of(message: Outgoing) -> str:
-    date: datetime = message.message["Date"].datetime
-    time = date.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    time = message.date.strftime("%Y%m%dT%H%M%SZ")
     return f"{time}-{_UNSAFE.sub('_', message.id)[:100]}.eml"

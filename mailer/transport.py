@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from email import policy
-from email.message import EmailMessage
+from datetime import datetime
 from typing import Protocol
 
 
@@ -15,7 +14,13 @@ class Outgoing:
     """The id of its notification; the same at every attempt."""
     sender: str
     recipient: str
-    message: EmailMessage
+    author: str
+    """The sender as a reader sees it."""
+    subject: str
+    date: datetime
+    text: str
+    html: str
+    raw: bytes
 
     @property
     def needs_utf8(self) -> bool:
@@ -24,7 +29,7 @@ class Outgoing:
 
     def content(self) -> bytes:
         """The message as it goes over the wire, CRLF line ends; the same bytes at every call."""
-        return self.message.as_bytes(policy=policy.SMTPUTF8 if self.needs_utf8 else policy.SMTP)
+        return self.raw
 
 
 HandingOver = Callable[[float], None]

@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from mailer.backoff import FIRST_SECONDS, Bury, Postpone, Random, pause_seconds
+from mailer.backoff import FIRST_SECONDS, Bury, Postpone, Random, patience_seconds, pause_seconds
 from mailer.descriptors import ran_out
 from mailer.errors import (
     DeliveryFailure,
     DescriptorFailure,
     RelayFailure,
+    TemplateFailure,
     TemporaryFailure,
 )
 from mailer.lane import Lane
-from mailer.render import Renderer
-from mailer.transport import Transport
+from mailer.press import Press
+from mailer.transport import Outgoing, Transport
 from storage.errors import StorageError, StoreUnavailable
 from storage.models import Lease, Unless
 from storage.store import Inboxes, Outbox
@@ -34,6 +35,8 @@ PROLONGING_SHARE = 1 / 3
 """Of the lease: so often is it prolonged, and at least two thirds are left for settling what has just gone out."""
 ATTEMPT_SECONDS = 4500.0
 """More than all the relay's answers may take together: the last resort against a send that never ends."""
+RENDERING_SHARE = 0.5
+"""Of the lease: for a mail that waits behind others whose templates do not come to an end."""
 SETTLE_TRIES = 6
 CUT_OFF = "stopped before the relay's answer: it may have been taken"
 STORE_PAUSE_SECONDS = (1.0, 30.0)
@@ -88,7 +91,7 @@ class Worker:
         outbox: Outbox,
         inboxes: Inboxes,
         transport: Transport,
-        renderer: Renderer,
+        press: Press,
         *,
         is_online: Callable[[str], Awaitable[bool]],
         user_of: Callable[[str], str | None],
@@ -109,7 +112,7 @@ class Worker:
         self._outbox = outbox
         self._inboxes = inboxes
         self._transport = transport
-        self._renderer = renderer
+        self._press = press
         self._is_online = is_online
         self._user_of = user_of
         self._clock = clock
@@ -117,6 +120,7 @@ class Worker:
         self._observe = observe
         self._concurrency = concurrency
         self._attempts = attempts
+        self._retry_seconds = retry_seconds
         self._lease_seconds = lease_seconds
         self._attempt_seconds = attempt_seconds
         self._poll_seconds = poll_seconds
@@ -335,11 +339,7 @@ class Worker:
             async with asyncio.timeout(self._attempt_seconds) as bound, self._kept_leased(held, bound):
                 needless = await self._needless(lease)
                 if needless is None:
-                    # In a thread: the template may be the operator's own, and a slow one must not hold up the sockets of
-                    # this process.
-                    outgoing = await asyncio.to_thread(
-                        self._renderer.render, lease.notification, lease.mail.order
-                    )
+                    outgoing = await self._rendered(lease)
                     await self._transport.send(outgoing, handing_over=held.handed_over)
         except TimeoutError as error:
             late = bound.expired()
@@ -350,6 +350,8 @@ class Worker:
             return await self._conclude(
                 held, Result.POSTPONED, lambda now: outbox.release(held.lease, now=now)
             )
+        except TemplateFailure as error:
+            return await self._wait_for_template(held, error)
         except (DeliveryFailure, RelayFailure) as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - a defect in one mail's way ends as that mail's failure, told in full
@@ -363,6 +365,23 @@ class Worker:
             self._reopened.set()  # of several under way at once, the first may have been refused and have paused
             return await self._conclude(held, Result.SENT, lambda now: outbox.settle(held.lease, now=now))
         return await self._failed(held, failure)
+
+    async def _rendered(self, lease: Lease) -> Outgoing:
+        try:
+            async with asyncio.timeout(RENDERING_SHARE * self._lease_seconds):
+                return await self._press.render(lease.notification, lease.mail.order)
+        except TimeoutError as error:
+            raise TemplateFailure("the mail was not rendered within its share of the lease") from error
+
+    async def _wait_for_template(self, held: _Held, failure: TemplateFailure) -> tuple[Result, int | None]:
+        """Put off a mail that only an operator can mend; it is never given up on for that."""
+        notification, order = held.lease.notification, held.lease.mail.order
+        extra = {"notification": notification.id, "type": notification.type, "reason": str(failure)}
+        logger.error("mail waits: its template fails", extra=extra)
+        waited = (self._clock() - order.due_at).total_seconds()
+        pause = patience_seconds(waited, random=self._random, first_seconds=self._retry_seconds)
+        delay = Postpone(delay_seconds=max(pause, failure.retry_after), reason=str(failure), counted=False)
+        return await self._conclude(held, Result.POSTPONED, lambda now: self._postponed(held, delay, now))
 
     async def _needless(self, lease: Lease) -> str | None:
         """Why the mail is not needed any more, if so. What cannot be judged is sent: one too many beats one too few."""

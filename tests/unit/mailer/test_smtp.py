@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 from email import message_from_bytes, policy
 
 import pytest
@@ -168,8 +169,7 @@ async def test_a_domain_beyond_ascii_needs_no_smtputf8(authority: Authority) -> 
 async def test_an_address_that_would_break_the_command_is_refused_for_good(authority: Authority) -> None:
     async with SMTPRelay(authority) as relay:
         transport = transport_to(relay)
-        sound = letter()
-        broken = type(sound)(id=sound.id, sender=sound.sender, recipient="eve@[a b]", message=sound.message)
+        broken = replace(letter(), recipient="eve@[a b]")
 
         with pytest.raises(PermanentFailure) as caught:
             await transport.send(broken)

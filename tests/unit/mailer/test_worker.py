@@ -20,7 +20,7 @@ from storage.models import Emission, Mail, MailOrder, MailState, Unless
 from storage.sqlite import SQLiteStore
 from storage.store import Store
 from tests.support.smtp import Authority, Hang, Reply, SMTPRelay, Wait
-from tests.unit.mailer.letters import ID, RENDERER, notification
+from tests.unit.mailer.letters import ID, PRESS, notification
 
 DEADLINE_SECONDS = 10
 STEP_SECONDS = 5
@@ -102,7 +102,7 @@ class Bench:
             return self.online(user)
 
         given: dict[str, Any] = {
-            "outbox": self.outbox, "inboxes": self.outbox, "transport": self.transport, "renderer": RENDERER,
+            "outbox": self.outbox, "inboxes": self.outbox, "transport": self.transport, "press": PRESS,
             "is_online": is_online, "user_of": user_of, "clock": self.clock, "random": lambda: 0.0,
             "observe": self.observe, "poll_seconds": 30,
         }  # fmt: skip
