@@ -178,10 +178,13 @@ class SMTPTransport:
         try:
             await connection.send(message, content, handing_over)
         except (DeliveryFailure, RelayFailure) as failure:
-            if connection.is_used and failure.code is not None and not isinstance(failure, PermanentFailure):
-                # The session may have had its number of mails, or its hour.
-                await connection.quit()
-                raise _Undecided(failure) from failure.__cause__
+            if failure.code is not None and not isinstance(failure, PermanentFailure):
+                if connection.accepted:
+                    # The session may have had its number of mails, or its hour.
+                    await connection.quit()
+                    raise _Undecided(failure) from failure.__cause__
+                if not isinstance(failure, TemporaryFailure):
+                    await connection.quit()  # what is mended over there may hold for new sessions only
             # A refusal leaves the connection as good as it was, if the relay agrees to forget the envelope.
             if connection.alive and await connection.reset():
                 self._keep(connection)
@@ -236,6 +239,8 @@ class _Connection:
         self._relay = relay
         self.mails = 0
         """How many were begun over it."""
+        self.accepted = 0
+        """How many of them the relay took."""
 
     @classmethod
     async def open(cls, relay: Relay) -> "_Connection":
@@ -264,11 +269,6 @@ class _Connection:
     def alive(self) -> bool:
         return self._client.is_connected
 
-    @property
-    def is_used(self) -> bool:
-        """Whether another mail went over it before this one."""
-        return self.mails > 1
-
     async def send(self, message: Outgoing, content: bytes, handing_over: HandingOver) -> None:
         """Raises `_Undecided` for a connection lost before the relay accepted anything, else as `Transport.send`."""
         self.mails += 1
@@ -293,6 +293,7 @@ class _Connection:
         handing_over(self._relay.handover_seconds)
         with _refused(Step.CONTENT):
             await client.data(content, timeout=self._relay.handover_seconds)
+        self.accepted += 1
 
     async def reset(self) -> bool:
         """Have the relay forget the envelope; False when the connection is of no more use."""

@@ -372,7 +372,7 @@ async def test_a_permanent_refusal_buries_and_is_an_error_without_an_address(
 
 
 async def test_the_last_attempt_buries(bench: Bench) -> None:
-    bench.relay.on("RCPT", *[Reply("450 4.2.1 mailbox busy")] * 3)
+    bench.relay.on("RCPT", *[Reply("450 4.2.1 mailbox busy")] * 2)
     await bench.owe()
     worker = bench.start(attempts=2)
     await bench.until_observed(Result.POSTPONED)
