@@ -226,7 +226,11 @@ async def test_an_address_that_cannot_work_is_the_mails_own_fault(tmp_path: Path
 
 async def test_every_template_that_cannot_be_used_stops_the_start(tmp_path: Path) -> None:
     async with press(
-        tmp_path, BAD="\n{{ title }", WORSE="{% include 'nowhere' %}", GOOD="good", HUGE="{{ 3 ** (10 ** 9) }}"
+        tmp_path,
+        BAD="\n{{ title }",
+        WORSE="{% include 'nowhere' %}",
+        GOOD="good",
+        HUGE="{{ 3 ** (10 ** 9) }}",
     ) as apart:
         (tmp_path / "LATIN.html").write_bytes(b"\xfc")
 
