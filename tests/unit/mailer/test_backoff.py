@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.backoff import Bury, Postpone, decide, next_delay, pause_seconds
+from mailer.backoff import Bury, Postpone, decide, next_delay, patience_seconds, pause_seconds
 from mailer.errors import PermanentFailure, RenderFailure, TemporaryFailure
 
 chances = st.floats(0, 1, exclude_max=True)
@@ -34,6 +34,14 @@ def test_pauses_grow_up_to_their_bound() -> None:
     pauses = [pause_seconds(failures, first=30, longest=900, random=lambda: 1.0) for failures in range(1, 8)]
 
     assert pauses == [30, 60, 120, 240, 480, 900, 900]
+
+
+def test_what_waits_for_us_is_tried_again_after_as_long_as_it_has_waited_within_bounds() -> None:
+    waits = [patience_seconds(waited, random=lambda: 1.0) for waited in (-5, 0, 100, 10**6)]
+
+    assert waits == [60, 60, 100, 900]
+    assert patience_seconds(100, random=lambda: 0.0) == 50
+    assert patience_seconds(10**6, random=lambda: 1.0, first_seconds=1000) == 1000
 
 
 def test_a_temporary_failure_postpones_until_the_limit_and_then_buries() -> None:

@@ -5,13 +5,14 @@ import errno
 import logging
 import os
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mailer.press import Press
 from mailer.smtp import Relay, SMTPTransport
 from mailer.transport import Transport
 from mailer.worker import Outcome, Result, Worker
@@ -20,7 +21,7 @@ from storage.models import Emission, Mail, MailOrder, MailState, Unless
 from storage.sqlite import SQLiteStore
 from storage.store import Store
 from tests.support.smtp import Authority, Hang, Reply, SMTPRelay, Wait
-from tests.unit.mailer.letters import ID, PRESS, notification
+from tests.unit.mailer.letters import ID, LETTERHEAD, PRESS, notification
 
 DEADLINE_SECONDS = 10
 STEP_SECONDS = 5
@@ -393,6 +394,76 @@ async def test_a_mail_that_cannot_be_rendered_is_buried_with_its_reason(bench: B
 
     await bench.until_observed(Result.BURIED)
     assert (await bench.mail()).reason == "the recipient is no mail address"
+
+
+@pytest.fixture
+async def press(tmp_path: Path) -> AsyncIterator[Press]:
+    """One that looks for templates in the test's own folder."""
+    made = Press(replace(LETTERHEAD, templates=tmp_path))
+    yield made
+    await made.close()
+
+
+async def test_a_template_that_fails_postpones_and_shouts_and_buries_nothing(
+    bench: Bench, press: Press, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However often it fails: once it is mended, everything goes out."""
+    (tmp_path / "BROKEN.txt").write_text("\n{{ 1 // 0 }} {{ title }}")
+    await bench.owe(type="BROKEN", title="secret")
+    await bench.owe(OTHER_ID, type="FINE")
+    worker = bench.start(press=press, attempts=1)
+    for times in range(1, 4):
+        await bench.until_observed(*[Result.POSTPONED] * times, Result.SENT)
+        bench.clock.advance(3600)
+        worker.wake()
+    await bench.until_observed(*[Result.POSTPONED] * 4, Result.SENT)
+    mail = await bench.mail()
+    assert (mail.state, mail.attempts, mail.reason) == (
+        MailState.PENDING, 0, "BROKEN.txt, line 2: ZeroDivisionError"
+    )  # fmt: skip
+    shouts = [record for record in said(caplog) if record.levelno == logging.ERROR]
+    assert [record.message for record in shouts] == ["mail waits: its template fails"] * 4
+    assert "secret" not in caplog.text
+
+    (tmp_path / "BROKEN.txt").write_text("mended")
+    bench.clock.advance(3600)
+    worker.wake()
+
+    await bench.until_observed(*[Result.POSTPONED] * 4, Result.SENT, Result.SENT)
+
+
+async def test_a_mail_that_waits_for_a_template_of_another_is_not_to_blame(
+    bench: Bench, press: Press, tmp_path: Path
+) -> None:
+    (tmp_path / "SLOW.txt").write_text(
+        "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+    )
+    await bench.owe(type="SLOW")
+
+    bench.start(press=press, attempts=1, lease_seconds=0.2)
+
+    await bench.until_observed(Result.POSTPONED)
+    mail = await bench.mail()
+    assert (mail.state, mail.attempts) == (MailState.PENDING, 0)
+    assert mail.reason == "the mail was not rendered within its share of the lease"
+
+
+async def test_a_drain_does_not_wait_for_a_template_that_never_ends(
+    bench: Bench, press: Press, tmp_path: Path
+) -> None:
+    (tmp_path / "SLOW.txt").write_text(
+        "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
+    )
+    await bench.owe(type="SLOW")
+    worker = bench.start(press=press)
+    await bench.outbox.until_called("next_due")
+
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await worker.drain(seconds=0)
+
+    mail = await bench.mail()
+    assert (mail.state, mail.attempts) == (MailState.PENDING, 0)
+    assert bench.relay.received == []
 
 
 async def test_a_mail_whose_attempts_never_ended_is_buried_unsent(bench: Bench) -> None:
