@@ -97,11 +97,22 @@ class Room(fields.String):
         return value
 
 
+class Items(fields.List[Any]):
+    """A list of bounded length, which is measured before its items are looked at: there may be thousands."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> list[Any]:
+        if isinstance(value, list):
+            self._validate(value)
+        return super()._deserialize(value, attr, data, **options)
+
+
 class Rooms(fields.Field[tuple[str, ...]]):
     """A room, or a list of rooms; each counts once."""
 
     _room = Room()
-    _list = fields.List(_room, validate=validate.Length(min=1, max=ROOMS_MAX))
+    _list = Items(_room, validate=validate.Length(min=1, max=ROOMS_MAX))
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any

@@ -33,6 +33,7 @@ from gateway.fields import (
     EmailAddress,
     Flag,
     FlagText,
+    Items,
     Object,
     Room,
     Rooms,
@@ -221,14 +222,14 @@ class ItemSchema(EmitSchema):
 
 
 class BatchSchema(Schema):
-    notifications = fields.List(
+    notifications = Items(
         fields.Raw(allow_none=True), required=True, validate=validate.Length(min=1, max=BATCH_MAX)
     )
 
 
-def _ids_field(**options: Any) -> fields.List[str]:
+def _ids_field(**options: Any) -> Items:
     text = Text(r"[!-~]*", "an id", longest=64)
-    return fields.List(text, validate=validate.Length(min=1, max=IDS_MAX), **options)
+    return Items(text, validate=validate.Length(min=1, max=IDS_MAX), **options)
 
 
 class IdsSchema(Schema):
@@ -262,7 +263,7 @@ class HistorySchema(Schema):
 
     before = _cursor_field()
     limit = fields.Integer(strict=True, load_default=20, validate=validate.Range(min=1, max=100))
-    type = fields.List(Text(TYPE, "a type", longest=64), load_default=(), validate=validate.Length(max=50))
+    type = Items(Text(TYPE, "a type", longest=64), load_default=(), validate=validate.Length(max=50))
     unread = Flag(load_default=False)
 
     @post_load

@@ -16,7 +16,7 @@ HANDSHAKES_A_TURN = 4
 WAITING_HANDSHAKES = 10_000
 ADDRESSES = 10_000
 """Addresses remembered; when there are more, those that have been quiet long enough are forgotten."""
-PROXIES = 32
+PROXIES = 16
 """Entries of `X-Forwarded-For` that are looked at, from the right."""
 ENTRY_CHARACTERS = 100
 """An IPv6 address with brackets, a zone and a port has fewer."""
