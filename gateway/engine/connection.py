@@ -294,9 +294,14 @@ class Connection:
 
     def probe(self) -> None:
         """The client has sent the probe: it upgrades as soon as its poll has ended."""
-        self.probed_at = asyncio.get_running_loop().time()
-        self.lets_go = True
-        self.release()
+        loop = asyncio.get_running_loop()
+        self.probed_at = loop.time()
+        if self.worker is None:
+            self.lets_go = True
+            self.release()
+        else:
+            # An answer is about to come, to its CONNECT as a rule: the poll takes it along, if it does not take long.
+            loop.call_later(PROBED_POLL_SECONDS, self.release)
 
     def adopt(self, socket: WebSocket) -> None:
         """The websocket is the transport from now on. What the polls did not fetch goes out on it first."""

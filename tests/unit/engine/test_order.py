@@ -114,6 +114,36 @@ async def test_the_probe_ends_the_poll_that_waits_at_once(hosts, http):
     assert await raw.event() == ["notification", 1]
 
 
+async def test_the_poll_that_waits_takes_the_answer_to_connect_along(hosts, http):
+    """Let go at the probe with nothing, it would leave the answer to wait for the end of the upgrade."""
+    host = await hosts()
+    poller = await RawPoller.open(http, host.port)
+    raw = await RawSocket.open(host.port, query=f"&sid={poller.sid}")
+    connection = next(iter(host.server.eio.sockets.values()))
+    waiting = asyncio.create_task(poller.poll())
+    await host.until(lambda: connection.poller is not None)
+    await poller.say("40" + json.dumps({"wait": 0.02}))
+
+    raw.say("2probe")
+    assert await raw.text() == "3probe"
+
+    assert (await waiting)[0].startswith("40")
+
+
+async def test_the_poll_that_waits_is_let_go_soon_however_long_connect_takes(hosts, http):
+    host = await hosts()
+    poller = await RawPoller.open(http, host.port)
+    raw = await RawSocket.open(host.port, query=f"&sid={poller.sid}")
+    connection = next(iter(host.server.eio.sockets.values()))
+    waiting = asyncio.create_task(poller.poll())
+    await host.until(lambda: connection.poller is not None)
+    await poller.say("40" + json.dumps({"wait": 8}))
+
+    raw.say("2probe")
+
+    assert await asyncio.wait_for(waiting, 5) == ["6"]
+
+
 async def test_a_probe_that_nothing_follows_holds_nothing_back(hosts, http):
     """The proxy swallows what comes after it: events go by polling, and the polls between are few."""
     host = await hosts()
