@@ -19,7 +19,7 @@ def numbered(number: int) -> Packet:
 
 async def test_thirty_mixed_clients_get_two_thousand_events_in_order(hosts):
     """Ten poll, ten use a websocket, ten upgrade while the events come; three ways to send take turns."""
-    host = await hosts(client_events_per_second=0, send_buffer_bytes=0)
+    host = await hosts(client_events_per_second=0, send_buffer_bytes=0, ping_interval_seconds=120)
     clients, received = [], []
 
     async def join(transports: list[str]) -> None:
@@ -52,7 +52,7 @@ async def test_thirty_mixed_clients_get_two_thousand_events_in_order(hosts):
     await asyncio.gather(*upgrades)
     host.server.fan_out("/", "all", numbered(EVENTS))
 
-    await host.until(lambda: all(got and got[-1] == EVENTS for got in received), 30)
+    await host.until(lambda: all(got and got[-1] == EVENTS for got in received), 100)
     assert len(clients) == 30
     for got in received:
         assert got == list(range(got[0], EVENTS + 1))
