@@ -326,7 +326,9 @@ class Node:
             "bellhop_rate_limited", "Connections closed or refused by a rate", lambda: engine.rate_limited
         )
         counter("bellhop_malformed", "Connections closed for what they sent", lambda: engine.malformed)
-        counter("bellhop_refused", "Connections refused", lambda: engine.refused)
+        self.metrics.watch_counts(
+            "bellhop_refused", "Clients not let in, by the code of the reason", "code", engine.refusals.counts
+        )
         counter(
             "bellhop_origins_refused",
             "Requests of pages whose origin may not use the public site",

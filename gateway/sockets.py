@@ -53,7 +53,7 @@ Ask = Callable[[Session, Mapping[str, Any]], Awaitable[Answer]]
 
 
 def refusal(code: str, message: str, *, retry: bool) -> Refused:
-    """A refusal that the client gets as `connect_error` with `data: {code, retry}`."""
+    """A refusal: with `retry` the client's transport closes, without it gets `connect_error` with `data: {code, retry}`."""
     return Refused(message, {"code": code, "retry": retry})
 
 

@@ -11,7 +11,7 @@ websocket   frames and their protocol, on a socket of its own
 stream      that socket in the event loop
 frames      what a websocket sends, taken apart      packets    what goes out, encoded once
 tick        one write per socket and tick            deadlines  many equal waits on one timer
-admission   who may come in, how many at a time
+admission   who may come in, how many at a time       refusals   who was not let in, and why
 limits      what each may use                        closing    why a connection ends
 
 Everything that goes out passes `Connection.write` or `Tick.fan_out`, which is what keeps it in order; everything that

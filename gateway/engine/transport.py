@@ -12,7 +12,7 @@ import logging
 import secrets
 import socket
 from base64 import b64decode, urlsafe_b64encode
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qs
 
 import engineio
@@ -26,7 +26,7 @@ from gateway.engine.deadlines import Deadlines
 from gateway.engine.frames import PROTOCOL_ERROR, SERVICE_RESTART
 from gateway.engine.handshake import Handshake, HandshakeError, is_asked_for
 from gateway.engine.limits import EngineLimits
-from gateway.engine.packets import GOODBYE, NOOP, PING, Packet
+from gateway.engine.packets import GOODBYE, PING, Packet
 from gateway.engine.stats import Stats
 from gateway.engine.tick import Tick
 from gateway.engine.websocket import TakenOver, WebSocket, taken_from
@@ -34,8 +34,6 @@ from gateway.origins import Origins
 
 UPGRADE_SECONDS = 10.0
 """An upgrade that takes longer is given up, and polling goes on."""
-UPGRADING_POLL_SECONDS = 0.1
-"""A poll during an upgrade is answered with nothing after this long, not at once: the client may come again at once."""
 LINGER_SECONDS = 2.0
 """How long a closed websocket may take to go, and a closed poller to fetch its last packets."""
 BODY_SECONDS = 10.0
@@ -46,10 +44,24 @@ USUAL_QUERY = "EIO=4&transport=websocket"
 QUERY_CHARACTERS = 8192
 PARAMETERS = 64
 """In the query of a request. Applications put some of their own there, none thousands."""
-SPARE_CONNECTIONS = 1.1
-"""Transports beyond this share of the session limit are refused without a word; fewer get to hear why."""
+CLIENT_GOODBYE = "client disconnect"
 
 logger = logging.getLogger(__name__)
+
+
+class Objection(NamedTuple):
+    """Why a handshake is refused for now."""
+
+    code: str
+    status: int
+    retry_after: float = 5
+
+    def response(self) -> web.Response:
+        return web.json_response(
+            {"code": 4, "message": self.code.replace("_", " ")},
+            status=self.status,
+            headers={"Retry-After": str(int(self.retry_after))},
+        )
 
 
 class Sessions(Protocol):
@@ -134,7 +146,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         if request.method == "OPTIONS":
             return web.Response(status=204)
         query = _asked(request.rel_url.raw_query_string)
-        transport = query.get("transport", ["polling"])[0]
+        transport = query.get("transport", [""])[0]
         if transport not in self.transports or (transport == "websocket" and not is_asked_for(request)):
             return _bad(0, "Transport unknown")
         sid = query.get("sid", [""])[0]
@@ -151,6 +163,8 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
             return _bad(3, "Bad request")
         if request.method == "POST":
             return await self._post(request, connection)
+        if request.method != "GET":
+            return _bad(3, "Bad request")
         if transport == "websocket":
             return self._upgrade(request, connection)
         return await self._poll(request, connection)
@@ -185,14 +199,20 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         asked = _asked(query)
         return asked.get("EIO") == ["4"] and asked.get("transport") == ["websocket"] and "sid" not in asked
 
-    def _objection(self, address: str) -> web.Response | None:
+    def _objection(self, address: str) -> Objection | None:
         """Why no more may come in now, or not from there; None admits and counts one."""
         retry_after = self._rate.admit(address, now=asyncio.get_running_loop().time())
         if retry_after:
-            return _later(429, "Too many connections", retry_after)
-        most = self.limits.max_connections
-        if self.stopping or self.gate.crowded or (most and len(self.sockets) > most * SPARE_CONNECTIONS + 10):
-            return _later(503, "Too many connections", 5)
+            return Objection("rate_limited", 429, retry_after)
+        if self.gate.crowded:
+            return Objection("too_many_connections", 503)
+        return self._no_room()
+
+    def _no_room(self) -> Objection | None:
+        if self.stopping:
+            return Objection("draining", 503)
+        if 0 < self.limits.max_connections <= len(self.sockets):
+            return Objection("too_many_connections", 503)
         return None
 
     async def _handshake(self, request: web.Request, transport: str) -> web.StreamResponse:
@@ -200,10 +220,13 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         forwarded = ",".join(headers.getall("X-Forwarded-For", ()))
         address = client_address(request.remote, forwarded, self.limits.trusted_proxies)
         objection = self._objection(address)
+        if objection is None:
+            await self.gate.passage()
+            objection = self._no_room()
         if objection is not None:
-            self.stats.throttled += 1
-            return objection
-        await self.gate.passage()
+            # A stock client that is not let in here waits longer from one try to the next.
+            self.stats.refusals.note(objection.code, address)
+            return objection.response()
         if transport == "websocket":
             try:
                 tcp, answer, early = taken_from(request)
@@ -267,12 +290,8 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
 
     async def _poll(self, request: web.Request, connection: Connection) -> web.StreamResponse:
         if connection.poller is not None:
-            # As Node does: two polls would each get a part, in no order.
-            connection.close("transport error")
+            connection.overlap()
             return _bad(3, "Bad request")
-        if connection.is_upgrading:
-            await asyncio.sleep(UPGRADING_POLL_SECONDS)
-            return _body(NOOP)
         body = await connection.poll(
             lambda: request.transport is not None and not request.transport.is_closing()
         )
@@ -293,6 +312,8 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
             return self._broken(connection, error.status)
         except (UnicodeDecodeError, binascii.Error):
             self.stats.malformed += 1
+            return self._broken(connection, 400)
+        if connection.broken:
             return self._broken(connection, 400)
         # The client may send its next when this one has been worked on: the inbox needs no other bound.
         while connection.worker is not None and connection.inbox_bytes > most:
@@ -332,7 +353,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
             elif data == "3":
                 connection.pinged_at = 0.0
             elif data == "1":
-                connection.close("client disconnect")
+                connection.close(CLIENT_GOODBYE)
             elif data != "6":
                 raise ValueError(data)
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
@@ -344,7 +365,8 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
             return
         self.stats.malformed += 1
         logger.info("malformed packet", extra={"connection": connection.sid, "kind": type(error).__name__})
-        connection.close("transport error", code=code)
+        connection.broken = True
+        connection.close("transport error", code=code if connection.upgraded else None)
 
     def _allows(self, connection: Connection) -> bool:
         rate = self.limits.client_events_per_second
@@ -362,11 +384,11 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         return True
 
     def ended(self, connection: Connection, reason: str) -> None:
-        if connection.upgraded:
-            self._forget(connection)
-        else:
+        if not connection.upgraded and (connection.outbox or reason == CLIENT_GOODBYE):
             # Its last packets are still to be fetched, or a poll is under way that its goodbye has overtaken.
             self._leftovers.put(connection)
+        else:
+            self._forget(connection)
         self.above.ended(connection, reason)
 
     def _forget(self, connection: Connection) -> None:
@@ -388,7 +410,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         # A later ping may be under way: only one that is as old as the deadline counts.
         now = asyncio.get_running_loop().time()
         if connection.pinged_at and now - connection.pinged_at >= self.limits.ping_timeout_seconds - 0.05:
-            connection.close("ping timeout", code=SERVICE_RESTART)
+            connection.close("ping timeout", code=SERVICE_RESTART if connection.upgraded else None)
 
     def _expect_session(self, connection: Connection) -> None:
         """Close a connection that is in no namespace: it has not asked in time, or was refused."""
@@ -465,9 +487,3 @@ def _body(text: bytes) -> web.Response:
 def _bad(code: int, message: str) -> web.Response:
     """The answer of the reference server, down to its codes."""
     return web.json_response({"code": code, "message": message}, status=400)
-
-
-def _later(status: int, message: str, seconds: float) -> web.Response:
-    return web.json_response(
-        {"code": 4, "message": message}, status=status, headers={"Retry-After": str(int(seconds))}
-    )

@@ -94,8 +94,7 @@ class WebSocket(Stream):
             self._connection.receive(data)
         elif data == "2probe" and self._connection.prober is self:
             self.write(packets.PROBED.frame)
-            # The client upgrades when its poll has ended.
-            self._connection.release()
+            self._connection.probe()
         elif data == "5" and self._connection.prober is self:
             self.probes = False
             self._connection.adopt(self)

@@ -187,7 +187,7 @@ async def test_beyond_the_rate_of_an_address_the_answer_is_429(hosts):
     host = await hosts(connect_rate=0.001, connect_burst=2)
 
     assert [await answer_to(host.port, request()) for _ in range(4)] == [101, 101, 429, 429]
-    assert host.server.stats.throttled == 2
+    assert host.server.stats.refusals.counts["rate_limited"] == 2
 
 
 async def test_without_the_transport_websocket_there_is_none(hosts):
