@@ -49,6 +49,7 @@ from gateway.rooms import user_of
 from gateway.settings import Settings
 from gateway.sockets import Connections
 from gateway.trends import Trends
+from gateway.writes import Writes
 from mailer.connect import connect as connect_transport
 from mailer.errors import MailConfigurationError
 from mailer.render import Renderer
@@ -160,7 +161,8 @@ class Node:
             clock=system_clock,
         )
         self.store = connect_store(settings.store_url)
-        self.commit = GroupCommit(TimedAppends(self.store, self.metrics), ping=self.store.ping)
+        self.writes = Writes(self.store, TimedAppends(self.store, self.metrics))
+        self.commit = GroupCommit(self.writes, ping=self.store.ping)
         self.contacts = ContactBook(self.store)
         self.bus = build_bus(settings)
         self.gossip = HeadGossip(learns=self.store, bus=self.bus)
@@ -236,7 +238,7 @@ class Node:
         is_alone = settings.bus_url.startswith("local:")
         self.neighbours = None if is_alone else Neighbours(settings.bus_url, self.server)
         self.housekeeper = Housekeeper(self.store, self.store, system_clock, history_days=limits.history_days)
-        self.health = Health(store=self.store, bus=self.bus)
+        self.health = Health(store=self.writes, bus=self.bus)
         services = Services(settings.keys.api_keys, verifier)
         self.public = public.build(
             settings=settings,
@@ -422,13 +424,16 @@ async def open_store(store: Store) -> None:
     """Open the store, waiting a while for one that is away."""
     deadline = asyncio.get_running_loop().time() + STORE_PATIENCE_SECONDS
     pause = 0.5
+    told = ""
     while True:
         try:
             await store.open()
-        except StoreUnavailable:
+        except StoreUnavailable as error:
             if asyncio.get_running_loop().time() + pause > deadline:
                 raise
-            logger.warning("the store is away; trying again", extra={"pause_seconds": pause})
+            if str(error) != told:
+                told = str(error)
+                logger.warning("the store is away; trying again", extra={"reason": told})
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5)
         else:
@@ -460,7 +465,7 @@ class MailOffice:
         self.presence = build_presence(settings)
         self.transport = build_transport(settings)
         self.worker = build_worker(settings, self.store, self.presence, self.transport, self.metrics)
-        self.health = Health(store=self.store, bus=self.bus)
+        self.health = Health(store=Writes(self.store), bus=self.bus)
         self._stops = AsyncExitStack()
         self._mailing: asyncio.Task[None] | None = None
 

@@ -243,8 +243,13 @@ class Store(Streams, Inboxes, Contacts, Outbox, Protocol):
         """
         ...
 
-    async def ping(self) -> None:
-        """Return when the store can take an append now, else raise `StoreUnavailable`; within two seconds."""
+    async def ping(self, *, size: int = 1) -> None:
+        """Return when the store can take an append now, else raise `StoreUnavailable`; within two seconds.
+
+        It asks for a write, not for an answer: one record, where the notifications are kept, is overwritten with some
+        `size` bytes, as durably as an append is. So what would refuse an append refuses this: a full disk, a lock, a
+        role that was taken away.
+        """
         ...
 
     async def close(self) -> None:

@@ -23,7 +23,7 @@ from pymongo.errors import BulkWriteError, DocumentTooLarge
 from storage.encoding import ROOMS_PER_QUERY, key_text
 from storage.errors import IdempotencyMismatch, StoreUnavailable, Unstorable
 from storage.models import Appended, Emission, Notification
-from storage.mongo.collections import Collections
+from storage.mongo.collections import Collections, said
 from storage.mongo.documents import Document, document_of, notification_of
 
 DUPLICATE_KEY = 11000
@@ -283,7 +283,7 @@ class _Batch:
         if refusal["code"] in TOO_LARGE:
             raise Unstorable("MongoDB cannot hold it: too large") from error
         if refusal["code"] != DUPLICATE_KEY:
-            raise StoreUnavailable(f"MongoDB: refused with code {refusal['code']}") from error
+            raise StoreUnavailable(f"MongoDB: {said(refusal['errmsg'])} (code {refusal['code']})") from error
         index = tuple(refusal["keyPattern"])
         if index == ("room", "seq"):
             # All of the rest: what has made the first number old has likely made others so.

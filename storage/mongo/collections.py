@@ -1,6 +1,7 @@
 """The client, its collections and their indexes, and how the driver's errors become ours."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
@@ -22,6 +23,18 @@ U = TypeVar("U")
 DATABASE = "bellhop"
 PING_SECONDS = 1.5
 CLOSE_SECONDS = 5.0
+PROBE = 0
+"""The id of what `ping` writes, among the notifications: whose ids are texts, so that nothing finds it by one."""
+WORDS = 200
+_QUOTING = (
+    " to execute command",
+    "{",
+    "(configured timeouts",
+    ", Timeout:",
+    ", Topology Description",
+    "full error",
+)
+"""Behind these come documents, commands and topologies, with what users and callers have told us."""
 _UNAUTHORIZED = 13
 _AUTHENTICATION_FAILED = 18
 
@@ -108,12 +121,14 @@ class Collections:
             collection: AsyncCollection[Document] = getattr(self, name)
             await collection.create_indexes(indexes)
 
-    async def ping(self) -> None:
+    async def ping(self, *, size: int) -> None:
         try:
             async with asyncio.timeout(PING_SECONDS):
-                await self.client.admin.command("ping", read_preference=ReadPreference.PRIMARY)
+                await self.notifications.update_one(
+                    {"_id": PROBE}, {"$set": {"probe": os.urandom(max(size, 8))}}, upsert=True
+                )
         except TimeoutError as error:
-            raise StoreUnavailable("MongoDB: no answer to a ping") from error
+            raise StoreUnavailable("MongoDB: a write is not answered") from error
 
     async def close(self) -> None:
         try:
@@ -166,10 +181,13 @@ def translated_at_open() -> Iterator[None]:
         yield
     except OperationFailure as error:
         if error.code == _AUTHENTICATION_FAILED:
-            raise StoreConfigurationError("MongoDB refused the user name or the password") from error
+            raise StoreConfigurationError(
+                "MongoDB refused the user name or the password, or knows the user in another database (authSource): "
+                + _summary(error)
+            ) from error
         if error.code == _UNAUTHORIZED:
             raise StoreConfigurationError(
-                "the MongoDB user may not use the database: grant it readWrite"
+                f"the MongoDB user may not use the database: grant it readWrite: {_summary(error)}"
             ) from error
         raise StoreUnavailable(f"MongoDB: {_summary(error)}") from error
     except (ConfigurationError, InvalidURI) as error:
@@ -179,7 +197,18 @@ def translated_at_open() -> Iterator[None]:
 
 
 def _summary(error: PyMongoError) -> str:
-    """One line: the driver's messages go on with the topology, and may quote a document's key."""
-    if isinstance(error, OperationFailure):
-        return f"{type(error).__name__} (code {error.code})"
-    return type(error).__name__
+    """Why, in the server's or the driver's own words."""
+    told = (
+        error.details.get("errmsg") if isinstance(error, OperationFailure) and error.details else str(error)
+    )
+    words = said(told or "")
+    kind = type(error).__name__
+    kind = f"{kind}, code {error.code}" if isinstance(error, OperationFailure) else kind
+    return f"{words} ({kind})" if words else kind
+
+
+def said(words: str) -> str:
+    """What a server or the driver says, in one line, up to where it begins to quote what was asked of it."""
+    for quoting in _QUOTING:
+        words = words.partition(quoting)[0]
+    return " ".join(words.split())[:WORDS].rstrip(" ,:;")

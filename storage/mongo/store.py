@@ -58,8 +58,8 @@ class MongoStore(Store):
         if self._collections is None:
             self._collections = collections
 
-    async def ping(self) -> None:
-        await self._run(Collections.ping)
+    async def ping(self, *, size: int = 1) -> None:
+        await self._run(Collections.ping, size=size)
 
     async def close(self) -> None:
         await self._openings.close()

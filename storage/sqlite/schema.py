@@ -95,7 +95,14 @@ DROP INDEX notifications_stream;
 CREATE UNIQUE INDEX notifications_stream ON notifications (room, seq);
 """
 
-MIGRATIONS = (_FIRST, _ONE_INDEX_PER_ROOM)
+_FACTS = """
+CREATE TABLE facts (                    -- what is to be known of the store itself
+    name TEXT NOT NULL PRIMARY KEY,
+    value NOT NULL
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS = (_FIRST, _ONE_INDEX_PER_ROOM, _FACTS)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -45,13 +45,10 @@ class SQLiteStore(Store):
     async def open(self) -> None:
         await self._connections.open()
 
-    async def ping(self) -> None:
+    async def ping(self, *, size: int = 1) -> None:
         try:
             async with asyncio.timeout(PING_SECONDS):
-                # A transaction that writes nothing still needs the lock, and a file that may be written.
-                await self._connections.write(
-                    lambda connection: connection.execute("UPDATE rooms SET floor = 0 WHERE 0")
-                )
+                await self._connections.write(_overwrite, size)
         except TimeoutError as error:
             raise StoreUnavailable("SQLite: the file is busy") from error
 
@@ -214,3 +211,12 @@ class SQLiteStore(Store):
 
     async def mail_counts(self) -> dict[MailState, int]:
         return await self._connections.read(outbox.mail_counts)
+
+
+def _overwrite(connection: sqlite3.Connection, size: int) -> None:
+    # At random: what is as it was is not written.
+    connection.execute(
+        "INSERT INTO facts (name, value) VALUES ('probe', randomblob(?))"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (max(size, 8),),
+    )
