@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from gateway.admin import AdminEvents
 from gateway.bus.base import Bus
 from gateway.bus.local import LocalBus
 from gateway.bus.redis import RedisBus
-from gateway.clock import system_clock
+from gateway.clock import Timekeeper, system_clock
 from gateway.contacts import ContactBook
 from gateway.delivery import Delivery
 from gateway.engine import KEEP_ALIVE_SECONDS, EngineLimits, PacedSite, Reason, Server, Websockets
@@ -58,6 +59,7 @@ from mailer.worker import Worker
 from storage.connect import connect as connect_store
 from storage.errors import StorageError, StoreConfigurationError, StoreUnavailable
 from storage.groupcommit import GroupCommit
+from storage.ids import uuid7
 from storage.store import Store
 
 JWKS_SECONDS = 5
@@ -111,7 +113,12 @@ def build_transport(settings: Settings) -> Transport:
 
 
 def build_worker(
-    settings: Settings, store: Store, presence: Presence, transport: Transport, metrics: Metrics
+    settings: Settings,
+    store: Store,
+    presence: Presence,
+    transport: Transport,
+    metrics: Metrics,
+    clock: Timekeeper,
 ) -> Worker:
     async def is_online(user: str) -> bool:
         return await presence.find(user) is not None
@@ -128,7 +135,8 @@ def build_worker(
         attempts=mail.attempts,
         retry_seconds=mail.retry_seconds,
         lease_seconds=mail.lease_seconds,
-        clock=system_clock,
+        # A mail that went out early cannot be called back.
+        clock=clock.cautious,
         random=random.random,
         observe=lambda outcome: metrics.mail_outcome(outcome.result),
     )
@@ -160,6 +168,7 @@ class Node:
             leeway_seconds=settings.keys.jwt_leeway_seconds,
             clock=system_clock,
         )
+        self.clock = Timekeeper()
         self.store = connect_store(settings.store_url)
         self.writes = Writes(self.store, TimedAppends(self.store, self.metrics))
         self.commit = GroupCommit(self.writes, ping=self.store.ping)
@@ -184,10 +193,10 @@ class Node:
             ),
             cors_origins=settings.cors_origins or None,
         )
-        self.delivery = Delivery(self.server, self.store, self.bus, system_clock)
+        self.delivery = Delivery(self.server, self.store, self.bus, self.clock)
         self.transport = build_transport(settings)
         self.worker = (
-            build_worker(settings, self.store, self.presence, self.transport, self.metrics)
+            build_worker(settings, self.store, self.presence, self.transport, self.metrics, self.clock)
             if settings.mail.worker
             else None
         )
@@ -199,7 +208,7 @@ class Node:
             gossip=self.gossip,
             presence=self.presence,
             contacts=self.contacts,
-            clock=system_clock,
+            clock=self.clock,
             wake_mailer=self.worker.wake if self.worker is not None else _nobody_to_wake,
         )
         self.connections = Connections(
@@ -211,7 +220,8 @@ class Node:
             presence=self.presence,
             bus=self.bus,
             contacts=self.contacts,
-            clock=system_clock,
+            clock=self.clock,
+            token_clock=system_clock,
             node=settings.node_id,
             leeway_seconds=settings.keys.jwt_leeway_seconds,
             connections_per_user=limits.max_connections_per_user,
@@ -237,8 +247,14 @@ class Node:
         )
         is_alone = settings.bus_url.startswith("local:")
         self.neighbours = None if is_alone else Neighbours(settings.bus_url, self.server)
-        self.housekeeper = Housekeeper(self.store, self.store, system_clock, history_days=limits.history_days)
-        self.health = Health(store=self.writes, bus=self.bus)
+        self.housekeeper = Housekeeper(
+            self.store,
+            self.store,
+            self.clock,
+            history_days=limits.history_days,
+            may_delete=lambda: self.clock.may_delete,
+        )
+        self.health = Health(store=self.writes, bus=self.bus, clock=self.clock)
         services = Services(settings.keys.api_keys, verifier)
         self.public = public.build(
             settings=settings,
@@ -327,6 +343,10 @@ class Node:
         stops.push_async_callback(self.keys.close)
         await open_store(self.store)
         stops.push_async_callback(self.store.close)
+        await self.clock.start(self.store.time)
+        stops.push_async_callback(self.clock.stop)
+        uuid7.follow(self.clock.nanoseconds)
+        stops.callback(uuid7.follow, time.time_ns)
         stops.push_async_callback(self.commit.close)
         self.contacts.start()
         stops.push_async_callback(self.contacts.stop)
@@ -464,14 +484,19 @@ class MailOffice:
         self.bus = LocalBus()
         self.presence = build_presence(settings)
         self.transport = build_transport(settings)
-        self.worker = build_worker(settings, self.store, self.presence, self.transport, self.metrics)
-        self.health = Health(store=Writes(self.store), bus=self.bus)
+        self.clock = Timekeeper()
+        self.worker = build_worker(
+            settings, self.store, self.presence, self.transport, self.metrics, self.clock
+        )
+        self.health = Health(store=Writes(self.store), bus=self.bus, clock=self.clock)
         self._stops = AsyncExitStack()
         self._mailing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         await open_store(self.store)
         self._stops.push_async_callback(self.store.close)
+        await self.clock.start(self.store.time)
+        self._stops.push_async_callback(self.clock.stop)
         await self.presence.start(_announce_to_nobody)
         self._stops.push_async_callback(self.presence.stop)
         app = edge.application("internal", self.metrics)

@@ -71,6 +71,7 @@ class Connections:
         bus: Bus,
         contacts: ContactBook,
         clock: Clock,
+        token_clock: Clock,
         node: str,
         leeway_seconds: float,
         connections_per_user: int,
@@ -86,12 +87,13 @@ class Connections:
         self._bus = bus
         self._contacts = contacts
         self._clock = clock
+        self._token_clock = token_clock
         self._node = node
         self._leeway = timedelta(seconds=leeway_seconds)
         self._connections_per_user = connections_per_user
         self._replay_limit = replay_limit
         self._expiries = Expiries(
-            self.sessions, clock, expiring=self._token_expiring, expired=self._token_expired
+            self.sessions, token_clock, expiring=self._token_expiring, expired=self._token_expired
         )
         self._orders: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(ORDERS_LIMIT)
         self._empty_rooms: set[str] = set()
@@ -487,7 +489,7 @@ class Connections:
 
     def _end_of(self, principal: Principal) -> datetime:
         """The token's end; one that was let in after it, thanks to the leeway, has until the leeway is over."""
-        overdue = principal.expires_at <= self._clock()
+        overdue = principal.expires_at <= self._token_clock()
         return principal.expires_at + self._leeway if overdue else principal.expires_at
 
 

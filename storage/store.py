@@ -252,6 +252,10 @@ class Store(Streams, Inboxes, Contacts, Outbox, Protocol):
         """
         ...
 
+    async def time(self) -> datetime | None:
+        """What the store's own clock says; None for a store that has no other than this machine's."""
+        ...
+
     async def close(self) -> None:
         """Finish what is under way and let go; idempotent."""
         ...

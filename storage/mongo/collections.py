@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -129,6 +130,10 @@ class Collections:
                 )
         except TimeoutError as error:
             raise StoreUnavailable("MongoDB: a write is not answered") from error
+
+    async def time(self) -> datetime:
+        now: datetime = (await self.client.admin.command("hello"))["localTime"]
+        return now if now.tzinfo is not None else now.replace(tzinfo=UTC)
 
     async def close(self) -> None:
         try:

@@ -61,6 +61,9 @@ class MongoStore(Store):
     async def ping(self, *, size: int = 1) -> None:
         await self._run(Collections.ping, size=size)
 
+    async def time(self) -> datetime | None:
+        return await self._run(Collections.time)
+
     async def close(self) -> None:
         await self._openings.close()
         collections, self._collections = self._collections, None

@@ -52,6 +52,9 @@ class SQLiteStore(Store):
         except TimeoutError as error:
             raise StoreUnavailable("SQLite: the file is busy") from error
 
+    async def time(self) -> datetime | None:
+        return None
+
     async def close(self) -> None:
         await self._openings.close()
         await self._connections.close()
