@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
@@ -162,6 +163,20 @@ def _connect(file: _File, mode: str) -> sqlite3.Connection:
     return connection
 
 
+def _keep_a_log(connection: sqlite3.Connection) -> None:
+    """Have the file in WAL mode; another process may be doing the same."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    # Changing the mode takes the file for itself: only if it is not so already, as other processes may be in.
+    while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            # Two that change it at once get in each other's way, and are not made to wait: one would wait for ever.
+            if error.sqlite_errorcode & 0xFF not in _PASSING or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
 def _transaction(connection: sqlite3.Connection, begin: str, work: Callable[[sqlite3.Connection], T]) -> T:
     connection.execute(begin)
     try:
@@ -260,9 +275,7 @@ class Connections:
         self._writer.close()
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        # Changing the mode takes the file for itself: only if it is not so already, as other processes may be in.
-        if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        _keep_a_log(connection)
         migrate(connection)
         # Only now is there a log; it stays as long as this connection does.
         self._file.opened()
