@@ -5,6 +5,7 @@ here stands the order in which they start and stop.
 """
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -37,6 +38,7 @@ from gateway.feed import Feed
 from gateway.gossip import HeadGossip
 from gateway.health import Health
 from gateway.housekeeping import Housekeeper
+from gateway.lineage import Lineage, Witnessed
 from gateway.meters import TimedAppends
 from gateway.metrics import Metrics
 from gateway.neighbours import Neighbours
@@ -50,6 +52,7 @@ from gateway.rooms import user_of
 from gateway.settings import Settings
 from gateway.sockets import Connections
 from gateway.trends import Trends
+from gateway.witness import Mark, WitnessAway, witness_of
 from gateway.writes import Writes
 from mailer.connect import connect as connect_transport
 from mailer.errors import MailConfigurationError
@@ -170,10 +173,12 @@ class Node:
         )
         self.clock = Timekeeper()
         self.store = connect_store(settings.store_url)
-        self.writes = Writes(self.store, TimedAppends(self.store, self.metrics))
+        self.bus = build_bus(settings)
+        self.lineage = Lineage(self.store, witness_of(settings), self.bus, self.clock)
+        appends = Witnessed(TimedAppends(self.store, self.metrics), self.lineage)
+        self.writes = Writes(self.store, appends)
         self.commit = GroupCommit(self.writes, ping=self.store.ping)
         self.contacts = ContactBook(self.store)
-        self.bus = build_bus(settings)
         self.gossip = HeadGossip(learns=self.store, bus=self.bus)
         self.presence = build_presence(settings)
         self.server = Server(
@@ -220,6 +225,7 @@ class Node:
             presence=self.presence,
             bus=self.bus,
             contacts=self.contacts,
+            lineage=self.lineage,
             clock=self.clock,
             token_clock=system_clock,
             node=settings.node_id,
@@ -228,6 +234,9 @@ class Node:
             replay_limit=limits.replay_limit,
         )
         self.connections.on_command(HeadGossip.COMMAND, self.gossip.obey)
+        self.connections.on_command(Lineage.COMMAND, self.lineage.obey)
+        self.lineage.on_turn = self.connections.turn
+        self.delivery.on_gone_back = self.lineage.suspect
         self.trends = Trends(self.metrics.registry, system_clock)
         self.observatory = Observatory(self.trends, bus=self.bus, node=settings.node_id)
         self.feed = Feed(
@@ -343,6 +352,10 @@ class Node:
         stops.push_async_callback(self.keys.close)
         await open_store(self.store)
         stops.push_async_callback(self.store.close)
+        mark = await self.lineage.start()
+        stops.push_async_callback(self.lineage.stop)
+        if mark is not None:
+            self.clock.resume(mark.at)
         await self.clock.start(self.store.time)
         stops.push_async_callback(self.clock.stop)
         uuid7.follow(self.clock.nanoseconds)
@@ -519,6 +532,21 @@ class MailOffice:
 
 async def _announce_to_nobody(change: Joined | Left) -> None:
     """A mail worker has no admins of its own, and no connections that could come or go."""
+
+
+async def begin_new_epoch(settings: Settings) -> str:
+    """Tell the store that it was put back to an older state; answers the epoch that began. Nodes that run see it soon."""
+    store, witness = connect_store(settings.store_url), witness_of(settings)
+    try:
+        await store.open()
+        epoch = await store.turn()
+        # What the witness had seen was of the former line.
+        with contextlib.suppress(WitnessAway):
+            await witness.write(Mark(epoch=epoch, room="", seq=0, at=system_clock()))
+    finally:
+        await witness.close()
+        await store.close()
+    return epoch
 
 
 class Service(Protocol):

@@ -53,6 +53,10 @@ class Streams(Protocol):
         """
         ...
 
+    def unlearn(self) -> None:
+        """The store was put back to an older state: whatever was learned or remembered of heads is not true any more."""
+        ...
+
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
         """The last sequence of each room, 0 for one that never had any; one query for up to 1,000 rooms."""
         ...
@@ -103,12 +107,20 @@ class Inboxes(Protocol):
     """What users have read, seen and dismissed. `rooms` are always all the rooms the user is in."""
 
     async def opening(
-        self, user: str, rooms: Sequence[str], *, since: Mapping[str, int], limit: int, now: datetime
+        self,
+        user: str,
+        rooms: Sequence[str],
+        *,
+        since: Mapping[str, int],
+        limit: int,
+        now: datetime,
+        epoch: str | None = None,
     ) -> Opening:
         """Heads, unread count and what was missed, for a connection that has just joined `rooms`.
 
         `since` maps some of the rooms to the last sequence had; a room not in it misses nothing. More than `limit`
-        missed in a room, or a `since` before what is still kept, or beyond the head, puts the room into `resync` instead.
+        missed in a room, or a `since` before what is still kept, or beyond the head, puts the room into `resync` instead;
+        an `epoch` that is not the store's puts all of `since` there.
         """
         ...
 
@@ -233,7 +245,27 @@ class Outbox(Protocol):
         ...
 
 
-class Store(Streams, Inboxes, Contacts, Outbox, Protocol):
+class Lineage(Protocol):
+    """Which line of sequences the store is in.
+
+    A store that is put back to an older state hands out sequences a second time. The epoch, a short text, names the line:
+    clients that have counted in another one have to begin again.
+    """
+
+    async def epoch(self) -> str:
+        """The one in force."""
+        ...
+
+    async def turn(self, *, seen: str | None = None) -> str:
+        """Begin a new epoch, unless the one in force is not `seen` any more; answers the one in force then.
+
+        What a user has read, or has a receipt of, beyond the head of its room is brought back: nothing that comes under
+        those sequences is born read.
+        """
+        ...
+
+
+class Store(Streams, Inboxes, Contacts, Outbox, Lineage, Protocol):
     """All of it, with its life. One instance serves one event loop."""
 
     async def open(self) -> None:

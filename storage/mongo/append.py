@@ -159,6 +159,9 @@ class Appender:
     def learn(self, heads: Mapping[str, int]) -> None:
         self._heads.learn(heads)
 
+    def unlearn(self) -> None:
+        self._heads.clear()
+
     async def append(
         self, collections: Collections, emissions: Sequence[Emission]
     ) -> list[Appended | IdempotencyMismatch]:

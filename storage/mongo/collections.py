@@ -109,6 +109,7 @@ class Collections:
         self.rooms: AsyncCollection[Document] = database["rooms"]
         self.inboxes: AsyncCollection[Document] = database["inboxes"]
         self.receipts: AsyncCollection[Document] = database["receipts"]
+        self.facts: AsyncCollection[Document] = database["facts"]
         self.contacts: AsyncCollection[Document] = database["contacts"]
 
     async def prepare(self) -> None:

@@ -27,6 +27,7 @@ from storage.models import (
 from storage.mongo.append import positions
 from storage.mongo.collections import Collections, both, together
 from storage.mongo.documents import Document, notification_of, receipt_from
+from storage.mongo.lineage import epoch
 from storage.mongo.streams import RANGES_PER_QUERY, spans
 
 ROOMS_PER_MERGE = 100
@@ -160,14 +161,13 @@ async def openings(c: Collections, requests: Sequence[OpeningRequest]) -> list[O
     for asked in requests:
         for room in set(asked.rooms) & asked.since.keys():
             oldest[room] = min(asked.since[room], oldest.get(room, asked.since[room]))
-    standings = await _standings(
-        c, {user: list(dict.fromkeys(rooms)) for user, rooms in wanted.items()}, now=now, since=oldest
-    )
+    rooms_of = {user: list(dict.fromkeys(rooms)) for user, rooms in wanted.items()}
+    in_force, standings = await both(epoch(c), _standings(c, rooms_of, now=now, since=oldest))
     after: dict[str, int] = {}
     behind: list[dict[str, int]] = []
     resync: list[list[str]] = []
     for asked in requests:
-        fetch, lost = _behind(asked, standings)
+        fetch, lost = _behind(asked, standings, in_force)
         behind.append(fetch)
         resync.append(lost)
         for room, had in fetch.items():
@@ -179,18 +179,20 @@ async def openings(c: Collections, requests: Sequence[OpeningRequest]) -> list[O
             unread=sum(standings.unread.get((asked.user, room), 0) for room in dict.fromkeys(asked.rooms)),
             missed=tuple(n for room, had in fetch.items() for n in found[room] if (n.seq or 0) > had),
             resync=tuple(lost),
+            epoch=in_force,
         )
         for asked, fetch, lost in zip(requests, behind, resync, strict=True)
     ]
 
 
-def _behind(asked: OpeningRequest, standings: _Standings) -> tuple[dict[str, int], list[str]]:
+def _behind(asked: OpeningRequest, standings: _Standings, epoch: str) -> tuple[dict[str, int], list[str]]:
     """The rooms to fetch, by the last sequence had, and those too far behind."""
+    since = asked.since_in(epoch)
     fetch: dict[str, int] = {}
     resync: list[str] = []
     for room in dict.fromkeys(asked.rooms):
         head = standings.heads.get(room, 0)
-        had = asked.since.get(room, head)
+        had = since.get(room, head)
         if had == head:
             continue
         shown_after = max(had, standings.cleared[room])

@@ -25,7 +25,7 @@ from storage.models import (
     Receipt,
     UserData,
 )
-from storage.mongo import contacts, inboxes, outbox, streams
+from storage.mongo import contacts, inboxes, lineage, outbox, streams
 from storage.mongo.append import Appender
 from storage.mongo.collections import Collections, connected, translated, translated_at_open
 from storage.store import Store
@@ -98,6 +98,9 @@ class MongoStore(Store):
     def learn(self, heads: Mapping[str, int]) -> None:
         self._appender.learn(heads)
 
+    def unlearn(self) -> None:
+        self._appender.unlearn()
+
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
         return await self._run(streams.heads, rooms)
 
@@ -127,9 +130,16 @@ class MongoStore(Store):
     # Inboxes
 
     async def opening(
-        self, user: str, rooms: Sequence[str], *, since: Mapping[str, int], limit: int, now: datetime
+        self,
+        user: str,
+        rooms: Sequence[str],
+        *,
+        since: Mapping[str, int],
+        limit: int,
+        now: datetime,
+        epoch: str | None = None,
     ) -> Opening:
-        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, now))
+        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, now, epoch))
 
     async def _open_batch(self, requests: list[OpeningRequest]) -> list[Opening]:
         return await self._run(inboxes.openings, requests)
@@ -173,6 +183,14 @@ class MongoStore(Store):
 
     async def erase_user(self, user: str, room: str, *, now: datetime) -> int:
         return await self._run(contacts.erase_user, user, room, now=micros(now))
+
+    # Lineage
+
+    async def epoch(self) -> str:
+        return await self._run(lineage.epoch)
+
+    async def turn(self, *, seen: str | None = None) -> str:
+        return await self._run(lineage.turn, seen=seen)
 
     # Outbox
 

@@ -24,6 +24,7 @@ from storage.models import (
     OpeningRequest,
     Receipt,
 )
+from storage.sqlite.lineage import epoch
 from storage.sqlite.rows import MAIL_JOIN, NOTIFICATION, NOTIFICATION_WIDTH, notification_of
 from storage.sqlite.streams import HEAD, span
 
@@ -97,16 +98,23 @@ def openings(connection: sqlite3.Connection, requests: Sequence[OpeningRequest])
     now = micros(max(request.now for request in requests))
     asked = [_of_user(request.user, request.rooms) for request in requests]
     standings = iter(_standings(connection, list(chain.from_iterable(asked)), now=now))
+    in_force = epoch(connection)
     return [
-        _opening(connection, request, list(islice(standings, len(rooms))), now=now)
+        _opening(connection, request, list(islice(standings, len(rooms))), now=now, epoch=in_force)
         for request, rooms in zip(requests, asked, strict=True)
     ]
 
 
 def _opening(
-    connection: sqlite3.Connection, request: OpeningRequest, standings: Sequence[_Standing], *, now: int
+    connection: sqlite3.Connection,
+    request: OpeningRequest,
+    standings: Sequence[_Standing],
+    *,
+    now: int,
+    epoch: str,
 ) -> Opening:
     heads = dict.fromkeys(request.rooms, 0)
+    since = request.since_in(epoch)
     missed: list[Notification] = []
     resync: list[str] = []
     unread = 0
@@ -114,7 +122,7 @@ def _opening(
         room, head = standing.room, standing.head
         heads[room] = head
         unread += standing.unread
-        had = request.since.get(room, head)
+        had = since.get(room, head)
         if had == head:
             continue
         if not standing.floor <= had < head:
@@ -125,7 +133,7 @@ def _opening(
             resync.append(room)
         else:
             missed += found
-    return Opening(heads=heads, unread=unread, missed=tuple(missed), resync=tuple(resync))
+    return Opening(heads=heads, unread=unread, missed=tuple(missed), resync=tuple(resync), epoch=epoch)
 
 
 def history(connection: sqlite3.Connection, query: HistoryQuery, *, now: int) -> HistoryPage:

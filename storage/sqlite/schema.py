@@ -100,6 +100,7 @@ CREATE TABLE facts (                    -- what is to be known of the store itse
     name TEXT NOT NULL PRIMARY KEY,
     value NOT NULL
 ) WITHOUT ROWID;
+INSERT INTO facts (name, value) VALUES ('epoch', lower(hex(randomblob(4))));
 """
 
 MIGRATIONS = (_FIRST, _ONE_INDEX_PER_ROOM, _FACTS)

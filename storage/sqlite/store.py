@@ -26,7 +26,7 @@ from storage.models import (
     Receipt,
     UserData,
 )
-from storage.sqlite import contacts, inboxes, outbox, rows, streams
+from storage.sqlite import contacts, inboxes, lineage, outbox, rows, streams
 from storage.sqlite.connections import Connections
 from storage.store import Store
 
@@ -76,6 +76,9 @@ class SQLiteStore(Store):
     def learn(self, heads: Mapping[str, int]) -> None:
         """Not needed: within the transaction that appends, looking costs next to nothing."""
 
+    def unlearn(self) -> None:
+        """Nothing is remembered."""
+
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
         return await self._connections.read(streams.heads, rooms)
 
@@ -113,9 +116,16 @@ class SQLiteStore(Store):
     # Inboxes
 
     async def opening(
-        self, user: str, rooms: Sequence[str], *, since: Mapping[str, int], limit: int, now: datetime
+        self,
+        user: str,
+        rooms: Sequence[str],
+        *,
+        since: Mapping[str, int],
+        limit: int,
+        now: datetime,
+        epoch: str | None = None,
     ) -> Opening:
-        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, now))
+        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, now, epoch))
 
     async def _open_batch(self, requests: list[OpeningRequest]) -> list[Opening]:
         # One hop and one snapshot for all who came at once: a thread hop costs more than the queries.
@@ -160,6 +170,14 @@ class SQLiteStore(Store):
 
     async def erase_user(self, user: str, room: str, *, now: datetime) -> int:
         return await self._connections.write(contacts.erase_user, user, room, now=micros(now))
+
+    # Lineage
+
+    async def epoch(self) -> str:
+        return await self._connections.read(lineage.epoch)
+
+    async def turn(self, *, seen: str | None = None) -> str:
+        return await self._connections.write(lineage.turn, seen=seen)
 
     # Outbox
 

@@ -13,6 +13,7 @@ import {
   type Mark,
   type Notification,
   type Page,
+  type Place,
   type Ready,
   type Receive,
   type Since,
@@ -107,6 +108,8 @@ export function connect(options: ConnectOptions): Inbox {
   const { keep = 10_000, pageSize = 20 } = options;
   const items = new Map<string, Item>();
   const since: Since = {};
+  /** Of the store that `since` counts in, as soon as the gateway has told. */
+  let epoch: string | undefined;
   const views = new Map<string, View>();
   const queue = { read: new Set<string>(), seen: new Set<string>(), dismiss: new Set<string>() };
   /** Dismissed or recalled; a page that was on its way must not bring them back. */
@@ -138,6 +141,8 @@ export function connect(options: ConnectOptions): Inbox {
 
   const ask = <T>(event: string, payload: object): Promise<T> =>
     link ? link.request(event, payload) : Promise.reject(failure("offline"));
+
+  const place = (of: Since = since): Place => (epoch ? { ...of, epoch } : { ...of });
 
   const viewOf = (wanted: Filter): View => {
     const name = JSON.stringify([wanted.type, wanted.unread]);
@@ -175,7 +180,7 @@ export function connect(options: ConnectOptions): Inbox {
     };
     if (memory)
       try {
-        sessionStorage.setItem(memory, JSON.stringify(since));
+        sessionStorage.setItem(memory, JSON.stringify(place()));
       } catch {
         // A page without storage keeps its place in memory only.
       }
@@ -353,7 +358,7 @@ export function connect(options: ConnectOptions): Inbox {
     let complete = false;
     try {
       const answer = await ask<Count & { notifications: Notification[]; resync: string[] }>("replay", {
-        since: { [room]: since[room] },
+        since: place({ [room]: since[room] as number }),
       });
       hear(answer);
       for (const n of answer.notifications) if (n.room === room && n.seq !== null) waiting.push(n);
@@ -384,7 +389,11 @@ export function connect(options: ConnectOptions): Inbox {
   };
 
   const begin = (ready: Ready): void => {
-    const { heads, resync } = ready;
+    const { heads } = ready;
+    // In a store that was put back, what we have had is of another line, whatever the numbers say.
+    const turned = epoch !== undefined && ready.epoch !== undefined && ready.epoch !== epoch;
+    const resync = turned ? Object.keys(heads) : ready.resync;
+    epoch = ready.epoch ?? epoch;
     let anew = !user || resync.length > 0;
     user = ready.user;
     settled = true;
@@ -432,7 +441,7 @@ export function connect(options: ConnectOptions): Inbox {
 
   const welcome = (): [string, unknown][] => {
     const heads = { ...since };
-    const ready = { user, heads, count: newest, resync: [] };
+    const ready = { user, heads, count: newest, resync: [], epoch };
     return [...(settled ? [["ready", ready] as [string, unknown]] : []), ["state", status]];
   };
 
@@ -445,12 +454,14 @@ export function connect(options: ConnectOptions): Inbox {
     }
     if (closed) return;
     const who = subject(token);
-    const make = (hear: Receive): Link => connection(options, since, hear, token);
+    const make = (hear: Receive): Link => connection(options, place, hear, token);
     if (who === undefined) link = make(receive);
     else {
       const name = `bellhop ${options.url ?? ""} ${who}`;
       try {
-        Object.assign(since, JSON.parse(sessionStorage.getItem(name) as string));
+        const { epoch: line, ...had } = JSON.parse(sessionStorage.getItem(name) as string) ?? {};
+        Object.assign(since, had);
+        epoch = line;
         memory = name;
       } catch {
         // As above: no storage, no memory over a reload.

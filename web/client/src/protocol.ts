@@ -3,6 +3,9 @@
 /** The last sequence had of each room. */
 export type Since = Record<string, number>;
 
+/** The same as it is told to the gateway, with the epoch that it was counted in. */
+export type Place = Record<string, number | string>;
+
 /** A fact addressed to one room. */
 export interface Notification {
   readonly id: string;
@@ -55,6 +58,8 @@ export interface Count {
 export interface Ready extends Count {
   readonly user: string;
   readonly resync: readonly string[];
+  /** Which line of sequences the heads are of; another one begins when a store is put back to an older state. */
+  readonly epoch?: string;
   /** From another tab: what to count from, where that is not `heads`. */
   readonly count?: Count;
 }

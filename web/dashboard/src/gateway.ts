@@ -56,7 +56,7 @@ export class Gateway {
   readonly ends = new Store<string | null>(null);
   token: string;
   private readonly socket: Socket;
-  private readonly since: Record<string, number> = {};
+  private readonly since: Record<string, number | string> = {};
   private retry: ReturnType<typeof setTimeout> | undefined;
   private closing: Closing | null = null;
 
@@ -70,7 +70,7 @@ export class Gateway {
       forceNew: true,
     });
     this.socket.on("ready", (ready: Ready) => {
-      Object.assign(this.since, ready.heads);
+      Object.assign(this.since, ready.heads, { epoch: ready.epoch });
       this.closing = null;
       // Of a token that was near its end already, the gateway does not say it once more.
       const left = Date.parse(ready.expires_at) - Date.now();
