@@ -90,9 +90,11 @@ class Lineage:
             room, seq = notification.room, notification.seq
             if seq is None:
                 continue
-            if seq <= recent.pop(room, 0):
+            before = recent.pop(room, 0)
+            if seq <= before:
                 self.suspect()
-            recent[room] = seq
+            # What was had before stays the proof until it was looked at.
+            recent[room] = max(seq, before)
         while len(recent) > ROOMS_REMEMBERED:
             del recent[next(iter(recent))]
 
@@ -117,6 +119,7 @@ class Lineage:
                     "the store was put back to an older state: a new epoch begins",
                     extra={"epoch": began, "rooms": len(behind)},
                 )
+                self._recent.clear()
                 self._adopt(began)
                 await self._bus.tell({"do": self.COMMAND, "epoch": began})
             elif epoch != self.epoch:
@@ -135,10 +138,10 @@ class Lineage:
         if epoch == self.epoch:
             return
         is_first, self.epoch = not self.epoch, epoch
-        self._recent.clear()
         self._written = None
-        self._store.unlearn()
         if not is_first:
+            self._recent.clear()
+            self._store.unlearn()
             logger.warning("a new epoch has begun", extra={"epoch": epoch})
             self.on_turn(epoch)
 

@@ -28,7 +28,7 @@ from gateway.notifier import NoAddress, Notifier
 from gateway.presence.base import Presence, Visitor
 from gateway.presence.errors import PresenceUnavailable
 from gateway.problems import Problem
-from gateway.rooms import ADMINS, rooms_of, user_of
+from gateway.rooms import ADMINS, membership, rooms_of, user_of
 from gateway.sessions import Expiries, Session, Sessions
 from gateway.tasks import Tasks
 from storage.errors import IdempotencyMismatch, InvalidCursor, StorageError, StoreUnavailable, Unstorable
@@ -206,7 +206,13 @@ class Connections:
             # Join before reading the store: a repetition can be dropped, a hole cannot be seen.
             await self._delivery.join(sid, rooms)
             session.opening = await self._inboxes.opening(
-                principal.user, rooms, since=since, limit=self._replay_limit, now=self._clock(), epoch=epoch
+                principal.user,
+                rooms,
+                since=since,
+                limit=self._replay_limit,
+                now=self._clock(),
+                membership=membership(principal.user),
+                epoch=epoch,
             )
             session.epoch = session.opening.epoch
             if session.epoch != self._lineage.epoch:
@@ -425,7 +431,12 @@ class Connections:
             await self._delivery.join(session.sid, gained)
             for _ in range(REPLAYS):
                 opening = await self._inboxes.opening(
-                    session.user, gained, since={}, limit=self._replay_limit, now=self._clock()
+                    session.user,
+                    gained,
+                    since={},
+                    limit=self._replay_limit,
+                    now=self._clock(),
+                    membership=membership(session.user),
                 )
                 gone = self.sessions.get(session.sid) is not session
                 if gone or self._delivery.open(session.sid, opening.heads):

@@ -12,6 +12,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from storage.beginnings import Membership
+
 FAR = (1 << 62) - 1
 """A sequence that no room reaches."""
 
@@ -156,6 +158,8 @@ class OpeningRequest:
     since: Mapping[str, int]
     limit: int
     now: datetime
+    membership: Membership | None = None
+    """With it, shared rooms that the user has had no beginning in get one."""
     epoch: str | None = None
     """Of the store that `since` counts in; None from those who do not say."""
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from storage.beginnings import Membership
 from storage.errors import IdempotencyMismatch
 from storage.models import (
     Appended,
@@ -114,6 +115,7 @@ class Inboxes(Protocol):
         since: Mapping[str, int],
         limit: int,
         now: datetime,
+        membership: Membership | None = None,
         epoch: str | None = None,
     ) -> Opening:
         """Heads, unread count and what was missed, for a connection that has just joined `rooms`.
@@ -121,6 +123,16 @@ class Inboxes(Protocol):
         `since` maps some of the rooms to the last sequence had; a room not in it misses nothing. More than `limit`
         missed in a room, or a `since` before what is still kept, or beyond the head, puts the room into `resync` instead;
         an `epoch` that is not the store's puts all of `since` there.
+
+        With `membership`, `begin` comes first, and costs nothing for who has been here before.
+        """
+        ...
+
+    async def begin(self, user: str, rooms: Sequence[str], *, membership: Membership, now: datetime) -> None:
+        """Have those of `rooms` that are shared begin for the user, by the rule of `storage.beginnings`.
+
+        What came before is in the history, as read. Idempotent: a room that has begun begins no second time, until the
+        user is erased.
         """
         ...
 

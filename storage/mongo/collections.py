@@ -14,7 +14,7 @@ from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyM
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from storage.encoding import FOREVER
+from storage.encoding import FOREVER, micros
 from storage.errors import StoreConfigurationError, StoreUnavailable
 from storage.mongo.documents import Document
 
@@ -119,9 +119,17 @@ class Collections:
             raise StoreConfigurationError(
                 "MongoDB must run as a replica set (one member is enough): start mongod with --replSet and initiate it"
             )
+        await self._note_beginnings()
         for name, indexes in INDEXES.items():
             collection: AsyncCollection[Document] = getattr(self, name)
             await collection.create_indexes(indexes)
+
+    async def _note_beginnings(self) -> None:
+        """From when on beginnings are kept: 0 in a store that is new, in which nobody was before."""
+        if await self.facts.find_one({"_id": "beginnings"}) is None:
+            is_new = await self.notifications.find_one({}, {"_id": 1}) is None
+            now = 0 if is_new else micros(datetime.now(UTC))
+            await self.facts.update_one({"_id": "beginnings"}, {"$setOnInsert": {"value": now}}, upsert=True)
 
     async def ping(self, *, size: int) -> None:
         try:

@@ -52,5 +52,6 @@ async def _bring_back(c: Collections) -> None:
 async def _bring_back_room(c: Collections, room: str, head: int) -> None:
     beyond: Document = {"$gt": head}
     await c.inboxes.update_many({"room": room, "read_upto": beyond}, {"$set": {"read_upto": head}})
+    await c.inboxes.update_many({"room": room, "begins": beyond}, {"$set": {"begins": head}})
     await c.receipts.delete_many({"room": room, "seq": beyond})
     await c.rooms.update_many({"_id": room, "cleared": beyond}, {"$set": {"cleared": head}})

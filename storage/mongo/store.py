@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from storage.beginnings import Membership
 from storage.coalescing import Coalescer
 from storage.encoding import WIPED, is_writable, micros
 from storage.errors import IdempotencyMismatch, StoreUnavailable
@@ -137,12 +138,16 @@ class MongoStore(Store):
         since: Mapping[str, int],
         limit: int,
         now: datetime,
+        membership: Membership | None = None,
         epoch: str | None = None,
     ) -> Opening:
-        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, now, epoch))
+        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, now, membership, epoch))
 
     async def _open_batch(self, requests: list[OpeningRequest]) -> list[Opening]:
         return await self._run(inboxes.openings, requests)
+
+    async def begin(self, user: str, rooms: Sequence[str], *, membership: Membership, now: datetime) -> None:
+        await self._run(inboxes.begin, user, rooms, membership, now=micros(now))
 
     async def history(self, query: HistoryQuery, *, now: datetime) -> HistoryPage:
         return await self._run(inboxes.history, query, now=micros(now))

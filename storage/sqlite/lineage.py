@@ -19,7 +19,7 @@ def turn(connection: sqlite3.Connection, *, seen: str | None) -> str:
     if seen not in (None, before):
         return before
     connection.execute("UPDATE facts SET value = lower(hex(randomblob(4))) WHERE name = 'epoch'")
-    for table, column in (("inboxes", "read_upto"), ("rooms", "cleared")):
+    for table, column in (("inboxes", "read_upto"), ("inboxes", "begins"), ("rooms", "cleared")):
         connection.execute(
             f"UPDATE {table} SET {column} = h.head FROM {_HEADS.format(table=table)} h"  # noqa: S608 - constants only
             f" WHERE {table}.room = h.room AND {column} > h.head"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from storage.beginnings import Membership
 from storage.coalescing import Coalescer
 from storage.encoding import FOREVER, WIPED, is_writable, micros, moment_or_none
 from storage.errors import IdempotencyMismatch, StoreUnavailable, Unstorable
@@ -26,7 +27,7 @@ from storage.models import (
     Receipt,
     UserData,
 )
-from storage.sqlite import contacts, inboxes, lineage, outbox, rows, streams
+from storage.sqlite import beginnings, contacts, inboxes, lineage, outbox, rows, streams
 from storage.sqlite.connections import Connections
 from storage.store import Store
 
@@ -123,13 +124,25 @@ class SQLiteStore(Store):
         since: Mapping[str, int],
         limit: int,
         now: datetime,
+        membership: Membership | None = None,
         epoch: str | None = None,
     ) -> Opening:
-        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, now, epoch))
+        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, now, membership, epoch))
 
     async def _open_batch(self, requests: list[OpeningRequest]) -> list[Opening]:
         # One hop and one snapshot for all who came at once: a thread hop costs more than the queries.
-        return await self._connections.read(inboxes.openings, requests)
+        openings, unbegun = await self._connections.read(inboxes.openings, requests)
+        if unbegun:
+            # Once for each user and room: whoever has been here before is answered above.
+            await self._connections.write(
+                beginnings.begin, unbegun, now=micros(max(request.now for request in requests))
+            )
+            openings, _ = await self._connections.read(inboxes.openings, requests)
+        return openings
+
+    async def begin(self, user: str, rooms: Sequence[str], *, membership: Membership, now: datetime) -> None:
+        if unbegun := await self._connections.read(beginnings.unbegun, [(user, rooms, membership)]):
+            await self._connections.write(beginnings.begin, unbegun, now=micros(now))
 
     async def history(self, query: HistoryQuery, *, now: datetime) -> HistoryPage:
         return await self._connections.read(inboxes.history, query, now=micros(now))
