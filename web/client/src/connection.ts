@@ -7,8 +7,8 @@ import {
   type ConnectOptions,
   failure,
   type Link,
-  type Place,
   type Receive,
+  type Since,
   type State,
 } from "./protocol.ts";
 
@@ -19,13 +19,13 @@ const OPEN_MS = 30_000;
 const aboutToken = (code: string): boolean => code.includes("token");
 
 /**
- * Keeps a connection until it is closed or finally refused. `place` is asked at every attempt.
+ * Keeps a connection until it is closed or finally refused. `since` is read at every attempt.
  *
  * `receive` gets every event of the gateway in order, and `state` with a `Status` at each change.
  */
 export function connection(
   options: ConnectOptions,
-  place: () => Place,
+  since: Since,
   receive: Receive,
   token: string | undefined = options.token,
 ): Link {
@@ -46,7 +46,7 @@ export function connection(
     forceNew: true,
     // The stock reconnection knows neither refusals nor the gateway's wish to wait.
     reconnection: false,
-    auth: (give: (auth: object) => void) => give({ token, since: place() }),
+    auth: (give: (auth: object) => void) => give({ token, since }),
   });
 
   const tell = (state: State, reason: string | null = null, retryAt: number | null = null): void =>

@@ -13,7 +13,6 @@ import {
   type Mark,
   type Notification,
   type Page,
-  type Place,
   type Ready,
   type Receive,
   type Since,
@@ -108,8 +107,8 @@ export function connect(options: ConnectOptions): Inbox {
   const { keep = 10_000, pageSize = 20 } = options;
   const items = new Map<string, Item>();
   const since: Since = {};
-  /** Of the store that `since` counts in, as soon as the gateway has told. */
-  let epoch: string | undefined;
+  /** Where it stands among the rooms: a room of that name there is none. */
+  const line = since as { epoch?: string | undefined };
   const views = new Map<string, View>();
   const queue = { read: new Set<string>(), seen: new Set<string>(), dismiss: new Set<string>() };
   /** Dismissed or recalled; a page that was on its way must not bring them back. */
@@ -141,8 +140,6 @@ export function connect(options: ConnectOptions): Inbox {
 
   const ask = <T>(event: string, payload: object): Promise<T> =>
     link ? link.request(event, payload) : Promise.reject(failure("offline"));
-
-  const place = (of: Since = since): Place => (epoch ? { ...of, epoch } : { ...of });
 
   const viewOf = (wanted: Filter): View => {
     const name = JSON.stringify([wanted.type, wanted.unread]);
@@ -180,7 +177,7 @@ export function connect(options: ConnectOptions): Inbox {
     };
     if (memory)
       try {
-        sessionStorage.setItem(memory, JSON.stringify(place()));
+        sessionStorage.setItem(memory, JSON.stringify(since));
       } catch {
         // A page without storage keeps its place in memory only.
       }
@@ -358,7 +355,7 @@ export function connect(options: ConnectOptions): Inbox {
     let complete = false;
     try {
       const answer = await ask<Count & { notifications: Notification[]; resync: string[] }>("replay", {
-        since: place({ [room]: since[room] as number }),
+        since: { [room]: since[room], epoch: line.epoch },
       });
       hear(answer);
       for (const n of answer.notifications) if (n.room === room && n.seq !== null) waiting.push(n);
@@ -389,11 +386,7 @@ export function connect(options: ConnectOptions): Inbox {
   };
 
   const begin = (ready: Ready): void => {
-    const { heads } = ready;
-    // In a store that was put back, what we have had is of another line, whatever the numbers say.
-    const turned = epoch !== undefined && ready.epoch !== undefined && ready.epoch !== epoch;
-    const resync = turned ? Object.keys(heads) : ready.resync;
-    epoch = ready.epoch ?? epoch;
+    const { heads, resync } = ready;
     let anew = !user || resync.length > 0;
     user = ready.user;
     settled = true;
@@ -406,6 +399,8 @@ export function connect(options: ConnectOptions): Inbox {
       if (had !== undefined && had < head && !resync.includes(room)) repair(room, head);
       else since[room] = head;
     }
+    // After the repairs have asked: what they have had was counted in the former one.
+    line.epoch = ready.epoch;
     const marked = settle();
     if (anew) restart();
     else if (marked) refresh();
@@ -440,7 +435,7 @@ export function connect(options: ConnectOptions): Inbox {
   };
 
   const welcome = (): [string, unknown][] => {
-    const heads = { ...since };
+    const { epoch, ...heads } = since;
     const ready = { user, heads, count: newest, resync: [], epoch };
     return [...(settled ? [["ready", ready] as [string, unknown]] : []), ["state", status]];
   };
@@ -454,14 +449,12 @@ export function connect(options: ConnectOptions): Inbox {
     }
     if (closed) return;
     const who = subject(token);
-    const make = (hear: Receive): Link => connection(options, place, hear, token);
+    const make = (hear: Receive): Link => connection(options, since, hear, token);
     if (who === undefined) link = make(receive);
     else {
       const name = `bellhop ${options.url ?? ""} ${who}`;
       try {
-        const { epoch: line, ...had } = JSON.parse(sessionStorage.getItem(name) as string) ?? {};
-        Object.assign(since, had);
-        epoch = line;
+        Object.assign(since, JSON.parse(sessionStorage.getItem(name) as string));
         memory = name;
       } catch {
         // As above: no storage, no memory over a reload.

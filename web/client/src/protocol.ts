@@ -1,10 +1,7 @@
 /** The shapes that travel between a page and the gateway, and the values this package answers with. */
 
-/** The last sequence had of each room. */
+/** The last sequence had of each room, and beside them, as `epoch`, the line that they are of. */
 export type Since = Record<string, number>;
-
-/** The same as it is told to the gateway, with the epoch that it was counted in. */
-export type Place = Record<string, number | string>;
 
 /** A fact addressed to one room. */
 export interface Notification {
