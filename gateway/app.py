@@ -5,12 +5,14 @@ here stands the order in which they start and stop.
 """
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
 import random
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -28,7 +30,7 @@ from gateway.admin import AdminEvents
 from gateway.bus.base import Bus
 from gateway.bus.local import LocalBus
 from gateway.bus.redis import RedisBus
-from gateway.clock import system_clock
+from gateway.clock import Timekeeper, system_clock
 from gateway.contacts import ContactBook
 from gateway.delivery import Delivery
 from gateway.engine import EngineLimits, PacedSite, Reason, Server, Websockets
@@ -36,6 +38,7 @@ from gateway.feed import Feed
 from gateway.gossip import HeadGossip
 from gateway.health import Health
 from gateway.housekeeping import Housekeeper
+from gateway.lineage import Lineage, Witnessed
 from gateway.meters import TimedAppends
 from gateway.metrics import Metrics
 from gateway.neighbours import Neighbours
@@ -50,6 +53,8 @@ from gateway.rooms import user_of
 from gateway.settings import Settings
 from gateway.sockets import Connections
 from gateway.trends import Trends
+from gateway.witness import Mark, WitnessAway, witness_of
+from gateway.writes import Writes
 from mailer.connect import connect as connect_transport
 from mailer.errors import MailConfigurationError
 from mailer.letterhead import Letterhead
@@ -59,6 +64,7 @@ from mailer.worker import Worker
 from storage.connect import connect as connect_store
 from storage.errors import StorageError, StoreConfigurationError, StoreUnavailable
 from storage.groupcommit import GroupCommit
+from storage.ids import uuid7
 from storage.store import Store
 
 JWKS_SECONDS = 5
@@ -142,7 +148,13 @@ def build_transport(settings: Settings) -> Transport:
 
 
 def build_worker(
-    settings: Settings, store: Store, presence: Presence, press: Press, transport: Transport, metrics: Metrics
+    settings: Settings,
+    store: Store,
+    presence: Presence,
+    press: Press,
+    transport: Transport,
+    metrics: Metrics,
+    clock: Timekeeper,
 ) -> Worker:
     async def is_online(user: str) -> bool:
         return await presence.find(user) is not None
@@ -161,7 +173,8 @@ def build_worker(
         lease_seconds=mail.lease_seconds,
         # Two sends, since a kept connection may turn out to be spent; each with its opening, its envelope and its end.
         attempt_seconds=15 * mail.timeout_seconds,
-        clock=system_clock,
+        # A mail that went out early cannot be called back.
+        clock=clock.cautious,
         random=random.random,
         observe=lambda outcome: metrics.mail_outcome(outcome.result),
     )
@@ -201,10 +214,14 @@ class Node:
             leeway_seconds=settings.keys.jwt_leeway_seconds,
             clock=system_clock,
         )
+        self.clock = Timekeeper()
         self.store = connect_store(settings.store_url)
-        self.commit = GroupCommit(TimedAppends(self.store, self.metrics), ping=self.store.ping)
-        self.contacts = ContactBook(self.store)
         self.bus = build_bus(settings, self.store)
+        self.lineage = Lineage(self.store, witness_of(settings), self.bus, self.clock)
+        appends = Witnessed(TimedAppends(self.store, self.metrics), self.lineage)
+        self.writes = Writes(self.store, appends)
+        self.commit = GroupCommit(self.writes, ping=self.store.ping)
+        self.contacts = ContactBook(self.store)
         self.gossip = HeadGossip(learns=self.store, bus=self.bus)
         self.presence = build_presence(settings)
         self.origins = Origins(settings.cors_origins, base_url=settings.base_url)
@@ -225,11 +242,13 @@ class Node:
             ),
             origins=self.origins,
         )
-        self.delivery = Delivery(self.server, self.store, self.bus, system_clock)
+        self.delivery = Delivery(self.server, self.store, self.bus, self.clock)
         self.press = build_press(settings)
         self.transport = build_transport(settings)
         self.worker = (
-            build_worker(settings, self.store, self.presence, self.press, self.transport, self.metrics)
+            build_worker(
+                settings, self.store, self.presence, self.press, self.transport, self.metrics, self.clock
+            )
             if settings.mail.worker
             else None
         )
@@ -241,7 +260,7 @@ class Node:
             gossip=self.gossip,
             presence=self.presence,
             contacts=self.contacts,
-            clock=system_clock,
+            clock=self.clock,
             wake_mailer=self.worker.wake if self.worker is not None else _nobody_to_wake,
         )
         self.connections = Connections(
@@ -253,13 +272,18 @@ class Node:
             presence=self.presence,
             bus=self.bus,
             contacts=self.contacts,
-            clock=system_clock,
+            lineage=self.lineage,
+            clock=self.clock,
+            token_clock=system_clock,
             node=settings.node_id,
             leeway_seconds=settings.keys.jwt_leeway_seconds,
             connections_per_user=limits.max_connections_per_user,
             replay_limit=limits.replay_limit,
         )
         self.connections.on_command(HeadGossip.COMMAND, self.gossip.obey)
+        self.connections.on_command(Lineage.COMMAND, self.lineage.obey)
+        self.lineage.on_turn = self.connections.turn
+        self.delivery.on_gone_back = self.lineage.suspect
         self.trends = Trends(self.metrics.registry, system_clock)
         self.observatory = Observatory(self.trends, bus=self.bus, node=settings.node_id)
         self.feed = Feed(
@@ -280,8 +304,14 @@ class Node:
             if settings.foreign_emits
             else None
         )
-        self.housekeeper = Housekeeper(self.store, self.store, system_clock, history_days=limits.history_days)
-        self.health = Health(store=self.store, bus=self.bus, presence=self.presence)
+        self.housekeeper = Housekeeper(
+            self.store,
+            self.store,
+            self.clock,
+            history_days=limits.history_days,
+            may_delete=lambda: self.clock.may_delete,
+        )
+        self.health = Health(store=self.writes, bus=self.bus, presence=self.presence, clock=self.clock)
         services = Services(settings.keys.api_keys, verifier)
         self.public = public.build(
             settings=settings,
@@ -396,6 +426,14 @@ class Node:
         stops.push_async_callback(self.keys.close)
         await open_store(self.store)
         stops.push_async_callback(self.store.close)
+        mark = await self.lineage.start()
+        stops.push_async_callback(self.lineage.stop)
+        if mark is not None:
+            self.clock.resume(mark.at)
+        await self.clock.start(self.store.time)
+        stops.push_async_callback(self.clock.stop)
+        uuid7.follow(self.clock.nanoseconds)
+        stops.callback(uuid7.follow, time.time_ns)
         stops.push_async_callback(self.commit.close)
         self.contacts.start()
         stops.push_async_callback(self.contacts.stop)
@@ -494,13 +532,16 @@ async def open_store(store: Store) -> None:
     """Open the store, waiting a while for one that is away."""
     deadline = asyncio.get_running_loop().time() + STORE_PATIENCE_SECONDS
     pause = 0.5
+    told = ""
     while True:
         try:
             await store.open()
-        except StoreUnavailable:
+        except StoreUnavailable as error:
             if asyncio.get_running_loop().time() + pause > deadline:
                 raise
-            logger.warning("the store is away; trying again", extra={"pause_seconds": pause})
+            if str(error) != told:
+                told = str(error)
+                logger.warning("the store is away; trying again", extra={"reason": told})
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5)
         else:
@@ -532,11 +573,12 @@ class MailOffice:
         self.presence = build_presence(settings)
         self.press = build_press(settings)
         self.transport = build_transport(settings)
+        self.clock = Timekeeper()
         self.worker = build_worker(
-            settings, self.store, self.presence, self.press, self.transport, self.metrics
+            settings, self.store, self.presence, self.press, self.transport, self.metrics, self.clock
         )
         watch_worker(self.metrics, self.worker)
-        self.health = Health(store=self.store, bus=self.bus, presence=self.presence)
+        self.health = Health(store=Writes(self.store), bus=self.bus, presence=self.presence, clock=self.clock)
         self._stops = AsyncExitStack()
         self._mailing: asyncio.Task[None] | None = None
 
@@ -545,6 +587,8 @@ class MailOffice:
         await self.press.start()
         await open_store(self.store)
         self._stops.push_async_callback(self.store.close)
+        await self.clock.start(self.store.time)
+        self._stops.push_async_callback(self.clock.stop)
         await self.presence.start(_announce_to_nobody)
         self._stops.push_async_callback(self.presence.stop)
         app = edge.application("internal", self.metrics)
@@ -567,6 +611,21 @@ class MailOffice:
 
 async def _announce_to_nobody(change: Joined | Left) -> None:
     """A mail worker has no admins of its own, and no connections that could come or go."""
+
+
+async def begin_new_epoch(settings: Settings) -> str:
+    """Tell the store that it was put back to an older state; answers the epoch that began. Nodes that run see it soon."""
+    store, witness = connect_store(settings.store_url), witness_of(settings)
+    try:
+        await store.open()
+        epoch = await store.turn()
+        # What the witness had seen was of the former line.
+        with contextlib.suppress(WitnessAway):
+            await witness.write(Mark(epoch=epoch, room="", seq=0, at=system_clock()))
+    finally:
+        await witness.close()
+        await store.close()
+    return epoch
 
 
 class Service(Protocol):

@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     config.add_argument("--markdown", action="store_true", help="print the reference of all settings instead")
     _describe_token(command("token", _token, "print a token of a user, signed with BELLHOP_JWT_SECRET"))
     _describe_emit(command("emit", _emit, "emit a notification through a running node"))
+    _describe_store(command("store", _store, "tell what was done to the store"))
     return parser
 
 
@@ -145,6 +146,13 @@ def _describe_emit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--service", metavar="NAME", help="whose key of BELLHOP_API_KEYS to use (default: the first)"
     )
+
+
+def _describe_store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "done", choices=["restored"],
+        help="restored: it was put back from a backup; its sequences begin a new epoch, and clients fetch their history anew",
+    )  # fmt: skip
 
 
 def _port(text: str) -> int:
@@ -272,6 +280,22 @@ def _emit(given: argparse.Namespace) -> int:
     if status != 202:
         raise Failure(_refusal(url, status, answer))
     print(answer)
+    return 0
+
+
+def _store(given: argparse.Namespace) -> int:
+    del given  # there is one thing so far that can be done to it
+    in_force = settings.load()
+    import asyncio
+
+    from gateway.app import begin_new_epoch
+    from storage.errors import StorageError
+
+    try:
+        epoch = asyncio.run(begin_new_epoch(in_force))
+    except StorageError as error:
+        raise Failure(f"{error}") from error
+    print(f"epoch {epoch}")
     return 0
 
 

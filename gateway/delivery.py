@@ -12,7 +12,7 @@ Knows rooms, cursors and the ids of sessions. Leaves sockets to the engine, and 
 import asyncio
 import logging
 import random
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -116,6 +116,8 @@ class Delivery:
         reconcile_seconds: float = RECONCILE_SECONDS,
     ) -> None:
         self.stats = DeliveryStats()
+        self.on_gone_back: Callable[[], None] = _nobody_to_tell
+        """Called when the store is found behind what was delivered of it."""
         self._sockets = sockets
         self._store = streams
         self._bus = bus
@@ -225,6 +227,20 @@ class Delivery:
         del stream.guests[sid]
         stream.members.add(sid)
         self._sockets.admit(sid, namespace_of(stream.room), stream.room)
+
+    def rewind(self) -> None:
+        """The store was put back, and its sequences begin anew: what is known of any room holds no longer.
+
+        The sessions that were let in before have to go: their cursors are of the other line.
+        """
+        for stream in self._streams.values():
+            stream.cursor = None
+            stream.waiting.clear()
+            _cancel_hole_timer(stream)
+            for guest in stream.guests.values():
+                # Of what is held nobody knows the line: a second replay tells.
+                guest.held.clear()
+                guest.overflowed = True
 
     # Frames come in
 
@@ -437,6 +453,11 @@ class Delivery:
                     # Sequences never go back, unless the store was put back to an older state.
                     logger.warning("the store has gone back", extra={"head": head, "cursor": was})
                     stream.cursor = head
+                    self.on_gone_back()
+
+
+def _nobody_to_tell() -> None:
+    """Whoever keeps the lineage of the store takes this place."""
 
 
 def _cancel_hole_timer(stream: _Stream) -> None:

@@ -18,11 +18,20 @@ class Pingable(Protocol):
     async def ping(self) -> None: ...
 
 
+class Told(Protocol):
+    """What has something to say for itself: `gateway.clock.Timekeeper`."""
+
+    def reasons(self) -> list[str]: ...
+
+    def warnings(self) -> list[str]: ...
+
+
 class Health:
     """Answers the probes. A node that drains is alive and not ready."""
 
-    def __init__(self, *, store: Pingable, bus: Bus, presence: Presence) -> None:
+    def __init__(self, *, store: Pingable, bus: Bus, presence: Presence, clock: Told | None = None) -> None:
         self.draining = False
+        self._clock = clock
         self._store = store
         self._bus = bus
         self._presence = presence
@@ -38,7 +47,12 @@ class Health:
         except TimeoutError:
             reasons.append("store: no answer")
         reasons += [f"bus: {reason}" for reason in self._bus.reasons()]
-        return reasons + [f"presence: {reason}" for reason in self._presence.reasons()]
+        reasons += [f"presence: {reason}" for reason in self._presence.reasons()]
+        return reasons + [f"clock: {reason}" for reason in (self._clock.reasons() if self._clock else ())]
+
+    def warnings(self) -> list[str]:
+        """What an operator should look at, and what keeps nobody waiting."""
+        return [f"clock: {warning}" for warning in (self._clock.warnings() if self._clock else ())]
 
     def liveness(self) -> list[web.RouteDef]:
         return [web.get("/healthz", self._healthz)]
@@ -54,4 +68,7 @@ class Health:
         del request
         reasons = await self.reasons()
         status = "unready" if reasons else "ready"
-        return json_response({"status": status, "reasons": reasons}, status=503 if reasons else 200)
+        answer: dict[str, object] = {"status": status, "reasons": reasons}
+        if warnings := self.warnings():
+            answer["warnings"] = warnings
+        return json_response(answer, status=503 if reasons else 200)

@@ -472,6 +472,10 @@ def user_id(text: str) -> str:
     return text
 
 
+EPOCH = "epoch"
+EPOCH_CHARACTERS = 64
+
+
 def since(value: object, rooms: Collection[str]) -> dict[str, int]:
     """The last sequence had of each of `rooms`; other rooms are left out, as one may have lost a topic.
 
@@ -487,6 +491,14 @@ def since(value: object, rooms: Collection[str]) -> dict[str, int]:
         if isinstance(seq, bool) or not isinstance(seq, int) or not 0 <= seq <= INTEGER_MAX:
             raise Invalid({"since": ["Sequences must be whole numbers, 0 or more."]})
     return heads
+
+
+def epoch(since: object) -> str | None:
+    """The epoch that a `since` was counted in, if it says: it stands among the rooms, none of which has that name."""
+    value = since.get(EPOCH) if isinstance(since, Mapping) else None
+    if value is not None and not (isinstance(value, str) and len(value) <= EPOCH_CHARACTERS):
+        raise Invalid({"since": ["The epoch must be the text that `ready` gave."]})
+    return value
 
 
 def _load(schema: Schema, value: object) -> Any:

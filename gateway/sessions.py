@@ -30,6 +30,8 @@ class Session:
     """When the connection ends with its token."""
     opening: Opening | None = None
     """What the replay owes; None again once it was written."""
+    epoch: str | None = None
+    """Of the store as the session was let in; None as long as it was not."""
     entered: bool = False
     """Whether presence has been told."""
     erased: bool = False
@@ -56,6 +58,9 @@ class Sessions:
 
     def get(self, sid: str) -> Session | None:
         return self._by_sid.get(sid)
+
+    def all(self) -> list[Session]:
+        return list(self._by_sid.values())
 
     def of_user(self, user: str) -> list[Session]:
         return list(self._by_user.get(user, ()))

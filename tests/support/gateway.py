@@ -18,6 +18,7 @@ import aiohttp
 from auth.tokens import Signer
 from gateway import app
 from gateway.settings import load
+from gateway.witness import witness_of
 from tests.support.servers import free_port
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
@@ -149,6 +150,22 @@ class GatewayProcess:
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return dict(self._environment)
+
+    async def witnessed(self, room: str, seq: int) -> None:
+        """Return when what was appended last is known outside the store."""
+        witness = witness_of(load(self._environment))
+        async with asyncio.timeout(START_SECONDS):
+            while (mark := await witness.read()) is None or (mark.room, mark.seq) != (room, seq):
+                await asyncio.sleep(0.02)
+        await witness.close()
 
     async def start(self) -> None:
         """Start it, and wait until it is ready."""

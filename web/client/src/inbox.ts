@@ -93,6 +93,8 @@ export function connect(options: ConnectOptions): Inbox {
   const { keep = 10_000, pageSize = 20 } = options;
   const items = new Map<string, Item>();
   const since: Since = {};
+  /** Where it stands among the rooms: a room of that name there is none. */
+  const line = since as { epoch?: string | undefined };
   /** Dismissed or recalled; a page that was on its way must not bring them back. */
   const gone = new Set<string>();
   const listeners = new Set<() => void>();
@@ -224,6 +226,8 @@ export function connect(options: ConnectOptions): Inbox {
     counts.begin(ready.count ?? ready);
     // A stream that is behind us has begun again: what we hold is of another.
     if (streams.catchUp(heads, resync)) anew = true;
+    // After the repairs have asked: what they have had was counted in the former one.
+    line.epoch = ready.epoch;
     const marked = counts.settle();
     if (anew) pages.restart(filter);
     else if (marked) refresh();
@@ -259,8 +263,8 @@ export function connect(options: ConnectOptions): Inbox {
   };
 
   const welcome = (): [string, unknown][] => {
-    const heads = { ...since };
-    const ready = { user, heads, count: counts.newest(), resync: [] };
+    const { epoch, ...heads } = since as Since & { epoch?: string };
+    const ready = { user, heads, count: counts.newest(), resync: [], epoch };
     return [...(settled ? [["ready", ready] as [string, unknown]] : []), ["state", status]];
   };
 

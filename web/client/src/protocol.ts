@@ -1,6 +1,6 @@
 /** The shapes that travel between a page and the gateway, and the values this package answers with. */
 
-/** The last sequence had of each room. */
+/** The last sequence had of each room, and beside them, as `epoch`, the line that they are of. */
 export type Since = Record<string, number>;
 
 /** A fact addressed to one room. */
@@ -55,6 +55,8 @@ export interface Count {
 export interface Ready extends Count {
   readonly user: string;
   readonly resync: readonly string[];
+  /** Which line of sequences the heads are of; another one begins when a store is put back to an older state. */
+  readonly epoch?: string;
   /** From another tab: what to count from, where that is not `heads`. */
   readonly count?: Count;
 }

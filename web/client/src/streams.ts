@@ -40,7 +40,8 @@ export function streaming(since: Since, { ask, isSettled, accept, hear, restart 
     let complete = false;
     try {
       const answer = await ask<Count & { notifications: Notification[]; resync: string[] }>("replay", {
-        since: { [room]: since[room] },
+        // Beside the rooms it has the epoch that they were counted in.
+        since: { [room]: since[room], epoch: since.epoch },
       });
       hear(answer);
       for (const n of answer.notifications) if (n.room === room && n.seq !== null) waiting.push(n);

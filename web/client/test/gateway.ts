@@ -30,6 +30,8 @@ const claims = (text: string): { sub: string; topics?: string[] } =>
 export class Gateway {
   url = "";
   replayLimit = 500;
+  /** Told in `ready`; undefined as long as a test does not want it, as by an older gateway. */
+  epoch: string | undefined;
   /** Every request, in order: what was asked, with what. */
   readonly asked: [event: string, payload: Record<string, unknown>][] = [];
   /** The `since` of every connection let in. */
@@ -89,6 +91,14 @@ export class Gateway {
     this.kept = [];
     this.heads = {};
     this.clock = 0;
+  }
+
+  /** Goes back to the first `count` notifications, as a store does that is put back. */
+  putBack(count: number, epoch: string | undefined): void {
+    this.kept = this.kept.slice(0, count);
+    this.heads = {};
+    for (const n of this.kept) if (n.seq !== null) this.heads[n.room] = n.seq;
+    this.epoch = epoch;
   }
 
   /** Keeps it and tells whoever is in the room; with `silent` the telling is lost. */
@@ -151,7 +161,12 @@ export class Gateway {
     };
   }
 
-  private missed(rooms: string[], since: Record<string, number>): { missed: Kept[]; resync: string[] } {
+  private missed(
+    rooms: string[],
+    { epoch, ...since }: Record<string, number> & { epoch?: never },
+  ): { missed: Kept[]; resync: string[] } {
+    if (epoch && this.epoch && epoch !== this.epoch)
+      return { missed: [], resync: rooms.filter((room) => room in since) };
     const missed: Kept[] = [];
     const resync: string[] = [];
     for (const room of rooms) {
@@ -177,6 +192,7 @@ export class Gateway {
       ...this.count(socket),
       replayed: missed.length,
       resync,
+      epoch: this.epoch,
       expires_at: "",
     });
     const on = (event: string, answer: (payload: never) => object): void => {

@@ -1,4 +1,4 @@
-import { connection, isAboutToken, type Link, type Status as LinkStatus } from "@bellhop/client";
+import { connection, isAboutToken, type Link, type Since, type Status as LinkStatus } from "@bellhop/client";
 import { socketPath } from "./place.ts";
 import type { Notification, Ready } from "./protocol.ts";
 import { Store } from "./store.ts";
@@ -48,7 +48,7 @@ export class Gateway {
   /** When the token ends, once that is near; null while it is not. */
   readonly ends = new Store<string | null>(null);
   token: string;
-  private readonly since: Record<string, number> = {};
+  private readonly since: Since = {};
   private readonly listeners = new Map<string, Set<(payload: never) => void>>();
   private link: Link;
 
@@ -128,7 +128,7 @@ export class Gateway {
   }
 
   private begin(ready: Ready): void {
-    Object.assign(this.since, ready.heads);
+    Object.assign(this.since, ready.heads, { epoch: ready.epoch });
     // Of a token that was near its end already, the gateway does not say it once more.
     const left = Date.parse(ready.expires_at) - Date.now();
     this.ends.set(left < NEAR_MS ? ready.expires_at : null);

@@ -162,6 +162,7 @@ export interface Ready {
   users: number | null;
   connections: number | null;
   expires_at: string;
+  epoch: string;
 }
 
 export interface Emitted {
