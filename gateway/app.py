@@ -6,26 +6,20 @@ here stands the order in which they start and stop.
 
 import asyncio
 import contextlib
-import gc
 import logging
-import os
 import random
-import signal
-import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
 import aiohttp
 from aiohttp import web
 
-from auth.errors import KeyConfigurationError
 from auth.keys import JWKS_BYTES_MAX, Keys, KeySet
 from auth.services import Services
 from auth.tokens import Verifier
-from gateway import edge, internal, public
+from gateway import edge, internal, outlet, process, public
 from gateway.admin import AdminEvents
 from gateway.bus.base import Bus
 from gateway.bus.local import LocalBus
@@ -56,13 +50,12 @@ from gateway.trends import Trends
 from gateway.witness import Mark, WitnessAway, witness_of
 from gateway.writes import Writes
 from mailer.connect import connect as connect_transport
-from mailer.errors import MailConfigurationError
 from mailer.letterhead import Letterhead
 from mailer.press import Press
 from mailer.transport import Transport
 from mailer.worker import Worker
 from storage.connect import connect as connect_store
-from storage.errors import StorageError, StoreConfigurationError, StoreUnavailable
+from storage.errors import StoreUnavailable
 from storage.groupcommit import GroupCommit
 from storage.ids import uuid7
 from storage.store import Store
@@ -71,12 +64,7 @@ JWKS_SECONDS = 5
 STORE_PATIENCE_SECONDS = 30
 """How long a start waits for a store that is away: in a cluster, things start in any order."""
 
-
-GARBAGE_THRESHOLD = 20_000
-"""Objects made, less those freed, before the collector looks at the young ones."""
-SWITCH_SECONDS = 0.0001
-"""How long a thread of the store waits for the interpreter before the loop must let go of it. A commit asks for it a dozen
-times: at Python's default of 5 ms, each would wait for all that the loop writes to its sockets meanwhile."""
+LOG_DROPPED = "Lines of the log that were dropped: nobody read them"
 
 logger = logging.getLogger(__name__)
 
@@ -379,6 +367,7 @@ class Node:
         )
         gauge("bellhop_append_queue", "Notifications that wait to be stored", lambda: self.commit.queued)
         gauge("bellhop_mail_owed", "Mail that is owed, of all nodes", lambda: self.housekeeper.mail_owed)
+        counter("bellhop_log_dropped", LOG_DROPPED, outlet.dropped)
         gauge("bellhop_mail_dead", "Dead letters, of all nodes", lambda: self.housekeeper.mail_dead)
         if self.worker is not None:
             watch_worker(self.metrics, self.worker)
@@ -569,6 +558,7 @@ class MailOffice:
         self.settings = settings
         self.metrics = Metrics()
         self.store = connect_store(settings.store_url)
+        self.metrics.watch_counter("bellhop_log_dropped", LOG_DROPPED, outlet.dropped)
         self.bus = LocalBus()
         self.presence = build_presence(settings)
         self.press = build_press(settings)
@@ -628,19 +618,13 @@ async def begin_new_epoch(settings: Settings) -> str:
     return epoch
 
 
-class Service(Protocol):
-    async def start(self) -> object: ...
-    async def drain(self) -> None: ...
-    async def stop(self) -> None: ...
-
-
 def run(
     settings: Settings,
     *,
     extend: Callable[[Node], None] | None = None,
     started: Callable[[Addresses], None] | None = None,
 ) -> int:
-    """Serve until SIGTERM or SIGINT, drain, and answer the exit code.
+    """Serve until a signal asks for the end, drain, and answer the exit code.
 
     `extend` may add routes to the node's sites before it starts; `started` is told where it listens.
     """
@@ -652,76 +636,9 @@ def run(
         if started is not None:
             started(addresses)
 
-    return _run(lambda: Node(settings), start)
+    return process.run(lambda: Node(settings), start, drain_seconds=settings.drain_seconds)
 
 
 def run_mail(settings: Settings) -> int:
-    """Mail until SIGTERM or SIGINT, finish what is under way, and answer the exit code."""
-    return _run(lambda: MailOffice(settings), MailOffice.start)
-
-
-S = TypeVar("S", bound=Service)
-
-
-def _run(build: Callable[[], S], start: Callable[[S], Awaitable[object]]) -> int:
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(_serve(build, start))
-
-
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """The loop of uvloop where it runs, else asyncio's own."""
-    try:
-        import uvloop
-    except ImportError:  # pragma: no cover - Windows, PyPy
-        return None
-    return uvloop.new_event_loop
-
-
-async def _serve(build: Callable[[], S], start: Callable[[S], Awaitable[object]]) -> int:
-    asked_to_stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    try:
-        service = build()
-    except (KeyConfigurationError, StoreConfigurationError, MailConfigurationError) as error:
-        return _fail(2, error)
-
-    def stop_asked() -> None:
-        if asked_to_stop.is_set():
-            # Asked twice: whoever asks does not want to wait for the drain.
-            os._exit(130)
-        asked_to_stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop_asked)
-    try:
-        starting = asyncio.ensure_future(start(service))
-        stopping = asyncio.create_task(asked_to_stop.wait(), name="stop signal")
-        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not starting.done():
-            starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
-            return 0
-        await starting
-        # What was made to last is not looked at by every collection of garbage.
-        gc.collect()
-        gc.freeze()
-        # A batch makes thousands of values, which reference counting frees. At the default of 700 the collector walks
-        # over them, and time and again over every connection, for a tenth of the CPU of a batch, and finds nothing.
-        gc.set_threshold(GARBAGE_THRESHOLD, 20, 20)
-        sys.setswitchinterval(SWITCH_SECONDS)
-        await stopping
-        logger.info("draining")
-        await service.drain()
-    except (StoreConfigurationError, MailConfigurationError) as error:
-        return _fail(2, error)
-    except (StorageError, OSError) as error:
-        return _fail(1, error)
-    finally:
-        await service.stop()
-        logger.info("stopped")
-    return 0
-
-
-def _fail(code: int, error: Exception) -> int:
-    print(f"bellhop: {error}", file=sys.stderr)  # noqa: T201 - the last word of a process that cannot go on
-    return code
+    """Mail until a signal asks for the end, finish what is under way, and answer the exit code."""
+    return process.run(lambda: MailOffice(settings), MailOffice.start, drain_seconds=settings.drain_seconds)

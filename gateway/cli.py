@@ -15,7 +15,7 @@ from marshmallow import ValidationError
 
 from auth.errors import KeyConfigurationError
 from auth.tokens import Signer
-from gateway import logs, settings
+from gateway import logs, outlet, settings, signals
 from gateway.metrics import release
 from gateway.settings import Settings, SettingsError
 
@@ -33,6 +33,10 @@ class Failure(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and answer its exit code."""
     given = _parser().parse_args(arguments)
+    if arguments is None and given.command in signals.SERVICES:
+        # The process is ours alone, and shall neither wait for a reader nor die of a signal.
+        signals.hold()
+        outlet.install()
     run: Callable[[argparse.Namespace], int] = given.run
     try:
         code = run(given)
@@ -62,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Settings come from the environment, BELLHOP_…; `bellhop config` lists them. To see it work: bellhop demo",
     )
     parser.add_argument("--version", action="version", version=f"bellhop {release()}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND", title="commands")
 
     def command(
         name: str, run: Callable[[argparse.Namespace], int], text: str, more: str = ""
@@ -76,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command(
         "serve", _serve, "run a node: both sites, and the mail worker unless BELLHOP_MAIL_WORKER=false",
-        "SIGTERM and Ctrl-C drain it.",
+        "SIGTERM and Ctrl-C drain it; asked twice, it hurries.",
     )  # fmt: skip
     command("mail", _mail, "run the mail worker alone", "SIGTERM and Ctrl-C let it finish what it holds.")
     _describe_demo(command("demo", _demo, "run everything on the embedded defaults, with links to open"))

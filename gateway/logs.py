@@ -80,8 +80,9 @@ def _word(value: object) -> str:
     return text if re.fullmatch(r"[!#-~]+", text) else ascii(text)
 
 
-def configure(level: str, format: LogFormat, stream: TextIO = sys.stderr) -> None:  # noqa: A002 - the setting's name
-    """Send the logs of this process to `stream`."""
+def configure(level: str, format: LogFormat, stream: TextIO | None = None) -> None:  # noqa: A002 - the setting's name
+    """Send the logs of this process to `stream`, or to what is standard error at this moment."""
+    stream = stream or sys.stderr
     as_json = not stream.isatty() if format is LogFormat.AUTO else format is LogFormat.JSON
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())

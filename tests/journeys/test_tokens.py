@@ -31,6 +31,32 @@ async def test_a_client_is_told_before_its_token_ends(gateway: Gateway, node: No
     assert await client.event("token:expiring") == {"expires_at": ready["expires_at"]}
 
 
+async def test_a_client_that_begins_with_little_left_is_told_at_once_and_after_ready(
+    gateway: Gateway, node: NodeProcess
+):
+    client = await node.open(gateway.public, auth={"token": token("ann", ttl_seconds=30)})
+    ready = await client.event("ready")
+
+    assert await client.event("token:expiring") == {"expires_at": ready["expires_at"]}
+    told = [name for name, _ in client.log if name in ("ready", "token:expiring")]
+    assert told == ["ready", "token:expiring"]
+
+
+async def test_a_newer_token_with_little_left_is_told_of_too_and_once(gateway: Gateway, node: NodeProcess):
+    client = await node.open(gateway.public, auth={"token": token("ann", ttl_seconds=90)})
+    await client.event("ready")
+
+    short = token("ann", ttl_seconds=20)
+    answer = await client.call("token", {"token": short})
+    assert await client.event("token:expiring") == {"expires_at": answer["expires_at"]}
+
+    await client.call("token", {"token": short})
+    await client.call("token", {"token": token("ann")})
+    await gateway.emit("user:ann")
+    await client.event("notification")
+    assert len(client.received("token:expiring")) == 1
+
+
 async def test_a_token_of_another_user_is_not_taken(gateway: Gateway, node: NodeProcess):
     client = await node.open(gateway.public, auth={"token": token("ann")})
     await client.event("ready")

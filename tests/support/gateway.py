@@ -131,9 +131,16 @@ async def gateway(
 
 
 class GatewayProcess:
-    """`bellhop serve` in a process of its own, on ports that stay the same over restarts."""
+    """`bellhop serve` in a process of its own, on ports that stay the same over restarts.
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    `output` is where it prints and logs to, if not to its `log`; `command` may be `mail` instead.
+    """
+
+    def __init__(
+        self, folder: Path, *, output: int | None = None, command: str = "serve", **settings: str
+    ) -> None:
+        self._output = output
+        self._command = command
         self._port, self._internal_port = free_port(), free_port()
         self._environment = environment(
             folder, PORT=str(self._port), INTERNAL_PORT=str(self._internal_port), **settings
@@ -171,9 +178,10 @@ class GatewayProcess:
         """Start it, and wait until it is ready."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("BELLHOP_")}
         with self.log.open("ab") as log:
+            output = log if self._output is None else self._output
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "gateway", "serve",
-                env=inherited | self._environment, cwd=self._folder, stdout=log, stderr=log,
+                sys.executable, "-m", "gateway", self._command,
+                env=inherited | self._environment, cwd=self._folder, stdout=output, stderr=output,
             )  # fmt: skip
         async with asyncio.timeout(START_SECONDS):
             while not await self._is_ready():
@@ -202,6 +210,11 @@ class GatewayProcess:
         """Ask it to stop; answers its exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
+        return await self.ended(deadline_seconds)
+
+    async def ended(self, deadline_seconds: float = 40) -> int:
+        """Wait for its end; answers its exit code."""
+        assert self._process is not None
         async with asyncio.timeout(deadline_seconds):
             return await self._process.wait()
 
@@ -214,8 +227,10 @@ class GatewayProcess:
 
 
 @asynccontextmanager
-async def gateway_process(folder: Path, **settings: str) -> AsyncIterator[GatewayProcess]:
-    process = GatewayProcess(folder, **settings)
+async def gateway_process(
+    folder: Path, *, output: int | None = None, command: str = "serve", **settings: str
+) -> AsyncIterator[GatewayProcess]:
+    process = GatewayProcess(folder, output=output, command=command, **settings)
     try:
         await process.start()
         yield process
