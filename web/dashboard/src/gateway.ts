@@ -1,4 +1,4 @@
-import { connection, isAboutToken, type Link, type Since, type Status as LinkStatus } from "@bellhop/client";
+import { connection, isAboutToken, type Link, type Status as LinkStatus, type Since } from "@bellhop/client";
 import { socketPath } from "./place.ts";
 import type { Notification, Ready } from "./protocol.ts";
 import { Store } from "./store.ts";
