@@ -51,6 +51,36 @@ async def test_the_default_client_upgrades_to_websocket(gateway: Gateway, node: 
 
 
 @TRANSPORTS
+async def test_a_client_that_asks_for_a_subprotocol_connects(
+    gateway: Gateway, node: NodeProcess, transports: tuple[str, ...] | None
+):
+    """A websocket that does not speak one of those it was asked for is closed by every client."""
+    client = await node.open(
+        gateway.public, auth={"token": token("ann")}, transports=transports, protocols=["shop.v2", "shop"]
+    )
+
+    await client.connected()
+    if transports is None:
+        assert (await client.upgraded())["transport"] == "websocket"
+    assert (await client.event("ready"))["user"] == "ann"
+
+
+@TRANSPORTS
+async def test_a_client_with_the_cookies_of_a_whole_shop_connects(
+    gateway: Gateway, node: NodeProcess, transports: tuple[str, ...] | None
+):
+    cookie = "; ".join(f"name{number}={'c' * 3000}" for number in range(10))
+    client = await node.open(
+        gateway.public, auth={"token": token("ann")}, transports=transports, extraHeaders={"Cookie": cookie}
+    )
+
+    await client.connected()
+    if transports is None:
+        assert (await client.upgraded())["transport"] == "websocket"
+    assert (await client.event("ready"))["user"] == "ann"
+
+
+@TRANSPORTS
 @pytest.mark.parametrize(
     ("auth", "code", "retry"),
     [
