@@ -3,11 +3,12 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from pymongo import AsyncMongoClient, IndexModel, ReadPreference
+from pymongo import AsyncMongoClient, IndexModel, ReadPreference, ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidURI, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -119,10 +120,19 @@ class Collections:
 
     async def shared_secret(self) -> bytes:
         made = {"$setOnInsert": {"value": secrets.token_bytes(32)}}
-        with suppress(DuplicateKeyError):  # another process was faster
-            await self.secrets.update_one({"_id": "shared"}, made, upsert=True)
-        found = await self.secrets.find_one({"_id": "shared"})
-        assert found is not None
+        # One operation that makes and reads: a read alone may not see yet what another process has made just now.
+        operation = partial(
+            self.secrets.find_one_and_update,
+            {"_id": "shared"},
+            made,
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        try:
+            found = await operation()
+        except DuplicateKeyError:
+            # Another process was faster; what it made is there now.
+            found = await operation()
         return bytes(found["value"])
 
     async def close(self) -> None:
