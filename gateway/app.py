@@ -230,6 +230,7 @@ class Node:
             settings=settings,
             notifier=self.notifier,
             verifier=verifier,
+            contacts=self.contacts,
             health=self.health,
             metrics=self.metrics,
         )

@@ -11,6 +11,7 @@ from aiohttp import web
 from auth.principal import Principal
 from auth.tokens import Verifier
 from gateway import edge, schemas, static, wire
+from gateway.contacts import ContactBook
 from gateway.edge import json_response
 from gateway.health import Health
 from gateway.metrics import Metrics
@@ -18,6 +19,7 @@ from gateway.notifier import Notifier
 from gateway.problems import Problem
 from gateway.rooms import ALL, rooms_of, user_room
 from gateway.settings import Settings
+from storage.models import Contact
 
 API = "/api/"
 PREFLIGHT_SECONDS = 600
@@ -26,11 +28,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def build(
-    *, settings: Settings, notifier: Notifier, verifier: Verifier, health: Health, metrics: Metrics
+    *,
+    settings: Settings,
+    notifier: Notifier,
+    verifier: Verifier,
+    contacts: ContactBook,
+    health: Health,
+    metrics: Metrics,
 ) -> web.Application:
     app = edge.application("public", metrics)
     CrossOrigin(settings.cors_origins).attach(app)
-    site = PublicSite(notifier=notifier, verifier=verifier)
+    site = PublicSite(notifier=notifier, verifier=verifier, contacts=contacts)
     app.add_routes([*site.routes(), *health.liveness()])
     app.add_routes(static.public_routes())
     return app
@@ -39,9 +47,10 @@ def build(
 class PublicSite:
     """The routes under `/api`."""
 
-    def __init__(self, *, notifier: Notifier, verifier: Verifier) -> None:
+    def __init__(self, *, notifier: Notifier, verifier: Verifier, contacts: ContactBook) -> None:
         self._notifier = notifier
         self._verifier = verifier
+        self._contacts = contacts
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -52,7 +61,11 @@ class PublicSite:
 
     async def _principal(self, request: web.Request) -> Principal:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        return await self._verifier.verify(token.strip() if scheme.lower() == "bearer" else None)
+        principal = await self._verifier.verify(token.strip() if scheme.lower() == "bearer" else None)
+        if principal.email or principal.name:
+            # Who only ever asks over HTTP is to be mailed as well.
+            self._contacts.hear(Contact(user=principal.user, email=principal.email, name=principal.name))
+        return principal
 
     async def _own_history(self, request: web.Request) -> web.Response:
         principal = await self._principal(request)
