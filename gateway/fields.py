@@ -11,15 +11,17 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
+from auth.characters import NOT_IN_A_LINE
 from auth.principal import USER_ID_MAX, is_user_id
 from gateway.rooms import is_room
+from storage.encoding import is_writable
 
 ROOMS_MAX = 1000
 DATA_DEPTH_MAX = 32
 """Levels of objects and lists in a caller's data. MongoDB takes 100 for a whole document."""
 INTEGER_MAX = 2**63 - 1
 
-PRINTABLE = r"[^\u0000-\u001f\u007f-\u009f]*"
+PRINTABLE = rf"[^{NOT_IN_A_LINE}]*"
 PRINTABLE_LINES = r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*"
 TYPE = r"[A-Z][A-Z0-9_]{0,63}"
 EVENT = r"[A-Za-z][A-Za-z0-9_:.-]{0,63}"
@@ -52,7 +54,7 @@ class Text(fields.String):
             raise ValidationError("Must be a string.")
         if not self._shortest <= len(value) <= self._longest:
             raise ValidationError(f"Must have {self._shortest} to {self._longest} characters.")
-        if not _is_unicode(value) or self._matches(value) is None:
+        if not is_writable(value) or self._matches(value) is None:
             raise ValidationError(f"Must be {self._meaning}.")
         return value
 
@@ -90,7 +92,7 @@ class UserId(fields.String):
         del attr, data, options
         if not isinstance(value, str) or not is_user_id(value):
             raise ValidationError(
-                f"Must be a user id: 1 to {USER_ID_MAX} printable characters, no blanks at the ends."
+                f"Must be a user id: 1 to {USER_ID_MAX} characters of one line, no blanks at the ends."
             )
         return value
 
@@ -159,21 +161,10 @@ class FlagText(Flag):
         return bool(value == "true")
 
 
-def _is_unicode(text: str) -> bool:
-    """False for a lone surrogate, which JSON can spell and UTF-8 cannot."""
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def unsound(value: Any, depth: int) -> str | None:
     """What keeps a JSON value from being stored and sent on; None when nothing does."""
     if isinstance(value, str):
-        return None if _is_unicode(value) else "Must be sound Unicode: there is a lone surrogate."
+        return None if is_writable(value) else "Must be sound Unicode: there is a lone surrogate."
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int):
@@ -188,7 +179,7 @@ def unsound(value: Any, depth: int) -> str | None:
     inner: Collection[Any] = value
     if isinstance(value, dict):
         for key in value:
-            if not _is_unicode(key) or "\0" in key:
+            if not is_writable(key) or "\0" in key:
                 return "Keys must be sound Unicode without NUL."
         inner = value.values()
     for item in inner:

@@ -474,7 +474,7 @@ def overview_minutes(body: object) -> int:
 def user_id(text: str) -> str:
     """A user id that stands in a path."""
     if not is_user_id(text):
-        raise Invalid({"user": [f"Must be a user id: 1 to {USER_ID_MAX} printable characters."]})
+        raise Invalid({"user": [f"Must be a user id: 1 to {USER_ID_MAX} characters of one line."]})
     return text
 
 
