@@ -306,6 +306,7 @@ class Node:
             origins=self.origins,
             notifier=self.notifier,
             verifier=verifier,
+            contacts=self.contacts,
             health=self.health,
             metrics=self.metrics,
         )

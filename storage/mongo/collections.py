@@ -161,6 +161,7 @@ class Collections:
         except DuplicateKeyError:
             # Another process was faster; what it made is there now.
             found = await operation()
+        assert found is not None
         return bytes(found["value"])
 
     async def close(self) -> None:
