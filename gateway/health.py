@@ -1,6 +1,7 @@
 """Whether the process lives (`/healthz`), and whether it can do its job now (`/readyz`)."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from aiohttp import web
@@ -24,6 +25,11 @@ class Health:
         self.draining = False
         self._store = store
         self._bus = bus
+        self._watched: list[Callable[[], list[str]]] = []
+
+    def watch(self, reasons: Callable[[], list[str]]) -> None:
+        """Ask at each probe for further reasons: what is there only after the start, such as a site that listens."""
+        self._watched.append(reasons)
 
     async def reasons(self) -> list[str]:
         """Why the node cannot do its job now; empty when it can."""
@@ -35,7 +41,8 @@ class Health:
             reasons.append(f"store: {error}")
         except TimeoutError:
             reasons.append("store: no answer")
-        return reasons + [f"bus: {reason}" for reason in self._bus.reasons()]
+        reasons += [f"bus: {reason}" for reason in self._bus.reasons()]
+        return reasons + [reason for watched in self._watched for reason in watched()]
 
     def liveness(self) -> list[web.RouteDef]:
         return [web.get("/healthz", self._healthz)]

@@ -192,7 +192,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
     async def _handshake(self, request: web.Request, transport: str) -> web.StreamResponse:
         headers = request.headers
         address = client_address(
-            request.remote, headers.get("X-Forwarded-For", ""), self.limits.trusted_proxies
+            _peer(request), headers.get("X-Forwarded-For", ""), self.limits.trusted_proxies
         )
         objection = self._objection(address)
         if objection is not None:
@@ -446,6 +446,12 @@ def _terms(limits: EngineLimits, transport: str) -> bytes:
         "maxPayload": limits.max_message_bytes or UNLIMITED,
     }
     return b'",' + json.dumps(terms, separators=(",", ":"))[1:].encode()
+
+
+def _peer(request: web.Request) -> str | None:
+    """The address of who has connected; the empty one for a unix socket, whatever name the other end gives itself."""
+    tcp = None if request.transport is None else request.transport.get_extra_info("socket")
+    return "" if tcp is not None and tcp.family == socket.AF_UNIX else request.remote
 
 
 def _body(text: bytes) -> web.Response:

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -130,9 +130,13 @@ async def gateway(
 
 
 class GatewayProcess:
-    """`bellhop serve` in a process of its own, on ports that stay the same over restarts."""
+    """`bellhop serve` in a process of its own, on ports that stay the same over restarts.
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    `program` is what starts it, as `prlimit` with its options; it must become the node itself.
+    """
+
+    def __init__(self, folder: Path, *, program: Sequence[str] = (), **settings: str) -> None:
+        self._program = program
         self._port, self._internal_port = free_port(), free_port()
         self._environment = environment(
             folder, PORT=str(self._port), INTERNAL_PORT=str(self._internal_port), **settings
@@ -155,7 +159,7 @@ class GatewayProcess:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("BELLHOP_")}
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "gateway", "serve",
+                *self._program, sys.executable, "-m", "gateway", "serve",
                 env=inherited | self._environment, cwd=self._folder, stdout=log, stderr=log,
             )  # fmt: skip
         async with asyncio.timeout(START_SECONDS):
