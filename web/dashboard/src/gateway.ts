@@ -67,6 +67,8 @@ export class Gateway {
       auth: (give) => give({ token: this.token, since: this.since }),
       path: socketPath(document.baseURI),
       transports: ["websocket", "polling"],
+      // Where the gateway, or what stands before it, takes no websockets.
+      tryAllTransports: true,
       reconnectionDelay: 500,
       reconnectionDelayMax: 8_000,
       forceNew: true,
