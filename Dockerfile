@@ -82,7 +82,7 @@ STOPSIGNAL SIGTERM
 
 # Only that the process lives: a gateway whose store is away must not be restarted for it.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ['BELLHOP_INTERNAL_PORT']}/healthz\", timeout=2)"]
+    CMD ["python", "-P", "-m", "gateway.alive"]
 
 ENTRYPOINT ["bellhop"]
 CMD ["serve"]

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from aiohttp import web
 from auth.keys import JWKS_BYTES_MAX, Keys, KeySet
 from auth.services import Services
 from auth.tokens import Verifier
-from gateway import edge, internal, outlet, process, public
+from gateway import descriptors, edge, internal, outlet, places, process, public
 from gateway.admin import AdminEvents
 from gateway.bus.base import Bus
 from gateway.bus.local import LocalBus
@@ -27,7 +27,14 @@ from gateway.bus.redis import RedisBus
 from gateway.clock import Timekeeper, system_clock
 from gateway.contacts import ContactBook
 from gateway.delivery import Delivery
-from gateway.engine import EngineLimits, PacedSite, Reason, Server, Websockets
+from gateway.engine import (
+    OWNER_AND_GROUP,
+    EngineLimits,
+    PacedSite,
+    Reason,
+    Server,
+    Websockets,
+)
 from gateway.feed import Feed
 from gateway.gossip import HeadGossip
 from gateway.health import Health
@@ -60,6 +67,7 @@ from storage.groupcommit import GroupCommit
 from storage.ids import uuid7
 from storage.store import Store
 
+EVERYBODY = 0o666
 JWKS_SECONDS = 5
 STORE_PATIENCE_SECONDS = 30
 """How long a start waits for a store that is away: in a cluster, things start in any order."""
@@ -71,7 +79,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """Where a node listens, as URLs."""
+    """Where a node is reached from its own machine: URLs, or `unix:/path`."""
 
     public: str
     internal: str
@@ -453,17 +461,22 @@ class Node:
         if self.worker is not None:
             self._mailing = asyncio.create_task(self.worker.run(), name="mail worker")
             stops.push_async_callback(self._stop_mailing)
-        internal_url = await listen(
-            self.internal, self.settings.internal_host, self.settings.internal_port, stops
+        settings = self.settings
+        internal = await listen(
+            self.internal, settings.internal_hosts, settings.internal_port, stops, self.health
         )
         # The engine stops between the sites: emits are still answered while the clients are sent away.
         stops.push_async_callback(self.server.stop)
-        public_url = await listen(
-            self.public, self.settings.host, self.settings.port, stops, websockets=self.server.eio
+        public = await listen(
+            self.public, settings.hosts, settings.port, stops, self.health, websockets=self.server.eio
         )
-        addresses = Addresses(public=public_url, internal=internal_url)
-        logger.info("listening", extra={"public": addresses.public, "internal": addresses.internal})
-        return addresses
+        logger.info("listening", extra={"public": ", ".join(public), "internal": ", ".join(internal)})
+        if any(map(places.is_unix, settings.hosts)) and places.UNIX_PEER not in settings.trusted_proxies:
+            logger.warning(
+                "all who come by the unix socket count as one address: name `unix` in BELLHOP_TRUSTED_PROXIES to believe the "
+                "X-Forwarded-For of what stands before it"
+            )
+        return Addresses(public=places.nearest(public), internal=places.nearest(internal))
 
     async def drain(self) -> None:
         """Send clients and mail away calmly, within the grace; answers to probes say 503 from now on."""
@@ -496,22 +509,42 @@ class Node:
 
 
 async def listen(
-    app: web.Application, host: str, port: int, stops: AsyncExitStack, *, websockets: Websockets | None = None
-) -> str:
-    """Open a site, whose websockets `websockets` takes; answers its URL. `stops` closes it again."""
+    app: web.Application,
+    hosts: Sequence[str],
+    port: int,
+    stops: AsyncExitStack,
+    health: Health,
+    *,
+    websockets: Websockets | None = None,
+) -> tuple[str, ...]:
+    """Open a site; answers where it listens. `stops` closes it again, `health` hears when it can accept nobody.
+
+    The public site has `websockets`, who takes them. It leaves some descriptors to the rest of the process, and whoever
+    can reach its unix socket may use it; an internal one is for its owner and group.
+    """
+    is_public = websockets is not None
     runner = web.AppRunner(app, shutdown_timeout=2)
     await runner.setup()
     stops.push_async_callback(runner.cleanup)
-    site = PacedSite(runner, host, port, websockets=websockets, refuse=app[edge.REFUSE])
+    site = PacedSite(
+        runner,
+        hosts,
+        port,
+        websockets=websockets,
+        refuse=app[edge.REFUSE],
+        mode=EVERYBODY if is_public else OWNER_AND_GROUP,
+        reserve=descriptors.reserve() if is_public else 0,
+    )
     try:
         await site.start()
     except OSError as error:
         raise OSError(
             f"cannot listen on {site.name}: {error.strerror or error}. End what listens there, or choose other ports: "
-            "BELLHOP_PORT and BELLHOP_INTERNAL_PORT, or --port and --internal-port of the demo"
+            "BELLHOP_PORT and BELLHOP_INTERNAL_PORT, or --port and --internal-port of the demo; or other addresses: "
+            "BELLHOP_HOST and BELLHOP_INTERNAL_HOST"
         ) from error
-    name, number = runner.addresses[0][:2]
-    return f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"
+    health.watch(lambda: [f"connections: {site.exhausted}"] if site.exhausted else [])
+    return site.urls
 
 
 def _nobody_to_wake() -> None:
@@ -584,9 +617,10 @@ class MailOffice:
         self._stops.push_async_callback(self.presence.stop)
         app = edge.application("internal", self.metrics)
         app.add_routes([*self.health.liveness(), *self.health.readiness(), *self.metrics.routes()])
-        url = await listen(app, self.settings.internal_host, self.settings.internal_port, self._stops)
+        settings = self.settings
+        urls = await listen(app, settings.internal_hosts, settings.internal_port, self._stops, self.health)
         self._mailing = asyncio.create_task(self.worker.run(), name="mail worker")
-        logger.info("mailing", extra={"internal": url})
+        logger.info("mailing", extra={"internal": ", ".join(urls)})
 
     async def drain(self) -> None:
         self.health.draining = True
@@ -637,9 +671,11 @@ def run(
         if started is not None:
             started(addresses)
 
+    descriptors.prepare(settings.limits.max_connections)
     return process.run(lambda: Node(settings), start, drain_seconds=settings.drain_seconds)
 
 
 def run_mail(settings: Settings) -> int:
     """Mail until a signal asks for the end, finish what is under way, and answer the exit code."""
+    descriptors.prepare()
     return process.run(lambda: MailOffice(settings), MailOffice.start, drain_seconds=settings.drain_seconds)

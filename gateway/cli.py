@@ -15,7 +15,8 @@ from marshmallow import ValidationError
 
 from auth.errors import KeyConfigurationError
 from auth.tokens import Signer
-from gateway import logs, outlet, settings, signals
+from gateway import logs, outlet, places, settings, signals
+from gateway.alive import UnixConnection
 from gateway.metrics import release
 from gateway.settings import Settings, SettingsError
 
@@ -100,7 +101,12 @@ def _describe_demo(parser: argparse.ArgumentParser) -> None:
         "--dir", type=Path, default=Path("var/demo"), metavar="FOLDER",
         help="where its secrets, its store and its mail are kept, from one time to the next (default: var/demo)",
     )  # fmt: skip
-    parser.add_argument("--host", default="127.0.0.1", help="address of both sites (default: 127.0.0.1)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        type=_tcp_hosts,
+        help="address of both sites, or several with commas between (default: 127.0.0.1)",
+    )
     parser.add_argument(
         "--port", type=_port, default=8080, help="port of the public site (default: 8080; 0: any)"
     )
@@ -163,6 +169,16 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return int(text)
+
+
+def _tcp_hosts(text: str) -> str:
+    try:
+        hosts = [places.place(item.strip()) for item in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if any(map(places.is_unix, hosts)):
+        raise argparse.ArgumentTypeError("the demo is for browsers, which open no unix socket")
+    return text
 
 
 def _ttl(text: str) -> timedelta:
@@ -325,21 +341,13 @@ def _api_key(given: argparse.Namespace, in_force: Settings) -> str:
 
 
 def _internal_url(in_force: Settings) -> str:
-    # What listens on every address is reached on this machine's own.
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(in_force.internal_host, in_force.internal_host)  # noqa: S104
-    return (
-        f"http://[{host}]:{in_force.internal_port}"
-        if ":" in host
-        else f"http://{host}:{in_force.internal_port}"
-    )
+    return places.url(places.near(in_force.internal_hosts[0]), in_force.internal_port)
 
 
 def _post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
-    parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=EMIT_SECONDS)
+    connection, path = _connection(url)
     try:
-        connection.request("POST", f"{parts.path}/internal/emit", body, headers)
+        connection.request("POST", f"{path}/internal/emit", body, headers)
         response = connection.getresponse()
         return response.status, response.read().decode(errors="replace")
     except ValueError as error:  # a header that cannot be sent
@@ -350,6 +358,15 @@ def _post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
         ) from error
     finally:
         connection.close()
+
+
+def _connection(url: str) -> tuple[http.client.HTTPConnection, str]:
+    """To the site, and the path that it stands under."""
+    if places.is_unix(url):
+        return UnixConnection(places.path_of(url), timeout=EMIT_SECONDS), ""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return kind(parts.hostname or "", parts.port, timeout=EMIT_SECONDS), parts.path
 
 
 def _refusal(url: str, status: int, answer: str) -> str:

@@ -91,6 +91,8 @@ def demo_settings(folder: Path, own: DemoSecrets, *, host: str, port: int, inter
             "BELLHOP_MAIL_URL": f"spool:///{path}/mail",
             "BELLHOP_JWT_SECRET": own.jwt_secret,
             "BELLHOP_API_KEYS": f"{SERVICE}:{own.api_key}",
+            # A demo is for a few: it need not speak of a machine's limits.
+            "BELLHOP_MAX_CONNECTIONS": "500",
             "BELLHOP_LOG_LEVEL": "warning",
             "BELLHOP_LOG_FORMAT": "text",
         },

@@ -1,6 +1,7 @@
 """Whether the process lives (`/healthz`), and whether it can do its job now (`/readyz`)."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from aiohttp import web
@@ -35,6 +36,11 @@ class Health:
         self._store = store
         self._bus = bus
         self._presence = presence
+        self._watched: list[Callable[[], list[str]]] = []
+
+    def watch(self, reasons: Callable[[], list[str]]) -> None:
+        """Ask at each probe for further reasons: what is there only after the start, such as a site that listens."""
+        self._watched.append(reasons)
 
     async def reasons(self) -> list[str]:
         """Why the node cannot do its job now; empty when it can."""
@@ -48,7 +54,8 @@ class Health:
             reasons.append("store: no answer")
         reasons += [f"bus: {reason}" for reason in self._bus.reasons()]
         reasons += [f"presence: {reason}" for reason in self._presence.reasons()]
-        return reasons + [f"clock: {reason}" for reason in (self._clock.reasons() if self._clock else ())]
+        reasons += [f"clock: {reason}" for reason in (self._clock.reasons() if self._clock else ())]
+        return reasons + [reason for watched in self._watched for reason in watched()]
 
     def warnings(self) -> list[str]:
         """What an operator should look at, and what keeps nobody waiting."""

@@ -21,7 +21,7 @@ import environs
 from environs import ValidationError
 from yarl import URL
 
-from gateway import origins
+from gateway import origins, places
 from mailer.address import Mailbox, parse_ours
 from mailer.letterhead import parse_unsubscribe
 
@@ -29,8 +29,6 @@ PREFIX = "BELLHOP_"
 FILE = "_FILE"
 TEST_PREFIX = "BELLHOP_TEST_"
 """Names with it belong to the test suite and are no settings."""
-
-_EVERY_HOST = {"0.0.0.0", "::"}  # noqa: S104 - to compare with
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 Parse = Callable[[str], Any]
@@ -228,11 +226,29 @@ def _transports(text: str) -> tuple[str, ...]:
     return transports
 
 
-def _networks(text: str) -> tuple[IPNetwork, ...]:
+def _networks(text: str) -> tuple[IPNetwork | str, ...]:
     try:
-        return tuple(ipaddress.ip_network(item) for item in _items(text))
+        return tuple(
+            item if item == places.UNIX_PEER else ipaddress.ip_network(item) for item in _items(text)
+        )
     except ValueError as error:
-        raise ValidationError(f"must be addresses or networks such as 10.0.0.0/8: {error}.") from None
+        raise ValidationError(
+            f"must be addresses or networks such as 10.0.0.0/8, or unix: {error}."
+        ) from None
+
+
+def _places(text: str) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for item in _items(text):
+        try:
+            found[places.place(item)] = None
+        except ValueError as error:
+            raise ValidationError(
+                f"must be addresses, names, or unix:/path, with commas between; {item!r} is none: {error}."
+            ) from None
+    if not found:
+        raise ValidationError("names no address.")
+    return tuple(found)
 
 
 def _mailbox(text: str) -> Mailbox:
@@ -529,13 +545,15 @@ class Limits:
 class Settings:
     """Everything an operator can choose. The defaults make a working node but for the keys."""
 
-    host: str = _setting(
-        "HOST", "127.0.0.1", str, "address of the public site: Socket.IO, the pages, `/api`, `/healthz`"
-    )
+    hosts: tuple[str, ...] = _setting(
+        "HOST", "127.0.0.1", _places,
+        "addresses of the public site (Socket.IO, the pages, `/api`, `/healthz`), comma-separated; `::` is all, of IPv4 and "
+        "IPv6; `unix:/path` a unix socket",
+    )  # fmt: skip
     port: int = _setting("PORT", "8080", _whole(0, 65535), "port of the public site; 0: any free one")
-    internal_host: str = _setting(
-        "INTERNAL_HOST", "127.0.0.1", str,
-        "address of the internal site: `/internal`, `/metrics`, `/healthz`, `/readyz`; never expose it",
+    internal_hosts: tuple[str, ...] = _setting(
+        "INTERNAL_HOST", "127.0.0.1", _places,
+        "addresses of the internal site (`/internal`, `/metrics`, `/healthz`, `/readyz`), as above; never expose it",
     )  # fmt: skip
     internal_port: int = _setting(
         "INTERNAL_PORT", "8081", _whole(0, 65535), "port of the internal site; 0: any free one"
@@ -546,9 +564,9 @@ class Settings:
         _base_url,
         "the public site's address as browsers and mail readers see it, for links; may have a path, such as `/notify`",
     )
-    trusted_proxies: tuple[IPNetwork, ...] = _setting(
+    trusted_proxies: tuple[IPNetwork | str, ...] = _setting(
         "TRUSTED_PROXIES", None, _networks,
-        "addresses or networks whose `X-Forwarded-For` is believed, comma-separated",
+        "addresses or networks whose `X-Forwarded-For` is believed, comma-separated; `unix` for what comes by a unix socket",
         unset=(),
     )  # fmt: skip
     cors_origins: tuple[str, ...] = _setting(
@@ -748,9 +766,10 @@ def _unknown(given: Mapping[str, str]) -> list[str]:
 
 def _contradictions(settings: Settings) -> list[str]:
     problems = []
-    hosts = {settings.host, settings.internal_host}
-    same_host = len(hosts) == 1 or hosts & _EVERY_HOST
-    if settings.port and settings.port == settings.internal_port and same_host:
+    hosts, internal_hosts = set(settings.hosts), set(settings.internal_hosts)
+    if any(places.is_unix(host) for host in hosts & internal_hosts):
+        problems.append("BELLHOP_HOST and BELLHOP_INTERNAL_HOST must not share a unix socket.")
+    if settings.port and settings.port == settings.internal_port and places.meet(hosts, internal_hosts):
         problems.append("BELLHOP_PORT and BELLHOP_INTERNAL_PORT must differ.")
     if settings.foreign_emits and settings.bus_url.startswith("local:"):
         problems.append("BELLHOP_FOREIGN_EMITS needs a Redis to take them from: set BELLHOP_BUS_URL.")

@@ -20,12 +20,13 @@ comes in passes `Transport.take`, which is what keeps it bounded.
 
 from gateway.engine.closing import Reason
 from gateway.engine.limits import EngineLimits
-from gateway.engine.listening import PacedSite, Websockets
+from gateway.engine.listening import OWNER_AND_GROUP, PacedSite, Websockets
 from gateway.engine.packets import Packet
 from gateway.engine.server import OnOpen, Server
 from gateway.engine.stats import Stats
 
 __all__ = [
+    "OWNER_AND_GROUP",
     "EngineLimits",
     "OnOpen",
     "PacedSite",

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from gateway.engine.limits import Network
+from gateway.places import UNIX_PEER
 
 HANDSHAKES_A_TURN = 4
 WAITING_HANDSHAKES = 10_000
@@ -99,8 +100,8 @@ def neighbourhood(address: str) -> str:
         return address
 
 
-def client_address(peer: str | None, forwarded: str, trusted: Sequence[Network]) -> str:
-    """The address of the client itself: the peer's, or the one that trusted proxies tell of.
+def client_address(peer: str | None, forwarded: str, trusted: Sequence[Network | str]) -> str:
+    """The address of the client itself: the peer's, or the one that trusted proxies tell of. An empty peer is a unix socket's.
 
     `forwarded`, the header `X-Forwarded-For` with all its lines joined, is read from the right: each trusted proxy
     vouches for the entry before its own, and what stands to the left of the first untrusted one is the client's own
@@ -109,7 +110,7 @@ def client_address(peer: str | None, forwarded: str, trusted: Sequence[Network])
     if peer and not trusted and ":" not in peer:
         return peer
     address = _parsed(peer or "")
-    if address is None:
+    if address is None and peer != "":
         return peer or ""
     if trusted and _is_trusted(address, trusted):
         # From the right, and only so far: the client may have written thousands.
@@ -122,7 +123,7 @@ def client_address(peer: str | None, forwarded: str, trusted: Sequence[Network])
             address = earlier
             if not _is_trusted(address, trusted):
                 break
-    return str(address)
+    return UNIX_PEER if address is None else str(address)
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
@@ -150,5 +151,10 @@ def _is_port(text: str) -> bool:
     return text[:1] == ":" and text[1:].isascii() and text[1:].isdigit()
 
 
-def _is_trusted(address: IPv4Address | IPv6Address, trusted: Sequence[Network]) -> bool:
-    return any(address.version == network.version and address in network for network in trusted)
+def _is_trusted(address: IPv4Address | IPv6Address | None, trusted: Sequence[Network | str]) -> bool:
+    if address is None:
+        return UNIX_PEER in trusted
+    return any(
+        not isinstance(network, str) and address.version == network.version and address in network
+        for network in trusted
+    )

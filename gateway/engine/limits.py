@@ -23,8 +23,8 @@ class EngineLimits:
     connect_rate: float = 20.0
     """Handshakes a second and address, after the first `connect_burst`."""
     connect_burst: int = 200
-    trusted_proxies: tuple[Network, ...] = ()
-    """Peers whose `X-Forwarded-For` is believed."""
+    trusted_proxies: tuple[Network | str, ...] = ()
+    """Peers whose `X-Forwarded-For` is believed; `unix` for those that come by a unix socket."""
     ping_interval_seconds: float = 25.0
     ping_timeout_seconds: float = 20.0
     transports: tuple[str, ...] = ("polling", "websocket")

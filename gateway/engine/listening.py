@@ -10,31 +10,31 @@ A websocket's handshake is answered right where it was accepted. Everything else
 import asyncio
 import errno
 import logging
+import math
+import os
+import resource
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol, cast
 
 from aiohttp import web
 
+from gateway import places
 from gateway.engine import handshake as handshakes
 from gateway.engine.deadlines import Deadlines
 from gateway.engine.handshake import Handshake
 from gateway.engine.http import HttpConnection, Refuse, connections, plain_refusal
+from gateway.places import SILENCE_SECONDS, Listening, opened
 
-BACKLOG = 4096
 ACCEPTS_A_TURN = 4
 PAUSE_SECONDS = 1.0
 """How long no more is accepted after the process has run out of file descriptors or memory."""
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-SILENCE_SECONDS = 10.0
-"""How long a connection may stay without a first word."""
 SILENT = 10_000
 """Connections that have not said a word; more are closed at once."""
-SEND_BUFFER_BYTES = 65_536
-"""Asked of the kernel per socket (it takes twice that); its own growth to megabytes would hide a slow client."""
-UNREAD_SECONDS = 45.0
-"""How long a peer may take nothing: one with a closed window would hold its connection for ever by answering probes."""
+OWNER_AND_GROUP = 0o660
+"""Who may use a unix socket, unless a site says otherwise."""
 
 logger = logging.getLogger(__name__)
 
@@ -62,15 +62,26 @@ class _Resumed(asyncio.Protocol):
 
 
 class PacedListener(asyncio.AbstractServer):
-    """Listening sockets, and the connections that are being made of what they accept."""
+    """Listening sockets, and the connections that are being made of what they accept.
+
+    With a `reserve`, that many file descriptors are never used for connections: what else the process does (its store,
+    its mail, the answers to probes) must go on when clients have taken all the others.
+    """
 
     def __init__(
         self,
         factory: Callable[[], HttpConnection],
-        sockets: list[socket.socket],
+        listening: list[Listening],
         websockets: Websockets | None,
+        *,
+        reserve: int = 0,
     ) -> None:
-        self.sockets = sockets
+        self.sockets = [each.socket for each in listening]
+        self.exhausted: str | None = None
+        """Why no connection is accepted at the moment, if none is."""
+        self._listening = listening
+        self._first_reserved = _descriptors() - reserve if reserve else math.inf
+        """The kernel gives the lowest number that is free, so a higher one says that so many are in use."""
         self._factory = factory
         self._websockets = websockets
         self._loop = asyncio.get_running_loop()
@@ -79,8 +90,8 @@ class PacedListener(asyncio.AbstractServer):
         """Accepted, and waited for to say what they want; by descriptor."""
         self._silences = Deadlines(SILENCE_SECONDS, self._hang_up)
         self._resume: dict[socket.socket, asyncio.TimerHandle] = {}
-        for listening in sockets:
-            self._loop.add_reader(listening, self._accept, listening)
+        for each in self.sockets:
+            self._loop.add_reader(each, self._accept, each)
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         return self._loop
@@ -99,7 +110,8 @@ class PacedListener(asyncio.AbstractServer):
             if listening in self._resume:
                 self._resume.pop(listening).cancel()
             self._loop.remove_reader(listening)
-            listening.close()
+        for each in self._listening:
+            each.close()
         self.sockets = []
         self._silences.clear()
         for accepted in list(self._silent.values()):
@@ -120,8 +132,14 @@ class PacedListener(asyncio.AbstractServer):
                     raise
                 self._pause(listening, error)
                 return
+            if accepted.fileno() >= self._first_reserved:
+                accepted.close()
+                self._pause(listening, OSError(errno.EMFILE, os.strerror(errno.EMFILE)))
+                return
+            self._recover()
             accepted.setblocking(False)  # noqa: FBT003 - the socket's own signature
-            self._hear(accepted, address[0])
+            # Of a unix socket the peer has no address: the empty one stands for that.
+            self._hear(accepted, "" if accepted.family == socket.AF_UNIX else address[0])
 
     def _hear(self, accepted: socket.socket, peer: str) -> None:
         """See what a connection wants, now or when it says so."""
@@ -168,78 +186,80 @@ class PacedListener(asyncio.AbstractServer):
             await self._loop.connect_accepted_socket(lambda: _Resumed(self._factory(), data), accepted)
 
     def _pause(self, listening: socket.socket, error: OSError) -> None:
-        logger.error(
-            "cannot accept connections", extra={"errno": error.errno, "pause_seconds": PAUSE_SECONDS}
-        )
+        if self.exhausted is None:
+            self.exhausted = error.strerror or str(error)
+            logger.error("cannot accept connections", extra={"errno": error.errno, "reason": self.exhausted})
         self._loop.remove_reader(listening)
         self._resume[listening] = self._loop.call_later(PAUSE_SECONDS, self._go_on, listening)
 
     def _go_on(self, listening: socket.socket) -> None:
+        # Nobody may come for a while, above all where a load balancer has seen that none is let in: it is tried.
+        try:
+            spare = os.dup(listening.fileno())
+        except OSError:
+            spare = None
+        if spare is not None:
+            os.close(spare)
+        if spare is None or spare >= self._first_reserved:
+            self._resume[listening] = self._loop.call_later(PAUSE_SECONDS, self._go_on, listening)
+            return
         del self._resume[listening]
+        self._recover()
         self._loop.add_reader(listening, self._accept, listening)
+
+    def _recover(self) -> None:
+        if self.exhausted is not None:
+            self.exhausted = None
+            logger.warning("accepting connections again")
 
 
 class PacedSite(web.BaseSite):
-    """Use it like `web.TCPSite`; with `websockets`, these are handed to it. `refuse` answers what is no request."""
+    """Use it like `web.TCPSite`, with one place or several. With `websockets`, these are handed to it; `refuse` answers what
+    is no request.
+    """
 
     def __init__(
         self,
         runner: web.BaseRunner,
-        host: str | None,
+        hosts: str | Sequence[str],
         port: int,
         *,
         websockets: Websockets | None = None,
         refuse: Refuse = plain_refusal,
-        backlog: int = BACKLOG,
+        mode: int = OWNER_AND_GROUP,
+        reserve: int = 0,
     ) -> None:
-        super().__init__(runner, backlog=backlog)
+        super().__init__(runner)
         self._refuse = refuse
-        self._host = host
+        self._hosts = (hosts,) if isinstance(hosts, str) else tuple(hosts)
         self._port = port
         self._websockets = websockets
+        self._mode = mode
+        self._reserve = reserve
+        self.urls: tuple[str, ...] = ()
+        """Where it listens, once it does."""
 
     @property
     def name(self) -> str:
-        host = self._host or "0.0.0.0"  # noqa: S104 - what no host means
-        return f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
+        return ", ".join(places.url(host, self._port) for host in self._hosts)
+
+    @property
+    def exhausted(self) -> str | None:
+        """Why no connection is accepted at the moment, if none is."""
+        return self._server.exhausted if isinstance(self._server, PacedListener) else None
 
     async def start(self) -> None:
         await super().start()
         server = self._runner.server
         assert server is not None
-        loop = asyncio.get_running_loop()
-        infos = await loop.getaddrinfo(
-            self._host or None, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        listening = await opened(self._hosts, self._port, mode=self._mode)
+        self.urls = tuple(each.url for each in listening)
+        self._server = PacedListener(
+            connections(server, self._refuse), listening, self._websockets, reserve=self._reserve
         )
-        opened: list[socket.socket] = []
-        try:
-            for family, kind, protocol, _, address in dict.fromkeys(infos):
-                listening = socket.socket(family, kind, protocol)
-                opened.append(listening)
-                listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:
-                    # IPv4 has a socket of its own.
-                    listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                _bound(listening)
-                listening.setblocking(False)  # noqa: FBT003 - the socket's own signature
-                listening.bind(address)
-                listening.listen(self._backlog)
-        except OSError:
-            for listening in opened:
-                listening.close()
-            raise
-        self._server = PacedListener(connections(server, self._refuse), opened, self._websockets)
 
 
-def _bound(listening: socket.socket) -> None:
-    """What connections inherit: no waiting for more to send, little kept by the kernel, an end to peers that read nothing.
-
-    Nor are they accepted before they have said something, where the kernel can wait for that.
-    """
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(UNREAD_SECONDS * 1000))
-    if hasattr(socket, "TCP_DEFER_ACCEPT"):
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, int(SILENCE_SECONDS))
+def _descriptors() -> float:
+    """How many file descriptors the process may have."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return math.inf if most == resource.RLIM_INFINITY else most

@@ -218,7 +218,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
     async def _handshake(self, request: web.Request, transport: str) -> web.StreamResponse:
         headers = request.headers
         forwarded = ",".join(headers.getall("X-Forwarded-For", ()))
-        address = client_address(request.remote, forwarded, self.limits.trusted_proxies)
+        address = client_address(_peer(request), forwarded, self.limits.trusted_proxies)
         objection = self._objection(address)
         if objection is None:
             await self.gate.passage()
@@ -476,6 +476,12 @@ def _asked(query: str) -> dict[str, list[str]]:
         return parse_qs(query, max_num_fields=PARAMETERS)
     except ValueError:
         return {}
+
+
+def _peer(request: web.Request) -> str | None:
+    """The address of who has connected; the empty one for a unix socket, whatever name the other end gives itself."""
+    tcp = None if request.transport is None else request.transport.get_extra_info("socket")
+    return "" if tcp is not None and tcp.family == socket.AF_UNIX else request.remote
 
 
 def _body(text: bytes) -> web.Response:

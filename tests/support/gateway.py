@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -133,14 +133,22 @@ async def gateway(
 class GatewayProcess:
     """`bellhop serve` in a process of its own, on ports that stay the same over restarts.
 
-    `output` is where it prints and logs to, if not to its `log`; `command` may be `mail` instead.
+    `output` is where it prints and logs to, if not to its `log`; `command` may be `mail` instead. `program` is what starts
+    it, as `prlimit` with its options; it must become the node itself.
     """
 
     def __init__(
-        self, folder: Path, *, output: int | None = None, command: str = "serve", **settings: str
+        self,
+        folder: Path,
+        *,
+        output: int | None = None,
+        command: str = "serve",
+        program: Sequence[str] = (),
+        **settings: str,
     ) -> None:
         self._output = output
         self._command = command
+        self._program = program
         self._port, self._internal_port = free_port(), free_port()
         self._environment = environment(
             folder, PORT=str(self._port), INTERNAL_PORT=str(self._internal_port), **settings
@@ -180,7 +188,7 @@ class GatewayProcess:
         with self.log.open("ab") as log:
             output = log if self._output is None else self._output
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "gateway", self._command,
+                *self._program, sys.executable, "-m", "gateway", self._command,
                 env=inherited | self._environment, cwd=self._folder, stdout=output, stderr=output,
             )  # fmt: skip
         async with asyncio.timeout(START_SECONDS):

@@ -131,7 +131,7 @@ class Server:
                 self.kill()
 
 
-def _listening(port: int) -> Callable[[], bool]:
+def listening(port: int) -> Callable[[], bool]:
     def probe() -> bool:
         with socket.socket() as connection:
             connection.settimeout(1)
@@ -197,7 +197,7 @@ def mongod(*, asks: bool = False) -> Iterator[Server]:
             ]
             command += ["--tlsCertificateKeyFile", str(folder / "certificate")]
             url = f"mongodb://{ROOT}:{ROOT_PASSWORD}@127.0.0.1:{port}/?replicaSet=rs0&authSource=admin"
-        server = Server(command, ready=_listening(port), url=url, folder=folder)
+        server = Server(command, ready=listening(port), url=url, folder=folder)
         server.start()
         try:
             with MongoClient(f"mongodb://127.0.0.1:{port}/?directConnection=true") as client:
@@ -230,7 +230,7 @@ def redis(*options: str, program: Path | None = None) -> Iterator[Server]:
             str(program or redis_program()), "--port", str(port), "--bind", "127.0.0.1",
             "--save", "", "--appendonly", "no", *options,
         ]  # fmt: skip
-        server = Server(command, ready=_listening(port), url=f"redis://127.0.0.1:{port}/0", folder=Path(name))
+        server = Server(command, ready=listening(port), url=f"redis://127.0.0.1:{port}/0", folder=Path(name))
         server.start()
         try:
             yield server
@@ -258,7 +258,7 @@ def sentinel(
         )
         command = [str(program or redis_program()), "sentinel.conf", "--sentinel"]
         url = f"redis+sentinel://127.0.0.1:{port}/{service}/0"
-        server = Server(command, ready=_listening(port), url=url, folder=folder)
+        server = Server(command, ready=listening(port), url=url, folder=folder)
         server.start()
         try:
             yield server

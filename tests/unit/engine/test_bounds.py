@@ -497,3 +497,25 @@ async def test_an_origin_that_is_not_allowed_gets_nothing(http):
         for origin, status in (("https://evil.example", 403), (f"https://127.0.0.1:{host.port}", 200)):
             async with http.get(url, headers={"Origin": origin}) as response:
                 assert response.status == status
+
+
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "address"),
+    [
+        (("unix",), "1.1.1.1", "1.1.1.1"),
+        (("unix",), "9.9.9.9, 1.1.1.1", "1.1.1.1"),
+        (("unix", ip_network("10.0.0.0/8")), "1.1.1.1, 10.0.0.2", "1.1.1.1"),
+        (("unix",), "", "unix"),
+        (("unix",), "nonsense", "unix"),
+        ((), "1.1.1.1", "unix"),
+        ((ip_network("0.0.0.0/0"),), "1.1.1.1", "unix"),
+    ],
+)
+def test_who_comes_by_a_unix_socket_is_whom_its_proxy_names_if_that_is_trusted(trusted, forwarded, address):
+    assert client_address("", forwarded, trusted) == address
+
+
+def test_nobody_is_a_unix_socket_by_saying_so():
+    assert client_address("203.0.113.9", "1.1.1.1", ("unix",)) == "203.0.113.9"
+    assert client_address("10.0.0.1", "unix", (ip_network("10.0.0.1"), "unix")) == "10.0.0.1"
+    assert client_address(None, "1.1.1.1", ("unix",)) == ""

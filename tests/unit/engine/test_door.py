@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from gateway import places
 from gateway.engine import handshake as handshakes
 from gateway.engine import listening as listening_module
 from gateway.origins import Origins
@@ -335,7 +336,7 @@ async def test_the_kernel_keeps_little_for_a_client_and_gives_up_on_who_reads_no
 
     tcp = next(iter(host.server.eio.sockets.values())).socket._socket
 
-    assert tcp.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 2 * listening_module.SEND_BUFFER_BYTES
+    assert tcp.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 2 * places.SEND_BUFFER_BYTES
     assert tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
     assert tcp.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
     assert tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 45_000

@@ -23,8 +23,8 @@ def problems(environ: dict[str, str], *, serving: bool = False) -> tuple[str, ..
 def test_an_empty_environment_makes_a_node_on_embedded_defaults():
     in_force = load({})
 
-    assert (in_force.host, in_force.port) == ("127.0.0.1", 8080)
-    assert (in_force.internal_host, in_force.internal_port) == ("127.0.0.1", 8081)
+    assert (in_force.hosts, in_force.port) == (("127.0.0.1",), 8080)
+    assert (in_force.internal_hosts, in_force.internal_port) == (("127.0.0.1",), 8081)
     assert in_force.store_url == "sqlite:///var/bellhop.db"
     assert in_force.bus_url == "local://"
     assert in_force.mail.url == "spool:///var/mail"
@@ -111,6 +111,11 @@ def test_an_empty_value_is_an_unset_one():
         ("CORS_ORIGINS", "https://shop.example/", "must be origins"),
         ("CORS_ORIGINS", "shop.example", "must be origins"),
         ("TRANSPORTS", "smoke", "must be polling, websocket"),
+        ("HOST", ",", "names no address."),
+        ("HOST", "0.0.0.0:8080", "the port is a setting of its own"),
+        ("HOST", "http://0.0.0.0", "it is no address"),
+        ("HOST", "127.0.0.1,unix:bellhop.sock", "has a path from the root"),
+        ("INTERNAL_HOST", f"unix:/{'x' * 107}", "107 bytes at most"),
         ("TRUSTED_PROXIES", "everyone", "must be addresses or networks"),
         ("MAIL_FROM", "nobody", "must be an address"),
         ("MAIL_FROM", "a@b.example\nBcc: x@y.example", "must be an address"),
@@ -206,8 +211,33 @@ def test_the_two_sites_cannot_share_a_port():
     assert problems({"BELLHOP_PORT": "8081"}) == ("BELLHOP_PORT and BELLHOP_INTERNAL_PORT must differ.",)
     assert problems({"BELLHOP_PORT": "8081", "BELLHOP_HOST": "0.0.0.0"})
 
+    assert problems({"BELLHOP_PORT": "8081", "BELLHOP_HOST": "::1,127.0.0.1"})
+    assert problems({"BELLHOP_PORT": "8081", "BELLHOP_HOST": "::"})
+
     load({"BELLHOP_PORT": "0", "BELLHOP_INTERNAL_PORT": "0"})
+    load({"BELLHOP_PORT": "8081", "BELLHOP_HOST": "unix:/run/bellhop.sock"})
     load({"BELLHOP_PORT": "8081", "BELLHOP_HOST": "10.0.0.1"})
+
+
+def test_the_two_sites_cannot_share_a_unix_socket():
+    shared = "unix:/run/bellhop.sock"
+    (problem,) = problems(
+        {"BELLHOP_HOST": f"127.0.0.1,{shared}", "BELLHOP_INTERNAL_HOST": "unix:///run/./bellhop.sock"}
+    )
+
+    assert problem == "BELLHOP_HOST and BELLHOP_INTERNAL_HOST must not share a unix socket."
+
+
+def test_several_places_can_be_listened_on():
+    in_force = load(
+        {
+            "BELLHOP_HOST": "0.0.0.0, [::1],::1 ,unix:/run/bellhop.sock,shop-1.internal",
+            "BELLHOP_TRUSTED_PROXIES": "unix,10.0.0.1",
+        }
+    )
+
+    assert in_force.hosts == ("0.0.0.0", "::1", "unix:/run/bellhop.sock", "shop-1.internal")
+    assert in_force.trusted_proxies == ("unix", ipaddress.ip_network("10.0.0.1"))
 
 
 def test_a_send_buffer_must_hold_a_notification():

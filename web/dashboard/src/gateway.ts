@@ -107,7 +107,8 @@ export class Gateway {
       {
         url: "/admin",
         path: socketPath(document.baseURI),
-        socket: { transports: ["websocket", "polling"] },
+        // All are tried: the gateway, or what stands before it, may take no websockets.
+        socket: { transports: ["websocket", "polling"], tryAllTransports: true },
       },
       this.since,
       (event, payload) => this.receive(event, payload),
