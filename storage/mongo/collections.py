@@ -161,7 +161,7 @@ class Collections:
         except DuplicateKeyError:
             # Another process was faster; what it made is there now.
             found = await operation()
-        assert found is not None
+        assert found is not None  # an upsert answers what is there after it
         return bytes(found["value"])
 
     async def close(self) -> None:
