@@ -34,6 +34,7 @@ from gateway.engine.admission import AddressRate, client_address, neighbourhood
 from gateway.engine.bodies import BodyError, _Inflater, coding_of
 from gateway.engine.frames import FrameError, FrameReader
 from gateway.fields import unsound
+from gateway.origins import Origins
 from gateway.problems import Problem
 from gateway.rooms import is_room
 from mailer import plain, smtp
@@ -135,6 +136,8 @@ def relay_said(text: str) -> None:
     smtp._reason("RCPT", SMTPResponseException(550, text))
 
 
+ORIGINS = Origins(("https://*.shop.example", "capacitor://localhost"), base_url="https://notify.example")
+
 WAYS: dict[str, Callable[[str], Any]] = {
     # The first bytes of a connection
     "head": lambda text: handshake.read(raw(text)),
@@ -147,7 +150,8 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "head, protocol": lambda text: handshake.read(USUAL + b"Sec-WebSocket-Protocol: " + raw(text) + b"\r\n\r\n"),
     "head, origin": lambda text: handshake.read(USUAL + b"Origin: " + raw(text) + b"\r\n\r\n"),
     "query": transport._asked,
-    "origin": transport._host_of,
+    "origin": lambda text: ORIGINS.allow("https://" + text, text),
+    "origin, of a shell": lambda text: ORIGINS.allow(text, None),
     "forwarded": lambda text: client_address("10.0.0.1", text, TRUSTED),
     "address": lambda text: client_address(text, text, TRUSTED),
     "neighbourhood": neighbourhood,

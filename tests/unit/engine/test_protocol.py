@@ -144,12 +144,12 @@ async def test_two_polls_at_once_end_the_session(calm, http):
     await calm.until(lambda: calm.disconnects)
 
 
-@pytest.mark.parametrize("frame", [masked(0x81, b"abc"), masked(0x81, b"4abc"), masked(0x82, b"\1\2")])
-async def test_a_frame_that_is_no_packet_ends_the_session(calm, frame):
+@pytest.mark.parametrize(("head", "text"), [(0x81, b"abc"), (0x81, b"4abc"), (0x82, b"\1\2")])
+async def test_a_frame_that_is_no_packet_ends_the_session(calm, head, text):
     raw = await RawSocket.open(calm.port)
     await raw.text()
 
-    raw.send(frame)
+    raw.send(masked(head, text))
 
     assert await raw.gone() is not None
 
