@@ -259,7 +259,7 @@ async def test_who_comes_too_often_is_refused_before_anything_else_is_looked_at(
         raise AssertionError(given)
 
     transport = host.server.eio
-    monkeypatch.setattr(transport, "_is_allowed", look)
+    monkeypatch.setattr(transport._origins, "allow", look)
     monkeypatch.setattr(handshakes.Handshake, "answer", look)
     handshake, early = handshakes.read(request(Origin="https://shop.example"))
     with socket.socket() as tcp:

@@ -118,7 +118,7 @@ def test_what_is_just_within_bounds_is_taken(field: str, value: object):
 
 @pytest.mark.parametrize(
     "blank",
-    [" ", "   ", "\u00a0", "\u200b\u200d", "\u2028", "\u3000", "\u00ad", "\u034f", "\ufe0f", "\ufeff", "\u2060", "\u202e", "\u115f", "\u3164",
+    [" ", "   ", "\u00a0", "\u200b\u200d", "\u3000", "\u00ad", "\u034f", "\ufe0f", "\ufeff", "\u2060", "\u202e", "\u115f", "\u3164",
      "\uffa0", "\u2800", "\u180e", "\U000e0020", "\U0001d173", "\ufffc", "\u2066 \u2069"],
 )  # fmt: skip
 def test_a_title_has_something_to_see(blank: str):
