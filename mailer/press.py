@@ -103,11 +103,11 @@ class Press:
                 endless = isinstance(error, TimeoutError) or code in _OUT_OF_TIME
                 what = "does not come to an end" if endless else "breaks rendering"
                 raise self._condemned_for(f"the template of {of} {what}", of=of) from error
-            if isinstance(answer, Failed) and answer.cpu_seconds > DEAR_CPU_SECONDS:
+            if not isinstance(answer, Failed):
+                return answer
+            if answer.cpu_seconds > DEAR_CPU_SECONDS:
                 raise self._condemned_for(answer.reason, of=of)
-        if isinstance(answer, Failed):
             raise TemplateFailure(answer.reason)
-        return answer
 
     async def _working(self) -> "_Process":
         """The process; a new one where it has gone, which is not for the next mail to suffer from."""

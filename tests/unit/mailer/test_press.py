@@ -246,6 +246,13 @@ async def test_every_template_that_cannot_be_used_stops_the_start(tmp_path: Path
     ]
 
 
+async def test_sound_templates_let_a_gateway_start(tmp_path: Path) -> None:
+    async with press(tmp_path, GOOD="{{ title }}", ALSO="{% include 'GOOD.txt' %}") as apart:
+        await apart.start()
+
+        assert (await mail(apart, "ALSO", title="x")).text == "x"
+
+
 async def test_a_mended_template_is_used_without_a_restart(tmp_path: Path) -> None:
     async with press(tmp_path, T="{{") as apart:
         with pytest.raises(TemplateFailure):

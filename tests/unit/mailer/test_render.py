@@ -221,6 +221,19 @@ def test_an_absolute_link_stays_as_it_is_but_for_what_no_url_may_hold() -> None:
     assert 'href="https://x.example/a%20b?q=%22%C3%BC%22#z"' in html
 
 
+@pytest.mark.parametrize(
+    ("link", "shown"),
+    [
+        ("https://faß.example/ü?q=ß", "https://xn--fa-hia.example/%C3%BC?q=%C3%9F"),
+        ("https://FAß.example:8443/", "https://xn--fa-hia.example:8443/"),
+        ("https://☃.example/", "https://%E2%98%83.example/"),
+        ("https://[::1]/ü", "https://[::1]/%C3%BC"),
+    ],
+)
+def test_the_host_of_a_link_is_the_one_that_was_meant(link: str, shown: str) -> None:
+    assert f'href="{shown}"' in part(received(link=link), "html")
+
+
 def test_one_click_unsubscription_is_offered_only_when_a_url_is_given() -> None:
     mine = renderer(
         "a@shop.example", unsubscribe=parse_unsubscribe("https://shop.example/out?r={room}&t={type}&n={id}")
