@@ -1,7 +1,8 @@
-# Bellhop's tasks. Each makes what it needs in .venv and node_modules first; nothing is installed outside this folder.
+# Bellhop's tasks. Each makes what it needs in .venv and node_modules first. Outside this folder nothing is installed but
+# what .ci/machine lists, where it may be: a venv for all, real servers and a browser for the tests.
 
 .DEFAULT_GOAL := help
-.PHONY: help run pages screenshots test test-faults lint bench bench-emit bench-cluster bench-refused clean
+.PHONY: help machine run pages screenshots test test-faults lint bench bench-emit bench-cluster bench-refused clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -26,12 +27,8 @@ help:  ## show this list
 # --- the environment -------------------------------------------------------------------------------------------------
 
 $(BIN)/pip:
-	@if [ -z "$(PYTHON)" ]; then \
-		echo "Bellhop needs Python 3.11 or newer. Install it, or say where one is: make PYTHON=/path/to/python3" >&2; \
-		exit 1; fi
-	@$(PYTHON) -m venv --clear $(VENV) || { \
-		echo "$(PYTHON) could not make a virtual environment (on Debian and Ubuntu: apt install python3-venv)" >&2; \
-		exit 1; }
+	@.ci/machine build $(PYTHON)
+	@$(or $(PYTHON),python3) -m venv --clear $(VENV)
 
 $(RUNTIME): setup.cfg pyproject.toml | $(BIN)/pip
 	$(PIP) --editable .
@@ -72,17 +69,26 @@ lint: $(TESTING)  ## style, types and the arrows between packages
 	$(BIN)/mypy
 	$(BIN)/lint-imports --config setup.cfg
 
+# Before everything else, and before the environment too: what it installs may be what that is made of.
+machine:
+	@.ci/machine test $(PYTHON)
+
+ifneq ($(filter test test-faults,$(MAKECMDGOALS)),)
+$(BIN)/pip: | machine
+endif
+
 # What proves who is calling, what leaves by mail and the use cases has no untested line or branch.
 PROVEN := auth/*,mailer/*,gateway/notifier.py
 
-test: lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, and the tests with coverage (5 minutes at most)
+test: machine lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, and the tests with coverage (5 minutes at most)
 	cd web && $(NPM) run lint && $(NPM) run typecheck && $(NPM) test
+	@$(BIN)/python .ci/kubectl $(BIN)
 	@rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(if $(CI),-p tests.support.no_skips) \
 		--cov --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --include='$(PROVEN)' --fail-under=100
 
-test-faults: $(TESTING) $(JOURNEYS)  ## a cluster under load, and everything that can fail (6 minutes)
+test-faults: machine $(TESTING) $(JOURNEYS)  ## a cluster under load, and everything that can fail (6 minutes)
 	$(BIN)/python -m pytest tests/faults -q $(if $(CI),-p tests.support.no_skips)
 
 # --- measure ---------------------------------------------------------------------------------------------------------
