@@ -159,14 +159,12 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         connection = self.sockets.get(sid)
         if connection is None:
             return _bad(1, "Session ID unknown")
-        if connection.socket is not None:
+        if transport == "websocket" and request.method == "GET":
+            return self._upgrade(request, connection)
+        if connection.upgraded or request.method not in ("GET", "POST"):
             return _bad(3, "Bad request")
         if request.method == "POST":
             return await self._post(request, connection)
-        if request.method != "GET":
-            return _bad(3, "Bad request")
-        if transport == "websocket":
-            return self._upgrade(request, connection)
         return await self._poll(request, connection)
 
     # Coming in
@@ -272,15 +270,21 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         return WebSocket(connection, message_bytes=self.limits.max_message_bytes, probes=probes)
 
     def _upgrade(self, request: web.Request, connection: Connection) -> web.StreamResponse:
-        if connection.prober is not None or connection.closed:
-            return _bad(3, "Bad request")
+        if connection.closed:
+            return _bad(1, "Session ID unknown")
         try:
             tcp, answer, early = taken_from(request)
         except HandshakeError:
             return _bad(3, "Bad request")
-        prober = connection.prober = self._socket(connection, probes=True)
-        prober.begin(tcp, answer, early=early)
-        self._upgrades_begun.put(prober)
+        socket = self._socket(connection, probes=True)
+        if connection.upgraded or connection.is_upgrading:
+            # As the reference server does: a second one is opened and closed, and the first is not touched.
+            socket.begin(tcp, answer)
+            socket.close(PROTOCOL_ERROR)
+            return TakenOver()
+        connection.prober = socket
+        socket.begin(tcp, answer, early=early)
+        self._upgrades_begun.put(socket)
         return TakenOver()
 
     def _give_up_upgrade(self, socket: WebSocket) -> None:

@@ -234,12 +234,26 @@ async def test_polls_and_websockets_of_a_session_that_has_upgraded_are_ignored(c
     raw.say("5")
     await calm.until(lambda: next(iter(calm.server.eio.sockets.values())).upgraded)
 
-    second = await RawSocket.dial(calm.port)
-    second.handshake(f"&sid={poller.sid}")
+    second = await RawSocket.open(calm.port, query=f"&sid={poller.sid}")
 
     assert await poller.status() == 400
-    assert b" 400 " in await second.reader.readline()
+    assert await second.gone() is not None
     assert await raw.text() == "3probe"
+    raw.say('421["echo","hello"]')
+    assert await raw.text() == '431["hello"]'
+
+
+async def test_a_second_websocket_leaves_an_upgrade_under_way_alone(calm, http):
+    poller = await RawPoller.join(http, calm.port)
+    raw = await RawSocket.open(calm.port, query=f"&sid={poller.sid}")
+
+    second = await RawSocket.open(calm.port, query=f"&sid={poller.sid}")
+    second.say("2probe")
+
+    assert await second.gone() is not None
+    raw.say("2probe")
+    assert await raw.text() == "3probe"
+    raw.say("5")
     raw.say('421["echo","hello"]')
     assert await raw.text() == '431["hello"]'
 
