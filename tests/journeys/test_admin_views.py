@@ -117,8 +117,8 @@ async def test_an_address_no_mail_can_reach_is_told_before_it_is_sent(admin: JSC
 
     preview = await admin.call("preview", body)
 
-    assert preview["rooms"][0]["problem"] == "the recipient is no mail address"
-    assert preview["mail"] is None
+    assert preview["error"]["code"] == "validation_failed"
+    assert set(preview["error"]["errors"]) == {"email.to"}
 
 
 async def test_a_stored_mail_can_be_looked_at(gateway: Gateway, admin: JSClient):
