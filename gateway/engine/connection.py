@@ -296,11 +296,12 @@ class Connection:
         """The client has sent the probe: it upgrades as soon as its poll has ended."""
         loop = asyncio.get_running_loop()
         self.probed_at = loop.time()
-        if self.worker is None:
+        if self.sessions and self.worker is None:
             self.lets_go = True
             self.release()
         else:
-            # An answer is about to come, to its CONNECT as a rule: the poll takes it along, if it does not take long.
+            # The answer to CONNECT is about to come, or to what else the client asks: the poll takes it along, if it
+            # does not take long. Let go with nothing, it would leave the answer to wait for the end of the upgrade.
             loop.call_later(PROBED_POLL_SECONDS, self.release)
 
     def adopt(self, socket: WebSocket) -> None:

@@ -170,32 +170,33 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
     # Coming in
 
     def enter(self, tcp: socket.socket, peer: str, handshake: Handshake, early: bytes) -> bool:
-        """Take a client that came to the door with a clean handshake for a new websocket.
+        """Take a client that came to the door with a clean handshake for a websocket, a new one or an upgrade.
 
         False when it is for something else, or is to be refused: `handle_request` then gives the answer.
         """
-        if (
-            handshake.path not in self.paths
-            or "websocket" not in self.transports
-            or not self._is_new(handshake.query)
-        ):
+        if handshake.path not in self.paths or "websocket" not in self.transports:
             return False
+        sid = _sid_of(handshake.query)
+        if sid is None:
+            return False
+        if sid:
+            upgrading = self.sockets.get(sid)
+            if upgrading is None or upgrading.closed or not self._may_use(handshake):
+                return False
+            self._probe_by(upgrading, tcp, handshake.answer(), early)
+            return True
         # The rate first: what comes too often is not looked at any further.
         address = client_address(peer, handshake.forwarded, self.limits.trusted_proxies)
         if self._objection(address) is not None:
             return False
-        if handshake.origin is not None and not self._origins.allow(handshake.origin, handshake.host):
+        if not self._may_use(handshake):
             return False
         connection = self._connection(address, handshake.query, handshake.agent)
         self._begin(connection, tcp, handshake.answer(), early)
         return True
 
-    def _is_new(self, query: str) -> bool:
-        """Whether a query asks for a new connection by websocket."""
-        if query == USUAL_QUERY:
-            return True
-        asked = _asked(query)
-        return asked.get("EIO") == ["4"] and asked.get("transport") == ["websocket"] and "sid" not in asked
+    def _may_use(self, handshake: Handshake) -> bool:
+        return handshake.origin is None or self._origins.allow(handshake.origin, handshake.host)
 
     def _objection(self, address: str) -> Objection | None:
         """Why no more may come in now, or not from there; None admits and counts one."""
@@ -276,16 +277,20 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
             tcp, answer, early = taken_from(request)
         except HandshakeError:
             return _bad(3, "Bad request")
-        socket = self._socket(connection, probes=True)
+        self._probe_by(connection, tcp, answer, early)
+        return TakenOver()
+
+    def _probe_by(self, connection: Connection, tcp: socket.socket, answer: bytes, early: bytes) -> None:
+        """Give a connection the websocket that it may upgrade to."""
+        prober = self._socket(connection, probes=True)
         if connection.upgraded or connection.is_upgrading:
             # As the reference server does: a second one is opened and closed, and the first is not touched.
-            socket.begin(tcp, answer)
-            socket.close(PROTOCOL_ERROR)
-            return TakenOver()
-        connection.prober = socket
-        socket.begin(tcp, answer, early=early)
-        self._upgrades_begun.put(socket)
-        return TakenOver()
+            prober.begin(tcp, answer)
+            prober.close(PROTOCOL_ERROR)
+            return
+        connection.prober = prober
+        prober.begin(tcp, answer, early=early)
+        self._upgrades_begun.put(prober)
 
     def _give_up_upgrade(self, socket: WebSocket) -> None:
         if socket.probes:
@@ -460,6 +465,16 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         ):
             deadlines.clear()
         self._upgrades_begun.clear()
+
+
+def _sid_of(query: str) -> str | None:
+    """The session that a query wants a websocket for: empty for a new one, None when it asks for something else."""
+    if query == USUAL_QUERY:
+        return ""
+    asked = _asked(query)
+    if asked.get("EIO") != ["4"] or asked.get("transport") != ["websocket"]:
+        return None
+    return asked.get("sid", [""])[0]
 
 
 def _terms(limits: EngineLimits, transport: str) -> bytes:

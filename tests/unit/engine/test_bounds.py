@@ -470,6 +470,40 @@ async def test_a_drain_sends_all_away_each_at_a_moment_of_its_own(hosts):
     await host.until(lambda: len(host.disconnects) == 20)
 
 
+async def test_who_comes_while_a_node_drains_is_sent_away_not_refused(hosts, http):
+    """Those that have opened their transport and not yet said CONNECT, and those that open one."""
+    host = await hosts()
+    raw, poller = await RawSocket.open(host.port), await RawPoller.open(http, host.port)
+    await raw.text()
+    host.server.eio.stopping = True
+
+    raw.say("40{}")
+    await poller.say("40{}")
+
+    assert await raw.gone() == 1012
+    assert await poller.status() == 400
+    ask = f"http://127.0.0.1:{host.port}/socket.io/?EIO=4&transport=polling"
+    async with http.get(ask) as response:
+        assert response.status == 503
+    assert host.server.stats.refusals.counts["draining"] == 3
+
+
+async def test_one_whose_second_namespace_cannot_be_opened_for_now_is_told_why_and_comes_back(
+    hosts, monkeypatch
+):
+    monkeypatch.setattr("gateway.engine.server.LATER_SECONDS", 0.1)
+    host = await hosts()
+    raw = await RawSocket.join(host.port)
+
+    raw.say("40/admin," + json.dumps({"fail": True}))
+
+    assert await raw.event() == [
+        "closing",
+        {"reason": "unavailable", "reconnect": True, "retry_after": 1},
+    ]
+    assert await raw.gone() == 1012
+
+
 async def test_a_disconnect_handler_runs_after_the_events_that_came_before(hosts):
     host = await hosts()
     raw = await RawSocket.join(host.port)

@@ -114,18 +114,22 @@ async def test_the_probe_ends_the_poll_that_waits_at_once(hosts, http):
     assert await raw.event() == ["notification", 1]
 
 
-async def test_the_poll_that_waits_takes_the_answer_to_connect_along(hosts, http):
+@pytest.mark.parametrize("first", ["connect", "probe"])
+async def test_the_poll_that_waits_takes_the_answer_to_connect_along(hosts, http, first, monkeypatch):
     """Let go at the probe with nothing, it would leave the answer to wait for the end of the upgrade."""
+    monkeypatch.setattr("gateway.engine.connection.PROBED_POLL_SECONDS", 10)
     host = await hosts()
     poller = await RawPoller.open(http, host.port)
     raw = await RawSocket.open(host.port, query=f"&sid={poller.sid}")
     connection = next(iter(host.server.eio.sockets.values()))
     waiting = asyncio.create_task(poller.poll())
     await host.until(lambda: connection.poller is not None)
-    await poller.say("40" + json.dumps({"wait": 0.02}))
-
+    if first == "connect":
+        await poller.say("40" + json.dumps({"wait": 0.02}))
     raw.say("2probe")
     assert await raw.text() == "3probe"
+    if first == "probe":
+        await poller.say("40")
 
     assert (await waiting)[0].startswith("40")
 

@@ -12,8 +12,8 @@ Decided by the protocol's text and by what the reference server and the stock cl
 - two polls of one session at once end it: the first is answered `1`, the second 400. No stock client does it;
 - a poll after the ping timeout is answered 400, whatever was owed: the session is over, and clients come back after it;
 - a handshake names its transport. All clients do; python-engineio's server alone takes polling for granted;
-- the protocol asks for a `noop` at the probe and nothing of polls after it. A poll that waits is let go at once, or with
-  the answer to a CONNECT at work; until `5` polls carry what is owed, and empty ones end ever later.
+- the protocol asks for a `noop` at the probe and nothing of polls after it. A poll that waits is let go at once, or,
+  within 100 ms, with the answer to CONNECT; until `5` polls carry what is owed, and empty ones end ever later.
 """
 
 import asyncio
