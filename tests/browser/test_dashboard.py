@@ -468,7 +468,7 @@ async def test_what_is_wrong_is_told_at_its_field_and_cannot_be_sent(gateway: Ga
         await page.get_by_label("To", exact=True).fill("user:bob")
         await expect(send).to_be_enabled()
         await page.get_by_label("Mail it too").check()
-        await expect(page.get_by_text("no address is known for this user")).to_be_visible()
+        await expect(page.get_by_text("no address is known for bob")).to_be_visible()
         await page.get_by_label("Data").fill("{")
         await expect(page.get_by_label("Data")).to_have_attribute("aria-invalid", "true")
         await expect(send).to_be_disabled()
