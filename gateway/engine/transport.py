@@ -110,7 +110,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         self._pongs = Deadlines(limits.ping_timeout_seconds, self._miss)
         self._connects = Deadlines(limits.connect_deadline_seconds, self._expect_session)
         self._upgrades_begun = Deadlines(UPGRADE_SECONDS, self._give_up_upgrade)
-        self._lingering = Deadlines(LINGER_SECONDS, WebSocket.abort)
+        self._lingering = Deadlines[WebSocket](LINGER_SECONDS, lambda socket: socket.abort())
         self._leftovers = Deadlines(LINGER_SECONDS, self._forget)
         self._refused = Deadlines(LINGER_SECONDS / 2, self._expect_session)
         self._terms = {transport: _terms(limits, transport) for transport in limits.transports}
