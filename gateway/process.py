@@ -25,7 +25,7 @@ STOP_SECONDS = 5.0
 """How long all may take that comes after the drain: sites, store and bus let go of what they hold."""
 HURRY_SECONDS = 5.0
 """The same, for who asked twice."""
-LEFTOVER_SECONDS = 0.5
+LEFTOVER_SECONDS = 2.0
 """How long a thread may go on that nobody waits for any more."""
 PATIENCE_SECONDS = 10.0
 """How much longer the last resort has for its own last word, on a machine that has much else to do."""
