@@ -32,6 +32,8 @@ _LAST_SECOND = 253_402_300_799
 """9999-12-31T23:59:59Z, the last that fits a datetime. Milliseconds since 1970 lie far beyond it."""
 HEADERS_REMEMBERED = 64
 _EMAIL_CHARACTERS_MAX = 254
+# Domains of some scripts hold them, and are others without (RFC 5892, appendix A).
+_JOINERS = re.compile("[\u200c\u200d]")
 _EMAIL = re.compile(r'[^\s@<>()\[\]\\,;:"]{1,64}@[^\s@<>()\[\]\\,;:"]+')
 
 
@@ -241,7 +243,11 @@ def _name(claim: object) -> str | None:
 
 def _email(claim: object) -> str | None:
     """An address that can stand in a mail header: one `@`, nothing that ends or splits the header."""
-    if not isinstance(claim, str) or len(claim) > _EMAIL_CHARACTERS_MAX or not claim.isprintable():
+    if (
+        not isinstance(claim, str)
+        or len(claim) > _EMAIL_CHARACTERS_MAX
+        or not _JOINERS.sub("", claim).isprintable()
+    ):
         return None
     return claim if _EMAIL.fullmatch(claim) else None
 

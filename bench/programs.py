@@ -1,4 +1,4 @@
-"""The two C programs that make the load, and what they report."""
+"""The programs that make the load, two in C and one in JavaScript, and what they report."""
 
 import json
 import subprocess
@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from bench.servers import API_KEY, ROOT, Server
+from bench.servers import API_KEY, RIVALS, ROOT, Server
+from tests.support.servers import node_program
 
 BUILD = ROOT / "bench" / "build"
 
@@ -123,6 +124,15 @@ def clients(server: Server, targets: Sequence[str], folder: Path, *options: str)
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+def connect_with_the_stock_client(server: Server, count: int) -> dict[str, float]:
+    """The median milliseconds of a connect, by the manner in which it connects; `count` connects of each."""
+    token = server.target(0).partition("\t")[2]
+    command = [str(node_program()), str(RIVALS / "node" / "connect.mjs"), str(server.port), token, str(count)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=300, check=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
 
 
 def post(server: Server, stream: Stream, *, deadline_seconds: float = 300) -> Posted:

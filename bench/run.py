@@ -26,9 +26,17 @@ def contestants() -> dict[str, Contestant]:
             name="Bellhop, stored", start=bellhop, options=READY, scenarios=frozenset(SCENARIOS)
         ),
         "transient": Contestant(
-            name="Bellhop, `store: false`", start=bellhop, extra=TRANSIENT, options=READY, connects=False
+            name="Bellhop, `store: false`",
+            start=bellhop,
+            extra=TRANSIENT,
+            options=READY,
+            connects=False,
         ),
-        "node": Contestant(name="Socket.IO on Node.js", start=socketio_on_node),
+        "node": Contestant(
+            name="Socket.IO on Node.js",
+            start=socketio_on_node,
+            scenarios=frozenset({"room", "users", "connect"}),
+        ),
         "stock": Contestant(name="python-socketio", start=stock_python_socketio),
     }
     if nchan_module():
@@ -102,6 +110,8 @@ Made by `{command}` on {datetime.now(UTC):%Y-%m-%d}: medians of {rounds} rounds 
 - `A room each` is {scale.users:,} users and {scale.batch_rate * scale.batch_items:,} events a second in batches of {scale.batch_items}. `One by one` is one
   user per event. Latency runs from when an event was due to when the client has read it.
 - A connect is the websocket, the token check and the rooms, and with Bellhop the look for what was missed as well.
+- `Stock client connects` is `io(url)` until `connect`, in one Node.js process, one after the other: its default is to begin by
+  polling and to upgrade. `Frames swallowed`: the same behind a proxy that opens websockets and carries none of their frames.
 - `Stalled` is the crowd again, one in ten reading no more, half of these still sending PONGs; only Bellhop bounds what it
   keeps for them. From the mark on: until process and kernel have let go of all.
 - CPU is the server's alone, all its processes. Bellhop stores in SQLite where it says `stored`; nobody else stores.

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.programs import Clients, Heard, Posted, Stream, clients, post
+from bench.programs import Clients, Heard, Posted, Stream, clients, connect_with_the_stock_client, post
 from bench.servers import Server
 
 LOAD_SHARE = "load client: most of its core, %"
@@ -54,6 +54,7 @@ class Scale:
     batches: int = 200
     single_rate: int = 500
     single_events: int = 2000
+    stock_connects: int = 100
     settle_seconds: int = 40
 
 
@@ -66,6 +67,7 @@ QUICK = Scale(
     users=500,
     batches=20,
     single_events=500,
+    stock_connects=20,
     settle_seconds=5,
 )
 
@@ -220,6 +222,18 @@ def with_stalled_clients(contestant: Contestant, folder: Path, scale: Scale) -> 
             }
 
 
+def stock_client_connects(contestant: Contestant, folder: Path, scale: Scale) -> Figures:
+    """How long the JavaScript client takes until it is connected, by the transports it is given; one at a time."""
+    with contestant.start(folder) as server:
+        taken = connect_with_the_stock_client(server, scale.stock_connects)
+    return {
+        "stock client connects, its default: p50 ms": taken["default"],
+        "stock client connects, websocket: p50 ms": taken["websocket"],
+        "stock client connects, polling: p50 ms": taken["polling"],
+        "stock client connects, frames swallowed: p50 ms": taken["swallowed"],
+    }
+
+
 def _gone_after_the_mark(server: Server, posting: "Future[Posted]", stalled: int, left: int) -> float:
     """The seconds from the first client's passing the mark until the last is gone, from the server and from the kernel."""
     passed = None
@@ -274,6 +288,10 @@ FIGURES = (
     "a room each: p99 ms",
     "connects per CPU-second",
     "KB per idle connection",
+    "stock client connects, its default: p50 ms",
+    "stock client connects, websocket: p50 ms",
+    "stock client connects, polling: p50 ms",
+    "stock client connects, frames swallowed: p50 ms",
     "one by one at 500/s: p50 ms",
     "one by one at 500/s: p99 ms",
     "stalled: p99 ms without",
@@ -286,5 +304,6 @@ FIGURES = (
 SCENARIOS: dict[str, Callable[[Contestant, Path, Scale], Figures]] = {
     "room": in_one_room,
     "users": a_room_each,
+    "connect": stock_client_connects,
     "stalled": with_stalled_clients,
 }

@@ -1,8 +1,18 @@
-"""`python -m gateway` is `bellhop`."""
+"""The `bellhop` command's first moment; `python -m gateway` is the same."""
 
 import sys
 
-from gateway.cli import main
+from gateway import signals
+
+
+def main() -> int:
+    if signals.SERVICES.intersection(sys.argv[1:2]):
+        # Before the imports, which take a second: in a container a signal that nobody handles is lost, elsewhere it kills.
+        signals.hold()
+    from gateway import cli
+
+    return cli.main()
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -5,45 +5,34 @@ here stands the order in which they start and stop.
 """
 
 import asyncio
-import gc
+import contextlib
 import logging
-import os
 import random
-import signal
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
 import aiohttp
 from aiohttp import web
 
-from auth.errors import KeyConfigurationError
 from auth.keys import JWKS_BYTES_MAX, Keys, KeySet
 from auth.services import Services
 from auth.tokens import Verifier
-from gateway import descriptors, edge, internal, places, public
+from gateway import descriptors, edge, internal, outlet, places, process, public
 from gateway.admin import AdminEvents
 from gateway.bus.base import Bus
 from gateway.bus.local import LocalBus
 from gateway.bus.redis import RedisBus
-from gateway.clock import system_clock
+from gateway.clock import Timekeeper, system_clock
 from gateway.contacts import ContactBook
 from gateway.delivery import Delivery
-from gateway.engine import (
-    KEEP_ALIVE_SECONDS,
-    OWNER_AND_GROUP,
-    EngineLimits,
-    PacedSite,
-    Reason,
-    Server,
-    Websockets,
-)
+from gateway.engine import OWNER_AND_GROUP, EngineLimits, PacedSite, Reason, Server, Websockets
 from gateway.feed import Feed
 from gateway.gossip import HeadGossip
 from gateway.health import Health
 from gateway.housekeeping import Housekeeper
+from gateway.lineage import Lineage, Witnessed
 from gateway.meters import TimedAppends
 from gateway.metrics import Metrics
 from gateway.neighbours import Neighbours
@@ -58,14 +47,17 @@ from gateway.rooms import user_of
 from gateway.settings import Settings
 from gateway.sockets import Connections
 from gateway.trends import Trends
+from gateway.witness import Mark, WitnessAway, witness_of
+from gateway.writes import Writes
 from mailer.connect import connect as connect_transport
-from mailer.errors import MailConfigurationError
-from mailer.render import Renderer
+from mailer.letterhead import Letterhead
+from mailer.press import Press
 from mailer.transport import Transport
 from mailer.worker import Worker
 from storage.connect import connect as connect_store
-from storage.errors import StorageError, StoreConfigurationError, StoreUnavailable
+from storage.errors import StoreUnavailable
 from storage.groupcommit import GroupCommit
+from storage.ids import uuid7
 from storage.store import Store
 
 EVERYBODY = 0o666
@@ -73,12 +65,7 @@ JWKS_SECONDS = 5
 STORE_PATIENCE_SECONDS = 30
 """How long a start waits for a store that is away: in a cluster, things start in any order."""
 
-
-GARBAGE_THRESHOLD = 20_000
-"""Objects made, less those freed, before the collector looks at the young ones."""
-SWITCH_SECONDS = 0.0001
-"""How long a thread of the store waits for the interpreter before the loop must let go of it. A commit asks for it a dozen
-times: at Python's default of 5 ms, each would wait for all that the loop writes to its sockets meanwhile."""
+LOG_DROPPED = "Lines of the log that were dropped: nobody read them"
 
 logger = logging.getLogger(__name__)
 
@@ -91,10 +78,12 @@ class Addresses:
     internal: str
 
 
-def build_bus(settings: Settings) -> Bus:
+def build_bus(settings: Settings, store: Store) -> Bus:
     if settings.bus_url.startswith("local:"):
         return LocalBus()
-    return RedisBus(settings.bus_url, prefix=settings.bus_prefix, node_id=settings.node_id)
+    return RedisBus(
+        settings.bus_url, prefix=settings.bus_prefix, node_id=settings.node_id, secret=store.shared_secret
+    )
 
 
 def build_presence(settings: Settings) -> Presence:
@@ -110,17 +99,51 @@ def build_presence(settings: Settings) -> Presence:
     )
 
 
-def build_renderer(settings: Settings) -> Renderer:
+def build_press(settings: Settings) -> Press:
     mail = settings.mail
-    return Renderer(mail.sender, base_url=settings.base_url, templates=mail.templates)
+    return Press(
+        Letterhead(
+            sender=mail.sender,
+            reply_to=mail.reply_to,
+            base_url=settings.base_url,
+            templates=mail.templates,
+            unsubscribe=mail.unsubscribe,
+        )
+    )
+
+
+def check_templates(settings: Settings) -> None:
+    """Raises `MailConfigurationError` for an operator's template that no mail can be made with."""
+
+    async def check() -> None:
+        press = build_press(settings)
+        try:
+            await press.start()
+        finally:
+            await press.close()
+
+    asyncio.run(check())
 
 
 def build_transport(settings: Settings) -> Transport:
-    return connect_transport(settings.mail.url, connections=settings.mail.concurrency)
+    mail = settings.mail
+    return connect_transport(
+        mail.url,
+        connections=mail.concurrency,
+        session_mails=mail.session_mails,
+        step_seconds=mail.timeout_seconds,
+        helo=mail.helo,
+    )
 
 
 def build_worker(
-    settings: Settings, store: Store, presence: Presence, transport: Transport, metrics: Metrics
+    settings: Settings,
+    store: Store,
+    presence: Presence,
+    press: Press,
+    transport: Transport,
+    metrics: Metrics,
+    clock: Timekeeper,
 ) -> Worker:
     async def is_online(user: str) -> bool:
         return await presence.find(user) is not None
@@ -130,16 +153,27 @@ def build_worker(
         outbox=store,
         inboxes=store,
         transport=transport,
-        renderer=build_renderer(settings),
+        press=press,
         is_online=is_online,
         user_of=user_of,
         concurrency=mail.concurrency,
         attempts=mail.attempts,
         retry_seconds=mail.retry_seconds,
         lease_seconds=mail.lease_seconds,
-        clock=system_clock,
+        # Two sends, since a kept connection may turn out to be spent; each with its opening, its envelope and its end.
+        attempt_seconds=15 * mail.timeout_seconds,
+        # A mail that went out early cannot be called back.
+        clock=clock.cautious,
         random=random.random,
         observe=lambda outcome: metrics.mail_outcome(outcome.result),
+    )
+
+
+def watch_worker(metrics: Metrics, worker: Worker) -> None:
+    metrics.watch_gauge(
+        "bellhop_mail_stopped",
+        "1 while the mail server refuses us, or cannot be trusted",
+        lambda: int(worker.stopped),
     )
 
 
@@ -169,10 +203,14 @@ class Node:
             leeway_seconds=settings.keys.jwt_leeway_seconds,
             clock=system_clock,
         )
+        self.clock = Timekeeper()
         self.store = connect_store(settings.store_url)
-        self.commit = GroupCommit(TimedAppends(self.store, self.metrics), ping=self.store.ping)
+        self.bus = build_bus(settings, self.store)
+        self.lineage = Lineage(self.store, witness_of(settings), self.bus, self.clock)
+        appends = Witnessed(TimedAppends(self.store, self.metrics), self.lineage)
+        self.writes = Writes(self.store, appends)
+        self.commit = GroupCommit(self.writes, ping=self.store.ping)
         self.contacts = ContactBook(self.store)
-        self.bus = build_bus(settings)
         self.gossip = HeadGossip(learns=self.store, bus=self.bus)
         self.presence = build_presence(settings)
         self.origins = Origins(settings.cors_origins, base_url=settings.base_url)
@@ -193,10 +231,13 @@ class Node:
             ),
             origins=self.origins,
         )
-        self.delivery = Delivery(self.server, self.store, self.bus, system_clock)
+        self.delivery = Delivery(self.server, self.store, self.bus, self.clock)
+        self.press = build_press(settings)
         self.transport = build_transport(settings)
         self.worker = (
-            build_worker(settings, self.store, self.presence, self.transport, self.metrics)
+            build_worker(
+                settings, self.store, self.presence, self.press, self.transport, self.metrics, self.clock
+            )
             if settings.mail.worker
             else None
         )
@@ -208,7 +249,7 @@ class Node:
             gossip=self.gossip,
             presence=self.presence,
             contacts=self.contacts,
-            clock=system_clock,
+            clock=self.clock,
             wake_mailer=self.worker.wake if self.worker is not None else _nobody_to_wake,
         )
         self.connections = Connections(
@@ -220,13 +261,18 @@ class Node:
             presence=self.presence,
             bus=self.bus,
             contacts=self.contacts,
-            clock=system_clock,
+            lineage=self.lineage,
+            clock=self.clock,
+            token_clock=system_clock,
             node=settings.node_id,
             leeway_seconds=settings.keys.jwt_leeway_seconds,
             connections_per_user=limits.max_connections_per_user,
             replay_limit=limits.replay_limit,
         )
         self.connections.on_command(HeadGossip.COMMAND, self.gossip.obey)
+        self.connections.on_command(Lineage.COMMAND, self.lineage.obey)
+        self.lineage.on_turn = self.connections.turn
+        self.delivery.on_gone_back = self.lineage.suspect
         self.trends = Trends(self.metrics.registry, system_clock)
         self.observatory = Observatory(self.trends, bus=self.bus, node=settings.node_id)
         self.feed = Feed(
@@ -235,19 +281,26 @@ class Node:
         AdminEvents(
             self.connections,
             self.notifier,
-            previewer=Previewer(
-                notifier=self.notifier, presence=self.presence, renderer=build_renderer(settings)
-            ),
+            previewer=Previewer(notifier=self.notifier, presence=self.presence, press=self.press),
             feed=self.feed,
             observatory=self.observatory,
             metrics=self.metrics,
             node=settings.node_id,
             started_at=system_clock(),
         )
-        is_alone = settings.bus_url.startswith("local:")
-        self.neighbours = None if is_alone else Neighbours(settings.bus_url, self.server)
-        self.housekeeper = Housekeeper(self.store, self.store, system_clock, history_days=limits.history_days)
-        self.health = Health(store=self.store, bus=self.bus)
+        self.neighbours = (
+            Neighbours(settings.bus_url, prefix=settings.bus_prefix, receive=self.delivery.receive)
+            if settings.foreign_emits
+            else None
+        )
+        self.housekeeper = Housekeeper(
+            self.store,
+            self.store,
+            self.clock,
+            history_days=limits.history_days,
+            may_delete=lambda: self.clock.may_delete,
+        )
+        self.health = Health(store=self.writes, bus=self.bus, presence=self.presence, clock=self.clock)
         services = Services(settings.keys.api_keys, verifier)
         self.public = public.build(
             settings=settings,
@@ -292,7 +345,9 @@ class Node:
             "bellhop_rate_limited", "Connections closed or refused by a rate", lambda: engine.rate_limited
         )
         counter("bellhop_malformed", "Connections closed for what they sent", lambda: engine.malformed)
-        counter("bellhop_refused", "Connections refused", lambda: engine.refused)
+        self.metrics.watch_counts(
+            "bellhop_refused", "Clients not let in, by the code of the reason", "code", engine.refusals.counts
+        )
         counter(
             "bellhop_origins_refused",
             "Requests of pages whose origin may not use the public site",
@@ -306,9 +361,17 @@ class Node:
             "Repairs that failed, to be tried again",
             lambda: delivery.repair_failures,
         )
+        counter(
+            "bellhop_misplaced_sessions",
+            "Sessions put back into their rooms, or out of others'",
+            lambda: delivery.put_right,
+        )
         gauge("bellhop_append_queue", "Notifications that wait to be stored", lambda: self.commit.queued)
         gauge("bellhop_mail_owed", "Mail that is owed, of all nodes", lambda: self.housekeeper.mail_owed)
+        counter("bellhop_log_dropped", LOG_DROPPED, outlet.dropped)
         gauge("bellhop_mail_dead", "Dead letters, of all nodes", lambda: self.housekeeper.mail_dead)
+        if self.worker is not None:
+            watch_worker(self.metrics, self.worker)
         if isinstance(self.bus, RedisBus):
             bus = self.bus.stats
             counter("bellhop_bus_published", "Frames that Redis has taken", lambda: bus.published)
@@ -327,6 +390,14 @@ class Node:
                 "1 while the node hears itself through Redis",
                 lambda: int(not self.bus.reasons()),
             )
+        if self.neighbours is not None:
+            guests = self.neighbours.stats
+            counter("bellhop_foreign_emits", "Emits taken from other processes", lambda: guests.received)
+            counter(
+                "bellhop_foreign_refused",
+                "Messages of other processes that were no emit, or too many",
+                lambda: guests.unreadable + guests.dropped,
+            )
         presence = self.presence
         if isinstance(presence, RedisPresence):
             gauge(
@@ -338,10 +409,21 @@ class Node:
     async def start(self) -> Addresses:
         """Come up in the order in which things need one another; what has come up is stopped again by `stop`."""
         stops = self._stops
+        stops.push_async_callback(self.press.close)
+        # First of all: a template that cannot be used is known without any server.
+        await self.press.start()
         self._http = await stops.enter_async_context(aiohttp.ClientSession())
         stops.push_async_callback(self.keys.close)
         await open_store(self.store)
         stops.push_async_callback(self.store.close)
+        mark = await self.lineage.start()
+        stops.push_async_callback(self.lineage.stop)
+        if mark is not None:
+            self.clock.resume(mark.at)
+        await self.clock.start(self.store.time)
+        stops.push_async_callback(self.clock.stop)
+        uuid7.follow(self.clock.nanoseconds)
+        stops.callback(uuid7.follow, time.time_ns)
         stops.push_async_callback(self.commit.close)
         self.contacts.start()
         stops.push_async_callback(self.contacts.stop)
@@ -394,7 +476,8 @@ class Node:
         budget = self.settings.drain_seconds
         async with asyncio.TaskGroup() as group:
             if self.worker is not None:
-                group.create_task(self.worker.drain(seconds=budget), name="drain mail")
+                # What then remains is given back, which wants some of the grace too.
+                group.create_task(self.worker.drain(seconds=budget * 0.8), name="drain mail")
             group.create_task(
                 self.server.drain(seconds=budget * 0.8, reason=Reason.DRAINING), name="drain clients"
             )
@@ -432,7 +515,7 @@ async def listen(
     can reach its unix socket may use it; an internal one is for its owner and group.
     """
     is_public = websockets is not None
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEP_ALIVE_SECONDS, shutdown_timeout=2)
+    runner = web.AppRunner(app, shutdown_timeout=2)
     await runner.setup()
     stops.push_async_callback(runner.cleanup)
     site = PacedSite(
@@ -440,6 +523,7 @@ async def listen(
         hosts,
         port,
         websockets=websockets,
+        refuse=app[edge.REFUSE],
         mode=EVERYBODY if is_public else OWNER_AND_GROUP,
         reserve=descriptors.reserve() if is_public else 0,
     )
@@ -463,13 +547,16 @@ async def open_store(store: Store) -> None:
     """Open the store, waiting a while for one that is away."""
     deadline = asyncio.get_running_loop().time() + STORE_PATIENCE_SECONDS
     pause = 0.5
+    told = ""
     while True:
         try:
             await store.open()
-        except StoreUnavailable:
+        except StoreUnavailable as error:
             if asyncio.get_running_loop().time() + pause > deadline:
                 raise
-            logger.warning("the store is away; trying again", extra={"pause_seconds": pause})
+            if str(error) != told:
+                told = str(error)
+                logger.warning("the store is away; trying again", extra={"reason": told})
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5)
         else:
@@ -497,17 +584,27 @@ class MailOffice:
         self.settings = settings
         self.metrics = Metrics()
         self.store = connect_store(settings.store_url)
+        self.metrics.watch_counter("bellhop_log_dropped", LOG_DROPPED, outlet.dropped)
         self.bus = LocalBus()
         self.presence = build_presence(settings)
+        self.press = build_press(settings)
         self.transport = build_transport(settings)
-        self.worker = build_worker(settings, self.store, self.presence, self.transport, self.metrics)
-        self.health = Health(store=self.store, bus=self.bus)
+        self.clock = Timekeeper()
+        self.worker = build_worker(
+            settings, self.store, self.presence, self.press, self.transport, self.metrics, self.clock
+        )
+        watch_worker(self.metrics, self.worker)
+        self.health = Health(store=Writes(self.store), bus=self.bus, presence=self.presence, clock=self.clock)
         self._stops = AsyncExitStack()
         self._mailing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
+        self._stops.push_async_callback(self.press.close)
+        await self.press.start()
         await open_store(self.store)
         self._stops.push_async_callback(self.store.close)
+        await self.clock.start(self.store.time)
+        self._stops.push_async_callback(self.clock.stop)
         await self.presence.start(_announce_to_nobody)
         self._stops.push_async_callback(self.presence.stop)
         app = edge.application("internal", self.metrics)
@@ -519,7 +616,7 @@ class MailOffice:
 
     async def drain(self) -> None:
         self.health.draining = True
-        await self.worker.drain(seconds=self.settings.drain_seconds)
+        await self.worker.drain(seconds=self.settings.drain_seconds * 0.8)
 
     async def stop(self) -> None:
         if self._mailing is not None:
@@ -533,10 +630,19 @@ async def _announce_to_nobody(change: Joined | Left) -> None:
     """A mail worker has no admins of its own, and no connections that could come or go."""
 
 
-class Service(Protocol):
-    async def start(self) -> object: ...
-    async def drain(self) -> None: ...
-    async def stop(self) -> None: ...
+async def begin_new_epoch(settings: Settings) -> str:
+    """Tell the store that it was put back to an older state; answers the epoch that began. Nodes that run see it soon."""
+    store, witness = connect_store(settings.store_url), witness_of(settings)
+    try:
+        await store.open()
+        epoch = await store.turn()
+        # What the witness had seen was of the former line.
+        with contextlib.suppress(WitnessAway):
+            await witness.write(Mark(epoch=epoch, room="", seq=0, at=system_clock()))
+    finally:
+        await witness.close()
+        await store.close()
+    return epoch
 
 
 def run(
@@ -545,7 +651,7 @@ def run(
     extend: Callable[[Node], None] | None = None,
     started: Callable[[Addresses], None] | None = None,
 ) -> int:
-    """Serve until SIGTERM or SIGINT, drain, and answer the exit code.
+    """Serve until a signal asks for the end, drain, and answer the exit code.
 
     `extend` may add routes to the node's sites before it starts; `started` is told where it listens.
     """
@@ -558,77 +664,10 @@ def run(
             started(addresses)
 
     descriptors.prepare(settings.limits.max_connections)
-    return _run(lambda: Node(settings), start)
+    return process.run(lambda: Node(settings), start, drain_seconds=settings.drain_seconds)
 
 
 def run_mail(settings: Settings) -> int:
-    """Mail until SIGTERM or SIGINT, finish what is under way, and answer the exit code."""
+    """Mail until a signal asks for the end, finish what is under way, and answer the exit code."""
     descriptors.prepare()
-    return _run(lambda: MailOffice(settings), MailOffice.start)
-
-
-S = TypeVar("S", bound=Service)
-
-
-def _run(build: Callable[[], S], start: Callable[[S], Awaitable[object]]) -> int:
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(_serve(build, start))
-
-
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """The loop of uvloop where it runs, else asyncio's own."""
-    try:
-        import uvloop
-    except ImportError:  # pragma: no cover - Windows, PyPy
-        return None
-    return uvloop.new_event_loop
-
-
-async def _serve(build: Callable[[], S], start: Callable[[S], Awaitable[object]]) -> int:
-    asked_to_stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    try:
-        service = build()
-    except (KeyConfigurationError, StoreConfigurationError, MailConfigurationError) as error:
-        return _fail(2, error)
-
-    def stop_asked() -> None:
-        if asked_to_stop.is_set():
-            # Asked twice: whoever asks does not want to wait for the drain.
-            os._exit(130)
-        asked_to_stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop_asked)
-    try:
-        starting = asyncio.ensure_future(start(service))
-        stopping = asyncio.create_task(asked_to_stop.wait(), name="stop signal")
-        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not starting.done():
-            starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
-            return 0
-        await starting
-        # What was made to last is not looked at by every collection of garbage.
-        gc.collect()
-        gc.freeze()
-        # A batch makes thousands of values, which reference counting frees. At the default of 700 the collector walks
-        # over them, and time and again over every connection, for a tenth of the CPU of a batch, and finds nothing.
-        gc.set_threshold(GARBAGE_THRESHOLD, 20, 20)
-        sys.setswitchinterval(SWITCH_SECONDS)
-        await stopping
-        logger.info("draining")
-        await service.drain()
-    except (StoreConfigurationError, MailConfigurationError) as error:
-        return _fail(2, error)
-    except (StorageError, OSError) as error:
-        return _fail(1, error)
-    finally:
-        await service.stop()
-        logger.info("stopped")
-    return 0
-
-
-def _fail(code: int, error: Exception) -> int:
-    print(f"bellhop: {error}", file=sys.stderr)  # noqa: T201 - the last word of a process that cannot go on
-    return code
+    return process.run(lambda: MailOffice(settings), MailOffice.start, drain_seconds=settings.drain_seconds)

@@ -15,7 +15,7 @@ from marshmallow import ValidationError
 
 from auth.errors import KeyConfigurationError
 from auth.tokens import Signer
-from gateway import logs, places, settings
+from gateway import logs, outlet, places, settings, signals
 from gateway.alive import UnixConnection
 from gateway.metrics import release
 from gateway.settings import Settings, SettingsError
@@ -34,6 +34,10 @@ class Failure(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and answer its exit code."""
     given = _parser().parse_args(arguments)
+    if arguments is None and given.command in signals.SERVICES:
+        # The process is ours alone, and shall neither wait for a reader nor die of a signal.
+        signals.hold()
+        outlet.install()
     run: Callable[[argparse.Namespace], int] = given.run
     try:
         code = run(given)
@@ -63,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Settings come from the environment, BELLHOP_…; `bellhop config` lists them. To see it work: bellhop demo",
     )
     parser.add_argument("--version", action="version", version=f"bellhop {release()}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND", title="commands")
 
     def command(
         name: str, run: Callable[[argparse.Namespace], int], text: str, more: str = ""
@@ -77,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command(
         "serve", _serve, "run a node: both sites, and the mail worker unless BELLHOP_MAIL_WORKER=false",
-        "SIGTERM and Ctrl-C drain it.",
+        "SIGTERM and Ctrl-C drain it; asked twice, it hurries.",
     )  # fmt: skip
     command("mail", _mail, "run the mail worker alone", "SIGTERM and Ctrl-C let it finish what it holds.")
     _describe_demo(command("demo", _demo, "run everything on the embedded defaults, with links to open"))
@@ -88,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     config.add_argument("--markdown", action="store_true", help="print the reference of all settings instead")
     _describe_token(command("token", _token, "print a token of a user, signed with BELLHOP_JWT_SECRET"))
     _describe_emit(command("emit", _emit, "emit a notification through a running node"))
+    _describe_store(command("store", _store, "tell what was done to the store"))
     return parser
 
 
@@ -151,6 +156,13 @@ def _describe_emit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--service", metavar="NAME", help="whose key of BELLHOP_API_KEYS to use (default: the first)"
     )
+
+
+def _describe_store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "done", choices=["restored"],
+        help="restored: it was put back from a backup; its sequences begin a new epoch, and clients fetch their history anew",
+    )  # fmt: skip
 
 
 def _port(text: str) -> int:
@@ -241,7 +253,15 @@ def _config(given: argparse.Namespace) -> int:
     for entry in entries:
         print(f"{entry.setting.variable:{width}}  {entry.shown or '-':40}  {entry.origin}")
     sys.stdout.flush()
-    settings.load()
+    in_force = settings.load()
+    if in_force.mail.templates is not None:
+        from gateway import app
+        from mailer.errors import MailConfigurationError
+
+        try:
+            app.check_templates(in_force)
+        except MailConfigurationError as error:
+            raise Failure(f"{error}", 2) from error
     return 0
 
 
@@ -280,6 +300,22 @@ def _emit(given: argparse.Namespace) -> int:
     if status != 202:
         raise Failure(_refusal(url, status, answer))
     print(answer)
+    return 0
+
+
+def _store(given: argparse.Namespace) -> int:
+    del given  # there is one thing so far that can be done to it
+    in_force = settings.load()
+    import asyncio
+
+    from gateway.app import begin_new_epoch
+    from storage.errors import StorageError
+
+    try:
+        epoch = asyncio.run(begin_new_epoch(in_force))
+    except StorageError as error:
+        raise Failure(f"{error}") from error
+    print(f"epoch {epoch}")
     return 0
 
 

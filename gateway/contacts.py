@@ -6,8 +6,10 @@ together. A look-up sees what is still collected.
 
 import asyncio
 import logging
+from dataclasses import replace
 
 from gateway.tasks import Tasks
+from mailer import address
 from storage.errors import StorageError
 from storage.models import Contact
 from storage.store import Contacts
@@ -40,6 +42,9 @@ class ContactBook:
             await self._flush()
 
     def remember(self, contact: Contact) -> None:
+        """An address that no mail can go to counts as none: better found out at an emit than by a dead letter."""
+        if contact.email is not None and not _is_address(contact.email):
+            contact = replace(contact, email=None)
         known = self._pending.get(contact.user)
         if known is None and len(self._pending) >= PENDING_LIMIT:
             return
@@ -96,6 +101,14 @@ class ContactBook:
         for contact in self._leaving.values():
             later = self._pending.get(contact.user)
             self._pending[contact.user] = _newer(later, contact) if later else contact
+
+
+def _is_address(text: str) -> bool:
+    try:
+        address.parse(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _newer(contact: Contact, known: Contact | None) -> Contact:

@@ -3,7 +3,8 @@
 A node keeps one cursor per room that it has members of: the last sequence it has written to them. A frame goes out
 when it is `cursor + 1`; a lower one is a repetition and is dropped; a higher one shows a hole, which has
 `HOLE_SECONDS` to close by itself and is then repaired from the store. Nothing here trusts the bus: it may lose,
-repeat and disorder; the store's sequences tell what is owed.
+repeat and disorder; the store's sequences tell what is owed. Nor is the engine trusted to keep the members: how many a
+frame was written to tells at once when one is missing.
 
 Knows rooms, cursors and the ids of sessions. Leaves sockets to the engine, and meaning to its callers.
 """
@@ -11,7 +12,7 @@ Knows rooms, cursors and the ids of sessions. Leaves sockets to the engine, and 
 import asyncio
 import logging
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from gateway import wire
 from gateway.bus.base import TRANSIENT, Bus
 from gateway.clock import Clock
 from gateway.engine import Packet
+from gateway.logs import Seldom
 from gateway.rooms import ADMINS
 from gateway.tasks import Tasks
 from storage.errors import StorageError
@@ -26,6 +28,8 @@ from storage.store import Streams
 
 HOLE_SECONDS = 0.05
 RECONCILE_SECONDS = 30.0
+PAUSE_PER_RECONCILIATION = 2
+"""How many times as long as a reconciliation the least pause after it is."""
 HEADS_PER_QUERY = 1000
 SPAN = 500
 WAITING_LIMIT = 1000
@@ -48,6 +52,14 @@ class Sockets(Protocol):
         """Make the session a member of the room, from the next `fan_out` on."""
         ...
 
+    def expel(self, sid: str, namespace: str, room: str) -> None:
+        """Make the session a member no more."""
+        ...
+
+    def members(self, namespace: str, room: str) -> Collection[str]:
+        """The sessions that `fan_out` writes to; equal to a set of the same."""
+        ...
+
 
 def namespace_of(room: str) -> str:
     """The namespace whose sessions are the members of `room`."""
@@ -63,6 +75,8 @@ class DeliveryStats:
     holes: int = 0
     repaired: int = 0
     repair_failures: int = 0
+    put_right: int = 0
+    """Sessions that the engine had in a room, or out of one, against what is so."""
 
 
 @dataclass(slots=True)
@@ -82,7 +96,7 @@ class _Stream:
     room: str
     cursor: int | None = None
     """None until the first replay has told where the room stands."""
-    members: int = 0
+    members: set[str] = field(default_factory=set)
     guests: dict[str, _Guest] = field(default_factory=dict)
     waiting: dict[int, bytes] = field(default_factory=dict)
     hole_timer: asyncio.TimerHandle | None = None
@@ -102,6 +116,8 @@ class Delivery:
         reconcile_seconds: float = RECONCILE_SECONDS,
     ) -> None:
         self.stats = DeliveryStats()
+        self.on_gone_back: Callable[[], None] = _nobody_to_tell
+        """Called when the store is found behind what was delivered of it."""
         self._sockets = sockets
         self._store = streams
         self._bus = bus
@@ -112,6 +128,8 @@ class Delivery:
             asyncio.Queue()
         )  # bounded by the streams: each is queued at most once
         self._reconcile_now = asyncio.Event()
+        self._misplaced = Seldom(logger, "sessions were not in their rooms, and are again")
+        self._made_up = Seldom(logger, "frames are dropped that the store knows nothing of")
         self._tasks = Tasks()
 
     def start(self) -> None:
@@ -166,7 +184,7 @@ class Delivery:
             if stream is None:
                 continue
             if stream.guests.pop(sid, None) is None:
-                stream.members -= 1
+                stream.members.discard(sid)
             if not stream.members and not stream.guests:
                 empty.append(room)
         return empty
@@ -207,8 +225,22 @@ class Delivery:
 
     def _admit(self, sid: str, stream: _Stream) -> None:
         del stream.guests[sid]
-        stream.members += 1
+        stream.members.add(sid)
         self._sockets.admit(sid, namespace_of(stream.room), stream.room)
+
+    def rewind(self) -> None:
+        """The store was put back, and its sequences begin anew: what is known of any room holds no longer.
+
+        The sessions that were let in before have to go: their cursors are of the other line.
+        """
+        for stream in self._streams.values():
+            stream.cursor = None
+            stream.waiting.clear()
+            _cancel_hole_timer(stream)
+            for guest in stream.guests.values():
+                # Of what is held nobody knows the line: a second replay tells.
+                guest.held.clear()
+                guest.overflowed = True
 
     # Frames come in
 
@@ -242,10 +274,35 @@ class Delivery:
         namespace = namespace_of(stream.room)
         packet = Packet.event(namespace, event)
         if stream.members:
-            self.stats.delivered += self._sockets.fan_out(namespace, stream.room, packet)
+            reached = self._sockets.fan_out(namespace, stream.room, packet)
+            if reached != len(stream.members):
+                reached += self._put_right(stream, packet)
+            self.stats.delivered += reached
         if stream.guests:
             for sid, guest in list(stream.guests.items()):
                 self._write_to_guest(stream, sid, guest, seq, packet)
+
+    def _put_right(self, stream: _Stream, missed: Packet | None = None) -> int:
+        """Have the engine's members be those that are; answers how many of them had `missed` to be written.
+
+        The frame before this one reached all of them, or this would have been seen then: who is missing now has missed
+        this one alone.
+        """
+        room, namespace = stream.room, namespace_of(stream.room)
+        there = frozenset(self._sockets.members(namespace, room))
+        astray, strangers = stream.members - there, there - stream.members
+        for sid in astray:
+            if missed is not None:
+                self._sockets.write(sid, missed)
+            self._sockets.admit(sid, namespace, room)
+        for sid in strangers:
+            self._sockets.expel(sid, namespace, room)
+        # Who is no member even now has no session any more: else every frame would ask anew.
+        gone = astray.difference(self._sockets.members(namespace, room))
+        stream.members -= gone
+        self.stats.put_right += len(astray) + len(strangers)
+        self._misplaced.say(astray=len(astray), strangers=len(strangers))
+        return 0 if missed is None else len(astray) - len(gone)
 
     def _write_to_guest(self, stream: _Stream, sid: str, guest: _Guest, seq: int, packet: Packet) -> None:
         if guest.upto is None:
@@ -311,6 +368,7 @@ class Delivery:
 
     async def _repair(self, stream: _Stream) -> None:
         """Deliver from the store all that the cursor has not passed."""
+        claimed = list(stream.waiting)
         head = (await self._store.heads([stream.room]))[stream.room]
         while self._streams.get(stream.room) is stream and stream.cursor is not None and stream.cursor < head:
             start = stream.cursor
@@ -324,6 +382,11 @@ class Delivery:
                 # What is missing up to the head was recalled, has expired or was pruned.
                 self._skip_to(stream, head)
                 break
+        # A notification is stored before it is published: what waited when the store was asked, and is beyond what it has,
+        # nobody has emitted. Kept, it would have the store asked for ever. Were it true, reconciliation would find it.
+        made_up = [seq for seq in claimed if seq > head and stream.waiting.pop(seq, None) is not None]
+        if made_up:
+            self._made_up.say(frames=len(made_up))
         if stream.cursor is not None:
             self._deliver_waiting(stream)
 
@@ -342,7 +405,11 @@ class Delivery:
 
     async def _reconcile_forever(self) -> None:
         failures = 0
+        loop = asyncio.get_running_loop()
+        took = 0.0
         while True:
+            # However often the bus says that it has lost something, most of the time is left to other work.
+            await asyncio.sleep(took * PAUSE_PER_RECONCILIATION)
             delay = self._reconcile_seconds * random.uniform(0.6, 1.0)  # noqa: S311 - spreads load, guards nothing
             if failures:
                 delay = min(2.0**failures * 0.25, delay)
@@ -355,9 +422,11 @@ class Delivery:
             except TimeoutError:
                 pass
             self._reconcile_now.clear()
+            began, took = loop.time(), 0.0
             try:
                 await self._reconcile()
                 failures = 0
+                took = loop.time() - began
             except StorageError:
                 failures = min(failures + 1, 8)
             except Exception:
@@ -368,6 +437,10 @@ class Delivery:
         rooms = [room for room, stream in self._streams.items() if stream.cursor is not None]
         for start in range(0, len(rooms), HEADS_PER_QUERY):
             asked = rooms[start : start + HEADS_PER_QUERY]
+            for room in asked:
+                here = self._streams.get(room)
+                if here is not None and here.members != self._sockets.members(namespace_of(room), room):
+                    self._put_right(here)
             before = {room: stream.cursor for room in asked if (stream := self._streams.get(room))}
             for room, head in (await self._store.heads(asked)).items():
                 stream = self._streams.get(room)
@@ -380,6 +453,11 @@ class Delivery:
                     # Sequences never go back, unless the store was put back to an older state.
                     logger.warning("the store has gone back", extra={"head": head, "cursor": was})
                     stream.cursor = head
+                    self.on_gone_back()
+
+
+def _nobody_to_tell() -> None:
+    """Whoever keeps the lineage of the store takes this place."""
 
 
 def _cancel_hole_timer(stream: _Stream) -> None:

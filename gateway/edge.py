@@ -1,7 +1,7 @@
 """The edge of both sites: what every request passes, whatever it asks.
 
-It gives the request an id, turns errors into problems, sets the headers that browsers heed, counts and logs. And it reads
-JSON bodies within bounds.
+It gives the request an id, turns errors into problems, sets the headers that browsers heed, counts and logs. It refuses what
+no handler could answer, and reads JSON bodies within bounds for those that want one.
 """
 
 import logging
@@ -13,12 +13,21 @@ import orjson
 from aiohttp import web
 
 from gateway import logs, problems, wire
+from gateway.engine import bodies
+from gateway.engine.bodies import BodyError
+from gateway.engine.http import EXPECTS, Refuse
 from gateway.metrics import Metrics
 from gateway.problems import Problem
 from gateway.schemas import Invalid
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 BODY_BYTES_MAX = 64 * 1024
+BODY_SECONDS = 30.0
+"""How long a body may take to come."""
+MEDIA_TYPE_CHARACTERS = 256
+"""Of a `Content-Type`; to take a longer one apart could take long."""
+PARAMETERS_MAX = 64
+"""In the query of a URL."""
 CLIENT_GONE = 499
 """The status, in logs and metrics only, of a request whose client did not wait for the answer."""
 
@@ -35,6 +44,8 @@ QUIET = frozenset({"/healthz", "/readyz", "/metrics", "/socket.io/"})
 """Routes that are asked so often that their lines would bury the others: logged at DEBUG."""
 
 REQUEST_ID = web.RequestKey("request_id", str)
+REFUSE: web.AppKey[Refuse] = web.AppKey("refuse")
+"""How a site answers what is no request."""
 
 logger = logging.getLogger("gateway.access")
 
@@ -59,35 +70,55 @@ def application(site: str, metrics: Metrics) -> web.Application:
             # A long poll or a websocket lasts as long as it lasts: its seconds would say nothing.
             if not isinstance(response, web.WebSocketResponse) and route != "/socket.io/":
                 metrics.http_request(site, request.method, route, status, seconds)
-            logger.log(
-                logging.DEBUG if route in QUIET else logging.INFO,
-                "request",
-                extra={
-                    "site": site,
-                    "method": request.method,
-                    "route": route,
-                    "status": status,
-                    "milliseconds": round(seconds * 1000, 1),
-                },
-            )
+            _log(site, request.method, route, status, seconds)
             logs.request_id.reset(token)
         return response
 
     async def set_headers(request: web.Request, response: web.StreamResponse) -> None:
-        headers = response.headers
-        for name, value in SECURITY_HEADERS.items():
-            headers.setdefault(name, value)
-        headers["Server"] = "bellhop"
         # The request has left the middleware when most answers are prepared: the context variable is reset by then.
-        headers["X-Request-Id"] = request[REQUEST_ID]
+        _set_headers(response, request[REQUEST_ID])
+
+    def refuse(status: int) -> web.Response:
+        request_id = logs.accepted_request_id(None)
+        token = logs.request_id.set(request_id)
+        response = problems.of_status(status).response()
+        _set_headers(response, request_id)
+        metrics.http_request(site, "unknown", "unknown", status, 0)
+        _log(site, "unknown", "unknown", status, 0)
+        logs.request_id.reset(token)
+        return response
 
     app = web.Application(middlewares=[pass_edge])
     app.on_response_prepare.append(set_headers)
+    app[REFUSE] = refuse
     return app
+
+
+def _log(site: str, method: str, route: str, status: int, seconds: float) -> None:
+    logger.log(
+        logging.DEBUG if route in QUIET else logging.INFO,
+        "request",
+        extra={
+            "site": site,
+            "method": method,
+            "route": route,
+            "status": status,
+            "milliseconds": round(seconds * 1000, 1),
+        },
+    )
+
+
+def _set_headers(response: web.StreamResponse, request_id: str) -> None:
+    headers = response.headers
+    for name, value in SECURITY_HEADERS.items():
+        headers.setdefault(name, value)
+    headers["Server"] = "bellhop"
+    headers["X-Request-Id"] = request_id
 
 
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
+        _judge(request)
         return await handler(request)
     except Exception as error:
         if isinstance(error, ConnectionError) and (
@@ -99,6 +130,16 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         if details.code == "internal":
             logger.exception("request failed", extra={"method": request.method, "route": _route(request)})
         return details.response()
+
+
+def _judge(request: web.Request) -> None:
+    """Refuse what no handler could answer, whatever is asked and whoever asks."""
+    if request.get(EXPECTS):
+        raise Problem("expectation_failed", "Nothing but 100-continue can be expected.")
+    try:
+        bodies.coding_of(request)
+    except BodyError as error:
+        raise _unreadable(error, 0) from None
 
 
 def _route(request: web.Request) -> str:
@@ -124,6 +165,8 @@ async def read_json(request: web.Request, *, limit: int = BODY_BYTES_MAX, requir
 
 async def read_json_text(request: web.Request, *, limit: int) -> bytes:
     """The body of a request that says it is JSON, of `limit` bytes at most, decompressed. Raises Problem."""
+    if len(request.headers.get("Content-Type", "")) > MEDIA_TYPE_CHARACTERS:
+        raise Problem("unsupported_media_type")
     media_type = request.content_type
     if media_type != "application/json" and not (
         media_type.startswith("application/") and media_type.endswith("+json")
@@ -143,26 +186,33 @@ def json_of(text: bytes) -> Any:
 
 
 async def _read(request: web.Request, limit: int) -> bytes:
-    if (request.content_length or 0) > limit:
-        raise _too_large(limit)
-    body = bytearray()
     try:
-        while chunk := await request.content.readany():
-            body += chunk
-            if len(body) > limit:
-                raise _too_large(limit)
-    except web.RequestPayloadError:
-        raise Problem("bad_request", "The body cannot be decoded.") from None
-    return bytes(body)
+        return await bodies.read(request, limit=limit, seconds=BODY_SECONDS)
+    except BodyError as error:
+        raise _unreadable(error, limit) from None
 
 
-def _too_large(limit: int) -> Problem:
-    return Problem("too_large", f"{limit} bytes at most.")
+def _unreadable(error: BodyError, limit: int) -> Problem:
+    """Why a body cannot be had."""
+    match error.status:
+        case 408:
+            return Problem("request_timeout", f"It may take {BODY_SECONDS:g} seconds.")
+        case 413:
+            return Problem("too_large", f"{limit} bytes at most.")
+        case 415:
+            codings = ", ".join(bodies.CODINGS)
+            return Problem(
+                "unsupported_encoding", f"One of: {codings}.", headers={"Accept-Encoding": codings}
+            )
+        case _:
+            return Problem("bad_request", "The body cannot be decoded.")
 
 
 def parameters(request: web.Request, *, lists: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The query of the URL; those in `lists` may be repeated, and have commas between."""
     query = request.query
+    if len(query) > PARAMETERS_MAX:
+        raise Invalid({"": [f"{PARAMETERS_MAX} parameters at most."]})
     repeated = sorted(name for name in set(query) - lists if len(query.getall(name)) > 1)
     if repeated:
         raise Invalid({name[:64]: ["Must be given once."] for name in repeated})

@@ -13,6 +13,7 @@ from marshmallow import ValidationError, fields, validate
 
 from auth.principal import USER_ID_MAX, is_user_id
 from gateway.rooms import is_room
+from mailer import address
 
 ROOMS_MAX = 1000
 DATA_DEPTH_MAX = 32
@@ -20,6 +21,15 @@ DATA_DEPTH_MAX = 32
 INTEGER_MAX = 2**63 - 1
 
 PRINTABLE = r"[^\u0000-\u001f\u007f-\u009f]*"
+# White space, and what Unicode says is not drawn (Default_Ignorable_Code_Point), and the Braille blank. The astral ones
+# stand for themselves: no spelling of them is every reader's of a pattern.
+INVISIBLE = (
+    r" \u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f"
+    r"\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffc"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+VISIBLE = rf"[{INVISIBLE}]*[^{INVISIBLE}\u0000-\u001f\u007f-\u009f]{PRINTABLE}"
+"""Printable, and not only blanks and the like."""
 PRINTABLE_LINES = r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*"
 TYPE = r"[A-Z][A-Z0-9_]{0,63}"
 EVENT = r"[A-Za-z][A-Za-z0-9_:.-]{0,63}"
@@ -28,6 +38,7 @@ LINK = (
     r"(/(?![/\\])|https?://[^\s/?#\\@\u0000-\u001f\u007f-\u009f]+(?=[/?#]|$))[^\s\u0000-\u001f\u007f-\u009f]*"
 )
 ADDRESS = r"""[^\s@<>()\[\],;:"\\\u0000-\u001f\u007f-\u009f]{1,64}@[^\s@<>()\[\],;:"\\\u0000-\u001f\u007f-\u009f]{1,189}"""
+"""The shape of an address; whether mail can go there is for `mailer.address` to say."""
 KEY = r"[ -~]{1,255}"
 
 
@@ -57,6 +68,23 @@ class Text(fields.String):
         return value
 
 
+class EmailAddress(Text):
+    """An address that mail can go to; its domain may be of any script that IDNA 2008 allows."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(ADDRESS, "an address such as ann@example.org", longest=address.LONGEST, **options)
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> str:
+        text = super()._deserialize(value, attr, data, **options)
+        try:
+            address.parse(text)
+        except ValueError as error:
+            raise ValidationError(f"Must be an address such as ann@example.org: {error}.") from None
+        return text
+
+
 class Room(fields.String):
     """The name of a room."""
 
@@ -69,11 +97,22 @@ class Room(fields.String):
         return value
 
 
+class Items(fields.List[Any]):
+    """A list of bounded length, which is measured before its items are looked at: there may be thousands."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> list[Any]:
+        if isinstance(value, list):
+            self._validate(value)
+        return super()._deserialize(value, attr, data, **options)
+
+
 class Rooms(fields.Field[tuple[str, ...]]):
     """A room, or a list of rooms; each counts once."""
 
     _room = Room()
-    _list = fields.List(_room, validate=validate.Length(min=1, max=ROOMS_MAX))
+    _list = Items(_room, validate=validate.Length(min=1, max=ROOMS_MAX))
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from gateway.bus.base import Bus
 from gateway.edge import json_response
+from gateway.presence.base import Presence
 from storage.errors import StorageError
 
 PING_SECONDS = 2.5
@@ -18,13 +19,23 @@ class Pingable(Protocol):
     async def ping(self) -> None: ...
 
 
+class Told(Protocol):
+    """What has something to say for itself: `gateway.clock.Timekeeper`."""
+
+    def reasons(self) -> list[str]: ...
+
+    def warnings(self) -> list[str]: ...
+
+
 class Health:
     """Answers the probes. A node that drains is alive and not ready."""
 
-    def __init__(self, *, store: Pingable, bus: Bus) -> None:
+    def __init__(self, *, store: Pingable, bus: Bus, presence: Presence, clock: Told | None = None) -> None:
         self.draining = False
+        self._clock = clock
         self._store = store
         self._bus = bus
+        self._presence = presence
         self._watched: list[Callable[[], list[str]]] = []
 
     def watch(self, reasons: Callable[[], list[str]]) -> None:
@@ -42,7 +53,13 @@ class Health:
         except TimeoutError:
             reasons.append("store: no answer")
         reasons += [f"bus: {reason}" for reason in self._bus.reasons()]
+        reasons += [f"presence: {reason}" for reason in self._presence.reasons()]
+        reasons += [f"clock: {reason}" for reason in (self._clock.reasons() if self._clock else ())]
         return reasons + [reason for watched in self._watched for reason in watched()]
+
+    def warnings(self) -> list[str]:
+        """What an operator should look at, and what keeps nobody waiting."""
+        return [f"clock: {warning}" for warning in (self._clock.warnings() if self._clock else ())]
 
     def liveness(self) -> list[web.RouteDef]:
         return [web.get("/healthz", self._healthz)]
@@ -58,4 +75,7 @@ class Health:
         del request
         reasons = await self.reasons()
         status = "unready" if reasons else "ready"
-        return json_response({"status": status, "reasons": reasons}, status=503 if reasons else 200)
+        answer: dict[str, object] = {"status": status, "reasons": reasons}
+        if warnings := self.warnings():
+            answer["warnings"] = warnings
+        return json_response(answer, status=503 if reasons else 200)

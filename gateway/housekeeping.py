@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from collections.abc import Callable
 from datetime import timedelta
 
 from gateway.clock import Clock
@@ -28,14 +29,17 @@ class Housekeeper:
         clock: Clock,
         *,
         history_days: int,
+        may_delete: Callable[[], bool] = lambda: True,
         sweep_seconds: float = SWEEP_SECONDS,
     ) -> None:
+        """`may_delete` tells whether the clock is sure enough to delete by it."""
         self.mail_owed: int | None = None
         """Mail of all nodes that is owed; None until it was counted."""
         self.mail_dead: int | None = None
         self._streams = streams
         self._outbox = outbox
         self._clock = clock
+        self._may_delete = may_delete
         self._history_days = history_days
         self._sweep_seconds = sweep_seconds
         self._tasks = Tasks()
@@ -47,16 +51,19 @@ class Housekeeper:
         await self._tasks.stop()
 
     async def sweep(self) -> tuple[int, int]:
-        """Wipe and prune all that is due; answers (wiped, pruned)."""
+        """Wipe and prune all that is due, while the clock is sure; answers (wiped, pruned)."""
         wiped = pruned = 0
-        while count := await self._streams.expire(now=self._clock(), limit=STEP):
+        # Asked before each step: the clock may jump in between.
+        while self._may_delete() and (count := await self._streams.expire(now=self._clock(), limit=STEP)):
             wiped += count
             await asyncio.sleep(PAUSE_SECONDS)
-        if self._history_days:
-            before = self._clock() - timedelta(days=self._history_days)
-            while count := await self._streams.prune(before=before, limit=STEP):
-                pruned += count
-                await asyncio.sleep(PAUSE_SECONDS)
+        age = timedelta(days=self._history_days)
+        while age and self._may_delete():
+            count = await self._streams.prune(before=self._clock() - age, limit=STEP)
+            if not count:
+                break
+            pruned += count
+            await asyncio.sleep(PAUSE_SECONDS)
         return wiped, pruned
 
     async def count(self) -> None:

@@ -9,6 +9,7 @@ import secrets
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, TextIO
 
 import orjson
@@ -79,8 +80,9 @@ def _word(value: object) -> str:
     return text if re.fullmatch(r"[!#-~]+", text) else ascii(text)
 
 
-def configure(level: str, format: LogFormat, stream: TextIO = sys.stderr) -> None:  # noqa: A002 - the setting's name
-    """Send the logs of this process to `stream`."""
+def configure(level: str, format: LogFormat, stream: TextIO | None = None) -> None:  # noqa: A002 - the setting's name
+    """Send the logs of this process to `stream`, or to what is standard error at this moment."""
+    stream = stream or sys.stderr
     as_json = not stream.isatty() if format is LogFormat.AUTO else format is LogFormat.JSON
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
@@ -92,3 +94,23 @@ def configure(level: str, format: LogFormat, stream: TextIO = sys.stderr) -> Non
         library = logging.getLogger(name)
         library.handlers.clear()
         library.setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+
+
+class Seldom:
+    """Says what others can make happen as often as they like: at once, then once a minute with how often it was."""
+
+    def __init__(self, logger: logging.Logger, message: str, *, seconds: float = 60.0) -> None:
+        self._logger = logger
+        self._message = message
+        self._seconds = seconds
+        self._times = 0
+        self._due = 0.0
+
+    def say(self, *, trace: BaseException | None = None, **fields: object) -> None:
+        self._times += 1
+        now = monotonic()
+        if now < self._due:
+            return
+        self._due = now + self._seconds
+        times, self._times = self._times, 0
+        self._logger.warning(self._message, extra={**fields, "times": times}, exc_info=trace)

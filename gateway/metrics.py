@@ -7,7 +7,7 @@ import asyncio
 import functools
 import math
 import platform
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
@@ -57,6 +57,7 @@ class Metrics(Collector):
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
         self._watched: list[_Watched] = []
+        self._watched_counts: list[tuple[str, str, str, Mapping[str, int]]] = []
         registry = self.registry
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -127,6 +128,10 @@ class Metrics(Collector):
         """Scrape what only grows; the name is given without `_total`."""
         self._watched.append(_Watched(name=name, help=help, read=read, family=CounterMetricFamily))
 
+    def watch_counts(self, name: str, help: str, label: str, counts: Mapping[str, int]) -> None:  # noqa: A002 - as above
+        """Scrape what only grows, by label: `counts` has a bounded set of keys, and is read at each scrape."""
+        self._watched_counts.append((name, help, label, counts))
+
     def watch_gauge(self, name: str, help: str, read: Read) -> None:  # noqa: A002 - as above
         """Scrape what goes up and down."""
         self._watched.append(_Watched(name=name, help=help, read=read, family=GaugeMetricFamily))
@@ -140,6 +145,11 @@ class Metrics(Collector):
             value = watched.read()
             if value is not None:
                 yield watched.family(watched.name, watched.help, value=value)
+        for name, text, label, counts in self._watched_counts:
+            family = CounterMetricFamily(name, text, labels=[label])
+            for key, count in counts.items():
+                family.add_metric([key], count)
+            yield family
 
     # Scraped
 

@@ -17,7 +17,7 @@ from gateway.clock import Clock
 from gateway.contacts import ContactBook
 from gateway.gossip import HeadGossip
 from gateway.presence.base import Joined, Left, Online, Presence, Roster
-from gateway.rooms import ADMINS, user_of, user_room
+from gateway.rooms import ADMINS, membership, user_of, user_room
 from storage.errors import StorageError
 from storage.groupcommit import GroupCommit
 from storage.ids import uuid7
@@ -299,6 +299,10 @@ class Notifier:
             user=user, rooms=rooms, before=before, limit=limit, types=types, unread_only=unread_only
         )
         return await self._store.history(query, now=self._clock())
+
+    async def begin(self, user: str, rooms: Sequence[str]) -> None:
+        """The user has come, with these rooms: those that have never begun for the user begin here."""
+        await self._store.begin(user, rooms, membership=membership(user), now=self._clock())
 
     async def unread(self, user: str, rooms: Sequence[str]) -> Count:
         return await self._store.unread(user, rooms, now=self._clock())

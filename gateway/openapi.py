@@ -152,6 +152,9 @@ OPERATIONS: tuple[Operation, ...] = (
 )  # fmt: skip
 """All of them; a test compares the list with the routes."""
 
+_OF_ALL = ("unsupported_encoding", "uri_too_long", "expectation_failed", "head_too_large", "internal")
+"""Problems that do not depend on what is asked."""
+
 _ROOM = rf"^(user:\S(.{{0,{USER_ID_MAX - 2}}}\S)?|topic:[A-Za-z0-9_.-]{{1,64}}|admins|all)$"
 _PATH_PARAMETERS = {
     "user": {"type": "string", "minLength": 1, "maxLength": USER_ID_MAX, "description": "A user id."},
@@ -257,7 +260,9 @@ def _responses(operation: Operation) -> dict[str, Any]:
         }  # fmt: skip
         if operation.answer_headers:
             responses[str(status)]["headers"] = operation.answer_headers
-    codes = [*operation.problems, "internal"]
+    codes = [*operation.problems, *_OF_ALL]
+    if operation.body is not None:
+        codes.append("request_timeout")
     if operation.scope is not None:
         codes += ["unauthorized", "unavailable"]
         if operation.scope != "user":

@@ -5,8 +5,8 @@ from gateway.notifier import EmitRequest, NoAddress, Notifier
 from gateway.presence.base import Presence
 from gateway.problems import Problem
 from gateway.rooms import ALL, user_of
-from mailer.errors import RenderFailure
-from mailer.render import Renderer
+from mailer.errors import RenderFailure, TemplateFailure
+from mailer.press import Press
 from storage.models import Notification
 
 ROOMS_SHOWN = 20
@@ -14,10 +14,10 @@ ROOMS_SHOWN = 20
 
 
 class Previewer:
-    def __init__(self, *, notifier: Notifier, presence: Presence, renderer: Renderer) -> None:
+    def __init__(self, *, notifier: Notifier, presence: Presence, press: Press) -> None:
         self._notifier = notifier
         self._presence = presence
-        self._renderer = renderer
+        self._press = press
 
     async def emit(self, request: EmitRequest) -> wire.Json:
         """Whom an emit would reach now, room by room, and the first mail that would come of it."""
@@ -29,8 +29,8 @@ class Previewer:
             mail = None if isinstance(draft, NoAddress) else draft.mail
             if isinstance(draft, Notification) and mail is not None:
                 try:
-                    shown = self._mail(draft)
-                except RenderFailure as error:
+                    shown = await self._mail(draft)
+                except (RenderFailure, TemplateFailure) as error:
                     problem = str(error)
                 else:
                     rendered = rendered or shown
@@ -53,13 +53,13 @@ class Previewer:
         if notification.recalled_at is not None:
             raise Problem("not_found", "It was recalled: its text is gone.")
         try:
-            return self._mail(notification)
-        except RenderFailure as error:
+            return await self._mail(notification)
+        except (RenderFailure, TemplateFailure) as error:
             raise Problem("validation_failed", f"This mail cannot be rendered: {error}.") from error
 
-    def _mail(self, notification: Notification) -> wire.Json:
+    async def _mail(self, notification: Notification) -> wire.Json:
         assert notification.mail is not None
-        return wire.rendered(self._renderer.render(notification, notification.mail.order))
+        return wire.rendered(await self._press.render(notification, notification.mail.order))
 
     async def _connections(self, room: str) -> int | None:
         """How many connections are in the room; None where only the nodes together would know."""

@@ -29,19 +29,25 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "forbidden": (403, "Not allowed"),
     "not_found": (404, "There is no such thing"),
     "method_not_allowed": (405, "The method does not fit"),
+    "request_timeout": (408, "The body did not come in time"),
     "nothing_to_ship": (409, "There is nothing to ship"),
     "too_large": (413, "The body is too large"),
+    "uri_too_long": (414, "The address is too long"),
     "unsupported_media_type": (415, "The body must be application/json"),
+    "unsupported_encoding": (415, "The body is coded in a way that cannot be undone"),
+    "expectation_failed": (417, "What is expected cannot be met"),
     "validation_failed": (422, "The request is not valid"),
     "idempotency_mismatch": (422, "The idempotency key was used with another request"),
     "rate_limited": (429, "Too many requests"),
+    "head_too_large": (431, "The headers are too large"),
     "internal": (500, "Something went wrong here"),
     "unavailable": (503, "Not available now"),
 }
 """Of each code, its status and its title."""
 
 _CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
-          413: "too_large", 415: "unsupported_media_type", 422: "validation_failed", 429: "rate_limited",
+          408: "request_timeout", 413: "too_large", 414: "uri_too_long", 415: "unsupported_media_type",
+          417: "expectation_failed", 422: "validation_failed", 429: "rate_limited", 431: "head_too_large",
           503: "unavailable"}  # fmt: skip
 
 
@@ -130,9 +136,15 @@ def of(error: BaseException) -> Details:
             return Details(code="internal")
 
 
-def _of_http(error: web.HTTPException) -> Details:
-    code = _CODES.get(error.status)
+def of_status(status: int, *, headers: Mapping[str, str] | None = None) -> Details:
+    """What is told of a status of HTTP alone."""
+    code = _CODES.get(status)
     if code is None:
-        code = "bad_request" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "internal"
-    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-    return Details(code=code, status=error.status, headers=headers)
+        code = "bad_request" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "internal"
+    return Details(code=code, status=status, headers=headers or {})
+
+
+def _of_http(error: web.HTTPException) -> Details:
+    return of_status(
+        error.status, headers={"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    )

@@ -64,17 +64,22 @@ class PublicSite:
 
     async def _own_history(self, request: web.Request) -> web.Response:
         principal = await self._principal(request)
-        return await self._page(request, principal.user, rooms_of(principal))
+        return await self._own_page(request, principal)
 
     async def _history(self, request: web.Request) -> web.Response:
         principal = await self._principal(request)
         user = schemas.user_id(request.match_info["user"])
         if user == principal.user:
-            return await self._page(request, user, rooms_of(principal))
+            return await self._own_page(request, principal)
         if not principal.is_admin:
             raise Problem("forbidden", "Another's history needs the role admin.")
         # Which topics another has is known from that user's token only.
         return await self._page(request, user, (user_room(user), ALL))
+
+    async def _own_page(self, request: web.Request, principal: Principal) -> web.Response:
+        rooms = rooms_of(principal)
+        await self._notifier.begin(principal.user, rooms)
+        return await self._page(request, principal.user, rooms)
 
     async def _page(self, request: web.Request, user: str, rooms: tuple[str, ...]) -> web.Response:
         asked = schemas.history_parameters(edge.parameters(request, lists=frozenset({"type"})))
@@ -92,6 +97,7 @@ class PublicSite:
         principal = await self._principal(request)
         asked = schemas.read(await edge.read_json(request))
         rooms = rooms_of(principal)
+        await self._notifier.begin(principal.user, rooms)
         if asked.ids is None:
             marked = await self._notifier.read_all(principal.user, rooms)
         else:

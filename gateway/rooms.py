@@ -6,6 +6,7 @@
 from collections.abc import Iterable
 
 from auth.principal import Principal, is_topic, is_user_id
+from storage.beginnings import Membership
 
 ADMINS = "admins"
 ALL = "all"
@@ -37,6 +38,11 @@ def is_room(name: str) -> bool:
 def rooms_of(principal: Principal) -> tuple[str, ...]:
     """The rooms that make up the principal's inbox, the user's own first."""
     return inbox_rooms(principal.user, principal.topics)
+
+
+def membership(user: str) -> Membership:
+    """Which rooms of this user's are shared: all but the own one, of which these are everybody's and the rest are given."""
+    return Membership(own=user_room(user), everybodys=(ALL, ADMINS))
 
 
 def inbox_rooms(user: str, topics: Iterable[str]) -> tuple[str, ...]:

@@ -20,17 +20,20 @@ from msgspec.structs import replace
 from auth.principal import USER_ID_MAX, is_user_id
 from auth.tokens import TOKEN_CHARACTERS_MAX
 from gateway.fields import (
-    ADDRESS,
     DATA_DEPTH_MAX,
     EVENT,
     INTEGER_MAX,
+    INVISIBLE,
     KEY,
     LINK,
     PRINTABLE,
     PRINTABLE_LINES,
     TYPE,
+    VISIBLE,
+    EmailAddress,
     Flag,
     FlagText,
+    Items,
     Object,
     Room,
     Rooms,
@@ -57,6 +60,7 @@ EXPIRES_SECONDS_MAX = 10 * 365 * 86400
 RESERVED_EVENTS = frozenset({
     "connect", "connect_error", "disconnect", "disconnecting", "error", "newListener", "removeListener",
     "ready", "inbox", "recalled", "closing", "token:expiring", "presence:joined", "presence:left",
+    "feed",
 })  # fmt: skip
 """Events that a client, or this protocol, gives a meaning of its own."""
 
@@ -122,8 +126,8 @@ class DisconnectRequest:
 
 
 class EmailSchema(Schema):
-    to = Text(ADDRESS, "an address such as ann@example.org", longest=254, load_default=None)
-    subject = Text(PRINTABLE, "printable", longest=TITLE_MAX, load_default=None)
+    to = EmailAddress(load_default=None)
+    subject = Text(VISIBLE, "printable, with something to see", longest=TITLE_MAX, load_default=None)
     after = Seconds(longest=AFTER_SECONDS_MAX, load_default=0.0, metadata={"description": "Seconds to wait."})
     unless = fields.Enum(Unless, by_value=True, load_default=None)
 
@@ -155,7 +159,7 @@ class EmitSchema(Schema):
 
     to = Rooms(required=True, metadata={"description": "A room, or a list of rooms."})
     type = Text(TYPE, "capitals, digits and _, beginning with a capital", longest=64, required=True)
-    title = Text(PRINTABLE, "printable", longest=TITLE_MAX, required=True)
+    title = Text(VISIBLE, "printable, with something to see", longest=TITLE_MAX, required=True)
     body = Text(PRINTABLE_LINES, "printable", shortest=0, longest=BODY_MAX, load_default="")
     link = Text(LINK, "an absolute path or an http(s) URL", longest=LINK_MAX, load_default=None)
     data = Object(load_default=dict, metadata={"description": "What the pages make of it is theirs."})
@@ -218,14 +222,14 @@ class ItemSchema(EmitSchema):
 
 
 class BatchSchema(Schema):
-    notifications = fields.List(
+    notifications = Items(
         fields.Raw(allow_none=True), required=True, validate=validate.Length(min=1, max=BATCH_MAX)
     )
 
 
-def _ids_field(**options: Any) -> fields.List[str]:
+def _ids_field(**options: Any) -> Items:
     text = Text(r"[!-~]*", "an id", longest=64)
-    return fields.List(text, validate=validate.Length(min=1, max=IDS_MAX), **options)
+    return Items(text, validate=validate.Length(min=1, max=IDS_MAX), **options)
 
 
 class IdsSchema(Schema):
@@ -259,7 +263,7 @@ class HistorySchema(Schema):
 
     before = _cursor_field()
     limit = fields.Integer(strict=True, load_default=20, validate=validate.Range(min=1, max=100))
-    type = fields.List(Text(TYPE, "a type", longest=64), load_default=(), validate=validate.Length(max=50))
+    type = Items(Text(TYPE, "a type", longest=64), load_default=(), validate=validate.Length(max=50))
     unread = Flag(load_default=False)
 
     @post_load
@@ -468,6 +472,10 @@ def user_id(text: str) -> str:
     return text
 
 
+EPOCH = "epoch"
+EPOCH_CHARACTERS = 64
+
+
 def since(value: object, rooms: Collection[str]) -> dict[str, int]:
     """The last sequence had of each of `rooms`; other rooms are left out, as one may have lost a topic.
 
@@ -483,6 +491,14 @@ def since(value: object, rooms: Collection[str]) -> dict[str, int]:
         if isinstance(seq, bool) or not isinstance(seq, int) or not 0 <= seq <= INTEGER_MAX:
             raise Invalid({"since": ["Sequences must be whole numbers, 0 or more."]})
     return heads
+
+
+def epoch(since: object) -> str | None:
+    """The epoch that a `since` was counted in, if it says: it stands among the rooms, none of which has that name."""
+    value = since.get(EPOCH) if isinstance(since, Mapping) else None
+    if value is not None and not (isinstance(value, str) and len(value) <= EPOCH_CHARACTERS):
+        raise Invalid({"since": ["The epoch must be the text that `ready` gave."]})
+    return value
 
 
 def _load(schema: Schema, value: object) -> Any:
@@ -542,6 +558,7 @@ _ROOM_MAX = 5 + USER_ID_MAX
 """Longer names are none, and are not remembered either."""
 _is_room = lru_cache(maxsize=16384)(is_room)
 _is_type = re.compile(TYPE).fullmatch
+_is_visible = re.compile(f"[{INVISIBLE}]*[^{INVISIBLE}]").match
 _is_path = re.compile(r"/(?:[A-Za-z0-9_.?=&%#-][A-Za-z0-9_./?=&%#-]{0,500})?").fullmatch
 _is_key = re.compile(KEY).fullmatch
 _is_event = re.compile(EVENT).fullmatch
@@ -558,7 +575,7 @@ def _plain(given: Any, shape: type[_PlainEmit]) -> EmitRequest | None:
     event = plain.event
     if (
         len(room) <= _ROOM_MAX and _is_room(room) and _is_type(plain.type)
-        and 0 < len(title) <= TITLE_MAX and title.isprintable()
+        and 0 < len(title) <= TITLE_MAX and title.isprintable() and _is_visible(title)
         and len(body) <= BODY_MAX and body.isprintable()
         and (link is None or _is_path(link))
         and (plain.email is None or (plain.email and user_of(room) is not None))

@@ -28,8 +28,12 @@ class Session:
     rooms: tuple[str, ...]
     ends_at: datetime
     """When the connection ends with its token."""
+    warned_of: datetime | None = None
+    """The end that the client was told of by `token:expiring`."""
     opening: Opening | None = None
     """What the replay owes; None again once it was written."""
+    epoch: str | None = None
+    """Of the store as the session was let in; None as long as it was not."""
     entered: bool = False
     """Whether presence has been told."""
     erased: bool = False
@@ -56,6 +60,9 @@ class Sessions:
 
     def get(self, sid: str) -> Session | None:
         return self._by_sid.get(sid)
+
+    def all(self) -> list[Session]:
+        return list(self._by_sid.values())
 
     def of_user(self, user: str) -> list[Session]:
         return list(self._by_user.get(user, ()))
@@ -111,9 +118,8 @@ class Expiries:
     def watch(self, session: Session) -> None:
         """Follow the session's token; called again when it was replaced by a newer one."""
         end = session.ends_at.timestamp()
-        now = self._clock().timestamp()
-        if end - EXPIRING_SECONDS > now:
-            heapq.heappush(self._heap, _Due(end - EXPIRING_SECONDS, session.sid, is_end=False))
+        # When there is less left than that, this is due already: the client is told at once.
+        heapq.heappush(self._heap, _Due(end - EXPIRING_SECONDS, session.sid, is_end=False))
         heapq.heappush(self._heap, _Due(end, session.sid, is_end=True))
         if self._heap[0].when in (end, end - EXPIRING_SECONDS):
             self._changed.set()
@@ -139,5 +145,6 @@ class Expiries:
         # A refreshed token has left its predecessor's entries in the heap.
         if due.is_end and end <= due.when:
             self._expired(session)
-        elif not due.is_end and end - EXPIRING_SECONDS <= due.when:
+        elif not due.is_end and end - EXPIRING_SECONDS == due.when and session.warned_of != session.ends_at:
+            session.warned_of = session.ends_at
             self._expiring(session)

@@ -12,9 +12,6 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from email.errors import HeaderParseError
-from email.headerregistry import Address
-from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +22,8 @@ from environs import ValidationError
 from yarl import URL
 
 from gateway import origins, places
+from mailer.address import Mailbox, parse_ours
+from mailer.letterhead import parse_unsubscribe
 
 PREFIX = "BELLHOP_"
 FILE = "_FILE"
@@ -172,6 +171,24 @@ def _url(*schemes: str, needs_host: tuple[str, ...] = ()) -> Parse:
     return parse
 
 
+_plain_bus_url = _url(
+    "local", "redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", needs_host=("redis", "rediss")
+)
+
+
+def _bus_url(text: str) -> str:
+    _plain_bus_url(text)
+    if not text.startswith("local:"):
+        # Only here: most commands need not wait for redis-py.
+        from gateway.bus.address import Address
+
+        try:
+            Address.parse(text)
+        except ValueError as problem:
+            raise ValidationError(f"cannot be used: {problem}.") from None
+    return text
+
+
 def _base_url(text: str) -> str:
     """The URL as browsers ask for it: without a slash at the end, its path percent-encoded."""
     parts = _split(text)
@@ -234,14 +251,36 @@ def _places(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _mailbox(text: str) -> str:
-    name, address = parseaddr(text)
+def _mailbox(text: str) -> Mailbox:
     try:
-        Address(display_name=name, addr_spec=address)
-    except (ValueError, IndexError, HeaderParseError):
-        address = ""
-    if not address or "\n" in text or "\r" in text:
-        raise ValidationError("must be an address such as Shop <shop@example.org>.")
+        return parse_ours(text)
+    except ValueError as error:
+        raise ValidationError(f"must be an address such as Shop <shop@example.org>: {error}.") from None
+
+
+def _unsubscribe_urls(text: str) -> tuple[str, ...]:
+    try:
+        return parse_unsubscribe(text)
+    except ValueError as error:
+        raise ValidationError(
+            f"must be a URL of https, of mailto, or both with a comma between: {error}."
+        ) from None
+
+
+def _helo(text: str) -> str:
+    if literal := re.fullmatch(r"\[(IPv6:)?([0-9A-Fa-f.:]{2,45})\]", text):
+        try:
+            address = ipaddress.ip_address(literal[2])
+        except ValueError:
+            address = None
+        if address is not None and (address.version == 6) == bool(literal[1]):
+            return text
+    label = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    # The last label is no number: that would be an address without its brackets.
+    if len(text) > 253 or not re.fullmatch(rf"(?:{label}\.)+(?!\d+\Z){label}", text):
+        raise ValidationError(
+            "must be a full name such as shop.example.org, or an address such as [192.0.2.1]."
+        )
     return text
 
 
@@ -386,9 +425,19 @@ class MailSettings:
         "`spool:///folder`, which writes one `.eml` file per mail (relative to the working directory)",
         show=masked_url,
     )  # fmt: skip
-    sender: str = _setting(
-        "MAIL_FROM", "Bellhop <bellhop@localhost>", _mailbox, "the address mail comes from"
+    sender: Mailbox = _setting(  # noqa: RUF009 - it is dataclasses.field
+        "MAIL_FROM", "Bellhop <bellhop@localhost>", _mailbox,
+        "the one address mail comes from; a name with a comma or the like stands in double quotes",
+    )  # fmt: skip
+    reply_to: Mailbox | None = _setting(  # noqa: RUF009 - it is dataclasses.field
+        "MAIL_REPLY_TO", None, _mailbox, "the one address that answers go to; unset: where mail comes from"
     )
+    unsubscribe: tuple[str, ...] = _setting(
+        "MAIL_UNSUBSCRIBE_URL", None, _unsubscribe_urls,
+        "where readers unsubscribe: an `https://` URL that accepts the POST of RFC 8058, a `mailto:` URL, or both with a "
+        "comma between; `{id}`, `{room}` and `{type}` of the notification are filled in",
+        unset=(),
+    )  # fmt: skip
     templates: Path | None = _setting(  # noqa: RUF009 - it is dataclasses.field
         "MAIL_TEMPLATES", None, _folder, "a folder of templates of your own, found before the built-in ones"
     )
@@ -399,9 +448,26 @@ class MailSettings:
         "the wait after a first failed attempt; each later one is four times as long, 12 hours at most",
     )  # fmt: skip
     lease_seconds: float = _setting(
-        "MAIL_LEASE", "60s", _positive_duration, "how long a worker holds a mail before another may take it"
+        "MAIL_LEASE",
+        "60s",
+        _positive_duration,
+        "how long a mail stays with a worker that has died; one under way is held for as long as it takes",
     )
     concurrency: int = _setting("MAIL_CONCURRENCY", "8", _whole(1, 1000), "mails under way at once")
+    session_mails: int = _setting(
+        "MAIL_PER_SESSION",
+        "100",
+        _whole(),
+        "mails sent over one connection to the mail server; 0: any number",
+    )
+    timeout_seconds: float = _setting(
+        "MAIL_TIMEOUT", "5m", _positive_duration,
+        "how long the mail server may take to answer; after the end of a mail twice as long",
+    )  # fmt: skip
+    helo: str | None = _setting(
+        "MAIL_HELO", None, _helo,
+        "the name this host gives to the mail server; unset: its full name, or its address in brackets",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -530,13 +596,19 @@ class Settings:
         show=masked_url,
     )  # fmt: skip
     bus_url: str = _setting(
-        "BUS_URL", "local://", _url("local", "redis", "rediss", "unix", needs_host=("redis", "rediss")),
-        "`local://` for a single node, or `redis://…`, `rediss://…`, `unix://…`",
+        "BUS_URL", "local://", _bus_url,
+        "`local://` for a single node, or `redis://…`, `rediss://…`, `unix://…`, `redis+sentinel://host,host2/service/0`, "
+        "`rediss+sentinel://…`",
         show=masked_url,
     )  # fmt: skip
     bus_prefix: str = _setting(
         "BUS_PREFIX", "bellhop", _matching(r"[A-Za-z0-9_.:-]{1,64}", "1-64 letters, digits, `_`, `.`, `:` and `-`"),
         "what every key and channel in Redis begins with",
+    )  # fmt: skip
+    foreign_emits: bool = _setting(
+        "FOREIGN_EMITS", "false", _boolean,
+        "take what python-socketio managers of other processes emit on the channel `<BUS_PREFIX>:<database>:socketio`, "
+        "as `store: false`",
     )  # fmt: skip
     drain_seconds: float = _setting("DRAIN_SECONDS", "25s", duration, "how long a stop may take; 0: at once")
     log_level: str = _setting(
@@ -699,6 +771,8 @@ def _contradictions(settings: Settings) -> list[str]:
         problems.append("BELLHOP_HOST and BELLHOP_INTERNAL_HOST must not share a unix socket.")
     if settings.port and settings.port == settings.internal_port and places.meet(hosts, internal_hosts):
         problems.append("BELLHOP_PORT and BELLHOP_INTERNAL_PORT must differ.")
+    if settings.foreign_emits and settings.bus_url.startswith("local:"):
+        problems.append("BELLHOP_FOREIGN_EMITS needs a Redis to take them from: set BELLHOP_BUS_URL.")
     limits = settings.limits
     if 0 < limits.send_buffer_bytes < 4096:
         problems.append(

@@ -23,11 +23,13 @@ from gateway.contacts import ContactBook
 from gateway.delivery import Delivery
 from gateway.engine import Packet, Server
 from gateway.engine.closing import Reason
+from gateway.lineage import Lineage
+from gateway.logs import Seldom
 from gateway.notifier import NoAddress, Notifier
 from gateway.presence.base import Presence, Visitor
 from gateway.presence.errors import PresenceUnavailable
 from gateway.problems import Problem
-from gateway.rooms import ADMINS, rooms_of, user_of
+from gateway.rooms import ADMINS, membership, rooms_of, user_of
 from gateway.sessions import Expiries, Session, Sessions
 from gateway.tasks import Tasks
 from storage.errors import IdempotencyMismatch, InvalidCursor, StorageError, StoreUnavailable, Unstorable
@@ -52,7 +54,7 @@ Ask = Callable[[Session, Mapping[str, Any]], Awaitable[Answer]]
 
 
 def refusal(code: str, message: str, *, retry: bool) -> Refused:
-    """A refusal that the client gets as `connect_error` with `data: {code, retry}`."""
+    """A refusal: with `retry` the client's transport closes, without it gets `connect_error` with `data: {code, retry}`."""
     return Refused(message, {"code": code, "retry": retry})
 
 
@@ -70,7 +72,9 @@ class Connections:
         presence: Presence,
         bus: Bus,
         contacts: ContactBook,
+        lineage: Lineage,
         clock: Clock,
+        token_clock: Clock,
         node: str,
         leeway_seconds: float,
         connections_per_user: int,
@@ -85,15 +89,18 @@ class Connections:
         self._presence = presence
         self._bus = bus
         self._contacts = contacts
+        self._lineage = lineage
         self._clock = clock
+        self._token_clock = token_clock
         self._node = node
         self._leeway = timedelta(seconds=leeway_seconds)
         self._connections_per_user = connections_per_user
         self._replay_limit = replay_limit
         self._expiries = Expiries(
-            self.sessions, clock, expiring=self._token_expiring, expired=self._token_expired
+            self.sessions, token_clock, expiring=self._token_expiring, expired=self._token_expired
         )
         self._orders: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(ORDERS_LIMIT)
+        self._unknown_orders = Seldom(logger, "orders that this release does not know are dropped")
         self._empty_rooms: set[str] = set()
         self._tasks = Tasks()
         self._commands: dict[str, Obey] = {}
@@ -171,7 +178,7 @@ class Connections:
                 raise refusal("forbidden", "this token has not the role admin", retry=False)
             rooms = rooms_in(namespace, principal)
             since = schemas.since(given.get("since"), rooms)
-            await self._admit(sid, namespace, principal, rooms, since)
+            await self._admit(sid, namespace, principal, rooms, since, schemas.epoch(given.get("since")))
         except Refused:
             raise
         except AuthError as error:
@@ -185,7 +192,13 @@ class Connections:
             raise refusal("unavailable", "try again in a moment", retry=True) from error
 
     async def _admit(
-        self, sid: str, namespace: str, principal: Principal, rooms: tuple[str, ...], since: Mapping[str, int]
+        self,
+        sid: str,
+        namespace: str,
+        principal: Principal,
+        rooms: tuple[str, ...],
+        since: Mapping[str, int],
+        epoch: str | None,
     ) -> None:
         session = Session(
             sid=sid, namespace=namespace, principal=principal, rooms=rooms, ends_at=self._end_of(principal)
@@ -195,8 +208,20 @@ class Connections:
             # Join before reading the store: a repetition can be dropped, a hole cannot be seen.
             await self._delivery.join(sid, rooms)
             session.opening = await self._inboxes.opening(
-                principal.user, rooms, since=since, limit=self._replay_limit, now=self._clock()
+                principal.user,
+                rooms,
+                since=since,
+                limit=self._replay_limit,
+                now=self._clock(),
+                membership=membership(principal.user),
+                epoch=epoch,
             )
+            session.epoch = session.opening.epoch
+            if session.epoch != self._lineage.epoch:
+                # Another node has found the store put back: this one's cursors have to know before anybody is let in.
+                await self._lineage.check()
+                if session.epoch != self._lineage.epoch:
+                    raise StoreUnavailable("the store was put back a moment ago")
         except BaseException:
             self._forget(session)
             raise
@@ -248,7 +273,11 @@ class Connections:
                 since=opening.heads,
                 limit=self._replay_limit,
                 now=self._clock(),
+                epoch=session.epoch,
             )
+            if opening.epoch != session.epoch:
+                await self._server.close(session.sid, session.namespace, Reason.UNAVAILABLE)
+                return False
         await self._server.close(session.sid, session.namespace, Reason.SLOW_CONSUMER)
         return False
 
@@ -258,6 +287,7 @@ class Connections:
             **wire.count(opening),
             "replayed": replayed,
             "resync": opening.resync,
+            "epoch": opening.epoch,
             "expires_at": wire.time(session.principal.expires_at),
         }
         if session.namespace == ADMIN:
@@ -359,13 +389,20 @@ class Connections:
         return wire.count(marked)
 
     async def _replay(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        since = schemas.since(payload["since"], session.rooms) if "since" in payload else {}
+        given = payload.get("since")
+        since, epoch = schemas.since(given, session.rooms), schemas.epoch(given)
         opening = await self._inboxes.opening(
-            session.user, session.rooms, since=since, limit=self._replay_limit, now=self._clock()
+            session.user,
+            session.rooms,
+            since=since,
+            limit=self._replay_limit,
+            now=self._clock(),
+            epoch=epoch,
         )
         return {
             "notifications": [wire.notification(notification) for notification in opening.missed],
             "resync": opening.resync,
+            "epoch": opening.epoch,
             **wire.count(opening),
         }
 
@@ -384,24 +421,56 @@ class Connections:
         return {"expires_at": wire.time(principal.expires_at)}
 
     async def _move(self, session: Session, rooms: tuple[str, ...]) -> None:
-        """Bring the session into the rooms it has gained, and out of those it has lost."""
+        """Bring the session into the rooms it has gained, and out of those it has lost, and tell the client of it."""
         gained = [room for room in rooms if room not in session.rooms]
         lost = [room for room in session.rooms if room not in rooms]
         session.rooms = rooms
-        if lost:
-            self._empty_rooms.update(self._delivery.leave(session.sid, lost))
-            for room in lost:
-                await self._server.leave_room(session.sid, room, session.namespace)
-        if gained:
-            await self._delivery.join(session.sid, gained)
-            for _ in range(REPLAYS):
-                opening = await self._inboxes.opening(
-                    session.user, gained, since={}, limit=self._replay_limit, now=self._clock()
-                )
-                gone = self.sessions.get(session.sid) is not session
-                if gone or self._delivery.open(session.sid, opening.heads):
-                    return
-            await self._server.close(session.sid, session.namespace, Reason.SLOW_CONSUMER)
+        if not gained and not lost:
+            return
+        await self._quit(session, lost)
+        try:
+            heads = await self._join(session, gained) if gained else {}
+        except BaseException:
+            # Half in, it would hear nothing of them for good: the same token, sent again, finds them to be gained again.
+            if self.sessions.get(session.sid) is session:
+                session.rooms = tuple(room for room in rooms if room not in gained)
+                await self._quit(session, gained)
+            raise
+        if heads is not None:
+            self._write(session, wire.event("rooms", {"joined": gained, "left": lost, "heads": heads}))
+            count = await self._notifier.unread(session.user, rooms)
+            self._write(session, wire.event("inbox", wire.count(count)))
+
+    async def _quit(self, session: Session, rooms: Sequence[str]) -> None:
+        """Have a live session hear no more of rooms."""
+        self._empty_rooms.update(self._delivery.leave(session.sid, rooms))
+        for room in rooms:
+            await self._server.leave_room(session.sid, room, session.namespace)
+
+    async def _join(self, session: Session, rooms: Sequence[str]) -> Mapping[str, int] | None:
+        """Have a live session hear rooms from their heads on, which are answered; None if it is gone or too slow."""
+        await self._delivery.join(session.sid, rooms)
+        for _ in range(REPLAYS):
+            opening = await self._inboxes.opening(
+                session.user,
+                rooms,
+                since={},
+                limit=self._replay_limit,
+                now=self._clock(),
+                membership=membership(session.user),
+            )
+            if self.sessions.get(session.sid) is not session:
+                return None
+            if self._delivery.open(session.sid, opening.heads):
+                return opening.heads
+        await self._server.close(session.sid, session.namespace, Reason.SLOW_CONSUMER)
+        return None
+
+    def turn(self, epoch: str) -> None:
+        """The store was put back, and its sequences begin anew in this epoch: have all who were let in before come again."""
+        self._delivery.rewind()
+        former = [session for session in self.sessions.all() if session.epoch not in (None, epoch)]
+        self._order(lambda: self._close_all(former, Reason.UNAVAILABLE))
 
     # What other nodes, admins and backends order
 
@@ -430,6 +499,8 @@ class Connections:
                     self._order(lambda: self._close_all(mine, Reason.REPLACED))
             case {"do": "recount", "room": str(room)}:
                 self._order(lambda: self._recount(room))
+            case _:
+                self._unknown_orders.say(order=str(command["do"])[:40])
 
     def _order(self, order: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -487,7 +558,7 @@ class Connections:
 
     def _end_of(self, principal: Principal) -> datetime:
         """The token's end; one that was let in after it, thanks to the leeway, has until the leeway is over."""
-        overdue = principal.expires_at <= self._clock()
+        overdue = principal.expires_at <= self._token_clock()
         return principal.expires_at + self._leeway if overdue else principal.expires_at
 
 

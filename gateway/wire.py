@@ -188,14 +188,12 @@ def _milliseconds(seconds: float | None) -> float | None:
 
 def rendered(value: Outgoing) -> Json:
     """A mail as its reader will see it."""
-    message = value.message
-    text, html = message.get_body(("plain",)), message.get_body(("html",))
     return {
-        "from": str(message["From"]),
+        "from": value.author,
         "to": value.recipient,
-        "subject": str(message["Subject"]),
-        "text": "" if text is None else text.get_content(),
-        "html": "" if html is None else html.get_content(),
+        "subject": value.subject,
+        "text": value.text,
+        "html": value.html,
     }
 
 

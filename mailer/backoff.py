@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mailer.errors import DeliveryFailure, PermanentFailure, TemporaryFailure
+from mailer.errors import DeliveryFailure, PermanentFailure, RelayFailure, TemporaryFailure
 
 Random = Callable[[], float]
 """Answers a number from 0 to 1, 1 excluded."""
@@ -13,6 +13,7 @@ FACTOR = 4.0
 LONGEST_SECONDS = 12 * 3600.0
 """With these, the eight attempts of the default span 15 to 30 hours, 22 on average: a relay that is down overnight, or a
 full mailbox, costs no mail, while the first repeat comes within a minute."""
+LONGEST_PATIENCE_SECONDS = 900.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,8 @@ class Postpone:
     delay_seconds: float
     reason: str
     code: int | None = None
+    counted: bool = True
+    """Whether the attempt counts against the mail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,28 +44,39 @@ def next_delay(attempt: int, *, random: Random, first_seconds: float = FIRST_SEC
     return _jittered(first_seconds, FACTOR, LONGEST_SECONDS, attempt, random)
 
 
+def patience_seconds(waited_seconds: float, *, random: Random, first_seconds: float = FIRST_SECONDS) -> float:
+    """Seconds until a mail is tried again that has waited for us, and not failed: as long again, a quarter of an hour at most."""
+    longest = min(max(waited_seconds, first_seconds), max(LONGEST_PATIENCE_SECONDS, first_seconds))
+    return longest * (0.5 + 0.5 * random())
+
+
 def pause_seconds(failures: int, *, first: float, longest: float, random: Random) -> float:
     """Seconds the worker rests after `failures` failures in a row of something that all mail depends on."""
     return _jittered(first, 2.0, longest, failures, random)
 
 
 def decide(
-    failure: DeliveryFailure,
+    failure: DeliveryFailure | RelayFailure,
     *,
     attempts: int,
     limit: int,
     random: Random,
     first_seconds: float = FIRST_SECONDS,
 ) -> Postpone | Bury:
-    """What becomes of a mail whose attempt number `attempts` ended in `failure`; a `limit` of 0 never gives up."""
+    """What becomes of a mail whose attempt number `attempts` ended in `failure`, which is its own.
+
+    A `limit` of 0 never gives up.
+    """
     if isinstance(failure, PermanentFailure):
         return Bury(reason=str(failure), code=failure.code)
-    if limit and attempts >= limit:
+    last = bool(limit) and attempts >= limit
+    heard = not isinstance(failure, TemporaryFailure) or failure.heard
+    if last and heard:
         return Bury(reason=f"given up after {attempts} attempts: {failure}", code=failure.code)
     delay = next_delay(attempts, random=random, first_seconds=first_seconds)
     if isinstance(failure, TemporaryFailure) and failure.retry_after is not None:
         delay = max(delay, failure.retry_after)
-    return Postpone(delay_seconds=delay, reason=str(failure), code=failure.code)
+    return Postpone(delay_seconds=delay, reason=str(failure), code=failure.code, counted=not last)
 
 
 def _jittered(first: float, factor: float, longest: float, failures: int, random: Random) -> float:

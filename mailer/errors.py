@@ -3,11 +3,15 @@
 MailError
 ├── DeliveryFailure             about one mail
 │   ├── TemporaryFailure        not now: try again later
+│   ├── UnclearRefusal          refused for good, and not said whether for the mail's sake or for ours
 │   └── PermanentFailure        never: the same mail would fail the same way
 │       └── RenderFailure       it cannot be made at all
+├── TemplateFailure             ours: mail of this template waits until an operator has mended it
 ├── RelayFailure                ours: no mail is to blame, and none will leave until an operator acts
+│   ├── RefusedByRelay          said of us while a recipient was named; what others are told decides
 │   ├── AuthenticationFailure   the relay does not accept our credentials, or demands some
 │   ├── EncryptionFailure       the relay cannot be trusted: its certificate, or no TLS where we require it
+│   ├── DescriptorFailure       this process, or the machine, has no file descriptor left
 │   └── SpoolFailure            the folder cannot be written
 └── MailConfigurationError      a setting that cannot work; raised at start
 """
@@ -29,10 +33,18 @@ class DeliveryFailure(MailError):
 
 
 class TemporaryFailure(DeliveryFailure):
-    def __init__(self, reason: str, *, code: int | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self, reason: str, *, code: int | None = None, retry_after: float | None = None, heard: bool = True
+    ) -> None:
         super().__init__(reason, code=code)
         self.retry_after = retry_after
         """Seconds before which another attempt is pointless, if that is known."""
+        self.heard = heard
+        """Whether the relay had been told of the mail; no mail is given up on for what failed before."""
+
+
+class UnclearRefusal(DeliveryFailure):
+    problem = "the relay refuses one mail after another"
 
 
 class PermanentFailure(DeliveryFailure):
@@ -43,12 +55,27 @@ class RenderFailure(PermanentFailure):
     pass
 
 
+class TemplateFailure(MailError):
+    """No mail is to blame: attempts are not counted. The message names the template, and quotes nothing of a mail."""
+
+    def __init__(self, reason: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+        """Seconds before which the template will not be run again."""
+
+
 class RelayFailure(MailError):
     """No mail is to blame: attempts are not counted, and the worker pauses and says so loudly."""
+
+    problem = "the relay does not work with us"
 
     def __init__(self, reason: str, *, code: int | None = None) -> None:
         super().__init__(reason)
         self.code = code
+
+
+class RefusedByRelay(RelayFailure):
+    pass
 
 
 class AuthenticationFailure(RelayFailure):
@@ -59,8 +86,12 @@ class EncryptionFailure(RelayFailure):
     pass
 
 
+class DescriptorFailure(RelayFailure):
+    problem = "no file descriptors are left"
+
+
 class SpoolFailure(RelayFailure):
-    pass
+    problem = "the spool cannot be written"
 
 
 class MailConfigurationError(MailError):

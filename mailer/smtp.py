@@ -5,6 +5,7 @@ Knows connections and what a relay's answers mean; when to try again is for `bac
 
 import asyncio
 import re
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,30 +23,39 @@ from aiosmtplib import (
     SMTPTimeoutError,
 )
 
+from mailer.address import ascii_domain
+from mailer.descriptors import ran_out
 from mailer.errors import (
     AuthenticationFailure,
+    DeliveryFailure,
+    DescriptorFailure,
     EncryptionFailure,
     MailConfigurationError,
-    MailError,
     PermanentFailure,
+    RefusedByRelay,
     RelayFailure,
     TemporaryFailure,
+    UnclearRefusal,
 )
-from mailer.transport import Outgoing
+from mailer.refusals import Blame, Step, blame
+from mailer.transport import HandingOver, Outgoing, unheeded
 
 SMTP_FORMS = (
     "smtp://user:password@host:587?starttls=required|optional|never&cafile=path",
     "smtps://user:password@host:465?cafile=path",
 )
-STEP_SECONDS = 15.0
+STEP_SECONDS = 300.0
+"""For the greeting and each command (RFC 5321, section 4.5.3.2)."""
+HANDOVER_SHARE = 2
+"""The answer to the final dot may take ten minutes where another takes five: who leaves earlier sends a mail twice."""
+SESSION_MAILS = 100
 IDLE_SECONDS = 30.0
+RESET_SECONDS = 10.0
 QUIT_SECONDS = 2.0
 
-# RFC 4954, section 6: authentication required, too weak, wrong, or needing encryption. Whichever command it answers,
-# it is about us and not about the mail.
-_ABOUT_US = frozenset({530, 534, 535, 538})
-_TOO_LARGE = 552
-_ADDRESS = re.compile(r"\S+@\S+")
+# RFC 4954, section 6, whichever command it answers.
+_LOGIN_CODES = frozenset({530, 534, 535, 538})
+_FULL_NAME = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,10}")
 _REASON_LENGTH = 300
 
 
@@ -68,9 +78,12 @@ class Relay:
     password: str = field(repr=False)
     context: ssl.SSLContext = field(repr=False)
     step_seconds: float
+    """How long it may take to answer."""
+    helo: str | None
+    """What we call ourselves; None for the name of this host."""
 
     @classmethod
-    def from_url(cls, url: str, *, step_seconds: float = STEP_SECONDS) -> "Relay":
+    def from_url(cls, url: str, *, step_seconds: float = STEP_SECONDS, helo: str | None = None) -> "Relay":
         """Raises `MailConfigurationError`; its text never holds the user's name or the password."""
         parts = urlsplit(url)
         tls = parts.scheme == "smtps"
@@ -89,43 +102,67 @@ class Relay:
             password=unquote(parts.password or ""),
             context=_context(options.get("cafile")),
             step_seconds=step_seconds,
+            helo=helo,
         )
+
+    @property
+    def handover_seconds(self) -> float:
+        """How long it may take to answer the final dot."""
+        return HANDOVER_SHARE * self.step_seconds
 
 
 class SMTPTransport:
     """Sends through a relay, at most `connections` mails at once, each on a connection kept for the next one.
 
-    A kept connection that turns out to have gone costs no attempt: as long as nothing of the mail was accepted, it goes
-    out over a fresh one. A connection idle for `idle_seconds` is closed.
+    A kept connection costs no attempt: when it turns out to have gone before anything of the mail was accepted, or the
+    relay refuses over it what it might take over another, the mail goes out over a fresh one. A connection is closed
+    after `session_mails` mails (0: after any number), or when it has been idle for `idle_seconds`.
     """
 
-    def __init__(self, relay: Relay, *, connections: int = 8, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(
+        self,
+        relay: Relay,
+        *,
+        connections: int = 8,
+        session_mails: int = SESSION_MAILS,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
         self._relay = relay
         self._slots = asyncio.Semaphore(connections)
+        self._session_mails = session_mails
         self._idle_seconds = idle_seconds
         self._idle: dict[_Connection, asyncio.TimerHandle] = {}
         self._farewells: set[asyncio.Task[None]] = set()
 
     @classmethod
-    def from_url(cls, url: str, *, connections: int = 8) -> "SMTPTransport":
-        return cls(Relay.from_url(url), connections=connections)
+    def from_url(
+        cls,
+        url: str,
+        *,
+        connections: int = 8,
+        session_mails: int = SESSION_MAILS,
+        step_seconds: float = STEP_SECONDS,
+        helo: str | None = None,
+    ) -> "SMTPTransport":
+        relay = Relay.from_url(url, step_seconds=step_seconds, helo=helo)
+        return cls(relay, connections=connections, session_mails=session_mails)
 
-    async def send(self, message: Outgoing) -> None:
+    async def send(self, message: Outgoing, *, handing_over: HandingOver = unheeded) -> None:
         content = message.content()
         async with self._slots:
             kept = self._kept()
             if kept is not None:
                 try:
-                    await self._send_over(kept, message, content)
-                except _Gone:
-                    pass  # nothing of the mail was accepted: a fresh connection decides
+                    await self._send_over(kept, message, content, handing_over)
+                except _Undecided:
+                    pass
                 else:
                     return
             fresh = await _Connection.open(self._relay)
             try:
-                await self._send_over(fresh, message, content)
-            except _Gone as gone:
-                raise gone.failure from gone.__cause__
+                await self._send_over(fresh, message, content, handing_over)
+            except _Undecided as undecided:
+                raise undecided.failure from undecided.__cause__
 
     async def close(self) -> None:
         while self._idle:
@@ -135,10 +172,19 @@ class SMTPTransport:
         while self._farewells:
             await asyncio.wait(self._farewells)
 
-    async def _send_over(self, connection: "_Connection", message: Outgoing, content: bytes) -> None:
+    async def _send_over(
+        self, connection: "_Connection", message: Outgoing, content: bytes, handing_over: HandingOver
+    ) -> None:
         try:
-            await connection.send(message, content)
-        except MailError:
+            await connection.send(message, content, handing_over)
+        except (DeliveryFailure, RelayFailure) as failure:
+            if failure.code is not None and not isinstance(failure, PermanentFailure):
+                if connection.accepted:
+                    # The session may have had its number of mails, or its hour.
+                    await connection.quit()
+                    raise _Undecided(failure) from failure.__cause__
+                if not isinstance(failure, TemporaryFailure):
+                    await connection.quit()  # what is mended over there may hold for new sessions only
             # A refusal leaves the connection as good as it was, if the relay agrees to forget the envelope.
             if connection.alive and await connection.reset():
                 self._keep(connection)
@@ -161,6 +207,9 @@ class SMTPTransport:
         return None
 
     def _keep(self, connection: "_Connection") -> None:
+        if 0 < self._session_mails <= connection.mails:
+            self._dismiss(connection)
+            return
         loop = asyncio.get_running_loop()
         self._idle[connection] = loop.call_later(self._idle_seconds, self._retire, connection)
 
@@ -174,10 +223,10 @@ class SMTPTransport:
         farewell.add_done_callback(self._farewells.discard)
 
 
-class _Gone(Exception):
-    """The connection was lost before anything of the mail was accepted."""
+class _Undecided(Exception):
+    """Nothing of the mail was accepted, which may be the connection's fault: a fresh one decides."""
 
-    def __init__(self, failure: TemporaryFailure) -> None:
+    def __init__(self, failure: DeliveryFailure | RelayFailure) -> None:
         super().__init__(str(failure))
         self.failure = failure
 
@@ -185,8 +234,13 @@ class _Gone(Exception):
 class _Connection:
     """One session with the relay: opened, encrypted and logged in, then one mail after another."""
 
-    def __init__(self, client: SMTP) -> None:
+    def __init__(self, client: SMTP, relay: Relay) -> None:
         self._client = client
+        self._relay = relay
+        self.mails = 0
+        """How many were begun over it."""
+        self.accepted = 0
+        """How many of them the relay took."""
 
     @classmethod
     async def open(cls, relay: Relay) -> "_Connection":
@@ -197,14 +251,15 @@ class _Connection:
             use_tls=relay.tls,
             start_tls=False,  # done below, where a failure can be told apart
             tls_context=relay.context,
+            local_hostname="localhost",  # else looked up at every connect; what is said is told at EHLO
         )
-        connection = cls(client)
+        connection = cls(client, relay)
         try:
-            # Beside the library's own bound on each step, one on all of it: it looks up this host's name without one.
+            # Beside the bound on each step, one on all of it: this host's name is looked up without one.
             async with asyncio.timeout(3 * relay.step_seconds):
-                await connection._introduce(relay)
+                await connection._introduce()
         except TimeoutError as error:
-            raise TemporaryFailure("the relay did not answer in time") from error
+            raise TemporaryFailure("the relay did not answer in time", heard=False) from error
         except BaseException:
             connection.abort()
             raise
@@ -214,8 +269,9 @@ class _Connection:
     def alive(self) -> bool:
         return self._client.is_connected
 
-    async def send(self, message: Outgoing, content: bytes) -> None:
-        """Raises `_Gone` for a connection lost before the relay accepted anything, else as `Transport.send`."""
+    async def send(self, message: Outgoing, content: bytes, handing_over: HandingOver) -> None:
+        """Raises `_Undecided` for a connection lost before the relay accepted anything, else as `Transport.send`."""
+        self.mails += 1
         client = self._client
         options = [f"SIZE={len(content)}"] if client.supports_extension("size") else []
         encoding = "ascii"
@@ -225,22 +281,24 @@ class _Connection:
             options.append("SMTPUTF8")
             encoding = "utf-8"
         try:
-            with _refused("sender", about_us=not message.needs_utf8):
+            with _refused(Step.SENDER, utf8=message.needs_utf8):
                 await client.mail(message.sender, options=options, encoding=encoding)
-            with _refused("recipient"):
+            with _refused(Step.RECIPIENT):
                 await client.rcpt(message.recipient, encoding=encoding)
         except TemporaryFailure as failure:
             if not self.alive:
-                raise _Gone(failure) from failure.__cause__
+                raise _Undecided(failure) from failure.__cause__
             raise
         # From here on an answer that is lost may have been a yes, so nothing is repeated before the back-off.
-        with _refused("content"):
-            await client.data(content)
+        handing_over(self._relay.handover_seconds)
+        with _refused(Step.CONTENT):
+            await client.data(content, timeout=self._relay.handover_seconds)
+        self.accepted += 1
 
     async def reset(self) -> bool:
         """Have the relay forget the envelope; False when the connection is of no more use."""
         try:
-            await self._client.rset()
+            await self._client.rset(timeout=RESET_SECONDS)
         except SMTPException:
             return False
         return True
@@ -257,16 +315,17 @@ class _Connection:
         if isinstance(transport, asyncio.WriteTransport):
             transport.abort()
 
-    async def _introduce(self, relay: Relay) -> None:
-        client = self._client
+    async def _introduce(self) -> None:
+        client, relay = self._client, self._relay
         with _unwelcome("greeting"):
             await client.connect()
-            await client.ehlo()
+            name = relay.helo or await self._own_name()
+            await client.ehlo(hostname=name)
         if relay.starttls is not StartTLS.NEVER:
             if client.supports_extension("starttls"):
                 with _unwelcome("STARTTLS"):
                     await client.starttls()
-                    await client.ehlo()
+                    await client.ehlo(hostname=name)
             elif relay.starttls is StartTLS.REQUIRED:
                 raise EncryptionFailure("the relay offers no STARTTLS, and the mail URL requires it")
         if relay.username is not None:
@@ -274,6 +333,14 @@ class _Connection:
                 raise AuthenticationFailure("the relay offers no way to log in that is known here")
             with _unwelcome("login"):
                 await client.login(relay.username, relay.password)
+
+    async def _own_name(self) -> str:
+        """This host's full name, or else its address (RFC 5321, section 4.1.4): many relays refuse a short name."""
+        name = await asyncio.to_thread(socket.getfqdn)
+        if _FULL_NAME.fullmatch(name):
+            return name
+        address = self._client.get_transport_info("sockname")[0]
+        return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
 @contextmanager
@@ -284,42 +351,31 @@ def _unwelcome(step: str) -> Iterator[None]:
     except SMTPResponseException as error:
         reason = _reason(step, error)
         if 400 <= error.code < 500:
-            raise TemporaryFailure(reason, code=error.code) from error
+            raise TemporaryFailure(reason, code=error.code, heard=False) from error
         if step == "STARTTLS":
             raise EncryptionFailure(reason, code=error.code) from error
         if error.code >= 500 or isinstance(error, SMTPAuthenticationError):
             raise AuthenticationFailure(reason, code=error.code) from error
-        raise TemporaryFailure(reason) from error
+        raise TemporaryFailure(reason, heard=False) from error
     except (SMTPException, OSError, ValueError) as error:
+        if ran_out(error):
+            raise DescriptorFailure("no connection could be opened: no file descriptor is left") from error
         fault = error if isinstance(error, ssl.SSLError) else error.__cause__
         if isinstance(fault, ssl.SSLCertVerificationError):
             detail = f"the relay's certificate is not trusted: {fault.verify_message}"
             raise EncryptionFailure(detail) from error
         if isinstance(fault, ssl.SSLError):
             raise EncryptionFailure(f"no TLS with the relay: {fault.reason or 'handshake failed'}") from error
-        raise TemporaryFailure(_lost(step, error)) from error
+        raise TemporaryFailure(_lost(step, error), heard=False) from error
 
 
 @contextmanager
-def _refused(step: str, *, about_us: bool = False) -> Iterator[None]:
-    """Translate a failure of a command about one mail.
-
-    `about_us` says that a permanent refusal holds for every mail: at MAIL a relay knows nothing but our sender and the
-    size. Burying all mail for a wrong setting would be the worst answer.
-    """
+def _refused(step: Step, *, utf8: bool = False) -> Iterator[None]:
+    """Translate a failure of a command about one mail, which need not be that mail's: `refusals` says whose."""
     try:
         yield
     except SMTPResponseException as error:
-        reason = _reason(step, error)
-        if error.code in _ABOUT_US:
-            raise AuthenticationFailure(reason, code=error.code) from error
-        if 400 <= error.code < 500:
-            raise TemporaryFailure(reason, code=error.code) from error
-        if 500 <= error.code < 600:
-            if about_us and error.code != _TOO_LARGE:
-                raise RelayFailure(reason, code=error.code) from error
-            raise PermanentFailure(reason, code=error.code) from error
-        raise TemporaryFailure(reason) from error
+        raise _failure(step, error, utf8=utf8) from error
     except (SMTPServerDisconnected, SMTPTimeoutError, OSError) as error:
         raise TemporaryFailure(_lost(step, error)) from error
     except ValueError as error:
@@ -327,10 +383,31 @@ def _refused(step: str, *, about_us: bool = False) -> Iterator[None]:
         raise PermanentFailure(f"the {step} cannot be written in a command") from error
 
 
+def _failure(step: Step, error: SMTPResponseException, *, utf8: bool) -> DeliveryFailure | RelayFailure:
+    code, reason = error.code, _reason(step, error)
+    if not 400 <= code < 600:
+        return TemporaryFailure(reason)
+    match blame(step, code, error.message, utf8=utf8):
+        case Blame.MAIL:
+            return PermanentFailure(reason, code=code)
+        case Blame.MOMENT:
+            return TemporaryFailure(reason, code=code)
+        case Blame.UNSAID:
+            return UnclearRefusal(reason, code=code)
+        case Blame.US if code in _LOGIN_CODES:
+            return AuthenticationFailure(reason, code=code)
+        case Blame.US if step is Step.SENDER:
+            return RelayFailure(reason, code=code)
+        case _:
+            return RefusedByRelay(reason, code=code)
+
+
 def _reason(step: str, error: SMTPResponseException) -> str:
     """What the relay said, as one short line without addresses: it is kept, shown to admins, and may be logged."""
-    said = " ".join(error.message.encode(errors="replace").decode().split())
-    return _ADDRESS.sub("<address>", f"{step} refused: {error.code} {said}")[:_REASON_LENGTH]
+    words = error.message.encode(errors="replace").decode().split()
+    # Word by word: the relay's text is anybody's, and a pattern for addresses would go over it again and again.
+    said = " ".join("<address>" if "@" in word[1:-1] else word for word in words)
+    return f"{step} refused: {error.code} {said}"[:_REASON_LENGTH]
 
 
 def _lost(step: str, error: Exception) -> str:
@@ -348,7 +425,8 @@ def _options_of(parts: SplitResult, known: set[str]) -> dict[str, str]:
 def _endpoint_of(parts: SplitResult) -> tuple[str, int | None]:
     try:
         host, port = parts.hostname or "", parts.port
-        host.encode("idna")
+        host = host if host.isascii() else ascii_domain(host)
+        host.encode("idna")  # ASCII by now: nothing is judged but the lengths of its labels
     except ValueError:
         # Not `from` the error: with an unescaped "/" or ":" in it, the "port" it quotes is the password.
         raise MailConfigurationError("the mail URL's host or port is wrong", allowed=SMTP_FORMS) from None

@@ -3,11 +3,11 @@
 import asyncio
 import os
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
-from mailer.errors import MailConfigurationError, SpoolFailure
-from mailer.transport import Outgoing
+from mailer.descriptors import ran_out
+from mailer.errors import DescriptorFailure, MailConfigurationError, SpoolFailure
+from mailer.transport import HandingOver, Outgoing, unheeded
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -28,12 +28,14 @@ class SpoolTransport:
                 f"the spool folder {folder} cannot be made: {error.strerror}"
             ) from error
 
-    async def send(self, message: Outgoing) -> None:
+    async def send(self, message: Outgoing, *, handing_over: HandingOver = unheeded) -> None:
+        del handing_over  # a repeat replaces its own file
         try:
             # A thread that has begun cannot be cancelled, and need not be: it leaves a whole file or none.
             await asyncio.to_thread(self._write, _name_of(message), message.content())
         except OSError as error:
-            raise SpoolFailure(f"the spool cannot be written: {error.strerror}") from error
+            kind = DescriptorFailure if ran_out(error) else SpoolFailure
+            raise kind(f"the spool cannot be written: {error.strerror}") from error
 
     async def close(self) -> None:
         return
@@ -59,6 +61,5 @@ class SpoolTransport:
 
 
 def _name_of(message: Outgoing) -> str:
-    date: datetime = message.message["Date"].datetime
-    time = date.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    time = message.date.strftime("%Y%m%dT%H%M%SZ")
     return f"{time}-{_UNSAFE.sub('_', message.id)[:100]}.eml"

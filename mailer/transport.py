@@ -1,8 +1,8 @@
 """What leaves, and what the worker asks of whoever carries it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from email import policy
-from email.message import EmailMessage
+from datetime import datetime
 from typing import Protocol
 
 
@@ -14,7 +14,13 @@ class Outgoing:
     """The id of its notification; the same at every attempt."""
     sender: str
     recipient: str
-    message: EmailMessage
+    author: str
+    """The sender as a reader sees it."""
+    subject: str
+    date: datetime
+    text: str
+    html: str
+    raw: bytes
 
     @property
     def needs_utf8(self) -> bool:
@@ -23,18 +29,27 @@ class Outgoing:
 
     def content(self) -> bytes:
         """The message as it goes over the wire, CRLF line ends; the same bytes at every call."""
-        return self.message.as_bytes(policy=policy.SMTPUTF8 if self.needs_utf8 else policy.SMTP)
+        return self.raw
+
+
+HandingOver = Callable[[float], None]
+"""Told, as the end of a message leaves, for how many seconds the next hop may take it without our knowing."""
+
+
+def unheeded(seconds: float) -> None:
+    """For whom it is all the same."""
+    del seconds
 
 
 class Transport(Protocol):
     """Carries mail away. Many sends may be under way at once, each for another mail."""
 
-    async def send(self, message: Outgoing) -> None:
+    async def send(self, message: Outgoing, *, handing_over: HandingOver = unheeded) -> None:
         """Return when the next hop has taken responsibility for the message; it survives a crash of ours then.
 
-        Raises `TemporaryFailure`, `PermanentFailure` or `RelayFailure`, and nothing else. After a failure or a
-        cancellation the message may still have been taken (an answer can be lost on its way): a repeat carries the same
-        Message-ID. Never hangs: every step is bounded.
+        Raises `TemporaryFailure`, `UnclearRefusal`, `PermanentFailure` or `RelayFailure`, and nothing else. After a
+        failure without a code or a cancellation the message may still have been taken, if it was handed over (an answer
+        can be lost on its way): a repeat carries the same Message-ID. Never hangs: every step is bounded.
         """
         ...
 

@@ -1,21 +1,29 @@
 """The worker that empties the outbox: leases what is due, judges it again, renders, sends, settles.
 
-What a failure means is decided in `backoff`; how a mail travels is the transport's business. Several workers, in this
-process or in others, share one outbox: the leases keep them apart.
+What a failure means is decided in `lane`; how a mail travels is the transport's business. Several
+workers, in this process or in others, share one outbox: the leases keep them apart.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from mailer.backoff import FIRST_SECONDS, Bury, Postpone, Random, decide, pause_seconds
-from mailer.errors import DeliveryFailure, PermanentFailure, RelayFailure, TemporaryFailure
-from mailer.render import Renderer
-from mailer.transport import Transport
+from mailer.backoff import FIRST_SECONDS, Bury, Postpone, Random, patience_seconds, pause_seconds
+from mailer.descriptors import ran_out
+from mailer.errors import (
+    DeliveryFailure,
+    DescriptorFailure,
+    RelayFailure,
+    TemplateFailure,
+    TemporaryFailure,
+)
+from mailer.lane import Lane
+from mailer.press import Press
+from mailer.transport import Outgoing, Transport
 from storage.errors import StorageError, StoreUnavailable
 from storage.models import Lease, Unless
 from storage.store import Inboxes, Outbox
@@ -23,11 +31,14 @@ from storage.store import Inboxes, Outbox
 POLL_SECONDS = 15.0
 """How long a mail may wait unnoticed that another node has appended."""
 SHORTEST_REST_SECONDS = 0.05
-SENDING_SHARE = 0.75
-"""Of the lease: the rest is left for settling, so that nobody else leases what has just gone out."""
+PROLONGING_SHARE = 1 / 3
+"""Of the lease: so often is it prolonged, and at least two thirds are left for settling what has just gone out."""
+ATTEMPT_SECONDS = 4500.0
+"""More than all the relay's answers may take together: the last resort against a send that never ends."""
+RENDERING_SHARE = 0.5
+"""Of the lease: for a mail that waits behind others whose templates do not come to an end."""
 SETTLE_TRIES = 6
-RELAY_PAUSE_SECONDS = (30.0, 900.0)
-"""First and longest pause after the relay turned us away."""
+CUT_OFF = "stopped before the relay's answer: it may have been taken"
 STORE_PAUSE_SECONDS = (1.0, 30.0)
 
 logger = logging.getLogger(__name__)
@@ -52,11 +63,27 @@ class Outcome:
     attempts: int
 
 
+@dataclass(slots=True, kw_only=True)
+class _Held:
+    """A mail under way."""
+
+    lease: Lease
+    since: float
+    """When it was leased, by the loop's clock, as is the next."""
+    unknown_until: float = 0.0
+    """Until then the relay, which was given all of it, may take it without our knowing."""
+    task: "asyncio.Task[None] | None" = None
+
+    def handed_over(self, seconds: float) -> None:
+        self.unknown_until = asyncio.get_running_loop().time() + seconds
+
+
 class Worker:
     """Sends owed mail until it is drained. `run` is called once, and nothing escapes it but its own cancellation.
 
     Guarantees: a mail is settled only after the transport took it; a failure that is not the mail's never counts against
-    it; at most `concurrency` mails are held at once; what is held at the end is finished or given back.
+    it; at most `concurrency` mails are held at once, and each for as long as it takes; what is held at the end is
+    finished or given back.
     """
 
     def __init__(
@@ -64,7 +91,7 @@ class Worker:
         outbox: Outbox,
         inboxes: Inboxes,
         transport: Transport,
-        renderer: Renderer,
+        press: Press,
         *,
         is_online: Callable[[str], Awaitable[bool]],
         user_of: Callable[[str], str | None],
@@ -74,6 +101,7 @@ class Worker:
         concurrency: int = 8,
         attempts: int = 8,
         lease_seconds: float = 60.0,
+        attempt_seconds: float = ATTEMPT_SECONDS,
         retry_seconds: float = FIRST_SECONDS,
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
@@ -84,7 +112,7 @@ class Worker:
         self._outbox = outbox
         self._inboxes = inboxes
         self._transport = transport
-        self._renderer = renderer
+        self._press = press
         self._is_online = is_online
         self._user_of = user_of
         self._clock = clock
@@ -92,17 +120,19 @@ class Worker:
         self._observe = observe
         self._concurrency = concurrency
         self._attempts = attempts
-        self._lease_seconds = lease_seconds
         self._retry_seconds = retry_seconds
+        self._lease_seconds = lease_seconds
+        self._attempt_seconds = attempt_seconds
         self._poll_seconds = poll_seconds
 
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._reopened = asyncio.Event()
         self._ended = asyncio.Event()
         self._running = False
-        self._held: dict[asyncio.Task[None], Lease] = {}
+        self._held: dict[str, _Held] = {}
         self._store_failures = 0
-        self._relay_failures = 0
+        self._lane = Lane(attempts=attempts, retry_seconds=retry_seconds, random=random)
         self._paused_until = 0.0
         """By the loop's clock."""
 
@@ -110,6 +140,11 @@ class Worker:
     def held(self) -> int:
         """How many mails are under way."""
         return len(self._held)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether mail does not leave for a reason that is ours to mend."""
+        return self._lane.stopped
 
     def wake(self) -> None:
         """Say that mail may be due; cheap, and never lost."""
@@ -133,31 +168,36 @@ class Worker:
     async def drain(self, *, seconds: float) -> None:
         """Lease nothing more, finish within `seconds` what is held, give the rest back; idempotent.
 
+        A mail that the relay has been given and not answered for is due again when the answer's time is over: it may
+        have been taken, and then goes out twice, under one Message-ID.
+
         Takes at most a little longer than `seconds`: giving back is one write a mail, bounded in its repeats. A drain
         before `run` makes `run` return at once.
         """
         # In this order: the loop looks at `stopping` before it clears `wake`, so it cannot miss both.
         self._stopping.set()
         self._wake.set()
+        self._reopened.set()
         if self._running:
             await self._ended.wait()
-        if self._held:
-            await asyncio.wait(self._held, timeout=seconds)
+        if tasks := self._tasks():
+            await asyncio.wait(tasks, timeout=seconds)
         await self._give_back()
 
     # The loop
 
     async def _turn(self) -> None:
         loop = asyncio.get_running_loop()
-        pause = self._paused_until - loop.time()
+        pause = max(self._paused_until, self._lane.paused_until) - loop.time()
         if pause > 0:
             # Not until woken: every emit wakes, and would end the pause.
-            await self._rest(self._stopping, pause)
+            self._reopened.clear()
+            await self._rest(self._reopened, pause)
             return
         # Cleared before the store is asked: a wake during the question counts.
         self._wake.clear()
         # After a refusal by the relay one mail goes ahead: eight wrong logins at once could lock the account.
-        free = (1 if self._relay_failures else self._concurrency) - len(self._held)
+        free = (1 if self.stopped else self._concurrency) - len(self._held)
         if free <= 0:
             await self._rest(self._wake, self._poll_seconds)
             return
@@ -185,13 +225,21 @@ class Worker:
                 await until.wait()
 
     def _start(self, lease: Lease, leased_at: float) -> None:
-        task = asyncio.create_task(self._deliver(lease, leased_at), name=f"mail {lease.notification.id}")
-        self._held[task] = lease
-        task.add_done_callback(self._finished)
+        notification_id = lease.notification.id
+        if held := self._held.get(notification_id):
+            # Its lease had ended, for the store was away or the clock was set: what is under way goes on under the new.
+            held.lease = lease
+            return
+        self._held[notification_id] = held = _Held(lease=lease, since=leased_at)
+        held.task = asyncio.create_task(self._deliver(held), name=f"mail {notification_id}")
+        held.task.add_done_callback(lambda _task: self._finished(notification_id))
 
-    def _finished(self, task: "asyncio.Task[None]") -> None:
-        del self._held[task]
+    def _finished(self, notification_id: str) -> None:
+        del self._held[notification_id]
         self._wake.set()
+
+    def _tasks(self) -> list["asyncio.Task[None]"]:
+        return [held.task for held in self._held.values() if held.task is not None]
 
     def _pause_for_store(self, error: Exception) -> None:
         self._store_failures += 1
@@ -205,44 +253,26 @@ class Worker:
             logger.error("mail worker failed", exc_info=error, extra={"pause_seconds": round(pause, 1)})
         self._paused_until = asyncio.get_running_loop().time() + pause
 
-    def _pause_for_relay(self, failure: RelayFailure) -> None:
-        loop = asyncio.get_running_loop()
-        if self._paused_until > loop.time() and self._relay_failures:
-            return  # of several under way at once, the first has said it
-        self._relay_failures += 1
-        first, longest = RELAY_PAUSE_SECONDS
-        pause = pause_seconds(self._relay_failures, first=first, longest=longest, random=self._random)
-        self._paused_until = loop.time() + pause
-        logger.error(
-            "mail stopped: the relay does not work with us",
-            extra={
-                "failure": type(failure).__name__,
-                "reason": str(failure),
-                "code": failure.code,
-                "pause_seconds": round(pause, 1),
-            },
-        )
-
     async def _give_back(self) -> None:
         """End what is under way: each delivery releases its own lease, or finishes the settling it has begun."""
-        held = list(self._held)
-        for task in held:
+        tasks = self._tasks()
+        for task in tasks:
             task.cancel()
-        if held:
-            await asyncio.wait(held)
+        if tasks:
+            await asyncio.wait(tasks)
 
     # One mail
 
-    async def _deliver(self, lease: Lease, leased_at: float) -> None:
+    async def _deliver(self, held: _Held) -> None:
         loop = asyncio.get_running_loop()
         try:
-            result, code = await self._attempt(lease, leased_at)
+            result, code = await self._attempt(held)
         except asyncio.CancelledError:
-            # Drained. The mail may have gone out all the same: the repeat will carry the same Message-ID.
-            await self._write(lease, lambda now: self._outbox.release(lease, now=now))
+            await self._cut_off(held)
             raise
+        lease = held.lease
         outcome = Outcome(
-            result=result, seconds=loop.time() - leased_at, code=code, attempts=lease.mail.attempts
+            result=result, seconds=loop.time() - held.since, code=code, attempts=lease.mail.attempts
         )
         extra = {
             "notification": lease.notification.id,
@@ -258,33 +288,70 @@ class Worker:
         except Exception:
             logger.exception("mail outcome not observed")
 
-    async def _attempt(self, lease: Lease, leased_at: float) -> tuple[Result, int | None]:
-        outbox = self._outbox
+    async def _cut_off(self, held: _Held) -> None:
+        """Drained before its end: given back, but not to be repeated while the relay may still take it."""
+        left = held.unknown_until - asyncio.get_running_loop().time()
+        if left <= 0:
+            await self._write(held, lambda now: self._outbox.release(held.lease, now=now))
+            return
+        extra = {"notification": held.lease.notification.id, "delay_seconds": round(left, 1)}
+        logger.warning("mail cut off before the relay's answer: it may go out twice", extra=extra)
+        delay = Postpone(delay_seconds=left, reason=CUT_OFF, counted=False)
+        await self._write(held, lambda now: self._postponed(held, delay, now))
+
+    @asynccontextmanager
+    async def _kept_leased(self, held: _Held, bound: asyncio.Timeout) -> AsyncIterator[None]:
+        """Prolong the lease meanwhile; when another worker has the mail, `bound` ends the attempt."""
+        name = f"lease {held.lease.notification.id}"
+        prolonging = asyncio.create_task(self._prolong(held, bound), name=name)
+        try:
+            yield
+        finally:
+            prolonging.cancel()
+            await asyncio.wait({prolonging})
+
+    async def _prolong(self, held: _Held, bound: asyncio.Timeout) -> None:
+        seconds = self._lease_seconds
+        while True:
+            await asyncio.sleep(PROLONGING_SHARE * seconds)
+            lease = held.lease
+            extra = {"notification": lease.notification.id}
+            try:
+                ours = await self._outbox.prolong(lease, lease_seconds=seconds, now=self._clock())
+            except Exception as error:  # noqa: BLE001 - to be tried again: while the store is away nobody else has it
+                logger.warning("lease not prolonged", extra=extra | {"error": type(error).__name__})
+                continue
+            if not ours and lease is held.lease:
+                logger.warning("mail under way was taken by another worker", extra=extra)
+                bound.reschedule(asyncio.get_running_loop().time())
+                return
+
+    async def _attempt(self, held: _Held) -> tuple[Result, int | None]:
+        outbox, lease = self._outbox, held.lease
         if self._attempts and lease.mail.attempts > self._attempts:
             # Its last attempt never ended: whatever it does to a worker, it shall not do it again.
             reason = f"given up after {self._attempts} attempts: the last one did not come to an end"
             return await self._conclude(
-                lease, Result.BURIED, lambda now: outbox.bury(lease, reason=reason, code=None, now=now)
+                held, Result.BURIED, lambda now: outbox.bury(held.lease, reason=reason, code=None, now=now)
             )
+        failure: DeliveryFailure | RelayFailure
         try:
-            async with asyncio.timeout_at(leased_at + SENDING_SHARE * self._lease_seconds) as bound:
+            async with asyncio.timeout(self._attempt_seconds) as bound, self._kept_leased(held, bound):
                 needless = await self._needless(lease)
                 if needless is None:
-                    # In a thread: the template may be the operator's own, and a slow one must not hold up the sockets of
-                    # this process.
-                    outgoing = await asyncio.to_thread(
-                        self._renderer.render, lease.notification, lease.mail.order
-                    )
-                    await self._transport.send(outgoing)
+                    outgoing = await self._rendered(lease)
+                    await self._transport.send(outgoing, handing_over=held.handed_over)
         except TimeoutError as error:
             late = bound.expired()
-            failure: DeliveryFailure | RelayFailure = (
-                TemporaryFailure("not sent within the lease") if late else _unexpected(error)
-            )
+            failure = TemporaryFailure("not sent in time") if late else _unexpected(error)
         except StorageError as error:
             # Nothing was sent, and it is nobody's fault. When the store cannot even take it back, the lease runs out.
             self._pause_for_store(error)
-            return await self._conclude(lease, Result.POSTPONED, lambda now: outbox.release(lease, now=now))
+            return await self._conclude(
+                held, Result.POSTPONED, lambda now: outbox.release(held.lease, now=now)
+            )
+        except TemplateFailure as error:
+            return await self._wait_for_template(held, error)
         except (DeliveryFailure, RelayFailure) as error:
             failure = error
         except Exception as error:  # noqa: BLE001 - a defect in one mail's way ends as that mail's failure, told in full
@@ -292,11 +359,29 @@ class Worker:
         else:
             if needless is not None:
                 return await self._conclude(
-                    lease, Result.SKIPPED, lambda now: outbox.skip(lease, reason=needless, now=now)
+                    held, Result.SKIPPED, lambda now: outbox.skip(held.lease, reason=needless, now=now)
                 )
-            self._relay_failures = 0
-            return await self._conclude(lease, Result.SENT, lambda now: outbox.settle(lease, now=now))
-        return await self._failed(lease, failure)
+            self._lane.accepted(lease.mail.order.to)
+            self._reopened.set()  # of several under way at once, the first may have been refused and have paused
+            return await self._conclude(held, Result.SENT, lambda now: outbox.settle(held.lease, now=now))
+        return await self._failed(held, failure)
+
+    async def _rendered(self, lease: Lease) -> Outgoing:
+        try:
+            async with asyncio.timeout(RENDERING_SHARE * self._lease_seconds):
+                return await self._press.render(lease.notification, lease.mail.order)
+        except TimeoutError as error:
+            raise TemplateFailure("the mail was not rendered within its share of the lease") from error
+
+    async def _wait_for_template(self, held: _Held, failure: TemplateFailure) -> tuple[Result, int | None]:
+        """Put off a mail that only an operator can mend; it is never given up on for that."""
+        notification, order = held.lease.notification, held.lease.mail.order
+        extra = {"notification": notification.id, "type": notification.type, "reason": str(failure)}
+        logger.error("mail waits: its template fails", extra=extra)
+        waited = (self._clock() - order.due_at).total_seconds()
+        pause = patience_seconds(waited, random=self._random, first_seconds=self._retry_seconds)
+        delay = Postpone(delay_seconds=max(pause, failure.retry_after), reason=str(failure), counted=False)
+        return await self._conclude(held, Result.POSTPONED, lambda now: self._postponed(held, delay, now))
 
     async def _needless(self, lease: Lease) -> str | None:
         """Why the mail is not needed any more, if so. What cannot be judged is sent: one too many beats one too few."""
@@ -319,57 +404,52 @@ class Worker:
         return "it was seen" if receipt.is_seen else None
 
     async def _failed(
-        self, lease: Lease, failure: DeliveryFailure | RelayFailure
+        self, held: _Held, failure: DeliveryFailure | RelayFailure
     ) -> tuple[Result, int | None]:
-        outbox = self._outbox
-        if isinstance(failure, RelayFailure):
-            self._pause_for_relay(failure)
-            pause = max(0.0, self._paused_until - asyncio.get_running_loop().time())
-            decision: Postpone | Bury = Postpone(delay_seconds=pause, reason=str(failure), code=failure.code)
-        else:
-            if isinstance(failure, PermanentFailure) and failure.code is not None:
-                self._relay_failures = 0  # it let us in, to refuse this one mail
-            decision = decide(
-                failure,
-                attempts=lease.mail.attempts,
-                limit=self._attempts,
-                random=self._random,
-                first_seconds=self._retry_seconds,
-            )
+        outbox, decision = (
+            self._outbox,
+            self._lane.decide(failure, recipient=held.lease.mail.order.to, attempts=held.lease.mail.attempts),
+        )
         reason, code = decision.reason, decision.code
         if isinstance(decision, Bury):
             return await self._conclude(
-                lease, Result.BURIED, lambda now: outbox.bury(lease, reason=reason, code=code, now=now), code
+                held,
+                Result.BURIED,
+                lambda now: outbox.bury(held.lease, reason=reason, code=code, now=now),
+                code,
             )
-        delay = timedelta(seconds=decision.delay_seconds)
-        count_attempt = isinstance(failure, DeliveryFailure)
         return await self._conclude(
-            lease,
-            Result.POSTPONED,
-            lambda now: outbox.postpone(
-                lease, until=now + delay, reason=reason, code=code, count_attempt=count_attempt, now=now
-            ),
-            code,
+            held, Result.POSTPONED, lambda now: self._postponed(held, decision, now), code
+        )
+
+    async def _postponed(self, held: _Held, decision: Postpone, now: datetime) -> bool:
+        return await self._outbox.postpone(
+            held.lease,
+            until=now + timedelta(seconds=decision.delay_seconds),
+            reason=decision.reason,
+            code=decision.code,
+            count_attempt=decision.counted,
+            now=now,
         )
 
     # Settling
 
     async def _conclude(
         self,
-        lease: Lease,
+        held: _Held,
         result: Result,
         write: Callable[[datetime], Awaitable[bool]],
         code: int | None = None,
     ) -> tuple[Result, int | None]:
-        return (result if await self._write(lease, write) else Result.LOST), code
+        return (result if await self._write(held, write) else Result.LOST), code
 
-    async def _write(self, lease: Lease, write: Callable[[datetime], Awaitable[bool]]) -> bool:
+    async def _write(self, held: _Held, write: Callable[[datetime], Awaitable[bool]]) -> bool:
         """Tell the store what became of a mail; once begun, no cancellation ends it.
 
         What was sent and is not written down is sent again, so a store that is briefly away is asked again. False when
         the lease was no longer ours, or the store stayed away.
         """
-        task = asyncio.create_task(self._persist(lease, write), name=f"settle {lease.notification.id}")
+        task = asyncio.create_task(self._persist(held, write), name=f"settle {held.lease.notification.id}")
         while True:
             try:
                 return await asyncio.shield(task)
@@ -378,8 +458,9 @@ class Worker:
                 if task.cancelled():
                     raise
 
-    async def _persist(self, lease: Lease, write: Callable[[datetime], Awaitable[bool]]) -> bool:
-        extra = {"notification": lease.notification.id, "type": lease.notification.type}
+    async def _persist(self, held: _Held, write: Callable[[datetime], Awaitable[bool]]) -> bool:
+        notification = held.lease.notification
+        extra = {"notification": notification.id, "type": notification.type}
         for failures in range(1, SETTLE_TRIES + 1):
             try:
                 settled = await write(self._clock())
@@ -397,6 +478,8 @@ class Worker:
         return False
 
 
-def _unexpected(error: Exception) -> TemporaryFailure:
+def _unexpected(error: Exception) -> DeliveryFailure | RelayFailure:
+    if isinstance(error, OSError) and ran_out(error):
+        return DescriptorFailure(f"unexpected {type(error).__name__}: no file descriptor is left")
     logger.error("mail attempt failed unexpectedly", exc_info=error)
     return TemporaryFailure(f"unexpected {type(error).__name__}")

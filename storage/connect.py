@@ -27,6 +27,11 @@ def connect(url: str) -> Store:
     )
 
 
+def file_of(url: str) -> Path | None:
+    """The file of the store that `url` names; None for one on a server."""
+    return _path(url) if url.partition("://")[0].lower() == "sqlite" else None
+
+
 def _path(url: str) -> Path:
     parts = urlsplit(url)
     path = unquote(parts.path).removeprefix("/")

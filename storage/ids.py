@@ -30,6 +30,10 @@ class UUID7Source:
         self._tails: list[str] = []
         """What is random in the ids to come, as text."""
 
+    def follow(self, clock: Callable[[], int]) -> None:
+        """Go by another clock from now on."""
+        self._clock = clock
+
     def __call__(self) -> str:
         with self._lock:
             millisecond = self._clock() // 1_000_000

@@ -12,6 +12,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from storage.beginnings import Membership
+
+FAR = (1 << 62) - 1
+"""A sequence that no room reaches."""
+
 
 class Unless(StrEnum):
     """What makes a mail unnecessary, judged at the moment it is due."""
@@ -153,6 +158,14 @@ class OpeningRequest:
     since: Mapping[str, int]
     limit: int
     now: datetime
+    membership: Membership | None = None
+    """With it, shared rooms that the user has had no beginning in get one."""
+    epoch: str | None = None
+    """Of the store that `since` counts in; None from those who do not say."""
+
+    def since_in(self, epoch: str) -> Mapping[str, int]:
+        """`since` in a store of this epoch: what was counted in another says nothing, and is beyond every head."""
+        return self.since if self.epoch in (None, epoch) else dict.fromkeys(self.since, FAR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +187,8 @@ class Opening(Count):
     missed: tuple[Notification, ...]
     """What came after `since`, per room ascending; rooms in `resync` contribute nothing."""
     resync: tuple[str, ...]
-    """Rooms that had more than the limit behind, or of which a part is no longer kept."""
+    """Rooms that had more than the limit behind, or of which a part is no longer kept, or that were counted otherwise."""
+    epoch: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from storage.beginnings import Membership
 from storage.errors import IdempotencyMismatch
 from storage.models import (
     Appended,
@@ -51,6 +52,10 @@ class Streams(Protocol):
 
         What is said must be true, and may be old; it changes no answer.
         """
+        ...
+
+    def unlearn(self) -> None:
+        """The store was put back to an older state: whatever was learned or remembered of heads is not true any more."""
         ...
 
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
@@ -103,12 +108,31 @@ class Inboxes(Protocol):
     """What users have read, seen and dismissed. `rooms` are always all the rooms the user is in."""
 
     async def opening(
-        self, user: str, rooms: Sequence[str], *, since: Mapping[str, int], limit: int, now: datetime
+        self,
+        user: str,
+        rooms: Sequence[str],
+        *,
+        since: Mapping[str, int],
+        limit: int,
+        now: datetime,
+        membership: Membership | None = None,
+        epoch: str | None = None,
     ) -> Opening:
         """Heads, unread count and what was missed, for a connection that has just joined `rooms`.
 
         `since` maps some of the rooms to the last sequence had; a room not in it misses nothing. More than `limit`
-        missed in a room, or a `since` before what is still kept, or beyond the head, puts the room into `resync` instead.
+        missed in a room, or a `since` before what is still kept, or beyond the head, puts the room into `resync` instead;
+        an `epoch` that is not the store's puts all of `since` there.
+
+        With `membership`, `begin` comes first, and costs nothing for who has been here before.
+        """
+        ...
+
+    async def begin(self, user: str, rooms: Sequence[str], *, membership: Membership, now: datetime) -> None:
+        """Have those of `rooms` that are shared begin for the user, by the rule of `storage.beginnings`.
+
+        What came before is in the history, as read. Idempotent: a room that has begun begins no second time, until the
+        user is erased.
         """
         ...
 
@@ -187,6 +211,13 @@ class Outbox(Protocol):
         """
         ...
 
+    async def prolong(self, lease: Lease, *, lease_seconds: float, now: datetime) -> bool:
+        """The work on it goes on: held until `now + lease_seconds`, under the same token. False as in `settle`.
+
+        A lease that has ended is prolonged too, as long as nobody else has taken the mail.
+        """
+        ...
+
     async def settle(self, lease: Lease, *, now: datetime) -> bool:
         """The transport took it: `sent`. False, and no change, when the lease is no longer this token's."""
         ...
@@ -233,7 +264,27 @@ class Outbox(Protocol):
         ...
 
 
-class Store(Streams, Inboxes, Contacts, Outbox, Protocol):
+class Lineage(Protocol):
+    """Which line of sequences the store is in.
+
+    A store that is put back to an older state hands out sequences a second time. The epoch, a short text, names the line:
+    clients that have counted in another one have to begin again.
+    """
+
+    async def epoch(self) -> str:
+        """The one in force."""
+        ...
+
+    async def turn(self, *, seen: str | None = None) -> str:
+        """Begin a new epoch, unless the one in force is not `seen` any more; answers the one in force then.
+
+        What a user has read, or has a receipt of, beyond the head of its room is brought back: nothing that comes under
+        those sequences is born read.
+        """
+        ...
+
+
+class Store(Streams, Inboxes, Contacts, Outbox, Lineage, Protocol):
     """All of it, with its life. One instance serves one event loop."""
 
     async def open(self) -> None:
@@ -243,8 +294,21 @@ class Store(Streams, Inboxes, Contacts, Outbox, Protocol):
         """
         ...
 
-    async def ping(self) -> None:
-        """Return when the store can take an append now, else raise `StoreUnavailable`; within two seconds."""
+    async def ping(self, *, size: int = 1) -> None:
+        """Return when the store can take an append now, else raise `StoreUnavailable`; within two seconds.
+
+        It asks for a write, not for an answer: one record, where the notifications are kept, is overwritten with some
+        `size` bytes, as durably as an append is. So what would refuse an append refuses this: a full disk, a lock, a
+        role that was taken away.
+        """
+        ...
+
+    async def time(self) -> datetime | None:
+        """What the store's own clock says; None for a store that has no other than this machine's."""
+        ...
+
+    async def shared_secret(self) -> bytes:
+        """32 bytes that all processes on this store share and nobody else has; made by the first that asks."""
         ...
 
     async def close(self) -> None:

@@ -2,22 +2,27 @@
 
 `redis://`, `rediss://` and `unix://` as redis-py reads them (their options included, `?ssl_ca_certs=…`), and
 `redis+sentinel://[user:password@]host:26379,host2:26379/service/db` (`rediss+sentinel://` for TLS to the Redis itself,
-`?sentinel_username=…&sentinel_password=…` for Sentinels that ask). The service and the database may stand in either order.
+`?sentinel_username=…&sentinel_password=…` for Sentinels that ask, `&sentinel_ssl=true` for those that speak TLS, with the
+`ssl_…` options of the Redis or their own `sentinel_ssl_…`). The service and the database may stand in either order.
 """
 
 import asyncio
 import ssl
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
-from redis.asyncio import Sentinel
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, parse_url
 from redis.exceptions import RedisError
 
-from gateway.bus.wire import Wire, pack
+from gateway.bus.trouble import words
+from gateway.bus.wire import Reply, ServerError, Wire, pack
 
 SENTINEL_PORT = 26379
+_SENTINELS = "sentinel_"
+"""What options of a URL begin with that are for the Sentinels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +35,7 @@ class Address:
     sentinels: tuple[tuple[str, int], ...] = ()
     service: str | None = None
     sentinel_options: dict[str, Any] = field(default_factory=dict, repr=False)
+    sentinel_class: type[AbstractConnection] = Connection
 
     @classmethod
     def parse(cls, url: str) -> "Address":
@@ -37,8 +43,13 @@ class Address:
         scheme = url.partition("://")[0].lower()
         if scheme in ("redis+sentinel", "rediss+sentinel"):
             return cls._parse_sentinel(url)
+        path = urlsplit(url).path.strip("/")
+        if scheme in ("redis", "rediss") and path and not path.isdecimal():
+            # redis-py would take database 0 for it.
+            raise ValueError("a URL of Redis names its database by a number")
         options: dict[str, Any] = dict(parse_url(url))
         connection_class = options.pop("connection_class", Connection)
+        _check(connection_class, options)
         return cls(options=options, connection_class=connection_class)
 
     @classmethod
@@ -63,25 +74,30 @@ class Address:
         service = next((name for name in names if not name.isdigit()), None)
         if service is None:
             raise ValueError("a Sentinel URL names its service: redis+sentinel://host:26379/service/db")
-        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        sentinel_options: dict[str, Any] = {}
-        for name in ("username", "password"):
-            value = query.pop(f"sentinel_{name}", None)
-            if value is not None:
-                sentinel_options[name] = value
-        # The rest is redis-py's to read: options of the Redis behind the Sentinels.
-        options: dict[str, Any] = dict(
-            parse_url(f"{plain}://{credentials + '@' if credentials else ''}host/{database}?{parts.query}")
+        query = parse_qsl(parts.query, keep_blank_values=True)
+        theirs = [
+            (name.removeprefix(_SENTINELS), value) for name, value in query if name.startswith(_SENTINELS)
+        ]
+        by_tls = dict(theirs).get("ssl", "false").lower() in ("true", "1", "yes", "on")
+        # What the options mean is redis-py's to read, of the Redis as of the Sentinels.
+        behind = cls.parse(
+            f"{plain}://{credentials + '@' if credentials else ''}host/{database}?"
+            + urlencode([(name, value) for name, value in query if not name.startswith(_SENTINELS)])
         )
-        connection_class = options.pop("connection_class", Connection)
-        for name in ("host", "sentinel_username", "sentinel_password"):
-            options.pop(name, None)
+        before = cls.parse(
+            f"{'rediss' if by_tls else 'redis'}://host?"
+            + urlencode([(name, value) for name, value in theirs if name != "ssl"])
+        )
+        shared = {name: value for name, value in behind.options.items() if by_tls and name.startswith("ssl_")}
         return cls(
-            options=options,
-            connection_class=connection_class,
+            options={name: value for name, value in behind.options.items() if name != "host"},
+            connection_class=behind.connection_class,
             sentinels=tuple(sentinels),
             service=service,
-            sentinel_options=sentinel_options,
+            sentinel_options={
+                name: value for name, value in (shared | before.options).items() if name not in ("host", "db")
+            },
+            sentinel_class=before.connection_class,
         )
 
     @property
@@ -110,24 +126,36 @@ class Address:
     async def _whereabouts(self, timeout_seconds: float) -> tuple[str, int]:
         if self.service is None:
             return self.options.get("host", "localhost"), int(self.options.get("port", 6379))
-        sentinel = self._sentinel(timeout_seconds)
+        # All at once, and in half of the time: one that does not answer must not keep the others from being heard.
+        asked = [
+            asyncio.create_task(self._ask(host, port, timeout_seconds / 2), name="sentinel")
+            for host, port in self.sentinels
+        ]
         try:
-            host, port = await sentinel.discover_master(self.service)
-        except RedisError as problem:
-            raise ConnectionError("no Sentinel knows the master") from problem
+            return await _most_say(asked)
         finally:
-            await sentinel.aclose()
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            # redis-py can swallow a cancellation that comes while it waits.
-            raise asyncio.CancelledError
-        return str(host), int(port)
+            for each in asked:
+                each.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
 
-    def _sentinel(self, timeout_seconds: float) -> Sentinel:
-        timeouts = {"socket_timeout": timeout_seconds, "socket_connect_timeout": timeout_seconds}
-        return Sentinel(  # type: ignore[no-untyped-call] # redis-py says nothing of its types here
-            list(self.sentinels), sentinel_kwargs={**self.sentinel_options, **timeouts, "protocol": 2}
+    async def _ask(self, host: str, port: int, timeout_seconds: float) -> tuple[str, int]:
+        """Where the primary is, as one Sentinel says."""
+        sentinel = Address(
+            options={**self.sentinel_options, "host": host, "port": port},
+            connection_class=self.sentinel_class,
         )
+        wire = Wire()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await sentinel.open(wire, timeout_seconds=timeout_seconds)
+                wire.write(pack(b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", str(self.service).encode()))
+                answer = await wire.reply()
+        finally:
+            wire.abort()
+        match answer:
+            case [bytes(name), bytes(number)] if number.isdigit():
+                return name.decode(), int(number)
+        raise ConnectionError("it does not know the service")
 
     def _tls(self) -> ssl.SSLContext | None:
         if not issubclass(self.connection_class, SSLConnection):
@@ -147,3 +175,49 @@ class Address:
         # A hung server accepts connections all the same: only an answer shows that somebody is there.
         wire.write(pack(b"PING"))
         await wire.reply()
+        wire.write(pack(*ROLE))
+        try:
+            refuse_replica(await wire.reply())
+        except ServerError as refusal:
+            if str(refusal) == REPLICA:
+                raise
+            # This user may not ask, and a replica shows itself by what it refuses to write.
+
+
+ROLE = (b"ROLE",)
+REPLICA = "READONLY It is a replica: what is published there does not reach the other nodes."
+
+
+def refuse_replica(role: Reply) -> None:
+    """Raises `ServerError` when `role`, the answer to ROLE, is a replica's: it takes PUBLISH, and keeps it to itself."""
+    if isinstance(role, list) and role[:1] == [b"slave"]:
+        raise ServerError(REPLICA)
+
+
+def _check(kind: type[AbstractConnection], options: dict[str, Any]) -> None:
+    """Raises ValueError for options that redis-py does not know: they would fail at every connection, or not at all."""
+    try:
+        kind(**options)
+    except (TypeError, RedisError):
+        # From None: the message may hold a value.
+        raise ValueError(
+            "a URL of Redis has an option that does not exist, or with a value it cannot have"
+        ) from None
+
+
+async def _most_say(asked: Sequence[asyncio.Task[tuple[str, int]]]) -> tuple[str, int]:
+    """What most of the Sentinels say: one that was cut off from the others may still name a former primary."""
+    votes: Counter[tuple[str, int]] = Counter()
+    trouble = ""
+    for answer in asyncio.as_completed(asked):
+        try:
+            where = await answer
+        except Exception as problem:  # noqa: BLE001 - whatever ails one, the others are heard
+            trouble = words(problem)
+            continue
+        votes[where] += 1
+        if 2 * votes[where] > len(asked):
+            break
+    if not votes:
+        raise ConnectionError(f"no Sentinel tells where the primary is: {trouble}")
+    return votes.most_common(1)[0][0]

@@ -7,7 +7,7 @@ Receive = Callable[[str, int, bytes], None]
 """Takes (room, sequence, event) of another node. `event` is the JSON array of the Socket.IO event, UTF-8."""
 
 Frame = tuple[str, int, bytes]
-"""The same for a frame to be published."""
+"""The same for a frame to be published. An emit has 64 KiB at most; a bus need not carry more than a megabyte."""
 
 Obey = Callable[[Mapping[str, Any]], None]
 """Takes a command, a small JSON object with a `do`, of any node, this one included."""

@@ -14,6 +14,7 @@ from itertools import islice
 from gateway.bus.address import Address
 from gateway.bus.backoff import pause_seconds
 from gateway.bus.stats import BusStats
+from gateway.bus.trouble import Trouble
 from gateway.bus.wire import Message, Reply, ServerError, Wire, pack
 
 _log = logging.getLogger(__name__)
@@ -36,8 +37,8 @@ class _Asked:
 class Listener:
     """Keeps `channels` subscribed. `back` is called whenever they are, with whether anything may have been missed.
 
-    With `ping_seconds` it asks that often whether the server is still there, and replaces a connection whose last
-    ping was not answered by the next. An owner who has a canary needs none.
+    `part` names it in the log. With `ping_seconds` it asks that often whether the server is still there, and replaces a
+    connection whose last ping was not answered by the next. An owner who has a canary needs none.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Listener:
         address: Address,
         stats: BusStats,
         *,
+        part: str,
         on_message: Message,
         back: Callable[[bool], None],
         patience_seconds: float,
@@ -52,6 +54,7 @@ class Listener:
     ) -> None:
         self.connected = False
         """Everything asked for is subscribed."""
+        self.trouble = Trouble(_log, part)
         self._address = address
         self._stats = stats
         self._on_message = on_message
@@ -59,6 +62,8 @@ class Listener:
         self._patience = patience_seconds
         self._ping_seconds = ping_seconds
         self._unanswered = False
+        self._refusal: ServerError | None = None
+        """What Redis said to a SUBSCRIBE of this connection, if not yes."""
         self._channels: set[bytes] = set()
         self._wire: Wire | None = None
         self._asked: deque[_Asked] = deque()
@@ -103,13 +108,14 @@ class Listener:
                 await self._address.open(wire, timeout_seconds=self._patience)
                 await self._subscribe_all(wire)
                 self.connected = True
+                self.trouble.over()
                 if missed:
                     self._stats.reconnects += 1
                 self._back(missed)
                 failures = 0
                 await self._listen(wire)
-            except OSError as problem:
-                _log.info("bus listener away", extra={"problem": type(problem).__name__})
+            except Exception as problem:  # noqa: BLE001 - whatever it was, an ear that closes for good helps nobody
+                self.trouble.found(problem)
             finally:
                 self._forget(wire)
             missed = True
@@ -117,12 +123,12 @@ class Listener:
             failures += 1
 
     async def _listen(self, wire: Wire) -> None:
-        """Return when the connection is gone. Raises TimeoutError when it is open and dead."""
+        """Raises ConnectionError when the connection is gone, TimeoutError when it is open and dead."""
         self._unanswered = False
         while True:
             await asyncio.wait({wire.closed}, timeout=self._ping_seconds)
             if wire.closed.done():
-                return
+                raise ConnectionError("Redis closed the connection")
             if self._unanswered:
                 raise TimeoutError("Redis does not answer")
             self._unanswered = True
@@ -131,6 +137,7 @@ class Listener:
     async def _subscribe_all(self, wire: Wire) -> None:
         wire.attend(self._confirm)
         self._wire = wire
+        self._refusal = None
         channels = iter(list(self._channels))
         confirmed: asyncio.Future[None] | None = None
         while batch := list(islice(channels, CHANNELS_PER_COMMAND)):
@@ -145,6 +152,8 @@ class Listener:
             raise ConnectionError("Redis closed the connection")
         if not confirmed.done():
             raise TimeoutError("Redis does not confirm the subscriptions")
+        if self._refusal is not None:
+            raise self._refusal
 
     def _flush(self) -> None:
         joined, self._joined = self._joined, None
@@ -172,8 +181,10 @@ class Listener:
         asked = self._asked[0]
         asked.missing -= 1
         if isinstance(reply, ServerError):
-            # One answer for the whole command: nothing of it is subscribed, and the canary or a repair must show it.
-            _log.error("bus subscription refused", extra={"problem": str(reply)})
+            # One answer for the whole command: nothing of it is subscribed. Later than at the start, it is reconciliation
+            # that makes up for it.
+            self._refusal = reply
+            self.trouble.found(reply)
             asked.missing = 0
         if asked.missing == 0:
             self._asked.popleft()

@@ -13,6 +13,7 @@ from msgspec import Struct
 from gateway.bus.address import Address
 from gateway.bus.backoff import pause_seconds
 from gateway.bus.stats import BusStats
+from gateway.bus.trouble import Trouble
 from gateway.bus.wire import Reply, ServerError, Wire
 
 _log = logging.getLogger(__name__)
@@ -30,14 +31,15 @@ class Outgoing(Struct, frozen=True):
     command: bytes
     repeatable: bool
     """Its receivers know a repetition, so that it may be sent again when nobody knows whether it arrived."""
-    taken: Callable[[], None] | None = None
-    """Called when Redis has answered it; given only with what the bus sends for itself, which is no frame to count."""
+    answered: Callable[[Reply], None] | None = None
+    """Takes what Redis answers; given only with what the bus sends for itself, which is no frame to count."""
 
 
 class Publisher:
     """Sends in the order given.
 
-    `up` is called when it is connected, and `lost` when it can send again after it had to drop frames.
+    `up` is called when it is connected, and `lost` when it can send again after it had to drop frames. `trouble` is what
+    keeps it from sending: that it is not connected, or that Redis refuses.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Publisher:
         up: Callable[[], None],
         lost: Callable[[], None],
     ) -> None:
+        self.trouble = Trouble(_log, "bus publisher")
         self._address = address
         self._stats = stats
         self._buffer_bytes = buffer_bytes
@@ -62,6 +65,8 @@ class Publisher:
         self._loop = asyncio.get_running_loop()
         self._wire: Wire | None = None
         """The connection, while it works."""
+        self._left: ServerError | None = None
+        """Why the connection was given up, when it works and is to the wrong server."""
         self._waiting: deque[Outgoing] = deque()
         self._waiting_bytes = 0
         self._under_way: deque[Outgoing] = deque()
@@ -128,15 +133,23 @@ class Publisher:
             try:
                 await self._address.open(wire, timeout_seconds=self._patience)
                 failures = 0
+                self.trouble.over()
                 self._serve(wire)
                 await self._watch(wire)
-            except OSError as problem:
-                _log.info("bus publisher away", extra={"problem": type(problem).__name__})
+            except Exception as problem:  # noqa: BLE001 - whatever it was, a publisher that ends for good helps nobody
+                self.trouble.found(self._left or problem)
+                self._left = None
             finally:
                 wire.abort()
                 self._take_back()
             await asyncio.sleep(pause_seconds(failures))
             failures += 1
+
+    def leave(self, reason: ServerError) -> None:
+        """Give up the connection; `run` makes another."""
+        if self._wire is not None:
+            self._left = reason
+            self._wire.abort()
 
     async def drain(self) -> None:
         """Return when everything is sent and answered, or Redis is away."""
@@ -186,13 +199,12 @@ class Publisher:
         outgoing = self._under_way.popleft()
         self._under_way_bytes -= len(outgoing.command)
         self._progress_at = self._loop.time()
-        if isinstance(reply, ServerError):
-            _log.warning("bus frame refused", extra={"problem": str(reply)})
-            self._drop(1)
-        elif outgoing.taken is not None:
-            outgoing.taken()
-        else:
+        if outgoing.answered is not None:
+            outgoing.answered(reply)
+        elif self.is_taken(reply):
             self._stats.published += 1
+        else:
+            self._drop(1)
         if self._waiting and not self._flush_due:
             self._flush_due = True
             self._loop.call_soon(self._flush)
@@ -200,8 +212,21 @@ class Publisher:
             self._own_up()
         self._moved.set()
 
+    def is_taken(self, reply: Reply) -> bool:
+        """Whether Redis has published what it answers so; what it refuses is said."""
+        if isinstance(reply, ServerError):
+            self.trouble.found(reply)
+            return False
+        self.trouble.over()
+        return True
+
+    def is_lost(self) -> None:
+        """What told of a loss is lost itself: tell again."""
+        self._has_dropped = True
+
     def _own_up(self) -> None:
-        if self._has_dropped:
+        # While Redis refuses, it would refuse this too, and what is refused has to be owned up to.
+        if self._has_dropped and self.trouble.words is None:
             self._has_dropped = False
             self._lost()
 
@@ -209,7 +234,7 @@ class Publisher:
         """Whether Redis has taken what it did not answer, nobody knows: what may be repeated is sent again, first."""
         self._wire = None
         again = [each for each in self._under_way if each.repeatable]
-        lost = sum(not each.repeatable and each.taken is None for each in self._under_way)
+        lost = sum(not each.repeatable and each.answered is None for each in self._under_way)
         self._under_way.clear()
         self._under_way_bytes = 0
         self._waiting.extendleft(reversed(again))

@@ -1,8 +1,10 @@
 """The bus on Redis: a channel per room, subscribed only while this node has members of the room.
 
-A message is a header of 17 bytes and the event as it came; nothing in it is parsed on the way:
+A message is a header of 17 bytes, its seal, and the event as it came; nothing in it is parsed on the way:
 
-    version (1)   who published (8)   sequence (8, big-endian)   event
+    version (1)   who published (8)   sequence (8, big-endian)   seal (16)   event
+
+What has not the seal of a node on the same store (`seal`) is counted, and dropped unread.
 
 Channels are `<prefix>:<db>:<digest>`, so nothing that a user chooses becomes a name in Redis, and gateways on different
 databases of one Redis, whose publications are not kept apart by database, do not hear each other.
@@ -11,26 +13,33 @@ databases of one Redis, whose publications are not kept apart by database, do no
 import asyncio
 import logging
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
+from hmac import compare_digest
+from secrets import token_bytes
 from typing import Any
 
 import orjson
 
-from gateway.bus.address import Address
+from gateway.bus.address import ROLE, Address, refuse_replica
 from gateway.bus.base import Frame, Obey, Receive, Returned
 from gateway.bus.listener import Listener
 from gateway.bus.publisher import Outgoing, Publisher
+from gateway.bus.seal import SIZE, sealer
 from gateway.bus.stats import BusStats
-from gateway.bus.wire import pack_publish
+from gateway.bus.wire import Reply, ServerError, pack, pack_publish
+from gateway.logs import Seldom
 from gateway.tasks import Tasks
 
 _log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 _HEADER = struct.Struct(">B8sQ")
-_HEADER_SIZE = _HEADER.size
+_SEAL = _HEADER.size
+"""Where in a message its seal begins."""
+_EVENT = _SEAL + SIZE
+"""Where in a message what it carries begins."""
 LARGEST_COMMAND = 64 * 1024
 STOP_SECONDS = 1.0
 
@@ -38,7 +47,7 @@ STOP_SECONDS = 1.0
 class RedisBus:
     """Carries frames and commands through Redis, and hears itself through it every `canary_seconds`.
 
-    `node_id` is this process's own, and no other's. `stats` is for the metrics. The listener and the publisher have
+    `node_id` is this process's own, and no other's; `secret` tells what all nodes share, asked at the start. `stats` is for the metrics. The listener and the publisher have
     a connection each, and each replaces a connection that is open but dead: the publisher when Redis does not answer
     within `patience_seconds`, the listener when a canary that Redis has taken is not heard within the same.
     """
@@ -50,6 +59,7 @@ class RedisBus:
         url: str,
         *,
         node_id: str,
+        secret: Callable[[], Awaitable[bytes]],
         prefix: str = "bellhop",
         canary_seconds: float = 2.5,
         patience_seconds: float = 2.0,
@@ -58,6 +68,12 @@ class RedisBus:
     ) -> None:
         self.stats = BusStats()
         self._address = Address.parse(url)
+        self._secret = secret
+        self._seal = sealer(token_bytes(32))
+        """Nobody's, until the secret is known."""
+        self._strange = Seldom(
+            _log, "messages that no node of this store and release has written are dropped"
+        )
         self._node = blake2b(node_id.encode(), digest_size=8).digest()
         self._prefix = f"{prefix}:{self._address.database}:".encode()
         self._control = self._prefix + b"control"
@@ -86,6 +102,7 @@ class RedisBus:
         self._listener = Listener(
             self._address,
             self.stats,
+            part="bus listener",
             on_message=self._message,
             back=self._back,
             patience_seconds=patience_seconds,
@@ -93,6 +110,7 @@ class RedisBus:
 
     async def start(self, *, receive: Receive, obey: Obey, returned: Returned) -> None:
         self._receive, self._obey, self._returned = receive, obey, returned
+        self._seal = sealer(await self._secret())
         # The listener is not running yet, so this only notes what it will subscribe first.
         await self._listener.subscribe([self._control, self._canary])
         self._tasks.start(self._publisher.run(), name="bus-publisher")
@@ -141,9 +159,9 @@ class RedisBus:
             return ["the bus is not started"]
         reasons = []
         if not self._listener.connected:
-            reasons.append("the bus is not subscribed in Redis")
-        if not self._publisher.connected:
-            reasons.append("the bus cannot publish to Redis")
+            reasons.append(self._listener.trouble.told("the bus is not subscribed in Redis"))
+        if not self._publisher.connected or self._publisher.trouble.words is not None:
+            reasons.append(self._publisher.trouble.told("the bus cannot publish to Redis"))
         if self._deaf:
             reasons.append("the bus does not hear itself through Redis")
         return reasons
@@ -163,28 +181,29 @@ class RedisBus:
         return self._prefix + blake2b(room.encode(), digest_size=16).hexdigest().encode()
 
     def _packed(self, channel: bytes, seq: int, body: bytes) -> bytes:
-        return pack_publish(channel, _HEADER.pack(VERSION, self._node, seq) + body)
+        header = _HEADER.pack(VERSION, self._node, seq)
+        return pack_publish(channel, header + self._seal(channel, header, body) + body)
 
     def _message(self, channel: bytes, payload: bytes) -> None:
-        try:
-            version, sender, seq = _HEADER.unpack_from(payload)
-        except struct.error:
-            version = None
-        if version != VERSION:
+        header, event = payload[:_SEAL], payload[_EVENT:]
+        seal = self._seal(channel, header, event)
+        if len(payload) < _EVENT or not compare_digest(payload[_SEAL:_EVENT], seal) or header[0] != VERSION:
             self.stats.unreadable += 1
+            self._strange.say()
             return
+        _, sender, seq = _HEADER.unpack(header)
         own = sender == self._node
         room = self._rooms.get(channel)
         if room is not None:
             if not own and self._receive is not None:
                 self.stats.received += 1
-                self._receive(room, seq, payload[_HEADER_SIZE:])
+                self._receive(room, seq, event)
         elif channel == self._canary:
             # A late canary, of a connection since replaced, proves nothing about this one.
             if own and seq == self._canary_number:
                 self._canary_heard.set()
         elif channel == self._control and not own:
-            self._control_message(payload[_HEADER_SIZE:])
+            self._control_message(event)
 
     def _control_message(self, text: bytes) -> None:
         if not text:
@@ -202,7 +221,12 @@ class RedisBus:
 
     def _tell_of_loss(self) -> None:
         """Have the other nodes ask the store what this one could not tell them."""
-        self._publisher.put(Outgoing(self._packed(self._control, 0, b""), repeatable=True, taken=_nothing))
+        command = self._packed(self._control, 0, b"")
+        self._publisher.put(Outgoing(command, repeatable=True, answered=self._told_of_loss))
+
+    def _told_of_loss(self, reply: Reply) -> None:
+        if not self._publisher.is_taken(reply):
+            self._publisher.is_lost()
 
     def _back(self, missed: bool) -> None:  # noqa: FBT001 - the one thing there is to say
         self._canary_due.set()
@@ -224,7 +248,8 @@ class RedisBus:
                 self._canary_heard.clear()
                 sent_at = loop.time()
                 command = self._packed(self._canary, number, b"")
-                self._publisher.put(Outgoing(command, repeatable=False, taken=partial(self._took, number)))
+                self._publisher.put(Outgoing(command, repeatable=False, answered=partial(self._took, number)))
+                self._publisher.put(Outgoing(pack(*ROLE), repeatable=False, answered=self._learn_role))
                 try:
                     async with asyncio.timeout(self._patience):
                         await self._canary_heard.wait()
@@ -243,9 +268,14 @@ class RedisBus:
             except TimeoutError:
                 pass
 
-    def _took(self, number: int) -> None:
-        self._canary_taken = number
+    def _learn_role(self, reply: Reply) -> None:
+        """Leave a primary that has become a replica: its connections work on, and lead nowhere."""
+        try:
+            refuse_replica(reply)
+        except ServerError as refusal:
+            self._publisher.leave(refusal)
+            self._listener.replace()
 
-
-def _nothing() -> None:
-    """For what the bus sends for itself, which is no frame to count."""
+    def _took(self, number: int, reply: Reply) -> None:
+        if self._publisher.is_taken(reply):
+            self._canary_taken = number

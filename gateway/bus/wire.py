@@ -11,12 +11,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias, cast
 
+from gateway.logs import Seldom
+
 Reply: TypeAlias = "bytes | int | list[Reply] | ServerError | None"
 Message = Callable[[bytes, bytes], None]
 """Takes (channel, payload)."""
 
 _log = logging.getLogger(__name__)
 _MESSAGE = b"*3\r\n$7\r\nmessage\r\n$"
+_LARGEST_MESSAGE = 1024 * 1024
+"""Bytes of a message that are kept until its end has come: ours have a tenth of it at most, and others may write more."""
 _LARGEST_REPLY = 64 * 1024 * 1024
 """Bytes that may wait for their end: more is no server of ours."""
 
@@ -100,6 +104,10 @@ class Wire(asyncio.Protocol):
         self._on_message = on_message
         self._transport: asyncio.Transport | None = None
         self._rest = b""
+        self._skip = 0
+        """Bytes still to come of a message that is too large."""
+        self._failed = Seldom(_log, "bus receiver failed")
+        self._too_large = Seldom(_log, "messages too large are dropped")
         self._replies: deque[Reply] = deque()
         self._asked: asyncio.Future[None] | None = None
 
@@ -150,6 +158,10 @@ class Wire(asyncio.Protocol):
         self._on_writable()
 
     def data_received(self, data: bytes) -> None:
+        if self._skip:
+            skipped = min(self._skip, len(data))
+            self._skip -= skipped
+            data = data[skipped:]
         if self._rest:
             data = self._rest + data
         try:
@@ -180,13 +192,17 @@ class Wire(asyncio.Protocol):
                 payload = end + 2
                 payload_end = payload + int(data[channel_end + 3 : end])
                 if payload_end + 2 > size:
-                    return at
+                    if payload_end - payload <= _LARGEST_MESSAGE:
+                        return at
+                    self._skip = payload_end + 2 - size
+                    self._too_large.say()
+                    return size
                 at = payload_end + 2
                 try:
                     on_message(data[channel:channel_end], data[payload:payload_end])
-                except Exception:  # noqa: BLE001 - said below
+                except Exception as problem:  # noqa: BLE001 - said below
                     # One frame that a receiver chokes on must not silence all others.
-                    _log.exception("bus receiver failed")
+                    self._failed.say(trace=problem)
             else:
                 try:
                     reply, at = parse(data, at)

@@ -17,6 +17,10 @@ HANDSHAKES_A_TURN = 4
 WAITING_HANDSHAKES = 10_000
 ADDRESSES = 10_000
 """Addresses remembered; when there are more, those that have been quiet long enough are forgotten."""
+PROXIES = 16
+"""Entries of `X-Forwarded-For` that are looked at, from the right."""
+ENTRY_CHARACTERS = 100
+"""An IPv6 address with brackets, a zone and a port has fewer."""
 
 
 class Gate:
@@ -99,8 +103,9 @@ def neighbourhood(address: str) -> str:
 def client_address(peer: str | None, forwarded: str, trusted: Sequence[Network | str]) -> str:
     """The address of the client itself: the peer's, or the one that trusted proxies tell of. An empty peer is a unix socket's.
 
-    `forwarded`, the header `X-Forwarded-For`, is read from the right: each trusted proxy vouches for the entry before
-    its own, and what stands to the left of the first untrusted one is the client's own invention.
+    `forwarded`, the header `X-Forwarded-For` with all its lines joined, is read from the right: each trusted proxy
+    vouches for the entry before its own, and what stands to the left of the first untrusted one is the client's own
+    invention. So is what stands beyond more proxies than anybody has.
     """
     if peer and not trusted and ":" not in peer:
         return peer
@@ -108,7 +113,10 @@ def client_address(peer: str | None, forwarded: str, trusted: Sequence[Network |
     if address is None and peer != "":
         return peer or ""
     if trusted and _is_trusted(address, trusted):
-        for entry in reversed(forwarded.split(",")):
+        # From the right, and only so far: the client may have written thousands.
+        for entry in reversed(forwarded.rsplit(",", PROXIES)[-PROXIES:]):
+            if not entry.strip():
+                continue
             earlier = _parsed(entry.strip())
             if earlier is None:
                 break
@@ -119,12 +127,28 @@ def client_address(peer: str | None, forwarded: str, trusted: Sequence[Network |
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    """The address that a proxy has written, with or without a port; None for `unknown` and other words."""
+    if len(text) > ENTRY_CHARACTERS:
+        return None
+    text = text.strip('"')
+    if text.startswith("["):
+        text, closed, port = text[1:].partition("]")
+        if not closed or (port and not _is_port(port)):
+            return None
+    elif text.count(":") == 1:
+        text, _, port = text.partition(":")
+        if not _is_port(":" + port):
+            return None
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
         return None
     # A dual-stack socket shows IPv4 peers as ::ffff:a.b.c.d.
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_port(text: str) -> bool:
+    return text[:1] == ":" and text[1:].isascii() and text[1:].isdigit()
 
 
 def _is_trusted(address: IPv4Address | IPv6Address | None, trusted: Sequence[Network | str]) -> bool:

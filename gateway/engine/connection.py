@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from gateway.engine.manager import Session
 
 UNLIMITED = sys.maxsize
+PACKETS_A_POLL = 16
+"""In the body of a poll: python-engineio takes no more, and gives up the connection when more come."""
+PROBED_POLL_SECONDS = 0.1
+"""A poll that waits after the probe is let go after this long at least: the client may be waiting for its end."""
 
 
 class Engine(Protocol):
@@ -63,6 +67,7 @@ class Connection:
         "allowance",
         "attachments",
         "backlog",
+        "broken",
         "closed",
         "drained",
         "engine",
@@ -70,12 +75,14 @@ class Connection:
         "faulted",
         "inbox",
         "inbox_bytes",
+        "lets_go",
         "limit",
         "mark",
         "outbox",
         "partial",
         "pinged_at",
         "poller",
+        "probed_at",
         "prober",
         "refilled_at",
         "sessions",
@@ -90,6 +97,8 @@ class Connection:
         self.sid = sid
         self.environ = environ
         self.closed = False
+        self.broken = False
+        """Whether it was closed for what its client sent."""
         self._session: dict[str, Any] | None = None
         self.sessions: dict[str, Session] = {}
         """By namespace."""
@@ -106,7 +115,11 @@ class Connection:
         self.drained: asyncio.Future[None] | None = None
         self.socket: WebSocket | None = None
         self.prober: WebSocket | None = None
-        """A websocket on which an upgrade has begun."""
+        """A websocket that may become the transport. It changes nothing until its client has sent the probe."""
+        self.probed_at = 0.0
+        """When the probe came on it; 0 while none has."""
+        self.lets_go = False
+        """Whether the next poll is answered with nothing, or the one that waits: the client ends its polling by it."""
         self.poller: asyncio.Future[None] | None = None
         """The poll that waits for something to be sent."""
 
@@ -172,8 +185,7 @@ class Connection:
             left = socket.write(data)
             if left:
                 self._fill(left)
-        elif self.prober is None:
-            # While an upgrade is under way the poll is ended with nothing, and what is owed goes out afterwards.
+        else:
             self.release()
 
     def relieve(self) -> None:
@@ -226,39 +238,83 @@ class Connection:
         `is_open` tells whether the request can still be answered. If not, nothing is taken from the outbox, and the
         connection ends: its client cannot know what it missed.
         """
-        if not self.outbox and not self.closed:
-            self.poller = asyncio.get_running_loop().create_future()
-            try:
-                await self.poller
-            finally:
-                self.poller = None
-        if self.upgraded or self.is_upgrading:
+        if not (self.outbox or self.closed or self.lets_go):
+            await self._released()
+        if self.upgraded:
+            return NOOP
+        if self.lets_go:
+            self.lets_go = False
             return NOOP
         if not is_open():
             self.close("transport close")
             return NOOP
-        packets = self.outbox
-        # The end comes in a poll of its own: a stock client acts on it at once, and on the events before it later.
-        self.outbox = [packets.pop()] if len(packets) > 1 and packets[-1] is GOODBYE else []
-        body = RECORD_SEPARATOR.join([packet.text for packet in packets])
-        self.backlog = 0
-        self._tell_drained()
-        return body or NOOP
+        return self._body() or NOOP
+
+    async def _released(self) -> None:
+        """Wait until there is something to send, or the poll is to end for another reason."""
+        loop = asyncio.get_running_loop()
+        self.poller = loop.create_future()
+        end = None
+        if self.probed_at:
+            # Twice as late each time, so that an upgrade that never ends costs a few polls only.
+            wait = max(PROBED_POLL_SECONDS, loop.time() - self.probed_at)
+            end = loop.call_later(wait, self.release)
+        try:
+            await self.poller
+        finally:
+            self.poller = None
+            if end is not None:
+                end.cancel()
+
+    def _body(self) -> bytes:
+        """Take from the outbox what one poll may carry."""
+        taken: list[Packet] = []
+        used = 0
+        while used < len(self.outbox) and len(taken) < PACKETS_A_POLL:
+            taken += self.outbox[used].singles()
+            used += 1
+        self.outbox[:used] = taken[PACKETS_A_POLL:]
+        del taken[PACKETS_A_POLL:]
+        self.backlog -= sum([len(packet.frame) for packet in taken])
+        if not self.outbox:
+            self._tell_drained()
+        return RECORD_SEPARATOR.join([packet.text for packet in taken])
 
     def release(self) -> None:
         """End the waiting poll, with whatever there is."""
         if self.poller is not None and not self.poller.done():
             self.poller.set_result(None)
 
+    def overlap(self) -> None:
+        """The client polls while it polls: each would get a part, in no order. End it, and have the first poll say so."""
+        self.close("transport error")
+        self.outbox.append(GOODBYE)
+
     # Upgrading
+
+    def probe(self) -> None:
+        """The client has sent the probe: it upgrades as soon as its poll has ended."""
+        loop = asyncio.get_running_loop()
+        self.probed_at = loop.time()
+        if self.worker is None:
+            self.lets_go = True
+            self.release()
+        else:
+            # An answer is about to come, to its CONNECT as a rule: the poll takes it along, if it does not take long.
+            loop.call_later(PROBED_POLL_SECONDS, self.release)
 
     def adopt(self, socket: WebSocket) -> None:
         """The websocket is the transport from now on. What the polls did not fetch goes out on it first."""
-        self.prober = None
+        self._abandon_upgrade()
         self.socket = socket
         self.release()
         if not self.closed:
             self.engine.tick.owe(self)
+
+    def _abandon_upgrade(self) -> None:
+        self.prober = None
+        self.probed_at = 0.0
+        self.lets_go = False
 
     # Coming in
 
@@ -270,20 +326,18 @@ class Connection:
     # Ending
 
     def close(self, reason: str, *, code: int | None = None) -> None:
-        """End the connection. With `code`, what is in the outbox and a close frame are sent before; idempotent.
+        """End the connection; idempotent. With `code`, what is in the outbox is sent before, and a close frame.
 
-        A poll is ended with Engine.IO's CLOSE instead, upon which a stock client reconnects as after 1012.
+        Polls are ended by one that finds nothing any more and is answered 400: every stock client reconnects after
+        it, as after 1012. Engine.IO's CLOSE is final to python-engineio.
         """
         if self.closed:
             return
         if code is not None:
             self.engine.tick.owe(self)
         self.closed = True
-        if code is not None:
-            if self.socket is not None:
-                self.flush()
-            else:
-                self.outbox.append(GOODBYE)
+        if code is not None and self.socket is not None:
+            self.flush()
         self.partial = None
         self._tell_drained()
         if self.socket is not None or code is None:
@@ -293,9 +347,9 @@ class Connection:
             self.socket.close(code)
         if self.prober is not None:
             self.prober.close(code)
-            self.prober = None
-        self.release()
+            self._abandon_upgrade()
         self.engine.ended(self, reason)
+        self.release()
 
     def lost(self, socket: WebSocket) -> None:
         """A websocket has gone."""
@@ -303,6 +357,6 @@ class Connection:
             self.close("transport close")
         elif socket is self.prober:
             # The upgrade failed; the polls go on.
-            self.prober = None
+            self._abandon_upgrade()
             if self.outbox:
                 self.release()

@@ -30,22 +30,27 @@ class FrameError(Exception):
 class FrameReader:
     """Turns bytes as they arrive into messages and control frames, keeping at most one message."""
 
-    __slots__ = ("_fragments", "_limit", "_opcode", "_size", "_tail")
+    __slots__ = ("_fragments", "_limit", "_opcode", "_tail", "_wanted")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         """Payload bytes of one message, all its fragments together; 0 for no limit."""
-        self._tail = b""
-        self._fragments: list[bytes] | None = None
+        self._tail: bytearray | None = None
+        """What has come of a frame that is not whole yet."""
+        self._wanted = 0
+        """Until the tail has so many bytes nothing can be made of it. It is not looked at before: a client may send byte by byte."""
+        self._fragments: bytearray | None = None
         self._opcode = 0
-        self._size = 0
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """Yield (opcode, payload) of each whole message or control frame. Raises `FrameError`; feed no more then."""
-        if self._tail:
-            data = self._tail + data
-            self._tail = b""
-        position = 0
+        if self._tail is not None:
+            self._tail += data
+            if len(self._tail) < self._wanted:
+                return
+            data = bytes(self._tail)
+            self._tail = None
+        position = wanted = 0
         end = len(data)
         while end - position >= 2:
             first, second = data[position], data[position + 1]
@@ -63,12 +68,15 @@ class FrameReader:
             body = start + 4
             stop = body + size
             if stop > end:
+                wanted = stop - position
                 break
             message = self._take(first, _unmasked(data[body:stop], data[start:body]))
             position = stop
             if message is not None:
                 yield message
-        self._tail = data[position:]
+        if position < end:
+            self._tail = bytearray(data[position:])
+            self._wanted = wanted
 
     def _judge(self, first: int, second: int, size: int) -> None:
         if first & _RESERVED or not second & _MASKED:
@@ -79,7 +87,7 @@ class FrameReader:
                 raise FrameError(PROTOCOL_ERROR)
         elif opcode > BINARY or (opcode == CONTINUATION) != (self._fragments is not None):
             raise FrameError(PROTOCOL_ERROR)
-        elif self._limit and self._size + size > self._limit:
+        elif self._limit and len(self._fragments or b"") + size > self._limit:
             raise FrameError(TOO_BIG)
 
     def _take(self, first: int, payload: bytes) -> tuple[int, bytes] | None:
@@ -89,19 +97,13 @@ class FrameReader:
         if first & _FINAL and self._fragments is None:
             return opcode, payload
         if self._fragments is None:
-            self._fragments = []
+            self._fragments = bytearray()
             self._opcode = opcode
-        # Empty fragments would grow the list without ever meeting the limit on bytes.
-        if payload:
-            self._fragments.append(payload)
-            self._size += len(payload)
-            if len(self._fragments) > 1024:
-                self._fragments = [b"".join(self._fragments)]
+        self._fragments += payload
         if not first & _FINAL:
             return None
-        message = self._opcode, b"".join(self._fragments)
+        message = self._opcode, bytes(self._fragments)
         self._fragments = None
-        self._size = 0
         return message
 
 

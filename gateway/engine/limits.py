@@ -11,7 +11,7 @@ class EngineLimits:
     """The engine's limits with their documented defaults. Zero switches one off."""
 
     max_connections: int = 20_000
-    """Sessions of this node; one more is refused with `too_many_connections`."""
+    """Connections of this node; a handshake more is answered 503."""
     connect_deadline_seconds: float = 10.0
     """How long a transport may stay without a session in any namespace."""
     max_message_bytes: int = 65_536

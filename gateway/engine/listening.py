@@ -14,7 +14,7 @@ import math
 import os
 import resource
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol, cast
 
@@ -24,6 +24,7 @@ from gateway import places
 from gateway.engine import handshake as handshakes
 from gateway.engine.deadlines import Deadlines
 from gateway.engine.handshake import Handshake
+from gateway.engine.http import HttpConnection, Refuse, connections, plain_refusal
 from gateway.places import SILENCE_SECONDS, Listening, opened
 
 ACCEPTS_A_TURN = 4
@@ -69,7 +70,7 @@ class PacedListener(asyncio.AbstractServer):
 
     def __init__(
         self,
-        factory: web.Server,
+        factory: Callable[[], HttpConnection],
         listening: list[Listening],
         websockets: Websockets | None,
         *,
@@ -213,7 +214,10 @@ class PacedListener(asyncio.AbstractServer):
 
 
 class PacedSite(web.BaseSite):
-    """Use it like `web.TCPSite`, with one place or several; with `websockets`, these are handed to it."""
+    """Use it like `web.TCPSite`, with one place or several; with `websockets`, these are handed to it.
+
+    `refuse` answers what is no request.
+    """
 
     def __init__(
         self,
@@ -222,10 +226,12 @@ class PacedSite(web.BaseSite):
         port: int,
         *,
         websockets: Websockets | None = None,
+        refuse: Refuse = plain_refusal,
         mode: int = OWNER_AND_GROUP,
         reserve: int = 0,
     ) -> None:
         super().__init__(runner)
+        self._refuse = refuse
         self._hosts = (hosts,) if isinstance(hosts, str) else tuple(hosts)
         self._port = port
         self._websockets = websockets
@@ -245,11 +251,13 @@ class PacedSite(web.BaseSite):
 
     async def start(self) -> None:
         await super().start()
-        factory = self._runner.server
-        assert factory is not None
+        server = self._runner.server
+        assert server is not None
         listening = await opened(self._hosts, self._port, mode=self._mode)
         self.urls = tuple(each.url for each in listening)
-        self._server = PacedListener(factory, listening, self._websockets, reserve=self._reserve)
+        self._server = PacedListener(
+            connections(server, self._refuse), listening, self._websockets, reserve=self._reserve
+        )
 
 
 def _descriptors() -> float:

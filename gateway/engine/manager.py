@@ -171,6 +171,10 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
             self._admit(session, room)
 
     async def leave_room(self, sid: str, namespace: str, room: str) -> None:
+        self.leave(sid, namespace, room)
+
+    def leave(self, sid: str, namespace: str, room: str) -> None:
+        """Make the session a member no more; one that is none is no error."""
         session = self._find(sid, namespace)
         if session is None or room not in session.rooms:
             return
@@ -181,7 +185,7 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
 
     async def close_room(self, room: str, namespace: str | None = None) -> None:
         for sid in list(self._rooms.get(namespace or "/", {}).get(room, ())):
-            await Manager.leave_room(self, sid, namespace or "/", room)
+            self.leave(sid, namespace or "/", room)
 
     def get_rooms(self, sid: str, namespace: str) -> list[str]:
         """The rooms entered, and as in the library the session's own sid, which is an address too."""

@@ -5,7 +5,7 @@ one ready frame (RFC 6455, section 5.2; a server never masks), a poll as text am
 """
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 RECORD_SEPARATOR = b"\x1e"
@@ -30,13 +30,15 @@ def frame(head: int, payload: bytes) -> bytes:
 class Packet:
     """Something to send, in both shapes that transports want. Never changed, so that sockets can share it."""
 
-    __slots__ = ("frame", "text")
+    __slots__ = ("frame", "parts", "text")
 
-    def __init__(self, frame: bytes, text: bytes) -> None:
+    def __init__(self, frame: bytes, text: bytes, parts: Sequence["Packet"] = ()) -> None:
         self.frame = frame
         """One or more whole websocket frames."""
         self.text = text
         """The same for a poll: one or more Engine.IO packets, apart by 0x1e."""
+        self.parts = parts
+        """What it was joined of, for a poll that takes only some; empty when it is one Engine.IO packet."""
 
     @classmethod
     def of(cls, text: bytes) -> Self:
@@ -57,26 +59,32 @@ class Packet:
         """
         if isinstance(packet, str):
             return cls.of(b"4" + packet.encode())
-        frames, texts = [], []
-        for part in packet:
-            if isinstance(part, str):
-                text = b"4" + part.encode()
-                frames.append(frame(TEXT, text))
-                texts.append(text)
-            else:
-                frames.append(frame(BINARY, bytes(part)))
-                texts.append(b"b" + b64encode(part))
-        return cls(b"".join(frames), RECORD_SEPARATOR.join(texts))
+        return cls.joined(
+            [
+                cls.of(b"4" + part.encode())
+                if isinstance(part, str)
+                else cls(frame(BINARY, bytes(part)), b"b" + b64encode(part))
+                for part in packet
+            ]
+        )
 
     @classmethod
-    def joined(cls, packets: Sequence["Packet"]) -> "Packet":
+    def joined(cls, packets: Sequence[Self]) -> Self:
         """Several packets as one, in order."""
         if len(packets) == 1:
             return packets[0]
         return cls(
             b"".join([packet.frame for packet in packets]),
             RECORD_SEPARATOR.join([packet.text for packet in packets]),
+            packets,
         )
+
+    def singles(self) -> Iterator["Packet"]:
+        """The Engine.IO packets that it holds, one by one."""
+        if not self.parts:
+            yield self
+        for part in self.parts:
+            yield from part.singles()
 
 
 PING = Packet.of(b"2")

@@ -27,6 +27,7 @@ from gateway.engine.frames import SERVICE_RESTART
 from gateway.engine.limits import EngineLimits
 from gateway.engine.manager import Manager, Session, Stage
 from gateway.engine.packets import Packet
+from gateway.engine.refusals import OTHER, Refusal
 from gateway.engine.stats import Stats
 from gateway.engine.transport import Transport
 from gateway.origins import Origins
@@ -42,8 +43,12 @@ RESERVED = frozenset(
 """Events that the reference client refuses to send: one that comes is an attempt to call a handler by its name."""
 STOP_SECONDS = 5.0
 DRAIN_STEP_SECONDS = 0.1
-KEEP_ALIVE_SECONDS = 30.0
-"""For `web.AppRunner(keepalive_timeout=…)`: the only limit there is on an idle HTTP connection."""
+LATER_SECONDS = 2.0
+"""How long a client that cannot be let in for now is kept before its transport closes.
+
+A stock client comes back about a second after a transport that had opened, however often that has been in vain: this
+pause is what keeps it from trying every second.
+"""
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +85,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         self.on_open = on_open
         self._works: set[asyncio.Task[None]] = set()
         self._asked = Deadlines(self.limits.connect_deadline_seconds, self._interrupt)
+        self._put_off = Deadlines(LATER_SECONDS, self._send_for_later)
         super().__init__(
             client_manager=client_manager or Manager(),
             namespaces=list(namespaces),
@@ -96,8 +102,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         """Answer at the path on the site, and behind `prefix` there: the site's router takes that off (`gateway.prefix`)."""
         path = f"/{socketio_path.strip('/')}/"
         self.eio.paths = frozenset({path, prefix + path})
-        for method in ("GET", "POST", "OPTIONS"):
-            app.router.add_route(method, path, self.eio.handle_request)
+        app.router.add_route("*", path, self.eio.handle_request)
 
     # Sending
 
@@ -176,6 +181,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         """Make the session a member of the room, from the next `fan_out` on."""
         self.manager.enter(sid, namespace, room)
 
+    def expel(self, sid: str, namespace: str, room: str) -> None:
+        """Make the session a member of the room no more."""
+        self.manager.leave(sid, namespace, room)
+
     def address(self, sid: str) -> str:
         """The client's address, as trusted proxies tell it; empty when the session has gone."""
         session = self.manager.sessions.get(sid)
@@ -230,6 +239,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         """Close everything and wait until no handler, task or timer of the engine is left; idempotent."""
         await self.eio.shutdown()
         self._asked.clear()
+        self._put_off.clear()
         if self._works:
             _, late = await asyncio.wait(self._works, timeout=STOP_SECONDS)
             for task in late:
@@ -378,15 +388,15 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         await self.eio.gate.passage()
         if connection.closed:
             return
-        error = self._objection(namespace)
-        sid = None if error else await self.manager.pre_connect(connection.sid, namespace)
+        refusal = self._objection(namespace)
+        sid = None if refusal else await self.manager.pre_connect(connection.sid, namespace)
         if sid is None:
-            self._refuse(connection, namespace, error or {"message": "Already connected"})
+            self._refuse(connection, namespace, refusal or Refusal.final(OTHER, "Already connected"))
             return
-        error = await self._ask(sid, namespace, connection, auth)
-        if error:
+        refusal = await self._ask(sid, namespace, connection, auth)
+        if refusal:
             await self.manager.disconnect(sid, namespace, ignore_queue=True)
-            self._refuse(connection, namespace, error)
+            self._refuse(connection, namespace, refusal)
             return
         # Queued before the session is open, so that it is the first thing the client gets.
         connection.write(_welcome(namespace, sid))
@@ -396,18 +406,12 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         if self.on_open is not None and not connection.closed:
             await self.on_open(sid, namespace)
 
-    def _objection(self, namespace: str) -> dict[str, Any] | None:
+    def _objection(self, namespace: str) -> Refusal | None:
         if namespace not in self.namespaces and namespace not in self.handlers:
-            return {"message": "Invalid namespace"}
-        most = self.limits.max_connections
-        if self.eio.stopping or (most and self.manager.count >= most):
-            code = "unavailable" if self.eio.stopping else "too_many_connections"
-            return _refusal(code)
-        return None
+            return Refusal.final("invalid_namespace", "Invalid namespace")
+        return Refusal.for_now("draining") if self.eio.stopping else None
 
-    async def _ask(
-        self, sid: str, namespace: str, connection: Connection, auth: Any
-    ) -> dict[str, Any] | None:
+    async def _ask(self, sid: str, namespace: str, connection: Connection, auth: Any) -> Refusal | None:
         """Call the connect handler; answers the refusal, if it is one.
 
         A handler that fails or takes too long is a refusal as well: the library would leave the client without an
@@ -418,22 +422,22 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         try:
             answer = await self._trigger_event("connect", namespace, sid, connection.environ, auth)
         except Refused as refused:
-            return dict(refused.error_args)
+            return Refusal.of(refused.error_args)
         except asyncio.CancelledError:
             if not session.overdue:
                 raise
             answer = None
         except Exception as failure:
             logger.exception("connect handler failed", extra={"kind": type(failure).__name__})
-            return _refusal("unavailable")
+            return Refusal.for_now("unavailable")
         if session.overdue:
             # The library takes a handler that was cancelled for one that has answered nothing.
             logger.error("connect handler took too long")
             task = asyncio.current_task()
             if task is not None:
                 task.uncancel()
-            return _refusal("unavailable")
-        return {"message": "Connection rejected by server"} if answer is False else None
+            return Refusal.for_now("unavailable")
+        return Refusal.final(OTHER, "Connection rejected by server") if answer is False else None
 
     def _interrupt(self, session: Session) -> None:
         """End a connect handler that has had its time; one timer for all of them, where each would need its own."""
@@ -443,10 +447,20 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
             session.overdue = True
             worker.cancel()
 
-    def _refuse(self, connection: Connection, namespace: str, error: dict[str, Any]) -> None:
-        self.stats.refused += 1
-        connection.write(self._packet(wire.CONNECT_ERROR, namespace, error))
-        self.eio.refused(connection)
+    def _refuse(self, connection: Connection, namespace: str, refusal: Refusal) -> None:
+        self.stats.refusals.note(refusal.code, connection.environ["REMOTE_ADDR"])
+        if not refusal.temporary:
+            connection.write(self._packet(wire.CONNECT_ERROR, namespace, refusal.told))
+            self.eio.refused(connection)
+        elif self.eio.stopping:
+            # Its next handshake is refused here, or let in by another node.
+            self._send_for_later(connection)
+        else:
+            self._put_off.put(connection)
+
+    def _send_for_later(self, connection: Connection) -> None:
+        """Close the transport of a client that could not be let in, so that it comes back."""
+        self._send_away(connection, Reason.UNAVAILABLE, retry_after=1)
 
     async def _end(self, session: Session, reason: str) -> None:
         """End a session once, and tell its disconnect handler."""
@@ -483,7 +497,3 @@ def _welcome(namespace: str, sid: str) -> Packet:
 def _closing(namespace: str, reason: Reason, retry_after: float | None) -> Packet:
     payload = {"reason": reason, "reconnect": reason.reconnect, "retry_after": retry_after}
     return Packet.event(namespace, json.dumps(["closing", payload], separators=(",", ":")).encode())
-
-
-def _refusal(code: str) -> dict[str, Any]:
-    return {"message": code.replace("_", " "), "data": {"code": code, "retry": True}}

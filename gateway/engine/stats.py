@@ -1,6 +1,8 @@
 """What the engine has counted since the start."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from gateway.engine.refusals import Refusals
 
 
 @dataclass(slots=True)
@@ -15,10 +17,8 @@ class Stats:
     """Bytes in these writes."""
     opened: int = 0
     """Sessions let in."""
-    refused: int = 0
-    """Sessions refused, by the connect handler or for a limit."""
-    throttled: int = 0
-    """Handshakes answered 429 or 503."""
+    refusals: Refusals = field(default_factory=Refusals)
+    """Clients that were not let in, at the handshake or at Socket.IO's CONNECT, by reason."""
     slow_consumers: int = 0
     rate_limited: int = 0
     malformed: int = 0

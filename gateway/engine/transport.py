@@ -12,19 +12,21 @@ import logging
 import secrets
 import socket
 from base64 import b64decode, urlsafe_b64encode
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import parse_qs
 
 import engineio
 from aiohttp import web
 
+from gateway.engine import bodies
 from gateway.engine.admission import AddressRate, Gate, client_address
+from gateway.engine.bodies import BodyError
 from gateway.engine.connection import UNLIMITED, Connection
 from gateway.engine.deadlines import Deadlines
 from gateway.engine.frames import PROTOCOL_ERROR, SERVICE_RESTART
 from gateway.engine.handshake import Handshake, HandshakeError, is_asked_for
 from gateway.engine.limits import EngineLimits
-from gateway.engine.packets import GOODBYE, NOOP, PING, Packet
+from gateway.engine.packets import GOODBYE, PING, Packet
 from gateway.engine.stats import Stats
 from gateway.engine.tick import Tick
 from gateway.engine.websocket import TakenOver, WebSocket, taken_from
@@ -32,8 +34,6 @@ from gateway.origins import Origins
 
 UPGRADE_SECONDS = 10.0
 """An upgrade that takes longer is given up, and polling goes on."""
-UPGRADING_POLL_SECONDS = 0.1
-"""A poll during an upgrade is answered with nothing after this long, not at once: the client may come again at once."""
 LINGER_SECONDS = 2.0
 """How long a closed websocket may take to go, and a closed poller to fetch its last packets."""
 BODY_SECONDS = 10.0
@@ -41,10 +41,27 @@ BODY_SECONDS = 10.0
 ID_RANDOM_BYTES = 12
 USUAL_QUERY = "EIO=4&transport=websocket"
 """What a stock client asks with that does not begin by polling."""
-SPARE_CONNECTIONS = 1.1
-"""Transports beyond this share of the session limit are refused without a word; fewer get to hear why."""
+QUERY_CHARACTERS = 8192
+PARAMETERS = 64
+"""In the query of a request. Applications put some of their own there, none thousands."""
+CLIENT_GOODBYE = "client disconnect"
 
 logger = logging.getLogger(__name__)
+
+
+class Objection(NamedTuple):
+    """Why a handshake is refused for now."""
+
+    code: str
+    status: int
+    retry_after: float = 5
+
+    def response(self) -> web.Response:
+        return web.json_response(
+            {"code": 4, "message": self.code.replace("_", " ")},
+            status=self.status,
+            headers={"Retry-After": str(int(self.retry_after))},
+        )
 
 
 class Sessions(Protocol):
@@ -128,8 +145,8 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if request.method == "OPTIONS":
             return web.Response(status=204)
-        query = parse_qs(request.query_string)
-        transport = query.get("transport", ["polling"])[0]
+        query = _asked(request.rel_url.raw_query_string)
+        transport = query.get("transport", [""])[0]
         if transport not in self.transports or (transport == "websocket" and not is_asked_for(request)):
             return _bad(0, "Transport unknown")
         sid = query.get("sid", [""])[0]
@@ -146,6 +163,8 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
             return _bad(3, "Bad request")
         if request.method == "POST":
             return await self._post(request, connection)
+        if request.method != "GET":
+            return _bad(3, "Bad request")
         if transport == "websocket":
             return self._upgrade(request, connection)
         return await self._poll(request, connection)
@@ -163,49 +182,58 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
             or not self._is_new(handshake.query)
         ):
             return False
-        if handshake.origin is not None and not self._origins.allow(handshake.origin, handshake.host):
-            return False
+        # The rate first: what comes too often is not looked at any further.
         address = client_address(peer, handshake.forwarded, self.limits.trusted_proxies)
         if self._objection(address) is not None:
             return False
+        if handshake.origin is not None and not self._origins.allow(handshake.origin, handshake.host):
+            return False
         connection = self._connection(address, handshake.query, handshake.agent)
-        self._begin(connection, tcp, handshake.accept, early)
+        self._begin(connection, tcp, handshake.answer(), early)
         return True
 
     def _is_new(self, query: str) -> bool:
         """Whether a query asks for a new connection by websocket."""
         if query == USUAL_QUERY:
             return True
-        asked = parse_qs(query)
+        asked = _asked(query)
         return asked.get("EIO") == ["4"] and asked.get("transport") == ["websocket"] and "sid" not in asked
 
-    def _objection(self, address: str) -> web.Response | None:
+    def _objection(self, address: str) -> Objection | None:
         """Why no more may come in now, or not from there; None admits and counts one."""
         retry_after = self._rate.admit(address, now=asyncio.get_running_loop().time())
         if retry_after:
-            return _later(429, "Too many connections", retry_after)
-        most = self.limits.max_connections
-        if self.stopping or self.gate.crowded or (most and len(self.sockets) > most * SPARE_CONNECTIONS + 10):
-            return _later(503, "Too many connections", 5)
+            return Objection("rate_limited", 429, retry_after)
+        if self.gate.crowded:
+            return Objection("too_many_connections", 503)
+        return self._no_room()
+
+    def _no_room(self) -> Objection | None:
+        if self.stopping:
+            return Objection("draining", 503)
+        if 0 < self.limits.max_connections <= len(self.sockets):
+            return Objection("too_many_connections", 503)
         return None
 
     async def _handshake(self, request: web.Request, transport: str) -> web.StreamResponse:
         headers = request.headers
-        address = client_address(
-            _peer(request), headers.get("X-Forwarded-For", ""), self.limits.trusted_proxies
-        )
+        forwarded = ",".join(headers.getall("X-Forwarded-For", ()))
+        address = client_address(_peer(request), forwarded, self.limits.trusted_proxies)
         objection = self._objection(address)
+        if objection is None:
+            await self.gate.passage()
+            objection = self._no_room()
         if objection is not None:
-            self.stats.throttled += 1
-            return objection
-        await self.gate.passage()
+            # A stock client that is not let in here waits longer from one try to the next.
+            self.stats.refusals.note(objection.code, address)
+            return objection.response()
         if transport == "websocket":
             try:
-                tcp, accept, early = taken_from(request)
+                tcp, answer, early = taken_from(request)
             except HandshakeError:
                 return _bad(3, "Bad request")
             connection = self._connection(address, request.query_string, headers.get("User-Agent", ""))
-            self._begin(connection, tcp, accept, early)
+            self._begin(connection, tcp, answer, early)
             return TakenOver()
         connection = self._connection(address, request.query_string, headers.get("User-Agent", ""))
         return _body(self._opening(connection.sid, transport).text)
@@ -220,11 +248,11 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         self._connects.put(connection)
         return connection
 
-    def _begin(self, connection: Connection, tcp: socket.socket, accept: bytes, early: bytes) -> None:
+    def _begin(self, connection: Connection, tcp: socket.socket, answer: bytes, early: bytes) -> None:
         """Give a new connection the websocket that it has asked for."""
         connection.socket = self._socket(connection, probes=False)
         greeting = self._opening(connection.sid, "websocket").frame
-        connection.socket.begin(tcp, accept, greeting=greeting, early=early)
+        connection.socket.begin(tcp, answer, greeting=greeting, early=early)
 
     def _opening(self, sid: str, transport: str) -> Packet:
         return Packet.of(b'0{"sid":"' + sid.encode() + self._terms[transport])
@@ -247,11 +275,11 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         if connection.prober is not None or connection.closed:
             return _bad(3, "Bad request")
         try:
-            tcp, accept, early = taken_from(request)
+            tcp, answer, early = taken_from(request)
         except HandshakeError:
             return _bad(3, "Bad request")
         prober = connection.prober = self._socket(connection, probes=True)
-        prober.begin(tcp, accept, early=early)
+        prober.begin(tcp, answer, early=early)
         self._upgrades_begun.put(prober)
         return TakenOver()
 
@@ -262,12 +290,8 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
 
     async def _poll(self, request: web.Request, connection: Connection) -> web.StreamResponse:
         if connection.poller is not None:
-            # As Node does: two polls would each get a part, in no order.
-            connection.close("transport error")
+            connection.overlap()
             return _bad(3, "Bad request")
-        if connection.is_upgrading:
-            await asyncio.sleep(UPGRADING_POLL_SECONDS)
-            return _body(NOOP)
         body = await connection.poll(
             lambda: request.transport is not None and not request.transport.is_closing()
         )
@@ -277,24 +301,19 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
 
     async def _post(self, request: web.Request, connection: Connection) -> web.StreamResponse:
         most = self.limits.max_message_bytes or UNLIMITED
-        if (request.content_length or 0) > most:
-            return self._broken(connection, 413)
-        body = b""
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                while chunk := await request.content.readany():
-                    body += chunk
-                    if len(body) > most:
-                        return self._broken(connection, 413)
+            body = await bodies.read(request, limit=most, seconds=BODY_SECONDS)
             # Both may say goodbye at once; anything else that comes afterwards is lost, and its sender should know.
             if connection.closed and body != GOODBYE.text:
                 return _bad(1, "Session ID unknown")
             for packet in body.decode().split("\x1e"):
                 connection.receive(b64decode(packet[1:], validate=True) if packet[:1] == "b" else packet)
-        except TimeoutError:
-            return self._broken(connection, 408)
+        except BodyError as error:
+            return self._broken(connection, error.status)
         except (UnicodeDecodeError, binascii.Error):
             self.stats.malformed += 1
+            return self._broken(connection, 400)
+        if connection.broken:
             return self._broken(connection, 400)
         # The client may send its next when this one has been worked on: the inbox needs no other bound.
         while connection.worker is not None and connection.inbox_bytes > most:
@@ -334,7 +353,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
             elif data == "3":
                 connection.pinged_at = 0.0
             elif data == "1":
-                connection.close("client disconnect")
+                connection.close(CLIENT_GOODBYE)
             elif data != "6":
                 raise ValueError(data)
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
@@ -346,7 +365,8 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
             return
         self.stats.malformed += 1
         logger.info("malformed packet", extra={"connection": connection.sid, "kind": type(error).__name__})
-        connection.close("transport error", code=code)
+        connection.broken = True
+        connection.close("transport error", code=code if connection.upgraded else None)
 
     def _allows(self, connection: Connection) -> bool:
         rate = self.limits.client_events_per_second
@@ -364,11 +384,11 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         return True
 
     def ended(self, connection: Connection, reason: str) -> None:
-        if connection.upgraded:
-            self._forget(connection)
-        else:
+        if not connection.upgraded and (connection.outbox or reason == CLIENT_GOODBYE):
             # Its last packets are still to be fetched, or a poll is under way that its goodbye has overtaken.
             self._leftovers.put(connection)
+        else:
+            self._forget(connection)
         self.above.ended(connection, reason)
 
     def _forget(self, connection: Connection) -> None:
@@ -390,7 +410,7 @@ class Transport(engineio.AsyncServer):  # type: ignore[misc]  # the library has 
         # A later ping may be under way: only one that is as old as the deadline counts.
         now = asyncio.get_running_loop().time()
         if connection.pinged_at and now - connection.pinged_at >= self.limits.ping_timeout_seconds - 0.05:
-            connection.close("ping timeout", code=SERVICE_RESTART)
+            connection.close("ping timeout", code=SERVICE_RESTART if connection.upgraded else None)
 
     def _expect_session(self, connection: Connection) -> None:
         """Close a connection that is in no namespace: it has not asked in time, or was refused."""
@@ -454,6 +474,16 @@ def _peer(request: web.Request) -> str | None:
     return "" if tcp is not None and tcp.family == socket.AF_UNIX else request.remote
 
 
+def _asked(query: str) -> dict[str, list[str]]:
+    """The parameters of a query; none when there are more than any client sends."""
+    if len(query) > QUERY_CHARACTERS:
+        return {}
+    try:
+        return parse_qs(query, max_num_fields=PARAMETERS)
+    except ValueError:
+        return {}
+
+
 def _body(text: bytes) -> web.Response:
     return web.Response(
         body=text, headers={"Content-Type": "text/plain; charset=UTF-8", "Cache-Control": "no-store"}
@@ -463,9 +493,3 @@ def _body(text: bytes) -> web.Response:
 def _bad(code: int, message: str) -> web.Response:
     """The answer of the reference server, down to its codes."""
     return web.json_response({"code": code, "message": message}, status=400)
-
-
-def _later(status: int, message: str, seconds: float) -> web.Response:
-    return web.json_response(
-        {"code": 4, "message": message}, status=status, headers={"Retry-After": str(int(seconds))}
-    )

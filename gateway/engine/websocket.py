@@ -14,7 +14,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from gateway.engine import frames, packets
 from gateway.engine.frames import FrameError, FrameReader
-from gateway.engine.handshake import HandshakeError, accept_of
+from gateway.engine.handshake import HandshakeError, answer_to
 from gateway.engine.stream import Stream
 
 if TYPE_CHECKING:
@@ -51,17 +51,14 @@ class WebSocket(Stream):
         """Whether this is an upgrade under way, and not yet the connection's transport."""
 
     def begin(
-        self, socket: sockets.socket, accept: bytes, *, greeting: bytes = b"", early: bytes = b""
+        self, socket: sockets.socket, answer: bytes, *, greeting: bytes = b"", early: bytes = b""
     ) -> None:
-        """Answer the handshake on its socket. `early` is what came behind it.
+        """Give the handshake its `answer` on its socket. `early` is what came behind it.
 
         `greeting` is the first frame, sent along with the answer: a good part of a connect is the kernel's `send`.
         """
         self.open(socket)
-        self.write(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n" + greeting
-        )
+        self.write(answer + greeting)
         if early:
             self._loop.call_soon(self.received, early)
 
@@ -97,8 +94,7 @@ class WebSocket(Stream):
             self._connection.receive(data)
         elif data == "2probe" and self._connection.prober is self:
             self.write(packets.PROBED.frame)
-            # The client upgrades when its poll has ended.
-            self._connection.release()
+            self._connection.probe()
         elif data == "5" and self._connection.prober is self:
             self.probes = False
             self._connection.adopt(self)
@@ -162,13 +158,13 @@ class WebSocket(Stream):
 
 
 def taken_from(request: web.BaseRequest) -> tuple[sockets.socket, bytes, bytes]:
-    """The TCP connection of a handshake, the answer to its key, and the bytes behind it; aiohttp forgets it.
+    """The TCP connection of a handshake, the answer to it, and the bytes behind it; aiohttp forgets it.
 
     What it has for every connection would be idle weight on a websocket: a request handler, two tasks, streams. Raises
     `HandshakeError` when the request is none, or the connection cannot be had. The handler of the request returns
     `TakenOver`.
     """
-    accept = accept_of(request)
+    answer = answer_to(request)
     handler = request.protocol
     transport = handler.transport
     if transport is None or transport.is_closing() or transport.get_write_buffer_size():
@@ -188,4 +184,4 @@ def taken_from(request: web.BaseRequest) -> tuple[sockets.socket, bytes, bytes]:
     transport.set_protocol(asyncio.Protocol())
     transport.abort()
     handler.connection_lost(None)
-    return socket, accept, early
+    return socket, answer, early

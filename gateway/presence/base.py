@@ -90,6 +90,10 @@ class Presence(Protocol):
         """(users, connections) of the whole cluster."""
         ...
 
+    def reasons(self) -> list[str]:
+        """Why nobody can be told now who is online, for the readiness probe; empty when all is well."""
+        ...
+
     async def stop(self) -> None:
         """Take this node's connections out, announcing those who left; idempotent."""
         ...

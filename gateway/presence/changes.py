@@ -13,7 +13,9 @@ from typing import Any
 
 from gateway.bus.address import Address
 from gateway.bus.backoff import pause_seconds
+from gateway.bus.trouble import Trouble
 from gateway.bus.wire import Wire, pack
+from gateway.logs import Seldom
 from gateway.presence.base import Announce, Joined, Left
 
 _log = logging.getLogger(__name__)
@@ -52,6 +54,8 @@ class Changes:
     """Hands each announcement that is made from the start on to `announce`, one after the other."""
 
     def __init__(self, address: Address, stream: str, announce: Announce, *, patience_seconds: float) -> None:
+        self.trouble = Trouble(_log, "presence announcements")
+        self._failed = Seldom(_log, "presence announcement failed")
         self._address = address
         self._stream = stream.encode()
         self._announce = announce
@@ -79,11 +83,9 @@ class Changes:
                 await self._address.open(wire, timeout_seconds=self._patience)
                 failures = 0
                 await self._listen(wire)
-            except OSError as problem:
-                _log.info("presence announcements away", extra={"problem": type(problem).__name__})
-            except Exception:  # noqa: BLE001 - said below
+            except Exception as problem:  # noqa: BLE001 - said below
                 # An ear that closes over one failure would have this node's admins see nobody come or go any more.
-                _log.exception("presence announcements failed")
+                self.trouble.found(problem)
             finally:
                 wire.abort()
             await asyncio.sleep(pause_seconds(failures))
@@ -93,7 +95,7 @@ class Changes:
         if self._heard is None:
             newest = await self._ask(wire, b"XREVRANGE", self._stream, b"+", b"-", b"COUNT", b"1")
             self._move(newest[0][0] if newest else b"0-0")
-        block = b"%d" % (BLOCK_SECONDS * 1000)
+        block: tuple[bytes, ...] = ()
         while True:
             assert self._heard is not None
             answer = await self._ask(
@@ -101,12 +103,14 @@ class Changes:
                 b"XREAD",
                 b"COUNT",
                 b"%d" % BATCH,
-                b"BLOCK",
-                block,
+                *block,
                 b"STREAMS",
                 self._stream,
                 self._heard,
             )
+            # The first answer comes at once: then it is known that there is one to be had.
+            block = (b"BLOCK", b"%d" % (BLOCK_SECONDS * 1000))
+            self.trouble.over()
             if answer is None:
                 continue
             for entry, fields in answer[0][1]:
@@ -122,9 +126,9 @@ class Changes:
     async def _tell(self, fields: list[bytes]) -> None:
         try:
             await self._announce(_read(fields))
-        except Exception:  # noqa: BLE001 - said below
+        except Exception as problem:  # noqa: BLE001 - said below
             # Whoever listens must not be able to stop presence: the next change is announced all the same.
-            _log.exception("presence announcement failed")
+            self._failed.say(trace=problem)
 
     def _move(self, entry: bytes) -> None:
         self._heard = entry

@@ -113,6 +113,9 @@ class LocalPresence:
     async def counts(self) -> tuple[int, int]:
         return len(self._users), len(self._connections)
 
+    def reasons(self) -> list[str]:
+        return []
+
     async def sweep(self) -> None:
         """Announce the departures whose grace is over."""
         due = self._clock() - self._grace

@@ -75,7 +75,6 @@ class Pipeline:
             raise
         for call, answer in zip(calls, answers, strict=True):
             if isinstance(answer, ServerError):
-                _log.error("presence script failed", extra={"problem": str(answer)})
                 self._refuse([call], answer)
                 # It may be a primary no longer: the next call asks anew where that is.
                 self._disconnect()

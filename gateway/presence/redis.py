@@ -27,6 +27,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from gateway.bus.address import Address
+from gateway.bus.trouble import Trouble
 from gateway.clock import system_clock
 from gateway.presence import scripts
 from gateway.presence.base import Announce, Online, Roster, Visitor
@@ -93,8 +94,9 @@ class RedisPresence:
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._address = Address.parse(url)
-        # The braces are a hash tag: all keys of a cluster's presence lie in one slot.
-        self._keys = f"{{{prefix}:presence}}:"
+        # The prefix comes first, so that a user of Redis can be held to it. The braces are a hash tag: all keys of presence
+        # lie in one slot of a Redis Cluster.
+        self._keys = f"{prefix}:{{presence}}:"
         self._pipeline = Pipeline(self._address, self._keys, patience_seconds=patience_seconds)
         self._changes: Changes | None = None
         self._node = node_id
@@ -106,6 +108,7 @@ class RedisPresence:
         self._clock = clock
         self._epoch = ""
         self._away = False
+        self._trouble = Trouble(_log, "presence")
         self._held: dict[str, _Held] = {}
         self._gone: dict[str, _Gone] = {}
         """Of these Redis has not taken note yet."""
@@ -197,6 +200,15 @@ class RedisPresence:
         users, connections, _ = await self._page("-", "+", 0)
         return users, connections
 
+    def reasons(self) -> list[str]:
+        if not self._tasks:
+            return ["presence is not started"]
+        if self._away:
+            return [self._trouble.told("Redis does not tell who is online")]
+        if self._changes is not None and self._changes.trouble.words is not None:
+            return [self._changes.trouble.told("who comes and goes is not heard of")]
+        return []
+
     @property
     def away(self) -> bool:
         """Whether Redis is known to be away: then nobody can tell who is online."""
@@ -233,8 +245,8 @@ class RedisPresence:
         self._doubts += 1
         if isinstance(problem, _Forgotten):
             return
+        self._trouble.found(problem.__cause__ or problem)
         if not self._away:
-            _log.warning("presence without Redis", extra={"problem": type(problem).__name__})
             self._hurry.set()
         self._away = True
 
@@ -344,7 +356,7 @@ class RedisPresence:
         counted, wait, more, upto, arriving, self._newest = answer
         if self._away:
             self._away = False
-            _log.info("presence with Redis again")
+            self._trouble.over()
         self._arriving &= {each.decode() for each in arriving}
         self._recent = {name: each for name, each in self._recent.items() if each.due > int(upto)}
         if counted != holds or self._doubts != self._cleared:

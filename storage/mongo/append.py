@@ -23,7 +23,7 @@ from pymongo.errors import BulkWriteError, DocumentTooLarge
 from storage.encoding import ROOMS_PER_QUERY, key_text
 from storage.errors import IdempotencyMismatch, StoreUnavailable, Unstorable
 from storage.models import Appended, Emission, Notification
-from storage.mongo.collections import Collections
+from storage.mongo.collections import Collections, said
 from storage.mongo.documents import Document, document_of, notification_of
 
 DUPLICATE_KEY = 11000
@@ -159,6 +159,9 @@ class Appender:
     def learn(self, heads: Mapping[str, int]) -> None:
         self._heads.learn(heads)
 
+    def unlearn(self) -> None:
+        self._heads.clear()
+
     async def append(
         self, collections: Collections, emissions: Sequence[Emission]
     ) -> list[Appended | IdempotencyMismatch]:
@@ -283,7 +286,7 @@ class _Batch:
         if refusal["code"] in TOO_LARGE:
             raise Unstorable("MongoDB cannot hold it: too large") from error
         if refusal["code"] != DUPLICATE_KEY:
-            raise StoreUnavailable(f"MongoDB: refused with code {refusal['code']}") from error
+            raise StoreUnavailable(f"MongoDB: {said(refusal['errmsg'])} (code {refusal['code']})") from error
         index = tuple(refusal["keyPattern"])
         if index == ("room", "seq"):
             # All of the rest: what has made the first number old has likely made others so.

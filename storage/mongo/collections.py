@@ -1,18 +1,21 @@
 """The client, its collections and their indexes, and how the driver's errors become ours."""
 
 import asyncio
+import os
+import secrets
 from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from pymongo import AsyncMongoClient, IndexModel, ReadPreference
 from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
+from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidURI, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from storage.encoding import FOREVER
+from storage.encoding import FOREVER, micros
 from storage.errors import StoreConfigurationError, StoreUnavailable
 from storage.mongo.documents import Document
 
@@ -22,6 +25,18 @@ U = TypeVar("U")
 DATABASE = "bellhop"
 PING_SECONDS = 1.5
 CLOSE_SECONDS = 5.0
+PROBE = 0
+"""The id of what `ping` writes, among the notifications: whose ids are texts, so that nothing finds it by one."""
+WORDS = 200
+_QUOTING = (
+    " to execute command",
+    "{",
+    "(configured timeouts",
+    ", Timeout:",
+    ", Topology Description",
+    "full error",
+)
+"""Behind these come documents, commands and topologies, with what users and callers have told us."""
 _UNAUTHORIZED = 13
 _AUTHENTICATION_FAILED = 18
 
@@ -95,6 +110,7 @@ class Collections:
         self.rooms: AsyncCollection[Document] = database["rooms"]
         self.inboxes: AsyncCollection[Document] = database["inboxes"]
         self.receipts: AsyncCollection[Document] = database["receipts"]
+        self.facts: AsyncCollection[Document] = database["facts"]
         self.contacts: AsyncCollection[Document] = database["contacts"]
 
     async def prepare(self) -> None:
@@ -104,16 +120,38 @@ class Collections:
             raise StoreConfigurationError(
                 "MongoDB must run as a replica set (one member is enough): start mongod with --replSet and initiate it"
             )
+        await self._note_beginnings()
         for name, indexes in INDEXES.items():
             collection: AsyncCollection[Document] = getattr(self, name)
             await collection.create_indexes(indexes)
 
-    async def ping(self) -> None:
+    async def _note_beginnings(self) -> None:
+        """From when on beginnings are kept: 0 in a store that is new, in which nobody was before."""
+        if await self.facts.find_one({"_id": "beginnings"}) is None:
+            is_new = await self.notifications.find_one({}, {"_id": 1}) is None
+            now = 0 if is_new else micros(datetime.now(UTC))
+            await self.facts.update_one({"_id": "beginnings"}, {"$setOnInsert": {"value": now}}, upsert=True)
+
+    async def ping(self, *, size: int) -> None:
         try:
             async with asyncio.timeout(PING_SECONDS):
-                await self.client.admin.command("ping", read_preference=ReadPreference.PRIMARY)
+                await self.notifications.update_one(
+                    {"_id": PROBE}, {"$set": {"probe": os.urandom(max(size, 8))}}, upsert=True
+                )
         except TimeoutError as error:
-            raise StoreUnavailable("MongoDB: no answer to a ping") from error
+            raise StoreUnavailable("MongoDB: a write is not answered") from error
+
+    async def time(self) -> datetime:
+        now: datetime = (await self.client.admin.command("hello"))["localTime"]
+        return now if now.tzinfo is not None else now.replace(tzinfo=UTC)
+
+    async def shared_secret(self) -> bytes:
+        made = {"$setOnInsert": {"value": secrets.token_bytes(32)}}
+        with suppress(DuplicateKeyError):  # another process was faster
+            await self.facts.update_one({"_id": "secret"}, made, upsert=True)
+        found = await self.facts.find_one({"_id": "secret"})
+        assert found is not None
+        return bytes(found["value"])
 
     async def close(self) -> None:
         try:
@@ -166,10 +204,13 @@ def translated_at_open() -> Iterator[None]:
         yield
     except OperationFailure as error:
         if error.code == _AUTHENTICATION_FAILED:
-            raise StoreConfigurationError("MongoDB refused the user name or the password") from error
+            raise StoreConfigurationError(
+                "MongoDB refused the user name or the password, or knows the user in another database (authSource): "
+                + _summary(error)
+            ) from error
         if error.code == _UNAUTHORIZED:
             raise StoreConfigurationError(
-                "the MongoDB user may not use the database: grant it readWrite"
+                f"the MongoDB user may not use the database: grant it readWrite: {_summary(error)}"
             ) from error
         raise StoreUnavailable(f"MongoDB: {_summary(error)}") from error
     except (ConfigurationError, InvalidURI) as error:
@@ -179,7 +220,18 @@ def translated_at_open() -> Iterator[None]:
 
 
 def _summary(error: PyMongoError) -> str:
-    """One line: the driver's messages go on with the topology, and may quote a document's key."""
-    if isinstance(error, OperationFailure):
-        return f"{type(error).__name__} (code {error.code})"
-    return type(error).__name__
+    """Why, in the server's or the driver's own words."""
+    told = (
+        error.details.get("errmsg") if isinstance(error, OperationFailure) and error.details else str(error)
+    )
+    words = said(told or "")
+    kind = type(error).__name__
+    kind = f"{kind}, code {error.code}" if isinstance(error, OperationFailure) else kind
+    return f"{words} ({kind})" if words else kind
+
+
+def said(words: str) -> str:
+    """What a server or the driver says, in one line, up to where it begins to quote what was asked of it."""
+    for quoting in _QUOTING:
+        words = words.partition(quoting)[0]
+    return " ".join(words.split())[:WORDS].rstrip(" ,:;")

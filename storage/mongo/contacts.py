@@ -28,6 +28,12 @@ def _update(contact: Contact) -> UpdateOne:
             fields[name] = (
                 given if seen is None else {"$cond": [older, {"$ifNull": [f"${name}", given]}, given]}
             )
+    # A pipeline cannot tell an insert from an update: what holds nothing of these is new.
+    is_new = {
+        "$and": [{"$eq": [{"$type": f"${name}"}, "missing"]} for name in ("email", "name", "last_seen")]
+    }
+    first = {"$ifNull": [seen, {"$multiply": [{"$toLong": "$$NOW"}, 1000]}]}
+    fields["first_seen"] = {"$cond": [is_new, first, "$first_seen"]}
     if seen is not None:
         fields["last_seen"] = {"$max": ["$last_seen", seen]}
     return UpdateOne({"_id": contact.user}, [{"$set": fields}], upsert=True)
@@ -69,6 +75,8 @@ async def erase_user(c: Collections, user: str, room: str, *, now: int) -> int:
     await forget(c, [user])
     await c.receipts.delete_many({"user": user})
     await c.inboxes.delete_many({"user": user})
+    # Whoever returns under the same name begins anew: what was addressed to the room before tells nothing of them.
+    await c.rooms.update_one({"_id": room}, {"$set": {"erased_at": now}}, upsert=True)
     ids = [document["_id"] for document in await c.notifications.find({"room": room}, {"_id": 1}).to_list()]
     wiped = await wipe(c, ids, reason=ERASED, now=now)
     # The address is the user's too. A worker that holds a lease has its own copy, and may still settle.

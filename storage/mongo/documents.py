@@ -96,11 +96,13 @@ def _mail_of(document: Document) -> Mail:
 def receipt_from(receipt: Document | None, inbox: Document | None, seq: int) -> Receipt:
     """What a receipt and the user's inbox document of the room say of the notification at `seq`."""
     row = receipt or {}
-    covered = inbox is not None and inbox["read_upto"] >= seq
+    covered_at = None
+    if inbox is not None and inbox["read_upto"] >= seq:
+        covered_at = inbox.get("begun_at" if inbox.get("begins", 0) >= seq else "read_at")
     return receipt_of(
         seen_at=row.get("seen_at"),
         read_at=row.get("read_at"),
         dismissed_at=row.get("dismissed_at"),
         clicked_at=row.get("clicked_at"),
-        covered_at=inbox.get("read_at") if covered and inbox is not None else None,
+        covered_at=covered_at,
     )

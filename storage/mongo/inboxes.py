@@ -12,6 +12,7 @@ from typing import Any
 
 from pymongo import UpdateOne
 
+from storage.beginnings import Membership
 from storage.encoding import FOREVER, cursor_of, micros, position_of, writable
 from storage.models import (
     Count,
@@ -24,9 +25,11 @@ from storage.models import (
     OpeningRequest,
     Receipt,
 )
+from storage.mongo import beginnings
 from storage.mongo.append import positions
 from storage.mongo.collections import Collections, both, together
 from storage.mongo.documents import Document, notification_of, receipt_from
+from storage.mongo.lineage import epoch
 from storage.mongo.streams import RANGES_PER_QUERY, spans
 
 ROOMS_PER_MERGE = 100
@@ -45,6 +48,7 @@ class _Standings:
     """Sequences above `cleared`, ascending, that are wiped or expired."""
     read_upto: dict[tuple[str, str], int]
     unread: dict[tuple[str, str], int]
+    inboxes: dict[tuple[str, str], Document]
 
 
 async def _inboxes(c: Collections, users: Sequence[str]) -> dict[tuple[str, str], Document]:
@@ -138,6 +142,7 @@ async def _standings(
         gone=gone,
         read_upto=read_upto,
         unread=unread,
+        inboxes=inboxes,
     )
 
 
@@ -150,24 +155,33 @@ async def unread(c: Collections, user: str, rooms: Sequence[str], *, now: int) -
     return Count(unread=sum(standings.unread.values()), heads=standings.heads)
 
 
+async def begin(c: Collections, user: str, rooms: Sequence[str], membership: Membership, *, now: int) -> None:
+    if unbegun := beginnings.unbegun(await _inboxes(c, [user]), [(user, rooms, membership)]):
+        await beginnings.begin(c, unbegun, now=now)
+
+
 async def openings(c: Collections, requests: Sequence[OpeningRequest]) -> list[Opening]:
     """Many at once: a round trip costs more than what it carries."""
     wanted: dict[str, list[str]] = {}
     for asked in requests:
         wanted.setdefault(asked.user, []).extend(writable(asked.rooms))
     now = micros(max(asked.now for asked in requests))
+    begin_with = [(r.user, r.rooms, r.membership) for r in requests if r.membership is not None]
     oldest: dict[str, int] = {}
     for asked in requests:
         for room in set(asked.rooms) & asked.since.keys():
             oldest[room] = min(asked.since[room], oldest.get(room, asked.since[room]))
-    standings = await _standings(
-        c, {user: list(dict.fromkeys(rooms)) for user, rooms in wanted.items()}, now=now, since=oldest
-    )
+    rooms_of = {user: list(dict.fromkeys(rooms)) for user, rooms in wanted.items()}
+    in_force, standings = await both(epoch(c), _standings(c, rooms_of, now=now, since=oldest))
+    if begin_with and (unbegun := beginnings.unbegun(standings.inboxes, begin_with)):
+        # Once for each user and room: whoever has been here before costs nothing more.
+        await beginnings.begin(c, unbegun, now=now)
+        standings = await _standings(c, rooms_of, now=now, since=oldest)
     after: dict[str, int] = {}
     behind: list[dict[str, int]] = []
     resync: list[list[str]] = []
     for asked in requests:
-        fetch, lost = _behind(asked, standings)
+        fetch, lost = _behind(asked, standings, in_force)
         behind.append(fetch)
         resync.append(lost)
         for room, had in fetch.items():
@@ -179,18 +193,20 @@ async def openings(c: Collections, requests: Sequence[OpeningRequest]) -> list[O
             unread=sum(standings.unread.get((asked.user, room), 0) for room in dict.fromkeys(asked.rooms)),
             missed=tuple(n for room, had in fetch.items() for n in found[room] if (n.seq or 0) > had),
             resync=tuple(lost),
+            epoch=in_force,
         )
         for asked, fetch, lost in zip(requests, behind, resync, strict=True)
     ]
 
 
-def _behind(asked: OpeningRequest, standings: _Standings) -> tuple[dict[str, int], list[str]]:
+def _behind(asked: OpeningRequest, standings: _Standings, epoch: str) -> tuple[dict[str, int], list[str]]:
     """The rooms to fetch, by the last sequence had, and those too far behind."""
+    since = asked.since_in(epoch)
     fetch: dict[str, int] = {}
     resync: list[str] = []
     for room in dict.fromkeys(asked.rooms):
         head = standings.heads.get(room, 0)
-        had = asked.since.get(room, head)
+        had = since.get(room, head)
         if had == head:
             continue
         shown_after = max(had, standings.cleared[room])

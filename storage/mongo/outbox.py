@@ -77,6 +77,10 @@ async def _take(c: Collections, ids: Sequence[str], *, until: int, now: int) -> 
     ]
 
 
+async def prolong(c: Collections, lease: Lease, *, until: int) -> bool:
+    return await _held(c, lease, {"$set": {"mail.wake": until}})
+
+
 async def conclude(
     c: Collections,
     lease: Lease,

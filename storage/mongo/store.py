@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from storage.beginnings import Membership
 from storage.coalescing import Coalescer
 from storage.encoding import WIPED, is_writable, micros
 from storage.errors import IdempotencyMismatch, StoreUnavailable
@@ -25,7 +26,7 @@ from storage.models import (
     Receipt,
     UserData,
 )
-from storage.mongo import contacts, inboxes, outbox, streams
+from storage.mongo import contacts, inboxes, lineage, outbox, streams
 from storage.mongo.append import Appender
 from storage.mongo.collections import Collections, connected, translated, translated_at_open
 from storage.store import Store
@@ -58,8 +59,14 @@ class MongoStore(Store):
         if self._collections is None:
             self._collections = collections
 
-    async def ping(self) -> None:
-        await self._run(Collections.ping)
+    async def ping(self, *, size: int = 1) -> None:
+        await self._run(Collections.ping, size=size)
+
+    async def time(self) -> datetime | None:
+        return await self._run(Collections.time)
+
+    async def shared_secret(self) -> bytes:
+        return await self._run(Collections.shared_secret)
 
     async def close(self) -> None:
         await self._openings.close()
@@ -95,6 +102,9 @@ class MongoStore(Store):
     def learn(self, heads: Mapping[str, int]) -> None:
         self._appender.learn(heads)
 
+    def unlearn(self) -> None:
+        self._appender.unlearn()
+
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
         return await self._run(streams.heads, rooms)
 
@@ -124,12 +134,23 @@ class MongoStore(Store):
     # Inboxes
 
     async def opening(
-        self, user: str, rooms: Sequence[str], *, since: Mapping[str, int], limit: int, now: datetime
+        self,
+        user: str,
+        rooms: Sequence[str],
+        *,
+        since: Mapping[str, int],
+        limit: int,
+        now: datetime,
+        membership: Membership | None = None,
+        epoch: str | None = None,
     ) -> Opening:
-        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, now))
+        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, now, membership, epoch))
 
     async def _open_batch(self, requests: list[OpeningRequest]) -> list[Opening]:
         return await self._run(inboxes.openings, requests)
+
+    async def begin(self, user: str, rooms: Sequence[str], *, membership: Membership, now: datetime) -> None:
+        await self._run(inboxes.begin, user, rooms, membership, now=micros(now))
 
     async def history(self, query: HistoryQuery, *, now: datetime) -> HistoryPage:
         return await self._run(inboxes.history, query, now=micros(now))
@@ -171,11 +192,23 @@ class MongoStore(Store):
     async def erase_user(self, user: str, room: str, *, now: datetime) -> int:
         return await self._run(contacts.erase_user, user, room, now=micros(now))
 
+    # Lineage
+
+    async def epoch(self) -> str:
+        return await self._run(lineage.epoch)
+
+    async def turn(self, *, seen: str | None = None) -> str:
+        return await self._run(lineage.turn, seen=seen)
+
     # Outbox
 
     async def lease(self, *, limit: int, lease_seconds: float, now: datetime) -> list[Lease]:
         until = micros(now + timedelta(seconds=lease_seconds))
         return await self._run(outbox.lease, limit=limit, until=until, now=micros(now))
+
+    async def prolong(self, lease: Lease, *, lease_seconds: float, now: datetime) -> bool:
+        until = micros(now + timedelta(seconds=lease_seconds))
+        return await self._run(outbox.prolong, lease, until=until)
 
     async def settle(self, lease: Lease, *, now: datetime) -> bool:
         return await self._run(outbox.conclude, lease, state=MailState.SENT, now=micros(now))

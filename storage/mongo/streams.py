@@ -36,7 +36,8 @@ async def receipts(c: Collections, notification_id: str) -> dict[str, Receipt]:
     rows = c.receipts.find({"room": room, "seq": seq}).limit(USERS_PER_RECEIPTS)
     readers = c.inboxes.find({"room": room, "read_upto": {"$gte": seq}}).limit(USERS_PER_RECEIPTS)
     by_user = {row["user"]: row for row in await rows.to_list()}
-    inboxes = {inbox["user"]: inbox for inbox in await readers.to_list()}
+    # Before whose time it was has not read it.
+    inboxes = {inbox["user"]: inbox for inbox in await readers.to_list() if inbox.get("begins", 0) < seq}
     found = {user: receipt_from(row, inboxes.get(user), seq) for user, row in by_user.items()}
     for user, inbox in inboxes.items():
         receipt = receipt_from(None, inbox, seq)

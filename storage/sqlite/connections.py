@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
@@ -26,7 +27,47 @@ LOG_PAGES = 16_000
 _PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL})
 """Errors that say nothing against the file."""
 
+_Identity = tuple[int, int] | None
+"""Device and inode; None for a path that names nothing."""
+
 logger = logging.getLogger(__name__)
+
+
+class _File:
+    """Which file the path names, and whether it still is the one that was opened.
+
+    An open connection goes on in a file that was moved, deleted or replaced, and what it commits there is lost with the
+    process; a new connection would begin an empty database beside it. So each job looks, which costs some two
+    microseconds. The log counts as well: until it is folded in, it alone holds what was committed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._log = path.with_name(f"{path.name}-wal")
+        self._opened: tuple[_Identity, _Identity] | None = None
+
+    def opened(self) -> None:
+        """The path names, from now on and for ever, what it names now."""
+        self._opened = self._found()
+
+    def check(self) -> None:
+        """Raise `StoreUnavailable` when the path names another file, or none."""
+        if self._opened is not None and self._found() != self._opened:
+            raise StoreUnavailable(
+                "SQLite: the database file or its -wal was moved, deleted or replaced under this process: "
+                "put it back, or stop the process first"
+            )
+
+    def _found(self) -> tuple[_Identity, _Identity]:
+        return _identity(self.path), _identity(self._log)
+
+
+def _identity(path: Path) -> _Identity:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class _Crew:
@@ -35,8 +76,10 @@ class _Crew:
     Lighter than an executor, whose future has a lock and a condition of its own: a job costs half as much on its way.
     """
 
-    def __init__(self, path: Path, name: str, size: int = 1) -> None:
-        self._path = path
+    def __init__(self, file: _File, name: str, size: int = 1, *, makes: bool = False) -> None:
+        """`makes`: may make the file, when it is not there yet."""
+        self._file = file
+        self._mode = "rwc" if makes else "rw"
         self._jobs: SimpleQueue[tuple[asyncio.Future[Any], Callable[[sqlite3.Connection], Any]] | None] = (
             SimpleQueue()
         )
@@ -77,9 +120,12 @@ class _Crew:
             future, job = given
             if not future.cancelled():
                 try:
+                    self._file.check()
                     if connection is None:
-                        connection = _connect(self._path)
+                        connection = _connect(self._file, self._mode)
                     answer, error = job(connection), None
+                    # What was committed to a file that had gone a moment before must not be answered.
+                    self._file.check()
                 except BaseException as raised:  # noqa: BLE001 - whatever it is, it is the caller's
                     answer, error = None, raised
                 # A loop that has ended has nobody left who waits.
@@ -101,10 +147,13 @@ def _settle(future: asyncio.Future[Any], answer: object, error: BaseException | 
         future.set_exception(error)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(file: _File, mode: str) -> sqlite3.Connection:
     # autocommit: transactions are begun and ended here, by name.
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(
+        f"{file.path.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY_SECONDS, isolation_level=None
+    )
     try:
+        file.check()
         # FULL: with WAL, NORMAL would lose answered appends when the power goes.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}").fetchone()
@@ -114,11 +163,18 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def _keep_a_log(connection: sqlite3.Connection) -> None:
+    """Have the file in WAL mode; another process may be doing the same."""
+    deadline = time.monotonic() + BUSY_SECONDS
     # Changing the mode takes the file for itself: only if it is not so already, as other processes may be in.
-    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-        connection.execute("PRAGMA journal_mode = WAL").fetchone()
-    migrate(connection)
+    while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            # Two that change it at once get in each other's way, and are not made to wait: one would wait for ever.
+            if error.sqlite_errorcode & 0xFF not in _PASSING or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _transaction(connection: sqlite3.Connection, begin: str, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -151,16 +207,18 @@ class Connections:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._writer = _Crew(path, "sqlite-writer")
-        self._readers = _Crew(path, "sqlite-reader", READERS)
-        self._checkpointer = _Crew(path, "sqlite-checkpointer")
+        self._file = file = _File(path)
+        self._writer = _Crew(file, "sqlite-writer", makes=True)
+        self._readers = _Crew(file, "sqlite-reader", READERS)
+        self._checkpointer = _Crew(file, "sqlite-checkpointer")
         self._checkpoint_due: asyncio.TimerHandle | None = None
+        self._checkpoint_failure: str | None = None
         self._checkpointing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         try:
             await asyncio.to_thread(self._path.parent.mkdir, parents=True, exist_ok=True)
-            await self._writer.do(_prepare)
+            await self._writer.do(self._prepare)
         except OSError as error:
             raise StoreConfigurationError(
                 f"the folder of the SQLite file {self._path} cannot be made: {error.strerror}"
@@ -216,6 +274,12 @@ class Connections:
         # The last connection to go folds what is left of the log into the file, and removes it.
         self._writer.close()
 
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        _keep_a_log(connection)
+        migrate(connection)
+        # Only now is there a log; it stays as long as this connection does.
+        self._file.opened()
+
     def _start_checkpoint(self) -> None:
         self._checkpointing = asyncio.create_task(self._checkpoint(), name="sqlite-checkpoint")
 
@@ -225,7 +289,11 @@ class Connections:
             await self._writer.do(_checkpoint)
         except (sqlite3.DatabaseError, StoreUnavailable) as error:
             # Nothing is lost: the log is read as the file is, and the next checkpoint takes it along.
-            logger.warning("checkpoint failed", extra={"error": str(error)})
+            if str(error) != self._checkpoint_failure:
+                self._checkpoint_failure = str(error)
+                logger.warning("checkpoint failed", extra={"reason": str(error)})
+        else:
+            self._checkpoint_failure = None
         finally:
             self._checkpoint_due = None
 

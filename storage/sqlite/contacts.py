@@ -12,13 +12,14 @@ from storage.sqlite.streams import wipe
 def remember(connection: sqlite3.Connection, contacts: Sequence[Contact]) -> None:
     """Known fields give way to newer ones only: `last_seen` tells which of two is newer."""
     connection.executemany(
-        "INSERT INTO contacts VALUES (?, ?, ?, ?) ON CONFLICT (user) DO UPDATE SET"
+        "INSERT INTO contacts (user, email, name, last_seen, first_seen)"
+        " VALUES (?, ?, ?, ?, COALESCE(?, CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER))) ON CONFLICT (user) DO UPDATE SET"
         " email = CASE WHEN excluded.last_seen < last_seen THEN COALESCE(email, excluded.email)"
         "  ELSE COALESCE(excluded.email, email) END,"
         " name = CASE WHEN excluded.last_seen < last_seen THEN COALESCE(name, excluded.name)"
         "  ELSE COALESCE(excluded.name, name) END,"
         " last_seen = MAX(COALESCE(excluded.last_seen, last_seen), COALESCE(last_seen, excluded.last_seen))",
-        [(c.user, c.email, c.name, micros_or_none(c.last_seen)) for c in contacts],
+        [(c.user, c.email, c.name, (seen := micros_or_none(c.last_seen)), seen) for c in contacts],
     )
 
 
@@ -42,7 +43,7 @@ def user_data(connection: sqlite3.Connection, user: str, room: str, *, limit: in
     )
     receipts = connection.execute(
         "SELECT c.id, c.seen_at, c.read_at, c.dismissed_at, c.clicked_at,"
-        " CASE WHEN i.read_upto >= c.seq THEN i.read_at END"
+        " CASE WHEN i.begins >= c.seq THEN i.begun_at WHEN i.read_upto >= c.seq THEN i.read_at END"
         " FROM receipts c LEFT JOIN inboxes i ON i.user = c.user AND i.room = c.room"
         " WHERE c.user = ? ORDER BY c.id DESC LIMIT ?",
         (user, limit),
@@ -65,6 +66,11 @@ def erase_user(connection: sqlite3.Connection, user: str, room: str, *, now: int
     connection.execute("DELETE FROM inboxes WHERE user = ?", (user,))
     connection.execute("DELETE FROM receipts WHERE user = ?", (user,))
     ids = [row[0] for row in connection.execute("SELECT id FROM notifications WHERE room = ?", (room,))]
+    # Whoever returns under the same name begins anew: what was addressed to the room before tells nothing of them.
+    connection.execute(
+        "INSERT INTO rooms (room, erased_at) VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET erased_at = excluded.erased_at",
+        (room, now),
+    )
     wiped = wipe(connection, ids, reason=ERASED, now=now)
     # The address is the user's too. A worker that holds a lease has its own copy, and may still settle.
     connection.executemany("UPDATE mails SET recipient = '' WHERE id = ?", [(i,) for i in ids])

@@ -24,6 +24,8 @@ from storage.models import (
     OpeningRequest,
     Receipt,
 )
+from storage.sqlite import beginnings
+from storage.sqlite.lineage import epoch
 from storage.sqlite.rows import MAIL_JOIN, NOTIFICATION, NOTIFICATION_WIDTH, notification_of
 from storage.sqlite.streams import HEAD, span
 
@@ -51,6 +53,10 @@ FROM (SELECT value ->> 0 AS user, value ->> 1 AS value FROM json_each(:asked) OR
 LEFT JOIN rooms r ON r.room = asked.value
 LEFT JOIN inboxes i ON i.user = asked.user AND i.room = asked.value
 """  # noqa: S608 - made of the constants above
+
+
+COVERED_AT = "CASE WHEN i.begins >= n.seq THEN i.begun_at WHEN i.read_upto >= n.seq THEN i.read_at END"
+"""When the notification `n` counted as read for the user of the inbox `i` without a receipt that says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +98,36 @@ def _heads(standings: Sequence[_Standing]) -> dict[str, int]:
     return {standing.room: standing.head for standing in standings}
 
 
-def openings(connection: sqlite3.Connection, requests: Sequence[OpeningRequest]) -> list[Opening]:
-    """What each session is owed, in order; all as of the last one's time."""
+def openings(
+    connection: sqlite3.Connection, requests: Sequence[OpeningRequest]
+) -> tuple[list[Opening], list[beginnings.Request]]:
+    """What each session is owed, in order, all as of the last one's time; and who has rooms that have not begun."""
+    unbegun = beginnings.unbegun(
+        connection, [(r.user, r.rooms, r.membership) for r in requests if r.membership is not None]
+    )
+    if unbegun:
+        return [], unbegun
     now = micros(max(request.now for request in requests))
     asked = [_of_user(request.user, request.rooms) for request in requests]
     standings = iter(_standings(connection, list(chain.from_iterable(asked)), now=now))
-    return [
-        _opening(connection, request, list(islice(standings, len(rooms))), now=now)
+    in_force = epoch(connection)
+    answers = [
+        _opening(connection, request, list(islice(standings, len(rooms))), now=now, epoch=in_force)
         for request, rooms in zip(requests, asked, strict=True)
     ]
+    return answers, []
 
 
 def _opening(
-    connection: sqlite3.Connection, request: OpeningRequest, standings: Sequence[_Standing], *, now: int
+    connection: sqlite3.Connection,
+    request: OpeningRequest,
+    standings: Sequence[_Standing],
+    *,
+    now: int,
+    epoch: str,
 ) -> Opening:
     heads = dict.fromkeys(request.rooms, 0)
+    since = request.since_in(epoch)
     missed: list[Notification] = []
     resync: list[str] = []
     unread = 0
@@ -114,7 +135,7 @@ def _opening(
         room, head = standing.room, standing.head
         heads[room] = head
         unread += standing.unread
-        had = request.since.get(room, head)
+        had = since.get(room, head)
         if had == head:
             continue
         if not standing.floor <= had < head:
@@ -125,7 +146,7 @@ def _opening(
             resync.append(room)
         else:
             missed += found
-    return Opening(heads=heads, unread=unread, missed=tuple(missed), resync=tuple(resync))
+    return Opening(heads=heads, unread=unread, missed=tuple(missed), resync=tuple(resync), epoch=epoch)
 
 
 def history(connection: sqlite3.Connection, query: HistoryQuery, *, now: int) -> HistoryPage:
@@ -159,7 +180,7 @@ def _room_history(
         conditions += " AND c.read_at IS NULL AND n.seq > COALESCE(i.read_upto, 0)"
     rows = connection.execute(
         f"SELECT {NOTIFICATION}, c.seen_at, c.read_at, c.clicked_at,"  # noqa: S608 - constants and conditions
-        " CASE WHEN i.read_upto >= n.seq THEN i.read_at END, n.rowid"
+        f" {COVERED_AT}, n.rowid"
         f" FROM notifications n {MAIL_JOIN}"
         " LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq"
         " LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room"
@@ -275,8 +296,7 @@ def read_all(connection: sqlite3.Connection, user: str, rooms: Sequence[str], *,
 
 def receipt(connection: sqlite3.Connection, user: str, notification_id: str) -> Receipt:
     row = connection.execute(
-        "SELECT c.seen_at, c.read_at, c.dismissed_at, c.clicked_at,"
-        " CASE WHEN i.read_upto >= n.seq THEN i.read_at END"
+        f"SELECT c.seen_at, c.read_at, c.dismissed_at, c.clicked_at, {COVERED_AT}"  # noqa: S608 - constants only
         " FROM notifications n"
         " LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room"
         " LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq"

@@ -52,6 +52,16 @@ def _take(connection: sqlite3.Connection, mail_id: str, *, until: int, now: int)
     return Lease(notification=notification, mail=notification.mail, token=token, until=moment(until))
 
 
+def prolong(connection: sqlite3.Connection, lease: Lease, *, until: int) -> bool:
+    return (
+        connection.execute(
+            "UPDATE mails SET wake_at = ? WHERE id = ? AND token = ?",
+            (until, lease.notification.id, lease.token),
+        ).rowcount
+        == 1
+    )
+
+
 def conclude(
     connection: sqlite3.Connection,
     lease: Lease,

@@ -95,7 +95,29 @@ DROP INDEX notifications_stream;
 CREATE UNIQUE INDEX notifications_stream ON notifications (room, seq);
 """
 
-MIGRATIONS = (_FIRST, _ONE_INDEX_PER_ROOM)
+_FACTS = """
+CREATE TABLE facts (                    -- what is to be known of the store itself
+    name TEXT NOT NULL PRIMARY KEY,
+    value NOT NULL
+) WITHOUT ROWID;
+INSERT INTO facts (name, value) VALUES ('epoch', lower(hex(randomblob(4))));
+"""
+
+# Who is in the store already keeps all that is unread: their rooms begin at 0, and are told by having no beginning.
+_BEGINNINGS = """
+-- everything up to here was before the user; NULL: not told yet
+ALTER TABLE inboxes ADD COLUMN begins INTEGER;
+-- when that was told
+ALTER TABLE inboxes ADD COLUMN begun_at INTEGER;
+-- NULL: before this was kept
+ALTER TABLE contacts ADD COLUMN first_seen INTEGER;
+-- when the user whose own room it is was erased
+ALTER TABLE rooms ADD COLUMN erased_at INTEGER;
+INSERT INTO facts (name, value) SELECT 'beginnings', CASE WHEN EXISTS (SELECT 1 FROM notifications)
+    THEN CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER) ELSE 0 END;
+"""
+
+MIGRATIONS = (_FIRST, _ONE_INDEX_PER_ROOM, _FACTS, _BEGINNINGS)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from storage.beginnings import Membership
 from storage.coalescing import Coalescer
 from storage.encoding import FOREVER, WIPED, is_writable, micros, moment_or_none
 from storage.errors import IdempotencyMismatch, StoreUnavailable, Unstorable
@@ -26,7 +27,7 @@ from storage.models import (
     Receipt,
     UserData,
 )
-from storage.sqlite import contacts, inboxes, outbox, rows, streams
+from storage.sqlite import beginnings, contacts, inboxes, lineage, outbox, rows, streams
 from storage.sqlite.connections import Connections
 from storage.store import Store
 
@@ -45,15 +46,18 @@ class SQLiteStore(Store):
     async def open(self) -> None:
         await self._connections.open()
 
-    async def ping(self) -> None:
+    async def ping(self, *, size: int = 1) -> None:
         try:
             async with asyncio.timeout(PING_SECONDS):
-                # A transaction that writes nothing still needs the lock, and a file that may be written.
-                await self._connections.write(
-                    lambda connection: connection.execute("UPDATE rooms SET floor = 0 WHERE 0")
-                )
+                await self._connections.write(_overwrite, size)
         except TimeoutError as error:
             raise StoreUnavailable("SQLite: the file is busy") from error
+
+    async def shared_secret(self) -> bytes:
+        return await self._connections.write(_shared_secret)
+
+    async def time(self) -> datetime | None:
+        return None
 
     async def close(self) -> None:
         await self._openings.close()
@@ -75,6 +79,9 @@ class SQLiteStore(Store):
 
     def learn(self, heads: Mapping[str, int]) -> None:
         """Not needed: within the transaction that appends, looking costs next to nothing."""
+
+    def unlearn(self) -> None:
+        """Nothing is remembered."""
 
     async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
         return await self._connections.read(streams.heads, rooms)
@@ -113,13 +120,32 @@ class SQLiteStore(Store):
     # Inboxes
 
     async def opening(
-        self, user: str, rooms: Sequence[str], *, since: Mapping[str, int], limit: int, now: datetime
+        self,
+        user: str,
+        rooms: Sequence[str],
+        *,
+        since: Mapping[str, int],
+        limit: int,
+        now: datetime,
+        membership: Membership | None = None,
+        epoch: str | None = None,
     ) -> Opening:
-        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, now))
+        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, now, membership, epoch))
 
     async def _open_batch(self, requests: list[OpeningRequest]) -> list[Opening]:
         # One hop and one snapshot for all who came at once: a thread hop costs more than the queries.
-        return await self._connections.read(inboxes.openings, requests)
+        openings, unbegun = await self._connections.read(inboxes.openings, requests)
+        if unbegun:
+            # Once for each user and room: whoever has been here before is answered above.
+            await self._connections.write(
+                beginnings.begin, unbegun, now=micros(max(request.now for request in requests))
+            )
+            openings, _ = await self._connections.read(inboxes.openings, requests)
+        return openings
+
+    async def begin(self, user: str, rooms: Sequence[str], *, membership: Membership, now: datetime) -> None:
+        if unbegun := await self._connections.read(beginnings.unbegun, [(user, rooms, membership)]):
+            await self._connections.write(beginnings.begin, unbegun, now=micros(now))
 
     async def history(self, query: HistoryQuery, *, now: datetime) -> HistoryPage:
         return await self._connections.read(inboxes.history, query, now=micros(now))
@@ -161,11 +187,23 @@ class SQLiteStore(Store):
     async def erase_user(self, user: str, room: str, *, now: datetime) -> int:
         return await self._connections.write(contacts.erase_user, user, room, now=micros(now))
 
+    # Lineage
+
+    async def epoch(self) -> str:
+        return await self._connections.read(lineage.epoch)
+
+    async def turn(self, *, seen: str | None = None) -> str:
+        return await self._connections.write(lineage.turn, seen=seen)
+
     # Outbox
 
     async def lease(self, *, limit: int, lease_seconds: float, now: datetime) -> list[Lease]:
         until = micros(now + timedelta(seconds=lease_seconds))
         return await self._connections.write(outbox.lease, limit=limit, until=until, now=micros(now))
+
+    async def prolong(self, lease: Lease, *, lease_seconds: float, now: datetime) -> bool:
+        until = micros(now + timedelta(seconds=lease_seconds))
+        return await self._connections.write(outbox.prolong, lease, until=until)
 
     async def settle(self, lease: Lease, *, now: datetime) -> bool:
         return await self._connections.write(outbox.conclude, lease, state=MailState.SENT, now=micros(now))
@@ -214,3 +252,18 @@ class SQLiteStore(Store):
 
     async def mail_counts(self) -> dict[MailState, int]:
         return await self._connections.read(outbox.mail_counts)
+
+
+def _shared_secret(connection: sqlite3.Connection) -> bytes:
+    connection.execute("INSERT OR IGNORE INTO facts VALUES ('secret', randomblob(32))")
+    (secret,) = connection.execute("SELECT value FROM facts WHERE name = 'secret'").fetchone()
+    return bytes(secret)
+
+
+def _overwrite(connection: sqlite3.Connection, size: int) -> None:
+    # At random: what is as it was is not written.
+    connection.execute(
+        "INSERT INTO facts (name, value) VALUES ('probe', randomblob(?))"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (max(size, 8),),
+    )

@@ -166,7 +166,7 @@ def receipts(connection: sqlite3.Connection, notification_id: str) -> dict[str, 
     found: dict[str, Receipt] = {}
     for user, seen_at, read_at, dismissed_at, clicked_at, covered_at in connection.execute(
         "SELECT r.user, r.seen_at, r.read_at, r.dismissed_at, r.clicked_at,"
-        " CASE WHEN i.read_upto >= r.seq THEN i.read_at END"
+        " CASE WHEN i.read_upto >= r.seq AND COALESCE(i.begins, 0) < r.seq THEN i.read_at END"
         " FROM receipts r LEFT JOIN inboxes i ON i.user = r.user AND i.room = r.room"
         " WHERE r.room = ? AND r.seq = ? LIMIT 1000",
         (room, seq),
@@ -179,8 +179,10 @@ def receipts(connection: sqlite3.Connection, notification_id: str) -> dict[str, 
             covered_at=covered_at,
         )
     for user, read_at in connection.execute(
-        "SELECT user, read_at FROM inboxes WHERE room = ? AND read_upto >= ? AND read_at IS NOT NULL LIMIT ?",
-        (room, seq, 1000),
+        "SELECT user, read_at FROM inboxes WHERE room = ? AND read_upto >= ? AND read_at IS NOT NULL"
+        # Before whose time it was has not read it.
+        " AND COALESCE(begins, 0) < ? LIMIT ?",
+        (room, seq, seq, 1000),
     ):
         if user not in found and len(found) < 1000:
             found[user] = receipt_of(covered_at=read_at)

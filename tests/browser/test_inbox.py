@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Dialog, expect
 
 from tests.browser.frames import assert_smooth
 from tests.browser.shop import Window, another_tab, open_shop, picture, run_demo, shopping
@@ -98,6 +98,33 @@ async def test_when_the_tab_with_the_connection_closes_the_next_takes_over(shop:
             await follower.until("s.unread === 3")
             assert await connections(shop, "ann") == 1
             await follower.has_toasted("Before", "Between", "After")
+
+
+async def test_a_dialog_that_holds_the_tab_with_the_connection_silences_no_other_tab(
+    shop: Gateway, browser: Browser
+):
+    """Another takes over, the user stays online, and when the dialog closes all have everything once."""
+    async with open_page(browser, shop.public) as page:
+        blank = Window(page, "ann")
+        async with another_tab(blank, shop) as leader, another_tab(blank, shop) as follower:
+            for window in (leader, follower):
+                await window.remember_toasts()
+            dialogs: asyncio.Queue[Dialog] = asyncio.Queue()
+            leader.page.on("dialog", dialogs.put_nowait)
+            await leader.page.evaluate("() => void setTimeout(() => alert('Wait'))")
+            dialog = await dialogs.get()
+
+            await shop.emit("user:ann", "While it is open")
+            await follower.until("s.unread === 1")
+            assert await connections(shop, "ann") >= 1
+            await dialog.dismiss()
+            await leader.until("s.unread === 1 && s.state === 'ready'")
+            await shop.emit("user:ann", "After")
+
+            for window in (leader, follower):
+                await window.until("s.unread === 2 && s.state === 'ready'")
+            assert await connections(shop, "ann") == 1
+            await follower.has_toasted("While it is open", "After")
 
 
 # --- tunnels

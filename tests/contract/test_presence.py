@@ -295,7 +295,7 @@ async def test_an_announcement_that_fails_does_not_stop_presence(presence, annou
 
     assert announced.brief() == [("Joined", "ann"), ("Joined", "bob")]
     assert await presence.counts() == (2, 2)
-    assert caplog.text.count("presence announcement failed") == 2
+    assert "presence announcement failed" in caplog.text
 
 
 # What a task must do by itself, in real time

@@ -19,13 +19,13 @@ from hypothesis.stateful import (
 )
 from redis.asyncio import Redis
 
-from gateway.app import loop_factory
 from gateway.bus.address import Address
 from gateway.presence import scripts
 from gateway.presence.base import Left
 from gateway.presence.changes import Changes
 from gateway.presence.errors import PresenceUnavailable
 from gateway.presence.redis import SETTLE_SECONDS, RedisPresence
+from gateway.process import loop_factory
 from tests.contract.test_presence import START, Announced, Clock, until, until_answered, visitor
 from tests.support import servers
 from tests.support.proxy import Proxy
@@ -51,7 +51,7 @@ class Ear:
     def __init__(self, url: str, prefix: str = "bellhop") -> None:
         self.announced = Announced()
         self._url = url
-        self._stream = f"{{{prefix}:presence}}:changes"
+        self._stream = f"{prefix}:{{presence}}:changes"
         self._changes = Changes(Address.parse(url), self._stream, self.announced, patience_seconds=2)
         self._task: asyncio.Task[None] | None = None
 
@@ -780,7 +780,7 @@ async def test_a_defect_in_listening_does_not_make_a_node_deaf_for_good(together
 
     monkeypatch.setattr(a._changes, "_ask", fail_once)
     await a.enter(visitor("a1", "ann"), limit=0)
-    await until(lambda: "presence announcements failed" in caplog.text)
+    await until(lambda: "a defect" in caplog.text)
     await a.enter(visitor("a2", "bob"), limit=0)
 
     await until(lambda: len(heard) == 2)

@@ -14,7 +14,7 @@ from gateway.bus.base import TRANSIENT
 from gateway.bus.redis import RedisBus
 from gateway.presence.redis import RedisPresence
 from tests.contract.conftest import SPEAK_REDIS
-from tests.contract.test_bus import Node, healthy, until
+from tests.contract.test_bus import Node, healthy, secret, until
 from tests.contract.test_presence import Announced, until_answered, visitor
 from tests.support import servers
 from tests.support.proxy import Proxy
@@ -32,7 +32,14 @@ class Gateways:
         self.heard: list[Announced] = []
 
     async def add(self, name: str) -> None:
-        bus = RedisBus(self._url, node_id=name, prefix=self._prefix, canary_seconds=0.2, patience_seconds=1.0)
+        bus = RedisBus(
+            self._url,
+            node_id=name,
+            prefix=self._prefix,
+            secret=secret,
+            canary_seconds=0.2,
+            patience_seconds=1.0,
+        )
         self.buses.append(await Node(bus).start())
         self.heard.append(Announced())
         presence = RedisPresence(self._url, node_id=name, prefix=self._prefix, ttl_seconds=10)
@@ -101,10 +108,14 @@ async def test_bus_and_presence_speak_tls_to_a_redis_whose_certificate_they_can_
 
 
 async def test_a_redis_whose_certificate_nobody_vouches_for_is_not_spoken_to(tls):
-    bus = RedisBus(f"rediss://127.0.0.1:{tls.port}", node_id="a", patience_seconds=0.4)
+    bus = RedisBus(f"rediss://127.0.0.1:{tls.port}", node_id="a", secret=secret, patience_seconds=0.4)
     await Node(bus).start()
 
-    assert bus.reasons() == ["the bus is not subscribed in Redis", "the bus cannot publish to Redis"]
+    distrust = "its certificate is not trusted: unable to get local issuer certificate"
+    assert bus.reasons() == [
+        f"the bus is not subscribed in Redis: {distrust}",
+        f"the bus cannot publish to Redis: {distrust}",
+    ]
     await bus.stop()
 
 
@@ -128,7 +139,7 @@ async def guarded(request) -> AsyncIterator[Guarded]:
         of_it = ("--replicaof", "127.0.0.1", str(primary.port))
         replica = stack.enter_context(servers.redis(*at_once, *of_it, program=program))
         await until_answered(lambda: _is_in_step(replica))
-        sentinel = stack.enter_context(servers.sentinel("orders", primary, program=program))
+        sentinel = stack.enter_context(servers.sentinel("orders", primary.port, program=program))
         await until_answered(lambda: _is_known(sentinel))
         yield Guarded(primary, replica, sentinel)
 
@@ -183,3 +194,81 @@ async def test_a_primary_that_sentinel_has_demoted_is_left(guarded):
         await group.work(2)
         for each in group.heard:
             assert each.brief() == [("Joined", "user-1"), ("Joined", "user-2")]
+
+
+@pytest.fixture(params=list(SPEAK_REDIS))
+def program(request) -> Path:
+    return SPEAK_REDIS[request.param]()
+
+
+ASKS = ("user default off", "user eve on >spw ~* &* -@all +ping +role +sentinel|get-master-addr-by-name")
+"""Of a Sentinel, that it lets one user in, to ask the one thing."""
+
+
+async def test_sentinels_that_ask_for_a_user_lead_to_a_redis_that_asks_for_a_password(program):
+    with ExitStack() as stack:
+        primary = stack.enter_context(servers.redis("--requirepass", "pw", program=program))
+        told = ("sentinel auth-pass orders pw", *ASKS)
+        asking = stack.enter_context(servers.sentinel("orders", primary.port, *told, program=program))
+        url = (
+            f"redis+sentinel://:pw@127.0.0.1:{asking.port}/orders/1?sentinel_username=eve&sentinel_password="
+        )
+        async with gateways(url + "spw") as group:
+            await group.work(1)
+
+        bus = RedisBus(url + "wrong", node_id="a", secret=secret, patience_seconds=0.4)
+        await Node(bus).start()
+        for reason in bus.reasons():
+            assert "no Sentinel tells where the primary is: WRONGPASS" in reason
+        await bus.stop()
+
+
+async def test_a_service_that_no_sentinel_knows_is_told(program):
+    with ExitStack() as stack:
+        primary = stack.enter_context(servers.redis(program=program))
+        sentinel = stack.enter_context(servers.sentinel("orders", primary.port, program=program))
+        bus = RedisBus(
+            sentinel.url.replace("orders", "sales"), node_id="a", secret=secret, patience_seconds=0.4
+        )
+        await Node(bus).start()
+
+        for reason in bus.reasons():
+            assert reason.endswith("no Sentinel tells where the primary is: it does not know the service")
+        await bus.stop()
+
+
+async def test_sentinels_that_hang_or_are_gone_do_not_keep_the_others_from_being_heard(program):
+    with ExitStack() as stack:
+        primary = stack.enter_context(servers.redis(program=program))
+        hung, well = [
+            stack.enter_context(servers.sentinel("orders", primary.port, program=program)) for _ in range(2)
+        ]
+        hung.pause()
+        hosts = f"127.0.0.1:{hung.port},127.0.0.1:{servers.free_port()},127.0.0.1:{well.port}"
+        async with gateways(f"redis+sentinel://{hosts}/orders") as group:
+            await group.work(1)
+
+
+async def test_what_most_sentinels_say_is_believed(program):
+    """One that was cut off while the others replaced the primary goes on naming the old one."""
+    with ExitStack() as stack:
+        old, new = [stack.enter_context(servers.redis(program=program)) for _ in range(2)]
+        hosts = ",".join(
+            f"127.0.0.1:{stack.enter_context(servers.sentinel('orders', port, program=program)).port}"
+            for port in (old.port, new.port, new.port)
+        )
+        async with gateways(f"redis+sentinel://{hosts}/orders") as group:
+            await group.work(1)
+            async with Redis(port=old.port) as client:
+                assert await client.pubsub_channels() == [b"__sentinel__:hello"]
+
+
+async def test_sentinels_and_the_redis_behind_them_are_spoken_to_by_tls(tls, authority):
+    # The Sentinel itself cannot speak to the address that it gives: it has nobody to replace it with.
+    with servers.sentinel("orders", tls.port) as sentinel:
+        before = Proxy(sentinel.port, tls=authority.server)
+        await before.listen()
+        options = f"ssl_ca_certs={authority.cafile}&sentinel_ssl=true"
+        async with gateways(f"rediss+sentinel://127.0.0.1:{before.port}/orders/3?{options}") as group:
+            await group.work(1)
+        await before.refuse()

@@ -1,12 +1,14 @@
 """The sentences of `storage/store.py`, held against every store: notifications in their rooms, inboxes, contacts."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from storage.connect import connect
 from storage.errors import IdempotencyMismatch, InvalidCursor, StoreUnavailable, Unstorable
 from storage.models import Appended, Contact, HistoryQuery, MailState, Marked, Receipt, Unless
+from storage.sqlite import SQLiteStore
 from tests.contract.store_cases import (
     NOW,
     Writer,
@@ -90,6 +92,13 @@ async def test_what_a_store_hears_of_others_changes_no_answer(store, other):
     assert await sequences(store, "a") == list(range(1, 9))
     [first] = await fill(store, "b", 1)
     assert first.seq == 1
+
+
+async def test_processes_that_ask_at_once_share_one_secret(store, other):
+    told = await asyncio.gather(*(each.shared_secret() for each in (store, other) * 5))
+
+    assert {*told} == {await other.shared_secret()}
+    assert len(told[0]) == 32
 
 
 async def test_a_known_key_answers_as_the_first_time(store, other):
@@ -800,3 +809,22 @@ async def test_several_nodes_may_open_a_new_store_at_once(store_url):
     assert await sequences(stores[0], "a") == list(range(1, 21))
     for node in stores:
         await node.close()
+
+
+async def test_a_store_with_a_clock_of_its_own_tells_it(store):
+    before = datetime.now(UTC)
+    told = await store.time()
+    after = datetime.now(UTC)
+
+    assert told is None or before - timedelta(seconds=1) <= told <= after + timedelta(seconds=1)
+    assert (told is None) == isinstance(store, SQLiteStore)
+
+
+async def test_a_ping_writes_and_leaves_nothing_to_be_found(store):
+    await fill(store, "a", 1)
+    for size in (1, 70_000, 1):
+        await store.ping(size=size)
+
+    assert await sequences(store, "a") == [1]
+    assert await store.prune(before=later(10_000), limit=100) == 1
+    assert (await store.mail_page(state=None, before=None, limit=10)).items == ()

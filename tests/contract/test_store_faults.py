@@ -1,12 +1,13 @@
-"""A MongoDB of the test's own that stands still, is killed, and comes back."""
+"""A MongoDB of the test's own that stands still, is killed, comes back, refuses writes, or asks who comes."""
 
 import asyncio
 import time
 
 import pytest
+from pymongo import AsyncMongoClient
 
 from storage.connect import connect
-from storage.errors import StoreUnavailable
+from storage.errors import StoreConfigurationError, StoreUnavailable
 from tests.contract.store_cases import NOW, Writer, emission, fill, key, notification, sequences
 from tests.support import servers
 
@@ -70,3 +71,61 @@ async def test_a_server_that_stands_still_is_unavailable_within_bounds_and_then_
     assert [n.seq for n in answer.notifications] == [2]
     assert await sequences(store, "a") == [1, 2]
     await store.close()
+
+
+async def test_a_server_that_answers_and_takes_no_writes_is_unavailable(server):
+    store = connect(server.url)
+    await store.open()
+    await store.ping()
+    async with AsyncMongoClient(server.url) as admin:
+        await admin.admin.command("fsync", lock=True)
+        try:
+            with pytest.raises(StoreUnavailable, match="MongoDB: "):
+                await store.ping()
+        finally:
+            await admin.admin.command("fsyncUnlock")
+
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await store.ping()
+                break
+            except StoreUnavailable:
+                continue
+    await store.close()
+
+
+async def test_why_a_server_refuses_is_told_in_its_own_words_and_without_secrets():
+    """A user whose role is taken away, one with a wrong password, and a server that nobody's CA has signed."""
+    with servers.mongod(asks=True) as server:
+        own = f"mongodb://shop:hush-hush@127.0.0.1:{server.port}/bellhop?replicaSet=rs0"
+        async with AsyncMongoClient(server.url) as admin:
+            database = admin["bellhop"]
+            await database.command("createUser", "shop", pwd="hush-hush", roles=["readWrite"])
+            store = connect(own)
+            await store.open()
+            await fill(store, "a", 1)
+
+            await database.command("revokeRolesFromUser", "shop", roles=["readWrite"])
+            await database.command("grantRolesToUser", "shop", roles=["read"])
+
+            for refused in (store.ping(), store.append([emission(notification("a", title="A secret"))])):
+                with pytest.raises(StoreUnavailable, match="not authorized on bellhop") as told:
+                    await refused
+                assert "code 13" in str(told.value)
+                assert "A secret" not in str(told.value)
+            await store.close()
+
+            with pytest.raises(StoreConfigurationError, match="not authorized on bellhop"):
+                await connect(own).open()
+            with pytest.raises(StoreConfigurationError, match="Authentication failed") as told:
+                await connect(own.replace("hush-hush", "wrong-one")).open()
+            assert "wrong-one" not in str(told.value)
+            with pytest.raises(StoreUnavailable, match="certificate verify failed") as told:
+                await connect(own + "&tls=true").open()
+            assert "hush-hush" not in str(told.value)
+            assert "Topology" not in str(told.value)
+        with pytest.raises(
+            StoreUnavailable, match="nowhere.invalid:27017: .*Name or service not known|nowhere"
+        ):
+            await connect("mongodb://nowhere.invalid/?serverSelectionTimeoutMS=500").open()

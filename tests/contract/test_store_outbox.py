@@ -1,6 +1,7 @@
 """The sentences of `storage/store.py` about mail that is owed, held against every store."""
 
 import asyncio
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -79,6 +80,48 @@ async def test_a_lease_that_ended_goes_to_the_next_and_the_late_worker_changes_n
     assert (await store.notification(second.notification.id)).mail == second.mail
     assert await store.settle(second, now=later(62))
     assert not await store.settle(second, now=later(63))
+
+
+async def test_a_lease_is_prolonged_for_as_long_as_its_holder_says_so(store, other):
+    await owe(store, 0)
+    held = await lease_one(store)
+
+    assert await store.prolong(held, lease_seconds=60, now=later(50))
+
+    assert await store.next_due() == later(110)
+    assert await other.lease(limit=1, lease_seconds=60, now=later(109.999999)) == []
+    [taken] = await other.lease(limit=1, lease_seconds=60, now=later(110))
+    assert taken.mail.attempts == 2
+    assert not await store.prolong(held, lease_seconds=600, now=later(111))
+    assert await store.next_due() == later(170)
+
+
+async def test_a_lease_that_has_ended_is_prolonged_unless_another_has_the_mail(store):
+    await owe(store, 0)
+    held = await lease_one(store)
+
+    assert await store.prolong(held, lease_seconds=60, now=later(100))
+
+    assert await store.lease(limit=1, lease_seconds=60, now=later(159)) == []
+    assert await store.settle(held, now=later(159))
+
+
+@pytest.mark.parametrize("end", ["settle", "release", "skip", "bury", "postpone"])
+async def test_what_is_no_longer_leased_is_not_prolonged(store, end):
+    """The prolonging may be on its way to the store while the mail is settled."""
+    [n] = await owe(store, 0)
+    held = await lease_one(store)
+    given = {
+        "skip": {"reason": "x"},
+        "bury": {"reason": "x", "code": None},
+        "postpone": {"reason": "x", "code": None, "until": later(90), "count_attempt": True},
+    }
+    assert await getattr(store, end)(held, now=later(1), **given.get(end, {}))
+    before = (await store.notification(n.id)).mail, await store.next_due()
+
+    assert not await store.prolong(held, lease_seconds=600, now=later(2))
+
+    assert ((await store.notification(n.id)).mail, await store.next_due()) == before
 
 
 async def test_a_lease_that_has_ended_at_once_is_given_once(store):
@@ -295,6 +338,15 @@ class OutboxMachine(RuleBasedStateMachine):
             states = {"settle": MailState.SENT, "skip": MailState.SKIPPED, "bury": MailState.DEAD}
             if how in states:
                 self.ended[lease.notification.id] = states[how]
+
+    @rule(lease=leases, seconds=st.sampled_from([1, 10, 60]))
+    def prolong(self, lease, seconds):
+        done = self.run(self.store.prolong(lease, lease_seconds=seconds, now=self.now))
+        holder = self.holder.get(lease.notification.id)
+        assert done == (holder is not None and holder.token == lease.token)
+        if done:
+            until = self.now + timedelta(seconds=seconds)
+            self.holder[lease.notification.id] = dataclasses.replace(lease, until=until)
 
     @rule()
     def revive(self):

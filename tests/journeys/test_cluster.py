@@ -27,6 +27,7 @@ async def nodes(tmp_path: Path, redis_url: str, mongo_url: str) -> AsyncIterator
                     BUS_PREFIX=tmp_path.name,
                     NODE_ID=f"node-{number}",
                     MAX_CONNECTIONS_PER_USER="2",
+                    FOREIGN_EMITS="true",
                 )
             )
             for number in range(2)
@@ -132,15 +133,20 @@ async def test_another_python_socketio_process_reaches_the_clients(
     for client in clients:
         await client.event("ready")
 
-    manager = socketio.AsyncRedisManager(redis_url, write_only=True)
+    assert nodes[0].node is not None and nodes[0].node.neighbours is not None
+    channel = nodes[0].node.neighbours.channel
+    manager = socketio.AsyncRedisManager(redis_url, channel=channel, write_only=True)
     await manager.emit("greeting", {"from": "elsewhere"}, namespace="/", room="user:ann")
     await manager.emit("greeting", {"from": "nobody"}, namespace="/", room="user:bob")
+    await manager.close_room("all", namespace="/")
+    await manager.emit("closing", {"reason": "revoked"}, namespace="/", room="all")
     await manager.emit("greeting", {"from": "everywhere"}, namespace="/", room="all")
     await manager.redis.aclose()
 
     for client in clients:
         assert await client.event("greeting") == {"from": "elsewhere"}
         assert await client.event("greeting") == {"from": "everywhere"}
+        assert client.received("closing") == []
 
 
 async def test_any_node_tells_what_all_of_them_did(nodes: list[Gateway], node: NodeProcess):

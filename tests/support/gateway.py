@@ -18,6 +18,7 @@ import aiohttp
 from auth.tokens import Signer
 from gateway import app
 from gateway.settings import load
+from gateway.witness import witness_of
 from tests.support.servers import free_port
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
@@ -132,11 +133,22 @@ async def gateway(
 class GatewayProcess:
     """`bellhop serve` in a process of its own, on ports that stay the same over restarts.
 
-    `program` is what starts it, as `prlimit` with its options; it must become the node itself.
+    `output` is where it prints and logs to, if not to its `log`; `command` may be `mail` instead. `program` is what starts
+    it, as `prlimit` with its options; it must become the node itself.
     """
 
-    def __init__(self, folder: Path, *, program: Sequence[str] = (), **settings: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        output: int | None = None,
+        command: str = "serve",
+        program: Sequence[str] = (),
+        **settings: str,
+    ) -> None:
         self._program = program
+        self._output = output
+        self._command = command
         self._port, self._internal_port = free_port(), free_port()
         self._environment = environment(
             folder, PORT=str(self._port), INTERNAL_PORT=str(self._internal_port), **settings
@@ -154,13 +166,30 @@ class GatewayProcess:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return dict(self._environment)
+
+    async def witnessed(self, room: str, seq: int) -> None:
+        """Return when what was appended last is known outside the store."""
+        witness = witness_of(load(self._environment))
+        async with asyncio.timeout(START_SECONDS):
+            while (mark := await witness.read()) is None or (mark.room, mark.seq) != (room, seq):
+                await asyncio.sleep(0.02)
+        await witness.close()
+
     async def start(self) -> None:
         """Start it, and wait until it is ready."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("BELLHOP_")}
         with self.log.open("ab") as log:
+            output = log if self._output is None else self._output
             self._process = await asyncio.create_subprocess_exec(
-                *self._program, sys.executable, "-m", "gateway", "serve",
-                env=inherited | self._environment, cwd=self._folder, stdout=log, stderr=log,
+                *self._program, sys.executable, "-m", "gateway", self._command,
+                env=inherited | self._environment, cwd=self._folder, stdout=output, stderr=output,
             )  # fmt: skip
         async with asyncio.timeout(START_SECONDS):
             while not await self._is_ready():
@@ -189,6 +218,11 @@ class GatewayProcess:
         """Ask it to stop; answers its exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
+        return await self.ended(deadline_seconds)
+
+    async def ended(self, deadline_seconds: float = 40) -> int:
+        """Wait for its end; answers its exit code."""
+        assert self._process is not None
         async with asyncio.timeout(deadline_seconds):
             return await self._process.wait()
 
@@ -201,8 +235,10 @@ class GatewayProcess:
 
 
 @asynccontextmanager
-async def gateway_process(folder: Path, **settings: str) -> AsyncIterator[GatewayProcess]:
-    process = GatewayProcess(folder, **settings)
+async def gateway_process(
+    folder: Path, *, output: int | None = None, command: str = "serve", **settings: str
+) -> AsyncIterator[GatewayProcess]:
+    process = GatewayProcess(folder, output=output, command=command, **settings)
     try:
         await process.start()
         yield process

@@ -196,6 +196,11 @@ class RawPoller:
             response.raise_for_status()
             return (await response.text()).split("\x1e")
 
+    async def status(self) -> int:
+        """The status of the next poll."""
+        async with self._http.get(f"{self._url}?{self.query}") as response:
+            return response.status
+
     async def say(self, *packets: str) -> int:
         """Post packets; answers the status."""
         async with self._http.post(f"{self._url}?{self.query}", data="\x1e".join(packets)) as response:

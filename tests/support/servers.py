@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -139,9 +140,36 @@ def listening(port: int) -> Callable[[], bool]:
     return probe
 
 
+def _own_certificate() -> bytes:
+    """A key and a certificate of 127.0.0.1 that it has signed itself, PEM."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    pem = serialization.Encoding.PEM
+    return key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + certificate.public_bytes(pem)
+
+
+ROOT, ROOT_PASSWORD = "root", "a-password-of-the-tests"
+
+
 @contextmanager
-def mongod() -> Iterator[Server]:
-    """A one-node replica set `rs0`, ready for majority writes; its URL has no database."""
+def mongod(*, asks: bool = False) -> Iterator[Server]:
+    """A one-node replica set `rs0`, ready for majority writes; its URL has no database.
+
+    With `asks` it wants to know who comes, its URL names the superuser, and it speaks TLS to whoever begins with it,
+    under a certificate that no authority has signed.
+    """
     from pymongo import MongoClient
     from pymongo.errors import PyMongoError
 
@@ -155,6 +183,20 @@ def mongod() -> Iterator[Server]:
             "--setParameter", "diagnosticDataCollectionEnabled=false",
         ]  # fmt: skip
         url = f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"
+        if asks:
+            secret = folder / "key"
+            secret.write_text("AKeyOfTheTests")
+            secret.chmod(0o600)
+            (folder / "certificate").write_bytes(_own_certificate())
+            command += [
+                "--keyFile",
+                str(secret),
+                "--tlsMode",
+                "allowTLS",
+                "--tlsAllowConnectionsWithoutCertificates",
+            ]
+            command += ["--tlsCertificateKeyFile", str(folder / "certificate")]
+            url = f"mongodb://{ROOT}:{ROOT_PASSWORD}@127.0.0.1:{port}/?replicaSet=rs0&authSource=admin"
         server = Server(command, ready=listening(port), url=url, folder=folder)
         server.start()
         try:
@@ -171,6 +213,9 @@ def mongod() -> Iterator[Server]:
                     if time.monotonic() > deadline:
                         raise RuntimeError("mongod did not become primary")
                     time.sleep(0.02)
+                if asks:
+                    # Until there is a user, whoever is on this machine may make one.
+                    client.admin.command("createUser", ROOT, pwd=ROOT_PASSWORD, roles=["root"])
             yield server
         finally:
             server.stop()
@@ -194,17 +239,22 @@ def redis(*options: str, program: Path | None = None) -> Iterator[Server]:
 
 
 @contextmanager
-def sentinel(service: str, primary: Server, *, program: Path | None = None) -> Iterator[Server]:
-    """A Sentinel that is alone to decide; it takes the primary for dead after half a second."""
+def sentinel(
+    service: str, port_of_primary: int, *directives: str, program: Path | None = None
+) -> Iterator[Server]:
+    """A Sentinel that is alone to decide; it takes the primary for dead after half a second.
+
+    `directives` are further lines of its configuration.
+    """
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="bellhop-sentinel-") as name:
         folder = Path(name)
         (folder / "sentinel.conf").write_text(
             f"port {port}\n"
             "bind 127.0.0.1\n"
-            f"sentinel monitor {service} 127.0.0.1 {primary.port} 1\n"
+            f"sentinel monitor {service} 127.0.0.1 {port_of_primary} 1\n"
             f"sentinel down-after-milliseconds {service} 500\n"
-            f"sentinel failover-timeout {service} 3000\n"
+            f"sentinel failover-timeout {service} 3000\n" + "".join(f"{each}\n" for each in directives)
         )
         command = [str(program or redis_program()), "sentinel.conf", "--sentinel"]
         url = f"redis+sentinel://127.0.0.1:{port}/{service}/0"

@@ -142,7 +142,12 @@ def _step(step: str) -> Callable[["_Session", str | None], Awaitable[None]]:
     """A command that asks the script before it does as a good relay does."""
 
     async def perform(session: "_Session", argument: str | None) -> None:
-        if not await session.scripted(step):
+        if step == "EHLO":
+            session.relay.greetings.append(argument or "")
+        if step == "RCPT" and (refusal := session.relay.refusal_of(argument or "")):
+            session.relay.steps.append(step)
+            await session.push(refusal.line)
+        elif not await session.scripted(step):
             await getattr(SMTP, f"smtp_{step}")(session, argument)
 
     return perform
@@ -235,11 +240,15 @@ class SMTPRelay:
         self.received: list[Received] = []
         self.steps: list[str] = []
         self.sessions: set[_Session] = set()
+        self.greetings: list[str] = []
+        """What clients called themselves, at each EHLO."""
         self.waiting: list[str] = []
         """The addresses of the clients that were made to wait."""
         self.accepted: list[tuple[asyncio.Transport, asyncio.Task[None]]] = []
         self.opened = 0
         self.script: dict[str, deque[Action]] = defaultdict(deque)
+        self.refuse: dict[str, Reply] = {}
+        """What is always answered to a recipient of this address."""
         self.changed = asyncio.Event()
         self.port = 0
         self._authority = authority
@@ -269,6 +278,9 @@ class SMTPRelay:
 
     async def until_received(self, count: int) -> None:
         await self.until(lambda: len(self.received) >= count)
+
+    def refusal_of(self, argument: str) -> Reply | None:
+        return next((reply for address, reply in self.refuse.items() if f"<{address}>" in argument), None)
 
     def hang_up(self) -> None:
         """Close every connection, as a relay does with those idle for too long."""

@@ -29,7 +29,7 @@ export default defineConfig({
     pool: "threads",
     // They wait more than they reckon: for a return, a second, a frame.
     maxWorkers: 6,
-    testTimeout: 15_000,
+    testTimeout: 30_000,
     projects: [
       against("4.8", "socket.io-client", []),
       // What is published, and what is drawn, does not depend on the version beside it.

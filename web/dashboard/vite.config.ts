@@ -5,6 +5,7 @@ export default defineConfig({
   // Relative: the gateway may stand under a path.
   base: "./",
   plugins: [react()],
+  resolve: { conditions: ["bellhop-source", "module", "browser", "production"] },
   build: {
     target: "es2022",
     cssTarget: ["chrome123", "firefox120", "safari17.5"],

@@ -9,7 +9,7 @@ import { Server } from "socket.io";
 const { PORT, INTERNAL_PORT, JWT_SECRET, API_KEY } = process.env;
 
 const site = createServer();
-const io = new Server(site, { transports: ["websocket"], perMessageDeflate: false, serveClient: false });
+const io = new Server(site, { perMessageDeflate: false, serveClient: false });
 
 io.use((socket, next) => {
   try {

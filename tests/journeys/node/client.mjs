@@ -25,7 +25,7 @@ function follow(socket, since) {
   socket.on("notification", (n) => {
     if (n.seq !== null) since[n.room] = n.seq;
   });
-  socket.on("ready", (r) => Object.assign(since, r.heads));
+  socket.on("ready", (r) => Object.assign(since, r.heads, { epoch: r.epoch }));
 }
 
 /** Report the connection's life as `state` lines. */

@@ -425,6 +425,10 @@ class TestClaims:
         assert principal.user == "42"
         assert principal.email is None
 
+    @pytest.mark.parametrize("email", ["ann@faß.de", "ann@نامه\u200cای.com", "jörg@example.org"])
+    async def test_an_address_of_any_script_is_kept_as_it_is(self, verifier: Verifier, email: str):
+        assert (await verifier.verify(signed(email=email))).email == email
+
     async def test_an_address_the_provider_has_not_verified_is_left_out(self, verifier: Verifier):
         unverified = await verifier.verify(signed(email="ann@example.org", email_verified=False))
         verified = await verifier.verify(signed(email="ann@example.org", email_verified=True))

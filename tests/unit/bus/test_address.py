@@ -3,9 +3,11 @@
 import asyncio
 import ssl
 from typing import cast
+from urllib.parse import urlsplit
 
 import pytest
-from redis.asyncio.connection import SSLConnection
+from redis.asyncio import Redis
+from redis.asyncio.connection import Connection, SSLConnection
 
 from gateway.bus import backoff
 from gateway.bus.address import Address
@@ -43,11 +45,20 @@ def test_a_sentinel_url_names_its_sentinels_service_and_database(path):
     assert address.service == "orders"
     assert address.database == 2
     assert address.sentinel_options == {"password": "spw"}
+    assert address.sentinel_class is Connection
     assert address.options == {"username": "ann", "password": "pw", "db": 2, "socket_keepalive": True}
 
 
-def test_a_sentinel_url_can_ask_for_tls():
+def test_a_sentinel_url_can_ask_for_tls_to_the_redis_and_to_the_sentinels():
     assert issubclass(Address.parse("rediss+sentinel://one:1/orders").connection_class, SSLConnection)
+    both = Address.parse(
+        "rediss+sentinel://one:1/orders?ssl_ca_certs=a.pem&sentinel_ssl=true&sentinel_username=eve"
+    )
+    assert both.sentinel_class is SSLConnection
+    assert both.sentinel_options == {"ssl_ca_certs": "a.pem", "username": "eve"}
+    theirs = Address.parse("redis+sentinel://one:1/orders?sentinel_ssl=true&sentinel_ssl_ca_certs=b.pem")
+    assert theirs.connection_class is Connection
+    assert (theirs.sentinel_class, theirs.sentinel_options) == (SSLConnection, {"ssl_ca_certs": "b.pem"})
 
 
 @pytest.mark.parametrize(
@@ -57,6 +68,13 @@ def test_a_sentinel_url_can_ask_for_tls():
         "redis+sentinel://one:1",
         "redis+sentinel://one:x/orders",
         "redis+sentinel://:1/orders",
+        "redis://one?colour=blue",
+        "redis://one/zero",
+        "redis://one:port",
+        "redis://one?socket_timeout=soon",
+        "rediss://one?ssl_cert_reqs=perhaps",
+        "redis+sentinel://one/orders?colour=blue",
+        "redis+sentinel://one/orders?sentinel_colour=blue",
     ],
 )
 def test_what_is_no_address_is_refused(url):
@@ -65,21 +83,25 @@ def test_what_is_no_address_is_refused(url):
 
 
 async def test_a_unix_socket_is_connected(tmp_path):
-    async def answer(reader, writer):
-        await reader.readuntil(b"PING\r\n")
-        writer.write(b"+PONG\r\n")
-        await reader.read()
-        writer.close()
+    with servers.redis("--unixsocket", f"{tmp_path}/redis.sock"):
+        wire = Wire()
+        await Address.parse(f"unix://{tmp_path}/redis.sock?db=2").open(wire, timeout_seconds=2)
 
-    server = await asyncio.start_unix_server(answer, tmp_path / "redis.sock")
-    wire = Wire()
-    await Address.parse(f"unix://{tmp_path}/redis.sock").open(wire, timeout_seconds=2)
+        wire.write(pack(b"CLIENT", b"INFO"))
+        assert b" db=2 " in cast("bytes", await wire.reply())
+        wire.abort()
 
-    assert not wire.closed.done()
-    wire.close()
-    await wire.closed
-    server.close()
-    await server.wait_closed()
+
+async def test_a_replica_is_refused_where_it_can_be_known(redis_url):
+    with servers.redis("--replicaof", "127.0.0.1", str(urlsplit(redis_url).port)) as replica:
+        with pytest.raises(ServerError, match="READONLY It is a replica"):
+            await Address.parse(replica.url).open(Wire(), timeout_seconds=2)
+
+        async with Redis.from_url(replica.url) as client:
+            await client.execute_command("ACL", "SETUSER", "bob", "on", ">pw", "~*", "&*", "+@all", "-role")
+        wire = Wire()
+        await Address.parse(replica.url.replace("//", "//bob:pw@")).open(wire, timeout_seconds=2)
+        wire.abort()
 
 
 async def test_a_password_is_given_and_a_wrong_one_refused(redis_url):
@@ -99,44 +121,8 @@ async def test_the_database_is_the_urls(redis_url):
     wire.abort()
 
 
-async def test_the_master_is_asked_of_a_sentinel(redis_url):
-    port = servers.free_port()
-    host, _, redis_port = redis_url.removeprefix("redis://").partition("/")[0].partition(":")
-
-    async def sentinel(reader, writer):
-        # As much of a Sentinel as SENTINEL MASTERS takes; the client greets it with what it likes.
-        while line := await reader.readline():
-            words = []
-            for _ in range(int(line[1:])):
-                await reader.readline()
-                words.append((await reader.readline()).strip().upper())
-            if words[:2] == [b"SENTINEL", b"MASTERS"]:
-                fields = [
-                    "name", "orders", "ip", host, "port", redis_port, "flags", "master",
-                    "num-other-sentinels", "0", "quorum", "1", "num-slaves", "0",
-                ]  # fmt: skip
-                body = "".join(f"${len(each)}\r\n{each}\r\n" for each in fields)
-                writer.write(f"*1\r\n*{len(fields)}\r\n{body}".encode())
-            elif words[0] == b"HELLO":
-                writer.write(b"-ERR unknown command\r\n")
-            else:
-                writer.write(b"+OK\r\n")
-        writer.close()
-
-    server = await asyncio.start_server(sentinel, "127.0.0.1", port)
-    wire = Wire()
-    await Address.parse(f"redis+sentinel://127.0.0.1:{port}/orders").open(wire, timeout_seconds=3)
-    assert not wire.closed.done()
-    wire.abort()
-
-    with pytest.raises(OSError, match="no Sentinel"):
-        await Address.parse(f"redis+sentinel://127.0.0.1:{port}/unknown").open(Wire(), timeout_seconds=3)
-    server.close()
-    await server.wait_closed()
-
-
 async def test_a_bus_that_is_not_started_says_so():
-    bus = RedisBus("redis://localhost", node_id="a")
+    bus = RedisBus("redis://localhost", node_id="a", secret=asyncio.Event().wait)
 
     assert bus.reasons() == ["the bus is not started"]
     await bus.stop()

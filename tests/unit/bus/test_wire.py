@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.app import loop_factory
 from gateway.bus.wire import ServerError, Wire, pack, parse
+from gateway.process import loop_factory
 
 STREAM = (
     b"+PONG\r\n"

@@ -37,7 +37,7 @@ def test_the_answer_to_a_key_is_the_one_of_the_standard():
     """RFC 6455, section 1.3, has this pair."""
     handshake, _ = handshakes.read(request(Sec_WebSocket_Key="dGhlIHNhbXBsZSBub25jZQ=="))
 
-    assert handshake.accept == b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+    assert b"\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" in handshake.answer()
 
 
 def test_what_a_handshake_says_is_read():
@@ -63,6 +63,15 @@ def test_what_a_handshake_says_is_read():
     assert early == b"\x81\x80"
 
 
+def test_the_lines_of_a_list_header_are_read_as_one():
+    """As HAProxy writes it: what the client claims in one line, what the proxy has seen in the next (RFC 9110, section 5.2)."""
+    lines = b"X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-For: 192.0.2.7\r\nConnection: keep-alive\r\n\r\n"
+
+    handshake, _ = handshakes.read(request()[:-2] + lines)
+
+    assert [each.strip() for each in handshake.forwarded.split(",")] == ["9.9.9.9", "192.0.2.7"]
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -84,6 +93,18 @@ def test_what_a_handshake_says_is_read():
         request().replace(b"\r\nHost", b"\r\n Host"),
         request().replace(b"\r\nUpgrade", b"\nUpgrade"),
         request().replace(b"shop.example", b"shop\0example"),
+        request().replace(b"shop.example", b"shop\rexample"),
+        request().replace(b"shop.example", b"shop\nexample"),
+        request().replace(b"Host: shop.example", b"shop.example"),
+        request().replace(b"Host: shop.example", b": shop.example"),
+        request(target="/socket.io/\tx?EIO=4&transport=websocket"),
+        request(target="/socket.io/?EIO=4&transport=websocket#x"),
+        request(Sec_WebSocket_Protocol="a b"),
+        request(Sec_WebSocket_Protocol="a,,b"),
+        request(Sec_WebSocket_Protocol="a,a"),
+        request(Sec_WebSocket_Protocol=""),
+        request()[:-2] + b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+        request()[:-2] + b"X: y\r\n" * handshakes.LINES + b"\r\n",
         request()[:-2] + b"HOST: other.example\r\n\r\n",
         b"",
         b"\x16\x03\x01",
@@ -158,6 +179,8 @@ async def test_a_page_of_another_origin_is_refused_at_the_door_too():
     server.eio._origins = Origins()
     async with hosted(server) as host:
         assert await answer_to(host.port, request(Origin="https://other.example")) == 403
+        assert await answer_to(host.port, request(Origin="http://[")) == 403
+        assert await answer_to(host.port, request(Origin="x" * 9_000)) in (400, 403)
         assert await answer_to(host.port, request(Origin="https://shop.example")) == 101
 
 
@@ -165,13 +188,82 @@ async def test_beyond_the_rate_of_an_address_the_answer_is_429(hosts):
     host = await hosts(connect_rate=0.001, connect_burst=2)
 
     assert [await answer_to(host.port, request()) for _ in range(4)] == [101, 101, 429, 429]
-    assert host.server.stats.throttled == 2
+    assert host.server.stats.refusals.counts["rate_limited"] == 2
 
 
 async def test_without_the_transport_websocket_there_is_none(hosts):
     host = await hosts(transports=("polling",))
 
     assert await answer_to(host.port, request()) == 400
+
+
+async def answered(port, data):
+    """The whole head of the answer."""
+    raw = await RawSocket.dial(port)
+    raw.send(data)
+    head = await asyncio.wait_for(raw.reader.readuntil(b"\r\n\r\n"), 10)
+    await raw.hang_up()
+    return head.decode()
+
+
+@pytest.mark.parametrize("door", [True, False], ids=["door", "aiohttp"])
+@pytest.mark.parametrize(
+    ("lines", "spoken"),
+    [
+        (["chat"], "chat"),
+        (["v2.chat, chat"], "v2.chat"),
+        (["chat ,other"], "chat"),
+        (["chat", "other"], "chat"),
+    ],
+    ids=["one", "several", "with blanks", "in several lines"],
+)
+async def test_the_first_subprotocol_that_is_asked_for_is_spoken(door, lines, spoken):
+    """A browser closes a websocket that does not speak one of those it asked for."""
+    asked = "".join(f"Sec-WebSocket-Protocol: {line}\r\n" for line in lines).encode()
+    async with hosted(engine(), door=door) as host:
+        head = await answered(host.port, request()[:-2] + asked + b"\r\n")
+
+    assert head.startswith("HTTP/1.1 101 ")
+    assert [line for line in head.split("\r\n") if "Protocol" in line][1:] == [
+        f"Sec-WebSocket-Protocol: {spoken}"
+    ]
+
+
+@pytest.mark.parametrize("door", [True, False], ids=["door", "aiohttp"])
+@pytest.mark.parametrize("asked", ["a b", "a,,b", "a, a", "a;b", '"a"', "ä", ","])
+async def test_what_is_no_list_of_subprotocols_is_refused(door, asked):
+    line = f"Sec-WebSocket-Protocol: {asked}\r\n\r\n".encode()
+    async with hosted(engine(), door=door) as host:
+        assert await answer_to(host.port, request()[:-2] + line) == 400
+        assert host.sockets() == 0
+
+
+async def test_without_a_subprotocol_none_is_spoken(hosts):
+    host = await hosts()
+
+    assert "Sec-WebSocket-Protocol" not in await answered(host.port, request())
+
+
+async def test_a_head_as_long_as_a_shop_s_cookies_is_read_at_the_door(hosts):
+    host = await hosts()
+
+    assert await answer_to(host.port, request(Cookie="c" * 30_000)) == 101
+    assert not host.runner.server.requests_count
+
+
+async def test_who_comes_too_often_is_refused_before_anything_else_is_looked_at(hosts, monkeypatch):
+    host = await hosts(connect_rate=0.001, connect_burst=1)
+    assert await answer_to(host.port, request()) == 101
+
+    def look(*given):
+        raise AssertionError(given)
+
+    transport = host.server.eio
+    monkeypatch.setattr(transport._origins, "allow", look)
+    monkeypatch.setattr(handshakes.Handshake, "answer", look)
+    handshake, early = handshakes.read(request(Origin="https://shop.example"))
+    with socket.socket() as tcp:
+        assert not transport.enter(tcp, "127.0.0.1", handshake, early)
 
 
 # Those who say nothing

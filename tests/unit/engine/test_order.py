@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 
-import engineio
+import pytest
 import socketio
 
 from gateway.engine import Packet
@@ -17,11 +17,9 @@ def numbered(number: int) -> Packet:
     return Packet.event("/", json.dumps(["notification", number]).encode())
 
 
-async def test_thirty_mixed_clients_get_two_thousand_events_in_order(hosts, monkeypatch):
+async def test_thirty_mixed_clients_get_two_thousand_events_in_order(hosts):
     """Ten poll, ten use a websocket, ten upgrade while the events come; three ways to send take turns."""
-    # The Python client refuses a poll of more than 16 packets, whoever sends it; the reference client does not.
-    monkeypatch.setattr(engineio.payload.Payload, "max_decode_packets", 10_000)
-    host = await hosts(client_events_per_second=0, send_buffer_bytes=0)
+    host = await hosts(client_events_per_second=0, send_buffer_bytes=0, ping_interval_seconds=120)
     clients, received = [], []
 
     async def join(transports: list[str]) -> None:
@@ -54,7 +52,7 @@ async def test_thirty_mixed_clients_get_two_thousand_events_in_order(hosts, monk
     await asyncio.gather(*upgrades)
     host.server.fan_out("/", "all", numbered(EVENTS))
 
-    await host.until(lambda: all(got and got[-1] == EVENTS for got in received), 30)
+    await host.until(lambda: all(got and got[-1] == EVENTS for got in received), 100)
     assert len(clients) == 30
     for got in received:
         assert got == list(range(got[0], EVENTS + 1))
@@ -80,6 +78,139 @@ async def test_an_upgrade_in_the_middle_loses_and_repeats_nothing(hosts, http):
     assert [await raw.event() for _ in range(2)] == [["notification", 1], ["notification", 2]]
     host.server.fan_out("/", "all", numbered(3))
     assert await raw.event() == ["notification", 3]
+
+
+async def test_a_websocket_that_is_merely_open_changes_nothing(hosts, http):
+    """What a proxy does that opens websockets and swallows their frames: polls wait and are answered as before."""
+    host = await hosts()
+    poller = await RawPoller.join(http, host.port)
+    raw = await RawSocket.open(host.port, query=f"&sid={poller.sid}")
+    connection = next(iter(host.server.eio.sockets.values()))
+
+    for number in range(20):
+        waiting = asyncio.create_task(poller.poll())
+        await host.until(lambda: connection.poller is not None)
+        host.server.fan_out("/", "all", numbered(number))
+        assert await waiting == [f'42["notification", {number}]']
+
+    assert connection.is_upgrading
+    await raw.hang_up()
+
+
+async def test_the_probe_ends_the_poll_that_waits_at_once(hosts, http):
+    host = await hosts()
+    poller = await RawPoller.join(http, host.port)
+    connection = next(iter(host.server.eio.sockets.values()))
+    raw = await RawSocket.open(host.port, query=f"&sid={poller.sid}")
+    waiting = asyncio.create_task(poller.poll())
+    await host.until(lambda: connection.poller is not None)
+
+    raw.say("2probe")
+
+    assert await raw.text() == "3probe"
+    assert await waiting == ["6"]
+    raw.say("5")
+    host.server.fan_out("/", "all", numbered(1))
+    assert await raw.event() == ["notification", 1]
+
+
+async def test_the_poll_that_waits_takes_the_answer_to_connect_along(hosts, http):
+    """Let go at the probe with nothing, it would leave the answer to wait for the end of the upgrade."""
+    host = await hosts()
+    poller = await RawPoller.open(http, host.port)
+    raw = await RawSocket.open(host.port, query=f"&sid={poller.sid}")
+    connection = next(iter(host.server.eio.sockets.values()))
+    waiting = asyncio.create_task(poller.poll())
+    await host.until(lambda: connection.poller is not None)
+    await poller.say("40" + json.dumps({"wait": 0.02}))
+
+    raw.say("2probe")
+    assert await raw.text() == "3probe"
+
+    assert (await waiting)[0].startswith("40")
+
+
+async def test_the_poll_that_waits_is_let_go_soon_however_long_connect_takes(hosts, http):
+    host = await hosts()
+    poller = await RawPoller.open(http, host.port)
+    raw = await RawSocket.open(host.port, query=f"&sid={poller.sid}")
+    connection = next(iter(host.server.eio.sockets.values()))
+    waiting = asyncio.create_task(poller.poll())
+    await host.until(lambda: connection.poller is not None)
+    await poller.say("40" + json.dumps({"wait": 8}))
+
+    raw.say("2probe")
+
+    assert await asyncio.wait_for(waiting, 5) == ["6"]
+
+
+async def test_a_probe_that_nothing_follows_holds_nothing_back(hosts, http):
+    """The proxy swallows what comes after it: events go by polling, and the polls between are few."""
+    host = await hosts()
+    poller = await RawPoller.join(http, host.port)
+    raw = await RawSocket.open(host.port, query=f"&sid={poller.sid}")
+    raw.say("2probe")
+    assert await raw.text() == "3probe"
+    loop = asyncio.get_running_loop()
+    got, empty, since = [], 0, loop.time()
+
+    for number in range(50):
+        host.server.fan_out("/", "all", numbered(number))
+        while len(got) <= number:
+            packets = await poller.poll()
+            empty += packets == ["6"]
+            got += [packet for packet in packets if packet != "6"]
+    while loop.time() < since + 2:
+        empty += await poller.poll() == ["6"]
+
+    assert got == [f'42["notification", {number}]' for number in range(50)]
+    assert empty < 8
+    await raw.hang_up()
+
+
+@pytest.mark.parametrize("joined", [True, False], ids=["joined in a tick", "apart"])
+async def test_a_poll_brings_sixteen_packets_at_most_and_the_next_the_rest(hosts, http, joined):
+    """python-engineio gives the connection up when there are more, whoever sends them."""
+    host = await hosts()
+    poller = await RawPoller.join(http, host.port)
+    for number in range(50):
+        host.server.fan_out("/", "all", numbered(number))
+        if not joined:
+            host.server.eio.tick.seal()
+    host.server.eio.tick.seal()
+
+    bodies = [await poller.poll() for _ in range(4)]
+
+    assert [len(body) for body in bodies] == [16, 16, 16, 2]
+    assert sum(bodies, []) == [f'42["notification", {number}]' for number in range(50)]
+    assert next(iter(host.server.eio.sockets.values())).backlog == 0
+
+
+async def test_what_a_poll_has_left_goes_out_on_the_websocket(hosts, http):
+    host = await hosts()
+    poller = await RawPoller.join(http, host.port)
+    for number in range(50):
+        host.server.fan_out("/", "all", numbered(number))
+    first = await poller.poll()
+    raw = await RawSocket.open(host.port, query=f"&sid={poller.sid}")
+    raw.say("2probe")
+    assert await raw.text() == "3probe"
+    raw.say("5")
+
+    rest = [await raw.event() for _ in range(50 - len(first))]
+
+    assert [number for _, number in rest] == list(range(16, 50))
+
+
+async def test_attachments_count_as_packets_of_a_poll(hosts, http):
+    host = await hosts()
+    poller = await RawPoller.join(http, host.port)
+    for number in range(10):
+        await host.server.emit("file", bytes([number]), room="all")
+
+    bodies = [await poller.poll() for _ in range(2)]
+
+    assert [len(body) for body in bodies] == [16, 4]
 
 
 async def test_a_failed_upgrade_goes_on_polling_with_all_that_is_owed(hosts, http):

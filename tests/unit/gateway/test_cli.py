@@ -108,6 +108,17 @@ def test_config_that_cannot_work_is_shown_explained_and_2(monkeypatch, capsys):
     assert "did you mean BELLHOP_STORE_URL?" in shown.err
 
 
+def test_config_names_a_template_that_cannot_be_used_and_is_2(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("BELLHOP_MAIL_TEMPLATES", str(tmp_path))
+    (tmp_path / "T.html").write_text("<p>\n{{ title }</p>")
+
+    assert cli.main(["config"]) == 2
+    assert f"{tmp_path} cannot be used: T.html, line 2: unexpected '}}'" in capsys.readouterr().err
+
+    (tmp_path / "T.html").write_text("<p>\n{{ title }}</p>")
+    assert cli.main(["config"]) == 0
+
+
 def test_config_can_print_the_reference(capsys):
     assert cli.main(["config", "--markdown"]) == 0
     assert capsys.readouterr().out.startswith("| name | default | meaning |")

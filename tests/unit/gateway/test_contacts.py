@@ -58,6 +58,20 @@ async def test_what_was_just_remembered_is_found_before_it_is_stored():
     assert await book.contact("bob") is None
 
 
+async def test_an_address_that_no_mail_can_go_to_takes_nothing_from_what_is_known():
+    """IDNA 2008 knows no such domain: that is found out now, and not by a dead letter."""
+    shelf = Shelf()
+    shelf.kept["ann"] = Contact(user="ann", email="ann@shop.example")
+    book = ContactBook(shelf)
+
+    for email in ("ann@☃.net", "ann@a..b", "ann@example.org."):
+        book.remember(Contact(user="ann", email=email, name="Ann"))
+        book.remember(Contact(user="bob", email=email, name="Bob"))
+
+    assert await book.contact("ann") == Contact(user="ann", email="ann@shop.example", name="Ann")
+    assert await book.contact("bob") == Contact(user="bob", name="Bob")
+
+
 async def test_what_is_on_its_way_to_the_store_is_found():
     """Between the collecting and the storing there is no moment in which it is nowhere."""
     shelf = Shelf()

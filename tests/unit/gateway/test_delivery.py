@@ -74,19 +74,29 @@ class Sockets:
 
     def __init__(self) -> None:
         self.given: dict[str, list[int | None]] = defaultdict(list)
-        self.members: dict[str, set[str]] = defaultdict(set)
+        self.members_of: dict[str, set[str]] = defaultdict(set)
+        self.closed: set[str] = set()
         self.changed = asyncio.Condition()
 
     def write(self, sid: str, packet: Packet) -> None:
+        if sid in self.closed:
+            return
         self.given[sid].append(json.loads(packet.text[2:])[1].get("seq"))
 
     def fan_out(self, namespace: str, room: str, packet: Packet) -> int:
-        for sid in self.members[room]:
+        for sid in self.members_of[room]:
             self.write(sid, packet)
-        return len(self.members[room])
+        return len(self.members_of[room])
 
     def admit(self, sid: str, namespace: str, room: str) -> None:
-        self.members[room].add(sid)
+        if sid not in self.closed:
+            self.members_of[room].add(sid)
+
+    def expel(self, sid: str, namespace: str, room: str) -> None:
+        self.members_of[room].discard(sid)
+
+    def members(self, namespace: str, room: str) -> set[str]:
+        return self.members_of[room]
 
 
 class Scene:
@@ -331,7 +341,7 @@ async def test_a_room_without_sessions_is_forgotten_and_starts_anew():
         await here.enter("a")
         here.emit()
         assert here.delivery.leave("a", [ROOM]) == [ROOM]
-        here.sockets.members[ROOM].clear()
+        here.sockets.members_of[ROOM].clear()
         await here.delivery.release([ROOM])
         here.emit()
 
@@ -345,7 +355,7 @@ async def test_a_room_that_was_entered_again_is_not_released():
     async with scene() as here:
         await here.enter("a")
         here.delivery.leave("a", [ROOM])
-        here.sockets.members[ROOM].clear()
+        here.sockets.members_of[ROOM].clear()
         await here.enter("b")
 
         await here.delivery.release([ROOM])
@@ -374,6 +384,74 @@ async def test_a_store_put_back_to_an_older_state_does_not_silence_the_room():
         here.emit()
 
         assert here.sockets.given["a"] == [1, 2, 3, 4, 5, 3]
+
+
+async def test_a_session_that_was_taken_out_of_its_room_misses_nothing():
+    """Whatever took it out: the next frame is not written to as many as there are, and it gets that one too."""
+    async with scene() as here:
+        for sid in "abc":
+            await here.enter(sid)
+        here.emit()
+
+        here.sockets.members_of[ROOM].clear()
+        here.emit()
+        here.emit()
+        here.sockets.members_of[ROOM].discard("b")
+        here.delivery.receive(ROOM, TRANSIENT, wire.event("notification", {"seq": None}))
+
+        assert here.sockets.given == dict.fromkeys("abc", [1, 2, 3, None])
+        assert here.sockets.members_of[ROOM] == {"a", "b", "c"}
+        assert here.delivery.stats.put_right == 4
+        assert here.delivery.stats.delivered == 12
+
+
+async def test_reconciliation_puts_sessions_back_into_their_rooms_and_others_out():
+    async with scene() as here:
+        await here.enter("a")
+        await here.enter("b")
+        here.sockets.members_of[ROOM] = {"b", "stranger"}
+
+        here.delivery.reconcile()
+        await here.until(lambda: here.sockets.members_of[ROOM] == {"a", "b"})
+        here.emit()
+
+        assert here.sockets.given == {"a": [1], "b": [1]}
+
+
+async def test_a_session_that_has_ended_without_a_word_is_not_looked_for_again():
+    async with scene() as here:
+        await here.enter("a")
+        await here.enter("b")
+        here.sockets.members_of[ROOM].discard("a")
+        here.sockets.closed.add("a")
+
+        for _ in range(3):
+            here.emit()
+
+        assert here.sockets.given == {"b": [1, 2, 3]}
+        assert here.delivery.stats.put_right == 1
+        assert here.delivery.leave("a", [ROOM]) == []
+        assert here.delivery.leave("b", [ROOM]) == [ROOM]
+
+
+async def test_a_frame_of_what_nobody_has_stored_is_dropped_and_the_store_asked_once():
+    """A sequence made up must neither wait for ever nor have the store asked for ever."""
+    async with scene() as here:
+        await here.enter("a")
+
+        for seq in range(1000, 1000 + WAITING_LIMIT):
+            here.delivery.receive(ROOM, seq, frame(seq))
+        await here.until(lambda: not here.delivery._streams[ROOM].waiting)
+        asked = here.stream.questions
+        here.emit()
+        # A hole that is one is repaired as ever.
+        here.stream.append()
+        here.delivery.receive(ROOM, 3, frame(3))
+        here.stream.head = 3
+        await here.until(lambda: here.sockets.given["a"] == [1, 2, 3])
+
+        assert asked == 1
+        assert here.stream.questions == 2
 
 
 steps = st.lists(

@@ -8,6 +8,7 @@ import pytest
 from gateway import health
 from gateway.bus.local import LocalBus
 from gateway.health import Health
+from gateway.presence.local import LocalPresence
 from storage.errors import StoreUnavailable
 from tests.support.gateway import gateway
 
@@ -29,26 +30,38 @@ class DeafBus(LocalBus):
         return ["no canary for 12 s"]
 
 
+class Blind(LocalPresence):
+    def reasons(self) -> list[str]:
+        return ["Redis does not tell who is online: OOM"]
+
+
 async def test_a_node_whose_store_and_bus_work_has_no_reason_against_it():
-    assert await Health(store=Store(), bus=LocalBus()).reasons() == []
+    assert await Health(store=Store(), bus=LocalBus(), presence=LocalPresence()).reasons() == []
 
 
 async def test_every_reason_is_given():
-    probed = Health(store=Store(StoreUnavailable("connection refused")), bus=DeafBus())
+    probed = Health(store=Store(StoreUnavailable("connection refused")), bus=DeafBus(), presence=Blind())
     probed.draining = True
 
-    assert await probed.reasons() == ["draining", "store: connection refused", "bus: no canary for 12 s"]
+    assert await probed.reasons() == [
+        "draining",
+        "store: connection refused",
+        "bus: no canary for 12 s",
+        "presence: Redis does not tell who is online: OOM",
+    ]
 
 
 async def test_a_store_that_hangs_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(health, "PING_SECONDS", 0.01)
 
-    assert await Health(store=Store(hangs=True), bus=LocalBus()).reasons() == ["store: no answer"]
+    assert await Health(store=Store(hangs=True), bus=LocalBus(), presence=LocalPresence()).reasons() == [
+        "store: no answer"
+    ]
 
 
 async def test_an_error_that_is_nobodys_absence_is_not_hidden():
     with pytest.raises(ZeroDivisionError):
-        await Health(store=Store(ZeroDivisionError()), bus=LocalBus()).reasons()
+        await Health(store=Store(ZeroDivisionError()), bus=LocalBus(), presence=LocalPresence()).reasons()
 
 
 async def test_a_draining_node_is_alive_and_not_ready(tmp_path: Path):

@@ -137,3 +137,16 @@ def test_any_other_is_replaced(given: str | None):
 
     assert len(made) == 32
     assert made != logs.accepted_request_id(given)
+
+
+def test_what_happens_very_often_is_said_at_once_and_then_seldom_with_how_often(monkeypatch, caplog):
+    now = 1000.0
+    monkeypatch.setattr(logs, "monotonic", lambda: now)
+    seldom = logs.Seldom(logging.getLogger("tests.seldom"), "it happens", seconds=60)
+
+    for _ in range(5):
+        seldom.say(what="first")
+    now += 61
+    seldom.say(what="second")
+
+    assert [(each.what, each.times) for each in caplog.records] == [("first", 1), ("second", 5)]

@@ -114,6 +114,35 @@ def test_what_is_just_within_bounds_is_taken(field: str, value: object):
     schemas.emit(PLAIN | {field: value})
 
 
+@pytest.mark.parametrize(
+    "blank",
+    [" ", "   ", "\u00a0", "\u200b\u200d", "\u2028", "\u3000", "\u00ad", "\u034f", "\ufe0f", "\ufeff", "\u2060", "\u202e", "\u115f", "\u3164",
+     "\uffa0", "\u2800", "\u180e", "\U000e0020", "\U0001d173", "\ufffc", "\u2066 \u2069"],
+)  # fmt: skip
+def test_a_title_has_something_to_see(blank: str):
+    """A mail with an empty subject, and a line with nothing in it in an inbox, help nobody."""
+    assert set(errors(schemas.emit, PLAIN | {"title": blank})) == {"title"}
+    assert schemas.emit(PLAIN | {"title": f"{blank}x"}).title == f"{blank}x"
+    assert schemas.emit(PLAIN | {"title": f"x{blank}"}).title == f"x{blank}"
+
+
+@pytest.mark.parametrize(
+    "seen", ["a", "日", "😀", "👨\u200d👩\u200d👧", "e\u0301", "\u0301", "!", "\U0001fae8"]
+)
+def test_a_title_may_be_a_single_visible_character(seen: str):
+    assert schemas.emit(PLAIN | {"title": seen}).title == seen
+
+
+@pytest.mark.parametrize(
+    "to", ["ann@faß.de", "ann@نامه\u200cای.com", "a..b@docomo.ne.jp", "jörg@example.org", "ann@localhost"]
+)
+def test_an_address_is_kept_as_it_was_given(to: str):
+    email = schemas.emit(PLAIN | {"email": {"to": to}}).email
+
+    assert email is not None
+    assert email.to == to
+
+
 @pytest.mark.parametrize("missing", ["to", "type", "title"])
 def test_what_is_needed_is_asked_for(missing: str):
     body = {name: value for name, value in PLAIN.items() if name != missing}
@@ -142,7 +171,9 @@ def test_rooms_are_at_least_one_and_at_most_a_thousand():
     ("email", "field"),
     [
         ({"to": "ann"}, "email.to"), ({"to": "Ann <ann@example.org>"}, "email.to"), ({"to": "a@b\nBcc: c@d"}, "email.to"),
-        ({"to": "a@b,c@d"}, "email.to"), ({"to": "x" * 65 + "@example.org"}, "email.to"), ({"subject": ""}, "email.subject"),
+        ({"to": "a@b,c@d"}, "email.to"), ({"to": "ann@☃.net"}, "email.to"), ({"to": "ann@example.org."}, "email.to"),
+        ({"to": "ann@" + "a" * 64 + ".org"}, "email.to"), ({"subject": " "}, "email.subject"), ({"subject": "\u200b"}, "email.subject"),
+        ({"to": "x" * 65 + "@example.org"}, "email.to"), ({"subject": ""}, "email.subject"),
         ({"subject": "a\nb"}, "email.subject"), ({"after": -1}, "email.after"), ({"after": "1"}, "email.after"),
         ({"unless": "never"}, "email.unless"), ({"cc": "a@b"}, "email.cc"),
     ],
@@ -212,7 +243,23 @@ def test_without_a_key_there_is_no_fingerprint():
 # The short way
 
 texts = st.text(max_size=12) | st.sampled_from(
-    ["", "x" * 200, "x" * 201, "\0", "\n", "/", "//a", "/a?b=c", "A", "A1_"]
+    [
+        " ",
+        "\u2800",
+        "\u3164",
+        "\ufe0f",
+        "\u115f x",
+        "",
+        "x" * 200,
+        "x" * 201,
+        "\0",
+        "\n",
+        "/",
+        "//a",
+        "/a?b=c",
+        "A",
+        "A1_",
+    ]
 )
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts
 values = st.recursive(

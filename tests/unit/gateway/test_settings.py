@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from gateway import settings
+from gateway.app import build_transport
 from gateway.settings import SETTINGS, LogFormat, Origin, SettingsError, load, markdown, masked_url, survey
+from mailer.smtp import SMTPTransport
 
 SECRET = "s" * 32
 KEY = "k" * 32
@@ -117,6 +119,13 @@ def test_an_empty_value_is_an_unset_one():
         ("TRUSTED_PROXIES", "everyone", "must be addresses or networks"),
         ("MAIL_FROM", "nobody", "must be an address"),
         ("MAIL_FROM", "a@b.example\nBcc: x@y.example", "must be an address"),
+        ("MAIL_FROM", "Shop, Inc. <shop@shop.example>", "in double quotes"),
+        ("MAIL_FROM", "Shop@Home <shop@shop.example>", "must be an address"),
+        ("MAIL_FROM", "Jörg <jörg@shop.example>", "must be ASCII"),
+        ("MAIL_FROM", "Shop <shop@☃.net>", "IDNA 2008"),
+        ("MAIL_REPLY_TO", "a@b.example, c@d.example", "must be an address"),
+        ("MAIL_UNSUBSCRIBE_URL", "http://shop.example/u", "must be a URL of https, of mailto, or both"),
+        ("MAIL_UNSUBSCRIBE_URL", "https://shop.example/{user}", "{id}, {room}, {type}"),
         ("MAIL_TEMPLATES", "/nowhere/at/all", "is not a folder."),
         ("JWT_SECRET", "short", "is too short"),
         ("JWT_PUBLIC_KEY", "AAAA", "must be a public key in PEM."),
@@ -341,3 +350,42 @@ def test_the_reference_has_a_row_for_each():
     assert all(f"| `{setting.variable}` |" in table for setting in SETTINGS)
     assert table.count("\n") == len(SETTINGS) + 1
     assert all(setting.help for setting in settings.SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["shop.example", "node-7.eu.shop.example", "[192.0.2.1]", "[IPv6:2001:db8::1]", "xn--bcher-kva.example"],
+)
+def test_a_name_to_greet_the_mail_server_with_is_a_full_one_or_an_address(name: str):
+    assert load({"BELLHOP_MAIL_HELO": name}).mail.helo == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "shop", "shop.example.", "a..b", "-a.example", "a_b.example", "a b.example", "192.0.2.1", "[192.0.2.256]", "bücher.example",
+        "[2001:db8::1]", "[IPv6:192.0.2.1]", "shop.example\nQUIT", f"{'a' * 64}.example", f"{'a.' * 130}example",
+    ],
+)  # fmt: skip
+def test_a_name_that_mail_servers_would_refuse_is_refused_at_start(name: str):
+    (problem,) = problems({"BELLHOP_MAIL_HELO": name})
+
+    assert problem.startswith("BELLHOP_MAIL_HELO ")
+
+
+def test_the_mail_server_gets_what_the_settings_say():
+    transport = build_transport(
+        load(
+            {
+                "BELLHOP_MAIL_URL": "smtp://mail.example?starttls=never",
+                "BELLHOP_MAIL_HELO": "shop.example",
+                "BELLHOP_MAIL_TIMEOUT": "90s",
+                "BELLHOP_MAIL_PER_SESSION": "7",
+            }
+        )
+    )
+
+    assert isinstance(transport, SMTPTransport)
+    relay = transport._relay
+    assert (relay.helo, relay.step_seconds, relay.handover_seconds) == ("shop.example", 90, 180)
+    assert transport._session_mails == 7

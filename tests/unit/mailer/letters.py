@@ -3,13 +3,22 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from mailer.address import parse_ours
+from mailer.letterhead import Letterhead
+from mailer.press import Press
 from mailer.render import Renderer
 from mailer.transport import Outgoing
 from storage.models import MailOrder, Notification
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 ID = "019a0c5e-7d00-7000-8000-000000000001"
-RENDERER = Renderer("Bellhop <bellhop@shop.example>", base_url="https://shop.example")
+LETTERHEAD = Letterhead(sender=parse_ours("Bellhop <bellhop@shop.example>"), base_url="https://shop.example")
+RENDERER = Renderer(LETTERHEAD)
+PRESS = Press(LETTERHEAD)
+
+
+def renderer(sender: str = "a@shop.example", **fields: Any) -> Renderer:
+    return Renderer(Letterhead(sender=parse_ours(sender), **fields))
 
 
 def notification(**fields: Any) -> Notification:
@@ -26,7 +35,7 @@ def notification(**fields: Any) -> Notification:
 
 
 def order(to: str = "ann@example.org", **fields: Any) -> MailOrder:
-    return MailOrder(to=to, due_at=NOW, **fields)
+    return MailOrder(**({"to": to, "due_at": NOW} | fields))
 
 
 def letter(to: str = "ann@example.org", **fields: Any) -> Outgoing:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.backoff import Bury, Postpone, decide, next_delay, pause_seconds
+from mailer.backoff import Bury, Postpone, decide, next_delay, patience_seconds, pause_seconds
 from mailer.errors import PermanentFailure, RenderFailure, TemporaryFailure
 
 chances = st.floats(0, 1, exclude_max=True)
@@ -36,6 +36,14 @@ def test_pauses_grow_up_to_their_bound() -> None:
     assert pauses == [30, 60, 120, 240, 480, 900, 900]
 
 
+def test_what_waits_for_us_is_tried_again_after_as_long_as_it_has_waited_within_bounds() -> None:
+    waits = [patience_seconds(waited, random=lambda: 1.0) for waited in (-5, 0, 100, 10**6)]
+
+    assert waits == [60, 60, 100, 900]
+    assert patience_seconds(100, random=lambda: 0.0) == 50
+    assert patience_seconds(10**6, random=lambda: 1.0, first_seconds=1000) == 1000
+
+
 def test_a_temporary_failure_postpones_until_the_limit_and_then_buries() -> None:
     failure = TemporaryFailure("mailbox busy", code=450)
 
@@ -66,3 +74,13 @@ def test_a_time_that_the_relay_asked_for_is_kept() -> None:
     assert isinstance(asked, Postpone)
     assert isinstance(less, Postpone)
     assert (asked.delay_seconds, less.delay_seconds) == (500.0, 30.0)
+
+
+def test_what_failed_before_the_relay_heard_of_the_mail_is_never_the_last_attempt() -> None:
+    unheard = TemporaryFailure("connection lost", heard=False)
+
+    early = decide(unheard, attempts=7, limit=8, random=lambda: 0.0)
+    late = decide(unheard, attempts=8, limit=8, random=lambda: 0.0)
+
+    assert early == Postpone(delay_seconds=12 * 3600 / 2, reason="connection lost")
+    assert late == Postpone(delay_seconds=12 * 3600 / 2, reason="connection lost", counted=False)

@@ -2,18 +2,23 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
+from dataclasses import replace
 from email import message_from_bytes, policy
 
 import pytest
 
 from mailer.errors import (
     AuthenticationFailure,
+    DescriptorFailure,
     EncryptionFailure,
     MailConfigurationError,
     MailError,
     PermanentFailure,
+    RefusedByRelay,
     RelayFailure,
     TemporaryFailure,
+    UnclearRefusal,
 )
 from mailer.smtp import Relay, SMTPTransport, StartTLS
 from tests.support.smtp import (
@@ -164,8 +169,7 @@ async def test_a_domain_beyond_ascii_needs_no_smtputf8(authority: Authority) -> 
 async def test_an_address_that_would_break_the_command_is_refused_for_good(authority: Authority) -> None:
     async with SMTPRelay(authority) as relay:
         transport = transport_to(relay)
-        sound = letter()
-        broken = type(sound)(id=sound.id, sender=sound.sender, recipient="eve@[a b]", message=sound.message)
+        broken = replace(letter(), recipient="eve@[a b]")
 
         with pytest.raises(PermanentFailure) as caught:
             await transport.send(broken)
@@ -197,10 +201,15 @@ REFUSALS = [
     ("RCPT", Reply("299 what is this"), TemporaryFailure, None),
     ("RCPT", Drop(), TemporaryFailure, None),
     ("DATA", Reply("451 4.3.0 not now"), TemporaryFailure, 451),
-    ("DATA", Reply("554 5.5.1 no valid recipients"), PermanentFailure, 554),
+    ("RCPT", Reply("554 5.7.1 relay access denied"), RefusedByRelay, 554),
+    ("RCPT", Reply("454 4.7.1 relay access denied"), RefusedByRelay, 454),
+    ("RCPT", Reply("530 5.7.0 authentication required"), AuthenticationFailure, 530),
+    ("RCPT", Reply("554 no"), UnclearRefusal, 554),
+    ("DATA", Reply("554 5.5.1 no valid recipients"), RefusedByRelay, 554),
     ("DATA", DropInside(), TemporaryFailure, None),
     ("CONTENT", Reply("452 4.3.1 disk full"), TemporaryFailure, 452),
     ("CONTENT", Reply("552 5.3.4 too large"), PermanentFailure, 552),
+    ("CONTENT", Reply("550 5.4.5 daily limit exceeded"), RefusedByRelay, 550),
     ("CONTENT", Drop(), TemporaryFailure, None),
 ]
 
@@ -502,6 +511,172 @@ async def test_a_cancelled_send_leaves_no_connection_behind(authority: Authority
         await transport.send(letter())
         await transport.close()
         assert len(relay.received) == 1
+
+
+REFUSED_BY_A_SESSION = [
+    ("MAIL", Reply("452 4.5.3 too many messages in this session")),
+    ("MAIL", Reply("421 4.7.0 too many messages", close=True)),
+    ("MAIL", Reply("550 too many messages in this session")),
+    ("RCPT", Reply("451 4.7.1 try again later")),
+    ("RCPT", Reply("503 5.5.1 sender already given")),
+    ("RCPT", Reply("554 no")),
+    ("DATA", Reply("421 4.3.2 closing", close=True)),
+    ("CONTENT", Reply("452 4.5.3 enough for this session")),
+    ("CONTENT", Reply("554 no")),
+]
+
+
+@pytest.mark.parametrize(
+    ("step", "refusal"), REFUSED_BY_A_SESSION, ids=lambda value: getattr(value, "line", value)
+)
+async def test_what_a_used_session_refuses_a_fresh_one_decides(
+    authority: Authority, step: str, refusal: Reply
+) -> None:
+    async with SMTPRelay(authority) as relay:
+        transport = transport_to(relay)
+        relay.on(step, Normal(), refusal)
+        await transport.send(letter())
+
+        for _ in range(2):
+            await transport.send(letter())
+
+        await transport.close()
+        assert len(relay.received) == 3
+        assert relay.opened == 2
+
+
+async def test_what_a_fresh_session_refuses_is_refused(authority: Authority) -> None:
+    async with SMTPRelay(authority) as relay:
+        transport = transport_to(relay)
+        relay.on("RCPT", Normal(), *[Reply("450 4.2.0 greylisted")] * 2)
+        await transport.send(letter())
+
+        failure = await failure_of(transport)
+
+        await transport.close()
+        assert type(failure) is TemporaryFailure
+        assert relay.opened == 2
+        assert relay.steps.count("RCPT") == 3
+
+
+async def test_a_recipient_that_does_not_exist_is_not_asked_for_again(authority: Authority) -> None:
+    async with SMTPRelay(authority) as relay:
+        transport = transport_to(relay)
+        relay.on("RCPT", Normal(), Reply("550 5.1.1 no such user"))
+        await transport.send(letter())
+
+        failure = await failure_of(transport)
+
+        await transport.close()
+        assert type(failure) is PermanentFailure
+        assert relay.steps.count("RCPT") == 2
+
+
+@pytest.mark.parametrize(("session_mails", "opened"), [(2, 3), (1, 5), (0, 1)])
+async def test_a_session_carries_as_many_mails_as_it_may(
+    authority: Authority, session_mails: int, opened: int
+) -> None:
+    async with SMTPRelay(authority) as relay:
+        transport = SMTPTransport.from_url(relay.url(), session_mails=session_mails)
+
+        for _ in range(5):
+            await transport.send(letter())
+
+        await transport.close()
+        assert len(relay.received) == 5
+        assert relay.opened == relay.steps.count("QUIT") == opened
+
+
+# Who we are
+
+
+async def test_the_relay_is_greeted_by_the_name_that_was_given(authority: Authority) -> None:
+    async with SMTPRelay(authority) as relay:
+        transport = SMTPTransport.from_url(relay.url(), helo="shop.example")
+
+        await transport.send(letter())
+
+        await transport.close()
+        assert relay.greetings == ["shop.example"] * 2
+
+
+@pytest.mark.parametrize(
+    ("full_name", "greeting"),
+    [
+        ("node-7.shop.example", "node-7.shop.example"),
+        ("node-7", "[127.0.0.1]"),
+        ("node_7.shop.example", "[127.0.0.1]"),
+        ("", "[127.0.0.1]"),
+    ],
+)
+async def test_a_host_without_a_full_name_gives_its_address(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, full_name: str, greeting: str
+) -> None:
+    """Relays refuse a short name, which is all that a container has."""
+    monkeypatch.setattr("socket.getfqdn", lambda: full_name)
+    async with SMTPRelay(authority) as relay:
+        transport = transport_to(relay)
+
+        await transport.send(letter())
+
+        await transport.close()
+        assert set(relay.greetings) == {greeting}
+
+
+async def test_an_address_of_the_sixth_version_is_marked_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.getfqdn", lambda: "node-7")
+    async with SMTPRelay() as relay:
+        server = await asyncio.get_running_loop().create_server(relay._session, "::1", relay.port)
+        transport = transport_to(relay, host="[::1]", query="starttls=never")
+
+        await transport.send(letter())
+
+        await transport.close()
+        server.close()
+        assert relay.greetings == ["[IPv6:::1]"]
+
+
+# Time
+
+
+async def test_the_end_of_a_mail_is_told_with_the_time_that_its_answer_may_take(authority: Authority) -> None:
+    async with SMTPRelay(authority) as relay:
+        transport = transport_to(relay, step_seconds=7)
+        relay.on("RCPT", Reply("450 4.2.1 mailbox busy"))
+        told: list[float] = []
+
+        with pytest.raises(TemporaryFailure):
+            await transport.send(letter(), handing_over=told.append)
+        assert told == []
+        await transport.send(letter(), handing_over=told.append)
+
+        await transport.close()
+        assert told == [14]
+
+
+def test_as_it_comes_the_relay_has_the_time_that_smtp_gives_it() -> None:
+    """RFC 5321, section 4.5.3.2: five minutes for greeting, MAIL and RCPT, ten after the final dot."""
+    relay = Relay.from_url("smtp://mail.example")
+
+    assert relay.step_seconds == 5 * 60
+    assert relay.handover_seconds == 10 * 60
+
+
+# File descriptors
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_descriptors_that_ran_out_are_not_the_relays_fault(
+    no_descriptors: Callable[[], None], host: str
+) -> None:
+    async with SMTPRelay() as relay:
+        transport = transport_to(relay, host=host, query="starttls=never")
+        no_descriptors()
+
+        failure = await failure_of(transport)
+
+        assert type(failure) is DescriptorFailure
+        assert "file descriptor" in str(failure)
 
 
 # URLs

@@ -1,10 +1,11 @@
 """The spool: whole files with readable names, or none."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from mailer.errors import MailConfigurationError, SpoolFailure
+from mailer.errors import DescriptorFailure, MailConfigurationError, SpoolFailure
 from mailer.spool import SpoolTransport
 from tests.unit.mailer.letters import ID, letter
 
@@ -50,3 +51,13 @@ def test_a_folder_that_cannot_be_made_stops_the_start(tmp_path: Path) -> None:
 
     with pytest.raises(MailConfigurationError, match="cannot be made"):
         SpoolTransport(tmp_path / "mail")
+
+
+async def test_descriptors_that_ran_out_are_told_as_such(
+    tmp_path: Path, no_descriptors: Callable[[], None]
+) -> None:
+    spool = SpoolTransport(tmp_path)
+    no_descriptors()
+
+    with pytest.raises(DescriptorFailure):
+        await spool.send(letter())

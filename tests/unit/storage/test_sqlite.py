@@ -1,13 +1,15 @@
-"""SQLite's write-ahead log: folded into the file beside the commits, and never for long the longer one."""
+"""The file and its write-ahead log: folded in beside the commits, and noticed when they are not there any more."""
 
 import asyncio
+import shutil
 import sqlite3
 import threading
 
 import pytest
 
+from storage.errors import StoreUnavailable
 from storage.sqlite import SQLiteStore, connections
-from tests.contract.store_cases import fill
+from tests.contract.store_cases import NOW, fill
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +87,67 @@ async def test_what_is_asked_of_a_store_that_is_closing_is_refused_at_once(tmp_p
 
     assert await read
     await closing
+
+
+def _move(folder, name):
+    (folder / "elsewhere").mkdir()
+    for path in folder.glob(f"{name}*"):
+        path.rename(folder / "elsewhere" / path.name)
+
+
+def _delete(folder, name):
+    for path in folder.glob(f"{name}*"):
+        path.unlink()
+
+
+def _replace(folder, name):
+    shutil.copy(folder / name, folder / "new")
+    (folder / "new").rename(folder / name)
+
+
+def _delete_the_log(folder, name):
+    (folder / f"{name}-wal").unlink()
+
+
+@pytest.mark.parametrize("done", [_move, _delete, _replace, _delete_the_log])
+@pytest.mark.parametrize("has_read", [True, False])
+async def test_a_file_that_is_not_where_it_was_takes_and_gives_nothing(store, tmp_path, done, has_read):
+    """What is committed to it would go with the process, and a reader that comes later would make an empty one."""
+    await fill(store, "a", 1)
+    if has_read:
+        await store.heads(["a"])
+
+    done(tmp_path, "x.db")
+    there = sorted(tmp_path.iterdir())
+
+    for asked in (
+        fill(store, "a", 1),
+        store.heads(["a"]),
+        store.ping(),
+        store.opening("1", ["a"], since={}, limit=1, now=NOW),
+    ):
+        with pytest.raises(StoreUnavailable, match="moved, deleted or replaced"):
+            await asked
+    assert sorted(tmp_path.iterdir()) == there
+
+
+async def test_a_file_that_is_put_back_is_gone_on_with(store, tmp_path):
+    await fill(store, "a", 1)
+    _move(tmp_path, "x.db")
+    with pytest.raises(StoreUnavailable):
+        await fill(store, "a", 1)
+
+    for path in (tmp_path / "elsewhere").iterdir():
+        path.rename(tmp_path / path.name)
+
+    [stored] = await fill(store, "a", 1)
+    assert stored.seq == 2
+
+
+async def test_a_file_whose_name_is_full_of_signs_is_found(tmp_path):
+    store = SQLiteStore(tmp_path / "a ?mode=ro&x#y%41é.db")
+    await store.open()
+    await fill(store, "a", 1)
+    assert await store.heads(["a"]) == {"a": 1}
+    await store.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["a ?mode=ro&x#y%41é.db"]

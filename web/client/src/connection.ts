@@ -16,7 +16,7 @@ const ANSWER_MS = 10_000;
 const OPEN_MS = 30_000;
 
 /** A new token can mend these; nothing else that is final can be mended from here. */
-const aboutToken = (code: string): boolean => code.includes("token");
+export const isAboutToken = (code: string): boolean => code.includes("token");
 
 /**
  * Keeps a connection until it is closed or finally refused. `since` is read at every attempt.
@@ -37,22 +37,30 @@ export function connection(
   let goodbye: Closing | undefined;
   /** Ends the wait for the next attempt, or an attempt that comes to nothing. */
   let timer: ReturnType<typeof setTimeout> | undefined;
+  /** What the connection runs under, or was tried with. */
+  let used: string | undefined;
+  let settled = false;
   /** Between `open` and the end, whatever the socket is doing meanwhile. */
   let open = false;
 
   const socket = io(options.url as string, {
+    ...(options.path ? { path: options.path } : {}),
     ...options.socket,
     autoConnect: false,
     forceNew: true,
     // The stock reconnection knows neither refusals nor the gateway's wish to wait.
     reconnection: false,
-    auth: (give: (auth: object) => void) => give({ token, since }),
+    auth: (give: (auth: object) => void) => {
+      used = token;
+      give({ token, since });
+    },
   });
 
   const tell = (state: State, reason: string | null = null, retryAt: number | null = null): void =>
     receive("state", { state, reason, retryAt } as never);
 
   const drop = (): void => {
+    settled = false;
     clearTimeout(timer);
     timer = undefined;
     for (const settle of abandoned) settle(failure("offline"));
@@ -76,9 +84,9 @@ export function connection(
   /** Final for this token: one fresh token is tried, as "do not come back with the same" allows. */
   const refuse = (code: string): void => {
     if (!open) return;
-    refused = token;
-    token = undefined;
-    if (aboutToken(code) && getToken && !strikes++) retry(code, 0);
+    refused = used;
+    if (token === used) token = undefined;
+    if (isAboutToken(code) && (token || getToken) && !strikes++) retry(code, 0);
     else stop(code);
   };
 
@@ -97,13 +105,18 @@ export function connection(
     else socket.connect();
   };
 
-  const renew = async (): Promise<void> => {
+  const renew = async (fresh: string): Promise<void> => {
+    if (settled) {
+      await request("token", { token: fresh });
+      used = fresh;
+    }
+    token = fresh;
+  };
+
+  const expiring = async (): Promise<void> => {
     try {
       const fresh = await getToken?.();
-      if (fresh) {
-        await request("token", { token: fresh });
-        token = fresh;
-      }
+      if (fresh) await renew(fresh);
     } catch {
       // The gateway will end the connection with its token, and the next attempt asks again.
     }
@@ -121,7 +134,7 @@ export function connection(
       const late = setTimeout(settle, ANSWER_MS, failure("timeout"));
       abandoned.add(settle);
       socket.emit(event, payload, (answer: T & { ok: boolean; error?: { code: string } }) =>
-        settle(answer.ok ? undefined : failure(answer.error?.code ?? "failed"), answer),
+        settle(answer.ok ? undefined : failure("failed", answer.error), answer),
       );
     });
 
@@ -140,7 +153,7 @@ export function connection(
   });
   socket.onAny((event: string, payload) => {
     if (event === "closing") goodbye = payload as Closing;
-    if (event === "token:expiring") renew();
+    if (event === "token:expiring") expiring();
     const ready = event === "ready";
     if (ready) {
       clearTimeout(timer);
@@ -148,7 +161,11 @@ export function connection(
       attempts = strikes = 0;
     }
     receive(event, payload as never);
-    if (ready) tell("ready");
+    if (!ready) return;
+    tell("ready");
+    settled = true;
+    // It was brought while the connection was being made.
+    if (token && token !== used) renew(token).catch(() => {});
   });
 
   const wake = (): void => {
@@ -171,6 +188,7 @@ export function connection(
       globalThis.removeEventListener?.("online", wake);
       drop();
     },
+    renew,
     request,
   };
 }

@@ -1,32 +1,32 @@
 /** The inbox: what the user has been told, in order and once, and what the user did with it. */
 
 import { connection } from "./connection.ts";
+import { counting } from "./counts.ts";
 import { framed } from "./frames.ts";
+import { marking } from "./marks.ts";
+import { paging } from "./pages.ts";
 import {
+  type Ask,
   type ConnectOptions,
   type Count,
   type Filter,
   failure,
   type Item,
   type Link,
-  MARKS,
   type Mark,
   type Notification,
-  type Page,
   type Ready,
   type Receive,
+  type Rooms,
   type Since,
   type Status,
 } from "./protocol.ts";
+import { streaming } from "./streams.ts";
 import { shareable, shared } from "./tabs.ts";
+import { subject } from "./token.ts";
 
-/** How many ids one request carries. */
-const IDS = 100;
-const AGAIN_MS = 2_000;
 const STALE_MS = 300;
 const GONE = 1_000;
-/** Failures that say nothing about the request itself. */
-const PASSING = ["offline", "timeout", "rate_limited", "unavailable"];
 
 /** The inbox at one moment. A new object whenever anything in it differs. */
 export interface Snapshot extends Status {
@@ -61,13 +61,6 @@ export interface Inbox {
   close(): void;
 }
 
-interface View {
-  /** The cursor of the next older page; null at the end, undefined before the first. */
-  next?: string | null;
-  /** The oldest id down to which nothing that matches is missing. */
-  floor: string;
-}
-
 /** What there is before anything is known. */
 export const EMPTY: Snapshot = {
   state: "offline",
@@ -81,97 +74,63 @@ export const EMPTY: Snapshot = {
   loading: true,
 };
 
-/** Whose token it is; undefined when it cannot be told from here. Proves nothing. */
-const subject = (token: string | undefined): string | undefined => {
-  try {
-    const claims = (token as string).split(".")[1] as string;
-    return JSON.parse(atob(claims.replace(/-/g, "+").replace(/_/g, "/"))).sub;
-  } catch {
-    return;
-  }
+/** Socket.IO would take a path for the name of a namespace, which no gateway has. */
+const checkOrigin = (url: string): void => {
+  const { pathname } = new URL(url, "http://page");
+  if (pathname === "/") return;
+  throw new TypeError(
+    `url must be an origin; its path goes into the option path: "${pathname.replace(/\/$/, "")}/socket.io/"`,
+  );
 };
 
-/** Heads never go back, and of what is up to the same heads there is never more unread than there was. */
-const older = ({ unread, heads }: Count, than: Count): boolean => {
-  let further = unread <= than.unread;
-  for (const room in heads) {
-    const step = (heads[room] as number) - (than.heads[room] ?? -1);
-    if (step < 0) return true;
-    if (step) further = true;
-  }
-  return !further;
-};
-
-/** Opens a live inbox. It connects by itself, and stays connected until `close`. */
+/**
+ * Opens a live inbox. It connects by itself, and stays connected until `close`.
+ *
+ * Throws a `TypeError` when `url` is none or has a path.
+ */
 export function connect(options: ConnectOptions): Inbox {
+  checkOrigin(options.url ?? "/");
   const { keep = 10_000, pageSize = 20 } = options;
   const items = new Map<string, Item>();
   const since: Since = {};
-  const views = new Map<string, View>();
-  const queue = { read: new Set<string>(), seen: new Set<string>(), dismiss: new Set<string>() };
+  /** Where it stands among the rooms: a room of that name there is none. */
+  const line = since as { epoch?: string | undefined };
   /** Dismissed or recalled; a page that was on its way must not bring them back. */
   const gone = new Set<string>();
-  /** What waits for the hole before it to be filled, by room. */
-  const held = new Map<string, Notification[]>();
   const listeners = new Set<() => void>();
   const arrivals = new Set<(arrived: readonly Notification[]) => void>();
   let arrived: Notification[] = [];
   let snapshot = EMPTY;
   let status: Status = EMPTY;
   let user: string | null = null;
-  /** The newest count of the gateway. */
-  let newest: Count = { unread: 0, heads: {} };
-  /** The count that the badge stands on: the newest, but for one that lacks marks which are still under way. */
-  let base = newest;
-  /** What marks took from `base` since, and what was let go of gave to it. */
-  let drift = 0;
   let filter: Filter = {};
-  let loads = 0;
   let settled = false;
-  let sending = false;
-  /** Whether all is to be marked as read. */
-  let all = false;
   let closed = false;
   let link: Link | undefined;
   let memory: string | undefined;
   let stale: ReturnType<typeof setTimeout> | undefined;
 
-  const ask = <T>(event: string, payload: object): Promise<T> =>
+  const ask: Ask = (event, payload) =>
     link ? link.request(event, payload) : Promise.reject(failure("offline"));
-
-  const viewOf = (wanted: Filter): View => {
-    const name = JSON.stringify([wanted.type, wanted.unread]);
-    const view = views.get(name) ?? { floor: "~" };
-    views.set(name, view);
-    return view;
-  };
+  const isSettled = (): boolean => settled;
 
   const flush = (): void => {
-    let all = [...items.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
+    const all = [...items.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
     if (all.length > keep) {
       for (const n of all.splice(keep)) {
         items.delete(n.id);
-        if (uncounted(n)) drift++;
+        if (counts.isUncounted(n)) counts.shift(1);
       }
-      // What lies below was let go: the lists end here, rather than with a hole.
-      const { id } = all[keep - 1] as Item;
-      for (const view of views.values()) {
-        if (view.floor >= id) continue;
-        view.floor = id;
-        view.next = null;
-      }
+      pages.cut((all[keep - 1] as Item).id);
     }
-    const { floor, next } = viewOf(filter);
-    const { type } = filter;
-    all = all.filter((n) => n.id >= floor && (!type || type.includes(n.type)) && !(filter.unread && n.read));
     snapshot = {
       ...status,
       user,
-      unread: unread(),
-      items: all,
+      unread: counts.unread(),
+      items: pages.shown(all, filter),
       filter,
-      hasMore: !!next,
-      loading: loads > 0 || next === undefined,
+      hasMore: pages.hasMore(filter),
+      loading: pages.isLoading() || pages.isUntouched(filter),
     };
     if (memory)
       try {
@@ -186,36 +145,40 @@ export function connect(options: ConnectOptions): Inbox {
   };
   const touch = framed(() => closed || flush());
 
-  /** Whether it is unread, and came after the gateway had counted. */
-  const uncounted = (n: Item, { heads } = base): boolean =>
-    !n.read && (n.seq as number) > (heads[n.room] ?? 0);
+  const marks = marking({
+    ask,
+    isSettled,
+    readAll: (count) => apply("read", unreadIds(count)),
+    hear: (count) => counts.hear(count),
+    settle: (undone) => {
+      if (counts.settle() || undone) refresh();
+    },
+  });
+  const counts = counting(items, since, marks.isOwing, touch);
+  const pages = paging(items, pageSize, {
+    ask,
+    isSettled,
+    found(n) {
+      if (gone.has(n.id)) return;
+      const read = n.read || marks.isQueued("read", n.id);
+      items.set(n.id, { ...n, read, seen: n.seen || read || marks.isQueued("seen", n.id) });
+    },
+    changed: touch,
+  });
+  const streams = streaming(since, {
+    ask,
+    isSettled,
+    accept(n) {
+      if (n.seq !== null && !items.has(n.id) && !gone.has(n.id))
+        items.set(n.id, { ...n, read: false, seen: false });
+      arrived.push(n);
+      touch();
+    },
+    hear: counts.hear,
+    restart: () => pages.restart(filter),
+  });
 
-  const unread = (): number => {
-    let sum = base.unread + drift;
-    for (const n of items.values()) if (uncounted(n)) sum++;
-    return Math.max(0, sum);
-  };
-
-  const owing = (): boolean => all || MARKS.some((mark) => queue[mark].size);
-
-  /** Has the badge stand on the newest count, unless marks are under way; answers whether that changed it. */
-  const settle = (): boolean => {
-    if (sending || owing()) return false;
-    const before = unread();
-    base = newest;
-    drift = 0;
-    touch();
-    return unread() !== before;
-  };
-
-  /** Takes a count of the gateway. They may come out of order, and before or after what they count. */
-  const hear = ({ unread, heads = { ...since } }: Partial<Count>): boolean => {
-    if (unread === undefined) return false;
-    const count = { unread, heads };
-    if (!older(count, newest)) newest = count;
-    return settle();
-  };
-
+  /** Shows a mark, whoever made it. */
   const apply = (mark: Mark, ids: Iterable<string>): void => {
     for (const id of ids) {
       if (mark === "dismiss") {
@@ -226,49 +189,14 @@ export function connect(options: ConnectOptions): Inbox {
       if (!item) continue;
       if (mark === "dismiss") items.delete(id);
       else items.set(id, { ...item, seen: true, read: item.read || mark === "read" });
-      if (!item.read && mark !== "seen" && !uncounted(item)) drift--;
+      if (!item.read && mark !== "seen" && !counts.isUncounted(item)) counts.shift(-1);
     }
     touch();
   };
 
   /** Those that `count` covers, or all. */
   const unreadIds = (count?: Count): string[] =>
-    [...items.values()].filter((n) => !n.read && !(count && uncounted(n, count))).map((n) => n.id);
-
-  const send = async (): Promise<void> => {
-    if (sending || !settled) return;
-    sending = true;
-    let undone = false;
-    try {
-      while (owing()) {
-        if (all) {
-          all = false;
-          undone = true;
-          const count = await ask<Count>("read", { all: true });
-          apply("read", unreadIds(count));
-          hear(count);
-          undone = false;
-        }
-        for (const mark of MARKS)
-          while (queue[mark].size) {
-            const ids = [...queue[mark]].slice(0, IDS);
-            hear(await ask(mark, { ids }));
-            for (const id of ids) queue[mark].delete(id);
-          }
-      }
-    } catch (error) {
-      // All of what there will be at the next attempt is not what was meant.
-      undone ||= all;
-      all = false;
-      if (PASSING.includes((error as { code: string }).code)) setTimeout(send, AGAIN_MS);
-      else {
-        undone = true;
-        for (const mark of MARKS) queue[mark].clear();
-      }
-    }
-    sending = false;
-    if (settle() || undone) refresh();
-  };
+    [...items.values()].filter((n) => !n.read && !(count && counts.isUncounted(n, count))).map((n) => n.id);
 
   const mark = (how: Mark, ids: readonly string[]): void => {
     const news = ids.filter((id) => {
@@ -277,46 +205,7 @@ export function connect(options: ConnectOptions): Inbox {
     });
     if (!news.length) return;
     apply(how, news);
-    for (const id of news) queue[how].add(id);
-    // What one turn marks goes out as one request, and what a request's time gathers as the next.
-    queueMicrotask(send);
-  };
-
-  /** Fetches a page of `wanted`: the next older one, or the newest again. */
-  const load = async (wanted: Filter, again = 0): Promise<void> => {
-    const view = viewOf(wanted);
-    if (view.next === null && !again) return;
-    loads++;
-    touch();
-    try {
-      const { notifications, next } = await ask<Page>("history", {
-        limit: again || pageSize,
-        ...(!again && view.next ? { before: view.next } : {}),
-        ...wanted,
-      });
-      // A list begun anew meanwhile has no use for the page.
-      if (viewOf(wanted) !== view) return;
-      const found = notifications.map(({ id }) => id).sort();
-      const oldest = next === null ? "" : (found[0] as string);
-      const youngest = found.at(-1) as string;
-      for (const n of notifications) {
-        if (gone.has(n.id)) continue;
-        const read = n.read || queue.read.has(n.id);
-        items.set(n.id, { ...n, read, seen: n.seen || read || queue.seen.has(n.id) });
-      }
-      if (again)
-        // What should be on the page and is not was dismissed or recalled elsewhere.
-        for (const id of items.keys())
-          if (id >= oldest && id <= youngest && !found.includes(id)) items.delete(id);
-      if (!again || view.next === undefined) view.next = next;
-      if (oldest < view.floor) view.floor = oldest;
-    } catch {
-      // A list that has something waits for the next wish to see more; an empty one is owed its first page.
-      if (settled && view.next === undefined) setTimeout(() => settled && load(wanted), AGAIN_MS);
-    } finally {
-      loads--;
-      touch();
-    }
+    marks.queue(how, news);
   };
 
   const fresh = (): void => {
@@ -326,61 +215,7 @@ export function connect(options: ConnectOptions): Inbox {
 
   const refresh = (): void => {
     fresh();
-    if (settled) load({}, Math.min(100, Math.max(pageSize, items.size)));
-  };
-
-  /** Begins the lists anew: between what is held and the newest there may be a hole. */
-  const restart = (): void => {
-    items.clear();
-    views.clear();
-    load({});
-    if (filter.type || filter.unread) load(filter);
-  };
-
-  const accept = (n: Notification): void => {
-    if (n.seq !== null) {
-      since[n.room] = n.seq;
-      if (!items.has(n.id) && !gone.has(n.id)) items.set(n.id, { ...n, read: false, seen: false });
-    }
-    arrived.push(n);
-    touch();
-  };
-
-  /** Fills the room's hole below `head`, then lets in what was held back behind it. */
-  const repair = async (room: string, head: number): Promise<void> => {
-    const waiting: Notification[] = [];
-    held.set(room, waiting);
-    let complete = false;
-    try {
-      const answer = await ask<Count & { notifications: Notification[]; resync: string[] }>("replay", {
-        since: { [room]: since[room] },
-      });
-      hear(answer);
-      for (const n of answer.notifications) if (n.room === room && n.seq !== null) waiting.push(n);
-      complete = !answer.resync.length;
-    } catch {
-      // Without a connection, the next one begins from the same place and is sent the same.
-      if (!settled) return void held.delete(room);
-    }
-    held.delete(room);
-    waiting.sort((a, b) => (a.seq as number) - (b.seq as number));
-    for (const n of waiting) if ((n.seq as number) > (since[room] as number)) accept(n);
-    // What is still missing has expired or was recalled.
-    since[room] = Math.max(since[room] as number, head);
-    if (!complete) restart();
-  };
-
-  const arrive = (n: Notification): void => {
-    const { room, seq } = n;
-    const had = since[room];
-    const waiting = held.get(room);
-    if (seq === null || had === undefined) accept(n);
-    else if (seq <= had) return;
-    else if (waiting) waiting.push(n);
-    else if (settled && seq > had + 1) {
-      repair(room, seq - 1);
-      held.get(room)?.push(n);
-    } else accept(n);
+    if (settled) pages.refresh();
   };
 
   const begin = (ready: Ready): void => {
@@ -388,31 +223,28 @@ export function connect(options: ConnectOptions): Inbox {
     let anew = !user || resync.length > 0;
     user = ready.user;
     settled = true;
-    newest = ready.count ?? ready;
-    for (const room in heads) {
-      const had = since[room];
-      const head = heads[room] as number;
-      // A stream that is behind us has begun again: what we hold is of another.
-      if (had !== undefined && had > head) anew = true;
-      if (had !== undefined && had < head && !resync.includes(room)) repair(room, head);
-      else since[room] = head;
-    }
-    const marked = settle();
-    if (anew) restart();
+    counts.begin(ready.count ?? ready);
+    // A stream that is behind us has begun again: what we hold is of another.
+    if (streams.catchUp(heads, resync)) anew = true;
+    // After the repairs have asked: what they have had was counted in the former one.
+    line.epoch = ready.epoch;
+    const marked = counts.settle();
+    if (anew) pages.restart(filter);
     else if (marked) refresh();
-    else if (viewOf(filter).next === undefined) load(filter);
-    send();
+    else if (pages.isUntouched(filter)) pages.load(filter);
+    marks.send();
     touch();
   };
 
   const receive: Receive = (event, payload) => {
-    if (event === "notification") arrive(payload);
+    if (event === "notification") streams.arrive(payload);
     else if (event === "ready") begin(payload);
+    else if (event === "rooms") streams.catchUp((payload as Rooms).heads);
     else if (event === "state") {
       status = payload;
       if (status.state !== "ready") {
         settled = false;
-        held.clear();
+        streams.pause();
       }
       touch();
     } else if (event === "recalled") {
@@ -421,18 +253,18 @@ export function connect(options: ConnectOptions): Inbox {
       apply("dismiss", [id]);
     } else if (event === "inbox") {
       // Marked on another device, or in a tab that is about to say so: the count tells that, but not what.
-      if (hear(payload)) stale ??= setTimeout(refresh, STALE_MS * (1 + Math.random()));
+      if (counts.hear(payload)) stale ??= setTimeout(refresh, STALE_MS * (1 + Math.random()));
     } else if (event === "applied") {
       const { mark: how, ids, ...count } = payload as { mark: Mark; ids?: string[] } & Count;
       apply(how, ids ?? unreadIds(count));
       fresh();
-      hear(count);
+      counts.hear(count);
     }
   };
 
   const welcome = (): [string, unknown][] => {
-    const heads = { ...since };
-    const ready = { user, heads, count: newest, resync: [] };
+    const { epoch, ...heads } = since as Since & { epoch?: string };
+    const ready = { user, heads, count: counts.newest(), resync: [], epoch };
     return [...(settled ? [["ready", ready] as [string, unknown]] : []), ["state", status]];
   };
 
@@ -445,17 +277,18 @@ export function connect(options: ConnectOptions): Inbox {
     }
     if (closed) return;
     const who = subject(token);
-    const make = (hear: Receive): Link => connection(options, since, hear, token);
+    const make = (hear: Receive, under = token): Link => connection(options, since, hear, under);
     if (who === undefined) link = make(receive);
     else {
-      const name = `bellhop ${options.url ?? ""} ${who}`;
+      const name = `bellhop 2 ${options.url ?? ""} ${options.path ?? ""} ${who}`;
       try {
         Object.assign(since, JSON.parse(sessionStorage.getItem(name) as string));
         memory = name;
       } catch {
         // As above: no storage, no memory over a reload.
       }
-      link = options.share !== false && shareable() ? shared(name, make, receive, welcome) : make(receive);
+      link =
+        options.share !== false && shareable() ? shared(name, make, receive, welcome, token) : make(receive);
     }
     link.open();
   };
@@ -478,16 +311,15 @@ export function connect(options: ConnectOptions): Inbox {
       // While away only what is at hand is marked: what comes meanwhile was seen by nobody.
       if (!settled) return mark("read", ids);
       apply("read", ids);
-      drift = -base.unread;
-      all = true;
-      send();
+      counts.clear();
+      marks.queueAll();
     },
     loadMore() {
-      if (!loads) load(filter);
+      if (!pages.isLoading()) pages.load(filter);
     },
     setFilter(wanted) {
       filter = wanted;
-      if (viewOf(filter).next === undefined) load(filter);
+      if (pages.isUntouched(filter)) pages.load(filter);
       touch();
     },
     reconnect: () => link?.open(),

@@ -1,2 +1,13 @@
+export { connection, isAboutToken } from "./connection.ts";
 export { connect, EMPTY, type Inbox, type Snapshot } from "./inbox.ts";
-export type { ConnectOptions, Filter, Item, Notification, State, Status } from "./protocol.ts";
+export type {
+  ConnectOptions,
+  Filter,
+  Item,
+  Link,
+  Notification,
+  Receive,
+  Since,
+  State,
+  Status,
+} from "./protocol.ts";

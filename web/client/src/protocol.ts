@@ -1,6 +1,6 @@
 /** The shapes that travel between a page and the gateway, and the values this package answers with. */
 
-/** The last sequence had of each room. */
+/** The last sequence had of each room, and beside them, as `epoch`, the line that they are of. */
 export type Since = Record<string, number>;
 
 /** A fact addressed to one room. */
@@ -55,8 +55,17 @@ export interface Count {
 export interface Ready extends Count {
   readonly user: string;
   readonly resync: readonly string[];
+  /** Which line of sequences the heads are of; another one begins when a store is put back to an older state. */
+  readonly epoch?: string;
   /** From another tab: what to count from, where that is not `heads`. */
   readonly count?: Count;
+}
+
+/** Rooms that a connection has gained and lost, and how far those gained had come. */
+export interface Rooms {
+  readonly joined: readonly string[];
+  readonly left: readonly string[];
+  readonly heads: Since;
 }
 
 export interface Closing {
@@ -75,8 +84,10 @@ export const MARKS = ["read", "seen", "dismiss"] as const;
 export type Mark = (typeof MARKS)[number];
 
 export interface ConnectOptions {
-  /** Where the gateway is; the page's own origin when left out. */
+  /** Where the gateway is: an origin such as `https://notify.example`; the page's own when left out. */
   url?: string | undefined;
+  /** The path of Socket.IO there; `/socket.io/` when left out. */
+  path?: string | undefined;
   /** A token that holds as long as the page does. */
   token?: string | undefined;
   /** Answers a fresh token: at the start, a minute before the old one ends, and after a refusal. */
@@ -87,12 +98,15 @@ export interface ConnectOptions {
   keep?: number | undefined;
   /** How many a page of history holds, 1 to 100; 20 by default. */
   pageSize?: number | undefined;
-  /** Further options for socket.io-client, for example `{path, transports}`. */
+  /** Further options for socket.io-client, for example `{transports}`. */
   socket?: object | undefined;
 }
 
 /** Takes an event of the gateway, or one of this package's own (`state`, `applied`). */
 export type Receive = (event: string, payload: never) => void;
+
+/** Asks the gateway; rejects with an error whose `code` says why. */
+export type Ask = <T>(event: string, payload: object) => Promise<T>;
 
 /** A way to the gateway: a socket, or another tab that has one. */
 export interface Link {
@@ -100,9 +114,11 @@ export interface Link {
   open(): void;
   /** Lets go for good. */
   close(): void;
-  /** Answers the acknowledgement; rejects with an error whose `code` says why. */
-  request<T>(event: string, payload: object): Promise<T>;
+  /** Goes on under this token of the same user: at once on a live connection, which may refuse it, else from the next on. */
+  renew(token: string): Promise<void>;
+  request: Ask;
 }
 
-/** An error whose message is its code. */
-export const failure = (code: string): Error & { code: string } => Object.assign(new Error(code), { code });
+/** An error with the code of a refusal, and with what the gateway said of it. */
+export const failure = (code: string, said?: object): Error & { code: string } =>
+  Object.assign(new Error(code), { code }, said);

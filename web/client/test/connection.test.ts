@@ -2,6 +2,7 @@
 
 import { describe, it, vi } from "vitest";
 import { backoff, patience } from "../src/backoff.ts";
+import { connect } from "../src/index.ts";
 import { token } from "./gateway.ts";
 import { atEnd, eventually, expect, gateway, loaded, ready, watch } from "./support.ts";
 
@@ -234,6 +235,66 @@ it("a reload goes on where the page was", async () => {
   expect(after.told.map((n) => n.title)).toEqual(["two"]);
 });
 
+describe("a store that was put back", () => {
+  it("is taken up anew, though its numbers go on past those that were had", async () => {
+    const server = await gateway();
+    server.epoch = "first";
+    for (const title of ["one", "two", "three"]) server.emit("user:ann", title);
+    const ann = await ready({ url: server.url, token: token("ann") });
+
+    await server.stop();
+    server.putBack(1, "second");
+    for (const title of ["two anew", "three anew", "four anew"]) server.emit("user:ann", title);
+    await server.start();
+    await ann.until((s) => s.state === "ready" && s.items[0]?.title === "four anew");
+
+    expect(server.greeted.at(-1)).toEqual({ "user:ann": 3, all: 0, epoch: "first" });
+    expect(ann.titles()).toEqual(["four anew", "three anew", "two anew", "one"]);
+    expect(ann.now().unread).toBe(4);
+    server.emit("user:ann", "five anew");
+    await ann.until((s) => s.items[0]?.title === "five anew");
+    expect(ann.told.map((n) => n.title)).toEqual(["five anew"]);
+  });
+
+  it("is remembered over a reload", async () => {
+    const kept = new Map<string, string>();
+    vi.stubGlobal("sessionStorage", {
+      getItem: (name: string) => kept.get(name) ?? null,
+      setItem: (name: string, value: string) => void kept.set(name, value),
+    });
+    atEnd(() => vi.unstubAllGlobals());
+    const server = await gateway();
+    server.epoch = "first";
+    const before = await ready({ url: server.url, token: token("ann") });
+    server.emit("user:ann", "one");
+    await before.until((s) => s.items.length === 1);
+    before.inbox.close();
+
+    server.putBack(0, "second");
+    server.emit("user:ann", "one anew");
+    server.emit("user:ann", "two anew");
+    const after = await ready({ url: server.url, token: token("ann") });
+
+    expect(server.greeted.at(-1)).toMatchObject({ "user:ann": 1, epoch: "first" });
+    expect(after.titles()).toEqual(["two anew", "one anew"]);
+    expect(after.now().unread).toBe(2);
+  });
+
+  it("of a gateway that tells no epoch is left to the numbers", async () => {
+    const server = await gateway();
+    server.emit("user:ann", "one");
+    const ann = await ready({ url: server.url, token: token("ann") });
+
+    await server.stop();
+    server.emit("user:ann", "two");
+    await server.start();
+    await ann.until((s) => s.state === "ready" && s.items.length === 2);
+
+    expect(server.greeted.at(-1)).toEqual({ "user:ann": 1, all: 0 });
+    expect(ann.told.map((n) => n.title)).toEqual(["two"]);
+  });
+});
+
 it("an inbox that was closed is silent", async () => {
   const server = await gateway();
   const ann = await ready({ url: server.url, token: token("ann") });
@@ -246,4 +307,19 @@ it("an inbox that was closed is silent", async () => {
 
   expect(ann.snapshots).toHaveLength(before);
   await eventually(() => expect(server.sockets).toHaveLength(1));
+});
+
+describe("an address", () => {
+  it("with a path is refused in words, since Socket.IO would take that for a namespace", () => {
+    for (const url of ["https://shop.example/notify", "https://shop.example/notify/", "/notify"])
+      expect(() => connect({ url, token: token("ann") })).toThrow(/option path: "\/notify\/socket\.io\/"/);
+  });
+
+  it("without one goes with the path of the option", async () => {
+    const server = await gateway("/notify/socket.io/");
+
+    const ann = await ready({ url: server.url, path: "/notify/socket.io/", token: token("ann") });
+
+    expect(ann.now().user).toBe("ann");
+  });
 });

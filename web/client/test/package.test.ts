@@ -8,7 +8,7 @@ import { beforeAll, describe, it } from "vitest";
 import { expect } from "./support.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const CORE_BYTES = 4_096;
+const CORE_BYTES = 5_120;
 
 beforeAll(() => execFileSync("npm", ["run", "--silent", "build"], { cwd: ROOT }), 60_000);
 
@@ -28,7 +28,7 @@ const zipped = (entry: string): number =>
   );
 
 describe("the package", () => {
-  it("has a core under 4 KB, zipped", () => {
+  it("has a core under 5 KB, zipped", () => {
     const sizes = Object.fromEntries(
       ["index.js", "react.js", "inbox.js"].map((entry) => [entry, zipped(entry)]),
     );

@@ -3,7 +3,7 @@ import { type ConnectOptions, connect, type Inbox, type Notification, type Snaps
 import { Gateway } from "./gateway.ts";
 
 /** The deadline of a wait, well over what any of them takes. */
-const DEADLINE_MS = 8_000;
+const DEADLINE_MS = 15_000;
 
 const ends: (() => unknown)[] = [];
 
@@ -14,8 +14,8 @@ afterEach(async () => {
 
 export const atEnd = (end: () => unknown): void => void ends.push(end);
 
-export async function gateway(): Promise<Gateway> {
-  const started = await new Gateway().start();
+export async function gateway(path?: string): Promise<Gateway> {
+  const started = await new Gateway(path).start();
   atEnd(() => started.stop());
   return started;
 }

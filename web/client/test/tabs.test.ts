@@ -187,3 +187,99 @@ it("a page that may not lock has a connection of its own", async () => {
   server.emit("user:ann", "one");
   await ann.until((s) => s.items.length === 1);
 });
+
+/** Tabs opened in it can be stopped, as by a dialog: what is said to them, and by them, waits until they run again. */
+class Stoppable extends BroadcastChannel {
+  static readonly made: Stoppable[] = [];
+  private readonly waiting: (() => void)[] = [];
+  private stopped = false;
+
+  constructor(name: string) {
+    super(name);
+    Stoppable.made.push(this);
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  run(): void {
+    this.stopped = false;
+    for (const act of this.waiting.splice(0)) act();
+  }
+
+  override postMessage(message: unknown): void {
+    if (this.stopped) this.waiting.push(() => super.postMessage(message));
+    else super.postMessage(message);
+  }
+
+  override set onmessage(listener: (event: MessageEvent) => void) {
+    super.onmessage = (event: MessageEvent) => {
+      if (this.stopped) this.waiting.push(() => listener(event));
+      else listener(event);
+    };
+  }
+}
+
+it("when the tab with the connection does not run, another takes over, and gives way to nobody when it runs again", async () => {
+  vi.stubGlobal("BroadcastChannel", Stoppable);
+  const server = await gateway();
+  const first = await ready({ url: server.url, token: token("ann") });
+  const stopped = Stoppable.made.at(-1) as Stoppable;
+  const second = await ready({ url: server.url, token: token("ann") });
+  const third = await ready({ url: server.url, token: token("ann") });
+
+  stopped.stop();
+  server.emit("user:ann", "one");
+  await second.until((s) => s.items.length === 1);
+  await third.until((s) => s.items.length === 1);
+  stopped.run();
+  await eventually(() => expect(server.sockets).toHaveLength(1));
+  server.emit("user:ann", "two");
+
+  for (const tab of [first, second, third]) {
+    await tab.until((s) => s.items.length === 2 && s.state === "ready");
+    expect(tab.told.map((n) => n.title)).toEqual(["one", "two"]);
+  }
+  expect(server.sockets).toHaveLength(1);
+});
+
+it("the newest token of all tabs is the connection's: its topics are heard, those it has lost are not", async () => {
+  const server = await gateway();
+  const first = await ready({ url: server.url, token: token("ann", 1, ["old"]) });
+  const second = await ready({ url: server.url, token: token("ann", 2, ["new"]) });
+  await eventually(() => expect(server.tokens).toContain(token("ann", 2, ["new"])));
+  await first.until((s) => s.state === "ready");
+
+  server.emit("topic:old", "not any more");
+  server.emit("topic:new", "from now on");
+
+  for (const tab of [first, second]) {
+    await tab.until((s) => s.items.length > 0);
+    expect(tab.titles()).toEqual(["from now on"]);
+  }
+  expect(server.greeted).toHaveLength(1);
+});
+
+it("an older token of another tab changes nothing", async () => {
+  const server = await gateway();
+  await ready({ url: server.url, token: token("ann", 2) });
+
+  await ready({ url: server.url, token: token("ann", 1) });
+
+  expect(server.tokens).toEqual([token("ann", 2)]);
+});
+
+it("the tab that takes over uses the newest token it has heard of", async () => {
+  const server = await gateway();
+  const first = await ready({ url: server.url, token: token("ann", 1) });
+  const second = await ready({ url: server.url, token: token("ann", 1) });
+  const third = await ready({ url: server.url, token: token("ann", 2) });
+  await eventually(() => expect(server.tokens.at(-1)).toBe(token("ann", 2)));
+
+  first.inbox.close();
+  await second.until((s) => s.state === "ready" && server.greeted.length === 2);
+  await third.until((s) => s.state === "ready");
+
+  expect(server.tokens.at(-1)).toBe(token("ann", 2));
+});

@@ -1,11 +1,11 @@
-import { io, type Socket } from "socket.io-client";
+import { connection, isAboutToken, type Link, type Status as LinkStatus, type Since } from "@bellhop/client";
 import { socketPath } from "./place.ts";
-import type { Closing, Notification, Ready } from "./protocol.ts";
+import type { Notification, Ready } from "./protocol.ts";
 import { Store } from "./store.ts";
 
-const ANSWER_MS = 10_000;
-const RETRY_MS = 2_000;
 const NEAR_MS = 60_000;
+/** Of the connection's own failures, those that say that there was no answer. */
+const NO_ANSWER = ["offline", "timeout"];
 
 export type Status =
   | { state: "connecting" }
@@ -27,11 +27,6 @@ export class Refusal extends Error {
   }
 }
 
-interface Answer {
-  ok: boolean;
-  error?: { code: string; message: string; errors?: Record<string, string[]> };
-}
-
 const ENDS: Record<string, string> = {
   forbidden: "This token does not have the role admin.",
   expired_token: "This token has expired. Paste a fresh one.",
@@ -41,9 +36,6 @@ const ENDS: Record<string, string> = {
   revoked: "You were disconnected by an admin.",
   replaced: "You have signed in elsewhere too often; this connection was the oldest.",
 };
-
-/** What a fresh token can mend. */
-const ABOUT_TOKEN = ["expired_token", "token_expired", "invalid_token", "missing_token"];
 
 /** The sentence for a refusal that is final. */
 export function endOf(code: string): string {
@@ -56,64 +48,24 @@ export class Gateway {
   /** When the token ends, once that is near; null while it is not. */
   readonly ends = new Store<string | null>(null);
   token: string;
-  private readonly socket: Socket;
-  private readonly since: Record<string, number> = {};
-  private retry: ReturnType<typeof setTimeout> | undefined;
-  private closing: Closing | null = null;
+  private readonly since: Since = {};
+  private readonly listeners = new Map<string, Set<(payload: never) => void>>();
+  private link: Link;
 
   constructor(token: string) {
     this.token = token;
-    this.socket = io("/admin", {
-      auth: (give) => give({ token: this.token, since: this.since }),
-      path: socketPath(document.baseURI),
-      transports: ["websocket", "polling"],
-      // Where the gateway, or what stands before it, takes no websockets.
-      tryAllTransports: true,
-      reconnectionDelay: 500,
-      reconnectionDelayMax: 8_000,
-      forceNew: true,
-    });
-    this.socket.on("ready", (ready: Ready) => {
-      Object.assign(this.since, ready.heads);
-      this.closing = null;
-      // Of a token that was near its end already, the gateway does not say it once more.
-      const left = Date.parse(ready.expires_at) - Date.now();
-      this.ends.set(left < NEAR_MS ? ready.expires_at : null);
-      this.status.set({ state: "online", ready });
-    });
-    this.socket.on("token:expiring", ({ expires_at }: { expires_at: string }) => this.ends.set(expires_at));
-    this.socket.on("notification", ({ room, seq }: Notification) => {
-      if (seq !== null) this.since[room] = seq;
-    });
-    this.socket.on("closing", (closing: Closing) => {
-      this.closing = closing;
-    });
-    this.socket.on("disconnect", () => {
-      if (this.closing && !this.closing.reconnect) this.end(this.closing.reason);
-      else this.lost();
-      // A server that closed on purpose is not come back to by the library.
-      if (!this.socket.active) this.comeBack((this.closing?.retry_after ?? 0) * 1000 || RETRY_MS);
-    });
-    this.socket.on("connect_error", (error: Error & { data?: { code: string; retry: boolean } }) => {
-      if (error.data && !error.data.retry) this.end(error.data.code);
-      else {
-        this.lost();
-        if (!this.socket.active) this.comeBack(RETRY_MS);
-      }
-    });
+    this.link = this.connect();
   }
 
   /** Ask, and await the answer; rejects with a `Refusal`. */
   async ask<T>(event: string, payload: object = {}): Promise<T> {
-    let answer: Answer;
     try {
-      answer = await this.socket.timeout(ANSWER_MS).emitWithAck(event, payload);
-    } catch {
+      return await this.link.request<T>(event, payload);
+    } catch (error) {
+      const { code, message, errors } = error as Refusal;
+      if (!NO_ANSWER.includes(code)) throw new Refusal(code, message, errors);
       throw new Refusal("no_answer", "The gateway did not answer. Check the connection and try again.");
     }
-    if (answer.ok) return answer as T;
-    const { code, message, errors } = answer.error ?? { code: "internal", message: "No reason was given." };
-    throw new Refusal(code, message, errors);
   }
 
   /**
@@ -122,61 +74,79 @@ export class Gateway {
    * Rejects with a `Refusal` when the live connection's gateway does not take it; the old one stands then.
    */
   async renew(token: string): Promise<void> {
-    if (this.socket.connected) {
-      await this.ask("token", { token }).catch((error: Refusal) => {
+    const status = this.status.get();
+    if (status.state === "online") {
+      await this.link.renew(token).catch((error: Refusal) => {
         throw new Refusal(error.code, ENDS[error.code] ?? error.message);
       });
       this.ends.set(null);
+      this.token = token;
+      return;
     }
     this.token = token;
-    if (this.socket.connected) return;
-    clearTimeout(this.retry);
-    this.closing = null;
-    const status = this.status.get();
     if (status.state === "expired") this.status.set({ state: "offline", ready: status.ready });
-    this.socket.disconnect().connect();
+    this.link.close();
+    this.link = this.connect();
   }
 
   /** Listen; answers how to stop. */
   on<T>(event: string, listener: (payload: T) => void): () => void {
-    this.socket.on(event, listener as (payload: unknown) => void);
-    return () => this.socket.off(event, listener as (payload: unknown) => void);
+    const listeners = this.listeners.get(event) ?? new Set();
+    this.listeners.set(event, listeners);
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
   }
 
   close(): void {
-    clearTimeout(this.retry);
-    this.socket.removeAllListeners();
-    this.socket.disconnect();
+    this.listeners.clear();
+    this.link.close();
   }
 
-  private lost(): void {
-    if (this.isOver) return;
-    this.status.set({ state: "offline", ready: this.ready });
+  private connect(): Link {
+    const link = connection(
+      {
+        url: "/admin",
+        path: socketPath(document.baseURI),
+        // All: where the gateway, or what stands before it, takes no websockets.
+        socket: { transports: ["websocket", "polling"], tryAllTransports: true },
+      },
+      this.since,
+      (event, payload) => this.receive(event, payload),
+      this.token,
+    );
+    link.open();
+    return link;
   }
 
-  private comeBack(milliseconds: number): void {
-    if (this.isOver) return;
-    clearTimeout(this.retry);
-    this.retry = setTimeout(() => this.socket.connect(), milliseconds * (1 + Math.random()));
+  private receive(event: string, payload: never): void {
+    if (event === "ready") this.begin(payload);
+    else if (event === "token:expiring") this.ends.set((payload as Ready).expires_at);
+    else if (event === "notification") {
+      const { room, seq } = payload as Notification;
+      if (seq !== null) this.since[room] = seq;
+    } else if (event === "state") this.follow(payload);
+    for (const listener of this.listeners.get(event) ?? []) listener(payload);
+  }
+
+  private begin(ready: Ready): void {
+    Object.assign(this.since, ready.heads, { epoch: ready.epoch });
+    // Of a token that was near its end already, the gateway does not say it once more.
+    const left = Date.parse(ready.expires_at) - Date.now();
+    this.ends.set(left < NEAR_MS ? ready.expires_at : null);
+    this.status.set({ state: "online", ready });
+  }
+
+  private follow({ state, reason }: LinkStatus): void {
+    if (state === "stopped") this.end(reason ?? "");
+    else if (state === "offline" && reason !== null) this.status.set({ state: "offline", ready: this.ready });
   }
 
   private end(code: string): void {
     const ready = this.ready;
-    if (ready && ABOUT_TOKEN.includes(code)) {
+    if (ready && isAboutToken(code)) {
       this.ends.set(null);
       this.status.set({ state: "expired", ready, why: endOf(code) });
-      // Else the library would come back with the same token.
-      this.socket.disconnect();
-    } else {
-      this.status.set({ state: "ended", why: endOf(code) });
-      this.close();
-    }
-  }
-
-  /** Whether only a token, or nothing, brings it back. */
-  private get isOver(): boolean {
-    const { state } = this.status.get();
-    return state === "ended" || state === "expired";
+    } else this.status.set({ state: "ended", why: endOf(code) });
   }
 
   /** What the last connection began with. */

@@ -162,12 +162,7 @@ export interface Ready {
   users: number | null;
   connections: number | null;
   expires_at: string;
-}
-
-export interface Closing {
-  reason: string;
-  reconnect: boolean;
-  retry_after: number | null;
+  epoch: string;
 }
 
 export interface Emitted {

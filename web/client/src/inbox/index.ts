@@ -35,13 +35,13 @@ interface Parts {
 }
 
 /**
- * Attributes: `url`, `token`, `theme` (`light` or `dark`; otherwise the system's), `toasts="off"`, `share="off"`.
+ * Attributes: `url`, `path`, `token`, `theme` (`light` or `dark`; otherwise the system's), `toasts="off"`, `share="off"`.
  *
  * Events, both bubbling: `bellhop-open` with the notification as `detail` before its link is followed, which
  * `preventDefault` stops; `bellhop-unread` with the number.
  */
 export class BellhopInbox extends Base {
-  static readonly observedAttributes = ["url", "token"];
+  static readonly observedAttributes = ["url", "path", "token"];
 
   #options: Partial<ConnectOptions> = {};
   #icon: Icon = kindIcon;
@@ -140,6 +140,7 @@ export class BellhopInbox extends Base {
       const token = this.getAttribute("token") ?? undefined;
       const options = {
         url: this.getAttribute("url") ?? undefined,
+        path: this.getAttribute("path") ?? undefined,
         token,
         share: this.getAttribute("share") !== "off",
         ...this.#options,

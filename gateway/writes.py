@@ -1,0 +1,96 @@
+"""Whether the store takes what is written to it: told by the appends themselves, and by a probe when there are none."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+from storage.errors import IdempotencyMismatch, StoreUnavailable
+from storage.groupcommit import Appends
+from storage.models import Appended, Emission
+
+FRESH_SECONDS = 1.0
+"""How long an answer of the store stands for the next question: probes may ask as often as they like."""
+QUIET_SECONDS = 2.0
+"""Without an append for this long, a probe may say that they would succeed again."""
+PROBE_BYTES = 65_536
+"""What a probe writes after a failed append: as much as one emit may bring, as a full disk still takes a few bytes."""
+REASONS_TOLD = 20
+"""Different reasons logged of one outage."""
+
+logger = logging.getLogger(__name__)
+
+
+class Pingable(Protocol):
+    async def ping(self, *, size: int = 1) -> None: ...
+
+
+class Writes:
+    """The appends of a node on their way to its store, and what is to be said of the store by what became of them.
+
+    An append that fails makes the store unable to do its job until one succeeds, or, when nobody emits any more, a probe
+    of the size of one. Why is logged once per reason and outage.
+    """
+
+    def __init__(self, store: Pingable, appends: Appends | None = None) -> None:
+        """`appends` is asked for the appends themselves; a process that makes none has only the probe."""
+        self._store = store
+        self._appends = appends
+        self._failure: StoreUnavailable | None = None
+        """Of the last append, if it failed."""
+        self._failed_at = 0.0
+        self._probed: StoreUnavailable | None = None
+        """Of the last probe, if it failed."""
+        self._answered_at = float("-inf")
+        self._probing = asyncio.Lock()
+        self._told: set[str] = set()
+
+    async def append(self, emissions: Sequence[Emission]) -> Sequence[Appended | IdempotencyMismatch]:
+        assert self._appends is not None
+        try:
+            answers = await self._appends.append(emissions)
+        except StoreUnavailable as error:
+            self._failure, self._failed_at = error, _now()
+            self._tell(error)
+            raise
+        self._succeeded()
+        return answers
+
+    async def ping(self) -> None:
+        """Raise `StoreUnavailable`, with the reason, when an append would fail now."""
+        async with self._probing:
+            if _now() - self._answered_at >= FRESH_SECONDS:
+                await self._probe()
+        error = self._failure or self._probed
+        if error is not None:
+            # Another for each who asks: a shared one would grow by a traceback each time.
+            raise StoreUnavailable(str(error), retry_after=error.retry_after)
+
+    async def _probe(self) -> None:
+        try:
+            await self._store.ping(size=PROBE_BYTES if self._failure else 1)
+        except StoreUnavailable as error:
+            self._probed = error
+            self._tell(error)
+        else:
+            self._probed = None
+            if _now() - self._failed_at >= QUIET_SECONDS:
+                self._succeeded()
+        self._answered_at = _now()
+
+    def _succeeded(self) -> None:
+        self._failure = self._probed = None
+        self._answered_at = _now()
+        if self._told:
+            self._told.clear()
+            logger.info("the store takes what is written again")
+
+    def _tell(self, error: StoreUnavailable) -> None:
+        reason = str(error)
+        if reason not in self._told and len(self._told) < REASONS_TOLD:
+            self._told.add(reason)
+            logger.warning("the store does not take what is written", extra={"reason": reason})
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,44 @@
+"""A mail put together from its header fields and its two bodies, to the byte."""
+
+import binascii
+import re
+from collections.abc import Sequence
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def body(rendered: str) -> str:
+    """A rendered text as a mail may contain it: a template can print raw `data`, so this comes after the rendering."""
+    sound = rendered.encode(errors="replace").decode().replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROLS.sub("", sound)
+
+
+def compose(fields: Sequence[str], *, text: str, html: str, boundary: str) -> bytes:
+    """The whole message (RFC 2046, multipart/alternative); the same arguments always make the same bytes.
+
+    `fields` end with a line end each. The boundary must begin with `=_`, which no quoted-printable body can contain, and
+    goes on with what needs no escaping in quotes.
+    """
+    head = [
+        *fields,
+        "MIME-Version: 1.0\r\n",
+        f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n',
+        "\r\n",
+    ]
+    parts = b"".join(
+        _part(content, subtype, boundary) for content, subtype in ((text, "plain"), (html, "html"))
+    )
+    return "".join(head).encode() + parts + f"--{boundary}--\r\n".encode()
+
+
+def _part(content: str, subtype: str, boundary: str) -> bytes:
+    head = (
+        f"--{boundary}\r\n"
+        f'Content-Type: text/{subtype}; charset="utf-8"\r\n'
+        "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+    )
+    ended = content if content.endswith("\n") else f"{content}\n"
+    # Quoted-printable survives every relay, 8BITMIME or not, and keeps lines short.
+    encoded = binascii.b2a_qp(ended.encode(), istext=True)
+    # The line end before a boundary belongs to the boundary: without one more, the text would lose its own.
+    return head.encode() + encoded.replace(b"\n", b"\r\n") + b"\r\n"

@@ -1,0 +1,188 @@
+"""Where mail is rendered, so that no template can hold up the process, outlast its drain, or take its memory.
+
+The built-in templates are known to be quick, and are rendered in a thread. Those of an operator are rendered in a process
+of their own, `mailer.printer`, which is started with the first mail and replaced when a template brings it down.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from contextlib import suppress
+from pathlib import Path
+
+from mailer import templating
+from mailer.errors import MailConfigurationError, RenderFailure, TemplateFailure
+from mailer.letterhead import Letterhead
+from mailer.printer import (
+    LARGEST_FRAME_BYTES,
+    LENGTH_BYTES,
+    WALL_SECONDS,
+    Answer,
+    Check,
+    Failed,
+    Render,
+    Rendered,
+    Request,
+    Unaddressable,
+    answers,
+    framed,
+)
+from mailer.render import Renderer
+from mailer.transport import Outgoing
+from storage.models import MailOrder, Notification
+
+DEAR_CPU_SECONDS = 0.1
+CONDEMNED_SECONDS = 60.0
+"""How long no mail of a type is rendered after its template brought the process down, or failed after so much CPU: one that
+never ends costs a second a minute, however much mail wants it."""
+PATIENCE_SECONDS = WALL_SECONDS + 5
+"""How long an answer may take before the process is ended from outside: its own bounds come first."""
+FAREWELL_SECONDS = 2.0
+_OUT_OF_TIME = (-signal.SIGPROF, -signal.SIGALRM)
+
+
+class Press:
+    """Renders the mail of one letterhead, for several at once. `close` ends what `start` or `render` has started."""
+
+    def __init__(self, letterhead: Letterhead) -> None:
+        self._letterhead = letterhead
+        self._renderer = Renderer(letterhead) if letterhead.templates is None else None
+        self._process: _Process | None = None
+        self._turn = asyncio.Lock()
+        self._condemned: dict[str, tuple[float, str]] = {}
+        """By type: until when by the loop's clock, and why."""
+
+    async def start(self) -> None:
+        """Compile every template of the operator's. Raises `MailConfigurationError` that names all that do not."""
+        folder = self._letterhead.templates
+        if folder is None:
+            return
+        problems = []
+        for name in await asyncio.to_thread(templating.names_in, folder):
+            try:
+                await self._ask(Check(name), of=name)
+            except TemplateFailure as failure:
+                problems.append(f"a mail template in {folder} cannot be used: {failure}")
+        if problems:
+            raise MailConfigurationError("\n".join(problems))
+
+    async def render(self, notification: Notification, order: MailOrder) -> Outgoing:
+        """Raises as `Renderer.render`. What a template does costs a bounded time and memory, and none of the loop's."""
+        if self._renderer is not None:
+            return await asyncio.to_thread(self._renderer.render, notification, order)
+        answer = await self._ask(Render(notification, order), of=notification.type)
+        if isinstance(answer, Unaddressable):
+            raise RenderFailure(answer.reason)
+        assert isinstance(answer, Rendered)
+        return answer.outgoing
+
+    async def close(self) -> None:
+        """End the process; idempotent."""
+        async with self._turn:
+            process, self._process = self._process, None
+            if process is not None:
+                await process.end(within_seconds=FAREWELL_SECONDS)
+
+    async def _ask(self, request: Request, *, of: str) -> Answer:
+        # One at a time: a mail takes milliseconds, and what takes longer must not do so several times at once.
+        async with self._turn:
+            self._refuse_condemned(of)
+            process = self._process = await self._working()
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    answer = await process.ask(request)
+            except BaseException as error:
+                # Cancelled, perhaps by a drain: whatever it computes is not waited for. One that has gone tells why.
+                self._process = None
+                gone = isinstance(error, (EOFError, ConnectionError))
+                code = await process.end(within_seconds=FAREWELL_SECONDS if gone else 0)
+                if not isinstance(error, Exception):
+                    raise
+                endless = isinstance(error, TimeoutError) or code in _OUT_OF_TIME
+                what = "does not come to an end" if endless else "breaks rendering"
+                raise self._condemned_for(f"the template of {of} {what}", of=of) from error
+            if isinstance(answer, Failed) and answer.cpu_seconds > DEAR_CPU_SECONDS:
+                raise self._condemned_for(answer.reason, of=of)
+        if isinstance(answer, Failed):
+            raise TemplateFailure(answer.reason)
+        return answer
+
+    async def _working(self) -> "_Process":
+        """The process; a new one where it has gone, which is not for the next mail to suffer from."""
+        if self._process is not None:
+            if self._process.is_running:
+                return self._process
+            await self._process.end(within_seconds=0)
+        try:
+            return await _Process.start(self._letterhead)
+        except OSError as error:
+            raise TemplateFailure(f"there is no process to render in: {error.strerror}") from error
+
+    def _refuse_condemned(self, of: str) -> None:
+        until, reason = self._condemned.get(of, (0.0, ""))
+        remaining = until - asyncio.get_running_loop().time()
+        if remaining > 0:
+            raise TemplateFailure(reason, retry_after=remaining)
+
+    def _condemned_for(self, reason: str, *, of: str) -> TemplateFailure:
+        now = asyncio.get_running_loop().time()
+        self._condemned = {known: entry for known, entry in self._condemned.items() if entry[0] > now}
+        self._condemned[of] = (now + CONDEMNED_SECONDS, reason)
+        return TemplateFailure(reason, retry_after=CONDEMNED_SECONDS)
+
+
+class _Process:
+    """`mailer.printer`, seen from outside."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process = process
+        self._sink, self._source = process.stdin, process.stdout
+
+    @classmethod
+    async def start(cls, letterhead: Letterhead) -> "_Process":
+        process = cls(
+            await asyncio.create_subprocess_exec(
+                sys.executable, "-P", "-m", "mailer.printer", stdin=PIPE, stdout=PIPE, stderr=DEVNULL,
+                # The terminal's Ctrl-C is meant for the gateway alone, which ends this one.
+                start_new_session=True, env=_environment(),
+            )
+        )  # fmt: skip
+        process._sink.write(framed(letterhead))
+        return process
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.returncode is None
+
+    async def ask(self, request: Request) -> Answer:
+        """Raises whatever shows that it is not there any more, or talks nonsense."""
+        self._sink.write(framed(request))
+        await self._sink.drain()
+        length = int.from_bytes(await self._source.readexactly(LENGTH_BYTES))
+        if length > LARGEST_FRAME_BYTES:
+            raise ValueError("no answer is so large")
+        answer: Answer = answers.decode(await self._source.readexactly(length))
+        return answer
+
+    async def end(self, *, within_seconds: float) -> int | None:
+        """Have it end, as it does when there is nothing more to read, or be ended after that time; answers its exit code."""
+        self._sink.close()
+        try:
+            async with asyncio.timeout(within_seconds):
+                await self._process.wait()
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+        # Until its pipe has ended too, so that nothing of it outlives the loop.
+        await self._process.communicate()
+        return self._process.returncode
+
+
+def _environment() -> dict[str, str]:
+    """Ours without the gateway's secrets, and with the path that this code was found by."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("BELLHOP_")}
+    return ours | {"PYTHONPATH": os.pathsep.join(str(Path(place).resolve()) for place in sys.path)}

@@ -1,0 +1,124 @@
+"""The process that renders by an operator's templates, for `mailer.press`: `python -m mailer.printer`.
+
+A template can be made to compute for ever, or to fill the memory, in a hundred ways; no sandbox and no thread can stop
+them all, but the kernel can: this process gives itself bounds of CPU, time and memory, and ends when it exceeds them.
+
+It reads a letterhead and then requests, and answers each, as MessagePack with its length before it.
+"""
+
+import os
+import resource
+import signal
+import sys
+from time import process_time
+from typing import BinaryIO
+
+import msgspec
+
+from mailer.errors import RenderFailure, TemplateFailure
+from mailer.letterhead import Letterhead
+from mailer.render import Renderer
+from mailer.transport import Outgoing
+from storage.models import MailOrder, Notification
+
+CPU_SECONDS = 1.0
+"""For one mail. The built-in templates take a few thousandths of it."""
+WALL_SECONDS = 10.0
+MEMORY_BYTES = 256 * 2**20
+LENGTH_BYTES = 4
+LARGEST_FRAME_BYTES = 32 * 2**20
+"""What a mail of the largest parts takes, several times over."""
+
+
+class Check(msgspec.Struct, frozen=True, tag=True):
+    """See whether a template can be used at all."""
+
+    template: str
+
+
+class Render(msgspec.Struct, frozen=True, tag=True):
+    notification: Notification
+    order: MailOrder
+
+
+class Rendered(msgspec.Struct, frozen=True, tag=True):
+    outgoing: Outgoing
+
+
+class Sound(msgspec.Struct, frozen=True, tag=True):
+    """A template that compiles."""
+
+
+class Unaddressable(msgspec.Struct, frozen=True, tag=True):
+    reason: str
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """The template did."""
+
+    reason: str
+    cpu_seconds: float
+    """What it cost."""
+
+
+Request = Check | Render
+Answer = Rendered | Sound | Unaddressable | Failed
+
+letterheads = msgspec.msgpack.Decoder(Letterhead, dec_hook=lambda kind, text: kind(text))
+requests = msgspec.msgpack.Decoder(Request)
+answers = msgspec.msgpack.Decoder(Answer)
+_encoder = msgspec.msgpack.Encoder(enc_hook=str)  # a folder is a text on its way
+
+
+def framed(message: Letterhead | Request | Answer) -> bytes:
+    content = _encoder.encode(message)
+    return len(content).to_bytes(LENGTH_BYTES) + content
+
+
+def serve(source: BinaryIO, sink: BinaryIO) -> None:
+    """Answer until the source ends."""
+    renderer = Renderer(letterheads.decode(_read(source)))
+    while content := _read(source):
+        _count_time(CPU_SECONDS, WALL_SECONDS)
+        answer = framed(_answer(renderer, requests.decode(content)))
+        _count_time(0, 0)
+        sink.write(answer)
+        sink.flush()
+
+
+def main() -> None:
+    source, sink = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    # Whatever else might be printed must not be taken for an answer.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    # Data, not address space: what is only mapped, such as a file of locales, costs nothing.
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
+    for number in (signal.SIGPROF, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
+    serve(source, sink)
+
+
+def _read(source: BinaryIO) -> bytes:
+    return source.read(int.from_bytes(source.read(LENGTH_BYTES)))
+
+
+def _count_time(cpu_seconds: float, wall_seconds: float) -> None:
+    """Have the kernel end this process after so much CPU, or time; 0: no more."""
+    signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+    signal.setitimer(signal.ITIMER_REAL, wall_seconds)
+
+
+def _answer(renderer: Renderer, request: Request) -> Answer:
+    begun = process_time()
+    try:
+        if isinstance(request, Check):
+            renderer.check(request.template)
+            return Sound()
+        return Rendered(outgoing=renderer.render(request.notification, request.order))
+    except RenderFailure as failure:
+        return Unaddressable(reason=str(failure))
+    except TemplateFailure as failure:
+        return Failed(reason=str(failure), cpu_seconds=process_time() - begun)
+
+
+if __name__ == "__main__":
+    main()

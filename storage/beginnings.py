@@ -1,0 +1,57 @@
+"""Where a user's shared rooms begin: what was said to everybody before the user was there is history, and not unread.
+
+The rule, once for both stores. A room of everybody's begins where Bellhop first hears of the user: at a connect, a contact,
+or a notification to the user's own room, whichever came first. Any other shared room, a topic, begins when the user
+first has it. Users that a store knew before it kept beginnings lose nothing: of all they have then, all stays unread.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """Which of a user's rooms are shared, and how."""
+
+    own: str
+    """The user's own room, which begins with its first notification."""
+    everybodys: Sequence[str]
+    """Rooms that one has by being there, the first of them every user; the others were given."""
+
+
+class Head:
+    """Begins after all that the room holds now."""
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """Begins after what was made before this time."""
+
+    time: int
+
+
+START: Final = After(0)
+"""Begins at the start: all of the room is the user's."""
+Beginning = Head | After
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a store knows of a user who has no beginning in some room."""
+
+    predates: bool
+    """Whether the user was there before beginnings were kept."""
+    settled: bool
+    """Whether the room that every user has has begun: what was given and has not begun was given later."""
+    heard_at: int | None
+    """When Bellhop first heard of the user; None if this is the first time."""
+
+
+def beginning(room: str, membership: Membership, known: Known) -> Beginning:
+    """Where `room`, which has no beginning yet, begins for the user."""
+    if room in membership.everybodys:
+        if known.predates:
+            return START
+        return Head() if known.heard_at is None else After(known.heard_at)
+    return START if known.predates and not known.settled else Head()

@@ -1,0 +1,92 @@
+"""Beginnings in this store."""
+
+from collections.abc import Mapping, Sequence
+
+from pymongo import UpdateOne
+
+from storage.beginnings import After, Beginning, Known, Membership, beginning
+from storage.encoding import writable
+from storage.mongo.append import positions
+from storage.mongo.collections import Collections
+from storage.mongo.documents import Document
+
+SINCE = "beginnings"
+
+Request = tuple[str, Sequence[str], Membership]
+"""A user, the user's rooms, and which of them are shared."""
+
+
+def unbegun(inboxes: Mapping[tuple[str, str], Document], requests: Sequence[Request]) -> list[Request]:
+    """Those of `requests` that have a shared room without a beginning, with these rooms only."""
+    found: list[Request] = []
+    for user, rooms, membership in requests:
+        missing = [
+            room
+            for room in writable(rooms)
+            if room != membership.own and inboxes.get((user, room), {}).get("begins") is None
+        ]
+        if missing:
+            found.append((user, missing, membership))
+    return found
+
+
+async def begin(c: Collections, requests: Sequence[Request], *, now: int) -> None:
+    """Have the rooms begin, each once: of several nodes the first has its way."""
+    updates = []
+    for user, rooms, membership in requests:
+        known = await _known(c, user, membership)
+        for room in rooms:
+            upto = await _upto(c, room, beginning(room, membership, known))
+            is_new = {"$eq": [{"$type": "$begins"}, "missing"]}
+            fields: Document = {
+                "user": user,
+                "room": room,
+                "read_upto": {"$cond": [is_new, {"$max": ["$read_upto", upto]}, "$read_upto"]},
+                "begins": {"$ifNull": ["$begins", upto]},
+                "begun_at": {"$ifNull": ["$begun_at", now]},
+            }
+            updates.append(UpdateOne({"user": user, "room": room}, [{"$set": fields}], upsert=True))
+    await c.inboxes.bulk_write(updates, ordered=False)
+
+
+async def _known(c: Collections, user: str, membership: Membership) -> Known:
+    inboxes = {inbox["room"]: inbox for inbox in await c.inboxes.find({"user": user}).to_list()}
+    contact = await c.contacts.find_one({"_id": user})
+    has_receipts = not inboxes and await c.receipts.find_one({"user": user}, {"_id": 1}) is not None
+    is_old_contact = contact is not None and "first_seen" not in contact
+    return Known(
+        predates=is_old_contact or has_receipts or any("begins" not in inbox for inbox in inboxes.values()),
+        settled="begins" in inboxes.get(membership.everybodys[0], {}),
+        heard_at=await _heard_at(c, membership.own, (contact or {}).get("first_seen")),
+    )
+
+
+async def _heard_at(c: Collections, own: str, first_seen: int | None) -> int | None:
+    """The first that is known of the user; 0 when that is older than what is kept, or than beginnings are."""
+    since = (await c.facts.find_one({"_id": SINCE}) or {}).get("value", 0)
+    room = await c.rooms.find_one({"_id": own}) or {}
+    erased_at = room.get("erased_at")
+    if room.get("floor") and erased_at is None:
+        return 0
+    told = await c.notifications.find_one(
+        {"room": own, "created_at": {"$gt": -1 if erased_at is None else erased_at}},
+        {"created_at": 1},
+        sort=[("created_at", 1)],
+    )
+    times = (first_seen, None if told is None else told["created_at"])
+    heard = min((time for time in times if time is not None), default=None)
+    return 0 if heard is not None and heard < since else heard
+
+
+async def _upto(c: Collections, room: str, begins: Beginning) -> int:
+    """The last sequence before the beginning."""
+    if not isinstance(begins, After):
+        return (await positions(c, [room]))[room][0]
+    if not begins.time:
+        return 0
+    last = await c.notifications.find_one(
+        {"room": room, "created_at": {"$lt": begins.time}, "seq": {"$gt": 0}},
+        {"seq": 1},
+        sort=[("created_at", -1), ("_id", -1)],
+    )
+    return 0 if last is None else int(last["seq"])

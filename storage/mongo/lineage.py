@@ -1,0 +1,57 @@
+"""The epoch, and what is put right when it turns."""
+
+import secrets
+
+from storage.encoding import ROOMS_PER_QUERY
+from storage.mongo.append import positions
+from storage.mongo.collections import Collections
+from storage.mongo.documents import Document
+
+EPOCH = "epoch"
+
+
+async def epoch(c: Collections) -> str:
+    while (document := await c.facts.find_one({"_id": EPOCH})) is None:
+        # A new store, or one that was put back from before there were epochs; another node may be doing the same.
+        await c.facts.update_one(
+            {"_id": EPOCH}, {"$setOnInsert": {"value": secrets.token_hex(4)}}, upsert=True
+        )
+    return str(document["value"])
+
+
+async def turn(c: Collections, *, seen: str | None) -> str:
+    before = await epoch(c)
+    if seen not in (None, before):
+        return before
+    # Before the epoch: a client that hears of the new one must find it put right.
+    await _bring_back(c)
+    await c.facts.update_one({"_id": EPOCH, "value": before}, {"$set": {"value": secrets.token_hex(4)}})
+    return await epoch(c)
+
+
+async def _bring_back(c: Collections) -> None:
+    """Nobody has read, and nothing was cleared, beyond the head of a room."""
+    furthest: dict[str, int] = {}
+    for collection, room, column in (
+        (c.inboxes, "$room", "$read_upto"),
+        (c.receipts, "$room", "$seq"),
+        (c.rooms, "$_id", "$cleared"),
+    ):
+        cursor = await collection.aggregate([{"$group": {"_id": room, "furthest": {"$max": column}}}])
+        async for found in cursor:
+            upto = found["furthest"] or 0
+            furthest[found["_id"]] = max(upto, furthest.get(found["_id"], 0))
+    rooms = list(furthest)
+    for start in range(0, len(rooms), ROOMS_PER_QUERY):
+        part = rooms[start : start + ROOMS_PER_QUERY]
+        for room, (head, _, _) in (await positions(c, part)).items():
+            if furthest[room] > head:
+                await _bring_back_room(c, room, head)
+
+
+async def _bring_back_room(c: Collections, room: str, head: int) -> None:
+    beyond: Document = {"$gt": head}
+    await c.inboxes.update_many({"room": room, "read_upto": beyond}, {"$set": {"read_upto": head}})
+    await c.inboxes.update_many({"room": room, "begins": beyond}, {"$set": {"begins": head}})
+    await c.receipts.delete_many({"room": room, "seq": beyond})
+    await c.rooms.update_many({"_id": room, "cleared": beyond}, {"$set": {"cleared": head}})

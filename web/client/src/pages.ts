@@ -1,0 +1,115 @@
+/** The lists: pages of the history, one list a filter, and how far down each of them is complete. */
+
+import { AGAIN_MS } from "./marks.ts";
+import type { Ask, Filter, Item, Page } from "./protocol.ts";
+
+interface View {
+  /** The cursor of the next older page; null at the end, undefined before the first. */
+  next?: string | null;
+  /** The oldest id down to which nothing that matches is missing. */
+  floor: string;
+}
+
+export interface Pages {
+  /** Fetches the next older page of `filter`. */
+  load(filter: Filter): Promise<void>;
+  /** Fetches the newest again, as far as it matters. */
+  refresh(): void;
+  /** Begins the lists anew: between what is held and the newest there may be a hole. */
+  restart(filter: Filter): void;
+  /** What of `items`, newest first, belongs to the list. */
+  shown(items: readonly Item[], filter: Filter): Item[];
+  /** What lies below `id` was let go of: the lists end here, rather than with a hole. */
+  cut(id: string): void;
+  hasMore(filter: Filter): boolean;
+  /** Whether nothing of the list was fetched yet. */
+  isUntouched(filter: Filter): boolean;
+  isLoading(): boolean;
+}
+
+export interface Ends {
+  ask: Ask;
+  isSettled(): boolean;
+  /** Takes an item of the history as the gateway has it. */
+  found(item: Item): void;
+  changed(): void;
+}
+
+export function paging(
+  items: Map<string, Item>,
+  pageSize: number,
+  { ask, isSettled, found, changed }: Ends,
+): Pages {
+  const views = new Map<string, View>();
+  let loads = 0;
+
+  const viewOf = ({ type, unread }: Filter): View => {
+    const name = JSON.stringify([type, unread]);
+    const view = views.get(name) ?? { floor: "~" };
+    views.set(name, view);
+    return view;
+  };
+
+  const isUntouched = (filter: Filter): boolean => viewOf(filter).next === undefined;
+
+  /** Fetches a page: the next older one, or the `again` newest. */
+  const load = async (filter: Filter, again = 0): Promise<void> => {
+    const view = viewOf(filter);
+    if (view.next === null && !again) return;
+    loads++;
+    changed();
+    try {
+      const { notifications, next } = await ask<Page>("history", {
+        limit: again || pageSize,
+        ...(!again && view.next ? { before: view.next } : {}),
+        ...filter,
+      });
+      // A list begun anew meanwhile has no use for the page.
+      if (viewOf(filter) !== view) return;
+      const ids = notifications.map(({ id }) => id).sort();
+      const oldest = next === null ? "" : (ids[0] as string);
+      const youngest = ids.at(-1) as string;
+      for (const item of notifications) found(item);
+      if (again)
+        // What should be on the page and is not was dismissed or recalled elsewhere.
+        for (const id of items.keys())
+          if (id >= oldest && id <= youngest && !ids.includes(id)) items.delete(id);
+      if (!again || view.next === undefined) view.next = next;
+      if (oldest < view.floor) view.floor = oldest;
+    } catch {
+      // A list that has something waits for the next wish to see more; an empty one is owed its first page.
+      if (isSettled() && isUntouched(filter)) setTimeout(() => isSettled() && load(filter), AGAIN_MS);
+    } finally {
+      loads--;
+      changed();
+    }
+  };
+
+  return {
+    load: (filter) => load(filter),
+    refresh() {
+      load({}, Math.min(100, Math.max(pageSize, items.size)));
+    },
+    restart(filter) {
+      items.clear();
+      views.clear();
+      load({});
+      if (filter.type || filter.unread) load(filter);
+    },
+    shown(all, filter) {
+      const { floor } = viewOf(filter);
+      const { type, unread } = filter;
+      return all.filter((n) => n.id >= floor && (!type || type.includes(n.type)) && !(unread && n.read));
+    },
+    cut(id) {
+      for (const view of views.values()) {
+        if (view.floor >= id) continue;
+        view.floor = id;
+        view.next = null;
+      }
+    },
+    hasMore: (filter) => !!viewOf(filter).next,
+    isUntouched,
+    isLoading: () => loads > 0,
+  };
+}
