@@ -1,7 +1,7 @@
 # Bellhop's tasks. Each makes what it needs in .venv and node_modules first; nothing is installed outside this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help run pages screenshots test test-faults lint bench bench-emit bench-cluster clean
+.PHONY: help run pages screenshots test test-faults lint bench bench-emit bench-cluster bench-refused clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -104,6 +104,9 @@ bench: $(TESTING) $(RIVALS) bench/build/load bench/build/post  ## fan-out, conne
 
 bench-cluster: $(TESTING) bench/build/load bench/build/post  ## one, two and four nodes on Redis beside python-socketio's
 	$(BIN)/python -m bench.cluster $(ARGS)
+
+bench-refused: $(TESTING)  ## what callers cost who are refused: CPU, and the wait of a probe
+	$(BIN)/python -m bench.refused
 
 clean:  ## remove what was made here, but not what Bellhop has stored in var/
 	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* htmlcov .hypothesis bench/build

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from auth.characters import is_name
+
 ADMIN = "admin"
 """The role that opens the admin namespace and the room `admins`."""
 
@@ -12,8 +14,8 @@ _TOPIC = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 def is_user_id(text: str) -> bool:
-    """True for 1-128 printable characters without white space at the ends: what a token's `sub` may be."""
-    return 0 < len(text) <= USER_ID_MAX and text == text.strip() and text.isprintable()
+    """True for a name of 1-128 characters: what a token's `sub` may be."""
+    return len(text) <= USER_ID_MAX and is_name(text)
 
 
 def is_topic(text: str) -> bool:

@@ -17,6 +17,7 @@ from uuid import uuid4
 import jwt
 from jwt.algorithms import HMACAlgorithm
 
+from auth.characters import BLANKS, is_line
 from auth.errors import ExpiredToken, InvalidServiceKey, InvalidToken, MissingToken
 from auth.keys import PUBLISHED_ALGORITHMS, SECRET_ALGORITHM, Key, Keys, secret_key
 from auth.principal import Principal, Service, is_topic, is_user_id
@@ -204,8 +205,11 @@ def _object(text: bytes) -> dict[str, Any]:
 
 def _subject(claims: Mapping[str, Any]) -> str:
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not is_user_id(subject):
-        raise InvalidToken("sub is not a user id")
+    if not isinstance(subject, str):
+        # Many an issuer puts its number of the user there.
+        raise InvalidToken("sub is not a string (RFC 7519, section 4.1.2)")
+    if not is_user_id(subject):
+        raise InvalidToken("sub is not a user id: 1 to 128 characters of one line, no blanks at the ends")
     return subject
 
 
@@ -232,22 +236,18 @@ def _texts(claims: Mapping[str, Any], claim: str, limit: int, is_sound: Callable
 
 
 def _is_role(text: str) -> bool:
-    return 0 < len(text) <= ROLE_CHARACTERS_MAX and text.isprintable()
+    return 0 < len(text) <= ROLE_CHARACTERS_MAX and is_line(text)
 
 
 def _name(claim: object) -> str | None:
-    if not isinstance(claim, str) or not claim.isprintable():
+    if not isinstance(claim, str) or not is_line(claim):
         return None
-    return claim.strip()[:NAME_CHARACTERS_MAX].rstrip() or None
+    return claim.strip(BLANKS)[:NAME_CHARACTERS_MAX].rstrip(BLANKS) or None
 
 
 def _email(claim: object) -> str | None:
     """An address that can stand in a mail header: one `@`, nothing that ends or splits the header."""
-    if (
-        not isinstance(claim, str)
-        or len(claim) > _EMAIL_CHARACTERS_MAX
-        or not _JOINERS.sub("", claim).isprintable()
-    ):
+    if not isinstance(claim, str) or len(claim) > _EMAIL_CHARACTERS_MAX or not is_line(claim):
         return None
     return claim if _EMAIL.fullmatch(claim) else None
 
@@ -285,10 +285,10 @@ class Signer:
         roles, topics = list(roles), list(topics)
         if not is_user_id(user):
             raise ValueError(
-                "the user id must have 1-128 printable characters and no white space at its ends"
+                "the user id must have 1-128 characters of one line and no white space at its ends"
             )
         if len(roles) > ROLES_MAX or not all(map(_is_role, roles)):
-            raise ValueError(f"roles are {ROLES_MAX} printable names at most")
+            raise ValueError(f"roles are {ROLES_MAX} names of one line at most")
         if len(topics) > TOPICS_MAX or not all(map(is_topic, topics)):
             raise ValueError(f"topics are {TOPICS_MAX} names at most, of letters, digits, '_', '.' and '-'")
         if email is not None and _email(email) is None:

@@ -7,7 +7,7 @@ from typing import Any
 from gateway import problems, schemas, wire
 from gateway.feed import Feed
 from gateway.metrics import Metrics
-from gateway.notifier import Emitted, Notifier
+from gateway.notifier import Notifier, left_out
 from gateway.overview import Observatory
 from gateway.presence.errors import PresenceUnavailable
 from gateway.preview import Previewer
@@ -155,7 +155,7 @@ class AdminEvents:
             self._metrics.emitted(problems.of(error).code)
             raise
         self._metrics.emitted("duplicate" if emitted.duplicate else "accepted")
-        return _emitted(emitted)
+        return wire.emitted(emitted, left_out(emitted.notifications))
 
     async def _preview(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         del session
@@ -190,10 +190,3 @@ class AdminEvents:
         else:
             self._feed.unwatch(session.sid)
         return {}
-
-
-def _emitted(emitted: Emitted) -> Answer:
-    return {
-        "notifications": [wire.address(notification) for notification in emitted.notifications],
-        "duplicate": emitted.duplicate,
-    }

@@ -4,6 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
+from gateway.wire import USERS_NAMED
 from storage.models import MailState, Unless
 
 
@@ -25,10 +26,20 @@ class AddressSchema(Schema):
     seq = _number(allow_none=True, metadata={"description": "Null for what was not stored, or is not shown."})
 
 
+class SomeUsersSchema(Schema):
+    users = fields.List(
+        fields.String(), required=True, metadata={"description": f"The first {USERS_NAMED} at most."}
+    )
+    count = _number(metadata={"description": "Of all."})
+
+
 class EmittedSchema(Schema):
     notifications = fields.List(fields.Nested(AddressSchema), required=True)
     duplicate = fields.Boolean(
         required=True, metadata={"description": "It was emitted before, under the same key."}
+    )
+    without_address = fields.Nested(
+        SomeUsersSchema, metadata={"description": "Who is not mailed, as `email.if_known` allows."}
     )
 
 
@@ -45,6 +56,9 @@ class ProblemSchema(Schema):
         values=fields.List(fields.String()),
         metadata={"description": "By field, such as `email.to` or `to.3`; the empty name is the whole."},
     )
+    without_address = fields.Nested(
+        SomeUsersSchema, metadata={"description": "The users because of whom nothing is mailed."}
+    )
     request_id = fields.String()
 
 
@@ -54,6 +68,7 @@ class ResultSchema(Schema):
     status = _number()
     notifications = fields.List(fields.Nested(AddressSchema))
     duplicate = fields.Boolean()
+    without_address = fields.Nested(SomeUsersSchema)
     type = fields.String()
     title = fields.String()
     code = fields.String()

@@ -27,7 +27,14 @@ from gateway.bus.redis import RedisBus
 from gateway.clock import Timekeeper, system_clock
 from gateway.contacts import ContactBook
 from gateway.delivery import Delivery
-from gateway.engine import OWNER_AND_GROUP, EngineLimits, PacedSite, Reason, Server, Websockets
+from gateway.engine import (
+    OWNER_AND_GROUP,
+    EngineLimits,
+    PacedSite,
+    Reason,
+    Server,
+    Websockets,
+)
 from gateway.feed import Feed
 from gateway.gossip import HeadGossip
 from gateway.health import Health
@@ -307,6 +314,7 @@ class Node:
             origins=self.origins,
             notifier=self.notifier,
             verifier=verifier,
+            contacts=self.contacts,
             health=self.health,
             metrics=self.metrics,
         )

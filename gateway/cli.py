@@ -1,6 +1,7 @@
 """The `bellhop` command. Exit codes: 0 well, 1 failed, 2 wrong settings or usage."""
 
 import argparse
+import codecs
 import http.client
 import json
 import os
@@ -322,7 +323,7 @@ def _store(given: argparse.Namespace) -> int:
 def _api_key(given: argparse.Namespace, in_force: Settings) -> str:
     if given.key_file is not None:
         try:
-            key = str(given.key_file.read_text(encoding="ascii")).strip()
+            key = str(given.key_file.read_bytes().removeprefix(codecs.BOM_UTF8).decode("ascii")).strip()
         except (OSError, UnicodeDecodeError) as error:
             raise Failure(f"{given.key_file} cannot be read: {error}", 2) from error
         if not key or not key.isprintable() or " " in key:

@@ -6,6 +6,7 @@ together. A look-up sees what is still collected.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.tasks import Tasks
@@ -15,6 +16,8 @@ from storage.models import Contact
 from storage.store import Contacts
 
 FLUSH_SECONDS = 0.25
+HEARD_SECONDS = 60
+"""How long the same words need not be written again that come with every request."""
 PENDING_LIMIT = 10_000
 """Users whose news may wait for the store; more are left out until their next connection."""
 
@@ -29,6 +32,8 @@ class ContactBook:
         """On their way to the store."""
         self._forgotten: set[str] = set()
         """Of those that were on their way: to be taken out of the store again."""
+        self._heard: dict[str, tuple[Contact, float]] = {}
+        """What requests said lately, and when by the loop's clock."""
         self._news = asyncio.Event()
         self._tasks = Tasks()
 
@@ -51,17 +56,38 @@ class ContactBook:
         self._pending[contact.user] = _newer(contact, known)
         self._news.set()
 
+    def hear(self, contact: Contact) -> None:
+        """As `remember`, of what a single request said: the same words again are not worth a write."""
+        now = asyncio.get_running_loop().time()
+        said, at = self._heard.get(contact.user, (None, now))
+        if said == contact and now < at + HEARD_SECONDS:
+            return
+        if len(self._heard) >= PENDING_LIMIT:
+            self._heard.clear()
+        self._heard[contact.user] = contact, now
+        self.remember(contact)
+
     async def contact(self, user: str) -> Contact | None:
+        return (await self.contacts([user])).get(user)
+
+    async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
+        """Those of `users` who are known, in one question to the store."""
         # Before the store is asked: what reaches it meanwhile is in neither place afterwards.
-        news = [found for collected in (self._leaving, self._pending) if (found := collected.get(user))]
-        contact = await self._contacts.contact(user)
+        news = [
+            found
+            for collected in (self._leaving, self._pending)
+            for user in users
+            if (found := collected.get(user))
+        ]
+        contacts = await self._contacts.contacts(users)
         for newer in news:
-            contact = _newer(newer, contact)
-        return contact
+            contacts[newer.user] = _newer(newer, contacts.get(newer.user))
+        return contacts
 
     def forget(self, user: str) -> None:
         """Keep nothing of what was remembered until now, wherever it is on its way to the store."""
         self._pending.pop(user, None)
+        self._heard.pop(user, None)
         if self._leaving.pop(user, None) is not None:
             self._forgotten.add(user)
 

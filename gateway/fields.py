@@ -11,24 +11,26 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
+from auth.characters import NOT_IN_A_LINE
 from auth.principal import USER_ID_MAX, is_user_id
 from gateway.rooms import is_room
 from mailer import address
+from storage.encoding import is_writable
 
 ROOMS_MAX = 1000
 DATA_DEPTH_MAX = 32
 """Levels of objects and lists in a caller's data. MongoDB takes 100 for a whole document."""
 INTEGER_MAX = 2**63 - 1
 
-PRINTABLE = r"[^\u0000-\u001f\u007f-\u009f]*"
+PRINTABLE = rf"[^{NOT_IN_A_LINE}]*"
 # White space, and what Unicode says is not drawn (Default_Ignorable_Code_Point), and the Braille blank. The astral ones
 # stand for themselves: no spelling of them is every reader's of a pattern.
 INVISIBLE = (
-    r" \u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f"
+    r" \u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u202a-\u202f\u205f-\u206f"
     r"\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffc"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-VISIBLE = rf"[{INVISIBLE}]*[^{INVISIBLE}\u0000-\u001f\u007f-\u009f]{PRINTABLE}"
+VISIBLE = rf"[{INVISIBLE}]*[^{INVISIBLE}{NOT_IN_A_LINE}]{PRINTABLE}"
 """Printable, and not only blanks and the like."""
 PRINTABLE_LINES = r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*"
 TYPE = r"[A-Z][A-Z0-9_]{0,63}"
@@ -63,7 +65,7 @@ class Text(fields.String):
             raise ValidationError("Must be a string.")
         if not self._shortest <= len(value) <= self._longest:
             raise ValidationError(f"Must have {self._shortest} to {self._longest} characters.")
-        if not _is_unicode(value) or self._matches(value) is None:
+        if not is_writable(value) or self._matches(value) is None:
             raise ValidationError(f"Must be {self._meaning}.")
         return value
 
@@ -129,7 +131,7 @@ class UserId(fields.String):
         del attr, data, options
         if not isinstance(value, str) or not is_user_id(value):
             raise ValidationError(
-                f"Must be a user id: 1 to {USER_ID_MAX} printable characters, no blanks at the ends."
+                f"Must be a user id: 1 to {USER_ID_MAX} characters of one line, no blanks at the ends."
             )
         return value
 
@@ -198,21 +200,10 @@ class FlagText(Flag):
         return bool(value == "true")
 
 
-def _is_unicode(text: str) -> bool:
-    """False for a lone surrogate, which JSON can spell and UTF-8 cannot."""
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def unsound(value: Any, depth: int) -> str | None:
     """What keeps a JSON value from being stored and sent on; None when nothing does."""
     if isinstance(value, str):
-        return None if _is_unicode(value) else "Must be sound Unicode: there is a lone surrogate."
+        return None if is_writable(value) else "Must be sound Unicode: there is a lone surrogate."
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int):
@@ -227,7 +218,7 @@ def unsound(value: Any, depth: int) -> str | None:
     inner: Collection[Any] = value
     if isinstance(value, dict):
         for key in value:
-            if not _is_unicode(key) or "\0" in key:
+            if not is_writable(key) or "\0" in key:
                 return "Keys must be sound Unicode without NUL."
         inner = value.values()
     for item in inner:

@@ -3,6 +3,7 @@
 Who is calling comes first, then what is asked, then the use case. Errors are raised and become problems at the edge.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -16,7 +17,7 @@ from gateway import edge, openapi, problems, schemas, static, wire
 from gateway.edge import json_response
 from gateway.health import Health
 from gateway.metrics import Metrics
-from gateway.notifier import EmitRequest, Emitted, Notifier
+from gateway.notifier import STEP_NOTIFICATIONS, EmitRequest, Emitted, Notifier, left_out
 from gateway.problems import Problem
 from gateway.rates import EmitRate
 from gateway.settings import Settings
@@ -24,6 +25,8 @@ from gateway.settings import Settings
 EMIT = "emit"
 """The scope that lets a service emit; everything else needs `admin`."""
 BATCH_BYTES_MAX = 16 * 1024 * 1024
+NOTIFICATIONS_MAX = 10_000
+"""Of all items of a batch together, each room of each counted."""
 
 Handler = Callable[[web.Request, Service], Awaitable[web.StreamResponse]]
 
@@ -95,7 +98,7 @@ class InternalSite:
         text = await edge.read_json_text(request, limit=BATCH_BYTES_MAX)
         # Where the whole is no longer than an item may be, none need be measured.
         parse = _parsed if len(text) <= schemas.EMIT_BYTES_MAX else _measured
-        parsed = [parse(item) for item in schemas.batch(edge.json_of(text))]
+        parsed = await _in_steps(parse, schemas.batch(edge.json_of(text)))
         asked = [item for item in parsed if isinstance(item, EmitRequest)]
         await self._emit_rate.spend(service.name, sum(len(item.rooms) for item in asked))
         outcomes = iter(await self._notifier.emit_many(asked, scope=service.name) if asked else ())
@@ -207,12 +210,34 @@ def _measured(item: Any) -> EmitRequest | Exception:
     return parsed
 
 
+async def _in_steps(parse: Callable[[Any], EmitRequest | Exception], items: Sequence[Any]) -> list[Any]:
+    """Each item parsed; others have their turn in between. Raises Problem when all together name too many rooms."""
+    weights = [_weight(item) for item in items]
+    asked = sum(weights)
+    if asked > NOTIFICATIONS_MAX:
+        raise Problem(
+            "too_large", f"{NOTIFICATIONS_MAX} notifications a request at most; this one asks for {asked}."
+        )
+    parsed = []
+    done = 0
+    for item, weight in zip(items, weights, strict=True):
+        parsed.append(parse(item))
+        done += weight
+        if done >= STEP_NOTIFICATIONS:
+            done = 0
+            await asyncio.sleep(0)
+    return parsed
+
+
+def _weight(item: Any) -> int:
+    """How many notifications an item asks for, before anything of it is judged."""
+    rooms = item.get("to") if isinstance(item, dict) else None
+    return len(rooms) if isinstance(rooms, list) else 1
+
+
 def _outcome(emitted: Emitted) -> str:
     return "duplicate" if emitted.duplicate else "accepted"
 
 
 def _emitted(emitted: Emitted) -> dict[str, Any]:
-    return {
-        "notifications": [wire.address(notification) for notification in emitted.notifications],
-        "duplicate": emitted.duplicate,
-    }
+    return wire.emitted(emitted, left_out(emitted.notifications))

@@ -4,12 +4,13 @@ The one place where a request becomes a stored, delivered and mailed notificatio
 presence by their Protocols; leaves parsing and answers to the HTTP routes and the namespaces.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gateway import wire
 from gateway.bus.base import TRANSIENT, Bus, Frame
@@ -18,7 +19,7 @@ from gateway.contacts import ContactBook
 from gateway.gossip import HeadGossip
 from gateway.presence.base import Joined, Left, Online, Presence, Roster
 from gateway.rooms import ADMINS, membership, user_of, user_room
-from storage.errors import StorageError
+from storage.errors import StorageError, StoreUnavailable
 from storage.groupcommit import GroupCommit
 from storage.ids import uuid7
 from storage.models import (
@@ -48,12 +49,22 @@ REVIVE_PAGES = 5
 """One order revives 1,000 at most, so that a broken relay is not met by all at once."""
 
 
-class NoAddress(Exception):
-    """Mail was asked for a user whose address nobody has told."""
+STEP_NOTIFICATIONS = 1000
+"""How many notifications are made, stored and delivered before others have their turn."""
+NO_ADDRESS = "no address is known"
+"""Why a mail was skipped from the beginning."""
 
-    def __init__(self, user: str) -> None:
-        super().__init__("no address is known for this user: give email.to, or an email claim in the token")
-        self.user = user
+
+class NoAddress(Exception):
+    """Mail was asked for users whose addresses nobody has told."""
+
+    def __init__(self, users: Sequence[str]) -> None:
+        named = ", ".join(users[: wire.USERS_NAMED])
+        more = f" and {len(users) - wire.USERS_NAMED} more" if len(users) > wire.USERS_NAMED else ""
+        super().__init__(
+            f"no address is known for {named}{more}: give email.to, an email claim in the token, or email.if_known"
+        )
+        self.users = tuple(users)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +74,8 @@ class EmailRequest:
     subject: str | None = None
     after_seconds: float = 0
     unless: Unless | None = None
+    if_known: bool = False
+    """Mail those whose address is known, and leave out the others."""
 
 
 class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
@@ -136,7 +149,9 @@ class Notifier:
 
         `scope` names whose idempotency keys these are. Raises `IdempotencyMismatch` and `NoAddress`.
         """
-        emission = await self._emission(request, scope, self._clock())
+        now = self._clock()
+        mails = _mails(request, await self._known([request]), now)
+        emission = _emission(request, scope, now, mails)
         if request.store:
             appended = await self._commit.append(emission)
         else:
@@ -145,15 +160,26 @@ class Notifier:
         return appended
 
     async def emit_many(self, requests: Sequence[EmitRequest], *, scope: str) -> list[Emitted | Exception]:
-        """Emit each, in order; what goes wrong with one is its answer and does not touch the others."""
+        """Emit each, in order; what goes wrong with one is its answer and does not touch the others.
+
+        Many go in steps, between which others have their turn. Raises `StoreUnavailable` when none was stored; a store
+        that goes away in the middle is the answer of those that were not.
+        """
+        answers: list[Emitted | Exception] = []
+        for step in _steps(requests):
+            try:
+                answers += await self._emit_step(step, scope)
+            except StoreUnavailable as error:
+                if not answers:
+                    raise
+                answers += [error] * (len(requests) - len(answers))
+                break
+            await asyncio.sleep(0)
+        return answers
+
+    async def _emit_step(self, requests: Sequence[EmitRequest], scope: str) -> list[Emitted | Exception]:
         now = self._clock()
-        prepared = [
-            # Without mail there is nobody to ask and nothing to go wrong: no coroutine for each of thousands.
-            _emission(request, scope, now)
-            if request.email is None
-            else await self._prepared(request, scope, now)
-            for request in requests
-        ]
+        prepared = await self._prepared(requests, scope, now)
         stored = [
             emission
             for request, emission in zip(requests, prepared, strict=True)
@@ -179,13 +205,15 @@ class Notifier:
     async def drafts(self, request: EmitRequest, *, limit: int) -> list[Notification | NoAddress]:
         """What an emit of the request would make of its first `limit` rooms now; nothing is stored or sent."""
         now = self._clock()
+        rooms = request.rooms[:limit]
+        known = await self._known([structs.replace(request, rooms=rooms)])
         drafts: list[Notification | NoAddress] = []
-        for room in request.rooms[:limit]:
-            try:
-                mail = None if request.email is None else await self._mail(request.email, room, now)
+        for room in rooms:
+            mail = None if request.email is None else _mail(request.email, room, known, now)
+            if mail is not None and mail.state is MailState.SKIPPED:
+                drafts.append(NoAddress([user_of(room) or ""]))
+            else:
                 drafts.append(_notification(request, room, now, mail))
-            except NoAddress as error:
-                drafts.append(error)
         return drafts
 
     async def transient(self, room: str, event: str, payload: Mapping[str, Any]) -> None:
@@ -211,29 +239,39 @@ class Notifier:
         encoded = wire.event(event, {"user": change.user, **payload, "at": wire.time(change.at)})
         self._receiver.receive(ADMINS, TRANSIENT, encoded)
 
-    async def _prepared(self, request: EmitRequest, scope: str, now: datetime) -> Emission | Exception:
+    async def _prepared(
+        self, requests: Sequence[EmitRequest], scope: str, now: datetime
+    ) -> list[Emission | Exception]:
+        """What is to be appended for each, or why nothing is."""
+        known: Mapping[str, str] = {}
+        unknown: StorageError | None = None
         try:
-            return await self._emission(request, scope, now)
-        except (NoAddress, StorageError) as error:
-            return error
+            known = await self._known(requests)
+        except StorageError as error:
+            unknown = error
+        prepared: list[Emission | Exception] = []
+        for request in requests:
+            if unknown is not None and _needs_address(request):
+                prepared.append(unknown)
+                continue
+            try:
+                prepared.append(_emission(request, scope, now, _mails(request, known, now)))
+            except NoAddress as error:
+                prepared.append(error)
+        return prepared
 
-    async def _emission(self, request: EmitRequest, scope: str, now: datetime) -> Emission:
-        if request.email is None:
-            return _emission(request, scope, now)
-        mails = [await self._mail(request.email, room, now) for room in request.rooms]
-        return _emission(request, scope, now, mails)
-
-    async def _mail(self, email: EmailRequest, room: str, now: datetime) -> Mail:
-        to = email.to
-        if to is None:
-            user = user_of(room) or ""
-            contact = await self._contacts.contact(user)
-            if contact is None or contact.email is None:
-                raise NoAddress(user)
-            to = contact.email
-        due_at = now + timedelta(seconds=email.after_seconds)
-        order = MailOrder(to=to, subject=email.subject, due_at=due_at, unless=email.unless)
-        return Mail(order=order, state=MailState.PENDING, due_at=due_at, updated_at=now)
+    async def _known(self, requests: Sequence[EmitRequest]) -> Mapping[str, str]:
+        """The addresses, by user, of those whom the requests mail without naming one: in one question."""
+        users = {
+            user_of(room) or "": None
+            for request in requests
+            if _needs_address(request)
+            for room in request.rooms
+        }
+        if not users:
+            return {}
+        contacts = await self._contacts.contacts(list(users))
+        return {user: contact.email for user, contact in contacts.items() if contact.email is not None}
 
     def _deliver(self, appended: Appended, event: str, scope: str) -> Sequence[Frame]:
         """Deliver on this node what is new, and answer the frames for the others. What is not stored is always new.
@@ -245,7 +283,9 @@ class Notifier:
         frames: list[Frame] = []
         owes_mail = False
         for notification in appended.notifications:
-            owes_mail = owes_mail or notification.mail is not None
+            owes_mail = owes_mail or (
+                notification.mail is not None and notification.mail.state is MailState.PENDING
+            )
             room = notification.room
             # Most notifications are for users who are out: without other nodes, their frames are never made.
             if notification.in_app and self._is_heard(room):
@@ -382,10 +422,60 @@ class Notifier:
         return await self._store.erase_user(user, user_room(user), now=self._clock())
 
 
-def _emission(request: EmitRequest, scope: str, now: datetime, mails: Sequence[Mail] = ()) -> Emission:
-    """What the store is asked to append; `mails` are the obligations of the request's rooms, in their order."""
-    mail_of = dict(zip(request.rooms, mails, strict=True)) if mails else {}
-    notifications = tuple([_notification(request, room, now, mail_of.get(room)) for room in request.rooms])
+def _steps(requests: Sequence[EmitRequest]) -> Iterator[Sequence[EmitRequest]]:
+    """The requests in their order, cut where a step would have more notifications than it may."""
+    start, held = 0, 0
+    for index, request in enumerate(requests):
+        weight = len(request.rooms)
+        if held and held + weight > STEP_NOTIFICATIONS:
+            yield requests[start:index]
+            start, held = index, 0
+        held += weight
+    yield requests[start:]
+
+
+def _needs_address(request: EmitRequest) -> bool:
+    return request.email is not None and request.email.to is None
+
+
+def _mails(request: EmitRequest, known: Mapping[str, str], now: datetime) -> Mapping[str, Mail]:
+    """The mail of each room. Raises `NoAddress` for users of whom none is known, unless they may be left out."""
+    email = request.email
+    if email is None:
+        return {}
+    mails = {room: _mail(email, room, known, now) for room in request.rooms}
+    if not email.if_known:
+        unknown = [user_of(room) or "" for room, mail in mails.items() if mail.state is MailState.SKIPPED]
+        if unknown:
+            raise NoAddress(unknown)
+    return mails
+
+
+def _mail(email: EmailRequest, room: str, known: Mapping[str, str], now: datetime) -> Mail:
+    to = email.to or known.get(user_of(room) or "")
+    due_at = now + timedelta(seconds=email.after_seconds)
+    order = MailOrder(to=to or "", subject=email.subject, due_at=due_at, unless=email.unless)
+    return Mail(
+        order=order,
+        state=MailState.PENDING if to else MailState.SKIPPED,
+        due_at=due_at,
+        reason=None if to else NO_ADDRESS,
+        updated_at=now,
+    )
+
+
+def left_out(notifications: Iterable[Notification]) -> list[str]:
+    """The users who get no mail because their address is not known."""
+    return [
+        user_of(each.room) or ""
+        for each in notifications
+        if each.mail is not None and each.mail.reason == NO_ADDRESS
+    ]
+
+
+def _emission(request: EmitRequest, scope: str, now: datetime, mails: Mapping[str, Mail]) -> Emission:
+    """What the store is asked to append; `mails` are the obligations of the request's rooms, by room."""
+    notifications = tuple([_notification(request, room, now, mails.get(room)) for room in request.rooms])
     if request.idempotency_key is None:
         return Emission(notifications=notifications)
     key = IdempotencyKey(scope=scope, text=request.idempotency_key, fingerprint=request.fingerprint)

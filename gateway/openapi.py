@@ -75,7 +75,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         path="/internal/emit/batch", method="post", tag=_INTERNAL, scope="emit",
         summary="Emit up to 1000 notifications",
-        description="Each item is answered for itself, in order: a bad one does not spoil the others. An item has 64 KiB at most, the whole 16 MiB.",
+        description="Each item is answered for itself, in order: a bad one does not spoil the others. An item has 64 KiB at most, the whole 16 MiB and 10,000 notifications, each room of each item counted; more is 413.",
         body=_BatchSchema, answers={207: answers.ResultsSchema},
         problems=("bad_request", "invalid_json", "too_large", "unsupported_media_type", "validation_failed", "rate_limited"),
     ),

@@ -58,6 +58,7 @@ class Details:
     code: str
     detail: str | None = None
     errors: Mapping[str, Sequence[str]] | None = None
+    without_address: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 0
     """The code's own, unless it is given."""
@@ -71,6 +72,7 @@ class Details:
             "detail": self.detail,
             "code": self.code,
             "errors": self.errors,
+            "without_address": self.without_address,
             "request_id": logs.request_id.get(),
         }
         return {name: value for name, value in members.items() if value is not None}
@@ -117,7 +119,11 @@ def of(error: BaseException) -> Details:
                 code="validation_failed", errors={"before": ["Must be the `next` of a page before."]}
             )
         case NoAddress():
-            return Details(code="validation_failed", errors={"email": [f"{error}."]})
+            return Details(
+                code="validation_failed",
+                errors={"email": [f"{error}."]},
+                without_address=wire.some_users(error.users),
+            )
         case Unstorable():
             return Details(code="validation_failed", detail="The store can never take this.")
         case IdempotencyMismatch():

@@ -11,6 +11,7 @@ from aiohttp import web
 from auth.principal import Principal
 from auth.tokens import Verifier
 from gateway import edge, prefix, schemas, static, wire
+from gateway.contacts import ContactBook
 from gateway.edge import json_response
 from gateway.health import Health
 from gateway.metrics import Metrics
@@ -19,6 +20,7 @@ from gateway.origins import ANY, Origins
 from gateway.problems import Problem
 from gateway.rooms import ALL, rooms_of, user_room
 from gateway.settings import Settings
+from storage.models import Contact
 
 API = "/api/"
 PREFLIGHT_SECONDS = 600
@@ -32,12 +34,13 @@ def build(
     origins: Origins,
     notifier: Notifier,
     verifier: Verifier,
+    contacts: ContactBook,
     health: Health,
     metrics: Metrics,
 ) -> web.Application:
     app = edge.application("public", metrics)
     CrossOrigin(origins, (API, settings.base_path + API)).attach(app)
-    site = PublicSite(notifier=notifier, verifier=verifier)
+    site = PublicSite(notifier=notifier, verifier=verifier, contacts=contacts)
     app.add_routes([*site.routes(), *health.liveness()])
     app.add_routes(static.public_routes())
     prefix.accept(app, settings.base_path)
@@ -47,9 +50,10 @@ def build(
 class PublicSite:
     """The routes under `/api`."""
 
-    def __init__(self, *, notifier: Notifier, verifier: Verifier) -> None:
+    def __init__(self, *, notifier: Notifier, verifier: Verifier, contacts: ContactBook) -> None:
         self._notifier = notifier
         self._verifier = verifier
+        self._contacts = contacts
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -60,7 +64,11 @@ class PublicSite:
 
     async def _principal(self, request: web.Request) -> Principal:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        return await self._verifier.verify(token.strip() if scheme.lower() == "bearer" else None)
+        principal = await self._verifier.verify(token.strip() if scheme.lower() == "bearer" else None)
+        if principal.email or principal.name:
+            # Who only ever asks over HTTP is to be mailed as well.
+            self._contacts.hear(Contact(user=principal.user, email=principal.email, name=principal.name))
+        return principal
 
     async def _own_history(self, request: web.Request) -> web.Response:
         principal = await self._principal(request)

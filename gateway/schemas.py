@@ -130,12 +130,22 @@ class EmailSchema(Schema):
     subject = Text(VISIBLE, "printable, with something to see", longest=TITLE_MAX, load_default=None)
     after = Seconds(longest=AFTER_SECONDS_MAX, load_default=0.0, metadata={"description": "Seconds to wait."})
     unless = fields.Enum(Unless, by_value=True, load_default=None)
+    if_known = Flag(
+        load_default=False,
+        metadata={"description": "Mail those users whose address is known, and leave out the others."},
+    )
+
+    @validates_schema
+    def _agree(self, data: dict[str, Any], **_: Any) -> None:
+        if data["if_known"] and data["to"] is not None:
+            raise ValidationError("An address that is given is known: leave it out.", "if_known")
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> EmailRequest:
         return EmailRequest(
-            to=data["to"], subject=data["subject"], after_seconds=data["after"], unless=data["unless"]
-        )
+            to=data["to"], subject=data["subject"], after_seconds=data["after"], unless=data["unless"],
+            if_known=data["if_known"],
+        )  # fmt: skip
 
 
 class Email(fields.Field[EmailRequest]):
@@ -468,7 +478,7 @@ def overview_minutes(body: object) -> int:
 def user_id(text: str) -> str:
     """A user id that stands in a path."""
     if not is_user_id(text):
-        raise Invalid({"user": [f"Must be a user id: 1 to {USER_ID_MAX} printable characters."]})
+        raise Invalid({"user": [f"Must be a user id: 1 to {USER_ID_MAX} characters of one line."]})
     return text
 
 

@@ -21,6 +21,7 @@ import environs
 from environs import ValidationError
 from yarl import URL
 
+from auth.characters import BLANKS, is_line
 from gateway import origins, places
 from mailer.address import Mailbox, parse_ours
 from mailer.letterhead import parse_unsubscribe
@@ -29,6 +30,18 @@ PREFIX = "BELLHOP_"
 FILE = "_FILE"
 TEST_PREFIX = "BELLHOP_TEST_"
 """Names with it belong to the test suite and are no settings."""
+
+FILE_BYTES_MAX = 1024 * 1024
+"""More is no value of a setting, but another file."""
+_UNSEEN = BLANKS + "".join(
+    chr(code)
+    for code in (0xAD, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
+)
+"""What nobody sees at the ends of a value, and so nobody means: white space, zero-width characters, marks of direction."""
+_KNOWN = {
+    " ": "a blank", "\t": "a tab", "\n": "a line end", "\r": "a carriage return", "\xa0": "a no-break space",
+    "\u200b": "a zero-width space", "\ufeff": "a byte order mark",
+}  # fmt: skip
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 Parse = Callable[[str], Any]
@@ -70,6 +83,8 @@ class Setting:
     show: Callable[[str], str] = str
     """How `bellhop config` may print a value: secrets masked."""
     secret: bool = False
+    lines: bool = False
+    """Whether it has several lines, of which those that are blank mean nothing at the ends."""
 
     @property
     def variable(self) -> str:
@@ -146,7 +161,67 @@ def _matching(pattern: str, meaning: str) -> Parse:
 
 
 def _items(text: str) -> list[str]:
-    return [item.strip() for item in text.split(",") if item.strip()]
+    """The items of a list with commas between; blanks beside a comma mean nothing, and nothing else may stand there."""
+    items = _cut(text)
+    for item in items:
+        if problem := _unseen_ends(item):
+            raise ValidationError(f"has an item that {problem}.")
+    return items
+
+
+def _cut(text: str) -> list[str]:
+    return [item for part in text.split(",") if (item := part.strip(" \t"))]
+
+
+def _unseen_ends(text: str) -> str | None:
+    """What stands at the ends of a value and cannot be meant; None when nothing does."""
+    if text[:1] in _UNSEEN:
+        return f"begins with {_called(text[0])}"
+    if text[-1:] in _UNSEEN:
+        return f"ends with {_called(text[-1])}"
+    return None
+
+
+def _unmeant(text: str) -> str | None:
+    """Why a value of one line cannot be meant as it is: it would start, and nothing would match it."""
+    if problem := _unseen_ends(text):
+        return f"{problem}: take it out."
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        return "is in quotes, which are taken as a part of it: leave them out."
+    return None
+
+
+def _parsed(setting: Setting, text: str) -> Any:
+    value = setting.parse(text)
+    # Only now: what is right for the setting is the better word on most of these.
+    odd = None if setting.lines else next((each for each in text if not is_line(each)), None)
+    if odd is not None:
+        raise ValidationError(f"holds {_called(odd)}: it must be one line.")
+    return value
+
+
+def _called(character: str) -> str:
+    code = f"U+{ord(character):04X}"
+    return f"{_KNOWN[character]} ({code})" if character in _KNOWN else f"the invisible character {code}"
+
+
+def file_text(path: Path) -> str:
+    """What a file holds, without a byte order mark and one line end at its end. Raises ValueError saying why it cannot."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise ValueError(f"cannot read the file: {error.strerror}.") from None
+    if len(content) > FILE_BYTES_MAX:
+        raise ValueError(f"the file has more than {FILE_BYTES_MAX} bytes.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError("cannot read the file: not UTF-8 text.") from None
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise ValueError("the file is empty.")
+    return text
 
 
 def _split(text: str) -> SplitResult:
@@ -342,11 +417,11 @@ def masked_url(url: str) -> str:
 
 
 def _masked(text: str) -> str:
-    return ",".join(MASK for _ in _items(text))
+    return ",".join(MASK for _ in _cut(text))
 
 
 def _masked_api_keys(text: str) -> str:
-    return ",".join(f"{item.partition(':')[0]}:{MASK}" if ":" in item else MASK for item in _items(text))
+    return ",".join(f"{item.partition(':')[0]}:{MASK}" if ":" in item else MASK for item in _cut(text))
 
 
 def _first_line(text: str) -> str:
@@ -366,9 +441,12 @@ def _setting(
     make: Callable[[], Any] | None = None,
     show: Callable[[str], str] = str,
     secret: bool = False,
+    lines: bool = False,
 ) -> Any:
     """A field and its setting. `unset` or `make()` is the value when there is no default."""
-    setting = Setting(name=name, default=default, help=help, parse=parse, show=show, secret=secret)
+    setting = Setting(
+        name=name, default=default, help=help, parse=parse, show=show, secret=secret, lines=lines
+    )
     metadata = {"setting": setting}
     visible = show is str and not secret
     if make is not None:
@@ -391,7 +469,7 @@ class KeySettings:
     jwt_public_key: str | None = _setting(
         "JWT_PUBLIC_KEY", None, _pem,
         "public key of the token issuer, PEM; RS256, ES256 or EdDSA by the key's own type",
-        show=_first_line,
+        show=_first_line, lines=True,
     )  # fmt: skip
     jwt_jwks_url: str | None = _setting(
         "JWT_JWKS_URL", None, _url("http", "https", needs_host=("http", "https")),
@@ -654,7 +732,7 @@ def load(environ: Mapping[str, str] | None = None, *, serving: bool = False) -> 
     source = _Source(os.environ if environ is None else environ)
     values: dict[str, Any] = {}
     for setting in SETTINGS:
-        value = source.setting(setting.name, None, parse=setting.parse)
+        value = source.setting(setting.name, None, setting=setting)
         if value is not None:
             values[setting.name] = value
     problems = [*_unknown(source.given), *source.problems()]
@@ -700,28 +778,46 @@ class _Source(environs.Env):
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(eager=False, prefix=PREFIX)
-        self.add_parser("setting", lambda text, parse: None if text is None else parse(text))
+        self.add_parser("setting", lambda text, setting: None if text is None else _parsed(setting, text))
         self.given = {
             name: value
             for name, value in environ.items()
-            if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and value.strip()
+            if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and value.strip(" \t\r\n")
         }
         self._files: dict[str, str] = {}
-        self._unreadable: list[str] = []
+        self._refused: set[str] = set()
+        self._problems: list[str] = []
         for setting in SETTINGS:
             variable = setting.variable + FILE
             if variable in self.given:
-                try:
-                    content = Path(self.given[variable]).read_text(encoding="utf-8")
-                except (OSError, ValueError) as error:
-                    reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-                    self._unreadable.append(f"{variable}: cannot read the file: {reason}.")
-                else:
-                    self._files[setting.variable] = content.removesuffix("\n").removesuffix("\r")
+                self._read(setting, variable)
             if setting.variable in self.given and variable in self.given:
-                self._unreadable.append(f"{setting.variable} and {variable} are both set: keep one.")
+                self._problems.append(f"{setting.variable} and {variable} are both set: keep one.")
+            elif setting.variable in self.given:
+                self._accept(setting, setting.variable, self.given[setting.variable])
+
+    def _read(self, setting: Setting, variable: str) -> None:
+        path = self.given[variable]
+        try:
+            if problem := _unmeant(path):
+                raise ValueError(f"the path {problem}")
+            text = file_text(Path(path))
+        except ValueError as error:
+            self._problems.append(f"{variable}: {error}")
+        else:
+            self._files[setting.variable] = text
+            self._accept(setting, variable, text)
+
+    def _accept(self, setting: Setting, variable: str, text: str) -> None:
+        """Refuse a value that cannot be meant as it is; then nothing more is said of it."""
+        problem = None if setting.lines else _unmeant(text)
+        if problem is not None:
+            self._refused.add(setting.variable)
+            self._problems.append(f"{variable} {problem}")
 
     def _get_value(self, env_key: str, default: Any) -> Any:
+        if env_key in self._refused:
+            return default
         return self._files.get(env_key) or self.given.get(env_key, default)
 
     def text(self, name: str) -> str | None:
@@ -740,8 +836,8 @@ class _Source(environs.Env):
             self.seal()
         except environs.EnvValidationError as error:
             messages: Any = error.error_messages  # a mapping, since several were read
-            return self._unreadable + [f"{name} {text}" for name, texts in messages.items() for text in texts]
-        return self._unreadable
+            return self._problems + [f"{name} {text}" for name, texts in messages.items() for text in texts]
+        return self._problems
 
 
 def _unknown(given: Mapping[str, str]) -> list[str]:

@@ -584,7 +584,10 @@ def explain(error: Exception, event: str) -> Answer:
     match error:
         case schemas.Invalid():
             return failure("validation_failed", str(error), errors=error.errors)
-        case InvalidCursor() | NoAddress() | Unstorable():
+        case NoAddress():
+            users = wire.some_users(error.users)
+            return failure("validation_failed", str(error), without_address=users)
+        case InvalidCursor() | Unstorable():
             return failure("validation_failed", str(error))
         case Problem():
             details = problems.of(error)

@@ -14,7 +14,17 @@ import orjson
 from gateway.overview import Overview
 from gateway.presence.base import Online, Roster
 from mailer.transport import Outgoing
-from storage.models import Count, HistoryPage, InboxItem, Mail, MailPage, Notification, Receipt, UserData
+from storage.models import (
+    Appended,
+    Count,
+    HistoryPage,
+    InboxItem,
+    Mail,
+    MailPage,
+    Notification,
+    Receipt,
+    UserData,
+)
 
 Json = dict[str, Any]
 
@@ -63,6 +73,25 @@ def notification(value: Notification) -> Json:
 def address(value: Notification) -> Json:
     """Where a notification stands; what an emit answers for each."""
     return {"id": value.id, "room": value.room, "seq": value.seq}
+
+
+USERS_NAMED = 100
+"""Of users in an error or beside an answer: all are counted."""
+
+
+def some_users(users: Sequence[str]) -> Json:
+    return {"users": list(users[:USERS_NAMED]), "count": len(users)}
+
+
+def emitted(value: Appended, left_out: Sequence[str]) -> Json:
+    """The answer to an emit; `left_out` are the users who get no mail because no address is known."""
+    answer: Json = {
+        "notifications": [address(notification) for notification in value.notifications],
+        "duplicate": value.duplicate,
+    }
+    if left_out:
+        answer["without_address"] = some_users(left_out)
+    return answer
 
 
 def record(value: Notification) -> Json:

@@ -24,9 +24,9 @@ _ITSELF = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 
 
 def unstructured(name: str, text: str) -> str:
-    """A field of free text, such as the subject; folded where it is long."""
-    words = text.split(" ") if _is_literal(text) else list(_encoded(text, used=len(name) + 2))
-    return _folded(name, words)
+    """A field of free text, such as the subject."""
+    # What needs no encoding is not folded either: some readers keep the line end of a fold.
+    return _folded(name, [text] if _is_literal(text) else list(_encoded(text, used=len(name) + 2)))
 
 
 def mailbox(name: str, address: str, *, display: str = "") -> str:
@@ -83,7 +83,7 @@ def _is_literal(text: str) -> bool:
         _PLAIN.fullmatch(text) is not None
         and "=?" not in text
         and text.split(" ") == text.split()
-        and max(map(len, text.split())) < LONGEST_LINE - _FOLD_AT
+        and len(text) < LONGEST_LINE - _FOLD_AT
     )
 
 

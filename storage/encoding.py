@@ -83,6 +83,7 @@ def writable(texts: Iterable[str]) -> list[str]:
 
 
 def is_writable(text: str) -> bool:
+    """False for a lone surrogate, which JSON can spell and UTF-8 cannot."""
     if text.isascii():
         return True
     try:

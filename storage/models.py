@@ -91,7 +91,8 @@ class IdempotencyKey:
 class Emission(Struct, frozen=True, kw_only=True, gc=False):
     """One request to append: all its notifications or none, once per key.
 
-    The notifications arrive with `id`, `created_at` and, where ordered, a `mail` in state PENDING; without `seq`.
+    The notifications arrive with `id`, `created_at` and, where ordered, a `mail`: PENDING, or SKIPPED from the
+    beginning; without `seq`.
     """
 
     notifications: tuple[Notification, ...]

@@ -184,6 +184,10 @@ class Contacts(Protocol):
 
     async def contact(self, user: str) -> Contact | None: ...
 
+    async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
+        """The same of many, by user, in one query; who is not known is absent."""
+        ...
+
     async def forget(self, users: Sequence[str]) -> None:
         """Keep no contact of these; who is not known is no error. `erase_user` forgets all else as well."""
         ...

@@ -214,9 +214,8 @@ class PacedListener(asyncio.AbstractServer):
 
 
 class PacedSite(web.BaseSite):
-    """Use it like `web.TCPSite`, with one place or several; with `websockets`, these are handed to it.
-
-    `refuse` answers what is no request.
+    """Use it like `web.TCPSite`, with one place or several. With `websockets`, these are handed to it; `refuse` answers what
+    is no request.
     """
 
     def __init__(

@@ -65,10 +65,6 @@ class Refusals:
         self._logged: dict[str, tuple[float, int]] = {}
         """By code: when it was last logged, and its count then."""
 
-    @property
-    def total(self) -> int:
-        return sum(self.counts.values())
-
     def note(self, code: str, address: str) -> None:
         """Count a refusal of a client at `address`, and say so unless that was said a moment ago."""
         code = code if code in self.counts else OTHER

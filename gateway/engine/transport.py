@@ -468,12 +468,6 @@ def _terms(limits: EngineLimits, transport: str) -> bytes:
     return b'",' + json.dumps(terms, separators=(",", ":"))[1:].encode()
 
 
-def _peer(request: web.Request) -> str | None:
-    """The address of who has connected; the empty one for a unix socket, whatever name the other end gives itself."""
-    tcp = None if request.transport is None else request.transport.get_extra_info("socket")
-    return "" if tcp is not None and tcp.family == socket.AF_UNIX else request.remote
-
-
 def _asked(query: str) -> dict[str, list[str]]:
     """The parameters of a query; none when there are more than any client sends."""
     if len(query) > QUERY_CHARACTERS:
@@ -482,6 +476,12 @@ def _asked(query: str) -> dict[str, list[str]]:
         return parse_qs(query, max_num_fields=PARAMETERS)
     except ValueError:
         return {}
+
+
+def _peer(request: web.Request) -> str | None:
+    """The address of who has connected; the empty one for a unix socket, whatever name the other end gives itself."""
+    tcp = None if request.transport is None else request.transport.get_extra_info("socket")
+    return "" if tcp is not None and tcp.family == socket.AF_UNIX else request.remote
 
 
 def _body(text: bytes) -> web.Response:

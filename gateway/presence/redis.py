@@ -108,6 +108,8 @@ class RedisPresence:
         self._clock = clock
         self._epoch = ""
         self._away = False
+        self._away_since = 0.0
+        """By the loop's clock."""
         self._trouble = Trouble(_log, "presence")
         self._held: dict[str, _Held] = {}
         self._gone: dict[str, _Gone] = {}
@@ -204,7 +206,13 @@ class RedisPresence:
         if not self._tasks:
             return ["presence is not started"]
         if self._away:
-            return [self._trouble.told("Redis does not tell who is online")]
+            # A call that came too late once, in a storm of clients, is over with the next beat, and no reason yet.
+            lasts = asyncio.get_running_loop().time() - self._away_since
+            return (
+                [self._trouble.told("Redis does not tell who is online")]
+                if lasts > self._beat_seconds
+                else []
+            )
         if self._changes is not None and self._changes.trouble.words is not None:
             return [self._changes.trouble.told("who comes and goes is not heard of")]
         return []
@@ -247,6 +255,7 @@ class RedisPresence:
             return
         self._trouble.found(problem.__cause__ or problem)
         if not self._away:
+            self._away_since = asyncio.get_running_loop().time()
             self._hurry.set()
         self._away = True
 

@@ -4,12 +4,13 @@ import asyncio
 import os
 import secrets
 from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl, urlsplit
 
-from pymongo import AsyncMongoClient, IndexModel, ReadPreference
+from pymongo import AsyncMongoClient, IndexModel, ReadPreference, ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import ConfigurationError, DuplicateKeyError, InvalidURI, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -147,10 +148,20 @@ class Collections:
 
     async def shared_secret(self) -> bytes:
         made = {"$setOnInsert": {"value": secrets.token_bytes(32)}}
-        with suppress(DuplicateKeyError):  # another process was faster
-            await self.facts.update_one({"_id": "secret"}, made, upsert=True)
-        found = await self.facts.find_one({"_id": "secret"})
-        assert found is not None
+        # One operation that makes and reads: a read alone may not see yet what another process has made just now.
+        operation = partial(
+            self.facts.find_one_and_update,
+            {"_id": "secret"},
+            made,
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        try:
+            found = await operation()
+        except DuplicateKeyError:
+            # Another process was faster; what it made is there now.
+            found = await operation()
+        assert found is not None  # an upsert answers what is there after it
         return bytes(found["value"])
 
     async def close(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pymongo import UpdateOne
 
-from storage.encoding import ERASED, micros, moment_or_none
+from storage.encoding import ERASED, micros, moment_or_none, writable
 from storage.models import Contact, UserData
 from storage.mongo.collections import Collections
 from storage.mongo.documents import Document, notification_of, receipt_from
@@ -40,15 +40,20 @@ def _update(contact: Contact) -> UpdateOne:
 
 
 async def contact(c: Collections, user: str) -> Contact | None:
-    document = await c.contacts.find_one({"_id": user})
-    if document is None:
-        return None
-    return Contact(
-        user=user,
-        email=document.get("email"),
-        name=document.get("name"),
-        last_seen=moment_or_none(document.get("last_seen")),
-    )
+    return (await contacts(c, [user])).get(user)
+
+
+async def contacts(c: Collections, users: Sequence[str]) -> dict[str, Contact]:
+    documents = await c.contacts.find({"_id": {"$in": writable(users)}}).to_list()
+    return {
+        document["_id"]: Contact(
+            user=document["_id"],
+            email=document.get("email"),
+            name=document.get("name"),
+            last_seen=moment_or_none(document.get("last_seen")),
+        )
+        for document in documents
+    }
 
 
 async def forget(c: Collections, users: Sequence[str]) -> None:

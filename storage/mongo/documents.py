@@ -41,9 +41,12 @@ def _mail_document(mail: Mail) -> Document:
         "state": mail.state.value,
         "attempts": mail.attempts,
         "due_at": micros(mail.due_at),
-        "wake": micros(mail.due_at),
         "updated_at": micros(mail.updated_at),
     }
+    if mail.state is MailState.PENDING:
+        document["wake"] = document["due_at"]
+    if mail.reason is not None:
+        document["reason"] = mail.reason
     if mail.order.subject is not None:
         document["subject"] = mail.order.subject
     if mail.order.unless is not None:

@@ -186,6 +186,9 @@ class MongoStore(Store):
     async def contact(self, user: str) -> Contact | None:
         return await self._run(contacts.contact, user)
 
+    async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
+        return await self._run(contacts.contacts, users)
+
     async def user_data(self, user: str, room: str, *, limit: int) -> UserData:
         return await self._run(contacts.user_data, user, room, limit=limit)
 

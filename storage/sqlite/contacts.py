@@ -1,9 +1,10 @@
 """What is known about users, and forgetting it. Each function runs inside one transaction of its caller."""
 
+import json
 import sqlite3
 from collections.abc import Sequence
 
-from storage.encoding import ERASED, WIPED, micros_or_none, moment_or_none, receipt_of
+from storage.encoding import ERASED, WIPED, micros_or_none, moment_or_none, receipt_of, writable
 from storage.models import Contact, UserData
 from storage.sqlite.rows import MAIL_JOIN, NOTIFICATION, notification_of
 from storage.sqlite.streams import wipe
@@ -24,11 +25,18 @@ def remember(connection: sqlite3.Connection, contacts: Sequence[Contact]) -> Non
 
 
 def contact(connection: sqlite3.Connection, user: str) -> Contact | None:
-    row = connection.execute("SELECT email, name, last_seen FROM contacts WHERE user = ?", (user,)).fetchone()
-    if row is None:
-        return None
-    email, name, last_seen = row
-    return Contact(user=user, email=email, name=name, last_seen=moment_or_none(last_seen))
+    return contacts(connection, [user]).get(user)
+
+
+def contacts(connection: sqlite3.Connection, users: Sequence[str]) -> dict[str, Contact]:
+    rows = connection.execute(
+        "SELECT user, email, name, last_seen FROM contacts WHERE user IN (SELECT value FROM json_each(?))",
+        (json.dumps(writable(users)),),
+    )
+    return {
+        user: Contact(user=user, email=email, name=name, last_seen=moment_or_none(last_seen))
+        for user, email, name, last_seen in rows
+    }
 
 
 def forget(connection: sqlite3.Connection, users: Sequence[str]) -> None:

@@ -181,6 +181,9 @@ class SQLiteStore(Store):
     async def contact(self, user: str) -> Contact | None:
         return await self._connections.read(contacts.contact, user)
 
+    async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
+        return await self._connections.read(contacts.contacts, users)
+
     async def user_data(self, user: str, room: str, *, limit: int) -> UserData:
         return await self._connections.read(contacts.user_data, user, room, limit=limit)
 

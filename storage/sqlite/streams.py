@@ -20,7 +20,7 @@ from storage.encoding import (
     writable,
 )
 from storage.errors import IdempotencyMismatch
-from storage.models import Appended, Emission, Mail, Notification, Receipt
+from storage.models import Appended, Emission, Mail, MailState, Notification, Receipt
 from storage.sqlite.rows import MAIL_JOIN, NOTIFICATION, Row, find, notification_of
 
 HEAD = """COALESCE(
@@ -127,10 +127,11 @@ def _row(n: Notification, key: str | None, ordinal: int | None, fingerprint: byt
 
 def _mail_row(n: Notification, mail: Mail) -> Row:
     order = mail.order
+    wake_at = micros(mail.due_at) if mail.state is MailState.PENDING else None
     return (
         n.id, micros(n.created_at), order.to, order.subject, order.unless, micros(order.due_at), mail.state,
         mail.attempts, micros(mail.due_at), mail.reason, mail.code, micros(mail.updated_at),
-        micros_or_none(mail.sent_at), None, micros(mail.due_at),
+        micros_or_none(mail.sent_at), None, wake_at,
     )  # fmt: skip
 
 

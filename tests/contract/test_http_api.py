@@ -123,6 +123,80 @@ async def test_mail_to_a_user_of_whom_no_address_is_known_is_refused(site: Gatew
     assert set(answered.body["errors"]) == {"email"}
 
 
+async def told(site: Gateway, *users: str) -> None:
+    """Have users tell their address by asking for their history."""
+    for user in users:
+        seen = await api(
+            site, "GET", "/api/notifications", token(user, email=f"{user}@shop.example", name=user.title())
+        )
+        assert seen.status == 200
+
+
+async def test_a_list_of_which_some_have_no_address_is_refused_with_their_names(site: Gateway):
+    await told(site, "ann")
+    rooms = ["user:ann", *(f"user:{number}" for number in range(150))]
+
+    answered = await site.ask("POST", "/internal/emit", body=BODY | {"to": rooms, "email": True})
+
+    assert is_problem(answered, 422, "validation_failed")
+    assert answered.body["without_address"] == {"users": [str(number) for number in range(100)], "count": 150}
+    [text] = answered.body["errors"]["email"]
+    assert "0, 1, 2" in text
+    assert "and 50 more" in text
+    assert "ann" not in text
+
+
+async def test_those_are_mailed_whose_address_is_known_and_all_have_it_in_their_history(site: Gateway):
+    await told(site, "ann", "bob")
+    body = BODY | {
+        "to": ["user:ann", "user:nobody", "user:bob"],
+        "email": {"if_known": True, "subject": "Hello"},
+    }
+
+    first = await site.ask("POST", "/internal/emit", body=body, Idempotency_Key="k")
+    again = await site.ask("POST", "/internal/emit", body=body, Idempotency_Key="k")
+    [in_a_batch] = await site.batch([body])
+
+    for answer in (first.body, again.body, in_a_batch):
+        assert answer["without_address"] == {"users": ["nobody"], "count": 1}
+        assert [each["seq"] is not None for each in answer["notifications"]] == [True] * 3
+    mails = [
+        (await site.ask("GET", f"/internal/notifications/{each['id']}")).body["mail"]
+        for each in first.body["notifications"]
+    ]
+    assert [mail["to"] for mail in mails] == ["ann@shop.example", "", "bob@shop.example"]
+    assert (mails[1]["state"], mails[1]["reason"]) == ("skipped", "no address is known")
+    history = await api(site, "GET", "/api/notifications", token("nobody"))
+    assert len(history.body["notifications"]) == 2
+
+
+async def test_where_all_have_an_address_nobody_is_named_and_a_given_one_is_known(site: Gateway):
+    await told(site, "ann")
+
+    emitted = await site.emit("user:ann", email={"if_known": True})
+    odd = BODY | {"email": {"to": "ann@shop.example", "if_known": True}}
+    refused = await site.ask("POST", "/internal/emit", body=odd)
+
+    assert "without_address" not in emitted
+    assert set(refused.body["errors"]) == {"email.if_known"}
+
+
+async def test_a_batch_of_too_many_notifications_is_refused_before_anything_is_done(site: Gateway):
+    item = BODY | {"to": [f"user:{number}" for number in range(1000)]}
+    ten = {"notifications": [item] * 10}
+
+    refused = await site.ask(
+        "POST", "/internal/emit/batch", body={"notifications": [*ten["notifications"], BODY]}
+    )
+    taken = await site.ask("POST", "/internal/emit/batch", body=ten)
+
+    assert is_problem(refused, 413, "too_large")
+    assert "10000 notifications" in refused.body["detail"]
+    assert [result["status"] for result in taken.body["results"]] == [202] * 10
+    seqs = {each["seq"] for result in taken.body["results"] for each in result["notifications"]}
+    assert seqs == set(range(1, 11))
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -478,16 +552,20 @@ async def test_a_user_reads_the_own_history_page_by_page(site: Gateway):
     await site.emit("topic:deals", "A deal", type="DEAL")
     await site.emit("user:bob", "Not hers")
     hers = token("ann", topics=("deals",))
+    # The topic begins when she first has it: what came before counts as read.
+    before = await api(site, "GET", "/api/notifications?unread=true", hers)
+    assert [each["title"] for each in before.body["notifications"]] == ["Number 2", "Number 1", "Number 0"]
+    await site.emit("topic:deals", "Another deal", type="DEAL")
 
     first = await api(site, "GET", "/api/notifications?limit=3", hers)
     second = await api(site, "GET", f"/api/notifications?limit=3&before={first.body['next']}", hers)
     deals = await api(site, "GET", "/api/notifications/ann?type=DEAL,OTHER&type=X&unread=true", hers)
 
-    assert [each["title"] for each in first.body["notifications"]] == ["A deal", "Number 2", "Number 1"]
-    assert [each["title"] for each in second.body["notifications"]] == ["Number 0"]
+    shown = [(each["title"], each["read"]) for each in first.body["notifications"]]
+    assert shown == [("Another deal", False), ("A deal", True), ("Number 2", False)]
+    assert [each["title"] for each in second.body["notifications"]] == ["Number 1", "Number 0"]
     assert second.body["next"] is None
-    assert [each["title"] for each in deals.body["notifications"]] == ["A deal"]
-    assert {each["read"] for each in first.body["notifications"]} == {False}
+    assert [each["title"] for each in deals.body["notifications"]] == ["Another deal"]
 
 
 async def test_reading_is_counted(site: Gateway):

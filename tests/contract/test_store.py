@@ -733,6 +733,17 @@ async def test_contacts_keep_what_was_known_and_take_what_is_newer(store):
     assert await store.contact("3") is None
 
 
+async def test_many_contacts_are_had_in_one_question(store):
+    await store.remember([Contact(user=str(n), email=f"{n}@example.org", last_seen=NOW) for n in range(3000)])
+
+    found = await store.contacts([*map(str, range(1000, 2500)), "nobody", "\ud800", "1000"])
+
+    assert found == {
+        str(n): Contact(user=str(n), email=f"{n}@example.org", last_seen=NOW) for n in range(1000, 2500)
+    }
+    assert await store.contacts([]) == {}
+
+
 async def test_a_forgotten_contact_is_not_known_and_the_others_are(store):
     await store.remember([Contact(user=user, name="N") for user in ("1", "2", "3")])
 

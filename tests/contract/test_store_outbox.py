@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -42,6 +43,17 @@ async def test_due_mails_are_leased_oldest_due_first(store):
     assert all(x.mail.state is MailState.LEASED and x.mail.attempts == 1 for x in leases)
     assert all(x.until == later(60) and x.mail == x.notification.mail for x in leases)
     assert await store.lease(limit=10, lease_seconds=60, now=NOW) == []
+
+
+async def test_a_mail_that_was_skipped_from_the_beginning_is_kept_and_never_owed(store):
+    skipped = replace(mail(to=""), state=MailState.SKIPPED, reason="no address is known")
+    [kept] = await put(store, notification("user:1", mail=skipped, created_at=later(-86400)))
+
+    assert await store.lease(limit=10, lease_seconds=60, now=later(99)) == []
+    assert await store.next_due() is None
+    assert (await store.notification(kept.id)).mail == skipped
+    assert (await store.mail_counts())[MailState.SKIPPED] == 1
+    assert await store.prune(before=NOW, limit=10) == 1
 
 
 async def test_no_more_than_the_limit_is_leased(store):

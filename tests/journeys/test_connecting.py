@@ -51,6 +51,36 @@ async def test_the_default_client_upgrades_to_websocket(gateway: Gateway, node: 
 
 
 @TRANSPORTS
+async def test_a_client_that_asks_for_a_subprotocol_connects(
+    gateway: Gateway, node: NodeProcess, transports: tuple[str, ...] | None
+):
+    """A websocket that does not speak one of those it was asked for is closed by every client."""
+    client = await node.open(
+        gateway.public, auth={"token": token("ann")}, transports=transports, protocols=["shop.v2", "shop"]
+    )
+
+    await client.connected()
+    if transports is None:
+        assert (await client.upgraded())["transport"] == "websocket"
+    assert (await client.event("ready"))["user"] == "ann"
+
+
+@TRANSPORTS
+async def test_a_client_with_the_cookies_of_a_whole_shop_connects(
+    gateway: Gateway, node: NodeProcess, transports: tuple[str, ...] | None
+):
+    cookie = "; ".join(f"name{number}={'c' * 3000}" for number in range(10))
+    client = await node.open(
+        gateway.public, auth={"token": token("ann")}, transports=transports, extraHeaders={"Cookie": cookie}
+    )
+
+    await client.connected()
+    if transports is None:
+        assert (await client.upgraded())["transport"] == "websocket"
+    assert (await client.event("ready"))["user"] == "ann"
+
+
+@TRANSPORTS
 @pytest.mark.parametrize(
     ("auth", "code", "retry"),
     [
@@ -102,13 +132,18 @@ async def test_a_since_that_makes_no_sense_is_refused(gateway: Gateway, node: No
     assert (await client.connect_error())["data"]["code"] == "validation_failed"
 
 
-async def test_a_store_that_is_away_refuses_with_a_code_that_says_later(gateway: Gateway, node: NodeProcess):
-    """Whatever fails while a client is let in, the client hears of it."""
+@TRANSPORTS
+async def test_a_store_that_is_away_closes_the_transport_so_that_the_client_tries_again(
+    gateway: Gateway, node: NodeProcess, transports: tuple[str, ...] | None
+):
+    """A refusal would be final to it, whatever its data say."""
     assert gateway.node is not None
     await gateway.node.store.close()
-    client = await node.open(gateway.public, auth={"token": token("ann")})
+    client = await node.open(gateway.public, auth={"token": token("ann")}, transports=transports)
 
-    assert (await client.connect_error())["data"] == {"code": "unavailable", "retry": True}
+    for _ in range(2):
+        assert (await client.disconnected())["active"] is True
+    assert all(error["data"] is None for error in client.received("connect_error"))
 
 
 async def test_the_oldest_connection_makes_room_for_one_too_many(tmp_path, node: NodeProcess):

@@ -154,3 +154,32 @@ async def test_a_payload_that_makes_no_sense_is_answered_with_its_error(gateway:
         assert answer["error"]["code"] == "validation_failed", (event, payload)
         assert answer["error"]["message"]
     assert (await tab.call("history"))["ok"] is True
+
+
+async def test_who_comes_for_the_first_time_begins_with_nothing_unread(gateway: Gateway, node: NodeProcess):
+    """Ninety days of offers are in the history, and in nobody's badge who was not there."""
+    for number in range(3):
+        await gateway.emit("all", f"offer {number}")
+        await gateway.emit("topic:deals", f"deal {number}")
+    # A backend knows of Bob before he comes, and Ann asks over plain HTTP before she connects.
+    await gateway.emit("user:bob", "welcome")
+    headers = {"Authorization": f"Bearer {token('ann')}"}
+    shown = await gateway.request("GET", gateway.public + "/api/notifications", headers=headers)
+    assert [n["read"] for n in shown.body["notifications"]] == [True] * 3
+    await gateway.emit("all", "offer 3")
+
+    ann = await node.open(gateway.public, auth={"token": token("ann", topics=("deals",))})
+    bob = await node.open(gateway.public, auth={"token": token("bob")})
+    cat = await node.open(gateway.public, auth={"token": token("cat")})
+
+    assert (await ann.event("ready"))["unread"] == 1
+    assert (await bob.event("ready"))["unread"] == 2
+    assert (await cat.event("ready"))["unread"] == 0
+    history = (await cat.call("history"))["notifications"]
+    assert [(n["title"], n["read"]) for n in history] == [(f"offer {n}", True) for n in (3, 2, 1, 0)]
+    assert (await cat.call("history", {"unread": True}))["notifications"] == []
+    await gateway.emit("all", "offer 4")
+    await cat.event("notification")
+    assert (await cat.call("read", {"all": True}))["unread"] == 0
+    assert (await ann.call("read", {"all": True}))["unread"] == 0
+    assert [n["title"] for n in (await ann.call("history", {"limit": 1}))["notifications"]] == ["offer 4"]

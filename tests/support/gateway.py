@@ -146,9 +146,9 @@ class GatewayProcess:
         program: Sequence[str] = (),
         **settings: str,
     ) -> None:
-        self._program = program
         self._output = output
         self._command = command
+        self._program = program
         self._port, self._internal_port = free_port(), free_port()
         self._environment = environment(
             folder, PORT=str(self._port), INTERNAL_PORT=str(self._internal_port), **settings

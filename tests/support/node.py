@@ -169,11 +169,12 @@ class NodeProcess:
         follow_since: bool = False,
         deadline_seconds: float = DEADLINE_SECONDS,
         hear: Callable[[Mapping[str, Json]], None] | None = None,
+        library: str = "socket.io-client",
         **options: Json,
     ) -> JSClient:
         """Open a socket with a connection of its own; does not wait until it is connected.
 
-        `transports` is the client's default (polling, then websocket) unless given; `follow_since` keeps `auth.since` as
+        `library` names the release of the client, the newest unless given; `transports` is its default (polling, then websocket) unless given; `follow_since` keeps `auth.since` as
         the documented snippet does, so that a reconnect asks for what was missed; `hear` is told each line as it comes; other options go to `io()` as they are.
         """
         client = JSClient(self, f"socket-{next(self._names)}", deadline_seconds, hear)
@@ -191,6 +192,7 @@ class NodeProcess:
             url=url.rstrip("/") + namespace,
             auth=auth or {},
             follow_since=follow_since,
+            library=library,
             options=options,
         )
         return client

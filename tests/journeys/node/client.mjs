@@ -5,10 +5,9 @@
 //         {"socket": "a", "event": "notification", "args": […]}    what the socket was told, as it was told
 //         {"socket": "a", "state": "connect", …}                   what became of its connection
 //
-// It adds nothing to the client: whatever a test sees here, a browser with `io(url)` would see.
+// `package.json` has several releases of the client. It adds nothing to them: whatever a test sees here, a browser with `io(url)` would see.
 
 import { createInterface } from "node:readline";
-import { io } from "socket.io-client";
 
 const sockets = new Map();
 
@@ -45,8 +44,9 @@ function report(name, socket) {
 }
 
 const commands = {
-  /** Open a socket of its own connection; `options` go to `io()` as they are. */
-  open({ socket: name, url, auth, follow_since: followSince, options }) {
+  /** Open a socket of its own connection, by the release of the client that `library` names; `options` go to `io()` as they are. */
+  async open({ socket: name, url, auth, follow_since: followSince, library, options }) {
+    const { io } = await import(library);
     const since = { ...auth.since };
     const entry = { auth, since, socket: null };
     const given = followSince ? () => ({ ...entry.auth, since }) : () => entry.auth;

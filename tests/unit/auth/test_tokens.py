@@ -369,7 +369,8 @@ class TestClaims:
             "42 ",
             "x" * 129,
             "a\nb",
-            "a\u200bb",
+            "a\u2028b",
+            "42\u3000",
             "a\x00",
             "\ud800",
             42,
@@ -382,6 +383,20 @@ class TestClaims:
     async def test_a_subject_that_is_no_user_id_is_refused(self, verifier: Verifier, subject: object):
         with pytest.raises(InvalidToken, match="sub"):
             await verifier.verify(hand_signed(json.dumps(sound_claims(sub=subject)).encode()))
+
+    @pytest.mark.parametrize(
+        "subject", ["a\u200bb", "علی\u200cرضا", "ශ්\u200dරී", "👩\u200d👧", "山田\u3000太郎", "\U0001fae9"]
+    )
+    async def test_a_subject_and_a_name_may_be_written_in_any_language(
+        self, verifier: Verifier, subject: str
+    ):
+        principal = await verifier.verify(signed(sub=subject, name=f"\u3000{subject} ", roles=[subject]))
+
+        assert (principal.user, principal.name, principal.roles) == (subject, subject, {subject})
+
+    async def test_a_subject_that_is_a_number_is_told_to_be_one(self, verifier: Verifier):
+        with pytest.raises(InvalidToken, match="sub is not a string"):
+            await verifier.verify(hand_signed(json.dumps(sound_claims(sub=42)).encode()))
 
     async def test_a_missing_subject_is_refused(self, verifier: Verifier):
         with pytest.raises(InvalidToken, match="sub"):

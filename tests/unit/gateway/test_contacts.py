@@ -28,8 +28,8 @@ class Shelf:
             raise StoreUnavailable("away")
         self.kept |= {contact.user: contact for contact in contacts}
 
-    async def contact(self, user: str) -> Contact | None:
-        return self.kept.get(user)
+    async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
+        return {user: self.kept[user] for user in users if user in self.kept}
 
     async def forget(self, users: Sequence[str]) -> None:
         if self.away:
@@ -160,3 +160,62 @@ async def test_only_so_many_users_wait_for_the_store():
 
     assert await book.contact("0") is not None
     assert await book.contact(str(PENDING_LIMIT)) is None
+
+
+async def test_many_are_asked_for_at_once_with_what_is_news_of_them():
+    shelf = Shelf()
+    book = await on_their_way(shelf, Contact(user="ann", email="ann@shop.example"))
+    book.remember(Contact(user="bob", name="Bob"))
+    shelf.kept["bob"] = Contact(user="bob", email="bob@shop.example", name="Robert")
+
+    assert await book.contacts(["ann", "bob", "nobody"]) == {
+        "ann": Contact(user="ann", email="ann@shop.example"),
+        "bob": Contact(user="bob", email="bob@shop.example", name="Bob"),
+    }
+    shelf.go_on.set()
+    await book.stop()
+
+
+async def test_the_same_words_heard_again_are_not_written_again():
+    shelf = Shelf()
+    book = ContactBook(shelf)
+    book.start()
+    told = Contact(user="ann", email="ann@shop.example")
+
+    book.hear(told)
+    await book.stop()
+    shelf.kept.clear()
+    book.start()
+    book.hear(told)
+    book.hear(Contact(user="bob", email="bob@shop.example"))
+    await book.stop()
+
+    assert set(shelf.kept) == {"bob"}
+
+
+async def test_other_words_and_those_of_the_forgotten_are_written():
+    shelf = Shelf()
+    book = ContactBook(shelf)
+    book.start()
+
+    book.hear(Contact(user="ann", email="ann@shop.example"))
+    book.hear(Contact(user="ann", email="ann@new.example"))
+    book.hear(Contact(user="bob", email="bob@shop.example"))
+    book.forget("bob")
+    book.hear(Contact(user="bob", email="bob@shop.example"))
+    await book.stop()
+
+    assert shelf.kept["ann"].email == "ann@new.example"
+    assert shelf.kept["bob"].email == "bob@shop.example"
+
+
+async def test_what_is_noted_of_requests_is_bounded():
+    shelf = Shelf()
+    book = ContactBook(shelf)
+    book.start()
+
+    for number in range(PENDING_LIMIT + 1):
+        book.hear(Contact(user=str(number), name="N"))
+
+    assert len(book._heard) == 1  # noqa: SLF001 - what is bounded shows nowhere else
+    await book.stop()

@@ -18,7 +18,7 @@ from storage.errors import IdempotencyMismatch, InvalidCursor, StorageError, Sto
         (Problem("forbidden", "No."), "forbidden", 403),
         (Invalid({"to": ["x"]}), "validation_failed", 422),
         (InvalidCursor("x"), "validation_failed", 422),
-        (NoAddress("ann"), "validation_failed", 422),
+        (NoAddress(["ann"]), "validation_failed", 422),
         (Unstorable("x"), "validation_failed", 422),
         (IdempotencyMismatch(), "idempotency_mismatch", 422),
         (StoreUnavailable("x"), "unavailable", 503),

@@ -82,7 +82,7 @@ def test_a_body_that_is_no_object_is_refused(body: object):
         ("to", {"user": 42}), ("to", "user:\ud800"), ("to", "user:" + "x" * 129),
         ("type", "order"), ("type", ""), ("type", "A" * 65), ("type", 1), ("type", "A\n"), ("type", b"A"),
         ("title", ""), ("title", "x" * 201), ("title", "a\nb"), ("title", "a\0"), ("title", "\ud800"), ("title", 7),
-        ("title", "bell\n"), ("title", None),
+        ("title", "bell\n"), ("title", None), ("title", "a\u2028b"), ("to", "user:a\u2029b"), ("to", "user:a\u3000"),
         ("body", "x" * 4001), ("body", "\x07"), ("body", None), ("body", "\udc00"),
         ("link", "orders"), ("link", "//evil.example"), ("link", "/\\evil.example"), ("link", "javascript:alert(1)"),
         ("link", "http://"), ("link", "https://user@evil.example"), ("link", "/a b"), ("link", "/a\n"), ("link", ""),
@@ -105,6 +105,8 @@ def test_a_wrong_field_is_named(field: str, value: object):
     ("field", "value"),
     [
         ("to", "all"), ("to", "admins"), ("to", "topic:deals"), ("to", "user:Jürgen Groß"), ("to", "user:a/b"),
+        ("to", "user:علی\u200cرضا"), ("to", "user:山田\u3000太郎"), ("to", "user:\U0001fae9"), ("title", "ශ්\u200dරී \U0001fae9"),
+        ("body", "a\u2028b"),
         ("title", "x" * 200), ("title", "👩‍👩‍👧 \u00a0"), ("body", ""), ("body", "x" * 4000), ("body", "a\r\n\tb"),
         ("link", "/"), ("link", "/a//b"), ("link", "https://shop.example"), ("link", "http://[::1]:8080/?q=ü"),
         ("data", {"a": 2**63 - 1}), ("data", nested(32)), ("data", {"": "\0"}), ("expires_in", 0.5),

@@ -7,7 +7,17 @@ import pytest
 
 from gateway import settings
 from gateway.app import build_transport
-from gateway.settings import SETTINGS, LogFormat, Origin, SettingsError, load, markdown, masked_url, survey
+from gateway.settings import (
+    FILE_BYTES_MAX,
+    SETTINGS,
+    LogFormat,
+    Origin,
+    SettingsError,
+    load,
+    markdown,
+    masked_url,
+    survey,
+)
 from mailer.smtp import SMTPTransport
 
 SECRET = "s" * 32
@@ -251,7 +261,7 @@ def test_a_send_buffer_must_hold_a_notification():
 
 def test_a_setting_may_come_from_a_file_without_its_last_newline(tmp_path: Path):
     file = tmp_path / "secret"
-    file.write_text(f"{SECRET} \n")
+    file.write_text(f"{SECRET}\n")
 
     in_force = load({"BELLHOP_JWT_SECRET_FILE": str(file)})
 
@@ -274,6 +284,126 @@ def test_a_file_that_is_not_text_is_named(tmp_path: Path):
     assert problems({"BELLHOP_PORT_FILE": str(file)}) == (
         "BELLHOP_PORT_FILE: cannot read the file: not UTF-8 text.",
     )
+
+
+# What nobody can have meant
+
+RIGHT = {
+    "HOST": "127.0.0.1", "PORT": "8090", "BASE_URL": "https://shop.example", "TRUSTED_PROXIES": "10.0.0.0/8,::1",
+    "CORS_ORIGINS": "https://shop.example", "TRANSPORTS": "polling", "PING_INTERVAL": "25s", "NODE_ID": "a",
+    "STORE_URL": "sqlite:///x.db", "BUS_URL": "redis://localhost", "BUS_PREFIX": "shop", "LOG_LEVEL": "info",
+    "LOG_FORMAT": "json", "JWT_SECRET": SECRET, "JWT_JWKS_URL": "https://id.example/keys", "JWT_AUDIENCE": "shop",
+    "JWT_ISSUER": "https://id.example", "API_KEYS": f"shop:{KEY}", "MAIL_URL": "spool:///mail",
+    "MAIL_FROM": "Shop <a@b.example>", "MAIL_TEMPLATES": "/", "MAIL_WORKER": "true", "MAIL_ATTEMPTS": "3",
+    "CONNECT_RATE": "20.5",
+}  # fmt: skip
+"""A setting of each kind."""
+UNSEEN = [
+    "\r",
+    "\n",
+    " ",
+    "\t",
+    "\u00a0",
+    "\u200b",
+    "\u200d",
+    "\u2060",
+    "\u200e",
+    "\ufeff",
+    "\u3000",
+    "\u2028",
+]
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_value_with_what_nobody_sees_at_its_ends_is_refused_by_name(name: str):
+    variable = f"BELLHOP_{name}"
+    assert load({variable: RIGHT[name]})
+
+    for unseen in UNSEEN:
+        for wrong in (RIGHT[name] + unseen, unseen + RIGHT[name]):
+            [found] = problems({variable: wrong})
+            assert found.startswith((f"{variable} begins with ", f"{variable} ends with "))
+            assert f"U+{ord(unseen):04X}" in found
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_value_in_quotes_is_refused_by_name(name: str, quote: str):
+    [found] = problems({f"BELLHOP_{name}": quote + RIGHT[name] + quote})
+
+    assert found.startswith(f"BELLHOP_{name} is in quotes")
+
+
+@pytest.mark.parametrize("name", ["JWT_SECRET", "JWT_AUDIENCE", "HOST", "STORE_URL", "MAIL_TEMPLATES"])
+def test_a_value_of_several_lines_is_refused_by_name(name: str):
+    [found] = problems({f"BELLHOP_{name}": f"{RIGHT[name]}\n{RIGHT[name]}"})
+
+    assert found.startswith(f"BELLHOP_{name} ")
+
+
+@pytest.mark.parametrize("unseen", ["\u00a0", "\u200b", "\n"])
+@pytest.mark.parametrize("name", ["JWT_SECRET", "API_KEYS", "CORS_ORIGINS", "TRUSTED_PROXIES", "TRANSPORTS"])
+def test_what_nobody_sees_beside_a_comma_is_refused_by_name(name: str, unseen: str):
+    [found] = problems({f"BELLHOP_{name}": f"{RIGHT[name]}{unseen}, {RIGHT[name]}"})
+
+    assert found.startswith(f"BELLHOP_{name} has an item that ends with")
+
+
+def test_blanks_beside_a_comma_mean_nothing():
+    assert load({"BELLHOP_JWT_SECRET": f"{SECRET} , {'t' * 32}"}).keys.jwt_secrets == (SECRET, "t" * 32)
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\r"])
+@pytest.mark.parametrize("begin", ["", "\ufeff"])
+@pytest.mark.parametrize("name", RIGHT)
+def test_a_file_may_have_a_byte_order_mark_and_one_line_end(tmp_path: Path, name: str, begin: str, end: str):
+    file = tmp_path / "value"
+    file.write_bytes((begin + RIGHT[name] + end).encode())
+
+    own = {} if name == "NODE_ID" else {"BELLHOP_NODE_ID": "a"}
+    assert load(own | {f"BELLHOP_{name}_FILE": str(file)}) == load(own | {f"BELLHOP_{name}": RIGHT[name]})
+
+
+@pytest.mark.parametrize(
+    "content", [SECRET + "\n\n", SECRET + " \n", "\n" + SECRET, SECRET + "\u00a0", "\ufeff\ufeff" + SECRET]
+)
+def test_anything_else_at_the_ends_of_a_file_is_refused_by_name(tmp_path: Path, content: str):
+    file = tmp_path / "secret"
+    file.write_bytes(content.encode())
+
+    [found] = problems({"BELLHOP_JWT_SECRET_FILE": str(file)})
+
+    assert found.startswith("BELLHOP_JWT_SECRET_FILE ")
+    assert SECRET not in found
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\r\n", b"\xef\xbb\xbf"])
+def test_an_empty_file_is_named(tmp_path: Path, content: bytes):
+    file = tmp_path / "secret"
+    file.write_bytes(content)
+
+    assert problems({"BELLHOP_JWT_SECRET_FILE": str(file)}) == (
+        "BELLHOP_JWT_SECRET_FILE: the file is empty.",
+    )
+
+
+def test_a_file_without_an_end_is_not_read_to_its_end():
+    [found] = problems({"BELLHOP_JWT_SECRET_FILE": "/dev/zero"})
+
+    assert found == f"BELLHOP_JWT_SECRET_FILE: the file has more than {FILE_BYTES_MAX} bytes."
+
+
+def test_the_path_of_a_file_is_looked_at_too():
+    [found] = problems({"BELLHOP_JWT_SECRET_FILE": "/run/secrets/jwt\r"})
+
+    assert found.startswith("BELLHOP_JWT_SECRET_FILE: the path ends with a carriage return (U+000D)")
+
+
+def test_a_key_in_pem_may_have_blank_lines_around_it(tmp_path: Path):
+    file = tmp_path / "key.pem"
+    file.write_text("\n-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----\n\n")
+
+    assert load({"BELLHOP_JWT_PUBLIC_KEY_FILE": str(file)}).keys.jwt_public_key is not None
 
 
 # What is shown

@@ -107,7 +107,7 @@ export class Gateway {
       {
         url: "/admin",
         path: socketPath(document.baseURI),
-        // All: where the gateway, or what stands before it, takes no websockets.
+        // All are tried: the gateway, or what stands before it, may take no websockets.
         socket: { transports: ["websocket", "polling"], tryAllTransports: true },
       },
       this.since,
