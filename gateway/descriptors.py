@@ -8,7 +8,7 @@ from contextlib import suppress
 RESERVE = 64
 """Left to the store, the bus, mail and probes when connections have taken the others; of few, a quarter."""
 SPARE_CONNECTIONS = 1.1
-"""Transports that may be open for each session that may: some are about to be refused."""
+"""Of the connections that may be: pollers have a second one for what they send, and who is refused has one too."""
 CEILING = 1 << 20
 """More than a node can use, for a limit that knows no bound."""
 

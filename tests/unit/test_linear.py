@@ -28,7 +28,7 @@ from auth.keys import Keys, published_keys
 from auth.principal import is_topic, is_user_id
 from auth.services import Services
 from auth.tokens import Verifier, _email, _name
-from gateway import edge, logs, schemas
+from gateway import coding, edge, logs, schemas, static
 from gateway.engine import handshake, transport
 from gateway.engine.admission import AddressRate, client_address, neighbourhood
 from gateway.engine.bodies import BodyError, _Inflater, coding_of
@@ -81,6 +81,7 @@ USUAL = (
     b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 )
+ORIGINS = Origins(("https://shop.example", "https://*.shop.example"))
 ASKED = make_mocked_request("POST", "/")
 EMIT: dict[str, Any] = {"to": "user:ann", "type": "T", "title": "x"}
 
@@ -136,8 +137,6 @@ def relay_said(text: str) -> None:
     smtp._reason("RCPT", SMTPResponseException(550, text))
 
 
-ORIGINS = Origins(("https://*.shop.example", "capacitor://localhost"), base_url="https://notify.example")
-
 WAYS: dict[str, Callable[[str], Any]] = {
     # The first bytes of a connection
     "head": lambda text: handshake.read(raw(text)),
@@ -150,8 +149,9 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "head, protocol": lambda text: handshake.read(USUAL + b"Sec-WebSocket-Protocol: " + raw(text) + b"\r\n\r\n"),
     "head, origin": lambda text: handshake.read(USUAL + b"Origin: " + raw(text) + b"\r\n\r\n"),
     "query": transport._asked,
-    "origin": lambda text: ORIGINS.allow("https://" + text, text),
-    "origin, of a shell": lambda text: ORIGINS.allow(text, None),
+    "origin": lambda text: ORIGINS.allow(text, text),
+    "origin, its host": lambda text: ORIGINS.allow("https://" + text, text),
+    "origin, refused": lambda text: ORIGINS.refuse("https://" + text, text),
     "forwarded": lambda text: client_address("10.0.0.1", text, TRUSTED),
     "address": lambda text: client_address(text, text, TRUSTED),
     "neighbourhood": neighbourhood,
@@ -162,9 +162,10 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "content encoding": lambda text: coding_of(request(Content_Encoding=text)),
     "media type": lambda text: run(edge.read_json_text(request(Content_Type="a/b" + text), limit=1)),
     "parameters": lambda text: edge.parameters(request(text)),
-    "if-none-match": lambda text: list(request(If_None_Match=text).if_none_match or ()),
+    "if-none-match": lambda text: static._is_known(request(If_None_Match=text), '"x"'),
+    "accept-encoding": coding.prefers_gzip,
     "if-modified-since": lambda text: request(If_Modified_Since=text).if_modified_since,
-    "range": lambda text: request(Range="bytes=" + text).http_range,
+    "range": lambda text: static._PART.fullmatch("bytes=" + text),
     "service": lambda text: run(SERVICES.authenticate(text)),
     "service, a token": lambda text: run(SERVICES.authenticate("Bearer " + text)),
     "idempotency key": lambda text: schemas.emit(EMIT, idempotency_key=text),
