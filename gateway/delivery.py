@@ -28,8 +28,6 @@ from storage.store import Streams
 
 HOLE_SECONDS = 0.05
 RECONCILE_SECONDS = 30.0
-PAUSE_PER_RECONCILIATION = 2
-"""How many times as long as a reconciliation the least pause after it is."""
 HEADS_PER_QUERY = 1000
 SPAN = 500
 WAITING_LIMIT = 1000
@@ -405,11 +403,7 @@ class Delivery:
 
     async def _reconcile_forever(self) -> None:
         failures = 0
-        loop = asyncio.get_running_loop()
-        took = 0.0
         while True:
-            # However often the bus says that it has lost something, most of the time is left to other work.
-            await asyncio.sleep(took * PAUSE_PER_RECONCILIATION)
             delay = self._reconcile_seconds * random.uniform(0.6, 1.0)  # noqa: S311 - spreads load, guards nothing
             if failures:
                 delay = min(2.0**failures * 0.25, delay)
@@ -422,11 +416,9 @@ class Delivery:
             except TimeoutError:
                 pass
             self._reconcile_now.clear()
-            began, took = loop.time(), 0.0
             try:
                 await self._reconcile()
                 failures = 0
-                took = loop.time() - began
             except StorageError:
                 failures = min(failures + 1, 8)
             except Exception:

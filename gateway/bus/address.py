@@ -164,24 +164,25 @@ class Address:
         return self.connection_class(**self.options).ssl_context.get()
 
     async def _greet(self, wire: Wire) -> None:
+        greetings: list[tuple[bytes, ...]] = []
         password = self.options.get("password")
         if password:
             user = self.options.get("username")
-            wire.write(pack(b"AUTH", *(each.encode() for each in (user, password) if each)))
-            await wire.reply()
+            greetings.append((b"AUTH", *(each.encode() for each in (user, password) if each)))
         if self.database:
-            wire.write(pack(b"SELECT", b"%d" % self.database))
-            await wire.reply()
+            greetings.append((b"SELECT", b"%d" % self.database))
         # A hung server accepts connections all the same: only an answer shows that somebody is there.
-        wire.write(pack(b"PING"))
-        await wire.reply()
-        wire.write(pack(*ROLE))
+        greetings += [(b"PING",), ROLE]
+        # In one round trip: who is away already should be back soon.
+        wire.write(b"".join(pack(*words) for words in greetings))
+        for _ in greetings[:-1]:
+            await wire.reply()
         try:
-            refuse_replica(await wire.reply())
-        except ServerError as refusal:
-            if str(refusal) == REPLICA:
-                raise
+            role = await wire.reply()
+        except ServerError:
             # This user may not ask, and a replica shows itself by what it refuses to write.
+            return
+        refuse_replica(role)
 
 
 ROLE = (b"ROLE",)
