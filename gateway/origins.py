@@ -4,6 +4,7 @@ One parser reads both, so that a setting that can never match anything is known 
 comes with a request, `permitted` for what an operator writes.
 """
 
+import functools
 import ipaddress
 import logging
 import re
@@ -53,6 +54,7 @@ class Web:
         return f"{self.scheme}://{host}" + ("" if self.port is None else f":{self.port}")
 
 
+@functools.lru_cache(maxsize=1024)
 def parsed(text: str) -> Web:
     """The origin that the text is, in whatever way it is written. Raises OriginError."""
     found = _SHAPE.fullmatch(text) if len(text) <= CHARACTERS_MAX else None
