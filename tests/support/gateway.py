@@ -23,7 +23,7 @@ from tests.support.servers import free_port
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 API_KEY = "an-api-key-of-the-tests-long-enough"
-START_SECONDS = 30
+START_SECONDS = 60
 
 Json = Any
 
