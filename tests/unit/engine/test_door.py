@@ -10,7 +10,7 @@ import pytest
 from gateway import places
 from gateway.engine import handshake as handshakes
 from gateway.engine import listening as listening_module
-from gateway.origins import Origins
+from gateway.origins import Origins, permitted
 from tests.support.rawsocket import RawSocket
 from tests.unit.engine.hosts import engine, hosted
 
@@ -182,6 +182,37 @@ async def test_a_page_of_another_origin_is_refused_at_the_door_too():
         assert await answer_to(host.port, request(Origin="http://[")) == 403
         assert await answer_to(host.port, request(Origin="x" * 9_000)) in (400, 403)
         assert await answer_to(host.port, request(Origin="https://shop.example")) == 101
+
+
+@pytest.mark.parametrize("door", [True, False], ids=["at the door", "by aiohttp"])
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+@pytest.mark.parametrize(
+    ("origin", "given_host", "welcome"),
+    [
+        ("https://shop.example", "127.0.0.1:8080", True),  # nginx without the Host
+        ("https://shop.example", "shop.example:443", True),
+        ("https://other.example", "other.example:443", True),  # our own by the Host alone
+        ("https://xn--bcher-kva.example", "x", True),
+        ("https://a.b.wild.example", "x", True),
+        ("capacitor://localhost", "x", True),
+        ("https://wild.example", "x", False),
+        ("https://evil.example", "shop.example", False),
+        ("null", "null", False),
+    ],
+)
+async def test_an_origin_is_judged_alike_whoever_reads_it(door, transport, origin, given_host, welcome):
+    server = engine()
+    permits = [
+        permitted(each)
+        for each in ("https://bücher.example", "https://*.wild.example", "capacitor://localhost")
+    ]
+    origins = server.eio._origins = Origins(permits, base_url="https://shop.example/notify")
+    async with hosted(server, door=door) as host:
+        asked = request(target=f"/socket.io/?EIO=4&transport={transport}", Origin=origin, Host=given_host)
+        status = await answer_to(host.port, asked)
+
+    assert status == ({"websocket": 101, "polling": 200}[transport] if welcome else 403)
+    assert origins.refused == (not welcome)
 
 
 async def test_beyond_the_rate_of_an_address_the_answer_is_429(hosts):
