@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import socketio
 
@@ -29,8 +30,10 @@ class PythonClient:
     def __init__(self) -> None:
         self.notifications: asyncio.Queue[Any] = asyncio.Queue()
         self.readies: asyncio.Queue[Any] = asyncio.Queue()
+        # Its own would be left open by attempts that fail.
+        self._http = aiohttp.ClientSession()
         self._socket = socketio.AsyncClient(
-            reconnection_delay=0.1, reconnection_delay_max=1, handle_sigint=False
+            reconnection_delay=0.1, reconnection_delay_max=1, handle_sigint=False, http_session=self._http
         )
         self._socket.on("notification", self.notifications.put)
         self._socket.on("ready", self.readies.put)
@@ -46,6 +49,7 @@ class PythonClient:
 
     async def close(self) -> None:
         await self._socket.shutdown()
+        await self._http.close()
 
 
 async def _everyone(node: NodeProcess, url: str) -> tuple[list[JSClient], list[PythonClient]]:
