@@ -82,7 +82,7 @@ test: lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, and the 
 		--cov --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --include='$(PROVEN)' --fail-under=100
 
-test-faults: $(TESTING) $(JOURNEYS)  ## a cluster under load, and everything that can fail (6 minutes)
+test-faults: $(TESTING) $(JOURNEYS)  ## a cluster under load, and everything that can fail (9 minutes)
 	$(BIN)/python -m pytest tests/faults -q $(if $(CI),-p tests.support.no_skips)
 
 # --- measure ---------------------------------------------------------------------------------------------------------
