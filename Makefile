@@ -80,7 +80,7 @@ endif
 # What proves who is calling, what leaves by mail and the use cases has no untested line or branch.
 PROVEN := auth/*,mailer/*,gateway/notifier.py
 
-test: machine lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, and the tests with coverage (5 minutes at most)
+test: machine lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, and the tests with coverage (10 to 15 minutes)
 	cd web && $(NPM) run lint && $(NPM) run typecheck && $(NPM) test
 	@$(BIN)/python .ci/kubectl $(BIN)
 	@rm -f .coverage .coverage.*
@@ -88,7 +88,7 @@ test: machine lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, 
 		--cov --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --include='$(PROVEN)' --fail-under=100
 
-test-faults: machine $(TESTING) $(JOURNEYS)  ## a cluster under load, and everything that can fail (6 minutes)
+test-faults: machine $(TESTING) $(JOURNEYS)  ## a cluster under load, and everything that can fail (9 minutes)
 	$(BIN)/python -m pytest tests/faults -q $(if $(CI),-p tests.support.no_skips)
 
 # --- measure ---------------------------------------------------------------------------------------------------------
