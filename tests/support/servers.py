@@ -116,7 +116,24 @@ class Server:
             self._process.wait()
 
     def pause(self) -> None:
+        """Have it stand still; nothing more is answered once this returns."""
         os.kill(self.pid, signal.SIGSTOP)
+        deadline = time.monotonic() + START_SECONDS
+        # The signal is on its way to the threads until each of them has stopped.
+        while not self._stands_still():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{self._command[0]} did not stand still")
+            time.sleep(0.001)
+
+    def _stands_still(self) -> bool:
+        try:
+            lines = [
+                thread.joinpath("stat").read_text() for thread in Path(f"/proc/{self.pid}/task").iterdir()
+            ]
+        except OSError:
+            # A thread has just ended, which one that stands still cannot.
+            return False
+        return all(line.rpartition(")")[2].split()[0] == "T" for line in lines)
 
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
