@@ -82,7 +82,7 @@ STOPSIGNAL SIGTERM
 
 # Only that the process lives: a gateway whose store is away must not be restarted for it.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["python", "-P", "-m", "gateway.alive"]
+    CMD ["python", "-P", "-m", "gateway.process.alive"]
 
 ENTRYPOINT ["bellhop"]
 CMD ["serve"]

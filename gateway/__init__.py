@@ -1,1 +1,1 @@
-"""The process: sockets, HTTP, bus and presence, composed in `gateway.app`."""
+"""The process: sockets, HTTP, bus and presence, composed in `gateway.process.node`."""

@@ -2,14 +2,14 @@
 
 import sys
 
-from gateway import signals
+from gateway.process import signals
 
 
 def main() -> int:
     if signals.SERVICES.intersection(sys.argv[1:2]):
         # Before the imports, which take a second: in a container a signal that nobody handles is lost, elsewhere it kills.
         signals.hold()
-    from gateway import cli
+    from gateway.process import cli
 
     return cli.main()
 

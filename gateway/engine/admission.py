@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from gateway.engine.limits import Network
-from gateway.places import UNIX_PEER
+from gateway.ground.places import UNIX_PEER
 
 HANDSHAKES_A_TURN = 4
 WAITING_HANDSHAKES = 10_000

@@ -20,12 +20,12 @@ from typing import Protocol, cast
 
 from aiohttp import web
 
-from gateway import places
 from gateway.engine import handshake as handshakes
 from gateway.engine.deadlines import Deadlines
 from gateway.engine.handshake import Handshake
 from gateway.engine.http import HttpConnection, Refuse, connections, plain_refusal
-from gateway.places import SILENCE_SECONDS, Listening, opened
+from gateway.ground import places
+from gateway.ground.places import SILENCE_SECONDS, Listening, opened
 
 ACCEPTS_A_TURN = 4
 PAUSE_SECONDS = 1.0

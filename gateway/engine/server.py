@@ -30,7 +30,7 @@ from gateway.engine.packets import Packet
 from gateway.engine.refusals import OTHER, Refusal
 from gateway.engine.stats import Stats
 from gateway.engine.transport import Transport
-from gateway.origins import Origins
+from gateway.ground.origins import Origins
 
 OnOpen = Callable[[str, str], Awaitable[None]]
 """Takes (sid, namespace) of a session that was just let in: its CONNECT packet is queued, nothing else yet."""
@@ -99,7 +99,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         return Transport
 
     def attach(self, app: web.Application, socketio_path: str = "socket.io", *, prefix: str = "") -> None:
-        """Answer at the path on the site, and behind `prefix` there: the site's router takes that off (`gateway.prefix`)."""
+        """Answer at the path on the site, and behind `prefix` there: the site's router takes that off (`gateway.ground.prefix`)."""
         path = f"/{socketio_path.strip('/')}/"
         self.eio.paths = frozenset({path, prefix + path})
         app.router.add_route("*", path, self.eio.handle_request)

@@ -30,7 +30,7 @@ from gateway.engine.packets import GOODBYE, PING, Packet
 from gateway.engine.stats import Stats
 from gateway.engine.tick import Tick
 from gateway.engine.websocket import TakenOver, WebSocket, taken_from
-from gateway.origins import Origins
+from gateway.ground.origins import Origins
 
 UPGRADE_SECONDS = 10.0
 """An upgrade that takes longer is given up, and polling goes on."""

@@ -13,8 +13,8 @@ import aiohttp
 from playwright.async_api import Browser, Locator, Page
 
 from auth.tokens import Signer
-from gateway import app
-from gateway.shop import Shop
+from gateway.process import node
+from gateway.process.shop import Shop
 from tests.support.browser import ROOT, Complaints, open_page
 from tests.support.gateway import SECRET, START_SECONDS, Gateway, token
 from tests.support.servers import free_port
@@ -25,7 +25,7 @@ TOAST_MS = 6000
 Json = Any
 
 
-def open_shop(node: app.Node) -> None:
+def open_shop(node: node.Node) -> None:
     """What `bellhop demo` adds to a gateway."""
     node.public.add_routes(Shop(node.notifier, node.verifier, Signer(SECRET), node.metrics).routes())
 

@@ -204,7 +204,7 @@ async def test_the_history_comes_in_pages_and_by_filter(host: Host, gateway: Gat
 async def test_a_token_is_renewed_before_its_end_on_the_live_connection(
     host: Host, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("gateway.sessions.EXPIRING_SECONDS", 3597)
+    monkeypatch.setattr("gateway.sockets.sessions.EXPIRING_SECONDS", 3597)
     later = datetime.now(UTC) + timedelta(seconds=3660)
     ann = await host.open(gateway.public, token("ann", ttl_seconds=3600), token("ann", ttl_seconds=7200))
     await ann.ready()

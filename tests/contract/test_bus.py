@@ -12,9 +12,9 @@ import pytest
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 
-from gateway.bus.base import TRANSIENT, Bus
-from gateway.bus.local import LocalBus
-from gateway.bus.redis import RedisBus
+from gateway.cluster.bus.base import TRANSIENT, Bus
+from gateway.cluster.bus.local import LocalBus
+from gateway.cluster.bus.redis import RedisBus
 
 
 async def secret() -> bytes:
@@ -622,7 +622,7 @@ async def test_a_user_who_may_listen_and_not_publish_is_not_ready(server, make):
 
 async def test_a_connection_cut_while_it_subscribes_everything_is_made_anew(server, tortured, monkeypatch):
     a, b = tortured
-    monkeypatch.setattr("gateway.bus.listener.RESUBSCRIBE_SECONDS", 0.2)
+    monkeypatch.setattr("gateway.cluster.bus.listener.RESUBSCRIBE_SECONDS", 0.2)
     listener = b.bus._listener
     ask, broken = listener._ask, []
 

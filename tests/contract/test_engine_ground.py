@@ -17,7 +17,7 @@ import socketio
 from gateway.engine import EngineLimits, Server
 from gateway.engine.connection import Connection
 from gateway.engine.manager import Manager
-from gateway.origins import Origins
+from gateway.ground.origins import Origins
 from tests.support.rawsocket import RawSocket
 from tests.unit.engine.hosts import engine, hosted
 

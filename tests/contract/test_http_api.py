@@ -15,7 +15,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from gateway import openapi, static
+from gateway.http import openapi, static
 from storage.errors import StoreUnavailable
 from tests.support.gateway import API_KEY, SECRET, Answered, Gateway, gateway, token
 

@@ -146,7 +146,10 @@ async def test_the_health_check_and_the_command_find_the_node_where_its_settings
     unix, nowhere = f"unix:{tmp_path}/internal.sock", f"unix:{tmp_path}/nowhere.sock"
 
     for host in ("127.0.0.1", "0.0.0.0", unix, f"{nowhere}, {unix}"):
-        assert await run("-P", "-m", "gateway.alive", INTERNAL_HOST=host, INTERNAL_PORT=port) == (0, "")
+        assert await run("-P", "-m", "gateway.process.alive", INTERNAL_HOST=host, INTERNAL_PORT=port) == (
+            0,
+            "",
+        )
     emit = ("emit", "--to", "user:ann", "--type", "TEST", "--title", "Hello")
     for host in ("0.0.0.0", unix):
         given = {"INTERNAL_HOST": host, "INTERNAL_PORT": port, "API_KEYS": f"shop:{API_KEY}"}
@@ -157,7 +160,7 @@ async def test_the_health_check_and_the_command_find_the_node_where_its_settings
     ("host", "port"), [("127.0.0.1", "1"), ("unix:/nowhere/x.sock", "8081"), ("a b", "8081"), ("127.0.0.1", "x")]
 )  # fmt: skip
 async def test_the_health_check_fails_where_no_node_is(host: str, port: str):
-    code, said = await run("-m", "gateway.alive", INTERNAL_HOST=host, INTERNAL_PORT=port)
+    code, said = await run("-m", "gateway.process.alive", INTERNAL_HOST=host, INTERNAL_PORT=port)
 
     assert code == 1
     assert said.startswith("not alive: ")

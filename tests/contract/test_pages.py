@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway import static
+from gateway.http import static
 from tests.support.gateway import Gateway, gateway, token
 
 SCRIPT = b"export const answer = 42; // and again, so that it is worth the while\n" * 50

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.presence.base import Joined, Left, Online, Presence, Visitor
-from gateway.presence.errors import PresenceUnavailable
-from gateway.presence.local import LocalPresence
-from gateway.presence.redis import RedisPresence
+from gateway.cluster.presence.base import Joined, Left, Online, Presence, Visitor
+from gateway.cluster.presence.errors import PresenceUnavailable
+from gateway.cluster.presence.local import LocalPresence
+from gateway.cluster.presence.redis import RedisPresence
 
 GRACE = 0.2
 START = datetime(2026, 11, 22, 8, 27, 41, 123000, tzinfo=UTC)

@@ -19,13 +19,13 @@ from hypothesis.stateful import (
 )
 from redis.asyncio import Redis
 
-from gateway.bus.address import Address
-from gateway.presence import scripts
-from gateway.presence.base import Left
-from gateway.presence.changes import Changes
-from gateway.presence.errors import PresenceUnavailable
-from gateway.presence.redis import SETTLE_SECONDS, RedisPresence
-from gateway.process import loop_factory
+from gateway.cluster.presence import scripts
+from gateway.cluster.presence.base import Left
+from gateway.cluster.presence.changes import Changes
+from gateway.cluster.presence.errors import PresenceUnavailable
+from gateway.cluster.presence.redis import SETTLE_SECONDS, RedisPresence
+from gateway.cluster.redis.address import Address
+from gateway.process.lifetime import loop_factory
 from tests.contract.test_presence import START, Announced, Clock, until, until_answered, visitor
 from tests.support import servers
 from tests.support.proxy import Proxy

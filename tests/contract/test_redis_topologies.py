@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from gateway.bus.base import TRANSIENT
-from gateway.bus.redis import RedisBus
-from gateway.presence.redis import RedisPresence
+from gateway.cluster.bus.base import TRANSIENT
+from gateway.cluster.bus.redis import RedisBus
+from gateway.cluster.presence.redis import RedisPresence
 from tests.contract.conftest import SPEAK_REDIS
 from tests.contract.test_bus import Node, healthy, secret, until
 from tests.contract.test_presence import Announced, until_answered, visitor

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from gateway.bus.redis import RedisBus
-from gateway.presence.redis import RedisPresence
+from gateway.cluster.bus.redis import RedisBus
+from gateway.cluster.presence.redis import RedisPresence
 from tests.contract.test_bus import Node, secret, until
 from tests.contract.test_presence import Announced, visitor
 from tests.support import servers

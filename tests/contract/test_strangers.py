@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from gateway import edge
 from gateway.engine import bodies, transport
 from gateway.engine import http as engine_http
+from gateway.http import edge
 from tests.support.gateway import API_KEY, Gateway, gateway, token
 from tests.support.rawsocket import RawSocket, hang_up_all
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import notifier
+from gateway.notify import notifier
 from tests.support.gateway import Gateway, token
 from tests.support.gateway import gateway as start_gateway
 from tests.support.node import JSClient, NodeProcess

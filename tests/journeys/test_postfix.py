@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app import Node
+from gateway.process.node import Node
 from storage.models import Lease
 from tests.support.gateway import Gateway, gateway, gateway_process
 from tests.support.postfix import logins, policy_service, postfix

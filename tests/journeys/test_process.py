@@ -237,7 +237,7 @@ async def test_what_nohup_has_switched_off_stays_off(tmp_path: Path):
 
 SERVICE = """
 import asyncio, logging, os, signal, sys, threading, time
-from gateway import process, signals
+from gateway.process import lifetime, signals
 
 signals.hold()
 logging.basicConfig(stream=sys.stdout, level="INFO")
@@ -254,7 +254,7 @@ async def start(service):
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-sys.exit(process.run(Service, start, drain_seconds=0.1))
+sys.exit(lifetime.run(Service, start, drain_seconds=0.1))
 """
 
 

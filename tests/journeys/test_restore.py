@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pymongo import AsyncMongoClient
 
-from gateway.cli import main
+from gateway.process.cli import main
 from tests.support.gateway import GatewayProcess, token
 from tests.support.node import JSClient, NodeProcess
 

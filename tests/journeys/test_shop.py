@@ -7,13 +7,13 @@ import aiohttp
 import pytest
 
 from auth.tokens import Signer
-from gateway import app
-from gateway.shop import Shop
+from gateway.process import node
+from gateway.process.shop import Shop
 from tests.support.gateway import SECRET, Answered, Gateway, gateway, token
 from tests.support.node import NodeProcess
 
 
-def open_shop(node: app.Node) -> None:
+def open_shop(node: node.Node) -> None:
     node.public.add_routes(Shop(node.notifier, node.verifier, Signer(SECRET), node.metrics).routes())
 
 

@@ -16,9 +16,9 @@ from typing import Any
 import aiohttp
 
 from auth.tokens import Signer
-from gateway import app
-from gateway.settings import load
-from gateway.witness import witness_of
+from gateway.cluster.witness import witness_of
+from gateway.ground.settings import load
+from gateway.process import node
 from tests.support.servers import free_port
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
@@ -70,7 +70,7 @@ class Gateway:
         self.public = public
         self.internal = internal
         self._http = http
-        self.node: app.Node | None = None
+        self.node: node.Node | None = None
         """The node itself, when it lives in this process."""
 
     async def ask(
@@ -118,15 +118,18 @@ class Gateway:
 
 @asynccontextmanager
 async def gateway(
-    folder: Path, *, extend: Callable[[app.Node], None] | None = None, **settings: str
+    folder: Path, *, extend: Callable[[node.Node], None] | None = None, **settings: str
 ) -> AsyncIterator[Gateway]:
     """A gateway in this process; `extend` may add to it before it starts."""
     async with (
-        app.running(load(environment(folder, **settings), serving=True), extend=extend) as (node, addresses),
+        node.running(load(environment(folder, **settings), serving=True), extend=extend) as (
+            started,
+            addresses,
+        ),
         aiohttp.ClientSession() as http,
     ):
         here = Gateway(addresses.public, addresses.internal, http)
-        here.node = node
+        here.node = started
         yield here
 
 

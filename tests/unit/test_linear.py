@@ -28,15 +28,17 @@ from auth.keys import Keys, published_keys
 from auth.principal import is_topic, is_user_id
 from auth.services import Services
 from auth.tokens import Verifier, _email, _name
-from gateway import coding, edge, logs, schemas, static
 from gateway.engine import handshake, transport
 from gateway.engine.admission import AddressRate, client_address, neighbourhood
 from gateway.engine.bodies import BodyError, _Inflater, coding_of
 from gateway.engine.frames import FrameError, FrameReader
-from gateway.fields import unsound
-from gateway.origins import Origins
-from gateway.problems import Problem
-from gateway.rooms import is_room
+from gateway.ground import logs
+from gateway.ground.origins import Origins
+from gateway.ground.rooms import is_room
+from gateway.http import coding, edge, static
+from gateway.protocol import schemas
+from gateway.protocol.fields import unsound
+from gateway.protocol.problems import Problem
 from mailer import plain, smtp
 from storage.encoding import position_of
 from storage.errors import InvalidCursor

@@ -9,10 +9,10 @@ import pytest
 from redis.asyncio import Redis
 from redis.asyncio.connection import Connection, SSLConnection
 
-from gateway.bus import backoff
-from gateway.bus.address import Address
-from gateway.bus.redis import RedisBus
-from gateway.bus.wire import ServerError, Wire, pack
+from gateway.cluster.bus.redis import RedisBus
+from gateway.cluster.redis import backoff
+from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.resp import ServerError, Wire, pack
 from tests.support import servers
 
 

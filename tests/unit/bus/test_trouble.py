@@ -7,9 +7,9 @@ import ssl
 
 import pytest
 
-from gateway.bus.address import Address
-from gateway.bus.trouble import Trouble, words
-from gateway.bus.wire import ServerError, Wire
+from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.resp import ServerError, Wire
+from gateway.cluster.redis.trouble import Trouble, words
 from tests.support import servers
 
 log = logging.getLogger("tests.trouble")

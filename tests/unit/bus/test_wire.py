@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.bus.wire import ServerError, Wire, pack, parse
-from gateway.process import loop_factory
+from gateway.cluster.redis.resp import ServerError, Wire, pack, parse
+from gateway.process.lifetime import loop_factory
 
 STREAM = (
     b"+PONG\r\n"
@@ -84,7 +84,7 @@ async def test_a_server_that_speaks_something_else_is_left(nonsense, caplog):
 
 
 async def test_a_reply_without_end_is_left(monkeypatch):
-    monkeypatch.setattr("gateway.bus.wire._LARGEST_REPLY", 100)
+    monkeypatch.setattr("gateway.cluster.redis.resp._LARGEST_REPLY", 100)
     wire, transport = wire_of([])
 
     wire.data_received(b"$1000\r\n" + b"x" * 50)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import app
-from gateway.settings import SETTINGS, load
+from gateway.ground.settings import SETTINGS, load
+from gateway.process import node
 from storage.connect import connect as connect_store
 from tests.unit.deploy.conftest import ROOT
 
@@ -84,6 +84,6 @@ async def test_a_value_that_a_document_names_is_taken(variable: str, value: str,
     settings = load(given, serving=True)
 
     store = connect_store(settings.store_url)
-    app.build_bus(settings, store)
-    app.build_presence(settings)
-    app.build_transport(settings)
+    node.build_bus(settings, store)
+    node.build_presence(settings)
+    node.build_transport(settings)

@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from gateway.settings import SETTINGS, load
+from gateway.ground.settings import SETTINGS, load
 from tests.unit.deploy.conftest import ROOT, Cluster
 
 
@@ -100,7 +100,7 @@ def test_its_health_check_asks_the_node_by_the_nodes_own_settings():
     command = json.loads(last("HEALTHCHECK").partition("CMD ")[2])
 
     # Without the working directory on the path, which the node writes to.
-    assert command == ["python", "-P", "-m", "gateway.alive"]
+    assert command == ["python", "-P", "-m", "gateway.process.alive"]
 
 
 def test_every_package_of_the_distribution_is_copied_into_it():

@@ -6,7 +6,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from gateway.settings import SETTINGS, SettingsError, duration, load
+from gateway.ground.settings import SETTINGS, SettingsError, duration, load
 from tests.unit.deploy.conftest import ROOT, Cluster
 
 GATEWAY = "Deployment/bellhop"

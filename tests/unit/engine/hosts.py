@@ -10,7 +10,7 @@ import socketio
 from aiohttp import web
 
 from gateway.engine import EngineLimits, PacedSite, Server
-from gateway.origins import Origins
+from gateway.ground.origins import Origins
 
 
 @dataclass

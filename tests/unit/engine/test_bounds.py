@@ -11,7 +11,7 @@ import pytest
 
 from gateway.engine import Packet, Reason
 from gateway.engine.admission import AddressRate, Gate, client_address
-from gateway.origins import Origins
+from gateway.ground.origins import Origins
 from tests.support.rawsocket import RawPoller, RawSocket, masked
 from tests.unit.engine.hosts import engine, hosted
 

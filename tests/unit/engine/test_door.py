@@ -7,10 +7,10 @@ import socket
 
 import pytest
 
-from gateway import places
 from gateway.engine import handshake as handshakes
 from gateway.engine import listening as listening_module
-from gateway.origins import Origins, permitted
+from gateway.ground import places
+from gateway.ground.origins import Origins, permitted
 from tests.support.rawsocket import RawSocket
 from tests.unit.engine.hosts import engine, hosted
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.clock import LISTEN_SECONDS, STALE_SECONDS, Timekeeper, steady_seconds
-from gateway.housekeeping import Housekeeper
+from gateway.ground.clock import LISTEN_SECONDS, STALE_SECONDS, Timekeeper, steady_seconds
+from gateway.notify.retention import Housekeeper
 from storage.ids import UUID7Source
 from storage.models import HistoryQuery
 from storage.store import Store
@@ -63,7 +63,7 @@ def test_a_clock_that_goes_on_is_followed_and_lets_delete(machine):
 
 @pytest.mark.parametrize("jump", [TEN_YEARS, -TEN_YEARS, 2 * HOUR, -2 * HOUR, 90 * DAY])
 def test_a_clock_that_is_wrong_for_half_an_hour_changes_nothing(machine, caplog, jump):
-    caplog.set_level(logging.INFO, "gateway.clock")
+    caplog.set_level(logging.INFO, "gateway.ground.clock")
     machine.set = jump
     for _ in range(30):
         machine.go_on(MINUTE)

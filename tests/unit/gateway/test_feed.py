@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from gateway import feed as feeds
-from gateway.bus.local import LocalBus
-from gateway.bus.redis import LARGEST_COMMAND
-from gateway.feed import ROOMS_SHOWN, SHOWN_PER_SECOND, TOLD_AT_ONCE, Feed
-from gateway.notifier import Tap
+from gateway.cluster.bus.local import LocalBus
+from gateway.cluster.bus.redis import LARGEST_COMMAND
+from gateway.notify.notifier import Tap
+from gateway.observe import feed as feeds
+from gateway.observe.feed import ROOMS_SHOWN, SHOWN_PER_SECOND, TOLD_AT_ONCE, Feed
 from storage.models import Notification
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

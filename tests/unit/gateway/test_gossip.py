@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.bus.base import TRANSIENT
-from gateway.bus.local import LocalBus
-from gateway.bus.redis import LARGEST_COMMAND
-from gateway.gossip import ROOMS_AT_ONCE, ROOMS_HELD, HeadGossip
-from gateway.rooms import user_room
+from gateway.cluster.bus.base import TRANSIENT
+from gateway.cluster.bus.local import LocalBus
+from gateway.cluster.bus.redis import LARGEST_COMMAND
+from gateway.cluster.gossip import ROOMS_AT_ONCE, ROOMS_HELD, HeadGossip
+from gateway.ground.rooms import user_room
 
 DEADLINE_SECONDS = 5
 

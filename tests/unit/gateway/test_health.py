@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway import health
-from gateway.bus.local import LocalBus
-from gateway.health import Health
-from gateway.presence.local import LocalPresence
+from gateway.cluster.bus.local import LocalBus
+from gateway.cluster.presence.local import LocalPresence
+from gateway.http import health
+from gateway.http.health import Health
 from storage.errors import StoreUnavailable
 from tests.support.gateway import gateway
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway import lineage
-from gateway.bus.local import LocalBus
-from gateway.lineage import Lineage, Witnessed
-from gateway.settings import load
-from gateway.witness import FileWitness, Mark, NoWitness, RedisWitness, WitnessAway, witness_of
+from gateway.cluster import lineage
+from gateway.cluster.bus.local import LocalBus
+from gateway.cluster.lineage import Lineage, Witnessed
+from gateway.cluster.witness import FileWitness, Mark, NoWitness, RedisWitness, WitnessAway, witness_of
+from gateway.ground.settings import load
 from storage.errors import StoreUnavailable
 from storage.sqlite import SQLiteStore
 from tests.contract.store_cases import NOW, emission, fill, notification

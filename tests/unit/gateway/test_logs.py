@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway import logs
-from gateway.settings import LogFormat
+from gateway.ground import logs
+from gateway.ground.settings import LogFormat
 
 
 class Terminal(io.StringIO):

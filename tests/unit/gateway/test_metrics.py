@@ -8,10 +8,10 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as text_families
 
-from gateway import meters, metrics
-from gateway.clock import system_clock
-from gateway.metrics import Metrics
-from gateway.presence.errors import PresenceUnavailable
+from gateway.cluster.presence.errors import PresenceUnavailable
+from gateway.ground.clock import system_clock
+from gateway.observe import meters, metrics
+from gateway.observe.metrics import Metrics
 from storage.errors import StoreUnavailable
 from storage.models import Appended, Emission, Notification
 from tests.support.gateway import gateway

@@ -12,9 +12,9 @@ import socketio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.bus.base import TRANSIENT
-from gateway.neighbours import EMITS_PER_SECOND, Neighbours, Refused, read
-from gateway.schemas import RESERVED_EVENTS
+from gateway.cluster.bus.base import TRANSIENT
+from gateway.cluster.neighbours import EMITS_PER_SECOND, Neighbours, Refused, read
+from gateway.protocol.schemas import RESERVED_EVENTS
 from tests.support import servers
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from gateway import notifier as use_cases
-from gateway.bus.local import LocalBus
-from gateway.contacts import ContactBook
-from gateway.gossip import HeadGossip
-from gateway.notifier import EmailRequest, EmitRequest, NoAddress, Notifier
-from gateway.presence.local import LocalPresence
+from gateway.cluster.bus.local import LocalBus
+from gateway.cluster.gossip import HeadGossip
+from gateway.cluster.presence.local import LocalPresence
+from gateway.notify import notifier as use_cases
+from gateway.notify.contacts import ContactBook
+from gateway.notify.notifier import EmailRequest, EmitRequest, NoAddress, Notifier
 from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.groupcommit import GroupCommit
 from storage.models import Appended, Contact, Emission

@@ -3,8 +3,9 @@
 import jsonschema
 import pytest
 
-from gateway import openapi, schemas
-from gateway.problems import TITLES
+from gateway.http import openapi
+from gateway.protocol import schemas
+from gateway.protocol.problems import TITLES
 
 
 def test_every_reference_leads_somewhere():

@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from gateway.origins import LOGGED_AN_HOUR, OriginError, Origins, parsed, permitted
-from gateway.settings import SettingsError, load
+from gateway.ground.origins import LOGGED_AN_HOUR, OriginError, Origins, parsed, permitted
+from gateway.ground.settings import SettingsError, load
 
 
 def setting(value: str) -> tuple[str, ...]:

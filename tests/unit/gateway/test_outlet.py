@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway.outlet import ENTRY_BYTES, Outlet
+from gateway.process.outlet import ENTRY_BYTES, Outlet
 
 LONG = 30
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from gateway.bus.local import LocalBus
-from gateway.metrics import Metrics
-from gateway.overview import STEPS_AT_ONCE, TELL, Observatory
-from gateway.trends import Trends
+from gateway.cluster.bus.local import LocalBus
+from gateway.observe.metrics import Metrics
+from gateway.observe.overview import STEPS_AT_ONCE, TELL, Observatory
+from gateway.observe.trends import Trends
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = 3600
@@ -63,8 +63,8 @@ class Node:
 
 @pytest.fixture
 def line(monkeypatch: pytest.MonkeyPatch) -> PartyLine:
-    monkeypatch.setattr("gateway.overview.ANSWER_SECONDS", 0.05)
-    monkeypatch.setattr("gateway.overview.FRESH_SECONDS", 0)
+    monkeypatch.setattr("gateway.observe.overview.ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr("gateway.observe.overview.FRESH_SECONDS", 0)
     return PartyLine()
 
 
@@ -187,7 +187,7 @@ async def test_an_answer_that_is_lost_is_asked_for_again(line: PartyLine, nodes:
 async def test_admins_who_ask_at_once_cause_one_question(
     line: PartyLine, nodes: tuple[Node, Node, Node], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("gateway.overview.FRESH_SECONDS", 60)
+    monkeypatch.setattr("gateway.observe.overview.FRESH_SECONDS", 60)
     for node in nodes:
         node.step(emits=1)
 

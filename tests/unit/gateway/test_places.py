@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import places
-from gateway.places import Listening, nearest, opened, place
+from gateway.ground import places
+from gateway.ground.places import Listening, nearest, opened, place
 
 Open = Callable[..., Awaitable[list[Listening]]]
 

@@ -4,11 +4,11 @@ import pytest
 from aiohttp import web
 
 from auth.errors import ExpiredToken, InvalidServiceKey, KeysUnavailable, MissingToken
-from gateway import problems
-from gateway.notifier import NoAddress
-from gateway.presence.errors import PresenceUnavailable
-from gateway.problems import Problem
-from gateway.schemas import Invalid
+from gateway.cluster.presence.errors import PresenceUnavailable
+from gateway.notify.notifier import NoAddress
+from gateway.protocol import problems
+from gateway.protocol.problems import Problem
+from gateway.protocol.schemas import Invalid
 from storage.errors import IdempotencyMismatch, InvalidCursor, StorageError, StoreUnavailable, Unstorable
 
 

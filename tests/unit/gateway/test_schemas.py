@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from gateway import fields, schemas
-from gateway.notifier import EmailRequest, EmitRequest
-from gateway.schemas import Invalid
+from gateway.notify.notifier import EmailRequest, EmitRequest
+from gateway.protocol import fields, schemas
+from gateway.protocol.schemas import Invalid
 from storage.models import MailState, Unless
 
 PLAIN = {"to": "user:42", "type": "ORDER_UPDATE", "title": "Your order has shipped"}

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import settings
-from gateway.app import build_transport
-from gateway.settings import (
+from gateway.ground import settings
+from gateway.ground.settings import (
     FILE_BYTES_MAX,
     SETTINGS,
     LogFormat,
@@ -18,6 +17,7 @@ from gateway.settings import (
     masked_url,
     survey,
 )
+from gateway.process.node import build_transport
 from mailer.smtp import SMTPTransport
 
 SECRET = "s" * 32

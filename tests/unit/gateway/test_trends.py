@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.metrics import Metrics
-from gateway.trends import SAMPLES_KEPT, Trends, quantile
+from gateway.observe.metrics import Metrics
+from gateway.observe.trends import SAMPLES_KEPT, Trends, quantile
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import orjson
 import pytest
 
-from gateway import wire
-from gateway.presence.base import Online
+from gateway.cluster.presence.base import Online
+from gateway.protocol import shapes
 from storage.models import Notification
 
 MOMENT = datetime(2026, 11, 22, 8, 27, 41, 123_999, tzinfo=UTC)
@@ -14,7 +14,7 @@ MOMENT = datetime(2026, 11, 22, 8, 27, 41, 123_999, tzinfo=UTC)
 
 @pytest.mark.parametrize("zone", [UTC, timezone(timedelta(0)), timezone(timedelta(hours=5, minutes=30))])
 def test_times_are_in_utc_with_milliseconds(zone: timezone):
-    assert wire.time(MOMENT.astimezone(zone)) == "2026-11-22T08:27:41.123Z"
+    assert shapes.time(MOMENT.astimezone(zone)) == "2026-11-22T08:27:41.123Z"
 
 
 def test_an_event_is_a_json_array():
@@ -22,8 +22,8 @@ def test_an_event_is_a_json_array():
         id="i", room="user:ü", seq=3, type="X", title="t", created_at=MOMENT, data={"a": [1]}
     )
 
-    assert wire.event("inbox", {"unread": 1}) == b'["inbox",{"unread":1}]'
-    assert orjson.loads(wire.notification_event(notification)) == [
+    assert shapes.event("inbox", {"unread": 1}) == b'["inbox",{"unread":1}]'
+    assert orjson.loads(shapes.notification_event(notification)) == [
         "notification",
         {
             "id": "i", "room": "user:ü", "seq": 3, "type": "X", "title": "t", "body": "", "link": None,
@@ -35,10 +35,10 @@ def test_an_event_is_a_json_array():
 def test_a_user_who_is_there_is_shown_with_the_connections():
     entry = Online(user="ann", name=None, roles=("admin",), connections=2, since=MOMENT)
 
-    assert wire.presence("ann", entry, MOMENT) == {
+    assert shapes.presence("ann", entry, MOMENT) == {
         "user": "ann",
         "online": True,
         "connections": 2,
         "last_seen": "2026-11-22T08:27:41.123Z",
     }
-    assert wire.online(entry)["roles"] == ["admin"]
+    assert shapes.online(entry)["roles"] == ["admin"]

@@ -5,8 +5,8 @@ import logging
 
 import pytest
 
-from gateway import writes
-from gateway.writes import Writes
+from gateway.observe import writes
+from gateway.observe.writes import Writes
 from storage.errors import StoreUnavailable
 from storage.sqlite import SQLiteStore
 from tests.contract.store_cases import emission, notification
@@ -57,7 +57,7 @@ async def fill_up(appends: Writes) -> None:
 
 
 async def test_a_failed_append_is_told_until_one_succeeds(store, now, caplog):
-    caplog.set_level(logging.INFO, "gateway.writes")
+    caplog.set_level(logging.INFO, "gateway.observe.writes")
     seen = Writes(store, store)
     await seen.ping()
 

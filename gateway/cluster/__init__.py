@@ -1,0 +1,1 @@
+"""What nodes tell one another: the bus, presence, gossip."""

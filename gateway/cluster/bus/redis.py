@@ -1,0 +1,281 @@
+"""The bus on Redis: a channel per room, subscribed only while this node has members of the room.
+
+A message is a header of 17 bytes, its seal, and the event as it came; nothing in it is parsed on the way:
+
+    version (1)   who published (8)   sequence (8, big-endian)   seal (16)   event
+
+What has not the seal of a node on the same store (`seal`) is counted, and dropped unread.
+
+Channels are `<prefix>:<db>:<digest>`, so nothing that a user chooses becomes a name in Redis, and gateways on different
+databases of one Redis, whose publications are not kept apart by database, do not hear each other.
+"""
+
+import asyncio
+import logging
+import struct
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from hashlib import blake2b
+from hmac import compare_digest
+from secrets import token_bytes
+from typing import Any
+
+import orjson
+
+from gateway.cluster.bus.base import Frame, Obey, Receive, Returned
+from gateway.cluster.bus.listener import Listener
+from gateway.cluster.bus.publisher import Outgoing, Publisher
+from gateway.cluster.bus.seal import SIZE, sealer
+from gateway.cluster.bus.stats import BusStats
+from gateway.cluster.redis.address import ROLE, Address, refuse_replica
+from gateway.cluster.redis.resp import Reply, ServerError, pack, pack_publish
+from gateway.ground.logs import Seldom
+from gateway.ground.tasks import Tasks
+
+_log = logging.getLogger(__name__)
+
+VERSION = 2
+_HEADER = struct.Struct(">B8sQ")
+_SEAL = _HEADER.size
+"""Where in a message its seal begins."""
+_EVENT = _SEAL + SIZE
+"""Where in a message what it carries begins."""
+LARGEST_COMMAND = 64 * 1024
+STOP_SECONDS = 1.0
+
+
+class RedisBus:
+    """Carries frames and commands through Redis, and hears itself through it every `canary_seconds`.
+
+    `node_id` is this process's own, and no other's; `secret` tells what all nodes share, asked at the start. `stats` is for the metrics. The listener and the publisher have
+    a connection each, and each replaces a connection that is open but dead: the publisher when Redis does not answer
+    within `patience_seconds`, the listener when a canary that Redis has taken is not heard within the same.
+    """
+
+    carries = True
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        node_id: str,
+        secret: Callable[[], Awaitable[bytes]],
+        prefix: str = "bellhop",
+        canary_seconds: float = 2.5,
+        patience_seconds: float = 2.0,
+        buffer_bytes: int = 8 * 1024 * 1024,
+        buffer_frames: int = 20_000,
+    ) -> None:
+        self.stats = BusStats()
+        self._address = Address.parse(url)
+        self._secret = secret
+        self._seal = sealer(token_bytes(32))
+        """Nobody's, until the secret is known."""
+        self._strange = Seldom(
+            _log, "messages that no node of this store and release has written are dropped"
+        )
+        self._node = blake2b(node_id.encode(), digest_size=8).digest()
+        self._prefix = f"{prefix}:{self._address.database}:".encode()
+        self._control = self._prefix + b"control"
+        self._canary = self._prefix + b"canary:" + self._node.hex().encode()
+        self._canary_seconds = canary_seconds
+        self._patience = patience_seconds
+        self._rooms: dict[bytes, str] = {}
+        self._canary_number = 0
+        self._canary_taken = 0
+        self._canary_heard = asyncio.Event()
+        self._canary_due = asyncio.Event()
+        self._deaf = False
+        self._receive: Receive | None = None
+        self._obey: Obey | None = None
+        self._returned: Returned | None = None
+        self._tasks = Tasks()
+        self._publisher = Publisher(
+            self._address,
+            self.stats,
+            buffer_bytes=buffer_bytes,
+            buffer_frames=buffer_frames,
+            patience_seconds=patience_seconds,
+            up=self._canary_due.set,
+            lost=self._tell_of_loss,
+        )
+        self._listener = Listener(
+            self._address,
+            self.stats,
+            part="bus listener",
+            on_message=self._message,
+            back=self._back,
+            patience_seconds=patience_seconds,
+        )
+
+    async def start(self, *, receive: Receive, obey: Obey, returned: Returned) -> None:
+        self._receive, self._obey, self._returned = receive, obey, returned
+        self._seal = sealer(await self._secret())
+        # The listener is not running yet, so this only notes what it will subscribe first.
+        await self._listener.subscribe([self._control, self._canary])
+        self._tasks.start(self._publisher.run(), name="bus-publisher")
+        self._tasks.start(self._listener.run(), name="bus-listener")
+        self._tasks.start(self._sing(), name="bus-canary")
+        # Most starts find Redis there: then nothing is missed between the start and the first subscription.
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._canary_heard.wait()
+        except TimeoutError:
+            _log.warning("bus started without Redis")
+
+    async def publish(self, frames: Sequence[Frame]) -> None:
+        if not self._tasks:
+            self.stats.dropped += len(frames)
+            return
+        # A stored frame may come twice: its sequence gives it away. A transient one must not.
+        await self._publisher.send(
+            [Outgoing(self._packed(self._channel(room), seq, event), seq > 0) for room, seq, event in frames]
+        )
+
+    async def subscribe(self, rooms: Sequence[str]) -> None:
+        channels = {self._channel(room): room for room in rooms}
+        self._rooms.update(channels)
+        await self._listener.subscribe(channels)
+
+    async def unsubscribe(self, rooms: Sequence[str]) -> None:
+        channels = [self._channel(room) for room in rooms]
+        for channel in channels:
+            self._rooms.pop(channel, None)
+        self._listener.unsubscribe(channels)
+
+    async def command(self, command: Mapping[str, Any]) -> None:
+        if self._obey is not None:
+            self._obey(command)
+            await self.tell(command)
+
+    async def tell(self, command: Mapping[str, Any]) -> None:
+        if not self._tasks:
+            return
+        text = orjson.dumps(command)
+        await self._publisher.send([Outgoing(self._packed(self._control, 0, text), repeatable=False)])
+
+    def reasons(self) -> list[str]:
+        if not self._tasks:
+            return ["the bus is not started"]
+        reasons = []
+        if not self._listener.connected:
+            reasons.append(self._listener.trouble.told("the bus is not subscribed in Redis"))
+        if not self._publisher.connected or self._publisher.trouble.words is not None:
+            reasons.append(self._publisher.trouble.told("the bus cannot publish to Redis"))
+        if self._deaf:
+            reasons.append("the bus does not hear itself through Redis")
+        return reasons
+
+    async def stop(self) -> None:
+        if not self._tasks:
+            return
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._publisher.drain()
+        except TimeoutError:
+            _log.warning("bus stopped with frames unsent")
+        await self._tasks.stop()
+        self._receive = self._obey = self._returned = None
+
+    def _channel(self, room: str) -> bytes:
+        return self._prefix + blake2b(room.encode(), digest_size=16).hexdigest().encode()
+
+    def _packed(self, channel: bytes, seq: int, body: bytes) -> bytes:
+        header = _HEADER.pack(VERSION, self._node, seq)
+        return pack_publish(channel, header + self._seal(channel, header, body) + body)
+
+    def _message(self, channel: bytes, payload: bytes) -> None:
+        header, event = payload[:_SEAL], payload[_EVENT:]
+        seal = self._seal(channel, header, event)
+        if len(payload) < _EVENT or not compare_digest(payload[_SEAL:_EVENT], seal) or header[0] != VERSION:
+            self.stats.unreadable += 1
+            self._strange.say()
+            return
+        _, sender, seq = _HEADER.unpack(header)
+        own = sender == self._node
+        room = self._rooms.get(channel)
+        if room is not None:
+            if not own and self._receive is not None:
+                self.stats.received += 1
+                self._receive(room, seq, event)
+        elif channel == self._canary:
+            # A late canary, of a connection since replaced, proves nothing about this one.
+            if own and seq == self._canary_number:
+                self._canary_heard.set()
+        elif channel == self._control and not own:
+            self._control_message(event)
+
+    def _control_message(self, text: bytes) -> None:
+        if not text:
+            # Another node had to drop frames: they are in the store, and nobody has seen them.
+            self._say_returned()
+            return
+        try:
+            command = orjson.loads(text) if len(text) <= LARGEST_COMMAND else None
+        except ValueError:
+            command = None
+        if not isinstance(command, dict) or not isinstance(command.get("do"), str):
+            self.stats.unreadable += 1
+        elif self._obey is not None:
+            self._obey(command)
+
+    def _tell_of_loss(self) -> None:
+        """Have the other nodes ask the store what this one could not tell them."""
+        command = self._packed(self._control, 0, b"")
+        self._publisher.put(Outgoing(command, repeatable=True, answered=self._told_of_loss))
+
+    def _told_of_loss(self, reply: Reply) -> None:
+        if not self._publisher.is_taken(reply):
+            self._publisher.is_lost()
+
+    def _back(self, missed: bool) -> None:  # noqa: FBT001 - the one thing there is to say
+        self._canary_due.set()
+        if missed:
+            self._say_returned()
+
+    def _say_returned(self) -> None:
+        if self._returned is not None:
+            self._returned()
+
+    async def _sing(self) -> None:
+        """Publish a canary every few seconds, and replace the listener's connection when it is not heard."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self._canary_due.clear()
+            if self._listener.connected and self._publisher.connected:
+                self._canary_number += 1
+                number = self._canary_number
+                self._canary_heard.clear()
+                sent_at = loop.time()
+                command = self._packed(self._canary, number, b"")
+                self._publisher.put(Outgoing(command, repeatable=False, answered=partial(self._took, number)))
+                self._publisher.put(Outgoing(pack(*ROLE), repeatable=False, answered=self._learn_role))
+                try:
+                    async with asyncio.timeout(self._patience):
+                        await self._canary_heard.wait()
+                except TimeoutError:
+                    self._deaf = True
+                    # Unanswered, it is the publisher's connection that is dead, or Redis itself.
+                    if self._canary_taken == number:
+                        _log.warning("bus listener deaf")
+                        self._listener.replace()
+                else:
+                    self._deaf = False
+                    self.stats.canary_seconds = loop.time() - sent_at
+            try:
+                async with asyncio.timeout(self._canary_seconds):
+                    await self._canary_due.wait()
+            except TimeoutError:
+                pass
+
+    def _learn_role(self, reply: Reply) -> None:
+        """Leave a primary that has become a replica: its connections work on, and lead nowhere."""
+        try:
+            refuse_replica(reply)
+        except ServerError as refusal:
+            self._publisher.leave(refusal)
+            self._listener.replace()
+
+    def _took(self, number: int, reply: Reply) -> None:
+        if self._publisher.is_taken(reply):
+            self._canary_taken = number

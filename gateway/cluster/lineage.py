@@ -1,0 +1,216 @@
+"""The line that the store is in: whether it goes on from where it was, or was put back to an older state.
+
+A restored store hands out sequences a second time, and clients that have had them would drop what comes under them. Heads
+never go back otherwise, pruning and erasing included; so a head that is behind what this node has appended, or what a
+witness outside the store has seen, is proof. The store turns to a new epoch then, and every client begins again.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from gateway.cluster.bus.base import Bus
+from gateway.cluster.witness import Mark, Witness, WitnessAway
+from gateway.ground.clock import Clock
+from gateway.ground.tasks import Tasks
+from storage.errors import IdempotencyMismatch, StorageError
+from storage.groupcommit import Appends
+from storage.models import Appended, Emission, Notification
+
+CHECK_SECONDS = 2.0
+WRITE_SECONDS = 1.0
+REWRITE_SECONDS = 30.0
+"""A witness of a store that nobody appends to still tells when the node ran last."""
+ROOMS_REMEMBERED = 64
+
+logger = logging.getLogger(__name__)
+
+
+class Line(Protocol):
+    """What is asked of a store here."""
+
+    async def epoch(self) -> str: ...
+
+    async def turn(self, *, seen: str | None = None) -> str: ...
+
+    async def heads(self, rooms: Sequence[str]) -> dict[str, int]: ...
+
+    def unlearn(self) -> None: ...
+
+
+class Lineage:
+    """Keeps the epoch of one node, and the evidence."""
+
+    COMMAND = "epoch"
+
+    def __init__(self, store: Line, witness: Witness, bus: Bus, clock: Clock) -> None:
+        self.epoch = ""
+        """The one in force, as this node knows it."""
+        self.on_turn: Callable[[str], None] = lambda _: None
+        """Told of every epoch that begins while the node runs."""
+        self._store = store
+        self._witness = witness
+        self._bus = bus
+        self._clock = clock
+        self._recent: dict[str, int] = {}
+        """The last sequences of the rooms that were appended to last, the newest at the end."""
+        self._witnessed: str | None = None
+        """The epoch that the witness has seen, until it was compared with the store's."""
+        self._is_heard = False
+        """Whether the witness has been asked: it is not written to before."""
+        self._is_sound = False
+        """Whether the store stood the last check."""
+        self._written: tuple[str, int] | None = None
+        self._written_at = float("-inf")
+        self._due = asyncio.Event()
+        self._checking = asyncio.Lock()
+        self._tasks = Tasks()
+
+    async def start(self) -> Mark | None:
+        """Compare the store with its witness; answers that, if there is one. Raises `StoreUnavailable`."""
+        mark = await self._hear_witness()
+        await self.check()
+        self._tasks.start(self._check_forever(), name="lineage check")
+        self._tasks.start(self._write_forever(), name="lineage witness")
+        return mark
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+        with contextlib.suppress(StorageError):
+            await self.check()
+            await self._write()
+        await self._witness.close()
+
+    def appended(self, notifications: Iterable[Notification]) -> None:
+        """These have just been stored by this node, after all it has told before."""
+        recent = self._recent
+        for notification in notifications:
+            room, seq = notification.room, notification.seq
+            if seq is None:
+                continue
+            before = recent.pop(room, 0)
+            if seq <= before:
+                self.suspect()
+            # What was had before stays the proof until it was looked at.
+            recent[room] = max(seq, before)
+        while len(recent) > ROOMS_REMEMBERED:
+            del recent[next(iter(recent))]
+
+    def suspect(self) -> None:
+        """Something does not fit: look soon."""
+        self._due.set()
+
+    def obey(self, command: Mapping[str, Any]) -> None:
+        """Another node has found the store put back, and has seen to it."""
+        if isinstance(epoch := command.get("epoch"), str):
+            self._adopt(epoch)
+
+    async def check(self) -> None:
+        """Look whether the store is where it was; begin a new epoch if it is not."""
+        async with self._checking:
+            self._is_sound = False
+            epoch = await self._store.epoch()
+            behind = await self._behind()
+            if behind or self._witnessed not in (None, epoch):
+                began = await self._store.turn(seen=epoch)
+                logger.error(
+                    "the store was put back to an older state: a new epoch begins",
+                    extra={"epoch": began, "rooms": len(behind)},
+                )
+                self._recent.clear()
+                self._adopt(began)
+                await self._bus.tell({"do": self.COMMAND, "epoch": began})
+            elif epoch != self.epoch:
+                self._adopt(epoch)
+            self._witnessed = None
+            self._is_sound = True
+
+    async def _behind(self) -> list[str]:
+        if not self._recent:
+            return []
+        remembered = dict(self._recent)
+        heads = await self._store.heads(list(remembered))
+        return [room for room, seq in remembered.items() if heads[room] < seq]
+
+    def _adopt(self, epoch: str) -> None:
+        if epoch == self.epoch:
+            return
+        is_first, self.epoch = not self.epoch, epoch
+        self._written = None
+        if not is_first:
+            self._recent.clear()
+            self._store.unlearn()
+            logger.warning("a new epoch has begun", extra={"epoch": epoch})
+            self.on_turn(epoch)
+
+    # The witness
+
+    async def _hear_witness(self) -> Mark | None:
+        try:
+            mark = await self._witness.read()
+        except WitnessAway as error:
+            logger.info("the witness of the store is not heard", extra={"reason": str(error)})
+            return None
+        self._is_heard = True
+        if mark is None:
+            return None
+        self._witnessed = mark.epoch
+        if mark.room:
+            self._recent = {mark.room: max(mark.seq, self._recent.get(mark.room, 0)), **self._recent}
+        return mark
+
+    async def _write(self) -> None:
+        if not (self._is_heard and self._is_sound):
+            return
+        newest = next(reversed(self._recent.items()), ("", 0))
+        now = asyncio.get_running_loop().time()
+        if newest == self._written and now - self._written_at < REWRITE_SECONDS:
+            return
+        room, seq = newest
+        with contextlib.suppress(WitnessAway):
+            await self._witness.write(Mark(epoch=self.epoch, room=room, seq=seq, at=self._clock()))
+            self._written, self._written_at = newest, now
+
+    async def _write_forever(self) -> None:
+        while True:
+            await asyncio.sleep(WRITE_SECONDS)
+            await _quietly(self._write)
+
+    async def _check_forever(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_SECONDS):
+                    await self._due.wait()
+            self._due.clear()
+            if not self._is_heard:
+                await self._hear_witness()
+            await _quietly(self.check)
+
+
+async def _quietly(work: Callable[[], Awaitable[None]]) -> None:
+    """Nothing ends the watch; a store that is away is told of elsewhere."""
+    try:
+        await work()
+    except StorageError:
+        pass
+    except Exception:
+        logger.exception("lineage not looked after")
+
+
+class Witnessed:
+    """A store's `append`, with what it has stored told to the lineage."""
+
+    def __init__(self, appends: Appends, lineage: Lineage) -> None:
+        self._appends = appends
+        self._lineage = lineage
+
+    async def append(self, emissions: Sequence[Emission]) -> Sequence[Appended | IdempotencyMismatch]:
+        answers = await self._appends.append(emissions)
+        # The last ones do: they are the newest, and whoever looks through thousands is waited for by all who emit.
+        for answer in answers[-1:-9:-1]:
+            if isinstance(answer, Appended) and not answer.duplicate:
+                self._lineage.appended(answer.notifications[-8:])
+                break
+        return answers

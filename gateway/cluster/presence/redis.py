@@ -1,0 +1,467 @@
+"""Presence of a cluster, on Redis: what this node holds, and how Redis is kept in agreement with it.
+
+The node's own connections are the truth about themselves; Redis is where the nodes' truths meet. Changes are sent as
+they come, and each beat compares: whatever an outage, a restart of Redis or a pause of this process has put apart is
+put together again. What happens inside Redis, each step atomic, is in `scripts`; how announcements are heard, in `changes`.
+
+What is promised, and to what end:
+
+- `joined` and `left` are announced in Redis, in the step that changes who is online. Every node hears all of them in
+  one order, in which those of a user alternate, whatever becomes of the node whose connection it was.
+- A node whose heartbeat has ended is reaped at the next beat of any other. A node that was only paused puts its
+  connections back, and those users join anew.
+- When Redis loses its memory, every node puts its connections back without announcing anything, and who comes before
+  `settle` seconds are over is announced then, unless somebody has put them back. Of a user whose only node died or
+  stopped, with the `left` still owed when Redis forgot it, nobody knows.
+- While Redis is away nobody is reaped or announced; nor as left for `settle` seconds after, so that the nodes can come
+  back.
+"""
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from gateway.cluster.presence import scripts
+from gateway.cluster.presence.base import Announce, Online, Roster, Visitor
+from gateway.cluster.presence.changes import Changes, micros, moment
+from gateway.cluster.presence.errors import PresenceUnavailable
+from gateway.cluster.presence.pipeline import Pipeline
+from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.trouble import Trouble
+from gateway.ground.clock import system_clock
+
+_log = logging.getLogger(__name__)
+
+_MICROSECOND = timedelta(microseconds=1)
+BATCH = 500
+"""Connections reaped, and users announced, in one step: what Redis does without keeping others waiting."""
+SETTLE_SECONDS = 5.0
+LONGEST_BEAT_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class _Held:
+    """A connection of this node, and what is known of it in Redis."""
+
+    visitor: Visitor
+    confirmed: bool = False
+    """Redis has answered that it has it."""
+    doubtful: bool = False
+    """An attempt was made, and nobody knows whether it arrived."""
+
+
+@dataclass(slots=True)
+class _Gone:
+    """A connection that went."""
+
+    held: _Held
+    at: datetime
+    due: int = 0
+    """When its user's grace is over, once Redis has taken note."""
+
+
+class _Forgotten(PresenceUnavailable):
+    """Redis has another memory than the one this node knows."""
+
+    def __init__(self, epoch: str) -> None:
+        super().__init__("Redis has lost its memory", retry_after=SETTLE_SECONDS)
+        self.epoch = epoch
+
+
+class RedisPresence:
+    """Who is online at all nodes that share a Redis and a prefix.
+
+    `node_id` is this process's own, and no other's. Heartbeats and graces run on Redis's clock, which all nodes share;
+    a test that holds the clock gives `clock`, and calls `sweep` after moving it. `enter` and `leave` wait no longer
+    than `patience_seconds`, and not at all while Redis is known to be away; `roster`, `find` and `counts` then raise
+    `PresenceUnavailable`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        node_id: str,
+        prefix: str = "bellhop",
+        grace_seconds: float = 5.0,
+        ttl_seconds: float = 30.0,
+        patience_seconds: float = 1.0,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self._address = Address.parse(url)
+        # The prefix comes first, so that a user of Redis can be held to it. The braces are a hash tag: all keys of presence
+        # lie in one slot of a Redis Cluster.
+        self._keys = f"{prefix}:{{presence}}:"
+        self._pipeline = Pipeline(self._address, self._keys, patience_seconds=patience_seconds)
+        self._changes: Changes | None = None
+        self._node = node_id
+        self._grace = timedelta(seconds=grace_seconds)
+        self._ttl = timedelta(seconds=ttl_seconds)
+        self._settle = min(self._ttl, timedelta(seconds=SETTLE_SECONDS))
+        self._beat_seconds = min(ttl_seconds / 5, LONGEST_BEAT_SECONDS)
+        self._patience = patience_seconds
+        self._clock = clock
+        self._epoch = ""
+        self._away = False
+        self._away_since = 0.0
+        """By the loop's clock."""
+        self._trouble = Trouble(_log, "presence")
+        self._held: dict[str, _Held] = {}
+        self._gone: dict[str, _Gone] = {}
+        """Of these Redis has not taken note yet."""
+        self._recent: dict[str, _Gone] = {}
+        """Of these it has, and has not announced yet who left: known here too, should Redis lose its memory."""
+        self._arriving: set[str] = set()
+        """Users who came to this node when Redis had just lost its memory, and are not announced yet."""
+        self._doubts = 0
+        """How often it was not known what had become of a call."""
+        self._cleared = 0
+        """The doubts that there were when Redis and this node were last found to hold the same."""
+        self._newest = b"0-0"
+        """The last announcement in Redis at the last beat."""
+        self._hurry = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._beating = asyncio.Lock()
+
+    async def start(self, announce: Announce) -> None:
+        self._changes = Changes(
+            self._address, f"{self._keys}changes", announce, patience_seconds=self._patience
+        )
+        self._tasks = [
+            asyncio.create_task(self._pipeline.run(), name="presence-pipeline"),
+            asyncio.create_task(self._changes.run(), name="presence-changes"),
+            asyncio.create_task(self._watch(), name="presence-heartbeat"),
+        ]
+        # Most starts find Redis there: then this node's first connection is announced to its own admins too.
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._changes.begun()
+        except TimeoutError:
+            _log.warning("presence started without Redis")
+
+    async def enter(self, visitor: Visitor, *, limit: int) -> list[str]:
+        if visitor.connection in self._held:
+            return []
+        held = self._held[visitor.connection] = _Held(visitor)
+        if self._away:
+            held.doubtful = True
+            return self._beyond_here(visitor, limit)
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._put(held, at=visitor.since, limit=limit)
+        except (PresenceUnavailable, TimeoutError) as problem:
+            held.doubtful = True
+            self._lose(problem)
+            return self._beyond_here(visitor, limit)
+
+    async def leave(self, connection: str, *, now: datetime) -> None:
+        held = self._held.pop(connection, None)
+        if held is None:
+            return
+        self._gone[connection] = _Gone(held, now)
+        if self._away:
+            return
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._take_out(connection, now)
+        except (PresenceUnavailable, TimeoutError) as problem:
+            self._lose(problem)
+            return
+        if self._alarm is None and self._tasks:
+            # Beats come every few seconds: one more when the first grace that began since the last one is over.
+            loop = asyncio.get_running_loop()
+            self._alarm = loop.call_later(self._grace.total_seconds(), self._hurry.set)
+
+    async def roster(self, *, after: str | None, limit: int, prefix: str = "") -> Roster:
+        first = "-"
+        if prefix:
+            first = f"[{prefix}"
+        if after is not None and after >= prefix:
+            first = f"({after}"
+        # No UTF-8 holds the byte 255: it is behind every name that begins with the prefix.
+        last = b"[" + prefix.encode() + b"\xff" if prefix else b"+"
+        users, connections, page = await self._page(first, last, limit + 1)
+        return Roster(
+            online=page[:limit],
+            users=users,
+            connections=connections,
+            next=page[limit - 1].user if len(page) > limit else None,
+        )
+
+    async def find(self, user: str) -> Online | None:
+        _, _, page = await self._page(f"[{user}", f"[{user}", 1)
+        return page[0] if page else None
+
+    async def counts(self) -> tuple[int, int]:
+        users, connections, _ = await self._page("-", "+", 0)
+        return users, connections
+
+    def reasons(self) -> list[str]:
+        if not self._tasks:
+            return ["presence is not started"]
+        if self._away:
+            # A call that came too late once, in a storm of clients, is over with the next beat, and no reason yet.
+            lasts = asyncio.get_running_loop().time() - self._away_since
+            return (
+                [self._trouble.told("Redis does not tell who is online")]
+                if lasts > self._beat_seconds
+                else []
+            )
+        if self._changes is not None and self._changes.trouble.words is not None:
+            return [self._changes.trouble.told("who comes and goes is not heard of")]
+        return []
+
+    @property
+    def away(self) -> bool:
+        """Whether Redis is known to be away: then nobody can tell who is online."""
+        return self._away
+
+    async def sweep(self) -> None:
+        """Beat once: renew, reap, announce who has left, compare; and hear it. Raises `PresenceUnavailable`."""
+        async with self._beating:
+            while await self._beat() == 0:
+                pass
+            assert self._changes is not None
+            await self._changes.heard(self._newest)
+
+    async def stop(self) -> None:
+        if not self._tasks:
+            return
+        *listening, watch = self._tasks
+        self._tasks = []
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+        if self._alarm is not None:
+            self._alarm.cancel()
+        try:
+            async with asyncio.timeout(4 * self._patience):
+                await self._retire()
+        except (PresenceUnavailable, TimeoutError):
+            _log.warning("presence stopped without Redis", extra={"connections": len(self._held)})
+        for task in listening:
+            task.cancel()
+        await asyncio.gather(*listening, return_exceptions=True)
+
+    def _lose(self, problem: Exception) -> None:
+        """Wait for Redis no more, until a beat has got through."""
+        self._doubts += 1
+        if isinstance(problem, _Forgotten):
+            return
+        self._trouble.found(problem.__cause__ or problem)
+        if not self._away:
+            self._away_since = asyncio.get_running_loop().time()
+            self._hurry.set()
+        self._away = True
+
+    # Calls
+
+    async def _call(self, script: bytes, *arguments: str | bytes | int) -> list[Any]:
+        """Run a script; answers what it answers behind the epoch."""
+        fresh = f"{self._node}:{random.getrandbits(64):x}"
+        known = self._epoch
+        given: tuple[str | bytes | int, ...] = (
+            -1 if self._clock is None else micros(self._clock()),
+            self._ttl // _MICROSECOND,
+            self._settle // _MICROSECOND,
+            known,
+            fresh,
+            self._node,
+            *arguments,
+        )
+        words = (each if isinstance(each, bytes) else str(each).encode() for each in given)
+        answer = cast("list[Any]", await self._pipeline.call(script, *words))
+        epoch = answer[0].decode()
+        if known and epoch != known:
+            self._hurry.set()
+            raise _Forgotten(epoch)
+        self._epoch = self._epoch or epoch
+        return answer[1:]
+
+    async def _put(self, held: _Held, *, at: datetime, limit: int = 0, quiet: bool = False) -> list[str]:
+        """Enter a connection; `at` is when the user joins by it, if so. Answers the user's connections beyond `limit`."""
+        visitor = held.visitor
+        since = micros(visitor.since)
+        entry = {
+            "node": self._node,
+            "user": visitor.user,
+            "name": visitor.name,
+            "roles": visitor.roles,
+            "topics": visitor.topics,
+            "since": since,
+        }
+        beyond, arriving = await self._call(
+            scripts.ENTER,
+            visitor.connection,
+            visitor.user,
+            json.dumps(entry, separators=(",", ":")),
+            since,
+            micros(at),
+            limit,
+            int(quiet),
+        )
+        held.confirmed, held.doubtful = True, False
+        if arriving:
+            self._arriving.add(visitor.user)
+        return [each.decode() for each in beyond]
+
+    async def _take_out(self, connection: str, at: datetime) -> None:
+        (due,) = await self._call(scripts.LEAVE, connection, micros(at), self._grace // _MICROSECOND)
+        gone = self._gone.pop(connection, None) or self._recent.get(connection)
+        if gone is not None:
+            gone.due = int(due)
+            self._recent[connection] = gone
+
+    async def _page(self, first: str, last: str | bytes, limit: int) -> tuple[int, int, tuple[Online, ...]]:
+        if self._away or not self._tasks:
+            raise PresenceUnavailable("Redis is away")
+        try:
+            async with asyncio.timeout(self._patience):
+                users, connections, page = await self._call(scripts.ROSTER, first, last, limit)
+        except TimeoutError as problem:
+            raise PresenceUnavailable("Redis does not answer") from problem
+        return users, connections, tuple(_online(*each) for each in page)
+
+    # Beats
+
+    async def _watch(self) -> None:
+        while True:
+            self._hurry.clear()
+            if self._alarm is not None:
+                self._alarm.cancel()
+                self._alarm = None
+            wait = self._beat_seconds
+            try:
+                async with self._beating:
+                    wait = await self._beat()
+            except PresenceUnavailable as problem:
+                self._lose(problem)
+            except Exception:  # noqa: BLE001 - said below
+                # A heart that stops over one failure would have this node reaped.
+                _log.exception("presence beat failed")
+            try:
+                async with asyncio.timeout(wait * random.uniform(0.8, 1)):  # noqa: S311 - jitter
+                    await self._hurry.wait()
+            except TimeoutError:
+                continue
+            # Many may be in a hurry at once: one beat serves them all, and never more than ten a second come.
+            await asyncio.sleep(min(0.1, self._beat_seconds / 4))
+
+    async def _beat(self) -> float:
+        """One heartbeat; answers in how many seconds the next is due, 0 for at once."""
+        # Calls are executed in their order: this is what Redis has to count when it comes to this one.
+        holds = len(self._held)
+        beat = int(self._beat_seconds * 1_000_000)
+        try:
+            answer = await self._call(scripts.BEAT, BATCH, beat, int(not self._tasks))
+        except _Forgotten as forgotten:
+            await self._restore(forgotten.epoch)
+            return 0
+        counted, wait, more, upto, arriving, self._newest = answer
+        if self._away:
+            self._away = False
+            self._trouble.over()
+        self._arriving &= {each.decode() for each in arriving}
+        self._recent = {name: each for name, each in self._recent.items() if each.due > int(upto)}
+        if counted != holds or self._doubts != self._cleared:
+            await self._reconcile()
+        if more:
+            return 0
+        due = int(wait) / 1_000_000
+        return self._beat_seconds if due < 0 else min(self._beat_seconds, max(due, 0.05))
+
+    async def _restore(self, epoch: str) -> None:
+        """Tell a Redis that has lost its memory what it knew of this node."""
+        _log.warning("presence restores what Redis has lost", extra={"connections": len(self._held)})
+        before, self._epoch = self._epoch, epoch
+        # What comes and goes meanwhile may overtake what is put back.
+        self._doubts += 1
+        known = [each for each in self._held.values() if each.confirmed]
+        # Who went meanwhile is put back too, to be taken out with the grace: else nobody would announce it.
+        gone = {name: each for name, each in (self._recent | self._gone).items() if each.held.confirmed}
+        try:
+            await self._put_all([*known, *(each.held for each in gone.values())], quiet=True)
+            for name, each in gone.items():
+                await self._take_out(name, each.at)
+        except BaseException:
+            # Half restored is not restored: the next beat begins again, and what is there already does no harm.
+            self._epoch = before
+            raise
+
+    async def _reconcile(self) -> None:
+        """Make Redis hold what this node holds."""
+        doubts = self._doubts
+        known = {name for name, each in self._held.items() if each.confirmed}
+        (members,) = await self._call(scripts.HELD)
+        # Compared at once: what comes and goes from here on was not there to be counted.
+        there = {each.decode() for each in members}
+        surplus = there - self._held.keys() - self._gone.keys()
+        missing = [
+            held
+            for name, held in self._held.items()
+            # One that was there and is not: this node was taken for dead, and its users may have been announced as left.
+            if held.doubtful or (name in known and name not in there)
+        ]
+        await self._put_all(missing)
+        for held in missing:
+            if self._held.get(held.visitor.connection) is not held:
+                # It left while it was put back, and its leave may have overtaken that.
+                self._gone[held.visitor.connection] = _Gone(held, self._now())
+        for name, at in [(name, gone.at) for name, gone in self._gone.items()]:
+            await self._take_out(name, at)
+        for name in surplus:
+            await self._take_out(name, self._now())
+        if not missing and not surplus:
+            self._cleared = doubts
+
+    async def _put_all(self, entrances: list[_Held], *, quiet: bool = False) -> None:
+        now = self._now()
+        for first in range(0, len(entrances), BATCH):
+            batch = entrances[first : first + BATCH]
+            await asyncio.gather(
+                *(
+                    self._put(each, at=now, quiet=quiet and each.visitor.user not in self._arriving)
+                    for each in batch
+                )
+            )
+
+    async def _retire(self) -> None:
+        now = self._now()
+        for name, held in list(self._held.items()):
+            del self._held[name]
+            self._gone[name] = _Gone(held, now)
+        # A beat makes Redis agree; the next announces whom the last node to go takes with it.
+        await self.sweep()
+        await self.sweep()
+        await self._call(scripts.RETIRE)
+
+    def _beyond_here(self, visitor: Visitor, limit: int) -> list[str]:
+        """What can be said of the limit without the other nodes."""
+        visitors = sorted(
+            (each.visitor for each in self._held.values() if each.visitor.user == visitor.user),
+            key=lambda each: (each.since, each.connection),
+        )
+        others = [each.connection for each in visitors if each is not visitor]
+        return others[: len(visitors) - limit] if limit and len(visitors) > limit else []
+
+    def _now(self) -> datetime:
+        return system_clock() if self._clock is None else self._clock()
+
+
+def _online(user: bytes, connections: int, oldest: bytes, newest: bytes) -> Online:
+    """A user's entry; name, roles and topics are those of the newest connection, whose token is the freshest."""
+    entry = json.loads(newest)
+    return Online(
+        user=user.decode(),
+        name=entry["name"],
+        roles=tuple(entry["roles"]),
+        connections=connections,
+        since=moment(json.loads(oldest)["since"]),
+        # A node of an older version leaves them out.
+        topics=tuple(entry.get("topics", ())),
+    )

@@ -1,0 +1,156 @@
+"""The witness: what is known outside the store of how far it had come. A store that is behind it was put back.
+
+Beside a SQLite file lies a small one; a cluster keeps a key in Redis. What a witness says is true and may be a second
+old; it may be lost, and is then no evidence of anything.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.resp import Wire, pack
+from gateway.ground.settings import Settings
+from storage.connect import file_of
+
+PATIENCE_SECONDS = 1.0
+BYTES_MAX = 4096
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """The newest that was appended, in which epoch, and when that was written down."""
+
+    epoch: str
+    room: str
+    seq: int
+    at: datetime
+
+
+class WitnessAway(Exception):
+    """What the witness says is not known now."""
+
+
+class Witness(Protocol):
+    async def read(self) -> Mark | None:
+        """What was written last, None if nothing or nothing sound. Raises `WitnessAway`."""
+        ...
+
+    async def write(self, mark: Mark) -> None:
+        """Raises `WitnessAway`."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class NoWitness:
+    """For a store beside which nothing can be kept."""
+
+    async def read(self) -> Mark | None:
+        return None
+
+    async def write(self, mark: Mark) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+class FileWitness:
+    """A small file beside the store's, replaced as a whole; not synced, since being older than the store is no harm."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @classmethod
+    def beside(cls, store: Path) -> "FileWitness":
+        return cls(store.with_name(f"{store.name}-witness"))
+
+    async def read(self) -> Mark | None:
+        return await asyncio.to_thread(self._read)
+
+    async def write(self, mark: Mark) -> None:
+        try:
+            await asyncio.to_thread(self._write, msgspec.json.encode(mark))
+        except OSError as error:
+            raise WitnessAway(str(error.strerror)) from error
+
+    async def close(self) -> None:
+        pass
+
+    def _read(self) -> Mark | None:
+        try:
+            with self._path.open("rb") as file:
+                return _mark(file.read(BYTES_MAX + 1))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise WitnessAway(str(error.strerror)) from error
+
+    def _write(self, text: bytes) -> None:
+        new = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        new.write_bytes(text)
+        new.replace(self._path)
+
+
+class RedisWitness:
+    """A key in the Redis of the bus, which all nodes write to: any of their newest is evidence."""
+
+    def __init__(self, url: str, *, prefix: str) -> None:
+        self._address = Address.parse(url)
+        self._key = f"{prefix}:{self._address.database}:witness".encode()
+        self._wire: Wire | None = None
+
+    async def read(self) -> Mark | None:
+        answer = await self._ask(b"GET", self._key)
+        return _mark(answer) if isinstance(answer, bytes) else None
+
+    async def write(self, mark: Mark) -> None:
+        await self._ask(b"SET", self._key, msgspec.json.encode(mark))
+
+    async def close(self) -> None:
+        if self._wire is not None:
+            self._wire.abort()
+
+    async def _ask(self, *command: bytes) -> object:
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                if self._wire is None or self._wire.closed.done():
+                    wire = Wire()
+                    await self._address.open(wire, timeout_seconds=PATIENCE_SECONDS)
+                    self._wire = wire
+                self._wire.write(pack(*command))
+                return await self._wire.reply()
+        except OSError as error:
+            # An answer that comes late must not be taken for that to the next question.
+            with contextlib.suppress(AttributeError):
+                self._wire.abort()  # type: ignore[union-attr]
+            self._wire = None
+            raise WitnessAway(str(error)) from error
+
+
+def witness_of(settings: Settings) -> Witness:
+    """The witness that goes with the store and the bus of these settings."""
+    file = file_of(settings.store_url)
+    if file is not None:
+        return FileWitness.beside(file)
+    if settings.bus_url.startswith("local:"):
+        return NoWitness()
+    return RedisWitness(settings.bus_url, prefix=settings.bus_prefix)
+
+
+def _mark(text: bytes) -> Mark | None:
+    try:
+        return msgspec.json.decode(text, type=Mark)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        logger.warning("the witness of the store says nothing sound")
+        return None

@@ -1,0 +1,1 @@
+"""What everything stands on: settings, logs, the clock, tasks, and the names of rooms."""

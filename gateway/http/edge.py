@@ -1,0 +1,225 @@
+"""The edge of both sites: what every request passes, whatever it asks.
+
+It gives the request an id, turns errors into problems, sets the headers that browsers heed, counts and logs. It refuses what
+no handler could answer, and reads JSON bodies within bounds for those that want one.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from gateway.engine import bodies
+from gateway.engine.bodies import BodyError
+from gateway.engine.http import EXPECTS, Refuse
+from gateway.ground import logs
+from gateway.observe.metrics import Metrics
+from gateway.protocol import problems, shapes
+from gateway.protocol.problems import Problem
+from gateway.protocol.schemas import Invalid
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+BODY_BYTES_MAX = 64 * 1024
+BODY_SECONDS = 30.0
+"""How long a body may take to come."""
+MEDIA_TYPE_CHARACTERS = 256
+"""Of a `Content-Type`; to take a longer one apart could take long."""
+PARAMETERS_MAX = 64
+"""In the query of a URL."""
+CLIENT_GONE = 499
+"""The status, in logs and metrics only, of a request whose client did not wait for the answer."""
+
+SECURITY_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+"""Each unless the route gave its own."""
+
+QUIET = frozenset({"/healthz", "/readyz", "/metrics", "/socket.io/"})
+"""Routes that are asked so often that their lines would bury the others: logged at DEBUG."""
+
+REQUEST_ID = web.RequestKey("request_id", str)
+REFUSE: web.AppKey[Refuse] = web.AppKey("refuse")
+"""How a site answers what is no request."""
+
+logger = logging.getLogger("gateway.access")
+
+
+def application(site: str, metrics: Metrics) -> web.Application:
+    """An application without routes. `site` is the name it has in logs and metrics."""
+
+    @web.middleware
+    async def pass_edge(request: web.Request, handler: Handler) -> web.StreamResponse:
+        request_id = logs.accepted_request_id(request.headers.get("X-Request-Id"))
+        request[REQUEST_ID] = request_id
+        token = logs.request_id.set(request_id)
+        started = time.perf_counter()
+        response: web.StreamResponse | None = None
+        try:
+            response = await _answer(request, handler)
+        finally:
+            # Without a response the client has gone, or the process ends; that is an outcome too.
+            status = CLIENT_GONE if response is None else response.status
+            seconds = time.perf_counter() - started
+            route = _route(request)
+            # A long poll or a websocket lasts as long as it lasts: its seconds would say nothing.
+            if not isinstance(response, web.WebSocketResponse) and route != "/socket.io/":
+                metrics.http_request(site, request.method, route, status, seconds)
+            _log(site, request.method, route, status, seconds)
+            logs.request_id.reset(token)
+        return response
+
+    async def set_headers(request: web.Request, response: web.StreamResponse) -> None:
+        # The request has left the middleware when most answers are prepared: the context variable is reset by then.
+        _set_headers(response, request[REQUEST_ID])
+
+    def refuse(status: int) -> web.Response:
+        request_id = logs.accepted_request_id(None)
+        token = logs.request_id.set(request_id)
+        response = problems.of_status(status).response()
+        _set_headers(response, request_id)
+        metrics.http_request(site, "unknown", "unknown", status, 0)
+        _log(site, "unknown", "unknown", status, 0)
+        logs.request_id.reset(token)
+        return response
+
+    app = web.Application(middlewares=[pass_edge])
+    app.on_response_prepare.append(set_headers)
+    app[REFUSE] = refuse
+    return app
+
+
+def _log(site: str, method: str, route: str, status: int, seconds: float) -> None:
+    logger.log(
+        logging.DEBUG if route in QUIET else logging.INFO,
+        "request",
+        extra={
+            "site": site,
+            "method": method,
+            "route": route,
+            "status": status,
+            "milliseconds": round(seconds * 1000, 1),
+        },
+    )
+
+
+def _set_headers(response: web.StreamResponse, request_id: str) -> None:
+    headers = response.headers
+    for name, value in SECURITY_HEADERS.items():
+        headers.setdefault(name, value)
+    headers["Server"] = "bellhop"
+    headers["X-Request-Id"] = request_id
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        _judge(request)
+        return await handler(request)
+    except Exception as error:
+        if isinstance(error, ConnectionError) and (
+            request.transport is None or request.transport.is_closing()
+        ):
+            # The client has gone: this is for the log, there is nobody to tell.
+            return web.Response(status=CLIENT_GONE)
+        details = problems.of(error)
+        if details.code == "internal":
+            logger.exception("request failed", extra={"method": request.method, "route": _route(request)})
+        return details.response()
+
+
+def _judge(request: web.Request) -> None:
+    """Refuse what no handler could answer, whatever is asked and whoever asks."""
+    if request.get(EXPECTS):
+        raise Problem("expectation_failed", "Nothing but 100-continue can be expected.")
+    try:
+        bodies.coding_of(request)
+    except BodyError as error:
+        raise _unreadable(error, 0) from None
+
+
+def _route(request: web.Request) -> str:
+    """The pattern of the route: of bounded variety, and without what stands in a path."""
+    resource = request.match_info.route.resource
+    return "unknown" if resource is None else resource.canonical
+
+
+def json_response(
+    value: object, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    return web.Response(
+        status=status, body=shapes.dumps(value), content_type="application/json", headers=headers
+    )
+
+
+async def read_json(request: web.Request, *, limit: int = BODY_BYTES_MAX, required: bool = True) -> Any:
+    """The JSON of the body, of `limit` bytes at most, decompressed. {} for an empty body that is not required."""
+    if not request.body_exists and not required:
+        return {}
+    return json_of(await read_json_text(request, limit=limit))
+
+
+async def read_json_text(request: web.Request, *, limit: int) -> bytes:
+    """The body of a request that says it is JSON, of `limit` bytes at most, decompressed. Raises Problem."""
+    if len(request.headers.get("Content-Type", "")) > MEDIA_TYPE_CHARACTERS:
+        raise Problem("unsupported_media_type")
+    media_type = request.content_type
+    if media_type != "application/json" and not (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    ):
+        raise Problem("unsupported_media_type")
+    if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
+        raise Problem("unsupported_media_type", "JSON is UTF-8 (RFC 8259).")
+    return await _read(request, limit)
+
+
+def json_of(text: bytes) -> Any:
+    """What the JSON says. Raises Problem `invalid_json`."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Problem("invalid_json", f"{error}.") from None
+
+
+async def _read(request: web.Request, limit: int) -> bytes:
+    try:
+        return await bodies.read(request, limit=limit, seconds=BODY_SECONDS)
+    except BodyError as error:
+        raise _unreadable(error, limit) from None
+
+
+def _unreadable(error: BodyError, limit: int) -> Problem:
+    """Why a body cannot be had."""
+    match error.status:
+        case 408:
+            return Problem("request_timeout", f"It may take {BODY_SECONDS:g} seconds.")
+        case 413:
+            return Problem("too_large", f"{limit} bytes at most.")
+        case 415:
+            codings = ", ".join(bodies.CODINGS)
+            return Problem(
+                "unsupported_encoding", f"One of: {codings}.", headers={"Accept-Encoding": codings}
+            )
+        case _:
+            return Problem("bad_request", "The body cannot be decoded.")
+
+
+def parameters(request: web.Request, *, lists: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The query of the URL; those in `lists` may be repeated, and have commas between."""
+    query = request.query
+    if len(query) > PARAMETERS_MAX:
+        raise Invalid({"": [f"{PARAMETERS_MAX} parameters at most."]})
+    repeated = sorted(name for name in set(query) - lists if len(query.getall(name)) > 1)
+    if repeated:
+        raise Invalid({name[:64]: ["Must be given once."] for name in repeated})
+    return {
+        name: [item for text in query.getall(name) for item in text.split(",")]
+        if name in lists
+        else query[name]
+        for name in query
+    }

@@ -1,0 +1,41 @@
+"""How often a service may emit: a limit per service and node, counted by `limits` in memory."""
+
+import time
+
+from limits import RateLimitItemPerSecond
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+
+from gateway.protocol.problems import Problem
+
+WINDOW_SECONDS = 10
+"""The rate is held over this time, so a service may be ahead of it for a moment, with a batch above all."""
+
+
+class EmitRate:
+    """Lets each service emit `per_second` notifications on average; 0 lets everything pass."""
+
+    def __init__(self, per_second: float) -> None:
+        self._item = None
+        if per_second:
+            self._item = RateLimitItemPerSecond(max(1, round(per_second * WINDOW_SECONDS)), WINDOW_SECONDS)
+            self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    async def spend(self, service: str, count: int) -> None:
+        """Take `count` from what the service may still emit. Raises Problem `rate_limited`, and then takes nothing."""
+        if self._item is None:
+            return
+        if count > self._item.amount:
+            raise Problem(
+                "rate_limited",
+                f"{self._item.amount} notifications at once at most.",
+                headers={"Retry-After": "1"},
+            )
+        if not await self._limiter.hit(self._item, service, cost=count):
+            stats = await self._limiter.get_window_stats(self._item, service)
+            seconds = max(1, round(stats.reset_time - time.time()))
+            raise Problem(
+                "rate_limited",
+                f"{self._item.amount} notifications in {WINDOW_SECONDS} seconds at most.",
+                headers={"Retry-After": str(seconds)},
+            )

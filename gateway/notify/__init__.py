@@ -1,0 +1,1 @@
+"""The use cases: emit, deliver, read, keep."""

@@ -1,0 +1,148 @@
+"""The contact book: what users' tokens said of them, written behind in batches.
+
+A storm of connections must not become a storm of writes, so what is remembered is collected for a moment and stored
+together. A look-up sees what is still collected.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gateway.ground.tasks import Tasks
+from mailer import address
+from storage.errors import StorageError
+from storage.models import Contact
+from storage.store import Contacts
+
+FLUSH_SECONDS = 0.25
+HEARD_SECONDS = 60
+"""How long the same words need not be written again that come with every request."""
+PENDING_LIMIT = 10_000
+"""Users whose news may wait for the store; more are left out until their next connection."""
+
+logger = logging.getLogger(__name__)
+
+
+class ContactBook:
+    def __init__(self, contacts: Contacts) -> None:
+        self._contacts = contacts
+        self._pending: dict[str, Contact] = {}
+        self._leaving: dict[str, Contact] = {}
+        """On their way to the store."""
+        self._forgotten: set[str] = set()
+        """Of those that were on their way: to be taken out of the store again."""
+        self._heard: dict[str, tuple[Contact, float]] = {}
+        """What requests said lately, and when by the loop's clock."""
+        self._news = asyncio.Event()
+        self._tasks = Tasks()
+
+    def start(self) -> None:
+        self._tasks.start(self._flush_forever(), name="contact book")
+
+    async def stop(self) -> None:
+        """Store what is still collected, if the store is there."""
+        if self._tasks:
+            await self._tasks.stop()
+            await self._flush()
+
+    def remember(self, contact: Contact) -> None:
+        """An address that no mail can go to counts as none: better found out at an emit than by a dead letter."""
+        if contact.email is not None and not _is_address(contact.email):
+            contact = replace(contact, email=None)
+        known = self._pending.get(contact.user)
+        if known is None and len(self._pending) >= PENDING_LIMIT:
+            return
+        self._pending[contact.user] = _newer(contact, known)
+        self._news.set()
+
+    def hear(self, contact: Contact) -> None:
+        """As `remember`, of what a single request said: the same words again are not worth a write."""
+        now = asyncio.get_running_loop().time()
+        said, at = self._heard.get(contact.user, (None, now))
+        if said == contact and now < at + HEARD_SECONDS:
+            return
+        if len(self._heard) >= PENDING_LIMIT:
+            self._heard.clear()
+        self._heard[contact.user] = contact, now
+        self.remember(contact)
+
+    async def contact(self, user: str) -> Contact | None:
+        return (await self.contacts([user])).get(user)
+
+    async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
+        """Those of `users` who are known, in one question to the store."""
+        # Before the store is asked: what reaches it meanwhile is in neither place afterwards.
+        news = [
+            found
+            for collected in (self._leaving, self._pending)
+            for user in users
+            if (found := collected.get(user))
+        ]
+        contacts = await self._contacts.contacts(users)
+        for newer in news:
+            contacts[newer.user] = _newer(newer, contacts.get(newer.user))
+        return contacts
+
+    def forget(self, user: str) -> None:
+        """Keep nothing of what was remembered until now, wherever it is on its way to the store."""
+        self._pending.pop(user, None)
+        self._heard.pop(user, None)
+        if self._leaving.pop(user, None) is not None:
+            self._forgotten.add(user)
+
+    async def _flush_forever(self) -> None:
+        while True:
+            await self._news.wait()
+            await asyncio.sleep(FLUSH_SECONDS)
+            self._news.clear()
+            await self._flush()
+
+    async def _flush(self) -> None:
+        self._leaving, self._pending = self._pending, {}
+        try:
+            # Those left over from a store that was away first: they may be remembered anew meanwhile.
+            await self._take_out()
+            if self._leaving:
+                await self._contacts.remember(list(self._leaving.values()))
+            await self._take_out()
+        except StorageError:
+            logger.info("contacts wait: the store is away", extra={"contacts": len(self._leaving)})
+            self._take_back()
+            self._news.set()
+        except asyncio.CancelledError:
+            # Stopped in the middle: they may be stored or not, and storing them twice does no harm.
+            self._take_back()
+            raise
+        finally:
+            self._leaving = {}
+
+    async def _take_out(self) -> None:
+        if self._forgotten:
+            users = list(self._forgotten)
+            await self._contacts.forget(users)
+            self._forgotten.difference_update(users)
+
+    def _take_back(self) -> None:
+        for contact in self._leaving.values():
+            later = self._pending.get(contact.user)
+            self._pending[contact.user] = _newer(later, contact) if later else contact
+
+
+def _is_address(text: str) -> bool:
+    try:
+        address.parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _newer(contact: Contact, known: Contact | None) -> Contact:
+    if known is None:
+        return contact
+    return Contact(
+        user=contact.user,
+        email=contact.email or known.email,
+        name=contact.name or known.name,
+        last_seen=contact.last_seen or known.last_seen,
+    )

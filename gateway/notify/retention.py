@@ -1,0 +1,88 @@
+"""Housekeeping: what has expired is wiped, what is old is pruned, in small steps that no emit has to wait for."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from datetime import timedelta
+
+from gateway.ground.clock import Clock
+from gateway.ground.tasks import Tasks
+from storage.errors import StorageError
+from storage.models import MailState
+from storage.store import Outbox, Streams
+
+SWEEP_SECONDS = 30.0
+STEP = 500
+PAUSE_SECONDS = 0.05
+
+logger = logging.getLogger(__name__)
+
+
+class Housekeeper:
+    """Every node has one; they may work at the same time, each step is idempotent."""
+
+    def __init__(
+        self,
+        streams: Streams,
+        outbox: Outbox,
+        clock: Clock,
+        *,
+        history_days: int,
+        may_delete: Callable[[], bool] = lambda: True,
+        sweep_seconds: float = SWEEP_SECONDS,
+    ) -> None:
+        """`may_delete` tells whether the clock is sure enough to delete by it."""
+        self.mail_owed: int | None = None
+        """Mail of all nodes that is owed; None until it was counted."""
+        self.mail_dead: int | None = None
+        self._streams = streams
+        self._outbox = outbox
+        self._clock = clock
+        self._may_delete = may_delete
+        self._history_days = history_days
+        self._sweep_seconds = sweep_seconds
+        self._tasks = Tasks()
+
+    def start(self) -> None:
+        self._tasks.start(self._keep_house(), name="housekeeping")
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+
+    async def sweep(self) -> tuple[int, int]:
+        """Wipe and prune all that is due, while the clock is sure; answers (wiped, pruned)."""
+        wiped = pruned = 0
+        # Asked before each step: the clock may jump in between.
+        while self._may_delete() and (count := await self._streams.expire(now=self._clock(), limit=STEP)):
+            wiped += count
+            await asyncio.sleep(PAUSE_SECONDS)
+        age = timedelta(days=self._history_days)
+        while age and self._may_delete():
+            count = await self._streams.prune(before=self._clock() - age, limit=STEP)
+            if not count:
+                break
+            pruned += count
+            await asyncio.sleep(PAUSE_SECONDS)
+        return wiped, pruned
+
+    async def count(self) -> None:
+        """Count the mail anew, for the metrics."""
+        counts = await self._outbox.mail_counts()
+        self.mail_owed = counts.get(MailState.PENDING, 0) + counts.get(MailState.LEASED, 0)
+        self.mail_dead = counts.get(MailState.DEAD, 0)
+
+    async def _keep_house(self) -> None:
+        while True:
+            # Nodes that start together should not sweep together.
+            await asyncio.sleep(self._sweep_seconds * random.uniform(0.5, 1.5))  # noqa: S311 - guards nothing
+            try:
+                wiped, pruned = await self.sweep()
+                await self.count()
+            except StorageError:
+                logger.info("housekeeping waits: the store is away")
+            except Exception:
+                logger.exception("housekeeping failed")
+            else:
+                if wiped or pruned:
+                    logger.info("house kept", extra={"wiped": wiped, "pruned": pruned})

@@ -1,0 +1,1 @@
+"""What a node tells of itself: metrics, trends, the overview and the feed."""

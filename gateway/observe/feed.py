@@ -1,0 +1,137 @@
+"""The feed: what is emitted anywhere in the cluster, shown live to the admins who asked for it.
+
+A view, not a record: every node shows at most `SHOWN_PER_SECOND` and counts what it leaves out. While nobody looks, the tap
+on the notifier is off, and an emit pays for one comparison. Nodes tell each other by commands of the bus: a node whose
+admins look says so every few seconds, and a node that has not heard it for a while stops telling.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from gateway.cluster.bus.base import Bus
+from gateway.ground.tasks import Tasks
+from gateway.notify.notifier import Tap
+from gateway.protocol import shapes
+from storage.models import Notification
+
+SHOWN_PER_SECOND = 20
+TICK_SECONDS = 0.25
+ASK_SECONDS = 10.0
+WANTED_SECONDS = 25.0
+"""How long a node tells after it was asked: one lost command does not matter."""
+ROOMS_SHOWN = 5
+"""Of one emit to many rooms."""
+
+TOLD_AT_ONCE = 5
+"""Notifications in one command, whose size the bus bounds."""
+
+ASK = "feed:ask"
+TELL = "feed:tell"
+
+
+class Tapped(Protocol):
+    """What is listened to: the `Notifier`."""
+
+    tap: Tap | None
+
+
+class Watchers(Protocol):
+    """Where the feed is shown: the sessions of this node."""
+
+    def tell(self, sid: str, event: bytes) -> bool:
+        """Write to a session; False when it has gone."""
+        ...
+
+    def has(self, sid: str) -> bool: ...
+
+
+class Feed:
+    """The feed of one node: of what it takes in for others, and of what it hears for its own admins."""
+
+    COMMANDS = (ASK, TELL)
+
+    def __init__(self, *, notifier: Tapped, watchers: Watchers, bus: Bus, node: str) -> None:
+        self._notifier = notifier
+        self._watchers = watchers
+        self._bus = bus
+        self._node = node
+        self._watching: set[str] = set()
+        self._shown: list[dict[str, Any]] = []
+        self._left_out = 0
+        self._allowance = float(SHOWN_PER_SECOND)
+        self._wanted_until = 0.0
+        self._ask_at = 0.0
+        self._busy = asyncio.Event()
+        self._tasks = Tasks()
+
+    def start(self) -> None:
+        self._tasks.start(self._work(), name="feed")
+
+    async def stop(self) -> None:
+        self._notifier.tap = None
+        await self._tasks.stop()
+
+    async def watch(self, sid: str) -> None:
+        """Show the feed to this session until it goes, or `unwatch`; when this returns, this node tells."""
+        self._watching.add(sid)
+        self._busy.set()
+        await self._ask()
+
+    def unwatch(self, sid: str) -> None:
+        self._watching.discard(sid)
+
+    def obey(self, command: Mapping[str, Any]) -> None:
+        """Take a command of the bus that is about the feed."""
+        match command:
+            case {"do": "feed:ask"}:
+                self._wanted_until = _now() + WANTED_SECONDS
+                self._notifier.tap = self._take
+                self._busy.set()
+            case {"do": "feed:tell", "node": str(node), "shown": list(shown), "left_out": int(left_out)}:
+                self._show(shapes.event("feed", {"node": node, "notifications": shown, "left_out": left_out}))
+
+    def _take(self, notifications: Sequence[Notification], scope: str) -> None:
+        """Note what was emitted; called on the path of every emit while somebody looks."""
+        for notification in notifications[:ROOMS_SHOWN]:
+            if self._allowance >= 1:
+                self._allowance -= 1
+                self._shown.append(shapes.feed_item(notification, scope))
+            else:
+                self._left_out += 1
+        self._left_out += max(0, len(notifications) - ROOMS_SHOWN)
+
+    def _show(self, event: bytes) -> None:
+        self._watching = {sid for sid in self._watching if self._watchers.tell(sid, event)}
+
+    async def _work(self) -> None:
+        while True:
+            await self._busy.wait()
+            await asyncio.sleep(TICK_SECONDS)
+            await self._tick()
+
+    async def _tick(self) -> None:
+        self._allowance = min(self._allowance + SHOWN_PER_SECOND * TICK_SECONDS, SHOWN_PER_SECOND)
+        if self._shown or self._left_out:
+            shown, left_out = self._shown, self._left_out
+            self._shown, self._left_out = [], 0
+            for first in range(0, max(1, len(shown)), TOLD_AT_ONCE):
+                some = shown[first : first + TOLD_AT_ONCE]
+                await self._bus.command({"do": TELL, "node": self._node, "shown": some, "left_out": left_out})
+                left_out = 0
+        if _now() >= self._ask_at:
+            self._watching = {sid for sid in self._watching if self._watchers.has(sid)}
+            if self._watching:
+                await self._ask()
+        if _now() >= self._wanted_until:
+            self._notifier.tap = None
+            if not self._watching:
+                self._busy.clear()
+
+    async def _ask(self) -> None:
+        self._ask_at = _now() + ASK_SECONDS
+        await self._bus.command({"do": ASK})
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

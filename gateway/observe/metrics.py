@@ -1,0 +1,176 @@
+"""What a node counts and measures, in the format that Prometheus scrapes.
+
+Each node has a registry of its own. What others count anyway is read at the scrape (`watch`); the rest is told by a call.
+"""
+
+import asyncio
+import functools
+import math
+import platform
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from aiohttp import web
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from gateway.cluster.presence.errors import PresenceError
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+PRESENCE_SECONDS = 2.0
+
+Read = Callable[[], float | None]
+"""Reads a value at the scrape; None when there is none yet."""
+
+
+def release() -> str:
+    """The installed version of Bellhop."""
+    try:
+        return version("bellhop")
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Watched:
+    name: str
+    help: str
+    read: Read
+    family: type[CounterMetricFamily] | type[GaugeMetricFamily]
+
+
+class Metrics(Collector):
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry(auto_describe=False)
+        self._watched: list[_Watched] = []
+        self._watched_counts: list[tuple[str, str, str, Mapping[str, int]]] = []
+        registry = self.registry
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+        registry.register(self)
+        self._requests = Histogram(
+            "bellhop_http_request_seconds",
+            "Requests answered, by route and status; polls and websockets excepted",
+            ("site", "method", "route", "status"),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._emits = Counter(
+            "bellhop_emits", "Requests to emit, by outcome: accepted, duplicate, or the code of the problem",
+            ("outcome",), registry=registry,
+        )  # fmt: skip
+        self._append_sizes = Histogram(
+            "bellhop_append_batch_notifications",
+            "Notifications stored in one batch",
+            buckets=_SIZES,
+            registry=registry,
+        )
+        self._append_seconds = Histogram(
+            "bellhop_append_batch_seconds",
+            "Seconds the store took for a batch",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        # Finding the child of some labels costs as much as the rest of an observation; there are few, and they stay.
+        self._requests_of = functools.cache(self._requests.labels)
+        self._emits_of = functools.cache(self._emits.labels)
+        self._mail = Counter("bellhop_mail", "Mails by what became of them", ("outcome",), registry=registry)
+        self._counts: Callable[[], Awaitable[tuple[int, int]]] | None = None
+        self._presence_users = Gauge(
+            "bellhop_presence_users", "Users online in the whole cluster", registry=registry
+        )
+        self._presence_connections = Gauge(
+            "bellhop_presence_connections", "Connections of the whole cluster", registry=registry
+        )
+        build = Gauge(
+            "bellhop_build_info",
+            "1, with the versions of Bellhop and Python",
+            ("version", "python"),
+            registry=registry,
+        )
+        build.labels(release(), platform.python_version()).set(1)
+
+    # Told
+
+    def http_request(self, site: str, method: str, route: str, status: int, seconds: float) -> None:
+        # A method is the caller's own word: any other would be a new series each time.
+        known = method if method in _METHODS else "other"
+        self._requests_of(site, known, route, str(status)).observe(seconds)
+
+    def emitted(self, outcome: str, count: int = 1) -> None:
+        self._emits_of(outcome).inc(count)
+
+    def append_batch(self, notifications: int, seconds: float) -> None:
+        self._append_sizes.observe(notifications)
+        self._append_seconds.observe(seconds)
+
+    def mail_outcome(self, outcome: str) -> None:
+        self._mail.labels(outcome).inc()
+
+    # Watched
+
+    def watch_counter(self, name: str, help: str, read: Read) -> None:  # noqa: A002 - the word Prometheus uses
+        """Scrape what only grows; the name is given without `_total`."""
+        self._watched.append(_Watched(name=name, help=help, read=read, family=CounterMetricFamily))
+
+    def watch_counts(self, name: str, help: str, label: str, counts: Mapping[str, int]) -> None:  # noqa: A002 - as above
+        """Scrape what only grows, by label: `counts` has a bounded set of keys, and is read at each scrape."""
+        self._watched_counts.append((name, help, label, counts))
+
+    def watch_gauge(self, name: str, help: str, read: Read) -> None:  # noqa: A002 - as above
+        """Scrape what goes up and down."""
+        self._watched.append(_Watched(name=name, help=help, read=read, family=GaugeMetricFamily))
+
+    def watch_presence(self, counts: Callable[[], Awaitable[tuple[int, int]]]) -> None:
+        """Ask for the (users, connections) of the cluster before every scrape."""
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        for watched in self._watched:
+            value = watched.read()
+            if value is not None:
+                yield watched.family(watched.name, watched.help, value=value)
+        for name, text, label, counts in self._watched_counts:
+            family = CounterMetricFamily(name, text, labels=[label])
+            for key, count in counts.items():
+                family.add_metric([key], count)
+            yield family
+
+    # Scraped
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/metrics", self._scrape)]
+
+    async def _scrape(self, request: web.Request) -> web.Response:
+        await self._count_presence()
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(self.registry), headers={"Content-Type": content_type})
+
+    async def _count_presence(self) -> None:
+        if self._counts is None:
+            return
+        try:
+            async with asyncio.timeout(PRESENCE_SECONDS):
+                users, connections = await self._counts()
+        except (PresenceError, TimeoutError):
+            # What is not known is not shown: an old number would pass for a new one.
+            self._presence_users.set(math.nan)
+            self._presence_connections.set(math.nan)
+        else:
+            self._presence_users.set(users)
+            self._presence_connections.set(connections)

@@ -1,0 +1,255 @@
+"""The overview: what all nodes did over the last hour, added up, told by whichever node an admin asks.
+
+The nodes ask each other by commands of the bus, and keep what they were told, so that a later question brings only what
+is new. Who does not answer in time is not among the nodes that an overview is of; what it told before is.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.cluster.bus.base import Bus
+from gateway.ground.tasks import Tasks
+from gateway.observe.trends import SAMPLES_KEPT, Step, Trends
+
+ASK = "overview:ask"
+TELL = "overview:tell"
+ANSWER_SECONDS = 0.4
+"""How long the other nodes have to answer; those who did the last time are all that is waited for."""
+FRESH_SECONDS = 1.0
+"""Admins who ask within this are told the same."""
+STEPS_AT_ONCE = 100
+"""In one command, whose size the bus bounds."""
+ASKS_LIMIT = 100
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """The steps of `nodes`, added up, oldest first; a latency is that of the slowest node."""
+
+    nodes: tuple[str, ...]
+    step_seconds: float
+    steps: Sequence[Step]
+
+
+@dataclass(slots=True)
+class _Peer:
+    """What another node has told, without a gap up to `latest`."""
+
+    latest: int = 0
+    """In milliseconds since 1970."""
+    steps: deque[Step] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
+
+
+class Observatory:
+    """Sees what all nodes do."""
+
+    COMMANDS = (ASK, TELL)
+
+    def __init__(self, trends: Trends, *, bus: Bus, node: str) -> None:
+        self._trends = trends
+        self._bus = bus
+        self._node = node
+        self._peers: dict[str, _Peer] = {}
+        self._expected: set[str] = set()
+        self._answered: set[str] = set()
+        self._complete = asyncio.Event()
+        self._asked_at = float("-inf")
+        self._turn = asyncio.Lock()
+        self._asks: asyncio.Queue[tuple[str, int]] = asyncio.Queue(ASKS_LIMIT)
+        self._tasks = Tasks()
+
+    def start(self) -> None:
+        self._tasks.start(self._answer_forever(), name="overview")
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+
+    async def look(self, seconds: float) -> Overview:
+        """What happened in the last `seconds`, on all nodes that can be asked."""
+        if self._bus.carries:
+            async with self._turn:
+                await self._ask_others()
+        limit = int(seconds / self._trends.sample_seconds)
+        others = {name: peer.steps for name, peer in self._peers.items()}
+        return Overview(
+            nodes=tuple(sorted({self._node, *self._answered})),
+            step_seconds=self._trends.sample_seconds,
+            steps=added_up(
+                {self._node: self._trends.steps(limit), **others},
+                telling=self._answered | {self._node},
+                step_seconds=self._trends.sample_seconds,
+                limit=limit,
+            ),
+        )
+
+    def obey(self, command: Mapping[str, Any]) -> None:
+        """Take a command of the bus that is about the overview."""
+        match command:
+            case {"do": "overview:ask", "node": str(node), "after": dict(after)} if node != self._node:
+                latest = after.get(self._node, 0)
+                # Full, it is asked in vain: the next question comes in a few seconds.
+                with suppress(asyncio.QueueFull):
+                    self._asks.put_nowait((node, latest if isinstance(latest, int) else 0))
+            case {
+                "do": "overview:tell",
+                "to": self._node,
+                "node": str(node),
+                "after": int(after),
+                "rows": list(rows),
+                "more": bool(more),
+            }:
+                self._hear(node, after, rows)
+                if not more:
+                    self._answered.add(node)
+                    if self._answered >= self._expected:
+                        self._complete.set()
+
+    async def _ask_others(self) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._asked_at < FRESH_SECONDS:
+            return
+        # Who answered too late the last time is here still, and is waited for now.
+        self._expected, self._answered = self._answered, set()
+        self._complete.clear()
+        after = {name: peer.latest for name, peer in self._peers.items()}
+        await self._bus.command({"do": ASK, "node": self._node, "after": after})
+        if self._expected:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    await self._complete.wait()
+        else:
+            # Nobody is known yet: only the time tells that all have answered.
+            await asyncio.sleep(ANSWER_SECONDS)
+        self._asked_at = loop.time()
+        self._forget_gone()
+
+    def _hear(self, node: str, after: int, rows: Sequence[Row]) -> None:
+        peer = self._peers.setdefault(node, _Peer())
+        # An answer that was lost, or heard twice: the next question begins where this node stands.
+        if after != peer.latest:
+            return
+        try:
+            steps = [_step(row) for row in rows]
+        except (LookupError, TypeError, ValueError, AttributeError):
+            # Of another version, which tells it in another way.
+            return
+        if steps:
+            peer.steps.extend(steps)
+            peer.latest = _millis(steps[-1].at)
+
+    def _forget_gone(self) -> None:
+        """Let go of nodes that have said nothing for as long as anything is told of."""
+        kept = self._trends.sample_seconds * SAMPLES_KEPT * 1000
+        newest = max((peer.latest for peer in self._peers.values()), default=0)
+        for name in [name for name, peer in self._peers.items() if peer.latest < newest - kept]:
+            if name not in self._answered:
+                del self._peers[name]
+
+    async def _answer_forever(self) -> None:
+        while True:
+            node, after = await self._asks.get()
+            steps = [step for step in self._trends.steps(SAMPLES_KEPT) if _millis(step.at) > after]
+            for first in range(0, max(1, len(steps)), STEPS_AT_ONCE):
+                some = steps[first : first + STEPS_AT_ONCE]
+                await self._bus.command(
+                    {
+                        "do": TELL,
+                        "to": node,
+                        "node": self._node,
+                        "after": after,
+                        "rows": [_row(step) for step in some],
+                        "more": first + STEPS_AT_ONCE < len(steps),
+                    }
+                )
+                after = _millis(some[-1].at) if some else after
+
+
+def added_up(
+    told: Mapping[str, Sequence[Step]], *, telling: Collection[str], step_seconds: float, limit: int
+) -> list[Step]:
+    """The newest `limit` steps of all nodes together, up to the last that every node that is `telling` has told.
+
+    Nodes sample at the same moments of the clock, give or take half a step.
+    """
+    if len(told) == 1:
+        return list(next(iter(told.values())))[-limit:]
+    by_slot: dict[int, dict[str, list[Step]]] = {}
+    ends = []
+    for node, steps in told.items():
+        for step in steps:
+            by_slot.setdefault(_slot(step, step_seconds), {}).setdefault(node, []).append(step)
+        if steps and node in telling:
+            ends.append(_slot(steps[-1], step_seconds))
+    # Beyond, some have told and others have not: that would look like a fall.
+    end = min(ends, default=0)
+    return [_sum(by_slot[slot].values()) for slot in sorted(by_slot) if end - limit < slot <= end]
+
+
+def _slot(step: Step, step_seconds: float) -> int:
+    return round(step.at.timestamp() / step_seconds)
+
+
+def _sum(parts: Collection[Sequence[Step]]) -> Step:
+    """One step of what the nodes did in it; a node that was busy may have two samples in one slot."""
+    steps = [step for part in parts for step in part]
+    return Step(
+        at=max(step.at for step in steps),
+        seconds=max(step.seconds for step in steps),
+        connections=sum(part[-1].connections for part in parts),
+        deliveries=sum(step.deliveries for step in steps),
+        emits=_counts([step.emits for step in steps]),
+        mail=_counts([step.mail for step in steps]),
+        append_p99_seconds=_slowest([step.append_p99_seconds for step in steps]),
+        emit_p99_seconds=_slowest([step.emit_p99_seconds for step in steps]),
+    )
+
+
+def _counts(steps: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    counts: dict[str, float] = {}
+    for of_step in steps:
+        for outcome, count in of_step.items():
+            counts[outcome] = counts.get(outcome, 0.0) + count
+    return counts
+
+
+def _slowest(latencies: Sequence[float | None]) -> float | None:
+    return max((seconds for seconds in latencies if seconds is not None), default=None)
+
+
+def _millis(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def _row(step: Step) -> Row:
+    """A step as it goes over the bus."""
+    return {
+        "at": _millis(step.at),
+        "seconds": step.seconds,
+        "connections": step.connections,
+        "deliveries": step.deliveries,
+        "emits": {outcome: count for outcome, count in step.emits.items() if count},
+        "mail": {outcome: count for outcome, count in step.mail.items() if count},
+        "append_p99": step.append_p99_seconds,
+        "emit_p99": step.emit_p99_seconds,
+    }
+
+
+def _step(row: Row) -> Step:
+    """Raises LookupError, TypeError, ValueError or AttributeError for what is no row of ours."""
+    return Step(
+        at=datetime.fromtimestamp(row["at"] / 1000, UTC),
+        seconds=float(row["seconds"]),
+        connections=float(row["connections"]),
+        deliveries=float(row["deliveries"]),
+        emits={str(outcome): float(count) for outcome, count in row["emits"].items()},
+        mail={str(outcome): float(count) for outcome, count in row["mail"].items()},
+        append_p99_seconds=None if row["append_p99"] is None else float(row["append_p99"]),
+        emit_p99_seconds=None if row["emit_p99"] is None else float(row["emit_p99"]),
+    )

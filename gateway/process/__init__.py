@@ -1,0 +1,1 @@
+"""The process: composes the parts into a node, runs it, and is the `bellhop` command."""

@@ -1,0 +1,383 @@
+"""The `bellhop` command. Exit codes: 0 well, 1 failed, 2 wrong settings or usage."""
+
+import argparse
+import codecs
+import http.client
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from marshmallow import ValidationError
+
+from auth.errors import KeyConfigurationError
+from auth.tokens import Signer
+from gateway.ground import logs, places, settings
+from gateway.ground.settings import Settings, SettingsError
+from gateway.observe.metrics import release
+from gateway.process import outlet, signals
+from gateway.process.alive import UnixConnection
+
+EMIT_SECONDS = 30
+
+
+class Failure(Exception):
+    """A command that ends with a sentence and an exit code."""
+
+    def __init__(self, sentence: str, code: int = 1) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and answer its exit code."""
+    given = _parser().parse_args(arguments)
+    if arguments is None and given.command in signals.SERVICES:
+        # The process is ours alone, and shall neither wait for a reader nor die of a signal.
+        signals.hold()
+        outlet.install()
+    run: Callable[[argparse.Namespace], int] = given.run
+    try:
+        code = run(given)
+        sys.stdout.flush()
+    except SettingsError as error:
+        for problem in error.problems:
+            print(f"bellhop: {problem}", file=sys.stderr)
+        print("bellhop: `bellhop config` shows what is in force", file=sys.stderr)
+        return 2
+    except Failure as error:
+        print(f"bellhop: {error}", file=sys.stderr)
+        return error.code
+    except BrokenPipeError:
+        # Whoever read us has read enough. The interpreter's own last flush must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+# --- what there is
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bellhop",
+        description="A self-hosted Socket.IO gateway for notifications: every tab, every history, every mailbox.",
+        epilog="Settings come from the environment, BELLHOP_…; `bellhop config` lists them. To see it work: bellhop demo",
+    )
+    parser.add_argument("--version", action="version", version=f"bellhop {release()}")
+    commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND", title="commands")
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], text: str, more: str = ""
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(
+            name, help=text, description=f"{text[0].upper()}{text[1:]}. {more}".strip(),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        added.set_defaults(run=run)
+        return added
+
+    command(
+        "serve", _serve, "run a node: both sites, and the mail worker unless BELLHOP_MAIL_WORKER=false",
+        "SIGTERM and Ctrl-C drain it; asked twice, it hurries.",
+    )  # fmt: skip
+    command("mail", _mail, "run the mail worker alone", "SIGTERM and Ctrl-C let it finish what it holds.")
+    _describe_demo(command("demo", _demo, "run everything on the embedded defaults, with links to open"))
+    config = command(
+        "config", _config, "print the settings in force, secrets masked, and where each came from",
+        "Exit code 2, and the reasons, when they cannot work.",
+    )  # fmt: skip
+    config.add_argument("--markdown", action="store_true", help="print the reference of all settings instead")
+    _describe_token(command("token", _token, "print a token of a user, signed with BELLHOP_JWT_SECRET"))
+    _describe_emit(command("emit", _emit, "emit a notification through a running node"))
+    _describe_store(command("store", _store, "tell what was done to the store"))
+    return parser
+
+
+def _describe_demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dir", type=Path, default=Path("var/demo"), metavar="FOLDER",
+        help="where its secrets, its store and its mail are kept, from one time to the next (default: var/demo)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        type=_tcp_hosts,
+        help="address of both sites, or several with commas between (default: 127.0.0.1)",
+    )
+    parser.add_argument(
+        "--port", type=_port, default=8080, help="port of the public site (default: 8080; 0: any)"
+    )
+    parser.add_argument(
+        "--internal-port", type=_port, default=8081, help="port of the internal site (default: 8081; 0: any)"
+    )
+
+
+def _describe_token(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--sub", required=True, metavar="ID", help="the user's id")
+    parser.add_argument("--role", action="append", default=[], help="a role, such as admin; may be repeated")
+    parser.add_argument(
+        "--topic", action="append", default=[], help="a topic the user hears; may be repeated"
+    )
+    parser.add_argument("--email", metavar="ADDRESS", help="where the user's mail goes")
+    parser.add_argument("--name", help="what the user is called")
+    parser.add_argument(
+        "--ttl",
+        type=_ttl,
+        default=timedelta(hours=1),
+        help="how long it holds: 90s, 15m, 1h, 7d (default: 1h)",
+    )
+
+
+def _describe_emit(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = (
+        "The address comes from BELLHOP_INTERNAL_HOST and BELLHOP_INTERNAL_PORT, the key from BELLHOP_API_KEYS, "
+        "unless they are given here."
+    )
+    parser.add_argument(
+        "--to", required=True, action="append", metavar="ROOM",
+        help="user:<id>, topic:<name>, admins or all; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--type", required=True, help="capitals, digits and _, such as ORDER_UPDATE")
+    parser.add_argument("--title", required=True, help="1 to 200 characters")
+    parser.add_argument("--body", help="the text, 4000 characters at most")
+    parser.add_argument("--link", metavar="URL", help="an absolute path, or an http(s) URL")
+    parser.add_argument("--data", type=_json_object, metavar="JSON", help="an object for the pages to use")
+    parser.add_argument(
+        "--email", action="store_true", help="mail it too, to the address last seen in the user's token"
+    )
+    parser.add_argument("--idempotency-key", metavar="KEY", help="makes it safe to repeat this command")
+    parser.add_argument("--url", type=_http_url, help="the internal site, such as http://bellhop:8081")
+    parser.add_argument(
+        "--key-file", type=Path, metavar="FILE", help="a file that holds the API key, and nothing else"
+    )
+    parser.add_argument(
+        "--service", metavar="NAME", help="whose key of BELLHOP_API_KEYS to use (default: the first)"
+    )
+
+
+def _describe_store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "done", choices=["restored"],
+        help="restored: it was put back from a backup; its sequences begin a new epoch, and clients fetch their history anew",
+    )  # fmt: skip
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return int(text)
+
+
+def _tcp_hosts(text: str) -> str:
+    try:
+        hosts = [places.place(item.strip()) for item in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if any(map(places.is_unix, hosts)):
+        raise argparse.ArgumentTypeError("the demo is for browsers, which open no unix socket")
+    return text
+
+
+def _ttl(text: str) -> timedelta:
+    try:
+        seconds = settings.duration(text)
+    except ValidationError:
+        seconds = 0
+    if not 1 <= seconds <= 10 * 366 * 86400:
+        raise argparse.ArgumentTypeError("a time such as 90s, 15m, 1h or 7d, ten years at most")
+    return timedelta(seconds=seconds)
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError("not a JSON object")
+    return value
+
+
+def _http_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
+    except ValueError:
+        sound = False
+    if not sound:
+        raise argparse.ArgumentTypeError("not an http(s) URL")
+    return text.rstrip("/")
+
+
+# --- what they do
+
+
+def _serve(given: argparse.Namespace) -> int:
+    del given
+    return _run_in_force("run", serving=True)
+
+
+def _mail(given: argparse.Namespace) -> int:
+    del given
+    return _run_in_force("run_mail", serving=False)
+
+
+def _run_in_force(name: str, *, serving: bool) -> int:
+    in_force = settings.load(serving=serving)
+    logs.configure(in_force.log_level, in_force.log_format)
+    # Only now: the other commands should not wait for what a node is made of.
+    from gateway.process import node
+
+    run: Callable[[Settings], int] = getattr(node, name)
+    return run(in_force)
+
+
+def _demo(given: argparse.Namespace) -> int:
+    from gateway.process import demo
+
+    try:
+        return demo.run(given.dir, host=given.host, port=given.port, internal_port=given.internal_port)
+    except (OSError, ValueError) as error:
+        raise Failure(f"the demo cannot use {given.dir}: {error}") from error
+
+
+def _config(given: argparse.Namespace) -> int:
+    if given.markdown:
+        print(settings.markdown())
+        return 0
+    entries = settings.survey()
+    width = max(len(entry.setting.variable) for entry in entries)
+    for entry in entries:
+        print(f"{entry.setting.variable:{width}}  {entry.shown or '-':40}  {entry.origin}")
+    sys.stdout.flush()
+    in_force = settings.load()
+    if in_force.mail.templates is not None:
+        from gateway.process import node
+        from mailer.errors import MailConfigurationError
+
+        try:
+            node.check_templates(in_force)
+        except MailConfigurationError as error:
+            raise Failure(f"{error}", 2) from error
+    return 0
+
+
+def _token(given: argparse.Namespace) -> int:
+    keys = settings.load().keys
+    if not keys.jwt_secrets:
+        raise Failure("there is nothing to sign with: set BELLHOP_JWT_SECRET to what the gateway has", 2)
+    signer = Signer(keys.jwt_secrets[0], audience=keys.jwt_audience, issuer=keys.jwt_issuer)
+    try:
+        token = signer.sign(
+            given.sub, ttl=given.ttl, roles=given.role, topics=given.topic, email=given.email, name=given.name
+        )
+    except (ValueError, KeyConfigurationError) as error:
+        raise Failure(f"{error}", 2) from error
+    print(token)
+    return 0
+
+
+def _emit(given: argparse.Namespace) -> int:
+    in_force = settings.load()
+    body = {
+        "to": given.to if len(given.to) > 1 else given.to[0],
+        "type": given.type, "title": given.title, "body": given.body, "link": given.link, "data": given.data,
+        "email": given.email or None,
+    }  # fmt: skip
+    headers = {
+        "Authorization": f"Bearer {_api_key(given, in_force)}",
+        "Content-Type": "application/json",
+        "User-Agent": f"bellhop/{release()}",
+    }
+    if given.idempotency_key is not None:
+        headers["Idempotency-Key"] = given.idempotency_key
+    url = given.url or _internal_url(in_force)
+    present = {name: value for name, value in body.items() if value is not None}
+    status, answer = _post(url, json.dumps(present).encode(), headers)
+    if status != 202:
+        raise Failure(_refusal(url, status, answer))
+    print(answer)
+    return 0
+
+
+def _store(given: argparse.Namespace) -> int:
+    del given  # there is one thing so far that can be done to it
+    in_force = settings.load()
+    import asyncio
+
+    from gateway.process.node import begin_new_epoch
+    from storage.errors import StorageError
+
+    try:
+        epoch = asyncio.run(begin_new_epoch(in_force))
+    except StorageError as error:
+        raise Failure(f"{error}") from error
+    print(f"epoch {epoch}")
+    return 0
+
+
+def _api_key(given: argparse.Namespace, in_force: Settings) -> str:
+    if given.key_file is not None:
+        try:
+            key = str(given.key_file.read_bytes().removeprefix(codecs.BOM_UTF8).decode("ascii")).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise Failure(f"{given.key_file} cannot be read: {error}", 2) from error
+        if not key or not key.isprintable() or " " in key:
+            raise Failure(f"{given.key_file} does not hold an API key", 2)
+        return key
+    keys = in_force.keys.api_keys
+    if not keys:
+        raise Failure(
+            "there is no API key: give --key-file, or set BELLHOP_API_KEYS to what the gateway has", 2
+        )
+    if given.service is None:
+        return next(iter(keys.values()))
+    if given.service not in keys:
+        raise Failure(f"BELLHOP_API_KEYS has no {given.service}; it has {', '.join(keys)}", 2)
+    return keys[given.service]
+
+
+def _internal_url(in_force: Settings) -> str:
+    return places.url(places.near(in_force.internal_hosts[0]), in_force.internal_port)
+
+
+def _post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+    connection, path = _connection(url)
+    try:
+        connection.request("POST", f"{path}/internal/emit", body, headers)
+        response = connection.getresponse()
+        return response.status, response.read().decode(errors="replace")
+    except ValueError as error:  # a header that cannot be sent
+        raise Failure(f"this cannot be sent: {error}", 2) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise Failure(
+            f"nobody answers at {url}: {error or type(error).__name__}. Is `bellhop serve` running?"
+        ) from error
+    finally:
+        connection.close()
+
+
+def _connection(url: str) -> tuple[http.client.HTTPConnection, str]:
+    """To the site, and the path that it stands under."""
+    if places.is_unix(url):
+        return UnixConnection(places.path_of(url), timeout=EMIT_SECONDS), ""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return kind(parts.hostname or "", parts.port, timeout=EMIT_SECONDS), parts.path
+
+
+def _refusal(url: str, status: int, answer: str) -> str:
+    """One sentence, from a problem as the gateway tells it or from whatever else has answered."""
+    try:
+        problem = json.loads(answer)
+        title, code, errors = problem["title"], problem["code"], problem.get("errors", {})
+    except (ValueError, KeyError, TypeError):
+        return f"{url} answered {status}, and not as a gateway does"
+    causes = [f"{name} {' '.join(texts)}".strip() for name, texts in errors.items()]
+    causes = causes or [problem["detail"]] if causes or "detail" in problem else []
+    return f"refused: {title} ({status} {code})" + (f": {' '.join(causes)}" if causes else "")

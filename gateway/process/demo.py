@@ -1,0 +1,134 @@
+"""`bellhop demo`: a node on the embedded defaults, with secrets of its own, and links to open.
+
+Everything is kept in one folder, so that the next start finds the history, and the keys that old links were signed with.
+"""
+
+import json
+import os
+import secrets
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from auth.tokens import Signer
+from gateway.ground import logs, settings
+from gateway.ground.settings import Settings
+from gateway.http import static
+from gateway.process import node
+from gateway.process.node import Addresses
+from gateway.process.shop import CUSTOMERS, Shop, token
+
+SERVICE = "demo"
+EXAMPLE = json.dumps(
+    {
+        "to": "user:ann",
+        "type": "ORDER_UPDATE",
+        "title": "Your order has shipped",
+        "email": {"to": "ann@demo.example", "unless": "read"},
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DemoSecrets:
+    jwt_secret: str
+    api_key: str
+
+
+def run(folder: Path, *, host: str, port: int, internal_port: int) -> int:
+    """Serve until Ctrl-C; answers the exit code. Raises OSError or ValueError for a folder it cannot use."""
+    folder = folder.absolute()
+    own = keep_secrets(folder)
+    in_force = demo_settings(folder, own, host=host, port=port, internal_port=internal_port)
+    logs.configure(in_force.log_level, in_force.log_format)
+
+    def started(addresses: Addresses) -> None:
+        sys.stdout.write(welcome(addresses, own, folder))
+        sys.stdout.flush()
+
+    def extend(node: node.Node) -> None:
+        node.public.add_routes(
+            Shop(node.notifier, node.verifier, Signer(own.jwt_secret), node.metrics).routes()
+        )
+
+    code = node.run(in_force, extend=extend, started=started)
+    if code == 0:
+        sys.stdout.write("\nBellhop has stopped. The next start goes on from here.\n")
+    return code
+
+
+def keep_secrets(folder: Path) -> DemoSecrets:
+    """The secrets in the folder, made at the first time. Only their owner can read them."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = folder / "secrets.json"
+    made = {"jwt_secret": secrets.token_hex(32), "api_key": secrets.token_hex(32)}
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _kept_secrets(file)
+    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+        json.dump(made, stream)
+    return DemoSecrets(**made)
+
+
+def _kept_secrets(file: Path) -> DemoSecrets:
+    try:
+        kept = json.loads(file.read_text(encoding="ascii"))
+        return DemoSecrets(jwt_secret=kept["jwt_secret"], api_key=kept["api_key"])
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{file} is damaged: remove it, and new secrets are made") from None
+
+
+def demo_settings(folder: Path, own: DemoSecrets, *, host: str, port: int, internal_port: int) -> Settings:
+    """The settings of a demo. The environment has no say: what somebody has set for a real node stays out of it."""
+    path = quote(str(folder))
+    return settings.load(
+        {
+            "BELLHOP_HOST": host,
+            "BELLHOP_PORT": str(port),
+            "BELLHOP_INTERNAL_HOST": host,
+            "BELLHOP_INTERNAL_PORT": str(internal_port),
+            "BELLHOP_STORE_URL": f"sqlite:///{path}/bellhop.db",
+            "BELLHOP_MAIL_URL": f"spool:///{path}/mail",
+            "BELLHOP_JWT_SECRET": own.jwt_secret,
+            "BELLHOP_API_KEYS": f"{SERVICE}:{own.api_key}",
+            # A demo is for a few: it need not speak of a machine's limits.
+            "BELLHOP_MAX_CONNECTIONS": "500",
+            "BELLHOP_LOG_LEVEL": "warning",
+            "BELLHOP_LOG_FORMAT": "text",
+        },
+        serving=True,
+    )
+
+
+def welcome(addresses: Addresses, own: DemoSecrets, folder: Path) -> str:
+    """What to open, and what to try."""
+    signer = Signer(own.jwt_secret)
+    customers = "&".join(f"token={token(signer, user, name)}" for user, name in CUSTOMERS.items())
+    admin = token(signer, "admin", "Admin", "admin")
+    lines = [
+        "",
+        "Bellhop is running. Open these in a browser; they hold for 24 hours:",
+        "",
+        f"  the shop       {addresses.public}/demo/#{customers}&admin={admin}",
+        "",
+        f"  the dashboard  {addresses.public}/dashboard/#token={admin}",
+        "",
+        "Then send Ann something:",
+        "",
+        f"  curl -sS {addresses.internal}/internal/emit \\",
+        f"    -H 'Authorization: Bearer {own.api_key}' -H 'Content-Type: application/json' \\",
+        f"    -d '{EXAMPLE}'",
+        "",
+        f"The interface is described at {addresses.internal}/internal/docs/",
+        f"Mail is written to {folder / 'mail'}. Everything is kept in {folder}. Ctrl-C ends it.",
+        "",
+    ]
+    missing = [name for name in ("demo", "dashboard") if not (static.PAGES / name / "index.html").exists()]
+    if missing:
+        lines += [
+            f"Not built yet: {' and '.join(missing)} (`npm ci && npm run build` in the folder `web`).",
+            "",
+        ]
+    return "\n".join(lines)

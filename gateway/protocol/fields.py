@@ -1,0 +1,228 @@
+"""The fields that requests are made of: strict where marshmallow is lenient, and documented as they judge.
+
+They let nothing in that could not be stored or sent on: no bool for a number, no number for a text, no NaN, no lone
+surrogate, no integer beyond 64 bit, no bottomless nesting. Which fields a request has is `gateway.protocol.schemas`.
+"""
+
+import math
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
+
+from auth.characters import NOT_IN_A_LINE
+from auth.principal import USER_ID_MAX, is_user_id
+from gateway.ground.rooms import is_room
+from mailer import address
+from storage.encoding import is_writable
+
+ROOMS_MAX = 1000
+DATA_DEPTH_MAX = 32
+"""Levels of objects and lists in a caller's data. MongoDB takes 100 for a whole document."""
+INTEGER_MAX = 2**63 - 1
+
+PRINTABLE = rf"[^{NOT_IN_A_LINE}]*"
+# White space, and what Unicode says is not drawn (Default_Ignorable_Code_Point), and the Braille blank. The astral ones
+# stand for themselves: no spelling of them is every reader's of a pattern.
+INVISIBLE = (
+    r" \u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u202a-\u202f\u205f-\u206f"
+    r"\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffc"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+VISIBLE = rf"[{INVISIBLE}]*[^{INVISIBLE}{NOT_IN_A_LINE}]{PRINTABLE}"
+"""Printable, and not only blanks and the like."""
+PRINTABLE_LINES = r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*"
+TYPE = r"[A-Z][A-Z0-9_]{0,63}"
+EVENT = r"[A-Za-z][A-Za-z0-9_:.-]{0,63}"
+# "//host" and "/\host" lead to another site in a browser, so neither is a path.
+LINK = (
+    r"(/(?![/\\])|https?://[^\s/?#\\@\u0000-\u001f\u007f-\u009f]+(?=[/?#]|$))[^\s\u0000-\u001f\u007f-\u009f]*"
+)
+ADDRESS = r"""[^\s@<>()\[\],;:"\\\u0000-\u001f\u007f-\u009f]{1,64}@[^\s@<>()\[\],;:"\\\u0000-\u001f\u007f-\u009f]{1,189}"""
+"""The shape of an address; whether mail can go there is for `mailer.address` to say."""
+KEY = r"[ -~]{1,255}"
+
+
+class Text(fields.String):
+    """A string of bounded length that matches `pattern` as a whole and is sound Unicode."""
+
+    def __init__(
+        self, pattern: str, meaning: str, *, longest: int, shortest: int = 1, **options: Any
+    ) -> None:
+        documented = {"minLength": shortest, "maxLength": longest, "pattern": f"^{pattern}$"}
+        super().__init__(metadata={**documented, **options.pop("metadata", {})}, **options)
+        self._matches = re.compile(pattern).fullmatch
+        self._meaning = meaning
+        self._shortest = shortest
+        self._longest = longest
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> str:
+        del attr, data, options
+        if not isinstance(value, str):
+            raise ValidationError("Must be a string.")
+        if not self._shortest <= len(value) <= self._longest:
+            raise ValidationError(f"Must have {self._shortest} to {self._longest} characters.")
+        if not is_writable(value) or self._matches(value) is None:
+            raise ValidationError(f"Must be {self._meaning}.")
+        return value
+
+
+class EmailAddress(Text):
+    """An address that mail can go to; its domain may be of any script that IDNA 2008 allows."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(ADDRESS, "an address such as ann@example.org", longest=address.LONGEST, **options)
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> str:
+        text = super()._deserialize(value, attr, data, **options)
+        try:
+            address.parse(text)
+        except ValueError as error:
+            raise ValidationError(f"Must be an address such as ann@example.org: {error}.") from None
+        return text
+
+
+class Room(fields.String):
+    """The name of a room."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> str:
+        del attr, data, options
+        if not isinstance(value, str) or not is_room(value):
+            raise ValidationError("invalid_room: must be user:<id>, topic:<name>, admins or all.")
+        return value
+
+
+class Items(fields.List[Any]):
+    """A list of bounded length, which is measured before its items are looked at: there may be thousands."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> list[Any]:
+        if isinstance(value, list):
+            self._validate(value)
+        return super()._deserialize(value, attr, data, **options)
+
+
+class Rooms(fields.Field[tuple[str, ...]]):
+    """A room, or a list of rooms; each counts once."""
+
+    _room = Room()
+    _list = Items(_room, validate=validate.Length(min=1, max=ROOMS_MAX))
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> tuple[str, ...]:
+        inner = self._list if isinstance(value, list) else self._room
+        given = inner.deserialize(value, attr, data, **options)
+        return tuple(dict.fromkeys(given)) if isinstance(given, list) else (str(given),)
+
+
+class UserId(fields.String):
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> str:
+        del attr, data, options
+        if not isinstance(value, str) or not is_user_id(value):
+            raise ValidationError(
+                f"Must be a user id: 1 to {USER_ID_MAX} characters of one line, no blanks at the ends."
+            )
+        return value
+
+
+class Flag(fields.Boolean):
+    """True or false, and nothing that only looks like it."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> bool:
+        del attr, data, options
+        if not isinstance(value, bool):
+            raise ValidationError("Must be true or false.")
+        return value
+
+
+class Seconds(fields.Float):
+    def __init__(self, *, longest: float, above: float | None = None, **options: Any) -> None:
+        bounds = validate.Range(min=above or 0, max=longest, min_inclusive=above is None)
+        documented = {} if above is None else {"exclusiveMinimum": above}
+        super().__init__(validate=bounds, metadata=documented | options.pop("metadata", {}), **options)
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> float:
+        if isinstance(value, str):
+            raise ValidationError("Must be a number of seconds.")
+        return super()._deserialize(value, attr, data, **options)
+
+
+class Object(fields.Dict):
+    """A JSON object of the caller's own, sound enough to be stored and sent on."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> dict[str, Any]:
+        del attr, data, options
+        if not isinstance(value, dict):
+            raise ValidationError("Must be an object.")
+        problem = unsound(value, DATA_DEPTH_MAX)
+        if problem:
+            raise ValidationError(problem)
+        return value
+
+
+class WholeText(fields.Integer):
+    """A whole number as the query of a URL has it: digits."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> int:
+        if re.fullmatch(r"[0-9]{1,9}", value, re.ASCII) is None:
+            raise ValidationError("Must be a whole number.")
+        return super()._deserialize(value, attr, data, **options)
+
+
+class FlagText(Flag):
+    """`true` or `false` in the query of a URL."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> bool:
+        del attr, data, options
+        if value not in ("true", "false"):
+            raise ValidationError("Must be true or false.")
+        return bool(value == "true")
+
+
+def unsound(value: Any, depth: int) -> str | None:
+    """What keeps a JSON value from being stored and sent on; None when nothing does."""
+    if isinstance(value, str):
+        return None if is_writable(value) else "Must be sound Unicode: there is a lone surrogate."
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int):
+        return (
+            None if -INTEGER_MAX <= value <= INTEGER_MAX else "Integers must fit 64 bit: send it as a string."
+        )
+    if isinstance(value, float):
+        # An integer too long for 64 bit arrives as the nearest float: what was meant is lost already.
+        return None if math.isfinite(value) else "Numbers must be finite."
+    if depth == 0:
+        return f"Must not be nested more than {DATA_DEPTH_MAX} deep."
+    inner: Collection[Any] = value
+    if isinstance(value, dict):
+        for key in value:
+            if not is_writable(key) or "\0" in key:
+                return "Keys must be sound Unicode without NUL."
+        inner = value.values()
+    for item in inner:
+        problem = unsound(item, depth - 1)
+        if problem:
+            return problem
+    return None

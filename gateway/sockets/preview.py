@@ -1,0 +1,72 @@
+"""Previews: what an emit would do, and what a mail looks like, without sending either."""
+
+from gateway.cluster.presence.base import Presence
+from gateway.ground.rooms import ALL, user_of
+from gateway.notify.notifier import EmitRequest, NoAddress, Notifier
+from gateway.protocol import shapes
+from gateway.protocol.problems import Problem
+from mailer.errors import RenderFailure, TemplateFailure
+from mailer.press import Press
+from storage.models import Notification
+
+ROOMS_SHOWN = 20
+"""Each costs a look at presence and one at the contacts."""
+
+
+class Previewer:
+    def __init__(self, *, notifier: Notifier, presence: Presence, press: Press) -> None:
+        self._notifier = notifier
+        self._presence = presence
+        self._press = press
+
+    async def emit(self, request: EmitRequest) -> shapes.Json:
+        """Whom an emit would reach now, room by room, and the first mail that would come of it."""
+        drafts = await self._notifier.drafts(request, limit=ROOMS_SHOWN)
+        rendered: shapes.Json | None = None
+        rooms = []
+        for room, draft in zip(request.rooms, drafts, strict=False):
+            problem = str(draft) if isinstance(draft, NoAddress) else None
+            mail = None if isinstance(draft, NoAddress) else draft.mail
+            if isinstance(draft, Notification) and mail is not None:
+                try:
+                    shown = await self._mail(draft)
+                except (RenderFailure, TemplateFailure) as error:
+                    problem = str(error)
+                else:
+                    rendered = rendered or shown
+            rooms.append(
+                {
+                    "room": room,
+                    "connections": await self._connections(room),
+                    "mail_to": None if mail is None else mail.order.to,
+                    "mail_due_at": None if mail is None else shapes.time(mail.due_at),
+                    "problem": problem,
+                }
+            )
+        return {"rooms": rooms, "more": len(request.rooms) - len(rooms), "mail": rendered}
+
+    async def stored(self, notification_id: str) -> shapes.Json:
+        """The mail of a notification that is kept. Raises `Problem` where there is none to show."""
+        notification = await self._notifier.notification(notification_id)
+        if notification is None or notification.mail is None:
+            raise Problem("not_found", "No mail has this id.")
+        if notification.recalled_at is not None:
+            raise Problem("not_found", "It was recalled: its text is gone.")
+        try:
+            return await self._mail(notification)
+        except (RenderFailure, TemplateFailure) as error:
+            raise Problem("validation_failed", f"This mail cannot be rendered: {error}.") from error
+
+    async def _mail(self, notification: Notification) -> shapes.Json:
+        assert notification.mail is not None
+        return shapes.rendered(await self._press.render(notification, notification.mail.order))
+
+    async def _connections(self, room: str) -> int | None:
+        """How many connections are in the room; None where only the nodes together would know."""
+        if room == ALL:
+            return (await self._presence.counts())[1]
+        user = user_of(room)
+        if user is None:
+            return None
+        online = await self._presence.find(user)
+        return 0 if online is None else online.connections
