@@ -15,9 +15,9 @@ from aiohttp import web
 from gateway.engine import bodies
 from gateway.engine.bodies import BodyError
 from gateway.engine.http import EXPECTS, Refuse
-from gateway.ground import logs
+from gateway.ground import encoding, logs
 from gateway.observe.metrics import Metrics
-from gateway.protocol import problems, shapes
+from gateway.protocol import problems
 from gateway.protocol.problems import Problem
 from gateway.protocol.schemas import Invalid
 
@@ -153,7 +153,7 @@ def json_response(
     value: object, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     return web.Response(
-        status=status, body=shapes.dumps(value), content_type="application/json", headers=headers
+        status=status, body=encoding.dumps(value), content_type="application/json", headers=headers
     )
 
 

@@ -17,6 +17,7 @@ from gateway.ground.settings import Settings
 from gateway.http import edge, static
 from gateway.http.edge import json_response
 from gateway.http.health import Health
+from gateway.notify import events
 from gateway.notify.contacts import ContactBook
 from gateway.notify.notifier import Notifier
 from gateway.observe.metrics import Metrics
@@ -112,7 +113,7 @@ class PublicSite:
             marked = await self._notifier.read_all(principal.user, rooms)
         else:
             marked = await self._notifier.read(principal.user, rooms, asked.ids)
-        return json_response(shapes.count(marked))
+        return json_response(events.count(marked))
 
 
 class CrossOrigin:

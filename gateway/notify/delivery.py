@@ -22,7 +22,7 @@ from gateway.ground.clock import Clock
 from gateway.ground.logs import Seldom
 from gateway.ground.rooms import ADMINS
 from gateway.ground.tasks import Tasks
-from gateway.protocol import shapes
+from gateway.notify import events
 from storage.errors import StorageError
 from storage.store import Streams
 
@@ -375,7 +375,7 @@ class Delivery:
                 # Live frames may have closed the hole while the store was read.
                 if notification.seq is not None and notification.seq > stream.cursor:
                     self.stats.repaired += 1
-                    self._write(stream, notification.seq, shapes.notification_event(notification))
+                    self._write(stream, notification.seq, events.notification_event(notification))
             if len(missed) < SPAN:
                 # What is missing up to the head was recalled, has expired or was pruned.
                 self._skip_to(stream, head)

@@ -15,10 +15,11 @@ from msgspec import Struct, structs
 from gateway.cluster.bus.base import TRANSIENT, Bus, Frame
 from gateway.cluster.gossip import HeadGossip
 from gateway.cluster.presence.base import Joined, Left, Online, Presence, Roster
+from gateway.ground import encoding
 from gateway.ground.clock import Clock
 from gateway.ground.rooms import ADMINS, membership, user_of, user_room
+from gateway.notify import events
 from gateway.notify.contacts import ContactBook
-from gateway.protocol import shapes
 from storage.errors import StorageError, StoreUnavailable
 from storage.groupcommit import GroupCommit
 from storage.ids import uuid7
@@ -55,12 +56,16 @@ NO_ADDRESS = "no address is known"
 """Why a mail was skipped from the beginning."""
 
 
+USERS_NAMED = 100
+"""Of users in an error or beside an answer: all are counted."""
+
+
 class NoAddress(Exception):
     """Mail was asked for users whose addresses nobody has told."""
 
     def __init__(self, users: Sequence[str]) -> None:
-        named = ", ".join(users[: shapes.USERS_NAMED])
-        more = f" and {len(users) - shapes.USERS_NAMED} more" if len(users) > shapes.USERS_NAMED else ""
+        named = ", ".join(users[:USERS_NAMED])
+        more = f" and {len(users) - USERS_NAMED} more" if len(users) > USERS_NAMED else ""
         super().__init__(
             f"no address is known for {named}{more}: give email.to, an email claim in the token, or email.if_known"
         )
@@ -219,7 +224,7 @@ class Notifier:
     async def transient(self, room: str, event: str, payload: Mapping[str, Any]) -> None:
         """Deliver an event to who is connected to the room now, on every node; nothing is kept."""
         if self._is_heard(room):
-            encoded = shapes.event(event, payload)
+            encoded = events.encode(event, payload)
             self._receiver.receive(room, TRANSIENT, encoded)
             await self._bus.publish([(room, TRANSIENT, encoded)])
 
@@ -236,7 +241,7 @@ class Notifier:
         else:
             payload = {}
         event = "presence:joined" if isinstance(change, Joined) else "presence:left"
-        encoded = shapes.event(event, {"user": change.user, **payload, "at": shapes.time(change.at)})
+        encoded = events.encode(event, {"user": change.user, **payload, "at": encoding.time(change.at)})
         self._receiver.receive(ADMINS, TRANSIENT, encoded)
 
     async def _prepared(
@@ -289,7 +294,7 @@ class Notifier:
             room = notification.room
             # Most notifications are for users who are out: without other nodes, their frames are never made.
             if notification.in_app and self._is_heard(room):
-                encoded = shapes.event(event, shapes.notification(notification))
+                encoded = events.encode(event, events.notification(notification))
                 seq = TRANSIENT if notification.seq is None else notification.seq
                 self._receiver.receive(room, seq, encoded)
                 frames.append((room, seq, encoded))
@@ -362,7 +367,7 @@ class Notifier:
     async def _counted(self, user: str, marked: Marked) -> Marked:
         """Bring the badge up to date in every connection of the user."""
         if marked.changed:
-            await self.transient(user_room(user), "inbox", shapes.count(marked))
+            await self.transient(user_room(user), "inbox", events.count(marked))
         return marked
 
     # Mail

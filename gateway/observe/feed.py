@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from gateway.cluster.bus.base import Bus
+from gateway.ground.encoding import Json, time
 from gateway.ground.tasks import Tasks
+from gateway.notify import events
 from gateway.notify.notifier import Tap
-from gateway.protocol import shapes
 from storage.models import Notification
 
 SHOWN_PER_SECOND = 20
@@ -89,14 +90,16 @@ class Feed:
                 self._notifier.tap = self._take
                 self._busy.set()
             case {"do": "feed:tell", "node": str(node), "shown": list(shown), "left_out": int(left_out)}:
-                self._show(shapes.event("feed", {"node": node, "notifications": shown, "left_out": left_out}))
+                self._show(
+                    events.encode("feed", {"node": node, "notifications": shown, "left_out": left_out})
+                )
 
     def _take(self, notifications: Sequence[Notification], scope: str) -> None:
         """Note what was emitted; called on the path of every emit while somebody looks."""
         for notification in notifications[:ROOMS_SHOWN]:
             if self._allowance >= 1:
                 self._allowance -= 1
-                self._shown.append(shapes.feed_item(notification, scope))
+                self._shown.append(_shown(notification, scope))
             else:
                 self._left_out += 1
         self._left_out += max(0, len(notifications) - ROOMS_SHOWN)
@@ -135,3 +138,22 @@ class Feed:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+BODY_CHARACTERS = 280
+
+
+def _shown(value: Notification, scope: str) -> Json:
+    """A notification as the feed shows it: without `data`, the body cut, with who emitted it."""
+    return {
+        "id": value.id,
+        "room": value.room,
+        "seq": value.seq,
+        "type": value.type,
+        "title": value.title,
+        "body": value.body[:BODY_CHARACTERS],
+        "created_at": time(value.created_at),
+        "in_app": value.in_app,
+        "mail": value.mail is not None,
+        "by": scope,
+    }

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.cluster.bus.base import Bus
+from gateway.ground.encoding import Json, time
 from gateway.ground.tasks import Tasks
 from gateway.observe.trends import SAMPLES_KEPT, Step, Trends
 
@@ -253,3 +254,30 @@ def _step(row: Row) -> Step:
         append_p99_seconds=None if row["append_p99"] is None else float(row["append_p99"]),
         emit_p99_seconds=None if row["emit_p99"] is None else float(row["emit_p99"]),
     )
+
+
+def shape(seen: Overview, *, node: str, started_at: datetime) -> Json:
+    """The steps as columns: one list per curve, all of the same length; counts are per step."""
+    steps = seen.steps
+    return {
+        "node": node,
+        "nodes": list(seen.nodes),
+        "started_at": time(started_at),
+        "step_seconds": seen.step_seconds,
+        "at": [time(step.at) for step in steps],
+        "connections": [step.connections for step in steps],
+        "deliveries": [step.deliveries for step in steps],
+        "emits": _columns([step.emits for step in steps]),
+        "mail": _columns([step.mail for step in steps]),
+        "append_p99_ms": [_milliseconds(step.append_p99_seconds) for step in steps],
+        "emit_p99_ms": [_milliseconds(step.emit_p99_seconds) for step in steps],
+    }
+
+
+def _columns(steps: Sequence[Mapping[str, float]]) -> Json:
+    outcomes = sorted({outcome for counts in steps for outcome in counts})
+    return {outcome: [counts.get(outcome, 0) for counts in steps] for outcome in outcomes}
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 2)

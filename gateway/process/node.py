@@ -24,7 +24,6 @@ from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.bus.redis import RedisBus
 from gateway.cluster.gossip import HeadGossip
 from gateway.cluster.lineage import Lineage, Witnessed
-from gateway.cluster.neighbours import Neighbours
 from gateway.cluster.presence.base import Joined, Left, Presence
 from gateway.cluster.presence.local import LocalPresence
 from gateway.cluster.presence.redis import RedisPresence
@@ -50,6 +49,7 @@ from gateway.observe.writes import Writes
 from gateway.process import descriptors, lifetime, outlet
 from gateway.sockets.admin_events import AdminEvents
 from gateway.sockets.connections import Connections
+from gateway.sockets.neighbours import Neighbours
 from gateway.sockets.preview import Previewer
 from mailer.connect import connect as connect_transport
 from mailer.letterhead import Letterhead

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from gateway.protocol.shapes import USERS_NAMED
+from gateway.notify.notifier import USERS_NAMED
 from storage.models import MailState, Unless
 
 

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from auth.errors import AuthError, KeysUnavailable
 from gateway.cluster.presence.errors import PresenceUnavailable
-from gateway.ground import logs
+from gateway.ground import encoding, logs
 from gateway.notify.notifier import NoAddress
 from gateway.protocol import shapes
 from gateway.protocol.schemas import Invalid
@@ -82,7 +82,7 @@ class Details:
         members = self.json()
         return web.Response(
             status=members["status"],
-            body=shapes.dumps(members),
+            body=encoding.dumps(members),
             content_type=CONTENT_TYPE,
             headers=self.headers,
         )

@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from gateway.cluster.presence.errors import PresenceUnavailable
+from gateway.ground import encoding
 from gateway.ground.rooms import inbox_rooms, user_of
 from gateway.notify.notifier import Notifier, left_out
+from gateway.observe import overview
 from gateway.observe.feed import Feed
 from gateway.observe.metrics import Metrics
 from gateway.observe.overview import Observatory
@@ -99,7 +101,7 @@ class AdminEvents:
             "online": None if online is None else {**shapes.online(online), "topics": topics},
             "email": contact and contact.email,
             "name": contact and contact.name,
-            "last_seen": shapes.time(contact.last_seen) if contact and contact.last_seen else None,
+            "last_seen": encoding.time(contact.last_seen) if contact and contact.last_seen else None,
             "unread": (await self._notifier.unread(user, inbox_rooms(user, topics))).unread,
         }
 
@@ -182,7 +184,7 @@ class AdminEvents:
     async def _overview(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         del session
         seen = await self._observatory.look(schemas.overview_minutes(payload) * 60)
-        return shapes.overview(seen, node=self._node, started_at=self._started_at)
+        return overview.shape(seen, node=self._node, started_at=self._started_at)
 
     async def _watch_feed(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         if schemas.watch(payload):

@@ -22,10 +22,12 @@ from gateway.cluster.presence.base import Presence, Visitor
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.engine import Packet, Server
 from gateway.engine.closing import Reason
+from gateway.ground import encoding
 from gateway.ground.clock import Clock
 from gateway.ground.logs import Seldom
 from gateway.ground.rooms import ADMINS, membership, rooms_of, user_of
 from gateway.ground.tasks import Tasks
+from gateway.notify import events
 from gateway.notify.contacts import ContactBook
 from gateway.notify.delivery import Delivery
 from gateway.notify.notifier import NoAddress, Notifier
@@ -251,7 +253,7 @@ class Connections:
         announced = False
         for _ in range(REPLAYS):
             packets = [
-                Packet.event(session.namespace, shapes.notification_event(notification))
+                Packet.event(session.namespace, events.notification_event(notification))
                 for notification in opening.missed
             ]
             if packets:
@@ -284,15 +286,15 @@ class Connections:
     async def _ready(self, session: Session, opening: Opening, replayed: int) -> bytes:
         payload: Answer = {
             "user": session.user,
-            **shapes.count(opening),
+            **events.count(opening),
             "replayed": replayed,
             "resync": opening.resync,
             "epoch": opening.epoch,
-            "expires_at": shapes.time(session.principal.expires_at),
+            "expires_at": encoding.time(session.principal.expires_at),
         }
         if session.namespace == ADMIN:
             payload |= await self._online()
-        return shapes.event("ready", payload)
+        return events.encode("ready", payload)
 
     async def _online(self) -> Answer:
         """The counts of the cluster; null while presence cannot tell."""
@@ -354,7 +356,8 @@ class Connections:
 
     def _token_expiring(self, session: Session) -> None:
         self._write(
-            session, shapes.event("token:expiring", {"expires_at": shapes.time(session.principal.expires_at)})
+            session,
+            events.encode("token:expiring", {"expires_at": encoding.time(session.principal.expires_at)}),
         )
 
     def _token_expired(self, session: Session) -> None:
@@ -378,7 +381,7 @@ class Connections:
             marked = await self._notifier.read_all(session.user, session.rooms)
         else:
             marked = await self._notifier.read(session.user, session.rooms, ids)
-        return shapes.count(marked)
+        return events.count(marked)
 
     async def _seen(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         await self._notifier.seen(session.user, session.rooms, schemas.ids(payload))
@@ -386,7 +389,7 @@ class Connections:
 
     async def _dismiss(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         marked = await self._notifier.dismiss(session.user, session.rooms, schemas.ids(payload))
-        return shapes.count(marked)
+        return events.count(marked)
 
     async def _replay(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         given = payload.get("since")
@@ -400,10 +403,10 @@ class Connections:
             epoch=epoch,
         )
         return {
-            "notifications": [shapes.notification(notification) for notification in opening.missed],
+            "notifications": [events.notification(notification) for notification in opening.missed],
             "resync": opening.resync,
             "epoch": opening.epoch,
-            **shapes.count(opening),
+            **events.count(opening),
         }
 
     async def _token(self, session: Session, payload: Mapping[str, Any]) -> Answer:
@@ -418,7 +421,7 @@ class Connections:
         session.ends_at = self._end_of(principal)
         self._expiries.watch(session)
         self._remember(session, Contact(user=principal.user, email=principal.email, name=principal.name))
-        return {"expires_at": shapes.time(principal.expires_at)}
+        return {"expires_at": encoding.time(principal.expires_at)}
 
     async def _move(self, session: Session, rooms: tuple[str, ...]) -> None:
         """Bring the session into the rooms it has gained, and out of those it has lost, and tell the client of it."""
@@ -437,9 +440,9 @@ class Connections:
                 await self._quit(session, gained)
             raise
         if heads is not None:
-            self._write(session, shapes.event("rooms", {"joined": gained, "left": lost, "heads": heads}))
+            self._write(session, events.encode("rooms", {"joined": gained, "left": lost, "heads": heads}))
             count = await self._notifier.unread(session.user, rooms)
-            self._write(session, shapes.event("inbox", shapes.count(count)))
+            self._write(session, events.encode("inbox", events.count(count)))
 
     async def _quit(self, session: Session, rooms: Sequence[str]) -> None:
         """Have a live session hear no more of rooms."""
@@ -535,7 +538,7 @@ class Connections:
         async def recount(user: str, rooms: Sequence[str], shown: Sequence[Session]) -> None:
             async with at_once:
                 count = await self._notifier.unread(user, rooms)
-            event = shapes.event("inbox", shapes.count(count))
+            event = events.encode("inbox", events.count(count))
             for session in shown:
                 self._write(session, event)
 

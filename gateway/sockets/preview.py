@@ -1,6 +1,7 @@
 """Previews: what an emit would do, and what a mail looks like, without sending either."""
 
 from gateway.cluster.presence.base import Presence
+from gateway.ground import encoding
 from gateway.ground.rooms import ALL, user_of
 from gateway.notify.notifier import EmitRequest, NoAddress, Notifier
 from gateway.protocol import shapes
@@ -19,10 +20,10 @@ class Previewer:
         self._presence = presence
         self._press = press
 
-    async def emit(self, request: EmitRequest) -> shapes.Json:
+    async def emit(self, request: EmitRequest) -> encoding.Json:
         """Whom an emit would reach now, room by room, and the first mail that would come of it."""
         drafts = await self._notifier.drafts(request, limit=ROOMS_SHOWN)
-        rendered: shapes.Json | None = None
+        rendered: encoding.Json | None = None
         rooms = []
         for room, draft in zip(request.rooms, drafts, strict=False):
             problem = str(draft) if isinstance(draft, NoAddress) else None
@@ -39,13 +40,13 @@ class Previewer:
                     "room": room,
                     "connections": await self._connections(room),
                     "mail_to": None if mail is None else mail.order.to,
-                    "mail_due_at": None if mail is None else shapes.time(mail.due_at),
+                    "mail_due_at": None if mail is None else encoding.time(mail.due_at),
                     "problem": problem,
                 }
             )
         return {"rooms": rooms, "more": len(request.rooms) - len(rooms), "mail": rendered}
 
-    async def stored(self, notification_id: str) -> shapes.Json:
+    async def stored(self, notification_id: str) -> encoding.Json:
         """The mail of a notification that is kept. Raises `Problem` where there is none to show."""
         notification = await self._notifier.notification(notification_id)
         if notification is None or notification.mail is None:
@@ -57,7 +58,7 @@ class Previewer:
         except (RenderFailure, TemplateFailure) as error:
             raise Problem("validation_failed", f"This mail cannot be rendered: {error}.") from error
 
-    async def _mail(self, notification: Notification) -> shapes.Json:
+    async def _mail(self, notification: Notification) -> encoding.Json:
         assert notification.mail is not None
         return shapes.rendered(await self._press.render(notification, notification.mail.order))
 

@@ -12,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from gateway.cluster.presence.base import Visitor
-from gateway.protocol import shapes
+from gateway.notify import events
 from tests.browser.answers import Answers
 from tests.browser.frames import assert_smooth
 from tests.support.browser import DESK, PHONE, open_page, require_pages, violations
@@ -293,7 +293,7 @@ async def test_a_busy_feed_stays_smooth_while_one_scrolls(gateway: Gateway, brow
         ]  # fmt: skip
         assert gateway.node is not None
         batch = {"node": "elsewhere", "notifications": items, "left_out": 0}
-        gateway.node.feed._show(shapes.event("feed", batch))
+        gateway.node.feed._show(events.encode("feed", batch))
         await expect(page.get_by_text("1,000 notifications")).to_be_visible()
 
         async def burst(number: int) -> None:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from gateway.cluster.bus.base import TRANSIENT
 from gateway.cluster.bus.local import LocalBus
 from gateway.engine import Packet
+from gateway.notify import events
 from gateway.notify.delivery import HELD_LIMIT, WAITING_LIMIT, Delivery
-from gateway.protocol import shapes
 from storage.errors import StoreUnavailable
 from storage.models import Notification
 
@@ -31,7 +31,7 @@ def notification(seq: int, room: str = ROOM) -> Notification:
 
 
 def frame(seq: int, room: str = ROOM) -> bytes:
-    return shapes.notification_event(notification(seq, room))
+    return events.notification_event(notification(seq, room))
 
 
 class Stream:
@@ -301,7 +301,7 @@ async def test_transient_events_keep_their_place_among_the_held():
         await here.enter("other")
         await here.delivery.join("a", [ROOM])
         here.emit()
-        here.delivery.receive(ROOM, TRANSIENT, shapes.event("notification", {"seq": None}))
+        here.delivery.receive(ROOM, TRANSIENT, events.encode("notification", {"seq": None}))
 
         assert here.delivery.open("a", {ROOM: 0})
 
@@ -397,7 +397,7 @@ async def test_a_session_that_was_taken_out_of_its_room_misses_nothing():
         here.emit()
         here.emit()
         here.sockets.members_of[ROOM].discard("b")
-        here.delivery.receive(ROOM, TRANSIENT, shapes.event("notification", {"seq": None}))
+        here.delivery.receive(ROOM, TRANSIENT, events.encode("notification", {"seq": None}))
 
         assert here.sockets.given == dict.fromkeys("abc", [1, 2, 3, None])
         assert here.sockets.members_of[ROOM] == {"a", "b", "c"}

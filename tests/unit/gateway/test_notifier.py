@@ -179,7 +179,7 @@ async def test_a_frame_that_nobody_hears_is_never_made(notifier: Notifier, monke
     def fail(*_: object) -> bytes:
         raise AssertionError("a frame was made")
 
-    monkeypatch.setattr(use_cases.wire, "event", fail)
+    monkeypatch.setattr(use_cases.events, "encode", fail)
 
     emitted = await notifier.emit(
         EmitRequest(rooms=("user:ann",), type="T", title="x", data={}), scope="test"

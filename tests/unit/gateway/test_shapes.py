@@ -6,6 +6,8 @@ import orjson
 import pytest
 
 from gateway.cluster.presence.base import Online
+from gateway.ground import encoding
+from gateway.notify import events
 from gateway.protocol import shapes
 from storage.models import Notification
 
@@ -14,7 +16,7 @@ MOMENT = datetime(2026, 11, 22, 8, 27, 41, 123_999, tzinfo=UTC)
 
 @pytest.mark.parametrize("zone", [UTC, timezone(timedelta(0)), timezone(timedelta(hours=5, minutes=30))])
 def test_times_are_in_utc_with_milliseconds(zone: timezone):
-    assert shapes.time(MOMENT.astimezone(zone)) == "2026-11-22T08:27:41.123Z"
+    assert encoding.time(MOMENT.astimezone(zone)) == "2026-11-22T08:27:41.123Z"
 
 
 def test_an_event_is_a_json_array():
@@ -22,8 +24,8 @@ def test_an_event_is_a_json_array():
         id="i", room="user:ü", seq=3, type="X", title="t", created_at=MOMENT, data={"a": [1]}
     )
 
-    assert shapes.event("inbox", {"unread": 1}) == b'["inbox",{"unread":1}]'
-    assert orjson.loads(shapes.notification_event(notification)) == [
+    assert events.encode("inbox", {"unread": 1}) == b'["inbox",{"unread":1}]'
+    assert orjson.loads(events.notification_event(notification)) == [
         "notification",
         {
             "id": "i", "room": "user:ü", "seq": 3, "type": "X", "title": "t", "body": "", "link": None,
