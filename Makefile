@@ -84,8 +84,10 @@ test: machine lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, 
 	cd web && $(NPM) run lint && $(NPM) run typecheck && $(NPM) test
 	@$(BIN)/python .ci/kubectl $(BIN)
 	@rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(if $(CI),-p tests.support.no_skips) \
-		--cov --cov-report=term --cov-fail-under=95
+	# Three to two cores: much of what is tested waits for servers and pages.
+	$(BIN)/python -m pytest -m "not alone" -n 3 --dist worksteal $(if $(CI),-p tests.support.no_skips) --cov --cov-report=
+	$(BIN)/python -m pytest -m alone $(if $(CI),-p tests.support.no_skips) \
+		--cov --cov-append --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --include='$(PROVEN)' --fail-under=100
 
 test-faults: machine $(TESTING) $(JOURNEYS)  ## a cluster under load, and everything that can fail (9 minutes)

@@ -261,6 +261,7 @@ async def test_thousands_of_rows_are_held_by_a_screenful_of_elements(gateway: Ga
         assert await page.get_by_role("row").count() < 60
 
 
+@pytest.mark.alone
 async def test_thousands_of_rows_stay_smooth_while_people_come_and_one_scrolls(
     gateway: Gateway, browser: Browser
 ):
@@ -282,6 +283,7 @@ async def test_thousands_of_rows_stay_smooth_while_people_come_and_one_scrolls(
         await assert_smooth(page, burst)
 
 
+@pytest.mark.alone
 async def test_a_busy_feed_stays_smooth_while_one_scrolls(gateway: Gateway, browser: Browser):
     """As full as it gets, with more coming than is shown."""
     async with signed_in(browser, gateway, "#/feed") as page:

@@ -207,6 +207,7 @@ async def test_the_token_is_renewed_on_the_live_connection(
 # --- many
 
 
+@pytest.mark.alone
 async def test_a_burst_of_1000_leaves_the_page_smooth(shop: Gateway, browser: Browser):
     """Also with the panel open. One toast tells of them all, and the badge is right."""
     async with shopping(browser, shop) as ann:

@@ -850,7 +850,7 @@ def ask_in_many_ways(site: Gateway, operation: openapi.Operation, known_id: str)
     seen = set()
 
     @settings(
-        max_examples=60 if operation.body else 20, deadline=None, database=None, derandomize=True,
+        max_examples=30 if operation.body else 12, deadline=None, database=None, derandomize=True,
         phases=[Phase.generate], suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(

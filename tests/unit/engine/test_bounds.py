@@ -384,6 +384,7 @@ async def test_the_gate_lets_few_through_in_a_turn_and_all_in_order():
     await asyncio.gather(*comers)
 
 
+@pytest.mark.alone
 async def test_a_reconnect_storm_keeps_the_latency_of_those_already_in(hosts):
     host = await hosts(connect_rate=0)
     raw = await RawSocket.join(host.port)

@@ -327,6 +327,7 @@ async def disconnect_seconds(server, sessions: int) -> float:
     return min(costs)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("make", [Server, pytest.param(stock, marks=pytest.mark.xfail(strict=True))])
 async def test_a_disconnect_costs_its_own_rooms_only(make):
     few = await disconnect_seconds(make(), 100)

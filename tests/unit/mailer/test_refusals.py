@@ -109,6 +109,7 @@ def test_what_an_answer_quotes_says_nothing(name: str) -> None:
     assert blame(Step.RECIPIENT, 550, quoted) is Blame.UNSAID
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "part",
     ["a", "@", "<", " ", "sender ", "no ", "mailbox ", "to ", "user is ", "relay access is ", "a@", "authenticat", "5.7."],
