@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from gateway.ground.clock import Clock
+from gateway.ground.parts import Meters, Part
 from gateway.ground.tasks import Tasks
 from storage.errors import StorageError
 from storage.models import MailState
@@ -19,7 +20,7 @@ PAUSE_SECONDS = 0.05
 logger = logging.getLogger(__name__)
 
 
-class Housekeeper:
+class Housekeeper(Part):
     """Every node has one; they may work at the same time, each step is idempotent."""
 
     def __init__(
@@ -42,7 +43,16 @@ class Housekeeper:
         self._may_delete = may_delete
         self._history_days = history_days
         self._sweep_seconds = sweep_seconds
+        self._chores: list[Callable[[], Awaitable[None]]] = []
         self._tasks = Tasks()
+
+    def measure(self, meters: Meters) -> None:
+        meters.watch_gauge("bellhop_mail_owed", "Mail that is owed, of all nodes", lambda: self.mail_owed)
+        meters.watch_gauge("bellhop_mail_dead", "Dead letters, of all nodes", lambda: self.mail_dead)
+
+    def keep(self, chore: Callable[[], Awaitable[None]]) -> None:
+        """Have this done too, after each sweep; it may raise `StorageError`."""
+        self._chores.append(chore)
 
     def start(self) -> None:
         self._tasks.start(self._keep_house(), name="housekeeping")
@@ -79,6 +89,8 @@ class Housekeeper:
             try:
                 wiped, pruned = await self.sweep()
                 await self.count()
+                for chore in self._chores:
+                    await chore()
             except StorageError:
                 logger.info("housekeeping waits: the store is away")
             except Exception:
