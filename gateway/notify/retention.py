@@ -55,7 +55,7 @@ class Housekeeper(Part):
         self._chores.append(chore)
 
     def start(self) -> None:
-        self._tasks.start(self._keep_house(), name="housekeeping")
+        self._tasks.start(self._tidy_forever(), name="housekeeping")
 
     async def stop(self) -> None:
         await self._tasks.stop()
@@ -82,19 +82,24 @@ class Housekeeper(Part):
         self.mail_owed = counts.get(MailState.PENDING, 0) + counts.get(MailState.LEASED, 0)
         self.mail_dead = counts.get(MailState.DEAD, 0)
 
-    async def _keep_house(self) -> None:
-        while True:
-            # Nodes that start together should not sweep together.
-            await asyncio.sleep(self._sweep_seconds * random.uniform(0.5, 1.5))  # noqa: S311 - guards nothing
+    async def tidy(self) -> None:
+        """Do all that is due: sweep, count, and what the parts have asked for. Nothing is raised, but logged."""
+        for chore in (self._sweep_and_count, *self._chores):
             try:
-                wiped, pruned = await self.sweep()
-                await self.count()
-                for chore in self._chores:
-                    await chore()
+                await chore()
             except StorageError:
                 logger.info("housekeeping waits: the store is away")
             except Exception:
                 logger.exception("housekeeping failed")
-            else:
-                if wiped or pruned:
-                    logger.info("house kept", extra={"wiped": wiped, "pruned": pruned})
+
+    async def _sweep_and_count(self) -> None:
+        wiped, pruned = await self.sweep()
+        await self.count()
+        if wiped or pruned:
+            logger.info("house kept", extra={"wiped": wiped, "pruned": pruned})
+
+    async def _tidy_forever(self) -> None:
+        while True:
+            # Nodes that start together should not sweep together.
+            await asyncio.sleep(self._sweep_seconds * random.uniform(0.5, 1.5))  # noqa: S311 - guards nothing
+            await self.tidy()
