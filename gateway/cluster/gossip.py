@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from gateway.cluster.bus.base import TRANSIENT, Bus, Frame
+from gateway.ground.parts import Obey, Part
 from gateway.ground.tasks import Tasks
 
 TICK_SECONDS = 0.02
@@ -31,7 +32,7 @@ class Learns(Protocol):
     def learn(self, heads: Mapping[str, int]) -> None: ...
 
 
-class HeadGossip:
+class HeadGossip(Part):
     """Tells the other nodes how far this one has appended; hears the same of them, for the store to learn."""
 
     COMMAND = "appended"
@@ -42,6 +43,9 @@ class HeadGossip:
         self._heads: dict[str, int] = {}
         self._due = asyncio.Event()
         self._tasks = Tasks()
+
+    def commands(self) -> Mapping[str, Obey]:
+        return {self.COMMAND: self.obey}
 
     def start(self) -> None:
         self._tasks.start(self._tell_forever(), name="head gossip")

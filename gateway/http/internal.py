@@ -13,11 +13,11 @@ from aiohttp import web
 
 from auth.principal import ADMIN, Service
 from auth.services import Services
-from gateway.ground.settings import Settings
 from gateway.http import edge, openapi, static
 from gateway.http.edge import json_response
 from gateway.http.health import Health
 from gateway.http.rates import EmitRate
+from gateway.http.settings import SiteSettings
 from gateway.notify.notifier import STEP_NOTIFICATIONS, EmitRequest, Emitted, Notifier, left_out
 from gateway.observe.metrics import Metrics
 from gateway.protocol import problems, schemas, shapes
@@ -33,11 +33,11 @@ Handler = Callable[[web.Request, Service], Awaitable[web.StreamResponse]]
 
 
 def build(
-    *, settings: Settings, notifier: Notifier, services: Services, health: Health, metrics: Metrics
+    *, settings: SiteSettings, notifier: Notifier, services: Services, health: Health, metrics: Metrics
 ) -> web.Application:
     app = edge.application("internal", metrics)
     site = InternalSite(
-        notifier=notifier, services=services, metrics=metrics, emit_rate=EmitRate(settings.limits.emit_rate)
+        notifier=notifier, services=services, metrics=metrics, emit_rate=EmitRate(settings.emit_rate)
     )
     app.add_routes([*site.routes(), *health.liveness(), *health.readiness(), *metrics.routes()])
     app.add_routes([*openapi.routes(settings.base_url), *static.internal_routes()])

@@ -13,10 +13,10 @@ from auth.tokens import Verifier
 from gateway.ground import prefix
 from gateway.ground.origins import ANY, Origins
 from gateway.ground.rooms import ALL, rooms_of, user_room
-from gateway.ground.settings import Settings
 from gateway.http import edge, static
 from gateway.http.edge import json_response
 from gateway.http.health import Health
+from gateway.http.settings import SiteSettings
 from gateway.notify import events
 from gateway.notify.contacts import ContactBook
 from gateway.notify.notifier import Notifier
@@ -33,7 +33,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def build(
     *,
-    settings: Settings,
+    settings: SiteSettings,
     origins: Origins,
     notifier: Notifier,
     verifier: Verifier,

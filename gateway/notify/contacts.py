@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+from gateway.ground.parts import Part
 from gateway.ground.tasks import Tasks
 from mailer import address
 from storage.errors import StorageError
@@ -23,7 +24,7 @@ PENDING_LIMIT = 10_000
 logger = logging.getLogger(__name__)
 
 
-class ContactBook:
+class ContactBook(Part):
     def __init__(self, contacts: People) -> None:
         self._contacts = contacts
         self._pending: dict[str, Contact] = {}

@@ -20,6 +20,7 @@ from gateway.cluster.bus.base import TRANSIENT, Bus
 from gateway.engine import Packet
 from gateway.ground.clock import Clock
 from gateway.ground.logs import Seldom
+from gateway.ground.parts import Meters, Part
 from gateway.ground.rooms import ADMINS
 from gateway.ground.tasks import Tasks
 from gateway.notify import events
@@ -101,7 +102,7 @@ class _Stream:
     repairing: bool = False
 
 
-class Delivery:
+class Delivery(Part):
     """The cursors of one node. All methods belong to its event loop; those that are not coroutines never wait."""
 
     def __init__(
@@ -129,6 +130,22 @@ class Delivery:
         self._misplaced = Seldom(logger, "sessions were not in their rooms, and are again")
         self._made_up = Seldom(logger, "frames are dropped that the store knows nothing of")
         self._tasks = Tasks()
+
+    def measure(self, meters: Meters) -> None:
+        counter, stats = meters.watch_counter, self.stats
+        counter("bellhop_repeated_frames", "Frames dropped as repetitions", lambda: stats.repeated)
+        counter("bellhop_holes", "Holes that did not close by themselves", lambda: stats.holes)
+        counter("bellhop_repaired", "Notifications delivered from the store", lambda: stats.repaired)
+        counter(
+            "bellhop_repair_failures",
+            "Repairs that failed, to be tried again",
+            lambda: stats.repair_failures,
+        )
+        counter(
+            "bellhop_misplaced_sessions",
+            "Sessions put back into their rooms, or out of others'",
+            lambda: stats.put_right,
+        )
 
     def start(self) -> None:
         for number in range(REPAIRERS):

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from gateway.cluster.bus.base import Bus
 from gateway.ground.encoding import Json, time
+from gateway.ground.parts import Obey, Part
 from gateway.ground.tasks import Tasks
 from gateway.notify import events
 from gateway.notify.notifier import Tap
@@ -47,10 +48,8 @@ class Watchers(Protocol):
     def has(self, sid: str) -> bool: ...
 
 
-class Feed:
+class Feed(Part):
     """The feed of one node: of what it takes in for others, and of what it hears for its own admins."""
-
-    COMMANDS = (ASK, TELL)
 
     def __init__(self, *, notifier: Tapped, watchers: Watchers, bus: Bus, node: str) -> None:
         self._notifier = notifier
@@ -65,6 +64,9 @@ class Feed:
         self._ask_at = 0.0
         self._busy = asyncio.Event()
         self._tasks = Tasks()
+
+    def commands(self) -> Mapping[str, Obey]:
+        return {ASK: self.obey, TELL: self.obey}
 
     def start(self) -> None:
         self._tasks.start(self._work(), name="feed")

@@ -14,6 +14,7 @@ from typing import Any
 
 from gateway.cluster.bus.base import Bus
 from gateway.ground.encoding import Json, time
+from gateway.ground.parts import Obey, Part
 from gateway.ground.tasks import Tasks
 from gateway.observe.trends import SAMPLES_KEPT, Step, Trends
 
@@ -48,10 +49,8 @@ class _Peer:
     steps: deque[Step] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
 
 
-class Observatory:
+class Observatory(Part):
     """Sees what all nodes do."""
-
-    COMMANDS = (ASK, TELL)
 
     def __init__(self, trends: Trends, *, bus: Bus, node: str) -> None:
         self._trends = trends
@@ -65,6 +64,9 @@ class Observatory:
         self._turn = asyncio.Lock()
         self._asks: asyncio.Queue[tuple[str, int]] = asyncio.Queue(ASKS_LIMIT)
         self._tasks = Tasks()
+
+    def commands(self) -> Mapping[str, Obey]:
+        return {ASK: self.obey, TELL: self.obey}
 
     def start(self) -> None:
         self._tasks.start(self._answer_forever(), name="overview")

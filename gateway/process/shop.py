@@ -12,6 +12,7 @@ from aiohttp import web
 
 from auth.principal import Principal
 from auth.tokens import Signer, Verifier
+from gateway.ground.parts import Part
 from gateway.ground.rooms import ADMINS, ALL, user_room
 from gateway.http import static
 from gateway.http.edge import json_response
@@ -39,7 +40,7 @@ def token(signer: Signer, user: str, name: str, *roles: str) -> str:
     )
 
 
-class Shop:
+class Shop(Part):
     """`/demo/config.json`, the actions, and the page itself."""
 
     def __init__(self, notifier: Notifier, verifier: Verifier, signer: Signer, metrics: Metrics) -> None:
@@ -54,7 +55,7 @@ class Shop:
             "offer": self._offer,
         }
 
-    def routes(self) -> list[web.RouteDef]:
+    def public_routes(self) -> list[web.RouteDef]:
         return [
             web.get("/", self._home),
             web.get("/demo/config.json", self._config),

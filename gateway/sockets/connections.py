@@ -16,7 +16,7 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from auth.errors import AuthError
 from auth.principal import Principal
 from auth.tokens import Verifier
-from gateway.cluster.bus.base import Bus, Obey
+from gateway.cluster.bus.base import Bus
 from gateway.cluster.lineage import Lineage
 from gateway.cluster.presence.base import Presence, Visitor
 from gateway.cluster.presence.errors import PresenceUnavailable
@@ -25,6 +25,7 @@ from gateway.engine.closing import Reason
 from gateway.ground import encoding
 from gateway.ground.clock import Clock
 from gateway.ground.logs import Seldom
+from gateway.ground.parts import Meters, Obey, Part
 from gateway.ground.rooms import ADMINS, membership, rooms_of, user_of
 from gateway.ground.tasks import Tasks
 from gateway.notify import events
@@ -60,7 +61,7 @@ def refusal(code: str, message: str, *, retry: bool) -> Refused:
     return Refused(message, {"code": code, "retry": retry})
 
 
-class Connections:
+class Connections(Part):
     """The Socket.IO side of a node."""
 
     def __init__(
@@ -109,6 +110,11 @@ class Connections:
         for namespace in (ROOT, ADMIN):
             self._register(namespace)
         server.on_open = self._open
+
+    def measure(self, meters: Meters) -> None:
+        sessions = self.sessions
+        meters.watch_gauge("bellhop_sessions", "Sessions in either namespace", lambda: len(sessions))
+        meters.watch_gauge("bellhop_users", "Users with a session on this node", lambda: sessions.users)
 
     def start(self) -> None:
         self._expiries.start()

@@ -12,6 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from gateway.cluster.presence.base import Visitor
+from gateway.cluster.settings import ClusterSettings
 from gateway.notify import events
 from tests.browser.answers import Answers
 from tests.browser.frames import assert_smooth
@@ -411,7 +412,7 @@ async def test_the_overview_draws_what_the_gateway_measured(gateway: Gateway, br
         await expect(chart).to_be_visible()
         await expect(chart.locator(".bar")).not_to_have_count(0)
         await expect(page.get_by_role("img", name=re.compile("^Latency"))).to_be_visible()
-        await expect(page.get_by_text(gateway.node.settings.node_id)).to_be_visible()
+        await expect(page.get_by_text(gateway.node.settings[ClusterSettings].node_id)).to_be_visible()
 
 
 async def test_the_page_finds_back_when_connections_break(gateway: Gateway, browser: Browser):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.cluster.settings import ClusterSettings
 from gateway.notify import notifier
 from tests.support.gateway import Gateway, token
 from tests.support.gateway import gateway as start_gateway
@@ -208,7 +209,7 @@ async def test_the_overview_tells_what_this_node_did(gateway: Gateway, admin: JS
 
     overview = await admin.call("overview", {"minutes": 60})
 
-    assert overview["node"] == gateway.node.settings.node_id
+    assert overview["node"] == gateway.node.settings[ClusterSettings].node_id
     assert overview["nodes"] == [overview["node"]]
     assert overview["emits"]["accepted"][-1] == 2
     assert overview["emits"]["validation_failed"][-1] == 1

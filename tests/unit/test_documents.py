@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from gateway.ground.settings import markdown
+from gateway.process.settings import markdown
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from gateway.ground.parts import Meters, Obey
+
 Receive = Callable[[str, int, bytes], None]
 """Takes (room, sequence, event) of another node. `event` is the JSON array of the Socket.IO event, UTF-8."""
 
 Frame = tuple[str, int, bytes]
 """The same for a frame to be published. An emit has 64 KiB at most; a bus need not carry more than a megabyte."""
-
-Obey = Callable[[Mapping[str, Any]], None]
-"""Takes a command, a small JSON object with a `do`, of any node, this one included."""
 
 Returned = Callable[[], None]
 """Called when the bus works again after an outage: whatever was published meanwhile may be lost."""
@@ -59,6 +58,10 @@ class Bus(Protocol):
 
     async def tell(self, command: Mapping[str, Any]) -> None:
         """Have every other node obey."""
+        ...
+
+    def measure(self, meters: Meters) -> None:
+        """Tell `meters` what the bus counts."""
         ...
 
     def reasons(self) -> list[str]:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.cluster.bus.base import Frame, Obey, Receive, Returned
+from gateway.cluster.bus.base import Frame, Receive, Returned
+from gateway.ground.parts import Meters, Obey
 
 
 class LocalBus:
@@ -31,6 +32,9 @@ class LocalBus:
             self._obey(command)
 
     async def tell(self, command: Mapping[str, Any]) -> None:
+        pass
+
+    def measure(self, meters: Meters) -> None:
         pass
 
     def reasons(self) -> list[str]:

@@ -22,7 +22,7 @@ from typing import Any
 
 import orjson
 
-from gateway.cluster.bus.base import Frame, Obey, Receive, Returned
+from gateway.cluster.bus.base import Frame, Receive, Returned
 from gateway.cluster.bus.listener import Listener
 from gateway.cluster.bus.publisher import Outgoing, Publisher
 from gateway.cluster.bus.seal import SIZE, sealer
@@ -30,6 +30,7 @@ from gateway.cluster.bus.stats import BusStats
 from gateway.cluster.redis.address import ROLE, Address, refuse_replica
 from gateway.cluster.redis.resp import Reply, ServerError, pack, pack_publish
 from gateway.ground.logs import Seldom
+from gateway.ground.parts import Meters, Obey
 from gateway.ground.tasks import Tasks
 
 _log = logging.getLogger(__name__)
@@ -153,6 +154,23 @@ class RedisBus:
             return
         text = orjson.dumps(command)
         await self._publisher.send([Outgoing(self._packed(self._control, 0, text), repeatable=False)])
+
+    def measure(self, meters: Meters) -> None:
+        counter, stats = meters.watch_counter, self.stats
+        counter("bellhop_bus_published", "Frames that Redis has taken", lambda: stats.published)
+        counter(
+            "bellhop_bus_dropped",
+            "Frames that could not be carried: the store has them",
+            lambda: stats.dropped,
+        )
+        counter("bellhop_bus_received", "Frames of other nodes", lambda: stats.received)
+        counter("bellhop_bus_reconnects", "Connections to Redis that were replaced", lambda: stats.reconnects)
+        meters.watch_gauge(
+            "bellhop_bus_canary_seconds", "How long the last canary took", lambda: stats.canary_seconds
+        )
+        meters.watch_gauge(
+            "bellhop_bus_up", "1 while the node hears itself through Redis", lambda: int(not self.reasons())
+        )
 
     def reasons(self) -> list[str]:
         if not self._tasks:

@@ -34,6 +34,7 @@ from gateway.cluster.presence.pipeline import Pipeline
 from gateway.cluster.redis.address import Address
 from gateway.cluster.redis.trouble import Trouble
 from gateway.ground.clock import system_clock
+from gateway.ground.parts import Meters
 
 _log = logging.getLogger(__name__)
 
@@ -201,6 +202,13 @@ class RedisPresence:
     async def counts(self) -> tuple[int, int]:
         users, connections, _ = await self._page("-", "+", 0)
         return users, connections
+
+    def measure(self, meters: Meters) -> None:
+        meters.watch_gauge(
+            "bellhop_presence_up",
+            "1 while Redis tells the node who is online",
+            lambda: int(not self._away),
+        )
 
     def reasons(self) -> list[str]:
         if not self._tasks:

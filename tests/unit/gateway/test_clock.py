@@ -229,7 +229,7 @@ async def test_a_gateway_whose_clock_is_ten_years_ahead_deletes_nothing_and_mail
         ready = await site.ask("GET", "/readyz")
         assert ready.status == 503
         assert ready.body["reasons"][0].startswith("clock: it has jumped, 3650 days")
-        assert await node.store.outbox.lease(limit=10, lease_seconds=60, now=node.worker._clock()) == []
+        assert await node.store.outbox.lease(limit=10, lease_seconds=60, now=node.mail.worker._clock()) == []
         during = await site.emit("user:42", "during", email={"to": "bob@example.org"})
 
         node.clock._wall = right

@@ -10,13 +10,13 @@ import pytest
 from gateway.cluster import lineage
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.lineage import Lineage, Witnessed
-from gateway.cluster.witness import FileWitness, Mark, NoWitness, RedisWitness, WitnessAway, witness_of
-from gateway.ground.settings import load
+from gateway.cluster.witness import FileWitness, Mark, NoWitness, RedisWitness, WitnessAway
+from gateway.process.settings import load
 from storage.errors import StoreUnavailable
 from storage.sqlite import SQLiteStore
 from tests.contract.store_cases import NOW, emission, fill, notification
 from tests.support import servers
-from tests.support.gateway import environment
+from tests.support.gateway import environment, witness_of
 
 MARK = Mark(epoch="e", room="user:ann", seq=7, at=NOW)
 
