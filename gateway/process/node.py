@@ -28,7 +28,7 @@ from gateway.cluster.presence.base import Joined, Left, Presence
 from gateway.cluster.presence.local import LocalPresence
 from gateway.cluster.presence.redis import RedisPresence
 from gateway.cluster.witness import Mark, WitnessAway, witness_of
-from gateway.engine import OWNER_AND_GROUP, EngineLimits, PacedSite, Reason, Server, Websockets
+from gateway.engine import OWNER_AND_GROUP, EngineIO, EngineLimits, PacedSite, Reason, Server
 from gateway.ground import places
 from gateway.ground.clock import Timekeeper, system_clock
 from gateway.ground.origins import Origins
@@ -510,7 +510,7 @@ async def listen(
     stops: AsyncExitStack,
     health: Health,
     *,
-    websockets: Websockets | None = None,
+    websockets: EngineIO | None = None,
 ) -> tuple[str, ...]:
     """Open a site; answers where it listens. `stops` closes it again, `health` hears when it can accept nobody.
 
