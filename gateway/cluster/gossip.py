@@ -8,9 +8,10 @@ asked, as it is without.
 import asyncio
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Any, Protocol
+from typing import Protocol
 
 from gateway.cluster.bus.base import TRANSIENT, Bus, Frame
+from gateway.cluster.commands import HeadsAppended
 from gateway.ground.tasks import Tasks
 
 TICK_SECONDS = 0.02
@@ -22,8 +23,6 @@ ROOMS_AT_ONCE = 120
 ROOMS_HELD = 4096
 """Kept until they are told; of more, nothing is."""
 
-_INTEGERS = frozenset({int})
-
 
 class Learns(Protocol):
     """Who is told: a `Streams`."""
@@ -33,8 +32,6 @@ class Learns(Protocol):
 
 class HeadGossip:
     """Tells the other nodes how far this one has appended; hears the same of them, for the store to learn."""
-
-    COMMAND = "appended"
 
     def __init__(self, *, learns: Learns, bus: Bus) -> None:
         self._learns = learns
@@ -62,18 +59,15 @@ class HeadGossip:
         elif heads:
             self._due.set()
 
-    def obey(self, command: Mapping[str, Any]) -> None:
-        """Take what another node tells; what is not all heads is left aside."""
-        heads = command.get("heads")
-        # Thousands a second of these come to every node: each step here is one of the interpreter's own loops.
-        if isinstance(heads, dict) and set(map(type, heads.values())) <= _INTEGERS:
-            self._learns.learn(heads)
+    def learn(self, command: HeadsAppended) -> None:
+        """Take what another node tells. Thousands a second of these come to every node."""
+        self._learns.learn(command.heads)
 
     async def _tell_now(self) -> None:
         heads, self._heads = self._heads, {}
         told = iter(heads.items())
         while some := dict(islice(told, ROOMS_AT_ONCE)):
-            await self._bus.tell({"do": self.COMMAND, "heads": some})
+            await self._bus.order_others(HeadsAppended(some))
 
     async def _tell_forever(self) -> None:
         while True:

@@ -8,10 +8,11 @@ witness outside the store has seen, is proof. The store turns to a new epoch the
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Protocol
 
 from gateway.cluster.bus.base import Bus
+from gateway.cluster.commands import EpochBegan
 from gateway.cluster.witness import Mark, Witness, WitnessAway
 from gateway.ground.clock import Clock
 from gateway.ground.tasks import Tasks
@@ -42,8 +43,6 @@ class Line(Protocol):
 
 class Lineage:
     """Keeps the epoch of one node, and the evidence."""
-
-    COMMAND = "epoch"
 
     def __init__(self, store: Line, witness: Witness, bus: Bus, clock: Clock) -> None:
         self.epoch = ""
@@ -102,10 +101,9 @@ class Lineage:
         """Something does not fit: look soon."""
         self._due.set()
 
-    def obey(self, command: Mapping[str, Any]) -> None:
+    def began(self, command: EpochBegan) -> None:
         """Another node has found the store put back, and has seen to it."""
-        if isinstance(epoch := command.get("epoch"), str):
-            self._adopt(epoch)
+        self._adopt(command.epoch)
 
     async def check(self) -> None:
         """Look whether the store is where it was; begin a new epoch if it is not."""
@@ -121,7 +119,7 @@ class Lineage:
                 )
                 self._recent.clear()
                 self._adopt(began)
-                await self._bus.tell({"do": self.COMMAND, "epoch": began})
+                await self._bus.order_others(EpochBegan(began))
             elif epoch != self.epoch:
                 self._adopt(epoch)
             self._witnessed = None

@@ -19,6 +19,7 @@ from aiohttp import web
 from auth.keys import JWKS_BYTES_MAX, Keys, KeySet
 from auth.services import Services
 from auth.tokens import Verifier
+from gateway.cluster import commands
 from gateway.cluster.bus.base import Bus
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.bus.redis import RedisBus
@@ -27,6 +28,7 @@ from gateway.cluster.lineage import Lineage, Witnessed
 from gateway.cluster.presence.base import Joined, Left, Presence
 from gateway.cluster.presence.local import LocalPresence
 from gateway.cluster.presence.redis import RedisPresence
+from gateway.cluster.switchboard import Switchboard
 from gateway.cluster.witness import Mark, WitnessAway, witness_of
 from gateway.engine import OWNER_AND_GROUP, EngineIO, EngineLimits, PacedSite, Reason, Server
 from gateway.ground import places
@@ -271,8 +273,6 @@ class Node:
             connections_per_user=limits.max_connections_per_user,
             replay_limit=limits.replay_limit,
         )
-        self.connections.on_command(HeadGossip.COMMAND, self.gossip.obey)
-        self.connections.on_command(Lineage.COMMAND, self.lineage.obey)
         self.lineage.on_turn = self.connections.turn
         self.delivery.on_gone_back = self.lineage.suspect
         self.trends = Trends(self.metrics.registry, system_clock)
@@ -290,6 +290,7 @@ class Node:
             node=settings.node_id,
             started_at=system_clock(),
         )
+        self.switchboard = self._switchboard()
         self.neighbours = (
             Neighbours(settings.bus_url, prefix=settings.bus_prefix, receive=self.delivery.receive)
             if settings.foreign_emits
@@ -325,6 +326,21 @@ class Node:
         self.metrics.watch_presence(self.presence.counts)
         self._stops: AsyncExitStack = AsyncExitStack()
         self._mailing: asyncio.Task[None] | None = None
+
+    def _switchboard(self) -> Switchboard:
+        """Who carries out which command of the bus."""
+        switchboard = Switchboard()
+        switchboard.connect(commands.HeadsAppended, self.gossip.learn)
+        switchboard.connect(commands.EpochBegan, self.lineage.began)
+        switchboard.connect(commands.Disconnect, self.connections.disconnect)
+        switchboard.connect(commands.Erase, self.connections.erase)
+        switchboard.connect(commands.Replace, self.connections.replace)
+        switchboard.connect(commands.Recount, self.connections.recount)
+        switchboard.connect(commands.FeedAsk, self.feed.asked)
+        switchboard.connect(commands.FeedTell, self.feed.told)
+        switchboard.connect(commands.OverviewAsk, self.observatory.asked)
+        switchboard.connect(commands.OverviewTell, self.observatory.told)
+        return switchboard
 
     def _watch(self) -> None:
         """Have the metrics read at each scrape what the parts count for themselves."""
@@ -431,7 +447,9 @@ class Node:
         self.contacts.start()
         stops.push_async_callback(self.contacts.stop)
         await self.bus.start(
-            receive=self.delivery.receive, obey=self.connections.obey, returned=self.delivery.reconcile
+            receive=self.delivery.receive,
+            carry_out=self.switchboard.carry_out,
+            returned=self.delivery.reconcile,
         )
         stops.push_async_callback(self.bus.stop)
         self.delivery.start()

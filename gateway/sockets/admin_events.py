@@ -42,9 +42,6 @@ class AdminEvents:
         self._metrics = metrics
         self._node = node
         self._started_at = started_at
-        for obeyed in (feed, observatory):
-            for command in obeyed.COMMANDS:
-                connections.on_command(command, obeyed.obey)
         for event, ask in {
             "presence": self._presence,
             "history": self._history,

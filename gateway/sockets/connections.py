@@ -16,7 +16,8 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from auth.errors import AuthError
 from auth.principal import Principal
 from auth.tokens import Verifier
-from gateway.cluster.bus.base import Bus, Obey
+from gateway.cluster.bus.base import Bus
+from gateway.cluster.commands import Disconnect, Erase, Recount, Replace
 from gateway.cluster.lineage import Lineage
 from gateway.cluster.presence.base import Presence, Visitor
 from gateway.cluster.presence.errors import PresenceUnavailable
@@ -24,7 +25,6 @@ from gateway.engine import Packet, Server
 from gateway.engine.closing import Reason
 from gateway.ground import encoding
 from gateway.ground.clock import Clock
-from gateway.ground.logs import Seldom
 from gateway.ground.rooms import ADMINS, membership, rooms_of, user_of
 from gateway.ground.tasks import Tasks
 from gateway.notify import events
@@ -102,10 +102,8 @@ class Connections:
             self.sessions, token_clock, expiring=self._token_expiring, expired=self._token_expired
         )
         self._orders: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(ORDERS_LIMIT)
-        self._unknown_orders = Seldom(logger, "orders that this release does not know are dropped")
         self._empty_rooms: set[str] = set()
         self._tasks = Tasks()
-        self._commands: dict[str, Obey] = {}
         for namespace in (ROOT, ADMIN):
             self._register(namespace)
         server.on_open = self._open
@@ -118,10 +116,6 @@ class Connections:
     async def stop(self) -> None:
         await self._expiries.stop()
         await self._tasks.stop()
-
-    def on_command(self, name: str, obey: Obey) -> None:
-        """Hand the bus's commands of this name to `obey`."""
-        self._commands[name] = obey
 
     def has(self, sid: str) -> bool:
         return self.sessions.get(sid) is not None
@@ -322,7 +316,7 @@ class Connections:
         )
         surplus = await self._presence.enter(visitor, limit=self._connections_per_user)
         if surplus:
-            await self._bus.command({"do": "replace", "connections": surplus})
+            await self._bus.order_all(Replace(tuple(surplus)))
         if self.sessions.get(session.sid) is not session:
             # It went while presence was told; its own leaving may have come first and found nothing.
             await self._presence.leave(visitor.connection, now=self._clock())
@@ -477,33 +471,27 @@ class Connections:
 
     # What other nodes, admins and backends order
 
-    def obey(self, command: Mapping[str, Any]) -> None:
-        """Take a command of the bus; unknown ones are left to newer versions."""
-        others = self._commands.get(command["do"])
-        if others is not None:
-            others(command)
-            return
-        match command:
-            case {"do": "disconnect", "user": str(user)}:
-                self._order(lambda: self._close_all(self.sessions.of_user(user), Reason.REVOKED))
-            case {"do": "erase", "user": str(user)}:
-                self._contacts.forget(user)
-                erased = self.sessions.of_user(user)
-                for each in erased:
-                    each.erased = True
-                self._order(lambda: self._close_all(erased, Reason.REVOKED))
-            case {"do": "replace", "connections": list(connections)}:
-                mine = [
-                    session
-                    for connection in connections
-                    if (session := self.sessions.get(self._own_sid(connection))) is not None
-                ]
-                if mine:
-                    self._order(lambda: self._close_all(mine, Reason.REPLACED))
-            case {"do": "recount", "room": str(room)}:
-                self._order(lambda: self._recount(room))
-            case _:
-                self._unknown_orders.say(order=str(command["do"])[:40])
+    def disconnect(self, command: Disconnect) -> None:
+        self._order(lambda: self._close_all(self.sessions.of_user(command.user), Reason.REVOKED))
+
+    def erase(self, command: Erase) -> None:
+        self._contacts.forget(command.user)
+        erased = self.sessions.of_user(command.user)
+        for each in erased:
+            each.erased = True
+        self._order(lambda: self._close_all(erased, Reason.REVOKED))
+
+    def replace(self, command: Replace) -> None:
+        mine = [
+            session
+            for connection in command.connections
+            if (session := self.sessions.get(self._own_sid(connection))) is not None
+        ]
+        if mine:
+            self._order(lambda: self._close_all(mine, Reason.REPLACED))
+
+    def recount(self, command: Recount) -> None:
+        self._order(lambda: self._recount(command.room))
 
     def _order(self, order: Callable[[], Awaitable[None]]) -> None:
         try:
