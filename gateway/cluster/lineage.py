@@ -8,10 +8,10 @@ witness outside the store has seen, is proof. The store turns to a new epoch the
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from gateway.cluster.bus.base import Bus
+from gateway.cluster.commands import EpochBegan
 from gateway.cluster.witness import Mark, Witness, WitnessAway
 from gateway.ground.clock import Clock
 from gateway.ground.tasks import Tasks
@@ -31,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 class Lineage:
     """Keeps the epoch of one node, and the evidence."""
-
-    COMMAND = "epoch"
 
     def __init__(self, epochs: Epochs, streams: Streams, witness: Witness, bus: Bus, clock: Clock) -> None:
         self.epoch = ""
@@ -92,10 +90,9 @@ class Lineage:
         """Something does not fit: look soon."""
         self._due.set()
 
-    def obey(self, command: Mapping[str, Any]) -> None:
+    def began(self, command: EpochBegan) -> None:
         """Another node has found the store put back, and has seen to it."""
-        if isinstance(epoch := command.get("epoch"), str):
-            self._adopt(epoch)
+        self._adopt(command.epoch)
 
     async def check(self) -> None:
         """Look whether the store is where it was; begin a new epoch if it is not."""
@@ -111,7 +108,7 @@ class Lineage:
                 )
                 self._recent.clear()
                 self._adopt(began)
-                await self._bus.tell({"do": self.COMMAND, "epoch": began})
+                await self._bus.order_others(EpochBegan(began))
             elif epoch != self.epoch:
                 self._adopt(epoch)
             self._witnessed = None

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     # Only the types: settings are read without it.
     from aiohttp.web import AbstractRouteDef
 
-Obey = Callable[[Mapping[str, Any]], None]
-"""Takes a command of the bus, a small JSON object with a `do`."""
+CarryOut = Callable[[Any], None]
+"""Takes a command of the bus, a value of the kind that it was given for; never waits."""
 
 Ask = Callable[[Any, Mapping[str, Any]], Awaitable[dict[str, Any]]]
 """Answers what a session asks: takes the session and the payload."""
@@ -59,8 +59,8 @@ class Part:
         """What Socket.IO sessions may ask, by namespace and event."""
         return {}
 
-    def commands(self) -> Mapping[str, Obey]:
-        """Who obeys which commands of the bus, by their `do`."""
+    def commands(self) -> Mapping[type[Any], CarryOut]:
+        """Who carries out which commands of the bus, by their kind."""
         return {}
 
     def unready(self) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
-from gateway.engine import OWNER_AND_GROUP, PacedSite, Websockets
+from gateway.engine import OWNER_AND_GROUP, EngineIO, PacedSite
 from gateway.ground.parts import Part
 from gateway.http import edge
 
@@ -25,7 +25,7 @@ class Site(Part):
         hosts: Sequence[str],
         port: int,
         *,
-        websockets: Websockets | None = None,
+        websockets: EngineIO | None = None,
         reserve: Callable[[], int] = lambda: 0,
     ) -> None:
         self._app = app

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from msgspec import Struct, structs
 
 from gateway.cluster.bus.base import TRANSIENT, Bus, Frame
+from gateway.cluster.commands import Disconnect, Erase, Recount
 from gateway.cluster.gossip import HeadGossip
 from gateway.cluster.presence.base import Joined, Left, Online, Presence, Roster
 from gateway.ground import encoding
@@ -314,7 +315,7 @@ class Notifier:
             payload = {"id": recalled.id, "room": recalled.room, "seq": recalled.seq}
             await self.transient(recalled.room, "recalled", payload)
             # Each node knows which rooms its sessions' unread counts are made of.
-            await self._bus.command({"do": "recount", "room": recalled.room})
+            await self._bus.order_all(Recount(recalled.room))
         return recalled
 
     async def history(
@@ -403,7 +404,7 @@ class Notifier:
     async def disconnect_user(self, user: str, reason: str | None = None) -> int:
         """End every connection of the user on every node; answers how many were known."""
         online = await self._presence.find(user)
-        await self._bus.command({"do": "disconnect", "user": user, "detail": reason})
+        await self._bus.order_all(Disconnect(user, reason))
         return 0 if online is None else online.connections
 
     async def user_data(self, user: str) -> UserData:
@@ -412,7 +413,7 @@ class Notifier:
 
     async def erase_user(self, user: str) -> int:
         """Forget everything held about the user; open connections end, and nothing is remembered of them."""
-        await self._bus.command({"do": "erase", "user": user})
+        await self._bus.order_all(Erase(user))
         return await self._store.people.erase_user(user, user_room(user), now=self._clock())
 
 

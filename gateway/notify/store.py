@@ -4,10 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from typing import Any
 
+from gateway.cluster.commands import EpochBegan
 from gateway.cluster.lineage import Lineage
 from gateway.ground.clock import Timekeeper
-from gateway.ground.parts import Meters, Obey, Part
+from gateway.ground.parts import CarryOut, Meters, Part
 from storage.errors import StoreUnavailable
 from storage.groupcommit import GroupCommit
 from storage.ids import uuid7
@@ -54,8 +56,8 @@ class LineagePart(Part):
         self._lineage = lineage
         self._clock = clock
 
-    def commands(self) -> Mapping[str, Obey]:
-        return {Lineage.COMMAND: self._lineage.obey}
+    def commands(self) -> Mapping[type[Any], CarryOut]:
+        return {EpochBegan: self._lineage.began}
 
     async def start(self) -> None:
         mark = await self._lineage.start()

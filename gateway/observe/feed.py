@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from gateway.cluster.bus.base import Bus
+from gateway.cluster.commands import FeedAsk, FeedTell
 from gateway.ground.encoding import Json, time
-from gateway.ground.parts import Obey, Part
+from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
 from gateway.notify import events
 from gateway.notify.notifier import Tap
@@ -27,9 +28,6 @@ ROOMS_SHOWN = 5
 
 TOLD_AT_ONCE = 5
 """Notifications in one command, whose size the bus bounds."""
-
-ASK = "feed:ask"
-TELL = "feed:tell"
 
 
 class Tapped(Protocol):
@@ -65,8 +63,8 @@ class Feed(Part):
         self._busy = asyncio.Event()
         self._tasks = Tasks()
 
-    def commands(self) -> Mapping[str, Obey]:
-        return {ASK: self.obey, TELL: self.obey}
+    def commands(self) -> Mapping[type[Any], CarryOut]:
+        return {FeedAsk: self.asked, FeedTell: self.told}
 
     def start(self) -> None:
         self._tasks.start(self._work(), name="feed")
@@ -84,17 +82,17 @@ class Feed(Part):
     def unwatch(self, sid: str) -> None:
         self._watching.discard(sid)
 
-    def obey(self, command: Mapping[str, Any]) -> None:
-        """Take a command of the bus that is about the feed."""
-        match command:
-            case {"do": "feed:ask"}:
-                self._wanted_until = _now() + WANTED_SECONDS
-                self._notifier.tap = self._take
-                self._busy.set()
-            case {"do": "feed:tell", "node": str(node), "shown": list(shown), "left_out": int(left_out)}:
-                self._show(
-                    events.encode("feed", {"node": node, "notifications": shown, "left_out": left_out})
-                )
+    def asked(self, command: FeedAsk) -> None:
+        """Somebody looks, at this node or another: tell what is emitted here, for a while."""
+        del command
+        self._wanted_until = _now() + WANTED_SECONDS
+        self._notifier.tap = self._take
+        self._busy.set()
+
+    def told(self, command: FeedTell) -> None:
+        """A node tells what was emitted there: show it to who looks here."""
+        facts = {"node": command.node, "notifications": command.shown, "left_out": command.left_out}
+        self._show(events.encode("feed", facts))
 
     def _take(self, notifications: Sequence[Notification], scope: str) -> None:
         """Note what was emitted; called on the path of every emit while somebody looks."""
@@ -122,7 +120,7 @@ class Feed(Part):
             self._shown, self._left_out = [], 0
             for first in range(0, max(1, len(shown)), TOLD_AT_ONCE):
                 some = shown[first : first + TOLD_AT_ONCE]
-                await self._bus.command({"do": TELL, "node": self._node, "shown": some, "left_out": left_out})
+                await self._bus.order_all(FeedTell(self._node, some, left_out))
                 left_out = 0
         if _now() >= self._ask_at:
             self._watching = {sid for sid in self._watching if self._watchers.has(sid)}
@@ -135,7 +133,7 @@ class Feed(Part):
 
     async def _ask(self) -> None:
         self._ask_at = _now() + ASK_SECONDS
-        await self._bus.command({"do": ASK})
+        await self._bus.order_all(FeedAsk())
 
 
 def _now() -> float:

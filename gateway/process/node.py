@@ -15,6 +15,7 @@ from gateway.cluster.gossip import HeadGossip
 from gateway.cluster.lineage import Lineage, Witnessed
 from gateway.cluster.part import BusPart, PresencePart
 from gateway.cluster.settings import ClusterSettings
+from gateway.cluster.switchboard import Switchboard
 from gateway.ground import places
 from gateway.ground.clock import system_clock
 from gateway.ground.origins import Origins
@@ -130,6 +131,7 @@ class Node(Process):
     def _sessions(self) -> None:
         """Who is connected here, and who else emits to them."""
         cluster, sockets = self.settings[ClusterSettings], self.settings[SocketSettings]
+        self.switchboard = Switchboard()
         self.connections = Connections(
             server=self.server,
             verifier=self.access.verifier,
@@ -212,7 +214,7 @@ class Node(Process):
             BusPart(
                 self.bus,
                 receive=self.delivery.receive,
-                obey=self.connections.obey,
+                carry_out=self.switchboard.carry_out,
                 returned=self.delivery.reconcile,
             ),
             self.delivery,
@@ -234,8 +236,8 @@ class Node(Process):
     def join(self, part: Part) -> None:
         super().join(part)
         self.public.add_routes(part.public_routes())
-        for name, obey in part.commands().items():
-            self.connections.on_command(name, obey)
+        for kind, carry_out in part.commands().items():
+            self.switchboard.connect(kind, carry_out)
         for (namespace, event), ask in part.events().items():
             self.connections.on(namespace, event, ask)
         self.housekeeper.keep(part.keep_house)

@@ -17,6 +17,7 @@ from auth.errors import AuthError
 from auth.principal import Principal
 from auth.tokens import Verifier
 from gateway.cluster.bus.base import Bus
+from gateway.cluster.commands import Disconnect, Erase, Recount, Replace
 from gateway.cluster.lineage import Lineage
 from gateway.cluster.presence.base import Presence, Visitor
 from gateway.cluster.presence.errors import PresenceUnavailable
@@ -24,8 +25,7 @@ from gateway.engine import Packet, Server
 from gateway.engine.closing import Reason
 from gateway.ground import encoding
 from gateway.ground.clock import Clock
-from gateway.ground.logs import Seldom
-from gateway.ground.parts import Meters, Obey, Part
+from gateway.ground.parts import CarryOut, Meters, Part
 from gateway.ground.rooms import ADMINS, membership, rooms_of, user_of
 from gateway.ground.tasks import Tasks
 from gateway.notify import events
@@ -103,10 +103,8 @@ class Connections(Part):
             self.sessions, token_clock, expiring=self._token_expiring, expired=self._token_expired
         )
         self._orders: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(ORDERS_LIMIT)
-        self._unknown_orders = Seldom(logger, "orders that this release does not know are dropped")
         self._empty_rooms: set[str] = set()
         self._tasks = Tasks()
-        self._commands: dict[str, Obey] = {}
         for namespace in (ROOT, ADMIN):
             self._register(namespace)
         server.on_open = self._open
@@ -116,6 +114,14 @@ class Connections(Part):
         meters.watch_gauge("bellhop_sessions", "Sessions in either namespace", lambda: len(sessions))
         meters.watch_gauge("bellhop_users", "Users with a session on this node", lambda: sessions.users)
 
+    def commands(self) -> Mapping[type[Any], CarryOut]:
+        return {
+            Disconnect: self.disconnect,
+            Erase: self.erase,
+            Replace: self.replace,
+            Recount: self.recount,
+        }
+
     def start(self) -> None:
         self._expiries.start()
         self._tasks.start(self._carry_out_orders(), name="connections orders")
@@ -124,10 +130,6 @@ class Connections(Part):
     async def stop(self) -> None:
         await self._expiries.stop()
         await self._tasks.stop()
-
-    def on_command(self, name: str, obey: Obey) -> None:
-        """Hand the bus's commands of this name to `obey`."""
-        self._commands[name] = obey
 
     def has(self, sid: str) -> bool:
         return self.sessions.get(sid) is not None
@@ -328,7 +330,7 @@ class Connections(Part):
         )
         surplus = await self._presence.enter(visitor, limit=self._connections_per_user)
         if surplus:
-            await self._bus.command({"do": "replace", "connections": surplus})
+            await self._bus.order_all(Replace(tuple(surplus)))
         if self.sessions.get(session.sid) is not session:
             # It went while presence was told; its own leaving may have come first and found nothing.
             await self._presence.leave(visitor.connection, now=self._clock())
@@ -483,33 +485,27 @@ class Connections(Part):
 
     # What other nodes, admins and backends order
 
-    def obey(self, command: Mapping[str, Any]) -> None:
-        """Take a command of the bus; unknown ones are left to newer versions."""
-        others = self._commands.get(command["do"])
-        if others is not None:
-            others(command)
-            return
-        match command:
-            case {"do": "disconnect", "user": str(user)}:
-                self._order(lambda: self._close_all(self.sessions.of_user(user), Reason.REVOKED))
-            case {"do": "erase", "user": str(user)}:
-                self._contacts.forget(user)
-                erased = self.sessions.of_user(user)
-                for each in erased:
-                    each.erased = True
-                self._order(lambda: self._close_all(erased, Reason.REVOKED))
-            case {"do": "replace", "connections": list(connections)}:
-                mine = [
-                    session
-                    for connection in connections
-                    if (session := self.sessions.get(self._own_sid(connection))) is not None
-                ]
-                if mine:
-                    self._order(lambda: self._close_all(mine, Reason.REPLACED))
-            case {"do": "recount", "room": str(room)}:
-                self._order(lambda: self._recount(room))
-            case _:
-                self._unknown_orders.say(order=str(command["do"])[:40])
+    def disconnect(self, command: Disconnect) -> None:
+        self._order(lambda: self._close_all(self.sessions.of_user(command.user), Reason.REVOKED))
+
+    def erase(self, command: Erase) -> None:
+        self._contacts.forget(command.user)
+        erased = self.sessions.of_user(command.user)
+        for each in erased:
+            each.erased = True
+        self._order(lambda: self._close_all(erased, Reason.REVOKED))
+
+    def replace(self, command: Replace) -> None:
+        mine = [
+            session
+            for connection in command.connections
+            if (session := self.sessions.get(self._own_sid(connection))) is not None
+        ]
+        if mine:
+            self._order(lambda: self._close_all(mine, Reason.REPLACED))
+
+    def recount(self, command: Recount) -> None:
+        self._order(lambda: self._recount(command.room))
 
     def _order(self, order: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -15,6 +15,7 @@ import pytest
 import socketio
 
 from gateway.engine import EngineLimits, Server
+from gateway.engine.admission import Allowance
 from gateway.engine.connection import Connection
 from gateway.engine.manager import Manager
 from gateway.ground.origins import Origins
@@ -121,7 +122,7 @@ def test_the_library_touches_no_rooms_behind_the_manager():
 
 
 def test_a_connection_has_what_the_library_reads_of_its_sockets():
-    connection = Connection(engine().eio, "c", {}, limit=0)
+    connection = Connection(engine().eio, "c", {}, limit=0, allowance=Allowance(0))
 
     assert connection.closed is False
     assert connection.upgraded is False

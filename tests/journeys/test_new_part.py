@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from gateway.ground.parts import Meters, Obey, Part
+from gateway.cluster.commands import Command
+from gateway.ground.parts import CarryOut, Meters, Part
 from gateway.ground.settings import Group, SettingsError, load, markdown, setting
 from gateway.ground.values import whole
 from gateway.process.settings import GROUPS
@@ -17,6 +18,10 @@ from tests.support.node import NodeProcess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Greeted(Command, frozen=True, tag="greeted"):
+    count: int
+
+
 class GreeterSettings(Group):
     at_most: int = setting("GREETINGS_MAX", "3", whole(1), "greetings between two cleanings")
 
@@ -41,8 +46,11 @@ class Greeter(Part):
     def events(self) -> Mapping[tuple[str, str], Any]:
         return {("/", "greet"): self._greet}
 
-    def commands(self) -> Mapping[str, Obey]:
-        return {"greeted": lambda command: setattr(self, "greeted", command["count"])}
+    def commands(self) -> Mapping[type[Any], CarryOut]:
+        return {Greeted: self._hear}
+
+    def _hear(self, command: Greeted) -> None:
+        self.greeted = command.count
 
     def unready(self) -> list[str]:
         return [] if self._left else ["greeter: it has no greetings left"]
@@ -94,7 +102,7 @@ async def test_the_smallest_new_part_needs_no_file_of_bellhop_to_be_changed(
         assert here.node is not None
         await here.node.housekeeper.tidy()
         assert (await here.ask("GET", "/readyz")).status == 200
-        await here.node.bus.command({"do": "greeted", "count": 9})
+        await here.node.bus.order_all(Greeted(9))
         assert greeter.greeted == 9
     assert greeter.unready()
 

@@ -104,7 +104,7 @@ async def test_a_stranger_on_the_same_redis_is_not_heard_and_costs_nobody_anythi
             assert heard == owed[room]
         assert {event for event, _ in client.log} <= (OURS | {"foreign"} if allowed else OURS)
     for gateway_node, session in sessions:
-        assert gateway_node.server.rooms_of(session.sid) == frozenset(session.rooms)
+        assert gateway_node.server.manager.sessions[session.sid].rooms == set(session.rooms)
     for each in nodes:
         assert each.node.delivery.stats.put_right == 0
         assert (await each.ask("GET", "/readyz")).body == {"status": "ready", "reasons": []}

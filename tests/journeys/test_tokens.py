@@ -157,4 +157,4 @@ async def test_a_session_that_falls_out_of_its_rooms_is_back_before_it_misses_an
     for session in [
         each for user in ("ann", "bob") for each in gateway.node.connections.sessions.of_user(user)
     ]:
-        assert server.rooms_of(session.sid) == frozenset(session.rooms)
+        assert server.manager.sessions[session.sid].rooms == set(session.rooms)

@@ -28,7 +28,7 @@ from auth.keys import Keys, published_keys
 from auth.principal import is_topic, is_user_id
 from auth.services import Services
 from auth.tokens import Verifier, _email, _name
-from gateway.engine import handshake, transport
+from gateway.engine import answers, handshake
 from gateway.engine.admission import AddressRate, client_address, neighbourhood
 from gateway.engine.bodies import BodyError, _Inflater, coding_of
 from gateway.engine.frames import FrameError, FrameReader
@@ -152,7 +152,7 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "head, key": lambda text: handshake.read(USUAL.replace(b"AAAA", raw(text), 1) + b"\r\n"),
     "head, protocol": lambda text: handshake.read(USUAL + b"Sec-WebSocket-Protocol: " + raw(text) + b"\r\n\r\n"),
     "head, origin": lambda text: handshake.read(USUAL + b"Origin: " + raw(text) + b"\r\n\r\n"),
-    "query": transport._asked,
+    "query": answers.asked,
     "origin": lambda text: ORIGINS.allow(text, text),
     "origin, its host": lambda text: ORIGINS.allow("https://" + text, text),
     "origin, refused": lambda text: ORIGINS.refuse("https://" + text, text),

@@ -2,12 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Self
 
+import msgspec
+
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.bus.redis import LARGEST_COMMAND
+from gateway.cluster.commands import Command, FeedAsk, FeedTell, Unknown
+from gateway.cluster.switchboard import Switchboard
 from gateway.notify.notifier import Tap
 from gateway.observe import feed as feeds
 from gateway.observe.feed import ROOMS_SHOWN, SHOWN_PER_SECOND, TOLD_AT_ONCE, Feed
@@ -60,16 +63,16 @@ class Node:
         self.feed = Feed(notifier=self.emitter, watchers=self.admins, bus=self.bus, node="n1")
 
     async def __aenter__(self) -> Self:
-        await self.bus.start(receive=lambda *_: None, obey=self._obey, returned=lambda: None)
+        switchboard = Switchboard()
+        switchboard.connect(FeedAsk, self.feed.asked)
+        switchboard.connect(FeedTell, self.feed.told)
+        await self.bus.start(receive=lambda *_: None, carry_out=switchboard.carry_out, returned=lambda: None)
         self.feed.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.feed.stop()
         await self.bus.stop()
-
-    def _obey(self, command: Mapping[str, Any]) -> None:
-        self.feed.obey(command)
 
 
 async def test_nothing_is_listened_to_until_somebody_looks():
@@ -109,10 +112,10 @@ async def test_a_flood_is_sampled_and_what_is_left_out_is_counted():
 
 async def test_the_longest_texts_still_fit_into_a_command():
     """The bus reads no command of more than `LARGEST_COMMAND` bytes, as JSON in ASCII."""
-    commands: list[Mapping[str, Any]] = []
+    commands: list[Command | Unknown] = []
     async with Node("a") as node:
         await node.feed.watch("a")
-        node.bus._obey = commands.append
+        node.bus._carry_out = commands.append
         longest = Notification(
             id="i" * 36, room="user:" + "🚚" * 128, type="T" * 64, title="🚚" * 200, body="🚚" * 4000,
             created_at=NOW, data={},
@@ -124,7 +127,7 @@ async def test_the_longest_texts_still_fit_into_a_command():
             while not commands:
                 await asyncio.sleep(0)
 
-        assert len(json.dumps(commands[0])) < LARGEST_COMMAND
+        assert len(json.dumps(msgspec.to_builtins(commands[0]))) < LARGEST_COMMAND
 
 
 async def test_of_an_emit_to_many_rooms_a_few_are_shown():
@@ -179,9 +182,7 @@ async def test_what_another_node_tells_is_shown_here():
     async with Node("a") as node:
         await node.feed.watch("a")
 
-        await node.bus.command(
-            {"do": "feed:tell", "node": "n2", "shown": [{"title": "There"}], "left_out": 3}
-        )
+        await node.bus.order_all(FeedTell("n2", [{"title": "There"}], 3))
 
         _, shown = await node.admins.next()
         assert shown == {"node": "n2", "notifications": [{"title": "There"}], "left_out": 3}

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.cluster import lineage
 from gateway.cluster.bus.local import LocalBus
+from gateway.cluster.commands import EpochBegan
 from gateway.cluster.lineage import Lineage, Witnessed
 from gateway.cluster.witness import FileWitness, Mark, NoWitness, RedisWitness, WitnessAway
 from gateway.process.settings import load
@@ -171,9 +172,8 @@ async def test_the_epoch_that_another_begins_is_taken_on(store):
 
     began = await store.epochs.turn()
     await line.check()
-    line.obey({"do": "epoch", "epoch": "told"})
-    line.obey({"do": "epoch", "epoch": "told"})
-    line.obey({"do": "epoch"})
+    line.began(EpochBegan("told"))
+    line.began(EpochBegan("told"))
 
     assert turned == [began, "told"]
 
