@@ -61,7 +61,7 @@ class MongoShelf:
     """One noun of the store: what can be asked of it, beside its collections."""
 
     INDEXES: ClassVar[Mapping[str, Sequence[IndexModel]]] = {}
-    """By collection. They are made when the store is opened, after the migrations; one of a new shape has a new name."""
+    """By collection. Those that are missing are made after the migrations: one of another shape needs another name."""
     MIGRATIONS: ClassVar[tuple[Migration, ...]] = ()
     """How its documents came to be what they are, oldest first."""
 

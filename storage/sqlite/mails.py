@@ -50,7 +50,10 @@ COLUMNS = (
 """The columns that `mail_of` takes, of mails `m`."""
 JOIN = "LEFT JOIN mails m ON m.id = n.id"
 
-_INSERT = "INSERT INTO mails VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_INSERT = (
+    "INSERT INTO mails (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at, reason, code,"
+    " updated_at, sent_at, wake_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
 
 Row = tuple[Any, ...]
 
@@ -80,7 +83,7 @@ def row_of(notification: Notification, mail: Mail) -> Row:
     return (
         notification.id, micros(notification.created_at), order.to, order.subject, order.unless,
         micros(order.due_at), mail.state, mail.attempts, micros(mail.due_at), mail.reason, mail.code,
-        micros(mail.updated_at), micros_or_none(mail.sent_at), None, wake_at,
+        micros(mail.updated_at), micros_or_none(mail.sent_at), wake_at,
     )  # fmt: skip
 
 
