@@ -37,17 +37,16 @@ class MongoStore:
     def __init__(self, url: str) -> None:
         self._operations = Operations(url)
         self._shelves: list[MongoShelf] = []
-        self.streams = self._put_up(MongoStreams)
-        self.inboxes = self._put_up(MongoInboxes)
-        self.outbox = self._put_up(MongoOutbox)
-        self.people = self._put_up(MongoPeople)
-        self.epochs = self._put_up(MongoEpochs)
+        self.streams = self._put_up(MongoStreams(self._operations))
+        self.inboxes = self._put_up(MongoInboxes(self._operations))
+        self.outbox = self._put_up(MongoOutbox(self._operations))
+        self.people = self._put_up(MongoPeople(self._operations, self._shelves))
+        self.epochs = self._put_up(MongoEpochs(self._operations))
 
-    def _put_up(self, shelf: type[Shelf]) -> Shelf:
+    def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its indexes when the store is opened."""
-        made = shelf(self._operations)
-        self._shelves.append(made)
-        return made
+        self._shelves.append(shelf)
+        return shelf
 
     async def open(self) -> None:
         await self._operations.open(self._prepare)

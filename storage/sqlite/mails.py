@@ -104,11 +104,6 @@ def withdraw(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str,
     )
 
 
-def forget_recipients(connection: sqlite3.Connection, ids: Sequence[str]) -> None:
-    """A worker that holds a lease has its own copy of the address, and may still settle."""
-    connection.executemany("UPDATE mails SET recipient = '' WHERE id = ?", [(mail_id,) for mail_id in ids])
-
-
 def settled(connection: sqlite3.Connection, ids: Sequence[str]) -> list[str]:
     """Those of these notifications that owe no mail."""
     return [

@@ -274,3 +274,15 @@ async def test_a_new_shelf_is_one_class_for_each_store(store_url):
 
     assert await store.notes.notes() == {"1": "of the first, again"}
     await store.close()
+
+
+async def test_a_new_shelf_forgets_a_user_when_all_the_others_do(store_url):
+    store = connect_with_notes(store_url)
+    await store.open()
+    for user in ("ann", "bob"):
+        await store.notes.note(user, "likes tea")
+
+    await store.people.erase_user("ann", "user:ann", now=LATER)
+
+    assert await store.notes.notes() == {"bob": "likes tea"}
+    await store.close()
