@@ -87,10 +87,3 @@ async def withdraw(c: Collections, ids: Sequence[str], *, reason: str, now: int)
     await c[NOTIFICATIONS].update_many(
         {**chosen, "mail.subject": {"$exists": True}}, {"$unset": {"mail.subject": ""}}
     )
-
-
-async def forget_recipients(c: Collections, room: str) -> None:
-    """A worker that holds a lease has its own copy of the address, and may still settle."""
-    await c[NOTIFICATIONS].update_many(
-        {"room": room, "mail.to": {"$exists": True}}, {"$set": {"mail.to": ""}}
-    )

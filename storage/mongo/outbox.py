@@ -22,6 +22,7 @@ from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
 from storage.mongo.shelf import MongoShelf, operation
 from storage.outbox import Lease, MailPage, Outbox
+from storage.people import Erasure
 
 _ENDED = {"mail.wake": "", "mail.token": ""}
 
@@ -158,6 +159,13 @@ class MongoOutbox(MongoShelf, Outbox):
         for document in await cursor.to_list():
             counts[MailState(document["_id"])] = document["count"]
         return counts
+
+    async def erase(self, c: Collections, erasure: Erasure) -> int:
+        # The address is the user's too. A worker that holds a lease has its own copy, and may still settle.
+        await c[NOTIFICATIONS].update_many(
+            {"room": erasure.room, "mail.to": {"$exists": True}}, {"$set": {"mail.to": ""}}
+        )
+        return 0
 
 
 async def _skip_gone(c: Collections, ids: Sequence[str], *, now: int) -> None:

@@ -50,7 +50,10 @@ COLUMNS = (
 """The columns that `mail_of` takes, of mails `m`."""
 JOIN = "LEFT JOIN mails m ON m.id = n.id"
 
-_INSERT = "INSERT INTO mails VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_INSERT = (
+    "INSERT INTO mails (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at, reason, code,"
+    " updated_at, sent_at, wake_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
 
 Row = tuple[Any, ...]
 
@@ -80,7 +83,7 @@ def row_of(notification: Notification, mail: Mail) -> Row:
     return (
         notification.id, micros(notification.created_at), order.to, order.subject, order.unless,
         micros(order.due_at), mail.state, mail.attempts, micros(mail.due_at), mail.reason, mail.code,
-        micros(mail.updated_at), micros_or_none(mail.sent_at), None, wake_at,
+        micros(mail.updated_at), micros_or_none(mail.sent_at), wake_at,
     )  # fmt: skip
 
 
@@ -99,11 +102,6 @@ def withdraw(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str,
         " WHERE id IN (SELECT value FROM json_each(?))",
         (reason, now, json.dumps(ids)),
     )
-
-
-def forget_recipients(connection: sqlite3.Connection, ids: Sequence[str]) -> None:
-    """A worker that holds a lease has its own copy of the address, and may still settle."""
-    connection.executemany("UPDATE mails SET recipient = '' WHERE id = ?", [(mail_id,) for mail_id in ids])
 
 
 def settled(connection: sqlite3.Connection, ids: Sequence[str]) -> list[str]:

@@ -7,9 +7,9 @@ import threading
 
 import pytest
 
-from storage.errors import StoreUnavailable
+from storage.errors import StoreConfigurationError, StoreUnavailable
 from storage.sqlite import SQLiteStore, threads
-from storage.sqlite.schema import migrate
+from storage.sqlite.schema import Migration, migrate, statements
 from tests.contract.store_cases import NOW, fill
 
 
@@ -160,3 +160,33 @@ async def test_a_file_whose_name_is_full_of_signs_is_found(tmp_path):
     assert await store.streams.heads(["a"]) == {"a": 1}
     await store.close()
     assert [path.name for path in tmp_path.iterdir()] == ["a ?mode=ro&x#y%41é.db"]
+
+
+async def test_a_file_that_does_not_say_what_it_has_had_is_refused(tmp_path):
+    """To run all migrations on tables that are there would only fail later, and less clearly."""
+    store = SQLiteStore(tmp_path / "x.db")
+    await store.open()
+    await store.close()
+    with sqlite3.connect(tmp_path / "x.db") as file:
+        file.execute("DELETE FROM facts WHERE name = 'migrations'")
+    file.close()
+    again = SQLiteStore(tmp_path / "x.db")
+
+    with pytest.raises(StoreConfigurationError, match="which changes of its schema"):
+        await again.open()
+
+    await again.close()
+
+
+async def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path):
+    file = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    first = Migration(name="a-1", run=statements("CREATE TABLE a (x);\n"))
+    broken = Migration(name="a-2", run=statements("CREATE TABLE b (x);\nCREATE TABLE a (x);\n"))
+    migrate(file, [first])
+    before = list(file.iterdump())
+
+    with pytest.raises(sqlite3.OperationalError, match="already exists"):
+        migrate(file, [first, broken])
+
+    assert list(file.iterdump()) == before
+    file.close()
