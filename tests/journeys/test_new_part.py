@@ -17,11 +17,11 @@ from tests.support.gateway import environment, gateway, token
 from tests.support.node import NodeProcess
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Greeted(Command, frozen=True, tag="greeted"):
     count: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GreeterSettings(Group):
     at_most: int = setting("GREETINGS_MAX", "3", whole(1), "greetings between two cleanings")
 
