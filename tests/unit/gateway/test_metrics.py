@@ -103,7 +103,7 @@ async def test_a_batch_on_its_way_to_the_store_is_measured_also_when_it_fails():
 
 
 def test_the_version_is_known_or_said_to_be_unknown(monkeypatch):
-    assert metrics.release() == importlib.metadata.version("bellhop")
+    assert metrics.release() == importlib.metadata.version("bellhop-gateway")
 
     def missing(name: str) -> str:
         raise importlib.metadata.PackageNotFoundError(name)
