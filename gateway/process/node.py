@@ -50,7 +50,7 @@ from gateway.observe.trends import Trends
 from gateway.observe.writes import Writes
 from gateway.process import descriptors, lifetime, outlet
 from gateway.sockets.admin_events import AdminEvents
-from gateway.sockets.connections import Connections
+from gateway.sockets.namespaces import Namespaces
 from gateway.sockets.neighbours import Neighbours
 from gateway.sockets.preview import Previewer
 from mailer.connect import connect as connect_transport
@@ -256,7 +256,7 @@ class Node:
             clock=self.clock,
             wake_mailer=self.worker.wake if self.worker is not None else _nobody_to_wake,
         )
-        self.connections = Connections(
+        self.namespaces = Namespaces(
             server=self.server,
             verifier=verifier,
             inboxes=self.store,
@@ -273,15 +273,15 @@ class Node:
             connections_per_user=limits.max_connections_per_user,
             replay_limit=limits.replay_limit,
         )
-        self.lineage.on_turn = self.connections.turn
-        self.delivery.on_gone_back = self.lineage.suspect
+        self.lineage.on_turn = self.namespaces.commands.turn
+        self.delivery.repairs.on_gone_back = self.lineage.suspect
         self.trends = Trends(self.metrics.registry, system_clock)
         self.observatory = Observatory(self.trends, bus=self.bus, node=settings.node_id)
         self.feed = Feed(
-            notifier=self.notifier, watchers=self.connections, bus=self.bus, node=settings.node_id
+            notifier=self.notifier, watchers=self.namespaces.sessions, bus=self.bus, node=settings.node_id
         )
         AdminEvents(
-            self.connections,
+            self.namespaces.events,
             self.notifier,
             previewer=Previewer(notifier=self.notifier, presence=self.presence, press=self.press),
             feed=self.feed,
@@ -332,10 +332,7 @@ class Node:
         switchboard = Switchboard()
         switchboard.connect(commands.HeadsAppended, self.gossip.learn)
         switchboard.connect(commands.EpochBegan, self.lineage.began)
-        switchboard.connect(commands.Disconnect, self.connections.disconnect)
-        switchboard.connect(commands.Erase, self.connections.erase)
-        switchboard.connect(commands.Replace, self.connections.replace)
-        switchboard.connect(commands.Recount, self.connections.recount)
+        self.namespaces.commands.connect_to(switchboard)
         switchboard.connect(commands.FeedAsk, self.feed.asked)
         switchboard.connect(commands.FeedTell, self.feed.told)
         switchboard.connect(commands.OverviewAsk, self.observatory.asked)
@@ -345,7 +342,7 @@ class Node:
     def _watch(self) -> None:
         """Have the metrics read at each scrape what the parts count for themselves."""
         counter, gauge = self.metrics.watch_counter, self.metrics.watch_gauge
-        sessions, engine, delivery = self.connections.sessions, self.server.stats, self.delivery.stats
+        sessions, engine, delivery = self.namespaces.sessions, self.server.stats, self.delivery.stats
         gauge("bellhop_connections", "Transports open on this node", self.server.connection_count)
         gauge("bellhop_sessions", "Sessions in either namespace", lambda: len(sessions))
         gauge("bellhop_users", "Users with a session on this node", lambda: sessions.users)
@@ -449,15 +446,15 @@ class Node:
         await self.bus.start(
             receive=self.delivery.receive,
             carry_out=self.switchboard.carry_out,
-            returned=self.delivery.reconcile,
+            returned=self.delivery.repairs.reconcile,
         )
         stops.push_async_callback(self.bus.stop)
         self.delivery.start()
         stops.push_async_callback(self.delivery.stop)
         await self.presence.start(self.notifier.announce)
         stops.push_async_callback(self.presence.stop)
-        self.connections.start()
-        stops.push_async_callback(self.connections.stop)
+        self.namespaces.start()
+        stops.push_async_callback(self.namespaces.stop)
         if self.neighbours is not None:
             await self.neighbours.start()
             stops.push_async_callback(self.neighbours.stop)
