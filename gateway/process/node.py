@@ -43,7 +43,7 @@ from gateway.process.base import Process
 from gateway.process.outlet import OutletPart
 from gateway.process.settings import ProcessSettings
 from gateway.sockets.admin_events import AdminEvents
-from gateway.sockets.connections import Connections
+from gateway.sockets.namespaces import Namespaces
 from gateway.sockets.neighbours import Neighbours
 from gateway.sockets.part import EnginePart, server_of
 from gateway.sockets.preview import Previewer
@@ -93,7 +93,7 @@ class Node(Process):
             self.settings[SocketSettings], origins=self.origins, trusted_proxies=site.trusted_proxies
         )
         self.delivery = Delivery(self.server, self.store.streams, self.bus, self.clock)
-        self.delivery.on_gone_back = self.lineage.suspect
+        self.delivery.repairs.on_gone_back = self.lineage.suspect
         self.contacts = ContactBook(self.store.people)
         self.mail = self._worker()
         self.notifier = Notifier(
@@ -132,7 +132,7 @@ class Node(Process):
         """Who is connected here, and who else emits to them."""
         cluster, sockets = self.settings[ClusterSettings], self.settings[SocketSettings]
         self.switchboard = Switchboard()
-        self.connections = Connections(
+        self.namespaces = Namespaces(
             server=self.server,
             verifier=self.access.verifier,
             inboxes=self.store.inboxes,
@@ -149,7 +149,7 @@ class Node(Process):
             connections_per_user=sockets.max_connections_per_user,
             replay_limit=sockets.replay_limit,
         )
-        self.lineage.on_turn = self.connections.turn
+        self.lineage.on_turn = self.namespaces.orders.turn
         self.neighbours = (
             Neighbours(cluster.bus_url, prefix=cluster.bus_prefix, receive=self.delivery.receive)
             if cluster.foreign_emits
@@ -162,9 +162,9 @@ class Node(Process):
         self.metrics.watch_presence(self.presence.counts)
         self.trends = Trends(self.metrics.registry, system_clock)
         self.observatory = Observatory(self.trends, bus=self.bus, node=node)
-        self.feed = Feed(notifier=self.notifier, watchers=self.connections, bus=self.bus, node=node)
+        self.feed = Feed(notifier=self.notifier, watchers=self.namespaces.sessions, bus=self.bus, node=node)
         AdminEvents(
-            self.connections,
+            self.namespaces.registry,
             self.notifier,
             previewer=Previewer(notifier=self.notifier, presence=self.presence, press=self.press),
             feed=self.feed,
@@ -215,11 +215,11 @@ class Node(Process):
                 self.bus,
                 receive=self.delivery.receive,
                 carry_out=self.switchboard.carry_out,
-                returned=self.delivery.reconcile,
+                returned=self.delivery.repairs.reconcile,
             ),
             self.delivery,
             PresencePart(self.presence, self.notifier.announce),
-            self.connections,
+            self.namespaces,
             *([] if self.neighbours is None else [self.neighbours]),
             self.gossip,
             self.feed,
@@ -239,7 +239,7 @@ class Node(Process):
         for kind, carry_out in part.commands().items():
             self.switchboard.connect(kind, carry_out)
         for (namespace, event), ask in part.events().items():
-            self.connections.on(namespace, event, ask)
+            self.namespaces.registry.on(namespace, event, ask)
         self.housekeeper.keep(part.keep_house)
 
     async def start(self) -> None:

@@ -14,7 +14,7 @@ from gateway.observe.metrics import Metrics
 from gateway.observe.overview import Observatory
 from gateway.protocol import problems, schemas, shapes
 from gateway.protocol.problems import Problem
-from gateway.sockets.connections import ADMIN, Answer, Connections
+from gateway.sockets.events import ADMIN, Answer, Events
 from gateway.sockets.preview import Previewer
 from gateway.sockets.sessions import Session
 from storage.mail import MailState
@@ -25,7 +25,7 @@ class AdminEvents:
 
     def __init__(
         self,
-        connections: Connections,
+        events: Events,
         notifier: Notifier,
         *,
         previewer: Previewer,
@@ -60,7 +60,7 @@ class AdminEvents:
             "overview": self._overview,
             "feed": self._watch_feed,
         }.items():
-            connections.on(ADMIN, event, ask)
+            events.on(ADMIN, event, ask)
 
     # Users
 

@@ -23,8 +23,8 @@ from gateway.ground.logs import Seldom
 from gateway.ground.parts import Meters, Part
 from gateway.ground.rooms import is_room
 from gateway.ground.tasks import Tasks
-from gateway.notify.delivery import namespace_of
 from gateway.notify.notifier import NOTIFICATION
+from gateway.notify.streams import namespace_of
 from gateway.protocol.fields import DATA_DEPTH_MAX, EVENT, ROOMS_MAX, unsound
 from gateway.protocol.schemas import EMIT_BYTES_MAX, RESERVED_EVENTS
 

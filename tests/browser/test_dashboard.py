@@ -139,9 +139,9 @@ async def test_a_token_is_renewed_before_its_end_and_the_page_stays(
         await page.get_by_label("Title").fill("Half written")
         await expect(page.get_by_role("status", name="Connection")).to_have_text("Live")
         assert gateway.node is not None
-        (session,) = gateway.node.connections.sessions.of_user("root")
+        (session,) = gateway.node.namespaces.sessions.of_user("root")
         if ttl_seconds > 60:
-            gateway.node.connections._token_expiring(session)
+            gateway.node.namespaces.expiries.warn(session)
         ending = page.get_by_role("region", name="Your token")
         await expect(ending).to_contain_text("Your token ends soon.")
         assert await violations(page) == []
@@ -159,7 +159,7 @@ async def test_a_token_is_renewed_before_its_end_and_the_page_stays(
         await expect(page.locator(".toast")).to_contain_text("Signed in anew.")
         await expect(ending).to_have_count(0)
         await expect(page.get_by_label("Title")).to_have_value("Half written")
-        assert gateway.node.connections.sessions.of_user("root") == [session]
+        assert gateway.node.namespaces.sessions.of_user("root") == [session]
         assert session.ends_at - datetime.now(UTC) > timedelta(hours=1)
         assert await page.evaluate("sessionStorage['bellhop.token']") == fresh
 
@@ -168,8 +168,8 @@ async def test_a_token_that_has_ended_is_replaced_and_the_page_stays(gateway: Ga
     async with signed_in(browser, gateway, "#/compose") as page:
         await page.get_by_label("Title").fill("Half written")
         assert gateway.node is not None
-        (session,) = gateway.node.connections.sessions.of_user("root")
-        gateway.node.connections._token_expired(session)
+        (session,) = gateway.node.namespaces.sessions.of_user("root")
+        gateway.node.namespaces.expiries.end(session)
         asked = page.get_by_role("dialog", name="Your token has ended")
         await expect(asked).to_be_visible()
         assert await violations(page) == []
@@ -200,7 +200,7 @@ async def test_a_second_link_renews_the_token_where_one_is(gateway: Gateway, bro
         assert page.url.endswith("/dashboard/#/compose")
         await expect(page.get_by_label("Title")).to_have_value("Half written")
         assert gateway.node is not None
-        (session,) = gateway.node.connections.sessions.of_user("root")
+        (session,) = gateway.node.namespaces.sessions.of_user("root")
         assert session.ends_at - datetime.now(UTC) > timedelta(hours=1)
 
         await page.evaluate("token => { location.hash = `#token=${token}` }", token("mira", roles=("admin",)))
