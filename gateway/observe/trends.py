@@ -67,6 +67,7 @@ class Trends:
         self.sample_seconds = sample_seconds
         self._registry = registry
         self._clock = clock
+        self.started_at = clock()
         self._samples: deque[Sample] = deque(maxlen=SAMPLES_KEPT)
         self._tasks = Tasks()
 

@@ -49,7 +49,7 @@ def run(folder: Path, *, host: str, port: int, internal_port: int) -> int:
 
     def extend(node: node.Node) -> None:
         node.public.add_routes(
-            Shop(node.notifier, node.verifier, Signer(own.jwt_secret), node.metrics).routes()
+            Shop(node.emitter, node.reading, node.verifier, Signer(own.jwt_secret)).routes()
         )
 
     code = node.run(in_force, extend=extend, started=started)

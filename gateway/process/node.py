@@ -38,7 +38,13 @@ from gateway.http import edge, internal, public
 from gateway.http.health import Health
 from gateway.notify.contacts import ContactBook
 from gateway.notify.delivery import Delivery
-from gateway.notify.notifier import Notifier
+from gateway.notify.emitting import Emitter
+from gateway.notify.fanout import Fanout
+from gateway.notify.mailroom import Mailroom
+from gateway.notify.people import People
+from gateway.notify.preview import Previewer
+from gateway.notify.reading import Reading
+from gateway.notify.records import Records
 from gateway.notify.retention import Housekeeper
 from gateway.observe.feed import Feed
 from gateway.observe.meters import TimedAppends
@@ -47,10 +53,11 @@ from gateway.observe.overview import Observatory
 from gateway.observe.trends import Trends
 from gateway.observe.writes import Writes
 from gateway.process import descriptors, lifetime, outlet
+from gateway.protocol import problems
+from gateway.protocol.uses import UseCases
 from gateway.sockets.admin_events import AdminEvents
 from gateway.sockets.connections import Connections
 from gateway.sockets.neighbours import Neighbours
-from gateway.sockets.preview import Previewer
 from mailer.connect import connect as connect_transport
 from mailer.letterhead import Letterhead
 from mailer.press import Press
@@ -243,22 +250,32 @@ class Node:
             if settings.mail.worker
             else None
         )
-        self.notifier = Notifier(
-            store=self.store,
+        wake_mailer = self.worker.wake if self.worker is not None else _nobody_to_wake
+        fanout = Fanout(receiver=self.delivery, bus=self.bus, gossip=self.gossip)
+        self.emitter = Emitter(
             commit=self.commit,
-            receiver=self.delivery,
-            bus=self.bus,
-            gossip=self.gossip,
+            contacts=self.contacts,
+            fanout=fanout,
+            clock=self.clock,
+            wake_mailer=wake_mailer,
+            count=self.metrics.emitted,
+            code_of=problems.code_of,
+        )
+        self.reading = Reading(inboxes=self.store, fanout=fanout, clock=self.clock)
+        self.people = People(
             presence=self.presence,
             contacts=self.contacts,
+            held=self.store,
+            reading=self.reading,
+            receiver=self.delivery,
+            bus=self.bus,
             clock=self.clock,
-            wake_mailer=self.worker.wake if self.worker is not None else _nobody_to_wake,
         )
         self.connections = Connections(
             server=self.server,
             verifier=verifier,
             inboxes=self.store,
-            notifier=self.notifier,
+            reading=self.reading,
             delivery=self.delivery,
             presence=self.presence,
             bus=self.bus,
@@ -277,19 +294,21 @@ class Node:
         self.delivery.on_gone_back = self.lineage.suspect
         self.trends = Trends(self.metrics.registry, system_clock)
         self.observatory = Observatory(self.trends, bus=self.bus, node=settings.node_id)
-        self.feed = Feed(
-            notifier=self.notifier, watchers=self.connections, bus=self.bus, node=settings.node_id
-        )
-        AdminEvents(
-            self.connections,
-            self.notifier,
-            previewer=Previewer(notifier=self.notifier, presence=self.presence, press=self.press),
-            feed=self.feed,
+        self.feed = Feed(emitter=self.emitter, watchers=self.connections, bus=self.bus, node=settings.node_id)
+        use = UseCases(
+            emitter=self.emitter,
+            previewer=Previewer(
+                emitter=self.emitter, streams=self.store, presence=self.presence, press=self.press
+            ),
+            records=Records(streams=self.store, fanout=fanout, bus=self.bus, clock=self.clock),
+            reading=self.reading,
+            mailroom=Mailroom(outbox=self.store, clock=self.clock, wake_mailer=wake_mailer),
+            people=self.people,
             observatory=self.observatory,
-            metrics=self.metrics,
-            node=settings.node_id,
-            started_at=system_clock(),
+            feed=self.feed,
         )
+        self.use_cases = use
+        AdminEvents(self.connections, use)
         self.neighbours = (
             Neighbours(settings.bus_url, prefix=settings.bus_prefix, receive=self.delivery.receive)
             if settings.foreign_emits
@@ -307,7 +326,7 @@ class Node:
         self.public = public.build(
             settings=settings,
             origins=self.origins,
-            notifier=self.notifier,
+            use=use,
             verifier=verifier,
             contacts=self.contacts,
             health=self.health,
@@ -316,7 +335,7 @@ class Node:
         self.server.attach(self.public, prefix=settings.base_path)
         self.internal = internal.build(
             settings=settings,
-            notifier=self.notifier,
+            use=use,
             services=services,
             health=self.health,
             metrics=self.metrics,
@@ -436,7 +455,7 @@ class Node:
         stops.push_async_callback(self.bus.stop)
         self.delivery.start()
         stops.push_async_callback(self.delivery.stop)
-        await self.presence.start(self.notifier.announce)
+        await self.presence.start(self.people.announce)
         stops.push_async_callback(self.presence.stop)
         self.connections.start()
         stops.push_async_callback(self.connections.stop)

@@ -30,8 +30,10 @@ from gateway.ground.tasks import Tasks
 from gateway.notify import events
 from gateway.notify.contacts import ContactBook
 from gateway.notify.delivery import Delivery
-from gateway.notify.notifier import NoAddress, Notifier
-from gateway.protocol import problems, schemas, shapes
+from gateway.notify.emitting import NoAddress
+from gateway.notify.reading import Reading
+from gateway.protocol import asking, problems, shapes
+from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem
 from gateway.sockets.sessions import Expiries, Session, Sessions
 from storage.errors import IdempotencyMismatch, InvalidCursor, StorageError, StoreUnavailable, Unstorable
@@ -69,7 +71,7 @@ class Connections:
         server: Server,
         verifier: Verifier,
         inboxes: Inboxes,
-        notifier: Notifier,
+        reading: Reading,
         delivery: Delivery,
         presence: Presence,
         bus: Bus,
@@ -86,7 +88,7 @@ class Connections:
         self._server = server
         self._verifier = verifier
         self._inboxes = inboxes
-        self._notifier = notifier
+        self._reading = reading
         self._delivery = delivery
         self._presence = presence
         self._bus = bus
@@ -179,13 +181,13 @@ class Connections:
             if namespace == ADMIN and not principal.is_admin:
                 raise refusal("forbidden", "this token has not the role admin", retry=False)
             rooms = rooms_in(namespace, principal)
-            since = schemas.since(given.get("since"), rooms)
-            await self._admit(sid, namespace, principal, rooms, since, schemas.epoch(given.get("since")))
+            since = asking.since(given.get("since"), rooms)
+            await self._admit(sid, namespace, principal, rooms, since, asking.epoch(given.get("since")))
         except Refused:
             raise
         except AuthError as error:
             raise refusal(error.code, str(error), retry=error.retry) from error
-        except schemas.Invalid as error:
+        except Invalid as error:
             raise refusal("validation_failed", str(error), retry=False) from error
         except (StoreUnavailable, PresenceUnavailable) as error:
             raise refusal("unavailable", "try again in a moment", retry=True) from error
@@ -366,34 +368,24 @@ class Connections:
     # What is asked of all namespaces
 
     async def _history(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        return await self.history(schemas.history(payload), session.user, session.rooms)
-
-    async def history(self, ask: schemas.HistoryRequest, user: str, rooms: Sequence[str]) -> Answer:
-        """A page of the history that `user` sees of `rooms`, as an answer."""
-        page = await self._notifier.history(
-            user, rooms, before=ask.before, limit=ask.limit, types=ask.types, unread_only=ask.unread_only
-        )
+        page = await self._reading.history(session.user, session.rooms, asking.history(payload))
         return shapes.history(page)
 
     async def _read(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        ids = schemas.read(payload).ids
-        if ids is None:
-            marked = await self._notifier.read_all(session.user, session.rooms)
-        else:
-            marked = await self._notifier.read(session.user, session.rooms, ids)
+        marked = await self._reading.read(session.user, session.rooms, asking.read(payload))
         return events.count(marked)
 
     async def _seen(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        await self._notifier.seen(session.user, session.rooms, schemas.ids(payload))
+        await self._reading.seen(session.user, session.rooms, asking.ids(payload))
         return {}
 
     async def _dismiss(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        marked = await self._notifier.dismiss(session.user, session.rooms, schemas.ids(payload))
+        marked = await self._reading.dismiss(session.user, session.rooms, asking.ids(payload))
         return events.count(marked)
 
     async def _replay(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         given = payload.get("since")
-        since, epoch = schemas.since(given, session.rooms), schemas.epoch(given)
+        since, epoch = asking.since(given, session.rooms), asking.epoch(given)
         opening = await self._inboxes.opening(
             session.user,
             session.rooms,
@@ -411,11 +403,11 @@ class Connections:
 
     async def _token(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         """A newer token of the same user carries the connection on, with its own topics."""
-        principal = await self._verifier.verify(schemas.token(payload))
+        principal = await self._verifier.verify(asking.token(payload))
         if principal.user != session.user:
-            raise schemas.Invalid({"token": ["It is another user's."]})
+            raise Invalid({"token": ["It is another user's."]})
         if session.namespace == ADMIN and not principal.is_admin:
-            raise schemas.Invalid({"token": ["It has not the role admin."]})
+            raise Invalid({"token": ["It has not the role admin."]})
         await self._move(session, rooms_in(session.namespace, principal))
         session.principal = principal
         session.ends_at = self._end_of(principal)
@@ -441,7 +433,7 @@ class Connections:
             raise
         if heads is not None:
             self._write(session, events.encode("rooms", {"joined": gained, "left": lost, "heads": heads}))
-            count = await self._notifier.unread(session.user, rooms)
+            count = await self._reading.unread(session.user, rooms)
             self._write(session, events.encode("inbox", events.count(count)))
 
     async def _quit(self, session: Session, rooms: Sequence[str]) -> None:
@@ -537,7 +529,7 @@ class Connections:
 
         async def recount(user: str, rooms: Sequence[str], shown: Sequence[Session]) -> None:
             async with at_once:
-                count = await self._notifier.unread(user, rooms)
+                count = await self._reading.unread(user, rooms)
             event = events.encode("inbox", events.count(count))
             for session in shown:
                 self._write(session, event)
@@ -574,7 +566,7 @@ def _object(payload: object) -> Mapping[str, Any]:
     if payload is None:
         return {}
     if not isinstance(payload, Mapping):
-        raise schemas.Invalid({"": ["Must be an object."]})
+        raise Invalid({"": ["Must be an object."]})
     return payload
 
 
@@ -585,7 +577,7 @@ def failure(code: str, message: str, **facts: Any) -> Answer:
 def explain(error: Exception, event: str) -> Answer:
     """The answer to an event that failed; what nobody foresaw is logged, and not shown."""
     match error:
-        case schemas.Invalid():
+        case Invalid():
             return failure("validation_failed", str(error), errors=error.errors)
         case NoAddress():
             users = shapes.some_users(error.users)

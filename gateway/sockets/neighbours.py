@@ -23,9 +23,9 @@ from gateway.ground.logs import Seldom
 from gateway.ground.rooms import is_room
 from gateway.ground.tasks import Tasks
 from gateway.notify.delivery import namespace_of
-from gateway.notify.notifier import NOTIFICATION
+from gateway.notify.requests import NOTIFICATION
+from gateway.protocol.emit import EMIT_BYTES_MAX, RESERVED_EVENTS
 from gateway.protocol.fields import DATA_DEPTH_MAX, EVENT, ROOMS_MAX, unsound
-from gateway.protocol.schemas import EMIT_BYTES_MAX, RESERVED_EVENTS
 
 EMITS_PER_SECOND = 1000
 """Rooms that guests may emit to in a second, at each node; what is beyond is dropped, as all that is not stored may be."""
