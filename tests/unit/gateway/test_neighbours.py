@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 import socketio
-from gateway.protocol.emit import RESERVED_EVENTS
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.cluster.bus.base import TRANSIENT
+from gateway.protocol.emit import RESERVED_EVENTS
 from gateway.sockets.neighbours import EMITS_PER_SECOND, Neighbours, Refused, read
 from tests.support import servers
 
