@@ -49,7 +49,7 @@ class Description:
 _OF_A_BODY = ("bad_request", "invalid_json", "too_large", "unsupported_media_type")
 
 
-def _of(operation: Operation, route: Route) -> Description:
+def described(operation: Operation, route: Route) -> Description:
     """An operation that HTTP asks: what does not stand in the path is the query of a GET, the body of all else."""
     in_path = route.in_path
     judged = route.of_path is None
@@ -100,7 +100,7 @@ PROBES: tuple[Description, ...] = (
 """What is asked of the process, not of the gateway: these are no operations."""
 
 DESCRIPTIONS: tuple[Description, ...] = (
-    *[_of(operation, operation.route) for operation in OPERATIONS if operation.route is not None],
+    *[described(operation, operation.route) for operation in OPERATIONS if operation.route is not None],
     *PROBES,
 )
 """All of them; a test compares the list with the routes."""
