@@ -2,7 +2,7 @@
 # what .ci/machine lists, where it may be: a venv for all, real servers and a browser for the tests.
 
 .DEFAULT_GOAL := help
-.PHONY: help machine run pages screenshots test test-faults lint bench bench-emit bench-cluster bench-refused clean
+.PHONY: help machine run shapes pages screenshots test test-faults lint bench bench-emit bench-cluster bench-refused clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -49,6 +49,9 @@ WEB_SOURCES := $(shell find web -name node_modules -prune -o -name dist -prune -
 $(PAGES): $(WEB_SOURCES) | $(RUNTIME)
 	cd web && $(NPM) ci --no-audit --no-fund && $(NPM) run build
 	@touch $@
+
+shapes: $(RUNTIME)  ## write the pages' types anew, from the table of operations
+	$(BIN)/python -m gateway.protocol.typescript
 
 pages: $(PAGES)  ## build the dashboard and the demo page
 

@@ -46,6 +46,7 @@ from gateway.notify.preview import Previewer
 from gateway.notify.reading import Reading
 from gateway.notify.records import Records
 from gateway.notify.retention import Housekeeper
+from gateway.notify.types import Types
 from gateway.observe.feed import Feed
 from gateway.observe.meters import TimedAppends
 from gateway.observe.metrics import Metrics
@@ -304,6 +305,7 @@ class Node:
             reading=self.reading,
             mailroom=Mailroom(outbox=self.store, clock=self.clock, wake_mailer=wake_mailer),
             people=self.people,
+            types=Types(),
             observatory=self.observatory,
             feed=self.feed,
         )

@@ -18,6 +18,7 @@ from gateway.http.edge import json_response
 from gateway.notify.emitting import Emitter
 from gateway.notify.reading import Reading
 from gateway.notify.requests import EmailRequest, EmitRequest, HistoryRequest
+from gateway.notify.types import COMPLAINT
 from gateway.protocol import shapes
 from gateway.protocol.problems import Problem
 
@@ -142,7 +143,7 @@ class Shop:
         return [
             _plain(
                 ADMINS,
-                "COMPLAINT",
+                COMPLAINT,
                 f"{name} has a complaint",
                 "“The lamp flickers.”",
                 {"user": customer.user},

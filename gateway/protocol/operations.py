@@ -228,8 +228,14 @@ OPERATIONS: tuple[Operation, ...] = (
         event="erase_user",
     ),
 
-    # What happens
+    # What notifications are about, and what happens
 
+    Operation(
+        name="types", summary="The types that the gateway knows, with what holds for each",
+        asks=asking.NothingSchema, answers=answering.TypesAnswer,
+        use=lambda use, *_: use.types.known(), shape=shapes.types,
+        event="types",
+    ),
     Operation(
         name="overview", summary="What all nodes did, step by step",
         asks=asking.OverviewSchema, answers=answering.OverviewAnswer,

@@ -14,6 +14,7 @@ from gateway.notify.mailroom import Revived
 from gateway.notify.people import Held, Person, Reader
 from gateway.notify.preview import Preview
 from gateway.notify.records import Record
+from gateway.notify.types import Traits
 from mailer.transport import Outgoing
 from storage.models import (
     HistoryPage,
@@ -214,6 +215,10 @@ def disconnected(connections: int) -> Json:
 
 def erased(notifications: int) -> Json:
     return {"erased": notifications}
+
+
+def types(known: Mapping[str, Traits]) -> Json:
+    return {"types": {name: {"urgent": traits.urgent} for name, traits in known.items()}}
 
 
 def nothing(_: None) -> Json:

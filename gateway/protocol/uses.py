@@ -14,6 +14,7 @@ from gateway.notify.preview import NoMail, Previewer
 from gateway.notify.reading import Reading
 from gateway.notify.records import Record, Records
 from gateway.notify.requests import AdminHistoryRequest, EmitRequest, HistoryRequest
+from gateway.notify.types import Types
 from gateway.observe.feed import Feed
 from gateway.observe.overview import Observatory
 from gateway.protocol.problems import Problem
@@ -32,6 +33,7 @@ class UseCases:
     reading: Reading
     mailroom: Mailroom
     people: People
+    types: Types
     observatory: Observatory
     feed: Feed
 

@@ -353,7 +353,7 @@ async def test_a_complaint_lights_up_until_it_is_dealt_with(gateway: Gateway, br
         await expect(page).to_have_title("(1) Feed · Bellhop")
         await expect(page.get_by_role("link", name="Feed 1 open complaint")).to_be_visible()
         await expect(page.locator(".toast")).to_contain_text("A jar arrived broken")
-        await expect(page.locator(".feed-rows .complaint")).to_contain_text("A jar arrived broken")
+        await expect(page.locator(".feed-rows .urgent")).to_contain_text("A jar arrived broken")
         await page.reload()
         await expect(page).to_have_title("(1) Feed · Bellhop")
         await page.get_by_role("button", name="Dealt with", exact=True).click()

@@ -10,6 +10,7 @@ from marshmallow import Schema, fields, post_load
 from gateway.http import internal, openapi
 from gateway.protocol.fields import UserId
 from gateway.protocol.operations import OPERATIONS, Operation, Route
+from gateway.protocol.telling import ADMIN_EVENTS, EVENTS
 from gateway.protocol.uses import Caller, UseCases
 from gateway.sockets import admin_events
 from tests.support.gateway import Gateway, token
@@ -52,6 +53,7 @@ async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway:
         "revive_all": {},
         "presence": {},
         "user": {"user": "ann"},
+        "types": {},
         "overview": {},
         "feed": {"on": False},
         "recall": known,
@@ -68,6 +70,40 @@ async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway:
         operation = by_event[event]
         shown = answer if operation.under is None else answer[operation.under]
         assert operation.answers().validate(shown) == {}, event
+
+
+async def test_every_event_tells_in_the_shape_that_the_table_gives_it(gateway: Gateway, node: NodeProcess):
+    admin = await admin_of(gateway, node)
+    await admin.call("feed", {"on": True})
+    # Its token is near its end from the beginning, which it is told at once.
+    ann = await node.open(
+        gateway.public, auth={"token": token("ann", topics=("deals",), name="Ann", ttl_seconds=50)}
+    )
+    told = {name: await ann.event(name) for name in ("ready", "token:expiring")}
+    emitted = await gateway.emit(["user:ann", "admins"])
+    told["notification"] = await ann.event("notification")
+    await ann.call("read", {"ids": [told["notification"]["id"]]})
+    told["inbox"] = await ann.event("inbox")
+    await admin.call("recall", {"id": emitted["notification"]["id"]})
+    told["recalled"] = await ann.event("recalled")
+    await ann.call("token", {"token": token("ann", topics=("news",), name="Ann")})
+    told["rooms"] = await ann.event("rooms")
+    await admin.call("disconnect_user", {"user": "ann"})
+    told["closing"] = await ann.event("closing")
+    told_admins = {
+        name: await admin.event(name) for name in ("presence:joined", "presence:left", "notification", "feed")
+    }
+    again = await node.open(
+        gateway.public, auth={"token": token("root", roles=("admin",))}, namespace="/admin"
+    )
+    told_admins["ready"] = await again.event("ready")
+
+    assert told.keys() == EVENTS.keys()
+    for name, payload in told.items():
+        assert EVENTS[name]().validate(payload) == {}, name
+    for name, payload in told_admins.items():
+        assert ADMIN_EVENTS[name]().validate(payload) == {}, name
+    assert told_admins.keys() | EVENTS.keys() == ADMIN_EVENTS.keys()
 
 
 class GreetingSchema(Schema):
