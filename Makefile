@@ -2,7 +2,7 @@
 # what .ci/machine lists, where it may be: a venv for all, real servers and a browser for the tests.
 
 .DEFAULT_GOAL := help
-.PHONY: help machine run pages screenshots check quick test test-faults lint bench bench-emit bench-cluster bench-refused clean
+.PHONY: help machine run shapes pages screenshots check quick test test-faults lint bench bench-emit bench-cluster bench-refused clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -56,6 +56,9 @@ $(PAGES): $(WEB_SOURCES) | $(RUNTIME)
 	cd web && $(NPM) ci --no-audit --no-fund && $(NPM) run build
 	@touch $@
 
+shapes: $(RUNTIME)  ## write the pages' types anew, from the table of operations
+	$(BIN)/python -m gateway.protocol.typescript
+
 pages: $(PAGES)  ## build the dashboard and the demo page
 
 screenshots: $(PAGES) $(JOURNEYS)  ## take the README's pictures anew
@@ -96,7 +99,7 @@ $(BIN)/pip: | machine
 endif
 
 # What proves who is calling, what leaves by mail and the use cases has no untested line or branch.
-PROVEN := auth/*,mailer/*,gateway/notify/notifier.py
+PROVEN := auth/*,mailer/*,gateway/notify/emitting.py,gateway/notify/fanout.py,gateway/notify/mailroom.py,gateway/notify/people.py,gateway/notify/preview.py,gateway/notify/reading.py,gateway/notify/records.py
 
 test: machine lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, and the tests with coverage (10 to 15 minutes)
 	cd web && $(NPM) run lint && $(NPM) run typecheck && $(NPM) test

@@ -1,7 +1,7 @@
 """The feed: what is emitted anywhere in the cluster, shown live to the admins who asked for it.
 
-A view, not a record: every node shows at most `SHOWN_PER_SECOND` and counts what it leaves out. While nobody looks, the tap
-on the notifier is off, and an emit pays for one comparison. Nodes tell each other by commands of the bus: a node whose
+A view, not a record: every node shows at most `SHOWN_PER_SECOND` and counts what it leaves out. While nobody looks, the
+feed listens to no emit, and an emit pays nothing. Nodes tell each other by commands of the bus: a node whose
 admins look says so every few seconds, and a node that has not heard it for a while stops telling.
 """
 
@@ -15,7 +15,7 @@ from gateway.ground.encoding import Json, time
 from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
 from gateway.notify import events
-from gateway.notify.notifier import Tap
+from gateway.notify.emitting import Listener
 from storage.streams import Notification
 
 SHOWN_PER_SECOND = 20
@@ -30,10 +30,10 @@ TOLD_AT_ONCE = 5
 """Notifications in one command, whose size the bus bounds."""
 
 
-class Tapped(Protocol):
-    """What is listened to: the `Notifier`."""
+class Emits(Protocol):
+    """What is listened to: the `Emitter`."""
 
-    tap: Tap | None
+    listeners: list[Listener]
 
 
 class Watchers(Protocol):
@@ -49,8 +49,8 @@ class Watchers(Protocol):
 class Feed(Part):
     """The feed of one node: of what it takes in for others, and of what it hears for its own admins."""
 
-    def __init__(self, *, notifier: Tapped, watchers: Watchers, bus: Bus, node: str) -> None:
-        self._notifier = notifier
+    def __init__(self, *, emitter: Emits, watchers: Watchers, bus: Bus, node: str) -> None:
+        self._emitter = emitter
         self._watchers = watchers
         self._bus = bus
         self._node = node
@@ -70,7 +70,7 @@ class Feed(Part):
         self._tasks.start(self._work(), name="feed")
 
     async def stop(self) -> None:
-        self._notifier.tap = None
+        self._listen_no_more()
         await self._tasks.stop()
 
     async def watch(self, sid: str) -> None:
@@ -86,13 +86,21 @@ class Feed(Part):
         """Somebody looks, at this node or another: tell what is emitted here, for a while."""
         del command
         self._wanted_until = _now() + WANTED_SECONDS
-        self._notifier.tap = self._take
+        self._listen()
         self._busy.set()
 
     def told(self, command: FeedTell) -> None:
         """A node tells what was emitted there: show it to who looks here."""
         facts = {"node": command.node, "notifications": command.shown, "left_out": command.left_out}
         self._show(events.encode("feed", facts))
+
+    def _listen(self) -> None:
+        if self._take not in self._emitter.listeners:
+            self._emitter.listeners.append(self._take)
+
+    def _listen_no_more(self) -> None:
+        if self._take in self._emitter.listeners:
+            self._emitter.listeners.remove(self._take)
 
     def _take(self, notifications: Sequence[Notification], scope: str) -> None:
         """Note what was emitted; called on the path of every emit while somebody looks."""
@@ -127,7 +135,7 @@ class Feed(Part):
             if self._watching:
                 await self._ask()
         if _now() >= self._wanted_until:
-            self._notifier.tap = None
+            self._listen_no_more()
             if not self._watching:
                 self._busy.clear()
 

@@ -34,6 +34,10 @@ Row = dict[str, Any]
 class Overview:
     """The steps of `nodes`, added up, oldest first; a latency is that of the slowest node."""
 
+    node: str
+    """The one that was asked."""
+    started_at: datetime
+    """When that one was."""
     nodes: tuple[str, ...]
     step_seconds: float
     steps: Sequence[Step]
@@ -81,6 +85,8 @@ class Observatory(Part):
         limit = int(seconds / self._trends.sample_seconds)
         others = {name: peer.steps for name, peer in self._peers.items()}
         return Overview(
+            node=self._node,
+            started_at=self._trends.started_at,
             nodes=tuple(sorted({self._node, *self._answered})),
             step_seconds=self._trends.sample_seconds,
             steps=added_up(
@@ -252,13 +258,13 @@ def _step(row: Row) -> Step:
     )
 
 
-def shape(seen: Overview, *, node: str, started_at: datetime) -> Json:
+def shape(seen: Overview) -> Json:
     """The steps as columns: one list per curve, all of the same length; counts are per step."""
     steps = seen.steps
     return {
-        "node": node,
+        "node": seen.node,
         "nodes": list(seen.nodes),
-        "started_at": time(started_at),
+        "started_at": time(seen.started_at),
         "step_seconds": seen.step_seconds,
         "at": [time(step.at) for step in steps],
         "connections": [step.connections for step in steps],

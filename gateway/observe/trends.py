@@ -68,6 +68,7 @@ class Trends(Part):
         self.sample_seconds = sample_seconds
         self._registry = registry
         self._clock = clock
+        self.started_at = clock()
         self._samples: deque[Sample] = deque(maxlen=SAMPLES_KEPT)
         self._tasks = Tasks()
 

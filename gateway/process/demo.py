@@ -49,7 +49,7 @@ def run(folder: Path, *, host: str, port: int, internal_port: int) -> int:
         sys.stdout.flush()
 
     def extend(node: node.Node) -> None:
-        node.add(Shop(node.notifier, node.access.verifier, Signer(own.jwt_secret), node.metrics))
+        node.add(Shop(node.emitter, node.reading, node.access.verifier, Signer(own.jwt_secret)))
 
     code = node.run(in_force, extend=extend, started=started)
     if code == 0:

@@ -29,10 +29,17 @@ from gateway.mail.part import MailPart, PressPart
 from gateway.mail.settings import MailSettings
 from gateway.notify.contacts import ContactBook
 from gateway.notify.delivery import Delivery
-from gateway.notify.notifier import Notifier
+from gateway.notify.emitting import Emitter
+from gateway.notify.fanout import Fanout
+from gateway.notify.mailroom import Mailroom
+from gateway.notify.people import People
+from gateway.notify.preview import Previewer
+from gateway.notify.reading import Reading
+from gateway.notify.records import Records
 from gateway.notify.retention import Housekeeper
 from gateway.notify.settings import StoreSettings
 from gateway.notify.store import ClockPart, CommitPart, LineagePart, StorePart
+from gateway.notify.types import Types
 from gateway.observe.feed import Feed
 from gateway.observe.meters import TimedAppends
 from gateway.observe.overview import Observatory
@@ -42,11 +49,12 @@ from gateway.process import descriptors, lifetime
 from gateway.process.base import Process
 from gateway.process.outlet import OutletPart
 from gateway.process.settings import ProcessSettings
+from gateway.protocol import problems
+from gateway.protocol.uses import UseCases
 from gateway.sockets.admin_events import AdminEvents
 from gateway.sockets.namespaces import Namespaces
 from gateway.sockets.neighbours import Neighbours
 from gateway.sockets.part import EnginePart, server_of
-from gateway.sockets.preview import Previewer
 from gateway.sockets.settings import SocketSettings
 from storage.connect import file_of
 from storage.groupcommit import GroupCommit
@@ -96,16 +104,26 @@ class Node(Process):
         self.delivery.repairs.on_gone_back = self.lineage.suspect
         self.contacts = ContactBook(self.store.people)
         self.mail = self._worker()
-        self.notifier = Notifier(
-            store=self.store,
+        self._wake_mailer = _nobody_to_wake if self.mail is None else self.mail.wake
+        self.fanout = Fanout(receiver=self.delivery, bus=self.bus, gossip=self.gossip)
+        self.emitter = Emitter(
             commit=self.commit,
-            receiver=self.delivery,
-            bus=self.bus,
-            gossip=self.gossip,
+            contacts=self.contacts,
+            fanout=self.fanout,
+            clock=self.clock,
+            wake_mailer=self._wake_mailer,
+            count=self.metrics.emitted,
+            code_of=problems.code_of,
+        )
+        self.reading = Reading(inboxes=self.store.inboxes, fanout=self.fanout, clock=self.clock)
+        self.people = People(
             presence=self.presence,
             contacts=self.contacts,
+            held=self.store.people,
+            reading=self.reading,
+            receiver=self.delivery,
+            bus=self.bus,
             clock=self.clock,
-            wake_mailer=_nobody_to_wake if self.mail is None else self.mail.wake,
         )
         self.housekeeper = Housekeeper(
             self.store.streams,
@@ -136,7 +154,7 @@ class Node(Process):
             server=self.server,
             verifier=self.access.verifier,
             inboxes=self.store.inboxes,
-            notifier=self.notifier,
+            reading=self.reading,
             delivery=self.delivery,
             presence=self.presence,
             bus=self.bus,
@@ -162,17 +180,27 @@ class Node(Process):
         self.metrics.watch_presence(self.presence.counts)
         self.trends = Trends(self.metrics.registry, system_clock)
         self.observatory = Observatory(self.trends, bus=self.bus, node=node)
-        self.feed = Feed(notifier=self.notifier, watchers=self.namespaces.sessions, bus=self.bus, node=node)
-        AdminEvents(
-            self.namespaces.registry,
-            self.notifier,
-            previewer=Previewer(notifier=self.notifier, presence=self.presence, press=self.press),
-            feed=self.feed,
+        self.feed = Feed(emitter=self.emitter, watchers=self.namespaces.sessions, bus=self.bus, node=node)
+        self.use_cases = UseCases(
+            emitter=self.emitter,
+            previewer=Previewer(
+                emitter=self.emitter, streams=self.store.streams, presence=self.presence, press=self.press
+            ),
+            records=Records(
+                streams=self.store.streams,
+                inboxes=self.store.inboxes,
+                fanout=self.fanout,
+                bus=self.bus,
+                clock=self.clock,
+            ),
+            reading=self.reading,
+            mailroom=Mailroom(outbox=self.store.outbox, clock=self.clock, wake_mailer=self._wake_mailer),
+            people=self.people,
+            types=Types(),
             observatory=self.observatory,
-            metrics=self.metrics,
-            node=node,
-            started_at=system_clock(),
+            feed=self.feed,
         )
+        AdminEvents(self.namespaces.registry, self.use_cases)
 
     def _sites(self) -> None:
         """The two doors: for browsers, and for services and operators."""
@@ -181,7 +209,7 @@ class Node(Process):
         self.public = public.build(
             settings=site,
             origins=self.origins,
-            notifier=self.notifier,
+            use=self.use_cases,
             verifier=self.access.verifier,
             contacts=self.contacts,
             health=self.health,
@@ -190,7 +218,7 @@ class Node(Process):
         self.server.attach(self.public, prefix=site.base_path)
         self.internal = internal.build(
             settings=site,
-            notifier=self.notifier,
+            use=self.use_cases,
             services=self.access.services,
             health=self.health,
             metrics=self.metrics,
@@ -218,7 +246,7 @@ class Node(Process):
                 returned=self.delivery.repairs.reconcile,
             ),
             self.delivery,
-            PresencePart(self.presence, self.notifier.announce),
+            PresencePart(self.presence, self.people.announce),
             self.namespaces,
             *([] if self.neighbours is None else [self.neighbours]),
             self.gossip,

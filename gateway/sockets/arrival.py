@@ -27,7 +27,8 @@ from gateway.ground.rooms import ADMINS, membership, rooms_of
 from gateway.notify import events
 from gateway.notify.contacts import ContactBook
 from gateway.notify.delivery import Delivery
-from gateway.protocol import schemas
+from gateway.protocol import asking
+from gateway.protocol.parsing import Invalid
 from gateway.sockets.events import ADMIN, ROOT, Answer
 from gateway.sockets.expiries import Expiries
 from gateway.sockets.sessions import Session, Sessions, Stage
@@ -97,12 +98,12 @@ class Arrival:
 
     @classmethod
     async def verified(cls, at: Reception, sid: str, namespace: str, auth: Mapping[str, Any]) -> Self:
-        """The arrival of a client whose token is good. Raises `AuthError`, `schemas.Invalid`, or the refusal itself."""
+        """The arrival of a client whose token is good. Raises `AuthError`, `Invalid`, or the refusal itself."""
         principal = await at.verifier.verify(auth.get("token"))
         if namespace == ADMIN and not principal.is_admin:
             raise refusal("forbidden", "this token has not the role admin", retry=False)
         rooms = rooms_in(namespace, principal)
-        since, epoch = schemas.since(auth.get("since"), rooms), schemas.epoch(auth.get("since"))
+        since, epoch = asking.since(auth.get("since"), rooms), asking.epoch(auth.get("since"))
         ends_at = at.expiries.end_of(principal)
         session = Session(sid=sid, namespace=namespace, principal=principal, rooms=rooms, ends_at=ends_at)
         return cls(at, session, since=since, epoch=epoch)
@@ -258,7 +259,7 @@ class Door:
             raise
         except AuthError as error:
             raise refusal(error.code, str(error), retry=error.retry) from error
-        except schemas.Invalid as error:
+        except Invalid as error:
             raise refusal("validation_failed", str(error), retry=False) from error
         except (StoreUnavailable, PresenceUnavailable) as error:
             raise refusal("unavailable", "try again in a moment", retry=True) from error

@@ -13,7 +13,7 @@ from gateway.ground.tasks import Tasks
 from gateway.notify import events
 from gateway.notify.contacts import ContactBook
 from gateway.notify.delivery import Delivery
-from gateway.notify.notifier import Notifier
+from gateway.notify.reading import Reading
 from gateway.sockets.events import ROOT
 from gateway.sockets.sessions import Session, Sessions, Stage
 from storage.errors import StorageError
@@ -32,13 +32,13 @@ class SessionCommands:
         *,
         server: Server,
         sessions: Sessions,
-        notifier: Notifier,
+        reading: Reading,
         delivery: Delivery,
         contacts: ContactBook,
     ) -> None:
         self._server = server
         self._sessions = sessions
-        self._notifier = notifier
+        self._reading = reading
         self._delivery = delivery
         self._contacts = contacts
         self._orders: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue(ORDERS_LIMIT)
@@ -134,7 +134,7 @@ class SessionCommands:
 
         async def recount(user: str, rooms: Sequence[str], shown: Sequence[Session]) -> None:
             async with at_once:
-                count = await self._notifier.unread(user, rooms)
+                count = await self._reading.unread(user, rooms)
             event = events.encode("inbox", events.count(count))
             for session in shown:
                 self._sessions.write(session, event)

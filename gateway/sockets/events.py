@@ -7,8 +7,9 @@ from typing import Any
 from auth.errors import AuthError
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.engine import Server
-from gateway.notify.notifier import NoAddress
-from gateway.protocol import problems, schemas, shapes
+from gateway.notify.emitting import NoAddress
+from gateway.protocol import problems, shapes
+from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem
 from gateway.sockets.sessions import Session, Sessions
 from storage.errors import IdempotencyMismatch, InvalidCursor, StorageError, Unstorable
@@ -49,7 +50,7 @@ def _object(payload: object) -> Mapping[str, Any]:
     if payload is None:
         return {}
     if not isinstance(payload, Mapping):
-        raise schemas.Invalid({"": ["Must be an object."]})
+        raise Invalid({"": ["Must be an object."]})
     return payload
 
 
@@ -60,7 +61,7 @@ def failure(code: str, message: str, **facts: Any) -> Answer:
 def explain(error: Exception, event: str) -> Answer:
     """The answer to an event that failed; what nobody foresaw is logged, and not shown."""
     match error:
-        case schemas.Invalid():
+        case Invalid():
             return failure("validation_failed", str(error), errors=error.errors)
         case NoAddress():
             users = shapes.some_users(error.users)

@@ -5,8 +5,8 @@ from typing import Any
 
 from gateway.ground.clock import Clock
 from gateway.notify import events
-from gateway.notify.notifier import Notifier
-from gateway.protocol import schemas, shapes
+from gateway.notify.reading import Reading
+from gateway.protocol import asking, shapes
 from gateway.sockets.events import ADMIN, ROOT, Answer, Events
 from gateway.sockets.sessions import Session
 from storage.inboxes import Inboxes
@@ -16,9 +16,9 @@ class InboxEvents:
     """Registers the events of both namespaces; each is about the rooms that the session is in."""
 
     def __init__(
-        self, registry: Events, notifier: Notifier, inboxes: Inboxes, *, clock: Clock, replay_limit: int
+        self, registry: Events, reading: Reading, inboxes: Inboxes, *, clock: Clock, replay_limit: int
     ) -> None:
-        self._notifier = notifier
+        self._reading = reading
         self._inboxes = inboxes
         self._clock = clock
         self._replay_limit = replay_limit
@@ -31,36 +31,24 @@ class InboxEvents:
             registry.on(namespace, "replay", self._replay)
 
     async def _history(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        ask = schemas.history(payload)
-        page = await self._notifier.history(
-            session.user,
-            session.rooms,
-            before=ask.before,
-            limit=ask.limit,
-            types=ask.types,
-            unread_only=ask.unread_only,
-        )
+        page = await self._reading.history(session.user, session.rooms, asking.history(payload))
         return shapes.history(page)
 
     async def _read(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        ids = schemas.read(payload).ids
-        if ids is None:
-            marked = await self._notifier.read_all(session.user, session.rooms)
-        else:
-            marked = await self._notifier.read(session.user, session.rooms, ids)
+        marked = await self._reading.read(session.user, session.rooms, asking.read(payload))
         return events.count(marked)
 
     async def _seen(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        await self._notifier.seen(session.user, session.rooms, schemas.ids(payload))
+        await self._reading.seen(session.user, session.rooms, asking.ids(payload))
         return {}
 
     async def _dismiss(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        marked = await self._notifier.dismiss(session.user, session.rooms, schemas.ids(payload))
+        marked = await self._reading.dismiss(session.user, session.rooms, asking.ids(payload))
         return events.count(marked)
 
     async def _replay(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         given = payload.get("since")
-        since, epoch = schemas.since(given, session.rooms), schemas.epoch(given)
+        since, epoch = asking.since(given, session.rooms), asking.epoch(given)
         opening = await self._inboxes.opening(
             session.user,
             session.rooms,

@@ -15,7 +15,7 @@ from gateway.ground.clock import Clock
 from gateway.ground.parts import CarryOut, Meters, Part
 from gateway.notify.contacts import ContactBook
 from gateway.notify.delivery import Delivery
-from gateway.notify.notifier import Notifier
+from gateway.notify.reading import Reading
 from gateway.sockets.arrival import Door, Reception
 from gateway.sockets.commands import SessionCommands
 from gateway.sockets.events import Events
@@ -35,7 +35,7 @@ class Namespaces(Part):
         server: Server,
         verifier: Verifier,
         inboxes: Inboxes,
-        notifier: Notifier,
+        reading: Reading,
         delivery: Delivery,
         presence: Presence,
         bus: Bus,
@@ -53,7 +53,7 @@ class Namespaces(Part):
         self.orders = SessionCommands(
             server=server,
             sessions=self.sessions,
-            notifier=notifier,
+            reading=reading,
             delivery=delivery,
             contacts=contacts,
         )
@@ -76,8 +76,8 @@ class Namespaces(Part):
             replay_limit=replay_limit,
         )
         Door(reception)
-        InboxEvents(self.registry, notifier, inboxes, clock=clock, replay_limit=replay_limit)
-        Renewal(self.registry, notifier, reception)
+        InboxEvents(self.registry, reading, inboxes, clock=clock, replay_limit=replay_limit)
+        Renewal(self.registry, reading, reception)
 
     def measure(self, meters: Meters) -> None:
         sessions = self.sessions

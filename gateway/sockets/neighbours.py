@@ -23,10 +23,10 @@ from gateway.ground.logs import Seldom
 from gateway.ground.parts import Meters, Part
 from gateway.ground.rooms import is_room
 from gateway.ground.tasks import Tasks
-from gateway.notify.notifier import NOTIFICATION
+from gateway.notify.requests import NOTIFICATION
 from gateway.notify.streams import namespace_of
+from gateway.protocol.emit import EMIT_BYTES_MAX, RESERVED_EVENTS
 from gateway.protocol.fields import DATA_DEPTH_MAX, EVENT, ROOMS_MAX, unsound
-from gateway.protocol.schemas import EMIT_BYTES_MAX, RESERVED_EVENTS
 
 EMITS_PER_SECOND = 1000
 """Rooms that guests may emit to in a second, at each node; what is beyond is dropped, as all that is not stored may be."""

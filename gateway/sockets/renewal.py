@@ -7,8 +7,9 @@ from gateway.engine import Reason
 from gateway.ground import encoding
 from gateway.ground.rooms import membership
 from gateway.notify import events
-from gateway.notify.notifier import Notifier
-from gateway.protocol import schemas
+from gateway.notify.reading import Reading
+from gateway.protocol import asking
+from gateway.protocol.parsing import Invalid
 from gateway.sockets.arrival import REPLAYS, Reception, rooms_in
 from gateway.sockets.events import ADMIN, ROOT, Answer, Events
 from gateway.sockets.sessions import Session
@@ -18,19 +19,19 @@ from storage.people import Contact
 class Renewal:
     """Registers the event `token` of both namespaces."""
 
-    def __init__(self, registry: Events, notifier: Notifier, reception: Reception) -> None:
-        self._notifier = notifier
+    def __init__(self, registry: Events, reading: Reading, reception: Reception) -> None:
+        self._reading = reading
         self._at = reception
         for namespace in (ROOT, ADMIN):
             registry.on(namespace, "token", self._token)
 
     async def _token(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         at = self._at
-        principal = await at.verifier.verify(schemas.token(payload))
+        principal = await at.verifier.verify(asking.token(payload))
         if principal.user != session.user:
-            raise schemas.Invalid({"token": ["It is another user's."]})
+            raise Invalid({"token": ["It is another user's."]})
         if session.namespace == ADMIN and not principal.is_admin:
-            raise schemas.Invalid({"token": ["It has not the role admin."]})
+            raise Invalid({"token": ["It has not the role admin."]})
         await self._move(session, rooms_in(session.namespace, principal))
         session.principal = principal
         session.ends_at = at.expiries.end_of(principal)
@@ -59,7 +60,7 @@ class Renewal:
             at.sessions.write(
                 session, events.encode("rooms", {"joined": gained, "left": lost, "heads": heads})
             )
-            count = await self._notifier.unread(session.user, rooms)
+            count = await self._reading.unread(session.user, rooms)
             at.sessions.write(session, events.encode("inbox", events.count(count)))
 
     async def _join(self, session: Session, rooms: list[str]) -> Mapping[str, int] | None:

@@ -80,7 +80,7 @@ def order(chance: random.Random) -> dict[str, Any]:
 async def bury(here: Gateway) -> None:
     """Mail that relays have refused for good."""
     assert here.node is not None
-    clock = here.node.notifier._clock
+    clock = here.node.clock
     later = clock() + timedelta(hours=2)
     for number, (code, reason) in enumerate(BOUNCES):
         user = PEOPLE[number].split()[0].lower()

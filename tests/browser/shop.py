@@ -27,7 +27,7 @@ Json = Any
 
 def open_shop(node: node.Node) -> None:
     """What `bellhop demo` adds to a gateway."""
-    node.add(Shop(node.notifier, node.access.verifier, Signer(SECRET), node.metrics))
+    node.add(Shop(node.emitter, node.reading, node.access.verifier, Signer(SECRET)))
 
 
 class Window:

@@ -68,7 +68,7 @@ async def bury_mail(gateway: Gateway, *users: str) -> None:
         await gateway.emit(
             f"user:{user}", f"For {user}", email={"to": f"{user}@nowhere.example", "after": 3600}
         )
-    later = gateway.node.notifier._clock().replace(year=2100)
+    later = gateway.node.clock().replace(year=2100)
     for lease in await gateway.node.store.outbox.lease(limit=10, lease_seconds=60, now=later):
         await gateway.node.store.outbox.bury(lease, reason="no such mailbox", code=550, now=later)
 
@@ -356,7 +356,7 @@ async def test_a_complaint_lights_up_until_it_is_dealt_with(gateway: Gateway, br
         await expect(page).to_have_title("(1) Feed · Bellhop")
         await expect(page.get_by_role("link", name="Feed 1 open complaint")).to_be_visible()
         await expect(page.locator(".toast")).to_contain_text("A jar arrived broken")
-        await expect(page.locator(".feed-rows .complaint")).to_contain_text("A jar arrived broken")
+        await expect(page.locator(".feed-rows .urgent")).to_contain_text("A jar arrived broken")
         await page.reload()
         await expect(page).to_have_title("(1) Feed · Bellhop")
         await page.get_by_role("button", name="Dealt with", exact=True).click()
@@ -533,7 +533,7 @@ async def test_dead_mail_is_revived_one_by_one_and_all_at_once(gateway: Gateway,
 
         await expect(page.get_by_text("Nothing was given up on.")).to_be_visible()
         assert gateway.node is not None
-        assert (await gateway.node.notifier.mail_counts()).get("dead", 0) == 0
+        assert (await gateway.node.store.mail_counts()).get("dead", 0) == 0
 
 
 async def test_a_notification_is_recalled_from_its_drawer(

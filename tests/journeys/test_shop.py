@@ -14,7 +14,7 @@ from tests.support.node import NodeProcess
 
 
 def open_shop(node: node.Node) -> None:
-    node.add(Shop(node.notifier, node.access.verifier, Signer(SECRET), node.metrics))
+    node.add(Shop(node.emitter, node.reading, node.access.verifier, Signer(SECRET)))
 
 
 @pytest.fixture

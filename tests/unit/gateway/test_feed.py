@@ -11,7 +11,7 @@ from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.bus.redis import LARGEST_COMMAND
 from gateway.cluster.commands import Command, FeedAsk, FeedTell, Unknown
 from gateway.cluster.switchboard import Switchboard
-from gateway.notify.notifier import Tap
+from gateway.notify.emitting import Listener
 from gateway.observe import feed as feeds
 from gateway.observe.feed import ROOMS_SHOWN, SHOWN_PER_SECOND, TOLD_AT_ONCE, Feed
 from storage.streams import Notification
@@ -27,14 +27,14 @@ def notification(title: str, body: str = "") -> Notification:
 
 
 class Emitter:
-    """A notifier as far as it can be listened to."""
+    """An emitter as far as it can be listened to."""
 
     def __init__(self) -> None:
-        self.tap: Tap | None = None
+        self.listeners: list[Listener] = []
 
     def emit(self, *titles: str) -> None:
-        if self.tap is not None:
-            self.tap([notification(title) for title in titles], "shop")
+        for listen in self.listeners:
+            listen([notification(title) for title in titles], "shop")
 
 
 class Admins:
@@ -60,7 +60,7 @@ class Admins:
 class Node:
     def __init__(self, *sids: str) -> None:
         self.emitter, self.admins, self.bus = Emitter(), Admins(*sids), LocalBus()
-        self.feed = Feed(notifier=self.emitter, watchers=self.admins, bus=self.bus, node="n1")
+        self.feed = Feed(emitter=self.emitter, watchers=self.admins, bus=self.bus, node="n1")
 
     async def __aenter__(self) -> Self:
         switchboard = Switchboard()
@@ -77,11 +77,11 @@ class Node:
 
 async def test_nothing_is_listened_to_until_somebody_looks():
     async with Node("a") as node:
-        assert node.emitter.tap is None
+        assert not node.emitter.listeners
 
         await node.feed.watch("a")
 
-        assert node.emitter.tap is not None
+        assert len(node.emitter.listeners) == 1
 
 
 async def test_who_looks_is_shown_what_is_emitted_and_by_whom():
@@ -120,9 +120,9 @@ async def test_the_longest_texts_still_fit_into_a_command():
             id="i" * 36, room="user:" + "🚚" * 128, type="T" * 64, title="🚚" * 200, body="🚚" * 4000,
             created_at=NOW, data={},
         )  # fmt: skip
-        assert node.emitter.tap is not None
+        assert len(node.emitter.listeners) == 1
 
-        node.emitter.tap([longest] * TOLD_AT_ONCE, "admin:" + "🚚" * 128)
+        node.emitter.listeners[0]([longest] * TOLD_AT_ONCE, "admin:" + "🚚" * 128)
         async with asyncio.timeout(DEADLINE_SECONDS):
             while not commands:
                 await asyncio.sleep(0)
@@ -146,14 +146,13 @@ async def test_the_tap_closes_when_nobody_has_asked_for_a_while(monkeypatch):
     monkeypatch.setattr(feeds, "TICK_SECONDS", 0.01)
     closed = asyncio.Event()
 
-    class Watched(Emitter):
-        def __setattr__(self, name: str, value: object) -> None:
-            if name == "tap" and value is None:
-                closed.set()
-            super().__setattr__(name, value)
+    class Watched(list[Listener]):
+        def remove(self, listener: Listener) -> None:
+            super().remove(listener)
+            closed.set()
 
     async with Node("a") as node:
-        node.feed._notifier = node.emitter = Watched()
+        node.emitter.listeners = Watched()
         await node.feed.watch("a")
         closed.clear()
 
@@ -161,7 +160,7 @@ async def test_the_tap_closes_when_nobody_has_asked_for_a_while(monkeypatch):
 
         async with asyncio.timeout(DEADLINE_SECONDS):
             await closed.wait()
-        assert node.emitter.tap is None
+        assert not node.emitter.listeners
 
 
 async def test_one_who_has_gone_does_not_keep_the_tap_open(monkeypatch):
@@ -174,7 +173,7 @@ async def test_one_who_has_gone_does_not_keep_the_tap_open(monkeypatch):
         node.admins.here.clear()
 
         async with asyncio.timeout(DEADLINE_SECONDS):
-            while node.emitter.tap is not None:
+            while node.emitter.listeners:
                 await asyncio.sleep(0)
 
 

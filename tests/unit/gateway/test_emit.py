@@ -1,4 +1,4 @@
-"""What may come in: bounds, agreement between fields, and that the short way and the schemas are one."""
+"""What an emit may say: bounds, agreement between fields, and that the short way and the schemas are one."""
 
 import math
 from typing import Any
@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from gateway.notify.notifier import EmailRequest, EmitRequest
-from gateway.protocol import fields, schemas
-from gateway.protocol.schemas import Invalid
-from storage.mail import MailState, Unless
+from gateway.notify.requests import EmailRequest, EmitRequest
+from gateway.protocol import emit, fields
+from gateway.protocol.parsing import Invalid
+from storage.mail import Unless
 
 PLAIN = {"to": "user:42", "type": "ORDER_UPDATE", "title": "Your order has shipped"}
 
@@ -34,13 +34,13 @@ def nested(depth: int) -> dict[str, Any]:
 
 
 def test_the_least_an_emission_can_say():
-    assert schemas.emit(PLAIN) == EmitRequest(
+    assert emit.parse(PLAIN) == EmitRequest(
         rooms=("user:42",), type="ORDER_UPDATE", title="Your order has shipped", data={}
     )
 
 
 def test_the_most_an_emission_can_say():
-    request = schemas.emit(
+    request = emit.parse(
         PLAIN
         | {
             "to": ["user:42", "user:43", "user:42"],
@@ -62,17 +62,17 @@ def test_the_most_an_emission_can_say():
 
 
 def test_email_true_means_the_address_of_the_token():
-    assert schemas.emit(PLAIN | {"email": True}).email == EmailRequest()
-    assert schemas.emit(PLAIN | {"email": True, "in_app": False}).email == EmailRequest()
+    assert emit.parse(PLAIN | {"email": True}).email == EmailRequest()
+    assert emit.parse(PLAIN | {"email": True, "in_app": False}).email == EmailRequest()
 
 
 def test_null_stands_for_what_was_left_out_where_nothing_is_a_value():
-    assert schemas.emit(PLAIN | {"link": None, "email": None, "expires_in": None}) == schemas.emit(PLAIN)
+    assert emit.parse(PLAIN | {"link": None, "email": None, "expires_in": None}) == emit.parse(PLAIN)
 
 
 @pytest.mark.parametrize("body", [None, [], "text", 1, True])
 def test_a_body_that_is_no_object_is_refused(body: object):
-    assert errors(schemas.emit, body) == {"": ["Must be an object."]}
+    assert errors(emit.parse, body) == {"": ["Must be an object."]}
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_body_that_is_no_object_is_refused(body: object):
     ],
 )  # fmt: skip
 def test_a_wrong_field_is_named(field: str, value: object):
-    assert set(errors(schemas.emit, PLAIN | {field: value})) == {field}
+    assert set(errors(emit.parse, PLAIN | {field: value})) == {field}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_wrong_field_is_named(field: str, value: object):
     ],
 )  # fmt: skip
 def test_what_is_just_within_bounds_is_taken(field: str, value: object):
-    schemas.emit(PLAIN | {field: value})
+    emit.parse(PLAIN | {field: value})
 
 
 @pytest.mark.parametrize(
@@ -123,23 +123,23 @@ def test_what_is_just_within_bounds_is_taken(field: str, value: object):
 )  # fmt: skip
 def test_a_title_has_something_to_see(blank: str):
     """A mail with an empty subject, and a line with nothing in it in an inbox, help nobody."""
-    assert set(errors(schemas.emit, PLAIN | {"title": blank})) == {"title"}
-    assert schemas.emit(PLAIN | {"title": f"{blank}x"}).title == f"{blank}x"
-    assert schemas.emit(PLAIN | {"title": f"x{blank}"}).title == f"x{blank}"
+    assert set(errors(emit.parse, PLAIN | {"title": blank})) == {"title"}
+    assert emit.parse(PLAIN | {"title": f"{blank}x"}).title == f"{blank}x"
+    assert emit.parse(PLAIN | {"title": f"x{blank}"}).title == f"x{blank}"
 
 
 @pytest.mark.parametrize(
     "seen", ["a", "日", "😀", "👨\u200d👩\u200d👧", "e\u0301", "\u0301", "!", "\U0001fae8"]
 )
 def test_a_title_may_be_a_single_visible_character(seen: str):
-    assert schemas.emit(PLAIN | {"title": seen}).title == seen
+    assert emit.parse(PLAIN | {"title": seen}).title == seen
 
 
 @pytest.mark.parametrize(
     "to", ["ann@faß.de", "ann@نامه\u200cای.com", "a..b@docomo.ne.jp", "jörg@example.org", "ann@localhost"]
 )
 def test_an_address_is_kept_as_it_was_given(to: str):
-    email = schemas.emit(PLAIN | {"email": {"to": to}}).email
+    email = emit.parse(PLAIN | {"email": {"to": to}}).email
 
     assert email is not None
     assert email.to == to
@@ -149,24 +149,24 @@ def test_an_address_is_kept_as_it_was_given(to: str):
 def test_what_is_needed_is_asked_for(missing: str):
     body = {name: value for name, value in PLAIN.items() if name != missing}
 
-    assert errors(schemas.emit, body) == {missing: ["Missing data for required field."]}
+    assert errors(emit.parse, body) == {missing: ["Missing data for required field."]}
 
 
 def test_unknown_fields_are_refused_and_cut_short():
-    found = errors(schemas.emit, PLAIN | {"titel": "x", "y" * 1000: 1, "\ud800": 1, "idempotency_key": "k"})
+    found = errors(emit.parse, PLAIN | {"titel": "x", "y" * 1000: 1, "\ud800": 1, "idempotency_key": "k"})
 
     assert set(found) == {"titel", "y" * 64, "?", "idempotency_key"}
 
 
 def test_a_wrong_room_is_told_apart_from_other_mistakes_and_by_its_place():
-    assert errors(schemas.emit, PLAIN | {"to": "nobody"})["to"][0].startswith("invalid_room: ")
-    assert set(errors(schemas.emit, PLAIN | {"to": ["all", "nobody"]})) == {"to.1"}
+    assert errors(emit.parse, PLAIN | {"to": "nobody"})["to"][0].startswith("invalid_room: ")
+    assert set(errors(emit.parse, PLAIN | {"to": ["all", "nobody"]})) == {"to.1"}
 
 
 def test_rooms_are_at_least_one_and_at_most_a_thousand():
-    assert set(errors(schemas.emit, PLAIN | {"to": []})) == {"to"}
-    assert set(errors(schemas.emit, PLAIN | {"to": [f"user:{n}" for n in range(1001)]})) == {"to"}
-    assert len(schemas.emit(PLAIN | {"to": [f"user:{n}" for n in range(1000)]}).rooms) == 1000
+    assert set(errors(emit.parse, PLAIN | {"to": []})) == {"to"}
+    assert set(errors(emit.parse, PLAIN | {"to": [f"user:{n}" for n in range(1001)]})) == {"to"}
+    assert len(emit.parse(PLAIN | {"to": [f"user:{n}" for n in range(1000)]}).rooms) == 1000
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_rooms_are_at_least_one_and_at_most_a_thousand():
     ],
 )  # fmt: skip
 def test_a_wrong_field_of_the_mail_is_named_by_its_path(email: dict[str, Any], field: str):
-    assert set(errors(schemas.emit, PLAIN | {"email": email})) == {field}
+    assert set(errors(emit.parse, PLAIN | {"email": email})) == {field}
 
 
 @pytest.mark.parametrize(
@@ -193,16 +193,16 @@ def test_a_wrong_field_of_the_mail_is_named_by_its_path(email: dict[str, Any], f
         ({"to": ["user:1", "user:2"], "email": {"to": "a@example.org"}}, "email.to"),
         ({"in_app": False}, "in_app"),
         ({"event": "price"}, "event"),
-        *[({"event": name, "store": False}, "event") for name in sorted(schemas.RESERVED_EVENTS)],
+        *[({"event": name, "store": False}, "event") for name in sorted(emit.RESERVED_EVENTS)],
     ],
 )
 def test_fields_that_contradict_each_other_are_named(fields_given: dict[str, Any], field: str):
-    assert set(errors(schemas.emit, PLAIN | fields_given)) == {field}
+    assert set(errors(emit.parse, PLAIN | fields_given)) == {field}
 
 
 def test_what_is_not_stored_may_have_an_event_of_its_own():
-    assert schemas.emit(PLAIN | {"store": False, "event": "price:changed"}).event == "price:changed"
-    assert schemas.emit(PLAIN | {"store": False}).event == "notification"
+    assert emit.parse(PLAIN | {"store": False, "event": "price:changed"}).event == "price:changed"
+    assert emit.parse(PLAIN | {"store": False}).event == "notification"
 
 
 # Idempotency
@@ -210,20 +210,22 @@ def test_what_is_not_stored_may_have_an_event_of_its_own():
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "ü", "a\tb", "a\n"])
 def test_a_key_that_no_header_should_carry_is_refused(key: str):
-    assert set(errors(lambda body: schemas.emit(body, idempotency_key=key), PLAIN)) == {"Idempotency-Key"}
+    assert set(errors(lambda body: emit.parse(body, idempotency_key=key), PLAIN)) == {"Idempotency-Key"}
 
 
 def test_a_key_for_what_is_not_stored_is_refused():
-    assert set(errors(lambda body: schemas.emit(body, idempotency_key="k"), PLAIN | {"store": False})) == {
+    assert set(errors(lambda body: emit.parse(body, idempotency_key="k"), PLAIN | {"store": False})) == {
         "Idempotency-Key"
     }
-    assert set(errors(schemas.item, PLAIN | {"store": False, "idempotency_key": "k"})) == {"idempotency_key"}
+    assert set(errors(emit.parse_item, PLAIN | {"store": False, "idempotency_key": "k"})) == {
+        "idempotency_key"
+    }
 
 
 def test_the_fingerprint_is_of_what_is_asked_not_of_how_it_is_written():
-    one = schemas.emit(PLAIN | {"data": {"a": 1, "b": 2}}, idempotency_key="k")
-    other = schemas.emit({"data": {"b": 2, "a": 1}} | PLAIN, idempotency_key="k")
-    third = schemas.emit(PLAIN | {"data": {"a": 1, "b": 3}}, idempotency_key="k")
+    one = emit.parse(PLAIN | {"data": {"a": 1, "b": 2}}, idempotency_key="k")
+    other = emit.parse({"data": {"b": 2, "a": 1}} | PLAIN, idempotency_key="k")
+    third = emit.parse(PLAIN | {"data": {"a": 1, "b": 3}}, idempotency_key="k")
 
     assert one.fingerprint == other.fingerprint != third.fingerprint
     assert len(one.fingerprint) == 16
@@ -231,15 +233,15 @@ def test_the_fingerprint_is_of_what_is_asked_not_of_how_it_is_written():
 
 @pytest.mark.parametrize("more", [{}, {"email": {"after": 1}}])
 def test_a_key_means_the_same_in_a_batch_and_alone(more: dict[str, Any]):
-    alone = schemas.emit(PLAIN | more, idempotency_key="k")
-    in_batch = schemas.item(PLAIN | more | {"idempotency_key": "k"})
+    alone = emit.parse(PLAIN | more, idempotency_key="k")
+    in_batch = emit.parse_item(PLAIN | more | {"idempotency_key": "k"})
 
     assert alone == in_batch
 
 
 def test_without_a_key_there_is_no_fingerprint():
-    assert schemas.emit(PLAIN).fingerprint == b""
-    assert schemas.item(PLAIN | {"idempotency_key": None, "store": False}).fingerprint == b""
+    assert emit.parse(PLAIN).fingerprint == b""
+    assert emit.parse_item(PLAIN | {"idempotency_key": None, "store": False}).fingerprint == b""
 
 
 # The short way
@@ -291,10 +293,10 @@ bodies = st.fixed_dictionaries(
 @given(bodies)
 def test_the_short_way_takes_nothing_the_schemas_would_not_and_makes_the_same_of_it(body: dict[str, Any]):
     for shape, schema in (
-        (schemas._PlainEmit, schemas._parse_emit),
-        (schemas._PlainItem, schemas._parse_item),
+        (emit._PlainEmit, emit._parse_emit),
+        (emit._PlainItem, emit._parse_item),
     ):
-        short = schemas._plain(body, shape)
+        short = emit._plain(body, shape)
 
         if short is not None:
             long = schema(body)
@@ -312,14 +314,14 @@ def test_the_common_bodies_go_the_short_way():
         {"store": True},
         {"store": False, "event": "cart:changed"},
     ):
-        assert schemas._plain(PLAIN | more, schemas._PlainEmit) is not None
+        assert emit._plain(PLAIN | more, emit._PlainEmit) is not None
 
 
 @settings(max_examples=300, deadline=None)
 @given(bodies)
 def test_whatever_is_taken_can_be_written_as_json(body: dict[str, Any]):
     try:
-        request = schemas.emit(body)
+        request = emit.parse(body)
     except Invalid as error:
         orjson.dumps(error.errors)
     else:
@@ -330,7 +332,7 @@ def test_whatever_is_taken_can_be_written_as_json(body: dict[str, Any]):
 
 
 def test_a_batch_hands_out_its_items_unjudged():
-    assert schemas.batch({"notifications": [PLAIN, 1, None]}) == [PLAIN, 1, None]
+    assert emit.items({"notifications": [PLAIN, 1, None]}) == [PLAIN, 1, None]
 
 
 @pytest.mark.parametrize(
@@ -338,107 +340,14 @@ def test_a_batch_hands_out_its_items_unjudged():
     [{}, {"notifications": []}, {"notifications": {}}, {"notifications": [PLAIN] * 1001}, {"items": [PLAIN]}],
 )
 def test_a_batch_is_a_list_of_one_to_a_thousand(body: dict[str, Any]):
-    assert errors(schemas.batch, body)
-
-
-# The other requests
-
-
-def test_reading_is_of_some_or_of_all():
-    assert schemas.read({"ids": ["a", "b"]}).ids == ("a", "b")
-    assert schemas.read({"all": True}).ids is None
-    for body in (
-        {},
-        {"ids": []},
-        {"ids": ["a"], "all": True},
-        {"all": False},
-        {"ids": "a"},
-        {"ids": [1]},
-        {"ids": ["x" * 65]},
-    ):
-        assert errors(schemas.read, body)
-
-
-def test_ids_are_one_to_a_thousand():
-    assert schemas.ids({"ids": ["a"]}) == ("a",)
-    assert errors(schemas.ids, {"ids": ["a"] * 1001})
-
-
-def test_a_page_of_history():
-    page = schemas.history({"before": "c", "limit": 100, "type": ["A", "B"], "unread": True})
-
-    assert (page.before, page.limit, page.types, page.unread_only) == ("c", 100, ("A", "B"), True)
-    assert schemas.history({}).limit == 20
-    for body in (
-        {"limit": 0},
-        {"limit": 101},
-        {"limit": "20"},
-        {"limit": True},
-        {"limit": 1.5},
-        {"type": "A"},
-        {"unread": 1},
-    ):
-        assert errors(schemas.history, body)
-
-
-def test_the_same_page_as_the_query_of_a_url():
-    page = schemas.history_parameters({"limit": "7", "unread": "true", "type": ["A"]})
-
-    assert (page.limit, page.unread_only, page.types) == (7, True, ("A",))
-    for query in (
-        {"limit": "0"},
-        {"limit": "٧"},
-        {"limit": "1_0"},
-        {"limit": ""},
-        {"unread": "yes"},
-        {"x": "1"},
-    ):
-        assert errors(schemas.history_parameters, query)
-
-
-def test_an_admin_reads_a_user_or_a_room():
-    assert schemas.admin_history({"user": "42", "limit": 5}).page.limit == 5
-    assert schemas.admin_history({"room": "topic:deals"}).room == "topic:deals"
-    assert errors(schemas.admin_history, {"user": "42", "room": "all"})
-    assert errors(schemas.admin_history, {"room": "nobody"})
-
-
-def test_a_page_of_the_roster_and_of_the_mail():
-    assert schemas.roster({"after": "ann", "prefix": "a"}).after == "ann"
-    assert schemas.roster_parameters({"limit": "1000"}).limit == 1000
-    assert schemas.mail({"state": "dead"}).state is MailState.DEAD
-    assert schemas.mail_parameters({"limit": "200"}).limit == 200
-    assert errors(schemas.roster, {"after": " "})
-    assert errors(schemas.mail_parameters, {"state": "alive"})
-
-
-def test_small_requests():
-    assert schemas.reason({}) is None
-    assert schemas.reason({"reason": "spam"}) == "spam"
-    assert schemas.disconnect({"user": "ann"}).user == "ann"
-    assert schemas.token({"token": "a.b.c"}) == "a.b.c"
-    assert schemas.user_id("ann") == "ann"
-    assert errors(schemas.disconnect, {"user": ""})
-    assert errors(schemas.token, {"token": "x" * 9000})
-    assert errors(schemas.user_id, "a\n")
-
-
-def test_since_is_of_the_rooms_one_is_in():
-    rooms = ("user:42", "topic:deals", "all")
-
-    assert schemas.since(None, rooms) == {}
-    since = {"user:42": 7, "topic:gone": "x", "all": None}
-    assert schemas.since(since, rooms) == {"user:42": 7, "all": schemas.INTEGER_MAX}
-    for wrong in (-1, True, "7", 1.5, 2**63):
-        assert errors(lambda value: schemas.since(value, rooms), {"all": wrong})
-    assert errors(lambda value: schemas.since(value, rooms), [])
+    assert errors(emit.items, body)
 
 
 def test_an_error_reads_as_a_sentence_where_there_is_no_room_for_fields():
     with pytest.raises(Invalid, match=r"^to: invalid_room: .*; title: Must have 1 to 200 characters\.$"):
-        schemas.emit(PLAIN | {"to": "x", "title": ""})
+        emit.parse(PLAIN | {"to": "x", "title": ""})
     with pytest.raises(Invalid, match=r"^Must be an object\.$"):
-        schemas.emit(None)
+        emit.parse(None)
 
 
 def test_depth_is_bounded_before_anything_recurses_deep():

@@ -1,6 +1,7 @@
-"""The use cases that no journey walks to their edges."""
+"""Emitting, where no journey walks to its edges: each step of many, what fails alone, and what is counted."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +11,12 @@ from msgspec import structs
 
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.gossip import HeadGossip
-from gateway.cluster.presence.local import LocalPresence
-from gateway.notify import notifier as use_cases
+from gateway.notify import emitting, fanout
 from gateway.notify.contacts import ContactBook
-from gateway.notify.notifier import EmailRequest, EmitRequest, NoAddress, Notifier
+from gateway.notify.emitting import Emitter, NoAddress
+from gateway.notify.fanout import Fanout
+from gateway.notify.requests import EmailRequest, EmitRequest
+from gateway.protocol import problems
 from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.groupcommit import GroupCommit
 from storage.people import Contact
@@ -42,43 +45,25 @@ async def store(tmp_path: Path) -> AsyncIterator[SQLiteStore]:
 
 
 @pytest.fixture
-async def notifier(store: SQLiteStore) -> AsyncIterator[Notifier]:
+def counted() -> Counter[str]:
+    """What was counted, by outcome."""
+    return Counter()
+
+
+@pytest.fixture
+async def emitter(store: SQLiteStore, counted: Counter[str]) -> AsyncIterator[Emitter]:
     commit = GroupCommit(store.streams)
-    yield Notifier(
-        store=store,
+    bus = LocalBus()
+    yield Emitter(
         commit=commit,
-        receiver=Nobody(),
-        bus=LocalBus(),
-        gossip=HeadGossip(learns=store.streams, bus=LocalBus()),
-        presence=LocalPresence(),
         contacts=ContactBook(store.people),
+        fanout=Fanout(receiver=Nobody(), bus=bus, gossip=HeadGossip(learns=store.streams, bus=bus)),
         clock=lambda: NOW,
         wake_mailer=lambda: None,
+        count=lambda outcome, count: counted.update({outcome: count}),
+        code_of=problems.code_of,
     )
     await commit.close()
-
-
-async def emit_and_bury(notifier: Notifier, store: SQLiteStore, count: int) -> None:
-    for number in range(count):
-        email = EmailRequest(to="ann@shop.example")
-        await notifier.emit(
-            EmitRequest(rooms=("user:ann",), type="T", title=str(number), data={}, email=email), scope="test"
-        )
-    for lease in await store.outbox.lease(limit=count, lease_seconds=60, now=NOW):
-        assert await store.outbox.bury(lease, reason="no such mailbox", code=550, now=NOW)
-
-
-async def test_all_dead_mail_is_revived_page_by_page_up_to_a_bound(
-    notifier: Notifier, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
-):
-    """One order never grows with the number of dead letters; what is left is said."""
-    monkeypatch.setattr(use_cases, "REVIVE_PAGES", 2)
-    monkeypatch.setattr(use_cases, "REVIVE_PAGE", 1)
-    await emit_and_bury(notifier, store, 3)
-
-    assert await notifier.revive_all() == (2, True)
-    assert await notifier.revive_all() == (1, False)
-    assert await notifier.revive_all() == (0, False)
 
 
 def mailed(user: str, **fields: object) -> EmitRequest:
@@ -90,14 +75,14 @@ def plain(*users: str) -> EmitRequest:
 
 
 async def test_a_contact_book_that_cannot_be_asked_fails_those_alone_who_need_it(
-    notifier: Notifier, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+    emitter: Emitter, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
 ):
     async def away(_: object) -> dict[str, Contact]:
         raise StoreUnavailable("away")
 
     monkeypatch.setattr(store.people, "contacts", away)
 
-    needs, given, none = await notifier.emit_many(
+    needs, given, none = await emitter.emit_many(
         [mailed("ann"), mailed("ann", to="ann@shop.example"), plain("ann")], scope="test"
     )
 
@@ -106,8 +91,8 @@ async def test_a_contact_book_that_cannot_be_asked_fails_those_alone_who_need_it
     assert isinstance(none, Appended)
 
 
-async def test_an_unknown_address_is_the_answer_of_its_item_alone(notifier: Notifier):
-    unknown, left_out = await notifier.emit_many([mailed("ann"), mailed("ann", if_known=True)], scope="test")
+async def test_an_unknown_address_is_the_answer_of_its_item_alone(emitter: Emitter):
+    unknown, left_out = await emitter.emit_many([mailed("ann"), mailed("ann", if_known=True)], scope="test")
 
     assert isinstance(unknown, NoAddress)
     assert isinstance(left_out, Appended)
@@ -131,12 +116,12 @@ class Failing:
 
 
 async def test_a_store_that_goes_away_between_two_steps_is_the_answer_of_what_was_not_stored(
-    notifier: Notifier, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+    emitter: Emitter, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(use_cases, "STEP_NOTIFICATIONS", 2)
-    monkeypatch.setattr(notifier, "_commit", Failing(store, 2))
+    monkeypatch.setattr(emitting, "STEP_NOTIFICATIONS", 2)
+    monkeypatch.setattr(emitter, "_commit", Failing(store, 2))
 
-    answers = await notifier.emit_many(
+    answers = await emitter.emit_many(
         [plain("1"), plain("2", "3"), plain("4"), plain("5"), plain("6")], scope="test"
     )
 
@@ -144,19 +129,19 @@ async def test_a_store_that_goes_away_between_two_steps_is_the_answer_of_what_wa
 
 
 async def test_a_store_that_is_away_from_the_beginning_takes_nothing(
-    notifier: Notifier, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+    emitter: Emitter, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(notifier, "_commit", Failing(store, 0))
+    monkeypatch.setattr(emitter, "_commit", Failing(store, 0))
 
     with pytest.raises(StoreUnavailable):
-        await notifier.emit_many([plain("1")], scope="test")
+        await emitter.emit_many([plain("1")], scope="test")
 
 
 async def test_others_have_their_turn_between_the_steps_of_many(
-    notifier: Notifier, monkeypatch: pytest.MonkeyPatch
+    emitter: Emitter, monkeypatch: pytest.MonkeyPatch
 ):
     """Counted in turns of the loop: also what is not stored, and waits for nobody, lets others go on."""
-    monkeypatch.setattr(use_cases, "STEP_NOTIFICATIONS", 1)
+    monkeypatch.setattr(emitting, "STEP_NOTIFICATIONS", 1)
     turns = 0
 
     async def count() -> None:
@@ -168,22 +153,60 @@ async def test_others_have_their_turn_between_the_steps_of_many(
     counting = asyncio.create_task(count())
     requests = [structs.replace(plain(str(number)), store=False) for number in range(50)]
 
-    await notifier.emit_many(requests, scope="test")
+    await emitter.emit_many(requests, scope="test")
 
     counting.cancel()
     assert turns >= 50
 
 
-async def test_a_frame_that_nobody_hears_is_never_made(notifier: Notifier, monkeypatch: pytest.MonkeyPatch):
+async def test_a_frame_that_nobody_hears_is_never_made(emitter: Emitter, monkeypatch: pytest.MonkeyPatch):
     """Most notifications are for users who are out."""
 
     def fail(*_: object) -> bytes:
         raise AssertionError("a frame was made")
 
-    monkeypatch.setattr(use_cases.events, "encode", fail)
+    monkeypatch.setattr(fanout.events, "encode", fail)
 
-    emitted = await notifier.emit(
-        EmitRequest(rooms=("user:ann",), type="T", title="x", data={}), scope="test"
-    )
+    emitted = await emitter.emit(EmitRequest(rooms=("user:ann",), type="T", title="x", data={}), scope="test")
 
     assert emitted.notifications[0].seq == 1
+
+
+async def test_each_request_is_counted_once_by_what_became_of_it(emitter: Emitter, counted: Counter[str]):
+    once = structs.replace(plain("ann"), idempotency_key="k", fingerprint=b"1")
+    another = structs.replace(once, title="y", fingerprint=b"2")
+
+    await emitter.emit(once, scope="test")
+    await emitter.emit(once, scope="test")
+    with pytest.raises(IdempotencyMismatch):
+        await emitter.emit(another, scope="test")
+    with pytest.raises(NoAddress):
+        await emitter.emit(mailed("ann"), scope="test")
+    await emitter.emit_many([once, another, plain("1", "2"), mailed("bob")], scope="test")
+
+    assert counted == {
+        "accepted": 2, "duplicate": 2, "idempotency_mismatch": 2, "validation_failed": 2
+    }  # fmt: skip
+
+
+async def test_a_batch_of_which_nothing_was_stored_is_counted_by_nobody(
+    emitter: Emitter, store: SQLiteStore, counted: Counter[str], monkeypatch: pytest.MonkeyPatch
+):
+    """Its caller asks again: what is counted are requests that have an answer."""
+    monkeypatch.setattr(emitter, "_commit", Failing(store, 0))
+
+    with pytest.raises(StoreUnavailable):
+        await emitter.emit_many([plain("1")], scope="test")
+
+    assert not counted
+
+
+async def test_who_listens_hears_of_what_is_new_alone(emitter: Emitter):
+    heard: list[tuple[str, str]] = []
+    emitter.listeners.append(lambda notifications, scope: heard.append((notifications[0].title, scope)))
+    once = structs.replace(plain("ann"), idempotency_key="k", fingerprint=b"1")
+
+    await emitter.emit(once, scope="shop")
+    await emitter.emit(once, scope="shop")
+
+    assert heard == [("x", "shop")]
