@@ -31,9 +31,9 @@ async def bury(store: SQLiteStore, count: int) -> None:
         notification = Notification(
             id=uuid7(), room="user:ann", type="T", title=str(number), data={}, created_at=NOW, mail=mail
         )
-        await store.append([Emission(notifications=(notification,))])
-    for lease in await store.lease(limit=count, lease_seconds=60, now=NOW):
-        assert await store.bury(lease, reason="no such mailbox", code=550, now=NOW)
+        await store.streams.append([Emission(notifications=(notification,))])
+    for lease in await store.outbox.lease(limit=count, lease_seconds=60, now=NOW):
+        assert await store.outbox.bury(lease, reason="no such mailbox", code=550, now=NOW)
 
 
 async def test_all_dead_mail_is_revived_page_by_page_up_to_a_bound(
@@ -43,7 +43,7 @@ async def test_all_dead_mail_is_revived_page_by_page_up_to_a_bound(
     monkeypatch.setattr(mailroom, "REVIVE_PAGES", 2)
     monkeypatch.setattr(mailroom, "REVIVE_PAGE", 1)
     woken: list[None] = []
-    room = Mailroom(outbox=store, clock=lambda: NOW, wake_mailer=lambda: woken.append(None))
+    room = Mailroom(outbox=store.outbox, clock=lambda: NOW, wake_mailer=lambda: woken.append(None))
     await bury(store, 3)
 
     assert await room.revive_all() == Revived(count=2, more=True)
