@@ -8,6 +8,7 @@ only paused still writes. Databases of the first releases have no such document:
 
 import asyncio
 import contextlib
+import logging
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from pymongo import IndexModel, ReturnDocument
 from pymongo.errors import PyMongoError
 
 from storage.errors import StoreUnavailable
-from storage.migrations import pending
+from storage.migrations import CHANGING, pending
 from storage.mongo.collections import FACTS, Collections, Document
 
 LEASE_SECONDS = 15.0
@@ -32,6 +33,8 @@ RAN = "migrations"
 """The id of the document."""
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+logger = logging.getLogger(__name__)
 
 Indexes = Sequence[tuple[str, Sequence[IndexModel]]]
 """Which indexes a collection has, by its name; several shelves may have some on one."""
@@ -62,9 +65,11 @@ async def migrate(
             try:
                 # Looked at again: another node may have made some between the look and the lease.
                 for migration in pending(migrations, found["ran"]):
+                    logger.info(CHANGING, extra={"change": migration.name})
                     await _held(c, holder, lease_seconds, migration.run(c))
                     await _hold(c, holder, {"$addToSet": {"ran": migration.name}})
                 for name, missing in (await _missing(c, indexes)).items():
+                    logger.info(CHANGING, extra={"change": f"indexes of {name}"})
                     await _held(c, holder, lease_seconds, c[name].create_indexes(missing))
             finally:
                 with contextlib.suppress(PyMongoError):

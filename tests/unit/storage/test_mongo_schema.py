@@ -1,6 +1,7 @@
 """Changing the schema of a MongoDB database: one node at a time, under a lease by the server's clock."""
 
 import asyncio
+import logging
 
 import pytest
 from pymongo import IndexModel
@@ -30,7 +31,8 @@ async def _document(c: Collections) -> dict[str, object]:
     return found
 
 
-async def test_migrations_run_once_in_their_order_and_the_lease_is_given_back(c):
+async def test_migrations_run_once_in_their_order_and_the_lease_is_given_back(c, caplog):
+    caplog.set_level(logging.INFO, "storage.mongo.schema")
     ran: list[str] = []
 
     async def run(name: str) -> None:
@@ -43,6 +45,7 @@ async def test_migrations_run_once_in_their_order_and_the_lease_is_given_back(c)
     await _change(c, first, second)
 
     assert ran == ["a-1", "b-1"]
+    assert [record.change for record in caplog.records] == ran
     assert await _document(c) == {"_id": RAN, "ran": ["a-1", "b-1"]}
 
 

@@ -1,6 +1,7 @@
 """The file and its write-ahead log: folded in beside the commits, and noticed when they are not there any more."""
 
 import asyncio
+import logging
 import shutil
 import sqlite3
 import threading
@@ -190,3 +191,39 @@ async def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path):
 
     assert list(file.iterdump()) == before
     file.close()
+
+
+@pytest.mark.parametrize("schema", [1, 2, 3])
+async def test_a_file_of_a_numbered_schema_becomes_what_a_new_one_is(tmp_path, schema, caplog):
+    """Files kept a number before they kept names: it tells which of the migrations of that time ran."""
+    caplog.set_level(logging.INFO, "storage.sqlite.schema")
+    old, new = SQLiteStore(tmp_path / "old.db"), SQLiteStore(tmp_path / "new.db")
+    migrations = [migration for shelf in old._shelves for migration in shelf.MIGRATIONS]
+    file = sqlite3.connect(tmp_path / "old.db", isolation_level=None)
+    migrate(file, [migration for migration in migrations if (migration.schema or schema + 1) <= schema])
+    file.execute("DROP TABLE facts" if schema < 3 else "DELETE FROM facts WHERE name = 'migrations'")
+    file.execute(f"PRAGMA user_version = {schema}")
+    file.close()
+
+    for store in (new, old):
+        await store.open()
+        await fill(store, "a", 1)
+
+    assert await _columns(old) == await _columns(new)
+    assert len(await old.epochs.current()) == 8
+    changed = [record.change for record in caplog.records]
+    assert changed == [m.name for m in migrations if m.schema is not None and m.schema > schema]
+    for store in (new, old):
+        await store.close()
+
+
+async def _columns(store: SQLiteStore) -> list[object]:
+    """All columns and indexes there are; a column that was added later has another place."""
+    return await store._threads.read(
+        lambda c: sorted(
+            c.execute(
+                "SELECT m.name, p.name, p.type FROM sqlite_master m JOIN pragma_table_info(m.name) p"
+                " UNION SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+            )
+        )
+    )
