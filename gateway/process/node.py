@@ -55,7 +55,7 @@ from gateway.observe.trends import Trends
 from gateway.observe.writes import Writes
 from gateway.process import descriptors, lifetime, outlet
 from gateway.protocol import problems
-from gateway.protocol.uses import UseCases
+from gateway.protocol.use_cases import UseCases
 from gateway.sockets.admin_events import AdminEvents
 from gateway.sockets.connections import Connections
 from gateway.sockets.neighbours import Neighbours
