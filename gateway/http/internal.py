@@ -11,11 +11,11 @@ from gateway.http.health import Health
 from gateway.http.rates import EmitRate
 from gateway.http.settings import SiteSettings
 from gateway.observe.metrics import Metrics
-from gateway.protocol import batch, emit, shapes, uses
+from gateway.protocol import batch, emit, shapes, use_cases
 from gateway.protocol.operations import EMIT_MANY, EMIT_ONE, OPERATIONS, USER, Operation
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem
-from gateway.protocol.uses import Caller, UseCases
+from gateway.protocol.use_cases import Caller, UseCases
 
 
 def build(
@@ -63,7 +63,7 @@ class InternalSite:
         except Exception as error:
             self._use.emitter.refuse(error)
             raise
-        emitted = await uses.emit(self._use, caller, asked)
+        emitted = await use_cases.emit(self._use, caller, asked)
         headers = {"Idempotency-Replayed": "true"} if emitted.duplicate else None
         return json_response(shapes.emitted(emitted), status=202, headers=headers)
 
@@ -71,7 +71,7 @@ class InternalSite:
         text = await edge.read_json_text(request, limit=batch.BATCH_BYTES_MAX)
         items = await batch.parse(edge.json_of(text), size=len(text))
         await self._emit_rate.spend(caller.scope, batch.notifications_of(items))
-        outcomes = await uses.emit_many(self._use, caller, items)
+        outcomes = await use_cases.emit_many(self._use, caller, items)
         return json_response(batch.results(outcomes), status=207)
 
 

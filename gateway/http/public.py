@@ -18,7 +18,7 @@ from gateway.http.settings import SiteSettings
 from gateway.notify.contacts import ContactBook
 from gateway.observe.metrics import Metrics
 from gateway.protocol.operations import OPERATIONS, USER, Operation
-from gateway.protocol.uses import Caller, UseCases
+from gateway.protocol.use_cases import Caller, UseCases
 from storage.people import Contact
 
 API = "/api/"

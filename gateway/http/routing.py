@@ -13,7 +13,7 @@ from gateway.http.edge import json_response
 from gateway.protocol import fields
 from gateway.protocol.operations import Operation, Route
 from gateway.protocol.parsing import Invalid, Parse, parser
-from gateway.protocol.uses import Caller, UseCases
+from gateway.protocol.use_cases import Caller, UseCases
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Authenticate = Callable[[web.Request, Operation], Awaitable[Caller]]

@@ -50,7 +50,7 @@ Emitted = Appended
 Listener = Callable[[Sequence[Notification], str], None]
 """Takes what was emitted just now, and in whose name; must neither wait nor raise."""
 
-Count = Callable[[str, int], None]
+Tally = Callable[[str, int], None]
 """Counts so many requests under an outcome: `accepted`, `duplicate`, or the code of what went wrong."""
 
 
@@ -65,7 +65,7 @@ class Emitter:
         fanout: Fanout,
         clock: Clock,
         wake_mailer: Callable[[], None],
-        count: Count,
+        count: Tally,
         code_of: Callable[[Exception], str],
     ) -> None:
         self._commit = commit

@@ -50,7 +50,7 @@ from gateway.process.base import Process
 from gateway.process.outlet import OutletPart
 from gateway.process.settings import ProcessSettings
 from gateway.protocol import problems
-from gateway.protocol.uses import UseCases
+from gateway.protocol.use_cases import UseCases
 from gateway.sockets.admin_events import AdminEvents
 from gateway.sockets.namespaces import Namespaces
 from gateway.sockets.neighbours import Neighbours

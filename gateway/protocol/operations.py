@@ -18,10 +18,10 @@ from auth.principal import ADMIN
 from gateway.ground.encoding import Json
 from gateway.notify import events
 from gateway.observe import overview
-from gateway.protocol import answering, asking, batch, emit, shapes, uses
+from gateway.protocol import answering, asking, batch, emit, shapes, use_cases
 from gateway.protocol.fields import KEY
 from gateway.protocol.parsing import Parse, parser
-from gateway.protocol.uses import Caller, UseCases
+from gateway.protocol.use_cases import Caller, UseCases
 
 EMIT = "emit"
 """The scope that lets a service emit; everything else on the internal site needs `admin`."""
@@ -95,7 +95,7 @@ _KEY_HEADER = {
 
 EMIT_ONE = Operation(
     name="emit", scope=EMIT, summary="Emit a notification",
-    asks=emit.EmitSchema, answers=answering.EmittedAnswer, use=uses.emit, shape=shapes.emitted,
+    asks=emit.EmitSchema, answers=answering.EmittedAnswer, use=use_cases.emit, shape=shapes.emitted,
     route=Route(
         method="POST", path="/internal/emit", status=202,
         description="When this answers 202 the notification is stored, and cannot be lost any more.",
@@ -107,7 +107,7 @@ EMIT_ONE = Operation(
 
 EMIT_MANY = Operation(
     name="emit_many", scope=EMIT, summary="Emit up to 1000 notifications",
-    asks=emit.BatchSchema, answers=answering.ResultsAnswer, use=uses.emit_many, shape=batch.results,
+    asks=emit.BatchSchema, answers=answering.ResultsAnswer, use=use_cases.emit_many, shape=batch.results,
     route=Route(
         method="POST", path="/internal/emit/batch", status=207,
         description="Each item is answered for itself, in order: a bad one does not spoil the others. An item has 64 KiB at most, the whole 16 MiB and 10,000 notifications, each room of each item counted; more is 413.",
@@ -127,13 +127,13 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="notification", summary="A notification, its mail and its receipts",
         asks=asking.IdSchema, answers=answering.RecordWithReceiptsAnswer,
-        use=uses.notification, shape=shapes.full_record,
+        use=use_cases.notification, shape=shapes.full_record,
         route=Route(method="GET", path="/internal/notifications/{id}", problems=("not_found",), of_path=_id),
         event="notification", under="notification",
     ),
     Operation(
         name="recall", summary="Recall a notification",
-        asks=asking.IdSchema, answers=answering.RecordAnswer, use=uses.recall, shape=shapes.record,
+        asks=asking.IdSchema, answers=answering.RecordAnswer, use=use_cases.recall, shape=shapes.record,
         route=Route(
             method="DELETE", path="/internal/notifications/{id}", problems=("not_found",), of_path=_id,
             description="It is taken off every screen, its texts are wiped, its mail is not sent. Repeating it changes nothing.",
@@ -143,7 +143,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="history", summary="The admins' own history, or that of a user or of a room, newest first",
         asks=asking.AdminHistorySchema, answers=answering.AdminHistoryAnswer,
-        use=uses.any_history, shape=shapes.admin_history,
+        use=use_cases.any_history, shape=shapes.admin_history,
         event="history",
     ),
 
@@ -165,12 +165,12 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="preview_mail", summary="A mail as its reader will see it",
         asks=asking.IdSchema, answers=answering.RenderedMailAnswer,
-        use=uses.preview_mail, shape=shapes.rendered,
+        use=use_cases.preview_mail, shape=shapes.rendered,
         event="preview_mail",
     ),
     Operation(
         name="revive_one", summary="Try dead mail again",
-        asks=asking.IdSchema, answers=answering.RevivedAnswer, use=uses.revive_one, shape=shapes.revived,
+        asks=asking.IdSchema, answers=answering.RevivedAnswer, use=use_cases.revive_one, shape=shapes.revived,
         route=Route(method="POST", path="/internal/mail/{id}/revive", problems=("not_found",), of_path=_id),
     ),
     Operation(
@@ -244,7 +244,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="feed", summary="Be shown what is emitted, or no more",
-        asks=asking.WatchSchema, answers=answering.NothingAnswer, use=uses.watch_feed, shape=shapes.nothing,
+        asks=asking.WatchSchema, answers=answering.NothingAnswer, use=use_cases.watch_feed, shape=shapes.nothing,
         event="feed",
     ),
 
@@ -252,18 +252,18 @@ OPERATIONS: tuple[Operation, ...] = (
 
     Operation(
         name="own_history", scope=USER, summary="One's own history, newest first",
-        asks=asking.HistorySchema, answers=answering.HistoryAnswer, use=uses.own_history, shape=shapes.history,
+        asks=asking.HistorySchema, answers=answering.HistoryAnswer, use=use_cases.own_history, shape=shapes.history,
         route=Route(method="GET", path="/api/notifications"),
     ),
     Operation(
         name="user_history", scope=USER, summary="A user's history: one's own, or any with the role admin",
         asks=asking.UserHistorySchema, answers=answering.HistoryAnswer,
-        use=uses.user_history, shape=shapes.history,
+        use=use_cases.user_history, shape=shapes.history,
         route=Route(method="GET", path="/api/notifications/{user}", problems=("forbidden",)),
     ),
     Operation(
         name="read", scope=USER, summary="Mark as read",
-        asks=asking.ReadSchema, answers=answering.CountAnswer, use=uses.read, shape=events.count,
+        asks=asking.ReadSchema, answers=answering.CountAnswer, use=use_cases.read, shape=events.count,
         route=Route(method="POST", path="/api/notifications/read"),
     ),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.protocol.operations import OPERATIONS, Operation
 from gateway.protocol.parsing import Invalid
-from gateway.protocol.uses import Caller, UseCases
+from gateway.protocol.use_cases import Caller, UseCases
 from gateway.sockets.events import ADMIN, Answer, Ask, Events
 from gateway.sockets.sessions import Session
 

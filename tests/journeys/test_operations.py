@@ -11,7 +11,7 @@ from gateway.http import internal, openapi
 from gateway.protocol.fields import UserId
 from gateway.protocol.operations import OPERATIONS, Operation, Route
 from gateway.protocol.telling import ADMIN_EVENTS, EVENTS
-from gateway.protocol.uses import Caller, UseCases
+from gateway.protocol.use_cases import Caller, UseCases
 from gateway.sockets import admin_events
 from tests.support.gateway import Gateway, token
 from tests.support.gateway import gateway as start_gateway

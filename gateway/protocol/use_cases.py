@@ -5,6 +5,7 @@ Each function takes the use cases, the caller, and what was asked; `gateway.prot
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from gateway.ground.rooms import ALL, user_of, user_room
 from gateway.notify.emitting import Emitted, Emitter
@@ -22,6 +23,8 @@ from mailer.errors import RenderFailure, TemplateFailure
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, Marked
 from storage.streams import Notification
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,18 +79,18 @@ async def emit_many(
 
 async def notification(use: UseCases, caller: Caller, notification_id: str) -> Record:
     del caller
-    record = await use.records.find(notification_id)
-    if record is None:
-        raise Problem("not_found", "No notification has this id.")
-    return record
+    return _known(await use.records.find(notification_id))
 
 
 async def recall(use: UseCases, caller: Caller, notification_id: str) -> Notification:
     del caller
-    recalled = await use.records.recall(notification_id)
-    if recalled is None:
+    return _known(await use.records.recall(notification_id))
+
+
+def _known(found: T | None) -> T:
+    if found is None:
         raise Problem("not_found", "No notification has this id.")
-    return recalled
+    return found
 
 
 async def any_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest) -> HistoryPage:
