@@ -5,7 +5,8 @@ From the top; each knows only what stands below it:
 listening    accepting connections a few at a time: websockets for us, the rest for aiohttp
 server       Socket.IO: what is offered to the gateway, and who works on what comes in
 entrance     who asks to come into a namespace: a session, or a refusal
-engine_io    Engine.IO: handshakes, polls, upgrades, and what comes in
+requests     handshakes, polls and POSTs that aiohttp has read
+engine_io    Engine.IO: who may connect, and what comes in
 manager      which sessions there are, and which rooms they are in
 heartbeat    pings, and who does not answer them        membership   one connection in one namespace
 connection   one client: its outbox and its bounds, whatever its transport

@@ -28,6 +28,7 @@ from gateway.engine.manager import Manager
 from gateway.engine.membership import Membership, Stage
 from gateway.engine.messages import closing, message
 from gateway.engine.packets import Packet
+from gateway.engine.requests import Requests
 from gateway.engine.stats import Stats
 from gateway.engine.tick import Tick
 from gateway.ground.origins import Origins
@@ -78,6 +79,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
             origins=origins or Origins(),
         )
         self.eio.socketio = self
+        self._requests = Requests(self.eio)
         self.manager.serve(self.eio.sockets, tick=tick, stats=self.stats, generate_id=self.eio.generate_id)
         self._tick = tick
         self._entrance = Entrance(
@@ -97,7 +99,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         """Answer at the path on the site, and behind `prefix` there: the site's router takes that off (`gateway.ground.prefix`)."""
         path = f"/{socketio_path.strip('/')}/"
         self.eio.paths = frozenset({path, prefix + path})
-        app.router.add_route("*", path, self.eio.handle_request)
+        app.router.add_route("*", path, self._requests.answer)
 
     # Sending
 
@@ -374,7 +376,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         finally:
             await self.manager.disconnect(session.sid, session.namespace, ignore_queue=True)
 
-    # What python-socketio calls
+    # What the library offers, or calls
+
+    async def handle_request(self, request: web.Request) -> web.StreamResponse:
+        return await self._requests.answer(request)
 
     async def _send_packet(self, eio_sid: str, pkt: Any) -> None:
         connection = self.eio.sockets.get(eio_sid)
