@@ -12,7 +12,7 @@ import msgspec
 
 
 class Command(msgspec.Struct, frozen=True, tag_field="do"):
-    """What is to be done; each kind says by whom."""
+    """What is to be done at every node that hears it. Never changed once it is made."""
 
 
 class Disconnect(Command, frozen=True, tag="disconnect"):

@@ -3,9 +3,11 @@
 From the top; each knows only what stands below it:
 
 listening    accepting connections a few at a time: websockets for us, the rest for aiohttp
-server       Socket.IO: what is offered to the gateway, and who works on what comes in
+server       Socket.IO: what is offered to the gateway, and what packets mean
+inboxes      who works on what has come in
 entrance     who asks to come into a namespace: a session, or a refusal
-engine_io    Engine.IO: handshakes, polls, upgrades, and what comes in
+requests     handshakes, polls and POSTs that aiohttp has read
+engine_io    Engine.IO: who may connect, and what comes in
 manager      which sessions there are, and which rooms they are in
 heartbeat    pings, and who does not answer them        membership   one connection in one namespace
 connection   one client: its outbox and its bounds, whatever its transport
@@ -18,6 +20,9 @@ answers      what a request asks, and the others it gets        packets      wha
 frames       what a websocket sends, taken apart        deadlines    many equal waits on one timer
 admission    who may come in, how often, how many at a time     refusals     who was not let in, and why
 limits       what each may use                          closing      why a connection ends
+
+python-socketio is kept for what applications know of it: handlers, namespaces, acknowledgements, its packets, and its managers
+for a message queue. The price is three subclasses in its shapes, whose overrides are held to the library's by a test.
 
 Everything that goes out passes `Connection.write` or `Tick.fan_out`, which is what keeps it in order; everything that
 comes in passes `EngineIO.take`, which is what keeps it bounded.

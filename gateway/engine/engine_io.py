@@ -1,43 +1,37 @@
-"""Engine.IO: connections over polling and websocket, who may have one, and what comes in by them.
+"""Engine.IO: connections over whatever transport, who may have one, and what comes in by them.
 
 Keeps the outside of python-engineio's server, on which python-socketio stands, and replaces its inside: AsyncSocket
 becomes `Connection`, the aiohttp driver `WebSocket`, the writer tasks the `Tick`, the monitor the `Heartbeat`.
-Leaves what messages mean to the Socket.IO server.
+Leaves what requests ask to `Requests`, and what messages mean to the Socket.IO server.
 """
 
 import asyncio
-import binascii
 import logging
 import socket
-from base64 import b64decode
 from typing import Any, Protocol
 
 import engineio
-from aiohttp import web
 
-from gateway.engine import answers, bodies
+from gateway.engine import answers
 from gateway.engine.admission import AddressRate, Gate, Rate, client_address
 from gateway.engine.answers import Objection
-from gateway.engine.bodies import BodyError
 from gateway.engine.connection import Connection
 from gateway.engine.deadlines import Deadlines
 from gateway.engine.frames import PROTOCOL_ERROR, SERVICE_RESTART
-from gateway.engine.handshake import Handshake, HandshakeError, is_asked_for
+from gateway.engine.handshake import Handshake
 from gateway.engine.heartbeat import Heartbeat
 from gateway.engine.identifiers import Identifiers
 from gateway.engine.limits import UNLIMITED, EngineLimits
-from gateway.engine.packets import GOODBYE, Packet
+from gateway.engine.packets import Packet
 from gateway.engine.stats import Stats
 from gateway.engine.tick import Tick
-from gateway.engine.websocket import TakenOver, WebSocket, taken_from
+from gateway.engine.websocket import WebSocket
 from gateway.ground.origins import Origins
 
 UPGRADE_SECONDS = 10.0
 """An upgrade that takes longer is given up, and polling goes on."""
 LINGER_SECONDS = 2.0
 """How long a closed websocket may take to go, and a closed poller to fetch its last packets."""
-BODY_SECONDS = 10.0
-"""How long a client may take to send the body of a POST."""
 CLIENT_GOODBYE = "client disconnect"
 
 logger = logging.getLogger(__name__)
@@ -94,7 +88,7 @@ class EngineIO(engineio.AsyncServer):  # type: ignore[misc]  # the library has n
         self._events = Rate(
             per_second=limits.client_events_per_second, burst=float(limits.client_events_burst)
         )
-        self._origins = origins
+        self.origins = origins
         self._identifiers = Identifiers()
         self._heartbeat = Heartbeat(
             interval_seconds=limits.ping_interval_seconds, timeout_seconds=limits.ping_timeout_seconds
@@ -102,7 +96,7 @@ class EngineIO(engineio.AsyncServer):  # type: ignore[misc]  # the library has n
         self._connects = Deadlines(limits.connect_deadline_seconds, self._expect_session)
         self._upgrades_begun = Deadlines(UPGRADE_SECONDS, self._give_up_upgrade)
         self._lingering = Deadlines[WebSocket](LINGER_SECONDS, lambda socket: socket.abort())
-        self._leftovers = Deadlines(LINGER_SECONDS, self._forget)
+        self._leftovers = Deadlines(LINGER_SECONDS, self.forget)
         self._refused = Deadlines(LINGER_SECONDS / 2, self._expect_session)
         self._terms = {transport: answers.terms(limits, transport) for transport in limits.transports}
         """How the first packet ends, by transport: it is alike for all but for the sid."""
@@ -110,51 +104,12 @@ class EngineIO(engineio.AsyncServer):  # type: ignore[misc]  # the library has n
         self.paths: frozenset[str] = frozenset()
         """Where handshakes for this server go; set when it is attached to a site."""
 
-    # HTTP
-
-    async def handle_request(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request to the Socket.IO path."""
-        headers = request.headers
-        origin = headers.get("Origin")
-        if origin is not None and not self._origins.allow(origin, headers.get("Host")):
-            self._origins.refuse(origin, headers.get("Host"))
-            return answers.foreign_origin()
-        response = await self._answer(request)
-        if origin is not None and response.status != 101:
-            answers.allow_origin(response, request, origin)
-        return response
-
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
-        if request.method == "OPTIONS":
-            return web.Response(status=204)
-        query = answers.asked(request.rel_url.raw_query_string)
-        transport = query.get("transport", [""])[0]
-        if transport not in self.transports or (transport == "websocket" and not is_asked_for(request)):
-            return answers.refusal(0, "Transport unknown")
-        sid = query.get("sid", [""])[0]
-        if not sid:
-            if request.method != "GET":
-                return answers.refusal(2, "Bad handshake method")
-            if query.get("EIO") != ["4"]:
-                return answers.refusal(5, "Unsupported protocol version")
-            return await self._handshake(request, transport)
-        connection = self.sockets.get(sid)
-        if connection is None:
-            return answers.refusal(1, "Session ID unknown")
-        if transport == "websocket" and request.method == "GET":
-            return self._upgrade(request, connection)
-        if connection.upgraded or request.method not in ("GET", "POST"):
-            return answers.refusal(3, "Bad request")
-        if request.method == "POST":
-            return await self._post(request, connection)
-        return await self._poll(request, connection)
-
     # Coming in
 
     def enter(self, tcp: socket.socket, peer: str, handshake: Handshake, early: bytes) -> bool:
         """Take a client that came to the door with a clean handshake for a websocket, a new one or an upgrade.
 
-        False when it is for something else, or is to be refused: `handle_request` then gives the answer.
+        False when it is for something else, or is to be refused: `Requests` then gives the answer.
         """
         if handshake.path not in self.paths or "websocket" not in self.transports:
             return False
@@ -165,61 +120,39 @@ class EngineIO(engineio.AsyncServer):  # type: ignore[misc]  # the library has n
             upgrading = self.sockets.get(sid)
             if upgrading is None or upgrading.closed or not self._may_use(handshake):
                 return False
-            self._probe_by(upgrading, tcp, handshake.answer(), early)
+            self.probe_by(upgrading, tcp, handshake.answer(), early)
             return True
         # The rate first: what comes too often is not looked at any further.
         address = client_address(peer, handshake.forwarded, self.limits.trusted_proxies)
-        if self._objection(address) is not None:
+        if self.objection(address) is not None:
             return False
         if not self._may_use(handshake):
             return False
-        connection = self._connection(address, handshake.query, handshake.agent)
-        self._begin(connection, tcp, handshake.answer(), early)
+        connection = self.connect(address, handshake.query, handshake.agent)
+        self.begin(connection, tcp, handshake.answer(), early)
         return True
 
     def _may_use(self, handshake: Handshake) -> bool:
-        return handshake.origin is None or self._origins.allow(handshake.origin, handshake.host)
+        return handshake.origin is None or self.origins.allow(handshake.origin, handshake.host)
 
-    def _objection(self, address: str) -> Objection | None:
+    def objection(self, address: str) -> Objection | None:
         """Why no more may come in now, or not from there; None admits and counts one."""
         retry_after = self._handshakes.admit(address, now=asyncio.get_running_loop().time())
         if retry_after:
             return Objection("rate_limited", 429, retry_after)
         if self.gate.crowded:
             return Objection("too_many_connections", 503)
-        return self._no_room()
+        return self.no_room()
 
-    def _no_room(self) -> Objection | None:
+    def no_room(self) -> Objection | None:
+        """Why no more may come in now, from wherever."""
         if self.stopping:
             return Objection("draining", 503)
         if 0 < self.limits.max_connections <= len(self.sockets):
             return Objection("too_many_connections", 503)
         return None
 
-    async def _handshake(self, request: web.Request, transport: str) -> web.StreamResponse:
-        headers = request.headers
-        forwarded = ",".join(headers.getall("X-Forwarded-For", ()))
-        address = client_address(answers.peer(request), forwarded, self.limits.trusted_proxies)
-        objection = self._objection(address)
-        if objection is None:
-            await self.gate.passage()
-            objection = self._no_room()
-        if objection is not None:
-            # A stock client that is not let in here waits longer from one try to the next.
-            self.stats.refusals.note(objection.code, address)
-            return objection.response()
-        if transport == "websocket":
-            try:
-                tcp, answer, early = taken_from(request)
-            except HandshakeError:
-                return answers.refusal(3, "Bad request")
-            connection = self._connection(address, request.query_string, headers.get("User-Agent", ""))
-            self._begin(connection, tcp, answer, early)
-            return TakenOver()
-        connection = self._connection(address, request.query_string, headers.get("User-Agent", ""))
-        return answers.body(self._opening(connection.sid, transport).text)
-
-    def _connection(self, address: str, query: str, agent: str) -> Connection:
+    def connect(self, address: str, query: str, agent: str) -> Connection:
         """A client that has been admitted."""
         environ = {"REMOTE_ADDR": address, "QUERY_STRING": query, "HTTP_USER_AGENT": agent}
         connection = Connection(
@@ -234,13 +167,14 @@ class EngineIO(engineio.AsyncServer):  # type: ignore[misc]  # the library has n
         self._connects.put(connection)
         return connection
 
-    def _begin(self, connection: Connection, tcp: socket.socket, answer: bytes, early: bytes) -> None:
+    def begin(self, connection: Connection, tcp: socket.socket, answer: bytes, early: bytes) -> None:
         """Give a new connection the websocket that it has asked for."""
         connection.socket = self._socket(connection, probes=False)
-        greeting = self._opening(connection.sid, "websocket").frame
+        greeting = self.opening(connection.sid, "websocket").frame
         connection.socket.begin(tcp, answer, greeting=greeting, early=early)
 
-    def _opening(self, sid: str, transport: str) -> Packet:
+    def opening(self, sid: str, transport: str) -> Packet:
+        """The first packet that a connection is sent."""
         return Packet.of(b'0{"sid":"' + sid.encode() + self._terms[transport])
 
     def generate_id(self) -> str:
@@ -250,17 +184,7 @@ class EngineIO(engineio.AsyncServer):  # type: ignore[misc]  # the library has n
     def _socket(self, connection: Connection, *, probes: bool) -> WebSocket:
         return WebSocket(connection, message_bytes=self.limits.max_message_bytes, probes=probes)
 
-    def _upgrade(self, request: web.Request, connection: Connection) -> web.StreamResponse:
-        if connection.closed:
-            return answers.refusal(1, "Session ID unknown")
-        try:
-            tcp, answer, early = taken_from(request)
-        except HandshakeError:
-            return answers.refusal(3, "Bad request")
-        self._probe_by(connection, tcp, answer, early)
-        return TakenOver()
-
-    def _probe_by(self, connection: Connection, tcp: socket.socket, answer: bytes, early: bytes) -> None:
+    def probe_by(self, connection: Connection, tcp: socket.socket, answer: bytes, early: bytes) -> None:
         """Give a connection the websocket that it may upgrade to."""
         prober = self._socket(connection, probes=True)
         if connection.upgraded or connection.is_upgrading:
@@ -276,41 +200,6 @@ class EngineIO(engineio.AsyncServer):  # type: ignore[misc]  # the library has n
         if socket.probes:
             socket.close(SERVICE_RESTART)
             socket.gave_up()
-
-    async def _poll(self, request: web.Request, connection: Connection) -> web.StreamResponse:
-        if connection.poller is not None:
-            connection.overlap()
-            return answers.refusal(3, "Bad request")
-        body = await connection.poll(
-            lambda: request.transport is not None and not request.transport.is_closing()
-        )
-        if connection.closed and not connection.outbox:
-            self._forget(connection)
-        return answers.body(body)
-
-    async def _post(self, request: web.Request, connection: Connection) -> web.StreamResponse:
-        most = self.limits.max_message_bytes or UNLIMITED
-        try:
-            body = await bodies.read(request, limit=most, seconds=BODY_SECONDS)
-            # Both may say goodbye at once; anything else that comes afterwards is lost, and its sender should know.
-            if connection.closed and body != GOODBYE.text:
-                return answers.refusal(1, "Session ID unknown")
-            for packet in body.decode().split("\x1e"):
-                connection.receive(b64decode(packet[1:], validate=True) if packet[:1] == "b" else packet)
-        except BodyError as error:
-            return self._broken(connection, error.status)
-        except (UnicodeDecodeError, binascii.Error):
-            self.stats.malformed += 1
-            return self._broken(connection, 400)
-        if connection.broken:
-            return self._broken(connection, 400)
-        # The client may send its next when this one has been worked on: the inbox needs no other bound.
-        await self.socketio.catch_up(connection, size=most)
-        return answers.body(b"ok")
-
-    def _broken(self, connection: Connection, status: int) -> web.StreamResponse:
-        connection.close("transport error")
-        return answers.broken(status)
 
     # What connections need
 
@@ -361,10 +250,11 @@ class EngineIO(engineio.AsyncServer):  # type: ignore[misc]  # the library has n
             # Its last packets are still to be fetched, or a poll is under way that its goodbye has overtaken.
             self._leftovers.put(connection)
         else:
-            self._forget(connection)
+            self.forget(connection)
         self.socketio.ended(connection, reason)
 
-    def _forget(self, connection: Connection) -> None:
+    def forget(self, connection: Connection) -> None:
+        """The connection is closed, and its client has all it will get."""
         connection.outbox.clear()
         self.sockets.pop(connection.sid, None)
 
@@ -402,7 +292,7 @@ class EngineIO(engineio.AsyncServer):  # type: ignore[misc]  # the library has n
             connection.close("server disconnect", code=SERVICE_RESTART)
             if connection.socket is not None:
                 connection.socket.abort()
-            self._forget(connection)
+            self.forget(connection)
         self.tick.stop()
         self._heartbeat.clear()
         for deadlines in (self._connects, self._leftovers, self._refused):

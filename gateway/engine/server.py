@@ -10,7 +10,7 @@ import functools
 import logging
 import math
 import random
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any
 
 import socketio
@@ -22,12 +22,14 @@ from gateway.engine.connection import Connection
 from gateway.engine.engine_io import EngineIO
 from gateway.engine.entrance import Entrance
 from gateway.engine.frames import SERVICE_RESTART
-from gateway.engine.inbox import ACKNOWLEDGEMENTS, End, Inbox, check
+from gateway.engine.inbox import End
+from gateway.engine.inboxes import Inboxes
 from gateway.engine.limits import UNLIMITED, EngineLimits
 from gateway.engine.manager import Manager
 from gateway.engine.membership import Membership, Stage
 from gateway.engine.messages import closing, message
 from gateway.engine.packets import Packet
+from gateway.engine.requests import Requests
 from gateway.engine.stats import Stats
 from gateway.engine.tick import Tick
 from gateway.ground.origins import Origins
@@ -35,7 +37,6 @@ from gateway.ground.origins import Origins
 OnOpen = Callable[[str, str], Awaitable[None]]
 """Takes (sid, namespace) of a session that was just let in: its CONNECT packet is queued, nothing else yet."""
 
-STOP_SECONDS = 5.0
 DRAIN_STEP_SECONDS = 0.1
 
 logger = logging.getLogger(__name__)
@@ -64,10 +65,6 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         self.limits = limits or EngineLimits()
         self.stats = Stats()
         self.on_open = on_open
-        self.inboxes: dict[str, Inbox] = {}
-        """By the connection's sid: of those that have sent something which is not worked on yet."""
-        self._works: set[asyncio.Task[None]] = set()
-        self._message_bytes = self.limits.max_message_bytes or UNLIMITED
         tick = Tick()
         super().__init__(
             client_manager=client_manager or Manager(),
@@ -77,7 +74,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
             tick=tick,
             origins=origins or Origins(),
         )
-        self.eio.socketio = self
+        self._requests = Requests(self.eio)
         self.manager.serve(self.eio.sockets, tick=tick, stats=self.stats, generate_id=self.eio.generate_id)
         self._tick = tick
         self._entrance = Entrance(
@@ -87,7 +84,13 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
             deadline_seconds=self.limits.connect_deadline_seconds,
             serves=lambda namespace: namespace in self.namespaces or namespace in self.handlers,
             ask=functools.partial(self._trigger_event, "connect"),
-            send_away=self.send_away,
+            send_away=self._send_away,
+        )
+        self.inboxes = self.eio.socketio = Inboxes(
+            self.manager,
+            message_bytes=self.limits.max_message_bytes or UNLIMITED,
+            do=self._do,
+            send_away=self._send_away,
         )
 
     def _engineio_server_class(self) -> type[EngineIO]:
@@ -97,7 +100,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         """Answer at the path on the site, and behind `prefix` there: the site's router takes that off (`gateway.ground.prefix`)."""
         path = f"/{socketio_path.strip('/')}/"
         self.eio.paths = frozenset({path, prefix + path})
-        app.router.add_route("*", path, self.eio.handle_request)
+        app.router.add_route("*", path, self._requests.answer)
 
     # Sending
 
@@ -218,127 +221,30 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         self.eio.stopping = True
         for start in range(0, len(connections), batch):
             for connection in connections[start : start + batch]:
-                self.send_away(connection, reason, retry_after=round(random.uniform(0.1, spread), 2))  # noqa: S311 - jitter
+                self._send_away(connection, reason, retry_after=round(random.uniform(0.1, spread), 2))  # noqa: S311 - jitter
             await asyncio.sleep(DRAIN_STEP_SECONDS)
 
     async def stop(self) -> None:
         """Close everything and wait until no handler, task or timer of the engine is left; idempotent."""
         await self.eio.shutdown()
         self._entrance.clear()
-        if self._works:
-            _, late = await asyncio.wait(self._works, timeout=STOP_SECONDS)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+        await self.inboxes.stop()
 
     async def shutdown(self) -> None:
         """The library's name for `stop`, which in the library leaves clients and tasks behind."""
         await self.stop()
 
-    def send_away(self, connection: Connection, reason: Reason, *, retry_after: float | None) -> None:
+    def _send_away(self, connection: Connection, reason: Reason, *, retry_after: float | None) -> None:
         """Say `closing` in every namespace of the connection, and close it so that a stock client comes back."""
         for session in self.manager.sessions_of(connection):
             if session.stage is Stage.OPEN:
                 connection.write(closing(session.namespace, reason, retry_after))
         connection.close("server disconnect", code=SERVICE_RESTART)
 
-    # What Engine.IO tells and asks
-
-    def excess(self, connection: Connection) -> None:
-        self.send_away(connection, Reason.RATE_LIMITED, retry_after=5)
-
-    def has_session(self, connection: Connection) -> bool:
-        return bool(self.manager.sessions_of(connection))
-
-    def is_settled(self, connection: Connection) -> bool:
-        inbox = self.inboxes.get(connection.sid)
-        return (inbox is None or inbox.worker is None) and self.has_session(connection)
-
-    async def catch_up(self, connection: Connection, *, size: int) -> None:
-        while (
-            (inbox := self.inboxes.get(connection.sid)) is not None
-            and inbox.worker is not None
-            and inbox.size > size
-        ):
-            await asyncio.wait([inbox.worker])
-
-    def message(self, connection: Connection, data: str | bytes) -> None:
-        """Put what a message asks for in the inbox, once it is whole. Raises what malformed ones raise."""
-        inbox = self.inboxes.get(connection.sid)
-        if inbox is None:
-            inbox = self.inboxes[connection.sid] = Inbox()
-        assembled = inbox.assemble(data, limit=self._message_bytes)
-        if assembled is None:
-            return
-        packet, size = assembled
-        check(packet)
-        if packet.packet_type in ACKNOWLEDGEMENTS:
-            # Past the inbox: the handler at work may be the one that waits for it.
-            self._acknowledged(connection, packet)
-            self._tidy(connection, inbox)
-            return
-        inbox.put(packet, size)
-        if inbox.size > self._message_bytes and connection.socket is not None:
-            connection.socket.hold()
-        self._work_on(connection, inbox)
-
-    def ended(self, connection: Connection, reason: str) -> None:
-        inbox = self.inboxes.get(connection.sid)
-        is_busy = inbox is not None and inbox.worker is not None
-        if not is_busy and not self.has_session(connection):
-            self.inboxes.pop(connection.sid, None)
-            return
-        if inbox is None:
-            inbox = self.inboxes[connection.sid] = Inbox()
-        inbox.put(End(reason), 0)
-        self._work_on(connection, inbox)
-
-    # Working on what has come
-
-    def _acknowledged(self, connection: Connection, packet: Any) -> None:
-        session = self.manager.session_of(connection, packet.namespace or "/")
-        callback = None if session is None else self.manager.callback(session.sid, packet.id)
-        if session is None or callback is None:
-            return
-        self._own(self.manager.call_back(callback, packet.data), name=f"acknowledgement of {session.sid}")
-
-    def _work_on(self, connection: Connection, inbox: Inbox) -> None:
-        if inbox.worker is None:
-            inbox.worker = self._own(self._work(connection, inbox), name=f"connection {connection.sid}")
-
-    def _own(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
-        """Start a task that `stop` waits for."""
-        task = asyncio.create_task(work, name=name)
-        self._works.add(task)
-        task.add_done_callback(self._works.discard)
-        return task
-
-    async def _work(self, connection: Connection, inbox: Inbox) -> None:
-        """Do what is in the inbox, one by one, and end."""
-        try:
-            while (next_item := inbox.next()) is not None:
-                item, size = next_item
-                try:
-                    await self._do(connection, item)
-                except Exception:
-                    # A bug in a handler. Once per connection: a client must not be able to fill the log.
-                    if not inbox.faulted:
-                        inbox.faulted = True
-                        logger.exception("handler failed", extra={"connection": connection.sid})
-                inbox.size -= size
-        finally:
-            inbox.worker = None
-            self._tidy(connection, inbox)
-        if connection.socket is not None:
-            connection.socket.go_on()
-
-    def _tidy(self, connection: Connection, inbox: Inbox) -> None:
-        """Let go of an inbox that holds nothing any more."""
-        if inbox.is_needless or (connection.closed and inbox.worker is None):
-            self.inboxes.pop(connection.sid, None)
+    # What comes in
 
     async def _do(self, connection: Connection, item: Any) -> None:
+        """Do what a packet asks for, or end the connection's sessions."""
         if isinstance(item, End):
             for left in self.manager.sessions_of(connection):
                 await self._end(left, item.reason)
@@ -374,7 +280,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         finally:
             await self.manager.disconnect(session.sid, session.namespace, ignore_queue=True)
 
-    # What python-socketio calls
+    # What the library offers, or calls
+
+    async def handle_request(self, request: web.Request) -> web.StreamResponse:
+        return await self._requests.answer(request)
 
     async def _send_packet(self, eio_sid: str, pkt: Any) -> None:
         connection = self.eio.sockets.get(eio_sid)
