@@ -135,6 +135,13 @@ def _number(text: str) -> float:
     return float(text)
 
 
+def _mails_per_second(text: str) -> float:
+    rate = _number(text)
+    if 0 < rate < 0.001:
+        raise ValidationError("must be 0.001 or more, or 0.")
+    return rate
+
+
 def _boolean(text: str) -> bool:
     folded = text.lower()
     if folded not in ("true", "false", "1", "0", "yes", "no", "on", "off"):
@@ -549,6 +556,31 @@ class MailSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BulkSettings:
+    """How the mail of the lane `bulk` leaves; what is unset is as for all other mail."""
+
+    url: str | None = _setting(
+        "BULK_URL", None, _url("spool", "smtp", "smtps", needs_host=("smtp", "smtps")),
+        "where mail of the lane `bulk` leaves by, as in `BELLHOP_MAIL_URL`; unset: the same way as all mail, and behind it",
+        show=masked_url,
+    )  # fmt: skip
+    sender: Mailbox | None = _setting(  # noqa: RUF009 - it is dataclasses.field
+        "BULK_FROM", None, _mailbox, "the one address bulk mail comes from; unset: `BELLHOP_MAIL_FROM`"
+    )
+    reply_to: Mailbox | None = _setting(  # noqa: RUF009 - it is dataclasses.field
+        "BULK_REPLY_TO", None, _mailbox,
+        "the one address that answers to bulk mail go to; unset: `BELLHOP_MAIL_REPLY_TO`",
+    )  # fmt: skip
+    rate: float = _setting(
+        "BULK_RATE", "0", _mails_per_second, "bulk mails per second, of all nodes together; 0: no limit"
+    )
+    concurrency: int | None = _setting(
+        "BULK_CONCURRENCY", None, _whole(1, 1000),
+        "bulk mails under way at once; unset: a quarter of `BELLHOP_MAIL_CONCURRENCY`",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PresenceSettings:
     grace_seconds: float = _setting(
         "PRESENCE_GRACE",
@@ -698,6 +730,7 @@ class Settings:
     )  # fmt: skip
     keys: KeySettings = field(default_factory=KeySettings)
     mail: MailSettings = field(default_factory=MailSettings)
+    bulk: BulkSettings = field(default_factory=BulkSettings)
     presence: PresenceSettings = field(default_factory=PresenceSettings)
     limits: Limits = field(default_factory=Limits)
 
@@ -708,7 +741,7 @@ class Settings:
 
 
 _GROUPS: Mapping[str, type] = {
-    "keys": KeySettings, "mail": MailSettings, "presence": PresenceSettings, "limits": Limits
+    "keys": KeySettings, "mail": MailSettings, "bulk": BulkSettings, "presence": PresenceSettings, "limits": Limits
 }  # fmt: skip
 
 

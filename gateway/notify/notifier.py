@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from gateway.cluster.bus.base import TRANSIENT, Bus, Frame
 from gateway.cluster.gossip import HeadGossip
@@ -20,6 +20,9 @@ from gateway.ground.clock import Clock
 from gateway.ground.rooms import ADMINS, membership, user_of, user_room
 from gateway.notify import events
 from gateway.notify.contacts import ContactBook
+from gateway.notify.decide import Judge, Judged
+from gateway.notify.gates import address
+from gateway.notify.verdicts import EMAIL, Case, Delay, Merge, Moment, Send, Skip, Verdict
 from storage.errors import StorageError, StoreUnavailable
 from storage.groupcommit import GroupCommit
 from storage.ids import uuid7
@@ -52,8 +55,6 @@ REVIVE_PAGES = 5
 
 STEP_NOTIFICATIONS = 1000
 """How many notifications are made, stored and delivered before others have their turn."""
-NO_ADDRESS = "no address is known"
-"""Why a mail was skipped from the beginning."""
 
 
 USERS_NAMED = 100
@@ -103,6 +104,14 @@ class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
     """A digest of the request's body: tells a repetition from another request under the same key."""
 
 
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an emit would make of one room, and what would become of its mail now."""
+
+    notification: Notification
+    verdict: Verdict
+
+
 Emitted = Appended
 """What an emit became, as the store says it; what is not stored has no sequences and is no duplicate."""
 
@@ -132,10 +141,12 @@ class Notifier:
         gossip: HeadGossip,
         presence: Presence,
         contacts: ContactBook,
+        judge: Judge,
         clock: Clock,
         wake_mailer: Callable[[], None],
     ) -> None:
         self._store = store
+        self._judge = judge
         self._commit = commit
         self._receiver = receiver
         self._bus = bus
@@ -155,7 +166,7 @@ class Notifier:
         `scope` names whose idempotency keys these are. Raises `IdempotencyMismatch` and `NoAddress`.
         """
         now = self._clock()
-        mails = _mails(request, await self._known([request]), now)
+        mails = {} if request.email is None else await self._mails(request, request.email, now)
         emission = _emission(request, scope, now, mails)
         if request.store:
             appended = await self._commit.append(emission)
@@ -207,18 +218,21 @@ class Notifier:
         await self._share(frames)
         return answers
 
-    async def drafts(self, request: EmitRequest, *, limit: int) -> list[Notification | NoAddress]:
+    async def drafts(self, request: EmitRequest, *, limit: int) -> list[Draft]:
         """What an emit of the request would make of its first `limit` rooms now; nothing is stored or sent."""
         now = self._clock()
         rooms = request.rooms[:limit]
-        known = await self._known([structs.replace(request, rooms=rooms)])
-        drafts: list[Notification | NoAddress] = []
-        for room in rooms:
-            mail = None if request.email is None else _mail(request.email, room, known, now)
-            if mail is not None and mail.state is MailState.SKIPPED:
-                drafts.append(NoAddress([user_of(room) or ""]))
-            else:
-                drafts.append(_notification(request, room, now, mail))
+        if request.email is None:
+            return [Draft(_notification(request, room, now, None), Send()) for room in rooms]
+        cases = _cases(request, request.email, rooms, now)
+        drafts = []
+        for case, room, judged in zip(
+            cases, rooms, await self._judge.judge(cases, Moment.PREVIEW), strict=True
+        ):
+            if isinstance(judged, StorageError):
+                raise judged
+            mail = _mail(request.email, case, judged)
+            drafts.append(Draft(_notification(request, room, now, mail), judged.verdict))
         return drafts
 
     async def transient(self, room: str, event: str, payload: Mapping[str, Any]) -> None:
@@ -248,35 +262,38 @@ class Notifier:
         self, requests: Sequence[EmitRequest], scope: str, now: datetime
     ) -> list[Emission | Exception]:
         """What is to be appended for each, or why nothing is."""
-        known: Mapping[str, str] = {}
-        unknown: StorageError | None = None
-        try:
-            known = await self._known(requests)
-        except StorageError as error:
-            unknown = error
+        mails = await self._mails_of_each(requests, now)
         prepared: list[Emission | Exception] = []
-        for request in requests:
-            if unknown is not None and _needs_address(request):
-                prepared.append(unknown)
-                continue
-            try:
-                prepared.append(_emission(request, scope, now, _mails(request, known, now)))
-            except NoAddress as error:
-                prepared.append(error)
+        for request, mail in zip(requests, mails, strict=True):
+            prepared.append(mail if isinstance(mail, Exception) else _emission(request, scope, now, mail))
         return prepared
 
-    async def _known(self, requests: Sequence[EmitRequest]) -> Mapping[str, str]:
-        """The addresses, by user, of those whom the requests mail without naming one: in one question."""
-        users = {
-            user_of(room) or "": None
+    async def _mails(self, request: EmitRequest, email: EmailRequest, now: datetime) -> Mapping[str, Mail]:
+        """The mail of each room of one request. Raises as `emit`."""
+        cases = _cases(request, email, request.rooms, now)
+        return _ordered(request, email, cases, await self._judge.judge(cases, Moment.EMIT))
+
+    async def _mails_of_each(
+        self, requests: Sequence[EmitRequest], now: datetime
+    ) -> list[Mapping[str, Mail] | Exception]:
+        """The same of many, judged together; what goes wrong with one is its answer."""
+        cases = [
+            () if request.email is None else _cases(request, request.email, request.rooms, now)
             for request in requests
-            if _needs_address(request)
-            for room in request.rooms
-        }
-        if not users:
-            return {}
-        contacts = await self._contacts.contacts(list(users))
-        return {user: contact.email for user, contact in contacts.items() if contact.email is not None}
+        ]
+        if not any(cases):
+            return [{}] * len(requests)
+        judged = iter(await self._judge.judge([case for some in cases for case in some], Moment.EMIT))
+        mails: list[Mapping[str, Mail] | Exception] = []
+        for request, some in zip(requests, cases, strict=True):
+            verdicts = [next(judged) for _ in some]
+            try:
+                mails.append(
+                    {} if request.email is None else _ordered(request, request.email, some, verdicts)
+                )
+            except (NoAddress, StorageError) as error:
+                mails.append(error)
+        return mails
 
     def _deliver(self, appended: Appended, event: str, scope: str) -> Sequence[Frame]:
         """Deliver on this node what is new, and answer the frames for the others. What is not stored is always new.
@@ -439,33 +456,59 @@ def _steps(requests: Sequence[EmitRequest]) -> Iterator[Sequence[EmitRequest]]:
     yield requests[start:]
 
 
-def _needs_address(request: EmitRequest) -> bool:
-    return request.email is not None and request.email.to is None
+def _cases(request: EmitRequest, email: EmailRequest, rooms: Sequence[str], now: datetime) -> Sequence[Case]:
+    """The mail of each room, in question."""
+    due_at = now + timedelta(seconds=email.after_seconds)
+    return [
+        Case(
+            type=request.type,
+            user=user_of(room),
+            channel=EMAIL,
+            now=now,
+            due_at=due_at,
+            to=email.to,
+            unless=email.unless,
+        )
+        for room in rooms
+    ]
 
 
-def _mails(request: EmitRequest, known: Mapping[str, str], now: datetime) -> Mapping[str, Mail]:
+def _ordered(
+    request: EmitRequest,
+    email: EmailRequest,
+    cases: Sequence[Case],
+    verdicts: Sequence[Judged | StorageError],
+) -> Mapping[str, Mail]:
     """The mail of each room. Raises `NoAddress` for users of whom none is known, unless they may be left out."""
-    email = request.email
-    if email is None:
-        return {}
-    mails = {room: _mail(email, room, known, now) for room in request.rooms}
-    if not email.if_known:
-        unknown = [user_of(room) or "" for room, mail in mails.items() if mail.state is MailState.SKIPPED]
-        if unknown:
-            raise NoAddress(unknown)
+    mails: dict[str, Mail] = {}
+    unknown: list[str] = []
+    for room, case, judged in zip(request.rooms, cases, verdicts, strict=True):
+        if isinstance(judged, StorageError):
+            raise judged
+        if _lacks_address(judged.verdict):
+            unknown.append(case.user or "")
+        mails[room] = _mail(email, case, judged)
+    if unknown and not email.if_known:
+        raise NoAddress(unknown)
     return mails
 
 
-def _mail(email: EmailRequest, room: str, known: Mapping[str, str], now: datetime) -> Mail:
-    to = email.to or known.get(user_of(room) or "")
-    due_at = now + timedelta(seconds=email.after_seconds)
-    order = MailOrder(to=to or "", subject=email.subject, due_at=due_at, unless=email.unless)
+def _lacks_address(verdict: Verdict) -> bool:
+    return isinstance(verdict, Skip) and verdict.rule == address.RULE
+
+
+def _mail(email: EmailRequest, case: Case, judged: Judged) -> Mail:
+    """What is owed by the verdict: now, later, or nothing from the beginning."""
+    to = case.to or next((fact.email for fact in judged.facts if isinstance(fact, address.Address)), None)
+    order = MailOrder(to=to or "", subject=email.subject, due_at=case.due_at, unless=email.unless)
+    verdict = judged.verdict
+    skipped = isinstance(verdict, (Skip, Merge))
     return Mail(
         order=order,
-        state=MailState.PENDING if to else MailState.SKIPPED,
-        due_at=due_at,
-        reason=None if to else NO_ADDRESS,
-        updated_at=now,
+        state=MailState.SKIPPED if skipped else MailState.PENDING,
+        due_at=verdict.until if isinstance(verdict, Delay) else case.due_at,
+        reason=None if isinstance(verdict, Send) else verdict.detail,
+        updated_at=case.now,
     )
 
 
@@ -474,7 +517,7 @@ def left_out(notifications: Iterable[Notification]) -> list[str]:
     return [
         user_of(each.room) or ""
         for each in notifications
-        if each.mail is not None and each.mail.reason == NO_ADDRESS
+        if each.mail is not None and each.mail.reason == address.UNKNOWN
     ]
 
 

@@ -257,11 +257,11 @@ def _config(given: argparse.Namespace) -> int:
     sys.stdout.flush()
     in_force = settings.load()
     if in_force.mail.templates is not None:
-        from gateway.process import node
+        from gateway.process import mailing
         from mailer.errors import MailConfigurationError
 
         try:
-            node.check_templates(in_force)
+            mailing.check_templates(in_force)
         except MailConfigurationError as error:
             raise Failure(f"{error}", 2) from error
     return 0

@@ -7,7 +7,6 @@ here stands the order in which they start and stop.
 import asyncio
 import contextlib
 import logging
-import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -32,14 +31,15 @@ from gateway.engine import OWNER_AND_GROUP, EngineLimits, PacedSite, Reason, Ser
 from gateway.ground import places
 from gateway.ground.clock import Timekeeper, system_clock
 from gateway.ground.origins import Origins
-from gateway.ground.rooms import user_of
 from gateway.ground.settings import Settings
 from gateway.http import edge, internal, public
 from gateway.http.health import Health
 from gateway.notify.contacts import ContactBook
+from gateway.notify.decide import Judge
 from gateway.notify.delivery import Delivery
 from gateway.notify.notifier import Notifier
 from gateway.notify.retention import Housekeeper
+from gateway.notify.verdicts import Sources
 from gateway.observe.feed import Feed
 from gateway.observe.meters import TimedAppends
 from gateway.observe.metrics import Metrics
@@ -47,15 +47,11 @@ from gateway.observe.overview import Observatory
 from gateway.observe.trends import Trends
 from gateway.observe.writes import Writes
 from gateway.process import descriptors, lifetime, outlet
+from gateway.process.mailing import Mailing, build_press
 from gateway.sockets.admin_events import AdminEvents
 from gateway.sockets.connections import Connections
 from gateway.sockets.neighbours import Neighbours
 from gateway.sockets.preview import Previewer
-from mailer.connect import connect as connect_transport
-from mailer.letterhead import Letterhead
-from mailer.press import Press
-from mailer.transport import Transport
-from mailer.worker import Worker
 from storage.connect import connect as connect_store
 from storage.errors import StoreUnavailable
 from storage.groupcommit import GroupCommit
@@ -101,82 +97,11 @@ def build_presence(settings: Settings) -> Presence:
     )
 
 
-def build_press(settings: Settings) -> Press:
-    mail = settings.mail
-    return Press(
-        Letterhead(
-            sender=mail.sender,
-            reply_to=mail.reply_to,
-            base_url=settings.base_url,
-            templates=mail.templates,
-            unsubscribe=mail.unsubscribe,
-        )
-    )
-
-
-def check_templates(settings: Settings) -> None:
-    """Raises `MailConfigurationError` for an operator's template that no mail can be made with."""
-
-    async def check() -> None:
-        press = build_press(settings)
-        try:
-            await press.start()
-        finally:
-            await press.close()
-
-    asyncio.run(check())
-
-
-def build_transport(settings: Settings) -> Transport:
-    mail = settings.mail
-    return connect_transport(
-        mail.url,
-        connections=mail.concurrency,
-        session_mails=mail.session_mails,
-        step_seconds=mail.timeout_seconds,
-        helo=mail.helo,
-    )
-
-
-def build_worker(
-    settings: Settings,
-    store: Store,
-    presence: Presence,
-    press: Press,
-    transport: Transport,
-    metrics: Metrics,
-    clock: Timekeeper,
-) -> Worker:
+def build_judge(contacts: ContactBook, store: Store, presence: Presence) -> Judge:
     async def is_online(user: str) -> bool:
         return await presence.find(user) is not None
 
-    mail = settings.mail
-    return Worker(
-        outbox=store,
-        inboxes=store,
-        transport=transport,
-        press=press,
-        is_online=is_online,
-        user_of=user_of,
-        concurrency=mail.concurrency,
-        attempts=mail.attempts,
-        retry_seconds=mail.retry_seconds,
-        lease_seconds=mail.lease_seconds,
-        # Two sends, since a kept connection may turn out to be spent; each with its opening, its envelope and its end.
-        attempt_seconds=15 * mail.timeout_seconds,
-        # A mail that went out early cannot be called back.
-        clock=clock.cautious,
-        random=random.random,
-        observe=lambda outcome: metrics.mail_outcome(outcome.result),
-    )
-
-
-def watch_worker(metrics: Metrics, worker: Worker) -> None:
-    metrics.watch_gauge(
-        "bellhop_mail_stopped",
-        "1 while the mail server refuses us, or cannot be trusted",
-        lambda: int(worker.stopped),
-    )
+    return Judge(Sources(contacts=contacts, receipts=store, is_online=is_online))
 
 
 class Node:
@@ -235,10 +160,16 @@ class Node:
         )
         self.delivery = Delivery(self.server, self.store, self.bus, self.clock)
         self.press = build_press(settings)
-        self.transport = build_transport(settings)
-        self.worker = (
-            build_worker(
-                settings, self.store, self.presence, self.press, self.transport, self.metrics, self.clock
+        self.judge = build_judge(self.contacts, self.store, self.presence)
+        self.mailing = (
+            Mailing(
+                settings,
+                outbox=self.store,
+                decide=self.judge.at_lease,
+                press=self.press,
+                metrics=self.metrics,
+                # A mail that went out early cannot be called back.
+                clock=self.clock.cautious,
             )
             if settings.mail.worker
             else None
@@ -251,8 +182,9 @@ class Node:
             gossip=self.gossip,
             presence=self.presence,
             contacts=self.contacts,
+            judge=self.judge,
             clock=self.clock,
-            wake_mailer=self.worker.wake if self.worker is not None else _nobody_to_wake,
+            wake_mailer=self.mailing.wake if self.mailing is not None else _nobody_to_wake,
         )
         self.connections = Connections(
             server=self.server,
@@ -324,7 +256,6 @@ class Node:
         self._watch()
         self.metrics.watch_presence(self.presence.counts)
         self._stops: AsyncExitStack = AsyncExitStack()
-        self._mailing: asyncio.Task[None] | None = None
 
     def _watch(self) -> None:
         """Have the metrics read at each scrape what the parts count for themselves."""
@@ -373,8 +304,6 @@ class Node:
         gauge("bellhop_mail_owed", "Mail that is owed, of all nodes", lambda: self.housekeeper.mail_owed)
         counter("bellhop_log_dropped", LOG_DROPPED, outlet.dropped)
         gauge("bellhop_mail_dead", "Dead letters, of all nodes", lambda: self.housekeeper.mail_dead)
-        if self.worker is not None:
-            watch_worker(self.metrics, self.worker)
         if isinstance(self.bus, RedisBus):
             bus = self.bus.stats
             counter("bellhop_bus_published", "Frames that Redis has taken", lambda: bus.published)
@@ -453,9 +382,9 @@ class Node:
         stops.push_async_callback(self.observatory.stop)
         self.housekeeper.start()
         stops.push_async_callback(self.housekeeper.stop)
-        if self.worker is not None:
-            self._mailing = asyncio.create_task(self.worker.run(), name="mail worker")
-            stops.push_async_callback(self._stop_mailing)
+        if self.mailing is not None:
+            self.mailing.start()
+            stops.push_async_callback(self.mailing.stop)
         settings = self.settings
         internal = await listen(
             self.internal, settings.internal_hosts, settings.internal_port, stops, self.health
@@ -478,22 +407,15 @@ class Node:
         self.health.draining = True
         budget = self.settings.drain_seconds
         async with asyncio.TaskGroup() as group:
-            if self.worker is not None:
+            if self.mailing is not None:
                 # What then remains is given back, which wants some of the grace too.
-                group.create_task(self.worker.drain(seconds=budget * 0.8), name="drain mail")
+                group.create_task(self.mailing.drain(seconds=budget * 0.8), name="drain mail")
             group.create_task(
                 self.server.drain(seconds=budget * 0.8, reason=Reason.DRAINING), name="drain clients"
             )
 
     async def stop(self) -> None:
         await self._stops.aclose()
-
-    async def _stop_mailing(self) -> None:
-        assert self.worker is not None
-        assert self._mailing is not None
-        await self.worker.drain(seconds=0)
-        await self._mailing
-        await self.transport.close()
 
     async def _fetch(self, url: str) -> bytes:
         assert self._http is not None
@@ -591,15 +513,17 @@ class MailOffice:
         self.bus = LocalBus()
         self.presence = build_presence(settings)
         self.press = build_press(settings)
-        self.transport = build_transport(settings)
         self.clock = Timekeeper()
-        self.worker = build_worker(
-            settings, self.store, self.presence, self.press, self.transport, self.metrics, self.clock
+        self.mailing = Mailing(
+            settings,
+            outbox=self.store,
+            decide=build_judge(ContactBook(self.store), self.store, self.presence).at_lease,
+            press=self.press,
+            metrics=self.metrics,
+            clock=self.clock.cautious,
         )
-        watch_worker(self.metrics, self.worker)
         self.health = Health(store=Writes(self.store), bus=self.bus, presence=self.presence, clock=self.clock)
         self._stops = AsyncExitStack()
-        self._mailing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         self._stops.push_async_callback(self.press.close)
@@ -614,18 +538,15 @@ class MailOffice:
         app.add_routes([*self.health.liveness(), *self.health.readiness(), *self.metrics.routes()])
         settings = self.settings
         urls = await listen(app, settings.internal_hosts, settings.internal_port, self._stops, self.health)
-        self._mailing = asyncio.create_task(self.worker.run(), name="mail worker")
+        self.mailing.start()
         logger.info("mailing", extra={"internal": ", ".join(urls)})
 
     async def drain(self) -> None:
         self.health.draining = True
-        await self.worker.drain(seconds=self.settings.drain_seconds * 0.8)
+        await self.mailing.drain(seconds=self.settings.drain_seconds * 0.8)
 
     async def stop(self) -> None:
-        if self._mailing is not None:
-            await self.worker.drain(seconds=0)
-            await self._mailing
-            await self.transport.close()
+        await self.mailing.stop()
         await self._stops.aclose()
 
 

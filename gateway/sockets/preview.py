@@ -3,7 +3,9 @@
 from gateway.cluster.presence.base import Presence
 from gateway.ground import encoding
 from gateway.ground.rooms import ALL, user_of
+from gateway.notify.gates import address
 from gateway.notify.notifier import EmitRequest, NoAddress, Notifier
+from gateway.notify.verdicts import Send, Skip, words
 from gateway.protocol import shapes
 from gateway.protocol.problems import Problem
 from mailer.errors import RenderFailure, TemplateFailure
@@ -25,23 +27,27 @@ class Previewer:
         drafts = await self._notifier.drafts(request, limit=ROOMS_SHOWN)
         rendered: encoding.Json | None = None
         rooms = []
-        for room, draft in zip(request.rooms, drafts, strict=False):
-            problem = str(draft) if isinstance(draft, NoAddress) else None
-            mail = None if isinstance(draft, NoAddress) else draft.mail
-            if isinstance(draft, Notification) and mail is not None:
+        for draft in drafts:
+            notification, verdict = draft.notification, draft.verdict
+            mail, problem = notification.mail, None
+            if isinstance(verdict, Skip) and verdict.rule == address.RULE:
+                mail, problem = None, str(NoAddress([user_of(notification.room) or ""]))
+            elif mail is not None:
                 try:
-                    shown = await self._mail(draft)
+                    shown = await self._mail(notification)
                 except (RenderFailure, TemplateFailure) as error:
                     problem = str(error)
                 else:
                     rendered = rendered or shown
             rooms.append(
                 {
-                    "room": room,
-                    "connections": await self._connections(room),
+                    "room": notification.room,
+                    "connections": await self._connections(notification.room),
                     "mail_to": None if mail is None else mail.order.to,
                     "mail_due_at": None if mail is None else encoding.time(mail.due_at),
                     "problem": problem,
+                    "decided_by": None if isinstance(verdict, Send) else verdict.rule,
+                    "verdict": words(verdict),
                 }
             )
         return {"rooms": rooms, "more": len(request.rooms) - len(rooms), "mail": rendered}

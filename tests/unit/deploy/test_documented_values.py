@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.ground.settings import SETTINGS, load
-from gateway.process import node
+from gateway.process import mailing, node
 from storage.connect import connect as connect_store
 from tests.unit.deploy.conftest import ROOT
 
@@ -86,4 +86,4 @@ async def test_a_value_that_a_document_names_is_taken(variable: str, value: str,
     store = connect_store(settings.store_url)
     node.build_bus(settings, store)
     node.build_presence(settings)
-    node.build_transport(settings)
+    mailing.build_transport(settings)

@@ -13,7 +13,9 @@ from gateway.cluster.gossip import HeadGossip
 from gateway.cluster.presence.local import LocalPresence
 from gateway.notify import notifier as use_cases
 from gateway.notify.contacts import ContactBook
+from gateway.notify.decide import Judge
 from gateway.notify.notifier import EmailRequest, EmitRequest, NoAddress, Notifier
+from gateway.notify.verdicts import Sources
 from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.groupcommit import GroupCommit
 from storage.models import Appended, Contact, Emission
@@ -43,6 +45,11 @@ async def store(tmp_path: Path) -> AsyncIterator[SQLiteStore]:
 @pytest.fixture
 async def notifier(store: SQLiteStore) -> AsyncIterator[Notifier]:
     commit = GroupCommit(store)
+    contacts = ContactBook(store)
+
+    async def nobody(_: str) -> bool:
+        return False
+
     yield Notifier(
         store=store,
         commit=commit,
@@ -50,7 +57,8 @@ async def notifier(store: SQLiteStore) -> AsyncIterator[Notifier]:
         bus=LocalBus(),
         gossip=HeadGossip(learns=store, bus=LocalBus()),
         presence=LocalPresence(),
-        contacts=ContactBook(store),
+        contacts=contacts,
+        judge=Judge(Sources(contacts=contacts, receipts=store, is_online=nobody)),
         clock=lambda: NOW,
         wake_mailer=lambda: None,
     )

@@ -17,7 +17,7 @@ from gateway.ground.settings import (
     masked_url,
     survey,
 )
-from gateway.process.node import build_transport
+from gateway.process.mailing import build_transport
 from mailer.smtp import SMTPTransport
 
 SECRET = "s" * 32

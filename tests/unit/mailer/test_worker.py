@@ -5,17 +5,22 @@ import errno
 import logging
 import os
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.notify.decide import Judge
+from gateway.notify.verdicts import Sources
+from mailer.budget import LocalBudget
+from mailer.courier import BUSY_DOMAIN, Policy, Result
+from mailer.lanes import Lane, LaneName
 from mailer.press import Press
 from mailer.smtp import Relay, SMTPTransport
 from mailer.transport import Transport
-from mailer.worker import Outcome, Result, Worker
+from mailer.worker import Outcome, Worker
 from storage.errors import StoreUnavailable
 from storage.models import Emission, Mail, MailOrder, MailState, Unless
 from storage.sqlite import SQLiteStore
@@ -25,11 +30,9 @@ from tests.unit.mailer.letters import ID, LETTERHEAD, PRESS, notification
 
 DEADLINE_SECONDS = 10
 STEP_SECONDS = 5
+LANE = {field.name for field in fields(Lane)}
+POLICY = {field.name for field in fields(Policy)}
 OTHER_ID = "019a0c5e-7d00-7000-8000-000000000002"
-
-
-def user_of(room: str) -> str | None:
-    return room.removeprefix("user:") if room.startswith("user:") else None
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
@@ -98,14 +101,27 @@ class Bench:
     online: Callable[[str], bool] = lambda _user: False
     workers: list[tuple[Worker, asyncio.Task[None]]] = field(default_factory=list)
 
+    def lane(self, **fields: Any) -> Lane:
+        given = {
+            "name": LaneName.TRANSACTIONAL,
+            "transport": self.transport,
+            "press": PRESS,
+            "concurrency": 8,
+        }
+        return Lane(**(given | fields))
+
     def worker(self, **options: Any) -> Worker:
+        """`options` are the worker's, its policy's, or its lane's."""
+
         async def is_online(user: str) -> bool:
             return self.online(user)
 
+        judge = Judge(Sources(contacts=self.store, receipts=self.outbox, is_online=is_online))
+        lane = {name: options.pop(name) for name in LANE & options.keys()}
+        policy = {name: options.pop(name) for name in POLICY & options.keys()}
         given: dict[str, Any] = {
-            "outbox": self.outbox, "inboxes": self.outbox, "transport": self.transport, "press": PRESS,
-            "is_online": is_online, "user_of": user_of, "clock": self.clock, "random": lambda: 0.0,
-            "observe": self.observe, "poll_seconds": 30,
+            "lane": self.lane(**lane), "outbox": self.outbox, "decide": judge.at_lease, "clock": self.clock,
+            "random": lambda: 0.0, "observe": self.observe, "policy": Policy(**policy), "poll_seconds": 30,
         }  # fmt: skip
         return Worker(**(given | options))
 
@@ -141,6 +157,13 @@ class Bench:
         mail = Mail(order=mail_order, state=MailState.PENDING, due_at=due_at, updated_at=now)
         given = notification(id=id_, mail=mail, created_at=now, **fields)
         await self.store.append([Emission(notifications=(given,))])
+
+    async def until_leased(self) -> None:
+        """Return when the worker holds a mail."""
+        await self.outbox.until_called("lease")
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not (await self.store.mail_counts())[MailState.LEASED]:
+                await asyncio.sleep(0)
 
     async def mail(self, id_: str = ID) -> Mail:
         found = await self.store.notification(id_)
@@ -317,6 +340,87 @@ async def test_a_receipt_that_cannot_be_read_gives_the_mail_back_uncounted(
 
     await bench.until_observed(Result.POSTPONED, Result.SENT)
     assert bench.outcomes[-1].attempts == 1
+
+
+# Rate and domains
+
+
+class Granted:
+    """A budget that gives each mail its moment so many seconds from now."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    async def reserve(self) -> float:
+        return self.seconds
+
+    def warnings(self) -> list[str]:
+        return []
+
+    async def close(self) -> None:
+        return
+
+
+async def test_mail_leaves_no_faster_than_its_lane_may(bench: Bench) -> None:
+    for number in range(3):
+        await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}")
+
+    bench.start(budget=LocalBudget(5))
+
+    await bench.until_observed(*[Result.SENT] * 3)
+    first, _, last = sorted(received.at for received in bench.relay.received)
+    assert last - first > 0.3
+
+
+async def test_a_mail_that_waits_for_its_moment_is_not_late(bench: Bench) -> None:
+    await bench.owe()
+
+    bench.start(budget=Granted(1.2), attempt_seconds=1.0)
+
+    await bench.until_observed(Result.SENT)
+    assert (await bench.mail()).attempts == 1
+
+
+async def test_a_mail_that_waits_for_its_moment_is_given_back_by_a_drain(bench: Bench) -> None:
+    await bench.owe()
+    worker = bench.start(budget=Granted(3600))
+    await bench.until_leased()
+
+    await worker.drain(seconds=0)
+
+    mail = await bench.mail()
+    assert (mail.state, mail.attempts) == (MailState.PENDING, 0)
+    assert bench.relay.received == []
+
+
+async def test_a_domain_that_takes_no_more_gets_fewer_at_once_and_holds_up_no_other(bench: Bench) -> None:
+    ids = [f"019a0c5e-7d00-7000-8000-00000000000{number}" for number in range(4)]
+    bench.relay.on("RCPT", Reply("451 4.7.1 too many at once"))
+    worker = bench.start(concurrency=2)
+    await bench.owe(ids[0], to="ann@slow.example")
+    worker.wake()
+    await bench.until_observed(Result.POSTPONED)
+
+    go_on = asyncio.Event()
+    bench.relay.on("CONTENT", Wait(go_on))
+    await bench.owe(ids[1], to="bob@slow.example")
+    worker.wake()
+    await bench.relay.until(lambda: bool(bench.relay.waiting))
+    await bench.owe(ids[2], to="cid@SLOW.example")
+    await bench.owe(ids[3], to="dan@other.example")
+    worker.wake()
+
+    await bench.until_observed(Result.POSTPONED, Result.HELD, Result.SENT)
+    held = await bench.mail(ids[2])
+    assert (held.state, held.attempts, held.reason) == (MailState.PENDING, 0, BUSY_DOMAIN)
+    assert held.due_at == bench.clock.now + timedelta(seconds=1)
+    assert [received.recipients for received in bench.relay.received] == [("dan@other.example",)]
+
+    go_on.set()
+    await bench.until(lambda: bench.count(Result.SENT) == 2)
+    bench.clock.advance(1)
+    worker.wake()
+    await bench.until(lambda: bench.count(Result.SENT) == 3)
 
 
 # Failures of one mail
@@ -618,7 +722,7 @@ async def test_under_a_wrong_setting_nothing_is_buried_and_all_goes_out_when_it_
     line: str,
     kind: str,
 ) -> None:
-    monkeypatch.setattr("mailer.lane.PAUSE_SECONDS", (0.02, 0.05))
+    monkeypatch.setattr("mailer.breaker.PAUSE_SECONDS", (0.02, 0.05))
     bench.relay.on(step, *[Reply(line)] * 40)
     for number in range(9):
         await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}", to=f"user{number}@example.org")
@@ -703,7 +807,7 @@ async def test_file_descriptors_that_ran_out_stop_mail_and_are_told_as_such(
 async def test_a_refused_login_pauses_everything_counts_nothing_and_shouts_once(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("mailer.lane.PAUSE_SECONDS", (0.4, 0.4))
+    monkeypatch.setattr("mailer.breaker.PAUSE_SECONDS", (0.4, 0.4))
     bench.relay.on("AUTH", *[Reply("535 5.7.8 wrong")] * 6)
     for number in range(3):
         await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}")
@@ -726,7 +830,7 @@ async def test_after_a_pause_one_mail_goes_ahead_of_the_others(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several wrong logins at once could lock the account."""
-    monkeypatch.setattr("mailer.lane.PAUSE_SECONDS", (0.1, 0.1))
+    monkeypatch.setattr("mailer.breaker.PAUSE_SECONDS", (0.1, 0.1))
     bench.relay.on("AUTH", *[Reply("535 5.7.8 wrong")] * 6, Hang())
     for number in range(3):
         await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}")
@@ -740,7 +844,7 @@ async def test_after_a_pause_one_mail_goes_ahead_of_the_others(
 async def test_a_refused_recipient_shows_that_the_relay_works_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailer.lane.PAUSE_SECONDS", (0.05, 0.05))
+    monkeypatch.setattr("mailer.breaker.PAUSE_SECONDS", (0.05, 0.05))
     bench.relay.on("AUTH", *[Reply("535 5.7.8 wrong")] * 2)
     bench.relay.on("RCPT", Reply("550 5.1.1 unknown"))
     await bench.owe()
@@ -813,7 +917,7 @@ async def test_a_mail_that_could_not_be_settled_is_sent_again_under_the_same_mes
     bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception | None
 ) -> None:
     """As after a crash between the relay's 250 and the settle."""
-    monkeypatch.setattr("mailer.worker.SETTLE_TRIES", 2)
+    monkeypatch.setattr("mailer.settling.SETTLE_TRIES", 2)
     bench.outbox.fail("settle", 2 if error is None else 1, error)
     await bench.owe()
     worker = bench.start(lease_seconds=5)
