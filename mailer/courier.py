@@ -27,8 +27,7 @@ from mailer.lanes import Lane
 from mailer.transport import Outgoing
 from storage.endings import Buried, Ending, Postponed, Released, Sent
 from storage.errors import StorageError
-from storage.models import Lease
-from storage.store import Outbox
+from storage.outbox import Lease, Outbox
 
 PROLONGING_SHARE = 1 / 3
 """Of the lease: so often is it prolonged, and at least two thirds are left for settling what has just gone out."""

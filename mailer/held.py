@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from storage.models import Lease
+from storage.outbox import Lease
 
 
 @dataclass(slots=True, kw_only=True)

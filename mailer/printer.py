@@ -19,7 +19,8 @@ from mailer.errors import RenderFailure, TemplateFailure
 from mailer.letterhead import Letterhead
 from mailer.render import Renderer
 from mailer.transport import Outgoing
-from storage.models import MailOrder, Notification
+from storage.mail import MailOrder
+from storage.streams import Notification
 
 CPU_SECONDS = 1.0
 """For one mail. The built-in templates take a few thousandths of it."""

@@ -9,8 +9,7 @@ from mailer.backoff import Random, pause_seconds
 from mailer.held import Held
 from storage.endings import Buried, Ending, Postponed, Released, Sent, Skipped
 from storage.errors import StoreUnavailable
-from storage.models import Lease
-from storage.store import Outbox
+from storage.outbox import Lease, Outbox
 
 SETTLE_TRIES = 6
 

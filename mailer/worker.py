@@ -18,8 +18,7 @@ from mailer.lanes import Lane
 from mailer.settling import Settler
 from storage.endings import Buried, Ending, Postponed, Released
 from storage.errors import StorageError, StoreUnavailable
-from storage.models import Lease
-from storage.store import Outbox
+from storage.outbox import Lease, Outbox
 
 POLL_SECONDS = 15.0
 """How long a mail may wait unnoticed that another node has appended."""

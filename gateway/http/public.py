@@ -23,7 +23,7 @@ from gateway.notify.notifier import Notifier
 from gateway.observe.metrics import Metrics
 from gateway.protocol import schemas, shapes
 from gateway.protocol.problems import Problem
-from storage.models import Contact
+from storage.people import Contact
 
 API = "/api/"
 PREFLIGHT_SECONDS = 600

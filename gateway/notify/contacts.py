@@ -12,8 +12,7 @@ from dataclasses import replace
 from gateway.ground.tasks import Tasks
 from mailer import address
 from storage.errors import StorageError
-from storage.models import Contact
-from storage.store import Contacts
+from storage.people import Contact, People
 
 FLUSH_SECONDS = 0.25
 HEARD_SECONDS = 60
@@ -25,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class ContactBook:
-    def __init__(self, contacts: Contacts) -> None:
+    def __init__(self, contacts: People) -> None:
         self._contacts = contacts
         self._pending: dict[str, Contact] = {}
         self._leaving: dict[str, Contact] = {}

@@ -13,7 +13,7 @@ from gateway.notify.gates import address, unless
 from gateway.notify.verdicts import EMAIL, AnyGate, Case, Delay, Merge, Moment, Send, Skip, Sources, Verdict
 from storage.endings import Ending, Postponed, Skipped
 from storage.errors import StorageError
-from storage.models import Lease
+from storage.outbox import Lease
 
 GATES: tuple[AnyGate, ...] = (
     # The order of rules: the type's switch, rollout,

@@ -24,7 +24,7 @@ from gateway.ground.rooms import ADMINS
 from gateway.ground.tasks import Tasks
 from gateway.notify import events
 from storage.errors import StorageError
-from storage.store import Streams
+from storage.streams import Streams
 
 HOLE_SECONDS = 0.05
 RECONCILE_SECONDS = 30.0

@@ -26,25 +26,12 @@ from gateway.notify.verdicts import EMAIL, Case, Delay, Merge, Moment, Send, Ski
 from storage.errors import StorageError, StoreUnavailable
 from storage.groupcommit import GroupCommit
 from storage.ids import uuid7
-from storage.models import (
-    Appended,
-    Contact,
-    Count,
-    Emission,
-    HistoryPage,
-    HistoryQuery,
-    IdempotencyKey,
-    Mail,
-    MailOrder,
-    MailPage,
-    MailState,
-    Marked,
-    Notification,
-    Receipt,
-    Unless,
-    UserData,
-)
+from storage.inboxes import Count, HistoryPage, HistoryQuery, Marked, Receipt
+from storage.mail import Mail, MailOrder, MailState, Unless
+from storage.outbox import MailPage
+from storage.people import Contact, UserData
 from storage.store import Store
+from storage.streams import Appended, Emission, IdempotencyKey, Notification
 
 NOTIFICATION = "notification"
 USER_DATA_LIMIT = 10_000
@@ -329,15 +316,15 @@ class Notifier:
     # What is kept
 
     async def notification(self, notification_id: str) -> Notification | None:
-        return await self._store.notification(notification_id)
+        return await self._store.streams.notification(notification_id)
 
     async def receipts(self, notification_id: str) -> dict[str, Receipt]:
-        return await self._store.receipts(notification_id)
+        return await self._store.inboxes.receipts(notification_id)
 
     async def recall(self, notification_id: str) -> Notification | None:
         """Take a notification back, from the history and from every screen; None for an unknown id."""
-        before = await self._store.notification(notification_id)
-        recalled = await self._store.recall(notification_id, now=self._clock())
+        before = await self._store.streams.notification(notification_id)
+        recalled = await self._store.streams.recall(notification_id, now=self._clock())
         if recalled is None:
             return None
         if before is not None and before.recalled_at is None and recalled.seq is not None:
@@ -360,26 +347,28 @@ class Notifier:
         query = HistoryQuery(
             user=user, rooms=rooms, before=before, limit=limit, types=types, unread_only=unread_only
         )
-        return await self._store.history(query, now=self._clock())
+        return await self._store.inboxes.history(query, now=self._clock())
 
     async def begin(self, user: str, rooms: Sequence[str]) -> None:
         """The user has come, with these rooms: those that have never begun for the user begin here."""
-        await self._store.begin(user, rooms, membership=membership(user), now=self._clock())
+        await self._store.inboxes.begin(user, rooms, membership=membership(user), now=self._clock())
 
     async def unread(self, user: str, rooms: Sequence[str]) -> Count:
-        return await self._store.unread(user, rooms, now=self._clock())
+        return await self._store.inboxes.unread(user, rooms, now=self._clock())
 
     async def read(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
-        return await self._counted(user, await self._store.read(user, rooms, ids, now=self._clock()))
+        return await self._counted(user, await self._store.inboxes.read(user, rooms, ids, now=self._clock()))
 
     async def read_all(self, user: str, rooms: Sequence[str]) -> Marked:
-        return await self._counted(user, await self._store.read_all(user, rooms, now=self._clock()))
+        return await self._counted(user, await self._store.inboxes.read_all(user, rooms, now=self._clock()))
 
     async def dismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
-        return await self._counted(user, await self._store.dismiss(user, rooms, ids, now=self._clock()))
+        return await self._counted(
+            user, await self._store.inboxes.dismiss(user, rooms, ids, now=self._clock())
+        )
 
     async def seen(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
-        return await self._store.seen(user, rooms, ids, now=self._clock())
+        return await self._store.inboxes.seen(user, rooms, ids, now=self._clock())
 
     async def _counted(self, user: str, marked: Marked) -> Marked:
         """Bring the badge up to date in every connection of the user."""
@@ -390,10 +379,10 @@ class Notifier:
     # Mail
 
     async def mail_page(self, *, state: MailState | None, before: str | None, limit: int) -> MailPage:
-        return await self._store.mail_page(state=state, before=before, limit=limit)
+        return await self._store.outbox.mail_page(state=state, before=before, limit=limit)
 
     async def revive(self, ids: Sequence[str]) -> list[str]:
-        revived = await self._store.revive(ids, now=self._clock())
+        revived = await self._store.outbox.revive(ids, now=self._clock())
         if revived:
             self._wake_mailer()
         return revived
@@ -403,7 +392,7 @@ class Notifier:
         count = 0
         before = None
         for _ in range(REVIVE_PAGES):
-            page = await self._store.mail_page(state=MailState.DEAD, before=before, limit=REVIVE_PAGE)
+            page = await self._store.outbox.mail_page(state=MailState.DEAD, before=before, limit=REVIVE_PAGE)
             count += len(await self.revive([item.id for item in page.items])) if page.items else 0
             before = page.next
             if before is None:
@@ -411,7 +400,7 @@ class Notifier:
         return count, before is not None
 
     async def mail_counts(self) -> Mapping[MailState, int]:
-        return await self._store.mail_counts()
+        return await self._store.outbox.mail_counts()
 
     # Users
 
@@ -435,13 +424,13 @@ class Notifier:
         return 0 if online is None else online.connections
 
     async def user_data(self, user: str) -> UserData:
-        data = await self._store.user_data(user, user_room(user), limit=USER_DATA_LIMIT)
+        data = await self._store.people.user_data(user, user_room(user), limit=USER_DATA_LIMIT)
         return replace(data, contact=await self._contacts.contact(user))
 
     async def erase_user(self, user: str) -> int:
         """Forget everything held about the user; open connections end, and nothing is remembered of them."""
         await self._bus.command({"do": "erase", "user": user})
-        return await self._store.erase_user(user, user_room(user), now=self._clock())
+        return await self._store.people.erase_user(user, user_room(user), now=self._clock())
 
 
 def _steps(requests: Sequence[EmitRequest]) -> Iterator[Sequence[EmitRequest]]:

@@ -9,8 +9,9 @@ from datetime import timedelta
 from gateway.ground.clock import Clock
 from gateway.ground.tasks import Tasks
 from storage.errors import StorageError
-from storage.models import MailState
-from storage.store import Outbox, Streams
+from storage.mail import MailState
+from storage.outbox import Outbox
+from storage.streams import Streams
 
 SWEEP_SECONDS = 30.0
 STEP = 500

@@ -9,7 +9,9 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any, Generic, Protocol, TypeVar
 
-from storage.models import Contact, Receipt, Unless
+from storage.inboxes import Receipt
+from storage.mail import Unless
+from storage.people import Contact
 
 EMAIL = "email"
 """The one channel beside the socket."""

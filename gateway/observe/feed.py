@@ -14,7 +14,7 @@ from gateway.ground.encoding import Json, time
 from gateway.ground.tasks import Tasks
 from gateway.notify import events
 from gateway.notify.notifier import Tap
-from storage.models import Notification
+from storage.streams import Notification
 
 SHOWN_PER_SECOND = 20
 TICK_SECONDS = 0.25

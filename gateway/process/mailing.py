@@ -14,7 +14,7 @@ from mailer.letterhead import Letterhead
 from mailer.press import Press
 from mailer.transport import Transport
 from mailer.worker import Worker
-from storage.store import Outbox
+from storage.outbox import Outbox
 
 
 def build_press(settings: Settings) -> Press:

@@ -101,7 +101,7 @@ def build_judge(contacts: ContactBook, store: Store, presence: Presence) -> Judg
     async def is_online(user: str) -> bool:
         return await presence.find(user) is not None
 
-    return Judge(Sources(contacts=contacts, receipts=store, is_online=is_online))
+    return Judge(Sources(contacts=contacts, receipts=store.inboxes, is_online=is_online))
 
 
 class Node:
@@ -133,12 +133,14 @@ class Node:
         self.clock = Timekeeper()
         self.store = connect_store(settings.store_url)
         self.bus = build_bus(settings, self.store)
-        self.lineage = Lineage(self.store, witness_of(settings), self.bus, self.clock)
-        appends = Witnessed(TimedAppends(self.store, self.metrics), self.lineage)
+        self.lineage = Lineage(
+            self.store.epochs, self.store.streams, witness_of(settings), self.bus, self.clock
+        )
+        appends = Witnessed(TimedAppends(self.store.streams, self.metrics), self.lineage)
         self.writes = Writes(self.store, appends)
         self.commit = GroupCommit(self.writes, ping=self.store.ping)
-        self.contacts = ContactBook(self.store)
-        self.gossip = HeadGossip(learns=self.store, bus=self.bus)
+        self.contacts = ContactBook(self.store.people)
+        self.gossip = HeadGossip(learns=self.store.streams, bus=self.bus)
         self.presence = build_presence(settings)
         self.origins = Origins(settings.cors_origins, base_url=settings.base_url)
         self.server = Server(
@@ -158,13 +160,13 @@ class Node:
             ),
             origins=self.origins,
         )
-        self.delivery = Delivery(self.server, self.store, self.bus, self.clock)
+        self.delivery = Delivery(self.server, self.store.streams, self.bus, self.clock)
         self.press = build_press(settings)
         self.judge = build_judge(self.contacts, self.store, self.presence)
         self.mailing = (
             Mailing(
                 settings,
-                outbox=self.store,
+                outbox=self.store.outbox,
                 decide=self.judge.at_lease,
                 press=self.press,
                 metrics=self.metrics,
@@ -189,7 +191,7 @@ class Node:
         self.connections = Connections(
             server=self.server,
             verifier=verifier,
-            inboxes=self.store,
+            inboxes=self.store.inboxes,
             notifier=self.notifier,
             delivery=self.delivery,
             presence=self.presence,
@@ -228,8 +230,8 @@ class Node:
             else None
         )
         self.housekeeper = Housekeeper(
-            self.store,
-            self.store,
+            self.store.streams,
+            self.store.outbox,
             self.clock,
             history_days=limits.history_days,
             may_delete=lambda: self.clock.may_delete,
@@ -516,8 +518,8 @@ class MailOffice:
         self.clock = Timekeeper()
         self.mailing = Mailing(
             settings,
-            outbox=self.store,
-            decide=build_judge(ContactBook(self.store), self.store, self.presence).at_lease,
+            outbox=self.store.outbox,
+            decide=build_judge(ContactBook(self.store.people), self.store, self.presence).at_lease,
             press=self.press,
             metrics=self.metrics,
             clock=self.clock.cautious,
@@ -559,7 +561,7 @@ async def begin_new_epoch(settings: Settings) -> str:
     store, witness = connect_store(settings.store_url), witness_of(settings)
     try:
         await store.open()
-        epoch = await store.turn()
+        epoch = await store.epochs.turn()
         # What the witness had seen was of the former line.
         with contextlib.suppress(WitnessAway):
             await witness.write(Mark(epoch=epoch, room="", seq=0, at=system_clock()))

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from gateway.notify.notifier import USERS_NAMED
-from storage.models import MailState, Unless
+from storage.mail import MailState, Unless
 
 
 def _time(**options: Any) -> fields.DateTime:

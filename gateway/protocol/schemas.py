@@ -45,7 +45,7 @@ from gateway.protocol.fields import (
     WholeText,
     unsound,
 )
-from storage.models import MailState, Unless
+from storage.mail import MailState, Unless
 
 BATCH_MAX = 1000
 IDS_MAX = 1000

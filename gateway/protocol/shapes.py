@@ -12,16 +12,11 @@ from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify import events
 from gateway.notify.notifier import USERS_NAMED
 from mailer.transport import Outgoing
-from storage.models import (
-    Appended,
-    HistoryPage,
-    InboxItem,
-    Mail,
-    MailPage,
-    Notification,
-    Receipt,
-    UserData,
-)
+from storage.inboxes import HistoryPage, InboxItem, Receipt
+from storage.mail import Mail
+from storage.outbox import MailPage
+from storage.people import UserData
+from storage.streams import Appended, Notification
 
 
 def address(value: Notification) -> Json:

@@ -17,7 +17,7 @@ from gateway.protocol.problems import Problem
 from gateway.sockets.connections import ADMIN, Answer, Connections
 from gateway.sockets.preview import Previewer
 from gateway.sockets.sessions import Session
-from storage.models import MailState
+from storage.mail import MailState
 
 
 class AdminEvents:

@@ -35,8 +35,8 @@ from gateway.protocol import problems, schemas, shapes
 from gateway.protocol.problems import Problem
 from gateway.sockets.sessions import Expiries, Session, Sessions
 from storage.errors import IdempotencyMismatch, InvalidCursor, StorageError, StoreUnavailable, Unstorable
-from storage.models import Contact, Opening
-from storage.store import Inboxes
+from storage.inboxes import Inboxes, Opening
+from storage.people import Contact
 
 ROOT = "/"
 ADMIN = "/admin"

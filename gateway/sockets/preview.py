@@ -10,7 +10,7 @@ from gateway.protocol import shapes
 from gateway.protocol.problems import Problem
 from mailer.errors import RenderFailure, TemplateFailure
 from mailer.press import Press
-from storage.models import Notification
+from storage.streams import Notification
 
 ROOMS_SHOWN = 20
 """Each costs a look at presence and one at the contacts."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from auth.principal import Principal
 from gateway.ground.clock import Clock
 from gateway.ground.tasks import Tasks
-from storage.models import Opening
+from storage.inboxes import Opening
 
 EXPIRING_SECONDS = 60
 """How long ahead `token:expiring` is sent."""

@@ -68,8 +68,8 @@ async def bury_mail(gateway: Gateway, *users: str) -> None:
             f"user:{user}", f"For {user}", email={"to": f"{user}@nowhere.example", "after": 3600}
         )
     later = gateway.node.notifier._clock().replace(year=2100)
-    for lease in await gateway.node.store.lease(limit=10, lease_seconds=60, now=later):
-        await gateway.node.store.bury(lease, reason="no such mailbox", code=550, now=later)
+    for lease in await gateway.node.store.outbox.lease(limit=10, lease_seconds=60, now=later):
+        await gateway.node.store.outbox.bury(lease, reason="no such mailbox", code=550, now=later)
 
 
 # --- signing in

@@ -455,8 +455,8 @@ async def test_dead_mail_is_put_back(site: Gateway):
     mail_id = emitted["notification"]["id"]
     assert site.node is not None
     later = datetime.now(UTC) + timedelta(hours=2)
-    [lease] = await site.node.store.lease(limit=1, lease_seconds=60, now=later)
-    assert await site.node.store.bury(lease, reason="user unknown", code=550, now=later)
+    [lease] = await site.node.store.outbox.lease(limit=1, lease_seconds=60, now=later)
+    assert await site.node.store.outbox.bury(lease, reason="user unknown", code=550, now=later)
 
     dead = await site.ask("GET", "/internal/mail?state=dead")
     revived = await site.ask("POST", f"/internal/mail/{mail_id}/revive")

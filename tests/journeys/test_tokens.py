@@ -126,7 +126,7 @@ async def test_a_newer_token_whose_topics_could_not_be_opened_can_be_given_again
         async def away(*args, **options):
             raise StoreUnavailable("away")
 
-        patched.setattr(gateway.node.store, "opening", away)
+        patched.setattr(gateway.node.store.inboxes, "opening", away)
         assert (await client.call("token", newer))["error"]["code"] == "unavailable"
 
     assert (await client.call("token", newer))["ok"] is True

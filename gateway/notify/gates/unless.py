@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.notify.verdicts import Case, Gate, Moment, Skip, Sources, clock_time
-from storage.models import Receipt, Unless
+from storage.inboxes import Receipt
+from storage.mail import Unless
 
 RULE = "unless"
 

@@ -25,7 +25,11 @@ from gateway.notify.verdicts import (
 )
 from storage.endings import Postponed, Skipped
 from storage.errors import StorageError, StoreUnavailable
-from storage.models import Contact, Lease, Mail, MailOrder, MailState, Notification, Receipt, Unless
+from storage.inboxes import Receipt
+from storage.mail import Mail, MailOrder, MailState, Unless
+from storage.outbox import Lease
+from storage.people import Contact
+from storage.streams import Notification
 
 NOW = datetime(2026, 11, 26, 10, 30, tzinfo=UTC)
 AT = NOW - timedelta(minutes=28)

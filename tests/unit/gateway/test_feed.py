@@ -11,7 +11,7 @@ from gateway.cluster.bus.redis import LARGEST_COMMAND
 from gateway.notify.notifier import Tap
 from gateway.observe import feed as feeds
 from gateway.observe.feed import ROOMS_SHOWN, SHOWN_PER_SECOND, TOLD_AT_ONCE, Feed
-from storage.models import Notification
+from storage.streams import Notification
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DEADLINE_SECONDS = 5

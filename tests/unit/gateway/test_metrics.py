@@ -13,7 +13,7 @@ from gateway.ground.clock import system_clock
 from gateway.observe import meters, metrics
 from gateway.observe.metrics import Metrics
 from storage.errors import StoreUnavailable
-from storage.models import Appended, Emission, Notification
+from storage.streams import Appended, Emission, Notification
 from tests.support.gateway import gateway
 
 

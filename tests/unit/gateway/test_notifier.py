@@ -18,8 +18,9 @@ from gateway.notify.notifier import EmailRequest, EmitRequest, NoAddress, Notifi
 from gateway.notify.verdicts import Sources
 from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.groupcommit import GroupCommit
-from storage.models import Appended, Contact, Emission
+from storage.people import Contact
 from storage.sqlite import SQLiteStore
+from storage.streams import Appended, Emission
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -44,8 +45,8 @@ async def store(tmp_path: Path) -> AsyncIterator[SQLiteStore]:
 
 @pytest.fixture
 async def notifier(store: SQLiteStore) -> AsyncIterator[Notifier]:
-    commit = GroupCommit(store)
-    contacts = ContactBook(store)
+    commit = GroupCommit(store.streams)
+    contacts = ContactBook(store.people)
 
     async def nobody(_: str) -> bool:
         return False
@@ -55,10 +56,10 @@ async def notifier(store: SQLiteStore) -> AsyncIterator[Notifier]:
         commit=commit,
         receiver=Nobody(),
         bus=LocalBus(),
-        gossip=HeadGossip(learns=store, bus=LocalBus()),
+        gossip=HeadGossip(learns=store.streams, bus=LocalBus()),
         presence=LocalPresence(),
         contacts=contacts,
-        judge=Judge(Sources(contacts=contacts, receipts=store, is_online=nobody)),
+        judge=Judge(Sources(contacts=contacts, receipts=store.inboxes, is_online=nobody)),
         clock=lambda: NOW,
         wake_mailer=lambda: None,
     )
@@ -71,8 +72,8 @@ async def emit_and_bury(notifier: Notifier, store: SQLiteStore, count: int) -> N
         await notifier.emit(
             EmitRequest(rooms=("user:ann",), type="T", title=str(number), data={}, email=email), scope="test"
         )
-    for lease in await store.lease(limit=count, lease_seconds=60, now=NOW):
-        assert await store.bury(lease, reason="no such mailbox", code=550, now=NOW)
+    for lease in await store.outbox.lease(limit=count, lease_seconds=60, now=NOW):
+        assert await store.outbox.bury(lease, reason="no such mailbox", code=550, now=NOW)
 
 
 async def test_all_dead_mail_is_revived_page_by_page_up_to_a_bound(
@@ -102,7 +103,7 @@ async def test_a_contact_book_that_cannot_be_asked_fails_those_alone_who_need_it
     async def away(_: object) -> dict[str, Contact]:
         raise StoreUnavailable("away")
 
-    monkeypatch.setattr(store, "contacts", away)
+    monkeypatch.setattr(store.people, "contacts", away)
 
     needs, given, none = await notifier.emit_many(
         [mailed("ann"), mailed("ann", to="ann@shop.example"), plain("ann")], scope="test"
@@ -131,7 +132,7 @@ class Failing:
         if not self._calls:
             raise StoreUnavailable("away")
         self._calls -= 1
-        return await self._store.append(emissions)
+        return await self._store.streams.append(emissions)
 
     async def append_many(self, emissions: Sequence[Emission]) -> Sequence[Appended | IdempotencyMismatch]:
         return await self.append(emissions)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from gateway.notify.notifier import EmailRequest, EmitRequest
 from gateway.protocol import fields, schemas
 from gateway.protocol.schemas import Invalid
-from storage.models import MailState, Unless
+from storage.mail import MailState, Unless
 
 PLAIN = {"to": "user:42", "type": "ORDER_UPDATE", "title": "Your order has shipped"}
 

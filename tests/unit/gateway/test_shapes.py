@@ -9,7 +9,7 @@ from gateway.cluster.presence.base import Online
 from gateway.ground import encoding
 from gateway.notify import events
 from gateway.protocol import shapes
-from storage.models import Notification
+from storage.streams import Notification
 
 MOMENT = datetime(2026, 11, 22, 8, 27, 41, 123_999, tzinfo=UTC)
 

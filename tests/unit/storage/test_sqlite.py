@@ -8,13 +8,14 @@ import threading
 import pytest
 
 from storage.errors import StoreUnavailable
-from storage.sqlite import SQLiteStore, connections
+from storage.sqlite import SQLiteStore, threads
+from storage.sqlite.schema import migrate
 from tests.contract.store_cases import NOW, fill
 
 
 @pytest.fixture(autouse=True)
 def checkpoints_at_once(monkeypatch):
-    monkeypatch.setattr(connections, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(threads, "CHECKPOINT_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -38,9 +39,9 @@ async def test_the_log_begins_anew_while_commits_go_on(store, tmp_path):
             # The salts in the log's head, which each beginning draws anew.
             beginnings.add(log.read_bytes()[16:24])
 
-    assert log.stat().st_size < connections.LOG_PAGES * 4096 / 4
+    assert log.stat().st_size < threads.LOG_PAGES * 4096 / 4
     newest = range(count - 9, count + 1)
-    assert [n.seq for n in await store.span("a", after=count - 10, limit=100)] == list(newest)
+    assert [n.seq for n in await store.streams.span("a", after=count - 10, limit=100)] == list(newest)
 
 
 async def test_a_store_that_closes_leaves_one_file(store, tmp_path):
@@ -53,7 +54,7 @@ async def test_a_store_that_closes_leaves_one_file(store, tmp_path):
 async def test_a_checkpoint_that_fails_costs_nothing_and_is_made_up_for(store, monkeypatch, caplog):
     loop = asyncio.get_running_loop()
     made_up_for = asyncio.Event()
-    works = connections._checkpoint
+    works = threads._checkpoint
     failures = iter([sqlite3.OperationalError("disk I/O error")])
 
     def checkpoint(connection):
@@ -62,7 +63,7 @@ async def test_a_checkpoint_that_fails_costs_nothing_and_is_made_up_for(store, m
         loop.call_soon_threadsafe(made_up_for.set)
         return works(connection)
 
-    monkeypatch.setattr(connections, "_checkpoint", checkpoint)
+    monkeypatch.setattr(threads, "_checkpoint", checkpoint)
     async with asyncio.timeout(10):
         while not made_up_for.is_set():
             await fill(store, "a", 1)
@@ -73,15 +74,15 @@ async def test_a_checkpoint_that_fails_costs_nothing_and_is_made_up_for(store, m
 async def test_a_store_that_is_closed_says_so(store):
     await store.close()
 
-    with pytest.raises(connections.StoreUnavailable):
+    with pytest.raises(threads.StoreUnavailable):
         await fill(store, "a", 1)
     await store.close()
 
 
 async def test_what_is_asked_of_a_store_that_is_closing_is_refused_at_once(tmp_path):
     """It would stand behind the end of a thread's work, and be waited for in vain."""
-    here = connections.Connections(tmp_path / "x.db")
-    await here.open()
+    here = threads.Threads(tmp_path / "x.db")
+    await here.open(lambda connection: migrate(connection, []))
     may_end = threading.Event()
     read = asyncio.create_task(here.read(lambda _: may_end.wait(10)))
     await asyncio.sleep(0)
@@ -89,7 +90,7 @@ async def test_what_is_asked_of_a_store_that_is_closing_is_refused_at_once(tmp_p
     await asyncio.sleep(0)
 
     for ask in (here.read, here.write):
-        with pytest.raises(connections.StoreUnavailable, match="closed"):
+        with pytest.raises(threads.StoreUnavailable, match="closed"):
             await ask(lambda _: None)
     may_end.set()
 
@@ -123,16 +124,16 @@ async def test_a_file_that_is_not_where_it_was_takes_and_gives_nothing(store, tm
     """What is committed to it would go with the process, and a reader that comes later would make an empty one."""
     await fill(store, "a", 1)
     if has_read:
-        await store.heads(["a"])
+        await store.streams.heads(["a"])
 
     done(tmp_path, "x.db")
     there = sorted(tmp_path.iterdir())
 
     for asked in (
         fill(store, "a", 1),
-        store.heads(["a"]),
+        store.streams.heads(["a"]),
         store.ping(),
-        store.opening("1", ["a"], since={}, limit=1, now=NOW),
+        store.inboxes.opening("1", ["a"], since={}, limit=1, now=NOW),
     ):
         with pytest.raises(StoreUnavailable, match="moved, deleted or replaced"):
             await asked
@@ -156,6 +157,6 @@ async def test_a_file_whose_name_is_full_of_signs_is_found(tmp_path):
     store = SQLiteStore(tmp_path / "a ?mode=ro&x#y%41é.db")
     await store.open()
     await fill(store, "a", 1)
-    assert await store.heads(["a"]) == {"a": 1}
+    assert await store.streams.heads(["a"]) == {"a": 1}
     await store.close()
     assert [path.name for path in tmp_path.iterdir()] == ["a ?mode=ro&x#y%41é.db"]

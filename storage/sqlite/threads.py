@@ -9,12 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from storage.errors import StoreConfigurationError, StoreUnavailable
-from storage.sqlite.schema import migrate
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 BUSY_SECONDS = 5.0
@@ -195,7 +193,7 @@ def _checkpoint(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
-class Connections:
+class Threads:
     """One writing connection on a thread of its own, and a few reading ones, so that no read waits for a commit.
 
     Every job is one transaction, run whole on its thread: a caller that is cancelled leaves no half of one.
@@ -215,10 +213,11 @@ class Connections:
         self._checkpoint_failure: str | None = None
         self._checkpointing: asyncio.Task[None] | None = None
 
-    async def open(self) -> None:
+    async def open(self, prepare: Callable[[sqlite3.Connection], None]) -> None:
+        """Make or open the file, and have the writer `prepare` it before all else."""
         try:
             await asyncio.to_thread(self._path.parent.mkdir, parents=True, exist_ok=True)
-            await self._writer.do(self._prepare)
+            await self._writer.do(lambda connection: self._open(connection, prepare))
         except OSError as error:
             raise StoreConfigurationError(
                 f"the folder of the SQLite file {self._path} cannot be made: {error.strerror}"
@@ -232,30 +231,18 @@ class Connections:
         except sqlite3.DatabaseError as error:
             raise StoreConfigurationError(f"{self._path} is not a usable SQLite database: {error}") from error
 
-    async def write(
-        self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in a transaction that holds the file's write lock, and is durable when this returns."""
         if self._checkpoint_due is None:
             loop = asyncio.get_running_loop()
             self._checkpoint_due = loop.call_later(CHECKPOINT_SECONDS, self._start_checkpoint)
         return await _answer(
-            self._writer.do(
-                lambda connection: _transaction(
-                    connection, "BEGIN IMMEDIATE", lambda c: work(c, *args, **kwargs)
-                )
-            )
+            self._writer.do(lambda connection: _transaction(connection, "BEGIN IMMEDIATE", work))
         )
 
-    async def read(
-        self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on one snapshot of the file."""
-        return await _answer(
-            self._readers.do(
-                lambda connection: _transaction(connection, "BEGIN", lambda c: work(c, *args, **kwargs))
-            )
-        )
+        return await _answer(self._readers.do(lambda connection: _transaction(connection, "BEGIN", work)))
 
     async def close(self) -> None:
         """Finish what is under way and close the file."""
@@ -274,9 +261,9 @@ class Connections:
         # The last connection to go folds what is left of the log into the file, and removes it.
         self._writer.close()
 
-    def _prepare(self, connection: sqlite3.Connection) -> None:
+    def _open(self, connection: sqlite3.Connection, prepare: Callable[[sqlite3.Connection], None]) -> None:
         _keep_a_log(connection)
-        migrate(connection)
+        prepare(connection)
         # Only now is there a log; it stays as long as this connection does.
         self._file.opened()
 
