@@ -160,7 +160,7 @@ class Courier:
     async def _rendered(self, lease: Lease) -> Outgoing:
         try:
             async with asyncio.timeout(RENDERING_SHARE * self._policy.lease_seconds):
-                return await self._lane.press.render(lease.notification, lease.mail.order)
+                return await self._lane.press.render(lease.notification, lease.mail.order, id_=lease.id)
         except TimeoutError as error:
             raise TemplateFailure("the mail was not rendered within its share of the lease") from error
 

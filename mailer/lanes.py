@@ -1,16 +1,11 @@
 """The lanes: ways out, each with its own relay, sender, rate and concurrency."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from mailer.budget import Budget, Unlimited
 from mailer.press import Press
 from mailer.transport import Transport
-
-
-class LaneName(StrEnum):
-    TRANSACTIONAL = "transactional"  # what somebody waits for
-    BULK = "bulk"  # what many get at once, and nobody waits for
+from storage.mail import LaneName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

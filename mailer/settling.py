@@ -7,9 +7,9 @@ from datetime import datetime
 
 from mailer.backoff import Random, pause_seconds
 from mailer.held import Held
-from storage.endings import Buried, Ending, Postponed, Released, Sent, Skipped
+from storage.endings import Ending
 from storage.errors import StoreUnavailable
-from storage.outbox import Lease, Outbox
+from storage.outbox import Outbox
 
 SETTLE_TRIES = 6
 
@@ -43,7 +43,7 @@ class Settler:
         extra = {"notification": notification.id, "type": notification.type}
         for failures in range(1, SETTLE_TRIES + 1):
             try:
-                settled = await _end(self._outbox, held.lease, ending, self._clock())
+                settled = await self._outbox.end(held.lease, ending, now=self._clock())
             except StoreUnavailable:
                 if failures < SETTLE_TRIES:
                     await asyncio.sleep(pause_seconds(failures, first=0.2, longest=5.0, random=self._random))
@@ -56,19 +56,3 @@ class Settler:
                 return settled
         logger.error("mail not settled: the store stayed away", extra=extra)
         return False
-
-
-async def _end(outbox: Outbox, lease: Lease, ending: Ending, now: datetime) -> bool:
-    match ending:
-        case Sent():
-            return await outbox.settle(lease, now=now)
-        case Skipped(reason=reason):
-            return await outbox.skip(lease, reason=reason, now=now)
-        case Postponed(until=until, reason=reason, code=code, counted=counted):
-            return await outbox.postpone(
-                lease, until=until, reason=reason, code=code, count_attempt=counted, now=now
-            )
-        case Buried(reason=reason, code=code):
-            return await outbox.bury(lease, reason=reason, code=code, now=now)
-        case Released():
-            return await outbox.release(lease, now=now)

@@ -11,7 +11,7 @@ class Outgoing:
     """A rendered mail and its envelope: bare addresses, without display names."""
 
     id: str
-    """The id of its notification; the same at every attempt."""
+    """Of what is owed; the same at every attempt."""
     sender: str
     recipient: str
     author: str

@@ -87,6 +87,11 @@ class Worker:
             taken=self._reopened.set,
         )
         self._settler = Settler(outbox, clock=clock, random=random)
+        self._leader: Worker | None = None
+        self.followers: list[Callable[[], None]] = []
+        """Called when all that is due is under way, after it was not."""
+        self.behindhand = True
+        """Whether more may be due than is under way; so it is until the first look."""
         self._paused_until = 0.0
         """By the loop's clock."""
 
@@ -103,6 +108,11 @@ class Worker:
     def wake(self) -> None:
         """Say that mail may be due; cheap, and never lost."""
         self._wake.set()
+
+    def follow(self, leader: "Worker") -> None:
+        """Lease only while `leader` has all its due mail under way: both lanes use one relay, and this one is behind."""
+        self._leader = leader
+        leader.followers.append(self.wake)
 
     async def run(self) -> None:
         """Work until `drain`, or until cancelled; then what is held is given back."""
@@ -144,12 +154,16 @@ class Worker:
         loop = asyncio.get_running_loop()
         pause = max(self._paused_until, self._breaker.paused_until) - loop.time()
         if pause > 0:
+            self.behindhand = True
             # Not until woken: every emit wakes, and would end the pause.
             self._reopened.clear()
             await self._rest(self._reopened, pause)
             return
         # Cleared before the store is asked: a wake during the question counts.
         self._wake.clear()
+        if self._leader is not None and self._leader.behindhand:
+            await self._rest(self._wake, self._poll_seconds)
+            return
         # After a refusal by the relay one mail goes ahead: eight wrong logins at once could lock the account.
         free = (1 if self.stopped else self._lane.concurrency) - len(self._held)
         if free <= 0:
@@ -158,10 +172,13 @@ class Worker:
         try:
             leased_at = loop.time()
             now = self._clock()
-            leases = await self._outbox.lease(limit=free, lease_seconds=self._policy.lease_seconds, now=now)
+            leases = await self._outbox.lease(
+                lane=self._lane.name, limit=free, lease_seconds=self._policy.lease_seconds, now=now
+            )
             for lease in leases:
                 self._start(lease, leased_at)
-            due = await self._outbox.next_due() if len(leases) < free else None
+            self._note(behindhand=len(leases) == free)
+            due = None if self.behindhand else await self._outbox.next_due(lane=self._lane.name)
         except Exception as error:  # noqa: BLE001 - nothing may end the worker; told and paused over
             self._pause_for_store(error)
             return
@@ -173,23 +190,29 @@ class Worker:
             rest = min(rest, max((due - self._clock()).total_seconds(), SHORTEST_REST_SECONDS))
         await self._rest(self._wake, rest)
 
+    def _note(self, *, behindhand: bool) -> None:
+        """Those who follow may go on when all that is due is under way."""
+        freed = self.behindhand and not behindhand
+        self.behindhand = behindhand
+        for wake in self.followers if freed else ():
+            wake()
+
     async def _rest(self, until: asyncio.Event, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await until.wait()
 
     def _start(self, lease: Lease, leased_at: float) -> None:
-        notification_id = lease.notification.id
-        if held := self._held.get(notification_id):
+        if held := self._held.get(lease.id):
             # Its lease had ended, for the store was away or the clock was set: what is under way goes on under the new.
             held.lease = lease
             return
-        self._held[notification_id] = held = Held(lease=lease, since=leased_at)
-        held.task = asyncio.create_task(self._deliver(held), name=f"mail {notification_id}")
-        held.task.add_done_callback(lambda _task: self._finished(notification_id))
+        self._held[lease.id] = held = Held(lease=lease, since=leased_at)
+        held.task = asyncio.create_task(self._deliver(held), name=f"mail {lease.id}")
+        held.task.add_done_callback(lambda _task: self._finished(lease.id))
 
-    def _finished(self, notification_id: str) -> None:
-        del self._held[notification_id]
+    def _finished(self, obligation_id: str) -> None:
+        del self._held[obligation_id]
         self._wake.set()
 
     def _tasks(self) -> list["asyncio.Task[None]"]:

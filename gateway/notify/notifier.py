@@ -27,7 +27,7 @@ from storage.errors import StorageError, StoreUnavailable
 from storage.groupcommit import GroupCommit
 from storage.ids import uuid7
 from storage.inboxes import Count, HistoryPage, HistoryQuery, Marked, Receipt
-from storage.mail import Mail, MailOrder, MailState, Unless
+from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.outbox import MailPage
 from storage.people import Contact, UserData
 from storage.store import Store
@@ -130,7 +130,7 @@ class Notifier:
         contacts: ContactBook,
         judge: Judge,
         clock: Clock,
-        wake_mailer: Callable[[], None],
+        wake_mailer: Callable[[Iterable[LaneName]], None],
     ) -> None:
         self._store = store
         self._judge = judge
@@ -290,11 +290,11 @@ class Notifier:
         if appended.duplicate:
             return ()
         frames: list[Frame] = []
-        owes_mail = False
+        owed: set[LaneName] = set()
         for notification in appended.notifications:
-            owes_mail = owes_mail or (
-                notification.mail is not None and notification.mail.state is MailState.PENDING
-            )
+            mail = notification.mail
+            if mail is not None and mail.state is MailState.PENDING:
+                owed.add(mail.order.lane)
             room = notification.room
             # Most notifications are for users who are out: without other nodes, their frames are never made.
             if notification.in_app and self._is_heard(room):
@@ -302,8 +302,8 @@ class Notifier:
                 seq = TRANSIENT if notification.seq is None else notification.seq
                 self._receiver.receive(room, seq, encoded)
                 frames.append((room, seq, encoded))
-        if owes_mail:
-            self._wake_mailer()
+        if owed:
+            self._wake_mailer(owed)
         if self.tap is not None:
             self.tap(appended.notifications, scope)
         return frames
@@ -384,7 +384,7 @@ class Notifier:
     async def revive(self, ids: Sequence[str]) -> list[str]:
         revived = await self._store.outbox.revive(ids, now=self._clock())
         if revived:
-            self._wake_mailer()
+            self._wake_mailer(LaneName)
         return revived
 
     async def revive_all(self) -> tuple[int, bool]:
@@ -497,6 +497,7 @@ def _mail(email: EmailRequest, case: Case, judged: Judged) -> Mail:
         state=MailState.SKIPPED if skipped else MailState.PENDING,
         due_at=verdict.until if isinstance(verdict, Delay) else case.due_at,
         reason=None if isinstance(verdict, Send) else verdict.detail,
+        decided_by=None if isinstance(verdict, Send) else verdict.rule,
         updated_at=case.now,
     )
 

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -47,7 +47,7 @@ from gateway.observe.overview import Observatory
 from gateway.observe.trends import Trends
 from gateway.observe.writes import Writes
 from gateway.process import descriptors, lifetime, outlet
-from gateway.process.mailing import Mailing, build_press
+from gateway.process.mailing import Mailing, build_presses, start_presses
 from gateway.sockets.admin_events import AdminEvents
 from gateway.sockets.connections import Connections
 from gateway.sockets.neighbours import Neighbours
@@ -56,6 +56,7 @@ from storage.connect import connect as connect_store
 from storage.errors import StoreUnavailable
 from storage.groupcommit import GroupCommit
 from storage.ids import uuid7
+from storage.mail import LaneName
 from storage.store import Store
 
 EVERYBODY = 0o666
@@ -161,14 +162,14 @@ class Node:
             origins=self.origins,
         )
         self.delivery = Delivery(self.server, self.store.streams, self.bus, self.clock)
-        self.press = build_press(settings)
+        self.presses = build_presses(settings)
         self.judge = build_judge(self.contacts, self.store, self.presence)
         self.mailing = (
             Mailing(
                 settings,
                 outbox=self.store.outbox,
                 decide=self.judge.at_lease,
-                press=self.press,
+                presses=self.presses,
                 metrics=self.metrics,
                 # A mail that went out early cannot be called back.
                 clock=self.clock.cautious,
@@ -217,7 +218,7 @@ class Node:
         AdminEvents(
             self.connections,
             self.notifier,
-            previewer=Previewer(notifier=self.notifier, presence=self.presence, press=self.press),
+            previewer=Previewer(notifier=self.notifier, presence=self.presence, presses=self.presses),
             feed=self.feed,
             observatory=self.observatory,
             metrics=self.metrics,
@@ -237,6 +238,8 @@ class Node:
             may_delete=lambda: self.clock.may_delete,
         )
         self.health = Health(store=self.writes, bus=self.bus, presence=self.presence, clock=self.clock)
+        if self.mailing is not None:
+            self.health.watch_warnings(self.mailing.warnings)
         services = Services(settings.keys.api_keys, verifier)
         self.public = public.build(
             settings=settings,
@@ -343,9 +346,8 @@ class Node:
     async def start(self) -> Addresses:
         """Come up in the order in which things need one another; what has come up is stopped again by `stop`."""
         stops = self._stops
-        stops.push_async_callback(self.press.close)
         # First of all: a template that cannot be used is known without any server.
-        await self.press.start()
+        await start_presses(self.presses, stops)
         self._http = await stops.enter_async_context(aiohttp.ClientSession())
         stops.push_async_callback(self.keys.close)
         await open_store(self.store)
@@ -466,8 +468,9 @@ async def listen(
     return site.urls
 
 
-def _nobody_to_wake() -> None:
+def _nobody_to_wake(lanes: Iterable[LaneName]) -> None:
     """A worker in another process finds new mail when it looks next."""
+    del lanes
 
 
 async def open_store(store: Store) -> None:
@@ -514,22 +517,22 @@ class MailOffice:
         self.metrics.watch_counter("bellhop_log_dropped", LOG_DROPPED, outlet.dropped)
         self.bus = LocalBus()
         self.presence = build_presence(settings)
-        self.press = build_press(settings)
+        self.presses = build_presses(settings)
         self.clock = Timekeeper()
         self.mailing = Mailing(
             settings,
             outbox=self.store.outbox,
             decide=build_judge(ContactBook(self.store.people), self.store, self.presence).at_lease,
-            press=self.press,
+            presses=self.presses,
             metrics=self.metrics,
             clock=self.clock.cautious,
         )
         self.health = Health(store=Writes(self.store), bus=self.bus, presence=self.presence, clock=self.clock)
+        self.health.watch_warnings(self.mailing.warnings)
         self._stops = AsyncExitStack()
 
     async def start(self) -> None:
-        self._stops.push_async_callback(self.press.close)
-        await self.press.start()
+        await start_presses(self.presses, self._stops)
         await open_store(self.store)
         self._stops.push_async_callback(self.store.close)
         await self.clock.start(self.store.time)

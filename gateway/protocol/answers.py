@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from gateway.notify.notifier import USERS_NAMED
-from storage.mail import MailState, Unless
+from storage.mail import LaneName, MailState, Unless
 
 
 def _time(**options: Any) -> fields.DateTime:
@@ -109,6 +109,7 @@ class CountSchema(Schema):
 
 class MailSchema(Schema):
     state = fields.Enum(MailState, by_value=True, required=True)
+    lane = fields.Enum(LaneName, by_value=True, required=True)
     to = _text()
     subject = _text(allow_none=True)
     unless = fields.Enum(Unless, by_value=True, required=True, allow_none=True)
@@ -116,6 +117,12 @@ class MailSchema(Schema):
     due_at = _time()
     reason = _text(allow_none=True)
     code = _number(allow_none=True)
+    decided_by = _text(allow_none=True, metadata={"description": "The rule that skipped it, or holds it."})
+    verdict = _text(
+        allow_none=True,
+        metadata={"description": "In words, why it was not sent; null unless it was skipped."},
+    )
+    relay_id = _text(allow_none=True, metadata={"description": "What the mail server said as it took it."})
     updated_at = _time()
     sent_at = _time(allow_none=True)
 

@@ -11,9 +11,10 @@ from gateway.cluster.presence.base import Online, Roster
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify import events
 from gateway.notify.notifier import USERS_NAMED
+from gateway.notify.verdicts import not_sent
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
-from storage.mail import Mail
+from storage.mail import Mail, MailState
 from storage.outbox import MailPage
 from storage.people import UserData
 from storage.streams import Appended, Notification
@@ -51,8 +52,10 @@ def record(value: Notification) -> Json:
 
 
 def mail(value: Mail) -> Json:
+    skipped = value.state is MailState.SKIPPED and value.reason is not None
     return {
         "state": value.state,
+        "lane": value.order.lane,
         "to": value.order.to,
         "subject": value.order.subject,
         "unless": value.order.unless,
@@ -60,6 +63,9 @@ def mail(value: Mail) -> Json:
         "due_at": time(value.due_at),
         "reason": value.reason,
         "code": value.code,
+        "decided_by": value.decided_by,
+        "verdict": not_sent(value.reason or "") if skipped else None,
+        "relay_id": value.relay_id,
         "updated_at": time(value.updated_at),
         "sent_at": time_or_none(value.sent_at),
     }

@@ -1,5 +1,7 @@
 """Previews: what an emit would do, and what a mail looks like, without sending either."""
 
+from collections.abc import Mapping
+
 from gateway.cluster.presence.base import Presence
 from gateway.ground import encoding
 from gateway.ground.rooms import ALL, user_of
@@ -10,6 +12,7 @@ from gateway.protocol import shapes
 from gateway.protocol.problems import Problem
 from mailer.errors import RenderFailure, TemplateFailure
 from mailer.press import Press
+from storage.mail import LaneName
 from storage.streams import Notification
 
 ROOMS_SHOWN = 20
@@ -17,10 +20,10 @@ ROOMS_SHOWN = 20
 
 
 class Previewer:
-    def __init__(self, *, notifier: Notifier, presence: Presence, press: Press) -> None:
+    def __init__(self, *, notifier: Notifier, presence: Presence, presses: Mapping[LaneName, Press]) -> None:
         self._notifier = notifier
         self._presence = presence
-        self._press = press
+        self._presses = presses
 
     async def emit(self, request: EmitRequest) -> encoding.Json:
         """Whom an emit would reach now, room by room, and the first mail that would come of it."""
@@ -66,7 +69,8 @@ class Previewer:
 
     async def _mail(self, notification: Notification) -> encoding.Json:
         assert notification.mail is not None
-        return shapes.rendered(await self._press.render(notification, notification.mail.order))
+        order = notification.mail.order
+        return shapes.rendered(await self._presses[order.lane].render(notification, order))
 
     async def _connections(self, room: str) -> int | None:
         """How many connections are in the room; None where only the nodes together would know."""

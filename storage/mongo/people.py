@@ -6,7 +6,7 @@ from datetime import datetime
 from pymongo import UpdateOne
 
 from storage.encoding import ERASED, micros, moment_or_none, writable
-from storage.mongo import clearing, mails
+from storage.mongo import clearing, obligations
 from storage.mongo.append import ROOMS
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of, receipt_from
@@ -110,5 +110,5 @@ class MongoPeople(MongoShelf, People):
         ]
         wiped = await clearing.wipe(c, ids, reason=ERASED, now=at)
         # The address is the user's too.
-        await mails.forget_recipients(c, room)
+        await obligations.forget_recipients(c, room, ids, reason=ERASED, now=at)
         return wiped

@@ -4,15 +4,15 @@ import sqlite3
 from typing import Any
 
 from storage.encoding import data_of, data_text, micros, micros_or_none, moment, moment_or_none, shown_until
-from storage.sqlite import mails
+from storage.sqlite import obligations
 from storage.streams import Notification
 
 NOTIFICATION = (
     "n.id, n.room, n.seq, n.type, n.title, n.body, n.link, n.data, n.created_at, n.expires_at, n.recalled_at,"
-    f" {mails.COLUMNS}"
+    f" {obligations.COLUMNS}"
 )
-"""The columns that `notification_of` takes, of notifications `n` and mails `m`."""
-NOTIFICATION_WIDTH = 22
+"""The columns that `notification_of` takes, of notifications `n` and obligations `m`."""
+NOTIFICATION_WIDTH = 11 + obligations.WIDTH
 
 _INSERT = "INSERT INTO notifications VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 
@@ -33,7 +33,7 @@ def notification_of(row: Row) -> Notification:
         expires_at=moment_or_none(row[9]),
         recalled_at=moment_or_none(row[10]),
         in_app=row[2] is not None,
-        mail=None if row[11] is None else mails.mail_of(row[11:NOTIFICATION_WIDTH]),
+        mail=None if row[11] is None else obligations.mail_of(row[11:NOTIFICATION_WIDTH]),
     )
 
 
@@ -50,7 +50,7 @@ def insert(connection: sqlite3.Connection, rows: list[Row]) -> None:
 
 def find(connection: sqlite3.Connection, notification_id: str) -> Notification | None:
     row = connection.execute(
-        f"SELECT {NOTIFICATION} FROM notifications n {mails.JOIN} WHERE n.id = ?",  # noqa: S608 - constants only
+        f"SELECT {NOTIFICATION} FROM notifications n {obligations.JOIN} WHERE n.id = ?",  # noqa: S608 - constants only
         (notification_id,),
     ).fetchone()
     return None if row is None else notification_of(row)

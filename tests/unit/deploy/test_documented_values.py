@@ -86,4 +86,4 @@ async def test_a_value_that_a_document_names_is_taken(variable: str, value: str,
     store = connect_store(settings.store_url)
     node.build_bus(settings, store)
     node.build_presence(settings)
-    mailing.build_transport(settings)
+    mailing.build_lanes(settings, mailing.build_presses(settings))

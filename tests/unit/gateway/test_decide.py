@@ -27,7 +27,7 @@ from storage.endings import Postponed, Skipped
 from storage.errors import StorageError, StoreUnavailable
 from storage.inboxes import Receipt
 from storage.mail import Mail, MailOrder, MailState, Unless
-from storage.outbox import Lease
+from storage.outbox import Kind, Lease, Subject
 from storage.people import Contact
 from storage.streams import Notification
 
@@ -188,7 +188,8 @@ def lease(unless: Unless | None = None, *, room: str = "user:ann") -> Lease:
     order = MailOrder(to="ann@example.org", due_at=NOW, unless=unless)
     mail = Mail(order=order, state=MailState.LEASED, due_at=NOW, updated_at=NOW)
     notification = Notification(id="n1", room=room, type="T", title="x", created_at=NOW, data={}, mail=mail)
-    return Lease(notification=notification, mail=mail, token="t", until=NOW)
+    of = Subject(kind=Kind.NOTIFICATION, id="n1")
+    return Lease(id="n1", of=of, notification=notification, mail=mail, token="t", until=NOW)
 
 
 async def test_at_a_lease_the_rule_and_its_words_end_it() -> None:

@@ -16,8 +16,10 @@ from gateway.notify.contacts import ContactBook
 from gateway.notify.decide import Judge
 from gateway.notify.notifier import EmailRequest, EmitRequest, NoAddress, Notifier
 from gateway.notify.verdicts import Sources
+from storage.endings import Buried
 from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.groupcommit import GroupCommit
+from storage.mail import LaneName
 from storage.people import Contact
 from storage.sqlite import SQLiteStore
 from storage.streams import Appended, Emission
@@ -61,7 +63,7 @@ async def notifier(store: SQLiteStore) -> AsyncIterator[Notifier]:
         contacts=contacts,
         judge=Judge(Sources(contacts=contacts, receipts=store.inboxes, is_online=nobody)),
         clock=lambda: NOW,
-        wake_mailer=lambda: None,
+        wake_mailer=lambda lanes: None,
     )
     await commit.close()
 
@@ -72,8 +74,10 @@ async def emit_and_bury(notifier: Notifier, store: SQLiteStore, count: int) -> N
         await notifier.emit(
             EmitRequest(rooms=("user:ann",), type="T", title=str(number), data={}, email=email), scope="test"
         )
-    for lease in await store.outbox.lease(limit=count, lease_seconds=60, now=NOW):
-        assert await store.outbox.bury(lease, reason="no such mailbox", code=550, now=NOW)
+    for lease in await store.outbox.lease(
+        lane=LaneName.TRANSACTIONAL, limit=count, lease_seconds=60, now=NOW
+    ):
+        assert await store.outbox.end(lease, Buried(reason="no such mailbox", code=550), now=NOW)
 
 
 async def test_all_dead_mail_is_revived_page_by_page_up_to_a_bound(

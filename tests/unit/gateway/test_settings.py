@@ -17,7 +17,8 @@ from gateway.ground.settings import (
     masked_url,
     survey,
 )
-from gateway.process.mailing import build_transport
+from gateway.process.mailing import build_lanes, build_presses
+from mailer.budget import LocalBudget, Unlimited
 from mailer.smtp import SMTPTransport
 
 SECRET = "s" * 32
@@ -504,18 +505,59 @@ def test_a_name_that_mail_servers_would_refuse_is_refused_at_start(name: str):
 
 
 def test_the_mail_server_gets_what_the_settings_say():
-    transport = build_transport(
-        load(
-            {
-                "BELLHOP_MAIL_URL": "smtp://mail.example?starttls=never",
-                "BELLHOP_MAIL_HELO": "shop.example",
-                "BELLHOP_MAIL_TIMEOUT": "90s",
-                "BELLHOP_MAIL_PER_SESSION": "7",
-            }
-        )
+    settings = load(
+        {
+            "BELLHOP_MAIL_URL": "smtp://mail.example?starttls=never",
+            "BELLHOP_MAIL_HELO": "shop.example",
+            "BELLHOP_MAIL_TIMEOUT": "90s",
+            "BELLHOP_MAIL_PER_SESSION": "7",
+        }
     )
 
-    assert isinstance(transport, SMTPTransport)
-    relay = transport._relay
-    assert (relay.helo, relay.step_seconds, relay.handover_seconds) == ("shop.example", 90, 180)
-    assert transport._session_mails == 7
+    for lane in build_lanes(settings, build_presses(settings)):
+        transport = lane.transport
+        assert isinstance(transport, SMTPTransport)
+        relay = transport._relay
+        assert (relay.host, relay.helo) == ("mail.example", "shop.example")
+        assert (relay.step_seconds, relay.handover_seconds) == (90, 180)
+        assert transport._session_mails == 7
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, 2), ({"MAIL_CONCURRENCY": "1"}, 1), ({"BULK_CONCURRENCY": "5"}, 5)],
+)
+def test_bulk_mail_has_a_quarter_of_the_concurrency_unless_it_is_set(given: dict[str, str], expected: int):
+    settings = load({f"BELLHOP_{name}": value for name, value in given.items()})
+
+    _, bulk = build_lanes(settings, build_presses(settings))
+
+    assert bulk.concurrency == expected
+
+
+def test_what_is_set_for_bulk_mail_is_its_own():
+    settings = load(
+        {
+            "BELLHOP_MAIL_URL": "smtp://mail.example",
+            "BELLHOP_MAIL_REPLY_TO": "shop@shop.example",
+            "BELLHOP_BULK_URL": "smtp://bulk.example",
+            "BELLHOP_BULK_FROM": "News <news@shop.example>",
+            "BELLHOP_BULK_RATE": "2.5",
+        }
+    )
+
+    transactional, bulk = build_lanes(settings, build_presses(settings))
+
+    assert isinstance(transactional.transport, SMTPTransport)
+    assert isinstance(bulk.transport, SMTPTransport)
+    assert transactional.transport._relay.host == "mail.example"
+    assert bulk.transport._relay.host == "bulk.example"
+    assert (transactional.press is bulk.press, isinstance(bulk.budget, LocalBudget)) == (False, True)
+    assert isinstance(transactional.budget, Unlimited)
+
+
+@pytest.mark.parametrize("rate", ["-1", "0.0009", "many"])
+def test_a_rate_that_no_mail_could_keep_to_is_refused(rate: str):
+    (problem,) = problems({"BELLHOP_BULK_RATE": rate})
+
+    assert problem.startswith("BELLHOP_BULK_RATE must be")
