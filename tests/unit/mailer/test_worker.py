@@ -156,7 +156,8 @@ class Bench:
     ) -> None:
         now = self.clock()
         due_at = now + timedelta(seconds=after)
-        mail_order = MailOrder(to=fields.pop("to", "ann@example.org"), due_at=due_at, unless=unless)
+        order = {name: fields.pop(name) for name in ("to", "lane") if name in fields}
+        mail_order = MailOrder(**({"to": "ann@example.org"} | order), due_at=due_at, unless=unless)
         mail = Mail(order=mail_order, state=MailState.PENDING, due_at=due_at, updated_at=now)
         given = notification(id=id_, mail=mail, created_at=now, **fields)
         await self.store.streams.append([Emission(notifications=(given,))])
@@ -431,6 +432,54 @@ async def test_a_domain_that_takes_no_more_gets_fewer_at_once_and_holds_up_no_ot
     bench.clock.advance(1)
     worker.wake()
     await bench.until(lambda: bench.count(Result.SENT) == 3)
+
+
+# Behind another lane
+
+
+async def test_a_lane_that_follows_another_goes_when_all_due_mail_of_that_is_under_way(bench: Bench) -> None:
+    go_on = asyncio.Event()
+    bench.relay.on("CONTENT", Wait(go_on))
+    for number in range(3):
+        await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}", to=f"{number}@shop.example")
+    await bench.owe(OTHER_ID[:-1] + "9", to="bulk@shop.example", lane=LaneName.BULK)
+    leader = bench.start(concurrency=1)
+    follower = bench.worker(name=LaneName.BULK)
+    follower.follow(leader)
+    bench.workers.append((follower, asyncio.create_task(follower.run())))
+
+    await bench.relay.until(lambda: bool(bench.relay.waiting))
+    follower.wake()
+    assert follower.held == 0
+    go_on.set()
+
+    await bench.until_observed(*[Result.SENT] * 4)
+    assert [received.recipients[0].partition("@")[0] for received in bench.relay.received] == [
+        "0", "1", "2", "bulk",
+    ]  # fmt: skip
+
+
+async def test_a_lane_whose_leader_has_nothing_to_do_goes_at_once(bench: Bench) -> None:
+    leader = bench.start()
+    follower = bench.worker(name=LaneName.BULK)
+    follower.follow(leader)
+    bench.workers.append((follower, asyncio.create_task(follower.run())))
+    await bench.outbox.until_called("next_due", times=2)
+
+    await bench.owe(lane=LaneName.BULK)
+    follower.wake()
+
+    await bench.until_observed(Result.SENT)
+
+
+async def test_a_lane_sends_none_of_anothers_mail(bench: Bench) -> None:
+    await bench.owe(ID, lane=LaneName.BULK)
+    await bench.owe(OTHER_ID)
+
+    bench.start()
+
+    await bench.until_observed(Result.SENT)
+    assert (await bench.mail(ID)).state is MailState.PENDING
 
 
 # Failures of one mail

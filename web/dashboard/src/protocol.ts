@@ -24,6 +24,13 @@ export interface Mail {
   due_at: string;
   reason: string | null;
   code: number | null;
+  lane: "transactional" | "bulk";
+  /** The rule that skipped it, or holds it. */
+  decided_by: string | null;
+  /** Why it was not sent, in words. */
+  verdict: string | null;
+  /** What the mail server said as it took it. */
+  relay_id: string | null;
   updated_at: string;
   sent_at: string | null;
 }
@@ -112,6 +119,9 @@ export interface RoomPreview {
   mail_to: string | null;
   mail_due_at: string | null;
   problem: string | null;
+  /** The rule that would stop the mail now, and in words; null when none would. */
+  decided_by: string | null;
+  verdict: string | null;
 }
 
 export interface Preview {
