@@ -34,13 +34,21 @@ class DeliveryFailure(MailError):
 
 class TemporaryFailure(DeliveryFailure):
     def __init__(
-        self, reason: str, *, code: int | None = None, retry_after: float | None = None, heard: bool = True
+        self,
+        reason: str,
+        *,
+        code: int | None = None,
+        retry_after: float | None = None,
+        heard: bool = True,
+        throttled: bool = False,
     ) -> None:
         super().__init__(reason, code=code)
         self.retry_after = retry_after
         """Seconds before which another attempt is pointless, if that is known."""
         self.heard = heard
         """Whether the relay had been told of the mail; no mail is given up on for what failed before."""
+        self.throttled = throttled
+        """Whether the answer says that there is too much mail at once."""
 
 
 class UnclearRefusal(DeliveryFailure):

@@ -69,11 +69,13 @@ class Press:
         if problems:
             raise MailConfigurationError("\n".join(problems))
 
-    async def render(self, notification: Notification, order: MailOrder) -> Outgoing:
+    async def render(
+        self, notification: Notification, order: MailOrder, *, id_: str | None = None
+    ) -> Outgoing:
         """Raises as `Renderer.render`. What a template does costs a bounded time and memory, and none of the loop's."""
         if self._renderer is not None:
-            return await asyncio.to_thread(self._renderer.render, notification, order)
-        answer = await self._ask(Render(notification, order), of=notification.type)
+            return await asyncio.to_thread(self._renderer.render, notification, order, id_=id_)
+        answer = await self._ask(Render(notification, order, id_), of=notification.type)
         if isinstance(answer, Unaddressable):
             raise RenderFailure(answer.reason)
         assert isinstance(answer, Rendered)

@@ -40,6 +40,7 @@ class Check(msgspec.Struct, frozen=True, tag=True):
 class Render(msgspec.Struct, frozen=True, tag=True):
     notification: Notification
     order: MailOrder
+    id: str | None = None
 
 
 class Rendered(msgspec.Struct, frozen=True, tag=True):
@@ -114,7 +115,7 @@ def _answer(renderer: Renderer, request: Request) -> Answer:
         if isinstance(request, Check):
             renderer.check(request.template)
             return Sound()
-        return Rendered(outgoing=renderer.render(request.notification, request.order))
+        return Rendered(outgoing=renderer.render(request.notification, request.order, id_=request.id))
     except RenderFailure as failure:
         return Unaddressable(reason=str(failure))
     except TemplateFailure as failure:

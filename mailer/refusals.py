@@ -47,6 +47,8 @@ _LOGIN = frozenset({530, 534, 535, 538})
 # What we say is not understood, out of order, or not served here: it will not be for the next mail either.
 _NOT_UNDERSTOOD = frozenset({500, 502, 503, 504, 555})
 _TOO_LARGE_OR_FULL = 552
+_GOODBYE = 421
+_NOT_NOW = frozenset({450, 451})
 
 _ENHANCED = re.compile(r"(?:\A|#)[245]\.(\d{1,3})\.(\d{1,3})(?!\d)")
 # What callers chose, and what an answer quotes of it, says nothing: an address may be called `relay-denied@…`.
@@ -109,6 +111,14 @@ def blame(step: Step, code: int, text: str, *, utf8: bool = False) -> Blame:
     if enhanced is None and code in _NOT_UNDERSTOOD:
         return Blame.US
     return _blame_by_words(step, code, words)
+
+
+def is_throttle(code: int, text: str) -> bool:
+    """Whether the answer says that we send too much at once: 421, or 450 and 451 for a reason of policy (4.7.x)."""
+    if code == _GOODBYE:
+        return True
+    enhanced = _enhanced(text[:ANSWER_LENGTH])
+    return code in _NOT_NOW and enhanced is not None and enhanced[0] == _POLICY
 
 
 def _blame_for_now(enhanced: _Enhanced | None, words: str) -> Blame:

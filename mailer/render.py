@@ -45,8 +45,11 @@ class Renderer:
         """Raises `TemplateFailure` for a template of the operator's that no mail could be made with."""
         self._templates.check(template)
 
-    def render(self, notification: Notification, order: MailOrder) -> Outgoing:
-        """Raises `RenderFailure` for an address that cannot work, `TemplateFailure` for such a template."""
+    def render(self, notification: Notification, order: MailOrder, *, id_: str | None = None) -> Outgoing:
+        """`id_` is what the mail is called, if it is not its notification's own.
+
+        Raises `RenderFailure` for an address that cannot work, `TemplateFailure` for such a template.
+        """
         try:
             recipient = address.parse(order.to)
         except ValueError as error:
@@ -60,19 +63,20 @@ class Renderer:
         context = self._context(notification, subject, unsubscribe)
         text = letter.body(self._templates.render(notification.type, "txt", context))
         html = letter.body(self._templates.render(notification.type, "html", context))
-        id_ = _UNSAFE_IN_ID.sub("_", notification.id)
+        id_ = id_ or notification.id
+        safe_id = _UNSAFE_IN_ID.sub("_", id_)
         fields = [
             *self._letterhead.fields(),
             recipient.field("To"),
             headers.unstructured("Subject", subject),
             headers.date("Date", order.due_at),
-            headers.raw("Message-ID", f"<{id_}@{self._sender.domain}>"),
+            headers.raw("Message-ID", f"<{safe_id}@{self._sender.domain}>"),
             # RFC 3834: no out-of-office answers, please.
             headers.raw("Auto-Submitted", "auto-generated"),
             *_unsubscription(unsubscribe),
         ]
         return Outgoing(
-            id=notification.id,
+            id=id_,
             sender=self._sender.address,
             recipient=recipient.address,
             author=f"{self._sender.name} <{self._sender.address}>".lstrip(),
@@ -81,7 +85,7 @@ class Renderer:
             text=text,
             html=html,
             # Parts are told apart by a text that must not be random, so that a repeat is the same mail.
-            raw=letter.compose(fields, text=text, html=html, boundary=f"=_{id_[:60]}"),
+            raw=letter.compose(fields, text=text, html=html, boundary=f"=_{safe_id[:60]}"),
         )
 
     def _context(

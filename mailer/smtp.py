@@ -37,7 +37,7 @@ from mailer.errors import (
     TemporaryFailure,
     UnclearRefusal,
 )
-from mailer.refusals import Blame, Step, blame
+from mailer.refusals import Blame, Step, blame, is_throttle
 from mailer.transport import HandingOver, Outgoing, unheeded
 
 SMTP_FORMS = (
@@ -57,6 +57,8 @@ QUIT_SECONDS = 2.0
 _LOGIN_CODES = frozenset({530, 534, 535, 538})
 _FULL_NAME = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,10}")
 _REASON_LENGTH = 300
+CLOSING_LENGTH = 200
+"""Characters that are kept of what the relay said as it took a mail."""
 
 
 class StartTLS(StrEnum):
@@ -147,20 +149,16 @@ class SMTPTransport:
         relay = Relay.from_url(url, step_seconds=step_seconds, helo=helo)
         return cls(relay, connections=connections, session_mails=session_mails)
 
-    async def send(self, message: Outgoing, *, handing_over: HandingOver = unheeded) -> None:
+    async def send(self, message: Outgoing, *, handing_over: HandingOver = unheeded) -> str | None:
         content = message.content()
         async with self._slots:
             kept = self._kept()
             if kept is not None:
-                try:
-                    await self._send_over(kept, message, content, handing_over)
-                except _Undecided:
-                    pass
-                else:
-                    return
+                with suppress(_Undecided):
+                    return await self._send_over(kept, message, content, handing_over)
             fresh = await _Connection.open(self._relay)
             try:
-                await self._send_over(fresh, message, content, handing_over)
+                return await self._send_over(fresh, message, content, handing_over)
             except _Undecided as undecided:
                 raise undecided.failure from undecided.__cause__
 
@@ -174,9 +172,9 @@ class SMTPTransport:
 
     async def _send_over(
         self, connection: "_Connection", message: Outgoing, content: bytes, handing_over: HandingOver
-    ) -> None:
+    ) -> str | None:
         try:
-            await connection.send(message, content, handing_over)
+            said = await connection.send(message, content, handing_over)
         except (DeliveryFailure, RelayFailure) as failure:
             if failure.code is not None and not isinstance(failure, PermanentFailure):
                 if connection.accepted:
@@ -195,6 +193,7 @@ class SMTPTransport:
             connection.abort()  # gone, or cancelled between a command and its answer: never to be used again
             raise
         self._keep(connection)
+        return said
 
     def _kept(self) -> "_Connection | None":
         # The one used last first, so that what a quiet hour does not need can grow idle and go.
@@ -269,8 +268,8 @@ class _Connection:
     def alive(self) -> bool:
         return self._client.is_connected
 
-    async def send(self, message: Outgoing, content: bytes, handing_over: HandingOver) -> None:
-        """Raises `_Undecided` for a connection lost before the relay accepted anything, else as `Transport.send`."""
+    async def send(self, message: Outgoing, content: bytes, handing_over: HandingOver) -> str | None:
+        """Answers the relay's closing words. Raises `_Undecided` for a connection lost before the relay accepted anything, else as `Transport.send`."""
         self.mails += 1
         client = self._client
         options = [f"SIZE={len(content)}"] if client.supports_extension("size") else []
@@ -292,8 +291,9 @@ class _Connection:
         # From here on an answer that is lost may have been a yes, so nothing is repeated before the back-off.
         handing_over(self._relay.handover_seconds)
         with _refused(Step.CONTENT):
-            await client.data(content, timeout=self._relay.handover_seconds)
+            closing = await client.data(content, timeout=self._relay.handover_seconds)
         self.accepted += 1
+        return _line(closing.message) or None
 
     async def reset(self) -> bool:
         """Have the relay forget the envelope; False when the connection is of no more use."""
@@ -391,7 +391,7 @@ def _failure(step: Step, error: SMTPResponseException, *, utf8: bool) -> Deliver
         case Blame.MAIL:
             return PermanentFailure(reason, code=code)
         case Blame.MOMENT:
-            return TemporaryFailure(reason, code=code)
+            return TemporaryFailure(reason, code=code, throttled=is_throttle(code, error.message))
         case Blame.UNSAID:
             return UnclearRefusal(reason, code=code)
         case Blame.US if code in _LOGIN_CODES:
@@ -400,6 +400,14 @@ def _failure(step: Step, error: SMTPResponseException, *, utf8: bool) -> Deliver
             return RelayFailure(reason, code=code)
         case _:
             return RefusedByRelay(reason, code=code)
+
+
+def _line(text: str) -> str:
+    """What the relay said as it took a mail, as one short line: it names the mail as the relay knows it."""
+    printable = "".join(
+        each if each.isprintable() else " " for each in text.encode(errors="replace").decode()
+    )
+    return " ".join(printable.split())[:CLOSING_LENGTH]
 
 
 def _reason(step: str, error: SMTPResponseException) -> str:

@@ -28,14 +28,16 @@ class SpoolTransport:
                 f"the spool folder {folder} cannot be made: {error.strerror}"
             ) from error
 
-    async def send(self, message: Outgoing, *, handing_over: HandingOver = unheeded) -> None:
+    async def send(self, message: Outgoing, *, handing_over: HandingOver = unheeded) -> str | None:
         del handing_over  # a repeat replaces its own file
+        name = _name_of(message)
         try:
             # A thread that has begun cannot be cancelled, and need not be: it leaves a whole file or none.
-            await asyncio.to_thread(self._write, _name_of(message), message.content())
+            await asyncio.to_thread(self._write, name, message.content())
         except OSError as error:
             kind = DescriptorFailure if ran_out(error) else SpoolFailure
             raise kind(f"the spool cannot be written: {error.strerror}") from error
+        return name
 
     async def close(self) -> None:
         return

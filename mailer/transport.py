@@ -11,7 +11,7 @@ class Outgoing:
     """A rendered mail and its envelope: bare addresses, without display names."""
 
     id: str
-    """The id of its notification; the same at every attempt."""
+    """Of what is owed; the same at every attempt."""
     sender: str
     recipient: str
     author: str
@@ -44,8 +44,10 @@ def unheeded(seconds: float) -> None:
 class Transport(Protocol):
     """Carries mail away. Many sends may be under way at once, each for another mail."""
 
-    async def send(self, message: Outgoing, *, handing_over: HandingOver = unheeded) -> None:
+    async def send(self, message: Outgoing, *, handing_over: HandingOver = unheeded) -> str | None:
         """Return when the next hop has taken responsibility for the message; it survives a crash of ours then.
+
+        Answers what the next hop said as it took it, if it said anything: one short line of printable characters.
 
         Raises `TemporaryFailure`, `UnclearRefusal`, `PermanentFailure` or `RelayFailure`, and nothing else. After a
         failure without a code or a cancellation the message may still have been taken, if it was handed over (an answer

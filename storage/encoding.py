@@ -28,6 +28,7 @@ ROOMS_PER_QUERY = 1_000
 RECALLED = "recalled"
 EXPIRED = "expired"
 ERASED = "erased"
+ORPHANED = "its notification was never stored"
 
 _AS_JSON = (
     orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -71,6 +72,31 @@ def data_text(data: Mapping[str, Any]) -> str:
 def data_of(text: str) -> dict[str, Any]:
     data: dict[str, Any] = json.loads(text)
     return data
+
+
+def news_text(news: Notification) -> str:
+    """What an obligation that stands by itself tells, as JSON; its id is the obligation's."""
+    return _encode(
+        {
+            "room": news.room, "type": news.type, "title": news.title, "body": news.body, "link": news.link,
+            "data": data_text(news.data), "created_at": micros(news.created_at),
+        }
+    )  # fmt: skip
+
+
+def news_of(id_: str, text: str) -> Notification:
+    fields = json.loads(text)
+    return Notification(
+        id=id_,
+        room=fields["room"],
+        type=fields["type"],
+        title=fields["title"],
+        body=fields["body"],
+        link=fields["link"],
+        data=data_of(fields["data"]),
+        created_at=moment(fields["created_at"]),
+        in_app=False,
+    )
 
 
 def key_text(key: IdempotencyKey) -> str:

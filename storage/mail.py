@@ -1,4 +1,4 @@
-"""A mail: the obligation to send one notification to one address, and what has become of it."""
+"""A mail: what is to be sent to one address by which lane, and what has become of it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +13,13 @@ class Unless(StrEnum):
     ONLINE = "online"  # the user is connected
 
 
+class LaneName(StrEnum):
+    """The way that a mail leaves by."""
+
+    TRANSACTIONAL = "transactional"  # what somebody waits for
+    BULK = "bulk"  # what many get at once, and nobody waits for
+
+
 class MailState(StrEnum):
     PENDING = "pending"  # owed: waits for its due time or its next attempt
     LEASED = "leased"  # a worker holds it until the lease ends
@@ -23,17 +30,18 @@ class MailState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailOrder:
-    """What an emission asks of the mailer: one notification to one address."""
+    """What is asked of the mailer: one thing to one address."""
 
     to: str
     due_at: datetime
     subject: str | None = None
     unless: Unless | None = None
+    lane: LaneName = LaneName.TRANSACTIONAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """A mail order and what has become of it. It has the id of its notification."""
+    """A mail order and what has become of it."""
 
     order: MailOrder
     state: MailState
@@ -43,5 +51,9 @@ class Mail:
     reason: str | None = None
     code: int | None = None
     """The SMTP code of the last failure, if a server gave one."""
+    decided_by: str | None = None
+    """The name of the rule that skipped it, or holds it; None when none did."""
+    relay_id: str | None = None
+    """What the relay said as it took it."""
     updated_at: datetime
     sent_at: datetime | None = None

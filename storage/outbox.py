@@ -1,36 +1,95 @@
-"""The shelf of mail that is owed, and of what became of it."""
+"""The shelf of what is owed to people by a channel beside the socket, and of what became of it.
+
+An obligation is of one notification, of many, or of none. A notification's own mail is stored with it, in one step, and has
+its id. What else is owed stands by itself.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
-from storage.mail import Mail, MailState
+from storage.endings import Ending
+from storage.mail import LaneName, Mail, MailState
 from storage.streams import Notification
+
+ORPHAN_AGE = timedelta(hours=1)
+"""How long an obligation waits for the notification that it is of."""
+ORPHAN_LOOK = timedelta(minutes=1)
+"""Between two looks whether that has come."""
+
+
+class Kind(StrEnum):
+    """What an obligation is of."""
+
+    NOTIFICATION = "notification"
+    DIGEST = "digest"
+    CAMPAIGN = "campaign"  # one recipient of it
+
+
+class Channel(StrEnum):
+    EMAIL = "email"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    kind: Kind
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obligation:
+    """Something that is owed to one person by one channel. It stands by itself."""
+
+    id: str
+    """Its own, and no notification's."""
+    of: Subject
+    channel: Channel = Channel.EMAIL
+    mail: Mail
+    news: Notification | None = None
+    """What is to be told, of a digest or a campaign: in no stream, and in the person's own room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """A worker's right to send one mail until `until`. Settling needs the token: a late worker changes nothing."""
+    """A worker's right to send one mail until `until`. Ending it needs the token: a late worker changes nothing."""
 
+    id: str
+    """Of the obligation: its notification's, when it is that one's own."""
+    of: Subject
     notification: Notification
+    """What is to be told."""
     mail: Mail
     token: str
     until: datetime
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the one mail that was stored with its notification."""
+        return self.id == self.of.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailPage:
     items: tuple[Notification, ...]
-    """Notifications with their `mail`, newest first."""
+    """What was to be told, with its `mail`, newest first. What stands by itself has the id of its obligation."""
     next: str | None
 
 
 class Outbox(Protocol):
-    """Mail that is owed. A mail is `pending`, then `leased`, then `sent`, `skipped` or `dead`."""
+    """What is owed. It is `pending`, then `leased`, then `sent`, `skipped` or `dead`."""
 
-    async def lease(self, *, limit: int, lease_seconds: float, now: datetime) -> list[Lease]:
-        """Take up to `limit` due mails, oldest due first, for this caller alone until `now + lease_seconds`.
+    async def owe(self, obligations: Sequence[Obligation]) -> int:
+        """Store what stands by itself, durably; answers how many were new. An id that is known is left as it is.
+
+        Of a notification it may be stored before that is: `lease` passes over it until then, for `ORPHAN_AGE`. So a crash
+        between the two loses nothing, and sends nothing of what was not stored.
+        """
+        ...
+
+    async def lease(self, *, lane: LaneName, limit: int, lease_seconds: float, now: datetime) -> list[Lease]:
+        """Take up to `limit` due mails of the lane, oldest due first, for this caller alone until `now + lease_seconds`.
 
         Takes those pending with `due_at <= now`, and those whose lease has ended. No mail has two live leases. Each
         lease counts one attempt. Mail of a recalled or expired notification is skipped instead, with its reason.
@@ -38,51 +97,31 @@ class Outbox(Protocol):
         ...
 
     async def prolong(self, lease: Lease, *, lease_seconds: float, now: datetime) -> bool:
-        """The work on it goes on: held until `now + lease_seconds`, under the same token. False as in `settle`.
+        """The work on it goes on: held until `now + lease_seconds`, under the same token. False as in `end`.
 
         A lease that has ended is prolonged too, as long as nobody else has taken the mail.
         """
         ...
 
-    async def settle(self, lease: Lease, *, now: datetime) -> bool:
-        """The transport took it: `sent`. False, and no change, when the lease is no longer this token's."""
-        ...
+    async def end(self, lease: Lease, ending: Ending, *, now: datetime) -> bool:
+        """What became of it. False, and no change, when the lease is no longer this token's.
 
-    async def skip(self, lease: Lease, *, reason: str, now: datetime) -> bool:
-        """It is not needed any more: `skipped`. False as in `settle`."""
-        ...
-
-    async def postpone(
-        self,
-        lease: Lease,
-        *,
-        until: datetime,
-        reason: str,
-        code: int | None,
-        count_attempt: bool,
-        now: datetime,
-    ) -> bool:
-        """It failed for now: `pending` again, due at `until`; the attempt is given back unless `count_attempt`."""
-        ...
-
-    async def bury(self, lease: Lease, *, reason: str, code: int | None, now: datetime) -> bool:
-        """It is given up on: `dead`, with its reason. False as in `settle`."""
-        ...
-
-    async def release(self, lease: Lease, *, now: datetime) -> bool:
-        """Give it back unsent and uncounted: `pending`, due as before. False as in `settle`."""
+        `Sent`, `Skipped` and `Buried` are final, but what is buried can be revived. `Postponed` makes it `pending` again,
+        due at its `until`; the attempt is given back unless it is counted. `Released` makes it `pending`, uncounted, and
+        due as before.
+        """
         ...
 
     async def revive(self, ids: Sequence[str], *, now: datetime) -> list[str]:
         """Put dead mail back to `pending`, due now, attempts 0; answers the ids that were dead."""
         ...
 
-    async def next_due(self) -> datetime | None:
-        """When the earliest owed mail is due or its lease ends; None when nothing is owed."""
+    async def next_due(self, *, lane: LaneName) -> datetime | None:
+        """When the earliest owed mail of the lane is due or its lease ends; None when nothing is owed."""
         ...
 
     async def mail_page(self, *, state: MailState | None, before: str | None, limit: int) -> MailPage:
-        """Notifications with mail in `state` (any when None), newest first. Raises `InvalidCursor` as `history` does."""
+        """What was or is owed in `state` (any when None), newest first. Raises `InvalidCursor` as `history` does."""
         ...
 
     async def mail_counts(self) -> dict[MailState, int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from gateway.cluster.budget import RedisBudget
 from gateway.cluster.bus.base import Bus
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.bus.redis import RedisBus
@@ -17,6 +18,7 @@ from gateway.cluster.presence.redis import RedisPresence
 from gateway.cluster.settings import ClusterSettings
 from gateway.cluster.witness import FileWitness, NoWitness, RedisWitness, Witness
 from gateway.ground.clock import system_clock
+from mailer.budget import Budget, LocalBudget, Unlimited
 
 
 class Links(Protocol):
@@ -30,6 +32,10 @@ class Links(Protocol):
 
     def witness(self, file: Path | None) -> Witness:
         """The witness of a store that is kept in `file`, or on a server when there is none."""
+        ...
+
+    def budget(self, lane: str, rate: float) -> Budget:
+        """The rate of a lane of mail, in mails per second, as one budget of all nodes; 0 is no limit."""
         ...
 
 
@@ -48,6 +54,10 @@ class Alone:
 
     def witness(self, file: Path | None) -> Witness:
         return NoWitness() if file is None else FileWitness.beside(file)
+
+    def budget(self, lane: str, rate: float) -> Budget:
+        del lane
+        return LocalBudget(rate) if rate else Unlimited()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,14 @@ class OnRedis:
         if file is not None:
             return FileWitness.beside(file)
         return RedisWitness(self.settings.bus_url, prefix=self.settings.bus_prefix)
+
+    def budget(self, lane: str, rate: float) -> Budget:
+        if not rate:
+            return Unlimited()
+        settings = self.settings
+        return RedisBudget(
+            settings.bus_url, prefix=settings.bus_prefix, lane=lane, node_id=settings.node_id, rate=rate
+        )
 
 
 def connect(settings: ClusterSettings) -> Links:

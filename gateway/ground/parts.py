@@ -27,8 +27,14 @@ class Meters(Protocol):
         """Show what only grows; the name is given without `_total`."""
         ...
 
-    def watch_gauge(self, name: str, help: str, read: Callable[[], float | None]) -> None:  # noqa: A002 - as above
-        """Show what goes up and down; None while it is not known."""
+    def watch_gauge(
+        self,
+        name: str,
+        help: str,  # noqa: A002 - as above
+        read: Callable[[], float | None],
+        **labels: str,
+    ) -> None:
+        """Show what goes up and down; None while it is not known. Once for each of several `labels`."""
         ...
 
     def watch_counts(self, name: str, help: str, label: str, counts: Mapping[str, int]) -> None:  # noqa: A002 - as above
@@ -65,6 +71,10 @@ class Part:
 
     def unready(self) -> list[str]:
         """Why this process cannot do its job now, for the readiness probe; empty when it can."""
+        return []
+
+    def warnings(self) -> list[str]:
+        """What an operator should look at, and what keeps nobody waiting."""
         return []
 
     async def keep_house(self) -> None:

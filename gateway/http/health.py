@@ -38,6 +38,7 @@ class Health(Part):
         self._bus = bus
         self._presence = presence
         self._watched: list[Callable[[], list[str]]] = []
+        self._warned: list[Callable[[], list[str]]] = []
 
     def measure(self, meters: Meters) -> None:
         meters.watch_gauge(
@@ -52,6 +53,10 @@ class Health(Part):
     def watch(self, reasons: Callable[[], list[str]]) -> None:
         """Ask at each probe for further reasons: what is there only after the start, such as a site that listens."""
         self._watched.append(reasons)
+
+    def watch_warnings(self, warnings: Callable[[], list[str]]) -> None:
+        """Ask at each probe for what an operator should look at, and what keeps nobody waiting."""
+        self._warned.append(warnings)
 
     async def reasons(self) -> list[str]:
         """Why the node cannot do its job now; empty when it can."""
@@ -70,7 +75,8 @@ class Health(Part):
 
     def warnings(self) -> list[str]:
         """What an operator should look at, and what keeps nobody waiting."""
-        return [f"clock: {warning}" for warning in (self._clock.warnings() if self._clock else ())]
+        warnings = [f"clock: {warning}" for warning in (self._clock.warnings() if self._clock else ())]
+        return warnings + [warning for warned in self._warned for warning in warned()]
 
     def liveness(self) -> list[web.RouteDef]:
         return [web.get("/healthz", self._healthz)]

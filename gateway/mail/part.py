@@ -1,129 +1,198 @@
-"""Mail as parts of a process: the press that makes it, and the worker that sends it."""
+"""Mail as parts of a process: the presses that make it, and the workers that send it, one for each lane."""
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
-from gateway.cluster.presence.base import Presence
 from gateway.ground.clock import Timekeeper
 from gateway.ground.parts import Meters, Part
-from gateway.ground.rooms import user_of
-from gateway.mail.settings import MailSettings
+from gateway.mail.settings import BulkSettings, MailSettings
+from mailer.budget import Budget
 from mailer.connect import connect
+from mailer.courier import Decide, Policy
+from mailer.lanes import Lane
 from mailer.letterhead import Letterhead
 from mailer.press import Press
 from mailer.transport import Transport
 from mailer.worker import Worker
-from storage.store import Store
+from storage.mail import LaneName
+from storage.outbox import Outbox
+
+BULK_SHARE = 4
+"""By this is the concurrency of all mail divided for that of bulk mail, unless that is set."""
 
 
-def press_of(settings: MailSettings, *, base_url: str | None) -> Press:
-    """The press; `base_url` is the public site's, for the links in mail."""
-    return Press(
-        Letterhead(
-            sender=settings.sender,
-            reply_to=settings.reply_to,
-            base_url=base_url,
-            templates=settings.templates,
-            unsubscribe=settings.unsubscribe,
-        )
+def presses_of(mail: MailSettings, bulk: BulkSettings, *, base_url: str | None) -> Mapping[LaneName, Press]:
+    """What renders the mail of each lane: one for both, unless bulk mail comes from somebody else.
+
+    `base_url` is the public site's, for the links in mail.
+    """
+    letterhead = Letterhead(
+        sender=mail.sender,
+        reply_to=mail.reply_to,
+        base_url=base_url,
+        templates=mail.templates,
+        unsubscribe=mail.unsubscribe,
     )
-
-
-def transport_of(settings: MailSettings) -> Transport:
-    """How mail leaves. Raises `MailConfigurationError`."""
-    return connect(
-        settings.url,
-        connections=settings.concurrency,
-        session_mails=settings.session_mails,
-        step_seconds=settings.timeout_seconds,
-        helo=settings.helo,
-    )
+    of_bulk = replace(letterhead, sender=bulk.sender or mail.sender, reply_to=bulk.reply_to or mail.reply_to)
+    press = Press(letterhead)
+    return {
+        LaneName.TRANSACTIONAL: press,
+        LaneName.BULK: press if of_bulk == letterhead else Press(of_bulk),
+    }
 
 
 def check_templates(settings: MailSettings) -> None:
     """Raises `MailConfigurationError` for an operator's template that no mail can be made with."""
 
     async def check() -> None:
-        part = PressPart(press_of(settings, base_url=None))
+        part = PressPart(presses_of(settings, BulkSettings(), base_url=None))
         await part.start()
         await part.stop()
 
     asyncio.run(check())
 
 
-class PressPart(Part):
-    """The press. It comes first: a template that cannot be used is known without any server."""
+def lanes_of(
+    mail: MailSettings,
+    bulk: BulkSettings,
+    presses: Mapping[LaneName, Press],
+    budget: Callable[[str, float], Budget],
+) -> tuple[Lane, Lane]:
+    """Each lane has connections of its own, also to a relay that both use: none waits for the other's.
 
-    def __init__(self, press: Press) -> None:
-        self._press = press
+    `budget` gives the budget of a lane by its rate. Raises `MailConfigurationError`.
+    """
+    concurrency = bulk.concurrency or max(1, mail.concurrency // BULK_SHARE)
+    transactional = Lane(
+        name=LaneName.TRANSACTIONAL,
+        transport=_transport(mail, url=mail.url, connections=mail.concurrency),
+        press=presses[LaneName.TRANSACTIONAL],
+        concurrency=mail.concurrency,
+    )
+    of_bulk = Lane(
+        name=LaneName.BULK,
+        transport=_transport(mail, url=bulk.url or mail.url, connections=concurrency),
+        press=presses[LaneName.BULK],
+        concurrency=concurrency,
+        budget=budget(LaneName.BULK, bulk.rate),
+    )
+    return transactional, of_bulk
+
+
+def _transport(mail: MailSettings, *, url: str, connections: int) -> Transport:
+    return connect(
+        url,
+        connections=connections,
+        session_mails=mail.session_mails,
+        step_seconds=mail.timeout_seconds,
+        helo=mail.helo,
+    )
+
+
+class PressPart(Part):
+    """The presses. They come first: a template that cannot be used is known without any server."""
+
+    def __init__(self, presses: Mapping[LaneName, Press]) -> None:
+        self._presses = presses
 
     async def start(self) -> None:
         try:
-            await self._press.start()
+            # The others have the same templates.
+            await self._presses[LaneName.TRANSACTIONAL].start()
         except BaseException:
-            await self._press.close()
+            await self.stop()
             raise
 
     async def stop(self) -> None:
-        await self._press.close()
+        for press in self._presses.values():
+            await press.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What all workers of a process share."""
+
+    outbox: Outbox
+    decide: Decide
+    presses: Mapping[LaneName, Press]
+    clock: Timekeeper
+    budget: Callable[[str, float], Budget]
+    ended: Callable[[LaneName, str], None]
+    """Told what became of each mail."""
 
 
 class MailPart(Part):
-    """The worker with its relay. `wake` tells it of new mail."""
+    """The workers of all lanes with their relays, started, woken and drained together."""
 
-    def __init__(
-        self,
-        settings: MailSettings,
-        *,
-        store: Store,
-        presence: Presence,
-        press: Press,
-        clock: Timekeeper,
-        ended: Callable[[str], None],
-    ) -> None:
-        """`ended` is told what became of each mail."""
-
-        async def is_online(user: str) -> bool:
-            return await presence.find(user) is not None
-
-        self._transport = transport_of(settings)
-        self.worker = Worker(
-            outbox=store.outbox,
-            inboxes=store.inboxes,
-            transport=self._transport,
-            press=press,
-            is_online=is_online,
-            user_of=user_of,
-            concurrency=settings.concurrency,
-            attempts=settings.attempts,
-            retry_seconds=settings.retry_seconds,
-            lease_seconds=settings.lease_seconds,
-            # Two sends, since a kept connection may turn out to be spent; each with its opening, its envelope and its end.
-            attempt_seconds=15 * settings.timeout_seconds,
-            # A mail that went out early cannot be called back.
-            clock=clock.cautious,
-            random=random.random,
-            observe=lambda outcome: ended(outcome.result),
-        )
-        self.wake = self.worker.wake
-        self._mailing: asyncio.Task[None] | None = None
+    def __init__(self, mail: MailSettings, bulk: BulkSettings, desk: Desk) -> None:
+        self._mail = mail
+        self._desk = desk
+        self._lanes = lanes_of(mail, bulk, desk.presses, desk.budget)
+        transactional, of_bulk = (self._worker(lane) for lane in self._lanes)
+        if bulk.url is None:
+            of_bulk.follow(transactional)
+        self.workers = {LaneName.TRANSACTIONAL: transactional, LaneName.BULK: of_bulk}
+        self._tasks: list[asyncio.Task[None]] = []
 
     def measure(self, meters: Meters) -> None:
-        meters.watch_gauge(
-            "bellhop_mail_stopped",
-            "1 while the mail server refuses us, or cannot be trusted",
-            lambda: int(self.worker.stopped),
-        )
+        for lane, worker in self.workers.items():
+            meters.watch_gauge(
+                "bellhop_mail_stopped",
+                "1 while the mail server refuses us, or cannot be trusted",
+                lambda worker=worker: int(worker.stopped),  # type: ignore[misc]
+                lane=lane,
+            )
+            meters.watch_gauge(
+                "bellhop_mail_under_way",
+                "Mails that this process holds now",
+                lambda worker=worker: worker.held,  # type: ignore[misc]
+                lane=lane,
+            )
+
+    def wake(self, lanes: Iterable[LaneName] = LaneName) -> None:
+        """Say that mail of these lanes may be due."""
+        for lane in lanes:
+            self.workers[lane].wake()
+
+    def warnings(self) -> list[str]:
+        return [f"mail: {warning}" for lane in self._lanes for warning in lane.budget.warnings()]
 
     def start(self) -> None:
-        self._mailing = asyncio.create_task(self.worker.run(), name="mail worker")
+        self._tasks = [
+            asyncio.create_task(worker.run(), name=f"mail worker {lane}")
+            for lane, worker in self.workers.items()
+        ]
 
     async def drain(self, *, seconds: float) -> None:
-        await self.worker.drain(seconds=seconds)
+        async with asyncio.TaskGroup() as group:
+            for lane, worker in self.workers.items():
+                group.create_task(worker.drain(seconds=seconds), name=f"drain {lane} mail")
 
     async def stop(self) -> None:
-        assert self._mailing is not None
-        await self.worker.drain(seconds=0)
-        await self._mailing
-        await self._transport.close()
+        await self.drain(seconds=0)
+        for task in self._tasks:
+            await task
+        for lane in self._lanes:
+            await lane.transport.close()
+            await lane.budget.close()
+
+    def _worker(self, lane: Lane) -> Worker:
+        mail, ended = self._mail, self._desk.ended
+        return Worker(
+            lane,
+            self._desk.outbox,
+            decide=self._desk.decide,
+            policy=Policy(
+                attempts=mail.attempts,
+                retry_seconds=mail.retry_seconds,
+                lease_seconds=mail.lease_seconds,
+                # Two sends, since a kept connection may be spent; each with its opening, its envelope and its end.
+                attempt_seconds=15 * mail.timeout_seconds,
+            ),
+            # A mail that went out early cannot be called back.
+            clock=self._desk.clock.cautious,
+            random=random.random,
+            observe=lambda outcome: ended(lane.name, outcome.result),
+        )

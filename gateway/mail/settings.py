@@ -8,7 +8,7 @@ from pathlib import Path
 from environs import ValidationError
 
 from gateway.ground.settings import Group, setting
-from gateway.ground.values import boolean, masked_url, positive_duration, url, whole
+from gateway.ground.values import boolean, masked_url, number, positive_duration, url, whole
 from mailer.address import Mailbox, parse_ours
 from mailer.letterhead import parse_unsubscribe
 
@@ -50,6 +50,13 @@ def _folder(text: str) -> Path:
     if not Path(text).is_dir():
         raise ValidationError("is not a folder.")
     return Path(text)
+
+
+def _mails_per_second(text: str) -> float:
+    rate = number(text)
+    if 0 < rate < 0.001:
+        raise ValidationError("must be 0.001 or more, or 0.")
+    return rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,4 +111,29 @@ class MailSettings(Group):
     helo: str | None = setting(
         "MAIL_HELO", None, _helo,
         "the name this host gives to the mail server; unset: its full name, or its address in brackets",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkSettings(Group):
+    """How the mail of the lane `bulk` leaves; what is unset is as for all other mail."""
+
+    url: str | None = setting(
+        "BULK_URL", None, url("spool", "smtp", "smtps", needs_host=("smtp", "smtps")),
+        "where mail of the lane `bulk` leaves by, as in `BELLHOP_MAIL_URL`; unset: the same way as all mail, and behind it",
+        show=masked_url,
+    )  # fmt: skip
+    sender: Mailbox | None = setting(  # noqa: RUF009 - it is dataclasses.field
+        "BULK_FROM", None, _mailbox, "the one address bulk mail comes from; unset: `BELLHOP_MAIL_FROM`"
+    )
+    reply_to: Mailbox | None = setting(  # noqa: RUF009 - it is dataclasses.field
+        "BULK_REPLY_TO", None, _mailbox,
+        "the one address that answers to bulk mail go to; unset: `BELLHOP_MAIL_REPLY_TO`",
+    )  # fmt: skip
+    rate: float = setting(
+        "BULK_RATE", "0", _mails_per_second, "bulk mails per second, of all nodes together; 0: no limit"
+    )
+    concurrency: int | None = setting(
+        "BULK_CONCURRENCY", None, whole(1, 1000),
+        "bulk mails under way at once; unset: a quarter of `BELLHOP_MAIL_CONCURRENCY`",
     )  # fmt: skip

@@ -7,45 +7,37 @@ them; leaves parsing and answers to the HTTP routes and the namespaces.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-from msgspec import structs
 
 from gateway.cluster.bus.base import Frame
 from gateway.ground.clock import Clock
-from gateway.ground.rooms import user_of
-from gateway.notify.contacts import ContactBook
+from gateway.notify import owing
+from gateway.notify.decide import Judge
 from gateway.notify.fanout import Fanout
-from gateway.notify.requests import EmailRequest, EmitRequest
+from gateway.notify.requests import EmitRequest
+from gateway.notify.verdicts import Moment, Send, Verdict
 from storage.errors import StorageError, StoreUnavailable
 from storage.groupcommit import GroupCommit
 from storage.ids import uuid7
-from storage.mail import Mail, MailOrder, MailState
+from storage.mail import LaneName, Mail
 from storage.streams import Appended, Emission, IdempotencyKey, Notification
 
 STEP_NOTIFICATIONS = 1000
 """How many notifications are made, stored and delivered before others have their turn."""
-NO_ADDRESS = "no address is known"
-"""Why a mail was skipped from the beginning."""
-USERS_NAMED = 100
-"""Of users in an error or beside an answer: all are counted."""
-
-
-class NoAddress(Exception):
-    """Mail was asked for users whose addresses nobody has told."""
-
-    def __init__(self, users: Sequence[str]) -> None:
-        named = ", ".join(users[:USERS_NAMED])
-        more = f" and {len(users) - USERS_NAMED} more" if len(users) > USERS_NAMED else ""
-        super().__init__(
-            f"no address is known for {named}{more}: give email.to, an email claim in the token, or email.if_known"
-        )
-        self.users = tuple(users)
-
 
 Emitted = Appended
 """What an emit became, as the store says it; what is not stored has no sequences and is no duplicate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an emit would make of one room, and what would become of its mail now."""
+
+    notification: Notification
+    verdict: Verdict
+
 
 Listener = Callable[[Sequence[Notification], str], None]
 """Takes what was emitted just now, and in whose name; must neither wait nor raise."""
@@ -61,15 +53,15 @@ class Emitter:
         self,
         *,
         commit: GroupCommit,
-        contacts: ContactBook,
+        judge: Judge,
         fanout: Fanout,
         clock: Clock,
-        wake_mailer: Callable[[], None],
+        wake_mailer: Callable[[Iterable[LaneName]], None],
         count: Tally,
         code_of: Callable[[Exception], str],
     ) -> None:
         self._commit = commit
-        self._contacts = contacts
+        self._judge = judge
         self._fanout = fanout
         self._clock = clock
         self._wake_mailer = wake_mailer
@@ -122,18 +114,22 @@ class Emitter:
         """Count a request that ends here, or that never came this far."""
         self._count(self._code_of(error), 1)
 
-    async def drafts(self, request: EmitRequest, *, limit: int) -> list[Notification | NoAddress]:
+    async def drafts(self, request: EmitRequest, *, limit: int) -> list[Draft]:
         """What an emit of the request would make of its first `limit` rooms now; nothing is stored or sent."""
         now = self._clock()
         rooms = request.rooms[:limit]
-        known = await self._known([structs.replace(request, rooms=rooms)])
-        drafts: list[Notification | NoAddress] = []
-        for room in rooms:
-            mail = None if request.email is None else _mail(request.email, room, known, now)
-            if mail is not None and mail.state is MailState.SKIPPED:
-                drafts.append(NoAddress([user_of(room) or ""]))
-            else:
-                drafts.append(_notification(request, room, now, mail))
+        email = request.email
+        if email is None:
+            return [Draft(_notification(request, room, now, None), Send()) for room in rooms]
+        cases = owing.cases_of(request, email, rooms, now)
+        drafts = []
+        for case, room, judged in zip(
+            cases, rooms, await self._judge.judge(cases, Moment.PREVIEW), strict=True
+        ):
+            if isinstance(judged, StorageError):
+                raise judged
+            mail = owing.mail_of(email, case, judged)
+            drafts.append(Draft(_notification(request, room, now, mail), judged.verdict))
         return drafts
 
     async def _emit_step(self, requests: Sequence[EmitRequest], scope: str) -> list[Emitted | Exception]:
@@ -149,35 +145,11 @@ class Emitter:
     async def _plan(self, requests: Sequence[EmitRequest], scope: str) -> list[Emission | Exception]:
         """What is to be appended for each, or why nothing is."""
         now = self._clock()
-        known: Mapping[str, str] = {}
-        unknown: StorageError | None = None
-        try:
-            known = await self._known(requests)
-        except StorageError as error:
-            unknown = error
-        planned: list[Emission | Exception] = []
-        for request in requests:
-            if unknown is not None and _needs_address(request):
-                planned.append(unknown)
-                continue
-            try:
-                planned.append(_emission(request, scope, now, _mails(request, known, now)))
-            except NoAddress as error:
-                planned.append(error)
-        return planned
-
-    async def _known(self, requests: Sequence[EmitRequest]) -> Mapping[str, str]:
-        """The addresses, by user, of those whom the requests mail without naming one: in one question."""
-        users = {
-            user_of(room) or "": None
-            for request in requests
-            if _needs_address(request)
-            for room in request.rooms
-        }
-        if not users:
-            return {}
-        contacts = await self._contacts.contacts(list(users))
-        return {user: contact.email for user, contact in contacts.items() if contact.email is not None}
+        mails = await owing.mails_of_each(self._judge, requests, now)
+        return [
+            owed if isinstance(owed, Exception) else _emission(request, scope, now, owed)
+            for request, owed in zip(requests, mails, strict=True)
+        ]
 
     async def _store(
         self, requests: Sequence[EmitRequest], planned: Sequence[Emission | Exception]
@@ -204,8 +176,8 @@ class Emitter:
         if emitted.duplicate:
             return ()
         frames = self._fanout.deliver(emitted.notifications, request.event)
-        if request.email is not None and any(map(_owes_mail, emitted.notifications)):
-            self._wake_mailer()
+        if request.email is not None and (lanes := owing.lanes_owed(emitted.notifications)):
+            self._wake_mailer(lanes)
         for listen in self.listeners:
             listen(emitted.notifications, scope)
         return frames
@@ -226,49 +198,6 @@ def _steps(requests: Sequence[EmitRequest]) -> Iterator[Sequence[EmitRequest]]:
             start, held = index, 0
         held += weight
     yield requests[start:]
-
-
-def _needs_address(request: EmitRequest) -> bool:
-    return request.email is not None and request.email.to is None
-
-
-def _mails(request: EmitRequest, known: Mapping[str, str], now: datetime) -> Mapping[str, Mail]:
-    """The mail of each room. Raises `NoAddress` for users of whom none is known, unless they may be left out."""
-    email = request.email
-    if email is None:
-        return {}
-    mails = {room: _mail(email, room, known, now) for room in request.rooms}
-    if not email.if_known:
-        unknown = [user_of(room) or "" for room, mail in mails.items() if mail.state is MailState.SKIPPED]
-        if unknown:
-            raise NoAddress(unknown)
-    return mails
-
-
-def _mail(email: EmailRequest, room: str, known: Mapping[str, str], now: datetime) -> Mail:
-    to = email.to or known.get(user_of(room) or "")
-    due_at = now + timedelta(seconds=email.after_seconds)
-    order = MailOrder(to=to or "", subject=email.subject, due_at=due_at, unless=email.unless)
-    return Mail(
-        order=order,
-        state=MailState.PENDING if to else MailState.SKIPPED,
-        due_at=due_at,
-        reason=None if to else NO_ADDRESS,
-        updated_at=now,
-    )
-
-
-def _owes_mail(notification: Notification) -> bool:
-    return notification.mail is not None and notification.mail.state is MailState.PENDING
-
-
-def left_out(emitted: Emitted) -> list[str]:
-    """The users who get no mail because their address is not known."""
-    return [
-        user_of(each.room) or ""
-        for each in emitted.notifications
-        if each.mail is not None and each.mail.reason == NO_ADDRESS
-    ]
 
 
 def _emission(request: EmitRequest, scope: str, now: datetime, mails: Mapping[str, Mail]) -> Emission:

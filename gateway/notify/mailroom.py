@@ -1,11 +1,11 @@
 """The mailroom: what is owed by mail, by its state, and putting dead mail back."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.ground.clock import Clock
 from gateway.notify.requests import MailRequest
-from storage.mail import MailState
+from storage.mail import LaneName, MailState
 from storage.outbox import MailPage, Outbox
 
 REVIVE_PAGE = 200
@@ -24,7 +24,9 @@ class Revived:
 class Mailroom:
     """The use cases of mail. They raise `StoreUnavailable` when the store is away."""
 
-    def __init__(self, *, outbox: Outbox, clock: Clock, wake_mailer: Callable[[], None]) -> None:
+    def __init__(
+        self, *, outbox: Outbox, clock: Clock, wake_mailer: Callable[[Iterable[LaneName]], None]
+    ) -> None:
         self._outbox = outbox
         self._clock = clock
         self._wake_mailer = wake_mailer
@@ -42,7 +44,7 @@ class Mailroom:
         """Put those of `ids` back that are dead; answers which they were."""
         revived = await self._outbox.revive(ids, now=self._clock())
         if revived:
-            self._wake_mailer()
+            self._wake_mailer(LaneName)
         return revived
 
     async def revive_all(self) -> Revived:

@@ -1,16 +1,19 @@
 """Previews: what an emit would do, and what a mail looks like, without sending either."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.cluster.presence.base import Presence
 from gateway.ground.rooms import ALL, user_of
-from gateway.notify.emitting import Emitter, NoAddress
+from gateway.notify.emitting import Draft, Emitter
+from gateway.notify.owing import NoAddress, lacks_address
 from gateway.notify.requests import EmitRequest
+from gateway.notify.verdicts import Send, words
 from mailer.errors import RenderFailure, TemplateFailure
 from mailer.press import Press
 from mailer.transport import Outgoing
+from storage.mail import LaneName
 from storage.streams import Notification, Streams
 
 ROOMS_SHOWN = 20
@@ -32,6 +35,10 @@ class RoomPreview:
     mail_due_at: datetime | None = None
     problem: str | None = None
     """Why no mail would come of it."""
+    decided_by: str | None = None
+    """The rule that would stop the mail if it were decided now."""
+    verdict: str | None = None
+    """The same in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,40 +53,44 @@ class Preview:
 class Previewer:
     """The use cases of looking before sending. They raise `StoreUnavailable` and `PresenceUnavailable`."""
 
-    def __init__(self, *, emitter: Emitter, streams: Streams, presence: Presence, press: Press) -> None:
+    def __init__(
+        self, *, emitter: Emitter, streams: Streams, presence: Presence, presses: Mapping[LaneName, Press]
+    ) -> None:
         self._emitter = emitter
         self._streams = streams
         self._presence = presence
-        self._press = press
+        self._presses = presses
 
     async def emit(self, request: EmitRequest) -> Preview:
         """Whom an emit would reach now, room by room, and the first mail that would come of it."""
         rooms: list[RoomPreview] = []
         first: Outgoing | None = None
-        for room, draft in zip(
-            request.rooms, await self._emitter.drafts(request, limit=ROOMS_SHOWN), strict=False
-        ):
-            shown, mail = await self._room(room, draft)
+        for draft in await self._emitter.drafts(request, limit=ROOMS_SHOWN):
+            shown, mail = await self._room(draft)
             rooms.append(shown)
             first = first or mail
         return Preview(rooms=rooms, more=len(request.rooms) - len(rooms), mail=first)
 
-    async def _room(self, room: str, draft: Notification | NoAddress) -> tuple[RoomPreview, Outgoing | None]:
-        connections = await self._connections(room)
-        if isinstance(draft, NoAddress):
-            return RoomPreview(room=room, connections=connections, problem=str(draft)), None
-        if draft.mail is None:
-            return RoomPreview(room=room, connections=connections), None
-        mail, problem = None, None
-        try:
-            mail = await self._press.render(draft, draft.mail.order)
-        except (RenderFailure, TemplateFailure) as error:
-            problem = str(error)
-        shown = RoomPreview(
-            room=room, connections=connections, mail_to=draft.mail.order.to, mail_due_at=draft.mail.due_at,
+    async def _room(self, draft: Draft) -> tuple[RoomPreview, Outgoing | None]:
+        notification, verdict = draft.notification, draft.verdict
+        mail, shown, problem = notification.mail, None, None
+        if lacks_address(verdict):
+            mail, problem = None, str(NoAddress([user_of(notification.room) or ""]))
+        elif mail is not None:
+            try:
+                shown = await self._render(notification)
+            except (RenderFailure, TemplateFailure) as error:
+                problem = str(error)
+        room = RoomPreview(
+            room=notification.room,
+            connections=await self._connections(notification.room),
+            mail_to=None if mail is None else mail.order.to,
+            mail_due_at=None if mail is None else mail.due_at,
             problem=problem,
-        )  # fmt: skip
-        return shown, mail
+            decided_by=None if isinstance(verdict, Send) else verdict.rule,
+            verdict=words(verdict),
+        )
+        return room, shown
 
     async def stored(self, notification_id: str) -> Outgoing:
         """The mail of a notification that is kept. Raises `NoMail`, `RenderFailure` and `TemplateFailure`."""
@@ -88,7 +99,12 @@ class Previewer:
             raise NoMail("No mail has this id.")
         if notification.recalled_at is not None:
             raise NoMail("It was recalled: its text is gone.")
-        return await self._press.render(notification, notification.mail.order)
+        return await self._render(notification)
+
+    async def _render(self, notification: Notification) -> Outgoing:
+        assert notification.mail is not None
+        order = notification.mail.order
+        return await self._presses[order.lane].render(notification, order)
 
     async def _connections(self, room: str) -> int | None:
         """How many connections are in the room; None where only the nodes together would know."""

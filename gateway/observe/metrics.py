@@ -8,7 +8,7 @@ import functools
 import math
 import platform
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 
 from aiohttp import web
@@ -51,6 +51,7 @@ class _Watched:
     help: str
     read: Read
     family: type[CounterMetricFamily] | type[GaugeMetricFamily]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class Metrics(Collector):
@@ -89,7 +90,9 @@ class Metrics(Collector):
         # Finding the child of some labels costs as much as the rest of an observation; there are few, and they stay.
         self._requests_of = functools.cache(self._requests.labels)
         self._emits_of = functools.cache(self._emits.labels)
-        self._mail = Counter("bellhop_mail", "Mails by what became of them", ("outcome",), registry=registry)
+        self._mail = Counter(
+            "bellhop_mail", "Mails by lane and by what became of them", ("lane", "outcome"), registry=registry
+        )
         self._counts: Callable[[], Awaitable[tuple[int, int]]] | None = None
         self._presence_users = Gauge(
             "bellhop_presence_users", "Users online in the whole cluster", registry=registry
@@ -119,8 +122,8 @@ class Metrics(Collector):
         self._append_sizes.observe(notifications)
         self._append_seconds.observe(seconds)
 
-    def mail_outcome(self, outcome: str) -> None:
-        self._mail.labels(outcome).inc()
+    def mail_outcome(self, lane: str, outcome: str) -> None:
+        self._mail.labels(lane, outcome).inc()
 
     # Watched
 
@@ -132,19 +135,27 @@ class Metrics(Collector):
         """Scrape what only grows, by label: `counts` has a bounded set of keys, and is read at each scrape."""
         self._watched_counts.append((name, help, label, counts))
 
-    def watch_gauge(self, name: str, help: str, read: Read) -> None:  # noqa: A002 - as above
-        """Scrape what goes up and down."""
-        self._watched.append(_Watched(name=name, help=help, read=read, family=GaugeMetricFamily))
+    def watch_gauge(self, name: str, help: str, read: Read, **labels: str) -> None:  # noqa: A002 - as above
+        """Scrape what goes up and down; once for each of several `labels`."""
+        self._watched.append(
+            _Watched(name=name, help=help, read=read, family=GaugeMetricFamily, labels=labels)
+        )
 
     def watch_presence(self, counts: Callable[[], Awaitable[tuple[int, int]]]) -> None:
         """Ask for the (users, connections) of the cluster before every scrape."""
         self._counts = counts
 
     def collect(self) -> Iterator[Metric]:
+        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
         for watched in self._watched:
             value = watched.read()
             if value is not None:
-                yield watched.family(watched.name, watched.help, value=value)
+                family = families.get(watched.name)
+                if family is None:
+                    family = watched.family(watched.name, watched.help, labels=list(watched.labels))
+                    families[watched.name] = family
+                family.add_metric(list(watched.labels.values()), value)
+        yield from families.values()
         for name, text, label, counts in self._watched_counts:
             family = CounterMetricFamily(name, text, labels=[label])
             for key, count in counts.items():

@@ -149,11 +149,13 @@ def _total(family: Metric | None) -> float:
 
 
 def _by_outcome(family: Metric | None) -> dict[str, float]:
-    if family is None:
-        return {}
-    return {
-        sample.labels["outcome"]: sample.value for sample in family.samples if sample.name.endswith("_total")
-    }
+    """The counts by outcome, whatever else they are parted by."""
+    counts: dict[str, float] = {}
+    for sample in () if family is None else family.samples:
+        if sample.name.endswith("_total"):
+            outcome = sample.labels["outcome"]
+            counts[outcome] = counts.get(outcome, 0.0) + sample.value
+    return counts
 
 
 def _buckets(family: Metric | None, *, routes: frozenset[str] | None = None) -> dict[float, float]:

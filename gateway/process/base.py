@@ -12,9 +12,12 @@ from gateway.ground.parts import Part, Running
 from gateway.ground.settings import Settings
 from gateway.http.health import Health
 from gateway.http.settings import SiteSettings
-from gateway.mail.part import press_of
-from gateway.mail.settings import MailSettings
+from gateway.mail.part import Desk, MailPart, presses_of
+from gateway.mail.settings import BulkSettings, MailSettings
+from gateway.notify.contacts import ContactBook
+from gateway.notify.decide import Judge
 from gateway.notify.settings import StoreSettings
+from gateway.notify.verdicts import Sources
 from gateway.observe.metrics import Metrics
 from gateway.process.settings import ProcessSettings
 from storage.connect import connect as connect_store
@@ -42,9 +45,30 @@ class Process:
         self.links = connect(settings[ClusterSettings])
         self.store = connect_store(settings[StoreSettings].url)
         self.presence = self.links.presence()
-        self.press = press_of(settings[MailSettings], base_url=settings[SiteSettings].base_url)
+        self.presses = presses_of(
+            settings[MailSettings], settings[BulkSettings], base_url=settings[SiteSettings].base_url
+        )
+        self.contacts = ContactBook(self.store.people)
+        self.judge = Judge(
+            Sources(contacts=self.contacts, receipts=self.store.inboxes, is_online=self._is_online)
+        )
         self._added: list[Part] = []
         self._running = Running()
+
+    def mail_part(self) -> MailPart:
+        """The workers that send what is owed."""
+        desk = Desk(
+            outbox=self.store.outbox,
+            decide=self.judge.at_lease,
+            presses=self.presses,
+            clock=self.clock,
+            budget=self.links.budget,
+            ended=self.metrics.mail_outcome,
+        )
+        return MailPart(self.settings[MailSettings], self.settings[BulkSettings], desk)
+
+    async def _is_online(self, user: str) -> bool:
+        return await self.presence.find(user) is not None
 
     def own_parts(self) -> Sequence[Part]:
         """The parts of this process, in the order in which they need one another."""
@@ -63,6 +87,7 @@ class Process:
         part.measure(self.metrics)
         self.internal.add_routes(part.internal_routes())
         self.health.watch(part.unready)
+        self.health.watch_warnings(part.warnings)
 
     async def start(self) -> None:
         parts = [*self.own_parts(), *self._added, *self.doors()]

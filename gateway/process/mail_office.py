@@ -12,8 +12,7 @@ from gateway.http import edge
 from gateway.http.health import Health
 from gateway.http.settings import SiteSettings
 from gateway.http.sites import Site
-from gateway.mail.part import MailPart, PressPart
-from gateway.mail.settings import MailSettings
+from gateway.mail.part import PressPart
 from gateway.notify.store import ClockPart, StorePart
 from gateway.observe.writes import Writes
 from gateway.process import descriptors, lifetime
@@ -30,14 +29,7 @@ class MailOffice(Process):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         site = settings[SiteSettings]
-        self.mail = MailPart(
-            settings[MailSettings],
-            store=self.store,
-            presence=self.presence,
-            press=self.press,
-            clock=self.clock,
-            ended=self.metrics.mail_outcome,
-        )
+        self.mail = self.mail_part()
         # It publishes nothing: the nodes find out by the store what became of a mail.
         self.health = Health(
             store=Writes(self.store), bus=LocalBus(), presence=self.presence, clock=self.clock
@@ -50,7 +42,7 @@ class MailOffice(Process):
         return [
             OutletPart(),
             self.health,
-            PressPart(self.press),
+            PressPart(self.presses),
             StorePart(self.store),
             ClockPart(self.clock, self.store),
             PresencePart(self.presence, _announce_to_nobody),

@@ -5,7 +5,7 @@ beside it, as `gateway.ground.parts` describes.
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -25,9 +25,8 @@ from gateway.http import internal, public
 from gateway.http.health import Health
 from gateway.http.settings import SiteSettings
 from gateway.http.sites import Site
-from gateway.mail.part import MailPart, PressPart
+from gateway.mail.part import PressPart
 from gateway.mail.settings import MailSettings
-from gateway.notify.contacts import ContactBook
 from gateway.notify.delivery import Delivery
 from gateway.notify.emitting import Emitter
 from gateway.notify.fanout import Fanout
@@ -58,6 +57,7 @@ from gateway.sockets.part import EnginePart, server_of
 from gateway.sockets.settings import SocketSettings
 from storage.connect import file_of
 from storage.groupcommit import GroupCommit
+from storage.mail import LaneName
 
 logger = logging.getLogger(__name__)
 
@@ -102,13 +102,12 @@ class Node(Process):
         )
         self.delivery = Delivery(self.server, self.store.streams, self.bus, self.clock)
         self.delivery.repairs.on_gone_back = self.lineage.suspect
-        self.contacts = ContactBook(self.store.people)
-        self.mail = self._worker()
+        self.mail = self.mail_part() if self.settings[MailSettings].worker else None
         self._wake_mailer = _nobody_to_wake if self.mail is None else self.mail.wake
         self.fanout = Fanout(receiver=self.delivery, bus=self.bus, gossip=self.gossip)
         self.emitter = Emitter(
             commit=self.commit,
-            contacts=self.contacts,
+            judge=self.judge,
             fanout=self.fanout,
             clock=self.clock,
             wake_mailer=self._wake_mailer,
@@ -131,19 +130,6 @@ class Node(Process):
             self.clock,
             history_days=self.settings[StoreSettings].history_days,
             may_delete=lambda: self.clock.may_delete,
-        )
-
-    def _worker(self) -> MailPart | None:
-        settings = self.settings[MailSettings]
-        if not settings.worker:
-            return None
-        return MailPart(
-            settings,
-            store=self.store,
-            presence=self.presence,
-            press=self.press,
-            clock=self.clock,
-            ended=self.metrics.mail_outcome,
         )
 
     def _sessions(self) -> None:
@@ -184,7 +170,10 @@ class Node(Process):
         self.use_cases = UseCases(
             emitter=self.emitter,
             previewer=Previewer(
-                emitter=self.emitter, streams=self.store.streams, presence=self.presence, press=self.press
+                emitter=self.emitter,
+                streams=self.store.streams,
+                presence=self.presence,
+                presses=self.presses,
             ),
             records=Records(
                 streams=self.store.streams,
@@ -232,7 +221,7 @@ class Node(Process):
         return [
             OutletPart(),
             self.health,
-            PressPart(self.press),
+            PressPart(self.presses),
             self.access,
             StorePart(self.store),
             LineagePart(self.lineage, self.clock),
@@ -289,8 +278,9 @@ class Node(Process):
         )
 
 
-def _nobody_to_wake() -> None:
+def _nobody_to_wake(lanes: Iterable[LaneName]) -> None:
     """A worker in another process finds new mail when it looks next."""
+    del lanes
 
 
 @asynccontextmanager

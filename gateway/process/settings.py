@@ -14,7 +14,7 @@ from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Entry, Group, Settings, setting
 from gateway.ground.values import duration
 from gateway.http.settings import SiteSettings
-from gateway.mail.settings import MailSettings
+from gateway.mail.settings import BulkSettings, MailSettings
 from gateway.notify.settings import StoreSettings
 from gateway.sockets.settings import SocketSettings
 
@@ -33,6 +33,7 @@ GROUPS: tuple[type[Group], ...] = (
     StoreSettings,
     ClusterSettings,
     MailSettings,
+    BulkSettings,
     ProcessSettings,
     LogSettings,
 )

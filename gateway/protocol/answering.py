@@ -7,8 +7,8 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from gateway.notify.emitting import USERS_NAMED
-from storage.mail import MailState, Unless
+from gateway.notify.owing import USERS_NAMED
+from storage.mail import LaneName, MailState, Unless
 
 
 def _time(**options: Any) -> fields.DateTime:
@@ -112,6 +112,7 @@ class CountAnswer(Schema):
 
 class MailAnswer(Schema):
     state = fields.Enum(MailState, by_value=True, required=True)
+    lane = fields.Enum(LaneName, by_value=True, required=True)
     to = _text()
     subject = _text(allow_none=True)
     unless = fields.Enum(Unless, by_value=True, required=True, allow_none=True)
@@ -119,6 +120,12 @@ class MailAnswer(Schema):
     due_at = _time()
     reason = _text(allow_none=True)
     code = _number(allow_none=True)
+    decided_by = _text(allow_none=True, metadata={"description": "The rule that skipped it, or holds it."})
+    verdict = _text(
+        allow_none=True,
+        metadata={"description": "In words, why it was not sent; null unless it was skipped."},
+    )
+    relay_id = _text(allow_none=True, metadata={"description": "What the mail server said as it took it."})
     updated_at = _time()
     sent_at = _time(allow_none=True)
 
@@ -261,6 +268,11 @@ class RoomPreviewAnswer(Schema):
     mail_to = _text(allow_none=True)
     mail_due_at = _time(allow_none=True)
     problem = _text(allow_none=True)
+    decided_by = _text(
+        allow_none=True,
+        metadata={"description": "The rule that would stop the mail now; null when none would."},
+    )
+    verdict = _text(allow_none=True, metadata={"description": "The same in words."})
 
 
 class PreviewAnswer(Schema):

@@ -15,7 +15,7 @@ from aiohttp import web
 from auth.errors import AuthError, KeysUnavailable
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.ground import encoding, logs
-from gateway.notify.emitting import NoAddress
+from gateway.notify.owing import NoAddress
 from gateway.protocol import shapes
 from gateway.protocol.parsing import Invalid
 from storage.errors import IdempotencyMismatch, InvalidCursor, StoreUnavailable, Unstorable

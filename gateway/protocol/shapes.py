@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from gateway.cluster.presence.base import Online, Roster
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify import events
-from gateway.notify.emitting import USERS_NAMED, Emitted, left_out
+from gateway.notify.emitting import Emitted
 from gateway.notify.mailroom import Revived
+from gateway.notify.owing import USERS_NAMED, left_out
 from gateway.notify.people import Held, Person, Reader
 from gateway.notify.preview import Preview
 from gateway.notify.records import Record
 from gateway.notify.types import Traits
+from gateway.notify.verdicts import not_sent
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
 from storage.mail import Mail, MailState
@@ -37,7 +39,7 @@ def emitted(value: Emitted) -> Json:
         "notifications": [address(notification) for notification in value.notifications],
         "duplicate": value.duplicate,
     }
-    without_address = left_out(value)
+    without_address = left_out(value.notifications)
     if without_address:
         answer["without_address"] = some_users(without_address)
     return answer
@@ -60,8 +62,10 @@ def full_record(value: Record) -> Json:
 
 
 def mail(value: Mail) -> Json:
+    skipped = value.state is MailState.SKIPPED and value.reason is not None
     return {
         "state": value.state,
+        "lane": value.order.lane,
         "to": value.order.to,
         "subject": value.order.subject,
         "unless": value.order.unless,
@@ -69,6 +73,9 @@ def mail(value: Mail) -> Json:
         "due_at": time(value.due_at),
         "reason": value.reason,
         "code": value.code,
+        "decided_by": value.decided_by,
+        "verdict": not_sent(value.reason or "") if skipped else None,
+        "relay_id": value.relay_id,
         "updated_at": time(value.updated_at),
         "sent_at": time_or_none(value.sent_at),
     }
@@ -198,6 +205,8 @@ def preview(value: Preview) -> Json:
             "mail_to": each.mail_to,
             "mail_due_at": time_or_none(each.mail_due_at),
             "problem": each.problem,
+            "decided_by": each.decided_by,
+            "verdict": each.verdict,
         }
         for each in value.rooms
     ]

@@ -7,7 +7,7 @@ from typing import Any
 from auth.errors import AuthError
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.engine import Server
-from gateway.notify.emitting import NoAddress
+from gateway.notify.owing import NoAddress
 from gateway.protocol import problems, shapes
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from storage.encoding import WIPED
-from storage.mongo import mails
+from storage.mongo import obligations
 from storage.mongo.append import ROOMS, positions
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import WIPED_BELOW
@@ -22,7 +22,7 @@ async def wipe(c: Collections, ids: Sequence[str], *, reason: str, now: int) -> 
         {**chosen, "until": {"$gt": WIPED}},
         {"$set": {"title": "", "until": WIPED}, "$unset": {"body": "", "link": "", "data": ""}},
     )
-    await mails.withdraw(c, ids, reason=reason, now=now)
+    await obligations.withdraw(c, ids, reason=reason, now=now)
     for room in rooms:
         await _clear(c, room)
     return wiped.modified_count
@@ -54,7 +54,7 @@ async def prune(c: Collections, *, before: int, limit: int) -> int:
         if not page:
             break
         after = (page[-1]["created_at"], page[-1]["_id"])
-        settled = [d["_id"] for d in page if "seq" not in d and not mails.owes(d)]
+        settled = [d["_id"] for d in page if "seq" not in d and not obligations.owes(d)]
         pruned += await _delete(c, settled[: limit - pruned])
         for room in dict.fromkeys(d["room"] for d in page if "seq" in d and d["room"] not in visited):
             visited.add(room)
@@ -75,18 +75,18 @@ async def _oldest(
                 {"created_at": {"$gt": time, "$lt": before}},
             ]
         }
-    cursor = c[NOTIFICATIONS].find(condition, {"created_at": 1, "room": 1, "seq": 1, mails.OWES: 1})
+    cursor = c[NOTIFICATIONS].find(condition, {"created_at": 1, "room": 1, "seq": 1, obligations.OWES: 1})
     return await cursor.sort([("created_at", 1), ("_id", 1)]).limit(limit).to_list()
 
 
 async def _prune_stream(c: Collections, room: str, *, before: int, limit: int) -> int:
     cursor = c[NOTIFICATIONS].find(
-        {"room": room, "seq": {"$gt": 0}}, {"seq": 1, "created_at": 1, mails.OWES: 1}
+        {"room": room, "seq": {"$gt": 0}}, {"seq": 1, "created_at": 1, obligations.OWES: 1}
     )
     ids: list[str] = []
     floor = 0
     for document in await cursor.sort("seq", 1).limit(limit).to_list():
-        if document["created_at"] >= before or mails.owes(document):
+        if document["created_at"] >= before or obligations.owes(document):
             break
         ids.append(document["_id"])
         floor = document["seq"]
@@ -102,4 +102,5 @@ async def _prune_stream(c: Collections, room: str, *, before: int, limit: int) -
 async def _delete(c: Collections, ids: Sequence[str]) -> int:
     if not ids:
         return 0
+    await obligations.delete(c, ids)
     return (await c[NOTIFICATIONS].delete_many({"_id": {"$in": list(ids)}})).deleted_count

@@ -22,7 +22,7 @@ Document = dict[str, Any]
 DATABASE = "bellhop"
 CLOSE_SECONDS = 5.0
 NOTIFICATIONS = "notifications"
-"""The collection of notifications with their mails."""
+"""The collection of notifications with their obligations."""
 FACTS = "facts"
 """The collection of what is to be known of the store itself."""
 

@@ -2,7 +2,7 @@
 
 from storage.encoding import data_of, data_text, micros, moment, moment_or_none, receipt_of, shown_until
 from storage.inboxes import Receipt
-from storage.mongo import mails
+from storage.mongo import obligations
 from storage.mongo.collections import Document
 from storage.streams import Notification
 
@@ -29,7 +29,7 @@ def document_of(notification: Notification) -> Document:
     if notification.expires_at is not None:
         document["expires_at"] = document["until"]
     if notification.mail is not None:
-        document["mail"] = mails.document_of(notification.mail)
+        document["mail"] = obligations.document_of(notification.mail)
     return document
 
 
@@ -51,7 +51,7 @@ def notification_of(document: Document) -> Notification:
         expires_at=moment_or_none(get("expires_at")),
         recalled_at=moment_or_none(get("recalled_at")),
         in_app=seq is not None,
-        mail=None if mail is None else mails.mail_of(mail),
+        mail=None if mail is None else obligations.mail_of(mail),
     )
 
 

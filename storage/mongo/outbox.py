@@ -1,47 +1,86 @@
-"""The shelf of mail that is owed: what workers do, with the fields of `mails.py`."""
+"""The shelf of what is owed: what workers do, with the fields of `obligations.py`."""
 
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec import structs
+from pymongo.errors import BulkWriteError
+
 from storage.encoding import (
+    ERASED,
     EXPIRED,
     FOREVER,
+    ORPHANED,
     RECALLED,
-    cursor_of,
     micros,
     moment,
     moment_or_none,
+    news_of,
     position_of,
     writable,
 )
-from storage.mail import MailState
-from storage.mongo import mails
+from storage.endings import Buried, Ending, Postponed, Released, Sent, Skipped
+from storage.mail import LaneName, MailState
+from storage.mongo import obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
+from storage.mongo.obligations import OBLIGATIONS
 from storage.mongo.shelf import MongoShelf, operation
-from storage.outbox import Lease, MailPage, Outbox
+from storage.outbox import ORPHAN_AGE, ORPHAN_LOOK, Kind, Lease, MailPage, Obligation, Outbox, Subject
 from storage.people import Erasure
+from storage.streams import Notification
 
 _ENDED = {"mail.wake": "", "mail.token": ""}
+_ORPHAN_AGE, _ORPHAN_LOOK = (round(each.total_seconds() * 1_000_000) for each in (ORPHAN_AGE, ORPHAN_LOOK))
+_DUPLICATE = 11000
+_NOT_YET = "not yet"
+_BOTH = (NOTIFICATIONS, OBLIGATIONS)
 
 
 class MongoOutbox(MongoShelf, Outbox):
-    INDEXES = mails.INDEXES
+    INDEXES = obligations.INDEXES
+    MIGRATIONS = obligations.MIGRATIONS
 
     @operation
-    async def lease(self, c: Collections, *, limit: int, lease_seconds: float, now: datetime) -> list[Lease]:
+    async def owe(self, c: Collections, owed: Sequence[Obligation]) -> int:
+        if not owed:
+            return 0
+        documents = [obligations.owed_document(obligation) for obligation in owed]
+        try:
+            return len((await c[OBLIGATIONS].insert_many(documents, ordered=False)).inserted_ids)
+        except BulkWriteError as error:
+            details: Any = error.details
+            if any(each["code"] != _DUPLICATE for each in details["writeErrors"]):
+                raise
+            inserted: int = details["nInserted"]
+            return inserted
+
+    @operation
+    async def lease(
+        self,
+        c: Collections,
+        *,
+        lane: LaneName,
+        limit: int,
+        lease_seconds: float,
+        now: datetime,
+    ) -> list[Lease]:
         at = micros(now)
         until = micros(now + timedelta(seconds=lease_seconds))
         leases: list[Lease] = []
         while len(leases) < limit:
-            cursor = c[NOTIFICATIONS].find({"mail.wake": {"$lte": at}}, {"until": 1})
-            due = await cursor.sort([("mail.wake", 1), ("_id", 1)]).limit(limit - len(leases)).to_list()
+            due = await _due(c, lane, at, limit - len(leases))
             if not due:
                 break
-            await _skip_gone(c, [document["_id"] for document in due if document["until"] <= at], now=at)
-            leases += await _take(c, [d["_id"] for d in due if d["until"] > at], until=until, now=at)
+            own = [d for name, d in due if name == NOTIFICATIONS]
+            taken = await _lease_own(c, own, until=until, now=at)
+            if len(own) < len(due):
+                apart = [d for name, d in due if name == OBLIGATIONS]
+                taken += await _lease_apart(c, apart, until=until, now=at)
+            order = {document["_id"]: place for place, (_, document) in enumerate(due)}
+            leases += sorted(taken, key=lambda lease: order[lease.id])
             if until <= at:
                 break  # A lease that has ended already would be found again at once.
         return leases
@@ -52,181 +91,274 @@ class MongoOutbox(MongoShelf, Outbox):
         return await _held(c, lease, {"$set": {"mail.wake": until}})
 
     @operation
-    async def settle(self, c: Collections, lease: Lease, *, now: datetime) -> bool:
-        return await _conclude(c, lease, state=MailState.SENT, now=now)
-
-    @operation
-    async def skip(self, c: Collections, lease: Lease, *, reason: str, now: datetime) -> bool:
-        return await _conclude(c, lease, state=MailState.SKIPPED, reason=reason, now=now)
-
-    @operation
-    async def bury(
-        self, c: Collections, lease: Lease, *, reason: str, code: int | None, now: datetime
-    ) -> bool:
-        return await _conclude(c, lease, state=MailState.DEAD, reason=reason, code=code, now=now)
-
-    @operation
-    async def postpone(
-        self,
-        c: Collections,
-        lease: Lease,
-        *,
-        until: datetime,
-        reason: str,
-        code: int | None,
-        count_attempt: bool,
-        now: datetime,
-    ) -> bool:
-        due_at = micros(until)
-        fields = {
-            "mail.state": "pending",
-            "mail.due_at": due_at,
-            "mail.wake": due_at,
-            "mail.reason": reason,
-            "mail.code": code,
-            "mail.updated_at": micros(now),
-        }
-        uncounted = {} if count_attempt else {"$inc": {"mail.attempts": -1}}
-        return await _held(c, lease, {"$set": fields, "$unset": {"mail.token": ""}, **uncounted})
-
-    @operation
-    async def release(self, c: Collections, lease: Lease, *, now: datetime) -> bool:
-        # While it is leased nobody else moves the time it is due.
-        fields = {
-            "mail.state": "pending",
-            "mail.wake": micros(lease.mail.due_at),
-            "mail.updated_at": micros(now),
-        }
-        return await _held(
-            c, lease, {"$set": fields, "$unset": {"mail.token": ""}, "$inc": {"mail.attempts": -1}}
-        )
+    async def end(self, c: Collections, lease: Lease, ending: Ending, *, now: datetime) -> bool:
+        at = micros(now)
+        fields: Document = {"mail.updated_at": at}
+        removed = {"mail.token": ""}
+        attempts = 0
+        match ending:
+            case Sent(relay_id=relay_id):
+                fields |= _said(MailState.SENT) | {"mail.sent_at": at, "mail.relay_id": relay_id}
+                removed = _ENDED
+            case Skipped(rule=rule, reason=reason):
+                fields |= _said(MailState.SKIPPED, reason=reason, decided_by=rule)
+                removed = _ENDED
+            case Buried(reason=reason, code=code):
+                fields |= _said(MailState.DEAD, reason=reason, code=code)
+                removed = _ENDED
+            case Postponed(until=until, reason=reason, code=code, counted=counted, rule=rule):
+                due_at = micros(until)
+                fields |= _said(MailState.PENDING, reason=reason, code=code, decided_by=rule)
+                fields |= {"mail.due_at": due_at, "mail.wake": due_at}
+                attempts = 0 if counted else -1
+            case Released():
+                # While it is leased nobody else moves the time it is due.
+                fields |= {"mail.state": "pending", "mail.wake": micros(lease.mail.due_at)}
+                attempts = -1
+        update = {"$set": fields, "$unset": removed}
+        return await _held(c, lease, update | ({"$inc": {"mail.attempts": attempts}} if attempts else {}))
 
     @operation
     async def revive(self, c: Collections, ids: Sequence[str], *, now: datetime) -> list[str]:
         at = micros(now)
         revived = []
-        for mail_id in dict.fromkeys(writable(ids)):
+        for obligation_id in dict.fromkeys(writable(ids)):
             # One by one, for a truthful answer beside another that revives the same.
-            result = await c[NOTIFICATIONS].update_one(
-                {"_id": mail_id, "mail.state": "dead"},
-                {
-                    "$set": {
-                        "mail.state": "pending",
-                        "mail.attempts": 0,
-                        "mail.due_at": at,
-                        "mail.wake": at,
-                        "mail.updated_at": at,
+            for name in _BOTH:
+                result = await c[name].update_one(
+                    {"_id": obligation_id, "mail.state": "dead"},
+                    {
+                        "$set": {
+                            "mail.state": "pending",
+                            "mail.attempts": 0,
+                            "mail.due_at": at,
+                            "mail.wake": at,
+                            "mail.updated_at": at,
+                        },
+                        "$unset": {"mail.reason": "", "mail.code": ""},
                     },
-                    "$unset": {"mail.reason": "", "mail.code": ""},
-                },
-            )
-            if result.matched_count:
-                revived.append(mail_id)
+                )
+                if result.matched_count:
+                    revived.append(obligation_id)
+                    break
         return revived
 
     @operation
-    async def next_due(self, c: Collections) -> datetime | None:
-        document = await c[NOTIFICATIONS].find_one(
-            {"mail.wake": {"$exists": True}}, {"mail.wake": 1}, sort=[("mail.wake", 1)]
-        )
-        return None if document is None else moment_or_none(document["mail"]["wake"])
+    async def next_due(self, c: Collections, *, lane: LaneName) -> datetime | None:
+        owed = {"mail.lane": lane.value, "mail.wake": {"$exists": True}}
+        found = [
+            document["mail"]["wake"]
+            for name in _BOTH
+            if (document := await c[name].find_one(owed, {"mail.wake": 1}, sort=[("mail.wake", 1)]))
+        ]
+        return moment_or_none(min(found, default=None))
 
     @operation
     async def mail_page(
         self, c: Collections, *, state: MailState | None, before: str | None, limit: int
     ) -> MailPage:
-        time, notification_id = (FOREVER, "") if before is None else position_of(before)
+        time, obligation_id = (FOREVER, "") if before is None else position_of(before)
         condition: dict[str, Any] = {
             # Each state by name: the server merges the index's ranges, and sorts nothing.
             "mail.state": {"$in": [s.value for s in MailState] if state is None else [state.value]},
             "created_at": {"$lte": time},
-            "$or": [{"created_at": {"$lt": time}}, {"created_at": time, "_id": {"$lt": notification_id}}],
+            "$or": [{"created_at": {"$lt": time}}, {"created_at": time, "_id": {"$lt": obligation_id}}],
         }
-        cursor = c.lagging(NOTIFICATIONS).find(condition).sort([("created_at", -1), ("_id", -1)])
-        items = [notification_of(document) for document in await cursor.limit(limit + 1).to_list()]
-        page = tuple(items[:limit])
-        return MailPage(items=page, next=cursor_of(page[-1]) if page and len(items) > limit else None)
+        found = [
+            (name, document)
+            for name in _BOTH
+            for document in await c.lagging(name)
+            .find(condition)
+            .sort([("created_at", -1), ("_id", -1)])
+            .limit(limit + 1)
+            .to_list()
+        ]
+        found.sort(key=lambda each: (each[1]["created_at"], each[1]["_id"]), reverse=True)
+        page = found[:limit]
+        apart = [document for name, document in page if name == OBLIGATIONS]
+        told = await _told(c, apart) if apart else {}
+        items = [
+            notification_of(document) if name == NOTIFICATIONS else told.get(document["_id"])
+            for name, document in page
+        ]
+        following = None
+        if page and len(found) > limit:
+            following = f"{page[-1][1]['created_at']}~{page[-1][1]['_id']}"
+        return MailPage(items=tuple(filter(None, items)), next=following)
 
     @operation
     async def mail_counts(self, c: Collections) -> dict[MailState, int]:
         counts = dict.fromkeys(MailState, 0)
-        cursor = await c[NOTIFICATIONS].aggregate(
-            [
-                {"$match": {"mail.state": {"$exists": True}}},
-                {"$group": {"_id": "$mail.state", "count": {"$sum": 1}}},
-            ]
-        )
-        for document in await cursor.to_list():
-            counts[MailState(document["_id"])] = document["count"]
+        for name in _BOTH:
+            cursor = await c[name].aggregate(
+                [
+                    {"$match": {"mail.state": {"$exists": True}}},
+                    {"$group": {"_id": "$mail.state", "count": {"$sum": 1}}},
+                ]
+            )
+            for document in await cursor.to_list():
+                counts[MailState(document["_id"])] += document["count"]
         return counts
 
     async def erase(self, c: Collections, erasure: Erasure) -> int:
         # The address is the user's too. A worker that holds a lease has its own copy, and may still settle.
-        await c[NOTIFICATIONS].update_many(
-            {"room": erasure.room, "mail.to": {"$exists": True}}, {"$set": {"mail.to": ""}}
-        )
+        own = await c[NOTIFICATIONS].find({"room": erasure.room}, {"_id": 1}).to_list()
+        ids = [document["_id"] for document in own]
+        await obligations.forget_recipients(c, erasure.room, ids, reason=ERASED, now=erasure.at)
         return 0
 
 
-async def _skip_gone(c: Collections, ids: Sequence[str], *, now: int) -> None:
-    for reason, recalled in ((RECALLED, True), (EXPIRED, False)) if ids else ():
-        await c[NOTIFICATIONS].update_many(
-            {"_id": {"$in": list(ids)}, "mail.wake": {"$lte": now}, "recalled_at": {"$exists": recalled}},
-            {
-                "$set": {"mail.state": "skipped", "mail.reason": reason, "mail.updated_at": now},
-                "$unset": _ENDED,
-            },
-        )
+def _said(
+    state: MailState, *, reason: str | None = None, code: int | None = None, decided_by: str | None = None
+) -> Document:
+    return {
+        "mail.state": state.value,
+        "mail.reason": reason,
+        "mail.code": code,
+        "mail.decided_by": decided_by,
+    }
 
 
-async def _take(c: Collections, ids: Sequence[str], *, until: int, now: int) -> list[Lease]:
-    """Lease those of `ids` that no other worker takes first: the server judges each once more as it changes it."""
-    if not ids:
-        return []
-    token = uuid.uuid4().hex
-    await c[NOTIFICATIONS].update_many(
-        {"_id": {"$in": list(ids)}, "mail.wake": {"$lte": now}, "until": {"$gt": now}},
-        {
-            "$set": {
-                "mail.state": "leased",
-                "mail.token": token,
-                "mail.wake": until,
-                "mail.updated_at": now,
-            },
-            "$inc": {"mail.attempts": 1},
-        },
-    )
-    cursor = c[NOTIFICATIONS].find({"_id": {"$in": list(ids)}, "mail.token": token})
-    taken = {document["_id"]: notification_of(document) for document in await cursor.to_list()}
+async def _due(c: Collections, lane: LaneName, now: int, limit: int) -> list[tuple[str, Document]]:
+    """What a worker must look at, of both collections, oldest due first."""
+    owed = {"mail.lane": lane.value, "mail.wake": {"$lte": now}}
+    due = [
+        (name, document)
+        for name in _BOTH
+        for document in await c[name]
+        .find(owed, {"until": 1, "of": 1, "news": 1, "created_at": 1, "mail.wake": 1})
+        .sort([("mail.wake", 1), ("_id", 1)])
+        .limit(limit)
+        .to_list()
+    ]
+    due.sort(key=lambda each: (each[1]["mail"]["wake"], each[1]["_id"]))
+    return due[:limit]
+
+
+async def _lease_own(c: Collections, due: Sequence[Document], *, until: int, now: int) -> list[Lease]:
+    """The own mails of notifications."""
+    gone = [document["_id"] for document in due if document["until"] <= now]
+    for reason, recalled in ((RECALLED, True), (EXPIRED, False)) if gone else ():
+        await _skip_gone(c, NOTIFICATIONS, gone, {"recalled_at": {"$exists": recalled}}, reason, now)
+    ids = [document["_id"] for document in due if document["until"] > now]
+    token = await _take(c, NOTIFICATIONS, ids, {"until": {"$gt": now}}, until=until, now=now)
+    cursor = c[NOTIFICATIONS].find({"_id": {"$in": ids}, "mail.token": token})
+    taken = {document["_id"]: notification_of(document) for document in await cursor.to_list()} if ids else {}
     return [
-        Lease(notification=taken[i], mail=mail, token=token, until=moment(until))
+        Lease(
+            id=i,
+            of=Subject(kind=Kind.NOTIFICATION, id=i),
+            notification=taken[i],
+            mail=mail,
+            token=token,
+            until=moment(until),
+        )
         for i in ids
         if i in taken and (mail := taken[i].mail) is not None
     ]
 
 
-async def _conclude(
-    c: Collections,
-    lease: Lease,
-    *,
-    state: MailState,
-    now: datetime,
-    reason: str | None = None,
-    code: int | None = None,
-) -> bool:
-    """The end of a mail: sent, skipped or dead."""
-    at = micros(now)
-    fields = {
-        "mail.state": state.value,
-        "mail.reason": reason,
-        "mail.code": code,
-        "mail.updated_at": at,
-        "mail.sent_at": at if state is MailState.SENT else None,
-    }
-    return await _held(c, lease, {"$set": fields, "$unset": _ENDED})
+async def _lease_apart(c: Collections, due: Sequence[Document], *, until: int, now: int) -> list[Lease]:
+    """What stands by itself: judged by the notification that it is of, if it is of one."""
+    of = [d["of"]["id"] for d in due if d["of"]["kind"] == Kind.NOTIFICATION]
+    cursor = c[NOTIFICATIONS].find({"_id": {"$in": of}}, {"until": 1, "recalled_at": 1})
+    found = {document["_id"]: document for document in await cursor.to_list()} if of else {}
+    ids = []
+    for document in due:
+        reason = _gone(document, found.get(document["of"]["id"]), now)
+        if reason is None:
+            ids.append(document["_id"])
+        elif reason is not _NOT_YET:
+            await _skip_gone(c, OBLIGATIONS, [document["_id"]], {}, reason, now)
+        else:
+            await c[OBLIGATIONS].update_one(
+                {"_id": document["_id"], "mail.wake": {"$lte": now}},
+                {"$set": {"mail.wake": now + _ORPHAN_LOOK}},
+            )
+    token = await _take(c, OBLIGATIONS, ids, {}, until=until, now=now)
+    documents = await c[OBLIGATIONS].find({"_id": {"$in": ids}, "mail.token": token}).to_list() if ids else []
+    told = await _told(c, documents)
+    leases = []
+    for document in documents:
+        subject = Subject(kind=Kind(document["of"]["kind"]), id=document["of"]["id"])
+        if (news := told.get(document["_id"])) is None:
+            continue  # Erased in this moment: the lease runs out, and it is skipped.
+        if subject.kind is Kind.NOTIFICATION:
+            # Under its own id: by that its receipts are found.
+            news = structs.replace(news, id=subject.id)
+        leases.append(
+            Lease(
+                id=document["_id"],
+                of=subject,
+                notification=news,
+                mail=obligations.mail_of(document["mail"]),
+                token=token,
+                until=moment(until),
+            )
+        )
+    return leases
+
+
+def _gone(obligation: Document, notification: Document | None, now: int) -> str | None:
+    """Why what the obligation tells is not there; None when it is, `_NOT_YET` when it may still come."""
+    if obligation["of"]["kind"] != Kind.NOTIFICATION:
+        return None if "news" in obligation else ERASED
+    if notification is None:
+        return ORPHANED if obligation["created_at"] + _ORPHAN_AGE <= now else _NOT_YET
+    if notification["until"] > now:
+        return None
+    return RECALLED if "recalled_at" in notification else EXPIRED
+
+
+async def _told(c: Collections, documents: Sequence[Document]) -> dict[str, Notification]:
+    """What each of these obligations tells, with its mail and under its id; without those of which that is gone."""
+    of = [d["of"]["id"] for d in documents if d["of"]["kind"] == Kind.NOTIFICATION]
+    found = {n["_id"]: n for n in await c[NOTIFICATIONS].find({"_id": {"$in": of}}).to_list()} if of else {}
+    told: dict[str, Notification] = {}
+    for document in documents:
+        id_, mail = document["_id"], obligations.mail_of(document["mail"])
+        if document["of"]["id"] in found:
+            told[id_] = structs.replace(notification_of(found[document["of"]["id"]]), id=id_, mail=mail)
+        elif "news" in document:
+            told[id_] = structs.replace(news_of(id_, document["news"]), mail=mail)
+    return told
+
+
+async def _skip_gone(
+    c: Collections, name: str, ids: Sequence[str], also: Document, reason: str, now: int
+) -> None:
+    await c[name].update_many(
+        {"_id": {"$in": list(ids)}, "mail.wake": {"$lte": now}, **also},
+        {"$set": {"mail.state": "skipped", "mail.reason": reason, "mail.updated_at": now}, "$unset": _ENDED},
+    )
+
+
+async def _take(
+    c: Collections, name: str, ids: Sequence[str], also: Document, *, until: int, now: int
+) -> str:
+    """Lease those of `ids` that no other worker takes first: the server judges each once more as it changes it."""
+    token = uuid.uuid4().hex
+    if ids:
+        await c[name].update_many(
+            {"_id": {"$in": list(ids)}, "mail.wake": {"$lte": now}, **also},
+            {
+                "$set": {
+                    "mail.state": "leased",
+                    "mail.token": token,
+                    "mail.wake": until,
+                    "mail.updated_at": now,
+                },
+                "$inc": {"mail.attempts": 1},
+            },
+        )
+    return token
 
 
 async def _held(c: Collections, lease: Lease, update: Document) -> bool:
     """Change the mail if the lease is still this token's."""
-    held = {"_id": lease.notification.id, "mail.token": lease.token}
-    return (await c[NOTIFICATIONS].update_one(held, update)).matched_count == 1
+    held = {"_id": lease.id, "mail.token": lease.token}
+    return (await c[_home(lease)].update_one(held, update)).matched_count == 1
+
+
+def _home(lease: Lease) -> str:
+    return NOTIFICATIONS if lease.is_own else OBLIGATIONS

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from storage.encoding import key_text, writable
 from storage.errors import IdempotencyMismatch
-from storage.sqlite import mails
+from storage.sqlite import obligations
 from storage.sqlite.rows import NOTIFICATION, Row, find, insert, notification_of, row_of
 from storage.streams import Appended, Emission, Notification
 
@@ -49,7 +49,7 @@ class _Append:
         answers = [self._answer(emission) for emission in self._emissions]
         insert(self._connection, self._rows)
         if self._mails:
-            mails.insert(self._connection, self._mails)
+            obligations.insert(self._connection, self._mails)
         return answers
 
     def _look_up_keys(self) -> None:
@@ -57,7 +57,7 @@ class _Append:
         if not keys:
             return
         rows = self._connection.execute(
-            f"SELECT {NOTIFICATION}, n.key, n.fingerprint FROM notifications n {mails.JOIN}"  # noqa: S608 - constants
+            f"SELECT {NOTIFICATION}, n.key, n.fingerprint FROM notifications n {obligations.JOIN}"  # noqa: S608 - constants
             " WHERE n.key IN (SELECT value FROM json_each(?)) ORDER BY n.key, n.ordinal",
             (json.dumps(keys),),
         )
@@ -90,7 +90,7 @@ class _Append:
                 given = replace(given, seq=seq)
             self._rows.append(row_of(given, key, None if key is None else ordinal, fingerprint))
             if given.mail is not None:
-                self._mails.append(mails.row_of(given, given.mail))
+                self._mails.append(obligations.row_of(given, given.mail))
             numbered.append(given)
         return tuple(numbered)
 

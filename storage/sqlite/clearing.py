@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from storage.encoding import WIPED
-from storage.sqlite import mails
+from storage.sqlite import obligations
 from storage.sqlite.append import HEAD
 
 
@@ -19,7 +19,7 @@ def wipe(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str, now
             (WIPED, json.dumps(ids), WIPED),
         )
     ]
-    mails.withdraw(connection, ids, reason=reason, now=now)
+    obligations.withdraw(connection, ids, reason=reason, now=now)
     for room in set(rooms):
         _clear(connection, room)
     return len(rooms)
@@ -62,7 +62,7 @@ def prune(connection: sqlite3.Connection, *, before: int, limit: int) -> int:
 
 
 def _prune_unplaced(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
-    settled = mails.settled(connection, ids)
+    settled = obligations.settled(connection, ids)
     _delete(connection, settled)
     return len(settled)
 
@@ -71,7 +71,7 @@ def _prune_stream(connection: sqlite3.Connection, room: str, *, before: int, lim
     ids: list[str] = []
     floor = 0
     for notification_id, seq, created_at, wake_at in connection.execute(
-        "SELECT n.id, n.seq, n.created_at, m.wake_at FROM notifications n LEFT JOIN mails m ON m.id = n.id"
+        "SELECT n.id, n.seq, n.created_at, m.wake_at FROM notifications n LEFT JOIN obligations m ON m.id = n.id"
         " WHERE n.room = ? AND n.seq IS NOT NULL ORDER BY n.seq LIMIT ?",
         (room, limit),
     ):
@@ -92,7 +92,7 @@ def _prune_stream(connection: sqlite3.Connection, room: str, *, before: int, lim
 
 
 def _delete(connection: sqlite3.Connection, ids: Sequence[str]) -> None:
-    mails.delete(connection, ids)
+    obligations.delete(connection, ids)
     connection.execute(
         "DELETE FROM notifications WHERE id IN (SELECT value FROM json_each(?))", (json.dumps(ids),)
     )

@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from storage.encoding import FOREVER, cursor_of, position_of, receipt_of, writable
 from storage.inboxes import HistoryPage, HistoryQuery, InboxItem
-from storage.sqlite import mails
+from storage.sqlite import obligations
 from storage.sqlite.rows import NOTIFICATION, NOTIFICATION_WIDTH, notification_of
 
 COVERED_AT = "CASE WHEN i.begins >= n.seq THEN i.begun_at WHEN i.read_upto >= n.seq THEN i.read_at END"
@@ -48,7 +48,7 @@ def _room_history(
     rows = connection.execute(
         f"SELECT {NOTIFICATION}, c.seen_at, c.read_at, c.clicked_at,"  # noqa: S608 - constants and conditions
         f" {COVERED_AT}, n.rowid"
-        f" FROM notifications n {mails.JOIN}"
+        f" FROM notifications n {obligations.JOIN}"
         " LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq"
         " LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room"
         # The plus keeps SQLite to the index of the room, where it finds the row ids too.

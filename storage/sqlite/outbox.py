@@ -1,4 +1,4 @@
-"""The shelf of mail that is owed: what workers do, in the table of `mails.py`."""
+"""The shelf of what is owed: what workers do, in the table of `obligations.py`."""
 
 import json
 import sqlite3
@@ -6,49 +6,72 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from msgspec import structs
+
 from storage.encoding import (
+    ERASED,
     EXPIRED,
     FOREVER,
+    ORPHANED,
     RECALLED,
-    cursor_of,
     micros,
     moment,
     moment_or_none,
+    news_of,
     position_of,
     writable,
 )
-from storage.mail import MailState
-from storage.outbox import Lease, MailPage, Outbox
+from storage.endings import Buried, Ending, Postponed, Released, Sent, Skipped
+from storage.mail import LaneName, MailState
+from storage.outbox import ORPHAN_AGE, ORPHAN_LOOK, Kind, Lease, MailPage, Obligation, Outbox, Subject
 from storage.people import Erasure
-from storage.sqlite import mails
-from storage.sqlite.rows import NOTIFICATION, find, notification_of
+from storage.sqlite import obligations
+from storage.sqlite.rows import NOTIFICATION, NOTIFICATION_WIDTH, notification_of
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
+from storage.streams import Notification
+
+_ORPHAN_AGE, _ORPHAN_LOOK = (round(each.total_seconds() * 1_000_000) for each in (ORPHAN_AGE, ORPHAN_LOOK))
 
 
 class SQLiteOutbox(SQLiteShelf, Outbox):
-    MIGRATIONS = mails.MIGRATIONS
+    MIGRATIONS = obligations.MIGRATIONS
+
+    @writing
+    def owe(self, connection: sqlite3.Connection, owed: Sequence[Obligation]) -> int:
+        return obligations.owe(connection, owed)
 
     @writing
     def lease(
-        self, connection: sqlite3.Connection, *, limit: int, lease_seconds: float, now: datetime
+        self,
+        connection: sqlite3.Connection,
+        *,
+        lane: LaneName,
+        limit: int,
+        lease_seconds: float,
+        now: datetime,
     ) -> list[Lease]:
         at = micros(now)
         until = micros(now + timedelta(seconds=lease_seconds))
         leases: list[Lease] = []
         while len(leases) < limit:
             due = connection.execute(
-                "SELECT m.id, n.shown_until, n.recalled_at FROM mails m JOIN notifications n ON n.id = m.id"
-                " WHERE m.wake_at IS NOT NULL AND m.wake_at <= ? ORDER BY m.wake_at, m.id LIMIT ?",
-                (at, limit - len(leases)),
+                "SELECT m.id, m.of_kind, m.created_at, m.news IS NULL, n.shown_until, n.recalled_at"
+                " FROM obligations m LEFT JOIN notifications n ON n.id = COALESCE(m.of_id, m.id)"
+                " WHERE m.lane = ? AND m.wake_at IS NOT NULL AND m.wake_at <= ? ORDER BY m.wake_at, m.id LIMIT ?",
+                (lane, at, limit - len(leases)),
             ).fetchall()
             if not due:
                 break
-            for mail_id, shown_until, recalled_at in due:
-                if shown_until <= at:
+            for obligation_id, kind, owed_at, is_mute, shown_until, recalled_at in due:
+                if kind in (None, Kind.NOTIFICATION) and shown_until is None:
+                    _pass_over(connection, obligation_id, owed_at=owed_at, now=at)
+                elif kind in (None, Kind.NOTIFICATION) and shown_until <= at:
                     reason = EXPIRED if recalled_at is None else RECALLED
-                    _skip_gone(connection, mail_id, reason=reason, now=at)
+                    _skip_gone(connection, obligation_id, reason=reason, now=at)
+                elif kind not in (None, Kind.NOTIFICATION) and is_mute:
+                    _skip_gone(connection, obligation_id, reason=ERASED, now=at)
                 else:
-                    leases.append(_take(connection, mail_id, until=until, now=at))
+                    leases.append(_take(connection, obligation_id, until=until, now=at))
             if until <= at:
                 break  # A lease that has ended already would be found again at once.
         return leases
@@ -60,60 +83,39 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         until = micros(now + timedelta(seconds=lease_seconds))
         return _changed(
             connection,
-            "UPDATE mails SET wake_at = ? WHERE id = ? AND token = ?",
-            (until, lease.notification.id, lease.token),
+            "UPDATE obligations SET wake_at = ? WHERE id = ? AND token = ?",
+            (until, lease.id, lease.token),
         )
 
     @writing
-    def settle(self, connection: sqlite3.Connection, lease: Lease, *, now: datetime) -> bool:
-        return _conclude(connection, lease, state=MailState.SENT, now=now)
-
-    @writing
-    def skip(self, connection: sqlite3.Connection, lease: Lease, *, reason: str, now: datetime) -> bool:
-        return _conclude(connection, lease, state=MailState.SKIPPED, reason=reason, now=now)
-
-    @writing
-    def bury(
-        self, connection: sqlite3.Connection, lease: Lease, *, reason: str, code: int | None, now: datetime
-    ) -> bool:
-        return _conclude(connection, lease, state=MailState.DEAD, reason=reason, code=code, now=now)
-
-    @writing
-    def postpone(
-        self,
-        connection: sqlite3.Connection,
-        lease: Lease,
-        *,
-        until: datetime,
-        reason: str,
-        code: int | None,
-        count_attempt: bool,
-        now: datetime,
-    ) -> bool:
-        due_at = micros(until)
+    def end(self, connection: sqlite3.Connection, lease: Lease, ending: Ending, *, now: datetime) -> bool:
+        at = micros(now)
+        match ending:
+            case Sent(relay_id=relay_id):
+                change = (
+                    "state = 'sent', reason = NULL, code = NULL, decided_by = NULL, relay_id = ?, sent_at = ?,"
+                    " wake_at = NULL"
+                )
+                values: obligations.Row = (relay_id, at)
+            case Skipped(rule=rule, reason=reason):
+                change = "state = 'skipped', reason = ?, code = NULL, decided_by = ?, wake_at = NULL"
+                values = (reason, rule)
+            case Buried(reason=reason, code=code):
+                change = "state = 'dead', reason = ?, code = ?, decided_by = NULL, wake_at = NULL"
+                values = (reason, code)
+            case Postponed(until=until, reason=reason, code=code, counted=counted, rule=rule):
+                change = (
+                    "state = 'pending', reason = ?, code = ?, decided_by = ?, attempts = attempts - ?, due_at = ?,"
+                    " wake_at = ?"
+                )
+                due_at = micros(until)
+                values = (reason, code, rule, 0 if counted else 1, due_at, due_at)
+            case Released():
+                change, values = "state = 'pending', attempts = attempts - 1, wake_at = due_at", ()
         return _changed(
             connection,
-            "UPDATE mails SET state = 'pending', attempts = attempts - ?, due_at = ?, wake_at = ?, reason = ?,"
-            " code = ?, updated_at = ?, token = NULL WHERE id = ? AND token = ?",
-            (
-                0 if count_attempt else 1,
-                due_at,
-                due_at,
-                reason,
-                code,
-                micros(now),
-                lease.notification.id,
-                lease.token,
-            ),
-        )
-
-    @writing
-    def release(self, connection: sqlite3.Connection, lease: Lease, *, now: datetime) -> bool:
-        return _changed(
-            connection,
-            "UPDATE mails SET state = 'pending', attempts = attempts - 1, wake_at = due_at, updated_at = ?,"
-            " token = NULL WHERE id = ? AND token = ?",
-            (micros(now), lease.notification.id, lease.token),
+            f"UPDATE obligations SET {change}, updated_at = ?, token = NULL WHERE id = ? AND token = ?",  # noqa: S608 - constants only
+            (*values, at, lease.id, lease.token),
         )
 
     @writing
@@ -121,89 +123,110 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         revived = {
             row[0]
             for row in connection.execute(
-                "UPDATE mails SET state = 'pending', attempts = 0, due_at = :now, wake_at = :now, updated_at = :now,"
-                " reason = NULL, code = NULL"
+                "UPDATE obligations SET state = 'pending', attempts = 0, due_at = :now, wake_at = :now,"
+                " updated_at = :now, reason = NULL, code = NULL"
                 " WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'dead' RETURNING id",
                 {"now": micros(now), "ids": json.dumps(writable(ids))},
             )
         }
-        return [mail_id for mail_id in dict.fromkeys(ids) if mail_id in revived]
+        return [obligation_id for obligation_id in dict.fromkeys(ids) if obligation_id in revived]
 
     @reading
-    def next_due(self, connection: sqlite3.Connection) -> datetime | None:
-        (wake_at,) = connection.execute("SELECT MIN(wake_at) FROM mails WHERE wake_at IS NOT NULL").fetchone()
+    def next_due(self, connection: sqlite3.Connection, *, lane: LaneName) -> datetime | None:
+        (wake_at,) = connection.execute(
+            "SELECT MIN(wake_at) FROM obligations WHERE lane = ? AND wake_at IS NOT NULL", (lane,)
+        ).fetchone()
         return moment_or_none(wake_at)
 
     @reading
     def mail_page(
         self, connection: sqlite3.Connection, *, state: MailState | None, before: str | None, limit: int
     ) -> MailPage:
-        time, notification_id = (FOREVER, "") if before is None else position_of(before)
+        time, obligation_id = (FOREVER, "") if before is None else position_of(before)
         rows = connection.execute(
-            f"SELECT {NOTIFICATION} FROM mails m JOIN notifications n ON n.id = m.id"  # noqa: S608 - constants only
+            f"SELECT {_OWED} {_FROM}"
             f" WHERE (m.created_at, m.id) < (?, ?){'' if state is None else ' AND m.state = ?'}"
             " ORDER BY m.created_at DESC, m.id DESC LIMIT ?",
-            (time, notification_id, *(() if state is None else (state,)), limit + 1),
-        )
-        items = [notification_of(row) for row in rows]
-        page = tuple(items[:limit])
-        return MailPage(items=page, next=cursor_of(page[-1]) if len(items) > limit and page else None)
+            (time, obligation_id, *(() if state is None else (state,)), limit + 1),
+        ).fetchall()
+        page = rows[:limit]
+        following = f"{page[-1][-1]}~{page[-1][-5]}" if page and len(rows) > limit else None
+        return MailPage(items=tuple(told for row in page if (told := _told(row))), next=following)
 
     @reading
     def mail_counts(self, connection: sqlite3.Connection) -> dict[MailState, int]:
         counts = dict.fromkeys(MailState, 0)
-        for state, count in connection.execute("SELECT state, COUNT(*) FROM mails GROUP BY state"):
+        for state, count in connection.execute("SELECT state, COUNT(*) FROM obligations GROUP BY state"):
             counts[MailState(state)] = count
         return counts
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
         # The address is the user's too. A worker that holds a lease has its own copy, and may still settle.
-        connection.execute(
-            "UPDATE mails SET recipient = '' WHERE id IN (SELECT id FROM notifications WHERE room = ?)",
-            (erasure.room,),
-        )
+        own = connection.execute("SELECT id FROM notifications WHERE room = ?", (erasure.room,))
+        ids = [row[0] for row in own]
+        obligations.forget_recipients(connection, erasure.room, ids, reason=ERASED, now=erasure.at)
         return 0
 
 
-def _skip_gone(connection: sqlite3.Connection, mail_id: str, *, reason: str, now: int) -> None:
+_OWED = f"{NOTIFICATION}, m.id, m.of_kind, m.of_id, m.news, m.created_at"
+_FROM = "FROM obligations m LEFT JOIN notifications n ON n.id = COALESCE(m.of_id, m.id)"
+
+
+def _told(row: obligations.Row) -> Notification | None:
+    """What an obligation tells, with its mail and under its id; None when that is not there, or not any more."""
+    obligation_id, kind, _, news, _ = row[NOTIFICATION_WIDTH:]
+    if kind in (None, Kind.NOTIFICATION):
+        return (
+            None
+            if row[0] is None
+            else structs.replace(notification_of(row[:NOTIFICATION_WIDTH]), id=obligation_id)
+        )
+    if news is None:
+        return None
+    mail = obligations.mail_of(row[NOTIFICATION_WIDTH - obligations.WIDTH : NOTIFICATION_WIDTH])
+    return structs.replace(news_of(obligation_id, news), mail=mail)
+
+
+def _pass_over(connection: sqlite3.Connection, obligation_id: str, *, owed_at: int, now: int) -> None:
+    """Its notification is not stored, or not yet."""
+    if owed_at + _ORPHAN_AGE <= now:
+        _skip_gone(connection, obligation_id, reason=ORPHANED, now=now)
+    else:
+        connection.execute(
+            "UPDATE obligations SET wake_at = ? WHERE id = ?", (now + _ORPHAN_LOOK, obligation_id)
+        )
+
+
+def _skip_gone(connection: sqlite3.Connection, obligation_id: str, *, reason: str, now: int) -> None:
     connection.execute(
-        "UPDATE mails SET state = 'skipped', reason = ?, updated_at = ?, wake_at = NULL, token = NULL WHERE id = ?",
-        (reason, now, mail_id),
+        "UPDATE obligations SET state = 'skipped', reason = ?, updated_at = ?, wake_at = NULL, token = NULL"
+        " WHERE id = ?",
+        (reason, now, obligation_id),
     )
 
 
-def _take(connection: sqlite3.Connection, mail_id: str, *, until: int, now: int) -> Lease:
+def _take(connection: sqlite3.Connection, obligation_id: str, *, until: int, now: int) -> Lease:
     token = uuid.uuid4().hex
     connection.execute(
-        "UPDATE mails SET state = 'leased', attempts = attempts + 1, updated_at = ?, token = ?, wake_at = ? WHERE id = ?",
-        (now, token, until, mail_id),
+        "UPDATE obligations SET state = 'leased', attempts = attempts + 1, updated_at = ?, token = ?, wake_at = ?"
+        " WHERE id = ?",
+        (now, token, until, obligation_id),
     )
-    notification = find(connection, mail_id)
-    assert notification is not None
-    assert notification.mail is not None
-    return Lease(notification=notification, mail=notification.mail, token=token, until=moment(until))
+    row = connection.execute(
+        f"SELECT {_OWED} {_FROM} WHERE m.id = ?",
+        (obligation_id,),
+    ).fetchone()
+    told = _told(row)
+    assert told is not None
+    mail = told.mail
+    assert mail is not None
+    _, kind, of_id, _, _ = row[NOTIFICATION_WIDTH:]
+    of = Subject(kind=Kind(kind or Kind.NOTIFICATION), id=of_id or obligation_id)
+    # The notification under its own id: by that its receipts are found.
+    told = structs.replace(told, id=of.id) if of.kind is Kind.NOTIFICATION else told
+    return Lease(id=obligation_id, of=of, notification=told, mail=mail, token=token, until=moment(until))
 
 
-def _conclude(
-    connection: sqlite3.Connection,
-    lease: Lease,
-    *,
-    state: MailState,
-    now: datetime,
-    reason: str | None = None,
-    code: int | None = None,
-) -> bool:
-    """The end of a mail: sent, skipped or dead."""
-    at = micros(now)
-    sent_at = at if state is MailState.SENT else None
-    return _changed(
-        connection,
-        "UPDATE mails SET state = ?, reason = ?, code = ?, updated_at = ?, sent_at = ?,"
-        " wake_at = NULL, token = NULL WHERE id = ? AND token = ?",
-        (state, reason, code, at, sent_at, lease.notification.id, lease.token),
-    )
-
-
-def _changed(connection: sqlite3.Connection, statement: str, values: mails.Row) -> bool:
+def _changed(connection: sqlite3.Connection, statement: str, values: obligations.Row) -> bool:
     """Whether the statement found its mail, whose lease is still this token's."""
     return connection.execute(statement, values).rowcount == 1

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from storage.encoding import WIPED, micros, micros_or_none, moment_or_none, receipt_of, writable
 from storage.people import Contact, Erasure, People, UserData
-from storage.sqlite import mails
+from storage.sqlite import obligations
 from storage.sqlite.rows import NOTIFICATION, notification_of
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
@@ -86,7 +86,7 @@ class SQLitePeople(SQLiteShelf, People):
     @reading
     def user_data(self, connection: sqlite3.Connection, user: str, room: str, *, limit: int) -> UserData:
         notifications = connection.execute(
-            f"SELECT {NOTIFICATION} FROM notifications n {mails.JOIN}"  # noqa: S608 - constants only
+            f"SELECT {NOTIFICATION} FROM notifications n {obligations.JOIN}"  # noqa: S608 - constants only
             " WHERE n.room = ? AND n.shown_until <> ? ORDER BY n.created_at DESC, n.id DESC LIMIT ?",
             (room, WIPED, limit),
         )

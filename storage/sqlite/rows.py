@@ -4,14 +4,14 @@ import sqlite3
 from typing import Any
 
 from storage.encoding import data_of, data_text, micros, micros_or_none, moment, moment_or_none, shown_until
-from storage.sqlite import mails
+from storage.sqlite import obligations
 from storage.streams import Notification
 
 _COLUMNS = (
     "n.id, n.room, n.seq, n.type, n.title, n.body, n.link, n.data, n.created_at, n.expires_at, n.recalled_at"
 )
-NOTIFICATION = f"{_COLUMNS}, {mails.COLUMNS}"
-"""The columns that `notification_of` takes, of notifications `n` and mails `m`."""
+NOTIFICATION = f"{_COLUMNS}, {obligations.COLUMNS}"
+"""The columns that `notification_of` takes, of notifications `n` and obligations `m`."""
 NOTIFICATION_WIDTH = NOTIFICATION.count(",") + 1
 _MAIL = _COLUMNS.count(",") + 1
 """Where those of the mail begin; the first of them is NULL for a notification without one."""
@@ -38,7 +38,7 @@ def notification_of(row: Row) -> Notification:
         expires_at=moment_or_none(row[9]),
         recalled_at=moment_or_none(row[10]),
         in_app=row[2] is not None,
-        mail=None if row[_MAIL] is None else mails.mail_of(row[_MAIL:NOTIFICATION_WIDTH]),
+        mail=None if row[_MAIL] is None else obligations.mail_of(row[_MAIL:NOTIFICATION_WIDTH]),
     )
 
 
@@ -55,7 +55,7 @@ def insert(connection: sqlite3.Connection, rows: list[Row]) -> None:
 
 def find(connection: sqlite3.Connection, notification_id: str) -> Notification | None:
     row = connection.execute(
-        f"SELECT {NOTIFICATION} FROM notifications n {mails.JOIN} WHERE n.id = ?",  # noqa: S608 - constants only
+        f"SELECT {NOTIFICATION} FROM notifications n {obligations.JOIN} WHERE n.id = ?",  # noqa: S608 - constants only
         (notification_id,),
     ).fetchone()
     return None if row is None else notification_of(row)

@@ -7,7 +7,7 @@ from datetime import datetime
 from storage.encoding import ERASED, EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros
 from storage.errors import IdempotencyMismatch, Unstorable
 from storage.people import Erasure
-from storage.sqlite import append, clearing, mails, rows
+from storage.sqlite import append, clearing, obligations, rows
 from storage.sqlite.rows import NOTIFICATION, notification_of
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
@@ -74,7 +74,7 @@ def span(
     connection: sqlite3.Connection, room: str, *, after: int, upto: int, limit: int, shown_at: int
 ) -> list[Notification]:
     rows = connection.execute(
-        f"SELECT {NOTIFICATION} FROM notifications n {mails.JOIN}"  # noqa: S608 - constants only
+        f"SELECT {NOTIFICATION} FROM notifications n {obligations.JOIN}"  # noqa: S608 - constants only
         " WHERE n.room = ? AND n.seq > ? AND n.seq <= ? AND n.shown_until > ? ORDER BY n.seq LIMIT ?",
         (room, after, upto, shown_at, limit),
     )

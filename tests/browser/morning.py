@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from storage.endings import Buried, Released
+from storage.mail import LaneName
 from tests.support.gateway import Gateway, token
 from tests.support.node import JSClient, NodeProcess
 
@@ -87,8 +89,10 @@ async def bury(here: Gateway) -> None:
         mail = {"to": f"{user}@nowhere.example", "after": 3600}
         title = f"Payment received for order {4100 + number}"
         await here.emit(f"user:{user}", title, type="PAYMENT_RECEIVED", email=mail)
-        for lease in await here.node.store.outbox.lease(limit=10_000, lease_seconds=60, now=later):
+        for lease in await here.node.store.outbox.lease(
+            lane=LaneName.TRANSACTIONAL, limit=10_000, lease_seconds=60, now=later
+        ):
             if lease.mail.order.to == mail["to"]:
-                await here.node.store.outbox.bury(lease, reason=reason, code=code, now=clock())
+                await here.node.store.outbox.end(lease, Buried(reason=reason, code=code), now=clock())
             else:
-                await here.node.store.outbox.release(lease, now=clock())
+                await here.node.store.outbox.end(lease, Released(), now=clock())

@@ -14,6 +14,8 @@ from playwright.async_api import Browser, Page, expect
 from gateway.cluster.presence.base import Visitor
 from gateway.cluster.settings import ClusterSettings
 from gateway.notify import events
+from storage.endings import Buried
+from storage.mail import LaneName
 from tests.browser.answers import Answers
 from tests.browser.frames import assert_smooth
 from tests.support.browser import DESK, PHONE, open_page, require_pages, violations
@@ -69,8 +71,10 @@ async def bury_mail(gateway: Gateway, *users: str) -> None:
             f"user:{user}", f"For {user}", email={"to": f"{user}@nowhere.example", "after": 3600}
         )
     later = gateway.node.clock().replace(year=2100)
-    for lease in await gateway.node.store.outbox.lease(limit=10, lease_seconds=60, now=later):
-        await gateway.node.store.outbox.bury(lease, reason="no such mailbox", code=550, now=later)
+    for lease in await gateway.node.store.outbox.lease(
+        lane=LaneName.TRANSACTIONAL, limit=10, lease_seconds=60, now=later
+    ):
+        await gateway.node.store.outbox.end(lease, Buried(reason="no such mailbox", code=550), now=later)
 
 
 # --- signing in

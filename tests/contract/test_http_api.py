@@ -16,7 +16,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from gateway.http import openapi, static
+from storage.endings import Buried
 from storage.errors import StoreUnavailable
+from storage.mail import LaneName
 from tests.support.gateway import API_KEY, SECRET, Answered, Gateway, gateway, token
 
 BODY = {"to": "user:ann", "type": "ORDER_UPDATE", "title": "Your order has shipped"}
@@ -455,8 +457,10 @@ async def test_dead_mail_is_put_back(site: Gateway):
     mail_id = emitted["notification"]["id"]
     assert site.node is not None
     later = datetime.now(UTC) + timedelta(hours=2)
-    [lease] = await site.node.store.outbox.lease(limit=1, lease_seconds=60, now=later)
-    assert await site.node.store.outbox.bury(lease, reason="user unknown", code=550, now=later)
+    [lease] = await site.node.store.outbox.lease(
+        lane=LaneName.TRANSACTIONAL, limit=1, lease_seconds=60, now=later
+    )
+    assert await site.node.store.outbox.end(lease, Buried(reason="user unknown", code=550), now=later)
 
     dead = await site.ask("GET", "/internal/mail?state=dead")
     revived = await site.ask("POST", f"/internal/mail/{mail_id}/revive")

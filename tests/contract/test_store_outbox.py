@@ -19,7 +19,8 @@ from hypothesis.stateful import (
 )
 
 from storage.connect import connect
-from storage.mail import MailState
+from storage.endings import Buried, Postponed, Released, Sent, Skipped
+from storage.mail import LaneName, MailState
 from storage.outbox import Lease
 from tests.contract.store_cases import NOW, later, mail, notification, put
 
@@ -31,27 +32,29 @@ async def owe(store, *dues: float, room: str = "user:1", **fields):
 
 
 async def lease_one(store, at: float = 0) -> Lease:
-    [lease] = await store.outbox.lease(limit=1, lease_seconds=60, now=later(at))
+    [lease] = await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=1, lease_seconds=60, now=later(at))
     return lease
 
 
 async def test_due_mails_are_leased_oldest_due_first(store):
     late, early, _, middle = await owe(store, -1, -9, 1, -5)
 
-    leases = await store.outbox.lease(limit=10, lease_seconds=60, now=NOW)
+    leases = await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=10, lease_seconds=60, now=NOW)
 
     assert [x.notification.id for x in leases] == [early.id, middle.id, late.id]
     assert all(x.mail.state is MailState.LEASED and x.mail.attempts == 1 for x in leases)
     assert all(x.until == later(60) and x.mail == x.notification.mail for x in leases)
-    assert await store.outbox.lease(limit=10, lease_seconds=60, now=NOW) == []
+    assert await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=10, lease_seconds=60, now=NOW) == []
 
 
 async def test_a_mail_that_was_skipped_from_the_beginning_is_kept_and_never_owed(store):
     skipped = replace(mail(to=""), state=MailState.SKIPPED, reason="no address is known")
     [kept] = await put(store, notification("user:1", mail=skipped, created_at=later(-86400)))
 
-    assert await store.outbox.lease(limit=10, lease_seconds=60, now=later(99)) == []
-    assert await store.outbox.next_due() is None
+    assert (
+        await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=10, lease_seconds=60, now=later(99)) == []
+    )
+    assert await store.outbox.next_due(lane=LaneName.TRANSACTIONAL) is None
     assert (await store.streams.notification(kept.id)).mail == skipped
     assert (await store.outbox.mail_counts())[MailState.SKIPPED] == 1
     assert await store.streams.prune(before=NOW, limit=10) == 1
@@ -60,20 +63,29 @@ async def test_a_mail_that_was_skipped_from_the_beginning_is_kept_and_never_owed
 async def test_no_more_than_the_limit_is_leased(store):
     await owe(store, *[0] * 5)
 
-    assert [len(await store.outbox.lease(limit=2, lease_seconds=60, now=NOW)) for _ in range(4)] == [
+    assert [
+        len(await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=2, lease_seconds=60, now=NOW))
+        for _ in range(4)
+    ] == [
         2,
         2,
         1,
         0,
     ]
-    assert await store.outbox.lease(limit=0, lease_seconds=60, now=later(99)) == []
+    assert (
+        await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=0, lease_seconds=60, now=later(99)) == []
+    )
 
 
 async def test_workers_that_race_never_lease_the_same_mail(store, other):
     await owe(store, *[0] * 40)
 
     taken = await asyncio.gather(
-        *(node.outbox.lease(limit=10, lease_seconds=60, now=NOW) for node in (store, other) for _ in range(4))
+        *(
+            node.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=10, lease_seconds=60, now=NOW)
+            for node in (store, other)
+            for _ in range(4)
+        )
     )
 
     ids = [x.notification.id for leases in taken for x in leases]
@@ -83,21 +95,24 @@ async def test_workers_that_race_never_lease_the_same_mail(store, other):
 async def test_a_lease_that_ended_goes_to_the_next_and_the_late_worker_changes_nothing(store):
     await owe(store, 0)
     first = await lease_one(store)
-    assert await store.outbox.lease(limit=1, lease_seconds=60, now=later(59.999999)) == []
+    assert (
+        await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=1, lease_seconds=60, now=later(59.999999))
+        == []
+    )
 
     second = await lease_one(store, 60)
 
     assert second.mail.attempts == 2
-    assert not await store.outbox.settle(first, now=later(61))
-    assert not await store.outbox.skip(first, reason="x", now=later(61))
-    assert not await store.outbox.bury(first, reason="x", code=550, now=later(61))
-    assert not await store.outbox.release(first, now=later(61))
-    assert not await store.outbox.postpone(
-        first, until=later(90), reason="x", code=None, count_attempt=True, now=later(61)
+    assert not await store.outbox.end(first, Sent(), now=later(61))
+    assert not await store.outbox.end(first, Skipped(rule="unless", reason="x"), now=later(61))
+    assert not await store.outbox.end(first, Buried(reason="x", code=550), now=later(61))
+    assert not await store.outbox.end(first, Released(), now=later(61))
+    assert not await store.outbox.end(
+        first, Postponed(until=later(90), reason="x", code=None, counted=True), now=later(61)
     )
     assert (await store.streams.notification(second.notification.id)).mail == second.mail
-    assert await store.outbox.settle(second, now=later(62))
-    assert not await store.outbox.settle(second, now=later(63))
+    assert await store.outbox.end(second, Sent(), now=later(62))
+    assert not await store.outbox.end(second, Sent(), now=later(63))
 
 
 async def test_a_lease_is_prolonged_for_as_long_as_its_holder_says_so(store, other):
@@ -106,12 +121,17 @@ async def test_a_lease_is_prolonged_for_as_long_as_its_holder_says_so(store, oth
 
     assert await store.outbox.prolong(held, lease_seconds=60, now=later(50))
 
-    assert await store.outbox.next_due() == later(110)
-    assert await other.outbox.lease(limit=1, lease_seconds=60, now=later(109.999999)) == []
-    [taken] = await other.outbox.lease(limit=1, lease_seconds=60, now=later(110))
+    assert await store.outbox.next_due(lane=LaneName.TRANSACTIONAL) == later(110)
+    assert (
+        await other.outbox.lease(
+            lane=LaneName.TRANSACTIONAL, limit=1, lease_seconds=60, now=later(109.999999)
+        )
+        == []
+    )
+    [taken] = await other.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=1, lease_seconds=60, now=later(110))
     assert taken.mail.attempts == 2
     assert not await store.outbox.prolong(held, lease_seconds=600, now=later(111))
-    assert await store.outbox.next_due() == later(170)
+    assert await store.outbox.next_due(lane=LaneName.TRANSACTIONAL) == later(170)
 
 
 async def test_a_lease_that_has_ended_is_prolonged_unless_another_has_the_mail(store):
@@ -120,38 +140,50 @@ async def test_a_lease_that_has_ended_is_prolonged_unless_another_has_the_mail(s
 
     assert await store.outbox.prolong(held, lease_seconds=60, now=later(100))
 
-    assert await store.outbox.lease(limit=1, lease_seconds=60, now=later(159)) == []
-    assert await store.outbox.settle(held, now=later(159))
+    assert (
+        await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=1, lease_seconds=60, now=later(159)) == []
+    )
+    assert await store.outbox.end(held, Sent(), now=later(159))
 
 
-@pytest.mark.parametrize("end", ["settle", "release", "skip", "bury", "postpone"])
-async def test_what_is_no_longer_leased_is_not_prolonged(store, end):
+@pytest.mark.parametrize(
+    "ending",
+    [
+        Sent(),
+        Released(),
+        Skipped(rule="unless", reason="x"),
+        Buried(reason="x"),
+        Postponed(until=later(90), reason="x"),
+    ],
+)
+async def test_what_is_no_longer_leased_is_not_prolonged(store, ending):
     """The prolonging may be on its way to the store while the mail is settled."""
     [n] = await owe(store, 0)
     held = await lease_one(store)
-    given = {
-        "skip": {"reason": "x"},
-        "bury": {"reason": "x", "code": None},
-        "postpone": {"reason": "x", "code": None, "until": later(90), "count_attempt": True},
-    }
-    assert await getattr(store.outbox, end)(held, now=later(1), **given.get(end, {}))
-    before = (await store.streams.notification(n.id)).mail, await store.outbox.next_due()
+    assert await store.outbox.end(held, ending, now=later(1))
+    before = (
+        (await store.streams.notification(n.id)).mail,
+        await store.outbox.next_due(lane=LaneName.TRANSACTIONAL),
+    )
 
     assert not await store.outbox.prolong(held, lease_seconds=600, now=later(2))
 
-    assert ((await store.streams.notification(n.id)).mail, await store.outbox.next_due()) == before
+    assert (
+        (await store.streams.notification(n.id)).mail,
+        await store.outbox.next_due(lane=LaneName.TRANSACTIONAL),
+    ) == before
 
 
 async def test_a_lease_that_has_ended_at_once_is_given_once(store):
     await owe(store, 0, 0)
 
-    assert len(await store.outbox.lease(limit=5, lease_seconds=0, now=NOW)) == 2
+    assert len(await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=5, lease_seconds=0, now=NOW)) == 2
 
 
 async def test_what_was_sent_is_owed_no_more(store):
     [n] = await owe(store, 0)
 
-    assert await store.outbox.settle(await lease_one(store), now=later(5))
+    assert await store.outbox.end(await lease_one(store), Sent(), now=later(5))
 
     sent = (await store.streams.notification(n.id)).mail
     assert (sent.state, sent.sent_at, sent.updated_at, sent.attempts) == (
@@ -160,100 +192,108 @@ async def test_what_was_sent_is_owed_no_more(store):
         later(5),
         1,
     )
-    assert await store.outbox.next_due() is None
-    assert await store.outbox.lease(limit=5, lease_seconds=60, now=later(999)) == []
+    assert await store.outbox.next_due(lane=LaneName.TRANSACTIONAL) is None
+    assert (
+        await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=5, lease_seconds=60, now=later(999)) == []
+    )
 
 
 async def test_what_was_skipped_says_why(store):
     [n] = await owe(store, 0)
 
-    assert await store.outbox.skip(await lease_one(store), reason="read", now=later(5))
+    assert await store.outbox.end(await lease_one(store), Skipped(rule="unless", reason="read"), now=later(5))
 
     skipped = (await store.streams.notification(n.id)).mail
     assert (skipped.state, skipped.reason, skipped.sent_at) == (MailState.SKIPPED, "read", None)
-    assert await store.outbox.next_due() is None
+    assert await store.outbox.next_due(lane=LaneName.TRANSACTIONAL) is None
 
 
 @pytest.mark.parametrize(("counted", "attempts"), [(True, 2), (False, 1)])
 async def test_what_was_postponed_is_due_again_then(store, counted, attempts):
     [n] = await owe(store, 0)
 
-    assert await store.outbox.postpone(
-        await lease_one(store), until=later(100), reason="busy", code=451, count_attempt=counted, now=later(5)
+    assert await store.outbox.end(
+        await lease_one(store),
+        Postponed(until=later(100), reason="busy", code=451, counted=counted),
+        now=later(5),
     )
 
     postponed = (await store.streams.notification(n.id)).mail
     assert (postponed.state, postponed.reason, postponed.code) == (MailState.PENDING, "busy", 451)
     assert (postponed.due_at, postponed.order.due_at) == (later(100), NOW)
-    assert await store.outbox.next_due() == later(100)
-    assert await store.outbox.lease(limit=1, lease_seconds=60, now=later(99)) == []
+    assert await store.outbox.next_due(lane=LaneName.TRANSACTIONAL) == later(100)
+    assert (
+        await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=1, lease_seconds=60, now=later(99)) == []
+    )
     assert (await lease_one(store, 100)).mail.attempts == attempts
 
 
 async def test_what_was_released_is_due_as_before_and_uncounted(store):
     [n] = await owe(store, -30)
 
-    assert await store.outbox.release(await lease_one(store), now=later(5))
+    assert await store.outbox.end(await lease_one(store), Released(), now=later(5))
 
     assert (await store.streams.notification(n.id)).mail.state is MailState.PENDING
-    assert await store.outbox.next_due() == later(-30)
+    assert await store.outbox.next_due(lane=LaneName.TRANSACTIONAL) == later(-30)
     assert (await lease_one(store, 6)).mail.attempts == 1
 
 
 async def test_what_was_buried_waits_with_its_reason_until_it_is_revived(store):
     [n, sent] = await owe(store, 0, 1)
-    assert await store.outbox.bury(await lease_one(store), reason="no such user", code=550, now=later(1))
-    await store.outbox.settle(await lease_one(store, 1), now=later(1))
+    assert await store.outbox.end(
+        await lease_one(store), Buried(reason="no such user", code=550), now=later(1)
+    )
+    await store.outbox.end(await lease_one(store, 1), Sent(), now=later(1))
 
     dead = (await store.streams.notification(n.id)).mail
     assert (dead.state, dead.reason, dead.code) == (MailState.DEAD, "no such user", 550)
-    assert await store.outbox.next_due() is None
+    assert await store.outbox.next_due(lane=LaneName.TRANSACTIONAL) is None
 
     assert await store.outbox.revive([sent.id, n.id, n.id, "unknown"], now=later(7)) == [n.id]
     assert await store.outbox.revive([n.id], now=later(8)) == []
     revived = (await store.streams.notification(n.id)).mail
     assert (revived.state, revived.attempts, revived.due_at) == (MailState.PENDING, 0, later(7))
     assert (revived.reason, revived.code) == (None, None)
-    assert await store.outbox.next_due() == later(7)
+    assert await store.outbox.next_due(lane=LaneName.TRANSACTIONAL) == later(7)
 
 
 async def test_mail_of_what_is_recalled_or_has_expired_is_skipped_instead(store):
     [expired] = await owe(store, 0, expires_at=later(5))
     recalled, kept = await owe(store, 0, 0)
-    held = await store.outbox.lease(limit=2, lease_seconds=1, now=NOW)
+    held = await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=2, lease_seconds=1, now=NOW)
     assert {x.notification.id for x in held} <= {expired.id, recalled.id, kept.id}
     for lease in held:
-        await store.outbox.release(lease, now=NOW)
+        await store.outbox.end(lease, Released(), now=NOW)
     while (lease := await lease_one(store)).notification.id != recalled.id:
-        await store.outbox.postpone(lease, until=later(1), reason="", code=None, count_attempt=False, now=NOW)
+        await store.outbox.end(lease, Postponed(until=later(1), reason="", code=None, counted=False), now=NOW)
     await store.streams.recall(recalled.id, now=later(1))
     assert (await store.streams.notification(recalled.id)).mail.state is MailState.LEASED
 
-    leases = await store.outbox.lease(limit=1, lease_seconds=60, now=later(99))
+    leases = await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=1, lease_seconds=60, now=later(99))
 
     assert [x.notification.id for x in leases] == [kept.id]
-    await store.outbox.lease(limit=1, lease_seconds=60, now=later(99))
+    await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=1, lease_seconds=60, now=later(99))
     for n, reason in ((expired, "expired"), (recalled, "recalled")):
         skipped = (await store.streams.notification(n.id)).mail
         assert (skipped.state, skipped.reason) == (MailState.SKIPPED, reason)
 
 
 async def test_the_next_due_is_the_earliest_mail_or_end_of_a_lease(store):
-    assert await store.outbox.next_due() is None
+    assert await store.outbox.next_due(lane=LaneName.TRANSACTIONAL) is None
     await owe(store, 0, 100)
-    assert await store.outbox.next_due() == NOW
+    assert await store.outbox.next_due(lane=LaneName.TRANSACTIONAL) == NOW
 
     await lease_one(store)
-    assert await store.outbox.next_due() == later(60)
-    await store.outbox.settle(await lease_one(store, 60), now=later(61))
-    assert await store.outbox.next_due() == later(100)
+    assert await store.outbox.next_due(lane=LaneName.TRANSACTIONAL) == later(60)
+    await store.outbox.end(await lease_one(store, 60), Sent(), now=later(61))
+    assert await store.outbox.next_due(lane=LaneName.TRANSACTIONAL) == later(100)
 
 
 async def test_mail_pages_by_state_newest_first(store):
     stored = await owe(store, *range(7))
     await put(store, notification("user:1"))
     newest_first = [n.id for n in reversed(stored)]
-    await store.outbox.bury(await lease_one(store), reason="x", code=None, now=NOW)
+    await store.outbox.end(await lease_one(store), Buried(reason="x", code=None), now=NOW)
 
     async def all_ids(state):
         found, cursor, pages = [], None, 0
@@ -272,7 +312,7 @@ async def test_mail_pages_by_state_newest_first(store):
 async def test_mails_are_counted_by_state(store):
     await owe(store, 0, 1, 2, 3)
     await put(store, notification("user:1"))
-    await store.outbox.settle(await lease_one(store), now=NOW)
+    await store.outbox.end(await lease_one(store), Sent(), now=NOW)
     await lease_one(store, 1)
 
     assert await store.outbox.mail_counts() == {
@@ -315,7 +355,11 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(target=leases, limit=st.integers(1, 4), seconds=st.sampled_from([1, 10, 60]))
     def lease(self, limit, seconds):
-        leases = self.run(self.store.outbox.lease(limit=limit, lease_seconds=seconds, now=self.now))
+        leases = self.run(
+            self.store.outbox.lease(
+                lane=LaneName.TRANSACTIONAL, limit=limit, lease_seconds=seconds, now=self.now
+            )
+        )
         for lease in leases:
             held = self.holder.get(lease.notification.id)
             assert held is None or held.until <= self.now, "two live leases"
@@ -335,16 +379,15 @@ class OutboxMachine(RuleBasedStateMachine):
             return  # The lease stays as it is until it ends.
         done = self.run(
             {
-                "settle": lambda: store.outbox.settle(lease, now=now),
-                "skip": lambda: store.outbox.skip(lease, reason="read", now=now),
-                "bury": lambda: store.outbox.bury(lease, reason="refused", code=550, now=now),
-                "release": lambda: store.outbox.release(lease, now=now),
-                "postpone": lambda: store.outbox.postpone(
+                "settle": lambda: store.outbox.end(lease, Sent(), now=now),
+                "skip": lambda: store.outbox.end(lease, Skipped(rule="unless", reason="read"), now=now),
+                "bury": lambda: store.outbox.end(lease, Buried(reason="refused", code=550), now=now),
+                "release": lambda: store.outbox.end(lease, Released(), now=now),
+                "postpone": lambda: store.outbox.end(
                     lease,
-                    until=now + timedelta(seconds=wait),
-                    reason="busy",
-                    code=451,
-                    count_attempt=bool(wait % 2),
+                    Postponed(
+                        until=now + timedelta(seconds=wait), reason="busy", code=451, counted=bool(wait % 2)
+                    ),
                     now=now,
                 ),
             }[how]()
@@ -375,21 +418,23 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_next_due_is_owed(self):
-        due = self.run(self.store.outbox.next_due())
+        due = self.run(self.store.outbox.next_due(lane=LaneName.TRANSACTIONAL))
         assert (due is None) == (len(self.ended) == len(self.mails))
 
     def teardown(self):
         """Whatever happened, a worker that keeps at it brings every mail to its end."""
         far = self.now + timedelta(days=1)
-        while leases := self.run(self.store.outbox.lease(limit=100, lease_seconds=60, now=far)):
+        while leases := self.run(
+            self.store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=100, lease_seconds=60, now=far)
+        ):
             for lease in leases:
-                assert self.run(self.store.outbox.settle(lease, now=far))
+                assert self.run(self.store.outbox.end(lease, Sent(), now=far))
                 self.ended[lease.notification.id] = MailState.SENT
         for i in self.mails:
             settled = self.run(self.store.streams.notification(i)).mail
             assert settled.state is self.ended[i]
             assert settled.reason or settled.state is MailState.SENT
-        assert self.run(self.store.outbox.next_due()) is None
+        assert self.run(self.store.outbox.next_due(lane=LaneName.TRANSACTIONAL)) is None
         # The next example starts with an empty outbox.
         while self.run(self.store.streams.prune(before=far + timedelta(days=9), limit=1000)):
             pass

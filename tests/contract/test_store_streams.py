@@ -1,7 +1,8 @@
 """The sentences of `storage/streams.py` about reading a room, taking back, expiring and pruning, held against every store."""
 
+from storage.endings import Sent
 from storage.inboxes import HistoryQuery, Receipt
-from storage.mail import MailState
+from storage.mail import LaneName, MailState
 from tests.contract.store_cases import (
     NOW,
     fill,
@@ -119,8 +120,10 @@ async def test_pruning_takes_the_oldest_end_only_and_spares_what_is_owed(store):
     assert await store.streams.prune(before=NOW, limit=100) == 2
     assert [await sequences(store, room) for room in "abc"] == [[2, 3], [1, 2], []]
 
-    for lease in await store.outbox.lease(limit=10, lease_seconds=9, now=later(20)):
-        await store.outbox.settle(lease, now=later(20))
+    for lease in await store.outbox.lease(
+        lane=LaneName.TRANSACTIONAL, limit=10, lease_seconds=9, now=later(20)
+    ):
+        await store.outbox.end(lease, Sent(), now=later(20))
     assert await store.streams.prune(before=NOW, limit=100) == 3
     assert [await sequences(store, room) for room in "abc"] == [[2, 3], [], []]
 

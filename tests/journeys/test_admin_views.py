@@ -7,6 +7,8 @@ import pytest
 
 from gateway.cluster.settings import ClusterSettings
 from gateway.notify import mailroom
+from storage.endings import Buried
+from storage.mail import LaneName
 from tests.support.gateway import Gateway, token
 from tests.support.gateway import gateway as start_gateway
 from tests.support.node import JSClient, NodeProcess
@@ -176,8 +178,8 @@ async def bury_three(gateway: Gateway) -> None:
         await gateway.emit(f"user:{number}", "t", email={"to": "x@shop.example", "after": 3600})
     store = gateway.node.store
     due = gateway.node.clock().replace(year=2100)
-    for lease in await store.outbox.lease(limit=10, lease_seconds=60, now=due):
-        await store.outbox.bury(lease, reason="no such mailbox", code=550, now=due)
+    for lease in await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=10, lease_seconds=60, now=due):
+        await store.outbox.end(lease, Buried(reason="no such mailbox", code=550), now=due)
 
 
 async def test_all_dead_mail_is_revived_by_one_order(gateway: Gateway, admin: JSClient):

@@ -80,7 +80,7 @@ async def until_all_are(here: Gateway, ids: list[str], state: str) -> None:
 
 async def is_stopped(here: Gateway) -> bool:
     text = (await here.request("GET", here.internal + "/metrics")).body
-    return "bellhop_mail_stopped 1.0" in text
+    return 'bellhop_mail_stopped{lane="transactional"} 1.0' in text
 
 
 async def until_stopped(here: Gateway) -> None:

@@ -249,6 +249,8 @@ class SMTPRelay:
         self.script: dict[str, deque[Action]] = defaultdict(deque)
         self.refuse: dict[str, Reply] = {}
         """What is always answered to a recipient of this address."""
+        self.closing = "2.0.0 taken"
+        """What it says as it takes a mail."""
         self.changed = asyncio.Event()
         self.port = 0
         self._authority = authority
@@ -309,7 +311,7 @@ class SMTPRelay:
             )
         )
         self.changed.set()
-        return "250 2.0.0 taken"
+        return f"250 {self.closing}"
 
     def _authenticate(
         self, _server: object, _session: object, _envelope: object, _how: str, given: object

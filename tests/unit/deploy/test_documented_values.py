@@ -8,8 +8,8 @@ import pytest
 
 from gateway.cluster.connect import connect
 from gateway.cluster.settings import ClusterSettings
-from gateway.mail.part import transport_of
-from gateway.mail.settings import MailSettings
+from gateway.mail.part import lanes_of, presses_of
+from gateway.mail.settings import BulkSettings, MailSettings
 from gateway.notify.settings import StoreSettings
 from gateway.process.settings import SETTINGS, load
 from storage.connect import connect as connect_store
@@ -91,4 +91,5 @@ async def test_a_value_that_a_document_names_is_taken(variable: str, value: str,
     links = connect(settings[ClusterSettings])
     links.bus(store.shared_secret)
     links.presence()
-    transport_of(settings[MailSettings])
+    mail, bulk = settings[MailSettings], settings[BulkSettings]
+    lanes_of(mail, bulk, presses_of(mail, bulk, base_url=None), links.budget)

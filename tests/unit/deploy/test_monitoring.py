@@ -54,7 +54,10 @@ async def scraped(folder: Path, redis_url: str) -> dict[str, set[str]]:
         while True:
             text = (await here.request("GET", here.internal + "/metrics")).body
             # The last two to come: the canary's first round, and what became of the mail.
-            if "bellhop_bus_canary_seconds " in text and 'bellhop_mail_total{outcome="sent"}' in text:
+            if (
+                "bellhop_bus_canary_seconds " in text
+                and 'bellhop_mail_total{lane="transactional",outcome="sent"}' in text
+            ):
                 break
             await asyncio.sleep(0.05)
     found: dict[str, set[str]] = defaultdict(set)

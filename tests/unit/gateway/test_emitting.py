@@ -13,9 +13,12 @@ from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.gossip import HeadGossip
 from gateway.notify import emitting, fanout
 from gateway.notify.contacts import ContactBook
-from gateway.notify.emitting import Emitter, NoAddress
+from gateway.notify.decide import Judge
+from gateway.notify.emitting import Emitter
 from gateway.notify.fanout import Fanout
+from gateway.notify.owing import NoAddress
 from gateway.notify.requests import EmailRequest, EmitRequest
+from gateway.notify.verdicts import Sources
 from gateway.protocol import problems
 from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.groupcommit import GroupCommit
@@ -54,12 +57,17 @@ def counted() -> Counter[str]:
 async def emitter(store: SQLiteStore, counted: Counter[str]) -> AsyncIterator[Emitter]:
     commit = GroupCommit(store.streams)
     bus = LocalBus()
+    contacts = ContactBook(store.people)
+
+    async def nobody(_: str) -> bool:
+        return False
+
     yield Emitter(
         commit=commit,
-        contacts=ContactBook(store.people),
+        judge=Judge(Sources(contacts=contacts, receipts=store.inboxes, is_online=nobody)),
         fanout=Fanout(receiver=Nobody(), bus=bus, gossip=HeadGossip(learns=store.streams, bus=bus)),
         clock=lambda: NOW,
-        wake_mailer=lambda: None,
+        wake_mailer=lambda lanes: None,
         count=lambda outcome, count: counted.update({outcome: count}),
         code_of=problems.code_of,
     )

@@ -8,8 +8,9 @@ import pytest
 
 from gateway.notify import mailroom
 from gateway.notify.mailroom import Mailroom, Revived
+from storage.endings import Buried
 from storage.ids import uuid7
-from storage.mail import Mail, MailOrder, MailState
+from storage.mail import LaneName, Mail, MailOrder, MailState
 from storage.sqlite import SQLiteStore
 from storage.streams import Emission, Notification
 
@@ -32,8 +33,10 @@ async def bury(store: SQLiteStore, count: int) -> None:
             id=uuid7(), room="user:ann", type="T", title=str(number), data={}, created_at=NOW, mail=mail
         )
         await store.streams.append([Emission(notifications=(notification,))])
-    for lease in await store.outbox.lease(limit=count, lease_seconds=60, now=NOW):
-        assert await store.outbox.bury(lease, reason="no such mailbox", code=550, now=NOW)
+    for lease in await store.outbox.lease(
+        lane=LaneName.TRANSACTIONAL, limit=count, lease_seconds=60, now=NOW
+    ):
+        assert await store.outbox.end(lease, Buried(reason="no such mailbox", code=550), now=NOW)
 
 
 async def test_all_dead_mail_is_revived_page_by_page_up_to_a_bound(
@@ -43,7 +46,7 @@ async def test_all_dead_mail_is_revived_page_by_page_up_to_a_bound(
     monkeypatch.setattr(mailroom, "REVIVE_PAGES", 2)
     monkeypatch.setattr(mailroom, "REVIVE_PAGE", 1)
     woken: list[None] = []
-    room = Mailroom(outbox=store.outbox, clock=lambda: NOW, wake_mailer=lambda: woken.append(None))
+    room = Mailroom(outbox=store.outbox, clock=lambda: NOW, wake_mailer=lambda lanes: woken.append(None))
     await bury(store, 3)
 
     assert await room.revive_all() == Revived(count=2, more=True)

@@ -33,11 +33,11 @@ def test_two_nodes_in_one_process_share_nothing():
 def test_what_is_told_is_counted():
     measured = Metrics()
 
-    measured.mail_outcome("sent")
+    measured.mail_outcome("transactional", "sent")
     measured.append_batch(17, 0.004)
     measured.http_request("internal", "POST", "/internal/emit", 202, 0.01)
 
-    assert sample(measured, "bellhop_mail_total", outcome="sent") == 1
+    assert sample(measured, "bellhop_mail_total", lane="transactional", outcome="sent") == 1
     assert sample(measured, "bellhop_append_batch_notifications_sum") == 17
     assert sample(measured, "bellhop_append_batch_seconds_bucket", le="0.005") == 1
     labels = {"site": "internal", "method": "POST", "route": "/internal/emit", "status": "202"}

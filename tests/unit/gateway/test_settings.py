@@ -6,17 +6,20 @@ from pathlib import Path
 import pytest
 
 from gateway.access.settings import KeySettings
+from gateway.cluster.connect import connect
 from gateway.cluster.settings import ClusterSettings
 from gateway.ground.environment import FILE_BYTES_MAX, Origin
 from gateway.ground.logs import LogFormat, LogSettings
-from gateway.ground.settings import SettingsError
+from gateway.ground.settings import Settings, SettingsError
 from gateway.ground.values import masked_url
 from gateway.http.settings import SiteSettings
-from gateway.mail.part import transport_of
-from gateway.mail.settings import MailSettings
+from gateway.mail.part import lanes_of, presses_of
+from gateway.mail.settings import BulkSettings, MailSettings
 from gateway.notify.settings import StoreSettings
 from gateway.process.settings import SETTINGS, ProcessSettings, load, markdown, survey
 from gateway.sockets.settings import SocketSettings
+from mailer.budget import LocalBudget, Unlimited
+from mailer.lanes import Lane
 from mailer.smtp import SMTPTransport
 
 SECRET = "s" * 32
@@ -513,19 +516,66 @@ def test_a_name_that_mail_servers_would_refuse_is_refused_at_start(name: str):
     assert problem.startswith("BELLHOP_MAIL_HELO ")
 
 
+def lanes(settings: Settings) -> tuple[Lane, Lane]:
+    mail, bulk = settings[MailSettings], settings[BulkSettings]
+    presses = presses_of(mail, bulk, base_url=None)
+    return lanes_of(mail, bulk, presses, connect(settings[ClusterSettings]).budget)
+
+
 def test_the_mail_server_gets_what_the_settings_say():
-    transport = transport_of(
-        load(
-            {
-                "BELLHOP_MAIL_URL": "smtp://mail.example?starttls=never",
-                "BELLHOP_MAIL_HELO": "shop.example",
-                "BELLHOP_MAIL_TIMEOUT": "90s",
-                "BELLHOP_MAIL_PER_SESSION": "7",
-            }
-        )[MailSettings]
+    settings = load(
+        {
+            "BELLHOP_MAIL_URL": "smtp://mail.example?starttls=never",
+            "BELLHOP_MAIL_HELO": "shop.example",
+            "BELLHOP_MAIL_TIMEOUT": "90s",
+            "BELLHOP_MAIL_PER_SESSION": "7",
+        }
     )
 
-    assert isinstance(transport, SMTPTransport)
-    relay = transport._relay
-    assert (relay.helo, relay.step_seconds, relay.handover_seconds) == ("shop.example", 90, 180)
-    assert transport._session_mails == 7
+    for lane in lanes(settings):
+        transport = lane.transport
+        assert isinstance(transport, SMTPTransport)
+        relay = transport._relay
+        assert (relay.host, relay.helo) == ("mail.example", "shop.example")
+        assert (relay.step_seconds, relay.handover_seconds) == (90, 180)
+        assert transport._session_mails == 7
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, 2), ({"MAIL_CONCURRENCY": "1"}, 1), ({"BULK_CONCURRENCY": "5"}, 5)],
+)
+def test_bulk_mail_has_a_quarter_of_the_concurrency_unless_it_is_set(given: dict[str, str], expected: int):
+    settings = load({f"BELLHOP_{name}": value for name, value in given.items()})
+
+    _, bulk = lanes(settings)
+
+    assert bulk.concurrency == expected
+
+
+def test_what_is_set_for_bulk_mail_is_its_own():
+    settings = load(
+        {
+            "BELLHOP_MAIL_URL": "smtp://mail.example",
+            "BELLHOP_MAIL_REPLY_TO": "shop@shop.example",
+            "BELLHOP_BULK_URL": "smtp://bulk.example",
+            "BELLHOP_BULK_FROM": "News <news@shop.example>",
+            "BELLHOP_BULK_RATE": "2.5",
+        }
+    )
+
+    transactional, bulk = lanes(settings)
+
+    assert isinstance(transactional.transport, SMTPTransport)
+    assert isinstance(bulk.transport, SMTPTransport)
+    assert transactional.transport._relay.host == "mail.example"
+    assert bulk.transport._relay.host == "bulk.example"
+    assert (transactional.press is bulk.press, isinstance(bulk.budget, LocalBudget)) == (False, True)
+    assert isinstance(transactional.budget, Unlimited)
+
+
+@pytest.mark.parametrize("rate", ["-1", "0.0009", "many"])
+def test_a_rate_that_no_mail_could_keep_to_is_refused(rate: str):
+    (problem,) = problems({"BELLHOP_BULK_RATE": rate})
+
+    assert problem.startswith("BELLHOP_BULK_RATE must be")

@@ -35,7 +35,7 @@ def test_a_step_tells_what_grew_between_two_samples():
 
     metrics.emitted("accepted", 2)
     metrics.emitted("rate_limited")
-    metrics.mail_outcome("sent")
+    metrics.mail_outcome("transactional", "sent")
     delivered = 130.0
     trends.sample()
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from mailer.refusals import ANSWER_LENGTH, Blame, Step, blame
+from mailer.refusals import ANSWER_LENGTH, Blame, Step, blame, is_throttle
 
 SENDER, RECIPIENT, CONTENT = Step
 MAIL, MOMENT, US, UNSAID = Blame
@@ -129,3 +129,21 @@ def test_reading_an_answer_takes_time_in_proportion_to_its_length(part: str) -> 
 
     assert ANSWER_LENGTH <= 2000
     assert seconds(100 * ANSWER_LENGTH) < 10 * seconds(ANSWER_LENGTH) + 0.001
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "throttle"),
+    [
+        (421, "4.7.0 mx.example Error: too many errors", True),
+        (421, "try again later", True),
+        (450, "4.7.1 Error: too much mail from 192.0.2.1", True),
+        (451, "4.7.500 Server busy. Please try again later", True),
+        (450, "4.2.1 mailbox busy", False),
+        (451, "4.3.0 <a@shop.example>: Temporary lookup failure", False),
+        (451, "later", False),
+        (452, "4.7.1 whatever", False),
+        (554, "5.7.1 no", False),
+    ],
+)
+def test_too_much_at_once_is_told_from_other_reasons_to_wait(code: int, text: str, throttle: bool) -> None:  # noqa: FBT001 - a table
+    assert is_throttle(code, text) == throttle

@@ -126,6 +126,30 @@ async def test_optional_starttls_is_used_where_it_is_offered(authority: Authorit
         assert "STARTTLS" in relay.steps
 
 
+# What the relay says as it takes a mail
+
+
+@pytest.mark.parametrize(
+    ("closing", "kept"),
+    [
+        ("2.0.0 Ok: queued as 4ABC", "2.0.0 Ok: queued as 4ABC"),
+        ("Ok 0100018f-\x1b[31m\tred\x07", "Ok 0100018f- [31m red"),
+        ("x" * 400, "x" * 200),
+    ],
+)
+async def test_the_relays_closing_words_are_kept_as_one_short_line(
+    authority: Authority, closing: str, kept: str
+) -> None:
+    async with SMTPRelay(authority) as relay:
+        relay.closing = closing
+        transport = transport_to(relay)
+
+        said = await transport.send(letter())
+
+        await transport.close()
+        assert said == kept
+
+
 # Addresses beyond ASCII
 
 

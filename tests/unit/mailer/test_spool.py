@@ -13,9 +13,9 @@ from tests.unit.mailer.letters import ID, letter
 async def test_a_file_is_named_by_the_time_and_the_id_of_its_notification(tmp_path: Path) -> None:
     spool = SpoolTransport(tmp_path / "a" / "mail")
 
-    await spool.send(letter())
+    said = await spool.send(letter())
 
-    assert [file.name for file in spool.folder.iterdir()] == [f"20261123T093000Z-{ID}.eml"]
+    assert [file.name for file in spool.folder.iterdir()] == [said] == [f"20261123T093000Z-{ID}.eml"]
 
 
 async def test_an_id_cannot_leave_the_folder(tmp_path: Path) -> None:

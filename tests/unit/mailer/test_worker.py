@@ -5,20 +5,26 @@ import errno
 import logging
 import os
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.notify.decide import Judge
+from gateway.notify.verdicts import Sources
+from mailer.budget import LocalBudget
+from mailer.courier import BUSY_DOMAIN, Policy, Result
+from mailer.lanes import Lane
 from mailer.press import Press
 from mailer.smtp import Relay, SMTPTransport
 from mailer.transport import Transport
-from mailer.worker import Outcome, Result, Worker
+from mailer.worker import Outcome, Worker
+from storage.endings import Sent
 from storage.errors import StoreUnavailable
 from storage.inboxes import Inboxes
-from storage.mail import Mail, MailOrder, MailState, Unless
+from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.outbox import Outbox
 from storage.sqlite import SQLiteStore
 from storage.streams import Emission
@@ -27,11 +33,9 @@ from tests.unit.mailer.letters import ID, LETTERHEAD, PRESS, notification
 
 DEADLINE_SECONDS = 10
 STEP_SECONDS = 5
+LANE = {field.name for field in fields(Lane)}
+POLICY = {field.name for field in fields(Policy)}
 OTHER_ID = "019a0c5e-7d00-7000-8000-000000000002"
-
-
-def user_of(room: str) -> str | None:
-    return room.removeprefix("user:") if room.startswith("user:") else None
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
@@ -100,14 +104,27 @@ class Bench:
     online: Callable[[str], bool] = lambda _user: False
     workers: list[tuple[Worker, asyncio.Task[None]]] = field(default_factory=list)
 
+    def lane(self, **fields: Any) -> Lane:
+        given = {
+            "name": LaneName.TRANSACTIONAL,
+            "transport": self.transport,
+            "press": PRESS,
+            "concurrency": 8,
+        }
+        return Lane(**(given | fields))
+
     def worker(self, **options: Any) -> Worker:
+        """`options` are the worker's, its policy's, or its lane's."""
+
         async def is_online(user: str) -> bool:
             return self.online(user)
 
+        judge = Judge(Sources(contacts=self.store.people, receipts=self.outbox, is_online=is_online))
+        lane = {name: options.pop(name) for name in LANE & options.keys()}
+        policy = {name: options.pop(name) for name in POLICY & options.keys()}
         given: dict[str, Any] = {
-            "outbox": self.outbox, "inboxes": self.outbox, "transport": self.transport, "press": PRESS,
-            "is_online": is_online, "user_of": user_of, "clock": self.clock, "random": lambda: 0.0,
-            "observe": self.observe, "poll_seconds": 30,
+            "lane": self.lane(**lane), "outbox": self.outbox, "decide": judge.at_lease, "clock": self.clock,
+            "random": lambda: 0.0, "observe": self.observe, "policy": Policy(**policy), "poll_seconds": 30,
         }  # fmt: skip
         return Worker(**(given | options))
 
@@ -139,10 +156,18 @@ class Bench:
     ) -> None:
         now = self.clock()
         due_at = now + timedelta(seconds=after)
-        mail_order = MailOrder(to=fields.pop("to", "ann@example.org"), due_at=due_at, unless=unless)
+        order = {name: fields.pop(name) for name in ("to", "lane") if name in fields}
+        mail_order = MailOrder(**({"to": "ann@example.org"} | order), due_at=due_at, unless=unless)
         mail = Mail(order=mail_order, state=MailState.PENDING, due_at=due_at, updated_at=now)
         given = notification(id=id_, mail=mail, created_at=now, **fields)
         await self.store.streams.append([Emission(notifications=(given,))])
+
+    async def until_leased(self) -> None:
+        """Return when the worker holds a mail."""
+        await self.outbox.until_called("lease")
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not (await self.store.outbox.mail_counts())[MailState.LEASED]:
+                await asyncio.sleep(0)
 
     async def mail(self, id_: str = ID) -> Mail:
         found = await self.store.streams.notification(id_)
@@ -201,8 +226,8 @@ async def test_a_wake_while_the_store_is_asked_is_not_lost(bench: Bench) -> None
     worker = bench.worker()
     real = bench.outbox.next_due
 
-    async def next_due() -> datetime | None:
-        found: datetime | None = await real()
+    async def next_due(*, lane: LaneName) -> datetime | None:
+        found: datetime | None = await real(lane=lane)
         if not bench.outcomes and "owed" not in bench.outbox.calls:
             bench.outbox.calls.append("owed")
             await bench.owe()
@@ -325,6 +350,136 @@ async def test_a_receipt_that_cannot_be_read_gives_the_mail_back_uncounted(
 
     await bench.until_observed(Result.POSTPONED, Result.SENT)
     assert bench.outcomes[-1].attempts == 1
+
+
+# Rate and domains
+
+
+class Granted:
+    """A budget that gives each mail its moment so many seconds from now."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    async def reserve(self) -> float:
+        return self.seconds
+
+    def warnings(self) -> list[str]:
+        return []
+
+    async def close(self) -> None:
+        return
+
+
+async def test_mail_leaves_no_faster_than_its_lane_may(bench: Bench) -> None:
+    for number in range(8):
+        await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}")
+
+    bench.start(budget=LocalBudget(5))
+
+    await bench.until_observed(*[Result.SENT] * 8)
+    times = [received.at for received in bench.relay.received]
+    # 1.4 s, less what the first was late by; without the rate they leave in a tenth of it.
+    assert max(times) - min(times) > 0.7
+
+
+async def test_a_mail_that_waits_for_its_moment_is_not_late(bench: Bench) -> None:
+    await bench.owe()
+
+    bench.start(budget=Granted(1.2), attempt_seconds=1.0)
+
+    await bench.until_observed(Result.SENT)
+    assert (await bench.mail()).attempts == 1
+
+
+async def test_a_mail_that_waits_for_its_moment_is_given_back_by_a_drain(bench: Bench) -> None:
+    await bench.owe()
+    worker = bench.start(budget=Granted(3600))
+    await bench.until_leased()
+
+    await worker.drain(seconds=0)
+
+    mail = await bench.mail()
+    assert (mail.state, mail.attempts) == (MailState.PENDING, 0)
+    assert bench.relay.received == []
+
+
+async def test_a_domain_that_takes_no_more_gets_fewer_at_once_and_holds_up_no_other(bench: Bench) -> None:
+    ids = [f"019a0c5e-7d00-7000-8000-00000000000{number}" for number in range(4)]
+    bench.relay.on("RCPT", Reply("451 4.7.1 too many at once"))
+    worker = bench.start(concurrency=2)
+    await bench.owe(ids[0], to="ann@slow.example")
+    worker.wake()
+    await bench.until_observed(Result.POSTPONED)
+
+    go_on = asyncio.Event()
+    bench.relay.on("CONTENT", Wait(go_on))
+    await bench.owe(ids[1], to="bob@slow.example")
+    worker.wake()
+    await bench.relay.until(lambda: bool(bench.relay.waiting))
+    await bench.owe(ids[2], to="cid@SLOW.example")
+    await bench.owe(ids[3], to="dan@other.example")
+    worker.wake()
+
+    await bench.until_observed(Result.POSTPONED, Result.HELD, Result.SENT)
+    held = await bench.mail(ids[2])
+    assert (held.state, held.attempts, held.reason) == (MailState.PENDING, 0, BUSY_DOMAIN)
+    assert held.due_at == bench.clock.now + timedelta(seconds=1)
+    assert [received.recipients for received in bench.relay.received] == [("dan@other.example",)]
+
+    go_on.set()
+    await bench.until(lambda: bench.count(Result.SENT) == 2)
+    bench.clock.advance(1)
+    worker.wake()
+    await bench.until(lambda: bench.count(Result.SENT) == 3)
+
+
+# Behind another lane
+
+
+async def test_a_lane_that_follows_another_goes_when_all_due_mail_of_that_is_under_way(bench: Bench) -> None:
+    go_on = asyncio.Event()
+    bench.relay.on("CONTENT", Wait(go_on))
+    for number in range(3):
+        await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}", to=f"{number}@shop.example")
+    await bench.owe(OTHER_ID[:-1] + "9", to="bulk@shop.example", lane=LaneName.BULK)
+    leader = bench.start(concurrency=1)
+    follower = bench.worker(name=LaneName.BULK)
+    follower.follow(leader)
+    bench.workers.append((follower, asyncio.create_task(follower.run())))
+
+    await bench.relay.until(lambda: bool(bench.relay.waiting))
+    follower.wake()
+    assert follower.held == 0
+    go_on.set()
+
+    await bench.until_observed(*[Result.SENT] * 4)
+    assert [received.recipients[0].partition("@")[0] for received in bench.relay.received] == [
+        "0", "1", "2", "bulk",
+    ]  # fmt: skip
+
+
+async def test_a_lane_whose_leader_has_nothing_to_do_goes_at_once(bench: Bench) -> None:
+    leader = bench.start()
+    follower = bench.worker(name=LaneName.BULK)
+    follower.follow(leader)
+    bench.workers.append((follower, asyncio.create_task(follower.run())))
+    await bench.outbox.until_called("next_due", times=2)
+
+    await bench.owe(lane=LaneName.BULK)
+    follower.wake()
+
+    await bench.until_observed(Result.SENT)
+
+
+async def test_a_lane_sends_none_of_anothers_mail(bench: Bench) -> None:
+    await bench.owe(ID, lane=LaneName.BULK)
+    await bench.owe(OTHER_ID)
+
+    bench.start()
+
+    await bench.until_observed(Result.SENT)
+    assert (await bench.mail(ID)).state is MailState.PENDING
 
 
 # Failures of one mail
@@ -477,7 +632,9 @@ async def test_a_mail_whose_attempts_never_ended_is_buried_unsent(bench: Bench) 
     """A mail that crashes its worker must not crash the next one for ever."""
     await bench.owe()
     for _ in range(2):
-        await bench.store.outbox.lease(limit=1, lease_seconds=1, now=bench.clock())
+        await bench.store.outbox.lease(
+            lane=LaneName.TRANSACTIONAL, limit=1, lease_seconds=1, now=bench.clock()
+        )
         bench.clock.advance(2)
 
     bench.start(attempts=2)
@@ -597,12 +754,12 @@ async def test_a_mail_that_another_worker_has_is_let_go(
     await bench.relay.until(lambda: "CONTENT" in bench.relay.steps)
 
     [taken] = await bench.store.outbox.lease(
-        limit=1, lease_seconds=600, now=bench.clock() + timedelta(seconds=3600)
+        lane=LaneName.TRANSACTIONAL, limit=1, lease_seconds=600, now=bench.clock() + timedelta(seconds=3600)
     )
 
     await bench.until_observed(Result.LOST)
     assert (await bench.mail()).state is MailState.LEASED
-    assert await bench.store.outbox.settle(taken, now=bench.clock())
+    assert await bench.store.outbox.end(taken, Sent(), now=bench.clock())
     assert "mail under way was taken by another worker" in caplog.messages
 
 
@@ -628,7 +785,7 @@ async def test_under_a_wrong_setting_nothing_is_buried_and_all_goes_out_when_it_
     line: str,
     kind: str,
 ) -> None:
-    monkeypatch.setattr("mailer.lane.PAUSE_SECONDS", (0.02, 0.05))
+    monkeypatch.setattr("mailer.breaker.PAUSE_SECONDS", (0.02, 0.05))
     bench.relay.on(step, *[Reply(line)] * 40)
     for number in range(9):
         await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}", to=f"user{number}@example.org")
@@ -713,7 +870,7 @@ async def test_file_descriptors_that_ran_out_stop_mail_and_are_told_as_such(
 async def test_a_refused_login_pauses_everything_counts_nothing_and_shouts_once(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("mailer.lane.PAUSE_SECONDS", (0.4, 0.4))
+    monkeypatch.setattr("mailer.breaker.PAUSE_SECONDS", (0.4, 0.4))
     bench.relay.on("AUTH", *[Reply("535 5.7.8 wrong")] * 6)
     for number in range(3):
         await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}")
@@ -736,7 +893,7 @@ async def test_after_a_pause_one_mail_goes_ahead_of_the_others(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several wrong logins at once could lock the account."""
-    monkeypatch.setattr("mailer.lane.PAUSE_SECONDS", (0.1, 0.1))
+    monkeypatch.setattr("mailer.breaker.PAUSE_SECONDS", (0.1, 0.1))
     bench.relay.on("AUTH", *[Reply("535 5.7.8 wrong")] * 6, Hang())
     for number in range(3):
         await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}")
@@ -750,7 +907,7 @@ async def test_after_a_pause_one_mail_goes_ahead_of_the_others(
 async def test_a_refused_recipient_shows_that_the_relay_works_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mailer.lane.PAUSE_SECONDS", (0.05, 0.05))
+    monkeypatch.setattr("mailer.breaker.PAUSE_SECONDS", (0.05, 0.05))
     bench.relay.on("AUTH", *[Reply("535 5.7.8 wrong")] * 2)
     bench.relay.on("RCPT", Reply("550 5.1.1 unknown"))
     await bench.owe()
@@ -808,7 +965,7 @@ async def test_an_observer_that_fails_does_not_end_the_worker(bench: Bench) -> N
 
 
 async def test_a_store_that_is_briefly_away_is_told_again_because_the_mail_has_gone_out(bench: Bench) -> None:
-    bench.outbox.fail("settle", 2)
+    bench.outbox.fail("end", 2)
     await bench.owe()
 
     bench.start()
@@ -823,8 +980,8 @@ async def test_a_mail_that_could_not_be_settled_is_sent_again_under_the_same_mes
     bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception | None
 ) -> None:
     """As after a crash between the relay's 250 and the settle."""
-    monkeypatch.setattr("mailer.worker.SETTLE_TRIES", 2)
-    bench.outbox.fail("settle", 2 if error is None else 1, error)
+    monkeypatch.setattr("mailer.settling.SETTLE_TRIES", 2)
+    bench.outbox.fail("end", 2 if error is None else 1, error)
     await bench.owe()
     worker = bench.start(lease_seconds=5)
     await bench.until_observed(Result.LOST)
@@ -842,15 +999,17 @@ async def test_a_lease_that_has_ended_meanwhile_changes_nothing(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     await bench.owe()
-    real = bench.outbox.settle
+    real = bench.outbox.end
 
-    async def settle(lease: Any, **options: Any) -> bool:
+    async def end(lease: Any, ending: Any, **options: Any) -> bool:
         bench.clock.advance(120)
-        await bench.store.outbox.lease(limit=1, lease_seconds=600, now=bench.clock())
-        settled: bool = await real(lease, now=bench.clock())
+        await bench.store.outbox.lease(
+            lane=LaneName.TRANSACTIONAL, limit=1, lease_seconds=600, now=bench.clock()
+        )
+        settled: bool = await real(lease, ending, now=bench.clock())
         return settled
 
-    bench.outbox.replace("settle", settle)
+    bench.outbox.replace("end", end)
 
     bench.start()
 
@@ -952,24 +1111,24 @@ async def test_a_cancelled_run_gives_back_what_it_holds(bench: Bench) -> None:
 
 
 async def test_a_settling_that_has_begun_is_finished_by_a_drain(bench: Bench) -> None:
-    bench.outbox.fail("settle", 1)
+    bench.outbox.fail("end", 1)
     await bench.owe()
     worker = bench.start()
-    await bench.outbox.until_called("settle")
+    await bench.outbox.until_called("end")
 
     await worker.drain(seconds=0)
 
     assert (await bench.mail()).state is MailState.SENT
-    assert bench.outbox.calls.count("release") == 0
+    assert bench.outbox.calls.count("end") == 2  # the same once more, and no release
     assert [outcome.result for outcome in bench.outcomes] == [Result.SENT]
 
 
 async def test_the_end_of_the_loop_ends_a_settling_too(bench: Bench) -> None:
     """asyncio cancels every task when its loop ends; a worker must not resist for ever."""
-    bench.outbox.fail("settle", 6)
+    bench.outbox.fail("end", 1)
     await bench.owe()
     worker = bench.start(random=lambda: 1.0)
-    await bench.outbox.until_called("settle")
+    await bench.outbox.until_called("end")
     draining = asyncio.create_task(worker.drain(seconds=0))
     (settling,) = (task for task in asyncio.all_tasks() if task.get_name().startswith("settle "))
 
@@ -977,7 +1136,7 @@ async def test_the_end_of_the_loop_ends_a_settling_too(bench: Bench) -> None:
 
     async with asyncio.timeout(DEADLINE_SECONDS):
         await draining
-    assert bench.outbox.calls.count("settle") == 1
+    assert bench.outbox.calls.count("end") == 2  # the settling, and what a delivery that is cut off says
     assert worker.held == 0
 
 

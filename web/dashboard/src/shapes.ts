@@ -7,6 +7,9 @@
 export const MAIL_STATE_VALUES = ["pending", "leased", "sent", "skipped", "dead"] as const;
 export type MailState = (typeof MAIL_STATE_VALUES)[number];
 
+export const LANE_NAME_VALUES = ["transactional", "bulk"] as const;
+export type LaneName = (typeof LANE_NAME_VALUES)[number];
+
 export const UNLESS_VALUES = ["read", "seen", "online"] as const;
 export type Unless = (typeof UNLESS_VALUES)[number];
 
@@ -128,6 +131,10 @@ export interface RoomPreviewAnswer {
   readonly mail_to: string | null;
   readonly mail_due_at: string | null;
   readonly problem: string | null;
+  /** The rule that would stop the mail now; null when none would. */
+  readonly decided_by: string | null;
+  /** The same in words. */
+  readonly verdict: string | null;
 }
 
 /** A mail as its reader will see it. */
@@ -148,6 +155,7 @@ export interface PreviewAnswer {
 
 export interface MailAnswer {
   readonly state: MailState;
+  readonly lane: LaneName;
   readonly to: string;
   readonly subject: string | null;
   readonly unless: Unless | null;
@@ -155,6 +163,12 @@ export interface MailAnswer {
   readonly due_at: string;
   readonly reason: string | null;
   readonly code: number | null;
+  /** The rule that skipped it, or holds it. */
+  readonly decided_by: string | null;
+  /** In words, why it was not sent; null unless it was skipped. */
+  readonly verdict: string | null;
+  /** What the mail server said as it took it. */
+  readonly relay_id: string | null;
   readonly updated_at: string;
   readonly sent_at: string | null;
 }

@@ -384,7 +384,8 @@ function Room({ room, keep }: { room: RoomPreview; keep: boolean }): ReactNode {
           : keep
             ? "Shown at once, and kept until it is read."
             : "Shown at once to who is connected; not kept."}
-        {room.mail_to ? (
+        {room.mail_to && room.verdict ? ` Mail ${room.verdict}.` : null}
+        {room.mail_to && !room.verdict ? (
           <>
             {" "}
             Mail to <b>{room.mail_to}</b>

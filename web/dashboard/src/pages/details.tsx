@@ -119,10 +119,12 @@ function Body({ record, reload }: { record: FullRecord; reload: () => void }): R
             {record.mail.unless ? <Fact label="Unless">{humane(record.mail.unless)}</Fact> : null}
             {record.mail.reason ? (
               <Fact label="Reason">
-                {record.mail.reason}
+                {record.mail.verdict ?? record.mail.reason}
                 {record.mail.code === null ? "" : ` (${record.mail.code})`}
               </Fact>
             ) : null}
+            {record.mail.lane === "bulk" ? <Fact label="Lane">Bulk</Fact> : null}
+            {record.mail.relay_id ? <Fact label="Taken as">{record.mail.relay_id}</Fact> : null}
             {record.mail.state === "pending" ? (
               <Fact label="Due">
                 <Ago time={record.mail.due_at} />

@@ -153,6 +153,7 @@ function Row(props: {
   const [busy, setBusy] = useState(false);
   if (mail === null) return null;
   const user = userOf(item.room);
+  const why = mail.verdict ?? mail.reason;
   const title = item.recalled_at ? "Recalled" : (mail.subject ?? item.title);
   return (
     <tr>
@@ -166,13 +167,14 @@ function Row(props: {
         <span className="under clip">
           {mail.to}
           {user === null ? null : ` · ${user}`}
+          {mail.lane === "bulk" ? " · bulk" : null}
         </span>
       </td>
       <td className="number">{mail.attempts}</td>
       <td className="reason soft">
-        {mail.reason ? (
-          <span className="clip-2" title={mail.reason}>
-            {mail.reason}
+        {why ? (
+          <span className="clip-2" title={why}>
+            {why}
             {mail.code === null ? "" : ` (${mail.code})`}
           </span>
         ) : (

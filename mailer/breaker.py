@@ -1,4 +1,4 @@
-"""The way out to one relay: whether it is open, and what becomes of a mail that it did not take.
+"""The breaker before one relay: whether mail may try it, and what becomes of a mail that it did not take.
 
 Whose fault a failure is, `refusals` and `standing` say; how long to wait, `backoff`. Here they come together, and what
 stops all mail is told: as an error once per change, and in `stopped` for as long as it lasts.
@@ -17,7 +17,7 @@ PAUSE_SECONDS = (30.0, 900.0)
 logger = logging.getLogger(__name__)
 
 
-class Lane:
+class Breaker:
     """Decides for every mail, and for all of it together.
 
     Guarantees: what is about us pauses, is told, and counts against no mail; one recipient's refusal keeps only the mail

@@ -5,18 +5,18 @@ import logging
 import pytest
 
 from mailer.backoff import Bury, Postpone
+from mailer.breaker import PAUSE_SECONDS, Breaker
 from mailer.errors import AuthenticationFailure, PermanentFailure, RefusedByRelay, UnclearRefusal
-from mailer.lane import PAUSE_SECONDS, Lane
 
 DENIED = RefusedByRelay("recipient refused: 554 5.7.1 relay access denied", code=554)
 
 
-def lane(*, retry_seconds: float = 60) -> Lane:
-    return Lane(attempts=8, retry_seconds=retry_seconds, random=lambda: 1.0)
+def breaker(*, retry_seconds: float = 60) -> Breaker:
+    return Breaker(attempts=8, retry_seconds=retry_seconds, random=lambda: 1.0)
 
 
 async def test_a_first_outspoken_refusal_keeps_only_its_own_mail_waiting() -> None:
-    here = lane()
+    here = breaker()
 
     decision = here.decide(DENIED, recipient="ann", attempts=1)
 
@@ -26,7 +26,7 @@ async def test_a_first_outspoken_refusal_keeps_only_its_own_mail_waiting() -> No
 
 
 async def test_one_recipient_that_is_refused_again_is_asked_for_ever_more_rarely() -> None:
-    here = lane()
+    here = breaker()
 
     delays = [here.decide(DENIED, recipient="ann", attempts=1) for _ in range(8)]
 
@@ -36,7 +36,7 @@ async def test_one_recipient_that_is_refused_again_is_asked_for_ever_more_rarely
 
 
 async def test_several_refused_in_a_row_pause_all() -> None:
-    here = lane()
+    here = breaker()
 
     for recipient in ("ann", "bob", "cid", "dan"):
         decision = here.decide(
@@ -50,14 +50,14 @@ async def test_several_refused_in_a_row_pause_all() -> None:
 
 
 async def test_a_pause_is_no_longer_than_the_wait_after_a_failed_attempt_at_first() -> None:
-    decision = lane(retry_seconds=0.5).decide(AuthenticationFailure("no"), recipient="ann", attempts=1)
+    decision = breaker(retry_seconds=0.5).decide(AuthenticationFailure("no"), recipient="ann", attempts=1)
 
     assert isinstance(decision, Postpone)
     assert 0 < decision.delay_seconds <= 0.5
 
 
 async def test_what_stops_mail_is_an_error_once_per_change(caplog: pytest.LogCaptureFixture) -> None:
-    here = lane()
+    here = breaker()
     refusals = [DENIED, DENIED, AuthenticationFailure("login refused: 535", code=535), DENIED]
 
     with caplog.at_level(logging.INFO, "mailer"):
@@ -76,7 +76,7 @@ async def test_what_stops_mail_is_an_error_once_per_change(caplog: pytest.LogCap
 
 
 async def test_a_recipient_that_does_not_exist_is_buried_and_mends_nothing_that_was_said_of_others() -> None:
-    here = lane()
+    here = breaker()
     here.decide(DENIED, recipient="ann", attempts=1)
 
     decision = here.decide(PermanentFailure("no such user", code=550), recipient="bob", attempts=1)

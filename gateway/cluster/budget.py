@@ -1,0 +1,116 @@
+"""A lane's rate as one budget of all nodes, kept in the Redis of the bus.
+
+While Redis is away each node goes on with its share: the rate by the number of nodes that drew on it lately. So the rate
+is never exceeded by more than the nodes that have come since, and mail does not wait for Redis.
+"""
+
+import asyncio
+import logging
+
+from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.resp import Reply, Wire, pack
+from gateway.cluster.redis.trouble import Trouble
+from mailer.budget import LocalBudget
+
+PATIENCE_SECONDS = 1.0
+RETRY_SECONDS = 5.0
+"""How long Redis is not asked again after it has failed: mail must not wait for one timeout after the other."""
+UNKNOWN_NODES = 4
+"""How many nodes are taken to share the rate when Redis was never there to count them."""
+NODE_SECONDS = 60
+"""How long a node counts that has not drawn on the budget."""
+
+_RESERVE = b"""
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local interval = tonumber(ARGV[1])
+local nodes = KEYS[2]
+redis.call('ZADD', nodes, now, ARGV[2])
+redis.call('ZREMRANGEBYSCORE', nodes, '-inf', now - ARGV[3])
+redis.call('PEXPIRE', nodes, math.ceil(ARGV[3] / 1000))
+local moment = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
+local following = moment + interval
+redis.call('SET', KEYS[1], string.format('%.0f', following), 'PX', math.ceil((following - now) / 1000) + 1)
+return {string.format('%.0f', moment - now), redis.call('ZCARD', nodes)}
+"""
+"""Gives the next moment away, in microseconds from now, and counts the nodes. By Redis's clock, which all nodes share."""
+
+logger = logging.getLogger(__name__)
+
+
+class RedisBudget:
+    """The budget of one lane. A node that has no answer in `PATIENCE_SECONDS` takes its own share."""
+
+    def __init__(self, url: str, *, prefix: str, lane: str, node_id: str, rate: float) -> None:
+        """`rate` is that of all nodes together, in mails per second, and more than 0."""
+        self._address = Address.parse(url)
+        # The braces are a hash tag: both keys lie in one slot of a Redis Cluster.
+        tag = f"{prefix}:{{lane:{lane}}}:{self._address.database}"
+        self._keys = f"{tag}:next".encode(), f"{tag}:nodes".encode()
+        self._lane = lane
+        self._node = node_id.encode()
+        self._rate = rate
+        self._nodes = UNKNOWN_NODES
+        self._own = LocalBudget(rate / UNKNOWN_NODES)
+        self._wire: Wire | None = None
+        self._turn = asyncio.Lock()
+        self._away_until = 0.0
+        """By the loop's clock."""
+        self._trouble = Trouble(logger, "mail budget")
+
+    async def reserve(self) -> float:
+        # One at a time: the answers come in the order of the questions.
+        async with self._turn:
+            if asyncio.get_running_loop().time() < self._away_until:
+                return await self._own.reserve()
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    wait, self._nodes = _answer(await self._ask())
+            except (OSError, ValueError) as problem:
+                self._lose(problem)
+                return await self._own.reserve()
+            except BaseException:
+                # An answer that comes late must not be taken for that to the next question.
+                self._disconnect()
+                raise
+            self._trouble.over()
+            return wait
+
+    def warnings(self) -> list[str]:
+        if self._trouble.words is None:
+            return []
+        share = self._rate / self._nodes
+        reason = f"the rate of {self._lane} mail is shared by guess, {share:.3g} a second for this node"
+        return [self._trouble.told(reason)]
+
+    async def close(self) -> None:
+        self._disconnect()
+
+    async def _ask(self) -> Reply:
+        if self._wire is None or self._wire.closed.done():
+            self._wire = Wire()
+            await self._address.open(self._wire, timeout_seconds=PATIENCE_SECONDS)
+        interval = b"%d" % max(1, round(1_000_000 / self._rate))
+        window = b"%d" % (NODE_SECONDS * 1_000_000)
+        # The text each time: it is short, and a Redis that has restarted knows no script of ours.
+        self._wire.write(pack(b"EVAL", _RESERVE, b"2", *self._keys, interval, self._node, window))
+        return await self._wire.reply()
+
+    def _lose(self, problem: Exception) -> None:
+        self._disconnect()
+        self._trouble.found(problem)
+        self._own.rate = self._rate / self._nodes
+        self._away_until = asyncio.get_running_loop().time() + RETRY_SECONDS
+
+    def _disconnect(self) -> None:
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.abort()
+
+
+def _answer(reply: Reply) -> tuple[float, int]:
+    """The seconds to wait, and how many nodes share the rate. Raises ValueError for what is no such answer."""
+    match reply:
+        case [bytes(micros), int(nodes)]:
+            return int(micros) / 1_000_000, max(1, nodes)
+    raise ValueError("Redis gave another answer than the script does")

@@ -1,0 +1,66 @@
+"""Mail that its sender wants only unless the user has read, has seen, or is online at the moment it is due."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.notify.verdicts import Case, Gate, Moment, Skip, Sources, clock_time
+from storage.inboxes import Receipt
+from storage.mail import Unless
+
+RULE = "unless"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """What the user has done with the notification, and whether the user is there."""
+
+    receipt: Receipt = Receipt()  # noqa: RUF009 - immutable
+    online: bool = False
+
+
+def judge(case: Case, attention: Attention) -> Skip | None:
+    detail = _detail(case, attention)
+    return None if detail is None else Skip(rule=RULE, detail=f"{case.user} {detail}")
+
+
+def _detail(case: Case, attention: Attention) -> str | None:
+    receipt = attention.receipt
+    match case.unless:
+        case Unless.ONLINE if attention.online:
+            return "was online"
+        case Unless.READ | Unless.SEEN if receipt.read_at is not None:
+            return f"read it at {clock_time(receipt.read_at, today=case.now)}"
+        case Unless.SEEN if receipt.seen_at is not None:
+            return f"saw it at {clock_time(receipt.seen_at, today=case.now)}"
+    return None
+
+
+def wants(case: Case, moment: Moment) -> bool:
+    """At an emit nobody can have read it, and who is online may be gone when it is due."""
+    if case.unless is None or case.user is None:
+        return False
+    return moment is Moment.LEASE or (moment is Moment.PREVIEW and case.due_at <= case.now)
+
+
+async def gather(sources: Sources, cases: Sequence[Case]) -> list[Attention | None]:
+    return [await _attention(sources, case) for case in cases]
+
+
+async def _attention(sources: Sources, case: Case) -> Attention | None:
+    assert case.user is not None
+    if case.unless is not Unless.ONLINE:
+        if case.notification_id is None:
+            return Attention()
+        return Attention(receipt=await sources.receipts.receipt(case.user, case.notification_id))
+    try:
+        return Attention(online=await sources.is_online(case.user))
+    except Exception:
+        # One mail too many beats one too few.
+        logger.exception("presence not known, mail goes out", extra={"notification": case.notification_id})
+        return None
+
+
+GATE = Gate(rule=RULE, facts=Attention, judge=judge, wants=wants, gather=gather)

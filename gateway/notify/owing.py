@@ -1,0 +1,126 @@
+"""The mail that an emit owes: each room's case is judged, and the verdict says what is owed, now, later or never."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from gateway.ground.rooms import user_of
+from gateway.notify.decide import Judge, Judged
+from gateway.notify.gates import address
+from gateway.notify.requests import EmailRequest, EmitRequest
+from gateway.notify.verdicts import EMAIL, Case, Delay, Merge, Moment, Send, Skip, Verdict
+from storage.errors import StorageError
+from storage.mail import LaneName, Mail, MailOrder, MailState
+from storage.streams import Notification
+
+USERS_NAMED = 100
+"""Of users in an error or beside an answer: all are counted."""
+
+
+class NoAddress(Exception):
+    """Mail was asked for users whose addresses nobody has told."""
+
+    def __init__(self, users: Sequence[str]) -> None:
+        named = ", ".join(users[:USERS_NAMED])
+        more = f" and {len(users) - USERS_NAMED} more" if len(users) > USERS_NAMED else ""
+        super().__init__(
+            f"no address is known for {named}{more}: give email.to, an email claim in the token, or email.if_known"
+        )
+        self.users = tuple(users)
+
+
+async def mails_of_each(
+    judge: Judge, requests: Sequence[EmitRequest], now: datetime
+) -> list[Mapping[str, Mail] | Exception]:
+    """The mails that each request owes, by room, judged together; what goes wrong with one is its answer."""
+    cases = [
+        () if request.email is None else cases_of(request, request.email, request.rooms, now)
+        for request in requests
+    ]
+    if not any(cases):
+        return [{}] * len(requests)
+    judged = iter(await judge.judge([case for some in cases for case in some], Moment.EMIT))
+    mails: list[Mapping[str, Mail] | Exception] = []
+    for request, some in zip(requests, cases, strict=True):
+        verdicts = [next(judged) for _ in some]
+        try:
+            mails.append({} if request.email is None else _mails(request, request.email, some, verdicts))
+        except (NoAddress, StorageError) as error:
+            mails.append(error)
+    return mails
+
+
+def cases_of(
+    request: EmitRequest, email: EmailRequest, rooms: Sequence[str], now: datetime
+) -> Sequence[Case]:
+    """The mail of each room, in question."""
+    due_at = now + timedelta(seconds=email.after_seconds)
+    return [
+        Case(
+            type=request.type,
+            user=user_of(room),
+            channel=EMAIL,
+            now=now,
+            due_at=due_at,
+            to=email.to,
+            unless=email.unless,
+        )
+        for room in rooms
+    ]
+
+
+def mail_of(email: EmailRequest, case: Case, judged: Judged) -> Mail:
+    """What is owed by the verdict: now, later, or nothing from the beginning."""
+    to = case.to or next((fact.email for fact in judged.facts if isinstance(fact, address.Address)), None)
+    order = MailOrder(to=to or "", subject=email.subject, due_at=case.due_at, unless=email.unless)
+    verdict = judged.verdict
+    skipped = isinstance(verdict, (Skip, Merge))
+    return Mail(
+        order=order,
+        state=MailState.SKIPPED if skipped else MailState.PENDING,
+        due_at=verdict.until if isinstance(verdict, Delay) else case.due_at,
+        reason=None if isinstance(verdict, Send) else verdict.detail,
+        decided_by=None if isinstance(verdict, Send) else verdict.rule,
+        updated_at=case.now,
+    )
+
+
+def lacks_address(verdict: Verdict) -> bool:
+    return isinstance(verdict, Skip) and verdict.rule == address.RULE
+
+
+def left_out(notifications: Iterable[Notification]) -> list[str]:
+    """The users who get no mail because their address is not known."""
+    return [
+        user_of(each.room) or ""
+        for each in notifications
+        if each.mail is not None and each.mail.reason == address.UNKNOWN
+    ]
+
+
+def lanes_owed(notifications: Iterable[Notification]) -> set[LaneName]:
+    """The lanes in which these notifications have mail that waits to go out."""
+    return {
+        each.mail.order.lane
+        for each in notifications
+        if each.mail is not None and each.mail.state is MailState.PENDING
+    }
+
+
+def _mails(
+    request: EmitRequest,
+    email: EmailRequest,
+    cases: Sequence[Case],
+    verdicts: Sequence[Judged | StorageError],
+) -> Mapping[str, Mail]:
+    """The mail of each room. Raises `NoAddress` for users of whom none is known, unless they may be left out."""
+    mails: dict[str, Mail] = {}
+    unknown: list[str] = []
+    for room, case, judged in zip(request.rooms, cases, verdicts, strict=True):
+        if isinstance(judged, StorageError):
+            raise judged
+        if lacks_address(judged.verdict):
+            unknown.append(case.user or "")
+        mails[room] = mail_of(email, case, judged)
+    if unknown and not email.if_known:
+        raise NoAddress(unknown)
+    return mails

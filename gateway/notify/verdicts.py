@@ -1,0 +1,142 @@
+"""What may become of one channel's part of a notification, and the shape of the gates that say so.
+
+Knows no gate: each stands in `gateway.notify.gates`, in the order of `gateway.notify.decide`.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from typing import Any, Generic, Protocol, TypeVar
+
+from storage.inboxes import Receipt
+from storage.mail import Unless
+from storage.people import Contact
+
+EMAIL = "email"
+"""The one channel beside the socket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """No gate stops it: it goes out when it is due."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay:
+    """Not before `until`; then it is decided again."""
+
+    until: datetime
+    rule: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """It becomes a part of that digest, and goes out with it."""
+
+    digest: str
+    rule: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skip:
+    """It is never sent."""
+
+    rule: str
+    """The name of the gate."""
+    detail: str
+    """Why, in words that are kept with the mail and shown: they hold no address."""
+
+
+Verdict = Send | Delay | Merge | Skip
+
+
+def words(verdict: Verdict) -> str | None:
+    """The verdict as people read it; None where there is nothing to explain."""
+    match verdict:
+        case Send():
+            return None
+        case Delay(until=until, detail=detail):
+            return f"held until {clock_time(until)}: {detail}"
+        case Merge(detail=detail):
+            return f"in a digest: {detail}"
+        case Skip(detail=detail):
+            return not_sent(detail)
+
+
+def not_sent(detail: str) -> str:
+    """How a skipped mail is told of."""
+    return f"not sent: {detail}"
+
+
+def clock_time(moment: datetime, *, today: datetime | None = None) -> str:
+    """The time of day in UTC, with its date unless that is the date of `today`."""
+    form = "%H:%M UTC" if today is not None and moment.date() == today.date() else "%Y-%m-%d %H:%M UTC"
+    return moment.strftime(form)
+
+
+class Moment(Enum):
+    """When it is decided."""
+
+    EMIT = auto()
+    LEASE = auto()  # a worker is about to send it
+    PREVIEW = auto()  # nothing is stored or sent: as it would be decided now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One channel of one notification for one user, in question."""
+
+    type: str
+    user: str | None
+    """None for a room of many."""
+    channel: str
+    now: datetime
+    due_at: datetime
+    notification_id: str | None = None
+    """None for what is not made yet."""
+    to: str | None = None
+    """The address that was given, if one was."""
+    unless: Unless | None = None
+
+
+class Contacts(Protocol):
+    async def contacts(self, users: Sequence[str]) -> dict[str, Contact]: ...
+
+
+class Receipts(Protocol):
+    async def receipt(self, user: str, notification_id: str) -> Receipt: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where gates look up their facts."""
+
+    contacts: Contacts
+    receipts: Receipts
+    is_online: Callable[[str], Awaitable[bool]]
+
+
+F = TypeVar("F")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate(Generic[F]):
+    """One rule: which facts it goes by, where it finds them, and what it says. What it says is pure."""
+
+    rule: str
+    facts: type[F]
+    judge: Callable[[Case, F], Verdict | None]
+    """None lets it pass."""
+    wants: Callable[[Case, Moment], bool]
+    """Whether facts are to be looked up for this case at this moment; without facts the gate is open."""
+    gather: Callable[[Sources, Sequence[Case]], Awaitable[Sequence[F | None]]]
+    """The facts of each case, in order, with a number of questions that does not grow with the cases at an emit.
+
+    Raises `StorageError`, which is then the answer of these cases.
+    """
+
+
+AnyGate = Gate[Any]

@@ -1,0 +1,237 @@
+"""One mail's way: decided again, rendered, given its moment, handed to the relay; and what its lease ends with.
+
+What a failure means is decided in `breaker`; how a mail travels is the transport's business.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from mailer.backoff import Bury, Postpone, Random, patience_seconds
+from mailer.breaker import Breaker
+from mailer.descriptors import ran_out
+from mailer.domains import Domains
+from mailer.errors import (
+    DeliveryFailure,
+    DescriptorFailure,
+    RelayFailure,
+    TemplateFailure,
+    TemporaryFailure,
+)
+from mailer.held import Held
+from mailer.lanes import Lane
+from mailer.transport import Outgoing
+from storage.endings import Buried, Ending, Postponed, Released, Sent
+from storage.errors import StorageError
+from storage.outbox import Lease, Outbox
+
+PROLONGING_SHARE = 1 / 3
+"""Of the lease: so often is it prolonged, and at least two thirds are left for settling what has just gone out."""
+ATTEMPT_SECONDS = 4500.0
+"""More than all the relay's answers may take together: the last resort against a send that never ends."""
+RENDERING_SHARE = 0.5
+"""Of the lease: for a mail that waits behind others whose templates do not come to an end."""
+CUT_OFF = "stopped before the relay's answer: it may have been taken"
+BUSY_DOMAIN = "its recipient's domain takes no more at once"
+
+Decide = Callable[[Lease, datetime], Awaitable[Ending | None]]
+"""Judges a mail once more as it is about to leave: how its lease ends without it, or None. May raise `StorageError`."""
+
+logger = logging.getLogger(__name__)
+
+
+class Result(StrEnum):
+    SENT = "sent"
+    SKIPPED = "skipped"  # not needed any more
+    HELD = (
+        "held"  # not now, and nothing has failed: a rule wants it later, or its domain takes no more at once
+    )
+    POSTPONED = "postponed"  # will be tried again
+    BURIED = "buried"  # given up on
+    LOST = "lost"  # the lease had ended, or the store could not be told: another attempt will follow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How often and how long a mail is tried."""
+
+    attempts: int = 8
+    """Before a mail is buried; 0: it never is."""
+    retry_seconds: float = 60.0
+    """The first wait after a failed attempt; the later ones grow from it."""
+    lease_seconds: float = 60.0
+    attempt_seconds: float = ATTEMPT_SECONDS
+
+
+class Courier:
+    """Carries the mail of one lane, several at once. Nothing escapes `carry` but cancellation and a store that is away."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        outbox: Outbox,
+        *,
+        decide: Decide,
+        breaker: Breaker,
+        policy: Policy,
+        clock: Callable[[], datetime],
+        random: Random,
+        taken: Callable[[], None],
+    ) -> None:
+        """`taken` is called when the relay has taken a mail, before the store is told."""
+        self._lane = lane
+        self._outbox = outbox
+        self._decide = decide
+        self._breaker = breaker
+        self._policy = policy
+        self._clock = clock
+        self._random = random
+        self._taken = taken
+        self._domains = Domains(lane.concurrency)
+
+    async def carry(self, held: Held) -> tuple[Result, Ending]:
+        """Send it, or find out why not; the store is not told. Raises `StorageError` when it could not be judged."""
+        policy, lease = self._policy, held.lease
+        if policy.attempts and lease.mail.attempts > policy.attempts:
+            # Its last attempt never ended: whatever it does to a worker, it shall not do it again.
+            reason = f"given up after {policy.attempts} attempts: the last one did not come to an end"
+            return Result.BURIED, Buried(reason=reason)
+        domain = lease.mail.order.to.rpartition("@")[2].casefold()
+        passage = self._domains.enter(domain)
+        if passage is None:
+            return Result.HELD, self._postponed(self._domains.wait_seconds(domain), BUSY_DOMAIN)
+        try:
+            ending = await self._sent(held)
+        except TemplateFailure as failure:
+            return self._wait_for_template(lease, failure)
+        except (DeliveryFailure, RelayFailure) as failure:
+            if isinstance(failure, TemporaryFailure) and failure.throttled:
+                self._domains.throttled(passage)
+            return self._failed(lease, failure)
+        else:
+            if isinstance(ending, Sent):
+                self._domains.taken(passage)
+                self._breaker.accepted(lease.mail.order.to)
+                self._taken()
+            return _result(ending), ending
+        finally:
+            self._domains.leave(passage)
+
+    def cut_off(self, held: Held) -> Ending:
+        """The ending of a mail that was drained before its own: not to be repeated while the relay may still take it."""
+        left = held.unknown_until - asyncio.get_running_loop().time()
+        if left <= 0:
+            return Released()
+        extra = {"notification": held.lease.notification.id, "delay_seconds": round(left, 1)}
+        logger.warning("mail cut off before the relay's answer: it may go out twice", extra=extra)
+        return self._postponed(left, CUT_OFF)
+
+    async def _sent(self, held: Held) -> Ending:
+        """The ending without a failure; what fails otherwise, a defect too, is raised as one of `mailer.errors`."""
+        bound = asyncio.timeout(self._policy.attempt_seconds)
+        try:
+            async with bound, self._kept_leased(held, bound):
+                ending = await self._decide(held.lease, self._clock())
+                if ending is not None:
+                    return ending
+                outgoing = await self._rendered(held.lease)
+                await self._until_its_moment(bound)
+                said = await self._lane.transport.send(outgoing, handing_over=held.handed_over)
+                return Sent(relay_id=said)
+        except (StorageError, TemplateFailure, DeliveryFailure, RelayFailure):
+            raise
+        except Exception as error:
+            if bound.expired():
+                raise TemporaryFailure("not sent in time") from error
+            # A defect in one mail's way ends as that mail's failure, told in full.
+            raise _unexpected(error) from error
+
+    async def _until_its_moment(self, bound: asyncio.Timeout) -> None:
+        """Wait until the lane's rate allows one more; an attempt that waits for that is not late."""
+        seconds = await self._lane.budget.reserve()
+        if seconds > 0:
+            bound.reschedule((bound.when() or 0.0) + seconds)
+            await asyncio.sleep(seconds)
+
+    async def _rendered(self, lease: Lease) -> Outgoing:
+        try:
+            async with asyncio.timeout(RENDERING_SHARE * self._policy.lease_seconds):
+                return await self._lane.press.render(lease.notification, lease.mail.order, id_=lease.id)
+        except TimeoutError as error:
+            raise TemplateFailure("the mail was not rendered within its share of the lease") from error
+
+    @asynccontextmanager
+    async def _kept_leased(self, held: Held, bound: asyncio.Timeout) -> AsyncIterator[None]:
+        """Prolong the lease meanwhile; when another worker has the mail, `bound` ends the attempt."""
+        name = f"lease {held.lease.notification.id}"
+        prolonging = asyncio.create_task(self._prolong(held, bound), name=name)
+        try:
+            yield
+        finally:
+            prolonging.cancel()
+            await asyncio.wait({prolonging})
+
+    async def _prolong(self, held: Held, bound: asyncio.Timeout) -> None:
+        seconds = self._policy.lease_seconds
+        while True:
+            await asyncio.sleep(PROLONGING_SHARE * seconds)
+            lease = held.lease
+            extra = {"notification": lease.notification.id}
+            try:
+                ours = await self._outbox.prolong(lease, lease_seconds=seconds, now=self._clock())
+            except Exception as error:  # noqa: BLE001 - to be tried again: while the store is away nobody else has it
+                logger.warning("lease not prolonged", extra=extra | {"error": type(error).__name__})
+                continue
+            if not ours and lease is held.lease:
+                logger.warning("mail under way was taken by another worker", extra=extra)
+                bound.reschedule(asyncio.get_running_loop().time())
+                return
+
+    def _failed(self, lease: Lease, failure: DeliveryFailure | RelayFailure) -> tuple[Result, Ending]:
+        decision = self._breaker.decide(failure, recipient=lease.mail.order.to, attempts=lease.mail.attempts)
+        if isinstance(decision, Bury):
+            return Result.BURIED, Buried(reason=decision.reason, code=decision.code)
+        return Result.POSTPONED, self._put_off(decision)
+
+    def _wait_for_template(self, lease: Lease, failure: TemplateFailure) -> tuple[Result, Ending]:
+        """Put off a mail that only an operator can mend; it is never given up on for that."""
+        notification, order = lease.notification, lease.mail.order
+        extra = {"notification": notification.id, "type": notification.type, "reason": str(failure)}
+        logger.error("mail waits: its template fails", extra=extra)
+        waited = (self._clock() - order.due_at).total_seconds()
+        pause = patience_seconds(waited, random=self._random, first_seconds=self._policy.retry_seconds)
+        return Result.POSTPONED, self._postponed(max(pause, failure.retry_after), str(failure))
+
+    def _put_off(self, decision: Postpone) -> Postponed:
+        return Postponed(
+            until=self._clock() + timedelta(seconds=decision.delay_seconds),
+            reason=decision.reason,
+            code=decision.code,
+            counted=decision.counted,
+        )
+
+    def _postponed(self, seconds: float, reason: str) -> Postponed:
+        """For nothing that the mail has done."""
+        return self._put_off(Postpone(delay_seconds=seconds, reason=reason, counted=False))
+
+
+def _result(ending: Ending) -> Result:
+    """Of an ending without a failure."""
+    match ending:
+        case Sent():
+            return Result.SENT
+        case Postponed():
+            return Result.HELD
+        case _:
+            return Result.SKIPPED
+
+
+def _unexpected(error: Exception) -> DeliveryFailure | RelayFailure:
+    if isinstance(error, OSError) and ran_out(error):
+        return DescriptorFailure(f"unexpected {type(error).__name__}: no file descriptor is left")
+    logger.error("mail attempt failed unexpectedly", exc_info=error)
+    return TemporaryFailure(f"unexpected {type(error).__name__}")

@@ -1,0 +1,88 @@
+"""How many mails may be under way to one recipient domain, by what its mail meets. Pure: it neither waits nor tells the time.
+
+The bound of a domain halves when the relay says that it is too much at once, and grows by one for as many mails as it
+holds that are taken: additive increase, multiplicative decrease, as in TCP (RFC 5681).
+"""
+
+from dataclasses import dataclass
+
+REMEMBERED = 1000
+"""Domains, at most, whose bound is kept; the oldest without mail under way is forgotten first."""
+TURN_SECONDS = 1.0
+"""What one mail to a domain is taken to need, to say when a place will be free."""
+LONGEST_WAIT_SECONDS = 900.0
+
+
+@dataclass(slots=True)
+class _Domain:
+    bound: float
+    under_way: int = 0
+    put_off: int = 0
+    """Mails that found no place, less those that have left since."""
+    halvings: int = 0
+    """How often it was halved: a mail that was under way before the last time says nothing new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One mail's place among those to its domain."""
+
+    domain: str
+    halvings: int
+
+
+class Domains:
+    """The bounds of one lane. Until a domain's mail is refused as too much, only the lane's own bound holds."""
+
+    def __init__(self, limit: int) -> None:
+        """`limit` is the lane's concurrency, to which a bound climbs back."""
+        self._limit = limit
+        self._domains: dict[str, _Domain] = {}
+
+    def bound(self, domain: str) -> int:
+        """How many mails to it may be under way."""
+        known = self._domains.get(domain)
+        return self._limit if known is None else int(known.bound)
+
+    def enter(self, domain: str) -> Passage | None:
+        """A place for one mail, to be left again; None when the domain has as many as it may."""
+        known = self._domains.get(domain)
+        if known is None:
+            self._forget_one()
+            known = self._domains[domain] = _Domain(float(self._limit))
+        if known.under_way >= int(known.bound):
+            known.put_off += 1
+            return None
+        known.under_way += 1
+        return Passage(domain, known.halvings)
+
+    def wait_seconds(self, domain: str) -> float:
+        """How long a mail waits that found no place: those put off before it come first, so that each is put off once."""
+        known = self._domains[domain]
+        return min(TURN_SECONDS * known.put_off / known.bound, LONGEST_WAIT_SECONDS)
+
+    def throttled(self, passage: Passage) -> None:
+        """The relay said that it is too much. Of several under way at once, the first that hears it halves the bound."""
+        known = self._domains[passage.domain]
+        if passage.halvings == known.halvings:
+            known.bound = max(1.0, known.bound / 2)
+            known.halvings += 1
+
+    def taken(self, passage: Passage) -> None:
+        """The relay took the mail."""
+        known = self._domains[passage.domain]
+        known.bound = min(float(self._limit), known.bound + 1 / known.bound)
+
+    def leave(self, passage: Passage) -> None:
+        known = self._domains[passage.domain]
+        known.under_way -= 1
+        known.put_off = max(0, known.put_off - 1)
+        if not known.under_way and known.bound >= self._limit:
+            del self._domains[passage.domain]
+
+    def _forget_one(self) -> None:
+        """Make room for a domain. Those with mail under way stay: they are no more than the lane's mails."""
+        if len(self._domains) >= REMEMBERED:
+            idle = next((name for name, known in self._domains.items() if not known.under_way), None)
+            if idle is not None:
+                del self._domains[idle]

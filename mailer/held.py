@@ -1,0 +1,22 @@
+"""A mail under way in this process."""
+
+import asyncio
+from dataclasses import dataclass
+
+from storage.outbox import Lease
+
+
+@dataclass(slots=True, kw_only=True)
+class Held:
+    """A lease, and the work on it."""
+
+    lease: Lease
+    """The newest: a lease that had ended may have been taken anew meanwhile."""
+    since: float
+    """When it was leased, by the loop's clock, as is the next."""
+    unknown_until: float = 0.0
+    """Until then the relay, which was given all of it, may take it without our knowing."""
+    task: "asyncio.Task[None] | None" = None
+
+    def handed_over(self, seconds: float) -> None:
+        self.unknown_until = asyncio.get_running_loop().time() + seconds

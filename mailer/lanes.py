@@ -1,0 +1,22 @@
+"""The lanes: ways out, each with its own relay, sender, rate and concurrency."""
+
+from dataclasses import dataclass, field
+
+from mailer.budget import Budget, Unlimited
+from mailer.press import Press
+from mailer.transport import Transport
+from storage.mail import LaneName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """How the mail of one lane leaves. What it meets, a pause too, is its worker's to know."""
+
+    name: LaneName
+    transport: Transport
+    press: Press
+    """Renders with the lane's own sender."""
+    concurrency: int
+    """Mails under way at once."""
+    budget: Budget = field(default_factory=Unlimited)
+    """What all nodes may send of it together."""

@@ -1,0 +1,50 @@
+"""How the lease of an obligation ends: what its holder tells the outbox."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """The transport took it."""
+
+    relay_id: str | None = None
+    """What the relay said as it took it: by this it can be asked about the mail."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """It is not needed any more, or not wanted."""
+
+    rule: str
+    """The name of the rule that said so."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postponed:
+    """Not now: it is due again at `until`."""
+
+    until: datetime
+    reason: str
+    code: int | None = None
+    counted: bool = True
+    """Whether the attempt counts; else it is given back."""
+    rule: str | None = None
+    """The name of the rule that holds it; None when a failure does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buried:
+    """It is given up on."""
+
+    reason: str
+    code: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """It is given back as if it had not been leased: unsent, uncounted, due as before."""
+
+
+Ending = Sent | Skipped | Postponed | Buried | Released

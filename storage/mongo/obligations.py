@@ -1,0 +1,163 @@
+"""What is owed: the fields and indexes of a mail, and what the other shelves do to it.
+
+A notification's own mail is the field `mail` of its document: stored in one step with it, and lost with nothing. What
+stands by itself is a document of the collection `obligations`, with the same field, and `of` what it is.
+`mail.wake` says when a worker must look at it: when it is due, or when its lease ends; mail without it is not owed.
+"""
+
+from collections.abc import Sequence
+
+from pymongo import IndexModel
+
+from storage.encoding import micros, moment, moment_or_none, news_text
+from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
+from storage.mongo.collections import NOTIFICATIONS, Collections, Document
+from storage.mongo.schema import Migration
+from storage.outbox import Obligation
+
+OBLIGATIONS = "obligations"
+_OWED = IndexModel(
+    [("mail.lane", 1), ("mail.wake", 1)],
+    name="owed by lane",
+    partialFilterExpression={"mail.wake": {"$exists": True}},
+)
+INDEXES = {
+    NOTIFICATIONS: (
+        _OWED,
+        IndexModel(
+            [("mail.state", 1), ("created_at", -1), ("_id", -1)],
+            name="mail",
+            partialFilterExpression={"mail.state": {"$exists": True}},
+        ),
+    ),
+    OBLIGATIONS: (
+        _OWED,
+        IndexModel([("mail.state", 1), ("created_at", -1), ("_id", -1)], name="mail"),
+        IndexModel([("of.id", 1)], name="of"),
+        IndexModel([("room", 1)], name="room", sparse=True),
+    ),
+}
+
+
+async def _name_lanes(c: Collections) -> None:
+    """All mail that was owed before there were lanes is transactional; may be begun again after any part of it."""
+    await c[NOTIFICATIONS].update_many(
+        # Also what is dead: it can be revived.
+        {"mail.state": {"$in": ["pending", "leased", "dead"]}, "mail.lane": {"$exists": False}},
+        {"$set": {"mail.lane": LaneName.TRANSACTIONAL.value}},
+    )
+    indexes = await c[NOTIFICATIONS].index_information()
+    if "owed" in indexes:
+        await c[NOTIFICATIONS].drop_index("owed")
+
+
+MIGRATIONS = (Migration(name="outbox-2", run=_name_lanes),)
+
+OWES = "mail.wake"
+"""The field to ask for, for `owes`."""
+
+
+def document_of(mail: Mail) -> Document:
+    document: Document = {
+        "to": mail.order.to,
+        "ordered_at": micros(mail.order.due_at),
+        "state": mail.state.value,
+        "attempts": mail.attempts,
+        "due_at": micros(mail.due_at),
+        "updated_at": micros(mail.updated_at),
+        "lane": mail.order.lane.value,
+    }
+    if mail.state is MailState.PENDING:
+        document["wake"] = document["due_at"]
+    if mail.reason is not None:
+        document["reason"] = mail.reason
+    if mail.decided_by is not None:
+        document["decided_by"] = mail.decided_by
+    if mail.order.subject is not None:
+        document["subject"] = mail.order.subject
+    if mail.order.unless is not None:
+        document["unless"] = mail.order.unless.value
+    return document
+
+
+def mail_of(document: Document) -> Mail:
+    get = document.get
+    unless = get("unless")
+    return Mail(
+        order=MailOrder(
+            to=document["to"],
+            due_at=moment(document["ordered_at"]),
+            subject=get("subject"),
+            unless=None if unless is None else Unless(unless),
+            # What was settled before there were lanes does not say it.
+            lane=LaneName(get("lane", LaneName.TRANSACTIONAL)),
+        ),
+        state=MailState(document["state"]),
+        attempts=document["attempts"],
+        due_at=moment(document["due_at"]),
+        reason=get("reason"),
+        code=get("code"),
+        decided_by=get("decided_by"),
+        relay_id=get("relay_id"),
+        updated_at=moment(document["updated_at"]),
+        sent_at=moment_or_none(get("sent_at")),
+    )
+
+
+def owes(notification: Document) -> bool:
+    """Whether mail of this notification is owed."""
+    return "wake" in notification.get("mail", {})
+
+
+def owed_document(obligation: Obligation) -> Document:
+    """Of what stands by itself."""
+    document: Document = {
+        "_id": obligation.id,
+        "of": {"kind": obligation.of.kind.value, "id": obligation.of.id},
+        "channel": obligation.channel.value,
+        "created_at": micros(obligation.mail.updated_at),
+        "mail": document_of(obligation.mail),
+    }
+    if obligation.news is not None:
+        document["room"] = obligation.news.room
+        document["news"] = news_text(obligation.news)
+    return document
+
+
+async def withdraw(c: Collections, ids: Sequence[str], *, reason: str, now: int) -> None:
+    """Their notifications are wiped: what waits is skipped, and the subjects go.
+
+    Should the process end before: a worker that leases the mail sees that its notification is gone.
+    """
+    await _withdraw(c, NOTIFICATIONS, {"_id": {"$in": list(ids)}}, reason=reason, now=now)
+    await _withdraw(c, OBLIGATIONS, {"of.id": {"$in": list(ids)}}, reason=reason, now=now)
+
+
+async def _withdraw(c: Collections, name: str, chosen: Document, *, reason: str, now: int) -> None:
+    await c[name].update_many(
+        {**chosen, "mail.state": "pending"},
+        {
+            "$set": {"mail.state": "skipped", "mail.reason": reason, "mail.updated_at": now},
+            "$unset": {"mail.wake": ""},
+        },
+    )
+    await c[name].update_many({**chosen, "mail.subject": {"$exists": True}}, {"$unset": {"mail.subject": ""}})
+
+
+async def forget_recipients(c: Collections, room: str, ids: Sequence[str], *, reason: str, now: int) -> None:
+    """Those of these notifications, and what else is owed to whom the room is of.
+
+    A worker that holds a lease has its own copy of the address, and may still settle.
+    """
+    gone = {"$set": {"mail.to": ""}, "$unset": {"news": ""}}
+    await c[NOTIFICATIONS].update_many(
+        {"room": room, "mail.to": {"$exists": True}}, {"$set": {"mail.to": ""}}
+    )
+    await c[OBLIGATIONS].update_many({"of.id": {"$in": list(ids)}}, gone)
+    await _withdraw(c, OBLIGATIONS, {"room": room}, reason=reason, now=now)
+    await c[OBLIGATIONS].update_many({"room": room}, gone)
+
+
+async def delete(c: Collections, ids: Sequence[str]) -> None:
+    """What stands by itself, of these notifications."""
+    await c[OBLIGATIONS].delete_many({"of.id": {"$in": list(ids)}})

@@ -1,0 +1,192 @@
+"""The table of obligations: its columns, and what the other shelves do to one as they do something to its notification.
+
+A notification's own mail has its id, and no `of_id`. What stands by itself has what it is of in `of_kind` and `of_id`.
+
+`wake_at` says when a worker must look at a mail: when it is due, or when its lease ends; a mail without one is not owed.
+Each function runs inside one transaction of its caller.
+"""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from storage.encoding import micros, micros_or_none, moment, moment_or_none, news_text
+from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
+from storage.outbox import Obligation
+from storage.sqlite.schema import Migration, statements
+from storage.streams import Notification
+
+MIGRATIONS = (
+    Migration(
+        name="outbox-1",
+        schema=1,
+        run=statements("""
+CREATE TABLE mails (
+    id TEXT NOT NULL PRIMARY KEY,
+    created_at INTEGER NOT NULL,        -- of the notification
+    recipient TEXT NOT NULL,
+    subject TEXT,
+    unless TEXT,
+    ordered_at INTEGER NOT NULL,        -- when it was first due
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    due_at INTEGER NOT NULL,
+    reason TEXT,
+    code INTEGER,
+    updated_at INTEGER NOT NULL,
+    sent_at INTEGER,
+    token TEXT,
+    wake_at INTEGER                     -- when a worker must look: due, or its lease ends; NULL when not owed
+) WITHOUT ROWID;
+CREATE INDEX mails_owed ON mails (wake_at) WHERE wake_at IS NOT NULL;
+CREATE INDEX mails_state ON mails (state, created_at, id);
+CREATE INDEX mails_newest ON mails (created_at, id);
+"""),
+    ),
+    Migration(
+        name="outbox-2",
+        run=statements("""
+ALTER TABLE mails RENAME TO obligations;
+ALTER TABLE obligations ADD COLUMN channel TEXT NOT NULL DEFAULT 'email';
+ALTER TABLE obligations ADD COLUMN lane TEXT NOT NULL DEFAULT 'transactional';
+-- the rule that skipped it, or holds it
+ALTER TABLE obligations ADD COLUMN decided_by TEXT;
+-- what the relay said as it took it
+ALTER TABLE obligations ADD COLUMN relay_id TEXT;
+-- of what stands by itself: notification, digest or campaign, and which; NULL for a notification's own mail
+ALTER TABLE obligations ADD COLUMN of_kind TEXT;
+ALTER TABLE obligations ADD COLUMN of_id TEXT;
+-- of a digest or a campaign: the person's own room, and what is to be told
+ALTER TABLE obligations ADD COLUMN room TEXT;
+ALTER TABLE obligations ADD COLUMN news TEXT;
+DROP INDEX mails_owed;
+CREATE INDEX obligations_owed ON obligations (lane, wake_at) WHERE wake_at IS NOT NULL;
+CREATE INDEX obligations_of ON obligations (of_id) WHERE of_id IS NOT NULL;
+CREATE INDEX obligations_room ON obligations (room) WHERE room IS NOT NULL;
+"""),
+    ),
+)
+
+COLUMNS = (
+    "m.recipient, m.subject, m.unless, m.ordered_at, m.state, m.attempts, m.due_at, m.reason, m.code,"
+    " m.updated_at, m.sent_at, m.lane, m.decided_by, m.relay_id"
+)
+"""The columns that `mail_of` takes, of obligations `m`."""
+WIDTH = 14
+JOIN = "LEFT JOIN obligations m ON m.id = n.id"
+
+_INSERT = (
+    "INSERT INTO obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at, reason,"
+    " code, updated_at, sent_at, wake_at, lane, decided_by, relay_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
+_OWE = (
+    "INSERT OR IGNORE INTO obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at,"
+    " reason, code, updated_at, sent_at, wake_at, lane, decided_by, relay_id, channel, of_kind, of_id, room, news)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
+
+Row = tuple[Any, ...]
+
+
+def mail_of(row: Row) -> Mail:
+    (
+        recipient, subject, unless, ordered_at, state, attempts, due_at, reason, code, updated_at, sent_at, lane,
+        decided_by, relay_id,
+    ) = row  # fmt: skip
+    return Mail(
+        order=MailOrder(
+            to=recipient,
+            due_at=moment(ordered_at),
+            subject=subject,
+            unless=None if unless is None else Unless(unless),
+            lane=LaneName(lane),
+        ),
+        state=MailState(state),
+        attempts=attempts,
+        due_at=moment(due_at),
+        reason=reason,
+        code=code,
+        decided_by=decided_by,
+        relay_id=relay_id,
+        updated_at=moment(updated_at),
+        sent_at=moment_or_none(sent_at),
+    )
+
+
+def row_of(notification: Notification, mail: Mail) -> Row:
+    return _row(notification.id, micros(notification.created_at), mail)
+
+
+def _row(id_: str, created_at: int, mail: Mail) -> Row:
+    order = mail.order
+    wake_at = micros(mail.due_at) if mail.state is MailState.PENDING else None
+    return (
+        id_, created_at, order.to, order.subject, order.unless, micros(order.due_at), mail.state, mail.attempts,
+        micros(mail.due_at), mail.reason, mail.code, micros(mail.updated_at), micros_or_none(mail.sent_at), wake_at,
+        order.lane, mail.decided_by, mail.relay_id,
+    )  # fmt: skip
+
+
+def owe(connection: sqlite3.Connection, obligations: Sequence[Obligation]) -> int:
+    """Store what stands by itself; answers how many were new."""
+    rows = [
+        (
+            *_row(o.id, micros(o.mail.updated_at), o.mail), o.channel, o.of.kind, o.of.id,
+            None if o.news is None else o.news.room, None if o.news is None else news_text(o.news),
+        )
+        for o in obligations
+    ]  # fmt: skip
+    return connection.executemany(_OWE, rows).rowcount
+
+
+def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    connection.executemany(_INSERT, rows)
+
+
+def withdraw(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str, now: int) -> None:
+    """Their notifications are wiped: the subjects go, and what waits is skipped."""
+    connection.execute(
+        "UPDATE obligations SET subject = NULL,"
+        " reason = CASE state WHEN 'pending' THEN ?1 ELSE reason END,"
+        " updated_at = CASE state WHEN 'pending' THEN ?2 ELSE updated_at END,"
+        " wake_at = CASE state WHEN 'pending' THEN NULL ELSE wake_at END,"
+        " state = CASE state WHEN 'pending' THEN 'skipped' ELSE state END"
+        " WHERE id IN (SELECT value FROM json_each(?3)) OR of_id IN (SELECT value FROM json_each(?3))",
+        (reason, now, json.dumps(ids)),
+    )
+
+
+def forget_recipients(
+    connection: sqlite3.Connection, room: str, ids: Sequence[str], *, reason: str, now: int
+) -> None:
+    """Those of these notifications, and what else is owed to whom the room is of.
+
+    A worker that holds a lease has its own copy of the address, and may still settle.
+    """
+    connection.executemany(
+        "UPDATE obligations SET recipient = '' WHERE id = ?1 OR of_id = ?1", [(each,) for each in ids]
+    )
+    own = [row[0] for row in connection.execute("SELECT id FROM obligations WHERE room = ?", (room,))]
+    withdraw(connection, own, reason=reason, now=now)
+    connection.execute("UPDATE obligations SET recipient = '', news = NULL WHERE room = ?", (room,))
+
+
+def settled(connection: sqlite3.Connection, ids: Sequence[str]) -> list[str]:
+    """Those of these notifications that owe no mail."""
+    return [
+        row[0]
+        for row in connection.execute(
+            "SELECT value FROM json_each(?) WHERE NOT EXISTS"
+            " (SELECT 1 FROM obligations WHERE (id = value OR of_id = value) AND wake_at IS NOT NULL)",
+            (json.dumps(ids),),
+        )
+    ]
+
+
+def delete(connection: sqlite3.Connection, ids: Sequence[str]) -> None:
+    connection.execute(
+        "DELETE FROM obligations WHERE id IN (SELECT value FROM json_each(?1))"
+        " OR of_id IN (SELECT value FROM json_each(?1))",
+        (json.dumps(ids),),
+    )

@@ -1,0 +1,328 @@
+"""The sentences of `storage/outbox.py` about lanes, about what stands by itself, and about crashes between the two."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from storage.connect import connect
+from storage.endings import Buried, Postponed, Released, Sent, Skipped
+from storage.ids import uuid7
+from storage.mail import LaneName, MailState
+from storage.outbox import ORPHAN_AGE, Kind, Lease, Obligation, Subject
+from tests.contract.store_cases import NOW, ROOT, later, mail, notification, put
+
+TRANSACTIONAL, BULK = LaneName
+
+
+def obligation(of: str, *, kind: Kind = Kind.NOTIFICATION, **fields) -> Obligation:
+    fields.setdefault("mail", mail())
+    return Obligation(**{"id": uuid7(), "of": Subject(kind=kind, id=of), **fields})
+
+
+def recipient(room: str = "user:ann", **fields) -> Obligation:
+    """One of a campaign."""
+    news = notification(room, title="News", data={"of": "summer"}, in_app=False)
+    return obligation("summer", kind=Kind.CAMPAIGN, news=news, **fields)
+
+
+async def leased(store, *, lane: LaneName = TRANSACTIONAL, at: float = 0) -> list[Lease]:
+    return await store.outbox.lease(lane=lane, limit=10, lease_seconds=60, now=later(at))
+
+
+# Lanes
+
+
+async def test_each_lane_is_leased_for_itself(store):
+    bulk, urgent = await put(
+        store, notification("user:1", mail=mail(lane=BULK)), notification("user:1", mail=mail())
+    )
+
+    [of_bulk], [of_urgent] = await leased(store, lane=BULK), await leased(store)
+
+    assert (of_bulk.id, of_bulk.mail.order.lane) == (bulk.id, BULK)
+    assert (of_urgent.id, of_urgent.mail.order.lane) == (urgent.id, TRANSACTIONAL)
+    assert await leased(store, lane=BULK) == await leased(store) == []
+
+
+async def test_when_a_lane_is_next_due_is_told_of_each(store):
+    assert await store.outbox.next_due(lane=BULK) is None
+    await put(
+        store,
+        notification("user:1", mail=mail(due_at=later(7), lane=BULK)),
+        notification("user:1", mail=mail(due_at=later(5))),
+    )
+    await store.outbox.owe([recipient(mail=mail(due_at=later(3), lane=BULK))])
+
+    assert await store.outbox.next_due(lane=BULK) == later(3)
+    assert await store.outbox.next_due(lane=TRANSACTIONAL) == later(5)
+
+
+# What became of it
+
+
+@pytest.mark.parametrize("alone", [False, True])
+async def test_an_ending_is_kept_with_its_rule_or_the_relays_words(store, alone):
+    async def after(ending, at=0):
+        if alone:
+            await store.outbox.owe([recipient()])
+        else:
+            await put(store, notification("user:1", mail=mail()))
+        [lease] = await leased(store, at=at)
+        assert await store.outbox.end(lease, ending, now=later(1))
+        page = await store.outbox.mail_page(state=None, before=None, limit=10)
+        return next(item.mail for item in page.items if item.id == lease.id)
+
+    sent = await after(Sent(relay_id="queued as 4ABC"))
+    skipped = await after(Skipped(rule="unless", reason="ann read it at 10:02 UTC"))
+    held = await after(Postponed(until=later(90), reason="quiet hours", rule="quiet", counted=False))
+    dead = await after(Buried(reason="no such user", code=550), at=2)
+
+    assert (sent.state, sent.relay_id, sent.sent_at) == (MailState.SENT, "queued as 4ABC", later(1))
+    assert (skipped.state, skipped.decided_by) == (MailState.SKIPPED, "unless")
+    assert skipped.reason == "ann read it at 10:02 UTC"
+    assert (held.state, held.decided_by, held.attempts) == (MailState.PENDING, "quiet", 0)
+    assert (dead.state, dead.code, dead.decided_by) == (MailState.DEAD, 550, None)
+
+
+async def test_what_is_sent_at_last_is_held_by_no_rule_any_more(store):
+    [kept] = await put(store, notification("user:1", mail=mail()))
+    [lease] = await leased(store)
+    await store.outbox.end(lease, Postponed(until=NOW, reason="quiet hours", rule="quiet"), now=NOW)
+
+    [lease] = await leased(store)
+    await store.outbox.end(lease, Sent(), now=NOW)
+
+    stored = (await store.streams.notification(kept.id)).mail
+    assert (stored.decided_by, stored.reason, stored.relay_id) == (None, None, None)
+
+
+# What stands by itself
+
+
+async def test_an_obligation_of_a_notification_is_leased_with_it_beside_its_own_mail(store):
+    [told] = await put(store, notification("user:ann", mail=mail(due_at=later(-1))))
+    other = obligation(told.id, mail=mail("other@example.org"))
+
+    assert await store.outbox.owe([other]) == 1
+
+    own, apart = await leased(store)
+    assert (own.id, own.is_own, own.notification.id) == (told.id, True, told.id)
+    assert (apart.id, apart.is_own, apart.of) == (other.id, False, other.of)
+    assert (apart.notification.id, apart.notification.title) == (told.id, told.title)
+    assert apart.mail.order.to == "other@example.org"
+    assert apart.mail.state is MailState.LEASED
+
+
+async def test_a_recipient_of_a_campaign_is_told_what_it_carries(store):
+    owed = recipient(mail=mail("ann@example.org", lane=BULK))
+    await store.outbox.owe([owed])
+
+    [lease] = await leased(store, lane=BULK)
+
+    assert lease.of == Subject(kind=Kind.CAMPAIGN, id="summer")
+    told = lease.notification
+    assert (told.id, told.room, told.title, told.data) == (owed.id, "user:ann", "News", {"of": "summer"})
+    assert (told.seq, told.in_app) == (None, False)
+    assert await store.outbox.prolong(lease, lease_seconds=600, now=later(1))
+    assert await store.outbox.end(lease, Released(), now=later(2))
+    [again] = await leased(store, lane=BULK, at=3)
+    assert again.mail.attempts == 1
+    assert not await store.outbox.end(lease, Sent(), now=later(4))
+    assert await store.outbox.end(again, Sent(), now=later(4))
+
+
+async def test_what_is_owed_twice_is_stored_once_and_left_as_it_is(store):
+    first = recipient()
+    assert await store.outbox.owe([first, recipient()]) == 2
+    [lease, _] = await leased(store)
+    await store.outbox.end(lease, Sent(), now=NOW)
+
+    assert await store.outbox.owe([first, recipient(), first]) == 1
+    assert await store.outbox.owe([]) == 0
+
+    counts = await store.outbox.mail_counts()
+    assert sum(counts.values()) == 3
+
+
+async def test_the_oldest_due_is_leased_first_whatever_it_is_of(store):
+    [told] = await put(store, notification("user:1", mail=mail(due_at=later(-5))))
+    early, late = recipient(mail=mail(due_at=later(-9))), recipient(mail=mail(due_at=later(-1)))
+    await store.outbox.owe([late, early])
+
+    assert [lease.id for lease in await leased(store)] == [early.id, told.id, late.id]
+
+
+async def test_workers_that_race_never_lease_the_same(store, other):
+    await store.outbox.owe([recipient() for _ in range(40)])
+
+    taken = await asyncio.gather(*(leased(node) for node in (store, other) for _ in range(4)))
+
+    ids = [lease.id for leases in taken for lease in leases]
+    assert len(ids) == len(set(ids)) == 40
+
+
+async def test_pages_and_counts_know_what_stands_by_itself(store):
+    [told] = await put(store, notification("user:1", mail=mail(), created_at=later(-10)))
+    owed = [recipient(mail=replace(mail(), updated_at=later(second))) for second in range(3)]
+    await store.outbox.owe(owed)
+
+    pages, before = [], None
+    while not pages or before is not None:
+        page = await store.outbox.mail_page(state=MailState.PENDING, before=before, limit=2)
+        pages.append([item.id for item in page.items])
+        before = page.next
+
+    assert pages == [[owed[2].id, owed[1].id], [owed[0].id, told.id]]
+    assert (await store.outbox.mail_counts())[MailState.PENDING] == 4
+
+
+async def test_what_is_dead_is_revived_wherever_it_stands(store):
+    [told] = await put(store, notification("user:1", mail=mail()))
+    owed = recipient()
+    await store.outbox.owe([owed])
+    for lease in await leased(store):
+        await store.outbox.end(lease, Buried(reason="x"), now=NOW)
+
+    assert await store.outbox.revive([owed.id, "nobody's", told.id], now=NOW) == [owed.id, told.id]
+    assert {lease.id for lease in await leased(store)} == {owed.id, told.id}
+
+
+# What it is of is gone, or not there yet
+
+
+async def test_of_a_recalled_or_expired_notification_nothing_more_is_sent(store):
+    recalled, expiring, pruned = await put(
+        store,
+        notification("user:1"),
+        notification("user:2", expires_at=later(5)),
+        notification("user:3", created_at=later(-100)),
+    )
+    first, second, third = (obligation(n.id, mail=mail(subject="s")) for n in (recalled, expiring, pruned))
+    await store.outbox.owe([first, second, third])
+
+    await store.streams.recall(recalled.id, now=later(1))
+
+    assert [lease.id for lease in await leased(store, at=6)] == [third.id]
+    counts = await store.outbox.mail_counts()
+    assert (counts[MailState.SKIPPED], counts[MailState.LEASED]) == (2, 1)
+
+
+async def test_erasing_a_user_reaches_what_stands_by_itself(store):
+    [told] = await put(store, notification("user:ann"))
+    mine, of_mine, others = recipient(), obligation(told.id), recipient("user:bob")
+    await store.outbox.owe([mine, of_mine, others])
+
+    await store.people.erase_user("ann", "user:ann", now=later(1))
+
+    assert [lease.id for lease in await leased(store, at=2)] == [others.id]
+    page = await store.outbox.mail_page(state=MailState.SKIPPED, before=None, limit=10)
+    assert all(item.mail.order.to == "" for item in page.items)
+    assert not [item for item in page.items if item.title == "News"]
+
+
+async def test_what_is_erased_while_it_is_leased_is_not_leased_again(store):
+    await store.outbox.owe([recipient()])
+    [lease] = await leased(store)
+
+    await store.people.erase_user("ann", "user:ann", now=later(1))
+
+    assert await store.outbox.end(lease, Postponed(until=later(2), reason="x"), now=later(1))
+    assert await leased(store, at=3) == []
+    assert await store.outbox.next_due(lane=TRANSACTIONAL) is None
+    assert (await store.outbox.mail_counts())[MailState.SKIPPED] == 1
+
+
+async def test_an_obligation_stored_before_its_notification_waits_for_it(store):
+    told = notification("user:1")
+    owed = obligation(told.id)
+    await store.outbox.owe([owed])
+    assert await leased(store) == []
+
+    await put(store, told)
+
+    assert [lease.id for lease in await leased(store, at=61)] == [owed.id]
+
+
+async def test_an_obligation_whose_notification_never_comes_is_given_up(store):
+    await store.outbox.owe([obligation(uuid7())])
+    hour = ORPHAN_AGE / timedelta(seconds=1)
+    assert await leased(store, at=hour - 1) == []
+    assert (await store.outbox.mail_counts())[MailState.PENDING] == 1
+
+    assert await leased(store, at=hour + 61) == []
+
+    assert (await store.outbox.mail_counts())[MailState.SKIPPED] == 1
+    assert await store.outbox.next_due(lane=TRANSACTIONAL) is None
+
+
+# Crashes
+
+
+class Emitter:
+    """A process that owes mails and then appends the notifications that they are of, and prints what was answered."""
+
+    def __init__(self, url: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.contract.obligation_writer", url],
+            cwd=ROOT,
+            env=dict(os.environ),
+            stdout=subprocess.PIPE,
+        )
+        self.answered: list[str] = []
+
+    async def line(self) -> bool:
+        assert self.process.stdout is not None
+        line = await asyncio.to_thread(self.process.stdout.readline)
+        if not line.endswith(b"\n"):
+            return False
+        self.answered.append(line.decode().strip())
+        return True
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def emitter(store_url, store) -> Iterator[Emitter]:
+    started = Emitter(store_url)
+    yield started
+    started.close()
+
+
+@pytest.mark.parametrize("lines", [1, 7, 30])
+async def test_a_crash_between_the_two_loses_no_mail_and_sends_none_of_what_was_not_stored(
+    store_url, store, emitter, lines
+):
+    for _ in range(lines):
+        assert await emitter.line()
+    emitter.process.kill()
+    while await emitter.line():
+        pass
+
+    after = connect(store_url)
+    await after.open()
+    leases: dict[str, Lease] = {}
+    # Twice: what was passed over as its notification was on its way is looked at again.
+    for at in (0, 120):
+        while found := await after.outbox.lease(
+            lane=TRANSACTIONAL, limit=100, lease_seconds=1000, now=later(at)
+        ):
+            leases |= {lease.id: lease for lease in found}
+
+    # Each notification that was answered owes its own mail and the one beside it.
+    for id_ in emitter.answered:
+        assert leases[id_].is_own
+        assert leases[f"{id_}-2"].of.id == id_
+    # And of what is owed, each notification is there.
+    for lease in leases.values():
+        assert await after.streams.notification(lease.of.id) is not None
+    await after.close()

@@ -1,0 +1,254 @@
+"""The one decision, as a table of cases; and how its facts are found."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gateway.notify.decide import GATES, Judge, Judged, decide
+from gateway.notify.gates.address import Address
+from gateway.notify.gates.unless import Attention
+from gateway.notify.verdicts import (
+    EMAIL,
+    Case,
+    Delay,
+    Gate,
+    Merge,
+    Moment,
+    Send,
+    Skip,
+    Sources,
+    Verdict,
+    words,
+)
+from storage.endings import Postponed, Skipped
+from storage.errors import StorageError, StoreUnavailable
+from storage.inboxes import Receipt
+from storage.mail import Mail, MailOrder, MailState, Unless
+from storage.outbox import Kind, Lease, Subject
+from storage.people import Contact
+from storage.streams import Notification
+
+NOW = datetime(2026, 11, 26, 10, 30, tzinfo=UTC)
+AT = NOW - timedelta(minutes=28)
+YESTERDAY = NOW - timedelta(days=1)
+
+KNOWN, UNKNOWN = Address("ann@example.org"), Address(None)
+READ, SEEN = Attention(receipt=Receipt(read_at=AT)), Attention(receipt=Receipt(seen_at=AT))
+NOTHING, ONLINE = Attention(), Attention(online=True)
+
+
+def case(unless: Unless | None = None, **fields: Any) -> Case:
+    given: dict[str, Any] = {
+        "type": "T", "user": "ann", "channel": EMAIL, "now": NOW, "due_at": NOW, "unless": unless,
+    }  # fmt: skip
+    return Case(**(given | fields))
+
+
+@pytest.mark.parametrize(
+    ("unless", "facts", "rule", "said"),
+    [
+        (None, (), None, None),
+        (None, (KNOWN,), None, None),
+        (None, (UNKNOWN,), "address", "not sent: no address is known"),
+        # without its facts a gate is open
+        (Unless.READ, (), None, None),
+        (Unless.READ, (READ,), "unless", "not sent: ann read it at 10:02 UTC"),
+        (Unless.READ, (SEEN,), None, None),
+        (Unless.READ, (NOTHING,), None, None),
+        (Unless.READ, (ONLINE,), None, None),
+        (Unless.SEEN, (READ,), "unless", "not sent: ann read it at 10:02 UTC"),
+        (Unless.SEEN, (SEEN,), "unless", "not sent: ann saw it at 10:02 UTC"),
+        (Unless.SEEN, (NOTHING,), None, None),
+        (Unless.ONLINE, (ONLINE,), "unless", "not sent: ann was online"),
+        (Unless.ONLINE, (READ,), None, None),
+        # what its sender does not ask for changes nothing
+        (None, (READ,), None, None),
+        (None, (ONLINE,), None, None),
+        # the first gate that stops it is the one that is told, whatever the order of the facts
+        (Unless.READ, (READ, UNKNOWN), "address", "not sent: no address is known"),
+        (Unless.READ, (UNKNOWN, READ), "address", "not sent: no address is known"),
+        (Unless.READ, (KNOWN, READ), "unless", "not sent: ann read it at 10:02 UTC"),
+        # another day is named
+        (
+            Unless.READ,
+            (Attention(receipt=Receipt(read_at=YESTERDAY)),),
+            "unless",
+            "not sent: ann read it at 2026-11-25 10:30 UTC",
+        ),
+    ],
+)
+def test_the_first_gate_that_stops_a_case_says_what_becomes_of_it(
+    unless: Unless | None, facts: Sequence[object], rule: str | None, said: str | None
+) -> None:
+    verdict = decide(case(unless), facts)
+
+    assert (None if isinstance(verdict, Send) else verdict.rule) == rule
+    assert words(verdict) == said
+
+
+def test_the_gates_stand_in_the_order_of_the_rules() -> None:
+    assert [gate.rule for gate in GATES] == ["address", "unless"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        (
+            Delay(until=NOW, rule="quiet", detail="quiet hours"),
+            "held until 2026-11-26 10:30 UTC: quiet hours",
+        ),
+        (Merge(digest="d", rule="digest", detail="daily"), "in a digest: daily"),
+    ],
+)
+def test_every_verdict_has_its_words(verdict: Verdict, said: str) -> None:
+    assert words(verdict) == said
+
+
+class Known:
+    """What is known of Ann, and how often it was asked for."""
+
+    def __init__(self, *, receipt: Receipt = Receipt(), online: bool = False) -> None:  # noqa: B008 - immutable
+        self.asked: list[str] = []
+        self.failure: StorageError | None = None
+        self._receipt = receipt
+        self._online = online
+
+    async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
+        self.asked.append("contacts")
+        if self.failure is not None:
+            raise self.failure
+        return {user: Contact(user=user, email="ann@example.org") for user in users if user == "ann"}
+
+    async def receipt(self, user: str, notification_id: str) -> Receipt:
+        self.asked.append(f"receipt {user} {notification_id}")
+        if self.failure is not None:
+            raise self.failure
+        return self._receipt
+
+    async def is_online(self, user: str) -> bool:
+        self.asked.append(f"presence {user}")
+        return self._online
+
+    def judge(self, gates: Sequence[Gate[Any]] = GATES) -> Judge:
+        return Judge(Sources(contacts=self, receipts=self, is_online=self.is_online), gates)
+
+
+async def verdicts(known: Known, cases: Sequence[Case], moment: Moment) -> list[Verdict | StorageError]:
+    judged = await known.judge().judge(cases, moment)
+    return [each.verdict if isinstance(each, Judged) else each for each in judged]
+
+
+async def test_at_an_emit_the_addresses_of_all_are_asked_for_once_and_nothing_else() -> None:
+    known = Known(online=True)
+    cases = [case(Unless.ONLINE), case(Unless.READ, user="bob"), case(to="bob@example.org", user="bob")]
+
+    found = await verdicts(known, cases, Moment.EMIT)
+
+    assert [type(verdict) for verdict in found] == [Send, Skip, Send]
+    assert known.asked == ["contacts"]
+
+
+async def test_with_every_address_given_nobody_is_asked() -> None:
+    known = Known()
+
+    assert await verdicts(known, [case(to="bob@example.org")], Moment.EMIT) == [Send()]
+    assert known.asked == []
+
+
+async def test_facts_that_cannot_be_looked_up_are_the_answer_of_those_alone_who_need_them() -> None:
+    known = Known()
+    known.failure = StoreUnavailable("away")
+
+    found = await verdicts(known, [case(), case(to="bob@example.org")], Moment.EMIT)
+
+    assert found == [known.failure, Send()]
+
+
+async def test_a_preview_tells_what_would_become_of_it_now() -> None:
+    known = Known(online=True)
+    later = NOW + timedelta(minutes=10)
+    cases = [case(Unless.ONLINE), case(Unless.ONLINE, due_at=later), case(Unless.READ), case(user="bob")]
+
+    online, due_later, unread, unknown = await verdicts(known, cases, Moment.PREVIEW)
+
+    assert words_of(online) == "not sent: ann was online"
+    assert (due_later, unread) == (Send(), Send())
+    assert words_of(unknown) == "not sent: no address is known"
+
+
+def words_of(verdict: Verdict | StorageError) -> str | None:
+    assert not isinstance(verdict, StorageError)
+    return words(verdict)
+
+
+def lease(unless: Unless | None = None, *, room: str = "user:ann") -> Lease:
+    order = MailOrder(to="ann@example.org", due_at=NOW, unless=unless)
+    mail = Mail(order=order, state=MailState.LEASED, due_at=NOW, updated_at=NOW)
+    notification = Notification(id="n1", room=room, type="T", title="x", created_at=NOW, data={}, mail=mail)
+    of = Subject(kind=Kind.NOTIFICATION, id="n1")
+    return Lease(id="n1", of=of, notification=notification, mail=mail, token="t", until=NOW)
+
+
+async def test_at_a_lease_the_rule_and_its_words_end_it() -> None:
+    known = Known(receipt=Receipt(read_at=AT))
+
+    ending = await known.judge().at_lease(lease(Unless.READ), NOW)
+
+    assert ending == Skipped(rule="unless", reason="ann read it at 10:02 UTC")
+    assert known.asked == ["receipt ann n1"]
+
+
+@pytest.mark.parametrize("given", [lease(), lease(Unless.READ), lease(Unless.ONLINE, room="topic:deals")])
+async def test_at_a_lease_what_no_gate_stops_is_sent(given: Lease) -> None:
+    assert await Known(online=True).judge().at_lease(given, NOW) is None
+
+
+async def test_a_lease_that_cannot_be_judged_is_the_stores_failure() -> None:
+    known = Known()
+    known.failure = StoreUnavailable("away")
+
+    with pytest.raises(StoreUnavailable):
+        await known.judge().at_lease(lease(Unless.READ), NOW)
+
+
+def gate(verdict: Verdict) -> Gate[Attention]:
+    """A gate of a later rule, with facts of its own."""
+
+    async def gather(sources: Sources, cases: Sequence[Case]) -> list[Attention | None]:
+        del sources
+        return [NOTHING for _ in cases]
+
+    return Gate(
+        rule="later", facts=Attention, judge=lambda _case, _facts: verdict,
+        wants=lambda _case, _moment: True, gather=gather,
+    )  # fmt: skip
+
+
+async def test_a_rule_that_holds_a_mail_has_it_decided_again_later_uncounted() -> None:
+    verdict = Delay(until=NOW + timedelta(hours=8), rule="quiet", detail="quiet hours")
+
+    ending = await Known().judge([gate(verdict)]).at_lease(lease(), NOW)
+
+    assert ending == Postponed(until=verdict.until, reason="quiet hours", rule="quiet", counted=False)
+
+
+async def test_what_becomes_part_of_a_digest_is_not_sent_by_itself() -> None:
+    verdict = Merge(digest="d1", rule="digest", detail="in the digest of 18:00")
+
+    ending = await Known().judge([gate(verdict)]).at_lease(lease(), NOW)
+
+    assert ending == Skipped(rule="digest", reason="in the digest of 18:00")
+
+
+async def test_presence_that_cannot_be_asked_stops_nothing() -> None:
+    known = Known()
+
+    async def away(_: str) -> bool:
+        raise ConnectionError
+
+    judge = Judge(replace(Sources(contacts=known, receipts=known, is_online=away)))
+
+    assert await judge.at_lease(lease(Unless.ONLINE), NOW) is None

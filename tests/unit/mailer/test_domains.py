@@ -1,0 +1,120 @@
+"""How many mails may be under way to one recipient domain."""
+
+import pytest
+
+from mailer import domains
+from mailer.domains import LONGEST_WAIT_SECONDS, Domains, Passage
+
+HERE = "shop.example"
+
+
+def enter(table: Domains, domain: str = HERE) -> Passage:
+    passage = table.enter(domain)
+    assert passage is not None
+    return passage
+
+
+def throttle(table: Domains, domain: str = HERE) -> None:
+    passage = enter(table, domain)
+    table.throttled(passage)
+    table.leave(passage)
+
+
+def take(table: Domains, count: int = 1) -> None:
+    for _ in range(count):
+        passage = enter(table)
+        table.taken(passage)
+        table.leave(passage)
+
+
+def test_until_a_domain_is_throttled_only_the_lane_bounds_it() -> None:
+    table = Domains(3)
+
+    places = [table.enter(HERE) for _ in range(4)]
+
+    assert [place is not None for place in places] == [True, True, True, False]
+    assert table.bound("other.example") == 3
+
+
+def test_the_bound_halves_down_to_one() -> None:
+    table = Domains(8)
+
+    bounds = []
+    for _ in range(5):
+        throttle(table)
+        bounds.append(table.bound(HERE))
+
+    assert bounds == [4, 2, 1, 1, 1]
+
+
+def test_of_several_under_way_at_once_the_first_refusal_halves_the_bound() -> None:
+    table = Domains(8)
+    passages = [enter(table) for _ in range(8)]
+
+    for passage in passages:
+        table.throttled(passage)
+        table.leave(passage)
+
+    assert table.bound(HERE) == 4
+
+
+def test_the_bound_climbs_back_by_one_for_as_many_mails_as_it_holds() -> None:
+    table = Domains(4)
+    throttle(table)
+    assert table.bound(HERE) == 2
+
+    take(table, 3)
+    assert table.bound(HERE) == 3
+    take(table, 4)
+
+    assert table.bound(HERE) == 4
+
+
+def test_another_domain_is_not_held_up() -> None:
+    table = Domains(2)
+    throttle(table)
+
+    assert table.bound(HERE) == 1
+    assert [table.enter("other.example") is not None for _ in range(2)] == [True, True]
+
+
+def test_each_mail_that_is_put_off_waits_a_turn_more_and_never_too_long() -> None:
+    table = Domains(1)
+    passage = enter(table)
+
+    waits = []
+    for _ in range(2000):
+        assert table.enter(HERE) is None
+        waits.append(table.wait_seconds(HERE))
+
+    assert waits[:3] == [1, 2, 3]
+    assert waits[-1] == LONGEST_WAIT_SECONDS
+    table.leave(passage)
+    assert table.bound(HERE) == 1
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(domains, "REMEMBERED", 2)
+    table = Domains(2)
+    throttle(table, "oldest.example")
+    under_way = enter(table, "newer.example")
+
+    throttle(table, "newest.example")
+
+    assert table.bound("oldest.example") == 2  # forgotten
+    assert table.bound("newest.example") == 1
+    table.throttled(under_way)
+    assert table.bound("newer.example") == 1
+
+
+def test_mail_under_way_is_never_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(domains, "REMEMBERED", 1)
+    table = Domains(2)
+    under_way = enter(table, "one.example")
+
+    other = enter(table, "two.example")
+
+    table.throttled(under_way)
+    table.leave(under_way)
+    table.leave(other)
+    assert table.bound("one.example") == 1
