@@ -106,6 +106,12 @@ async def test_every_event_tells_in_the_shape_that_the_table_gives_it(gateway: G
     assert told_admins.keys() | EVENTS.keys() == ADMIN_EVENTS.keys()
 
 
+async def test_admins_are_told_which_types_need_an_answer(gateway: Gateway, node: NodeProcess):
+    admin = await admin_of(gateway, node)
+
+    assert await admin.call("types") == {"ok": True, "types": {"COMPLAINT": {"urgent": True}}}
+
+
 class GreetingSchema(Schema):
     user = UserId(required=True)
     words = fields.List(fields.String(), load_default=("Hello",))
