@@ -7,7 +7,9 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# uv does in ten seconds what pip does in a minute or two; a version manager's shim of it may have none behind it.
+PIP := $(if $(shell uv --version 2>/dev/null),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install \
+	--quiet --disable-pip-version-check --no-compile)
 NPM := $(CURDIR)/.ci/npm
 
 # The first Python that is new enough, by running it: a version manager's shim may have none behind it.
@@ -73,7 +75,7 @@ run: $(RUNTIME)  ## run the demo: everything in one process, no services needed
 # --- check -----------------------------------------------------------------------------------------------------------
 
 # A machine without the servers is a guest's: what it cannot run is left out, with the reason.
-CHECK := $(BIN)/python -m pytest -q -p tests.support.guest
+CHECK := $(BIN)/python -m pytest -q -n 2 -p tests.support.guest
 
 check: $(DEVELOPING)  ## some tests, such as T=tests/unit/mailer, with whatever servers are there
 	$(CHECK) $(or $(T),tests/unit)
@@ -82,7 +84,7 @@ quick: $(DEVELOPING)  ## style, types and unit tests, without a server or a brow
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(CHECK) -n 2 tests/unit
+	$(CHECK) tests/unit
 
 lint: $(DEVELOPING)  ## style, types and the arrows between packages
 	$(BIN)/ruff check .
