@@ -9,6 +9,9 @@ from typing import Protocol, TypeVar
 
 from storage.errors import StoreConfigurationError
 
+CHANGING = "the store is brought to this release's schema"
+"""What the log says of each change before it is made: one of much data takes a while."""
+
 
 class Named(Protocol):
     """A migration, as far as the rule has to know it."""

@@ -31,6 +31,17 @@ class UserData:
     """By room."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """The order to forget a user, as each shelf gets it."""
+
+    user: str
+    room: str
+    """The user's own."""
+    at: int
+    """In microseconds, as stores keep times."""
+
+
 class People(Protocol):
     """What is known about users, and the right to have it forgotten."""
 
@@ -53,7 +64,7 @@ class People(Protocol):
         ...
 
     async def erase_user(self, user: str, room: str, *, now: datetime) -> int:
-        """Forget the user: contact, inbox state, and the contents of `room` (wiped like a recall, sequences stay).
+        """Forget the user on every shelf: contact, inbox state, and the contents of `room` (wiped, sequences stay).
 
         Answers how many notifications were wiped. Repeating it changes nothing.
         """

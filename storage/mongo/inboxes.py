@@ -6,7 +6,6 @@ from datetime import datetime
 from pymongo import IndexModel, UpdateOne
 
 from storage.beginnings import Membership
-from storage.coalescing import Coalescer
 from storage.encoding import is_writable, micros, writable
 from storage.inboxes import (
     Count,
@@ -26,6 +25,8 @@ from storage.mongo.openings import openings
 from storage.mongo.schema import Migration
 from storage.mongo.shelf import MongoShelf, Operations, operation
 from storage.mongo.standings import INBOXES, RECEIPTS, inboxes_of, standings
+from storage.openings import OpeningsTogether
+from storage.people import Erasure
 
 USERS_PER_RECEIPTS = 1_000
 
@@ -44,31 +45,13 @@ INDEXES = {
 MIGRATIONS = (Migration(name="inboxes-1", run=beginnings.note_since),)
 
 
-class MongoInboxes(MongoShelf, Inboxes):
+class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
     INDEXES = INDEXES
     MIGRATIONS = MIGRATIONS
 
     def __init__(self, operations: Operations) -> None:
-        super().__init__(operations)
-        self._openings: Coalescer[OpeningRequest, Opening] = Coalescer(
-            self._open_batch, name="mongo-openings", batch_weight=100, queue_weight=50_000
-        )
-
-    async def close(self) -> None:
-        await self._openings.close()
-
-    async def opening(
-        self,
-        user: str,
-        rooms: Sequence[str],
-        *,
-        since: Mapping[str, int],
-        limit: int,
-        now: datetime,
-        membership: Membership | None = None,
-        epoch: str | None = None,
-    ) -> Opening:
-        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, now, membership, epoch))
+        MongoShelf.__init__(self, operations)
+        OpeningsTogether.__init__(self, self._open_batch, name="mongo-openings", batch=100)
 
     @operation
     async def _open_batch(self, c: Collections, requests: list[OpeningRequest]) -> list[Opening]:
@@ -142,6 +125,11 @@ class MongoInboxes(MongoShelf, Inboxes):
     async def receipts(self, c: Collections, notification_id: str) -> dict[str, Receipt]:
         place = await _place(c, notification_id)
         return {} if place is None else await _receipts(c, place["room"], place["seq"])
+
+    async def erase(self, c: Collections, erasure: Erasure) -> int:
+        await c[RECEIPTS].delete_many({"user": erasure.user})
+        await c[INBOXES].delete_many({"user": erasure.user})
+        return 0
 
 
 async def _place(c: Collections, notification_id: str) -> Document | None:

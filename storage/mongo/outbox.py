@@ -29,6 +29,7 @@ from storage.mongo.documents import notification_of
 from storage.mongo.obligations import OBLIGATIONS
 from storage.mongo.shelf import MongoShelf, operation
 from storage.outbox import ORPHAN_AGE, ORPHAN_LOOK, Kind, Lease, MailPage, Obligation, Outbox, Subject
+from storage.people import Erasure
 from storage.streams import Notification
 
 _ENDED = {"mail.wake": "", "mail.token": ""}
@@ -198,6 +199,10 @@ class MongoOutbox(MongoShelf, Outbox):
             for document in await cursor.to_list():
                 counts[MailState(document["_id"])] += document["count"]
         return counts
+
+    async def erase(self, c: Collections, erasure: Erasure) -> int:
+        await obligations.forget_recipients(c, erasure.room, now=erasure.at)
+        return 0
 
 
 def _said(

@@ -1,18 +1,16 @@
-"""The shelf of people, in the collection `contacts`; to tell or forget all of a user, it goes to the others' as well."""
+"""The shelf of people, in the collection `contacts`; to tell all of a user, it looks into the others' as well."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from pymongo import UpdateOne
 
-from storage.encoding import ERASED, micros, moment_or_none, writable
-from storage.mongo import clearing, obligations
-from storage.mongo.append import ROOMS
+from storage.encoding import micros, moment_or_none, writable
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of, receipt_from
-from storage.mongo.shelf import MongoShelf, operation
+from storage.mongo.shelf import MongoShelf, Operations, operation
 from storage.mongo.standings import INBOXES, RECEIPTS
-from storage.people import Contact, People, UserData
+from storage.people import Contact, Erasure, People, UserData
 
 CONTACTS = "contacts"
 
@@ -57,6 +55,11 @@ async def _forget(c: Collections, users: Sequence[str]) -> None:
 
 
 class MongoPeople(MongoShelf, People):
+    def __init__(self, operations: Operations, shelves: Sequence[MongoShelf]) -> None:
+        """`shelves` are all of the store: whoever is erased is erased from each."""
+        super().__init__(operations)
+        self._shelves = shelves
+
     @operation
     async def remember(self, c: Collections, contacts: Sequence[Contact]) -> None:
         """Known fields give way to newer ones only: `last_seen` tells which of two is newer."""
@@ -99,16 +102,9 @@ class MongoPeople(MongoShelf, People):
 
     @operation
     async def erase_user(self, c: Collections, user: str, room: str, *, now: datetime) -> int:
-        at = micros(now)
-        await _forget(c, [user])
-        await c[RECEIPTS].delete_many({"user": user})
-        await c[INBOXES].delete_many({"user": user})
-        # Whoever returns under the same name begins anew: what was addressed to the room before tells nothing of them.
-        await c[ROOMS].update_one({"_id": room}, {"$set": {"erased_at": at}}, upsert=True)
-        ids = [
-            document["_id"] for document in await c[NOTIFICATIONS].find({"room": room}, {"_id": 1}).to_list()
-        ]
-        wiped = await clearing.wipe(c, ids, reason=ERASED, now=at)
-        # The address is the user's too.
-        await obligations.forget_recipients(c, room, ids, reason=ERASED, now=at)
-        return wiped
+        erasure = Erasure(user=user, room=room, at=micros(now))
+        return sum([await shelf.erase(c, erasure) for shelf in self._shelves])
+
+    async def erase(self, c: Collections, erasure: Erasure) -> int:
+        await _forget(c, [erasure.user])
+        return 0

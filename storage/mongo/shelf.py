@@ -11,6 +11,7 @@ from storage.errors import StoreUnavailable
 from storage.mongo.collections import Collections, connected
 from storage.mongo.errors import translated, translated_at_open
 from storage.mongo.schema import Migration
+from storage.people import Erasure
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,12 +62,19 @@ class MongoShelf:
     """One noun of the store: what can be asked of it, beside its collections."""
 
     INDEXES: ClassVar[Mapping[str, Sequence[IndexModel]]] = {}
-    """By collection. They are made when the store is opened, after the migrations; one of a new shape has a new name."""
+    """By collection. Those that are missing are made after the migrations: one of another shape needs another name."""
     MIGRATIONS: ClassVar[tuple[Migration, ...]] = ()
     """How its documents came to be what they are, oldest first."""
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
+
+    async def erase(self, c: Collections, erasure: Erasure) -> int:  # noqa: ARG002 - for those that keep something of users
+        """Forget the user, as all shelves do one after the other; may be done again.
+
+        Answers how many notifications that has wiped.
+        """
+        return 0
 
     async def close(self) -> None:
         """Finish what is under way; the collections are still there."""

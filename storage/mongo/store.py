@@ -37,33 +37,33 @@ class MongoStore:
     def __init__(self, url: str) -> None:
         self._operations = Operations(url)
         self._shelves: list[MongoShelf] = []
-        self.streams = self._put_up(MongoStreams)
-        self.inboxes = self._put_up(MongoInboxes)
-        self.outbox = self._put_up(MongoOutbox)
-        self.people = self._put_up(MongoPeople)
-        self.epochs = self._put_up(MongoEpochs)
+        self.streams = self._put_up(MongoStreams(self._operations))
+        self.inboxes = self._put_up(MongoInboxes(self._operations))
+        self.outbox = self._put_up(MongoOutbox(self._operations))
+        self.people = self._put_up(MongoPeople(self._operations, self._shelves))
+        self.epochs = self._put_up(MongoEpochs(self._operations))
 
-    def _put_up(self, shelf: type[Shelf]) -> Shelf:
+    def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its indexes when the store is opened."""
-        made = shelf(self._operations)
-        self._shelves.append(made)
-        return made
+        self._shelves.append(shelf)
+        return shelf
 
     async def open(self) -> None:
         await self._operations.open(self._prepare)
 
     async def _prepare(self, c: Collections) -> None:
-        """Check the server, change what an older release has left, and make the indexes; other nodes may do the same."""
+        """Check the server, and bring the database to this release's schema; other nodes may do the same."""
         hello = await c.client.admin.command("hello")
         if "setName" not in hello and hello.get("msg") != "isdbgrid":
             raise StoreConfigurationError(
                 "MongoDB must run as a replica set (one member is enough): start mongod with --replSet and initiate it"
             )
         migrations = list(chain.from_iterable(shelf.MIGRATIONS for shelf in self._shelves))
-        await migrate(c, migrations, lease_seconds=self.migration_lease_seconds)
-        for shelf in self._shelves:
-            for name, indexes in shelf.INDEXES.items():
-                await c[name].create_indexes(list(indexes))
+        indexes = list(chain.from_iterable(shelf.INDEXES.items() for shelf in self._shelves))
+        await migrate(c, migrations, indexes, lease_seconds=self.migration_lease_seconds)
+        for name, of_collection in indexes:
+            # They are there: the server is asked whether they are the same, and whether this user may write at all.
+            await c[name].create_indexes(list(of_collection))
 
     async def ping(self, *, size: int = 1) -> None:
         try:

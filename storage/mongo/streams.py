@@ -5,13 +5,14 @@ from datetime import datetime
 
 from pymongo import IndexModel
 
-from storage.encoding import EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros
+from storage.encoding import ERASED, EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros
 from storage.errors import IdempotencyMismatch
 from storage.mongo import clearing
-from storage.mongo.append import Appender, positions
+from storage.mongo.append import ROOMS, Appender, positions
 from storage.mongo.collections import NOTIFICATIONS, Collections
 from storage.mongo.documents import notification_of
 from storage.mongo.shelf import MongoShelf, Operations, operation
+from storage.people import Erasure
 from storage.streams import Appended, Emission, Notification, Streams
 
 INDEXES = {
@@ -102,3 +103,12 @@ class MongoStreams(MongoShelf, Streams):
     @operation
     async def prune(self, c: Collections, *, before: datetime, limit: int) -> int:
         return await clearing.prune(c, before=micros(before), limit=limit)
+
+    async def erase(self, c: Collections, erasure: Erasure) -> int:
+        # Whoever returns under the same name begins anew: what was addressed to the room before tells nothing of them.
+        await c[ROOMS].update_one({"_id": erasure.room}, {"$set": {"erased_at": erasure.at}}, upsert=True)
+        ids = [
+            found["_id"]
+            for found in await c[NOTIFICATIONS].find({"room": erasure.room}, {"_id": 1}).to_list()
+        ]
+        return await clearing.wipe(c, ids, reason=ERASED, now=erasure.at)

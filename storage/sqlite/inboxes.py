@@ -2,11 +2,10 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from storage.beginnings import Membership
-from storage.coalescing import Coalescer
 from storage.encoding import is_writable, micros, receipt_of, writable
 from storage.inboxes import (
     Count,
@@ -18,6 +17,8 @@ from storage.inboxes import (
     OpeningRequest,
     Receipt,
 )
+from storage.openings import OpeningsTogether
+from storage.people import Erasure
 from storage.sqlite import beginnings
 from storage.sqlite.history import COVERED_AT, history
 from storage.sqlite.openings import openings
@@ -85,30 +86,12 @@ ON CONFLICT (user, room, seq) DO UPDATE SET
 _UNREAD = "n.seq > COALESCE(i.read_upto, 0) AND c.read_at IS NULL"
 
 
-class SQLiteInboxes(SQLiteShelf, Inboxes):
+class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
     MIGRATIONS = MIGRATIONS
 
     def __init__(self, threads: Threads) -> None:
-        super().__init__(threads)
-        self._openings: Coalescer[OpeningRequest, Opening] = Coalescer(
-            self._open_batch, name="sqlite-openings", batch_weight=64, queue_weight=50_000
-        )
-
-    async def close(self) -> None:
-        await self._openings.close()
-
-    async def opening(
-        self,
-        user: str,
-        rooms: Sequence[str],
-        *,
-        since: Mapping[str, int],
-        limit: int,
-        now: datetime,
-        membership: Membership | None = None,
-        epoch: str | None = None,
-    ) -> Opening:
-        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, now, membership, epoch))
+        SQLiteShelf.__init__(self, threads)
+        OpeningsTogether.__init__(self, self._open_batch, name="sqlite-openings", batch=64)
 
     async def _open_batch(self, requests: list[OpeningRequest]) -> list[Opening]:
         # One hop and one snapshot for all who came at once: a thread hop costs more than the queries.
@@ -224,6 +207,11 @@ class SQLiteInboxes(SQLiteShelf, Inboxes):
     @reading
     def receipts(self, connection: sqlite3.Connection, notification_id: str) -> dict[str, Receipt]:
         return _receipts(connection, notification_id) if is_writable(notification_id) else {}
+
+    def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
+        connection.execute("DELETE FROM inboxes WHERE user = ?", (erasure.user,))
+        connection.execute("DELETE FROM receipts WHERE user = ?", (erasure.user,))
+        return 0
 
 
 def _mark(

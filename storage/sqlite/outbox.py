@@ -24,8 +24,9 @@ from storage.encoding import (
 from storage.endings import Buried, Ending, Postponed, Released, Sent, Skipped
 from storage.mail import LaneName, MailState
 from storage.outbox import ORPHAN_AGE, ORPHAN_LOOK, Kind, Lease, MailPage, Obligation, Outbox, Subject
+from storage.people import Erasure
 from storage.sqlite import obligations
-from storage.sqlite.rows import NOTIFICATION, NOTIFICATION_WIDTH, notification_of
+from storage.sqlite.rows import MAIL, NOTIFICATION, NOTIFICATION_WIDTH, notification_of
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 from storage.streams import Notification
 
@@ -159,6 +160,10 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
             counts[MailState(state)] = count
         return counts
 
+    def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
+        obligations.forget_recipients(connection, erasure.room, now=erasure.at)
+        return 0
+
 
 _OWED = f"{NOTIFICATION}, m.id, m.of_kind, m.of_id, m.news, m.created_at"
 _FROM = "FROM obligations m LEFT JOIN notifications n ON n.id = COALESCE(m.of_id, m.id)"
@@ -175,7 +180,7 @@ def _told(row: obligations.Row) -> Notification | None:
         )
     if news is None:
         return None
-    mail = obligations.mail_of(row[NOTIFICATION_WIDTH - obligations.WIDTH : NOTIFICATION_WIDTH])
+    mail = obligations.mail_of(row[MAIL:NOTIFICATION_WIDTH])
     return structs.replace(news_of(obligation_id, news), mail=mail)
 
 

@@ -1,16 +1,17 @@
-"""The shelf of people, in the table `contacts`; to tell or forget all of a user, it goes to the others' tables as well."""
+"""The shelf of people, in the table `contacts`; to tell all of a user, it looks into the others' tables as well."""
 
 import json
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 
-from storage.encoding import ERASED, WIPED, micros, micros_or_none, moment_or_none, receipt_of, writable
-from storage.people import Contact, People, UserData
-from storage.sqlite import clearing, obligations
+from storage.encoding import WIPED, micros, micros_or_none, moment_or_none, receipt_of, writable
+from storage.people import Contact, Erasure, People, UserData
+from storage.sqlite import obligations
 from storage.sqlite.rows import NOTIFICATION, notification_of
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
+from storage.sqlite.threads import Threads
 
 MIGRATIONS = (
     Migration(
@@ -49,6 +50,11 @@ def _contacts(connection: sqlite3.Connection, users: Sequence[str]) -> dict[str,
 
 class SQLitePeople(SQLiteShelf, People):
     MIGRATIONS = MIGRATIONS
+
+    def __init__(self, threads: Threads, shelves: Sequence[SQLiteShelf]) -> None:
+        """`shelves` are all of the store: whoever is erased is erased from each."""
+        super().__init__(threads)
+        self._shelves = shelves
 
     @writing
     def remember(self, connection: sqlite3.Connection, contacts: Sequence[Contact]) -> None:
@@ -105,21 +111,12 @@ class SQLitePeople(SQLiteShelf, People):
 
     @writing
     def erase_user(self, connection: sqlite3.Connection, user: str, room: str, *, now: datetime) -> int:
-        at = micros(now)
-        _forget(connection, [user])
-        connection.execute("DELETE FROM inboxes WHERE user = ?", (user,))
-        connection.execute("DELETE FROM receipts WHERE user = ?", (user,))
-        ids = [row[0] for row in connection.execute("SELECT id FROM notifications WHERE room = ?", (room,))]
-        # Whoever returns under the same name begins anew: what was addressed to the room before tells nothing of them.
-        connection.execute(
-            "INSERT INTO rooms (room, erased_at) VALUES (?, ?)"
-            " ON CONFLICT (room) DO UPDATE SET erased_at = excluded.erased_at",
-            (room, at),
-        )
-        wiped = clearing.wipe(connection, ids, reason=ERASED, now=at)
-        # The address is the user's too.
-        obligations.forget_recipients(connection, room, ids, reason=ERASED, now=at)
-        return wiped
+        erasure = Erasure(user=user, room=room, at=micros(now))
+        return sum(shelf.erase(connection, erasure) for shelf in self._shelves)
+
+    def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
+        _forget(connection, [erasure.user])
+        return 0
 
 
 def _forget(connection: sqlite3.Connection, users: Sequence[str]) -> None:

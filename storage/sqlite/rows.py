@@ -7,14 +7,19 @@ from storage.encoding import data_of, data_text, micros, micros_or_none, moment,
 from storage.sqlite import obligations
 from storage.streams import Notification
 
-NOTIFICATION = (
-    "n.id, n.room, n.seq, n.type, n.title, n.body, n.link, n.data, n.created_at, n.expires_at, n.recalled_at,"
-    f" {obligations.COLUMNS}"
+_COLUMNS = (
+    "n.id, n.room, n.seq, n.type, n.title, n.body, n.link, n.data, n.created_at, n.expires_at, n.recalled_at"
 )
+NOTIFICATION = f"{_COLUMNS}, {obligations.COLUMNS}"
 """The columns that `notification_of` takes, of notifications `n` and obligations `m`."""
-NOTIFICATION_WIDTH = 11 + obligations.WIDTH
+NOTIFICATION_WIDTH = NOTIFICATION.count(",") + 1
+MAIL = _COLUMNS.count(",") + 1
+"""Where those of the mail begin; the first of them is NULL for a notification without one."""
 
-_INSERT = "INSERT INTO notifications VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+_INSERT = (
+    "INSERT INTO notifications (id, room, seq, type, title, body, link, data, created_at, expires_at, recalled_at,"
+    " shown_until, key, ordinal, fingerprint) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
 
 Row = tuple[Any, ...]
 
@@ -33,7 +38,7 @@ def notification_of(row: Row) -> Notification:
         expires_at=moment_or_none(row[9]),
         recalled_at=moment_or_none(row[10]),
         in_app=row[2] is not None,
-        mail=None if row[11] is None else obligations.mail_of(row[11:NOTIFICATION_WIDTH]),
+        mail=None if row[MAIL] is None else obligations.mail_of(row[MAIL:NOTIFICATION_WIDTH]),
     )
 
 

@@ -5,17 +5,20 @@ a migration of that time says by its `schema` from which number on it ran. The n
 """
 
 import json
+import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from storage.errors import StoreConfigurationError
-from storage.migrations import newer, pending
+from storage.migrations import CHANGING, newer, pending
 
 BY_NAME = 5
 """The `user_version` of a file that keeps names."""
 RAN = "migrations"
 """The fact that holds them."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,8 @@ def _migrate(connection: sqlite3.Connection, migrations: Sequence[Migration]) ->
     if not due and version == BY_NAME:
         return
     for migration in due:
+        if version:
+            logger.info(CHANGING, extra={"change": migration.name})
         migration.run(connection)
     connection.execute(
         "INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)",

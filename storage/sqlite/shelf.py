@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
+from storage.people import Erasure
 from storage.sqlite.schema import Migration
 from storage.sqlite.threads import Threads
 
@@ -20,6 +21,13 @@ class SQLiteShelf:
 
     def __init__(self, threads: Threads) -> None:
         self._threads = threads
+
+    def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:  # noqa: ARG002 - for those that keep something of users
+        """Forget the user; part of the transaction in which all shelves do.
+
+        Answers how many notifications that has wiped.
+        """
+        return 0
 
     async def close(self) -> None:
         """Finish what is under way; the threads are still there."""

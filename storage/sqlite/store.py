@@ -28,17 +28,16 @@ class SQLiteStore:
     def __init__(self, path: str | Path) -> None:
         self._threads = Threads(Path(path))
         self._shelves: list[SQLiteShelf] = []
-        self.streams = self._put_up(SQLiteStreams)
-        self.inboxes = self._put_up(SQLiteInboxes)
-        self.outbox = self._put_up(SQLiteOutbox)
-        self.people = self._put_up(SQLitePeople)
-        self.epochs = self._put_up(SQLiteEpochs)
+        self.streams = self._put_up(SQLiteStreams(self._threads))
+        self.inboxes = self._put_up(SQLiteInboxes(self._threads))
+        self.outbox = self._put_up(SQLiteOutbox(self._threads))
+        self.people = self._put_up(SQLitePeople(self._threads, self._shelves))
+        self.epochs = self._put_up(SQLiteEpochs(self._threads))
 
-    def _put_up(self, shelf: type[Shelf]) -> Shelf:
+    def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its tables when the store is opened; those of an earlier one are there before."""
-        made = shelf(self._threads)
-        self._shelves.append(made)
-        return made
+        self._shelves.append(shelf)
+        return shelf
 
     async def open(self) -> None:
         migrations = list(chain.from_iterable(shelf.MIGRATIONS for shelf in self._shelves))

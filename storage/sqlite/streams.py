@@ -4,8 +4,9 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from storage.encoding import EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros
+from storage.encoding import ERASED, EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros
 from storage.errors import IdempotencyMismatch, Unstorable
+from storage.people import Erasure
 from storage.sqlite import append, clearing, obligations, rows
 from storage.sqlite.rows import NOTIFICATION, notification_of
 from storage.sqlite.schema import Migration, statements
@@ -153,3 +154,16 @@ class SQLiteStreams(SQLiteShelf, Streams):
     @writing
     def prune(self, connection: sqlite3.Connection, *, before: datetime, limit: int) -> int:
         return clearing.prune(connection, before=micros(before), limit=limit)
+
+    def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
+        ids = [
+            row[0]
+            for row in connection.execute("SELECT id FROM notifications WHERE room = ?", (erasure.room,))
+        ]
+        # Whoever returns under the same name begins anew: what was addressed to the room before tells nothing of them.
+        connection.execute(
+            "INSERT INTO rooms (room, erased_at) VALUES (?, ?)"
+            " ON CONFLICT (room) DO UPDATE SET erased_at = excluded.erased_at",
+            (erasure.room, erasure.at),
+        )
+        return clearing.wipe(connection, ids, reason=ERASED, now=erasure.at)

@@ -17,6 +17,7 @@ from storage.mongo import MongoStore
 from storage.mongo.collections import Collections
 from storage.mongo.schema import Migration as MongoMigration
 from storage.mongo.shelf import MongoShelf, operation
+from storage.people import Erasure
 from storage.sqlite import SQLiteStore
 from storage.sqlite.schema import Migration as SQLiteMigration
 from storage.sqlite.schema import statements
@@ -28,7 +29,7 @@ HALT = "BELLHOP_TEST_HALT"
 
 
 class Notes(Protocol):
-    """What is noted of a notification, by its id."""
+    """What is noted of a notification or of a user, by the id."""
 
     async def note(self, notification_id: str, text: str) -> None: ...
 
@@ -69,6 +70,10 @@ CREATE INDEX notes_text ON notes (text);
     def notes(self, connection: sqlite3.Connection) -> dict[str, str]:
         return dict(connection.execute("SELECT id, text FROM notes"))
 
+    def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
+        connection.execute("DELETE FROM notes WHERE id = ?", (erasure.user,))
+        return 0
+
 
 def _noted(notification_id: str, text: str) -> UpdateOne:
     return UpdateOne({"_id": notification_id}, {"$set": {"text": text}}, upsert=True)
@@ -95,11 +100,15 @@ class MongoNotes(MongoShelf, Notes):
     async def notes(self, c: Collections) -> dict[str, str]:
         return {document["_id"]: document["text"] for document in await c["notes"].find({}).to_list()}
 
+    async def erase(self, c: Collections, erasure: Erasure) -> int:
+        await c["notes"].delete_one({"_id": erasure.user})
+        return 0
+
 
 class SQLiteStoreWithNotes(SQLiteStore):
     def __init__(self, path) -> None:
         super().__init__(path)
-        self.notes: Notes = self._put_up(SQLiteNotes)
+        self.notes: Notes = self._put_up(SQLiteNotes(self._threads))
 
 
 class MongoStoreWithNotes(MongoStore):
@@ -107,7 +116,7 @@ class MongoStoreWithNotes(MongoStore):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self.notes: Notes = self._put_up(MongoNotes)
+        self.notes: Notes = self._put_up(MongoNotes(self._operations))
 
 
 def connect_with_notes(url: str) -> SQLiteStoreWithNotes | MongoStoreWithNotes:

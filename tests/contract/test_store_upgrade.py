@@ -237,6 +237,38 @@ async def _ran(url: str) -> list[str]:
     return json.loads(names)
 
 
+def _shape(url: str) -> dict[str, Any]:
+    """The tables and indexes, or the collections' indexes, by name."""
+    if (path := file_of(url)) is None:
+        with MongoClient(url) as client:
+            database = client.get_default_database()
+            return {
+                name: database[name].index_information() for name in ("notifications", "inboxes", "receipts")
+            }
+    with sqlite3.connect(path) as file:
+        tables = [name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        shape: dict[str, Any] = {
+            name: sorted(file.execute(f"SELECT name, type, [notnull], pk FROM pragma_table_info('{name}')"))
+            for name in tables
+        }
+        shape |= dict(file.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'"))
+    file.close()
+    return shape
+
+
+async def test_a_store_that_was_upgraded_has_the_shape_of_a_new_one(released, tmp_path):
+    is_file = file_of(released.url) is not None
+    new_url = (
+        f"sqlite:///{tmp_path / 'new.db'}" if is_file else released.url.replace("/bellhop-", "/bellhop-new-")
+    )
+    for url in (released.url, new_url):
+        store = connect(url)
+        await store.open()
+        await store.close()
+
+    assert _shape(released.url) == _shape(new_url)
+
+
 async def test_a_store_that_a_newer_release_has_changed_is_refused_and_left_alone(released):
     newer = connect_with_notes(released.url)
     await newer.open()
@@ -264,4 +296,16 @@ async def test_a_new_shelf_is_one_class_for_each_store(store_url):
     await store.notes.note("1", "of the first, again")
 
     assert await store.notes.notes() == {"1": "of the first, again"}
+    await store.close()
+
+
+async def test_a_new_shelf_forgets_a_user_when_all_the_others_do(store_url):
+    store = connect_with_notes(store_url)
+    await store.open()
+    for user in ("ann", "bob"):
+        await store.notes.note(user, "likes tea")
+
+    await store.people.erase_user("ann", "user:ann", now=LATER)
+
+    assert await store.notes.notes() == {"bob": "likes tea"}
     await store.close()

@@ -1,15 +1,16 @@
 """The file and its write-ahead log: folded in beside the commits, and noticed when they are not there any more."""
 
 import asyncio
+import logging
 import shutil
 import sqlite3
 import threading
 
 import pytest
 
-from storage.errors import StoreUnavailable
+from storage.errors import StoreConfigurationError, StoreUnavailable
 from storage.sqlite import SQLiteStore, threads
-from storage.sqlite.schema import migrate
+from storage.sqlite.schema import Migration, migrate, statements
 from tests.contract.store_cases import NOW, fill
 
 
@@ -160,3 +161,69 @@ async def test_a_file_whose_name_is_full_of_signs_is_found(tmp_path):
     assert await store.streams.heads(["a"]) == {"a": 1}
     await store.close()
     assert [path.name for path in tmp_path.iterdir()] == ["a ?mode=ro&x#y%41é.db"]
+
+
+async def test_a_file_that_does_not_say_what_it_has_had_is_refused(tmp_path):
+    """To run all migrations on tables that are there would only fail later, and less clearly."""
+    store = SQLiteStore(tmp_path / "x.db")
+    await store.open()
+    await store.close()
+    with sqlite3.connect(tmp_path / "x.db") as file:
+        file.execute("DELETE FROM facts WHERE name = 'migrations'")
+    file.close()
+    again = SQLiteStore(tmp_path / "x.db")
+
+    with pytest.raises(StoreConfigurationError, match="which changes of its schema"):
+        await again.open()
+
+    await again.close()
+
+
+async def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path):
+    file = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    first = Migration(name="a-1", run=statements("CREATE TABLE a (x);\n"))
+    broken = Migration(name="a-2", run=statements("CREATE TABLE b (x);\nCREATE TABLE a (x);\n"))
+    migrate(file, [first])
+    before = list(file.iterdump())
+
+    with pytest.raises(sqlite3.OperationalError, match="already exists"):
+        migrate(file, [first, broken])
+
+    assert list(file.iterdump()) == before
+    file.close()
+
+
+@pytest.mark.parametrize("schema", [1, 2, 3])
+async def test_a_file_of_a_numbered_schema_becomes_what_a_new_one_is(tmp_path, schema, caplog):
+    """Files kept a number before they kept names: it tells which of the migrations of that time ran."""
+    caplog.set_level(logging.INFO, "storage.sqlite.schema")
+    old, new = SQLiteStore(tmp_path / "old.db"), SQLiteStore(tmp_path / "new.db")
+    migrations = [migration for shelf in old._shelves for migration in shelf.MIGRATIONS]
+    file = sqlite3.connect(tmp_path / "old.db", isolation_level=None)
+    migrate(file, [migration for migration in migrations if (migration.schema or schema + 1) <= schema])
+    file.execute("DROP TABLE facts" if schema < 3 else "DELETE FROM facts WHERE name = 'migrations'")
+    file.execute(f"PRAGMA user_version = {schema}")
+    file.close()
+
+    for store in (new, old):
+        await store.open()
+        await fill(store, "a", 1)
+
+    assert await _columns(old) == await _columns(new)
+    assert len(await old.epochs.current()) == 8
+    changed = [record.change for record in caplog.records]
+    assert changed == [m.name for m in migrations if m.schema is not None and m.schema > schema]
+    for store in (new, old):
+        await store.close()
+
+
+async def _columns(store: SQLiteStore) -> list[object]:
+    """All columns and indexes there are; a column that was added later has another place."""
+    return await store._threads.read(
+        lambda c: sorted(
+            c.execute(
+                "SELECT m.name, p.name, p.type FROM sqlite_master m JOIN pragma_table_info(m.name) p"
+                " UNION SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+            )
+        )
+    )
