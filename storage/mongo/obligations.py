@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pymongo import IndexModel
 
-from storage.encoding import micros, moment, moment_or_none, news_text
+from storage.encoding import ERASED, micros, moment, moment_or_none, news_text
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.schema import Migration
@@ -144,18 +144,18 @@ async def _withdraw(c: Collections, name: str, chosen: Document, *, reason: str,
     await c[name].update_many({**chosen, "mail.subject": {"$exists": True}}, {"$unset": {"mail.subject": ""}})
 
 
-async def forget_recipients(c: Collections, room: str, ids: Sequence[str], *, reason: str, now: int) -> None:
-    """Those of these notifications, and what else is owed to whom the room is of.
+async def forget_recipients(c: Collections, room: str, *, now: int) -> None:
+    """The user of this room is erased: of what was owed to them no address is kept, and nothing more is sent.
 
     A worker that holds a lease has its own copy of the address, and may still settle.
     """
-    gone = {"$set": {"mail.to": ""}, "$unset": {"news": ""}}
     await c[NOTIFICATIONS].update_many(
         {"room": room, "mail.to": {"$exists": True}}, {"$set": {"mail.to": ""}}
     )
-    await c[OBLIGATIONS].update_many({"of.id": {"$in": list(ids)}}, gone)
-    await _withdraw(c, OBLIGATIONS, {"room": room}, reason=reason, now=now)
-    await c[OBLIGATIONS].update_many({"room": room}, gone)
+    ids = [found["_id"] for found in await c[NOTIFICATIONS].find({"room": room}, {"_id": 1}).to_list()]
+    await _withdraw(c, OBLIGATIONS, {"room": room}, reason=ERASED, now=now)
+    gone = {"$set": {"mail.to": ""}, "$unset": {"news": ""}}
+    await c[OBLIGATIONS].update_many({"$or": [{"room": room}, {"of.id": {"$in": ids}}]}, gone)
 
 
 async def delete(c: Collections, ids: Sequence[str]) -> None:

@@ -201,10 +201,7 @@ class MongoOutbox(MongoShelf, Outbox):
         return counts
 
     async def erase(self, c: Collections, erasure: Erasure) -> int:
-        # The address is the user's too. A worker that holds a lease has its own copy, and may still settle.
-        own = await c[NOTIFICATIONS].find({"room": erasure.room}, {"_id": 1}).to_list()
-        ids = [document["_id"] for document in own]
-        await obligations.forget_recipients(c, erasure.room, ids, reason=ERASED, now=erasure.at)
+        await obligations.forget_recipients(c, erasure.room, now=erasure.at)
         return 0
 
 

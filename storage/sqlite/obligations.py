@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from storage.encoding import micros, micros_or_none, moment, moment_or_none, news_text
+from storage.encoding import ERASED, micros, micros_or_none, moment, moment_or_none, news_text
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.outbox import Obligation
 from storage.sqlite.schema import Migration, statements
@@ -73,7 +73,6 @@ COLUMNS = (
     " m.updated_at, m.sent_at, m.lane, m.decided_by, m.relay_id"
 )
 """The columns that `mail_of` takes, of obligations `m`."""
-WIDTH = 14
 JOIN = "LEFT JOIN obligations m ON m.id = n.id"
 
 _INSERT = (
@@ -157,18 +156,17 @@ def withdraw(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str,
     )
 
 
-def forget_recipients(
-    connection: sqlite3.Connection, room: str, ids: Sequence[str], *, reason: str, now: int
-) -> None:
-    """Those of these notifications, and what else is owed to whom the room is of.
+def forget_recipients(connection: sqlite3.Connection, room: str, *, now: int) -> None:
+    """The user of this room is erased: of what was owed to them no address is kept, and nothing more is sent.
 
     A worker that holds a lease has its own copy of the address, and may still settle.
     """
+    told = [row[0] for row in connection.execute("SELECT id FROM notifications WHERE room = ?", (room,))]
     connection.executemany(
-        "UPDATE obligations SET recipient = '' WHERE id = ?1 OR of_id = ?1", [(each,) for each in ids]
+        "UPDATE obligations SET recipient = '' WHERE id = ?1 OR of_id = ?1", [(each,) for each in told]
     )
     own = [row[0] for row in connection.execute("SELECT id FROM obligations WHERE room = ?", (room,))]
-    withdraw(connection, own, reason=reason, now=now)
+    withdraw(connection, own, reason=ERASED, now=now)
     connection.execute("UPDATE obligations SET recipient = '', news = NULL WHERE room = ?", (room,))
 
 

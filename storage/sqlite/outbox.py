@@ -26,7 +26,7 @@ from storage.mail import LaneName, MailState
 from storage.outbox import ORPHAN_AGE, ORPHAN_LOOK, Kind, Lease, MailPage, Obligation, Outbox, Subject
 from storage.people import Erasure
 from storage.sqlite import obligations
-from storage.sqlite.rows import NOTIFICATION, NOTIFICATION_WIDTH, notification_of
+from storage.sqlite.rows import MAIL, NOTIFICATION, NOTIFICATION_WIDTH, notification_of
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 from storage.streams import Notification
 
@@ -161,10 +161,7 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         return counts
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
-        # The address is the user's too. A worker that holds a lease has its own copy, and may still settle.
-        own = connection.execute("SELECT id FROM notifications WHERE room = ?", (erasure.room,))
-        ids = [row[0] for row in own]
-        obligations.forget_recipients(connection, erasure.room, ids, reason=ERASED, now=erasure.at)
+        obligations.forget_recipients(connection, erasure.room, now=erasure.at)
         return 0
 
 
@@ -183,7 +180,7 @@ def _told(row: obligations.Row) -> Notification | None:
         )
     if news is None:
         return None
-    mail = obligations.mail_of(row[NOTIFICATION_WIDTH - obligations.WIDTH : NOTIFICATION_WIDTH])
+    mail = obligations.mail_of(row[MAIL:NOTIFICATION_WIDTH])
     return structs.replace(news_of(obligation_id, news), mail=mail)
 
 

@@ -13,7 +13,7 @@ _COLUMNS = (
 NOTIFICATION = f"{_COLUMNS}, {obligations.COLUMNS}"
 """The columns that `notification_of` takes, of notifications `n` and obligations `m`."""
 NOTIFICATION_WIDTH = NOTIFICATION.count(",") + 1
-_MAIL = _COLUMNS.count(",") + 1
+MAIL = _COLUMNS.count(",") + 1
 """Where those of the mail begin; the first of them is NULL for a notification without one."""
 
 _INSERT = (
@@ -38,7 +38,7 @@ def notification_of(row: Row) -> Notification:
         expires_at=moment_or_none(row[9]),
         recalled_at=moment_or_none(row[10]),
         in_app=row[2] is not None,
-        mail=None if row[_MAIL] is None else obligations.mail_of(row[_MAIL:NOTIFICATION_WIDTH]),
+        mail=None if row[MAIL] is None else obligations.mail_of(row[MAIL:NOTIFICATION_WIDTH]),
     )
 
 

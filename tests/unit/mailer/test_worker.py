@@ -21,11 +21,11 @@ from mailer.press import Press
 from mailer.smtp import Relay, SMTPTransport
 from mailer.transport import Transport
 from mailer.worker import Outcome, Worker
-from storage.endings import Sent
+from storage.endings import Ending, Postponed, Sent
 from storage.errors import StoreUnavailable
 from storage.inboxes import Inboxes
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
-from storage.outbox import Outbox
+from storage.outbox import Lease, Outbox
 from storage.sqlite import SQLiteStore
 from storage.streams import Emission
 from tests.support.smtp import Authority, Hang, Reply, SMTPRelay, Wait
@@ -316,6 +316,27 @@ async def test_a_user_who_is_online_needs_no_mail(bench: Bench, *, online: bool,
     bench.start()
 
     await bench.until_observed(result)
+
+
+async def test_a_mail_that_a_rule_holds_is_decided_again_later(bench: Bench) -> None:
+    until = bench.clock.now + timedelta(hours=8)
+
+    async def decide(lease: Lease, now: datetime) -> Ending | None:
+        return (
+            Postponed(until=until, reason="quiet hours", rule="quiet", counted=False) if now < until else None
+        )
+
+    await bench.owe()
+    worker = bench.start(decide=decide)
+
+    await bench.until_observed(Result.HELD)
+    mail = await bench.mail()
+    assert (mail.state, mail.due_at, mail.attempts) == (MailState.PENDING, until, 0)
+    assert (mail.decided_by, mail.reason) == ("quiet", "quiet hours")
+    bench.clock.now = until
+    worker.wake()
+    await bench.until_observed(Result.HELD, Result.SENT)
+    assert (await bench.mail()).decided_by is None
 
 
 async def test_when_presence_cannot_be_asked_the_mail_goes_out(bench: Bench) -> None:
