@@ -16,6 +16,8 @@ class Held:
     """When it was leased, by the loop's clock, as is the next."""
     unknown_until: float = 0.0
     """Until then the relay, which was given all of it, may take it without our knowing."""
+    put_off: bool = False
+    """Whether nothing was tried, so that its place is not to be taken by the next in the same moment."""
     task: "asyncio.Task[None] | None" = None
 
     def handed_over(self, seconds: float) -> None:

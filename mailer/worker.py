@@ -23,6 +23,8 @@ from storage.outbox import Lease, Outbox
 POLL_SECONDS = 15.0
 """How long a mail may wait unnoticed that another node has appended."""
 SHORTEST_REST_SECONDS = 0.05
+PUT_OFF_REST_SECONDS = 0.1
+"""How long the place of a mail stays empty that was put off untried: a long backlog of such must not be rushed through."""
 STORE_PAUSE_SECONDS = (1.0, 30.0)
 
 logger = logging.getLogger(__name__)
@@ -212,8 +214,10 @@ class Worker:
         held.task.add_done_callback(lambda _task: self._finished(lease.id))
 
     def _finished(self, obligation_id: str) -> None:
-        del self._held[obligation_id]
-        self._wake.set()
+        if self._held.pop(obligation_id).put_off:
+            asyncio.get_running_loop().call_later(PUT_OFF_REST_SECONDS, self._wake.set)
+        else:
+            self._wake.set()
 
     def _tasks(self) -> list["asyncio.Task[None]"]:
         return [held.task for held in self._held.values() if held.task is not None]
@@ -250,6 +254,7 @@ class Worker:
                 # Nothing was sent, and it is nobody's fault. When the store cannot even take it back, the lease runs out.
                 self._pause_for_store(error)
                 result, ending = Result.POSTPONED, Released()
+            held.put_off = result is Result.HELD
             if not await self._settler.end(held, ending):
                 result = Result.LOST
         except asyncio.CancelledError:
