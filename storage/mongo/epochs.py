@@ -22,6 +22,8 @@ async def in_force(c: Collections) -> str:
 
 
 class MongoEpochs(MongoShelf, Epochs):
+    """The epoch is a fact of the database."""
+
     @operation
     async def current(self, c: Collections) -> str:
         return await in_force(c)

@@ -46,6 +46,8 @@ MIGRATIONS = (Migration(name="inboxes-1", run=beginnings.note_since),)
 
 
 class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
+    """What users have read; a whole room read is one number, and single ones are receipts above it."""
+
     INDEXES = INDEXES
     MIGRATIONS = MIGRATIONS
 

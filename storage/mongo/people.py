@@ -55,6 +55,8 @@ async def _forget(c: Collections, users: Sequence[str]) -> None:
 
 
 class MongoPeople(MongoShelf, People):
+    """A document for each user who is known."""
+
     def __init__(self, operations: Operations, shelves: Sequence[MongoShelf]) -> None:
         """`shelves` are all of the store: whoever is erased is erased from each."""
         super().__init__(operations)

@@ -45,6 +45,8 @@ async def _find(c: Collections, notification_id: str) -> Notification | None:
 
 
 class MongoStreams(MongoShelf, Streams):
+    """Notifications, each a document that this process numbers before it inserts it."""
+
     INDEXES = INDEXES
 
     def __init__(self, operations: Operations) -> None:

@@ -28,6 +28,8 @@ def in_force(connection: sqlite3.Connection) -> str:
 
 
 class SQLiteEpochs(SQLiteShelf, Epochs):
+    """The epoch is a fact of the file."""
+
     MIGRATIONS = MIGRATIONS
 
     @reading

@@ -87,6 +87,8 @@ _UNREAD = "n.seq > COALESCE(i.read_upto, 0) AND c.read_at IS NULL"
 
 
 class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
+    """What users have read; a whole room read is one number, and single ones are receipts above it."""
+
     MIGRATIONS = MIGRATIONS
 
     def __init__(self, threads: Threads) -> None:

@@ -49,6 +49,8 @@ def _contacts(connection: sqlite3.Connection, users: Sequence[str]) -> dict[str,
 
 
 class SQLitePeople(SQLiteShelf, People):
+    """A row for each user who is known."""
+
     MIGRATIONS = MIGRATIONS
 
     def __init__(self, threads: Threads, shelves: Sequence[SQLiteShelf]) -> None:

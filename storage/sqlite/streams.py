@@ -82,6 +82,8 @@ def span(
 
 
 class SQLiteStreams(SQLiteShelf, Streams):
+    """Notifications, each a row that its appending transaction numbers."""
+
     MIGRATIONS = MIGRATIONS
 
     async def append(self, emissions: Sequence[Emission]) -> list[Appended | IdempotencyMismatch]:
