@@ -73,7 +73,7 @@ class Part:
         """Why this process cannot do its job now, for the readiness probe; empty when it can."""
         return []
 
-    def warnings(self) -> list[str]:
+    def concerns(self) -> list[str]:
         """What an operator should look at, and what keeps nobody waiting."""
         return []
 

@@ -156,7 +156,7 @@ class MailPart(Part):
         for lane in lanes:
             self.workers[lane].wake()
 
-    def warnings(self) -> list[str]:
+    def concerns(self) -> list[str]:
         return [f"mail: {warning}" for lane in self._lanes for warning in lane.budget.warnings()]
 
     def start(self) -> None:

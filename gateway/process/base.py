@@ -87,7 +87,7 @@ class Process:
         part.measure(self.metrics)
         self.internal.add_routes(part.internal_routes())
         self.health.watch(part.unready)
-        self.health.watch_warnings(part.warnings)
+        self.health.watch_warnings(part.concerns)
 
     async def start(self) -> None:
         parts = [*self.own_parts(), *self._added, *self.doors()]

@@ -144,7 +144,7 @@ async def test_the_heads_of_rooms_cost_one_index_entry_each(store):
         ({"created_at": {"$lt": 5}}, [("created_at", 1), ("_id", 1)]),
         ({"room": {"$in": ["a", "b"]}, "until": {"$gte": 0, "$lte": 5}, "seq": {"$gt": 0}}, None),
         ({"until": {"$gt": 0, "$lte": 5}}, [("until", 1)]),
-        ({"mail.wake": {"$lte": 5}}, [("mail.wake", 1), ("_id", 1)]),
+        ({"mail.lane": "bulk", "mail.wake": {"$lte": 5}}, [("mail.wake", 1), ("_id", 1)]),
         (
             {"mail.state": {"$in": ["sent", "dead"]}, "created_at": {"$lte": 5}},
             [("created_at", -1), ("_id", -1)],
