@@ -16,6 +16,7 @@ from marshmallow import ValidationError
 
 from auth.errors import KeyConfigurationError
 from auth.tokens import Signer
+from gateway.catalog.commands import describe as describe_catalog
 from gateway.ground import logs, places, settings
 from gateway.ground.settings import Settings, SettingsError
 from gateway.observe.metrics import release
@@ -94,6 +95,11 @@ def _parser() -> argparse.ArgumentParser:
     config.add_argument("--markdown", action="store_true", help="print the reference of all settings instead")
     _describe_token(command("token", _token, "print a token of a user, signed with BELLHOP_JWT_SECRET"))
     _describe_emit(command("emit", _emit, "emit a notification through a running node"))
+    catalog = commands.add_parser(
+        "catalog", help="make, check, render and import a catalog of types",
+        description="What a catalog's folder holds is in docs/catalog.md. FOLDER is the one with its catalog.toml.",
+    )  # fmt: skip
+    describe_catalog(catalog)
     _describe_store(command("store", _store, "tell what was done to the store"))
     return parser
 
