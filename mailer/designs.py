@@ -52,19 +52,12 @@ class Designs:
         size = len(html.encode(errors="replace"))
         warnings = (f"{size} bytes: Gmail shows the first 102 KB of a mail",) if size > LARGE_BYTES else ()
         return Composed(
-            text=letter.body(text),
+            text=text,
             html=letter.body(html),
             bytes=size,
             warnings=warnings,
             templates=tuple(names.values()),
         )
-
-    def check(self, name: str) -> None:
-        """Compile one. Raises `TemplateFailure`."""
-        try:
-            self._environment.get_template(name)
-        except Exception as error:
-            raise TemplateFailure(templating.account(error, name)) from error
 
     def _load(self, name: str) -> tuple[str, str, None] | None:
         # With a file's name, so that what fails in it can be told by name and line.
@@ -83,7 +76,8 @@ class Designs:
 
     def _rendered(self, name: str, context: Mapping[str, Any]) -> str:
         try:
-            return templating.bounded(self._environment.get_template(name).generate(context))
+            # Cleaned already here: no MJML is sound with a control character in it, and data may have some.
+            return letter.body(templating.bounded(self._environment.get_template(name).generate(context)))
         except Exception as error:
             # A template may raise whatever an expression in it raises.
             raise TemplateFailure(templating.account(error, name)) from error

@@ -22,7 +22,7 @@ def of_html(html: str) -> str:
     """Lines of text, paragraphs parted by blank lines, a row of a table in a line, links in brackets behind their words."""
     body = LexborHTMLParser(html).body
     if body is None:
-        return ""
+        return "\n"  # a frameset
     return _laid_out("".join(_pieces(body)))
 
 

@@ -148,16 +148,14 @@ class _Desk:
             return Failed(reason=str(failure), cpu_seconds=process_time() - begun)
 
     def _work(self, request: Request) -> Answer:
-        match request:
-            case Check(template):
-                self._renderer.check(template)
-                return Sound()
-            case Render(notification, order):
-                return Rendered(outgoing=self._renderer.render(notification, order))
-            case Compose(composition):
-                if self._designs is None:
-                    raise TemplateFailure("no catalog was adopted")
-                return self._designs.compose(composition)
+        if isinstance(request, Check):
+            self._renderer.check(request.template)
+            return Sound()
+        if isinstance(request, Render):
+            return Rendered(outgoing=self._renderer.render(request.notification, request.order))
+        if self._designs is None:
+            raise TemplateFailure("no catalog was adopted")
+        return self._designs.compose(request.composition)
 
 
 if __name__ == "__main__":

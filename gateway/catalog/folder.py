@@ -38,14 +38,8 @@ def read(folder: Path, mistakes: Mistakes) -> Folder:
     """`catalog.toml`, the schemas and the templates of a folder. What cannot be read is a mistake, and left out."""
     texts: dict[str, str] = {}
     total = 0
-    try:
-        files = sorted(
-            path for path in folder.rglob("*") if _is_ours(path.relative_to(folder)) and path.is_file()
-        )
-    except OSError as error:
-        mistakes.add(str(folder), 1, f"the folder cannot be read: {error.strerror}")
-        files = []
-    for path in files:
+    files = (path for path in folder.rglob("*") if _is_ours(path.relative_to(folder)) and path.is_file())
+    for path in sorted(files):
         name = path.relative_to(folder).as_posix()
         try:
             content = path.read_bytes()

@@ -81,7 +81,15 @@ def test_a_mail_is_made_of_mjml_with_its_layout_its_styles_and_a_text():
 
 
 @pytest.mark.parametrize(
-    "value", ['"><script>alert(1)</script>', "{{ 7 * 7 }}", "<mj-raw>", "</mj-text></mjml>", "a & b"]
+    "value",
+    [
+        '"><script>alert(1)</script>',
+        "{{ 7 * 7 }}",
+        "<mj-raw>",
+        "</mj-text></mjml>",
+        "a & b",
+        "a\x00\x08\x1f\x7fb",
+    ],
 )
 def test_no_value_gets_out_of_its_place(value):
     source = MJML.format(
@@ -92,7 +100,7 @@ def test_no_value_gets_out_of_its_place(value):
 
     assert LexborHTMLParser(made.html).css("script") == []
     assert "49" not in made.text
-    assert value in made.text
+    assert re.sub(r"[\x00-\x1f\x7f]", "", value) in made.text
 
 
 def test_without_templates_the_built_in_ones_are_used():

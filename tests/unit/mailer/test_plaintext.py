@@ -11,6 +11,7 @@ from mailer.plaintext import of_html
     ("html", "text"),
     [
         ("", "\n"),
+        ("<html><frameset></frameset></html>", "\n"),
         ("<p>One</p><p>Two<br>Three</p>", "One\n\nTwo\nThree\n"),
         ("<h1>Head</h1><div>a<div>b</div></div>", "Head\n\na\nb\n"),
         ("<table role=presentation><tr><td>a</td></tr><tr><td>b</td></tr></table>", "a\n\nb\n"),
