@@ -18,7 +18,7 @@ LONGEST_TEXT = 4000
 Width = Literal["short", "medium", "long", "full"]
 WIDTHS = ("short", "medium", "long", "full")
 _TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}")
-_LARGEST = Decimal(10) ** 15
+_LARGEST = 10**15
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 
 
@@ -121,9 +121,9 @@ def text(value: object) -> str:
 
 def number_of(value: object) -> Decimal | None:
     """A finite number of a size that people write out, also of a text that holds one."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
-        return None
-    if isinstance(value, int) and value.bit_length() > 64:
+    if type(value) is int:
+        return Decimal(value) if -_LARGEST <= value <= _LARGEST else None
+    if not isinstance(value, (float, str, Decimal)):
         return None
     written = str(value)
     if len(written) > 40:
@@ -132,9 +132,10 @@ def number_of(value: object) -> Decimal | None:
         amount = Decimal(written)
     except InvalidOperation:
         return None
-    if not amount.is_finite() or abs(amount) > _LARGEST or int(amount.as_tuple().exponent) < -20:
+    if not amount.is_finite() or not -_LARGEST <= amount <= _LARGEST:
         return None
-    return amount
+    # Without an exponent there are no more digits than it is long.
+    return amount if "e" not in written.lower() or int(amount.as_tuple().exponent) >= -20 else None
 
 
 def _moment(value: object) -> datetime | None:

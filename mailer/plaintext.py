@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 _UNSEEN = frozenset({"head", "style", "script", "title", "template", "noscript", "-comment", "-doctype"})
+_HIDDEN = '[hidden], [style*="display:none" i], [style*="display: none" i], [style*="mso-hide" i]'
 _BLOCKS = frozenset({
     "address", "article", "blockquote", "div", "dl", "dt", "dd", "footer", "form", "header", "hr", "li", "main", "nav", "ol",
     "pre", "section", "table", "tr", "ul",
 })  # fmt: skip
 _PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6"})
-_HIDDEN = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all", re.IGNORECASE)
+_SPACES = re.compile(r"[\t\n\v\r\f ]+")
 _INVISIBLE = re.compile("[\u00ad\u034f\u200b-\u200f\u2060\ufeff]+")
 _BREAK, _LINE, _PARAGRAPH, _CELL = "\n", "\v", "\f", "\t"
 """A line end that is written, one between blocks, one with a blank line behind it, and the end of a cell."""
@@ -20,13 +21,16 @@ _ENDS = re.compile(r"[ \t]*[\n\v\f][ \t\n\v\f]*")
 
 def of_html(html: str) -> str:
     """Lines of text, paragraphs parted by blank lines, a row of a table in a line, links in brackets behind their words."""
-    body = LexborHTMLParser(html).body
+    tree = LexborHTMLParser(html)
+    body = tree.body
     if body is None:
         return "\n"  # a frameset
-    return _laid_out("".join(_pieces(body)))
+    # By one look for all: to ask each element for its attributes takes longer than everything else.
+    hidden = {node.mem_id for node in tree.css(_HIDDEN)}
+    return _laid_out("".join(_pieces(body, hidden)))
 
 
-def _pieces(node: LexborNode) -> Iterator[str]:
+def _pieces(node: LexborNode, hidden: set[int]) -> Iterator[str]:
     # A stack of our own: how deep a mail is nested is not for the interpreter to bear.
     waiting: list[LexborNode | str] = [node]
     while waiting:
@@ -36,21 +40,16 @@ def _pieces(node: LexborNode) -> Iterator[str]:
             continue
         name = one.tag or ""
         if name == "-text":
-            yield re.sub(r"[\t\n\v\r\f ]+", " ", one.text_content or "")
+            yield _SPACES.sub(" ", one.text_content or "")
         elif name == "br":
             yield _BREAK
         elif name == "img":
             yield one.attributes.get("alt") or ""
-        elif name not in _UNSEEN and not _is_hidden(one):
+        elif name not in _UNSEEN and one.mem_id not in hidden:
             before, after = _around(one, name)
             yield before
             waiting.append(after)
             waiting.extend(reversed(list(one.iter(include_text=True))))
-
-
-def _is_hidden(node: LexborNode) -> bool:
-    attributes = node.attributes
-    return "hidden" in attributes or bool(_HIDDEN.search(attributes.get("style") or ""))
 
 
 def _around(node: LexborNode, name: str) -> tuple[str, str]:
@@ -61,7 +60,9 @@ def _around(node: LexborNode, name: str) -> tuple[str, str]:
         return _LINE + ("- " if name == "li" else ""), _LINE
     if name in ("td", "th"):
         return "", _CELL
-    target = node.attributes.get("href") if name == "a" else None
+    if name != "a":
+        return "", ""
+    target = node.attributes.get("href")
     if not target or target.startswith("#") or target in (node.text() or ""):
         return "", ""
     return "", f" <{target}>"

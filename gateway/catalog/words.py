@@ -1,8 +1,9 @@
 """The words of one notification for one reader: pure, quick, and without an error for any data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from gateway.catalog.kinds import NotificationType, Wording
 from gateway.catalog.payload import Problems
@@ -16,8 +17,7 @@ LONGEST_LINK = 2048
 LONGEST_COLLAPSE = 255
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """The words of a notification, and what else its type says of it.
 
     With `problems` it must not be stored, and its words mean nothing.

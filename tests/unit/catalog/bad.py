@@ -19,6 +19,13 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
     "strict is no flag": ({"catalog.toml": "strict = 1\n" + HEAD + TYPE}, ["catalog.toml:1: strict: must be true or false"]),
     "types is no table": ({"catalog.toml": "types = 1\n" + HEAD},
                           ["catalog.toml:1: there are no types", "catalog.toml:1: types: must be a table"]),
+    "a category of no table": (
+        {"catalog.toml": "default_locale = 'en'\ncategories = { orders = 1 }\n" + TYPE},
+        [
+            "catalog.toml:2: categories.orders: must be a table",
+            "catalog.toml:4: types.T.category: there is no category orders; there is none",
+        ],
+    ),
     "a category's name": ({"catalog.toml": HEAD + '[categories.Orders]\nname = { en = "x" }\n' + TYPE},
                           ["catalog.toml:6: categories.Orders: a category is lower case letters"]),
     "a category without a name": ({"catalog.toml": HEAD + "[categories.a]\norder = 1\n" + TYPE}, ["catalog.toml:6: categories.a: name is missing"]),
