@@ -52,14 +52,15 @@ def load(folder: Path) -> Catalog:
 def _top(read: files.Folder, folder: Path, mistakes: Mistakes) -> Table:
     text = read.texts.get(files.FILE)
     value: Mapping[str, Any] = {}
+    places = Places("")
     if text is None and not any(mistake.file == files.FILE for mistake in mistakes):
         mistakes.add(files.FILE, 1, f"there is no such file in {folder}; `bellhop catalog init` makes one")
     elif text is not None:
         try:
             value = tomllib.loads(text)
+            places = Places(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             mistakes.add(files.FILE, _line_of(error, text), f"this is no TOML: {_said(error)}")
-    places = Places(text if text is not None and value else "")
     return Table(value, path=(), file=files.FILE, places=places, mistakes=mistakes)
 
 

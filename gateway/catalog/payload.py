@@ -14,6 +14,8 @@ from gateway.catalog import shapes
 from gateway.catalog.tables import not_json
 
 LARGEST_BYTES = 32 * 1024
+_DEEPEST = 128
+"""Levels of a schema as a value; as a schema it has half of it at most."""
 MOST_PROBLEMS = 20
 """How many are told of one payload."""
 OPTIONS: dict[str, Any] = {
@@ -40,8 +42,8 @@ class Payload:
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self.schema = dict(schema)
-        if not_json(self.schema):
-            raise SchemaError("it holds what JSON has not, such as a date")
+        if not_json(self.schema, deepest=_DEEPEST):
+            raise SchemaError("it holds what JSON has not, such as a date, or is nested too deeply")
         size = len(json.dumps(self.schema))
         if size > LARGEST_BYTES:
             raise SchemaError(f"it is larger than {LARGEST_BYTES} bytes")

@@ -142,10 +142,9 @@ class Table:
         )
 
 
-def not_json(value: object) -> bool:
-    """Whether a value of TOML, or something in it, is nothing that JSON could say."""
-    if isinstance(value, dict):
-        return any(map(not_json, value.values()))
-    if isinstance(value, list):
-        return any(map(not_json, value))
+def not_json(value: object, *, deepest: int) -> bool:
+    """Whether a value of TOML, or something in it, is nothing that JSON could say, or is nested more than that deeply."""
+    if isinstance(value, (dict, list)):
+        inner = value.values() if isinstance(value, dict) else value
+        return deepest < 0 or any(not_json(each, deepest=deepest - 1) for each in inner)
     return isinstance(value, (date, time)) or (isinstance(value, float) and not math.isfinite(value))

@@ -197,8 +197,8 @@ def _phrase(
 
 def _examples(table: Table, payload: Payload | None) -> Iterable[Mapping[str, Any]]:
     for row in table.rows("examples"):
-        if not_json(row.value):
-            row.wrong("holds what JSON has not, such as a date: write it as a text")
+        if not_json(row.value, deepest=shapes.DEEPEST_DATA):
+            row.wrong("holds what JSON has not, such as a date (write it as a text), or is nested too deeply")
         elif payload is not None and (problems := payload.problems(row.value)):
             row.wrong("; ".join(f"{at}: {problem}" for at, problem in problems))
         else:

@@ -19,6 +19,26 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
     "strict is no flag": ({"catalog.toml": "strict = 1\n" + HEAD + TYPE}, ["catalog.toml:1: strict: must be true or false"]),
     "types is no table": ({"catalog.toml": "types = 1\n" + HEAD},
                           ["catalog.toml:1: there are no types", "catalog.toml:1: types: must be a table"]),
+    "a locale that is no text": (
+        {"catalog.toml": HEAD.replace('"en"\n', "5\n", 1) + TYPE},
+        ["catalog.toml:1: default_locale: must be a text"],
+    ),
+    "bottomless": (
+        {"catalog.toml": "a = 1\nb = " + "[" * 5000 + "]" * 5000},
+        ["catalog.toml:2: this is no TOML: it is nested too deeply"],
+    ),
+    "a deep example": (
+        {"catalog.toml": HEAD + TYPE + "examples = [{ a = " + "[" * 100 + "]" * 100 + " }]\n"},
+        ["catalog.toml:8: types.T.examples.0: holds what JSON has not, such as a date (write it as a text), or is nested"],
+    ),
+    "a deep schema": (
+        {"catalog.toml": HEAD + TYPE + 'schema = "t.json"\n', "t.json": '{"not":' * 300 + "{}" + "}" * 300},
+        ["t.json:1: it holds what JSON has not, such as a date, or is nested too deeply"],
+    ),
+    "a bottomless schema": (
+        {"catalog.toml": HEAD + TYPE + 'schema = "t.json"\n', "t.json": '{"not":' * 9000 + "{}" + "}" * 9000},
+        ["t.json:1: this is no JSON: it is nested too deeply"],
+    ),
     "a category of no table": (
         {"catalog.toml": "default_locale = 'en'\ncategories = { orders = 1 }\n" + TYPE},
         [
