@@ -2,7 +2,7 @@
 # what .ci/machine lists, where it may be: a venv for all, real servers and a browser for the tests.
 
 .DEFAULT_GOAL := help
-.PHONY: help machine run pages screenshots test test-faults lint bench bench-emit bench-cluster bench-refused clean
+.PHONY: help machine run shapes pages screenshots check quick test test-faults lint bench bench-emit bench-cluster bench-refused clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -15,6 +15,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python;
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
 RUNTIME := $(VENV)/.runtime
+DEVELOPING := $(VENV)/.developing
 TESTING := $(VENV)/.testing
 PAGES := web/node_modules/.pages
 JOURNEYS := tests/journeys/node/node_modules/.package-lock.json
@@ -34,9 +35,14 @@ $(RUNTIME): setup.cfg pyproject.toml | $(BIN)/pip
 	$(PIP) --editable .
 	@touch $@
 
+# No servers and no browser: what style, types and most unit tests need.
+$(DEVELOPING): setup.cfg pyproject.toml | $(BIN)/pip
+	$(PIP) --editable '.[dev]'
+	@touch $@ $(RUNTIME)
+
 $(TESTING): setup.cfg pyproject.toml | $(BIN)/pip
 	$(PIP) --editable '.[test]'
-	@touch $@ $(RUNTIME)
+	@touch $@ $(DEVELOPING) $(RUNTIME)
 
 $(JOURNEYS): tests/journeys/node/package-lock.json $(TESTING)
 	cd tests/journeys/node && $(NPM) ci --no-audit --no-fund
@@ -49,6 +55,9 @@ WEB_SOURCES := $(shell find web -name node_modules -prune -o -name dist -prune -
 $(PAGES): $(WEB_SOURCES) | $(RUNTIME)
 	cd web && $(NPM) ci --no-audit --no-fund && $(NPM) run build
 	@touch $@
+
+shapes: $(RUNTIME)  ## write the pages' types anew, from the table of operations
+	$(BIN)/python -m gateway.protocol.typescript
 
 pages: $(PAGES)  ## build the dashboard and the demo page
 
@@ -63,7 +72,19 @@ run: $(RUNTIME)  ## run the demo: everything in one process, no services needed
 
 # --- check -----------------------------------------------------------------------------------------------------------
 
-lint: $(TESTING)  ## style, types and the arrows between packages
+# A machine without the servers is a guest's: what it cannot run is left out, with the reason.
+CHECK := $(BIN)/python -m pytest -q -p tests.support.guest
+
+check: $(DEVELOPING)  ## some tests, such as T=tests/unit/mailer, with whatever servers are there
+	$(CHECK) $(or $(T),tests/unit)
+
+quick: $(DEVELOPING)  ## style, types and unit tests, without a server or a browser to install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(CHECK) -n 2 tests/unit
+
+lint: $(DEVELOPING)  ## style, types and the arrows between packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -78,7 +99,7 @@ $(BIN)/pip: | machine
 endif
 
 # What proves who is calling, what leaves by mail and the use cases has no untested line or branch.
-PROVEN := auth/*,mailer/*,gateway/notify/notifier.py
+PROVEN := auth/*,mailer/*,gateway/notify/emitting.py,gateway/notify/fanout.py,gateway/notify/mailroom.py,gateway/notify/people.py,gateway/notify/preview.py,gateway/notify/reading.py,gateway/notify/records.py
 
 test: machine lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, and the tests with coverage (10 to 15 minutes)
 	cd web && $(NPM) run lint && $(NPM) run typecheck && $(NPM) test

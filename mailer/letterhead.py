@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 from mailer import address
 from mailer.address import Mailbox
-from storage.models import Notification
+from storage.streams import Notification
 
 PLACEHOLDERS = ("id", "room", "type")
 """What of its notification a URL to unsubscribe by may hold, in braces."""

@@ -143,7 +143,7 @@ def _item(node: nodes.Getitem) -> Value:
         found, at = whole(told), key(told)
         if isinstance(found, Mapping):
             return found.get(at, MISSING) if isinstance(at, str) else MISSING
-        within = isinstance(found, (list, tuple)) and isinstance(at, int) and at < len(found)
+        within = isinstance(found, (list, tuple)) and isinstance(at, int) and 0 <= at < len(found)
         return found[at] if within else MISSING
 
     return item

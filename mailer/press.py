@@ -35,7 +35,8 @@ from mailer.printer import (
 )
 from mailer.render import Renderer
 from mailer.transport import Outgoing
-from storage.models import MailOrder, Notification
+from storage.mail import MailOrder
+from storage.streams import Notification
 
 DEAR_CPU_SECONDS = 0.1
 CONDEMNED_SECONDS = 60.0

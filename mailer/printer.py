@@ -20,7 +20,8 @@ from mailer.errors import RenderFailure, TemplateFailure
 from mailer.letterhead import Letterhead
 from mailer.render import Renderer
 from mailer.transport import Outgoing
-from storage.models import MailOrder, Notification
+from storage.mail import MailOrder
+from storage.streams import Notification
 
 if TYPE_CHECKING:
     from mailer.designs import Designs

@@ -12,7 +12,8 @@ from mailer.letterhead import Letterhead
 from mailer.order import Order
 from mailer.templating import Templates
 from mailer.transport import Outgoing
-from storage.models import MailOrder, Notification
+from storage.mail import MailOrder
+from storage.streams import Notification
 
 _SUBJECT_LENGTH = 250
 _PREVIEW_LENGTH = 140

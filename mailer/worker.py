@@ -25,8 +25,9 @@ from mailer.lane import Lane
 from mailer.press import Press
 from mailer.transport import Outgoing, Transport
 from storage.errors import StorageError, StoreUnavailable
-from storage.models import Lease, Unless
-from storage.store import Inboxes, Outbox
+from storage.inboxes import Inboxes
+from storage.mail import Unless
+from storage.outbox import Lease, Outbox
 
 POLL_SECONDS = 15.0
 """How long a mail may wait unnoticed that another node has appended."""

@@ -14,7 +14,8 @@ from typing import Any
 import orjson
 
 from storage.errors import InvalidCursor
-from storage.models import IdempotencyKey, Notification, Receipt
+from storage.inboxes import Receipt
+from storage.streams import IdempotencyKey, Notification
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FOREVER = 1 << 62

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from storage.coalescing import Coalescer
 from storage.errors import IdempotencyMismatch, StorageError, StoreUnavailable, Unstorable
-from storage.models import Appended, Emission
+from storage.streams import Appended, Emission
 
 SUSPICIOUS_SECONDS = 0.5
 """How long a batch may take before the store is asked whether it is there at all."""

@@ -11,6 +11,8 @@ from itertools import islice
 from typing import Any, Protocol
 
 from gateway.cluster.bus.base import TRANSIENT, Bus, Frame
+from gateway.cluster.commands import HeadsAppended
+from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
 
 TICK_SECONDS = 0.02
@@ -22,8 +24,6 @@ ROOMS_AT_ONCE = 120
 ROOMS_HELD = 4096
 """Kept until they are told; of more, nothing is."""
 
-_INTEGERS = frozenset({int})
-
 
 class Learns(Protocol):
     """Who is told: a `Streams`."""
@@ -31,10 +31,8 @@ class Learns(Protocol):
     def learn(self, heads: Mapping[str, int]) -> None: ...
 
 
-class HeadGossip:
+class HeadGossip(Part):
     """Tells the other nodes how far this one has appended; hears the same of them, for the store to learn."""
-
-    COMMAND = "appended"
 
     def __init__(self, *, learns: Learns, bus: Bus) -> None:
         self._learns = learns
@@ -42,6 +40,9 @@ class HeadGossip:
         self._heads: dict[str, int] = {}
         self._due = asyncio.Event()
         self._tasks = Tasks()
+
+    def commands(self) -> Mapping[type[Any], CarryOut]:
+        return {HeadsAppended: self.learn}
 
     def start(self) -> None:
         self._tasks.start(self._tell_forever(), name="head gossip")
@@ -62,18 +63,15 @@ class HeadGossip:
         elif heads:
             self._due.set()
 
-    def obey(self, command: Mapping[str, Any]) -> None:
-        """Take what another node tells; what is not all heads is left aside."""
-        heads = command.get("heads")
-        # Thousands a second of these come to every node: each step here is one of the interpreter's own loops.
-        if isinstance(heads, dict) and set(map(type, heads.values())) <= _INTEGERS:
-            self._learns.learn(heads)
+    def learn(self, command: HeadsAppended) -> None:
+        """Take what another node tells. Thousands a second of these come to every node."""
+        self._learns.learn(command.heads)
 
     async def _tell_now(self) -> None:
         heads, self._heads = self._heads, {}
         told = iter(heads.items())
         while some := dict(islice(told, ROOMS_AT_ONCE)):
-            await self._bus.tell({"do": self.COMMAND, "heads": some})
+            await self._bus.order_others(HeadsAppended(some))
 
     async def _tell_forever(self) -> None:
         while True:

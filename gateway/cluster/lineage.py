@@ -8,16 +8,17 @@ witness outside the store has seen, is proof. The store turns to a new epoch the
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from gateway.cluster.bus.base import Bus
+from gateway.cluster.commands import EpochBegan
 from gateway.cluster.witness import Mark, Witness, WitnessAway
 from gateway.ground.clock import Clock
 from gateway.ground.tasks import Tasks
+from storage.epochs import Epochs
 from storage.errors import IdempotencyMismatch, StorageError
 from storage.groupcommit import Appends
-from storage.models import Appended, Emission, Notification
+from storage.streams import Appended, Emission, Notification, Streams
 
 CHECK_SECONDS = 2.0
 WRITE_SECONDS = 1.0
@@ -28,29 +29,16 @@ ROOMS_REMEMBERED = 64
 logger = logging.getLogger(__name__)
 
 
-class Line(Protocol):
-    """What is asked of a store here."""
-
-    async def epoch(self) -> str: ...
-
-    async def turn(self, *, seen: str | None = None) -> str: ...
-
-    async def heads(self, rooms: Sequence[str]) -> dict[str, int]: ...
-
-    def unlearn(self) -> None: ...
-
-
 class Lineage:
     """Keeps the epoch of one node, and the evidence."""
 
-    COMMAND = "epoch"
-
-    def __init__(self, store: Line, witness: Witness, bus: Bus, clock: Clock) -> None:
+    def __init__(self, epochs: Epochs, streams: Streams, witness: Witness, bus: Bus, clock: Clock) -> None:
         self.epoch = ""
         """The one in force, as this node knows it."""
         self.on_turn: Callable[[str], None] = lambda _: None
         """Told of every epoch that begins while the node runs."""
-        self._store = store
+        self._epochs = epochs
+        self._streams = streams
         self._witness = witness
         self._bus = bus
         self._clock = clock
@@ -102,26 +90,25 @@ class Lineage:
         """Something does not fit: look soon."""
         self._due.set()
 
-    def obey(self, command: Mapping[str, Any]) -> None:
+    def began(self, command: EpochBegan) -> None:
         """Another node has found the store put back, and has seen to it."""
-        if isinstance(epoch := command.get("epoch"), str):
-            self._adopt(epoch)
+        self._adopt(command.epoch)
 
     async def check(self) -> None:
         """Look whether the store is where it was; begin a new epoch if it is not."""
         async with self._checking:
             self._is_sound = False
-            epoch = await self._store.epoch()
+            epoch = await self._epochs.current()
             behind = await self._behind()
             if behind or self._witnessed not in (None, epoch):
-                began = await self._store.turn(seen=epoch)
+                began = await self._epochs.turn(seen=epoch)
                 logger.error(
                     "the store was put back to an older state: a new epoch begins",
                     extra={"epoch": began, "rooms": len(behind)},
                 )
                 self._recent.clear()
                 self._adopt(began)
-                await self._bus.tell({"do": self.COMMAND, "epoch": began})
+                await self._bus.order_others(EpochBegan(began))
             elif epoch != self.epoch:
                 self._adopt(epoch)
             self._witnessed = None
@@ -131,7 +118,7 @@ class Lineage:
         if not self._recent:
             return []
         remembered = dict(self._recent)
-        heads = await self._store.heads(list(remembered))
+        heads = await self._streams.heads(list(remembered))
         return [room for room, seq in remembered.items() if heads[room] < seq]
 
     def _adopt(self, epoch: str) -> None:
@@ -141,7 +128,7 @@ class Lineage:
         self._written = None
         if not is_first:
             self._recent.clear()
-            self._store.unlearn()
+            self._streams.unlearn()
             logger.warning("a new epoch has begun", extra={"epoch": epoch})
             self.on_turn(epoch)
 

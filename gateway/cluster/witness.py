@@ -17,8 +17,6 @@ import msgspec
 
 from gateway.cluster.redis.address import Address
 from gateway.cluster.redis.resp import Wire, pack
-from gateway.ground.settings import Settings
-from storage.connect import file_of
 
 PATIENCE_SECONDS = 1.0
 BYTES_MAX = 4096
@@ -136,16 +134,6 @@ class RedisWitness:
                 self._wire.abort()  # type: ignore[union-attr]
             self._wire = None
             raise WitnessAway(str(error)) from error
-
-
-def witness_of(settings: Settings) -> Witness:
-    """The witness that goes with the store and the bus of these settings."""
-    file = file_of(settings.store_url)
-    if file is not None:
-        return FileWitness.beside(file)
-    if settings.bus_url.startswith("local:"):
-        return NoWitness()
-    return RedisWitness(settings.bus_url, prefix=settings.bus_prefix)
 
 
 def _mark(text: bytes) -> Mark | None:

@@ -60,34 +60,67 @@ class Gate:
             asyncio.get_running_loop().call_soon(self._turn)
 
 
+class Allowance:
+    """What one client may do at once: the tokens that it had left when they were last counted."""
+
+    __slots__ = ("counted_at", "tokens")
+
+    def __init__(self, tokens: float, counted_at: float = 0.0) -> None:
+        self.tokens = tokens
+        self.counted_at = counted_at
+        """By the loop's clock."""
+
+
+class Rate:
+    """A token bucket: `burst` at once, then `per_second`. A rate of 0 allows everything."""
+
+    __slots__ = ("burst", "per_second")
+
+    def __init__(self, *, per_second: float, burst: float) -> None:
+        self.per_second = per_second
+        self.burst = burst
+
+    def full(self) -> Allowance:
+        """The allowance of a client that has done nothing yet."""
+        return Allowance(self.burst)
+
+    def spend(self, allowance: Allowance, *, now: float) -> float:
+        """Take a token. Answers the seconds until there is one to be taken; 0 when it was."""
+        if not self.per_second:
+            return 0.0
+        tokens = min(self.burst, allowance.tokens + (now - allowance.counted_at) * self.per_second)
+        allowance.counted_at = now
+        if tokens < 1:
+            allowance.tokens = tokens
+            return (1 - tokens) / self.per_second
+        allowance.tokens = tokens - 1
+        return 0.0
+
+
 class AddressRate:
-    """A token bucket per address: `burst` at once, then `rate` a second. A rate of 0 admits all."""
+    """An allowance for each address: `burst` handshakes at once, then `rate` a second. A rate of 0 admits all."""
 
     def __init__(self, *, rate: float, burst: int) -> None:
-        self._rate = rate
-        self._burst = float(max(burst, 1))
-        self._buckets: dict[str, tuple[float, float]] = {}
+        self._rate = Rate(per_second=rate, burst=float(max(burst, 1)))
+        self._allowances: dict[str, Allowance] = {}
 
     def admit(self, address: str, *, now: float) -> float:
         """Count a handshake of `address`. Answers the seconds to wait before another try; 0 when admitted."""
-        if not self._rate:
+        if not self._rate.per_second:
             return 0.0
         key = neighbourhood(address)
-        tokens, since = self._buckets.get(key, (self._burst, now))
-        tokens = min(self._burst, tokens + (now - since) * self._rate)
-        if tokens < 1:
-            self._buckets[key] = (tokens, now)
-            return math.ceil((1 - tokens) / self._rate)
-        if len(self._buckets) >= ADDRESSES and key not in self._buckets:
-            self._forget(now)
-        self._buckets[key] = (tokens - 1, now)
-        return 0.0
+        allowance = self._allowances.get(key)
+        if allowance is None:
+            if len(self._allowances) >= ADDRESSES:
+                self._forget(now)
+            allowance = self._allowances[key] = self._rate.full()
+        return math.ceil(self._rate.spend(allowance, now=now))
 
     def _forget(self, now: float) -> None:
-        full_after = self._burst / self._rate
-        kept = {key: bucket for key, bucket in self._buckets.items() if now - bucket[1] < full_after}
+        full_after = self._rate.burst / self._rate.per_second
+        kept = {key: each for key, each in self._allowances.items() if now - each.counted_at < full_after}
         # All are busy: begin anew rather than grow. It forgives a flood from very many addresses a little.
-        self._buckets = kept if len(kept) < ADDRESSES else {}
+        self._allowances = kept if len(kept) < ADDRESSES else {}
 
 
 def neighbourhood(address: str) -> str:

@@ -1,23 +1,19 @@
-"""A connection: one client's Engine.IO session, over whatever transport it has at the moment.
+"""A connection: one client's Engine.IO session, and what is still to be sent to it, over whatever transport it has.
 
 Stands where python-engineio has its AsyncSocket, whose attributes `closed`, `upgraded` and `session` it keeps for the
-library's own methods. An idle connection has no task and no timer of its own.
+library's own methods. An idle connection has no task and no timer of its own. What comes in is passed on to the engine.
 """
 
 import asyncio
-import sys
-from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from gateway.engine.admission import Allowance
+from gateway.engine.limits import UNLIMITED
 from gateway.engine.packets import GOODBYE, NOOP, RECORD_SEPARATOR, Packet
 from gateway.engine.tick import Tick
 from gateway.engine.websocket import WebSocket
 
-if TYPE_CHECKING:
-    from gateway.engine.manager import Session
-
-UNLIMITED = sys.maxsize
 PACKETS_A_POLL = 16
 """In the body of a poll: python-engineio takes no more, and gives up the connection when more come."""
 PROBED_POLL_SECONDS = 0.1
@@ -25,7 +21,7 @@ PROBED_POLL_SECONDS = 0.1
 
 
 class Engine(Protocol):
-    """What a connection needs of the engine it belongs to."""
+    """What a connection knows of the engine that it belongs to."""
 
     tick: Tick
     """Flushes who owes something."""
@@ -34,8 +30,8 @@ class Engine(Protocol):
         """An Engine.IO packet has come."""
         ...
 
-    def obey(self, connection: "Connection") -> None:
-        """`connection` has something in its inbox: work on it, in a task that ends with the work."""
+    def is_settled(self, connection: "Connection") -> bool:
+        """Whether its client is in a namespace, and nothing that it has sent is still being worked on."""
         ...
 
     def ended(self, connection: "Connection", reason: str) -> None:
@@ -65,45 +61,41 @@ class Connection:
     __slots__ = (
         "_session",
         "allowance",
-        "attachments",
         "backlog",
         "broken",
         "closed",
         "drained",
         "engine",
         "environ",
-        "faulted",
-        "inbox",
-        "inbox_bytes",
         "lets_go",
         "limit",
         "mark",
         "outbox",
-        "partial",
         "pinged_at",
         "poller",
         "probed_at",
         "prober",
-        "refilled_at",
-        "sessions",
         "sid",
         "socket",
         "waits",
-        "worker",
     )
 
-    def __init__(self, engine: Engine, sid: str, environ: Mapping[str, str], *, limit: int) -> None:
+    def __init__(
+        self, engine: Engine, sid: str, environ: Mapping[str, str], *, limit: int, allowance: Allowance
+    ) -> None:
         self.engine = engine
         self.sid = sid
         self.environ = environ
+        self.allowance = allowance
+        """What the client may still send."""
+        self.pinged_at = 0.0
+        """When the unanswered PING went out; 0 when none is."""
         self.closed = False
         self.broken = False
         """Whether it was closed for what its client sent."""
         self._session: dict[str, Any] | None = None
-        self.sessions: dict[str, Session] = {}
-        """By namespace."""
 
-        # Outbound
+        # The outbox
         self.outbox: list[Packet] = []
         self.backlog = 0
         """Bytes in the outbox."""
@@ -113,6 +105,8 @@ class Connection:
         self.waits = False
         """Whether it is in the tick's list."""
         self.drained: asyncio.Future[None] | None = None
+
+        # Transports
         self.socket: WebSocket | None = None
         self.prober: WebSocket | None = None
         """A websocket that may become the transport. It changes nothing until its client has sent the probe."""
@@ -122,21 +116,6 @@ class Connection:
         """Whether the next poll is answered with nothing, or the one that waits: the client ends its polling by it."""
         self.poller: asyncio.Future[None] | None = None
         """The poll that waits for something to be sent."""
-
-        # Inbound
-        self.inbox: deque[Any] | None = None
-        self.inbox_bytes = 0
-        self.worker: asyncio.Task[None] | None = None
-        self.partial: Any = None
-        """A packet whose attachments are still to come."""
-        self.attachments = 0
-        """Bytes of the attachments that have come."""
-        self.allowance = 0.0
-        self.refilled_at = 0.0
-        self.pinged_at = 0.0
-        """When the unanswered PING went out; 0 when none is."""
-        self.faulted = False
-        """Whether a handler's failure was already logged: a client must not write tracebacks at will."""
 
     @property
     def session(self) -> dict[str, Any]:
@@ -296,7 +275,7 @@ class Connection:
         """The client has sent the probe: it upgrades as soon as its poll has ended."""
         loop = asyncio.get_running_loop()
         self.probed_at = loop.time()
-        if self.sessions and self.worker is None:
+        if self.engine.is_settled(self):
             self.lets_go = True
             self.release()
         else:
@@ -324,6 +303,10 @@ class Connection:
         if not self.closed:
             self.engine.take(self, data)
 
+    def malformed(self, error: Exception, *, code: int) -> None:
+        """The client broke a protocol under the packets."""
+        self.engine.malformed(self, error, code=code)
+
     # Ending
 
     def close(self, reason: str, *, code: int | None = None) -> None:
@@ -339,7 +322,6 @@ class Connection:
         self.closed = True
         if code is not None and self.socket is not None:
             self.flush()
-        self.partial = None
         self._tell_drained()
         if self.socket is not None or code is None:
             self.outbox.clear()
@@ -351,6 +333,10 @@ class Connection:
             self._abandon_upgrade()
         self.engine.ended(self, reason)
         self.release()
+
+    def linger(self, socket: WebSocket) -> None:
+        """A websocket of the connection closes: see that it goes."""
+        self.engine.linger(socket)
 
     def lost(self, socket: WebSocket) -> None:
         """A websocket has gone."""

@@ -1,9 +1,12 @@
 """What one client, one address and one node may use of the engine."""
 
+import sys
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
 Network = IPv4Network | IPv6Network
+UNLIMITED = sys.maxsize
+"""What stands in the place of a limit that is switched off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

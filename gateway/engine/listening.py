@@ -16,13 +16,13 @@ import resource
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Protocol, cast
+from typing import cast
 
 from aiohttp import web
 
 from gateway.engine import handshake as handshakes
 from gateway.engine.deadlines import Deadlines
-from gateway.engine.handshake import Handshake
+from gateway.engine.engine_io import EngineIO
 from gateway.engine.http import HttpConnection, Refuse, connections, plain_refusal
 from gateway.ground import places
 from gateway.ground.places import SILENCE_SECONDS, Listening, opened
@@ -37,14 +37,6 @@ OWNER_AND_GROUP = 0o660
 """Who may use a unix socket, unless a site says otherwise."""
 
 logger = logging.getLogger(__name__)
-
-
-class Websockets(Protocol):
-    """Who takes websockets in: `gateway.engine.transport.Transport`."""
-
-    def enter(self, tcp: socket.socket, peer: str, handshake: Handshake, early: bytes) -> bool:
-        """Take the connection; False when the HTTP side should answer its request."""
-        ...
 
 
 class _Resumed(asyncio.Protocol):
@@ -72,7 +64,7 @@ class PacedListener(asyncio.AbstractServer):
         self,
         factory: Callable[[], HttpConnection],
         listening: list[Listening],
-        websockets: Websockets | None,
+        websockets: EngineIO | None,
         *,
         reserve: int = 0,
     ) -> None:
@@ -224,7 +216,7 @@ class PacedSite(web.BaseSite):
         hosts: str | Sequence[str],
         port: int,
         *,
-        websockets: Websockets | None = None,
+        websockets: EngineIO | None = None,
         refuse: Refuse = plain_refusal,
         mode: int = OWNER_AND_GROUP,
         reserve: int = 0,

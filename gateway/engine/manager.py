@@ -1,25 +1,24 @@
 """The manager: which sessions there are, and which rooms they are in.
 
 python-socketio's client manager on direct structures: room → sid → connection for a fan-out without look-ups, session →
-rooms so that a disconnect costs its own rooms only. Cooperates with the library's managers for a message queue:
-`class ClusterManager(socketio.AsyncRedisManager, Manager)` keeps this one for all that is local.
+rooms so that a disconnect costs its own rooms only. Cooperates with the library's managers for a message queue, which
+come before it among the bases of a class and leave to this one all that is local.
 """
 
 import inspect
 import itertools
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping
-from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from socketio import AsyncManager
-from socketio import packet as wire
+from socketio import packet as sio
 
 from gateway.engine.connection import Connection
-from gateway.engine.packets import Packet
-
-if TYPE_CHECKING:
-    from gateway.engine.server import Server
+from gateway.engine.membership import Membership, Stage
+from gateway.engine.messages import message
+from gateway.engine.stats import Stats
+from gateway.engine.tick import Tick
 
 logger = logging.getLogger(__name__)
 
@@ -28,41 +27,34 @@ CALLBACKS = 1000
 """Unanswered acknowledgements remembered per session; the oldest gives way."""
 
 
-class Stage(Enum):
-    PENDING = auto()  # the connect handler is at work; nothing is sent yet
-    OPEN = auto()
-    LEAVING = auto()  # the disconnect handler is at work; nothing is sent any more
-
-
-class Session:
-    """One connection's presence in one namespace."""
-
-    __slots__ = ("connection", "namespace", "overdue", "rooms", "sid", "stage")
-
-    def __init__(self, sid: str, namespace: str, connection: Connection) -> None:
-        self.sid = sid
-        self.namespace = namespace
-        self.connection = connection
-        self.rooms: set[str] = set()
-        self.stage = Stage.PENDING
-        self.overdue = False
-        """Whether its connect handler was interrupted."""
-
-
 class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
     """Sessions and rooms of this node. Only open sessions are members of a room for those who send to it."""
 
-    server: "Server"
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.sessions: dict[str, Session] = {}
+        self.sessions: dict[str, Membership] = {}
         """By sid, over all namespaces: sids are unique."""
+        self._sessions_of: dict[str, tuple[Membership, ...]] = {}
+        """By the connection's sid: seldom more than one."""
         self._rooms: dict[str, dict[str, dict[str, Connection]]] = {}
         """Open sessions by namespace, room and sid. Namespaces stay once they had a session: there are few."""
         self._everyone: dict[str, dict[str, Connection]] = {}
         """Open sessions by namespace and sid."""
         self._ack_ids = itertools.count(1)
+
+    def serve(
+        self,
+        connections: Mapping[str, Connection],
+        *,
+        tick: Tick,
+        stats: Stats,
+        generate_id: Callable[[], str],
+    ) -> None:
+        """Keep the sessions of these connections, which are written to by `tick`. Called once, before anything else."""
+        self._connections = connections
+        self._tick = tick
+        self._stats = stats
+        self._generate_id = generate_id
 
     @property
     def count(self) -> int:
@@ -90,14 +82,24 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
 
     # Sessions
 
+    def sessions_of(self, connection: Connection) -> tuple[Membership, ...]:
+        """The sessions that the connection has, in whatever stage."""
+        return self._sessions_of.get(connection.sid, ())
+
+    def session_of(self, connection: Connection, namespace: str) -> Membership | None:
+        for session in self._sessions_of.get(connection.sid, ()):
+            if session.namespace == namespace:
+                return session
+        return None
+
     async def pre_connect(self, eio_sid: str, namespace: str) -> str | None:
         """Begin a session; None when the connection has one in the namespace already."""
-        connection = self.server.eio.sockets.get(eio_sid)
-        if connection is None or namespace in connection.sessions:
+        connection = self._connections.get(eio_sid)
+        if connection is None or self.session_of(connection, namespace) is not None:
             return None
-        session = Session(self.server.eio.generate_id(), namespace, connection)
+        session = Membership(self._generate_id(), namespace, connection)
         self.sessions[session.sid] = session
-        connection.sessions[namespace] = session
+        self._sessions_of[eio_sid] = (*self._sessions_of.get(eio_sid, ()), session)
         return session.sid
 
     async def connect(self, sid: str, namespace: str) -> str | None:
@@ -106,7 +108,7 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
         if session is None:
             return None
         session.stage = Stage.OPEN
-        self._seal()
+        self._tick.seal()  # members are about to change: what was sent before is for those before
         self._everyone.setdefault(namespace, {})[sid] = session.connection
         for room in session.rooms:
             self._admit(session, room)
@@ -118,7 +120,7 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
         if session is None:
             return None
         if session.stage is Stage.OPEN:
-            self._seal()
+            self._tick.seal()
             self._everyone[namespace].pop(sid, None)
             for room in session.rooms:
                 self._dismiss(session, room)
@@ -131,8 +133,16 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
         self.pre_disconnect(sid, namespace)
         session = self.sessions.pop(sid, None)
         if session is not None:
-            session.connection.sessions.pop(namespace, None)
+            self._forget(session)
         self.callbacks.pop(sid, None)
+
+    def _forget(self, session: Membership) -> None:
+        eio_sid = session.connection.sid
+        others = tuple(each for each in self._sessions_of[eio_sid] if each is not session)
+        if others:
+            self._sessions_of[eio_sid] = others
+        else:
+            del self._sessions_of[eio_sid]
 
     def is_connected(self, sid: str, namespace: str) -> bool:
         session = self._find(sid, namespace)
@@ -143,8 +153,8 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
         return session is not None and session.stage is Stage.PENDING
 
     def sid_from_eio_sid(self, eio_sid: str, namespace: str) -> str | None:
-        connection = self.server.eio.sockets.get(eio_sid)
-        session = connection.sessions.get(namespace) if connection is not None else None
+        connection = self._connections.get(eio_sid)
+        session = None if connection is None else self.session_of(connection, namespace)
         return None if session is None else session.sid
 
     def eio_sid_from_sid(self, sid: str, namespace: str) -> str | None:
@@ -167,7 +177,7 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
             return
         session.rooms.add(room)
         if session.stage is Stage.OPEN:
-            self._seal()
+            self._tick.seal()
             self._admit(session, room)
 
     async def leave_room(self, sid: str, namespace: str, room: str) -> None:
@@ -180,7 +190,7 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
             return
         session.rooms.remove(room)
         if session.stage is Stage.OPEN:
-            self._seal()
+            self._tick.seal()
             self._dismiss(session, room)
 
     async def close_room(self, room: str, namespace: str | None = None) -> None:
@@ -219,17 +229,16 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
         skipped = skip_sid if isinstance(skip_sid, list) else [skip_sid]
         values = list(data) if isinstance(data, tuple) else [] if data is None else [data]
         if callback is None:
-            packet = self._event(namespace, [event, *values])
+            packet = message(sio.EVENT, namespace, [event, *values])
             for sid, connection in list(members.items()):
                 if sid not in skipped:
                     connection.write(packet)
-                    self.server.stats.deliveries += 1
+                    self._stats.deliveries += 1
             return
         for sid, connection in list(members.items()):
             if sid not in skipped:
-                connection.write(
-                    self._event(namespace, [event, *values], self._generate_ack_id(sid, callback))
-                )
+                number = self._generate_ack_id(sid, callback)
+                connection.write(message(sio.EVENT, namespace, [event, *values], number))
 
     async def trigger_callback(self, sid: str | None, id: int | None, data: Any) -> None:  # noqa: A002 - the library's name
         """Hand an acknowledgement to who waits for it. Unknown ones are ignored: they may be late, or made up."""
@@ -259,10 +268,6 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
         waiting[number] = callback
         return number
 
-    def _event(self, namespace: str, values: list[Any], number: int | None = None) -> Packet:
-        packet = self.server.packet_class(wire.EVENT, namespace=namespace, data=values, id=number)
-        return Packet.encoded(packet.encode())
-
     def _members(self, namespace: str, room: Any) -> Mapping[str, Connection]:
         if room is None:
             return self.everyone(namespace)
@@ -270,18 +275,14 @@ class Manager(AsyncManager):  # type: ignore[misc]  # the library has no types
             return self.room(namespace, room)
         return {sid: connection for name in room for sid, connection in self.room(namespace, name).items()}
 
-    def _find(self, sid: str, namespace: str) -> Session | None:
+    def _find(self, sid: str, namespace: str) -> Membership | None:
         session = self.sessions.get(sid)
         return session if session is not None and session.namespace == namespace else None
 
-    def _seal(self) -> None:
-        """Members are about to change: what was sent before is for those before."""
-        self.server.eio.tick.seal()
-
-    def _admit(self, session: Session, room: str) -> None:
+    def _admit(self, session: Membership, room: str) -> None:
         self._rooms.setdefault(session.namespace, {}).setdefault(room, {})[session.sid] = session.connection
 
-    def _dismiss(self, session: Session, room: str) -> None:
+    def _dismiss(self, session: Membership, room: str) -> None:
         rooms = self._rooms[session.namespace]
         members = rooms.get(room)
         if members is not None and members.pop(session.sid, None) is not None and not members:

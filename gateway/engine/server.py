@@ -7,57 +7,39 @@ lives as long as there is work, and no client can have more of anything than `En
 
 import asyncio
 import functools
-import json
 import logging
 import math
 import random
-from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any
 
 import socketio
 from aiohttp import web
-from socketio import packet as wire
-from socketio.exceptions import ConnectionRefusedError as Refused
+from socketio import packet as sio
 
 from gateway.engine.closing import Reason
-from gateway.engine.connection import UNLIMITED, Connection
-from gateway.engine.deadlines import Deadlines
+from gateway.engine.connection import Connection
+from gateway.engine.engine_io import EngineIO
+from gateway.engine.entrance import Entrance
 from gateway.engine.frames import SERVICE_RESTART
-from gateway.engine.limits import EngineLimits
-from gateway.engine.manager import Manager, Session, Stage
+from gateway.engine.inbox import End
+from gateway.engine.inboxes import Inboxes
+from gateway.engine.limits import UNLIMITED, EngineLimits
+from gateway.engine.manager import Manager
+from gateway.engine.membership import Membership, Stage
+from gateway.engine.messages import closing, message
 from gateway.engine.packets import Packet
-from gateway.engine.refusals import OTHER, Refusal
+from gateway.engine.requests import Requests
 from gateway.engine.stats import Stats
-from gateway.engine.transport import Transport
+from gateway.engine.tick import Tick
 from gateway.ground.origins import Origins
 
 OnOpen = Callable[[str, str], Awaitable[None]]
 """Takes (sid, namespace) of a session that was just let in: its CONNECT packet is queued, nothing else yet."""
 
-ATTACHMENTS = 16
-"""Binary attachments of one packet."""
-RESERVED = frozenset(
-    {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
-)
-"""Events that the reference client refuses to send: one that comes is an attempt to call a handler by its name."""
-STOP_SECONDS = 5.0
 DRAIN_STEP_SECONDS = 0.1
-LATER_SECONDS = 2.0
-"""How long a client that cannot be let in for now is kept before its transport closes.
-
-A stock client comes back about a second after a transport that had opened, however often that has been in vain: this
-pause is what keeps it from trying every second.
-"""
 
 logger = logging.getLogger(__name__)
-
-
-class _Ended:
-    """Stands in an inbox for the end of the connection: after all that came before it."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
 
 
 class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no types
@@ -68,7 +50,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
     run one after the other; `disconnect` runs once for every session whose `connect` succeeded.
     """
 
-    eio: Transport
+    eio: EngineIO
     manager: Manager
 
     def __init__(
@@ -83,26 +65,42 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         self.limits = limits or EngineLimits()
         self.stats = Stats()
         self.on_open = on_open
-        self._works: set[asyncio.Task[None]] = set()
-        self._asked = Deadlines(self.limits.connect_deadline_seconds, self._interrupt)
-        self._put_off = Deadlines(LATER_SECONDS, self._send_for_later)
+        tick = Tick()
         super().__init__(
             client_manager=client_manager or Manager(),
             namespaces=list(namespaces),
             limits=self.limits,
             stats=self.stats,
+            tick=tick,
             origins=origins or Origins(),
         )
-        self.eio.above = self
+        self._requests = Requests(self.eio)
+        self.manager.serve(self.eio.sockets, tick=tick, stats=self.stats, generate_id=self.eio.generate_id)
+        self._tick = tick
+        self._entrance = Entrance(
+            manager=self.manager,
+            eio=self.eio,
+            stats=self.stats,
+            deadline_seconds=self.limits.connect_deadline_seconds,
+            serves=lambda namespace: namespace in self.namespaces or namespace in self.handlers,
+            ask=functools.partial(self._trigger_event, "connect"),
+            send_away=self._send_away,
+        )
+        self.inboxes = self.eio.socketio = Inboxes(
+            self.manager,
+            message_bytes=self.limits.max_message_bytes or UNLIMITED,
+            do=self._do,
+            send_away=self._send_away,
+        )
 
-    def _engineio_server_class(self) -> type[Transport]:
-        return Transport
+    def _engineio_server_class(self) -> type[EngineIO]:
+        return EngineIO
 
     def attach(self, app: web.Application, socketio_path: str = "socket.io", *, prefix: str = "") -> None:
         """Answer at the path on the site, and behind `prefix` there: the site's router takes that off (`gateway.ground.prefix`)."""
         path = f"/{socketio_path.strip('/')}/"
         self.eio.paths = frozenset({path, prefix + path})
-        app.router.add_route("*", path, self.eio.handle_request)
+        app.router.add_route("*", path, self._requests.answer)
 
     # Sending
 
@@ -122,7 +120,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
             next(iter(members.values())).write(packet)
             self.stats.deliveries += 1
         elif count:
-            self.eio.tick.fan_out(members, packet)
+            self._tick.fan_out(members, packet)
             self.stats.deliveries += count
         return count
 
@@ -170,10 +168,6 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         """Sessions of this node, those about to open included."""
         return self.manager.count
 
-    def rooms_of(self, sid: str) -> Collection[str]:
-        session = self.manager.sessions.get(sid)
-        return () if session is None else frozenset(session.rooms)
-
     def members(self, namespace: str, room: str) -> Collection[str]:
         return self.manager.room(namespace, room).keys()
 
@@ -184,11 +178,6 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
     def expel(self, sid: str, namespace: str, room: str) -> None:
         """Make the session a member of the room no more."""
         self.manager.leave(sid, namespace, room)
-
-    def address(self, sid: str) -> str:
-        """The client's address, as trusted proxies tell it; empty when the session has gone."""
-        session = self.manager.sessions.get(sid)
-        return "" if session is None else session.connection.environ["REMOTE_ADDR"]
 
     # Ending
 
@@ -202,7 +191,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         if reason is Reason.SLOW_CONSUMER:
             session.connection.evict()
             return
-        self.write(sid, _closing(namespace, reason, retry_after))
+        self.write(sid, closing(namespace, reason, retry_after))
         if reason.reconnect:
             session.connection.close("server disconnect", code=SERVICE_RESTART)
         else:
@@ -217,7 +206,7 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         if session is None or session.namespace != namespace or session.stage is not Stage.OPEN:
             return
         connection = session.connection
-        connection.write(self._packet(wire.DISCONNECT, namespace))
+        connection.write(message(sio.DISCONNECT, namespace))
         await self._end(session, self.reason.SERVER_DISCONNECT)
         # A stock client closes its transport when its last namespace has gone; others are helped.
         self.eio.refused(connection)
@@ -238,231 +227,48 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
     async def stop(self) -> None:
         """Close everything and wait until no handler, task or timer of the engine is left; idempotent."""
         await self.eio.shutdown()
-        self._asked.clear()
-        self._put_off.clear()
-        if self._works:
-            _, late = await asyncio.wait(self._works, timeout=STOP_SECONDS)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+        self._entrance.clear()
+        await self.inboxes.stop()
 
     async def shutdown(self) -> None:
         """The library's name for `stop`, which in the library leaves clients and tasks behind."""
         await self.stop()
 
     def _send_away(self, connection: Connection, reason: Reason, *, retry_after: float | None) -> None:
-        for session in connection.sessions.values():
+        """Say `closing` in every namespace of the connection, and close it so that a stock client comes back."""
+        for session in self.manager.sessions_of(connection):
             if session.stage is Stage.OPEN:
-                connection.write(_closing(session.namespace, reason, retry_after))
+                connection.write(closing(session.namespace, reason, retry_after))
         connection.close("server disconnect", code=SERVICE_RESTART)
 
-    # What comes in; called by the transport
-
-    def excess(self, connection: Connection) -> None:
-        self._send_away(connection, Reason.RATE_LIMITED, retry_after=5)
-
-    def message(self, connection: Connection, data: str | bytes) -> None:
-        """Take a message apart and put what it asks for in the inbox. Raises what malformed ones raise."""
-        packet = connection.partial
-        if packet is not None:
-            if isinstance(data, str):
-                raise ValueError("a text where an attachment is due")
-            connection.attachments += len(data)
-            if connection.attachments > (self.limits.max_message_bytes or UNLIMITED):
-                raise ValueError("attachments are too large")
-            if not packet.add_attachment(data):
-                return
-            connection.partial = None
-        elif isinstance(data, bytes):
-            raise ValueError("an attachment that was not announced")
-        else:
-            packet = self.packet_class(encoded_packet=data[1:])
-            if packet.packet_type in (wire.BINARY_EVENT, wire.BINARY_ACK):
-                if not 0 < packet.attachment_count <= ATTACHMENTS:
-                    raise ValueError("too many attachments")
-                connection.partial = packet
-                connection.attachments = len(data)
-                return
-            if packet.attachment_count:
-                raise ValueError("attachments where none can be")
-        self._sort(connection, packet, len(data))
-
-    def _sort(self, connection: Connection, packet: Any, size: int) -> None:
-        kind = packet.packet_type
-        if kind in (wire.EVENT, wire.BINARY_EVENT):
-            name = packet.data[0]
-            if not isinstance(packet.data, list) or not isinstance(name, str) or name in RESERVED:
-                raise ValueError("an event without a name, or with one that is reserved")
-        elif kind in (wire.ACK, wire.BINARY_ACK):
-            if not isinstance(packet.data, list) or packet.id is None:
-                raise ValueError("an acknowledgement of nothing")
-        elif kind == wire.CONNECT:
-            if not isinstance(packet.data, dict | None):
-                raise ValueError("a CONNECT whose auth is no object")
-        elif kind != wire.DISCONNECT:
-            raise ValueError("a packet that only servers send")
-        if kind in (wire.ACK, wire.BINARY_ACK):
-            # Past the inbox: the handler at work may be the one that waits for it.
-            self._acknowledged(connection, packet)
-            return
-        if connection.inbox is None:
-            connection.inbox = deque()
-        connection.inbox.append((packet, size))
-        connection.inbox_bytes += size
-        if connection.inbox_bytes > self.limits.max_message_bytes > 0 and connection.socket is not None:
-            connection.socket.hold()
-        self.obey(connection)
-
-    def _acknowledged(self, connection: Connection, packet: Any) -> None:
-        session = connection.sessions.get(packet.namespace or "/")
-        callback = None if session is None else self.manager.callback(session.sid, packet.id)
-        if session is None or callback is None:
-            return
-        self._own(self.manager.call_back(callback, packet.data), name=f"acknowledgement of {session.sid}")
-
-    def ended(self, connection: Connection, reason: str) -> None:
-        if connection.sessions or connection.worker is not None:
-            if connection.inbox is None:
-                connection.inbox = deque()
-            connection.inbox.append((_Ended(reason), 0))
-            self.obey(connection)
-
-    def obey(self, connection: Connection) -> None:
-        if connection.worker is None:
-            connection.worker = self._own(self._work(connection), name=f"connection {connection.sid}")
-
-    def _own(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
-        """Start a task that `stop` waits for."""
-        task = asyncio.create_task(work, name=name)
-        self._works.add(task)
-        task.add_done_callback(self._works.discard)
-        return task
-
-    async def _work(self, connection: Connection) -> None:
-        """Do what is in the inbox, one by one, and end."""
-        inbox = connection.inbox
-        assert inbox is not None
-        try:
-            while inbox:
-                item, size = inbox.popleft()
-                try:
-                    await self._do(connection, item)
-                except Exception:
-                    # A bug in a handler. Once per connection: a client must not be able to fill the log.
-                    if not connection.faulted:
-                        connection.faulted = True
-                        logger.exception("handler failed", extra={"connection": connection.sid})
-                connection.inbox_bytes -= size
-        finally:
-            connection.worker = None
-            connection.inbox = None
-        if connection.socket is not None:
-            connection.socket.go_on()
+    # What comes in
 
     async def _do(self, connection: Connection, item: Any) -> None:
-        if isinstance(item, _Ended):
-            for left in list(connection.sessions.values()):
+        """Do what a packet asks for, or end the connection's sessions."""
+        if isinstance(item, End):
+            for left in self.manager.sessions_of(connection):
                 await self._end(left, item.reason)
             return
         namespace = item.namespace or "/"
-        if item.packet_type == wire.CONNECT:
-            await self._let_in(connection, namespace, item.data)
+        if item.packet_type == sio.CONNECT:
+            session = await self._entrance.decide(connection, namespace, item.data)
+            # If the client has gone meanwhile, what is in the inbox ends the session next.
+            if session is not None and self.on_open is not None and not connection.closed:
+                await self.on_open(session.sid, namespace)
             return
-        session = connection.sessions.get(namespace)
+        session = self.manager.session_of(connection, namespace)
         if session is None or session.stage is not Stage.OPEN:
             return
-        if item.packet_type == wire.DISCONNECT:
+        if item.packet_type == sio.DISCONNECT:
             await self._end(session, self.reason.CLIENT_DISCONNECT)
             self.eio.refused(connection)
         else:
             answer = await self._trigger_event(item.data[0], namespace, session.sid, *item.data[1:])
             if item.id is not None and answer is not self.not_handled:
                 values = [] if answer is None else list(answer) if isinstance(answer, tuple) else [answer]
-                connection.write(self._packet(wire.ACK, namespace, values, item.id))
+                connection.write(message(sio.ACK, namespace, values, item.id))
 
-    # Letting in
-
-    async def _let_in(self, connection: Connection, namespace: str, auth: Any) -> None:
-        """Decide on a CONNECT: a session, or a refusal that tells why. Whatever happens, the client hears of it."""
-        await self.eio.gate.passage()
-        if connection.closed:
-            return
-        refusal = self._objection(namespace)
-        sid = None if refusal else await self.manager.pre_connect(connection.sid, namespace)
-        if sid is None:
-            self._refuse(connection, namespace, refusal or Refusal.final(OTHER, "Already connected"))
-            return
-        refusal = await self._ask(sid, namespace, connection, auth)
-        if refusal:
-            await self.manager.disconnect(sid, namespace, ignore_queue=True)
-            self._refuse(connection, namespace, refusal)
-            return
-        # Queued before the session is open, so that it is the first thing the client gets.
-        connection.write(_welcome(namespace, sid))
-        await self.manager.connect(sid, namespace)
-        self.stats.opened += 1
-        # If the client has gone meanwhile, what is in the inbox ends the session next.
-        if self.on_open is not None and not connection.closed:
-            await self.on_open(sid, namespace)
-
-    def _objection(self, namespace: str) -> Refusal | None:
-        if namespace not in self.namespaces and namespace not in self.handlers:
-            return Refusal.final("invalid_namespace", "Invalid namespace")
-        return Refusal.for_now("draining") if self.eio.stopping else None
-
-    async def _ask(self, sid: str, namespace: str, connection: Connection, auth: Any) -> Refusal | None:
-        """Call the connect handler; answers the refusal, if it is one.
-
-        A handler that fails or takes too long is a refusal as well: the library would leave the client without an
-        answer, and the rooms with a member that nobody is.
-        """
-        session = self.manager.sessions[sid]
-        self._asked.put(session)
-        try:
-            answer = await self._trigger_event("connect", namespace, sid, connection.environ, auth)
-        except Refused as refused:
-            return Refusal.of(refused.error_args)
-        except asyncio.CancelledError:
-            if not session.overdue:
-                raise
-            answer = None
-        except Exception as failure:
-            logger.exception("connect handler failed", extra={"kind": type(failure).__name__})
-            return Refusal.for_now("unavailable")
-        if session.overdue:
-            # The library takes a handler that was cancelled for one that has answered nothing.
-            logger.error("connect handler took too long")
-            task = asyncio.current_task()
-            if task is not None:
-                task.uncancel()
-            return Refusal.for_now("unavailable")
-        return Refusal.final(OTHER, "Connection rejected by server") if answer is False else None
-
-    def _interrupt(self, session: Session) -> None:
-        """End a connect handler that has had its time; one timer for all of them, where each would need its own."""
-        worker = session.connection.worker
-        is_asked = session.stage is Stage.PENDING and self.manager.sessions.get(session.sid) is session
-        if is_asked and worker is not None:
-            session.overdue = True
-            worker.cancel()
-
-    def _refuse(self, connection: Connection, namespace: str, refusal: Refusal) -> None:
-        self.stats.refusals.note(refusal.code, connection.environ["REMOTE_ADDR"])
-        if not refusal.temporary:
-            connection.write(self._packet(wire.CONNECT_ERROR, namespace, refusal.told))
-            self.eio.refused(connection)
-        elif self.eio.stopping:
-            # Its next handshake is refused here, or let in by another node.
-            self._send_for_later(connection)
-        else:
-            self._put_off.put(connection)
-
-    def _send_for_later(self, connection: Connection) -> None:
-        """Close the transport of a client that could not be let in, so that it comes back."""
-        self._send_away(connection, Reason.UNAVAILABLE, retry_after=1)
-
-    async def _end(self, session: Session, reason: str) -> None:
+    async def _end(self, session: Membership, reason: str) -> None:
         """End a session once, and tell its disconnect handler."""
         if session.stage is Stage.LEAVING:
             return
@@ -474,8 +280,10 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         finally:
             await self.manager.disconnect(session.sid, session.namespace, ignore_queue=True)
 
-    def _packet(self, kind: int, namespace: str, data: Any = None, number: int | None = None) -> Packet:
-        return Packet.encoded(self.packet_class(kind, namespace=namespace, data=data, id=number).encode())
+    # What the library offers, or calls
+
+    async def handle_request(self, request: web.Request) -> web.StreamResponse:
+        return await self._requests.answer(request)
 
     async def _send_packet(self, eio_sid: str, pkt: Any) -> None:
         connection = self.eio.sockets.get(eio_sid)
@@ -486,14 +294,3 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         del namespace
         session = self.manager.sessions.get(sid)
         return None if session is None else session.connection.environ
-
-
-def _welcome(namespace: str, sid: str) -> Packet:
-    prefix = "" if namespace == "/" else namespace + ","
-    return Packet.of(f'40{prefix}{{"sid":"{sid}"}}'.encode())
-
-
-@functools.lru_cache(maxsize=256)
-def _closing(namespace: str, reason: Reason, retry_after: float | None) -> Packet:
-    payload = {"reason": reason, "reconnect": reason.reconnect, "retry_after": retry_after}
-    return Packet.event(namespace, json.dumps(["closing", payload], separators=(",", ":")).encode())

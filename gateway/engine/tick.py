@@ -10,12 +10,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from gateway.engine.packets import Packet
-
-if TYPE_CHECKING:
-    from gateway.engine.connection import Connection
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +25,32 @@ LONGEST_TICK_SECONDS = 0.02
 TURN = 50
 """Sockets written to in one turn of the loop. A room of thousands must not keep others from being read."""
 BURST_BYTES = 65_536
+
+
+class Member(Protocol):
+    """A connection, as the tick knows it.
+
+    A burst is put into each member's outbox from here: a call for each would be most of what a fan-out costs.
+    """
+
+    sid: str
+    outbox: list[Packet]
+    backlog: int
+    """Bytes in the outbox."""
+    mark: int
+    """The backlog beyond which `relieve` is called."""
+    waits: bool
+    """Whether it is in the tick's list; it is reset by `flush`."""
+
+    def flush(self) -> None:
+        """Write what is in the outbox."""
+        ...
+
+    def relieve(self) -> None:
+        """The backlog is over the mark: write now, or give the client up."""
+        ...
+
+    def close(self, reason: str) -> None: ...
 
 
 class Tick:
@@ -45,9 +68,9 @@ class Tick:
     )
 
     def __init__(self) -> None:
-        self._waiting: list[Connection] = []
+        self._waiting: list[Member] = []
         """With something to send, for the next round; each at most once (`Connection.waits`)."""
-        self._due: deque[Connection] = deque()
+        self._due: deque[Member] = deque()
         """What is left of the round under way."""
         self._began = 0.0
         """When the round under way, or the last one, began."""
@@ -55,9 +78,9 @@ class Tick:
         self._handle: asyncio.Handle | None = None
         self._burst: list[Packet] = []
         self._burst_bytes = 0
-        self._burst_members: Mapping[str, Connection] | None = None
+        self._burst_members: Mapping[str, Member] | None = None
 
-    def owe(self, connection: "Connection") -> None:
+    def owe(self, connection: Member) -> None:
         """`connection` has something to send: flush it soon. Called before the packet is put, to keep the order."""
         if self._burst_members is not None:
             self.seal()
@@ -67,7 +90,7 @@ class Tick:
             if self._handle is None:
                 self._arm()
 
-    def fan_out(self, members: Mapping[str, "Connection"], packet: Packet) -> None:
+    def fan_out(self, members: Mapping[str, Member], packet: Packet) -> None:
         """Owe `packet` to all `members`; call `seal` before the members change.
 
         Packets that follow one another to the same members are joined first and handed out once, so that a burst to a

@@ -7,7 +7,7 @@ throughput.
 import asyncio
 import os
 import socket as sockets
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -17,8 +17,42 @@ from gateway.engine.frames import FrameError, FrameReader
 from gateway.engine.handshake import HandshakeError, answer_to
 from gateway.engine.stream import Stream
 
-if TYPE_CHECKING:
-    from gateway.engine.connection import Connection
+
+class Carried(Protocol):
+    """The connection that a websocket carries, or may carry once its client has upgraded to it."""
+
+    @property
+    def prober(self) -> "WebSocket | None":
+        """The websocket of the upgrade under way."""
+        ...
+
+    def receive(self, data: str | bytes) -> None:
+        """An Engine.IO packet has come."""
+        ...
+
+    def probe(self) -> None:
+        """The client has sent the probe on the prober."""
+        ...
+
+    def adopt(self, socket: "WebSocket") -> None:
+        """The client has upgraded to `socket`."""
+        ...
+
+    def emptied(self) -> None:
+        """The kernel takes more again."""
+        ...
+
+    def malformed(self, error: Exception, *, code: int) -> None:
+        """The client broke the protocol: close the connection with this close code."""
+        ...
+
+    def linger(self, socket: "WebSocket") -> None:
+        """Abort `socket` if it has not gone soon."""
+        ...
+
+    def lost(self, socket: "WebSocket") -> None:
+        """`socket` has gone."""
+        ...
 
 
 class TakenOver(web.StreamResponse):
@@ -41,7 +75,7 @@ class WebSocket(Stream):
 
     __slots__ = ("_connection", "_parting", "_reader", "probes")
 
-    def __init__(self, connection: "Connection", *, message_bytes: int, probes: bool) -> None:
+    def __init__(self, connection: Carried, *, message_bytes: int, probes: bool) -> None:
         super().__init__()
         self._connection = connection
         self._reader = FrameReader(message_bytes)
@@ -114,7 +148,7 @@ class WebSocket(Stream):
             self.close(code)
             connection.lost(self)
         else:
-            connection.engine.malformed(connection, FrameError(code), code=code)
+            connection.malformed(FrameError(code), code=code)
             self.close(code)
 
     # Ending
@@ -145,7 +179,7 @@ class WebSocket(Stream):
 
     def _part(self) -> None:
         self._parting = True
-        self._connection.engine.linger(self)
+        self._connection.linger(self)
 
     def _closed_by_client(self, payload: bytes) -> None:
         if self._socket is None:

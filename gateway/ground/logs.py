@@ -8,13 +8,36 @@ import re
 import secrets
 import sys
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from time import monotonic
 from typing import Any, TextIO
 
 import orjson
 
-from gateway.ground.settings import LogFormat
+from gateway.ground.settings import Group, setting
+from gateway.ground.values import choice
+
+
+class LogFormat(StrEnum):
+    AUTO = "auto"  # text on a terminal, else json
+    JSON = "json"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings(Group):
+    """How much is logged, and in which form."""
+
+    level: str = setting(
+        "LOG_LEVEL", "info", choice("debug", "info", "warning", "error"), "debug, info, warning or error"
+    )
+    format: LogFormat = setting(  # noqa: RUF009 - it is dataclasses.field
+        "LOG_FORMAT", "auto", lambda text: LogFormat(choice(*LogFormat)(text)),
+        "`json`, `text`, or `auto`: text on a terminal, else json",
+    )  # fmt: skip
+
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request that is being answered; None outside of one."""

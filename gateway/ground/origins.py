@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 from yarl import URL
 
+from gateway.ground.parts import Meters, Part
+
 ANY = "*"
 NULL = "null"
 """What a browser says for a page that has no origin: one from a file, or a sandboxed frame of whatever site."""
@@ -83,7 +85,7 @@ def permitted(text: str) -> str:
     return str(parsed(text))
 
 
-class Origins:
+class Origins(Part):
     """Judges the origins of requests; counts those it refuses, and logs each once.
 
     The gateway's own always may: that of `base_url`, and the one that the request's `Host` names. The latter is judged by
@@ -115,6 +117,13 @@ class Origins:
         self._now = now
         self._logged: set[str] = set()
         self._logged_since = now()
+
+    def measure(self, meters: Meters) -> None:
+        meters.watch_counter(
+            "bellhop_origins_refused",
+            "Requests of pages whose origin may not use the public site",
+            lambda: self.refused,
+        )
 
     def allow(self, origin: str, host: str | None) -> bool:
         """Whether a page of `origin` may use the site that it has reached as `host`."""

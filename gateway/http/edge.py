@@ -18,8 +18,8 @@ from gateway.engine.http import EXPECTS, Refuse
 from gateway.ground import encoding, logs
 from gateway.observe.metrics import Metrics
 from gateway.protocol import problems
+from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem
-from gateway.protocol.schemas import Invalid
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 BODY_BYTES_MAX = 64 * 1024

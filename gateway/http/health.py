@@ -8,6 +8,7 @@ from aiohttp import web
 
 from gateway.cluster.bus.base import Bus
 from gateway.cluster.presence.base import Presence
+from gateway.ground.parts import Meters, Part
 from gateway.http.edge import json_response
 from storage.errors import StorageError
 
@@ -27,7 +28,7 @@ class Told(Protocol):
     def warnings(self) -> list[str]: ...
 
 
-class Health:
+class Health(Part):
     """Answers the probes. A node that drains is alive and not ready."""
 
     def __init__(self, *, store: Pingable, bus: Bus, presence: Presence, clock: Told | None = None) -> None:
@@ -37,6 +38,16 @@ class Health:
         self._bus = bus
         self._presence = presence
         self._watched: list[Callable[[], list[str]]] = []
+
+    def measure(self, meters: Meters) -> None:
+        meters.watch_gauge(
+            "bellhop_draining", "1 while the node sends its clients away", lambda: int(self.draining)
+        )
+
+    async def drain(self, *, seconds: float) -> None:
+        """Answers to probes say 503 from now on."""
+        del seconds
+        self.draining = True
 
     def watch(self, reasons: Callable[[], list[str]]) -> None:
         """Ask at each probe for further reasons: what is there only after the start, such as a site that listens."""

@@ -8,22 +8,18 @@ from typing import Any
 
 from aiohttp import web
 
-from auth.principal import Principal
 from auth.tokens import Verifier
 from gateway.ground import prefix
 from gateway.ground.origins import ANY, Origins
-from gateway.ground.rooms import ALL, rooms_of, user_room
-from gateway.ground.settings import Settings
-from gateway.http import edge, static
-from gateway.http.edge import json_response
+from gateway.ground.rooms import rooms_of
+from gateway.http import edge, routing, static
 from gateway.http.health import Health
-from gateway.notify import events
+from gateway.http.settings import SiteSettings
 from gateway.notify.contacts import ContactBook
-from gateway.notify.notifier import Notifier
 from gateway.observe.metrics import Metrics
-from gateway.protocol import schemas, shapes
-from gateway.protocol.problems import Problem
-from storage.models import Contact
+from gateway.protocol.operations import OPERATIONS, USER, Operation
+from gateway.protocol.use_cases import Caller, UseCases
+from storage.people import Contact
 
 API = "/api/"
 PREFLIGHT_SECONDS = 600
@@ -33,9 +29,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def build(
     *,
-    settings: Settings,
+    settings: SiteSettings,
     origins: Origins,
-    notifier: Notifier,
+    use: UseCases,
     verifier: Verifier,
     contacts: ContactBook,
     health: Health,
@@ -43,7 +39,7 @@ def build(
 ) -> web.Application:
     app = edge.application("public", metrics)
     CrossOrigin(origins, (API, settings.base_path + API)).attach(app)
-    site = PublicSite(notifier=notifier, verifier=verifier, contacts=contacts)
+    site = PublicSite(use=use, verifier=verifier, contacts=contacts)
     app.add_routes([*site.routes(), *health.liveness()])
     app.add_routes(static.public_routes())
     prefix.accept(app, settings.base_path)
@@ -51,69 +47,29 @@ def build(
 
 
 class PublicSite:
-    """The routes under `/api`."""
+    """The operations that users may ask over HTTP, with their tokens."""
 
-    def __init__(self, *, notifier: Notifier, verifier: Verifier, contacts: ContactBook) -> None:
-        self._notifier = notifier
+    def __init__(self, *, use: UseCases, verifier: Verifier, contacts: ContactBook) -> None:
+        self._use = use
         self._verifier = verifier
         self._contacts = contacts
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.get("/api/notifications", self._own_history),
-            web.get("/api/notifications/{user}", self._history),
-            web.post("/api/notifications/read", self._read),
+            routing.route(operation, self._use, self._authenticate)
+            for operation in OPERATIONS
+            if operation.scope == USER
         ]
 
-    async def _principal(self, request: web.Request) -> Principal:
+    async def _authenticate(self, request: web.Request, operation: Operation) -> Caller:
+        del operation
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         principal = await self._verifier.verify(token.strip() if scheme.lower() == "bearer" else None)
         if principal.email or principal.name:
             # Who only ever asks over HTTP is to be mailed as well.
             self._contacts.hear(Contact(user=principal.user, email=principal.email, name=principal.name))
-        return principal
-
-    async def _own_history(self, request: web.Request) -> web.Response:
-        principal = await self._principal(request)
-        return await self._own_page(request, principal)
-
-    async def _history(self, request: web.Request) -> web.Response:
-        principal = await self._principal(request)
-        user = schemas.user_id(request.match_info["user"])
-        if user == principal.user:
-            return await self._own_page(request, principal)
-        if not principal.is_admin:
-            raise Problem("forbidden", "Another's history needs the role admin.")
-        # Which topics another has is known from that user's token only.
-        return await self._page(request, user, (user_room(user), ALL))
-
-    async def _own_page(self, request: web.Request, principal: Principal) -> web.Response:
-        rooms = rooms_of(principal)
-        await self._notifier.begin(principal.user, rooms)
-        return await self._page(request, principal.user, rooms)
-
-    async def _page(self, request: web.Request, user: str, rooms: tuple[str, ...]) -> web.Response:
-        asked = schemas.history_parameters(edge.parameters(request, lists=frozenset({"type"})))
-        page = await self._notifier.history(
-            user,
-            rooms,
-            before=asked.before,
-            limit=asked.limit,
-            types=asked.types,
-            unread_only=asked.unread_only,
-        )
-        return json_response(shapes.history(page))
-
-    async def _read(self, request: web.Request) -> web.Response:
-        principal = await self._principal(request)
-        asked = schemas.read(await edge.read_json(request))
-        rooms = rooms_of(principal)
-        await self._notifier.begin(principal.user, rooms)
-        if asked.ids is None:
-            marked = await self._notifier.read_all(principal.user, rooms)
-        else:
-            marked = await self._notifier.read(principal.user, rooms, asked.ids)
-        return json_response(events.count(marked))
+        user = principal.user
+        return Caller(scope=f"user:{user}", user=user, rooms=rooms_of(principal), is_admin=principal.is_admin)
 
 
 class CrossOrigin:

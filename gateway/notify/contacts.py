@@ -9,11 +9,11 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
+from gateway.ground.parts import Part
 from gateway.ground.tasks import Tasks
 from mailer import address
 from storage.errors import StorageError
-from storage.models import Contact
-from storage.store import Contacts
+from storage.people import Contact, People
 
 FLUSH_SECONDS = 0.25
 HEARD_SECONDS = 60
@@ -24,8 +24,8 @@ PENDING_LIMIT = 10_000
 logger = logging.getLogger(__name__)
 
 
-class ContactBook:
-    def __init__(self, contacts: Contacts) -> None:
+class ContactBook(Part):
+    def __init__(self, contacts: People) -> None:
         self._contacts = contacts
         self._pending: dict[str, Contact] = {}
         self._leaving: dict[str, Contact] = {}

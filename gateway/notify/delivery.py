@@ -6,102 +6,38 @@ when it is `cursor + 1`; a lower one is a repetition and is dropped; a higher on
 repeat and disorder; the store's sequences tell what is owed. Nor is the engine trusted to keep the members: how many a
 frame was written to tells at once when one is missing.
 
-Knows rooms, cursors and the ids of sessions. Leaves sockets to the engine, and meaning to its callers.
+Knows rooms, cursors and the ids of sessions. Leaves sockets to the engine, the store to `gateway.notify.repair`, and
+meaning to its callers. Whoever is a member of a room in the engine is so because it was let in here, and until it is taken
+out here.
 """
 
 import asyncio
 import logging
-import random
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
 
 from gateway.cluster.bus.base import TRANSIENT, Bus
 from gateway.engine import Packet
 from gateway.ground.clock import Clock
 from gateway.ground.logs import Seldom
-from gateway.ground.rooms import ADMINS
+from gateway.ground.parts import Meters, Part
 from gateway.ground.tasks import Tasks
-from gateway.notify import events
-from storage.errors import StorageError
-from storage.store import Streams
+from gateway.notify.repair import Repairs
+from gateway.notify.streams import DeliveryStats, Guest, Sockets, Stream, namespace_of
+from storage.streams import Streams
 
 HOLE_SECONDS = 0.05
 RECONCILE_SECONDS = 30.0
-HEADS_PER_QUERY = 1000
-SPAN = 500
+RELEASE_SECONDS = 5.0
+"""How long a room without sessions stays subscribed: a page reload comes back to it and costs no new subscription."""
 WAITING_LIMIT = 1000
 """Frames that a room keeps beyond a hole; more are dropped, and read from the store by the repair."""
 HELD_LIMIT = 1000
 """Frames kept for a session whose replay is under way; beyond it the replay is done again."""
-REPAIRERS = 4
 
 logger = logging.getLogger(__name__)
 
 
-class Sockets(Protocol):
-    """What delivery needs of the engine. Writes never block, are bounded, and keep their order per session."""
-
-    def write(self, sid: str, packet: Packet) -> None: ...
-
-    def fan_out(self, namespace: str, room: str, packet: Packet) -> int: ...
-
-    def admit(self, sid: str, namespace: str, room: str) -> None:
-        """Make the session a member of the room, from the next `fan_out` on."""
-        ...
-
-    def expel(self, sid: str, namespace: str, room: str) -> None:
-        """Make the session a member no more."""
-        ...
-
-    def members(self, namespace: str, room: str) -> Collection[str]:
-        """The sessions that `fan_out` writes to; equal to a set of the same."""
-        ...
-
-
-def namespace_of(room: str) -> str:
-    """The namespace whose sessions are the members of `room`."""
-    return "/admin" if room == ADMINS else "/"
-
-
-@dataclass(slots=True)
-class DeliveryStats:
-    """Counters since the start of the node, for metrics."""
-
-    delivered: int = 0
-    repeated: int = 0
-    holes: int = 0
-    repaired: int = 0
-    repair_failures: int = 0
-    put_right: int = 0
-    """Sessions that the engine had in a room, or out of one, against what is so."""
-
-
-@dataclass(slots=True)
-class _Guest:
-    """A session of a stream that is not a member yet: its replay is under way, or has run ahead of the cursor."""
-
-    upto: int | None = None
-    """The last sequence its replay gave it; None while the replay is under way."""
-    held: list[tuple[int, Packet]] = field(default_factory=list)
-    overflowed: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class _Stream:
-    """What this node knows of one room that it has sessions in."""
-
-    room: str
-    cursor: int | None = None
-    """None until the first replay has told where the room stands."""
-    members: set[str] = field(default_factory=set)
-    guests: dict[str, _Guest] = field(default_factory=dict)
-    waiting: dict[int, bytes] = field(default_factory=dict)
-    hole_timer: asyncio.TimerHandle | None = None
-    repairing: bool = False
-
-
-class Delivery:
+class Delivery(Part):
     """The cursors of one node. All methods belong to its event loop; those that are not coroutines never wait."""
 
     def __init__(
@@ -112,33 +48,44 @@ class Delivery:
         clock: Clock,
         *,
         reconcile_seconds: float = RECONCILE_SECONDS,
+        release_seconds: float = RELEASE_SECONDS,
     ) -> None:
         self.stats = DeliveryStats()
-        self.on_gone_back: Callable[[], None] = _nobody_to_tell
-        """Called when the store is found behind what was delivered of it."""
+        self.streams: dict[str, Stream] = {}
+        """Of the rooms that have sessions here, or had some until a moment ago."""
+        self.repairs = Repairs(self, streams, clock, reconcile_seconds=reconcile_seconds)
         self._sockets = sockets
-        self._store = streams
         self._bus = bus
-        self._clock = clock
-        self._reconcile_seconds = reconcile_seconds
-        self._streams: dict[str, _Stream] = {}
-        self._owed: asyncio.Queue[_Stream] = (
-            asyncio.Queue()
-        )  # bounded by the streams: each is queued at most once
-        self._reconcile_now = asyncio.Event()
+        self._release_seconds = release_seconds
+        self._empty_rooms: set[str] = set()
         self._misplaced = Seldom(logger, "sessions were not in their rooms, and are again")
-        self._made_up = Seldom(logger, "frames are dropped that the store knows nothing of")
         self._tasks = Tasks()
 
+    def measure(self, meters: Meters) -> None:
+        counter, stats = meters.watch_counter, self.stats
+        counter("bellhop_repeated_frames", "Frames dropped as repetitions", lambda: stats.repeated)
+        counter("bellhop_holes", "Holes that did not close by themselves", lambda: stats.holes)
+        counter("bellhop_repaired", "Notifications delivered from the store", lambda: stats.repaired)
+        counter(
+            "bellhop_repair_failures",
+            "Repairs that failed, to be tried again",
+            lambda: stats.repair_failures,
+        )
+        counter(
+            "bellhop_misplaced_sessions",
+            "Sessions put back into their rooms, or out of others'",
+            lambda: stats.put_right,
+        )
+
     def start(self) -> None:
-        for number in range(REPAIRERS):
-            self._tasks.start(self._repair_forever(), name=f"delivery repair {number}")
-        self._tasks.start(self._reconcile_forever(), name="delivery reconcile")
+        self.repairs.start()
+        self._tasks.start(self._release_forever(), name="delivery release")
 
     async def stop(self) -> None:
         await self._tasks.stop()
-        for stream in self._streams.values():
-            _cancel_hole_timer(stream)
+        await self.repairs.stop()
+        for stream in self.streams.values():
+            stream.forget_hole()
 
     # Sessions come and go
 
@@ -147,10 +94,10 @@ class Delivery:
 
         Join before reading the store: a repetition can be dropped, a hole cannot be seen.
         """
-        fresh = [room for room in rooms if room not in self._streams]
+        fresh = [room for room in rooms if room not in self.streams]
         for room in rooms:
-            stream = self._streams.setdefault(room, _Stream(room))
-            stream.guests[sid] = _Guest()
+            stream = self.streams.setdefault(room, Stream(room))
+            stream.guests[sid] = Guest()
         if fresh:
             await self._bus.subscribe(fresh)
 
@@ -159,7 +106,7 @@ class Delivery:
 
         False when more came than could be held for some room: replay again from `heads`, and open again.
         """
-        guests = {room: self._streams[room].guests[sid] for room in heads}
+        guests = {room: self.streams[room].guests[sid] for room in heads}
         if any(guest.overflowed for guest in guests.values()):
             for guest in guests.values():
                 # Another room's frames stay held: a second replay gives them again and `upto` drops them.
@@ -168,43 +115,51 @@ class Delivery:
                     guest.overflowed = False
             return False
         for room, head in heads.items():
-            self._let_in(sid, self._streams[room], guests[room], head)
+            self._let_in(sid, self.streams[room], guests[room], head)
         return True
 
-    def leave(self, sid: str, rooms: Iterable[str]) -> list[str]:
-        """Forget the session; answers the rooms that this node has no session of any more.
-
-        The caller passes these to `release`: not at once, so that a page reload costs no new subscription.
-        """
-        empty = []
+    def leave(self, sid: str, rooms: Iterable[str]) -> None:
+        """The session has gone, and with it its memberships in the engine: forget it."""
         for room in rooms:
-            stream = self._streams.get(room)
+            stream = self.streams.get(room)
             if stream is None:
                 continue
             if stream.guests.pop(sid, None) is None:
                 stream.members.discard(sid)
             if not stream.members and not stream.guests:
-                empty.append(room)
-        return empty
+                self._empty_rooms.add(room)
+
+    def dismiss(self, sid: str, rooms: Sequence[str]) -> None:
+        """Have a session that goes on hear no more of `rooms`."""
+        self.leave(sid, rooms)
+        for room in rooms:
+            self._sockets.expel(sid, namespace_of(room), room)
 
     async def release(self, rooms: Iterable[str]) -> None:
         """Let go of those of `rooms` that still have no session."""
         empty = []
         for room in rooms:
-            stream = self._streams.get(room)
+            stream = self.streams.get(room)
             if stream is not None and not stream.members and not stream.guests:
-                _cancel_hole_timer(stream)
-                del self._streams[room]
+                stream.forget_hole()
+                del self.streams[room]
                 empty.append(room)
         if empty:
             await self._bus.unsubscribe(empty)
             # One that came back while the bus let go would be deaf until the next reconciliation.
-            back = [room for room in empty if room in self._streams]
+            back = [room for room in empty if room in self.streams]
             if back:
                 await self._bus.subscribe(back)
-                self.reconcile()
+                self.repairs.reconcile()
 
-    def _let_in(self, sid: str, stream: _Stream, guest: _Guest, head: int) -> None:
+    async def _release_forever(self) -> None:
+        aged: set[str] = set()
+        while True:
+            await asyncio.sleep(self._release_seconds)
+            await self.release(aged)
+            aged, self._empty_rooms = self._empty_rooms, set()
+
+    def _let_in(self, sid: str, stream: Stream, guest: Guest, head: int) -> None:
         for seq, packet in guest.held:
             if seq == TRANSIENT or seq > head:
                 self._sockets.write(sid, packet)
@@ -219,9 +174,9 @@ class Delivery:
             # The store is ahead of what the bus has brought: the members may have missed something.
             self._expect_hole_to_close(stream)
         if is_first:
-            self._deliver_waiting(stream)
+            self.deliver_waiting(stream)
 
-    def _admit(self, sid: str, stream: _Stream) -> None:
+    def _admit(self, sid: str, stream: Stream) -> None:
         del stream.guests[sid]
         stream.members.add(sid)
         self._sockets.admit(sid, namespace_of(stream.room), stream.room)
@@ -231,10 +186,10 @@ class Delivery:
 
         The sessions that were let in before have to go: their cursors are of the other line.
         """
-        for stream in self._streams.values():
+        for stream in self.streams.values():
             stream.cursor = None
             stream.waiting.clear()
-            _cancel_hole_timer(stream)
+            stream.forget_hole()
             for guest in stream.guests.values():
                 # Of what is held nobody knows the line: a second replay tells.
                 guest.held.clear()
@@ -244,28 +199,28 @@ class Delivery:
 
     def hears(self, room: str) -> bool:
         """Whether a frame of the room would be written to anybody here."""
-        return room in self._streams
+        return room in self.streams
 
     def receive(self, room: str, seq: int, event: bytes) -> None:
         """Take a frame from an emitter on this node or from the bus, and deliver it when it is its turn."""
-        stream = self._streams.get(room)
+        stream = self.streams.get(room)
         if stream is None:
             return
         if seq == TRANSIENT:
-            self._write(stream, TRANSIENT, event)
+            self.write(stream, TRANSIENT, event)
         elif stream.cursor is not None and seq <= stream.cursor:
             self.stats.repeated += 1
         elif stream.cursor is not None and seq == stream.cursor + 1:
-            self._write(stream, seq, event)
+            self.write(stream, seq, event)
             if stream.waiting:
-                self._deliver_waiting(stream)
+                self.deliver_waiting(stream)
         else:
             if len(stream.waiting) < WAITING_LIMIT:
                 stream.waiting[seq] = event
             if stream.cursor is not None:
                 self._expect_hole_to_close(stream)
 
-    def _write(self, stream: _Stream, seq: int, event: bytes) -> None:
+    def write(self, stream: Stream, seq: int, event: bytes) -> None:
         """Write to all members, and to each guest what its replay has not given it."""
         if seq != TRANSIENT:
             stream.cursor = seq
@@ -280,7 +235,7 @@ class Delivery:
             for sid, guest in list(stream.guests.items()):
                 self._write_to_guest(stream, sid, guest, seq, packet)
 
-    def _put_right(self, stream: _Stream, missed: Packet | None = None) -> int:
+    def _put_right(self, stream: Stream, missed: Packet | None = None) -> int:
         """Have the engine's members be those that are; answers how many of them had `missed` to be written.
 
         The frame before this one reached all of them, or this would have been seen then: who is missing now has missed
@@ -302,7 +257,7 @@ class Delivery:
         self._misplaced.say(astray=len(astray), strangers=len(strangers))
         return 0 if missed is None else len(astray) - len(gone)
 
-    def _write_to_guest(self, stream: _Stream, sid: str, guest: _Guest, seq: int, packet: Packet) -> None:
+    def _write_to_guest(self, stream: Stream, sid: str, guest: Guest, seq: int, packet: Packet) -> None:
         if guest.upto is None:
             if len(guest.held) < HELD_LIMIT:
                 guest.held.append((seq, packet))
@@ -315,144 +270,43 @@ class Delivery:
         if stream.cursor is not None and stream.cursor >= guest.upto:
             self._admit(sid, stream)
 
-    def _deliver_waiting(self, stream: _Stream) -> None:
+    def deliver_waiting(self, stream: Stream) -> None:
         """Deliver what waits in sequence behind the cursor; drop what the cursor has passed."""
         assert stream.cursor is not None
         while (event := stream.waiting.pop(stream.cursor + 1, None)) is not None:
-            self._write(stream, stream.cursor + 1, event)
+            self.write(stream, stream.cursor + 1, event)
         for seq in [seq for seq in stream.waiting if seq <= stream.cursor]:
             del stream.waiting[seq]
         if stream.waiting:
             self._expect_hole_to_close(stream)
         elif not any(guest.upto is not None for guest in stream.guests.values()):
-            _cancel_hole_timer(stream)
+            stream.forget_hole()
 
-    # Holes close
-
-    def _expect_hole_to_close(self, stream: _Stream) -> None:
-        if stream.hole_timer is None and not stream.repairing:
-            loop = asyncio.get_running_loop()
-            stream.hole_timer = loop.call_later(HOLE_SECONDS, self._hole_stays, stream)
-
-    def _hole_stays(self, stream: _Stream) -> None:
-        stream.hole_timer = None
-        ahead = any(
-            guest.upto is not None and guest.upto > (stream.cursor or 0) for guest in stream.guests.values()
-        )
-        if stream.waiting or ahead:
-            self.stats.holes += 1
-            self._owe_repair(stream)
-
-    def _owe_repair(self, stream: _Stream) -> None:
-        if not stream.repairing:
-            stream.repairing = True
-            self._owed.put_nowait(stream)
-
-    async def _repair_forever(self) -> None:
-        while True:
-            stream = await self._owed.get()
-            try:
-                await self._repair(stream)
-            except StorageError:
-                # The next reconciliation finds the same hole; it comes soon after the store is back.
-                self.stats.repair_failures += 1
-                logger.info("repair postponed: the store is away")
-                self._reconcile_now.set()
-            except Exception:
-                self.stats.repair_failures += 1
-                logger.exception("repair failed")
-            finally:
-                stream.repairing = False
-
-    async def _repair(self, stream: _Stream) -> None:
-        """Deliver from the store all that the cursor has not passed."""
-        claimed = list(stream.waiting)
-        head = (await self._store.heads([stream.room]))[stream.room]
-        while self._streams.get(stream.room) is stream and stream.cursor is not None and stream.cursor < head:
-            start = stream.cursor
-            missed = await self._store.span(stream.room, after=start, limit=SPAN, now=self._clock())
-            for notification in missed:
-                # Live frames may have closed the hole while the store was read.
-                if notification.seq is not None and notification.seq > stream.cursor:
-                    self.stats.repaired += 1
-                    self._write(stream, notification.seq, events.notification_event(notification))
-            if len(missed) < SPAN:
-                # What is missing up to the head was recalled, has expired or was pruned.
-                self._skip_to(stream, head)
-                break
-        # A notification is stored before it is published: what waited when the store was asked, and is beyond what it has,
-        # nobody has emitted. Kept, it would have the store asked for ever. Were it true, reconciliation would find it.
-        made_up = [seq for seq in claimed if seq > head and stream.waiting.pop(seq, None) is not None]
-        if made_up:
-            self._made_up.say(frames=len(made_up))
-        if stream.cursor is not None:
-            self._deliver_waiting(stream)
-
-    def _skip_to(self, stream: _Stream, head: int) -> None:
+    def skip_to(self, stream: Stream, head: int) -> None:
+        """Nothing up to `head` is there to be written any more."""
         if stream.cursor is not None and stream.cursor < head:
             stream.cursor = head
         for sid, guest in list(stream.guests.items()):
             if guest.upto is not None and guest.upto <= head:
                 self._admit(sid, stream)
 
-    # Reconciliation
+    def check_members(self, stream: Stream) -> None:
+        """Have the engine's members be those that are, whether or not a frame has shown that they are not."""
+        if stream.members != self._sockets.members(namespace_of(stream.room), stream.room):
+            self._put_right(stream)
 
-    def reconcile(self) -> None:
-        """Compare all cursors with the store soon: the bus may have lost something."""
-        self._reconcile_now.set()
+    # Holes close
 
-    async def _reconcile_forever(self) -> None:
-        failures = 0
-        while True:
-            delay = self._reconcile_seconds * random.uniform(0.6, 1.0)  # noqa: S311 - spreads load, guards nothing
-            if failures:
-                delay = min(2.0**failures * 0.25, delay)
-            try:
-                async with asyncio.timeout(delay):
-                    await self._reconcile_now.wait()
-                    if failures:
-                        # A store that was away a moment ago is asked again after the pause, not before.
-                        await asyncio.Event().wait()
-            except TimeoutError:
-                pass
-            self._reconcile_now.clear()
-            try:
-                await self._reconcile()
-                failures = 0
-            except StorageError:
-                failures = min(failures + 1, 8)
-            except Exception:
-                failures = min(failures + 1, 8)
-                logger.exception("reconciliation failed")
+    def _expect_hole_to_close(self, stream: Stream) -> None:
+        if stream.hole_timer is None and not stream.repairing:
+            loop = asyncio.get_running_loop()
+            stream.hole_timer = loop.call_later(HOLE_SECONDS, self._hole_stays, stream)
 
-    async def _reconcile(self) -> None:
-        rooms = [room for room, stream in self._streams.items() if stream.cursor is not None]
-        for start in range(0, len(rooms), HEADS_PER_QUERY):
-            asked = rooms[start : start + HEADS_PER_QUERY]
-            for room in asked:
-                here = self._streams.get(room)
-                if here is not None and here.members != self._sockets.members(namespace_of(room), room):
-                    self._put_right(here)
-            before = {room: stream.cursor for room in asked if (stream := self._streams.get(room))}
-            for room, head in (await self._store.heads(asked)).items():
-                stream = self._streams.get(room)
-                was = before.get(room)
-                if stream is None or stream.cursor is None or was is None:
-                    continue
-                if head > stream.cursor:
-                    self._owe_repair(stream)
-                elif head < was:
-                    # Sequences never go back, unless the store was put back to an older state.
-                    logger.warning("the store has gone back", extra={"head": head, "cursor": was})
-                    stream.cursor = head
-                    self.on_gone_back()
-
-
-def _nobody_to_tell() -> None:
-    """Whoever keeps the lineage of the store takes this place."""
-
-
-def _cancel_hole_timer(stream: _Stream) -> None:
-    if stream.hole_timer is not None:
-        stream.hole_timer.cancel()
+    def _hole_stays(self, stream: Stream) -> None:
         stream.hole_timer = None
+        ahead = any(
+            guest.upto is not None and guest.upto > (stream.cursor or 0) for guest in stream.guests.values()
+        )
+        if stream.waiting or ahead:
+            self.stats.holes += 1
+            self.repairs.owe(stream)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.ground.encoding import Json, dumps, time
-from storage.models import Count, Notification
+from storage.inboxes import Count
+from storage.streams import Notification
 
 
 def encode(name: str, payload: Mapping[str, Any]) -> bytes:

@@ -3,14 +3,16 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from gateway.ground.clock import Clock
+from gateway.ground.parts import Meters, Part
 from gateway.ground.tasks import Tasks
 from storage.errors import StorageError
-from storage.models import MailState
-from storage.store import Outbox, Streams
+from storage.mail import MailState
+from storage.outbox import Outbox
+from storage.streams import Streams
 
 SWEEP_SECONDS = 30.0
 STEP = 500
@@ -19,7 +21,7 @@ PAUSE_SECONDS = 0.05
 logger = logging.getLogger(__name__)
 
 
-class Housekeeper:
+class Housekeeper(Part):
     """Every node has one; they may work at the same time, each step is idempotent."""
 
     def __init__(
@@ -42,10 +44,19 @@ class Housekeeper:
         self._may_delete = may_delete
         self._history_days = history_days
         self._sweep_seconds = sweep_seconds
+        self._chores: list[Callable[[], Awaitable[None]]] = []
         self._tasks = Tasks()
 
+    def measure(self, meters: Meters) -> None:
+        meters.watch_gauge("bellhop_mail_owed", "Mail that is owed, of all nodes", lambda: self.mail_owed)
+        meters.watch_gauge("bellhop_mail_dead", "Dead letters, of all nodes", lambda: self.mail_dead)
+
+    def keep(self, chore: Callable[[], Awaitable[None]]) -> None:
+        """Have this done too, after each sweep; it may raise `StorageError`."""
+        self._chores.append(chore)
+
     def start(self) -> None:
-        self._tasks.start(self._keep_house(), name="housekeeping")
+        self._tasks.start(self._tidy_forever(), name="housekeeping")
 
     async def stop(self) -> None:
         await self._tasks.stop()
@@ -72,17 +83,24 @@ class Housekeeper:
         self.mail_owed = counts.get(MailState.PENDING, 0) + counts.get(MailState.LEASED, 0)
         self.mail_dead = counts.get(MailState.DEAD, 0)
 
-    async def _keep_house(self) -> None:
-        while True:
-            # Nodes that start together should not sweep together.
-            await asyncio.sleep(self._sweep_seconds * random.uniform(0.5, 1.5))  # noqa: S311 - guards nothing
+    async def tidy(self) -> None:
+        """Do all that is due: sweep, count, and what the parts have asked for. Nothing is raised, but logged."""
+        for chore in (self._sweep_and_count, *self._chores):
             try:
-                wiped, pruned = await self.sweep()
-                await self.count()
+                await chore()
             except StorageError:
                 logger.info("housekeeping waits: the store is away")
             except Exception:
                 logger.exception("housekeeping failed")
-            else:
-                if wiped or pruned:
-                    logger.info("house kept", extra={"wiped": wiped, "pruned": pruned})
+
+    async def _sweep_and_count(self) -> None:
+        wiped, pruned = await self.sweep()
+        await self.count()
+        if wiped or pruned:
+            logger.info("house kept", extra={"wiped": wiped, "pruned": pruned})
+
+    async def _tidy_forever(self) -> None:
+        while True:
+            # Nodes that start together should not sweep together.
+            await asyncio.sleep(self._sweep_seconds * random.uniform(0.5, 1.5))  # noqa: S311 - guards nothing
+            await self.tidy()

@@ -1,7 +1,7 @@
 """The feed: what is emitted anywhere in the cluster, shown live to the admins who asked for it.
 
-A view, not a record: every node shows at most `SHOWN_PER_SECOND` and counts what it leaves out. While nobody looks, the tap
-on the notifier is off, and an emit pays for one comparison. Nodes tell each other by commands of the bus: a node whose
+A view, not a record: every node shows at most `SHOWN_PER_SECOND` and counts what it leaves out. While nobody looks, the
+feed listens to no emit, and an emit pays nothing. Nodes tell each other by commands of the bus: a node whose
 admins look says so every few seconds, and a node that has not heard it for a while stops telling.
 """
 
@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from gateway.cluster.bus.base import Bus
+from gateway.cluster.commands import FeedAsk, FeedTell
 from gateway.ground.encoding import Json, time
+from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
 from gateway.notify import events
-from gateway.notify.notifier import Tap
-from storage.models import Notification
+from gateway.notify.emitting import Listener
+from storage.streams import Notification
 
 SHOWN_PER_SECOND = 20
 TICK_SECONDS = 0.25
@@ -27,14 +29,11 @@ ROOMS_SHOWN = 5
 TOLD_AT_ONCE = 5
 """Notifications in one command, whose size the bus bounds."""
 
-ASK = "feed:ask"
-TELL = "feed:tell"
 
+class Emits(Protocol):
+    """What is listened to: the `Emitter`."""
 
-class Tapped(Protocol):
-    """What is listened to: the `Notifier`."""
-
-    tap: Tap | None
+    listeners: list[Listener]
 
 
 class Watchers(Protocol):
@@ -47,13 +46,11 @@ class Watchers(Protocol):
     def has(self, sid: str) -> bool: ...
 
 
-class Feed:
+class Feed(Part):
     """The feed of one node: of what it takes in for others, and of what it hears for its own admins."""
 
-    COMMANDS = (ASK, TELL)
-
-    def __init__(self, *, notifier: Tapped, watchers: Watchers, bus: Bus, node: str) -> None:
-        self._notifier = notifier
+    def __init__(self, *, emitter: Emits, watchers: Watchers, bus: Bus, node: str) -> None:
+        self._emitter = emitter
         self._watchers = watchers
         self._bus = bus
         self._node = node
@@ -66,11 +63,14 @@ class Feed:
         self._busy = asyncio.Event()
         self._tasks = Tasks()
 
+    def commands(self) -> Mapping[type[Any], CarryOut]:
+        return {FeedAsk: self.asked, FeedTell: self.told}
+
     def start(self) -> None:
         self._tasks.start(self._work(), name="feed")
 
     async def stop(self) -> None:
-        self._notifier.tap = None
+        self._listen_no_more()
         await self._tasks.stop()
 
     async def watch(self, sid: str) -> None:
@@ -82,17 +82,25 @@ class Feed:
     def unwatch(self, sid: str) -> None:
         self._watching.discard(sid)
 
-    def obey(self, command: Mapping[str, Any]) -> None:
-        """Take a command of the bus that is about the feed."""
-        match command:
-            case {"do": "feed:ask"}:
-                self._wanted_until = _now() + WANTED_SECONDS
-                self._notifier.tap = self._take
-                self._busy.set()
-            case {"do": "feed:tell", "node": str(node), "shown": list(shown), "left_out": int(left_out)}:
-                self._show(
-                    events.encode("feed", {"node": node, "notifications": shown, "left_out": left_out})
-                )
+    def asked(self, command: FeedAsk) -> None:
+        """Somebody looks, at this node or another: tell what is emitted here, for a while."""
+        del command
+        self._wanted_until = _now() + WANTED_SECONDS
+        self._listen()
+        self._busy.set()
+
+    def told(self, command: FeedTell) -> None:
+        """A node tells what was emitted there: show it to who looks here."""
+        facts = {"node": command.node, "notifications": command.shown, "left_out": command.left_out}
+        self._show(events.encode("feed", facts))
+
+    def _listen(self) -> None:
+        if self._take not in self._emitter.listeners:
+            self._emitter.listeners.append(self._take)
+
+    def _listen_no_more(self) -> None:
+        if self._take in self._emitter.listeners:
+            self._emitter.listeners.remove(self._take)
 
     def _take(self, notifications: Sequence[Notification], scope: str) -> None:
         """Note what was emitted; called on the path of every emit while somebody looks."""
@@ -120,20 +128,20 @@ class Feed:
             self._shown, self._left_out = [], 0
             for first in range(0, max(1, len(shown)), TOLD_AT_ONCE):
                 some = shown[first : first + TOLD_AT_ONCE]
-                await self._bus.command({"do": TELL, "node": self._node, "shown": some, "left_out": left_out})
+                await self._bus.order_all(FeedTell(self._node, some, left_out))
                 left_out = 0
         if _now() >= self._ask_at:
             self._watching = {sid for sid in self._watching if self._watchers.has(sid)}
             if self._watching:
                 await self._ask()
         if _now() >= self._wanted_until:
-            self._notifier.tap = None
+            self._listen_no_more()
             if not self._watching:
                 self._busy.clear()
 
     async def _ask(self) -> None:
         self._ask_at = _now() + ASK_SECONDS
-        await self._bus.command({"do": ASK})
+        await self._bus.order_all(FeedAsk())
 
 
 def _now() -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from gateway.observe.metrics import Metrics
 from storage.errors import IdempotencyMismatch
 from storage.groupcommit import Appends
-from storage.models import Appended, Emission
+from storage.streams import Appended, Emission
 
 
 class TimedAppends:

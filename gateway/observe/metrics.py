@@ -40,7 +40,7 @@ Read = Callable[[], float | None]
 def release() -> str:
     """The installed version of Bellhop."""
     try:
-        return version("bellhop")
+        return version("bellhop-gateway")
     except PackageNotFoundError:  # run from a source tree that was never installed
         return "unknown"
 

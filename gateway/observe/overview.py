@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.cluster.bus.base import Bus
+from gateway.cluster.commands import OverviewAsk, OverviewTell
 from gateway.ground.encoding import Json, time
+from gateway.ground.parts import CarryOut, Part
 from gateway.ground.tasks import Tasks
 from gateway.observe.trends import SAMPLES_KEPT, Step, Trends
 
-ASK = "overview:ask"
-TELL = "overview:tell"
 ANSWER_SECONDS = 0.4
 """How long the other nodes have to answer; those who did the last time are all that is waited for."""
 FRESH_SECONDS = 1.0
@@ -34,6 +34,10 @@ Row = dict[str, Any]
 class Overview:
     """The steps of `nodes`, added up, oldest first; a latency is that of the slowest node."""
 
+    node: str
+    """The one that was asked."""
+    started_at: datetime
+    """When that one was."""
     nodes: tuple[str, ...]
     step_seconds: float
     steps: Sequence[Step]
@@ -48,10 +52,8 @@ class _Peer:
     steps: deque[Step] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
 
 
-class Observatory:
+class Observatory(Part):
     """Sees what all nodes do."""
-
-    COMMANDS = (ASK, TELL)
 
     def __init__(self, trends: Trends, *, bus: Bus, node: str) -> None:
         self._trends = trends
@@ -65,6 +67,9 @@ class Observatory:
         self._turn = asyncio.Lock()
         self._asks: asyncio.Queue[tuple[str, int]] = asyncio.Queue(ASKS_LIMIT)
         self._tasks = Tasks()
+
+    def commands(self) -> Mapping[type[Any], CarryOut]:
+        return {OverviewAsk: self.asked, OverviewTell: self.told}
 
     def start(self) -> None:
         self._tasks.start(self._answer_forever(), name="overview")
@@ -80,6 +85,8 @@ class Observatory:
         limit = int(seconds / self._trends.sample_seconds)
         others = {name: peer.steps for name, peer in self._peers.items()}
         return Overview(
+            node=self._node,
+            started_at=self._trends.started_at,
             nodes=tuple(sorted({self._node, *self._answered})),
             step_seconds=self._trends.sample_seconds,
             steps=added_up(
@@ -90,27 +97,23 @@ class Observatory:
             ),
         )
 
-    def obey(self, command: Mapping[str, Any]) -> None:
-        """Take a command of the bus that is about the overview."""
-        match command:
-            case {"do": "overview:ask", "node": str(node), "after": dict(after)} if node != self._node:
-                latest = after.get(self._node, 0)
-                # Full, it is asked in vain: the next question comes in a few seconds.
-                with suppress(asyncio.QueueFull):
-                    self._asks.put_nowait((node, latest if isinstance(latest, int) else 0))
-            case {
-                "do": "overview:tell",
-                "to": self._node,
-                "node": str(node),
-                "after": int(after),
-                "rows": list(rows),
-                "more": bool(more),
-            }:
-                self._hear(node, after, rows)
-                if not more:
-                    self._answered.add(node)
-                    if self._answered >= self._expected:
-                        self._complete.set()
+    def asked(self, command: OverviewAsk) -> None:
+        """Another node wants to know what happened here."""
+        if command.node == self._node:
+            return
+        # Full, it is asked in vain: the next question comes in a few seconds.
+        with suppress(asyncio.QueueFull):
+            self._asks.put_nowait((command.node, command.after.get(self._node, 0)))
+
+    def told(self, command: OverviewTell) -> None:
+        """A node tells somebody what happened there."""
+        if command.to != self._node:
+            return
+        self._hear(command.node, command.after, command.rows)
+        if not command.more:
+            self._answered.add(command.node)
+            if self._answered >= self._expected:
+                self._complete.set()
 
     async def _ask_others(self) -> None:
         loop = asyncio.get_running_loop()
@@ -120,7 +123,7 @@ class Observatory:
         self._expected, self._answered = self._answered, set()
         self._complete.clear()
         after = {name: peer.latest for name, peer in self._peers.items()}
-        await self._bus.command({"do": ASK, "node": self._node, "after": after})
+        await self._bus.order_all(OverviewAsk(self._node, after))
         if self._expected:
             with suppress(TimeoutError):
                 async with asyncio.timeout(ANSWER_SECONDS):
@@ -159,15 +162,14 @@ class Observatory:
             steps = [step for step in self._trends.steps(SAMPLES_KEPT) if _millis(step.at) > after]
             for first in range(0, max(1, len(steps)), STEPS_AT_ONCE):
                 some = steps[first : first + STEPS_AT_ONCE]
-                await self._bus.command(
-                    {
-                        "do": TELL,
-                        "to": node,
-                        "node": self._node,
-                        "after": after,
-                        "rows": [_row(step) for step in some],
-                        "more": first + STEPS_AT_ONCE < len(steps),
-                    }
+                await self._bus.order_all(
+                    OverviewTell(
+                        to=node,
+                        node=self._node,
+                        after=after,
+                        rows=[_row(step) for step in some],
+                        more=first + STEPS_AT_ONCE < len(steps),
+                    )
                 )
                 after = _millis(some[-1].at) if some else after
 
@@ -256,13 +258,13 @@ def _step(row: Row) -> Step:
     )
 
 
-def shape(seen: Overview, *, node: str, started_at: datetime) -> Json:
+def shape(seen: Overview) -> Json:
     """The steps as columns: one list per curve, all of the same length; counts are per step."""
     steps = seen.steps
     return {
-        "node": node,
+        "node": seen.node,
         "nodes": list(seen.nodes),
-        "started_at": time(started_at),
+        "started_at": time(seen.started_at),
         "step_seconds": seen.step_seconds,
         "at": [time(step.at) for step in steps],
         "connections": [step.connections for step in steps],

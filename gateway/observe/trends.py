@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 
 from gateway.ground.clock import Clock
+from gateway.ground.parts import Part
 from gateway.ground.tasks import Tasks
 
 SAMPLE_SECONDS = 10.0
@@ -60,13 +61,14 @@ class Step:
     """Of the HTTP requests to emit, from their arrival to their answer."""
 
 
-class Trends:
+class Trends(Part):
     def __init__(
         self, registry: CollectorRegistry, clock: Clock, *, sample_seconds: float = SAMPLE_SECONDS
     ) -> None:
         self.sample_seconds = sample_seconds
         self._registry = registry
         self._clock = clock
+        self.started_at = clock()
         self._samples: deque[Sample] = deque(maxlen=SAMPLES_KEPT)
         self._tasks = Tasks()
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.groupcommit import Appends
-from storage.models import Appended, Emission
+from storage.streams import Appended, Emission
 
 FRESH_SECONDS = 1.0
 """How long an answer of the store stands for the next question: probes may ask as often as they like."""

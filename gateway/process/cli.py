@@ -16,11 +16,16 @@ from marshmallow import ValidationError
 
 from auth.errors import KeyConfigurationError
 from auth.tokens import Signer
+from gateway.access.settings import KeySettings
 from gateway.catalog.commands import describe as describe_catalog
-from gateway.ground import logs, places, settings
+from gateway.ground import logs, places
+from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Settings, SettingsError
+from gateway.ground.values import duration
+from gateway.http.settings import SiteSettings
+from gateway.mail.settings import MailSettings
 from gateway.observe.metrics import release
-from gateway.process import outlet, signals
+from gateway.process import outlet, settings, signals
 from gateway.process.alive import UnixConnection
 
 EMIT_SECONDS = 30
@@ -191,7 +196,7 @@ def _tcp_hosts(text: str) -> str:
 
 def _ttl(text: str) -> timedelta:
     try:
-        seconds = settings.duration(text)
+        seconds = duration(text)
     except ValidationError:
         seconds = 0
     if not 1 <= seconds <= 10 * 366 * 86400:
@@ -225,22 +230,25 @@ def _http_url(text: str) -> str:
 
 def _serve(given: argparse.Namespace) -> int:
     del given
-    return _run_in_force("run", serving=True)
+    in_force = _in_force(serving=True)
+    from gateway.process import node
+
+    return node.run(in_force)
 
 
 def _mail(given: argparse.Namespace) -> int:
     del given
-    return _run_in_force("run_mail", serving=False)
+    in_force = _in_force(serving=False)
+    from gateway.process import mail_office
+
+    return mail_office.run(in_force)
 
 
-def _run_in_force(name: str, *, serving: bool) -> int:
+def _in_force(*, serving: bool) -> Settings:
+    """The settings, with which the log begins. What runs by them is imported after: a mistake is told at once."""
     in_force = settings.load(serving=serving)
-    logs.configure(in_force.log_level, in_force.log_format)
-    # Only now: the other commands should not wait for what a node is made of.
-    from gateway.process import node
-
-    run: Callable[[Settings], int] = getattr(node, name)
-    return run(in_force)
+    logs.configure(in_force[LogSettings].level, in_force[LogSettings].format)
+    return in_force
 
 
 def _demo(given: argparse.Namespace) -> int:
@@ -262,19 +270,19 @@ def _config(given: argparse.Namespace) -> int:
         print(f"{entry.setting.variable:{width}}  {entry.shown or '-':40}  {entry.origin}")
     sys.stdout.flush()
     in_force = settings.load()
-    if in_force.mail.templates is not None:
-        from gateway.process import node
+    if in_force[MailSettings].templates is not None:
+        from gateway.mail.part import check_templates
         from mailer.errors import MailConfigurationError
 
         try:
-            node.check_templates(in_force)
+            check_templates(in_force[MailSettings])
         except MailConfigurationError as error:
             raise Failure(f"{error}", 2) from error
     return 0
 
 
 def _token(given: argparse.Namespace) -> int:
-    keys = settings.load().keys
+    keys = settings.load()[KeySettings]
     if not keys.jwt_secrets:
         raise Failure("there is nothing to sign with: set BELLHOP_JWT_SECRET to what the gateway has", 2)
     signer = Signer(keys.jwt_secrets[0], audience=keys.jwt_audience, issuer=keys.jwt_issuer)
@@ -316,7 +324,7 @@ def _store(given: argparse.Namespace) -> int:
     in_force = settings.load()
     import asyncio
 
-    from gateway.process.node import begin_new_epoch
+    from gateway.process.restored import begin_new_epoch
     from storage.errors import StorageError
 
     try:
@@ -336,7 +344,7 @@ def _api_key(given: argparse.Namespace, in_force: Settings) -> str:
         if not key or not key.isprintable() or " " in key:
             raise Failure(f"{given.key_file} does not hold an API key", 2)
         return key
-    keys = in_force.keys.api_keys
+    keys = in_force[KeySettings].api_keys
     if not keys:
         raise Failure(
             "there is no API key: give --key-file, or set BELLHOP_API_KEYS to what the gateway has", 2
@@ -349,7 +357,8 @@ def _api_key(given: argparse.Namespace, in_force: Settings) -> str:
 
 
 def _internal_url(in_force: Settings) -> str:
-    return places.url(places.near(in_force.internal_hosts[0]), in_force.internal_port)
+    site = in_force[SiteSettings]
+    return places.url(places.near(site.internal_hosts[0]), site.internal_port)
 
 
 def _post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:

@@ -12,10 +12,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from auth.tokens import Signer
-from gateway.ground import logs, settings
+from gateway.ground import logs
+from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Settings
 from gateway.http import static
-from gateway.process import node
+from gateway.process import node, settings
 from gateway.process.node import Addresses
 from gateway.process.shop import CUSTOMERS, Shop, token
 
@@ -41,16 +42,14 @@ def run(folder: Path, *, host: str, port: int, internal_port: int) -> int:
     folder = folder.absolute()
     own = keep_secrets(folder)
     in_force = demo_settings(folder, own, host=host, port=port, internal_port=internal_port)
-    logs.configure(in_force.log_level, in_force.log_format)
+    logs.configure(in_force[LogSettings].level, in_force[LogSettings].format)
 
     def started(addresses: Addresses) -> None:
         sys.stdout.write(welcome(addresses, own, folder))
         sys.stdout.flush()
 
     def extend(node: node.Node) -> None:
-        node.public.add_routes(
-            Shop(node.notifier, node.verifier, Signer(own.jwt_secret), node.metrics).routes()
-        )
+        node.add(Shop(node.emitter, node.reading, node.access.verifier, Signer(own.jwt_secret)))
 
     code = node.run(in_force, extend=extend, started=started)
     if code == 0:

@@ -16,6 +16,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, BinaryIO, TextIO
 
+from gateway.ground.parts import Meters, Part
+
 QUEUE_BYTES = 1024 * 1024
 ENTRY_BYTES = 100
 """What an entry of the queue costs beside its text: a flood of empty lines is a flood too."""
@@ -156,6 +158,15 @@ def drain(seconds: float = FLUSH_SECONDS) -> None:
 def dropped() -> int:
     """How many lines nobody has read."""
     return sum(outlet.dropped for _, outlet in _installed)
+
+
+class OutletPart(Part):
+    """The outlet as a part: what it has dropped is counted."""
+
+    def measure(self, meters: Meters) -> None:
+        meters.watch_counter(
+            "bellhop_log_dropped", "Lines of the log that were dropped: nobody read them", dropped
+        )
 
 
 def _descriptor_of(stream: TextIO | None) -> int | None:

@@ -12,11 +12,14 @@ from aiohttp import web
 
 from auth.principal import Principal
 from auth.tokens import Signer, Verifier
+from gateway.ground.parts import Part
 from gateway.ground.rooms import ADMINS, ALL, user_room
 from gateway.http import static
 from gateway.http.edge import json_response
-from gateway.notify.notifier import EmailRequest, EmitRequest, Notifier
-from gateway.observe.metrics import Metrics
+from gateway.notify.emitting import Emitter
+from gateway.notify.reading import Reading
+from gateway.notify.requests import EmailRequest, EmitRequest, HistoryRequest
+from gateway.notify.types import COMPLAINT
 from gateway.protocol import shapes
 from gateway.protocol.problems import Problem
 
@@ -39,12 +42,12 @@ def token(signer: Signer, user: str, name: str, *roles: str) -> str:
     )
 
 
-class Shop:
+class Shop(Part):
     """`/demo/config.json`, the actions, and the page itself."""
 
-    def __init__(self, notifier: Notifier, verifier: Verifier, signer: Signer, metrics: Metrics) -> None:
-        self._notifier = notifier
-        self._metrics = metrics
+    def __init__(self, emitter: Emitter, reading: Reading, verifier: Verifier, signer: Signer) -> None:
+        self._emitter = emitter
+        self._reading = reading
         self._verifier = verifier
         self._signer = signer
         self._actions: Mapping[str, Action] = {
@@ -54,7 +57,7 @@ class Shop:
             "offer": self._offer,
         }
 
-    def routes(self) -> list[web.RouteDef]:
+    def public_routes(self) -> list[web.RouteDef]:
         return [
             web.get("/", self._home),
             web.get("/demo/config.json", self._config),
@@ -84,8 +87,7 @@ class Shop:
         action = self._actions.get(request.match_info["action"])
         if action is None:
             raise Problem("not_found", f"The shop knows {', '.join(self._actions)}.")
-        emitted = [await self._notifier.emit(asked, scope=SCOPE) for asked in await action(principal)]
-        self._metrics.emitted("accepted", len(emitted))
+        emitted = [await self._emitter.emit(asked, scope=SCOPE) for asked in await action(principal)]
         return json_response(
             {"notifications": [shapes.address(each) for one in emitted for each in one.notifications]},
             status=202,
@@ -124,8 +126,8 @@ class Shop:
 
     async def _newest_waiting(self, customer: Principal) -> tuple[int, str] | None:
         """The customer's newest order that is placed and not shipped, as the history tells it."""
-        page = await self._notifier.history(
-            customer.user, (user_room(customer.user),), limit=100, types=(ORDER_UPDATE,)
+        page = await self._reading.history(
+            customer.user, (user_room(customer.user),), HistoryRequest(limit=100, types=(ORDER_UPDATE,))
         )
         shipped: set[object] = set()
         for entry in page.items:
@@ -142,7 +144,7 @@ class Shop:
         return [
             _plain(
                 ADMINS,
-                "COMPLAINT",
+                COMPLAINT,
                 f"{name} has a complaint",
                 "“The lamp flickers.”",
                 {"user": customer.user},

@@ -1,7 +1,7 @@
 """The fields that requests are made of: strict where marshmallow is lenient, and documented as they judge.
 
 They let nothing in that could not be stored or sent on: no bool for a number, no number for a text, no NaN, no lone
-surrogate, no integer beyond 64 bit, no bottomless nesting. Which fields a request has is `gateway.protocol.schemas`.
+surrogate, no integer beyond 64 bit, no bottomless nesting. Which fields a request has is said by `emit` and `asking`.
 """
 
 import math
@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 from auth.characters import NOT_IN_A_LINE
 from auth.principal import USER_ID_MAX, is_user_id
@@ -198,6 +198,22 @@ class FlagText(Flag):
         if value not in ("true", "false"):
             raise ValidationError("Must be true or false.")
         return bool(value == "true")
+
+
+def in_query(schema: type[Schema]) -> type[Schema]:
+    """The same request as the query of a URL has it: with texts for numbers and flags."""
+    as_text: dict[str, Any] = {}
+    for name, field in schema().fields.items():
+        if isinstance(field, fields.Integer):
+            as_text[name] = WholeText(load_default=field.load_default, validate=field.validate)
+        elif isinstance(field, Flag):
+            as_text[name] = FlagText(load_default=field.load_default)
+    return schema.from_dict(as_text, name=schema.__name__)
+
+
+def lists_of(schema: type[Schema]) -> frozenset[str]:
+    """The fields that hold several values."""
+    return frozenset(name for name, field in schema().fields.items() if isinstance(field, Items))
 
 
 def unsound(value: Any, depth: int) -> str | None:

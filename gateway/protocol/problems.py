@@ -15,9 +15,9 @@ from aiohttp import web
 from auth.errors import AuthError, KeysUnavailable
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.ground import encoding, logs
-from gateway.notify.notifier import NoAddress
+from gateway.notify.emitting import NoAddress
 from gateway.protocol import shapes
-from gateway.protocol.schemas import Invalid
+from gateway.protocol.parsing import Invalid
 from storage.errors import IdempotencyMismatch, InvalidCursor, StoreUnavailable, Unstorable
 
 CONTENT_TYPE = "application/problem+json"
@@ -141,6 +141,11 @@ def of(error: BaseException) -> Details:
             return _of_http(error)
         case _:
             return Details(code="internal")
+
+
+def code_of(error: BaseException) -> str:
+    """The code by which an error is counted."""
+    return of(error).code
 
 
 def of_status(status: int, *, headers: Mapping[str, str] | None = None) -> Details:

@@ -1,27 +1,25 @@
 """What is answered: the JSON of notifications, mail and presence, for HTTP and Socket.IO alike.
 
-Knows the shapes of the protocol; leaves what may be asked to `schemas`, and who may ask to the callers.
+Knows the shapes of the protocol; leaves what may be asked to `emit` and `asking`, and who may ask to the callers.
 `tests/contract/test_http_api.py` holds these shapes to the OpenAPI document.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from gateway.cluster.presence.base import Online, Roster
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify import events
-from gateway.notify.notifier import USERS_NAMED
+from gateway.notify.emitting import USERS_NAMED, Emitted, left_out
+from gateway.notify.mailroom import Revived
+from gateway.notify.people import Held, Person, Reader
+from gateway.notify.preview import Preview
+from gateway.notify.records import Record
+from gateway.notify.types import Traits
 from mailer.transport import Outgoing
-from storage.models import (
-    Appended,
-    HistoryPage,
-    InboxItem,
-    Mail,
-    MailPage,
-    Notification,
-    Receipt,
-    UserData,
-)
+from storage.inboxes import HistoryPage, InboxItem, Receipt
+from storage.mail import Mail, MailState
+from storage.outbox import MailPage
+from storage.streams import Notification
 
 
 def address(value: Notification) -> Json:
@@ -33,14 +31,15 @@ def some_users(users: Sequence[str]) -> Json:
     return {"users": list(users[:USERS_NAMED]), "count": len(users)}
 
 
-def emitted(value: Appended, left_out: Sequence[str]) -> Json:
-    """The answer to an emit; `left_out` are the users who get no mail because no address is known."""
+def emitted(value: Emitted) -> Json:
+    """The answer to an emit, with the users who get no mail because no address is known."""
     answer: Json = {
         "notifications": [address(notification) for notification in value.notifications],
         "duplicate": value.duplicate,
     }
-    if left_out:
-        answer["without_address"] = some_users(left_out)
+    without_address = left_out(value)
+    if without_address:
+        answer["without_address"] = some_users(without_address)
     return answer
 
 
@@ -53,6 +52,11 @@ def record(value: Notification) -> Json:
         "recalled_at": time_or_none(value.recalled_at),
         "mail": None if value.mail is None else mail(value.mail),
     }
+
+
+def full_record(value: Record) -> Json:
+    """The same, with what each reader did with it."""
+    return {**record(value.notification), "receipts": receipts(value.receipts)}
 
 
 def mail(value: Mail) -> Json:
@@ -138,10 +142,10 @@ def roster(page: Roster) -> Json:
     }
 
 
-def user_data(user: str, data: UserData) -> Json:
-    contact = data.contact
+def user_data(value: Held) -> Json:
+    data, contact = value.data, value.data.contact
     return {
-        "user": user,
+        "user": value.user,
         "email": contact and contact.email,
         "name": contact and contact.name,
         "last_seen": contact and time_or_none(contact.last_seen),
@@ -151,11 +155,66 @@ def user_data(user: str, data: UserData) -> Json:
     }
 
 
-def presence(user: str, entry: Online | None, last_seen: datetime | None) -> Json:
+def presence(value: Person) -> Json:
     """Whether one user is there."""
     return {
-        "user": user,
-        "online": entry is not None,
-        "connections": 0 if entry is None else entry.connections,
-        "last_seen": time_or_none(last_seen),
+        "user": value.user,
+        "online": value.online is not None,
+        "connections": 0 if value.online is None else value.online.connections,
+        "last_seen": value.contact and time_or_none(value.contact.last_seen),
     }
+
+
+def reader(value: Reader) -> Json:
+    """One user, as admins see that user."""
+    entry, contact = value.person.online, value.person.contact
+    return {
+        "user": value.person.user,
+        "online": None if entry is None else {**online(entry), "topics": list(entry.topics)},
+        "email": contact and contact.email,
+        "name": contact and contact.name,
+        "last_seen": contact and time_or_none(contact.last_seen),
+        "unread": value.unread,
+    }
+
+
+def mail_counts(counts: Mapping[MailState, int]) -> Json:
+    return {"counts": dict(counts)}
+
+
+def revived(ids: Sequence[str]) -> Json:
+    return {"revived": list(ids)}
+
+
+def all_revived(value: Revived) -> Json:
+    return {"revived": value.count, "more": value.more}
+
+
+def preview(value: Preview) -> Json:
+    rooms = [
+        {
+            "room": each.room,
+            "connections": each.connections,
+            "mail_to": each.mail_to,
+            "mail_due_at": time_or_none(each.mail_due_at),
+            "problem": each.problem,
+        }
+        for each in value.rooms
+    ]
+    return {"rooms": rooms, "more": value.more, "mail": None if value.mail is None else rendered(value.mail)}
+
+
+def disconnected(connections: int) -> Json:
+    return {"disconnected": connections}
+
+
+def erased(notifications: int) -> Json:
+    return {"erased": notifications}
+
+
+def types(known: Mapping[str, Traits]) -> Json:
+    return {"types": {name: {"urgent": traits.urgent} for name, traits in known.items()}}
+
+
+def nothing(_: None) -> Json:
+    return {}

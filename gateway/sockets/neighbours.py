@@ -20,12 +20,13 @@ from gateway.cluster.bus.listener import Listener
 from gateway.cluster.bus.stats import BusStats
 from gateway.cluster.redis.address import Address
 from gateway.ground.logs import Seldom
+from gateway.ground.parts import Meters, Part
 from gateway.ground.rooms import is_room
 from gateway.ground.tasks import Tasks
-from gateway.notify.delivery import namespace_of
-from gateway.notify.notifier import NOTIFICATION
+from gateway.notify.requests import NOTIFICATION
+from gateway.notify.streams import namespace_of
+from gateway.protocol.emit import EMIT_BYTES_MAX, RESERVED_EVENTS
 from gateway.protocol.fields import DATA_DEPTH_MAX, EVENT, ROOMS_MAX, unsound
-from gateway.protocol.schemas import EMIT_BYTES_MAX, RESERVED_EVENTS
 
 EMITS_PER_SECOND = 1000
 """Rooms that guests may emit to in a second, at each node; what is beyond is dropped, as all that is not stored may be."""
@@ -87,7 +88,7 @@ def _rooms(given: Any, namespace: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(rooms))
 
 
-class Neighbours:
+class Neighbours(Part):
     """Hears the guests' channel and has `receive` deliver what may come in. `stats` is for the metrics."""
 
     def __init__(
@@ -120,6 +121,17 @@ class Neighbours:
             back=self._back,
             patience_seconds=patience_seconds,
             ping_seconds=ping_seconds,
+        )
+
+    def measure(self, meters: Meters) -> None:
+        stats = self.stats
+        meters.watch_counter(
+            "bellhop_foreign_emits", "Emits taken from other processes", lambda: stats.received
+        )
+        meters.watch_counter(
+            "bellhop_foreign_refused",
+            "Messages of other processes that were no emit, or too many",
+            lambda: stats.unreadable + stats.dropped,
         )
 
     async def start(self) -> None:

@@ -1,21 +1,20 @@
-"""The live connections of this node, and when their tokens end."""
+"""The live sessions of this node: who they are, how far they have come, and what is written to them."""
 
-import asyncio
-import heapq
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from enum import IntEnum, auto
 
 from auth.principal import Principal
-from gateway.ground.clock import Clock
-from gateway.ground.tasks import Tasks
-from storage.models import Opening
+from gateway.engine import Packet, Server
 
-EXPIRING_SECONDS = 60
-"""How long ahead `token:expiring` is sent."""
-LONGEST_NAP_SECONDS = 30.0
-"""The wall clock may be set: due times are looked at again after this at the latest."""
+
+class Stage(IntEnum):
+    """How far a session has come; it only rises."""
+
+    JOINING = auto()  # its rooms hold their frames back for it, and its inbox is being read
+    ADMITTED = auto()  # its inbox was read, in an epoch that is in force: the engine may let it in
+    READY = auto()  # it was told `ready`, and is being let into its rooms
+    ENTERED = auto()  # presence is told of it
 
 
 @dataclass(slots=True, eq=False)
@@ -28,14 +27,11 @@ class Session:
     rooms: tuple[str, ...]
     ends_at: datetime
     """When the connection ends with its token."""
+    stage: Stage = Stage.JOINING
+    epoch: str = ""
+    """Of the store when the inbox was read; empty before that."""
     warned_of: datetime | None = None
     """The end that the client was told of by `token:expiring`."""
-    opening: Opening | None = None
-    """What the replay owes; None again once it was written."""
-    epoch: str | None = None
-    """Of the store as the session was let in; None as long as it was not."""
-    entered: bool = False
-    """Whether presence has been told."""
     erased: bool = False
     """Whether the user was erased meanwhile: nothing that the session still brings is remembered."""
 
@@ -45,9 +41,11 @@ class Session:
 
 
 class Sessions:
-    """Sessions by id and by user."""
+    """Sessions by id, by user and by room."""
 
-    def __init__(self) -> None:
+    def __init__(self, server: Server, *, node: str) -> None:
+        self._server = server
+        self._node = node
         self._by_sid: dict[str, Session] = {}
         self._by_user: dict[str, list[Session]] = {}
 
@@ -60,6 +58,13 @@ class Sessions:
 
     def get(self, sid: str) -> Session | None:
         return self._by_sid.get(sid)
+
+    def has(self, sid: str) -> bool:
+        return sid in self._by_sid
+
+    def is_live(self, session: Session) -> bool:
+        """Whether the session has not gone meanwhile."""
+        return self._by_sid.get(session.sid) is session
 
     def all(self) -> list[Session]:
         return list(self._by_sid.values())
@@ -74,77 +79,35 @@ class Sessions:
         self._by_sid[session.sid] = session
         self._by_user.setdefault(session.user, []).append(session)
 
-    def remove(self, sid: str) -> Session | None:
+    def remove(self, sid: str) -> None:
         session = self._by_sid.pop(sid, None)
         if session is not None:
             others = self._by_user[session.user]
             others.remove(session)
             if not others:
                 del self._by_user[session.user]
-        return session
 
+    # Names in the cluster
 
-class _Due(NamedTuple):
-    when: float
-    sid: str
-    is_end: bool
+    def name_of(self, session: Session) -> str:
+        """What presence calls the session; no other in the cluster has this name."""
+        return f"{self._node}/{session.sid}"
 
+    def named(self, name: str) -> Session | None:
+        """The session that presence calls so, if it is one of this node's."""
+        node, _, sid = name.rpartition("/")
+        return self._by_sid.get(sid) if node == self._node else None
 
-class Expiries:
-    """Calls back shortly before and at the end of each session's token. Entries of gone sessions are ignored."""
+    # Writing
 
-    def __init__(
-        self,
-        sessions: Sessions,
-        clock: Clock,
-        *,
-        expiring: Callable[[Session], None],
-        expired: Callable[[Session], None],
-    ) -> None:
-        self._sessions = sessions
-        self._clock = clock
-        self._expiring = expiring
-        self._expired = expired
-        self._heap: list[_Due] = []
-        self._changed = asyncio.Event()
-        self._tasks = Tasks()
+    def write(self, session: Session, event: bytes) -> None:
+        """Owe the session an event, a JSON array; one that has gone gets nothing."""
+        self._server.write(session.sid, Packet.event(session.namespace, event))
 
-    def start(self) -> None:
-        self._tasks.start(self._watch(), name="token expiry")
-
-    async def stop(self) -> None:
-        await self._tasks.stop()
-
-    def watch(self, session: Session) -> None:
-        """Follow the session's token; called again when it was replaced by a newer one."""
-        end = session.ends_at.timestamp()
-        # When there is less left than that, this is due already: the client is told at once.
-        heapq.heappush(self._heap, _Due(end - EXPIRING_SECONDS, session.sid, is_end=False))
-        heapq.heappush(self._heap, _Due(end, session.sid, is_end=True))
-        if self._heap[0].when in (end, end - EXPIRING_SECONDS):
-            self._changed.set()
-
-    async def _watch(self) -> None:
-        while True:
-            now = self._clock().timestamp()
-            while self._heap and self._heap[0].when <= now:
-                self._tell(heapq.heappop(self._heap))
-            nap = min(self._heap[0].when - now, LONGEST_NAP_SECONDS) if self._heap else LONGEST_NAP_SECONDS
-            self._changed.clear()
-            try:
-                async with asyncio.timeout(max(nap, 0)):
-                    await self._changed.wait()
-            except TimeoutError:
-                pass
-
-    def _tell(self, due: _Due) -> None:
-        session = self._sessions.get(due.sid)
+    def tell(self, sid: str, event: bytes) -> bool:
+        """Write an event to a session; False when it has gone."""
+        session = self._by_sid.get(sid)
         if session is None:
-            return
-        end = session.ends_at.timestamp()
-        # A refreshed token has left its predecessor's entries in the heap.
-        if due.is_end and end <= due.when:
-            self._expired(session)
-        elif not due.is_end and end - EXPIRING_SECONDS == due.when and session.warned_of != session.ends_at:
-            session.warned_of = session.ends_at
-            self._expiring(session)
+            return False
+        self.write(session, event)
+        return True

@@ -22,10 +22,13 @@ from pymongo.errors import BulkWriteError, DocumentTooLarge
 
 from storage.encoding import ROOMS_PER_QUERY, key_text
 from storage.errors import IdempotencyMismatch, StoreUnavailable, Unstorable
-from storage.models import Appended, Emission, Notification
-from storage.mongo.collections import Collections, said
-from storage.mongo.documents import Document, document_of, notification_of
+from storage.mongo.collections import NOTIFICATIONS, Collections, Document
+from storage.mongo.documents import document_of, notification_of
+from storage.mongo.errors import said
+from storage.streams import Appended, Emission, Notification
 
+ROOMS = "rooms"
+"""The collection of those rooms of which something was pruned or wiped."""
 DUPLICATE_KEY = 11000
 TOO_LARGE = frozenset({10334, 17280, 17419, 17420})
 FRUITLESS_ROUNDS = 100
@@ -46,12 +49,12 @@ async def positions(c: Collections, rooms: Sequence[str]) -> dict[str, tuple[int
     answer = dict.fromkeys(rooms, (0, 0, 0))
     for start in range(0, len(rooms), ROOMS_PER_QUERY):
         asked = list(rooms[start : start + ROOMS_PER_QUERY])
-        cursor = await c.notifications.aggregate(
+        cursor = await c[NOTIFICATIONS].aggregate(
             [
                 {"$match": {"room": {"$in": asked}, "seq": {"$gt": 0}}},
                 {"$sort": {"room": 1, "seq": -1}},
                 {"$group": {"_id": "$room", "seq": {"$first": "$seq"}}},
-                {"$unionWith": {"coll": c.rooms.name, "pipeline": [{"$match": {"_id": {"$in": asked}}}]}},
+                {"$unionWith": {"coll": ROOMS, "pipeline": [{"$match": {"_id": {"$in": asked}}}]}},
             ]
         )
         for found in await cursor.to_list():
@@ -214,7 +217,7 @@ class _Batch:
         """Fill in what is stored under the keys already."""
         if not works:
             return
-        cursor = self._collections.notifications.find({"key": {"$in": list(works)}})
+        cursor = self._collections[NOTIFICATIONS].find({"key": {"$in": list(works)}})
         for document in await cursor.to_list():
             work = works[document["key"]]
             assert work.emission.key is not None
@@ -242,7 +245,9 @@ class _Batch:
         """Number and insert `items`; answers those still to be inserted."""
         await self._number(items)
         try:
-            await self._collections.notifications.insert_many([item.document for item in items], ordered=True)
+            await self._collections[NOTIFICATIONS].insert_many(
+                [item.document for item in items], ordered=True
+            )
         except BulkWriteError as error:
             details = error.details
             if details["writeConcernErrors"]:
@@ -301,7 +306,7 @@ class _Batch:
 
     async def _look_up_ids(self, items: list[_Item]) -> None:
         of_id = {item.notification.id: item for item in items}
-        cursor = self._collections.notifications.find({"_id": {"$in": list(of_id)}})
+        cursor = self._collections[NOTIFICATIONS].find({"_id": {"$in": list(of_id)}})
         for document in await cursor.to_list():
             item = of_id[document["_id"]]
             if document["room"] != item.notification.room or document.get("key") != item.work.key:

@@ -1,16 +1,19 @@
 """Beginnings in this store."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from pymongo import UpdateOne
 
 from storage.beginnings import After, Beginning, Known, Membership, beginning
-from storage.encoding import writable
-from storage.mongo.append import positions
-from storage.mongo.collections import Collections
-from storage.mongo.documents import Document
+from storage.encoding import micros, writable
+from storage.mongo.append import ROOMS, positions
+from storage.mongo.collections import FACTS, NOTIFICATIONS, Collections, Document
+from storage.mongo.people import CONTACTS
+from storage.mongo.standings import INBOXES, RECEIPTS
 
 SINCE = "beginnings"
+"""The fact that tells from when on they are kept."""
 
 Request = tuple[str, Sequence[str], Membership]
 """A user, the user's rooms, and which of them are shared."""
@@ -30,6 +33,13 @@ def unbegun(inboxes: Mapping[tuple[str, str], Document], requests: Sequence[Requ
     return found
 
 
+async def note_since(c: Collections) -> None:
+    """From when on beginnings are kept: 0 in a store that is new, in which nobody was before."""
+    is_new = await c[NOTIFICATIONS].find_one({}, {"_id": 1}) is None
+    now = 0 if is_new else micros(datetime.now(UTC))
+    await c[FACTS].update_one({"_id": SINCE}, {"$setOnInsert": {"value": now}}, upsert=True)
+
+
 async def begin(c: Collections, requests: Sequence[Request], *, now: int) -> None:
     """Have the rooms begin, each once: of several nodes the first has its way."""
     updates = []
@@ -46,13 +56,13 @@ async def begin(c: Collections, requests: Sequence[Request], *, now: int) -> Non
                 "begun_at": {"$ifNull": ["$begun_at", now]},
             }
             updates.append(UpdateOne({"user": user, "room": room}, [{"$set": fields}], upsert=True))
-    await c.inboxes.bulk_write(updates, ordered=False)
+    await c[INBOXES].bulk_write(updates, ordered=False)
 
 
 async def _known(c: Collections, user: str, membership: Membership) -> Known:
-    inboxes = {inbox["room"]: inbox for inbox in await c.inboxes.find({"user": user}).to_list()}
-    contact = await c.contacts.find_one({"_id": user})
-    has_receipts = not inboxes and await c.receipts.find_one({"user": user}, {"_id": 1}) is not None
+    inboxes = {inbox["room"]: inbox for inbox in await c[INBOXES].find({"user": user}).to_list()}
+    contact = await c[CONTACTS].find_one({"_id": user})
+    has_receipts = not inboxes and await c[RECEIPTS].find_one({"user": user}, {"_id": 1}) is not None
     is_old_contact = contact is not None and "first_seen" not in contact
     return Known(
         predates=is_old_contact or has_receipts or any("begins" not in inbox for inbox in inboxes.values()),
@@ -63,12 +73,12 @@ async def _known(c: Collections, user: str, membership: Membership) -> Known:
 
 async def _heard_at(c: Collections, own: str, first_seen: int | None) -> int | None:
     """The first that is known of the user; 0 when that is older than what is kept, or than beginnings are."""
-    since = (await c.facts.find_one({"_id": SINCE}) or {}).get("value", 0)
-    room = await c.rooms.find_one({"_id": own}) or {}
+    since = (await c[FACTS].find_one({"_id": SINCE}) or {}).get("value", 0)
+    room = await c[ROOMS].find_one({"_id": own}) or {}
     erased_at = room.get("erased_at")
     if room.get("floor") and erased_at is None:
         return 0
-    told = await c.notifications.find_one(
+    told = await c[NOTIFICATIONS].find_one(
         {"room": own, "created_at": {"$gt": -1 if erased_at is None else erased_at}},
         {"created_at": 1},
         sort=[("created_at", 1)],
@@ -84,7 +94,7 @@ async def _upto(c: Collections, room: str, begins: Beginning) -> int:
         return (await positions(c, [room]))[room][0]
     if not begins.time:
         return 0
-    last = await c.notifications.find_one(
+    last = await c[NOTIFICATIONS].find_one(
         {"room": room, "created_at": {"$lt": begins.time}, "seq": {"$gt": 0}},
         {"seq": 1},
         sort=[("created_at", -1), ("_id", -1)],

@@ -1,11 +1,10 @@
 """From values to documents and back. A field that says nothing is left out: most notifications are small."""
 
-from typing import Any
-
 from storage.encoding import data_of, data_text, micros, moment, moment_or_none, receipt_of, shown_until
-from storage.models import Mail, MailOrder, MailState, Notification, Receipt, Unless
-
-Document = dict[str, Any]
+from storage.inboxes import Receipt
+from storage.mongo import mails
+from storage.mongo.collections import Document
+from storage.streams import Notification
 
 WIPED_BELOW = -1
 """`until` of what was wiped and lies below its room's `cleared`: no index holds it any more."""
@@ -30,27 +29,7 @@ def document_of(notification: Notification) -> Document:
     if notification.expires_at is not None:
         document["expires_at"] = document["until"]
     if notification.mail is not None:
-        document["mail"] = _mail_document(notification.mail)
-    return document
-
-
-def _mail_document(mail: Mail) -> Document:
-    document: Document = {
-        "to": mail.order.to,
-        "ordered_at": micros(mail.order.due_at),
-        "state": mail.state.value,
-        "attempts": mail.attempts,
-        "due_at": micros(mail.due_at),
-        "updated_at": micros(mail.updated_at),
-    }
-    if mail.state is MailState.PENDING:
-        document["wake"] = document["due_at"]
-    if mail.reason is not None:
-        document["reason"] = mail.reason
-    if mail.order.subject is not None:
-        document["subject"] = mail.order.subject
-    if mail.order.unless is not None:
-        document["unless"] = mail.order.unless.value
+        document["mail"] = mails.document_of(notification.mail)
     return document
 
 
@@ -72,27 +51,7 @@ def notification_of(document: Document) -> Notification:
         expires_at=moment_or_none(get("expires_at")),
         recalled_at=moment_or_none(get("recalled_at")),
         in_app=seq is not None,
-        mail=None if mail is None else _mail_of(mail),
-    )
-
-
-def _mail_of(document: Document) -> Mail:
-    get = document.get
-    unless = get("unless")
-    return Mail(
-        order=MailOrder(
-            to=document["to"],
-            due_at=moment(document["ordered_at"]),
-            subject=get("subject"),
-            unless=None if unless is None else Unless(unless),
-        ),
-        state=MailState(document["state"]),
-        attempts=document["attempts"],
-        due_at=moment(document["due_at"]),
-        reason=get("reason"),
-        code=get("code"),
-        updated_at=moment(document["updated_at"]),
-        sent_at=moment_or_none(get("sent_at")),
+        mail=None if mail is None else mails.mail_of(mail),
     )
 
 

@@ -1,262 +1,114 @@
-"""`MongoStore`: the store's Protocols over a MongoDB database, which any number of processes share."""
+"""`MongoStore`: the shelves over a MongoDB database, which any number of processes share, and their common life."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Concatenate, ParamSpec, TypeVar
+import os
+import secrets
+from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
+from typing import TypeVar
 
-from storage.beginnings import Membership
-from storage.coalescing import Coalescer
-from storage.encoding import WIPED, is_writable, micros
-from storage.errors import IdempotencyMismatch, StoreUnavailable
-from storage.models import (
-    Appended,
-    Contact,
-    Count,
-    Emission,
-    HistoryPage,
-    HistoryQuery,
-    Lease,
-    MailPage,
-    MailState,
-    Marked,
-    Notification,
-    Opening,
-    OpeningRequest,
-    Receipt,
-    UserData,
-)
-from storage.mongo import contacts, inboxes, lineage, outbox, streams
-from storage.mongo.append import Appender
-from storage.mongo.collections import Collections, connected, translated, translated_at_open
-from storage.store import Store
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
 
-P = ParamSpec("P")
-T = TypeVar("T")
+from storage.errors import StoreConfigurationError, StoreUnavailable
+from storage.mongo.collections import FACTS, NOTIFICATIONS, Collections
+from storage.mongo.epochs import MongoEpochs
+from storage.mongo.inboxes import MongoInboxes
+from storage.mongo.outbox import MongoOutbox
+from storage.mongo.people import MongoPeople
+from storage.mongo.schema import LEASE_SECONDS, migrate
+from storage.mongo.shelf import MongoShelf, Operations
+from storage.mongo.streams import MongoStreams
+
+PING_SECONDS = 1.5
+PROBE = 0
+"""The id of what `ping` writes, among the notifications: whose ids are texts, so that nothing finds it by one."""
+
+Shelf = TypeVar("Shelf", bound=MongoShelf)
 
 
-class MongoStore(Store):
+class MongoStore:
     """A store in the database that `url` names (`bellhop` if none); options of the URL win over ours."""
 
+    migration_lease_seconds = LEASE_SECONDS
+    """How long after a crash the next node begins a migration again."""
+
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._collections: Collections | None = None
-        self._appender = Appender()
-        self._running: set[asyncio.Task[Any]] = set()
-        self._openings: Coalescer[OpeningRequest, Opening] = Coalescer(
-            self._open_batch, name="mongo-openings", batch_weight=100, queue_weight=50_000
-        )
+        self._operations = Operations(url)
+        self._shelves: list[MongoShelf] = []
+        self.streams = self._put_up(MongoStreams(self._operations))
+        self.inboxes = self._put_up(MongoInboxes(self._operations))
+        self.outbox = self._put_up(MongoOutbox(self._operations))
+        self.people = self._put_up(MongoPeople(self._operations, self._shelves))
+        self.epochs = self._put_up(MongoEpochs(self._operations))
+
+    def _put_up(self, shelf: Shelf) -> Shelf:
+        """Have a shelf, and its indexes when the store is opened."""
+        self._shelves.append(shelf)
+        return shelf
 
     async def open(self) -> None:
-        collections = self._collections or connected(self._url)
-        try:
-            with translated_at_open():
-                await collections.prepare()
-        except BaseException:
-            if self._collections is None:
-                await collections.close()
-            raise
-        if self._collections is None:
-            self._collections = collections
+        await self._operations.open(self._prepare)
+
+    async def _prepare(self, c: Collections) -> None:
+        """Check the server, and bring the database to this release's schema; other nodes may do the same."""
+        hello = await c.client.admin.command("hello")
+        if "setName" not in hello and hello.get("msg") != "isdbgrid":
+            raise StoreConfigurationError(
+                "MongoDB must run as a replica set (one member is enough): start mongod with --replSet and initiate it"
+            )
+        migrations = list(chain.from_iterable(shelf.MIGRATIONS for shelf in self._shelves))
+        indexes = list(chain.from_iterable(shelf.INDEXES.items() for shelf in self._shelves))
+        await migrate(c, migrations, indexes, lease_seconds=self.migration_lease_seconds)
+        for name, of_collection in indexes:
+            # They are there: the server is asked whether they are the same, and whether this user may write at all.
+            await c[name].create_indexes(list(of_collection))
 
     async def ping(self, *, size: int = 1) -> None:
-        await self._run(Collections.ping, size=size)
+        try:
+            async with asyncio.timeout(PING_SECONDS):
+                await self._operations.run(lambda c: _overwrite(c, size))
+        except TimeoutError as error:
+            raise StoreUnavailable("MongoDB: a write is not answered") from error
 
     async def time(self) -> datetime | None:
-        return await self._run(Collections.time)
+        return await self._operations.run(_time)
 
     async def shared_secret(self) -> bytes:
-        return await self._run(Collections.shared_secret)
+        return await self._operations.run(_shared_secret)
 
     async def close(self) -> None:
-        await self._openings.close()
-        collections, self._collections = self._collections, None
-        if collections is not None:
-            await asyncio.gather(*self._running, return_exceptions=True)
-            await collections.close()
+        for shelf in self._shelves:
+            await shelf.close()
+        await self._operations.close()
 
-    async def _run(
-        self,
-        work: Callable[Concatenate[Collections, P], Coroutine[Any, Any, T]],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        """Run `work` to its end, whether or not the caller waits for it.
 
-        What takes several writes is not left half done by a client that goes away, and the driver, which gives
-        up a connection at each cancellation, keeps its connections.
-        """
-        if self._collections is None:
-            raise StoreUnavailable("the store is not open")
-        task = asyncio.create_task(work(self._collections, *args, **kwargs), name="mongo-operation")
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        with translated():
-            return await asyncio.shield(task)
+async def _overwrite(c: Collections, size: int) -> None:
+    # At random: what is as it was is not written.
+    probe = {"$set": {"probe": os.urandom(max(size, 8))}}
+    await c[NOTIFICATIONS].update_one({"_id": PROBE}, probe, upsert=True)
 
-    # Streams
 
-    async def append(self, emissions: Sequence[Emission]) -> list[Appended | IdempotencyMismatch]:
-        return await self._run(self._appender.append, emissions)
+async def _time(c: Collections) -> datetime:
+    now: datetime = (await c.client.admin.command("hello"))["localTime"]
+    return now if now.tzinfo is not None else now.replace(tzinfo=UTC)
 
-    def learn(self, heads: Mapping[str, int]) -> None:
-        self._appender.learn(heads)
 
-    def unlearn(self) -> None:
-        self._appender.unlearn()
-
-    async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
-        return await self._run(streams.heads, rooms)
-
-    async def span(
-        self, room: str, *, after: int, limit: int, now: datetime | None = None
-    ) -> list[Notification]:
-        shown_at = WIPED if now is None else micros(now)
-        return await self._run(streams.span, room, after=after, limit=limit, shown_at=shown_at)
-
-    async def notification(self, notification_id: str) -> Notification | None:
-        return await self._run(streams.find, notification_id) if is_writable(notification_id) else None
-
-    async def receipts(self, notification_id: str) -> dict[str, Receipt]:
-        return await self._run(streams.receipts, notification_id) if is_writable(notification_id) else {}
-
-    async def recall(self, notification_id: str, *, now: datetime) -> Notification | None:
-        if not is_writable(notification_id):
-            return None
-        return await self._run(streams.recall, notification_id, now=micros(now))
-
-    async def expire(self, *, now: datetime, limit: int) -> int:
-        return await self._run(streams.expire, now=micros(now), limit=limit)
-
-    async def prune(self, *, before: datetime, limit: int) -> int:
-        return await self._run(streams.prune, before=micros(before), limit=limit)
-
-    # Inboxes
-
-    async def opening(
-        self,
-        user: str,
-        rooms: Sequence[str],
-        *,
-        since: Mapping[str, int],
-        limit: int,
-        now: datetime,
-        membership: Membership | None = None,
-        epoch: str | None = None,
-    ) -> Opening:
-        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, now, membership, epoch))
-
-    async def _open_batch(self, requests: list[OpeningRequest]) -> list[Opening]:
-        return await self._run(inboxes.openings, requests)
-
-    async def begin(self, user: str, rooms: Sequence[str], *, membership: Membership, now: datetime) -> None:
-        await self._run(inboxes.begin, user, rooms, membership, now=micros(now))
-
-    async def history(self, query: HistoryQuery, *, now: datetime) -> HistoryPage:
-        return await self._run(inboxes.history, query, now=micros(now))
-
-    async def unread(self, user: str, rooms: Sequence[str], *, now: datetime) -> Count:
-        return await self._run(inboxes.unread, user, rooms, now=micros(now))
-
-    async def read(self, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime) -> Marked:
-        return await self._run(inboxes.read, user, rooms, ids, now=micros(now))
-
-    async def read_all(self, user: str, rooms: Sequence[str], *, now: datetime) -> Marked:
-        return await self._run(inboxes.read_all, user, rooms, now=micros(now))
-
-    async def seen(self, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime) -> Marked:
-        return await self._run(inboxes.seen, user, rooms, ids, now=micros(now))
-
-    async def dismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime) -> Marked:
-        return await self._run(inboxes.dismiss, user, rooms, ids, now=micros(now))
-
-    async def receipt(self, user: str, notification_id: str) -> Receipt:
-        if not is_writable(notification_id):
-            return Receipt()
-        return await self._run(inboxes.receipt, user, notification_id)
-
-    # Contacts
-
-    async def remember(self, known: Sequence[Contact]) -> None:
-        await self._run(contacts.remember, known)
-
-    async def forget(self, users: Sequence[str]) -> None:
-        await self._run(contacts.forget, users)
-
-    async def contact(self, user: str) -> Contact | None:
-        return await self._run(contacts.contact, user)
-
-    async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
-        return await self._run(contacts.contacts, users)
-
-    async def user_data(self, user: str, room: str, *, limit: int) -> UserData:
-        return await self._run(contacts.user_data, user, room, limit=limit)
-
-    async def erase_user(self, user: str, room: str, *, now: datetime) -> int:
-        return await self._run(contacts.erase_user, user, room, now=micros(now))
-
-    # Lineage
-
-    async def epoch(self) -> str:
-        return await self._run(lineage.epoch)
-
-    async def turn(self, *, seen: str | None = None) -> str:
-        return await self._run(lineage.turn, seen=seen)
-
-    # Outbox
-
-    async def lease(self, *, limit: int, lease_seconds: float, now: datetime) -> list[Lease]:
-        until = micros(now + timedelta(seconds=lease_seconds))
-        return await self._run(outbox.lease, limit=limit, until=until, now=micros(now))
-
-    async def prolong(self, lease: Lease, *, lease_seconds: float, now: datetime) -> bool:
-        until = micros(now + timedelta(seconds=lease_seconds))
-        return await self._run(outbox.prolong, lease, until=until)
-
-    async def settle(self, lease: Lease, *, now: datetime) -> bool:
-        return await self._run(outbox.conclude, lease, state=MailState.SENT, now=micros(now))
-
-    async def skip(self, lease: Lease, *, reason: str, now: datetime) -> bool:
-        return await self._run(
-            outbox.conclude, lease, state=MailState.SKIPPED, reason=reason, now=micros(now)
-        )
-
-    async def postpone(
-        self,
-        lease: Lease,
-        *,
-        until: datetime,
-        reason: str,
-        code: int | None,
-        count_attempt: bool,
-        now: datetime,
-    ) -> bool:
-        return await self._run(
-            outbox.postpone,
-            lease,
-            until=micros(until),
-            reason=reason,
-            code=code,
-            count_attempt=count_attempt,
-            now=micros(now),
-        )
-
-    async def bury(self, lease: Lease, *, reason: str, code: int | None, now: datetime) -> bool:
-        return await self._run(
-            outbox.conclude, lease, state=MailState.DEAD, reason=reason, code=code, now=micros(now)
-        )
-
-    async def release(self, lease: Lease, *, now: datetime) -> bool:
-        return await self._run(outbox.release, lease, now=micros(now))
-
-    async def revive(self, ids: Sequence[str], *, now: datetime) -> list[str]:
-        return await self._run(outbox.revive, ids, now=micros(now))
-
-    async def next_due(self) -> datetime | None:
-        return await self._run(outbox.next_due)
-
-    async def mail_page(self, *, state: MailState | None, before: str | None, limit: int) -> MailPage:
-        return await self._run(outbox.mail_page, state=state, before=before, limit=limit)
-
-    async def mail_counts(self) -> dict[MailState, int]:
-        return await self._run(outbox.mail_counts)
+async def _shared_secret(c: Collections) -> bytes:
+    made = {"$setOnInsert": {"value": secrets.token_bytes(32)}}
+    # One operation that makes and reads: a read alone may not see yet what another process has made just now.
+    operation = partial(
+        c[FACTS].find_one_and_update,
+        {"_id": "secret"},
+        made,
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+    )
+    try:
+        found = await operation()
+    except DuplicateKeyError:
+        # Another process was faster; what it made is there now.
+        found = await operation()
+    assert found is not None  # an upsert answers what is there after it
+    return bytes(found["value"])

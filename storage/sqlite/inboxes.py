@@ -1,207 +1,75 @@
-"""What users have read, seen and dismissed. Each function runs inside one transaction of its caller.
+"""The shelf of inboxes, in the tables `inboxes` and `receipts`."""
 
-Unread is arithmetic on a room's head: less what lies below `read_upto` or is pruned, less the user's own receipts and
-what was wiped above that. What a query visits are those receipts and gaps, never the history.
-"""
-
-import heapq
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain, islice
-from operator import itemgetter
+from collections.abc import Sequence
+from datetime import datetime
 
-from storage.encoding import FOREVER, cursor_of, micros, position_of, receipt_of, writable
-from storage.models import (
+from storage.beginnings import Membership
+from storage.encoding import is_writable, micros, receipt_of, writable
+from storage.inboxes import (
     Count,
     HistoryPage,
     HistoryQuery,
-    InboxItem,
+    Inboxes,
     Marked,
-    Notification,
     Opening,
     OpeningRequest,
     Receipt,
 )
+from storage.openings import OpeningsTogether
+from storage.people import Erasure
 from storage.sqlite import beginnings
-from storage.sqlite.lineage import epoch
-from storage.sqlite.rows import MAIL_JOIN, NOTIFICATION, NOTIFICATION_WIDTH, notification_of
-from storage.sqlite.streams import HEAD, span
+from storage.sqlite.history import COVERED_AT, history
+from storage.sqlite.openings import openings
+from storage.sqlite.schema import Migration, statements
+from storage.sqlite.shelf import SQLiteShelf, reading, writing
+from storage.sqlite.standings import Standing, heads, of_user, standings, total
+from storage.sqlite.threads import Threads
 
-# Two ranges, not one: of the wiped (0) only those above the base are visited, of the merely expired there are few.
-_GONE = f"""((
-    SELECT COUNT(*) FROM notifications
-    WHERE room = asked.value AND shown_until < {FOREVER} AND shown_until = 0 AND seq > {{base}}
-) + (
-    SELECT COUNT(*) FROM notifications
-    WHERE room = asked.value AND shown_until < {FOREVER} AND shown_until > 0 AND shown_until <= :now AND seq > {{base}}
-))"""  # noqa: S608 - made of constants
-_BASE = "MAX(COALESCE(i.read_upto, 0), COALESCE(r.cleared, 0))"
-# One row with all of it: each row that Python fetches costs a hand-over of its global lock, which under load costs more
-# than the queries.
-_STANDING = f"""
-SELECT json_group_array(json_array(
-    {HEAD}, COALESCE(r.floor, 0), COALESCE(i.read_upto, 0),
-    {_BASE} + {_GONE.format(base=_BASE)} + (
-        SELECT COUNT(*) FROM receipts c CROSS JOIN notifications n ON n.room = c.room AND n.seq = c.seq
-        WHERE c.user = asked.user AND c.room = asked.value AND c.seq > {_BASE} AND c.read_at IS NOT NULL
-            AND n.seq IS NOT NULL AND n.shown_until > :now
-    )
-))
-FROM (SELECT value ->> 0 AS user, value ->> 1 AS value FROM json_each(:asked) ORDER BY key) asked
-LEFT JOIN rooms r ON r.room = asked.value
-LEFT JOIN inboxes i ON i.user = asked.user AND i.room = asked.value
-"""  # noqa: S608 - made of the constants above
+MIGRATIONS = (
+    Migration(
+        name="inboxes-1",
+        schema=1,
+        run=statements("""
+CREATE TABLE inboxes (
+    user TEXT NOT NULL,
+    room TEXT NOT NULL,
+    read_upto INTEGER NOT NULL,
+    read_at INTEGER,                    -- when the user last read everything
+    PRIMARY KEY (user, room)
+) WITHOUT ROWID;
+CREATE INDEX inboxes_room ON inboxes (room, read_upto);
 
-
-COVERED_AT = "CASE WHEN i.begins >= n.seq THEN i.begun_at WHEN i.read_upto >= n.seq THEN i.read_at END"
-"""When the notification `n` counted as read for the user of the inbox `i` without a receipt that says so."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Standing:
-    """How a user stands in a room."""
-
-    room: str
-    head: int
-    floor: int
-    read_upto: int
-    unread: int
-
-
-def _standings(
-    connection: sqlite3.Connection, asked: Sequence[tuple[str, str]], *, now: int
-) -> list[_Standing]:
-    """How each (user, room) stands, in the order in which they are asked for."""
-    (found,) = connection.execute(_STANDING, {"asked": json.dumps(asked), "now": now}).fetchone()
-    return [
-        _Standing(room, head, floor, read_upto, max(0, head - settled))
-        for (_, room), (head, floor, read_upto, settled) in zip(asked, json.loads(found), strict=True)
-    ]
-
-
-def _of_user(user: str, rooms: Iterable[str]) -> list[tuple[str, str]]:
-    return [(user, room) for room in dict.fromkeys(writable(rooms))]
-
-
-def unread(connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: int) -> Count:
-    standings = _standings(connection, _of_user(user, rooms), now=now)
-    return Count(unread=_sum(standings), heads=_heads(standings))
-
-
-def _sum(standings: Sequence[_Standing]) -> int:
-    return sum(standing.unread for standing in standings)
-
-
-def _heads(standings: Sequence[_Standing]) -> dict[str, int]:
-    return {standing.room: standing.head for standing in standings}
-
-
-def openings(
-    connection: sqlite3.Connection, requests: Sequence[OpeningRequest]
-) -> tuple[list[Opening], list[beginnings.Request]]:
-    """What each session is owed, in order, all as of the last one's time; and who has rooms that have not begun."""
-    unbegun = beginnings.unbegun(
-        connection, [(r.user, r.rooms, r.membership) for r in requests if r.membership is not None]
-    )
-    if unbegun:
-        return [], unbegun
-    now = micros(max(request.now for request in requests))
-    asked = [_of_user(request.user, request.rooms) for request in requests]
-    standings = iter(_standings(connection, list(chain.from_iterable(asked)), now=now))
-    in_force = epoch(connection)
-    answers = [
-        _opening(connection, request, list(islice(standings, len(rooms))), now=now, epoch=in_force)
-        for request, rooms in zip(requests, asked, strict=True)
-    ]
-    return answers, []
-
-
-def _opening(
-    connection: sqlite3.Connection,
-    request: OpeningRequest,
-    standings: Sequence[_Standing],
-    *,
-    now: int,
-    epoch: str,
-) -> Opening:
-    heads = dict.fromkeys(request.rooms, 0)
-    since = request.since_in(epoch)
-    missed: list[Notification] = []
-    resync: list[str] = []
-    unread = 0
-    for standing in standings:
-        room, head = standing.room, standing.head
-        heads[room] = head
-        unread += standing.unread
-        had = since.get(room, head)
-        if had == head:
-            continue
-        if not standing.floor <= had < head:
-            resync.append(room)
-            continue
-        found = span(connection, room, after=had, upto=head, limit=request.limit + 1, shown_at=now)
-        if len(found) > request.limit:
-            resync.append(room)
-        else:
-            missed += found
-    return Opening(heads=heads, unread=unread, missed=tuple(missed), resync=tuple(resync), epoch=epoch)
-
-
-def history(connection: sqlite3.Connection, query: HistoryQuery, *, now: int) -> HistoryPage:
-    """Newest first is last appended first: the places are the row ids, which grow with every append."""
-    before = FOREVER if query.before is None else position_of(query.before)[0]
-    rooms = dict.fromkeys(writable(query.rooms))
-    newest_first = heapq.merge(
-        *(_room_history(connection, query, room, before=before, now=now) for room in rooms),
-        key=itemgetter(0),
-        reverse=True,
-    )
-    found = list(islice(newest_first, query.limit + 1))
-    page = found[: query.limit]
-    place, last = page[-1] if page else (0, None)
-    return HistoryPage(
-        items=tuple(item for _, item in page),
-        next=None if last is None or len(found) <= query.limit else cursor_of(last.notification, place),
-    )
-
-
-def _room_history(
-    connection: sqlite3.Connection, query: HistoryQuery, room: str, *, before: int, now: int
-) -> Iterator[tuple[int, InboxItem]]:
-    """One room's part with the places, newest first; rows are read as far as the merge asks for them."""
-    conditions = ""
-    types = None
-    if query.types:
-        conditions += " AND n.type IN (SELECT value FROM json_each(:types))"
-        types = json.dumps(writable(query.types))
-    if query.unread_only:
-        conditions += " AND c.read_at IS NULL AND n.seq > COALESCE(i.read_upto, 0)"
-    rows = connection.execute(
-        f"SELECT {NOTIFICATION}, c.seen_at, c.read_at, c.clicked_at,"  # noqa: S608 - constants and conditions
-        f" {COVERED_AT}, n.rowid"
-        f" FROM notifications n {MAIL_JOIN}"
-        " LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq"
-        " LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room"
-        # The plus keeps SQLite to the index of the room, where it finds the row ids too.
-        " WHERE n.room = :room AND +n.rowid < :before AND n.seq IS NOT NULL"
-        f" AND n.shown_until > :now AND c.dismissed_at IS NULL{conditions}"
-        " ORDER BY n.seq DESC LIMIT :limit",
-        {
-            "user": query.user,
-            "room": room,
-            "before": before,
-            "now": now,
-            "types": types,
-            "limit": query.limit + 1,
-        },
-    )
-    for row in rows:
-        seen_at, read_at, clicked_at, covered_at, place = row[NOTIFICATION_WIDTH:]
-        receipt = receipt_of(seen_at=seen_at, read_at=read_at, clicked_at=clicked_at, covered_at=covered_at)
-        yield place, InboxItem(notification=notification_of(row), receipt=receipt)
-
+CREATE TABLE receipts (
+    user TEXT NOT NULL,
+    room TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    seen_at INTEGER,
+    read_at INTEGER,
+    dismissed_at INTEGER,
+    clicked_at INTEGER,
+    PRIMARY KEY (user, room, seq)
+) WITHOUT ROWID;
+CREATE INDEX receipts_room ON receipts (room, seq);
+CREATE INDEX receipts_newest ON receipts (user, id);
+"""),
+    ),
+    # Who is in the store already keeps all that is unread: their rooms begin at 0, and are told by having no beginning.
+    Migration(
+        name="inboxes-2",
+        schema=4,
+        run=statements("""
+-- everything up to here was before the user; NULL: not told yet
+ALTER TABLE inboxes ADD COLUMN begins INTEGER;
+-- when that was told
+ALTER TABLE inboxes ADD COLUMN begun_at INTEGER;
+INSERT INTO facts (name, value) SELECT 'beginnings', CASE WHEN EXISTS (SELECT 1 FROM notifications)
+    THEN CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER) ELSE 0 END;
+"""),
+    ),
+)
 
 _UPSERT = """
 INSERT INTO receipts (user, room, seq, id, seen_at, read_at, dismissed_at)
@@ -218,24 +86,132 @@ ON CONFLICT (user, room, seq) DO UPDATE SET
 _UNREAD = "n.seq > COALESCE(i.read_upto, 0) AND c.read_at IS NULL"
 
 
-def read(
-    connection: sqlite3.Connection, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: int
-) -> Marked:
-    return _mark(connection, user, rooms, ids, now=now, missing=_UNREAD, read=now)
+class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
+    MIGRATIONS = MIGRATIONS
 
+    def __init__(self, threads: Threads) -> None:
+        SQLiteShelf.__init__(self, threads)
+        OpeningsTogether.__init__(self, self._open_batch, name="sqlite-openings", batch=64)
 
-def seen(
-    connection: sqlite3.Connection, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: int
-) -> Marked:
-    return _mark(connection, user, rooms, ids, now=now, missing=f"{_UNREAD} AND c.seen_at IS NULL", seen=now)
+    async def _open_batch(self, requests: list[OpeningRequest]) -> list[Opening]:
+        # One hop and one snapshot for all who came at once: a thread hop costs more than the queries.
+        answers, unbegun = await self._threads.read(lambda connection: openings(connection, requests))
+        if unbegun:
+            # Once for each user and room: whoever has been here before is answered above.
+            await self._begin(unbegun, now=max(request.now for request in requests))
+            answers, _ = await self._threads.read(lambda connection: openings(connection, requests))
+        return answers
 
+    async def begin(self, user: str, rooms: Sequence[str], *, membership: Membership, now: datetime) -> None:
+        asked = [(user, rooms, membership)]
+        if unbegun := await self._threads.read(lambda connection: beginnings.unbegun(connection, asked)):
+            await self._begin(unbegun, now=now)
 
-def dismiss(
-    connection: sqlite3.Connection, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: int
-) -> Marked:
-    return _mark(
-        connection, user, rooms, ids, now=now, missing="c.dismissed_at IS NULL", read=now, dismissed=now
-    )
+    @writing
+    def _begin(
+        self, connection: sqlite3.Connection, requests: Sequence[beginnings.Request], *, now: datetime
+    ) -> None:
+        beginnings.begin(connection, requests, now=micros(now))
+
+    @reading
+    def history(self, connection: sqlite3.Connection, query: HistoryQuery, *, now: datetime) -> HistoryPage:
+        return history(connection, query, now=micros(now))
+
+    @reading
+    def unread(
+        self, connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: datetime
+    ) -> Count:
+        standing = standings(connection, of_user(user, rooms), now=micros(now))
+        return Count(unread=total(standing), heads=heads(standing))
+
+    @writing
+    def read(
+        self,
+        connection: sqlite3.Connection,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+    ) -> Marked:
+        at = micros(now)
+        return _mark(connection, user, rooms, ids, now=at, missing=_UNREAD, read=at)
+
+    @writing
+    def seen(
+        self,
+        connection: sqlite3.Connection,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+    ) -> Marked:
+        at = micros(now)
+        return _mark(
+            connection, user, rooms, ids, now=at, missing=f"{_UNREAD} AND c.seen_at IS NULL", seen=at
+        )
+
+    @writing
+    def dismiss(
+        self,
+        connection: sqlite3.Connection,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+    ) -> Marked:
+        at = micros(now)
+        missing = "c.dismissed_at IS NULL"
+        return _mark(connection, user, rooms, ids, now=at, missing=missing, read=at, dismissed=at)
+
+    @writing
+    def read_all(
+        self, connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: datetime
+    ) -> Marked:
+        at = micros(now)
+        standing = standings(connection, of_user(user, rooms), now=at)
+        unread = [place for place in standing if place.unread]
+        _advance(connection, user, unread, read_at=at)
+        connection.executemany(
+            "DELETE FROM receipts"
+            " WHERE user = ? AND room = ? AND seq <= ? AND dismissed_at IS NULL AND clicked_at IS NULL",
+            [(user, place.room, place.head) for place in unread],
+        )
+        return Marked(changed=total(unread), unread=0, heads=heads(standing))
+
+    @reading
+    def receipt(self, connection: sqlite3.Connection, user: str, notification_id: str) -> Receipt:
+        if not is_writable(notification_id):
+            return Receipt()
+        row = connection.execute(
+            f"SELECT c.seen_at, c.read_at, c.dismissed_at, c.clicked_at, {COVERED_AT}"  # noqa: S608 - constants only
+            " FROM notifications n"
+            " LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room"
+            " LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq"
+            " WHERE n.id = :id AND n.seq IS NOT NULL",
+            {"user": user, "id": notification_id},
+        ).fetchone()
+        if row is None:
+            return Receipt()
+        seen_at, read_at, dismissed_at, clicked_at, covered_at = row
+        return receipt_of(
+            seen_at=seen_at,
+            read_at=read_at,
+            dismissed_at=dismissed_at,
+            clicked_at=clicked_at,
+            covered_at=covered_at,
+        )
+
+    @reading
+    def receipts(self, connection: sqlite3.Connection, notification_id: str) -> dict[str, Receipt]:
+        return _receipts(connection, notification_id) if is_writable(notification_id) else {}
+
+    def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
+        connection.execute("DELETE FROM inboxes WHERE user = ?", (erasure.user,))
+        connection.execute("DELETE FROM receipts WHERE user = ?", (erasure.user,))
+        return 0
 
 
 def _mark(
@@ -262,54 +238,52 @@ def _mark(
             "dismissed": dismissed,
         },
     ).rowcount
-    standings = _standings(connection, _of_user(user, rooms), now=now)
+    after = standings(connection, of_user(user, rooms), now=now)
     if read is not None and changed:
         # All of a room read one by one is the same as read up to its head, and cheaper ever after.
-        _advance(
-            connection, user, [s for s in standings if s.unread == 0 and s.read_upto < s.head], read_at=None
-        )
-    return Marked(changed=changed, unread=_sum(standings), heads=_heads(standings))
+        _advance(connection, user, [s for s in after if s.unread == 0 and s.read_upto < s.head], read_at=None)
+    return Marked(changed=changed, unread=total(after), heads=heads(after))
 
 
 def _advance(
-    connection: sqlite3.Connection, user: str, standings: Sequence[_Standing], *, read_at: int | None
+    connection: sqlite3.Connection, user: str, places: Sequence[Standing], *, read_at: int | None
 ) -> None:
     connection.executemany(
         "INSERT INTO inboxes (user, room, read_upto, read_at) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (user, room) DO UPDATE SET read_upto = MAX(read_upto, excluded.read_upto),"
         " read_at = COALESCE(excluded.read_at, read_at)",
-        [(user, standing.room, standing.head, read_at) for standing in standings],
+        [(user, standing.room, standing.head, read_at) for standing in places],
     )
 
 
-def read_all(connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: int) -> Marked:
-    standings = _standings(connection, _of_user(user, rooms), now=now)
-    unread = [standing for standing in standings if standing.unread]
-    _advance(connection, user, unread, read_at=now)
-    connection.executemany(
-        "DELETE FROM receipts"
-        " WHERE user = ? AND room = ? AND seq <= ? AND dismissed_at IS NULL AND clicked_at IS NULL",
-        [(user, standing.room, standing.head) for standing in unread],
-    )
-    return Marked(changed=_sum(unread), unread=0, heads=_heads(standings))
-
-
-def receipt(connection: sqlite3.Connection, user: str, notification_id: str) -> Receipt:
-    row = connection.execute(
-        f"SELECT c.seen_at, c.read_at, c.dismissed_at, c.clicked_at, {COVERED_AT}"  # noqa: S608 - constants only
-        " FROM notifications n"
-        " LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room"
-        " LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq"
-        " WHERE n.id = :id AND n.seq IS NOT NULL",
-        {"user": user, "id": notification_id},
+def _receipts(connection: sqlite3.Connection, notification_id: str) -> dict[str, Receipt]:
+    place = connection.execute(
+        "SELECT room, seq FROM notifications WHERE id = ? AND seq IS NOT NULL", (notification_id,)
     ).fetchone()
-    if row is None:
-        return Receipt()
-    seen_at, read_at, dismissed_at, clicked_at, covered_at = row
-    return receipt_of(
-        seen_at=seen_at,
-        read_at=read_at,
-        dismissed_at=dismissed_at,
-        clicked_at=clicked_at,
-        covered_at=covered_at,
-    )
+    if place is None:
+        return {}
+    room, seq = place
+    found: dict[str, Receipt] = {}
+    for user, seen_at, read_at, dismissed_at, clicked_at, covered_at in connection.execute(
+        "SELECT r.user, r.seen_at, r.read_at, r.dismissed_at, r.clicked_at,"
+        " CASE WHEN i.read_upto >= r.seq AND COALESCE(i.begins, 0) < r.seq THEN i.read_at END"
+        " FROM receipts r LEFT JOIN inboxes i ON i.user = r.user AND i.room = r.room"
+        " WHERE r.room = ? AND r.seq = ? LIMIT 1000",
+        (room, seq),
+    ):
+        found[user] = receipt_of(
+            seen_at=seen_at,
+            read_at=read_at,
+            dismissed_at=dismissed_at,
+            clicked_at=clicked_at,
+            covered_at=covered_at,
+        )
+    for user, read_at in connection.execute(
+        "SELECT user, read_at FROM inboxes WHERE room = ? AND read_upto >= ? AND read_at IS NOT NULL"
+        # Before whose time it was has not read it.
+        " AND COALESCE(begins, 0) < ? LIMIT ?",
+        (room, seq, seq, 1000),
+    ):
+        if user not in found and len(found) < 1000:
+            found[user] = receipt_of(covered_at=read_at)
+    return found

@@ -1,19 +1,25 @@
-"""From rows to values: which columns make a notification, and how."""
+"""The rows of notifications: which columns make one, with its mail."""
 
 import sqlite3
 from typing import Any
 
-from storage.encoding import data_of, moment, moment_or_none
-from storage.models import Mail, MailOrder, MailState, Notification, Unless
+from storage.encoding import data_of, data_text, micros, micros_or_none, moment, moment_or_none, shown_until
+from storage.sqlite import mails
+from storage.streams import Notification
 
-NOTIFICATION = (
-    "n.id, n.room, n.seq, n.type, n.title, n.body, n.link, n.data, n.created_at, n.expires_at, n.recalled_at,"
-    " m.recipient, m.subject, m.unless, m.ordered_at, m.state, m.attempts, m.due_at, m.reason, m.code,"
-    " m.updated_at, m.sent_at"
+_COLUMNS = (
+    "n.id, n.room, n.seq, n.type, n.title, n.body, n.link, n.data, n.created_at, n.expires_at, n.recalled_at"
 )
+NOTIFICATION = f"{_COLUMNS}, {mails.COLUMNS}"
 """The columns that `notification_of` takes, of notifications `n` and mails `m`."""
-NOTIFICATION_WIDTH = 22
-MAIL_JOIN = "LEFT JOIN mails m ON m.id = n.id"
+NOTIFICATION_WIDTH = NOTIFICATION.count(",") + 1
+_MAIL = _COLUMNS.count(",") + 1
+"""Where those of the mail begin; the first of them is NULL for a notification without one."""
+
+_INSERT = (
+    "INSERT INTO notifications (id, room, seq, type, title, body, link, data, created_at, expires_at, recalled_at,"
+    " shown_until, key, ordinal, fingerprint) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
 
 Row = tuple[Any, ...]
 
@@ -32,32 +38,24 @@ def notification_of(row: Row) -> Notification:
         expires_at=moment_or_none(row[9]),
         recalled_at=moment_or_none(row[10]),
         in_app=row[2] is not None,
-        mail=None if row[11] is None else _mail_of(row[11:NOTIFICATION_WIDTH]),
+        mail=None if row[_MAIL] is None else mails.mail_of(row[_MAIL:NOTIFICATION_WIDTH]),
     )
 
 
-def _mail_of(row: Row) -> Mail:
-    recipient, subject, unless, ordered_at, state, attempts, due_at, reason, code, updated_at, sent_at = row
-    return Mail(
-        order=MailOrder(
-            to=recipient,
-            due_at=moment(ordered_at),
-            subject=subject,
-            unless=None if unless is None else Unless(unless),
-        ),
-        state=MailState(state),
-        attempts=attempts,
-        due_at=moment(due_at),
-        reason=reason,
-        code=code,
-        updated_at=moment(updated_at),
-        sent_at=moment_or_none(sent_at),
-    )
+def row_of(n: Notification, key: str | None, ordinal: int | None, fingerprint: bytes | None) -> Row:
+    return (
+        n.id, n.room, n.seq, n.type, n.title, n.body, n.link, data_text(n.data), micros(n.created_at),
+        micros_or_none(n.expires_at), micros_or_none(n.recalled_at), shown_until(n), key, ordinal, fingerprint,
+    )  # fmt: skip
+
+
+def insert(connection: sqlite3.Connection, rows: list[Row]) -> None:
+    connection.executemany(_INSERT, rows)
 
 
 def find(connection: sqlite3.Connection, notification_id: str) -> Notification | None:
     row = connection.execute(
-        f"SELECT {NOTIFICATION} FROM notifications n {MAIL_JOIN} WHERE n.id = ?",  # noqa: S608 - constants only
+        f"SELECT {NOTIFICATION} FROM notifications n {mails.JOIN} WHERE n.id = ?",  # noqa: S608 - constants only
         (notification_id,),
     ).fetchone()
     return None if row is None else notification_of(row)

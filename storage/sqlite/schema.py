@@ -1,141 +1,88 @@
-"""The tables, and how an older file becomes a newer one: `PRAGMA user_version` counts the migrations that ran."""
+"""How the file comes to this release's schema: each shelf's migrations, once each.
 
+`facts` keeps the names of those that ran. Files of the first releases kept a number instead, in `PRAGMA user_version`:
+a migration of that time says by its `schema` from which number on it ran. The number is `BY_NAME` from then on.
+"""
+
+import json
+import logging
 import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-from storage.encoding import FOREVER
 from storage.errors import StoreConfigurationError
+from storage.migrations import CHANGING, newer, pending
 
-_FIRST = f"""
-CREATE TABLE rooms (                    -- those of which something was pruned or wiped
-    room TEXT PRIMARY KEY,
-    floor INTEGER NOT NULL DEFAULT 0,   -- everything up to here was pruned
-    cleared INTEGER NOT NULL DEFAULT 0  -- everything up to here was pruned or wiped
-) WITHOUT ROWID;
+BY_NAME = 5
+"""The `user_version` of a file that keeps names."""
+RAN = "migrations"
+"""The fact that holds them."""
 
-CREATE TABLE notifications (
-    id TEXT NOT NULL PRIMARY KEY,
-    room TEXT NOT NULL,
-    seq INTEGER,
-    type TEXT NOT NULL,
-    title TEXT NOT NULL,
-    body TEXT NOT NULL,
-    link TEXT,
-    data TEXT NOT NULL,
-    created_at INTEGER NOT NULL,
-    expires_at INTEGER,
-    recalled_at INTEGER,
-    shown_until INTEGER NOT NULL,       -- its expiry, far away if none, 0 once wiped
-    key TEXT,
-    ordinal INTEGER,
-    fingerprint BLOB
-);
-CREATE UNIQUE INDEX notifications_stream ON notifications (room, seq) WHERE seq IS NOT NULL;
-CREATE UNIQUE INDEX notifications_key ON notifications (key, ordinal) WHERE key IS NOT NULL;
-CREATE INDEX notifications_newest ON notifications (room, created_at);
-CREATE INDEX notifications_gone ON notifications (room, shown_until, seq) WHERE shown_until < {FOREVER};
-CREATE INDEX notifications_expiring ON notifications (shown_until) WHERE shown_until < {FOREVER} AND shown_until > 0;
-
-CREATE TABLE mails (
-    id TEXT NOT NULL PRIMARY KEY,
-    created_at INTEGER NOT NULL,        -- of the notification
-    recipient TEXT NOT NULL,
-    subject TEXT,
-    unless TEXT,
-    ordered_at INTEGER NOT NULL,        -- when it was first due
-    state TEXT NOT NULL,
-    attempts INTEGER NOT NULL,
-    due_at INTEGER NOT NULL,
-    reason TEXT,
-    code INTEGER,
-    updated_at INTEGER NOT NULL,
-    sent_at INTEGER,
-    token TEXT,
-    wake_at INTEGER                     -- when a worker must look: due, or its lease ends; NULL when not owed
-) WITHOUT ROWID;
-CREATE INDEX mails_owed ON mails (wake_at) WHERE wake_at IS NOT NULL;
-CREATE INDEX mails_state ON mails (state, created_at, id);
-CREATE INDEX mails_newest ON mails (created_at, id);
-
-CREATE TABLE inboxes (
-    user TEXT NOT NULL,
-    room TEXT NOT NULL,
-    read_upto INTEGER NOT NULL,
-    read_at INTEGER,                    -- when the user last read everything
-    PRIMARY KEY (user, room)
-) WITHOUT ROWID;
-CREATE INDEX inboxes_room ON inboxes (room, read_upto);
-
-CREATE TABLE receipts (
-    user TEXT NOT NULL,
-    room TEXT NOT NULL,
-    seq INTEGER NOT NULL,
-    id TEXT NOT NULL,
-    seen_at INTEGER,
-    read_at INTEGER,
-    dismissed_at INTEGER,
-    clicked_at INTEGER,
-    PRIMARY KEY (user, room, seq)
-) WITHOUT ROWID;
-CREATE INDEX receipts_room ON receipts (room, seq);
-CREATE INDEX receipts_newest ON receipts (user, id);
-
-CREATE TABLE contacts (
-    user TEXT NOT NULL PRIMARY KEY,
-    email TEXT,
-    name TEXT,
-    last_seen INTEGER
-) WITHOUT ROWID;
-"""
-
-# An index is most of what a row costs: the order of appending is that of the times, so one that has it is enough. It
-# holds what has no sequence as well, so that all of a room can be found.
-_ONE_INDEX_PER_ROOM = """
-DROP INDEX notifications_newest;
-DROP INDEX notifications_stream;
-CREATE UNIQUE INDEX notifications_stream ON notifications (room, seq);
-"""
-
-_FACTS = """
-CREATE TABLE facts (                    -- what is to be known of the store itself
-    name TEXT NOT NULL PRIMARY KEY,
-    value NOT NULL
-) WITHOUT ROWID;
-INSERT INTO facts (name, value) VALUES ('epoch', lower(hex(randomblob(4))));
-"""
-
-# Who is in the store already keeps all that is unread: their rooms begin at 0, and are told by having no beginning.
-_BEGINNINGS = """
--- everything up to here was before the user; NULL: not told yet
-ALTER TABLE inboxes ADD COLUMN begins INTEGER;
--- when that was told
-ALTER TABLE inboxes ADD COLUMN begun_at INTEGER;
--- NULL: before this was kept
-ALTER TABLE contacts ADD COLUMN first_seen INTEGER;
--- when the user whose own room it is was erased
-ALTER TABLE rooms ADD COLUMN erased_at INTEGER;
-INSERT INTO facts (name, value) SELECT 'beginnings', CASE WHEN EXISTS (SELECT 1 FROM notifications)
-    THEN CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER) ELSE 0 END;
-"""
-
-MIGRATIONS = (_FIRST, _ONE_INDEX_PER_ROOM, _FACTS, _BEGINNINGS)
+logger = logging.getLogger(__name__)
 
 
-def migrate(connection: sqlite3.Connection) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """One change of one shelf's tables, with what is in them."""
+
+    name: str
+    run: Callable[[sqlite3.Connection], object]
+    """Runs inside the transaction of all that are due: a crash undoes it whole."""
+    schema: int | None = None
+    """The `user_version` that came with it, when files still kept a number."""
+
+
+def statements(text: str) -> Callable[[sqlite3.Connection], None]:
+    """What runs these statements, each of which ends with a semicolon and its line."""
+
+    def run(connection: sqlite3.Connection) -> None:
+        # Not executescript: it would commit first, and leave the lock to another process.
+        for statement in filter(str.strip, text.split(";\n")):
+            connection.execute(statement)
+
+    return run
+
+
+def migrate(connection: sqlite3.Connection, migrations: Iterable[Migration]) -> None:
     """Bring the file to this release's schema, in one transaction; another process may be doing the same."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > len(MIGRATIONS):
-            raise StoreConfigurationError(
-                f"the database has schema {version}, this release knows up to {len(MIGRATIONS)}: "
-                "run the release that made it, or name another file"
-            )
-        for statements in MIGRATIONS[version:]:
-            # Not executescript: it would commit first, and leave the lock to another process.
-            for statement in filter(str.strip, statements.split(";\n")):
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        _migrate(connection, list(migrations))
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+
+
+def _migrate(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> None:
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS facts (name TEXT NOT NULL PRIMARY KEY, value NOT NULL) WITHOUT ROWID"
+    )
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    ran = _ran(connection, version, migrations)
+    due = pending(migrations, ran)
+    if not due and version == BY_NAME:
+        return
+    for migration in due:
+        if version:
+            logger.info(CHANGING, extra={"change": migration.name})
+        migration.run(connection)
+    connection.execute(
+        "INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)",
+        (RAN, json.dumps([*ran, *(migration.name for migration in due)])),
+    )
+    connection.execute(f"PRAGMA user_version = {BY_NAME}")
+
+
+def _ran(connection: sqlite3.Connection, version: int, migrations: Sequence[Migration]) -> list[str]:
+    if version > BY_NAME:
+        raise newer([f"schema {version}"])
+    if version < BY_NAME:
+        return [m.name for m in migrations if m.schema is not None and m.schema <= version]
+    found = connection.execute("SELECT value FROM facts WHERE name = ?", (RAN,)).fetchone()
+    if found is None:
+        raise StoreConfigurationError(
+            "the database does not say any more which changes of its schema it has had"
+        )
+    names: list[str] = json.loads(found[0])
+    return names

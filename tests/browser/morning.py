@@ -80,15 +80,15 @@ def order(chance: random.Random) -> dict[str, Any]:
 async def bury(here: Gateway) -> None:
     """Mail that relays have refused for good."""
     assert here.node is not None
-    clock = here.node.notifier._clock
+    clock = here.node.clock
     later = clock() + timedelta(hours=2)
     for number, (code, reason) in enumerate(BOUNCES):
         user = PEOPLE[number].split()[0].lower()
         mail = {"to": f"{user}@nowhere.example", "after": 3600}
         title = f"Payment received for order {4100 + number}"
         await here.emit(f"user:{user}", title, type="PAYMENT_RECEIVED", email=mail)
-        for lease in await here.node.store.lease(limit=10_000, lease_seconds=60, now=later):
+        for lease in await here.node.store.outbox.lease(limit=10_000, lease_seconds=60, now=later):
             if lease.mail.order.to == mail["to"]:
-                await here.node.store.bury(lease, reason=reason, code=code, now=clock())
+                await here.node.store.outbox.bury(lease, reason=reason, code=code, now=clock())
             else:
-                await here.node.store.release(lease, now=clock())
+                await here.node.store.outbox.release(lease, now=clock())

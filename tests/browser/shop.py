@@ -27,7 +27,7 @@ Json = Any
 
 def open_shop(node: node.Node) -> None:
     """What `bellhop demo` adds to a gateway."""
-    node.public.add_routes(Shop(node.notifier, node.verifier, Signer(SECRET), node.metrics).routes())
+    node.add(Shop(node.emitter, node.reading, node.access.verifier, Signer(SECRET)))
 
 
 class Window:

@@ -204,18 +204,18 @@ async def test_the_history_comes_in_pages_and_by_filter(host: Host, gateway: Gat
 async def test_a_token_is_renewed_before_its_end_on_the_live_connection(
     host: Host, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("gateway.sockets.sessions.EXPIRING_SECONDS", 3597)
+    monkeypatch.setattr("gateway.sockets.expiries.EXPIRING_SECONDS", 3597)
     later = datetime.now(UTC) + timedelta(seconds=3660)
     ann = await host.open(gateway.public, token("ann", ttl_seconds=3600), token("ann", ttl_seconds=7200))
     await ann.ready()
     assert gateway.node is not None
-    (session,) = gateway.node.connections.sessions.of_user("ann")
+    (session,) = gateway.node.namespaces.sessions.of_user("ann")
 
     async with asyncio.timeout(DEADLINE_SECONDS):
         while session.ends_at < later:
             await gateway.emit("user:ann", "A turn")
 
-    assert len(gateway.node.connections.sessions) == 1
+    assert len(gateway.node.namespaces.sessions) == 1
     assert set(ann.states[ann.states.index("ready") :]) == {"ready"}
 
 

@@ -12,6 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from gateway.cluster.presence.base import Visitor
+from gateway.cluster.settings import ClusterSettings
 from gateway.notify import events
 from tests.browser.answers import Answers
 from tests.browser.frames import assert_smooth
@@ -67,9 +68,9 @@ async def bury_mail(gateway: Gateway, *users: str) -> None:
         await gateway.emit(
             f"user:{user}", f"For {user}", email={"to": f"{user}@nowhere.example", "after": 3600}
         )
-    later = gateway.node.notifier._clock().replace(year=2100)
-    for lease in await gateway.node.store.lease(limit=10, lease_seconds=60, now=later):
-        await gateway.node.store.bury(lease, reason="no such mailbox", code=550, now=later)
+    later = gateway.node.clock().replace(year=2100)
+    for lease in await gateway.node.store.outbox.lease(limit=10, lease_seconds=60, now=later):
+        await gateway.node.store.outbox.bury(lease, reason="no such mailbox", code=550, now=later)
 
 
 # --- signing in
@@ -138,9 +139,9 @@ async def test_a_token_is_renewed_before_its_end_and_the_page_stays(
         await page.get_by_label("Title").fill("Half written")
         await expect(page.get_by_role("status", name="Connection")).to_have_text("Live")
         assert gateway.node is not None
-        (session,) = gateway.node.connections.sessions.of_user("root")
+        (session,) = gateway.node.namespaces.sessions.of_user("root")
         if ttl_seconds > 60:
-            gateway.node.connections._token_expiring(session)
+            gateway.node.namespaces.expiries.warn(session)
         ending = page.get_by_role("region", name="Your token")
         await expect(ending).to_contain_text("Your token ends soon.")
         assert await violations(page) == []
@@ -158,7 +159,7 @@ async def test_a_token_is_renewed_before_its_end_and_the_page_stays(
         await expect(page.locator(".toast")).to_contain_text("Signed in anew.")
         await expect(ending).to_have_count(0)
         await expect(page.get_by_label("Title")).to_have_value("Half written")
-        assert gateway.node.connections.sessions.of_user("root") == [session]
+        assert gateway.node.namespaces.sessions.of_user("root") == [session]
         assert session.ends_at - datetime.now(UTC) > timedelta(hours=1)
         assert await page.evaluate("sessionStorage['bellhop.token']") == fresh
 
@@ -167,8 +168,8 @@ async def test_a_token_that_has_ended_is_replaced_and_the_page_stays(gateway: Ga
     async with signed_in(browser, gateway, "#/compose") as page:
         await page.get_by_label("Title").fill("Half written")
         assert gateway.node is not None
-        (session,) = gateway.node.connections.sessions.of_user("root")
-        gateway.node.connections._token_expired(session)
+        (session,) = gateway.node.namespaces.sessions.of_user("root")
+        gateway.node.namespaces.expiries.end(session)
         asked = page.get_by_role("dialog", name="Your token has ended")
         await expect(asked).to_be_visible()
         assert await violations(page) == []
@@ -199,7 +200,7 @@ async def test_a_second_link_renews_the_token_where_one_is(gateway: Gateway, bro
         assert page.url.endswith("/dashboard/#/compose")
         await expect(page.get_by_label("Title")).to_have_value("Half written")
         assert gateway.node is not None
-        (session,) = gateway.node.connections.sessions.of_user("root")
+        (session,) = gateway.node.namespaces.sessions.of_user("root")
         assert session.ends_at - datetime.now(UTC) > timedelta(hours=1)
 
         await page.evaluate("token => { location.hash = `#token=${token}` }", token("mira", roles=("admin",)))
@@ -355,7 +356,7 @@ async def test_a_complaint_lights_up_until_it_is_dealt_with(gateway: Gateway, br
         await expect(page).to_have_title("(1) Feed · Bellhop")
         await expect(page.get_by_role("link", name="Feed 1 open complaint")).to_be_visible()
         await expect(page.locator(".toast")).to_contain_text("A jar arrived broken")
-        await expect(page.locator(".feed-rows .complaint")).to_contain_text("A jar arrived broken")
+        await expect(page.locator(".feed-rows .urgent")).to_contain_text("A jar arrived broken")
         await page.reload()
         await expect(page).to_have_title("(1) Feed · Bellhop")
         await page.get_by_role("button", name="Dealt with", exact=True).click()
@@ -411,7 +412,7 @@ async def test_the_overview_draws_what_the_gateway_measured(gateway: Gateway, br
         await expect(chart).to_be_visible()
         await expect(chart.locator(".bar")).not_to_have_count(0)
         await expect(page.get_by_role("img", name=re.compile("^Latency"))).to_be_visible()
-        await expect(page.get_by_text(gateway.node.settings.node_id)).to_be_visible()
+        await expect(page.get_by_text(gateway.node.settings[ClusterSettings].node_id)).to_be_visible()
 
 
 async def test_the_page_finds_back_when_connections_break(gateway: Gateway, browser: Browser):
@@ -532,7 +533,7 @@ async def test_dead_mail_is_revived_one_by_one_and_all_at_once(gateway: Gateway,
 
         await expect(page.get_by_text("Nothing was given up on.")).to_be_visible()
         assert gateway.node is not None
-        assert (await gateway.node.notifier.mail_counts()).get("dead", 0) == 0
+        assert (await gateway.node.store.mail_counts()).get("dead", 0) == 0
 
 
 async def test_a_notification_is_recalled_from_its_drawer(

@@ -168,7 +168,7 @@ async def test_the_token_is_renewed_on_the_live_connection(
     tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ):
     """The first ends in five seconds; the connection outlives it, and is never anything but ready."""
-    monkeypatch.setattr("gateway.sockets.sessions.EXPIRING_SECONDS", 3)
+    monkeypatch.setattr("gateway.sockets.expiries.EXPIRING_SECONDS", 3)
     async with (
         start_gateway(tmp_path, extend=open_shop, JWT_LEEWAY="0") as shop,
         shopping(browser, shop, "bob") as bob,

@@ -8,16 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from storage.ids import uuid7
-from storage.models import (
-    Appended,
-    Emission,
-    IdempotencyKey,
-    Mail,
-    MailOrder,
-    MailState,
-    Notification,
-)
+from storage.mail import Mail, MailOrder, MailState
 from storage.store import Store
+from storage.streams import Appended, Emission, IdempotencyKey, Notification
 
 NOW = datetime(2026, 11, 22, 8, 27, 41, 123456, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
@@ -50,7 +43,7 @@ def emission(*notifications: Notification, key: IdempotencyKey | None = None) ->
 
 async def put(store: Store, *notifications: Notification) -> list[Notification]:
     """Append each as an emission of its own; answers them as stored."""
-    answers = await store.append([emission(n) for n in notifications])
+    answers = await store.streams.append([emission(n) for n in notifications])
     return [n for answer in answers if isinstance(answer, Appended) for n in answer.notifications]
 
 
@@ -60,7 +53,7 @@ async def fill(store: Store, room: str, count: int, **fields) -> list[Notificati
 
 async def sequences(store: Store, room: str) -> list[int]:
     found: list[int] = []
-    while page := await store.span(room, after=found[-1] if found else 0, limit=1_000):
+    while page := await store.streams.span(room, after=found[-1] if found else 0, limit=1_000):
         found += [n.seq for n in page if n.seq is not None]
     return found
 

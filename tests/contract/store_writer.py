@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from storage.connect import connect
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
-from storage.models import Appended, Emission, Notification
+from storage.streams import Appended, Emission, Notification
 
 BATCH = 5
 
@@ -33,7 +33,7 @@ async def write(url: str, count: int, rooms: list[str]) -> None:
         ]
         while True:
             try:
-                answers = await store.append(emissions)
+                answers = await store.streams.append(emissions)
             except StoreUnavailable:
                 continue  # Under the same ids: what was stored is answered as a duplicate.
             break

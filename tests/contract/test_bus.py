@@ -6,7 +6,6 @@ import statistics
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -15,6 +14,7 @@ from redis.asyncio.client import PubSub
 from gateway.cluster.bus.base import TRANSIENT, Bus
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.bus.redis import RedisBus
+from gateway.cluster.commands import Command, Disconnect, FeedAsk, Recount, Unknown
 
 
 async def secret() -> bytes:
@@ -27,13 +27,13 @@ class Node:
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
         self.frames: list[tuple[str, int, bytes]] = []
-        self.commands: list[dict[str, Any]] = []
+        self.commands: list[Command | Unknown] = []
         self.returns = 0
 
     async def start(self) -> "Node":
         await self.bus.start(
             receive=lambda room, seq, event: self.frames.append((room, seq, event)),
-            obey=lambda command: self.commands.append(dict(command)),
+            carry_out=self.commands.append,
             returned=self._returned,
         )
         return self
@@ -120,12 +120,12 @@ async def test_a_publisher_never_gets_its_own_frames_back(node):
     assert node.frames == []
 
 
-async def test_a_command_is_obeyed_here_at_once_and_once(node):
+async def test_a_command_is_carried_out_here_at_once_and_once(node):
     await node.start()
 
-    await node.bus.command({"do": "disconnect", "user": "42"})
+    await node.bus.order_all(Disconnect("42"))
 
-    assert node.commands == [{"do": "disconnect", "user": "42"}]
+    assert node.commands == [Disconnect("42")]
     await node.bus.stop()
     assert len(node.commands) == 1
 
@@ -142,7 +142,7 @@ async def test_stop_is_idempotent_and_what_comes_after_does_no_harm(node):
     await node.bus.stop()
 
     await node.bus.publish([("all", 1, b"[]")])
-    await node.bus.command({"do": "nothing"})
+    await node.bus.order_all(FeedAsk())
     await node.bus.subscribe(["all"])
     await node.bus.unsubscribe(["all"])
 
@@ -219,18 +219,17 @@ async def test_a_room_unsubscribed_is_not_received_and_can_be_subscribed_again(t
     assert b.frames == [("admins", 2, b"[]")]
 
 
-async def test_a_command_is_obeyed_once_on_every_node(two):
+async def test_a_command_is_carried_out_once_on_every_node(two):
     a, b = two
 
-    await a.bus.command({"do": "disconnect", "user": "Zoë"})
-    await b.bus.command({"do": "wake"})
+    await a.bus.order_all(Disconnect("Zoë"))
+    await b.bus.order_all(FeedAsk())
     await until(lambda: len(a.commands) == 2 and len(b.commands) == 2)
-    await a.bus.command({"do": "last"})
-    await until(lambda: {"do": "last"} in b.commands)
+    await a.bus.order_all(Recount("last"))
+    await until(lambda: Recount("last") in b.commands)
 
-    assert sorted(each["do"] for each in a.commands) == ["disconnect", "last", "wake"]
-    assert sorted(each["do"] for each in b.commands) == ["disconnect", "last", "wake"]
-    assert {"do": "disconnect", "user": "Zoë"} in b.commands
+    for node in two:
+        assert sorted(node.commands, key=repr) == [Disconnect("Zoë"), FeedAsk(), Recount("last")]
 
 
 async def test_no_name_a_user_chose_is_a_channel_name(two, redis_url):
@@ -253,7 +252,7 @@ async def test_gateways_on_different_databases_do_not_hear_each_other(make, redi
     await b.bus.subscribe(["all"])
     await c.bus.subscribe(["all"])
 
-    await a.bus.command({"do": "wake"})
+    await a.bus.order_all(FeedAsk())
     await a.bus.publish([("all", 1, b"[]")])
     await until(lambda: b.frames and b.commands)
     await c.bus.publish([("all", 9, b"[]")])
@@ -318,7 +317,7 @@ async def test_gateways_on_different_stores_do_not_hear_each_other(make, redis_u
         await node.bus.subscribe(["all"])
 
     await a.bus.publish([("all", 1, b"[]")])
-    await a.bus.command({"do": "wake"})
+    await a.bus.order_all(FeedAsk())
     await until(lambda: b.frames and b.commands and c.bus.stats.unreadable >= 2)
 
     assert (c.frames, c.commands) == ([], [])
@@ -347,7 +346,7 @@ async def test_a_receiver_that_raises_does_not_stop_the_others(make, redis_url, 
             raise ValueError("cannot")
         b.frames.append((room, seq, event))
 
-    await b.bus.start(receive=choke, obey=b.commands.append, returned=b._returned)
+    await b.bus.start(receive=choke, carry_out=b.commands.append, returned=b._returned)
     await b.bus.subscribe(["all"])
     await a.bus.publish([("all", 1, b"[]")])
     await a.bus.publish([("all", 2, b"[]")])
@@ -415,14 +414,14 @@ async def test_a_bus_starts_without_redis_and_is_ready_when_redis_comes(server, 
     await until(lambda: b.sequences == [1])
 
 
-async def test_commands_are_obeyed_here_also_while_redis_is_away(server, tortured):
+async def test_commands_are_carried_out_here_also_while_redis_is_away(server, tortured):
     a, _ = tortured
     server.kill()
     await until(a.bus.reasons)
 
-    await a.bus.command({"do": "disconnect"})
+    await a.bus.order_all(Disconnect("42"))
 
-    assert a.commands == [{"do": "disconnect"}]
+    assert a.commands == [Disconnect("42")]
 
 
 async def test_redis_killed_and_restarted_empty_is_subscribed_again_before_returned(server, tortured):
@@ -611,7 +610,7 @@ async def test_a_user_who_may_listen_and_not_publish_is_not_ready(server, make):
     async with Redis.from_url(server.url) as client:
         await client.execute_command("ACL", "SETUSER", "bob", "on", ">pw", "~*", "&*", "+@all", "-publish")
         bus = make(server.url.replace("redis://", "redis://bob:pw@"), "a")
-        await bus.start(receive=lambda *_: None, obey=lambda _: None, returned=lambda: None)
+        await bus.start(receive=lambda *_: None, carry_out=lambda _: None, returned=lambda: None)
 
         await until(
             lambda: any(

@@ -15,6 +15,7 @@ import pytest
 import socketio
 
 from gateway.engine import EngineLimits, Server
+from gateway.engine.admission import Allowance
 from gateway.engine.connection import Connection
 from gateway.engine.manager import Manager
 from gateway.ground.origins import Origins
@@ -23,36 +24,36 @@ from tests.unit.engine.hosts import engine, hosted
 
 GROUND = {
     # What is replaced as a whole: new behaviour there has to be matched here.
-    "engineio.async_socket:AsyncSocket": ("af72dafc541d", "Connection and Transport replace it: compare the protocol they speak"),
+    "engineio.async_socket:AsyncSocket": ("af72dafc541d", "Connection and EngineIO replace it: compare the protocol they speak"),
     "engineio.base_socket:BaseSocket": ("d787ee3666d0", "Connection has its attributes"),
     "engineio.async_drivers.aiohttp": ("48e53d28ea2b", "WebSocket replaces the driver: compare the handshake and what it limits"),
-    "engineio.async_server:AsyncServer.handle_request": ("1a8c878e3516", "Transport._answer replaces it: compare the checks"),
-    "engineio.async_server:AsyncServer._handle_connect": ("5bd7edc1d1ae", "Transport._handshake replaces it: compare OPEN"),
-    "engineio.async_server:AsyncServer._service_task": ("b6358bda51d0", "Transport's deadlines replace the monitor"),
-    "engineio.async_server:AsyncServer.disconnect": ("8bb6448caae4", "Transport.disconnect replaces it"),
-    "engineio.async_server:AsyncServer.shutdown": ("3f734c62c291", "Transport.shutdown replaces it"),
-    "engineio.async_server:AsyncServer.send": ("ff1fdb18f1c3", "Transport.send replaces it"),
-    "engineio.async_server:AsyncServer.send_packet": ("c54317440865", "Transport.send_packet replaces it"),
-    "engineio.payload:Payload": ("6b839223a0a7", "Connection.poll and Transport._post encode and decode payloads themselves"),
-    "engineio.packet:Packet.decode": ("18e27ff7fd56", "Transport.take and Server.message decode Engine.IO packets themselves"),
+    "engineio.async_server:AsyncServer.handle_request": ("1a8c878e3516", "Requests._answered replaces it: compare the checks"),
+    "engineio.async_server:AsyncServer._handle_connect": ("5bd7edc1d1ae", "Requests._handshake replaces it: compare OPEN"),
+    "engineio.async_server:AsyncServer._service_task": ("b6358bda51d0", "the Heartbeat replaces the monitor"),
+    "engineio.async_server:AsyncServer.disconnect": ("8bb6448caae4", "EngineIO.disconnect replaces it"),
+    "engineio.async_server:AsyncServer.shutdown": ("3f734c62c291", "EngineIO.shutdown replaces it"),
+    "engineio.async_server:AsyncServer.send": ("ff1fdb18f1c3", "EngineIO.send replaces it"),
+    "engineio.async_server:AsyncServer.send_packet": ("c54317440865", "EngineIO.send_packet replaces it"),
+    "engineio.payload:Payload": ("6b839223a0a7", "Connection.poll and Requests._post encode and decode payloads themselves"),
+    "engineio.packet:Packet.decode": ("18e27ff7fd56", "EngineIO.take and Inbox.assemble decode Engine.IO packets themselves"),
     "socketio.base_manager:BaseManager": ("b393b4c05dbd", "Manager replaces all that touches `rooms`: is there anything new?"),
     "socketio.async_manager:AsyncManager": ("93e3af0127f9", "Manager replaces all of it: is there anything new?"),
-    "socketio.async_server:AsyncServer._handle_connect": ("c97c480cf777", "Server._let_in replaces it: compare the answers"),
+    "socketio.async_server:AsyncServer._handle_connect": ("c97c480cf777", "Entrance.decide replaces it: compare the answers"),
     "socketio.async_server:AsyncServer._handle_disconnect": ("c0b32ada5b37", "Server._end replaces it"),
-    "socketio.async_server:AsyncServer._handle_event": ("65178105ef8b", "Server._sort and _do replace it"),
+    "socketio.async_server:AsyncServer._handle_event": ("65178105ef8b", "check and Server._do replace it"),
     "socketio.async_server:AsyncServer._handle_event_internal": ("472e8b723a12", "Server._do replaces it: compare the ACK"),
-    "socketio.async_server:AsyncServer._handle_ack": ("b7521c6c3097", "Server._acknowledged replaces it"),
-    "socketio.async_server:AsyncServer._handle_eio_message": ("bef50fc0e163", "Server.message replaces it: compare the types"),
-    "socketio.async_server:AsyncServer._handle_eio_disconnect": ("9344593148b6", "Server.ended replaces it"),
+    "socketio.async_server:AsyncServer._handle_ack": ("b7521c6c3097", "Inboxes._acknowledged replaces it"),
+    "socketio.async_server:AsyncServer._handle_eio_message": ("bef50fc0e163", "Inboxes.message replaces it: compare the types"),
+    "socketio.async_server:AsyncServer._handle_eio_disconnect": ("9344593148b6", "Inboxes.ended replaces it"),
     "socketio.async_server:AsyncServer.emit": ("84391bfd6241", "Server.emit replaces it: compare the parameters"),
     "socketio.async_server:AsyncServer.disconnect": ("7d2f76686c12", "Server.disconnect replaces it"),
     "socketio.async_server:AsyncServer.shutdown": ("70ac47acea94", "Server.shutdown replaces it"),
     "socketio.async_server:AsyncServer._send_packet": ("a00022b42c1c", "Server._send_packet replaces it"),
     # What is used as it is: it must go on doing what the engine relies on.
-    "engineio.base_server:BaseServer.__init__": ("a06b17502fbd", "Transport relies on `sockets`, `transports` and no side effects"),
+    "engineio.base_server:BaseServer.__init__": ("a06b17502fbd", "EngineIO relies on `sockets`, `transports` and no side effects"),
     "engineio.base_server:BaseServer._get_socket": ("ae2f99e66d63", "it may read `closed` of a Connection and nothing else"),
     "engineio.base_server:BaseServer.generate_id": ("b6a591454237", "sids must be unguessable and unique over namespaces"),
-    "socketio.base_server:BaseServer.__init__": ("6b998e091b34", "it makes the Transport by `_engineio_server_class`"),
+    "socketio.base_server:BaseServer.__init__": ("6b998e091b34", "it makes the EngineIO by `_engineio_server_class`"),
     "socketio.async_server:AsyncServer._trigger_event": ("01ba90cfa09b", "handlers are called by it"),
     "socketio.async_server:AsyncServer.call": ("4b7ae754cf3d", "it waits for an acknowledgement by `emit(callback=…)`"),
     "socketio.base_server:BaseServer._get_event_handler": ("e18d9a6570aa", "reserved names must go on being reserved"),
@@ -101,7 +102,7 @@ def test_every_override_has_a_counterpart_in_the_library():
     """A method that the library has renamed would be overridden no more."""
     for ours, theirs in ((Server, socketio.AsyncServer), (Manager, socketio.AsyncManager)):
         for name in (
-            "emit", "disconnect", "shutdown", "attach", "_send_packet", "_engineio_server_class", "get_environ",
+            "emit", "disconnect", "shutdown", "attach", "handle_request", "_send_packet", "_engineio_server_class", "get_environ",
         ) if ours is Server else (
             "pre_connect", "connect", "pre_disconnect", "disconnect", "is_connected", "is_pre_connected", "enter_room",
             "leave_room", "close_room", "get_rooms", "get_participants", "get_namespaces", "sid_from_eio_sid",
@@ -121,7 +122,7 @@ def test_the_library_touches_no_rooms_behind_the_manager():
 
 
 def test_a_connection_has_what_the_library_reads_of_its_sockets():
-    connection = Connection(engine().eio, "c", {}, limit=0)
+    connection = Connection(engine().eio, "c", {}, limit=0, allowance=Allowance(0))
 
     assert connection.closed is False
     assert connection.upgraded is False

@@ -455,8 +455,8 @@ async def test_dead_mail_is_put_back(site: Gateway):
     mail_id = emitted["notification"]["id"]
     assert site.node is not None
     later = datetime.now(UTC) + timedelta(hours=2)
-    [lease] = await site.node.store.lease(limit=1, lease_seconds=60, now=later)
-    assert await site.node.store.bury(lease, reason="user unknown", code=550, now=later)
+    [lease] = await site.node.store.outbox.lease(limit=1, lease_seconds=60, now=later)
+    assert await site.node.store.outbox.bury(lease, reason="user unknown", code=550, now=later)
 
     dead = await site.ask("GET", "/internal/mail?state=dead")
     revived = await site.ask("POST", f"/internal/mail/{mail_id}/revive")
@@ -684,7 +684,7 @@ async def test_what_nobody_foresaw_is_logged_once_and_not_shown(site: Gateway, m
         raise RuntimeError("hunter2")
 
     assert site.node is not None
-    monkeypatch.setattr(site.node.notifier, "notification", break_down)
+    monkeypatch.setattr(site.node.use_cases.records, "find", break_down)
 
     answered = await site.ask("GET", f"/internal/notifications/{UNKNOWN_ID}", X_Request_Id="r-1")
 
@@ -699,7 +699,7 @@ async def test_what_breaks_in_a_batch_is_logged_and_not_shown(site: Gateway, mon
         return [RuntimeError("hunter2") for _ in requests]
 
     assert site.node is not None
-    monkeypatch.setattr(site.node.notifier, "emit_many", break_down)
+    monkeypatch.setattr(site.node.emitter, "emit_many", break_down)
 
     [result] = await site.batch([BODY])
 
@@ -713,7 +713,7 @@ async def test_a_broken_connection_to_somebody_else_is_an_error_of_ours(site: Ga
         raise ConnectionResetError
 
     assert site.node is not None
-    monkeypatch.setattr(site.node.notifier, "notification", reset)
+    monkeypatch.setattr(site.node.use_cases.records, "find", reset)
 
     assert is_problem(await site.ask("GET", f"/internal/notifications/{UNKNOWN_ID}"), 500, "internal")
 
@@ -728,7 +728,7 @@ async def test_who_leaves_before_the_answer_is_not_logged_as_an_error(site: Gate
         raise ConnectionResetError
 
     assert site.node is not None
-    monkeypatch.setattr(site.node.notifier, "notification", wait)
+    monkeypatch.setattr(site.node.use_cases.records, "find", wait)
     host, port = site.internal.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))
     writer.write(
@@ -752,7 +752,7 @@ async def test_a_store_that_is_away_is_a_503_with_a_time(site: Gateway, monkeypa
         raise StoreUnavailable("away", retry_after=1.2)
 
     assert site.node is not None
-    monkeypatch.setattr(site.node.notifier, "emit", unavailable)
+    monkeypatch.setattr(site.node.emitter, "emit", unavailable)
 
     answered = await site.ask("POST", "/internal/emit", body=BODY)
 
@@ -827,7 +827,7 @@ async def test_the_description_and_the_routes_are_the_same_list(site: Gateway):
     }
     pages = {path for _, path in routes if re.match(r"/(demo|dashboard|internal/docs|socket\.io)", path)}
 
-    described = {(operation.method, operation.path) for operation in openapi.OPERATIONS}
+    described = {(operation.method, operation.path) for operation in openapi.DESCRIPTIONS}
 
     assert {(method, path) for method, path in routes if path not in pages} == described
 
@@ -841,7 +841,7 @@ CHECKS = [
 ]
 
 
-def ask_in_many_ways(site: Gateway, operation: openapi.Operation, known_id: str) -> set[int]:
+def ask_in_many_ways(site: Gateway, operation: openapi.Description, known_id: str) -> set[int]:
     """Ask one operation in ways sound and unsound, hold each answer to the description, and answer the statuses seen."""
     described = schemathesis.openapi.from_dict(dict(openapi.document()))[operation.path][operation.method]
     credential = token("ann", roles=("admin",)) if operation.scope == "user" else API_KEY
@@ -877,7 +877,7 @@ async def test_no_request_gets_an_answer_that_is_not_described(site: Gateway):
     emitted = await site.emit("user:ann", email={"to": "ann@example.org", "after": 3600})
     known_id = emitted["notification"]["id"]
 
-    for operation in openapi.OPERATIONS:
+    for operation in openapi.DESCRIPTIONS:
         seen = await asyncio.to_thread(ask_in_many_ways, site, operation, known_id)
 
         # There is no dead mail here to be revived; every other operation must have been asked well, too.

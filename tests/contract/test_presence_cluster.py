@@ -37,10 +37,8 @@ BEAT = 2
 
 async def crash(node: RedisPresence) -> None:
     """End a node as `kill -9` would: nothing is said to anybody."""
-    tasks, node._tasks = node._tasks, []
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await node._tasks.stop()
+    await node._listening.stop()
     if node._alarm is not None:
         node._alarm.cancel()
 
@@ -547,7 +545,7 @@ async def test_an_entrance_whose_answer_was_lost_is_announced_once(together):
 async def test_what_redis_holds_and_the_node_does_not_is_taken_out(together):
     a, b = await together.node("a"), await together.node("b")
     await a.enter(visitor("a1", "ann"), limit=0)
-    a._held.pop("a1")
+    a._ledger.held.pop("a1")
 
     await counted(b, 0, 0)
 

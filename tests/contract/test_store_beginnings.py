@@ -8,9 +8,9 @@ import pytest
 
 from storage.beginnings import Membership
 from storage.connect import connect, file_of
-from storage.models import Contact, HistoryQuery, Opening
+from storage.inboxes import HistoryQuery, Opening
 from storage.mongo import MongoStore
-from storage.sqlite import schema
+from storage.people import Contact
 from tests.contract.store_cases import fill, later, mail, notification, put
 
 ROOMS = ["user:ann", "topic:deals", "all"]
@@ -22,14 +22,14 @@ def membership(user: str = "ann") -> Membership:
 
 async def come(store, rooms=ROOMS, *, user: str = "ann", at: datetime | None = None, **more) -> Opening:
     """The user connects."""
-    return await store.opening(
+    return await store.inboxes.opening(
         user, rooms, since=more.get("since", {}), limit=100, now=at or later(100), membership=membership(user)
     )
 
 
 async def read_flags(store, room: str, *, user: str = "ann") -> list[bool]:
     """Oldest first."""
-    page = await store.history(HistoryQuery(user=user, rooms=[room], limit=100), now=later(1000))
+    page = await store.inboxes.history(HistoryQuery(user=user, rooms=[room], limit=100), now=later(1000))
     return [item.receipt.is_read for item in reversed(page.items)]
 
 
@@ -46,7 +46,7 @@ async def test_shared_rooms_begin_at_the_first_connect(store, other):
     await fill(store, "all", 1)
     await fill(other, "topic:deals", 1)
     assert (await come(other)).unread == 2
-    assert (await store.unread("ann", ROOMS, now=later(300))).unread == 2
+    assert (await store.inboxes.unread("ann", ROOMS, now=later(300))).unread == 2
     assert await read_flags(other, "all") == [True, True, True, False]
 
 
@@ -67,8 +67,8 @@ async def test_a_notification_to_the_own_room_is_the_beginning(store):
 
 async def test_an_address_is_the_beginning(store):
     await fill(store, "all", 2, created_at=later(0))
-    await store.remember([Contact(user="ann", email="ann@example.org", last_seen=later(10))])
-    await store.remember([Contact(user="ann", name="Ann", last_seen=later(50))])
+    await store.people.remember([Contact(user="ann", email="ann@example.org", last_seen=later(10))])
+    await store.people.remember([Contact(user="ann", name="Ann", last_seen=later(50))])
     await fill(store, "all", 1, created_at=later(20))
 
     assert (await come(store)).unread == 1
@@ -89,11 +89,11 @@ async def test_a_topic_begins_when_it_is_first_had(store):
 async def test_without_a_connection_it_is_begun_as_well(store):
     await fill(store, "all", 3)
     for _ in range(2):
-        await store.begin("ann", ROOMS, membership=membership(), now=later(10))
+        await store.inboxes.begin("ann", ROOMS, membership=membership(), now=later(10))
     await fill(store, "all", 1)
 
-    assert (await store.unread("ann", ROOMS, now=later(20))).unread == 1
-    assert (await store.read_all("ann", ROOMS, now=later(30))).changed == 1
+    assert (await store.inboxes.unread("ann", ROOMS, now=later(20))).unread == 1
+    assert (await store.inboxes.read_all("ann", ROOMS, now=later(30))).changed == 1
     assert (await come(store)).unread == 0
 
 
@@ -101,10 +101,10 @@ async def test_who_was_erased_and_returns_begins_anew(store):
     await come(store)
     await fill(store, "user:ann", 2, created_at=later(110))
     await fill(store, "all", 3, created_at=later(120))
-    await store.remember([Contact(user="ann", email="ann@example.org", last_seen=later(130))])
+    await store.people.remember([Contact(user="ann", email="ann@example.org", last_seen=later(130))])
     assert (await come(store)).unread == 5
 
-    await store.erase_user("ann", "user:ann", now=later(140))
+    await store.people.erase_user("ann", "user:ann", now=later(140))
     await fill(store, "all", 1, created_at=later(150))
 
     assert (await come(store, at=later(160))).unread == 0
@@ -118,13 +118,13 @@ async def test_what_was_before_ones_time_was_read_by_nobody(store):
     [before] = await fill(store, "all", 1)
     await come(store)
     [after] = await fill(store, "all", 1)
-    await store.read_all("ann", ["all"], now=later(200))
+    await store.inboxes.read_all("ann", ["all"], now=later(200))
 
-    assert await store.receipts(before.id) == {}
-    assert list(await store.receipts(after.id)) == ["ann"]
+    assert await store.inboxes.receipts(before.id) == {}
+    assert list(await store.inboxes.receipts(after.id)) == ["ann"]
     # The user sees it as read.
-    assert (await store.receipt("ann", before.id)).is_read
-    await store.dismiss("ann", ["all"], [before.id], now=later(210))
+    assert (await store.inboxes.receipt("ann", before.id)).is_read
+    await store.inboxes.dismiss("ann", ["all"], [before.id], now=later(210))
     assert await read_flags(store, "all") == [True]
 
 
@@ -138,7 +138,7 @@ async def test_nodes_that_are_connected_to_at_once_agree(store, other):
             *(come(node, rooms, user=user) for node in (store, other, store, other)), fill(store, "all", 2)
         )
 
-        settled = await store.unread(user, rooms, now=later(500))
+        settled = await store.inboxes.unread(user, rooms, now=later(500))
         for opening in openings[:4]:
             came_since = settled.heads["all"] - opening.heads["all"]
             assert opening.unread <= settled.unread == opening.unread + came_since
@@ -160,7 +160,7 @@ async def test_what_of_the_own_room_is_pruned_leaves_everything_kept_unread(stor
     """Who was heard of before the oldest that is left was there for all of it."""
     await fill(store, "user:ann", 1, created_at=later(0))
     await fill(store, "all", 2, created_at=later(50))
-    await store.prune(before=later(10), limit=100)
+    await store.streams.prune(before=later(10), limit=100)
 
     assert (await come(store)).unread == 2
 
@@ -172,13 +172,13 @@ async def _made_by_an_earlier_release(url: str) -> None:
     for room in ("all", "topic:deals", "admins"):
         await fill(store, room, 3, created_at=later(0))
     await put(store, notification("user:cat", created_at=later(0)))
-    await store.remember([Contact(user=user, last_seen=later(0)) for user in ("ann", "bob")])
-    [first, *_] = await store.span("all", after=0, limit=3)
-    await store.read("bob", ["all"], [first.id], now=later(1))
+    await store.people.remember([Contact(user=user, last_seen=later(0)) for user in ("ann", "bob")])
+    [first, *_] = await store.streams.span("all", after=0, limit=3)
+    await store.inboxes.read("bob", ["all"], [first.id], now=later(1))
     if isinstance(store, MongoStore):
-        collections = store._collections
-        await collections.facts.drop()
-        await collections.contacts.update_many({}, {"$unset": {"first_seen": ""}})
+        collections = store._operations.collections
+        await collections["facts"].drop()
+        await collections["contacts"].update_many({}, {"$unset": {"first_seen": ""}})
         await store.close()
         return
     await store.close()
@@ -189,7 +189,7 @@ async def _made_by_an_earlier_release(url: str) -> None:
             "ALTER TABLE contacts DROP COLUMN first_seen",
             "ALTER TABLE rooms DROP COLUMN erased_at",
             "DROP TABLE facts",
-            f"PRAGMA user_version = {schema.MIGRATIONS.index(schema._FACTS)}",
+            "PRAGMA user_version = 2",
         ):
             file.execute(change)
     file.close()

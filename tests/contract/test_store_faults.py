@@ -50,7 +50,7 @@ async def test_every_answered_append_survives_the_killing_of_the_server(server, 
     store = connect(server.url)
     await store.open()
     for notification_id, room, seq in writer.answered:
-        stored = await store.notification(notification_id)
+        stored = await store.streams.notification(notification_id)
         assert stored is not None
         assert (stored.room, stored.seq) == (room, seq)
     for room in "ab":
@@ -66,9 +66,9 @@ async def test_a_server_that_stands_still_is_unavailable_within_bounds_and_then_
     server.pause()
     try:
         for attempt in (
-            lambda: store.append([asked]),
+            lambda: store.streams.append([asked]),
             store.ping,
-            lambda: store.opening("1", ["a"], since={}, limit=5, now=NOW),
+            lambda: store.inboxes.opening("1", ["a"], since={}, limit=5, now=NOW),
         ):
             began = time.monotonic()
             with pytest.raises(StoreUnavailable):
@@ -80,7 +80,7 @@ async def test_a_server_that_stands_still_is_unavailable_within_bounds_and_then_
     deadline = time.monotonic() + 20
     while True:
         try:
-            [answer] = await store.append([asked])
+            [answer] = await store.streams.append([asked])
             break
         except StoreUnavailable:
             assert time.monotonic() < deadline
@@ -125,7 +125,10 @@ async def test_why_a_server_refuses_is_told_in_its_own_words_and_without_secrets
             await database.command("revokeRolesFromUser", "shop", roles=["readWrite"])
             await database.command("grantRolesToUser", "shop", roles=["read"])
 
-            for refused in (store.ping(), store.append([emission(notification("a", title="A secret"))])):
+            for refused in (
+                store.ping(),
+                store.streams.append([emission(notification("a", title="A secret"))]),
+            ):
                 with pytest.raises(StoreUnavailable, match="not authorized on bellhop") as told:
                     await refused
                 assert "code 13" in str(told.value)

@@ -1,4 +1,4 @@
-"""The sentences of `storage/store.py` about mail that is owed, held against every store."""
+"""The sentences of `storage/outbox.py` about mail that is owed, held against every store."""
 
 import asyncio
 import dataclasses
@@ -19,7 +19,8 @@ from hypothesis.stateful import (
 )
 
 from storage.connect import connect
-from storage.models import Lease, MailState
+from storage.mail import MailState
+from storage.outbox import Lease
 from tests.contract.store_cases import NOW, later, mail, notification, put
 
 
@@ -30,44 +31,49 @@ async def owe(store, *dues: float, room: str = "user:1", **fields):
 
 
 async def lease_one(store, at: float = 0) -> Lease:
-    [lease] = await store.lease(limit=1, lease_seconds=60, now=later(at))
+    [lease] = await store.outbox.lease(limit=1, lease_seconds=60, now=later(at))
     return lease
 
 
 async def test_due_mails_are_leased_oldest_due_first(store):
     late, early, _, middle = await owe(store, -1, -9, 1, -5)
 
-    leases = await store.lease(limit=10, lease_seconds=60, now=NOW)
+    leases = await store.outbox.lease(limit=10, lease_seconds=60, now=NOW)
 
     assert [x.notification.id for x in leases] == [early.id, middle.id, late.id]
     assert all(x.mail.state is MailState.LEASED and x.mail.attempts == 1 for x in leases)
     assert all(x.until == later(60) and x.mail == x.notification.mail for x in leases)
-    assert await store.lease(limit=10, lease_seconds=60, now=NOW) == []
+    assert await store.outbox.lease(limit=10, lease_seconds=60, now=NOW) == []
 
 
 async def test_a_mail_that_was_skipped_from_the_beginning_is_kept_and_never_owed(store):
     skipped = replace(mail(to=""), state=MailState.SKIPPED, reason="no address is known")
     [kept] = await put(store, notification("user:1", mail=skipped, created_at=later(-86400)))
 
-    assert await store.lease(limit=10, lease_seconds=60, now=later(99)) == []
-    assert await store.next_due() is None
-    assert (await store.notification(kept.id)).mail == skipped
-    assert (await store.mail_counts())[MailState.SKIPPED] == 1
-    assert await store.prune(before=NOW, limit=10) == 1
+    assert await store.outbox.lease(limit=10, lease_seconds=60, now=later(99)) == []
+    assert await store.outbox.next_due() is None
+    assert (await store.streams.notification(kept.id)).mail == skipped
+    assert (await store.outbox.mail_counts())[MailState.SKIPPED] == 1
+    assert await store.streams.prune(before=NOW, limit=10) == 1
 
 
 async def test_no_more_than_the_limit_is_leased(store):
     await owe(store, *[0] * 5)
 
-    assert [len(await store.lease(limit=2, lease_seconds=60, now=NOW)) for _ in range(4)] == [2, 2, 1, 0]
-    assert await store.lease(limit=0, lease_seconds=60, now=later(99)) == []
+    assert [len(await store.outbox.lease(limit=2, lease_seconds=60, now=NOW)) for _ in range(4)] == [
+        2,
+        2,
+        1,
+        0,
+    ]
+    assert await store.outbox.lease(limit=0, lease_seconds=60, now=later(99)) == []
 
 
 async def test_workers_that_race_never_lease_the_same_mail(store, other):
     await owe(store, *[0] * 40)
 
     taken = await asyncio.gather(
-        *(node.lease(limit=10, lease_seconds=60, now=NOW) for node in (store, other) for _ in range(4))
+        *(node.outbox.lease(limit=10, lease_seconds=60, now=NOW) for node in (store, other) for _ in range(4))
     )
 
     ids = [x.notification.id for leases in taken for x in leases]
@@ -77,45 +83,45 @@ async def test_workers_that_race_never_lease_the_same_mail(store, other):
 async def test_a_lease_that_ended_goes_to_the_next_and_the_late_worker_changes_nothing(store):
     await owe(store, 0)
     first = await lease_one(store)
-    assert await store.lease(limit=1, lease_seconds=60, now=later(59.999999)) == []
+    assert await store.outbox.lease(limit=1, lease_seconds=60, now=later(59.999999)) == []
 
     second = await lease_one(store, 60)
 
     assert second.mail.attempts == 2
-    assert not await store.settle(first, now=later(61))
-    assert not await store.skip(first, reason="x", now=later(61))
-    assert not await store.bury(first, reason="x", code=550, now=later(61))
-    assert not await store.release(first, now=later(61))
-    assert not await store.postpone(
+    assert not await store.outbox.settle(first, now=later(61))
+    assert not await store.outbox.skip(first, reason="x", now=later(61))
+    assert not await store.outbox.bury(first, reason="x", code=550, now=later(61))
+    assert not await store.outbox.release(first, now=later(61))
+    assert not await store.outbox.postpone(
         first, until=later(90), reason="x", code=None, count_attempt=True, now=later(61)
     )
-    assert (await store.notification(second.notification.id)).mail == second.mail
-    assert await store.settle(second, now=later(62))
-    assert not await store.settle(second, now=later(63))
+    assert (await store.streams.notification(second.notification.id)).mail == second.mail
+    assert await store.outbox.settle(second, now=later(62))
+    assert not await store.outbox.settle(second, now=later(63))
 
 
 async def test_a_lease_is_prolonged_for_as_long_as_its_holder_says_so(store, other):
     await owe(store, 0)
     held = await lease_one(store)
 
-    assert await store.prolong(held, lease_seconds=60, now=later(50))
+    assert await store.outbox.prolong(held, lease_seconds=60, now=later(50))
 
-    assert await store.next_due() == later(110)
-    assert await other.lease(limit=1, lease_seconds=60, now=later(109.999999)) == []
-    [taken] = await other.lease(limit=1, lease_seconds=60, now=later(110))
+    assert await store.outbox.next_due() == later(110)
+    assert await other.outbox.lease(limit=1, lease_seconds=60, now=later(109.999999)) == []
+    [taken] = await other.outbox.lease(limit=1, lease_seconds=60, now=later(110))
     assert taken.mail.attempts == 2
-    assert not await store.prolong(held, lease_seconds=600, now=later(111))
-    assert await store.next_due() == later(170)
+    assert not await store.outbox.prolong(held, lease_seconds=600, now=later(111))
+    assert await store.outbox.next_due() == later(170)
 
 
 async def test_a_lease_that_has_ended_is_prolonged_unless_another_has_the_mail(store):
     await owe(store, 0)
     held = await lease_one(store)
 
-    assert await store.prolong(held, lease_seconds=60, now=later(100))
+    assert await store.outbox.prolong(held, lease_seconds=60, now=later(100))
 
-    assert await store.lease(limit=1, lease_seconds=60, now=later(159)) == []
-    assert await store.settle(held, now=later(159))
+    assert await store.outbox.lease(limit=1, lease_seconds=60, now=later(159)) == []
+    assert await store.outbox.settle(held, now=later(159))
 
 
 @pytest.mark.parametrize("end", ["settle", "release", "skip", "bury", "postpone"])
@@ -128,131 +134,131 @@ async def test_what_is_no_longer_leased_is_not_prolonged(store, end):
         "bury": {"reason": "x", "code": None},
         "postpone": {"reason": "x", "code": None, "until": later(90), "count_attempt": True},
     }
-    assert await getattr(store, end)(held, now=later(1), **given.get(end, {}))
-    before = (await store.notification(n.id)).mail, await store.next_due()
+    assert await getattr(store.outbox, end)(held, now=later(1), **given.get(end, {}))
+    before = (await store.streams.notification(n.id)).mail, await store.outbox.next_due()
 
-    assert not await store.prolong(held, lease_seconds=600, now=later(2))
+    assert not await store.outbox.prolong(held, lease_seconds=600, now=later(2))
 
-    assert ((await store.notification(n.id)).mail, await store.next_due()) == before
+    assert ((await store.streams.notification(n.id)).mail, await store.outbox.next_due()) == before
 
 
 async def test_a_lease_that_has_ended_at_once_is_given_once(store):
     await owe(store, 0, 0)
 
-    assert len(await store.lease(limit=5, lease_seconds=0, now=NOW)) == 2
+    assert len(await store.outbox.lease(limit=5, lease_seconds=0, now=NOW)) == 2
 
 
 async def test_what_was_sent_is_owed_no_more(store):
     [n] = await owe(store, 0)
 
-    assert await store.settle(await lease_one(store), now=later(5))
+    assert await store.outbox.settle(await lease_one(store), now=later(5))
 
-    sent = (await store.notification(n.id)).mail
+    sent = (await store.streams.notification(n.id)).mail
     assert (sent.state, sent.sent_at, sent.updated_at, sent.attempts) == (
         MailState.SENT,
         later(5),
         later(5),
         1,
     )
-    assert await store.next_due() is None
-    assert await store.lease(limit=5, lease_seconds=60, now=later(999)) == []
+    assert await store.outbox.next_due() is None
+    assert await store.outbox.lease(limit=5, lease_seconds=60, now=later(999)) == []
 
 
 async def test_what_was_skipped_says_why(store):
     [n] = await owe(store, 0)
 
-    assert await store.skip(await lease_one(store), reason="read", now=later(5))
+    assert await store.outbox.skip(await lease_one(store), reason="read", now=later(5))
 
-    skipped = (await store.notification(n.id)).mail
+    skipped = (await store.streams.notification(n.id)).mail
     assert (skipped.state, skipped.reason, skipped.sent_at) == (MailState.SKIPPED, "read", None)
-    assert await store.next_due() is None
+    assert await store.outbox.next_due() is None
 
 
 @pytest.mark.parametrize(("counted", "attempts"), [(True, 2), (False, 1)])
 async def test_what_was_postponed_is_due_again_then(store, counted, attempts):
     [n] = await owe(store, 0)
 
-    assert await store.postpone(
+    assert await store.outbox.postpone(
         await lease_one(store), until=later(100), reason="busy", code=451, count_attempt=counted, now=later(5)
     )
 
-    postponed = (await store.notification(n.id)).mail
+    postponed = (await store.streams.notification(n.id)).mail
     assert (postponed.state, postponed.reason, postponed.code) == (MailState.PENDING, "busy", 451)
     assert (postponed.due_at, postponed.order.due_at) == (later(100), NOW)
-    assert await store.next_due() == later(100)
-    assert await store.lease(limit=1, lease_seconds=60, now=later(99)) == []
+    assert await store.outbox.next_due() == later(100)
+    assert await store.outbox.lease(limit=1, lease_seconds=60, now=later(99)) == []
     assert (await lease_one(store, 100)).mail.attempts == attempts
 
 
 async def test_what_was_released_is_due_as_before_and_uncounted(store):
     [n] = await owe(store, -30)
 
-    assert await store.release(await lease_one(store), now=later(5))
+    assert await store.outbox.release(await lease_one(store), now=later(5))
 
-    assert (await store.notification(n.id)).mail.state is MailState.PENDING
-    assert await store.next_due() == later(-30)
+    assert (await store.streams.notification(n.id)).mail.state is MailState.PENDING
+    assert await store.outbox.next_due() == later(-30)
     assert (await lease_one(store, 6)).mail.attempts == 1
 
 
 async def test_what_was_buried_waits_with_its_reason_until_it_is_revived(store):
     [n, sent] = await owe(store, 0, 1)
-    assert await store.bury(await lease_one(store), reason="no such user", code=550, now=later(1))
-    await store.settle(await lease_one(store, 1), now=later(1))
+    assert await store.outbox.bury(await lease_one(store), reason="no such user", code=550, now=later(1))
+    await store.outbox.settle(await lease_one(store, 1), now=later(1))
 
-    dead = (await store.notification(n.id)).mail
+    dead = (await store.streams.notification(n.id)).mail
     assert (dead.state, dead.reason, dead.code) == (MailState.DEAD, "no such user", 550)
-    assert await store.next_due() is None
+    assert await store.outbox.next_due() is None
 
-    assert await store.revive([sent.id, n.id, n.id, "unknown"], now=later(7)) == [n.id]
-    assert await store.revive([n.id], now=later(8)) == []
-    revived = (await store.notification(n.id)).mail
+    assert await store.outbox.revive([sent.id, n.id, n.id, "unknown"], now=later(7)) == [n.id]
+    assert await store.outbox.revive([n.id], now=later(8)) == []
+    revived = (await store.streams.notification(n.id)).mail
     assert (revived.state, revived.attempts, revived.due_at) == (MailState.PENDING, 0, later(7))
     assert (revived.reason, revived.code) == (None, None)
-    assert await store.next_due() == later(7)
+    assert await store.outbox.next_due() == later(7)
 
 
 async def test_mail_of_what_is_recalled_or_has_expired_is_skipped_instead(store):
     [expired] = await owe(store, 0, expires_at=later(5))
     recalled, kept = await owe(store, 0, 0)
-    held = await store.lease(limit=2, lease_seconds=1, now=NOW)
+    held = await store.outbox.lease(limit=2, lease_seconds=1, now=NOW)
     assert {x.notification.id for x in held} <= {expired.id, recalled.id, kept.id}
     for lease in held:
-        await store.release(lease, now=NOW)
+        await store.outbox.release(lease, now=NOW)
     while (lease := await lease_one(store)).notification.id != recalled.id:
-        await store.postpone(lease, until=later(1), reason="", code=None, count_attempt=False, now=NOW)
-    await store.recall(recalled.id, now=later(1))
-    assert (await store.notification(recalled.id)).mail.state is MailState.LEASED
+        await store.outbox.postpone(lease, until=later(1), reason="", code=None, count_attempt=False, now=NOW)
+    await store.streams.recall(recalled.id, now=later(1))
+    assert (await store.streams.notification(recalled.id)).mail.state is MailState.LEASED
 
-    leases = await store.lease(limit=1, lease_seconds=60, now=later(99))
+    leases = await store.outbox.lease(limit=1, lease_seconds=60, now=later(99))
 
     assert [x.notification.id for x in leases] == [kept.id]
-    await store.lease(limit=1, lease_seconds=60, now=later(99))
+    await store.outbox.lease(limit=1, lease_seconds=60, now=later(99))
     for n, reason in ((expired, "expired"), (recalled, "recalled")):
-        skipped = (await store.notification(n.id)).mail
+        skipped = (await store.streams.notification(n.id)).mail
         assert (skipped.state, skipped.reason) == (MailState.SKIPPED, reason)
 
 
 async def test_the_next_due_is_the_earliest_mail_or_end_of_a_lease(store):
-    assert await store.next_due() is None
+    assert await store.outbox.next_due() is None
     await owe(store, 0, 100)
-    assert await store.next_due() == NOW
+    assert await store.outbox.next_due() == NOW
 
     await lease_one(store)
-    assert await store.next_due() == later(60)
-    await store.settle(await lease_one(store, 60), now=later(61))
-    assert await store.next_due() == later(100)
+    assert await store.outbox.next_due() == later(60)
+    await store.outbox.settle(await lease_one(store, 60), now=later(61))
+    assert await store.outbox.next_due() == later(100)
 
 
 async def test_mail_pages_by_state_newest_first(store):
     stored = await owe(store, *range(7))
     await put(store, notification("user:1"))
     newest_first = [n.id for n in reversed(stored)]
-    await store.bury(await lease_one(store), reason="x", code=None, now=NOW)
+    await store.outbox.bury(await lease_one(store), reason="x", code=None, now=NOW)
 
     async def all_ids(state):
         found, cursor, pages = [], None, 0
         while cursor is not None or not pages:
-            page = await store.mail_page(state=state, before=cursor, limit=3)
+            page = await store.outbox.mail_page(state=state, before=cursor, limit=3)
             found += [n.id for n in page.items]
             cursor, pages = page.next, pages + 1
         return found, pages
@@ -266,10 +272,10 @@ async def test_mail_pages_by_state_newest_first(store):
 async def test_mails_are_counted_by_state(store):
     await owe(store, 0, 1, 2, 3)
     await put(store, notification("user:1"))
-    await store.settle(await lease_one(store), now=NOW)
+    await store.outbox.settle(await lease_one(store), now=NOW)
     await lease_one(store, 1)
 
-    assert await store.mail_counts() == {
+    assert await store.outbox.mail_counts() == {
         MailState.PENDING: 2, MailState.LEASED: 1, MailState.SENT: 1, MailState.SKIPPED: 0, MailState.DEAD: 0,
     }  # fmt: skip
 
@@ -309,7 +315,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(target=leases, limit=st.integers(1, 4), seconds=st.sampled_from([1, 10, 60]))
     def lease(self, limit, seconds):
-        leases = self.run(self.store.lease(limit=limit, lease_seconds=seconds, now=self.now))
+        leases = self.run(self.store.outbox.lease(limit=limit, lease_seconds=seconds, now=self.now))
         for lease in leases:
             held = self.holder.get(lease.notification.id)
             assert held is None or held.until <= self.now, "two live leases"
@@ -329,11 +335,11 @@ class OutboxMachine(RuleBasedStateMachine):
             return  # The lease stays as it is until it ends.
         done = self.run(
             {
-                "settle": lambda: store.settle(lease, now=now),
-                "skip": lambda: store.skip(lease, reason="read", now=now),
-                "bury": lambda: store.bury(lease, reason="refused", code=550, now=now),
-                "release": lambda: store.release(lease, now=now),
-                "postpone": lambda: store.postpone(
+                "settle": lambda: store.outbox.settle(lease, now=now),
+                "skip": lambda: store.outbox.skip(lease, reason="read", now=now),
+                "bury": lambda: store.outbox.bury(lease, reason="refused", code=550, now=now),
+                "release": lambda: store.outbox.release(lease, now=now),
+                "postpone": lambda: store.outbox.postpone(
                     lease,
                     until=now + timedelta(seconds=wait),
                     reason="busy",
@@ -353,7 +359,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(lease=leases, seconds=st.sampled_from([1, 10, 60]))
     def prolong(self, lease, seconds):
-        done = self.run(self.store.prolong(lease, lease_seconds=seconds, now=self.now))
+        done = self.run(self.store.outbox.prolong(lease, lease_seconds=seconds, now=self.now))
         holder = self.holder.get(lease.notification.id)
         assert done == (holder is not None and holder.token == lease.token)
         if done:
@@ -363,29 +369,29 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule()
     def revive(self):
         dead = sorted(i for i, state in self.ended.items() if state is MailState.DEAD)
-        assert sorted(self.run(self.store.revive(sorted(self.mails), now=self.now))) == dead
+        assert sorted(self.run(self.store.outbox.revive(sorted(self.mails), now=self.now))) == dead
         for i in dead:
             del self.ended[i]
 
     @invariant()
     def the_next_due_is_owed(self):
-        due = self.run(self.store.next_due())
+        due = self.run(self.store.outbox.next_due())
         assert (due is None) == (len(self.ended) == len(self.mails))
 
     def teardown(self):
         """Whatever happened, a worker that keeps at it brings every mail to its end."""
         far = self.now + timedelta(days=1)
-        while leases := self.run(self.store.lease(limit=100, lease_seconds=60, now=far)):
+        while leases := self.run(self.store.outbox.lease(limit=100, lease_seconds=60, now=far)):
             for lease in leases:
-                assert self.run(self.store.settle(lease, now=far))
+                assert self.run(self.store.outbox.settle(lease, now=far))
                 self.ended[lease.notification.id] = MailState.SENT
         for i in self.mails:
-            settled = self.run(self.store.notification(i)).mail
+            settled = self.run(self.store.streams.notification(i)).mail
             assert settled.state is self.ended[i]
             assert settled.reason or settled.state is MailState.SENT
-        assert self.run(self.store.next_due()) is None
+        assert self.run(self.store.outbox.next_due()) is None
         # The next example starts with an empty outbox.
-        while self.run(self.store.prune(before=far + timedelta(days=9), limit=1000)):
+        while self.run(self.store.streams.prune(before=far + timedelta(days=9), limit=1000)):
             pass
         self.run(self.store.close())
         self.runner.close()

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.connect import connect
-from storage.models import Count, HistoryQuery
+from storage.inboxes import Count, HistoryQuery
 from tests.contract.store_cases import NOW, later, notification, put
 
 ROOMS = ("a", "b")
@@ -100,33 +100,33 @@ async def play(store, script) -> None:
             [n] = await put(store, notification(rooms[who], created_at=now, expires_at=expires))
             model.items.append(Item(n.id, n.room, n.seq, now, expires))
         elif step == "read":
-            changed = (await store.read(users[who], list(rooms.values()), ids, now=now)).changed
+            changed = (await store.inboxes.read(users[who], list(rooms.values()), ids, now=now)).changed
             expected = sum(who not in i.readers for i in marks)
             for i in marks:
                 i.readers.add(who)
         elif step == "seen":
-            await store.seen(users[who], list(rooms.values()), ids, now=now)
+            await store.inboxes.seen(users[who], list(rooms.values()), ids, now=now)
         elif step == "dismiss":
-            changed = (await store.dismiss(users[who], list(rooms.values()), ids, now=now)).changed
+            changed = (await store.inboxes.dismiss(users[who], list(rooms.values()), ids, now=now)).changed
             expected = sum(who not in i.dismissers for i in marks)
             for i in marks:
                 i.dismissers.add(who)
                 i.readers.add(who)
         elif step == "read_all":
             expected = model.unread(who, now)
-            changed = (await store.read_all(users[who], list(rooms.values()), now=now)).changed
+            changed = (await store.inboxes.read_all(users[who], list(rooms.values()), now=now)).changed
             for i in model.items:
                 i.readers.add(who)
         elif step == "recall" and model.items:
             item = model.items[what % len(model.items)]
-            await store.recall(item.id, now=now)
+            await store.streams.recall(item.id, now=now)
             item.wiped = True
         elif step == "expire":
-            while await store.expire(now=now, limit=100):
+            while await store.streams.expire(now=now, limit=100):
                 pass
         elif step == "prune":
             before = later(time - what)
-            while await store.prune(before=before, limit=100):
+            while await store.streams.prune(before=before, limit=100):
                 pass
             # All examples share one clock and one store, so this prunes the rooms of earlier ones too.
             model.items = [i for i in model.items if i.created_at >= before]
@@ -136,16 +136,18 @@ async def play(store, script) -> None:
 
 async def compare(store, model, rooms, users, now) -> None:
     names = list(rooms.values())
-    heads = await store.heads(names)
+    heads = await store.streams.heads(names)
     for user, name in users.items():
-        assert await store.unread(name, names, now=now) == Count(unread=model.unread(user, now), heads=heads)
+        assert await store.inboxes.unread(name, names, now=now) == Count(
+            unread=model.unread(user, now), heads=heads
+        )
         for unread_only in (False, True):
             query = HistoryQuery(user=name, rooms=names, limit=100, unread_only=unread_only)
-            page = await store.history(query, now=now)
+            page = await store.inboxes.history(query, now=now)
             assert [i.notification.id for i in page.items] == model.history(
                 user, now, unread_only=unread_only
             )
-    opening = await store.opening(
+    opening = await store.inboxes.opening(
         users["1"], names, since={room: max(0, heads[room] - 3) for room in names}, limit=2, now=now
     )
     assert (opening.heads, opening.unread) == (heads, model.unread("1", now))

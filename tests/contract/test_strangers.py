@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from gateway.engine import bodies, transport
+from gateway.engine import bodies, requests
 from gateway.engine import http as engine_http
 from gateway.http import edge
 from tests.support.gateway import API_KEY, Gateway, gateway, token
@@ -431,7 +431,7 @@ async def test_a_head_that_does_not_come_is_waited_for_so_long(here, monkeypatch
 
 
 async def test_a_poster_s_body_that_does_not_come_is_waited_for_so_long(here, monkeypatch):
-    monkeypatch.setattr(transport, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(requests, "BODY_SECONDS", 0.2)
     opened = await here.request("GET", here.public + "/socket.io/?EIO=4&transport=polling")
     sid = json.loads(opened.body[1:])["sid"]
     line = f"POST /socket.io/?EIO=4&transport=polling&sid={sid}"

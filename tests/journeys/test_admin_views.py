@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.notify import notifier
+from gateway.cluster.settings import ClusterSettings
+from gateway.notify import mailroom
 from tests.support.gateway import Gateway, token
 from tests.support.gateway import gateway as start_gateway
 from tests.support.node import JSClient, NodeProcess
@@ -167,16 +168,16 @@ async def test_an_admin_erases_a_user(gateway: Gateway, node: NodeProcess, admin
     assert (await admin.call("history", {"user": "ann"}))["notifications"] == []
     # Nor does the end of the connection leave anything behind.
     assert (await admin.event("presence:left"))["user"] == "ann"
-    assert await gateway.node.notifier.contact("ann") is None
+    assert await gateway.node.contacts.contact("ann") is None
 
 
 async def bury_three(gateway: Gateway) -> None:
     for number in range(3):
         await gateway.emit(f"user:{number}", "t", email={"to": "x@shop.example", "after": 3600})
     store = gateway.node.store
-    due = gateway.node.notifier._clock().replace(year=2100)
-    for lease in await store.lease(limit=10, lease_seconds=60, now=due):
-        await store.bury(lease, reason="no such mailbox", code=550, now=due)
+    due = gateway.node.clock().replace(year=2100)
+    for lease in await store.outbox.lease(limit=10, lease_seconds=60, now=due):
+        await store.outbox.bury(lease, reason="no such mailbox", code=550, now=due)
 
 
 async def test_all_dead_mail_is_revived_by_one_order(gateway: Gateway, admin: JSClient):
@@ -192,8 +193,8 @@ async def test_all_dead_mail_is_revived_by_one_order(gateway: Gateway, admin: JS
 
 
 async def test_one_order_revives_no_more_than_its_bound(gateway: Gateway, admin: JSClient, monkeypatch):
-    monkeypatch.setattr(notifier, "REVIVE_PAGE", 2)
-    monkeypatch.setattr(notifier, "REVIVE_PAGES", 1)
+    monkeypatch.setattr(mailroom, "REVIVE_PAGE", 2)
+    monkeypatch.setattr(mailroom, "REVIVE_PAGES", 1)
     await bury_three(gateway)
 
     assert await admin.call("revive_all") == {"ok": True, "revived": 2, "more": True}
@@ -208,7 +209,7 @@ async def test_the_overview_tells_what_this_node_did(gateway: Gateway, admin: JS
 
     overview = await admin.call("overview", {"minutes": 60})
 
-    assert overview["node"] == gateway.node.settings.node_id
+    assert overview["node"] == gateway.node.settings[ClusterSettings].node_id
     assert overview["nodes"] == [overview["node"]]
     assert overview["emits"]["accepted"][-1] == 2
     assert overview["emits"]["validation_failed"][-1] == 1
@@ -270,7 +271,7 @@ async def test_the_feed_shows_what_other_nodes_take_in(tmp_path: Path, redis_url
         await admin.event("ready")
         await admin.call("feed", {"on": True})
         async with asyncio.timeout(10):
-            while two.node.notifier.tap is None:
+            while not two.node.emitter.listeners:
                 await asyncio.sleep(0)
 
         await two.emit("user:ann", "Taken in by two")

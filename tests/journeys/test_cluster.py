@@ -58,7 +58,7 @@ async def test_a_store_is_told_how_far_the_other_node_has_appended(
     one, two = nodes
     assert two.node is not None
     heard: asyncio.Queue[Mapping[str, int]] = asyncio.Queue()
-    monkeypatch.setattr(two.node.store, "learn", heard.put_nowait)
+    monkeypatch.setattr(two.node.store.streams, "learn", heard.put_nowait)
 
     await one.emit("user:ann", "first")
     async with asyncio.timeout(10):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.process.node import Node
-from storage.models import Lease
+from storage.outbox import Lease
 from tests.support.gateway import Gateway, gateway, gateway_process
 from tests.support.postfix import logins, policy_service, postfix
 from tests.support.smtp import SMTPRelay, Wait
@@ -43,7 +43,7 @@ class Prolonged:
         self._again = asyncio.Event()
 
     def watch(self, node: Node) -> None:
-        real = node.store.prolong
+        real = node.store.outbox.prolong
 
         async def prolong(lease: Lease, *, lease_seconds: float, now: datetime) -> bool:
             ours = await real(lease, lease_seconds=lease_seconds, now=now)
@@ -51,7 +51,7 @@ class Prolonged:
             self._again.set()
             return ours
 
-        node.store.prolong = prolong  # type: ignore[method-assign]
+        node.store.outbox.prolong = prolong  # type: ignore[method-assign]
 
     async def until(self, times: int) -> None:
         async with asyncio.timeout(DEADLINE_SECONDS):

@@ -14,7 +14,7 @@ from tests.support.node import NodeProcess
 
 
 def open_shop(node: node.Node) -> None:
-    node.public.add_routes(Shop(node.notifier, node.verifier, Signer(SECRET), node.metrics).routes())
+    node.add(Shop(node.emitter, node.reading, node.access.verifier, Signer(SECRET)))
 
 
 @pytest.fixture

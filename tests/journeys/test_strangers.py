@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.cluster.settings import ClusterSettings
 from tests.support import servers
 from tests.support.gateway import Gateway, gateway, token
 from tests.support.node import JSClient, NodeProcess
@@ -68,10 +69,10 @@ async def test_a_stranger_on_the_same_redis_is_not_heard_and_costs_nobody_anythi
         (each.node, session)
         for each in nodes
         for number in range(USERS)
-        for session in each.node.connections.sessions.of_user(f"u{number}")
+        for session in each.node.namespaces.sessions.of_user(f"u{number}")
     ]
     told = {
-        "url": nodes[0].node.settings.bus_url,
+        "url": nodes[0].node.settings[ClusterSettings].bus_url,
         "channels": ["socketio", "shop", "shop:0:socketio"],
         "sids": [session.sid for _, session in sessions],
         "rooms": ["all", "user:u0", "user:u1", "admins"],
@@ -94,7 +95,7 @@ async def test_a_stranger_on_the_same_redis_is_not_heard_and_costs_nobody_anythi
 
     did = json.loads(said)
     assert min(did.get(kind, 0) for kind in ("emit", "order", "forged")) > 0
-    allowed = nodes[0].node.settings.foreign_emits
+    allowed = nodes[0].node.settings[ClusterSettings].foreign_emits
     for number, client in enumerate(clients):
         for room in ("all", f"user:u{number}"):
             while [n["title"] for n in client.received("notification") if n["room"] == room][-1:] != ["last"]:
@@ -103,7 +104,7 @@ async def test_a_stranger_on_the_same_redis_is_not_heard_and_costs_nobody_anythi
             assert heard == owed[room]
         assert {event for event, _ in client.log} <= (OURS | {"foreign"} if allowed else OURS)
     for gateway_node, session in sessions:
-        assert gateway_node.server.rooms_of(session.sid) == frozenset(session.rooms)
+        assert gateway_node.server.manager.sessions[session.sid].rooms == set(session.rooms)
     for each in nodes:
         assert each.node.delivery.stats.put_right == 0
         assert (await each.ask("GET", "/readyz")).body == {"status": "ready", "reasons": []}

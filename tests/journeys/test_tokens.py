@@ -126,7 +126,7 @@ async def test_a_newer_token_whose_topics_could_not_be_opened_can_be_given_again
         async def away(*args, **options):
             raise StoreUnavailable("away")
 
-        patched.setattr(gateway.node.store, "opening", away)
+        patched.setattr(gateway.node.store.inboxes, "opening", away)
         assert (await client.call("token", newer))["error"]["code"] == "unavailable"
 
     assert (await client.call("token", newer))["ok"] is True
@@ -155,6 +155,6 @@ async def test_a_session_that_falls_out_of_its_rooms_is_back_before_it_misses_an
         titles = [n["title"] for n in await client.events("notification", 4)]
         assert sorted(titles) == sorted([own, "all", "all", "unstored"])
     for session in [
-        each for user in ("ann", "bob") for each in gateway.node.connections.sessions.of_user(user)
+        each for user in ("ann", "bob") for each in gateway.node.namespaces.sessions.of_user(user)
     ]:
-        assert server.rooms_of(session.sid) == frozenset(session.rooms)
+        assert server.manager.sessions[session.sid].rooms == set(session.rooms)

@@ -16,9 +16,14 @@ from typing import Any
 import aiohttp
 
 from auth.tokens import Signer
-from gateway.cluster.witness import witness_of
-from gateway.ground.settings import load
+from gateway.cluster.connect import connect
+from gateway.cluster.settings import ClusterSettings
+from gateway.cluster.witness import Witness
+from gateway.ground.settings import Settings
+from gateway.notify.settings import StoreSettings
 from gateway.process import node
+from gateway.process.settings import load
+from storage.connect import file_of
 from tests.support.servers import free_port
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
@@ -54,6 +59,11 @@ def token(
 ) -> str:
     ttl = timedelta(seconds=ttl_seconds)
     return Signer(SECRET).sign(user, ttl=ttl, roles=roles, topics=topics, email=email, name=name)
+
+
+def witness_of(settings: Settings) -> Witness:
+    """The witness of the store that a gateway with these settings has."""
+    return connect(settings[ClusterSettings]).witness(file_of(settings[StoreSettings].url))
 
 
 @dataclass(slots=True)

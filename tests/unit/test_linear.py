@@ -28,7 +28,7 @@ from auth.keys import Keys, published_keys
 from auth.principal import is_topic, is_user_id
 from auth.services import Services
 from auth.tokens import Verifier, _email, _name
-from gateway.engine import handshake, transport
+from gateway.engine import answers, handshake
 from gateway.engine.admission import AddressRate, client_address, neighbourhood
 from gateway.engine.bodies import BodyError, _Inflater, coding_of
 from gateway.engine.frames import FrameError, FrameReader
@@ -36,8 +36,9 @@ from gateway.ground import logs
 from gateway.ground.origins import Origins
 from gateway.ground.rooms import is_room
 from gateway.http import coding, edge, static
-from gateway.protocol import schemas
-from gateway.protocol.fields import unsound
+from gateway.protocol import asking, emit
+from gateway.protocol.fields import in_query, unsound
+from gateway.protocol.parsing import Invalid, parser
 from gateway.protocol.problems import Problem
 from mailer import plain, smtp
 from storage.encoding import position_of
@@ -60,6 +61,13 @@ PATTERNS = [
 """What the text consists of; each also with a beginning that leads on, and with an end that spoils the match."""
 BEGINNINGS = ["", 'a="', "https://a"]
 ENDS = ["", "!", "\0"]
+
+
+user = parser(asking.UserSchema())
+roster = parser(asking.RosterSchema())
+disconnect = parser(asking.DisconnectSchema())
+history_of_a_query = parser(in_query(asking.HistorySchema)())
+mail_of_a_query = parser(in_query(asking.MailSchema)())
 
 
 def texts(size: int) -> list[str]:
@@ -103,7 +111,7 @@ def request(query: str = "", **headers: str) -> web.Request:
 
 
 def emitted(field: str) -> Callable[[str], Any]:
-    return lambda text: schemas.emit({**EMIT, field: text})
+    return lambda text: emit.parse({**EMIT, field: text})
 
 
 def framed(text: str) -> None:
@@ -152,7 +160,7 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "head, key": lambda text: handshake.read(USUAL.replace(b"AAAA", raw(text), 1) + b"\r\n"),
     "head, protocol": lambda text: handshake.read(USUAL + b"Sec-WebSocket-Protocol: " + raw(text) + b"\r\n\r\n"),
     "head, origin": lambda text: handshake.read(USUAL + b"Origin: " + raw(text) + b"\r\n\r\n"),
-    "query": transport._asked,
+    "query": answers.asked,
     "origin": lambda text: ORIGINS.allow(text, text),
     "origin, its host": lambda text: ORIGINS.allow("https://" + text, text),
     "origin, refused": lambda text: ORIGINS.refuse("https://" + text, text),
@@ -172,7 +180,7 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "range": lambda text: static._PART.fullmatch("bytes=" + text),
     "service": lambda text: run(SERVICES.authenticate(text)),
     "service, a token": lambda text: run(SERVICES.authenticate("Bearer " + text)),
-    "idempotency key": lambda text: schemas.emit(EMIT, idempotency_key=text),
+    "idempotency key": lambda text: emit.parse(EMIT, idempotency_key=text),
     "JSON": lambda text: edge.json_of(raw(text)),
     "JSON, a text": lambda text: edge.json_of(json.dumps(text).encode()),
     "gzip": inflated,
@@ -186,29 +194,29 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "key set": lambda text: published_keys(raw(text)),
     # Names
     "user": is_user_id,
-    "user of a path": schemas.user_id,
+    "user of a path": lambda text: user({"user": text}),
     "topic": is_topic,
     "room": is_room,
     "cursor": position_of,
     "cursor, digits": lambda text: position_of("1" * len(text) + "~" + text),
     # What is asked
     **{f"emit, {field}": emitted(field) for field in ("to", "type", "title", "body", "link", "event", "email", "data", "in_app")},
-    "emit, a long body": lambda text: schemas.emit({**EMIT, "body": text[: schemas.BODY_MAX]}),
-    "emit, link": lambda text: schemas.emit({**EMIT, "link": ("https://" + text)[: schemas.LINK_MAX]}),
-    "emit, address": lambda text: schemas.emit({**EMIT, "email": {"to": text[:254]}}),
-    "emit, any address": lambda text: schemas.emit({**EMIT, "email": {"to": text}}),
-    "emit, data": lambda text: schemas.emit({**EMIT, "data": dict.fromkeys(text.split(","), text[:10])}),
-    "emit, fields": lambda text: schemas.emit(dict.fromkeys(text.split(","), 1)),
+    "emit, a long body": lambda text: emit.parse({**EMIT, "body": text[: emit.BODY_MAX]}),
+    "emit, link": lambda text: emit.parse({**EMIT, "link": ("https://" + text)[: emit.LINK_MAX]}),
+    "emit, address": lambda text: emit.parse({**EMIT, "email": {"to": text[:254]}}),
+    "emit, any address": lambda text: emit.parse({**EMIT, "email": {"to": text}}),
+    "emit, data": lambda text: emit.parse({**EMIT, "data": dict.fromkeys(text.split(","), text[:10])}),
+    "emit, fields": lambda text: emit.parse(dict.fromkeys(text.split(","), 1)),
     "data": lambda text: unsound({"a": [text] * 3}, 8),
-    "history": lambda text: schemas.history({"before": text}),
-    "history, types": lambda text: schemas.history({"type": text.split(",")}),
-    "history of a query": lambda text: schemas.history_parameters({"limit": text, "unread": text}),
-    "roster": lambda text: schemas.roster({"prefix": text, "after": text}),
-    "mail": lambda text: schemas.mail_parameters({"state": text, "before": text}),
-    "ids": lambda text: schemas.ids({"ids": [text, text]}),
-    "since": lambda text: schemas.since({text: 1}, ["all"]),
-    "reason": lambda text: schemas.reason({"reason": text}),
-    "a new token": lambda text: schemas.token({"token": text}),
+    "history": lambda text: asking.history({"before": text}),
+    "history, types": lambda text: asking.history({"type": text.split(",")}),
+    "history of a query": lambda text: history_of_a_query({"limit": text, "unread": text}),
+    "roster": lambda text: roster({"prefix": text, "after": text}),
+    "mail": lambda text: mail_of_a_query({"state": text, "before": text}),
+    "ids": lambda text: asking.ids({"ids": [text, text]}),
+    "since": lambda text: asking.since({text: 1}, ["all"]),
+    "reason": lambda text: disconnect({"user": "ann", "reason": text}),
+    "a new token": lambda text: asking.token({"token": text}),
     # Packets
     "packet": packet,
     "packet, id": lambda text: packet("2" + "1" * 90 + text),
@@ -229,7 +237,7 @@ WAYS: dict[str, Callable[[str], Any]] = {
 
 SPOILED = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What ways in may make of a text, beside their own errors; each is answered by who calls them."""
-OWN = (schemas.Invalid, Problem, BodyError, InvalidCursor, AuthError, FrameError, zlib.error)
+OWN = (Invalid, Problem, BodyError, InvalidCursor, AuthError, FrameError, zlib.error)
 
 SLOW = {"frame", "fragments", "gzip"}
 """A call for each byte: the same for every text, so a few will do."""

@@ -1,7 +1,10 @@
 """The Protocol of the bus: what carries frames and commands to the other nodes."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from gateway.cluster.commands import Command, Unknown
+from gateway.ground.parts import Meters
 
 Receive = Callable[[str, int, bytes], None]
 """Takes (room, sequence, event) of another node. `event` is the JSON array of the Socket.IO event, UTF-8."""
@@ -9,8 +12,8 @@ Receive = Callable[[str, int, bytes], None]
 Frame = tuple[str, int, bytes]
 """The same for a frame to be published. An emit has 64 KiB at most; a bus need not carry more than a megabyte."""
 
-Obey = Callable[[Mapping[str, Any]], None]
-"""Takes a command, a small JSON object with a `do`, of any node, this one included."""
+CarryOut = Callable[[Command | Unknown], None]
+"""Takes a command of any node, this one included."""
 
 Returned = Callable[[], None]
 """Called when the bus works again after an outage: whatever was published meanwhile may be lost."""
@@ -31,7 +34,7 @@ class Bus(Protocol):
         """Whether there may be other nodes. Without, a frame for a room that nobody here is in need not be made."""
         ...
 
-    async def start(self, *, receive: Receive, obey: Obey, returned: Returned) -> None:
+    async def start(self, *, receive: Receive, carry_out: CarryOut, returned: Returned) -> None:
         """Connect and listen. Does not fail when the server is away: it goes on trying, and `reasons` tells."""
         ...
 
@@ -53,12 +56,16 @@ class Bus(Protocol):
         """Stop receiving these rooms; frames under way may still arrive."""
         ...
 
-    async def command(self, command: Mapping[str, Any]) -> None:
-        """Have every node obey, this one included (this one at once, also during an outage)."""
+    async def order_all(self, command: Command) -> None:
+        """Have every node carry it out, this one included (this one at once, also during an outage)."""
         ...
 
-    async def tell(self, command: Mapping[str, Any]) -> None:
-        """Have every other node obey."""
+    async def order_others(self, command: Command) -> None:
+        """Have every other node carry it out."""
+        ...
+
+    def measure(self, meters: Meters) -> None:
+        """Tell `meters` what the bus counts."""
         ...
 
     def reasons(self) -> list[str]:

@@ -1,21 +1,22 @@
 """The bus of a gateway that is alone: there is no other node to carry anything to."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from gateway.cluster.bus.base import Frame, Obey, Receive, Returned
+from gateway.cluster.bus.base import CarryOut, Frame, Receive, Returned
+from gateway.cluster.commands import Command
+from gateway.ground.parts import Meters
 
 
 class LocalBus:
-    """Obeys its own commands, and carries nothing: a publisher never gets its own frames back."""
+    """Carries out its own commands, and carries nothing: a publisher never gets its own frames back."""
 
     carries = False
 
     def __init__(self) -> None:
-        self._obey: Obey | None = None
+        self._carry_out: CarryOut | None = None
 
-    async def start(self, *, receive: Receive, obey: Obey, returned: Returned) -> None:  # noqa: ARG002 - no other node calls
-        self._obey = obey
+    async def start(self, *, receive: Receive, carry_out: CarryOut, returned: Returned) -> None:  # noqa: ARG002 - no other node calls
+        self._carry_out = carry_out
 
     async def publish(self, frames: Sequence[Frame]) -> None:
         pass
@@ -26,15 +27,18 @@ class LocalBus:
     async def unsubscribe(self, rooms: Sequence[str]) -> None:
         pass
 
-    async def command(self, command: Mapping[str, Any]) -> None:
-        if self._obey is not None:
-            self._obey(command)
+    async def order_all(self, command: Command) -> None:
+        if self._carry_out is not None:
+            self._carry_out(command)
 
-    async def tell(self, command: Mapping[str, Any]) -> None:
+    async def order_others(self, command: Command) -> None:
+        pass
+
+    def measure(self, meters: Meters) -> None:
         pass
 
     def reasons(self) -> list[str]:
         return []
 
     async def stop(self) -> None:
-        self._obey = None
+        self._carry_out = None

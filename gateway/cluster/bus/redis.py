@@ -13,23 +13,23 @@ databases of one Redis, whose publications are not kept apart by database, do no
 import asyncio
 import logging
 import struct
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from hashlib import blake2b
 from hmac import compare_digest
 from secrets import token_bytes
-from typing import Any
 
-import orjson
-
-from gateway.cluster.bus.base import Frame, Obey, Receive, Returned
+from gateway.cluster import commands
+from gateway.cluster.bus.base import CarryOut, Frame, Receive, Returned
 from gateway.cluster.bus.listener import Listener
 from gateway.cluster.bus.publisher import Outgoing, Publisher
 from gateway.cluster.bus.seal import SIZE, sealer
 from gateway.cluster.bus.stats import BusStats
+from gateway.cluster.commands import Command
 from gateway.cluster.redis.address import ROLE, Address, refuse_replica
 from gateway.cluster.redis.resp import Reply, ServerError, pack, pack_publish
 from gateway.ground.logs import Seldom
+from gateway.ground.parts import Meters
 from gateway.ground.tasks import Tasks
 
 _log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class RedisBus:
         self._canary_due = asyncio.Event()
         self._deaf = False
         self._receive: Receive | None = None
-        self._obey: Obey | None = None
+        self._carry_out: CarryOut | None = None
         self._returned: Returned | None = None
         self._tasks = Tasks()
         self._publisher = Publisher(
@@ -108,14 +108,14 @@ class RedisBus:
             patience_seconds=patience_seconds,
         )
 
-    async def start(self, *, receive: Receive, obey: Obey, returned: Returned) -> None:
-        self._receive, self._obey, self._returned = receive, obey, returned
+    async def start(self, *, receive: Receive, carry_out: CarryOut, returned: Returned) -> None:
+        self._receive, self._carry_out, self._returned = receive, carry_out, returned
         self._seal = sealer(await self._secret())
         # The listener is not running yet, so this only notes what it will subscribe first.
         await self._listener.subscribe([self._control, self._canary])
         self._tasks.start(self._publisher.run(), name="bus-publisher")
         self._tasks.start(self._listener.run(), name="bus-listener")
-        self._tasks.start(self._sing(), name="bus-canary")
+        self._tasks.start(self._publish_canaries(), name="bus-canary")
         # Most starts find Redis there: then nothing is missed between the start and the first subscription.
         try:
             async with asyncio.timeout(self._patience):
@@ -143,16 +143,33 @@ class RedisBus:
             self._rooms.pop(channel, None)
         self._listener.unsubscribe(channels)
 
-    async def command(self, command: Mapping[str, Any]) -> None:
-        if self._obey is not None:
-            self._obey(command)
-            await self.tell(command)
+    async def order_all(self, command: Command) -> None:
+        if self._carry_out is not None:
+            self._carry_out(command)
+            await self.order_others(command)
 
-    async def tell(self, command: Mapping[str, Any]) -> None:
+    async def order_others(self, command: Command) -> None:
         if not self._tasks:
             return
-        text = orjson.dumps(command)
+        text = commands.encode(command)
         await self._publisher.send([Outgoing(self._packed(self._control, 0, text), repeatable=False)])
+
+    def measure(self, meters: Meters) -> None:
+        counter, stats = meters.watch_counter, self.stats
+        counter("bellhop_bus_published", "Frames that Redis has taken", lambda: stats.published)
+        counter(
+            "bellhop_bus_dropped",
+            "Frames that could not be carried: the store has them",
+            lambda: stats.dropped,
+        )
+        counter("bellhop_bus_received", "Frames of other nodes", lambda: stats.received)
+        counter("bellhop_bus_reconnects", "Connections to Redis that were replaced", lambda: stats.reconnects)
+        meters.watch_gauge(
+            "bellhop_bus_canary_seconds", "How long the last canary took", lambda: stats.canary_seconds
+        )
+        meters.watch_gauge(
+            "bellhop_bus_up", "1 while the node hears itself through Redis", lambda: int(not self.reasons())
+        )
 
     def reasons(self) -> list[str]:
         if not self._tasks:
@@ -175,7 +192,7 @@ class RedisBus:
         except TimeoutError:
             _log.warning("bus stopped with frames unsent")
         await self._tasks.stop()
-        self._receive = self._obey = self._returned = None
+        self._receive = self._carry_out = self._returned = None
 
     def _channel(self, room: str) -> bytes:
         return self._prefix + blake2b(room.encode(), digest_size=16).hexdigest().encode()
@@ -211,13 +228,12 @@ class RedisBus:
             self._say_returned()
             return
         try:
-            command = orjson.loads(text) if len(text) <= LARGEST_COMMAND else None
-        except ValueError:
-            command = None
-        if not isinstance(command, dict) or not isinstance(command.get("do"), str):
+            command = commands.decode(text if len(text) <= LARGEST_COMMAND else b"")
+        except commands.Unreadable:
             self.stats.unreadable += 1
-        elif self._obey is not None:
-            self._obey(command)
+            return
+        if self._carry_out is not None:
+            self._carry_out(command)
 
     def _tell_of_loss(self) -> None:
         """Have the other nodes ask the store what this one could not tell them."""
@@ -237,7 +253,7 @@ class RedisBus:
         if self._returned is not None:
             self._returned()
 
-    async def _sing(self) -> None:
+    async def _publish_canaries(self) -> None:
         """Publish a canary every few seconds, and replace the listener's connection when it is not heard."""
         loop = asyncio.get_running_loop()
         while True:

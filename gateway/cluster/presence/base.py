@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from gateway.ground.parts import Meters
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
@@ -88,6 +90,10 @@ class Presence(Protocol):
 
     async def counts(self) -> tuple[int, int]:
         """(users, connections) of the whole cluster."""
+        ...
+
+    def measure(self, meters: Meters) -> None:
+        """Tell `meters` what presence knows of itself."""
         ...
 
     def reasons(self) -> list[str]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from gateway.cluster.presence.base import Announce, Joined, Left, Online, Roster, Visitor
 from gateway.ground.clock import Clock, system_clock
+from gateway.ground.parts import Meters
 from gateway.ground.tasks import Tasks
 
 _log = logging.getLogger(__name__)
@@ -112,6 +113,9 @@ class LocalPresence:
 
     async def counts(self) -> tuple[int, int]:
         return len(self._users), len(self._connections)
+
+    def measure(self, meters: Meters) -> None:
+        pass
 
     def reasons(self) -> list[str]:
         return []

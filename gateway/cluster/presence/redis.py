@@ -1,8 +1,9 @@
-"""Presence of a cluster, on Redis: what this node holds, and how Redis is kept in agreement with it.
+"""Presence of a cluster, on Redis: how Redis is kept in agreement with what this node holds.
 
-The node's own connections are the truth about themselves; Redis is where the nodes' truths meet. Changes are sent as
-they come, and each beat compares: whatever an outage, a restart of Redis or a pause of this process has put apart is
-put together again. What happens inside Redis, each step atomic, is in `scripts`; how announcements are heard, in `changes`.
+The node's own connections are the truth about themselves, which the `ledger` keeps; Redis is where the nodes' truths meet.
+Changes are sent as they come, and each beat compares: whatever an outage, a restart of Redis or a pause of this process has
+put apart is put together again. What happens inside Redis, each step atomic, is in `scripts`; how announcements are heard, in
+`changes`.
 
 What is promised, and to what end:
 
@@ -22,7 +23,6 @@ import json
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -30,10 +30,13 @@ from gateway.cluster.presence import scripts
 from gateway.cluster.presence.base import Announce, Online, Roster, Visitor
 from gateway.cluster.presence.changes import Changes, micros, moment
 from gateway.cluster.presence.errors import PresenceUnavailable
+from gateway.cluster.presence.ledger import Held, Ledger
 from gateway.cluster.presence.pipeline import Pipeline
 from gateway.cluster.redis.address import Address
 from gateway.cluster.redis.trouble import Trouble
 from gateway.ground.clock import system_clock
+from gateway.ground.parts import Meters
+from gateway.ground.tasks import Tasks
 
 _log = logging.getLogger(__name__)
 
@@ -42,27 +45,6 @@ BATCH = 500
 """Connections reaped, and users announced, in one step: what Redis does without keeping others waiting."""
 SETTLE_SECONDS = 5.0
 LONGEST_BEAT_SECONDS = 2.0
-
-
-@dataclass(slots=True)
-class _Held:
-    """A connection of this node, and what is known of it in Redis."""
-
-    visitor: Visitor
-    confirmed: bool = False
-    """Redis has answered that it has it."""
-    doubtful: bool = False
-    """An attempt was made, and nobody knows whether it arrived."""
-
-
-@dataclass(slots=True)
-class _Gone:
-    """A connection that went."""
-
-    held: _Held
-    at: datetime
-    due: int = 0
-    """When its user's grace is over, once Redis has taken note."""
 
 
 class _Forgotten(PresenceUnavailable):
@@ -111,33 +93,23 @@ class RedisPresence:
         self._away_since = 0.0
         """By the loop's clock."""
         self._trouble = Trouble(_log, "presence")
-        self._held: dict[str, _Held] = {}
-        self._gone: dict[str, _Gone] = {}
-        """Of these Redis has not taken note yet."""
-        self._recent: dict[str, _Gone] = {}
-        """Of these it has, and has not announced yet who left: known here too, should Redis lose its memory."""
-        self._arriving: set[str] = set()
-        """Users who came to this node when Redis had just lost its memory, and are not announced yet."""
-        self._doubts = 0
-        """How often it was not known what had become of a call."""
-        self._cleared = 0
-        """The doubts that there were when Redis and this node were last found to hold the same."""
+        self._ledger = Ledger()
         self._newest = b"0-0"
         """The last announcement in Redis at the last beat."""
         self._hurry = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks()
+        self._listening = Tasks()
+        """What calls need; it goes on while the last ones are made."""
         self._beating = asyncio.Lock()
 
     async def start(self, announce: Announce) -> None:
         self._changes = Changes(
             self._address, f"{self._keys}changes", announce, patience_seconds=self._patience
         )
-        self._tasks = [
-            asyncio.create_task(self._pipeline.run(), name="presence-pipeline"),
-            asyncio.create_task(self._changes.run(), name="presence-changes"),
-            asyncio.create_task(self._watch(), name="presence-heartbeat"),
-        ]
+        self._listening.start(self._pipeline.run(), name="presence-pipeline")
+        self._listening.start(self._changes.run(), name="presence-changes")
+        self._tasks.start(self._watch(), name="presence-heartbeat")
         # Most starts find Redis there: then this node's first connection is announced to its own admins too.
         try:
             async with asyncio.timeout(self._patience):
@@ -146,26 +118,22 @@ class RedisPresence:
             _log.warning("presence started without Redis")
 
     async def enter(self, visitor: Visitor, *, limit: int) -> list[str]:
-        if visitor.connection in self._held:
+        held = self._ledger.come(visitor)
+        if held is None:
             return []
-        held = self._held[visitor.connection] = _Held(visitor)
         if self._away:
             held.doubtful = True
-            return self._beyond_here(visitor, limit)
+            return self._ledger.beyond(visitor, limit)
         try:
             async with asyncio.timeout(self._patience):
                 return await self._put(held, at=visitor.since, limit=limit)
         except (PresenceUnavailable, TimeoutError) as problem:
             held.doubtful = True
             self._lose(problem)
-            return self._beyond_here(visitor, limit)
+            return self._ledger.beyond(visitor, limit)
 
     async def leave(self, connection: str, *, now: datetime) -> None:
-        held = self._held.pop(connection, None)
-        if held is None:
-            return
-        self._gone[connection] = _Gone(held, now)
-        if self._away:
+        if not self._ledger.go(connection, now) or self._away:
             return
         try:
             async with asyncio.timeout(self._patience):
@@ -202,6 +170,13 @@ class RedisPresence:
         users, connections, _ = await self._page("-", "+", 0)
         return users, connections
 
+    def measure(self, meters: Meters) -> None:
+        meters.watch_gauge(
+            "bellhop_presence_up",
+            "1 while Redis tells the node who is online",
+            lambda: int(not self._away),
+        )
+
     def reasons(self) -> list[str]:
         if not self._tasks:
             return ["presence is not started"]
@@ -233,24 +208,19 @@ class RedisPresence:
     async def stop(self) -> None:
         if not self._tasks:
             return
-        *listening, watch = self._tasks
-        self._tasks = []
-        watch.cancel()
-        await asyncio.gather(watch, return_exceptions=True)
+        await self._tasks.stop()
         if self._alarm is not None:
             self._alarm.cancel()
         try:
             async with asyncio.timeout(4 * self._patience):
                 await self._retire()
         except (PresenceUnavailable, TimeoutError):
-            _log.warning("presence stopped without Redis", extra={"connections": len(self._held)})
-        for task in listening:
-            task.cancel()
-        await asyncio.gather(*listening, return_exceptions=True)
+            _log.warning("presence stopped without Redis", extra={"connections": len(self._ledger.held)})
+        await self._listening.stop()
 
     def _lose(self, problem: Exception) -> None:
         """Wait for Redis no more, until a beat has got through."""
-        self._doubts += 1
+        self._ledger.doubt()
         if isinstance(problem, _Forgotten):
             return
         self._trouble.found(problem.__cause__ or problem)
@@ -283,7 +253,7 @@ class RedisPresence:
         self._epoch = self._epoch or epoch
         return answer[1:]
 
-    async def _put(self, held: _Held, *, at: datetime, limit: int = 0, quiet: bool = False) -> list[str]:
+    async def _put(self, held: Held, *, at: datetime, limit: int = 0, quiet: bool = False) -> list[str]:
         """Enter a connection; `at` is when the user joins by it, if so. Answers the user's connections beyond `limit`."""
         visitor = held.visitor
         since = micros(visitor.since)
@@ -305,17 +275,12 @@ class RedisPresence:
             limit,
             int(quiet),
         )
-        held.confirmed, held.doubtful = True, False
-        if arriving:
-            self._arriving.add(visitor.user)
+        self._ledger.put_in(held, arriving=bool(arriving))
         return [each.decode() for each in beyond]
 
     async def _take_out(self, connection: str, at: datetime) -> None:
         (due,) = await self._call(scripts.LEAVE, connection, micros(at), self._grace // _MICROSECOND)
-        gone = self._gone.pop(connection, None) or self._recent.get(connection)
-        if gone is not None:
-            gone.due = int(due)
-            self._recent[connection] = gone
+        self._ledger.taken_out(connection, int(due))
 
     async def _page(self, first: str, last: str | bytes, limit: int) -> tuple[int, int, tuple[Online, ...]]:
         if self._away or not self._tasks:
@@ -355,7 +320,7 @@ class RedisPresence:
     async def _beat(self) -> float:
         """One heartbeat; answers in how many seconds the next is due, 0 for at once."""
         # Calls are executed in their order: this is what Redis has to count when it comes to this one.
-        holds = len(self._held)
+        holds = len(self._ledger.held)
         beat = int(self._beat_seconds * 1_000_000)
         try:
             answer = await self._call(scripts.BEAT, BATCH, beat, int(not self._tasks))
@@ -366,9 +331,8 @@ class RedisPresence:
         if self._away:
             self._away = False
             self._trouble.over()
-        self._arriving &= {each.decode() for each in arriving}
-        self._recent = {name: each for name, each in self._recent.items() if each.due > int(upto)}
-        if counted != holds or self._doubts != self._cleared:
+        self._ledger.announced(upto=int(upto), arriving=[each.decode() for each in arriving])
+        if counted != holds or self._ledger.in_doubt:
             await self._reconcile()
         if more:
             return 0
@@ -377,13 +341,9 @@ class RedisPresence:
 
     async def _restore(self, epoch: str) -> None:
         """Tell a Redis that has lost its memory what it knew of this node."""
-        _log.warning("presence restores what Redis has lost", extra={"connections": len(self._held)})
+        _log.warning("presence restores what Redis has lost", extra={"connections": len(self._ledger.held)})
         before, self._epoch = self._epoch, epoch
-        # What comes and goes meanwhile may overtake what is put back.
-        self._doubts += 1
-        known = [each for each in self._held.values() if each.confirmed]
-        # Who went meanwhile is put back too, to be taken out with the grace: else nobody would announce it.
-        gone = {name: each for name, each in (self._recent | self._gone).items() if each.held.confirmed}
+        known, gone = self._ledger.lost()
         try:
             await self._put_all([*known, *(each.held for each in gone.values())], quiet=True)
             for name, each in gone.items():
@@ -395,59 +355,36 @@ class RedisPresence:
 
     async def _reconcile(self) -> None:
         """Make Redis hold what this node holds."""
-        doubts = self._doubts
-        known = {name for name, each in self._held.items() if each.confirmed}
+        ledger = self._ledger
+        question = ledger.question()
         (members,) = await self._call(scripts.HELD)
-        # Compared at once: what comes and goes from here on was not there to be counted.
-        there = {each.decode() for each in members}
-        surplus = there - self._held.keys() - self._gone.keys()
-        missing = [
-            held
-            for name, held in self._held.items()
-            # One that was there and is not: this node was taken for dead, and its users may have been announced as left.
-            if held.doubtful or (name in known and name not in there)
-        ]
+        missing, surplus = ledger.compare(question, {each.decode() for each in members})
         await self._put_all(missing)
-        for held in missing:
-            if self._held.get(held.visitor.connection) is not held:
-                # It left while it was put back, and its leave may have overtaken that.
-                self._gone[held.visitor.connection] = _Gone(held, self._now())
-        for name, at in [(name, gone.at) for name, gone in self._gone.items()]:
+        ledger.put_back(missing, self._now())
+        for name, at in [(name, gone.at) for name, gone in ledger.gone.items()]:
             await self._take_out(name, at)
         for name in surplus:
             await self._take_out(name, self._now())
         if not missing and not surplus:
-            self._cleared = doubts
+            ledger.agree(question)
 
-    async def _put_all(self, entrances: list[_Held], *, quiet: bool = False) -> None:
+    async def _put_all(self, entrances: list[Held], *, quiet: bool = False) -> None:
         now = self._now()
         for first in range(0, len(entrances), BATCH):
             batch = entrances[first : first + BATCH]
             await asyncio.gather(
                 *(
-                    self._put(each, at=now, quiet=quiet and each.visitor.user not in self._arriving)
+                    self._put(each, at=now, quiet=quiet and not self._ledger.is_arriving(each.visitor.user))
                     for each in batch
                 )
             )
 
     async def _retire(self) -> None:
-        now = self._now()
-        for name, held in list(self._held.items()):
-            del self._held[name]
-            self._gone[name] = _Gone(held, now)
+        self._ledger.go_all(self._now())
         # A beat makes Redis agree; the next announces whom the last node to go takes with it.
         await self.sweep()
         await self.sweep()
         await self._call(scripts.RETIRE)
-
-    def _beyond_here(self, visitor: Visitor, limit: int) -> list[str]:
-        """What can be said of the limit without the other nodes."""
-        visitors = sorted(
-            (each.visitor for each in self._held.values() if each.visitor.user == visitor.user),
-            key=lambda each: (each.since, each.connection),
-        )
-        others = [each.connection for each in visitors if each is not visitor]
-        return others[: len(visitors) - limit] if limit and len(visitors) > limit else []
 
     def _now(self) -> datetime:
         return system_clock() if self._clock is None else self._clock()

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway.ground.settings import SETTINGS, load
-from gateway.process import node
+from gateway.cluster.connect import connect
+from gateway.cluster.settings import ClusterSettings
+from gateway.mail.part import transport_of
+from gateway.mail.settings import MailSettings
+from gateway.notify.settings import StoreSettings
+from gateway.process.settings import SETTINGS, load
 from storage.connect import connect as connect_store
 from tests.unit.deploy.conftest import ROOT
 
@@ -83,7 +87,8 @@ async def test_a_value_that_a_document_names_is_taken(variable: str, value: str,
 
     settings = load(given, serving=True)
 
-    store = connect_store(settings.store_url)
-    node.build_bus(settings, store)
-    node.build_presence(settings)
-    node.build_transport(settings)
+    store = connect_store(settings[StoreSettings].url)
+    links = connect(settings[ClusterSettings])
+    links.bus(store.shared_secret)
+    links.presence()
+    transport_of(settings[MailSettings])

@@ -7,7 +7,8 @@ import shlex
 
 import pytest
 
-from gateway.ground.settings import SETTINGS, load
+from gateway.http.settings import SiteSettings
+from gateway.process.settings import SETTINGS, load
 from tests.unit.deploy.conftest import ROOT, Cluster
 
 
@@ -60,8 +61,8 @@ def test_its_settings_are_settings_and_work(environment: dict[str, str]):
     names = {name for name in environment if name.startswith("BELLHOP_")}
 
     assert names <= {setting.variable for setting in SETTINGS}
-    settings = load({name: environment[name] for name in names} | {"BELLHOP_JWT_SECRET": "x" * 32})
-    assert settings.hosts == settings.internal_hosts == ("0.0.0.0",)
+    site = load({name: environment[name] for name in names} | {"BELLHOP_JWT_SECRET": "x" * 32})[SiteSettings]
+    assert site.hosts == site.internal_hosts == ("0.0.0.0",)
 
 
 def test_all_that_it_writes_lies_in_the_one_volume(environment: dict[str, str]):

@@ -6,7 +6,12 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from gateway.ground.settings import SETTINGS, SettingsError, duration, load
+from gateway.cluster.settings import ClusterSettings
+from gateway.ground.settings import SettingsError
+from gateway.ground.values import duration
+from gateway.mail.settings import MailSettings
+from gateway.notify.settings import StoreSettings
+from gateway.process.settings import SETTINGS, load
 from tests.unit.deploy.conftest import ROOT, Cluster
 
 GATEWAY = "Deployment/bellhop"
@@ -235,9 +240,9 @@ class TestSettings:
 
         settings = load(environment)
 
-        assert settings.store_url.startswith("mongodb://")
-        assert settings.bus_url.startswith("redis://")
-        assert settings.mail.worker is (owner == MAIL)
+        assert settings[StoreSettings].url.startswith("mongodb://")
+        assert settings[ClusterSettings].bus_url.startswith("redis://")
+        assert settings[MailSettings].worker is (owner == MAIL)
 
     @pytest.mark.parametrize("owner", [GATEWAY, MAIL])
     def test_with_the_examples_of_secrets_bellhop_does_not_start(self, cluster: Cluster, owner: str):

@@ -42,6 +42,16 @@ class Host:
     def sockets(self) -> int:
         return sum(1 for socket in self.server.eio.sockets.values() if not socket.closed)
 
+    def waiting(self, connection: Any) -> int:
+        """Bytes of what the connection's client has sent and nobody has worked on yet."""
+        inbox = self.server.inboxes.get(connection.sid)
+        return 0 if inbox is None else inbox.size
+
+    async def worked_off(self, connection: Any) -> None:
+        """Return when nothing of what the connection's client has sent is being worked on."""
+        while (inbox := self.server.inboxes.get(connection.sid)) is not None and inbox.worker is not None:
+            await asyncio.wait([inbox.worker])
+
 
 def engine(**limits: Any) -> Server:
     return Server(limits=EngineLimits(**limits), origins=Origins(("*",)))

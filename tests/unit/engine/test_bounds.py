@@ -184,14 +184,14 @@ async def test_a_slow_handler_holds_back_its_client_and_nobody_else(hosts):
 
     for _ in range(500):
         busy.say('42["slow","' + "x" * 1000 + '"]')
-    await host.until(lambda: connection.inbox_bytes > 2000)
+    await host.until(lambda: host.waiting(connection) > 2000)
     other.say('421["echo",7]')
 
     assert await other.text() == "431[7]"
     # One read of the transport may have brought more than the limit; no second one follows.
-    assert connection.inbox_bytes < 300_000
+    assert host.waiting(connection) < 300_000
     gate.set()
-    await host.until(lambda: connection.inbox_bytes == 0)
+    await host.until(lambda: host.waiting(connection) == 0)
 
 
 async def test_an_acknowledgement_is_heard_while_its_asker_waits(hosts):
@@ -266,7 +266,7 @@ def test_the_addresses_remembered_are_bounded(monkeypatch):
     for number in range(100):
         rate.admit(f"10.0.0.{number}", now=number / 1000)
 
-    assert len(rate._buckets) <= 10
+    assert len(rate._allowances) <= 10
 
 
 @pytest.mark.parametrize(
@@ -336,7 +336,7 @@ async def test_an_address_that_its_client_made_up_in_a_line_before_the_proxy_s_c
 
 
 async def test_a_connect_handler_that_takes_too_long_closes_the_transport(hosts, caplog, monkeypatch):
-    monkeypatch.setattr("gateway.engine.server.LATER_SECONDS", 0.1)
+    monkeypatch.setattr("gateway.engine.entrance.LATER_SECONDS", 0.1)
     host = await hosts(connect_deadline_seconds=0.1)
     raw = await RawSocket.open(host.port)
     await raw.text()
@@ -492,7 +492,7 @@ async def test_who_comes_while_a_node_drains_is_sent_away_not_refused(hosts, htt
 async def test_one_whose_second_namespace_cannot_be_opened_for_now_is_told_why_and_comes_back(
     hosts, monkeypatch
 ):
-    monkeypatch.setattr("gateway.engine.server.LATER_SECONDS", 0.1)
+    monkeypatch.setattr("gateway.engine.entrance.LATER_SECONDS", 0.1)
     host = await hosts()
     raw = await RawSocket.join(host.port)
 

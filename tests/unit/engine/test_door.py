@@ -176,7 +176,7 @@ async def test_a_query_in_another_order_is_as_good(hosts):
 
 async def test_a_page_of_another_origin_is_refused_at_the_door_too():
     server = engine()
-    server.eio._origins = Origins()
+    server.eio.origins = Origins()
     async with hosted(server) as host:
         assert await answer_to(host.port, request(Origin="https://other.example")) == 403
         assert await answer_to(host.port, request(Origin="http://[")) == 403
@@ -206,7 +206,7 @@ async def test_an_origin_is_judged_alike_whoever_reads_it(door, transport, origi
         permitted(each)
         for each in ("https://bücher.example", "https://*.wild.example", "capacitor://localhost")
     ]
-    origins = server.eio._origins = Origins(permits, base_url="https://shop.example/notify")
+    origins = server.eio.origins = Origins(permits, base_url="https://shop.example/notify")
     async with hosted(server, door=door) as host:
         asked = request(target=f"/socket.io/?EIO=4&transport={transport}", Origin=origin, Host=given_host)
         status = await answer_to(host.port, asked)
@@ -290,7 +290,7 @@ async def test_who_comes_too_often_is_refused_before_anything_else_is_looked_at(
         raise AssertionError(given)
 
     transport = host.server.eio
-    monkeypatch.setattr(transport._origins, "allow", look)
+    monkeypatch.setattr(transport.origins, "allow", look)
     monkeypatch.setattr(handshakes.Handshake, "answer", look)
     handshake, early = handshakes.read(request(Origin="https://shop.example"))
     with socket.socket() as tcp:

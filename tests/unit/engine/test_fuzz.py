@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.engine.admission import Allowance
 from gateway.engine.connection import Connection
 from gateway.engine.frames import FrameError, FrameReader
 from gateway.engine.websocket import WebSocket
@@ -122,8 +123,9 @@ class Nowhere(WebSocket):
 def connected(host: Host) -> tuple[Connection, WebSocket]:
     """A connection without a network under it, which 5,000 of a second are made of."""
     engine = host.server.eio
-    connection = Connection(engine, engine.generate_id(), {"REMOTE_ADDR": "192.0.2.1"}, limit=100_000)
-    connection.allowance = 40
+    connection = Connection(
+        engine, engine.generate_id(), {"REMOTE_ADDR": "192.0.2.1"}, limit=100_000, allowance=Allowance(40)
+    )
     socket = Nowhere(connection, message_bytes=65_536, probes=False)
     socket.open(object())
     connection.socket = socket
@@ -151,16 +153,14 @@ async def test_no_input_leaks_a_task_or_writes_a_traceback(hosts, caplog):
     for number, (first, data) in enumerate(attempts):
         connection, socket = connected(host)
         socket.received(first)
-        while connection.worker is not None:  # let in, or nobody's yet
-            await asyncio.wait([connection.worker])
+        await host.worked_off(connection)  # let in, or nobody's yet
         for chunk in data:
             socket.received(chunk)
-        while connection.worker is not None:
-            await asyncio.wait([connection.worker])
+        await host.worked_off(connection)
         socket.gone()
-        while connection.worker is not None:
-            await asyncio.wait([connection.worker])
-        assert not connection.sessions
+        await host.worked_off(connection)
+        assert not host.server.manager.sessions_of(connection)
+        assert host.server.inboxes.get(connection.sid) is None
         assert connection.sid not in host.server.eio.sockets
         if number % 100 == 0:
             host.server.fan_out("/", "all", _numbered(number))

@@ -16,7 +16,7 @@ from tests.unit.engine.hosts import stock
 
 
 async def test_a_connect_handler_that_fails_closes_the_transport_and_leaves_no_member(holes, monkeypatch):
-    monkeypatch.setattr("gateway.engine.server.LATER_SECONDS", 0.1)
+    monkeypatch.setattr("gateway.engine.entrance.LATER_SECONDS", 0.1)
     host = await holes()
     raw = await RawSocket.open(host.port)
     await raw.text()
@@ -312,9 +312,10 @@ async def disconnect_seconds(server, sessions: int) -> float:
     for number in range(sessions):
         eio_sid = f"c{number}"
         if isinstance(server, Server):
+            from gateway.engine.admission import Allowance
             from gateway.engine.connection import Connection
 
-            server.eio.sockets[eio_sid] = Connection(server.eio, eio_sid, {}, limit=0)
+            server.eio.sockets[eio_sid] = Connection(server.eio, eio_sid, {}, limit=0, allowance=Allowance(0))
         sid = await server.manager.pre_connect(eio_sid, "/")
         await server.manager.connect(sid, "/")
         await server.manager.enter_room(sid, "/", f"user:{number}")

@@ -16,8 +16,8 @@ import pytest
 
 from auth.keys import Keys
 from auth.tokens import Verifier
-from gateway.ground.settings import SETTINGS
 from gateway.process import cli, demo
+from gateway.process.settings import SETTINGS
 from tests.support.gateway import API_KEY, SECRET, Gateway, gateway, gateway_process
 
 EMIT = ["emit", "--to", "user:ann", "--type", "HELLO", "--title", "Hello"]

@@ -9,7 +9,7 @@ import pytest
 from gateway.ground.clock import LISTEN_SECONDS, STALE_SECONDS, Timekeeper, steady_seconds
 from gateway.notify.retention import Housekeeper
 from storage.ids import UUID7Source
-from storage.models import HistoryQuery
+from storage.inboxes import HistoryQuery
 from storage.store import Store
 from tests.contract.store_cases import emission, mail, notification
 from tests.support.gateway import gateway, token
@@ -211,7 +211,7 @@ def test_the_steady_clock_goes_on_while_a_machine_sleeps():
 
 
 async def history_of(store: Store, now: datetime) -> list[str]:
-    page = await store.history(HistoryQuery(user="42", rooms=["all"], limit=100), now=now)
+    page = await store.inboxes.history(HistoryQuery(user="42", rooms=["all"], limit=100), now=now)
     return [item.notification.title for item in page.items]
 
 
@@ -229,7 +229,7 @@ async def test_a_gateway_whose_clock_is_ten_years_ahead_deletes_nothing_and_mail
         ready = await site.ask("GET", "/readyz")
         assert ready.status == 503
         assert ready.body["reasons"][0].startswith("clock: it has jumped, 3650 days")
-        assert await node.store.lease(limit=10, lease_seconds=60, now=node.worker._clock()) == []
+        assert await node.store.outbox.lease(limit=10, lease_seconds=60, now=node.mail.worker._clock()) == []
         during = await site.emit("user:42", "during", email={"to": "bob@example.org"})
 
         node.clock._wall = right
@@ -253,10 +253,16 @@ async def test_a_sweep_ends_when_the_clock_jumps_in_its_middle(tmp_path):
     async with gateway(tmp_path) as site:
         store = site.node.store
         old = datetime.now(UTC) - 365 * DAY
-        await store.append([emission(notification("all", created_at=old, mail=mail())) for _ in range(3)])
-        await store.append([emission(notification("all", created_at=old, expires_at=old + DAY))])
+        await store.streams.append(
+            [emission(notification("all", created_at=old, mail=mail())) for _ in range(3)]
+        )
+        await store.streams.append([emission(notification("all", created_at=old, expires_at=old + DAY))])
         keeper = Housekeeper(
-            store, store, lambda: datetime.now(UTC), history_days=90, may_delete=lambda: next(sure)
+            store.streams,
+            store.outbox,
+            lambda: datetime.now(UTC),
+            history_days=90,
+            may_delete=lambda: next(sure),
         )
 
         assert await keeper.sweep() == (1, 0)

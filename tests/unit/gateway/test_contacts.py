@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from gateway.notify.contacts import PENDING_LIMIT, ContactBook
 from storage.errors import StoreUnavailable
-from storage.models import Contact
+from storage.people import Contact
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -16,7 +16,7 @@ from gateway.engine import Packet
 from gateway.notify import events
 from gateway.notify.delivery import HELD_LIMIT, WAITING_LIMIT, Delivery
 from storage.errors import StoreUnavailable
-from storage.models import Notification
+from storage.streams import Notification
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ROOM = "topic:deals"
@@ -205,7 +205,7 @@ async def test_a_lost_last_frame_is_found_by_reconciliation():
         await here.enter("a")
         here.stream.append()
 
-        here.delivery.reconcile()
+        here.delivery.repairs.reconcile()
         await here.until(lambda: here.sockets.given["a"] == [1])
 
 
@@ -215,12 +215,12 @@ async def test_returns_that_come_together_make_one_reconciliation_and_one_more()
         await here.enter("a")
         here.stream.gate.clear()
         here.stream.asked.clear()
-        here.delivery.reconcile()
+        here.delivery.repairs.reconcile()
         await asyncio.wait_for(here.stream.asked.wait(), 5)
 
         here.stream.append()
         for _ in range(20):
-            here.delivery.reconcile()
+            here.delivery.repairs.reconcile()
             await asyncio.sleep(0)
         assert here.stream.asking == 1
         here.stream.gate.set()
@@ -340,7 +340,7 @@ async def test_a_room_without_sessions_is_forgotten_and_starts_anew():
     async with scene() as here:
         await here.enter("a")
         here.emit()
-        assert here.delivery.leave("a", [ROOM]) == [ROOM]
+        here.delivery.leave("a", [ROOM])
         here.sockets.members_of[ROOM].clear()
         await here.delivery.release([ROOM])
         here.emit()
@@ -349,6 +349,51 @@ async def test_a_room_without_sessions_is_forgotten_and_starts_anew():
         here.emit()
 
         assert here.sockets.given["b"] == [3]
+
+
+async def test_a_room_that_nobody_comes_back_to_is_released_by_itself():
+    async with scene(release_seconds=0.01) as here:
+        await here.enter("a")
+        await here.enter("b")
+        here.delivery.leave("a", [ROOM])
+        here.sockets.members_of[ROOM].discard("a")
+        here.emit()
+        here.delivery.leave("b", [ROOM])
+        here.sockets.members_of[ROOM].discard("b")
+
+        await here.until(lambda: not here.delivery.hears(ROOM))
+
+        assert here.sockets.given["b"] == [1]
+
+
+async def test_who_is_dismissed_is_no_member_for_the_engine_either_and_may_come_back():
+    async with scene() as here:
+        await here.enter("a")
+        await here.enter("b")
+        here.emit()
+
+        here.delivery.dismiss("a", [ROOM, "topic:never entered"])
+        here.emit()
+        members = set(here.sockets.members("/", ROOM))
+        await here.enter("a")
+        here.emit()
+
+        assert members == {"b"}
+        assert here.sockets.given == {"a": [1, 3], "b": [1, 2, 3]}
+        assert here.delivery.stats.put_right == 0
+
+
+async def test_who_is_dismissed_while_its_replay_is_under_way_is_never_let_in():
+    async with scene() as here:
+        await here.enter("b")
+        await here.delivery.join("a", [ROOM])
+        here.emit()
+
+        here.delivery.dismiss("a", [ROOM])
+        here.emit()
+
+        assert here.sockets.given == {"b": [1, 2]}
+        assert not here.delivery.streams[ROOM].guests
 
 
 async def test_a_room_that_was_entered_again_is_not_released():
@@ -368,7 +413,10 @@ async def test_a_session_that_leaves_during_its_replay_leaves_nothing_behind():
     async with scene() as here:
         await here.delivery.join("a", [ROOM])
 
-        assert here.delivery.leave("a", [ROOM, "unknown"]) == [ROOM]
+        here.delivery.leave("a", [ROOM, "unknown"])
+        await here.delivery.release([ROOM, "unknown"])
+
+        assert not here.delivery.hears(ROOM)
 
 
 async def test_a_store_put_back_to_an_older_state_does_not_silence_the_room():
@@ -378,7 +426,7 @@ async def test_a_store_put_back_to_an_older_state_does_not_silence_the_room():
             here.emit()
         here.stream.head = 2
 
-        here.delivery.reconcile()
+        here.delivery.repairs.reconcile()
         await here.until(here.stream.asked.is_set)
         await asyncio.sleep(0)
         here.emit()
@@ -411,7 +459,7 @@ async def test_reconciliation_puts_sessions_back_into_their_rooms_and_others_out
         await here.enter("b")
         here.sockets.members_of[ROOM] = {"b", "stranger"}
 
-        here.delivery.reconcile()
+        here.delivery.repairs.reconcile()
         await here.until(lambda: here.sockets.members_of[ROOM] == {"a", "b"})
         here.emit()
 
@@ -430,8 +478,12 @@ async def test_a_session_that_has_ended_without_a_word_is_not_looked_for_again()
 
         assert here.sockets.given == {"b": [1, 2, 3]}
         assert here.delivery.stats.put_right == 1
-        assert here.delivery.leave("a", [ROOM]) == []
-        assert here.delivery.leave("b", [ROOM]) == [ROOM]
+        here.delivery.leave("a", [ROOM])
+        await here.delivery.release([ROOM])
+        assert here.delivery.hears(ROOM)
+        here.delivery.leave("b", [ROOM])
+        await here.delivery.release([ROOM])
+        assert not here.delivery.hears(ROOM)
 
 
 async def test_a_frame_of_what_nobody_has_stored_is_dropped_and_the_store_asked_once():
@@ -441,7 +493,7 @@ async def test_a_frame_of_what_nobody_has_stored_is_dropped_and_the_store_asked_
 
         for seq in range(1000, 1000 + WAITING_LIMIT):
             here.delivery.receive(ROOM, seq, frame(seq))
-        await here.until(lambda: not here.delivery._streams[ROOM].waiting)
+        await here.until(lambda: not here.delivery.streams[ROOM].waiting)
         asked = here.stream.questions
         here.emit()
         # A hole that is one is repaired as ever.
@@ -498,7 +550,7 @@ def test_whatever_the_bus_does_each_session_gets_each_once_in_order(steps: list[
                     case "pause":
                         await asyncio.sleep(0.002)
                     case "reconcile":
-                        here.delivery.reconcile()
+                        here.delivery.repairs.reconcile()
             for sid in joining:
                 starts[sid] = here.stream.head
                 assert here.delivery.open(sid, {ROOM: here.stream.head})

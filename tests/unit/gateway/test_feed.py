@@ -2,16 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Self
 
+import msgspec
+
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.bus.redis import LARGEST_COMMAND
-from gateway.notify.notifier import Tap
+from gateway.cluster.commands import Command, FeedAsk, FeedTell, Unknown
+from gateway.cluster.switchboard import Switchboard
+from gateway.notify.emitting import Listener
 from gateway.observe import feed as feeds
 from gateway.observe.feed import ROOMS_SHOWN, SHOWN_PER_SECOND, TOLD_AT_ONCE, Feed
-from storage.models import Notification
+from storage.streams import Notification
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DEADLINE_SECONDS = 5
@@ -24,14 +27,14 @@ def notification(title: str, body: str = "") -> Notification:
 
 
 class Emitter:
-    """A notifier as far as it can be listened to."""
+    """An emitter as far as it can be listened to."""
 
     def __init__(self) -> None:
-        self.tap: Tap | None = None
+        self.listeners: list[Listener] = []
 
     def emit(self, *titles: str) -> None:
-        if self.tap is not None:
-            self.tap([notification(title) for title in titles], "shop")
+        for listen in self.listeners:
+            listen([notification(title) for title in titles], "shop")
 
 
 class Admins:
@@ -57,10 +60,13 @@ class Admins:
 class Node:
     def __init__(self, *sids: str) -> None:
         self.emitter, self.admins, self.bus = Emitter(), Admins(*sids), LocalBus()
-        self.feed = Feed(notifier=self.emitter, watchers=self.admins, bus=self.bus, node="n1")
+        self.feed = Feed(emitter=self.emitter, watchers=self.admins, bus=self.bus, node="n1")
 
     async def __aenter__(self) -> Self:
-        await self.bus.start(receive=lambda *_: None, obey=self._obey, returned=lambda: None)
+        switchboard = Switchboard()
+        switchboard.connect(FeedAsk, self.feed.asked)
+        switchboard.connect(FeedTell, self.feed.told)
+        await self.bus.start(receive=lambda *_: None, carry_out=switchboard.carry_out, returned=lambda: None)
         self.feed.start()
         return self
 
@@ -68,17 +74,14 @@ class Node:
         await self.feed.stop()
         await self.bus.stop()
 
-    def _obey(self, command: Mapping[str, Any]) -> None:
-        self.feed.obey(command)
-
 
 async def test_nothing_is_listened_to_until_somebody_looks():
     async with Node("a") as node:
-        assert node.emitter.tap is None
+        assert not node.emitter.listeners
 
         await node.feed.watch("a")
 
-        assert node.emitter.tap is not None
+        assert len(node.emitter.listeners) == 1
 
 
 async def test_who_looks_is_shown_what_is_emitted_and_by_whom():
@@ -109,22 +112,22 @@ async def test_a_flood_is_sampled_and_what_is_left_out_is_counted():
 
 async def test_the_longest_texts_still_fit_into_a_command():
     """The bus reads no command of more than `LARGEST_COMMAND` bytes, as JSON in ASCII."""
-    commands: list[Mapping[str, Any]] = []
+    commands: list[Command | Unknown] = []
     async with Node("a") as node:
         await node.feed.watch("a")
-        node.bus._obey = commands.append
+        node.bus._carry_out = commands.append
         longest = Notification(
             id="i" * 36, room="user:" + "🚚" * 128, type="T" * 64, title="🚚" * 200, body="🚚" * 4000,
             created_at=NOW, data={},
         )  # fmt: skip
-        assert node.emitter.tap is not None
+        assert len(node.emitter.listeners) == 1
 
-        node.emitter.tap([longest] * TOLD_AT_ONCE, "admin:" + "🚚" * 128)
+        node.emitter.listeners[0]([longest] * TOLD_AT_ONCE, "admin:" + "🚚" * 128)
         async with asyncio.timeout(DEADLINE_SECONDS):
             while not commands:
                 await asyncio.sleep(0)
 
-        assert len(json.dumps(commands[0])) < LARGEST_COMMAND
+        assert len(json.dumps(msgspec.to_builtins(commands[0]))) < LARGEST_COMMAND
 
 
 async def test_of_an_emit_to_many_rooms_a_few_are_shown():
@@ -143,14 +146,13 @@ async def test_the_tap_closes_when_nobody_has_asked_for_a_while(monkeypatch):
     monkeypatch.setattr(feeds, "TICK_SECONDS", 0.01)
     closed = asyncio.Event()
 
-    class Watched(Emitter):
-        def __setattr__(self, name: str, value: object) -> None:
-            if name == "tap" and value is None:
-                closed.set()
-            super().__setattr__(name, value)
+    class Watched(list[Listener]):
+        def remove(self, listener: Listener) -> None:
+            super().remove(listener)
+            closed.set()
 
     async with Node("a") as node:
-        node.feed._notifier = node.emitter = Watched()
+        node.emitter.listeners = Watched()
         await node.feed.watch("a")
         closed.clear()
 
@@ -158,7 +160,7 @@ async def test_the_tap_closes_when_nobody_has_asked_for_a_while(monkeypatch):
 
         async with asyncio.timeout(DEADLINE_SECONDS):
             await closed.wait()
-        assert node.emitter.tap is None
+        assert not node.emitter.listeners
 
 
 async def test_one_who_has_gone_does_not_keep_the_tap_open(monkeypatch):
@@ -171,7 +173,7 @@ async def test_one_who_has_gone_does_not_keep_the_tap_open(monkeypatch):
         node.admins.here.clear()
 
         async with asyncio.timeout(DEADLINE_SECONDS):
-            while node.emitter.tap is not None:
+            while node.emitter.listeners:
                 await asyncio.sleep(0)
 
 
@@ -179,9 +181,7 @@ async def test_what_another_node_tells_is_shown_here():
     async with Node("a") as node:
         await node.feed.watch("a")
 
-        await node.bus.command(
-            {"do": "feed:tell", "node": "n2", "shown": [{"title": "There"}], "left_out": 3}
-        )
+        await node.bus.order_all(FeedTell("n2", [{"title": "There"}], 3))
 
         _, shown = await node.admins.next()
         assert shown == {"node": "n2", "notifications": [{"title": "There"}], "left_out": 3}

@@ -9,14 +9,15 @@ import pytest
 
 from gateway.cluster import lineage
 from gateway.cluster.bus.local import LocalBus
+from gateway.cluster.commands import EpochBegan
 from gateway.cluster.lineage import Lineage, Witnessed
-from gateway.cluster.witness import FileWitness, Mark, NoWitness, RedisWitness, WitnessAway, witness_of
-from gateway.ground.settings import load
+from gateway.cluster.witness import FileWitness, Mark, NoWitness, RedisWitness, WitnessAway
+from gateway.process.settings import load
 from storage.errors import StoreUnavailable
 from storage.sqlite import SQLiteStore
 from tests.contract.store_cases import NOW, emission, fill, notification
 from tests.support import servers
-from tests.support.gateway import environment
+from tests.support.gateway import environment, witness_of
 
 MARK = Mark(epoch="e", room="user:ann", seq=7, at=NOW)
 
@@ -35,11 +36,11 @@ def witness(tmp_path: Path) -> FileWitness:
 
 
 def kept(store, witness=None) -> Lineage:
-    return Lineage(store, witness or NoWitness(), LocalBus(), lambda: datetime.now(UTC))
+    return Lineage(store.epochs, store.streams, witness or NoWitness(), LocalBus(), lambda: datetime.now(UTC))
 
 
 async def forget(store, room: str, head: int) -> None:
-    await store._connections.write(
+    await store._threads.write(
         lambda c: c.execute("DELETE FROM notifications WHERE room = ? AND seq > ?", (room, head))
     )
 
@@ -50,7 +51,7 @@ async def test_what_this_node_has_appended_is_proof(store, caplog):
     line.on_turn = turned.append
     await line.check()
     epoch = line.epoch
-    await Witnessed(store, line).append([emission(notification("a")) for _ in range(3)])
+    await Witnessed(store.streams, line).append([emission(notification("a")) for _ in range(3)])
     await line.check()
     assert turned == []
 
@@ -59,7 +60,7 @@ async def test_what_this_node_has_appended_is_proof(store, caplog):
     await line.check()
 
     assert turned == [line.epoch]
-    assert line.epoch == await store.epoch() != epoch
+    assert line.epoch == await store.epochs.current() != epoch
     assert caplog.messages == [
         "the store was put back to an older state: a new epoch begins",
         "a new epoch has begun",
@@ -72,7 +73,7 @@ async def test_a_sequence_that_was_had_before_is_seen_at_once(store):
     line = kept(store)
     line.on_turn = lambda _: turned.set()
     await line.start()
-    appends = Witnessed(store, line)
+    appends = Witnessed(store.streams, line)
     await appends.append([emission(notification("a")) for _ in range(3)])
     await forget(store, "a", 1)
 
@@ -86,11 +87,11 @@ async def test_a_sequence_that_was_had_before_is_seen_at_once(store):
 async def test_pruning_and_erasing_are_no_proof(store):
     line = kept(store)
     await line.check()
-    await Witnessed(store, line).append([emission(notification("user:ann"))])
+    await Witnessed(store.streams, line).append([emission(notification("user:ann"))])
     epoch = line.epoch
 
-    await store.erase_user("ann", "user:ann", now=datetime.now(UTC))
-    await store.prune(before=datetime.now(UTC), limit=10)
+    await store.people.erase_user("ann", "user:ann", now=datetime.now(UTC))
+    await store.streams.prune(before=datetime.now(UTC), limit=10)
     await line.check()
 
     assert line.epoch == epoch
@@ -99,7 +100,7 @@ async def test_pruning_and_erasing_are_no_proof(store):
 async def test_a_witness_remembers_from_one_run_to_the_next(store, witness):
     first = kept(store, witness)
     assert await first.start() is None
-    await Witnessed(store, first).append([emission(notification("a")) for _ in range(3)])
+    await Witnessed(store.streams, first).append([emission(notification("a")) for _ in range(3)])
     await first.stop()
     mark = await witness.read()
     assert mark is not None
@@ -122,7 +123,7 @@ async def test_a_witness_remembers_from_one_run_to_the_next(store, witness):
 
 
 async def test_a_witness_of_another_epoch_is_proof_though_the_numbers_fit(store, witness):
-    epoch = await store.epoch()
+    epoch = await store.epochs.current()
     await fill(store, "a", 9)
     await witness.write(Mark(epoch="later", room="a", seq=2, at=NOW))
 
@@ -139,7 +140,7 @@ async def test_a_witness_that_was_not_heard_is_heard_later_and_not_written_to_be
     """Else the one proof there is would be written over."""
     monkeypatch.setattr(lineage, "CHECK_SECONDS", 0.01)
     monkeypatch.setattr(lineage, "WRITE_SECONDS", 0.01)
-    await witness.write(Mark(epoch=await store.epoch(), room="a", seq=2, at=NOW))
+    await witness.write(Mark(epoch=await store.epochs.current(), room="a", seq=2, at=NOW))
     asked = 0
 
     class Away(NoWitness):
@@ -169,11 +170,10 @@ async def test_the_epoch_that_another_begins_is_taken_on(store):
     line.on_turn = turned.append
     await line.check()
 
-    began = await store.turn()
+    began = await store.epochs.turn()
     await line.check()
-    line.obey({"do": "epoch", "epoch": "told"})
-    line.obey({"do": "epoch", "epoch": "told"})
-    line.obey({"do": "epoch"})
+    line.began(EpochBegan("told"))
+    line.began(EpochBegan("told"))
 
     assert turned == [began, "told"]
 
@@ -193,7 +193,7 @@ async def test_nothing_ends_the_watch(caplog):
 async def test_many_rooms_are_remembered_up_to_a_bound(store):
     line = kept(store)
     await line.check()
-    appends = Witnessed(store, line)
+    appends = Witnessed(store.streams, line)
     for number in range(lineage.ROOMS_REMEMBERED + 20):
         await appends.append([emission(notification(f"room-{number}"))])
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.ground import logs
-from gateway.ground.settings import LogFormat
+from gateway.ground.logs import LogFormat
 
 
 class Terminal(io.StringIO):

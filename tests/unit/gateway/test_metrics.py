@@ -13,7 +13,7 @@ from gateway.ground.clock import system_clock
 from gateway.observe import meters, metrics
 from gateway.observe.metrics import Metrics
 from storage.errors import StoreUnavailable
-from storage.models import Appended, Emission, Notification
+from storage.streams import Appended, Emission, Notification
 from tests.support.gateway import gateway
 
 
@@ -103,7 +103,7 @@ async def test_a_batch_on_its_way_to_the_store_is_measured_also_when_it_fails():
 
 
 def test_the_version_is_known_or_said_to_be_unknown(monkeypatch):
-    assert metrics.release() == importlib.metadata.version("bellhop")
+    assert metrics.release() == importlib.metadata.version("bellhop-gateway")
 
     def missing(name: str) -> str:
         raise importlib.metadata.PackageNotFoundError(name)

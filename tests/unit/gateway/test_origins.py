@@ -5,11 +5,13 @@ import logging
 import pytest
 
 from gateway.ground.origins import LOGGED_AN_HOUR, OriginError, Origins, parsed, permitted
-from gateway.ground.settings import SettingsError, load
+from gateway.ground.settings import SettingsError
+from gateway.http.settings import SiteSettings
+from gateway.process.settings import load
 
 
 def setting(value: str) -> tuple[str, ...]:
-    return load({"BELLHOP_CORS_ORIGINS": value}).cors_origins
+    return load({"BELLHOP_CORS_ORIGINS": value})[SiteSettings].cors_origins
 
 
 # What can be set
@@ -88,12 +90,12 @@ def test_a_wrong_origin_is_shown_without_what_may_be_a_password():
 
 
 def test_a_base_url_is_one_that_browsers_ask_for():
-    base = load({"BELLHOP_BASE_URL": "https://Bücher.example:443/märz/notify/"})
+    base = load({"BELLHOP_BASE_URL": "https://Bücher.example:443/märz/notify/"})[SiteSettings]
 
     assert base.base_url == "https://xn--bcher-kva.example/m%C3%A4rz/notify"
     assert base.base_path == "/m%C3%A4rz/notify"
-    assert load({"BELLHOP_BASE_URL": "http://shop.example"}).base_path == ""
-    assert load({}).base_path == ""
+    assert load({"BELLHOP_BASE_URL": "http://shop.example"})[SiteSettings].base_path == ""
+    assert load({})[SiteSettings].base_path == ""
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,15 @@
 """Whichever node is asked tells what all of them did, and of which nodes that is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from gateway.cluster.bus.local import LocalBus
+from gateway.cluster.commands import OverviewAsk, OverviewTell
 from gateway.observe.metrics import Metrics
-from gateway.observe.overview import STEPS_AT_ONCE, TELL, Observatory
+from gateway.observe.overview import STEPS_AT_ONCE, Observatory
 from gateway.observe.trends import Trends
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -23,20 +23,22 @@ class PartyLine:
 
     def __init__(self) -> None:
         self.nodes: dict[str, Observatory] = {}
-        self.said: list[Mapping[str, Any]] = []
+        self.said: list[OverviewAsk | OverviewTell] = []
         self.lost: set[int] = set()
         """Which of the answers nobody hears."""
 
-    async def command(self, command: Mapping[str, Any]) -> None:
+    async def order_all(self, command: OverviewAsk | OverviewTell) -> None:
         self.said.append(command)
-        if command["do"] == TELL and len(self.told) - 1 in self.lost:
-            return
-        for node in self.nodes.values():
-            node.obey(command)
+        if isinstance(command, OverviewAsk):
+            for node in self.nodes.values():
+                node.asked(command)
+        elif len(self.told) - 1 not in self.lost:
+            for node in self.nodes.values():
+                node.told(command)
 
     @property
-    def told(self) -> list[Mapping[str, Any]]:
-        return [command for command in self.said if command["do"] == TELL]
+    def told(self) -> list[OverviewTell]:
+        return [command for command in self.said if isinstance(command, OverviewTell)]
 
 
 class Node:
@@ -111,14 +113,14 @@ async def test_a_later_question_brings_only_what_is_new(line: PartyLine, nodes: 
         for node in nodes:
             node.step(emits=1)
     await nodes[0].observatory.look(HOUR)
-    assert sorted(len(command["rows"]) for command in line.told) == [20, 20, STEPS_AT_ONCE, STEPS_AT_ONCE]
+    assert sorted(len(command.rows) for command in line.told) == [20, 20, STEPS_AT_ONCE, STEPS_AT_ONCE]
     for node in nodes:
         node.step(emits=2)
 
     line.said.clear()
     seen = await nodes[0].observatory.look(HOUR)
 
-    assert [len(command["rows"]) for command in line.told] == [1, 1]
+    assert [len(command.rows) for command in line.told] == [1, 1]
     assert len(seen.steps) == STEPS_AT_ONCE + 21
     assert seen.steps[-1].emits == {"accepted": 6}
 
@@ -200,12 +202,9 @@ async def test_admins_who_ask_at_once_cause_one_question(
 async def test_what_is_no_answer_of_ours_changes_nothing(line: PartyLine, nodes: tuple[Node, Node, Node]):
     for node in nodes:
         node.step(emits=1)
-    tell = {"do": TELL, "to": "a", "node": "d", "after": 0, "more": False}
 
     for rows in ([{}], [7], [{"at": "yesterday"}], ["x"]):
-        await line.command({**tell, "rows": rows})
-    await line.command({**tell, "rows": 5})
-    await line.command({"do": "overview:ask", "node": 5})
+        await line.order_all(OverviewTell(to="a", node="d", after=0, rows=rows, more=False))
     seen = await nodes[0].observatory.look(HOUR)
 
     assert [step.emits for step in seen.steps] == [{"accepted": 3}]

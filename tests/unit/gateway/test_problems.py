@@ -5,10 +5,10 @@ from aiohttp import web
 
 from auth.errors import ExpiredToken, InvalidServiceKey, KeysUnavailable, MissingToken
 from gateway.cluster.presence.errors import PresenceUnavailable
-from gateway.notify.notifier import NoAddress
+from gateway.notify.emitting import NoAddress
 from gateway.protocol import problems
+from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem
-from gateway.protocol.schemas import Invalid
 from storage.errors import IdempotencyMismatch, InvalidCursor, StorageError, StoreUnavailable, Unstorable
 
 

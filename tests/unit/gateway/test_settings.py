@@ -5,19 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from gateway.ground import settings
-from gateway.ground.settings import (
-    FILE_BYTES_MAX,
-    SETTINGS,
-    LogFormat,
-    Origin,
-    SettingsError,
-    load,
-    markdown,
-    masked_url,
-    survey,
-)
-from gateway.process.node import build_transport
+from gateway.access.settings import KeySettings
+from gateway.cluster.settings import ClusterSettings
+from gateway.ground.environment import FILE_BYTES_MAX, Origin
+from gateway.ground.logs import LogFormat, LogSettings
+from gateway.ground.settings import SettingsError
+from gateway.ground.values import masked_url
+from gateway.http.settings import SiteSettings
+from gateway.mail.part import transport_of
+from gateway.mail.settings import MailSettings
+from gateway.notify.settings import StoreSettings
+from gateway.process.settings import SETTINGS, ProcessSettings, load, markdown, survey
+from gateway.sockets.settings import SocketSettings
 from mailer.smtp import SMTPTransport
 
 SECRET = "s" * 32
@@ -33,15 +32,18 @@ def problems(environ: dict[str, str], *, serving: bool = False) -> tuple[str, ..
 def test_an_empty_environment_makes_a_node_on_embedded_defaults():
     in_force = load({})
 
-    assert (in_force.hosts, in_force.port) == (("127.0.0.1",), 8080)
-    assert (in_force.internal_hosts, in_force.internal_port) == (("127.0.0.1",), 8081)
-    assert in_force.store_url == "sqlite:///var/bellhop.db"
-    assert in_force.bus_url == "local://"
-    assert in_force.mail.url == "spool:///var/mail"
-    assert in_force.transports == ("polling", "websocket")
-    assert in_force.limits.max_connections == 20_000
-    assert in_force.mail.worker is True
-    assert in_force.log_format is LogFormat.AUTO
+    assert (in_force[SiteSettings].hosts, in_force[SiteSettings].port) == (("127.0.0.1",), 8080)
+    assert (in_force[SiteSettings].internal_hosts, in_force[SiteSettings].internal_port) == (
+        ("127.0.0.1",),
+        8081,
+    )
+    assert in_force[StoreSettings].url == "sqlite:///var/bellhop.db"
+    assert in_force[ClusterSettings].bus_url == "local://"
+    assert in_force[MailSettings].url == "spool:///var/mail"
+    assert in_force[SocketSettings].transports == ("polling", "websocket")
+    assert in_force[SocketSettings].max_connections == 20_000
+    assert in_force[MailSettings].worker is True
+    assert in_force[LogSettings].format is LogFormat.AUTO
 
 
 def test_every_setting_has_a_place_and_every_default_can_be_written_out():
@@ -53,7 +55,7 @@ def test_every_setting_has_a_place_and_every_default_can_be_written_out():
 
 
 def test_two_nodes_have_two_names():
-    assert load({}).node_id != load({}).node_id
+    assert load({})[ClusterSettings].node_id != load({})[ClusterSettings].node_id
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_two_nodes_have_two_names():
     [("90", 90), ("90s", 90), ("1.5m", 90), ("2h", 7200), ("7d", 604_800), ("500ms", 0.5), ("0", 0)],
 )
 def test_a_duration_is_seconds_or_has_a_unit(text: str, seconds: float):
-    assert load({"BELLHOP_DRAIN_SECONDS": text}).drain_seconds == seconds
+    assert load({"BELLHOP_DRAIN_SECONDS": text})[ProcessSettings].drain_seconds == seconds
 
 
 def test_values_are_parsed_into_what_they_mean():
@@ -78,25 +80,30 @@ def test_values_are_parsed_into_what_they_mean():
         }
     )
 
-    assert in_force.trusted_proxies == (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1"))
-    assert in_force.cors_origins == ("https://shop.example", "http://localhost:3000")
-    assert in_force.keys.jwt_secrets == (SECRET, "t" * 32)
-    assert in_force.keys.api_keys == {"shop": KEY, "crm": "c" * 40}
-    assert in_force.base_url == "https://shop.example/notify"
-    assert in_force.mail.worker is False
-    assert in_force.log_format is LogFormat.JSON
-    assert in_force.transports == ("websocket",)
+    assert in_force[SiteSettings].trusted_proxies == (
+        ipaddress.ip_network("10.0.0.0/8"),
+        ipaddress.ip_network("::1"),
+    )
+    assert in_force[SiteSettings].cors_origins == ("https://shop.example", "http://localhost:3000")
+    assert in_force[KeySettings].jwt_secrets == (SECRET, "t" * 32)
+    assert in_force[KeySettings].api_keys == {"shop": KEY, "crm": "c" * 40}
+    assert in_force[SiteSettings].base_url == "https://shop.example/notify"
+    assert in_force[MailSettings].worker is False
+    assert in_force[LogSettings].format is LogFormat.JSON
+    assert in_force[SocketSettings].transports == ("websocket",)
 
 
 def test_a_public_key_may_be_written_in_one_line():
     in_force = load({"BELLHOP_JWT_PUBLIC_KEY": r"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"})
 
-    assert in_force.keys.jwt_public_key == "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"
-    assert in_force.keys.verify_tokens
+    assert (
+        in_force[KeySettings].jwt_public_key == "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"
+    )
+    assert in_force[KeySettings].verify_tokens
 
 
 def test_an_empty_value_is_an_unset_one():
-    assert load({"BELLHOP_PORT": "", "BELLHOP_JWT_SECRET": " "}).port == 8080
+    assert load({"BELLHOP_PORT": "", "BELLHOP_JWT_SECRET": " "})[SiteSettings].port == 8080
 
 
 @pytest.mark.parametrize(
@@ -246,8 +253,8 @@ def test_several_places_can_be_listened_on():
         }
     )
 
-    assert in_force.hosts == ("0.0.0.0", "::1", "unix:/run/bellhop.sock", "shop-1.internal")
-    assert in_force.trusted_proxies == ("unix", ipaddress.ip_network("10.0.0.1"))
+    assert in_force[SiteSettings].hosts == ("0.0.0.0", "::1", "unix:/run/bellhop.sock", "shop-1.internal")
+    assert in_force[SiteSettings].trusted_proxies == ("unix", ipaddress.ip_network("10.0.0.1"))
 
 
 def test_a_send_buffer_must_hold_a_notification():
@@ -265,7 +272,7 @@ def test_a_setting_may_come_from_a_file_without_its_last_newline(tmp_path: Path)
 
     in_force = load({"BELLHOP_JWT_SECRET_FILE": str(file)})
 
-    assert in_force.keys.jwt_secrets == (SECRET,)
+    assert in_force[KeySettings].jwt_secrets == (SECRET,)
 
 
 def test_a_file_and_a_value_for_the_same_setting_are_one_too_many(tmp_path: Path):
@@ -350,7 +357,10 @@ def test_what_nobody_sees_beside_a_comma_is_refused_by_name(name: str, unseen: s
 
 
 def test_blanks_beside_a_comma_mean_nothing():
-    assert load({"BELLHOP_JWT_SECRET": f"{SECRET} , {'t' * 32}"}).keys.jwt_secrets == (SECRET, "t" * 32)
+    assert load({"BELLHOP_JWT_SECRET": f"{SECRET} , {'t' * 32}"})[KeySettings].jwt_secrets == (
+        SECRET,
+        "t" * 32,
+    )
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\r"])
@@ -403,7 +413,7 @@ def test_a_key_in_pem_may_have_blank_lines_around_it(tmp_path: Path):
     file = tmp_path / "key.pem"
     file.write_text("\n-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----\n\n")
 
-    assert load({"BELLHOP_JWT_PUBLIC_KEY_FILE": str(file)}).keys.jwt_public_key is not None
+    assert load({"BELLHOP_JWT_PUBLIC_KEY_FILE": str(file)})[KeySettings].jwt_public_key is not None
 
 
 # What is shown
@@ -479,7 +489,7 @@ def test_the_reference_has_a_row_for_each():
 
     assert all(f"| `{setting.variable}` |" in table for setting in SETTINGS)
     assert table.count("\n") == len(SETTINGS) + 1
-    assert all(setting.help for setting in settings.SETTINGS)
+    assert all(setting.help for setting in SETTINGS)
 
 
 @pytest.mark.parametrize(
@@ -487,7 +497,7 @@ def test_the_reference_has_a_row_for_each():
     ["shop.example", "node-7.eu.shop.example", "[192.0.2.1]", "[IPv6:2001:db8::1]", "xn--bcher-kva.example"],
 )
 def test_a_name_to_greet_the_mail_server_with_is_a_full_one_or_an_address(name: str):
-    assert load({"BELLHOP_MAIL_HELO": name}).mail.helo == name
+    assert load({"BELLHOP_MAIL_HELO": name})[MailSettings].helo == name
 
 
 @pytest.mark.parametrize(
@@ -504,7 +514,7 @@ def test_a_name_that_mail_servers_would_refuse_is_refused_at_start(name: str):
 
 
 def test_the_mail_server_gets_what_the_settings_say():
-    transport = build_transport(
+    transport = transport_of(
         load(
             {
                 "BELLHOP_MAIL_URL": "smtp://mail.example?starttls=never",
@@ -512,7 +522,7 @@ def test_the_mail_server_gets_what_the_settings_say():
                 "BELLHOP_MAIL_TIMEOUT": "90s",
                 "BELLHOP_MAIL_PER_SESSION": "7",
             }
-        )
+        )[MailSettings]
     )
 
     assert isinstance(transport, SMTPTransport)

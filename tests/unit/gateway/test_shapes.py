@@ -8,8 +8,10 @@ import pytest
 from gateway.cluster.presence.base import Online
 from gateway.ground import encoding
 from gateway.notify import events
+from gateway.notify.people import Person
 from gateway.protocol import shapes
-from storage.models import Notification
+from storage.people import Contact
+from storage.streams import Notification
 
 MOMENT = datetime(2026, 11, 22, 8, 27, 41, 123_999, tzinfo=UTC)
 
@@ -37,7 +39,8 @@ def test_an_event_is_a_json_array():
 def test_a_user_who_is_there_is_shown_with_the_connections():
     entry = Online(user="ann", name=None, roles=("admin",), connections=2, since=MOMENT)
 
-    assert shapes.presence("ann", entry, MOMENT) == {
+    known = Contact(user="ann", email=None, name=None, last_seen=MOMENT)
+    assert shapes.presence(Person(user="ann", online=entry, contact=known)) == {
         "user": "ann",
         "online": True,
         "connections": 2,

@@ -19,7 +19,7 @@ class Full:
     """Lets a store's file grow no further, as a disk does that is full."""
 
     def __init__(self, store: SQLiteStore) -> None:
-        self._writer = store._connections._writer
+        self._writer = store._threads._writer
 
     async def set(self) -> None:
         await self._writer.do(lambda c: c.execute("PRAGMA max_page_count = 1").fetchone())
@@ -58,7 +58,7 @@ async def fill_up(appends: Writes) -> None:
 
 async def test_a_failed_append_is_told_until_one_succeeds(store, now, caplog):
     caplog.set_level(logging.INFO, "gateway.observe.writes")
-    seen = Writes(store, store)
+    seen = Writes(store, store.streams)
     await seen.ping()
 
     await Full(store).set()
@@ -81,7 +81,7 @@ async def test_a_failed_append_is_told_until_one_succeeds(store, now, caplog):
 
 async def test_without_traffic_a_probe_as_large_as_an_emit_tells(store, now):
     """A full disk still takes a few bytes: a small probe would say that all is well, and the next emit fail."""
-    seen = Writes(store, store)
+    seen = Writes(store, store.streams)
     await Full(store).set()
     await fill_up(seen)
     await store.ping()
@@ -117,7 +117,7 @@ async def test_however_often_it_is_asked_the_store_is_written_to_once_a_second(s
             sizes.append(size)
             await store.ping(size=size)
 
-    seen = Writes(Counting(), store)
+    seen = Writes(Counting(), store.streams)
     now[0] = 100.0
     await asyncio.gather(*(seen.ping() for _ in range(50)))
     assert sizes == [1]

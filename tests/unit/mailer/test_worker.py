@@ -17,9 +17,11 @@ from mailer.smtp import Relay, SMTPTransport
 from mailer.transport import Transport
 from mailer.worker import Outcome, Result, Worker
 from storage.errors import StoreUnavailable
-from storage.models import Emission, Mail, MailOrder, MailState, Unless
+from storage.inboxes import Inboxes
+from storage.mail import Mail, MailOrder, MailState, Unless
+from storage.outbox import Outbox
 from storage.sqlite import SQLiteStore
-from storage.store import Store
+from storage.streams import Emission
 from tests.support.smtp import Authority, Hang, Reply, SMTPRelay, Wait
 from tests.unit.mailer.letters import ID, LETTERHEAD, PRESS, notification
 
@@ -51,10 +53,10 @@ class Clock:
 
 
 class Faulty:
-    """A real store, some of whose methods fail a number of times before they work again."""
+    """The shelves that a worker takes, real ones, some of whose methods fail a number of times before they work again."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, outbox: Outbox, inboxes: Inboxes) -> None:
+        self._shelves = (outbox, inboxes)
         self.failing: dict[str, list[BaseException]] = {}
         self.calls: list[str] = []
         self.called = asyncio.Event()
@@ -72,7 +74,7 @@ class Faulty:
                 await self.called.wait()
 
     def __getattr__(self, method: str) -> Any:
-        real = getattr(self._store, method)
+        [real] = [getattr(shelf, method) for shelf in self._shelves if hasattr(shelf, method)]
 
         async def call(*arguments: Any, **options: Any) -> Any:
             self.calls.append(method)
@@ -140,10 +142,10 @@ class Bench:
         mail_order = MailOrder(to=fields.pop("to", "ann@example.org"), due_at=due_at, unless=unless)
         mail = Mail(order=mail_order, state=MailState.PENDING, due_at=due_at, updated_at=now)
         given = notification(id=id_, mail=mail, created_at=now, **fields)
-        await self.store.append([Emission(notifications=(given,))])
+        await self.store.streams.append([Emission(notifications=(given,))])
 
     async def mail(self, id_: str = ID) -> Mail:
-        found = await self.store.notification(id_)
+        found = await self.store.streams.notification(id_)
         assert found is not None
         assert found.mail is not None
         return found.mail
@@ -155,7 +157,13 @@ async def bench(tmp_path: Path, authority: Authority) -> AsyncIterator[Bench]:
     await store.open()
     async with SMTPRelay(authority, login=("ann", "secret")) as relay:
         transport = SMTPTransport(Relay.from_url(relay.url(user="ann:secret"), step_seconds=STEP_SECONDS))
-        made = Bench(store=store, outbox=Faulty(store), relay=relay, clock=Clock(), transport=transport)
+        made = Bench(
+            store=store,
+            outbox=Faulty(store.outbox, store.inboxes),
+            relay=relay,
+            clock=Clock(),
+            transport=transport,
+        )
         yield made
         for worker, task in made.workers:
             await worker.drain(seconds=0)
@@ -233,8 +241,8 @@ async def test_no_more_is_leased_than_slots_are_free(bench: Bench) -> None:
     await bench.relay.until(lambda: bench.relay.steps.count("CONTENT") == 2)
     assert worker.held == 2
     worker.wake()
-    assert (await bench.store.mail_counts())[MailState.LEASED] == 2
-    assert (await bench.store.mail_counts())[MailState.PENDING] == 1
+    assert (await bench.store.outbox.mail_counts())[MailState.LEASED] == 2
+    assert (await bench.store.outbox.mail_counts())[MailState.PENDING] == 1
 
 
 async def test_a_slot_that_comes_free_is_used_at_once(bench: Bench) -> None:
@@ -265,7 +273,7 @@ async def test_whether_a_mail_is_needed_is_judged_when_it_is_due(
 ) -> None:
     await bench.owe(unless=unless)
     if mark is not None:
-        await getattr(bench.store, mark)("42", ["user:42"], [ID], now=bench.clock())
+        await getattr(bench.store.inboxes, mark)("42", ["user:42"], [ID], now=bench.clock())
 
     bench.start()
 
@@ -469,7 +477,7 @@ async def test_a_mail_whose_attempts_never_ended_is_buried_unsent(bench: Bench) 
     """A mail that crashes its worker must not crash the next one for ever."""
     await bench.owe()
     for _ in range(2):
-        await bench.store.lease(limit=1, lease_seconds=1, now=bench.clock())
+        await bench.store.outbox.lease(limit=1, lease_seconds=1, now=bench.clock())
         bench.clock.advance(2)
 
     bench.start(attempts=2)
@@ -588,11 +596,13 @@ async def test_a_mail_that_another_worker_has_is_let_go(
     bench.start(lease_seconds=0.3)
     await bench.relay.until(lambda: "CONTENT" in bench.relay.steps)
 
-    [taken] = await bench.store.lease(limit=1, lease_seconds=600, now=bench.clock() + timedelta(seconds=3600))
+    [taken] = await bench.store.outbox.lease(
+        limit=1, lease_seconds=600, now=bench.clock() + timedelta(seconds=3600)
+    )
 
     await bench.until_observed(Result.LOST)
     assert (await bench.mail()).state is MailState.LEASED
-    assert await bench.store.settle(taken, now=bench.clock())
+    assert await bench.store.outbox.settle(taken, now=bench.clock())
     assert "mail under way was taken by another worker" in caplog.messages
 
 
@@ -712,7 +722,7 @@ async def test_a_refused_login_pauses_everything_counts_nothing_and_shouts_once(
         worker = bench.start(clock=lambda: datetime.now(UTC))
         await bench.until_observed(*[Result.POSTPONED] * 3)
         worker.wake()  # an emit must not end the pause
-        assert (await bench.store.mail_counts())[MailState.PENDING] == 3
+        assert (await bench.store.outbox.mail_counts())[MailState.PENDING] == 3
         await bench.until_observed(*[Result.POSTPONED] * 3, *[Result.SENT] * 3)
 
     errors = [record for record in said(caplog) if record.levelno == logging.ERROR]
@@ -836,7 +846,7 @@ async def test_a_lease_that_has_ended_meanwhile_changes_nothing(
 
     async def settle(lease: Any, **options: Any) -> bool:
         bench.clock.advance(120)
-        await bench.store.lease(limit=1, lease_seconds=600, now=bench.clock())
+        await bench.store.outbox.lease(limit=1, lease_seconds=600, now=bench.clock())
         settled: bool = await real(lease, now=bench.clock())
         return settled
 

@@ -115,7 +115,7 @@ async def test_a_file_of_a_later_release_is_left_alone(tmp_path):
 
 async def test_a_file_locked_by_another_is_unavailable_and_then_well(tmp_path, monkeypatch):
     """Not for ever: a lock that is held longer than the wait ends the wait, not the store."""
-    monkeypatch.setattr("storage.sqlite.connections.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("storage.sqlite.threads.BUSY_SECONDS", 0.2)
     monkeypatch.setattr("storage.sqlite.store.PING_SECONDS", 0.1)
     store = SQLiteStore(tmp_path / "x.db")
     await store.open()
@@ -138,11 +138,11 @@ async def test_a_full_disk_is_unavailable_and_stores_nothing_by_halves(tmp_path)
     store = SQLiteStore(tmp_path / "x.db")
     await store.open()
     await fill(store, "a", 1)
-    await store._connections.write(lambda c: c.execute("PRAGMA max_page_count = 1"))
+    await store._threads.write(lambda c: c.execute("PRAGMA max_page_count = 1"))
 
     with pytest.raises(StoreUnavailable):
         await fill(store, "a", 500, body="x" * 1000)
 
-    await store._connections.write(lambda c: c.execute("PRAGMA max_page_count = 1000000"))
+    await store._threads.write(lambda c: c.execute("PRAGMA max_page_count = 1000000"))
     assert [n.seq for n in await fill(store, "a", 1)] == [2]
     await store.close()

@@ -6,7 +6,7 @@ import pytest
 
 from storage.errors import IdempotencyMismatch, StoreUnavailable, Unstorable
 from storage.groupcommit import GroupCommit
-from storage.models import Appended, Emission
+from storage.streams import Appended, Emission
 from tests.contract.store_cases import emission, key, notification
 
 

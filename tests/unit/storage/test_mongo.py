@@ -18,14 +18,14 @@ async def store(mongo_url):
 @pytest.mark.parametrize("kept", [1, 2])
 async def test_an_emission_of_which_a_crash_stored_only_a_part_is_completed(store, kept):
     rooms = ["a", "b", "c"]
-    [first] = await store.append([emission(*map(notification, rooms), key=key())])
+    [first] = await store.streams.append([emission(*map(notification, rooms), key=key())])
     lost = [n.id for n in first.notifications[kept:]]
-    await store._collections.notifications.delete_many({"_id": {"$in": lost}})
-    node = MongoStore(store._url)
+    await store._operations.collections["notifications"].delete_many({"_id": {"$in": lost}})
+    node = MongoStore(store._operations._url)
     await node.open()
 
-    [completed] = await node.append([emission(*map(notification, rooms), key=key())])
-    [again] = await store.append([emission(*map(notification, rooms), key=key())])
+    [completed] = await node.streams.append([emission(*map(notification, rooms), key=key())])
+    [again] = await store.streams.append([emission(*map(notification, rooms), key=key())])
 
     assert completed.duplicate
     assert completed.notifications[:kept] == first.notifications[:kept]
@@ -43,7 +43,7 @@ async def test_rooms_that_two_processes_append_to_are_looked_up_and_seldom_refus
         return await after_refusal(batch, items, *rest)
 
     monkeypatch.setattr(_Batch, "_after_refusal", counted)
-    node = MongoStore(store._url)
+    node = MongoStore(store._operations._url)
     await node.open()
     rooms = [f"room-{number}" for number in range(20)]
 
@@ -55,7 +55,7 @@ async def test_rooms_that_two_processes_append_to_are_looked_up_and_seldom_refus
     assert refused == [20, 20]
     for _ in range(1 + QUIET_LOOKS):
         await put(store, *map(notification, rooms))
-    assert not store._appender._heads.doubtful(rooms)
+    assert not store.streams._appender._heads.doubtful(rooms)
     assert await sequences(store, "room-7") == list(range(1, 16))
     await node.close()
 
@@ -75,14 +75,14 @@ async def test_what_others_are_heard_to_have_appended_is_neither_looked_up_nor_r
 
     monkeypatch.setattr(append, "positions", looked)
     monkeypatch.setattr(_Batch, "_after_refusal", counted)
-    node = MongoStore(store._url)
+    node = MongoStore(store._operations._url)
     await node.open()
     rooms = [f"room-{number}" for number in range(20)]
 
     for _ in range(5):
         for each, other in ((store, node), (node, store)):
             stored = await put(each, *map(notification, rooms))
-            other.learn({n.room: n.seq for n in stored})
+            other.streams.learn({n.room: n.seq for n in stored})
 
     # Each process asks once for rooms that it does not know.
     assert (sorted(asked), refused) == (sorted(rooms * 2), [])
@@ -91,13 +91,13 @@ async def test_what_others_are_heard_to_have_appended_is_neither_looked_up_nor_r
 
 
 async def test_what_was_heard_late_or_not_at_all_costs_a_look_and_nothing_else(store):
-    node = MongoStore(store._url)
+    node = MongoStore(store._operations._url)
     await node.open()
     await put(store, notification("a"))
     await put(node, notification("a"), notification("a"))
-    store.learn({"a": 2, "never-appended-to": 9})
+    store.streams.learn({"a": 2, "never-appended-to": 9})
     await put(store, notification("a"), notification("never-appended-to"))
-    store.learn({"a": 1})
+    store.streams.learn({"a": 1})
     await put(store, notification("a"))
 
     assert await sequences(store, "a") == [1, 2, 3, 4, 5]
@@ -115,7 +115,7 @@ def stages(plan) -> set[str]:
 async def test_the_heads_of_rooms_cost_one_index_entry_each(store):
     await put(store, *(notification(f"room-{i % 10}") for i in range(300)))
     rooms = [f"room-{i}" for i in range(10)]
-    database = store._collections.client.get_default_database()
+    database = store._operations.collections.client.get_default_database()
 
     plan = await database.command(
         "explain",
@@ -132,7 +132,7 @@ async def test_the_heads_of_rooms_cost_one_index_entry_each(store):
     )
 
     assert "DISTINCT_SCAN" in stages(plan)
-    assert await positions(store._collections, rooms) == dict.fromkeys(rooms, (30, 0, 0))
+    assert await positions(store._operations.collections, rooms) == dict.fromkeys(rooms, (30, 0, 0))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ async def test_the_heads_of_rooms_cost_one_index_entry_each(store):
 )
 async def test_every_query_is_answered_from_an_index(store, condition, order):
     await put(store, notification("a", mail=mail()), notification("b"))
-    cursor = store._collections.notifications.find(condition)
+    cursor = store._operations.collections["notifications"].find(condition)
 
     plan = await (cursor.sort(order) if order else cursor).explain()
 

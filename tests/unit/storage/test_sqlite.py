@@ -1,20 +1,22 @@
 """The file and its write-ahead log: folded in beside the commits, and noticed when they are not there any more."""
 
 import asyncio
+import logging
 import shutil
 import sqlite3
 import threading
 
 import pytest
 
-from storage.errors import StoreUnavailable
-from storage.sqlite import SQLiteStore, connections
+from storage.errors import StoreConfigurationError, StoreUnavailable
+from storage.sqlite import SQLiteStore, threads
+from storage.sqlite.schema import Migration, migrate, statements
 from tests.contract.store_cases import NOW, fill
 
 
 @pytest.fixture(autouse=True)
 def checkpoints_at_once(monkeypatch):
-    monkeypatch.setattr(connections, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(threads, "CHECKPOINT_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -38,9 +40,9 @@ async def test_the_log_begins_anew_while_commits_go_on(store, tmp_path):
             # The salts in the log's head, which each beginning draws anew.
             beginnings.add(log.read_bytes()[16:24])
 
-    assert log.stat().st_size < connections.LOG_PAGES * 4096 / 4
+    assert log.stat().st_size < threads.LOG_PAGES * 4096 / 4
     newest = range(count - 9, count + 1)
-    assert [n.seq for n in await store.span("a", after=count - 10, limit=100)] == list(newest)
+    assert [n.seq for n in await store.streams.span("a", after=count - 10, limit=100)] == list(newest)
 
 
 async def test_a_store_that_closes_leaves_one_file(store, tmp_path):
@@ -53,7 +55,7 @@ async def test_a_store_that_closes_leaves_one_file(store, tmp_path):
 async def test_a_checkpoint_that_fails_costs_nothing_and_is_made_up_for(store, monkeypatch, caplog):
     loop = asyncio.get_running_loop()
     made_up_for = asyncio.Event()
-    works = connections._checkpoint
+    works = threads._checkpoint
     failures = iter([sqlite3.OperationalError("disk I/O error")])
 
     def checkpoint(connection):
@@ -62,7 +64,7 @@ async def test_a_checkpoint_that_fails_costs_nothing_and_is_made_up_for(store, m
         loop.call_soon_threadsafe(made_up_for.set)
         return works(connection)
 
-    monkeypatch.setattr(connections, "_checkpoint", checkpoint)
+    monkeypatch.setattr(threads, "_checkpoint", checkpoint)
     async with asyncio.timeout(10):
         while not made_up_for.is_set():
             await fill(store, "a", 1)
@@ -73,15 +75,15 @@ async def test_a_checkpoint_that_fails_costs_nothing_and_is_made_up_for(store, m
 async def test_a_store_that_is_closed_says_so(store):
     await store.close()
 
-    with pytest.raises(connections.StoreUnavailable):
+    with pytest.raises(threads.StoreUnavailable):
         await fill(store, "a", 1)
     await store.close()
 
 
 async def test_what_is_asked_of_a_store_that_is_closing_is_refused_at_once(tmp_path):
     """It would stand behind the end of a thread's work, and be waited for in vain."""
-    here = connections.Connections(tmp_path / "x.db")
-    await here.open()
+    here = threads.Threads(tmp_path / "x.db")
+    await here.open(lambda connection: migrate(connection, []))
     may_end = threading.Event()
     read = asyncio.create_task(here.read(lambda _: may_end.wait(10)))
     await asyncio.sleep(0)
@@ -89,7 +91,7 @@ async def test_what_is_asked_of_a_store_that_is_closing_is_refused_at_once(tmp_p
     await asyncio.sleep(0)
 
     for ask in (here.read, here.write):
-        with pytest.raises(connections.StoreUnavailable, match="closed"):
+        with pytest.raises(threads.StoreUnavailable, match="closed"):
             await ask(lambda _: None)
     may_end.set()
 
@@ -123,16 +125,16 @@ async def test_a_file_that_is_not_where_it_was_takes_and_gives_nothing(store, tm
     """What is committed to it would go with the process, and a reader that comes later would make an empty one."""
     await fill(store, "a", 1)
     if has_read:
-        await store.heads(["a"])
+        await store.streams.heads(["a"])
 
     done(tmp_path, "x.db")
     there = sorted(tmp_path.iterdir())
 
     for asked in (
         fill(store, "a", 1),
-        store.heads(["a"]),
+        store.streams.heads(["a"]),
         store.ping(),
-        store.opening("1", ["a"], since={}, limit=1, now=NOW),
+        store.inboxes.opening("1", ["a"], since={}, limit=1, now=NOW),
     ):
         with pytest.raises(StoreUnavailable, match="moved, deleted or replaced"):
             await asked
@@ -156,6 +158,72 @@ async def test_a_file_whose_name_is_full_of_signs_is_found(tmp_path):
     store = SQLiteStore(tmp_path / "a ?mode=ro&x#y%41é.db")
     await store.open()
     await fill(store, "a", 1)
-    assert await store.heads(["a"]) == {"a": 1}
+    assert await store.streams.heads(["a"]) == {"a": 1}
     await store.close()
     assert [path.name for path in tmp_path.iterdir()] == ["a ?mode=ro&x#y%41é.db"]
+
+
+async def test_a_file_that_does_not_say_what_it_has_had_is_refused(tmp_path):
+    """To run all migrations on tables that are there would only fail later, and less clearly."""
+    store = SQLiteStore(tmp_path / "x.db")
+    await store.open()
+    await store.close()
+    with sqlite3.connect(tmp_path / "x.db") as file:
+        file.execute("DELETE FROM facts WHERE name = 'migrations'")
+    file.close()
+    again = SQLiteStore(tmp_path / "x.db")
+
+    with pytest.raises(StoreConfigurationError, match="which changes of its schema"):
+        await again.open()
+
+    await again.close()
+
+
+async def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path):
+    file = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    first = Migration(name="a-1", run=statements("CREATE TABLE a (x);\n"))
+    broken = Migration(name="a-2", run=statements("CREATE TABLE b (x);\nCREATE TABLE a (x);\n"))
+    migrate(file, [first])
+    before = list(file.iterdump())
+
+    with pytest.raises(sqlite3.OperationalError, match="already exists"):
+        migrate(file, [first, broken])
+
+    assert list(file.iterdump()) == before
+    file.close()
+
+
+@pytest.mark.parametrize("schema", [1, 2, 3])
+async def test_a_file_of_a_numbered_schema_becomes_what_a_new_one_is(tmp_path, schema, caplog):
+    """Files kept a number before they kept names: it tells which of the migrations of that time ran."""
+    caplog.set_level(logging.INFO, "storage.sqlite.schema")
+    old, new = SQLiteStore(tmp_path / "old.db"), SQLiteStore(tmp_path / "new.db")
+    migrations = [migration for shelf in old._shelves for migration in shelf.MIGRATIONS]
+    file = sqlite3.connect(tmp_path / "old.db", isolation_level=None)
+    migrate(file, [migration for migration in migrations if (migration.schema or schema + 1) <= schema])
+    file.execute("DROP TABLE facts" if schema < 3 else "DELETE FROM facts WHERE name = 'migrations'")
+    file.execute(f"PRAGMA user_version = {schema}")
+    file.close()
+
+    for store in (new, old):
+        await store.open()
+        await fill(store, "a", 1)
+
+    assert await _columns(old) == await _columns(new)
+    assert len(await old.epochs.current()) == 8
+    changed = [record.change for record in caplog.records]
+    assert changed == [m.name for m in migrations if m.schema is not None and m.schema > schema]
+    for store in (new, old):
+        await store.close()
+
+
+async def _columns(store: SQLiteStore) -> list[object]:
+    """All columns and indexes there are; a column that was added later has another place."""
+    return await store._threads.read(
+        lambda c: sorted(
+            c.execute(
+                "SELECT m.name, p.name, p.type FROM sqlite_master m JOIN pragma_table_info(m.name) p"
+                " UNION SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+            )
+        )
+    )

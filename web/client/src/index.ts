@@ -11,3 +11,4 @@ export type {
   State,
   Status,
 } from "./protocol.ts";
+export { subject } from "./token.ts";

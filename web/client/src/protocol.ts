@@ -1,28 +1,18 @@
 /** The shapes that travel between a page and the gateway, and the values this package answers with. */
 
+import type { CountAnswer as Count } from "./shapes.ts";
+
+export type {
+  ClosingEvent as Closing,
+  CountAnswer as Count,
+  HistoryAnswer as Page,
+  ItemAnswer as Item,
+  NotificationAnswer as Notification,
+  RoomsEvent as Rooms,
+} from "./shapes.ts";
+
 /** The last sequence had of each room, and beside them, as `epoch`, the line that they are of. */
 export type Since = Record<string, number>;
-
-/** A fact addressed to one room. */
-export interface Notification {
-  readonly id: string;
-  readonly room: string;
-  /** The position in the room's stream; null for what is not kept. */
-  readonly seq: number | null;
-  readonly type: string;
-  readonly title: string;
-  readonly body: string;
-  readonly link: string | null;
-  readonly data: Readonly<Record<string, unknown>>;
-  /** RFC 3339 in UTC. */
-  readonly created_at: string;
-}
-
-/** A notification as the user has it. */
-export interface Item extends Notification {
-  readonly read: boolean;
-  readonly seen: boolean;
-}
 
 /** Which notifications a list shows; an empty filter shows all. */
 export interface Filter {
@@ -46,12 +36,6 @@ export interface Status {
   readonly retryAt: number | null;
 }
 
-/** How much is unread of what the rooms hold up to `heads`. */
-export interface Count {
-  readonly unread: number;
-  readonly heads: Since;
-}
-
 export interface Ready extends Count {
   readonly user: string;
   readonly resync: readonly string[];
@@ -59,25 +43,6 @@ export interface Ready extends Count {
   readonly epoch?: string;
   /** From another tab: what to count from, where that is not `heads`. */
   readonly count?: Count;
-}
-
-/** Rooms that a connection has gained and lost, and how far those gained had come. */
-export interface Rooms {
-  readonly joined: readonly string[];
-  readonly left: readonly string[];
-  readonly heads: Since;
-}
-
-export interface Closing {
-  readonly reason: string;
-  readonly reconnect: boolean;
-  /** Seconds. */
-  readonly retry_after: number;
-}
-
-export interface Page {
-  readonly notifications: readonly Item[];
-  readonly next: string | null;
 }
 
 export const MARKS = ["read", "seen", "dismiss"] as const;

@@ -3,7 +3,8 @@
 const claims = (token: string | undefined): { sub?: string; iat?: number; exp?: number } => {
   try {
     const text = (token as string).split(".")[1] as string;
-    return JSON.parse(atob(text.replace(/-/g, "+").replace(/_/g, "/")));
+    // What was bytes of UTF-8 is made percents, and those the text: the shortest way there is.
+    return JSON.parse(decodeURIComponent(escape(atob(text.replace(/-/g, "+").replace(/_/g, "/"))))) ?? {};
   } catch {
     return {};
   }

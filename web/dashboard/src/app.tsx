@@ -1,3 +1,4 @@
+import { subject } from "@bellhop/client";
 import { type ReactNode, useCallback, useEffect, useState, useSyncExternalStore } from "react";
 import { type Desk, DeskContext } from "./context.tsx";
 import { Gateway } from "./gateway.ts";
@@ -12,9 +13,10 @@ import { Users } from "./pages/users.tsx";
 import { Renewal } from "./renewal.tsx";
 import { href, parse, type Route } from "./route.ts";
 import { Shell } from "./shell.tsx";
-import { forgetToken, keepToken, subjectOf, whenGiven } from "./token.ts";
+import { forgetToken, keepToken, whenGiven } from "./token.ts";
 import { Fence } from "./ui/fence.tsx";
 import { Toasts, toast } from "./ui/toast.tsx";
+import { humane } from "./words.ts";
 
 export function App(props: { token: string | null }): ReactNode {
   const [token, setToken] = useState(props.token);
@@ -54,11 +56,11 @@ function Session(props: {
   useEffect(() => {
     const gateway = new Gateway(token);
     const live = new Live(gateway);
-    live.onComplaint = ({ title }) =>
-      toast(`Complaint: ${title}`, "bad", { label: "Show", href: href({ page: "feed", room: "" }) });
+    live.onUrgent = ({ type, title }) =>
+      toast(`${humane(type)}: ${title}`, "bad", { label: "Show", href: href({ page: "feed", room: "" }) });
     const renew = async (fresh: string) => {
       // Another's token is another session.
-      if (subjectOf(fresh) !== subjectOf(gateway.token)) return signIn(fresh);
+      if (subject(fresh) !== subject(gateway.token)) return signIn(fresh);
       await gateway.renew(fresh);
       keepToken(fresh);
       if (gateway.status.get().state === "online") toast("Signed in anew.", "good");

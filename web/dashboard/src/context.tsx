@@ -22,6 +22,11 @@ export function useStatus(): Status {
   return useStore(useDesk().gateway.status);
 }
 
+/** Whether a notification of the type needs an answer. */
+export function useUrgent(type: string): boolean {
+  return useStore(useDesk().live.urgent)?.has(type) ?? false;
+}
+
 /** Runs `effect` whenever the gateway becomes reachable, the first time included. */
 export function useOnline(effect: () => undefined | (() => void)): void {
   const online = useStatus().state === "online";

@@ -92,12 +92,12 @@ export const PATTERNS: readonly Pattern[] = [
     },
   },
   {
-    name: "Complaint",
+    name: "To the admins",
     draft: {
-      type: "COMPLAINT",
+      type: "HANDOVER",
       to: "admins",
-      title: "A jar arrived broken",
-      body: "Customer ann, order 1234. She has sent a picture and asks for a replacement.",
+      title: "The morning shift takes over",
+      body: "Two parcels wait for the courier, and order 1234 for an answer of the supplier.",
     },
   },
 ];

@@ -1,17 +1,23 @@
 import { EMPTY, type FeedState, take } from "./feed.ts";
 import type { Gateway } from "./gateway.ts";
-import type { FeedBatch, HistoryPage, Notification } from "./protocol.ts";
+import type { FeedBatch, HistoryPage, Notification, Types } from "./protocol.ts";
 import { Store } from "./store.ts";
 
-const COMPLAINT = "COMPLAINT";
+/** In one question for history. */
+const TYPES_ASKED = 50;
+const EARLY_KEPT = 100;
 
-/** What runs on while one moves between pages: the feed, and the complaints nobody has dealt with. */
+/** What runs on while one moves between pages: the feed, and what needs an answer that nobody has given. */
 export class Live {
   readonly feed = new Store<FeedState>(EMPTY);
-  /** Newest first. */
-  readonly complaints = new Store<readonly Notification[]>([]);
-  /** Told of each complaint that comes while one is here. */
-  onComplaint: (complaint: Notification) => void = () => {};
+  /** The types whose notifications need an answer, as the gateway says; null until it has. */
+  readonly urgent = new Store<ReadonlySet<string> | null>(null);
+  /** What needs an answer, newest first. */
+  readonly open = new Store<readonly Notification[]>([]);
+  /** Told of each that comes while one is here. */
+  onUrgent: (notification: Notification) => void = () => {};
+  /** What came before the gateway had said which types are urgent. */
+  private early: Notification[] = [];
   private readonly gateway: Gateway;
   private readonly stops: (() => void)[];
 
@@ -25,7 +31,7 @@ export class Live {
     ];
   }
 
-  /** Mark complaints as dealt with, for this admin. */
+  /** Mark them as dealt with, for this admin. */
   async settle(ids: readonly string[]): Promise<void> {
     await this.gateway.ask("read", { ids });
     this.drop(ids);
@@ -36,22 +42,35 @@ export class Live {
   }
 
   private async begin(): Promise<void> {
-    const [page] = await Promise.all([
-      this.gateway.ask<HistoryPage>("history", { unread: true, type: [COMPLAINT], limit: 100 }),
-      this.gateway.ask("feed", { on: true }),
-    ]).catch((): [HistoryPage] => [{ notifications: [], next: null }]);
-    this.complaints.update((held) => merged(page.notifications, held));
+    const [unread] = await Promise.all([this.unread(), this.gateway.ask("feed", { on: true })]).catch(
+      (): [readonly Notification[]] => [[]],
+    );
+    this.open.update((held) => merged(unread, held));
+  }
+
+  /** Learns which types are urgent, and answers what is unread of them. */
+  private async unread(): Promise<readonly Notification[]> {
+    const { types } = await this.gateway.ask<Types>("types");
+    const urgent = Object.keys(types).filter((name) => types[name]?.urgent);
+    this.urgent.set(new Set(urgent));
+    for (const notification of this.early.splice(0)) this.notice(notification);
+    // Of no types at all, the gateway would answer everything.
+    if (urgent.length === 0) return [];
+    const asked = { unread: true, type: urgent.slice(0, TYPES_ASKED), limit: 100 };
+    return (await this.gateway.ask<HistoryPage>("history", asked)).notifications;
   }
 
   private notice(notification: Notification): void {
-    if (notification.type !== COMPLAINT) return;
-    if (this.complaints.get().some(({ id }) => id === notification.id)) return;
-    this.complaints.update((held) => merged([notification], held));
-    this.onComplaint(notification);
+    const urgent = this.urgent.get();
+    if (urgent === null) this.early = [...this.early, notification].slice(-EARLY_KEPT);
+    if (!urgent?.has(notification.type)) return;
+    if (this.open.get().some(({ id }) => id === notification.id)) return;
+    this.open.update((held) => merged([notification], held));
+    this.onUrgent(notification);
   }
 
   private drop(ids: readonly string[]): void {
-    this.complaints.update((held) => held.filter(({ id }) => !ids.includes(id)));
+    this.open.update((held) => held.filter(({ id }) => !ids.includes(id)));
   }
 }
 

@@ -4,7 +4,7 @@ import { href, type Route } from "./route.ts";
 import { useStore } from "./store.ts";
 import { currentTheme, type Theme, wear } from "./theme.ts";
 import { Icon, type IconName, Mark } from "./ui/icons.tsx";
-import { plural } from "./words.ts";
+import { figure, openOnes } from "./words.ts";
 
 const PAGES: readonly { route: Route; name: string; icon: IconName }[] = [
   { route: { page: "overview" }, name: "Overview", icon: "overview" },
@@ -19,13 +19,14 @@ const PAGES: readonly { route: Route; name: string; icon: IconName }[] = [
 export function Shell(props: { route: Route; signOut: () => void; children: ReactNode }): ReactNode {
   const { live } = useDesk();
   const status = useStatus();
-  const complaints = useStore(live.complaints).length;
+  const open = useStore(live.open).map(({ type }) => type);
+  const count = open.length;
   const [theme, setTheme] = useState<Theme>(currentTheme);
   const main = useRef<HTMLElement>(null);
   const name = PAGES.find(({ route }) => route.page === props.route.page)?.name ?? "Bellhop";
   useEffect(() => {
-    document.title = `${complaints ? `(${complaints}) ` : ""}${name} · Bellhop`;
-  }, [complaints, name]);
+    document.title = `${count ? `(${count}) ` : ""}${name} · Bellhop`;
+  }, [count, name]);
   // A page that was left at its end should not be entered there.
   useEffect(() => {
     // In braces: newer browsers answer with a promise, which React would take for the end of the effect.
@@ -52,10 +53,10 @@ export function Shell(props: { route: Route; signOut: () => void; children: Reac
             >
               <Icon name={icon} />
               <span className="nav-name">{label}</span>
-              {label === "Feed" && complaints ? (
+              {label === "Feed" && count ? (
                 <span className="badge">
-                  {complaints}
-                  <span className="unseen"> open {complaints === 1 ? "complaint" : "complaints"}</span>
+                  {count}
+                  <span className="unseen"> {openOnes(open)}</span>
                 </span>
               ) : null}
             </a>
@@ -97,10 +98,10 @@ export function Shell(props: { route: Route; signOut: () => void; children: Reac
             The gateway cannot be reached. What you see may be old; trying again.
           </p>
         ) : null}
-        {complaints && props.route.page !== "feed" ? (
+        {count && props.route.page !== "feed" ? (
           <a className="banner bad" href="#/feed">
             <Icon name="alert" />
-            {plural(complaints, "open complaint")}
+            {`${figure(count)} ${openOnes(open)}`}
           </a>
         ) : null}
         <div className="page">{props.children}</div>

@@ -13,19 +13,6 @@ export function looksLikeToken(text: string): boolean {
   return /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/.test(text);
 }
 
-/** Whose token it is; null when that cannot be read from it. Proves nothing: the gateway does. */
-export function subjectOf(token: string): string | null {
-  try {
-    const claims = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
-    const { sub } = JSON.parse(
-      new TextDecoder().decode(Uint8Array.from(atob(claims), (c) => c.charCodeAt(0))),
-    );
-    return typeof sub === "string" ? sub : null;
-  } catch {
-    return null;
-  }
-}
-
 let take: (token: string) => void = () => {};
 
 /** Hands every token that comes by the address bar from now on to `listener`, and to nobody else. */

@@ -48,10 +48,16 @@ export function clock(milliseconds: number): string {
   });
 }
 
-/** COMPLAINT → Complaint, ORDER_UPDATE → Order update. */
+/** OFFER → Offer, ORDER_UPDATE → Order update. */
 export function humane(word: string): string {
   const text = word.toLowerCase().replaceAll("_", " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** What waits for an answer, without its number: "open complaint", and of several types "open notifications". */
+export function openOnes(types: readonly string[]): string {
+  const [type] = new Set(types).size === 1 ? types : [];
+  return `open ${type ? humane(type).toLowerCase() : "notification"}${types.length === 1 ? "" : "s"}`;
 }
 
 export function initials(name: string): string {

@@ -1,3 +1,4 @@
+import { subject } from "@bellhop/client";
 import { describe, expect, test } from "vitest";
 import { BLANK, bodyOf, errorOf, PATTERNS, roomsOf } from "../src/draft.ts";
 import { EMPTY, filtered, KEPT, take, typesIn } from "../src/feed.ts";
@@ -7,8 +8,8 @@ import { begin, extend, joined, left } from "../src/roster.ts";
 import { href, parse, type Route, userOf } from "../src/route.ts";
 import { bucketed, scale, stretches, sum, windowOf } from "../src/series.ts";
 import { Store } from "../src/store.ts";
-import { looksLikeToken, subjectOf, tokenInFragment } from "../src/token.ts";
-import { ago, figure, humane, initials, milliseconds, plural } from "../src/words.ts";
+import { looksLikeToken, tokenInFragment } from "../src/token.ts";
+import { ago, figure, humane, initials, milliseconds, openOnes, plural } from "../src/words.ts";
 
 const AT = "2026-01-01T12:00:00.000Z";
 
@@ -51,11 +52,10 @@ describe("the token", () => {
   test("tells whose it is, and of nonsense that it is nobody's", () => {
     const claims = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
-    expect(subjectOf(`e30.${claims({ sub: "Zoë?~ 42" })}.x`)).toBe("Zoë?~ 42");
-    expect(subjectOf(`e30.${claims({ sub: 42 })}.x`)).toBeNull();
-    expect(subjectOf(`e30.${claims(null)}.x`)).toBeNull();
-    expect(subjectOf("e30.?.x")).toBeNull();
-    expect(subjectOf("")).toBeNull();
+    expect(subject(`e30.${claims({ sub: "Zoë?~ 42" })}.x`)).toBe("Zoë?~ 42");
+    expect(subject(`e30.${claims(null)}.x`)).toBeUndefined();
+    expect(subject("e30.?.x")).toBeUndefined();
+    expect(subject("")).toBeUndefined();
   });
 
   test("has three parts", () => {
@@ -143,7 +143,13 @@ describe("the feed", () => {
   });
 });
 
-test("complaints are merged, the newest first", () => {
+test("what waits for an answer is named by its type, where that is one", () => {
+  expect(openOnes(["COMPLAINT"])).toBe("open complaint");
+  expect(openOnes(["RETURN_REQUEST", "RETURN_REQUEST"])).toBe("open return requests");
+  expect(openOnes(["COMPLAINT", "RETURN_REQUEST"])).toBe("open notifications");
+});
+
+test("what waits for an answer is merged, the newest first", () => {
   const one = (id: string) => ({ id }) as Notification;
   expect(merged([one("b"), one("a")], [one("c"), one("b")]).map(({ id }) => id)).toEqual(["c", "b", "a"]);
 });

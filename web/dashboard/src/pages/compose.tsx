@@ -1,5 +1,5 @@
 import { type ReactNode, useEffect, useId, useMemo, useState } from "react";
-import { refusal, useDesk } from "../context.tsx";
+import { refusal, useDesk, useUrgent } from "../context.tsx";
 import { BLANK, bodyOf, type Draft, errorOf, PATTERNS, roomsOf } from "../draft.ts";
 import type { Emitted, Preview, RoomPreview } from "../protocol.ts";
 import { href, userOf } from "../route.ts";
@@ -297,6 +297,7 @@ function useCheck(body: object, ready: boolean): Checked {
 
 function Outcome(props: { draft: Draft; checked: Checked; errors: Errors }): ReactNode {
   const { draft, checked } = props;
+  const urgent = useUrgent(draft.type);
   const blank = !draft.to.trim() || !draft.title;
   const general = checked.errors[""]?.join(" ") ?? checked.problem;
   return (
@@ -342,7 +343,7 @@ function Outcome(props: { draft: Draft; checked: Checked; errors: Errors }): Rea
           </header>
           <div className="sample">
             <span className="sample-icon">
-              <Icon name={draft.type === "COMPLAINT" ? "alert" : "bell"} />
+              <Icon name={urgent ? "alert" : "bell"} />
             </span>
             <div className="sample-words">
               <p className="strong">{draft.title}</p>

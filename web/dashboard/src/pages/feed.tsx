@@ -8,7 +8,7 @@ import { Ago, Empty, Heading, TypeChip } from "../ui/bits.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { toast } from "../ui/toast.tsx";
 import { Cell, VirtualRows } from "../ui/virtual.tsx";
-import { figure, plural } from "../words.ts";
+import { figure, openOnes, plural } from "../words.ts";
 import { Details } from "./details.tsx";
 
 export function Feed(props: { room: string }): ReactNode {
@@ -25,6 +25,8 @@ export function Feed(props: { room: string }): ReactNode {
   const types = useMemo(() => typesIn(all), [all]);
   const waiting = held ? current.items.length - held.items.length : 0;
   const render = useCallback((item: FeedItem) => row(item, setOpen), []);
+  const urgent = useStore(live.urgent);
+  const rowClass = useCallback((item: FeedItem) => (urgent?.has(item.type) ? "urgent" : ""), [urgent]);
   return (
     <div className="fill">
       <Heading title="Feed" note="What is emitted anywhere in the cluster, as it happens">
@@ -38,7 +40,7 @@ export function Feed(props: { room: string }): ReactNode {
           {held ? `Go on${waiting > 0 ? ` (${waiting} new)` : ""}` : "Hold"}
         </button>
       </Heading>
-      <Complaints open={setOpen} />
+      <Open show={setOpen} />
       <div className="filters">
         <label className="select">
           <span className="unseen">Type</span>
@@ -104,7 +106,6 @@ export function Feed(props: { room: string }): ReactNode {
 }
 
 const keyOf = (item: FeedItem): string => item.id;
-const rowClass = (item: FeedItem): string => (item.type === "COMPLAINT" ? "complaint" : "");
 
 function row(item: FeedItem, open: (id: string) => void): ReactNode {
   const user = userOf(item.room);
@@ -139,52 +140,53 @@ function row(item: FeedItem, open: (id: string) => void): ReactNode {
   );
 }
 
-function Complaints({ open }: { open: (id: string) => void }): ReactNode {
+/** What needs an answer, until it is dealt with. */
+function Open({ show }: { show: (id: string) => void }): ReactNode {
   const { live } = useDesk();
-  const complaints = useStore(live.complaints);
-  if (complaints.length === 0) return null;
+  const open = useStore(live.open);
+  if (open.length === 0) return null;
   const settle = (ids: string[]) =>
     live.settle(ids).then(
       () => toast(ids.length === 1 ? "Dealt with" : `${ids.length} dealt with`, "good"),
       (error: unknown) => toast(refusal(error).message, "bad"),
     );
   return (
-    <section className="card complaints" aria-labelledby="complaints">
+    <section className="card unanswered" aria-labelledby="unanswered">
       <header className="card-head">
-        <h2 id="complaints">
+        <h2 id="unanswered">
           <Icon name="alert" />
-          {plural(complaints.length, "open complaint")}
+          {`${figure(open.length)} ${openOnes(open.map(({ type }) => type))}`}
         </h2>
-        {complaints.length > 1 ? (
+        {open.length > 1 ? (
           <button
             type="button"
             className="button small"
-            onClick={() => void settle(complaints.map(({ id }) => id))}
+            onClick={() => void settle(open.map(({ id }) => id))}
           >
             All dealt with
           </button>
         ) : null}
       </header>
       <ul>
-        {complaints.slice(0, SHOWN).map((complaint) => (
-          <li key={complaint.id}>
+        {open.slice(0, SHOWN).map((notification) => (
+          <li key={notification.id}>
             <span className="said">
-              <button type="button" className="plain-link strong clip" onClick={() => open(complaint.id)}>
-                {complaint.title}
+              <button type="button" className="plain-link strong clip" onClick={() => show(notification.id)}>
+                {notification.title}
               </button>
-              <span className="under clip">{complaint.body}</span>
+              <span className="under clip">{notification.body}</span>
             </span>
             <span className="soft nowrap">
-              <Ago time={complaint.created_at} />
+              <Ago time={notification.created_at} />
             </span>
-            <button type="button" className="button small" onClick={() => void settle([complaint.id])}>
+            <button type="button" className="button small" onClick={() => void settle([notification.id])}>
               <Icon name="check" />
               Dealt with
             </button>
           </li>
         ))}
-        {complaints.length > SHOWN ? (
-          <li className="soft">and {plural(complaints.length - SHOWN, "older one")}</li>
+        {open.length > SHOWN ? (
+          <li className="soft">and {plural(open.length - SHOWN, "older one")}</li>
         ) : null}
       </ul>
     </section>

@@ -1,5 +1,5 @@
 import { type ReactNode, useState } from "react";
-import { useAsk, useDesk } from "../context.tsx";
+import { useAsk, useDesk, useUrgent } from "../context.tsx";
 import type { FeedItem, MailState, Overview, Roster } from "../protocol.ts";
 import { href } from "../route.ts";
 import { bucketed, highest, last, sum, windowOf } from "../series.ts";
@@ -126,14 +126,14 @@ function Charts({
   const line = (
     name: string,
     tone: string,
-    values: (number | null)[],
+    values: readonly (number | null)[],
     combine: (v: number[]) => number,
   ): Curve => ({
     name,
     tone,
     values: bucketed(window, data.at, values, combine),
   });
-  const counts = (title: string, columns: Record<string, number[]>) => (
+  const counts = (title: string, columns: Readonly<Record<string, readonly number[]>>) => (
     <Chart
       title={title}
       figure={figure(total(columns))}
@@ -222,8 +222,9 @@ function Latest(): ReactNode {
 }
 
 function Line({ item }: { item: FeedItem }): ReactNode {
+  const urgent = useUrgent(item.type);
   return (
-    <li className={item.type === "COMPLAINT" ? "complaint" : ""}>
+    <li className={urgent ? "urgent" : ""}>
       <TypeChip type={item.type} />
       <span className="clip strong">{item.title}</span>
       <span className="clip soft mono">{item.room}</span>
@@ -235,6 +236,7 @@ function Line({ item }: { item: FeedItem }): ReactNode {
 }
 
 const order = (outcome: string): number => (BELOW.indexOf(outcome) + 100) % 100;
-const total = (columns: Record<string, number[]>): number => sum(Object.values(columns).flat());
+const total = (columns: Readonly<Record<string, readonly number[]>>): number =>
+  sum(Object.values(columns).flat());
 const waiting = (counts: Record<MailState, number> | undefined): number | undefined =>
   counts && counts.pending + counts.leased;

@@ -1,4 +1,5 @@
 import { type ReactNode, useEffect, useRef, useSyncExternalStore } from "react";
+import { useUrgent } from "../context.tsx";
 import type { Refusal } from "../gateway.ts";
 import { ago, humane, initials, moment } from "../words.ts";
 import { Icon, type IconName } from "./icons.tsx";
@@ -43,8 +44,9 @@ export function MailChip({ state }: { state: string }): ReactNode {
 }
 
 export function TypeChip({ type }: { type: string }): ReactNode {
+  const urgent = useUrgent(type);
   return (
-    <span className={`chip type ${type === "COMPLAINT" ? "bad" : ""}`} title={type}>
+    <span className={`chip type ${urgent ? "bad" : ""}`} title={type}>
       {type}
     </span>
   );

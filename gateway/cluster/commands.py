@@ -1,0 +1,130 @@
+"""Commands: what one node has the others do. They travel on the bus as small JSON objects with a `do`.
+
+A field that a command gets later needs a default, and what is not known here is left aside: nodes of two releases work
+together while one replaces the other.
+"""
+
+from functools import lru_cache, reduce
+from operator import or_
+from typing import Any
+
+import msgspec
+
+
+class Command(msgspec.Struct, frozen=True, tag_field="do"):
+    """What is to be done at every node that hears it. Never changed once it is made."""
+
+
+class Disconnect(Command, frozen=True, tag="disconnect"):
+    """End all connections of the user."""
+
+    user: str
+    detail: str | None = None
+    """Why, for the logs of whoever sends it; no client is told."""
+
+
+class Erase(Command, frozen=True, tag="erase"):
+    """Forget the user, who was erased from the store, and end the user's connections."""
+
+    user: str
+
+
+class Replace(Command, frozen=True, tag="replace"):
+    """End these connections, for which a user has opened too many newer ones."""
+
+    connections: tuple[str, ...]
+
+
+class Recount(Command, frozen=True, tag="recount"):
+    """Tell the users in the room how many notifications are unread for them now."""
+
+    room: str
+
+
+class HeadsAppended(Command, frozen=True, tag="appended"):
+    """Know that the rooms have come this far in the store."""
+
+    heads: dict[str, int]
+
+
+class EpochBegan(Command, frozen=True, tag="epoch"):
+    """Know that the store was put back, and in which epoch it goes on."""
+
+    epoch: str
+
+
+class FeedAsk(Command, frozen=True, tag="feed:ask"):
+    """Tell for a while what is emitted at the node: somebody looks."""
+
+
+class FeedTell(Command, frozen=True, tag="feed:tell"):
+    """Show what was emitted at `node` to who looks."""
+
+    node: str
+    shown: list[dict[str, Any]]
+    left_out: int
+    """How many more there were."""
+
+
+class OverviewAsk(Command, frozen=True, tag="overview:ask"):
+    """Tell `node` what happened since the times that it has heard of, in milliseconds since 1970 by node."""
+
+    node: str
+    after: dict[str, int]
+
+
+class OverviewTell(Command, frozen=True, tag="overview:tell"):
+    """Take what happened at `node` since `after`, if it is `to` here."""
+
+    to: str
+    node: str
+    after: int
+    rows: list[Any]
+    more: bool
+    """Whether another of these follows."""
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """A command that this release does not know, or knows with other fields."""
+
+    name: str
+
+
+class Unreadable(ValueError):
+    """It is no command at all."""
+
+
+class _Head(msgspec.Struct):
+    do: str
+
+
+_head = msgspec.json.Decoder(_Head)
+_encoder = msgspec.json.Encoder()
+
+
+def encode(command: Command) -> bytes:
+    return _encoder.encode(command)
+
+
+def decode(text: bytes) -> Command | Unknown:
+    """The command that another node has encoded. Raises `Unreadable`."""
+    try:
+        return _decoder(len(Command.__subclasses__())).decode(text)
+    except msgspec.ValidationError:
+        return Unknown(_name(text))
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise Unreadable from error
+
+
+@lru_cache(maxsize=1)
+def _decoder(kinds: int) -> msgspec.json.Decoder[Command]:
+    """Of all kinds there are: a part may define some of its own, beside itself."""
+    del kinds
+    return msgspec.json.Decoder(reduce(or_, Command.__subclasses__()))
+
+
+def _name(text: bytes) -> str:
+    try:
+        return _head.decode(text).do
+    except msgspec.ValidationError as error:
+        raise Unreadable from error

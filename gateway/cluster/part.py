@@ -1,0 +1,41 @@
+"""What a node has in common with others, as parts: the bus with those who hear it, and who is online."""
+
+from gateway.cluster.bus.base import Bus, CarryOut, Receive, Returned
+from gateway.cluster.presence.base import Announce, Presence
+from gateway.ground.parts import Meters, Part
+
+
+class BusPart(Part):
+    """The bus, and who is told what comes by it."""
+
+    def __init__(self, bus: Bus, *, receive: Receive, carry_out: CarryOut, returned: Returned) -> None:
+        self._bus = bus
+        self._receive = receive
+        self._carry_out = carry_out
+        self._returned = returned
+
+    def measure(self, meters: Meters) -> None:
+        self._bus.measure(meters)
+
+    async def start(self) -> None:
+        await self._bus.start(receive=self._receive, carry_out=self._carry_out, returned=self._returned)
+
+    async def stop(self) -> None:
+        await self._bus.stop()
+
+
+class PresencePart(Part):
+    """Presence, and who is told that somebody came or went."""
+
+    def __init__(self, presence: Presence, announce: Announce) -> None:
+        self._presence = presence
+        self._announce = announce
+
+    def measure(self, meters: Meters) -> None:
+        self._presence.measure(meters)
+
+    async def start(self) -> None:
+        await self._presence.start(self._announce)
+
+    async def stop(self) -> None:
+        await self._presence.stop()

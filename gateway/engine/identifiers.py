@@ -1,0 +1,26 @@
+"""Identifiers of connections and sessions, which nobody can guess."""
+
+import secrets
+from base64 import urlsafe_b64encode
+
+RANDOM_BYTES = 12
+AT_ONCE = 256
+
+
+class Identifiers:
+    """Makes them as the library does, of 96 random bits and a serial number; but asks the kernel once for hundreds."""
+
+    def __init__(self) -> None:
+        self._random = b""
+        self._used = 0
+        self._serial = 0
+
+    def __call__(self) -> str:
+        begin = self._used
+        if begin + RANDOM_BYTES > len(self._random):
+            self._random = secrets.token_bytes(RANDOM_BYTES * AT_ONCE)
+            begin = 0
+        self._used = begin + RANDOM_BYTES
+        self._serial = (self._serial + 1) & 0xFFFFFF
+        serial = self._serial.to_bytes(3, "big")
+        return urlsafe_b64encode(self._random[begin : begin + RANDOM_BYTES] + serial).decode()

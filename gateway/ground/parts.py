@@ -1,0 +1,112 @@
+"""What a process of Bellhop is made of: parts, each of which says for itself what it counts, answers and keeps.
+
+The composition (`gateway.process.node`) knows the order of the parts and what each needs, and nothing of what is in them. A
+part's settings stand beside it, in a `Group` of `gateway.ground.settings`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    # Only the types: settings are read without it.
+    from aiohttp.web import AbstractRouteDef
+
+CarryOut = Callable[[Any], None]
+"""Takes a command of the bus, a value of the kind that it was given for; never waits."""
+
+Ask = Callable[[Any, Mapping[str, Any]], Awaitable[dict[str, Any]]]
+"""Answers what a session asks: takes the session and the payload."""
+
+
+class Meters(Protocol):
+    """Who shows the operators what a part counts: `gateway.observe.metrics.Metrics`. Each value is read at the scrape."""
+
+    def watch_counter(self, name: str, help: str, read: Callable[[], float | None]) -> None:  # noqa: A002 - the word Prometheus uses
+        """Show what only grows; the name is given without `_total`."""
+        ...
+
+    def watch_gauge(self, name: str, help: str, read: Callable[[], float | None]) -> None:  # noqa: A002 - as above
+        """Show what goes up and down; None while it is not known."""
+        ...
+
+    def watch_counts(self, name: str, help: str, label: str, counts: Mapping[str, int]) -> None:  # noqa: A002 - as above
+        """Show what only grows, by a label whose values are few."""
+        ...
+
+
+class Part:
+    """One part of a process. A part overrides what it has; whatever it does not, is nothing.
+
+    `measure`, the routes, `events` and `commands` are asked once, before the start. `start` is called once, after the
+    parts before this one have started; `drain` at most once; `stop` once if the start succeeded, after the parts behind
+    this one have stopped. A start that fails or is cancelled leaves nothing behind.
+    """
+
+    def measure(self, meters: Meters) -> None:
+        """Tell `meters` what this part counts."""
+
+    def public_routes(self) -> "Sequence[AbstractRouteDef]":
+        """What browsers may ask; who is asking, the handler finds out."""
+        return ()
+
+    def internal_routes(self) -> "Sequence[AbstractRouteDef]":
+        """What services and operators may ask; who is asking, the handler finds out."""
+        return ()
+
+    def events(self) -> Mapping[tuple[str, str], Ask]:
+        """What Socket.IO sessions may ask, by namespace and event."""
+        return {}
+
+    def commands(self) -> Mapping[type[Any], CarryOut]:
+        """Who carries out which commands of the bus, by their kind."""
+        return {}
+
+    def unready(self) -> list[str]:
+        """Why this process cannot do its job now, for the readiness probe; empty when it can."""
+        return []
+
+    async def keep_house(self) -> None:
+        """Do a bounded step of what is to be done now and then; called every half minute or so, by every node.
+
+        May raise `StorageError`: it is called again.
+        """
+
+    def start(self) -> Awaitable[None] | None:
+        """Begin to work."""
+        return None
+
+    async def drain(self, *, seconds: float) -> None:
+        """Finish calmly what is under way, within `seconds`, and begin nothing new."""
+
+    async def stop(self) -> None:
+        """Let go of everything."""
+
+
+class Running:
+    """The parts that have started, in their order."""
+
+    def __init__(self) -> None:
+        self._parts: list[Part] = []
+        self._stops = AsyncExitStack()
+
+    async def start(self, parts: Iterable[Part]) -> None:
+        """Start one after the other. What has started by the time one fails is stopped by `stop`."""
+        for part in parts:
+            started = part.start()
+            if started is not None:
+                await started
+            self._parts.append(part)
+            self._stops.push_async_callback(part.stop)
+
+    async def drain(self, *, seconds: float) -> None:
+        """Have all parts drain at the same time."""
+        async with asyncio.TaskGroup() as group:
+            for part in self._parts:
+                group.create_task(part.drain(seconds=seconds), name=f"drain {type(part).__name__}")
+
+    async def stop(self) -> None:
+        """Stop all, the last first, each also when another fails to; idempotent."""
+        self._parts.clear()
+        await self._stops.aclose()

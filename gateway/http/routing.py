@@ -1,0 +1,90 @@
+"""Routes made of operations: who is calling comes first, then what is asked, then the use case.
+
+Errors are raised and become problems at the edge.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from gateway.http import edge
+from gateway.http.edge import json_response
+from gateway.protocol import fields
+from gateway.protocol.operations import Operation, Route
+from gateway.protocol.parsing import Invalid, Parse, parser
+from gateway.protocol.use_cases import Caller, UseCases
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Authenticate = Callable[[web.Request, Operation], Awaitable[Caller]]
+"""Answers who calls. Raises AuthError or Problem where that is nobody, or somebody who may not ask this."""
+Answer = Callable[[web.Request, Caller], Awaitable[web.StreamResponse]]
+
+
+def route(operation: Operation, use: UseCases, authenticate: Authenticate) -> web.RouteDef:
+    """The operation's route, as most are answered."""
+    answer = _answer_of(operation, _route_of(operation), use)
+    return answered(operation, answer, authenticate)
+
+
+def answered(operation: Operation, answer: Answer, authenticate: Authenticate) -> web.RouteDef:
+    """The operation's route, with an answer of its own."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        # Before the body is read: who may not ask cannot make us read 16 MB.
+        return await answer(request, await authenticate(request, operation))
+
+    where = _route_of(operation)
+    # A GET answers a HEAD as well, as aiohttp's own `web.get` does.
+    return (
+        web.get(where.path, handle) if where.method == "GET" else web.route(where.method, where.path, handle)
+    )
+
+
+def _answer_of(operation: Operation, where: Route, use: UseCases) -> Answer:
+    read = _reader(operation, where)
+
+    async def answer(request: web.Request, caller: Caller) -> web.StreamResponse:
+        asked = await read(request)
+        return json_response(operation.shape(await operation.use(use, caller, asked)), status=where.status)
+
+    return answer
+
+
+def _reader(operation: Operation, where: Route) -> Callable[[web.Request], Awaitable[Any]]:
+    """What reads the request and parses it: the path, and the query or the body for what does not stand there."""
+    in_path, of_path = where.in_path, where.of_path
+    has_more = bool(operation.asks().fields.keys() - in_path)
+    parse, lists = operation.parse, frozenset[str]()
+    if where.method == "GET":
+        schema = fields.in_query(operation.asks)
+        parse, lists = parser(schema()), fields.lists_of(schema)
+
+    async def read(request: web.Request) -> Any:
+        path: Mapping[str, str] = request.match_info
+        if of_path is not None:
+            return of_path(path)
+        given: Any = {}
+        if has_more and where.method == "GET":
+            given = edge.parameters(request, lists=lists)
+        elif has_more:
+            given = await edge.read_json(request, required=where.body_required)
+        return _parsed(parse, given, {name: path[name] for name in in_path})
+
+    return read
+
+
+def _parsed(parse: Parse, given: Any, path: Mapping[str, str]) -> Any:
+    if not path:
+        return parse(given)
+    if isinstance(given, Mapping):
+        twice = path.keys() & given.keys()
+        if twice:
+            raise Invalid({name: ["Unknown field."] for name in sorted(twice)})
+        given = {**given, **path}
+    return parse(given)
+
+
+def _route_of(operation: Operation) -> Route:
+    assert operation.route is not None
+    return operation.route

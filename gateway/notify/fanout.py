@@ -1,0 +1,58 @@
+"""The fan-out: events for whoever is connected to a room, on this node first, then on the others."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from gateway.cluster.bus.base import TRANSIENT, Bus, Frame
+from gateway.cluster.gossip import HeadGossip
+from gateway.notify import events
+from storage.streams import Notification
+
+
+class Receiver(Protocol):
+    """Where frames for this node's sessions go: `gateway.notify.delivery.Delivery`."""
+
+    def hears(self, room: str) -> bool: ...
+
+    def receive(self, room: str, seq: int, event: bytes) -> None: ...
+
+
+class Fanout:
+    """Brings events to the sessions of this node and to the other nodes; raises nothing."""
+
+    def __init__(self, *, receiver: Receiver, bus: Bus, gossip: HeadGossip) -> None:
+        self._receiver = receiver
+        self._bus = bus
+        self._gossip = gossip
+
+    def deliver(self, notifications: Sequence[Notification], event: str) -> list[Frame]:
+        """Deliver on this node, and answer the frames for the others, which `share` brings there.
+
+        This node comes first: its sessions must not wait for a bus that is away.
+        """
+        frames: list[Frame] = []
+        for notification in notifications:
+            room = notification.room
+            # Most notifications are for users who are out: without other nodes, their frames are never made.
+            if notification.in_app and self._is_heard(room):
+                encoded = events.encode(event, events.notification(notification))
+                seq = TRANSIENT if notification.seq is None else notification.seq
+                self._receiver.receive(room, seq, encoded)
+                frames.append((room, seq, encoded))
+        return frames
+
+    async def share(self, frames: Sequence[Frame]) -> None:
+        """Have the other nodes deliver, and know how far the rooms have come."""
+        await self._bus.publish(frames)
+        await self._gossip.tell(frames)
+
+    async def transient(self, room: str, event: str, payload: Mapping[str, Any]) -> None:
+        """Deliver an event to who is connected to the room now, on every node; nothing is kept."""
+        if self._is_heard(room):
+            encoded = events.encode(event, payload)
+            self._receiver.receive(room, TRANSIENT, encoded)
+            await self._bus.publish([(room, TRANSIENT, encoded)])
+
+    def _is_heard(self, room: str) -> bool:
+        """Whether a frame of the room may find anybody, here or on another node."""
+        return self._bus.carries or self._receiver.hears(room)

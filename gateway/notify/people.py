@@ -1,0 +1,128 @@
+"""People: who is online, what is held about a user, and ending a user's connections or that knowledge."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.cluster.bus.base import TRANSIENT, Bus
+from gateway.cluster.commands import Disconnect, Erase
+from gateway.cluster.presence.base import Joined, Left, Online, Presence, Roster
+from gateway.cluster.presence.errors import PresenceUnavailable
+from gateway.ground import encoding
+from gateway.ground.clock import Clock
+from gateway.ground.rooms import ADMINS, inbox_rooms, user_room
+from gateway.notify import events
+from gateway.notify.contacts import ContactBook
+from gateway.notify.fanout import Receiver
+from gateway.notify.reading import Reading
+from gateway.notify.requests import DisconnectRequest, RosterRequest
+from storage import people as shelf
+from storage.people import Contact, UserData
+
+USER_DATA_LIMIT = 10_000
+"""Notifications in the answer to what is held about a user."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A user as presence and the contacts know them; both None for whom nobody has heard of."""
+
+    user: str
+    online: Online | None
+    contact: Contact | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """A person with what is unread in that person's rooms."""
+
+    person: Person
+    unread: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Everything held about a user."""
+
+    user: str
+    data: UserData
+
+
+class People:
+    """The use cases of users. They raise `StoreUnavailable` and `PresenceUnavailable`."""
+
+    def __init__(
+        self,
+        *,
+        presence: Presence,
+        contacts: ContactBook,
+        held: shelf.People,
+        reading: Reading,
+        receiver: Receiver,
+        bus: Bus,
+        clock: Clock,
+    ) -> None:
+        self._presence = presence
+        self._contacts = contacts
+        self._held = held
+        self._reading = reading
+        self._receiver = receiver
+        self._bus = bus
+        self._clock = clock
+
+    async def roster(self, asked: RosterRequest) -> Roster:
+        """A page of who is online, in the whole cluster."""
+        return await self._presence.roster(after=asked.after, limit=asked.limit, prefix=asked.prefix)
+
+    async def find(self, user: str) -> Person:
+        return Person(
+            user=user,
+            online=await self._presence.find(user),
+            contact=await self._contacts.contact(user),
+        )
+
+    async def reader(self, user: str) -> Reader:
+        """The person, and how much is unread in the rooms that the person's token names."""
+        person = await self.find(user)
+        topics = () if person.online is None else person.online.topics
+        count = await self._reading.unread(user, inbox_rooms(user, topics))
+        return Reader(person=person, unread=count.unread)
+
+    async def rooms(self, user: str) -> Sequence[str]:
+        """The rooms of the user's inbox: no topics while the user is away, or presence is."""
+        try:
+            online = await self._presence.find(user)
+        except PresenceUnavailable:
+            online = None
+        return inbox_rooms(user, () if online is None else online.topics)
+
+    async def disconnect(self, asked: DisconnectRequest) -> int:
+        """End every connection of the user on every node; answers how many were known."""
+        online = await self._presence.find(asked.user)
+        await self._bus.order_all(Disconnect(asked.user, asked.reason))
+        return 0 if online is None else online.connections
+
+    async def data(self, user: str) -> Held:
+        """Everything held about the user, the newest `USER_DATA_LIMIT` notifications at most."""
+        data = await self._held.user_data(user, user_room(user), limit=USER_DATA_LIMIT)
+        return Held(user=user, data=replace(data, contact=await self._contacts.contact(user)))
+
+    async def erase(self, user: str) -> int:
+        """Forget everything held about the user; open connections end, and nothing is remembered of them.
+
+        Answers how many notifications were wiped.
+        """
+        await self._bus.order_all(Erase(user))
+        return await self._held.erase_user(user, user_room(user), now=self._clock())
+
+    async def announce(self, change: Joined | Left) -> None:
+        """Tell this node's admins that a user has come or gone; presence tells every node itself, in one order."""
+        if not self._receiver.hears(ADMINS):
+            return
+        if isinstance(change, Joined):
+            event = "presence:joined"
+            known: dict[str, Any] = {"name": change.name, "roles": list(change.roles)}
+        else:
+            event, known = "presence:left", {}
+        payload = {"user": change.user, **known, "at": encoding.time(change.at)}
+        self._receiver.receive(ADMINS, TRANSIENT, events.encode(event, payload))

@@ -1,0 +1,61 @@
+"""Reading: a user's history over the rooms of that user, its marks, and the badge that counts what is unread."""
+
+from collections.abc import Sequence
+
+from gateway.ground.clock import Clock
+from gateway.ground.rooms import membership, user_room
+from gateway.notify import events
+from gateway.notify.fanout import Fanout
+from gateway.notify.requests import HistoryRequest
+from storage.inboxes import Count, HistoryPage, HistoryQuery, Inboxes, Marked
+
+
+class Reading:
+    """The use cases of a reader. They raise `StoreUnavailable` when the store is away.
+
+    `rooms` are those that the reader is in; which they are is for the caller to know.
+    """
+
+    def __init__(self, *, inboxes: Inboxes, fanout: Fanout, clock: Clock) -> None:
+        self._inboxes = inboxes
+        self._fanout = fanout
+        self._clock = clock
+
+    async def begin(self, user: str, rooms: Sequence[str]) -> None:
+        """The user has come, with these rooms: those that have never begun for the user begin here."""
+        await self._inboxes.begin(user, rooms, membership=membership(user), now=self._clock())
+
+    async def history(self, user: str, rooms: Sequence[str], page: HistoryRequest) -> HistoryPage:
+        """A page of what `user` sees of `rooms`. Raises `InvalidCursor`."""
+        query = HistoryQuery(
+            user=user, rooms=rooms, before=page.before, limit=page.limit, types=page.types,
+            unread_only=page.unread_only,
+        )  # fmt: skip
+        return await self._inboxes.history(query, now=self._clock())
+
+    async def unread(self, user: str, rooms: Sequence[str]) -> Count:
+        """How much of `rooms` the user has not read."""
+        return await self._inboxes.unread(user, rooms, now=self._clock())
+
+    async def read(self, user: str, rooms: Sequence[str], ids: Sequence[str] | None) -> Marked:
+        """Mark `ids` as read, or everything when there are none."""
+        now = self._clock()
+        if ids is None:
+            marked = await self._inboxes.read_all(user, rooms, now=now)
+        else:
+            marked = await self._inboxes.read(user, rooms, ids, now=now)
+        return await self._counted(user, marked)
+
+    async def dismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
+        """Take `ids` out of this user's history."""
+        return await self._counted(user, await self._inboxes.dismiss(user, rooms, ids, now=self._clock()))
+
+    async def seen(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
+        """Note that `ids` were on the user's screen; the badge stays as it is."""
+        return await self._inboxes.seen(user, rooms, ids, now=self._clock())
+
+    async def _counted(self, user: str, marked: Marked) -> Marked:
+        """Bring the badge up to date in every connection of the user."""
+        if marked.changed:
+            await self._fanout.transient(user_room(user), "inbox", events.count(marked))
+        return marked

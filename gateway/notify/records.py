@@ -1,0 +1,50 @@
+"""Notifications once they are emitted: looking one up with what became of it, and taking it back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.cluster.bus.base import Bus
+from gateway.cluster.commands import Recount
+from gateway.ground.clock import Clock
+from gateway.notify.fanout import Fanout
+from storage.inboxes import Inboxes, Receipt
+from storage.streams import Notification, Streams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A notification with the receipts of its readers, by user."""
+
+    notification: Notification
+    receipts: Mapping[str, Receipt]
+
+
+class Records:
+    """The use cases of emitted notifications. They raise `StoreUnavailable` when the store is away."""
+
+    def __init__(self, *, streams: Streams, inboxes: Inboxes, fanout: Fanout, bus: Bus, clock: Clock) -> None:
+        self._streams = streams
+        self._inboxes = inboxes
+        self._fanout = fanout
+        self._bus = bus
+        self._clock = clock
+
+    async def find(self, notification_id: str) -> Record | None:
+        """The record of this id; None for an unknown one."""
+        notification = await self._streams.notification(notification_id)
+        if notification is None:
+            return None
+        return Record(notification=notification, receipts=await self._inboxes.receipts(notification_id))
+
+    async def recall(self, notification_id: str) -> Notification | None:
+        """Take a notification back, from the history and from every screen; None for an unknown id."""
+        before = await self._streams.notification(notification_id)
+        recalled = await self._streams.recall(notification_id, now=self._clock())
+        if recalled is None:
+            return None
+        if before is not None and before.recalled_at is None and recalled.seq is not None:
+            payload = {"id": recalled.id, "room": recalled.room, "seq": recalled.seq}
+            await self._fanout.transient(recalled.room, "recalled", payload)
+            # Each node knows which rooms its sessions' unread counts are made of.
+            await self._bus.order_all(Recount(recalled.room))
+        return recalled

@@ -1,0 +1,76 @@
+"""The mail worker in a process of its own, with a site for probes and metrics: what `bellhop mail` runs."""
+
+import logging
+from collections.abc import Sequence
+
+from gateway.cluster.bus.local import LocalBus
+from gateway.cluster.part import PresencePart
+from gateway.cluster.presence.base import Joined, Left
+from gateway.ground.parts import Part
+from gateway.ground.settings import Settings
+from gateway.http import edge
+from gateway.http.health import Health
+from gateway.http.settings import SiteSettings
+from gateway.http.sites import Site
+from gateway.mail.part import MailPart, PressPart
+from gateway.mail.settings import MailSettings
+from gateway.notify.store import ClockPart, StorePart
+from gateway.observe.writes import Writes
+from gateway.process import descriptors, lifetime
+from gateway.process.base import Process
+from gateway.process.outlet import OutletPart
+from gateway.process.settings import ProcessSettings
+
+logger = logging.getLogger(__name__)
+
+
+class MailOffice(Process):
+    """Sends what any node owes; nobody connects to it."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        site = settings[SiteSettings]
+        self.mail = MailPart(
+            settings[MailSettings],
+            store=self.store,
+            presence=self.presence,
+            press=self.press,
+            clock=self.clock,
+            ended=self.metrics.mail_outcome,
+        )
+        # It publishes nothing: the nodes find out by the store what became of a mail.
+        self.health = Health(
+            store=Writes(self.store), bus=LocalBus(), presence=self.presence, clock=self.clock
+        )
+        self.internal = edge.application("internal", self.metrics)
+        self.internal.add_routes([*self.health.liveness(), *self.health.readiness(), *self.metrics.routes()])
+        self._site = Site(self.internal, site.internal_hosts, site.internal_port)
+
+    def own_parts(self) -> Sequence[Part]:
+        return [
+            OutletPart(),
+            self.health,
+            PressPart(self.press),
+            StorePart(self.store),
+            ClockPart(self.clock, self.store),
+            PresencePart(self.presence, _announce_to_nobody),
+        ]
+
+    def doors(self) -> Sequence[Part]:
+        # The worker comes last: where the port is taken, no mail has left.
+        return [self._site, self.mail]
+
+    async def start(self) -> None:
+        await super().start()
+        logger.info("mailing", extra={"internal": ", ".join(self._site.urls)})
+
+
+async def _announce_to_nobody(change: Joined | Left) -> None:
+    """A mail worker has no admins of its own, and no connections that could come or go."""
+
+
+def run(settings: Settings) -> int:
+    """Mail until a signal asks for the end, finish what is under way, and answer the exit code."""
+    descriptors.prepare()
+    drain_seconds = settings[ProcessSettings].drain_seconds
+    return lifetime.run(lambda: MailOffice(settings), MailOffice.start, drain_seconds=drain_seconds)

@@ -1,0 +1,56 @@
+"""The settings of a process of Bellhop: those of all its parts. A new part's group is one line of `GROUPS`.
+
+Imports no part itself, only what it declares: most commands are over before a node could have been imported.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.access.settings import KeySettings
+from gateway.cluster.settings import ClusterSettings
+from gateway.ground import settings
+from gateway.ground.environment import Setting
+from gateway.ground.logs import LogSettings
+from gateway.ground.settings import Entry, Group, Settings, setting
+from gateway.ground.values import duration
+from gateway.http.settings import SiteSettings
+from gateway.mail.settings import MailSettings
+from gateway.notify.settings import StoreSettings
+from gateway.sockets.settings import SocketSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessSettings(Group):
+    """How a process ends."""
+
+    drain_seconds: float = setting("DRAIN_SECONDS", "25s", duration, "how long a stop may take; 0: at once")
+
+
+GROUPS: tuple[type[Group], ...] = (
+    SiteSettings,
+    SocketSettings,
+    KeySettings,
+    StoreSettings,
+    ClusterSettings,
+    MailSettings,
+    ProcessSettings,
+    LogSettings,
+)
+"""In the order in which they are shown."""
+
+SETTINGS: tuple[Setting, ...] = settings.declared(GROUPS)
+
+
+def load(environ: Mapping[str, str] | None = None, *, serving: bool = False) -> Settings:
+    """The settings in force; as `gateway.ground.settings.load`, of all parts."""
+    return settings.load(GROUPS, environ, serving=serving)
+
+
+def survey(environ: Mapping[str, str] | None = None) -> list[Entry]:
+    """Every setting with the value in force, secrets masked, and where it came from; also of settings that are wrong."""
+    return settings.survey(GROUPS, environ)
+
+
+def markdown() -> str:
+    """The reference of all settings, as a table for the documentation."""
+    return settings.markdown(GROUPS)

@@ -1,0 +1,315 @@
+"""What is answered and told, as schemas: for the OpenAPI document, and for the types of the web's pages.
+
+`gateway.protocol.shapes` writes it; the contract tests hold every answer to its schema here.
+"""
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from gateway.notify.emitting import USERS_NAMED
+from storage.mail import MailState, Unless
+
+
+def _time(**options: Any) -> fields.DateTime:
+    return fields.DateTime(required=True, **options)
+
+
+def _text(**options: Any) -> fields.String:
+    return fields.String(required=True, **options)
+
+
+def _number(**options: Any) -> fields.Integer:
+    return fields.Integer(required=True, **options)
+
+
+class AddressAnswer(Schema):
+    id = _text()
+    room = _text()
+    seq = _number(allow_none=True, metadata={"description": "Null for what was not stored, or is not shown."})
+
+
+class SomeUsersAnswer(Schema):
+    users = fields.List(
+        fields.String(), required=True, metadata={"description": f"The first {USERS_NAMED} at most."}
+    )
+    count = _number(metadata={"description": "Of all."})
+
+
+class EmittedAnswer(Schema):
+    notifications = fields.List(fields.Nested(AddressAnswer), required=True)
+    duplicate = fields.Boolean(
+        required=True, metadata={"description": "It was emitted before, under the same key."}
+    )
+    without_address = fields.Nested(
+        SomeUsersAnswer, metadata={"description": "Who is not mailed, as `email.if_known` allows."}
+    )
+
+
+class ProblemSchema(Schema):
+    """Problem details (RFC 9457)."""
+
+    type = _text()
+    title = _text()
+    status = _number()
+    code = _text()
+    detail = fields.String()
+    errors = fields.Dict(
+        keys=fields.String(),
+        values=fields.List(fields.String()),
+        metadata={"description": "By field, such as `email.to` or `to.3`; the empty name is the whole."},
+    )
+    without_address = fields.Nested(
+        SomeUsersAnswer, metadata={"description": "The users because of whom nothing is mailed."}
+    )
+    request_id = fields.String()
+
+
+class ResultAnswer(Schema):
+    """What became of one item of a batch: the answer of an emit, or a problem; `status` tells which."""
+
+    status = _number()
+    notifications = fields.List(fields.Nested(AddressAnswer))
+    duplicate = fields.Boolean()
+    without_address = fields.Nested(SomeUsersAnswer)
+    type = fields.String()
+    title = fields.String()
+    code = fields.String()
+    detail = fields.String()
+    errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
+    request_id = fields.String()
+
+
+class ResultsAnswer(Schema):
+    results = fields.List(fields.Nested(ResultAnswer), required=True)
+
+
+class NotificationAnswer(AddressAnswer):
+    type = _text()
+    title = _text()
+    body = _text()
+    link = _text(allow_none=True)
+    data = fields.Dict(required=True)
+    created_at = _time()
+
+
+class ItemAnswer(NotificationAnswer):
+    """A notification in a user's history."""
+
+    read = fields.Boolean(required=True)
+    seen = fields.Boolean(required=True)
+
+
+class HistoryAnswer(Schema):
+    notifications = fields.List(fields.Nested(ItemAnswer), required=True)
+    next = _text(allow_none=True)
+
+
+class CountAnswer(Schema):
+    unread = _number()
+    heads = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+
+
+class MailAnswer(Schema):
+    state = fields.Enum(MailState, by_value=True, required=True)
+    to = _text()
+    subject = _text(allow_none=True)
+    unless = fields.Enum(Unless, by_value=True, required=True, allow_none=True)
+    attempts = _number()
+    due_at = _time()
+    reason = _text(allow_none=True)
+    code = _number(allow_none=True)
+    updated_at = _time()
+    sent_at = _time(allow_none=True)
+
+
+class RecordAnswer(NotificationAnswer):
+    """A notification with what became of it."""
+
+    in_app = fields.Boolean(required=True)
+    expires_at = _time(allow_none=True)
+    recalled_at = _time(allow_none=True)
+    mail = fields.Nested(MailAnswer, required=True, allow_none=True)
+
+
+class ReceiptAnswer(Schema):
+    seen_at = _time(allow_none=True)
+    read_at = _time(allow_none=True)
+    dismissed_at = _time(allow_none=True)
+    clicked_at = _time(allow_none=True)
+
+
+class RecordWithReceiptsAnswer(RecordAnswer):
+    receipts = fields.Dict(
+        keys=fields.String(),
+        values=fields.Nested(ReceiptAnswer),
+        required=True,
+        metadata={"description": "By user."},
+    )
+
+
+class MailPageAnswer(Schema):
+    mail = fields.List(fields.Nested(RecordAnswer), required=True)
+    next = _text(allow_none=True)
+
+
+class RevivedAnswer(Schema):
+    revived = fields.List(fields.String(), required=True)
+
+
+class OnlineAnswer(Schema):
+    user = _text()
+    name = _text(allow_none=True)
+    roles = fields.List(fields.String(), required=True)
+    connections = _number()
+    since = _time()
+
+
+class RosterAnswer(Schema):
+    online = fields.List(fields.Nested(OnlineAnswer), required=True)
+    users = _number(metadata={"description": "In the whole cluster."})
+    connections = _number(metadata={"description": "In the whole cluster."})
+    next = _text(allow_none=True)
+
+
+class PresenceAnswer(Schema):
+    user = _text()
+    online = fields.Boolean(required=True)
+    connections = _number()
+    last_seen = _time(allow_none=True)
+
+
+class DisconnectedAnswer(Schema):
+    disconnected = _number(metadata={"description": "Connections that were known."})
+
+
+class UserDataAnswer(Schema):
+    """Everything held about a user."""
+
+    user = _text()
+    email = _text(allow_none=True)
+    name = _text(allow_none=True)
+    last_seen = _time(allow_none=True)
+    notifications = fields.List(fields.Nested(RecordAnswer), required=True)
+    receipts = fields.Dict(keys=fields.String(), values=fields.Nested(ReceiptAnswer), required=True)
+    read_upto = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+
+
+class ErasedAnswer(Schema):
+    erased = _number(metadata={"description": "Notifications wiped."})
+
+
+class NothingAnswer(Schema):
+    """That it was done."""
+
+
+class AdminItemAnswer(ItemAnswer):
+    """The same with what became of its mail."""
+
+    mail = fields.Nested(MailAnswer, required=True, allow_none=True)
+
+
+class AdminHistoryAnswer(Schema):
+    notifications = fields.List(fields.Nested(AdminItemAnswer), required=True)
+    next = _text(allow_none=True)
+
+
+class MailCountsAnswer(Schema):
+    counts = fields.Dict(
+        keys=fields.Enum(MailState, by_value=True),
+        values=fields.Integer(),
+        required=True,
+        metadata={"description": "Of every state."},
+    )
+
+
+class AllRevivedAnswer(Schema):
+    revived = _number()
+    more = fields.Boolean(required=True, metadata={"description": "Dead mail is left."})
+
+
+class VisitorAnswer(OnlineAnswer):
+    """The same with the topics of the user's token."""
+
+    topics = fields.List(fields.String(), required=True)
+
+
+class UserAnswer(Schema):
+    user = _text()
+    online = fields.Nested(VisitorAnswer, required=True, allow_none=True)
+    email = _text(allow_none=True)
+    name = _text(allow_none=True)
+    last_seen = _time(allow_none=True)
+    unread = _number()
+
+
+class RenderedMailAnswer(Schema):
+    """A mail as its reader will see it."""
+
+    from_ = _text(data_key="from")
+    to = _text()
+    subject = _text()
+    text = _text()
+    html = _text()
+
+
+class RoomPreviewAnswer(Schema):
+    room = _text()
+    connections = _number(
+        allow_none=True, metadata={"description": "Null where only the nodes together know."}
+    )
+    mail_to = _text(allow_none=True)
+    mail_due_at = _time(allow_none=True)
+    problem = _text(allow_none=True)
+
+
+class PreviewAnswer(Schema):
+    rooms = fields.List(fields.Nested(RoomPreviewAnswer), required=True)
+    more = _number(metadata={"description": "Rooms that are not shown."})
+    mail = fields.Nested(RenderedMailAnswer, required=True, allow_none=True)
+
+
+def _curve(**options: Any) -> fields.List[float]:
+    return fields.List(fields.Float(**options), required=True)
+
+
+def _curves() -> fields.Dict:
+    return fields.Dict(keys=fields.String(), values=fields.List(fields.Float()), required=True)
+
+
+class OverviewAnswer(Schema):
+    """What all nodes did, step by step."""
+
+    node = _text(metadata={"description": "The node that was asked."})
+    nodes = fields.List(fields.String(), required=True, metadata={"description": "Those that it is of."})
+    started_at = _time()
+    step_seconds = fields.Float(required=True)
+    at = fields.List(fields.DateTime(), required=True)
+    connections = _curve()
+    deliveries = _curve()
+    emits = _curves()
+    mail = _curves()
+    append_p99_ms = _curve(allow_none=True)
+    emit_p99_ms = _curve(allow_none=True)
+
+
+class TypeAnswer(Schema):
+    """What holds for every notification of a type."""
+
+    urgent = fields.Boolean(
+        required=True,
+        metadata={"description": "It needs an answer: shown to admins until one has dealt with it."},
+    )
+
+
+class TypesAnswer(Schema):
+    types = fields.Dict(keys=fields.String(), values=fields.Nested(TypeAnswer), required=True)
+
+
+class AliveAnswer(Schema):
+    status = _text(metadata={"enum": ["alive"]})
+
+
+class ReadinessAnswer(Schema):
+    status = _text(metadata={"enum": ["ready", "unready"]})
+    reasons = fields.List(fields.String(), required=True)

@@ -1,0 +1,223 @@
+"""What may be asked beside an emit: the shape of each request, and its parsing into what the use cases take.
+
+Unknown fields are refused. The marshmallow schemas are the one truth, for validation as for the OpenAPI document. A
+schema of one field loads that field's value, the others load a request of `gateway.notify.requests`.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+
+from auth.principal import USER_ID_MAX
+from auth.tokens import TOKEN_CHARACTERS_MAX
+from gateway.notify.requests import (
+    AdminHistoryRequest,
+    DisconnectRequest,
+    HistoryRequest,
+    MailRequest,
+    RosterRequest,
+)
+from gateway.protocol.fields import INTEGER_MAX, PRINTABLE, TYPE, Flag, Items, Room, Text, UserId
+from gateway.protocol.parsing import Invalid, parser
+from storage.mail import MailState
+
+IDS_MAX = 1000
+CURSOR_MAX = 512
+REASON_MAX = 200
+EPOCH = "epoch"
+EPOCH_CHARACTERS = 64
+
+
+class NothingSchema(Schema):
+    """Asked by its name alone."""
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> None:
+        del data
+
+
+class OneFieldSchema(Schema):
+    """Loads the value of its only field."""
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> Any:
+        (value,) = data.values()
+        return value
+
+
+def _id_field(**options: Any) -> Text:
+    return Text(r"[!-~]*", "an id", longest=64, **options)
+
+
+def _ids_field(**options: Any) -> Items:
+    return Items(_id_field(), validate=validate.Length(min=1, max=IDS_MAX), **options)
+
+
+def _cursor_field() -> Text:
+    return Text(
+        r"[ -~]*",
+        "a cursor",
+        longest=CURSOR_MAX,
+        load_default=None,
+        metadata={"description": "`next` of the page before."},
+    )
+
+
+def _limit_field(default: int, most: int) -> fields.Integer:
+    return fields.Integer(strict=True, load_default=default, validate=validate.Range(min=1, max=most))
+
+
+class IdSchema(OneFieldSchema):
+    id = _id_field(required=True)
+
+
+class IdsSchema(OneFieldSchema):
+    ids = _ids_field(required=True)
+
+
+class ReadSchema(Schema):
+    """Either some, or all. Loads the ids, or None for all."""
+
+    ids = _ids_field()
+    all = Flag(validate=validate.OneOf([True], error="Must be true, or left out."))
+
+    @validates_schema
+    def _agree(self, data: dict[str, Any], **_: Any) -> None:
+        if len(data) != 1:
+            raise ValidationError("Must have either ids or all.")
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> list[str] | None:
+        return data.get("ids")
+
+
+class HistorySchema(Schema):
+    """A page of history."""
+
+    before = _cursor_field()
+    limit = _limit_field(20, 100)
+    type = Items(Text(TYPE, "a type", longest=64), load_default=(), validate=validate.Length(max=50))
+    unread = Flag(load_default=False)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> Any:
+        return _history_request(data)
+
+
+class AdminHistorySchema(HistorySchema):
+    """The same of a user or of a room, for admins."""
+
+    user = UserId(load_default=None)
+    room = Room(load_default=None)
+
+    @validates_schema
+    def _agree(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("user") is not None and data.get("room") is not None:
+            raise ValidationError("Must have user or room, not both.")
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> AdminHistoryRequest:
+        return AdminHistoryRequest(user=data["user"], room=data["room"], page=_history_request(data))
+
+
+class UserHistorySchema(HistorySchema):
+    """The same of one user."""
+
+    user = UserId(required=True)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> AdminHistoryRequest:
+        return AdminHistoryRequest(user=data["user"], page=_history_request(data))
+
+
+def _history_request(data: Mapping[str, Any]) -> HistoryRequest:
+    return HistoryRequest(
+        before=data["before"], limit=data["limit"], types=tuple(data["type"]), unread_only=data["unread"]
+    )
+
+
+class RosterSchema(Schema):
+    """A page of who is online."""
+
+    after = UserId(load_default=None, metadata={"description": "`next` of the page before."})
+    limit = _limit_field(200, 1000)
+    prefix = Text(PRINTABLE, "the beginning of a user id", shortest=0, longest=USER_ID_MAX, load_default="")
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> RosterRequest:
+        return RosterRequest(**data)
+
+
+class MailSchema(Schema):
+    """A page of mail."""
+
+    state = fields.Enum(MailState, by_value=True, load_default=None)
+    before = _cursor_field()
+    limit = _limit_field(50, 200)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> MailRequest:
+        return MailRequest(**data)
+
+
+class DisconnectSchema(Schema):
+    user = UserId(required=True)
+    reason = Text(PRINTABLE, "printable", longest=REASON_MAX, load_default=None, allow_none=True)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> DisconnectRequest:
+        return DisconnectRequest(**data)
+
+
+class UserSchema(OneFieldSchema):
+    user = UserId(required=True)
+
+
+class WatchSchema(OneFieldSchema):
+    """Whether to watch from now on, or no more."""
+
+    on = Flag(required=True)
+
+
+class OverviewSchema(OneFieldSchema):
+    """Of how many minutes."""
+
+    minutes = _limit_field(60, 60)
+
+
+class TokenSchema(OneFieldSchema):
+    token = Text(r"[!-~]*", "a token", longest=TOKEN_CHARACTERS_MAX, required=True)
+
+
+# What the namespaces ask of both. Each raises `Invalid`.
+
+history = parser(HistorySchema())
+ids = parser(IdsSchema())
+read = parser(ReadSchema())
+token = parser(TokenSchema())
+
+
+def since(value: object, rooms: Collection[str]) -> dict[str, int]:
+    """The last sequence had of each of `rooms`; other rooms are left out, as one may have lost a topic.
+
+    A null, which a client notes that writes down the `seq` of what is not stored, tells nothing of what it had: it
+    becomes a sequence that no room has reached, and so a resync.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise Invalid({"since": ["Must be an object of rooms and sequences."]})
+    heads = {room: INTEGER_MAX if value[room] is None else value[room] for room in rooms if room in value}
+    for seq in heads.values():
+        if isinstance(seq, bool) or not isinstance(seq, int) or not 0 <= seq <= INTEGER_MAX:
+            raise Invalid({"since": ["Sequences must be whole numbers, 0 or more."]})
+    return heads
+
+
+def epoch(since: object) -> str | None:
+    """The epoch that a `since` was counted in, if it says: it stands among the rooms, none of which has that name."""
+    value = since.get(EPOCH) if isinstance(since, Mapping) else None
+    if value is not None and not (isinstance(value, str) and len(value) <= EPOCH_CHARACTERS):
+        raise Invalid({"since": ["The epoch must be the text that `ready` gave."]})
+    return value

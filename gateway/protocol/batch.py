@@ -1,0 +1,92 @@
+"""A batch of emits: its items are parsed, emitted and answered one by one, so that a bad one does not spoil the others."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import orjson
+
+from gateway.ground.encoding import Json
+from gateway.notify.emitting import STEP_NOTIFICATIONS, Emitted
+from gateway.notify.requests import EmitRequest
+from gateway.protocol import emit, problems, shapes
+from gateway.protocol.parsing import Invalid
+from gateway.protocol.problems import Problem
+
+BATCH_BYTES_MAX = 16 * 1024 * 1024
+NOTIFICATIONS_MAX = 10_000
+"""Of all items of a batch together, each room of each counted."""
+
+Item = EmitRequest | Exception
+"""What became of an item: a request, or why it is none."""
+
+logger = logging.getLogger(__name__)
+
+
+async def parse(body: object, *, size: int) -> list[Item]:
+    """The items of a batch of `size` bytes, each parsed; others have their turn in between.
+
+    Raises `Invalid` where the whole is no batch, Problem where all together name too many rooms.
+    """
+    # Where the whole is no longer than an item may be, none need be measured.
+    parse_one = _parsed if size <= emit.EMIT_BYTES_MAX else _measured
+    return await _in_steps(parse_one, emit.items(body))
+
+
+def notifications_of(items: Sequence[Item]) -> int:
+    """How many notifications the sound items ask for."""
+    return sum([len(item.rooms) for item in items if isinstance(item, EmitRequest)])
+
+
+def results(outcomes: Sequence[Emitted | Exception]) -> Json:
+    """The answer: a result for each item, in order. What nobody foresaw is logged, and not shown."""
+    return {"results": [_result(outcome) for outcome in outcomes]}
+
+
+def _result(outcome: Emitted | Exception) -> Json:
+    if isinstance(outcome, Emitted):
+        return {"status": 202, **shapes.emitted(outcome)}
+    details = problems.of(outcome)
+    if details.code == "internal":
+        logger.error("emit failed", exc_info=outcome)
+    return details.json()
+
+
+def _parsed(item: Any) -> Item:
+    try:
+        return emit.parse_item(item)
+    except Invalid as error:
+        return error
+
+
+def _measured(item: Any) -> Item:
+    parsed = _parsed(item)
+    # Only the data can be of any length; what is measured is what it is when written without spaces.
+    if isinstance(parsed, EmitRequest) and parsed.data and len(orjson.dumps(item)) > emit.EMIT_BYTES_MAX:
+        return Problem("too_large", f"{emit.EMIT_BYTES_MAX} bytes an item at most.")
+    return parsed
+
+
+async def _in_steps(parse_one: Callable[[Any], Item], items: Sequence[Any]) -> list[Item]:
+    weights = [_weight(item) for item in items]
+    asked = sum(weights)
+    if asked > NOTIFICATIONS_MAX:
+        raise Problem(
+            "too_large", f"{NOTIFICATIONS_MAX} notifications a request at most; this one asks for {asked}."
+        )
+    parsed = []
+    done = 0
+    for item, weight in zip(items, weights, strict=True):
+        parsed.append(parse_one(item))
+        done += weight
+        if done >= STEP_NOTIFICATIONS:
+            done = 0
+            await asyncio.sleep(0)
+    return parsed
+
+
+def _weight(item: Any) -> int:
+    """How many notifications an item asks for, before anything of it is judged."""
+    rooms = item.get("to") if isinstance(item, dict) else None
+    return len(rooms) if isinstance(rooms, list) else 1

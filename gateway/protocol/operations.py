@@ -1,0 +1,270 @@
+"""The operations: everything that can be asked of a gateway from outside, in one table.
+
+An operation is its name, who may ask, the shapes of what is asked and answered, where it is asked (a route of HTTP, an event of
+the namespace `/admin`, or both), and its use case. The table has many readers and no other copy: the internal and the
+public site (`gateway.http`), the admins' events (`gateway.sockets.admin_events`), the OpenAPI document, and the types of
+the web's pages. A new operation is an entry here and its use case.
+
+What a connection asks of itself (`/`: read, seen, replay, token …) belongs to `gateway.sockets`.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from marshmallow import Schema
+
+from auth.principal import ADMIN
+from gateway.ground.encoding import Json
+from gateway.notify import events
+from gateway.observe import overview
+from gateway.protocol import answering, asking, batch, emit, shapes, use_cases
+from gateway.protocol.fields import KEY
+from gateway.protocol.parsing import Parse, parser
+from gateway.protocol.use_cases import Caller, UseCases
+
+EMIT = "emit"
+"""The scope that lets a service emit; everything else on the internal site needs `admin`."""
+USER = "user"
+"""Asked on the public site, by a user with the user's own token."""
+
+Use = Callable[[UseCases, Caller, Any], Awaitable[Any]]
+"""Takes what was parsed, answers what `shape` takes. Raises what the use cases raise, and Problem."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where HTTP asks an operation. What stands in the path is part of what is asked."""
+
+    method: str
+    path: str
+    status: int = 200
+    body_required: bool = True
+    description: str | None = None
+    problems: Sequence[str] = ()
+    """Codes beyond those that every route of this kind has."""
+    headers: Sequence[Mapping[str, Any]] = ()
+    answer_headers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    of_path: Callable[[Mapping[str, str]], Any] | None = None
+    """What is asked, where the path alone says it and the schema is not to judge."""
+
+    @property
+    def in_path(self) -> frozenset[str]:
+        """The names of what stands in the path."""
+        return frozenset(step[1:-1] for step in self.path.split("/") if step.startswith("{"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One thing that can be asked."""
+
+    name: str
+    summary: str
+    scope: str = ADMIN
+    """`emit` or `admin` for a service, `user` for a user's token. An event of `/admin` is every admin's."""
+    asks: type[Schema]
+    answers: type[Schema]
+    use: Use
+    shape: Callable[[Any], Json]
+    route: Route | None = None
+    event: str | None = None
+    """Its name in the namespace `/admin`; None where only HTTP asks."""
+    under: str | None = None
+    """The name that the answer has within an event's `{ok: true, …}`; None where its members stand there themselves."""
+    refused: Callable[[UseCases, Exception], None] | None = None
+    """Told of a request that cannot be parsed, where those are counted."""
+    parse: Parse = field(init=False)
+    """Parses what an event, or a body, says. Raises `Invalid`."""
+
+    def __post_init__(self) -> None:
+        parse = emit.parse if self.asks is emit.EmitSchema else parser(self.asks())
+        object.__setattr__(self, "parse", parse)
+
+
+def _id(path: Mapping[str, str]) -> str:
+    # An id that no notification can have names none: 404, and no matter of validation.
+    return path["id"]
+
+
+_KEY_HEADER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A retry under the same key is the same notification.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{KEY}$"},
+}
+
+EMIT_ONE = Operation(
+    name="emit", scope=EMIT, summary="Emit a notification",
+    asks=emit.EmitSchema, answers=answering.EmittedAnswer, use=use_cases.emit, shape=shapes.emitted,
+    route=Route(
+        method="POST", path="/internal/emit", status=202,
+        description="When this answers 202 the notification is stored, and cannot be lost any more.",
+        problems=("idempotency_mismatch", "rate_limited"), headers=(_KEY_HEADER,),
+        answer_headers={"Idempotency-Replayed": {"schema": {"type": "string", "enum": ["true"]}}},
+    ),
+    event="emit", refused=lambda use, error: use.emitter.refuse(error),
+)  # fmt: skip
+
+EMIT_MANY = Operation(
+    name="emit_many", scope=EMIT, summary="Emit up to 1000 notifications",
+    asks=emit.BatchSchema, answers=answering.ResultsAnswer, use=use_cases.emit_many, shape=batch.results,
+    route=Route(
+        method="POST", path="/internal/emit/batch", status=207,
+        description="Each item is answered for itself, in order: a bad one does not spoil the others. An item has 64 KiB at most, the whole 16 MiB and 10,000 notifications, each room of each item counted; more is 413.",
+        problems=("rate_limited",),
+    ),
+)  # fmt: skip
+
+OPERATIONS: tuple[Operation, ...] = (
+    EMIT_ONE,
+    EMIT_MANY,
+    Operation(
+        name="preview", summary="Whom an emit would reach now, and with which mail",
+        asks=emit.EmitSchema, answers=answering.PreviewAnswer,
+        use=lambda use, _, asked: use.previewer.emit(asked), shape=shapes.preview,
+        event="preview",
+    ),
+    Operation(
+        name="notification", summary="A notification, its mail and its receipts",
+        asks=asking.IdSchema, answers=answering.RecordWithReceiptsAnswer,
+        use=use_cases.notification, shape=shapes.full_record,
+        route=Route(method="GET", path="/internal/notifications/{id}", problems=("not_found",), of_path=_id),
+        event="notification", under="notification",
+    ),
+    Operation(
+        name="recall", summary="Recall a notification",
+        asks=asking.IdSchema, answers=answering.RecordAnswer, use=use_cases.recall, shape=shapes.record,
+        route=Route(
+            method="DELETE", path="/internal/notifications/{id}", problems=("not_found",), of_path=_id,
+            description="It is taken off every screen, its texts are wiped, its mail is not sent. Repeating it changes nothing.",
+        ),
+        event="recall", under="notification",
+    ),
+    Operation(
+        name="history", summary="The admins' own history, or that of a user or of a room, newest first",
+        asks=asking.AdminHistorySchema, answers=answering.AdminHistoryAnswer,
+        use=use_cases.any_history, shape=shapes.admin_history,
+        event="history",
+    ),
+
+    # Mail
+
+    Operation(
+        name="mail", summary="Mail by its state, newest first",
+        asks=asking.MailSchema, answers=answering.MailPageAnswer,
+        use=lambda use, _, asked: use.mailroom.page(asked), shape=shapes.mail_page,
+        route=Route(method="GET", path="/internal/mail"),
+        event="mail",
+    ),
+    Operation(
+        name="mail_counts", summary="How much mail is in each state",
+        asks=asking.NothingSchema, answers=answering.MailCountsAnswer,
+        use=lambda use, *_: use.mailroom.counts(), shape=shapes.mail_counts,
+        event="mail_counts",
+    ),
+    Operation(
+        name="preview_mail", summary="A mail as its reader will see it",
+        asks=asking.IdSchema, answers=answering.RenderedMailAnswer,
+        use=use_cases.preview_mail, shape=shapes.rendered,
+        event="preview_mail",
+    ),
+    Operation(
+        name="revive_one", summary="Try dead mail again",
+        asks=asking.IdSchema, answers=answering.RevivedAnswer, use=use_cases.revive_one, shape=shapes.revived,
+        route=Route(method="POST", path="/internal/mail/{id}/revive", problems=("not_found",), of_path=_id),
+    ),
+    Operation(
+        name="revive", summary="Try dead mail again",
+        asks=asking.IdsSchema, answers=answering.RevivedAnswer,
+        use=lambda use, _, asked: use.mailroom.revive(asked), shape=shapes.revived,
+        event="revive",
+    ),
+    Operation(
+        name="revive_all", summary="Try all dead mail again, up to a bound",
+        asks=asking.NothingSchema, answers=answering.AllRevivedAnswer,
+        use=lambda use, *_: use.mailroom.revive_all(), shape=shapes.all_revived,
+        event="revive_all",
+    ),
+
+    # People
+
+    Operation(
+        name="roster", summary="Who is online",
+        asks=asking.RosterSchema, answers=answering.RosterAnswer,
+        use=lambda use, _, asked: use.people.roster(asked), shape=shapes.roster,
+        route=Route(method="GET", path="/internal/presence"),
+        event="presence",
+    ),
+    Operation(
+        name="presence", summary="Whether a user is online",
+        asks=asking.UserSchema, answers=answering.PresenceAnswer,
+        use=lambda use, _, user: use.people.find(user), shape=shapes.presence,
+        route=Route(method="GET", path="/internal/presence/{user}"),
+    ),
+    Operation(
+        name="user", summary="A user with what presence and the contacts know, and how much is unread",
+        asks=asking.UserSchema, answers=answering.UserAnswer,
+        use=lambda use, _, user: use.people.reader(user), shape=shapes.reader,
+        event="user",
+    ),
+    Operation(
+        name="disconnect", summary="End a user's connections, on every node",
+        asks=asking.DisconnectSchema, answers=answering.DisconnectedAnswer,
+        use=lambda use, _, asked: use.people.disconnect(asked), shape=shapes.disconnected,
+        route=Route(method="POST", path="/internal/users/{user}/disconnect", body_required=False),
+        event="disconnect_user",
+    ),
+    Operation(
+        name="user_data", summary="Everything held about a user",
+        asks=asking.UserSchema, answers=answering.UserDataAnswer,
+        use=lambda use, _, user: use.people.data(user), shape=shapes.user_data,
+        route=Route(method="GET", path="/internal/users/{user}/data"),
+    ),
+    Operation(
+        name="erase", summary="Forget a user",
+        asks=asking.UserSchema, answers=answering.ErasedAnswer,
+        use=lambda use, _, user: use.people.erase(user), shape=shapes.erased,
+        route=Route(method="DELETE", path="/internal/users/{user}/data"),
+        event="erase_user",
+    ),
+
+    # What notifications are about, and what happens
+
+    Operation(
+        name="types", summary="The types that the gateway knows, with what holds for each",
+        asks=asking.NothingSchema, answers=answering.TypesAnswer,
+        use=lambda use, *_: use.types.known(), shape=shapes.types,
+        event="types",
+    ),
+    Operation(
+        name="overview", summary="What all nodes did, step by step",
+        asks=asking.OverviewSchema, answers=answering.OverviewAnswer,
+        use=lambda use, _, minutes: use.observatory.look(minutes * 60), shape=overview.shape,
+        event="overview",
+    ),
+    Operation(
+        name="feed", summary="Be shown what is emitted, or no more",
+        asks=asking.WatchSchema, answers=answering.NothingAnswer, use=use_cases.watch_feed, shape=shapes.nothing,
+        event="feed",
+    ),
+
+    # What users ask over HTTP
+
+    Operation(
+        name="own_history", scope=USER, summary="One's own history, newest first",
+        asks=asking.HistorySchema, answers=answering.HistoryAnswer, use=use_cases.own_history, shape=shapes.history,
+        route=Route(method="GET", path="/api/notifications"),
+    ),
+    Operation(
+        name="user_history", scope=USER, summary="A user's history: one's own, or any with the role admin",
+        asks=asking.UserHistorySchema, answers=answering.HistoryAnswer,
+        use=use_cases.user_history, shape=shapes.history,
+        route=Route(method="GET", path="/api/notifications/{user}", problems=("forbidden",)),
+    ),
+    Operation(
+        name="read", scope=USER, summary="Mark as read",
+        asks=asking.ReadSchema, answers=answering.CountAnswer, use=use_cases.read, shape=events.count,
+        route=Route(method="POST", path="/api/notifications/read"),
+    ),
+)  # fmt: skip
+"""All of them."""

@@ -1,0 +1,143 @@
+"""The types of the web's pages, written from the table of operations: `python -m gateway.protocol.typescript`.
+
+What a page is answered and told is an interface of the name that its schema has here and in the OpenAPI document. The
+files are kept beside the pages that use them; a test says when they are not what the table says.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from gateway.protocol import answering, telling
+from gateway.protocol.operations import OPERATIONS
+
+ROOT = Path(__file__).parents[2]
+HEAD = """/**
+ * The shapes that the gateway answers and tells, written by `python -m gateway.protocol.typescript`.
+ *
+ * Not to be edited: what is wrong here is wrong in `gateway/protocol`.
+ */
+"""
+
+
+def client_shapes() -> str:
+    """What a user's page is told, and answered over a socket."""
+    return module([*telling.EVENTS.values(), answering.HistoryAnswer, answering.CountAnswer])
+
+
+def dashboard_shapes() -> str:
+    """What an admin's page is told, and answered over a socket."""
+    answers = [operation.answers for operation in OPERATIONS if operation.event is not None]
+    return module([*telling.ADMIN_EVENTS.values(), *answers])
+
+
+def files() -> Mapping[Path, str]:
+    """The files that are kept, and what they should hold."""
+    return {
+        ROOT / "web/client/src/shapes.ts": client_shapes(),
+        ROOT / "web/dashboard/src/shapes.ts": dashboard_shapes(),
+    }
+
+
+def module(roots: Iterable[type[Schema]]) -> str:
+    """The interfaces of these schemas, and of those within them."""
+    schemas: dict[type[Schema], None] = {}
+    for root in roots:
+        _gather(root, schemas)
+    enums = {field.enum: None for schema in schemas for field in _enums(schema().fields.values())}
+    parts = [HEAD, *map(_union, enums), *map(_interface, schemas)]
+    return "\n".join(parts)
+
+
+def _gather(schema: type[Schema], schemas: dict[type[Schema], None]) -> None:
+    """Note the schema and those within it, these first."""
+    for field in schema().fields.values():
+        for inner in _within(field):
+            if isinstance(inner, fields.Nested):
+                _gather(type(inner.schema), schemas)
+    schemas.setdefault(schema)
+
+
+def _within(field: fields.Field[Any]) -> Iterator[fields.Field[Any]]:
+    """The field, and those that its values are made of."""
+    yield field
+    inner: list[Any] = []
+    if isinstance(field, fields.List):
+        inner = [field.inner]
+    elif isinstance(field, fields.Mapping):
+        inner = [each for each in (field.key_field, field.value_field) if each is not None]
+    for each in inner:
+        yield from _within(each)
+
+
+def _enums(of: Iterable[fields.Field[Any]]) -> list[fields.Enum[Any]]:
+    return [inner for field in of for inner in _within(field) if isinstance(inner, fields.Enum)]
+
+
+def _union(enum: Any) -> str:
+    values = ", ".join(f'"{member.value}"' for member in enum)
+    name, listed = enum.__name__, _constant(enum.__name__)
+    return f"export const {listed} = [{values}] as const;\nexport type {name} = (typeof {listed})[number];\n"
+
+
+def _constant(name: str) -> str:
+    """MailState is listed as MAIL_STATE_VALUES."""
+    return "".join(f"_{letter}" if letter.isupper() else letter.upper() for letter in f"{name}Values")[1:]
+
+
+def _interface(schema: type[Schema]) -> str:
+    lines = [*_comment(schema.__doc__ if schema.__doc__ != Schema.__doc__ else None, "")]
+    if not schema().fields:
+        return "\n".join([*lines, f"export type {schema.__name__} = Readonly<Record<string, never>>;\n"])
+    lines.append(f"export interface {schema.__name__} {{")
+    for name, field in schema().fields.items():
+        lines += _comment(field.metadata.get("description"), "  ")
+        optional = "" if field.required else "?"
+        lines.append(f"  readonly {field.data_key or name}{optional}: {_type(field)};")
+    return "\n".join([*lines, "}\n"])
+
+
+def _comment(text: str | None, indent: str) -> list[str]:
+    return [] if text is None else [f"{indent}/** {text} */"]
+
+
+def _type(field: fields.Field[Any]) -> str:
+    return f"{_plain(field)} | null" if field.allow_none else _plain(field)
+
+
+def _plain(field: fields.Field[Any]) -> str:
+    match field:
+        case fields.Nested():
+            return type(field.schema).__name__
+        case fields.Enum():
+            return str(field.enum.__name__)
+        case fields.List():
+            inner = _type(field.inner)
+            return f"readonly ({inner})[]" if "|" in inner else f"readonly {inner}[]"
+        case fields.Mapping():
+            key = "string" if field.key_field is None else _type(field.key_field)
+            value = "unknown" if field.value_field is None else _type(field.value_field)
+            return f"Readonly<Record<{key}, {value}>>"
+        case fields.Boolean():
+            return "boolean"
+        case fields.Number():
+            return "number"
+        case fields.String() | fields.DateTime():
+            return "string"
+        case _:
+            raise TypeError(f"no type is known for {type(field).__name__}")
+
+
+def main() -> int:
+    """Write the files."""
+    for path, text in files().items():
+        path.write_text(text, encoding="utf-8")
+        print(path.relative_to(ROOT))  # noqa: T201 - it is a command
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

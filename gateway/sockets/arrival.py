@@ -1,0 +1,297 @@
+"""Arrival: how a client becomes a session that has all it missed, and hears all that comes.
+
+It is verified and its inbox is read before it is let in, so that every failure is a refusal with a code; what it missed is
+written after it was let in, while live frames are held back. The stages are those of `Arrival`, in the order of its methods.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from socketio.exceptions import ConnectionRefusedError as Refused
+
+from auth.errors import AuthError
+from auth.principal import Principal
+from auth.tokens import Verifier
+from gateway.cluster.bus.base import Bus
+from gateway.cluster.commands import Replace
+from gateway.cluster.lineage import Lineage
+from gateway.cluster.presence.base import Presence, Visitor
+from gateway.cluster.presence.errors import PresenceUnavailable
+from gateway.engine import Packet, Reason, Server
+from gateway.ground import encoding
+from gateway.ground.clock import Clock
+from gateway.ground.rooms import ADMINS, membership, rooms_of
+from gateway.notify import events
+from gateway.notify.contacts import ContactBook
+from gateway.notify.delivery import Delivery
+from gateway.protocol import asking
+from gateway.protocol.parsing import Invalid
+from gateway.sockets.events import ADMIN, ROOT, Answer
+from gateway.sockets.expiries import Expiries
+from gateway.sockets.sessions import Session, Sessions, Stage
+from storage.errors import StorageError, StoreUnavailable
+from storage.inboxes import Inboxes, Opening
+from storage.people import Contact
+
+REPLAYS = 5
+"""How often a replay is begun again because more came meanwhile than could be held back."""
+REPLAY_SECONDS = 60.0
+"""How long a client may take to read what it missed."""
+
+logger = logging.getLogger(__name__)
+
+
+def refusal(code: str, message: str, *, retry: bool) -> Refused:
+    """A refusal: with `retry` the client's transport closes, without it gets `connect_error` with `data: {code, retry}`."""
+    return Refused(message, {"code": code, "retry": retry})
+
+
+def rooms_in(namespace: str, principal: Principal) -> tuple[str, ...]:
+    """The rooms of a principal's session in a namespace."""
+    return (ADMINS,) if namespace == ADMIN else rooms_of(principal)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reception:
+    """What it takes to let clients in."""
+
+    server: Server
+    sessions: Sessions
+    expiries: Expiries
+    verifier: Verifier
+    inboxes: Inboxes
+    delivery: Delivery
+    presence: Presence
+    bus: Bus
+    contacts: ContactBook
+    lineage: Lineage
+    clock: Clock
+    connections_per_user: int
+    """More than these, and the oldest make room; 0 for no limit."""
+    replay_limit: int
+    """Notifications that a client is given of those it missed; one that missed more is told to ask for its history."""
+
+    def remember(self, session: Session, contact: Contact) -> None:
+        """Note what a token tells of its user, unless the user was erased meanwhile."""
+        if not session.erased:
+            self.contacts.remember(contact)
+
+
+class Arrival:
+    """One session's way in. Each step is called once, after the one before it."""
+
+    __slots__ = ("_at", "_epoch", "_opening", "_since", "session")
+
+    def __init__(
+        self, at: Reception, session: Session, *, since: Mapping[str, int], epoch: str | None
+    ) -> None:
+        self._at = at
+        self.session = session
+        self._since = since
+        """The last sequence that the client has seen, by room."""
+        self._epoch = epoch
+        """The epoch that these are of."""
+        self._opening: Opening
+
+    @classmethod
+    async def verified(cls, at: Reception, sid: str, namespace: str, auth: Mapping[str, Any]) -> Self:
+        """The arrival of a client whose token is good. Raises `AuthError`, `Invalid`, or the refusal itself."""
+        principal = await at.verifier.verify(auth.get("token"))
+        if namespace == ADMIN and not principal.is_admin:
+            raise refusal("forbidden", "this token has not the role admin", retry=False)
+        rooms = rooms_in(namespace, principal)
+        since, epoch = asking.since(auth.get("since"), rooms), asking.epoch(auth.get("since"))
+        ends_at = at.expiries.end_of(principal)
+        session = Session(sid=sid, namespace=namespace, principal=principal, rooms=rooms, ends_at=ends_at)
+        return cls(at, session, since=since, epoch=epoch)
+
+    async def admit(self) -> None:
+        """Hold back what comes in the rooms, and read what the client missed. What fails leaves no trace."""
+        at, session = self._at, self.session
+        at.sessions.add(session)
+        try:
+            # Join before reading the store: a repetition can be dropped, a hole cannot be seen.
+            await at.delivery.join(session.sid, session.rooms)
+            self._opening = await at.inboxes.opening(
+                session.user,
+                session.rooms,
+                since=self._since,
+                limit=at.replay_limit,
+                now=at.clock(),
+                membership=membership(session.user),
+                epoch=self._epoch,
+            )
+            session.epoch = self._opening.epoch
+            session.stage = Stage.ADMITTED
+            if session.epoch != at.lineage.epoch:
+                # Another node has found the store put back: this one's cursors have to know before anybody is let in.
+                await at.lineage.check()
+                if session.epoch != at.lineage.epoch:
+                    raise StoreUnavailable("the store was put back a moment ago")
+        except BaseException:
+            at.sessions.remove(session.sid)
+            at.delivery.leave(session.sid, session.rooms)
+            raise
+
+    async def replay(self) -> bool:
+        """Write what the client missed, then `ready`, then what came meanwhile. False when it is gone, or too slow."""
+        at, session, opening = self._at, self.session, self._opening
+        replayed = 0
+        for _ in range(REPLAYS):
+            if not await self._write(opening):
+                return False
+            replayed += len(opening.missed)
+            if session.stage is Stage.ADMITTED:
+                at.sessions.write(session, await self._ready(opening, replayed))
+                session.stage = Stage.READY
+            if not at.sessions.is_live(session):
+                return False
+            if at.delivery.open(session.sid, opening.heads):
+                return True
+            opening = await at.inboxes.opening(
+                session.user,
+                session.rooms,
+                since=opening.heads,
+                limit=at.replay_limit,
+                now=at.clock(),
+                epoch=session.epoch,
+            )
+            if opening.epoch != session.epoch:
+                await self.give_up(Reason.UNAVAILABLE)
+                return False
+        await self.give_up(Reason.SLOW_CONSUMER)
+        return False
+
+    async def _write(self, opening: Opening) -> bool:
+        """Write what was missed at the client's pace: a long replay must not make a slow consumer of it."""
+        if not opening.missed:
+            return True
+        namespace = self.session.namespace
+        packets = [
+            Packet.event(namespace, events.notification_event(notification))
+            for notification in opening.missed
+        ]
+        async with asyncio.timeout(REPLAY_SECONDS):
+            return await self._at.server.write_all(self.session.sid, packets)
+
+    async def _ready(self, opening: Opening, replayed: int) -> bytes:
+        session = self.session
+        facts: Answer = {
+            "user": session.user,
+            **events.count(opening),
+            "replayed": replayed,
+            "resync": opening.resync,
+            "epoch": opening.epoch,
+            "expires_at": encoding.time(session.principal.expires_at),
+        }
+        if session.namespace == ADMIN:
+            facts |= await self._online()
+        return events.encode("ready", facts)
+
+    async def _online(self) -> Answer:
+        """The counts of the cluster; null while presence cannot tell."""
+        try:
+            users, connections = await self._at.presence.counts()
+        except PresenceUnavailable:
+            return {"users": None, "connections": None}
+        return {"users": users, "connections": connections}
+
+    async def enter(self) -> None:
+        """Watch the token, tell presence, and let the user's oldest connections make room for this one."""
+        at, session = self._at, self.session
+        at.expiries.watch(session)
+        principal, now = session.principal, at.clock()
+        at.remember(
+            session, Contact(user=principal.user, email=principal.email, name=principal.name, last_seen=now)
+        )
+        session.stage = Stage.ENTERED
+        visitor = Visitor(
+            connection=at.sessions.name_of(session),
+            user=principal.user,
+            name=principal.name,
+            roles=tuple(sorted(principal.roles)),
+            topics=principal.topics,
+            since=now,
+        )
+        surplus = await at.presence.enter(visitor, limit=at.connections_per_user)
+        if surplus:
+            await at.bus.order_all(Replace(tuple(surplus)))
+        if not at.sessions.is_live(session):
+            # It went while presence was told; its own leaving may have come first and found nothing.
+            await at.presence.leave(visitor.connection, now=at.clock())
+
+    async def give_up(self, reason: Reason) -> None:
+        """End a session that has not come all the way."""
+        await self._at.server.close(self.session.sid, self.session.namespace, reason)
+
+
+class Door:
+    """Answers the engine when a client comes, was let in, and has gone."""
+
+    def __init__(self, reception: Reception) -> None:
+        self._at = reception
+        self._arrivals: dict[str, Arrival] = {}
+        """Admitted, and not let in yet; by the session's id."""
+        for namespace in (ROOT, ADMIN):
+            self._register(namespace)
+        reception.server.on_open = self._opened
+
+    def _register(self, namespace: str) -> None:
+        async def connect(sid: str, environ: Mapping[str, Any], auth: object = None) -> None:
+            del environ
+            await self._connect(sid, namespace, auth if isinstance(auth, Mapping) else {})
+
+        async def disconnect(sid: str, reason: object = None) -> None:
+            del reason
+            await self._gone(sid)
+
+        self._at.server.on("connect", connect, namespace=namespace)
+        self._at.server.on("disconnect", disconnect, namespace=namespace)
+
+    async def _connect(self, sid: str, namespace: str, auth: Mapping[str, Any]) -> None:
+        try:
+            arrival = await Arrival.verified(self._at, sid, namespace, auth)
+            await arrival.admit()
+        except Refused:
+            raise
+        except AuthError as error:
+            raise refusal(error.code, str(error), retry=error.retry) from error
+        except Invalid as error:
+            raise refusal("validation_failed", str(error), retry=False) from error
+        except (StoreUnavailable, PresenceUnavailable) as error:
+            raise refusal("unavailable", "try again in a moment", retry=True) from error
+        except Exception as error:
+            logger.exception("connect failed")
+            raise refusal("unavailable", "try again in a moment", retry=True) from error
+        self._arrivals[sid] = arrival
+
+    async def _opened(self, sid: str, namespace: str) -> None:
+        del namespace
+        arrival = self._arrivals.pop(sid, None)
+        if arrival is None:
+            return
+        try:
+            if await arrival.replay():
+                await arrival.enter()
+        except TimeoutError:
+            await arrival.give_up(Reason.SLOW_CONSUMER)
+        except StorageError:
+            await arrival.give_up(Reason.UNAVAILABLE)
+        except Exception:
+            logger.exception("opening failed")
+            await arrival.give_up(Reason.UNAVAILABLE)
+
+    async def _gone(self, sid: str) -> None:
+        self._arrivals.pop(sid, None)
+        at, session = self._at, self._at.sessions.get(sid)
+        if session is None:
+            return
+        at.sessions.remove(sid)
+        at.delivery.leave(sid, session.rooms)
+        if session.stage is Stage.ENTERED:
+            now = at.clock()
+            at.remember(session, Contact(user=session.user, last_seen=now))
+            await at.presence.leave(at.sessions.name_of(session), now=now)

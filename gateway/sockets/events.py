@@ -1,0 +1,82 @@
+"""Events that clients send: who answers which, and an answer to each, whatever happens."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from auth.errors import AuthError
+from gateway.cluster.presence.errors import PresenceUnavailable
+from gateway.engine import Server
+from gateway.notify.emitting import NoAddress
+from gateway.protocol import problems, shapes
+from gateway.protocol.parsing import Invalid
+from gateway.protocol.problems import Problem
+from gateway.sockets.sessions import Session, Sessions
+from storage.errors import IdempotencyMismatch, InvalidCursor, StorageError, Unstorable
+
+ROOT = "/"
+ADMIN = "/admin"
+
+Answer = dict[str, Any]
+Ask = Callable[[Session, Mapping[str, Any]], Awaitable[Answer]]
+"""Takes who asks and what was sent, an object. What it raises becomes the answer that `explain` gives."""
+
+logger = logging.getLogger(__name__)
+
+
+class Events:
+    """Registers events at the engine."""
+
+    def __init__(self, server: Server, sessions: Sessions) -> None:
+        self._server = server
+        self._sessions = sessions
+
+    def on(self, namespace: str, event: str, ask: Ask) -> None:
+        """Answer `event` with `{ok: true, …}`, or `{ok: false, error}` for every way it can fail."""
+
+        async def answer(sid: str, payload: object = None, *_: object) -> Answer:
+            session = self._sessions.get(sid)
+            if session is None:
+                return failure("unauthorized", "the connection is not open")
+            try:
+                return {"ok": True, **await ask(session, _object(payload))}
+            except Exception as error:  # noqa: BLE001 - whatever happens, the client gets an answer
+                return explain(error, event)
+
+        self._server.on(event, answer, namespace=namespace)
+
+
+def _object(payload: object) -> Mapping[str, Any]:
+    if payload is None:
+        return {}
+    if not isinstance(payload, Mapping):
+        raise Invalid({"": ["Must be an object."]})
+    return payload
+
+
+def failure(code: str, message: str, **facts: Any) -> Answer:
+    return {"ok": False, "error": {"code": code, "message": message, **facts}}
+
+
+def explain(error: Exception, event: str) -> Answer:
+    """The answer to an event that failed; what nobody foresaw is logged, and not shown."""
+    match error:
+        case Invalid():
+            return failure("validation_failed", str(error), errors=error.errors)
+        case NoAddress():
+            users = shapes.some_users(error.users)
+            return failure("validation_failed", str(error), without_address=users)
+        case InvalidCursor() | Unstorable():
+            return failure("validation_failed", str(error))
+        case Problem():
+            details = problems.of(error)
+            return failure(details.code, details.detail or problems.TITLES[details.code][1])
+        case AuthError():
+            return failure(error.code, str(error))
+        case IdempotencyMismatch():
+            return failure("idempotency_mismatch", "the key was used before with another content")
+        case StorageError() | PresenceUnavailable():
+            return failure("unavailable", "try again in a moment", retry_after=1)
+        case _:
+            logger.error("event failed", extra={"event": event}, exc_info=error)
+            return failure("internal", "something went wrong here; it has been logged")

@@ -1,0 +1,96 @@
+"""The namespaces "/" and "/admin" of one node, put together: who comes in, what they are given, what they may ask.
+
+Sessions of both differ only in their rooms, and in the further events of `gateway.sockets.admin_events`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from auth.tokens import Verifier
+from gateway.cluster.bus.base import Bus
+from gateway.cluster.lineage import Lineage
+from gateway.cluster.presence.base import Presence
+from gateway.engine import Server
+from gateway.ground.clock import Clock
+from gateway.ground.parts import CarryOut, Meters, Part
+from gateway.notify.contacts import ContactBook
+from gateway.notify.delivery import Delivery
+from gateway.notify.reading import Reading
+from gateway.sockets.arrival import Door, Reception
+from gateway.sockets.commands import SessionCommands
+from gateway.sockets.events import Events
+from gateway.sockets.expiries import Expiries
+from gateway.sockets.inbox_events import InboxEvents
+from gateway.sockets.renewal import Renewal
+from gateway.sockets.sessions import Sessions
+from storage.inboxes import Inboxes
+
+
+class Namespaces(Part):
+    """The Socket.IO side of a node. Tokens are measured by `token_clock`, all else by `clock`."""
+
+    def __init__(
+        self,
+        *,
+        server: Server,
+        verifier: Verifier,
+        inboxes: Inboxes,
+        reading: Reading,
+        delivery: Delivery,
+        presence: Presence,
+        bus: Bus,
+        contacts: ContactBook,
+        lineage: Lineage,
+        clock: Clock,
+        token_clock: Clock,
+        node: str,
+        leeway_seconds: float,
+        connections_per_user: int,
+        replay_limit: int,
+    ) -> None:
+        self.sessions = Sessions(server, node=node)
+        self.registry = Events(server, self.sessions)
+        self.orders = SessionCommands(
+            server=server,
+            sessions=self.sessions,
+            reading=reading,
+            delivery=delivery,
+            contacts=contacts,
+        )
+        self.expiries = Expiries(
+            self.sessions, token_clock, leeway_seconds=leeway_seconds, expired=self.orders.expire
+        )
+        reception = Reception(
+            server=server,
+            sessions=self.sessions,
+            expiries=self.expiries,
+            verifier=verifier,
+            inboxes=inboxes,
+            delivery=delivery,
+            presence=presence,
+            bus=bus,
+            contacts=contacts,
+            lineage=lineage,
+            clock=clock,
+            connections_per_user=connections_per_user,
+            replay_limit=replay_limit,
+        )
+        Door(reception)
+        InboxEvents(self.registry, reading, inboxes, clock=clock, replay_limit=replay_limit)
+        Renewal(self.registry, reading, reception)
+
+    def measure(self, meters: Meters) -> None:
+        sessions = self.sessions
+        meters.watch_gauge("bellhop_sessions", "Sessions in either namespace", lambda: len(sessions))
+        meters.watch_gauge("bellhop_users", "Users with a session on this node", lambda: sessions.users)
+
+    def commands(self) -> Mapping[type[Any], CarryOut]:
+        return self.orders.commands()
+
+    def start(self) -> None:
+        self.expiries.start()
+        self.orders.start()
+
+    async def stop(self) -> None:
+        await self.expiries.stop()
+        await self.orders.stop()

@@ -1,0 +1,66 @@
+"""The engine as a part: its limits from the settings, what it counts, and its clients sent away calmly."""
+
+from ipaddress import IPv4Network, IPv6Network
+
+from gateway.engine import EngineLimits, Reason, Server
+from gateway.ground.origins import Origins
+from gateway.ground.parts import Meters, Part
+from gateway.sockets.settings import SocketSettings
+
+
+def server_of(
+    settings: SocketSettings,
+    *,
+    origins: Origins,
+    trusted_proxies: tuple[IPv4Network | IPv6Network | str, ...],
+) -> Server:
+    """The engine with the limits that the operator has set."""
+    return Server(
+        limits=EngineLimits(
+            max_connections=settings.max_connections,
+            connect_deadline_seconds=settings.connect_deadline_seconds,
+            max_message_bytes=settings.max_message_bytes,
+            client_events_per_second=settings.client_events_per_second,
+            client_events_burst=settings.client_events_burst,
+            send_buffer_bytes=settings.send_buffer_bytes,
+            connect_rate=settings.connect_rate,
+            connect_burst=settings.connect_burst,
+            trusted_proxies=trusted_proxies,
+            ping_interval_seconds=settings.ping_interval_seconds,
+            ping_timeout_seconds=settings.ping_timeout_seconds,
+            transports=settings.transports,
+        ),
+        origins=origins,
+    )
+
+
+class EnginePart(Part):
+    """The connections of all clients. It works as long as the public site listens."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def measure(self, meters: Meters) -> None:
+        counter, stats = meters.watch_counter, self._server.stats
+        meters.watch_gauge(
+            "bellhop_connections", "Transports open on this node", self._server.connection_count
+        )
+        counter("bellhop_deliveries", "Events written to a session", lambda: stats.deliveries)
+        counter("bellhop_delivered_bytes", "Bytes of events written to sessions", lambda: stats.bytes)
+        counter(
+            "bellhop_socket_writes", "Writes to sockets; several events may share one", lambda: stats.writes
+        )
+        counter(
+            "bellhop_slow_consumers", "Connections closed as slow consumers", lambda: stats.slow_consumers
+        )
+        counter("bellhop_rate_limited", "Connections closed or refused by a rate", lambda: stats.rate_limited)
+        counter("bellhop_malformed", "Connections closed for what they sent", lambda: stats.malformed)
+        meters.watch_counts(
+            "bellhop_refused", "Clients not let in, by the code of the reason", "code", stats.refusals.counts
+        )
+
+    async def drain(self, *, seconds: float) -> None:
+        await self._server.drain(seconds=seconds, reason=Reason.DRAINING)
+
+    async def stop(self) -> None:
+        await self._server.stop()

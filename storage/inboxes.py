@@ -1,0 +1,181 @@
+"""The shelf of inboxes: what each user has read, seen and dismissed in the rooms that the user is in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from storage.beginnings import Membership
+from storage.streams import Notification
+
+FAR = (1 << 62) - 1
+"""A sequence that no room reaches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What one user did with one notification, `read_upto` considered."""
+
+    seen_at: datetime | None = None
+    read_at: datetime | None = None
+    dismissed_at: datetime | None = None
+    clicked_at: datetime | None = None
+
+    @property
+    def is_read(self) -> bool:
+        return self.read_at is not None
+
+    @property
+    def is_seen(self) -> bool:
+        return self.seen_at is not None or self.read_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxItem:
+    notification: Notification
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryQuery:
+    """A page of what a user's rooms hold, newest first."""
+
+    user: str
+    rooms: Sequence[str]
+    before: str | None = None
+    """A cursor of an earlier page; opaque to callers."""
+    limit: int = 20
+    types: Sequence[str] = ()
+    unread_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPage:
+    items: tuple[InboxItem, ...]
+    next: str | None
+    """The cursor of the next, older page; None at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningRequest:
+    """What one session asks for as it opens: `user` is in `rooms` and had been given them up to `since`."""
+
+    user: str
+    rooms: Sequence[str]
+    since: Mapping[str, int]
+    limit: int
+    now: datetime
+    membership: Membership | None = None
+    """With it, shared rooms that the user has had no beginning in get one."""
+    epoch: str | None = None
+    """Of the store that `since` counts in; None from those who do not say."""
+
+    def since_in(self, epoch: str) -> Mapping[str, int]:
+        """`since` in a store of this epoch: what was counted in another says nothing, and is beyond every head."""
+        return self.since if self.epoch in (None, epoch) else dict.fromkeys(self.since, FAR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How much of some rooms a user has neither read nor dismissed.
+
+    Up to the same heads `unread` never grows, and heads never go back: so two counts tell which is the newer.
+    """
+
+    unread: int
+    heads: Mapping[str, int]
+    """The last sequence of every room asked for, 0 for a room that never had one: what comes after it is not counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening(Count):
+    """All that a new connection needs to know of its rooms, read at one moment or later than its joining."""
+
+    missed: tuple[Notification, ...]
+    """What came after `since`, per room ascending; rooms in `resync` contribute nothing."""
+    resync: tuple[str, ...]
+    """Rooms that had more than the limit behind, or of which a part is no longer kept, or that were counted otherwise."""
+    epoch: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marked(Count):
+    """The answer to read, seen and dismiss."""
+
+    changed: int
+    """How many notifications changed for the user; unknown ids and repeated calls change nothing."""
+
+
+class Inboxes(Protocol):
+    """What users have read, seen and dismissed. `rooms` are always all the rooms the user is in."""
+
+    async def opening(
+        self,
+        user: str,
+        rooms: Sequence[str],
+        *,
+        since: Mapping[str, int],
+        limit: int,
+        now: datetime,
+        membership: Membership | None = None,
+        epoch: str | None = None,
+    ) -> Opening:
+        """Heads, unread count and what was missed, for a connection that has just joined `rooms`.
+
+        `since` maps some of the rooms to the last sequence had; a room not in it misses nothing. More than `limit`
+        missed in a room, or a `since` before what is still kept, or beyond the head, puts the room into `resync` instead;
+        an `epoch` that is not the store's puts all of `since` there.
+
+        With `membership`, `begin` comes first, and costs nothing for who has been here before.
+        """
+        ...
+
+    async def begin(self, user: str, rooms: Sequence[str], *, membership: Membership, now: datetime) -> None:
+        """Have those of `rooms` that are shared begin for the user, by the rule of `storage.beginnings`.
+
+        What came before is in the history, as read. Idempotent: a room that has begun begins no second time, until the
+        user is erased.
+        """
+        ...
+
+    async def history(self, query: HistoryQuery, *, now: datetime) -> HistoryPage:
+        """A page newest first over the rooms; without what was recalled, has expired, or was dismissed by the user.
+
+        Newest is by `created_at` or by the order of appending, as the store has it at hand: they differ by what an emit
+        takes, and by the nodes' clocks.
+
+        Raises `InvalidCursor` for a `before` that no page gave.
+        """
+        ...
+
+    async def unread(self, user: str, rooms: Sequence[str], *, now: datetime) -> Count:
+        """How many notifications of the rooms the user has neither read nor dismissed, up to which heads."""
+        ...
+
+    async def read(self, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime) -> Marked:
+        """Mark as read those of `ids` that are in `rooms`. Idempotent; others are ignored."""
+        ...
+
+    async def read_all(self, user: str, rooms: Sequence[str], *, now: datetime) -> Marked:
+        """Mark as read everything the rooms hold at this moment.
+
+        Receipts that say no more than that are given up for `read_upto`: what was read or seen one by one is then
+        reported as read at the time of this call.
+        """
+        ...
+
+    async def seen(self, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime) -> Marked:
+        """Mark as seen, like `read`. Seeing does not change what is unread."""
+        ...
+
+    async def dismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime) -> Marked:
+        """Take out of this user's history, like `read`; what is dismissed counts as read."""
+        ...
+
+    async def receipt(self, user: str, notification_id: str) -> Receipt:
+        """What the user did with one notification; an empty receipt when nothing or unknown."""
+        ...
+
+    async def receipts(self, notification_id: str) -> dict[str, Receipt]:
+        """What each user did with it, by user; those who did nothing are absent. At most 1,000 users."""
+        ...

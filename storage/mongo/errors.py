@@ -1,0 +1,70 @@
+"""How the driver's errors become ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
+
+from storage.errors import StoreConfigurationError, StoreUnavailable
+
+WORDS = 200
+_QUOTING = (
+    " to execute command",
+    "{",
+    "(configured timeouts",
+    ", Timeout:",
+    ", Topology Description",
+    "full error",
+)
+"""Behind these come documents, commands and topologies, with what users and callers have told us."""
+_UNAUTHORIZED = 13
+_AUTHENTICATION_FAILED = 18
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """The driver's errors as ours."""
+    try:
+        yield
+    except PyMongoError as error:
+        raise StoreUnavailable(f"MongoDB: {_summary(error)}") from error
+
+
+@contextmanager
+def translated_at_open() -> Iterator[None]:
+    """Like `translated`, telling apart what an operator must change."""
+    try:
+        yield
+    except OperationFailure as error:
+        if error.code == _AUTHENTICATION_FAILED:
+            raise StoreConfigurationError(
+                "MongoDB refused the user name or the password, or knows the user in another database (authSource): "
+                + _summary(error)
+            ) from error
+        if error.code == _UNAUTHORIZED:
+            raise StoreConfigurationError(
+                f"the MongoDB user may not use the database: grant it readWrite: {_summary(error)}"
+            ) from error
+        raise StoreUnavailable(f"MongoDB: {_summary(error)}") from error
+    except (ConfigurationError, InvalidURI) as error:
+        raise StoreConfigurationError(f"MongoDB cannot be used as configured: {_summary(error)}") from error
+    except PyMongoError as error:
+        raise StoreUnavailable(f"MongoDB: {_summary(error)}") from error
+
+
+def _summary(error: PyMongoError) -> str:
+    """Why, in the server's or the driver's own words."""
+    told = (
+        error.details.get("errmsg") if isinstance(error, OperationFailure) and error.details else str(error)
+    )
+    words = said(told or "")
+    kind = type(error).__name__
+    kind = f"{kind}, code {error.code}" if isinstance(error, OperationFailure) else kind
+    return f"{words} ({kind})" if words else kind
+
+
+def said(words: str) -> str:
+    """What a server or the driver says, in one line, up to where it begins to quote what was asked of it."""
+    for quoting in _QUOTING:
+        words = words.partition(quoting)[0]
+    return " ".join(words.split())[:WORDS].rstrip(" ,:;")

@@ -1,0 +1,110 @@
+"""The shelf of people, in the collection `contacts`; to tell all of a user, it looks into the others' as well."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pymongo import UpdateOne
+
+from storage.encoding import micros, moment_or_none, writable
+from storage.mongo.collections import NOTIFICATIONS, Collections, Document
+from storage.mongo.documents import notification_of, receipt_from
+from storage.mongo.shelf import MongoShelf, Operations, operation
+from storage.mongo.standings import INBOXES, RECEIPTS
+from storage.people import Contact, Erasure, People, UserData
+
+CONTACTS = "contacts"
+
+
+def _update(contact: Contact) -> UpdateOne:
+    fields: Document = {"_id": contact.user}
+    seen = None if contact.last_seen is None else micros(contact.last_seen)
+    for name, value in (("email", contact.email), ("name", contact.name)):
+        if value is not None:
+            # $literal: a name that begins with a dollar is no path.
+            given = {"$literal": value}
+            older = {"$lt": [seen, {"$ifNull": ["$last_seen", seen]}]}
+            fields[name] = (
+                given if seen is None else {"$cond": [older, {"$ifNull": [f"${name}", given]}, given]}
+            )
+    # A pipeline cannot tell an insert from an update: what holds nothing of these is new.
+    is_new = {
+        "$and": [{"$eq": [{"$type": f"${name}"}, "missing"]} for name in ("email", "name", "last_seen")]
+    }
+    first = {"$ifNull": [seen, {"$multiply": [{"$toLong": "$$NOW"}, 1000]}]}
+    fields["first_seen"] = {"$cond": [is_new, first, "$first_seen"]}
+    if seen is not None:
+        fields["last_seen"] = {"$max": ["$last_seen", seen]}
+    return UpdateOne({"_id": contact.user}, [{"$set": fields}], upsert=True)
+
+
+async def _contacts(c: Collections, users: Sequence[str]) -> dict[str, Contact]:
+    documents = await c[CONTACTS].find({"_id": {"$in": writable(users)}}).to_list()
+    return {
+        document["_id"]: Contact(
+            user=document["_id"],
+            email=document.get("email"),
+            name=document.get("name"),
+            last_seen=moment_or_none(document.get("last_seen")),
+        )
+        for document in documents
+    }
+
+
+async def _forget(c: Collections, users: Sequence[str]) -> None:
+    await c[CONTACTS].delete_many({"_id": {"$in": list(users)}})
+
+
+class MongoPeople(MongoShelf, People):
+    def __init__(self, operations: Operations, shelves: Sequence[MongoShelf]) -> None:
+        """`shelves` are all of the store: whoever is erased is erased from each."""
+        super().__init__(operations)
+        self._shelves = shelves
+
+    @operation
+    async def remember(self, c: Collections, contacts: Sequence[Contact]) -> None:
+        """Known fields give way to newer ones only: `last_seen` tells which of two is newer."""
+        if contacts:
+            await c[CONTACTS].bulk_write([_update(contact) for contact in contacts], ordered=True)
+
+    @operation
+    async def contact(self, c: Collections, user: str) -> Contact | None:
+        return (await _contacts(c, [user])).get(user)
+
+    @operation
+    async def contacts(self, c: Collections, users: Sequence[str]) -> dict[str, Contact]:
+        return await _contacts(c, users)
+
+    @operation
+    async def forget(self, c: Collections, users: Sequence[str]) -> None:
+        await _forget(c, users)
+
+    @operation
+    async def user_data(self, c: Collections, user: str, room: str, *, limit: int) -> UserData:
+        newest = (
+            c.lagging(NOTIFICATIONS)
+            .find({"room": room, "until": {"$gt": 0}})
+            .sort([("created_at", -1), ("_id", -1)])
+        )
+        receipts = c[RECEIPTS].find({"user": user}).sort("notification", -1).limit(limit)
+        inboxes = {inbox["room"]: inbox for inbox in await c[INBOXES].find({"user": user}).to_list()}
+        return UserData(
+            contact=(await _contacts(c, [user])).get(user),
+            notifications=tuple(
+                notification_of(document) for document in await newest.limit(limit).to_list()
+            ),
+            receipts={
+                row["notification"]: receipt_from(row, inboxes.get(row["room"]), row["seq"])
+                for row in await receipts.to_list()
+            },
+            # A room in which only single ones were read has nothing to tell here.
+            read_upto={room: inbox["read_upto"] for room, inbox in inboxes.items() if inbox["read_upto"]},
+        )
+
+    @operation
+    async def erase_user(self, c: Collections, user: str, room: str, *, now: datetime) -> int:
+        erasure = Erasure(user=user, room=room, at=micros(now))
+        return sum([await shelf.erase(c, erasure) for shelf in self._shelves])
+
+    async def erase(self, c: Collections, erasure: Erasure) -> int:
+        await _forget(c, [erasure.user])
+        return 0

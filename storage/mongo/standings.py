@@ -1,0 +1,134 @@
+"""How users stand in rooms.
+
+Unread is arithmetic on a room's head: less what lies below `read_upto` or is pruned, less the user's own receipts and
+what was wiped above that. What a query visits are those receipts and gaps, never the history.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from storage.encoding import FOREVER
+from storage.mongo.append import positions
+from storage.mongo.collections import NOTIFICATIONS, Collections, Document, both, together
+
+INBOXES = "inboxes"
+"""The collection of what each user has read of each room."""
+RECEIPTS = "receipts"
+"""The collection of what users did with single notifications."""
+RANGES_PER_QUERY = 50
+"""Each range of an `$or` is planned by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """How some users stand in some rooms."""
+
+    heads: dict[str, int]
+    floors: dict[str, int]
+    cleared: dict[str, int]
+    gone: dict[str, list[int]]
+    """Sequences above `cleared`, ascending, that are wiped or expired."""
+    read_upto: dict[tuple[str, str], int]
+    unread: dict[tuple[str, str], int]
+    inboxes: dict[tuple[str, str], Document]
+
+
+async def inboxes_of(c: Collections, users: Sequence[str]) -> dict[tuple[str, str], Document]:
+    cursor = c[INBOXES].find({"user": {"$in": list(users)}})
+    return {(inbox["user"], inbox["room"]): inbox for inbox in await cursor.to_list()}
+
+
+async def _gone(c: Collections, rooms: Sequence[str], *, now: int) -> dict[str, list[int]]:
+    gone: dict[str, list[int]] = {}
+    if rooms:
+        cursor = c[NOTIFICATIONS].find(
+            {
+                "room": {"$in": list(rooms)},
+                "until": {"$gte": 0, "$lte": min(now, FOREVER - 1)},
+                "seq": {"$gt": 0},
+            },
+            {"_id": 0, "room": 1, "seq": 1},
+        )
+        for document in await cursor.to_list():
+            gone.setdefault(document["room"], []).append(document["seq"])
+        for sequences in gone.values():
+            sequences.sort()
+    return gone
+
+
+async def _read_one_by_one(
+    c: Collections, bases: Mapping[tuple[str, str], int]
+) -> dict[tuple[str, str], list[int]]:
+    """The sequences above each base that the user has a receipt of reading for."""
+    found: dict[tuple[str, str], list[int]] = {}
+    places = list(bases.items())
+
+    async def fetch(part: Sequence[tuple[tuple[str, str], int]]) -> None:
+        ranges = [{"user": user, "room": room, "seq": {"$gt": base}} for (user, room), base in part]
+        cursor = c[RECEIPTS].find(
+            {"$or": ranges, "read_at": {"$exists": True}}, {"_id": 0, "user": 1, "room": 1, "seq": 1}
+        )
+        for row in await cursor.to_list():
+            found.setdefault((row["user"], row["room"]), []).append(row["seq"])
+
+    await together(
+        *(
+            fetch(places[start : start + RANGES_PER_QUERY])
+            for start in range(0, len(places), RANGES_PER_QUERY)
+        )
+    )
+    return found
+
+
+async def standings(
+    c: Collections,
+    wanted: Mapping[str, Sequence[str]],
+    *,
+    now: int,
+    since: Mapping[str, int] = MappingProxyType({}),
+) -> Standings:
+    """For each user of `wanted` and each of the user's rooms, in two round trips whatever their number.
+
+    `gone` holds the rooms in which something is unread, and those of `since` that had something after it.
+    """
+    rooms = list(dict.fromkeys(room for of_user in wanted.values() for room in of_user))
+    places, inboxes = await both(positions(c, rooms), inboxes_of(c, list(wanted)))
+    bases: dict[tuple[str, str], int] = {}
+    read_upto: dict[tuple[str, str], int] = {}
+    for user, of_user in wanted.items():
+        for room in of_user:
+            inbox = inboxes.get((user, room))
+            read_upto[user, room] = 0 if inbox is None else inbox["read_upto"]
+            bases[user, room] = max(read_upto[user, room], places[room][2])
+    behind = {pair: base for pair, base in bases.items() if base < places[pair[1]][0]}
+    # An inbox document is made before its first receipt: without one there is none to look for.
+    patchy = {room for _, room in behind} | {room for room, had in since.items() if had < places[room][0]}
+    gone, read = await both(
+        _gone(c, list(patchy), now=now),
+        _read_one_by_one(c, {pair: base for pair, base in behind.items() if pair in inboxes}),
+    )
+    unread = dict.fromkeys(bases, 0)
+    for pair, base in behind.items():
+        head = places[pair[1]][0]
+        of_room = gone.get(pair[1], [])
+        wiped = within(of_room, base, head)
+        of_reader = [seq for seq in read.get(pair, ()) if seq <= head]
+        if of_reader and wiped:
+            absent = set(of_room)
+            of_reader = [seq for seq in of_reader if seq not in absent]
+        unread[pair] = head - base - wiped - len(of_reader)
+    return Standings(
+        heads={room: place[0] for room, place in places.items()},
+        floors={room: place[1] for room, place in places.items()},
+        cleared={room: place[2] for room, place in places.items()},
+        gone=gone,
+        read_upto=read_upto,
+        unread=unread,
+        inboxes=inboxes,
+    )
+
+
+def within(ascending: Sequence[int], after: int, upto: int) -> int:
+    return bisect_right(ascending, upto) - bisect_right(ascending, after)

@@ -1,0 +1,38 @@
+"""Openings of sessions that come at once, answered together: the half of the inboxes that both adapters have."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+
+from storage.beginnings import Membership
+from storage.coalescing import Coalescer
+from storage.inboxes import Opening, OpeningRequest
+
+QUEUE = 50_000
+"""Sessions that may wait for their batch; more are turned away."""
+
+
+class OpeningsTogether:
+    """`Inboxes.opening`, in batches of at most `batch`: what a batch costs is mostly the way to the store and back."""
+
+    def __init__(
+        self, answer: Callable[[list[OpeningRequest]], Awaitable[list[Opening]]], *, name: str, batch: int
+    ) -> None:
+        self._openings: Coalescer[OpeningRequest, Opening] = Coalescer(
+            answer, name=name, batch_weight=batch, queue_weight=QUEUE
+        )
+
+    async def opening(
+        self,
+        user: str,
+        rooms: Sequence[str],
+        *,
+        since: Mapping[str, int],
+        limit: int,
+        now: datetime,
+        membership: Membership | None = None,
+        epoch: str | None = None,
+    ) -> Opening:
+        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, now, membership, epoch))
+
+    async def close(self) -> None:
+        await self._openings.close()

@@ -1,0 +1,115 @@
+"""Appending: how notifications get their sequences. Each function runs inside one transaction of its caller."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from msgspec.structs import replace
+
+from storage.encoding import key_text, writable
+from storage.errors import IdempotencyMismatch
+from storage.sqlite import mails
+from storage.sqlite.rows import NOTIFICATION, Row, find, insert, notification_of, row_of
+from storage.streams import Appended, Emission, Notification
+
+HEAD = """COALESCE(
+    (SELECT seq FROM notifications WHERE room = asked.value AND seq IS NOT NULL ORDER BY seq DESC LIMIT 1),
+    (SELECT floor FROM rooms WHERE room = asked.value),
+    0
+)"""
+"""The last sequence of the room `asked.value`: of what is left of its stream, or of what was pruned."""
+
+
+def heads(connection: sqlite3.Connection, rooms: Iterable[str]) -> dict[str, int]:
+    answer = dict.fromkeys(rooms, 0)
+    answer.update(
+        connection.execute(
+            f"SELECT asked.value, {HEAD} FROM json_each(?) asked",  # noqa: S608 - constants only
+            (json.dumps(writable(answer)),),
+        )
+    )
+    return answer
+
+
+class _Append:
+    """One call of `append`: what is known already, what is new, and the rows to write."""
+
+    def __init__(self, connection: sqlite3.Connection, emissions: Sequence[Emission]) -> None:
+        self._connection = connection
+        self._emissions = emissions
+        self._heads: dict[str, int] = {}
+        self._known: dict[str, tuple[bytes, tuple[Notification, ...]]] = {}
+        self._rows: list[Row] = []
+        self._mails: list[Row] = []
+
+    def run(self) -> list[Appended | IdempotencyMismatch]:
+        self._look_up_keys()
+        rooms = {n.room for emission in self._emissions for n in emission.notifications if n.in_app}
+        self._heads = heads(self._connection, rooms)
+        answers = [self._answer(emission) for emission in self._emissions]
+        insert(self._connection, self._rows)
+        if self._mails:
+            mails.insert(self._connection, self._mails)
+        return answers
+
+    def _look_up_keys(self) -> None:
+        keys = [key_text(emission.key) for emission in self._emissions if emission.key is not None]
+        if not keys:
+            return
+        rows = self._connection.execute(
+            f"SELECT {NOTIFICATION}, n.key, n.fingerprint FROM notifications n {mails.JOIN}"  # noqa: S608 - constants
+            " WHERE n.key IN (SELECT value FROM json_each(?)) ORDER BY n.key, n.ordinal",
+            (json.dumps(keys),),
+        )
+        for row in rows:
+            key, fingerprint = row[-2:]
+            _, earlier = self._known.get(key, (fingerprint, ()))
+            self._known[key] = (fingerprint, (*earlier, notification_of(row)))
+
+    def _answer(self, emission: Emission) -> Appended | IdempotencyMismatch:
+        if emission.key is None:
+            return Appended(notifications=self._number(emission, None))
+        key = key_text(emission.key)
+        known = self._known.get(key)
+        if known is None:
+            appended = self._number(emission, key)
+            self._known[key] = (emission.key.fingerprint, appended)
+            return Appended(notifications=appended)
+        fingerprint, notifications = known
+        if fingerprint != emission.key.fingerprint:
+            return IdempotencyMismatch("the idempotency key was used before with another content")
+        return Appended(notifications=notifications, duplicate=True)
+
+    def _number(self, emission: Emission, key: str | None) -> tuple[Notification, ...]:
+        fingerprint = None if emission.key is None else emission.key.fingerprint
+        numbered = []
+        for ordinal, notification in enumerate(emission.notifications):
+            given = notification
+            if given.in_app:
+                self._heads[given.room] = seq = self._heads[given.room] + 1
+                given = replace(given, seq=seq)
+            self._rows.append(row_of(given, key, None if key is None else ordinal, fingerprint))
+            if given.mail is not None:
+                self._mails.append(mails.row_of(given, given.mail))
+            numbered.append(given)
+        return tuple(numbered)
+
+
+def append(
+    connection: sqlite3.Connection, emissions: Sequence[Emission]
+) -> list[Appended | IdempotencyMismatch]:
+    return _Append(connection, emissions).run()
+
+
+def append_anew(
+    connection: sqlite3.Connection, emissions: Sequence[Emission]
+) -> list[Appended | IdempotencyMismatch]:
+    """`append` for a call in which some ids are stored already: whoever brings those is answered as a duplicate."""
+    answers: list[Appended | IdempotencyMismatch] = []
+    for emission in emissions:
+        stored = [find(connection, notification.id) for notification in emission.notifications]
+        if emission.key is None and stored and all(stored):
+            answers.append(Appended(notifications=tuple(filter(None, stored)), duplicate=True))
+        else:
+            answers += append(connection, [emission])
+    return answers

@@ -1,0 +1,64 @@
+"""What a session is owed as it opens. Each function runs inside one transaction of its caller."""
+
+import sqlite3
+from collections.abc import Sequence
+from itertools import chain, islice
+
+from storage.encoding import micros
+from storage.inboxes import Opening, OpeningRequest
+from storage.sqlite import beginnings
+from storage.sqlite.epochs import in_force
+from storage.sqlite.standings import Standing, of_user, standings
+from storage.sqlite.streams import span
+from storage.streams import Notification
+
+
+def openings(
+    connection: sqlite3.Connection, requests: Sequence[OpeningRequest]
+) -> tuple[list[Opening], list[beginnings.Request]]:
+    """What each session is owed, in order, all as of the last one's time; and who has rooms that have not begun."""
+    unbegun = beginnings.unbegun(
+        connection, [(r.user, r.rooms, r.membership) for r in requests if r.membership is not None]
+    )
+    if unbegun:
+        return [], unbegun
+    now = micros(max(request.now for request in requests))
+    asked = [of_user(request.user, request.rooms) for request in requests]
+    standing = iter(standings(connection, list(chain.from_iterable(asked)), now=now))
+    epoch = in_force(connection)
+    answers = [
+        _opening(connection, request, list(islice(standing, len(rooms))), now=now, epoch=epoch)
+        for request, rooms in zip(requests, asked, strict=True)
+    ]
+    return answers, []
+
+
+def _opening(
+    connection: sqlite3.Connection,
+    request: OpeningRequest,
+    standings: Sequence[Standing],
+    *,
+    now: int,
+    epoch: str,
+) -> Opening:
+    heads = dict.fromkeys(request.rooms, 0)
+    since = request.since_in(epoch)
+    missed: list[Notification] = []
+    resync: list[str] = []
+    unread = 0
+    for standing in standings:
+        room, head = standing.room, standing.head
+        heads[room] = head
+        unread += standing.unread
+        had = since.get(room, head)
+        if had == head:
+            continue
+        if not standing.floor <= had < head:
+            resync.append(room)
+            continue
+        found = span(connection, room, after=had, upto=head, limit=request.limit + 1, shown_at=now)
+        if len(found) > request.limit:
+            resync.append(room)
+        else:
+            missed += found
+    return Opening(heads=heads, unread=unread, missed=tuple(missed), resync=tuple(resync), epoch=epoch)

@@ -1,0 +1,72 @@
+"""How users stand in rooms. Each function runs inside one transaction of its caller.
+
+Unread is arithmetic on a room's head: less what lies below `read_upto` or is pruned, less the user's own receipts and
+what was wiped above that. What a query visits are those receipts and gaps, never the history.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from storage.encoding import FOREVER, writable
+from storage.sqlite.append import HEAD
+
+# Two ranges, not one: of the wiped (0) only those above the base are visited, of the merely expired there are few.
+_GONE = f"""((
+    SELECT COUNT(*) FROM notifications
+    WHERE room = asked.value AND shown_until < {FOREVER} AND shown_until = 0 AND seq > {{base}}
+) + (
+    SELECT COUNT(*) FROM notifications
+    WHERE room = asked.value AND shown_until < {FOREVER} AND shown_until > 0 AND shown_until <= :now AND seq > {{base}}
+))"""  # noqa: S608 - made of constants
+_BASE = "MAX(COALESCE(i.read_upto, 0), COALESCE(r.cleared, 0))"
+# One row with all of it: each row that Python fetches costs a hand-over of its global lock, which under load costs more
+# than the queries.
+_STANDING = f"""
+SELECT json_group_array(json_array(
+    {HEAD}, COALESCE(r.floor, 0), COALESCE(i.read_upto, 0),
+    {_BASE} + {_GONE.format(base=_BASE)} + (
+        SELECT COUNT(*) FROM receipts c CROSS JOIN notifications n ON n.room = c.room AND n.seq = c.seq
+        WHERE c.user = asked.user AND c.room = asked.value AND c.seq > {_BASE} AND c.read_at IS NOT NULL
+            AND n.seq IS NOT NULL AND n.shown_until > :now
+    )
+))
+FROM (SELECT value ->> 0 AS user, value ->> 1 AS value FROM json_each(:asked) ORDER BY key) asked
+LEFT JOIN rooms r ON r.room = asked.value
+LEFT JOIN inboxes i ON i.user = asked.user AND i.room = asked.value
+"""  # noqa: S608 - made of the constants above
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a user stands in a room."""
+
+    room: str
+    head: int
+    floor: int
+    read_upto: int
+    unread: int
+
+
+def standings(
+    connection: sqlite3.Connection, asked: Sequence[tuple[str, str]], *, now: int
+) -> list[Standing]:
+    """How each (user, room) stands, in the order in which they are asked for."""
+    (found,) = connection.execute(_STANDING, {"asked": json.dumps(asked), "now": now}).fetchone()
+    return [
+        Standing(room, head, floor, read_upto, max(0, head - settled))
+        for (_, room), (head, floor, read_upto, settled) in zip(asked, json.loads(found), strict=True)
+    ]
+
+
+def of_user(user: str, rooms: Iterable[str]) -> list[tuple[str, str]]:
+    return [(user, room) for room in dict.fromkeys(writable(rooms))]
+
+
+def total(standings: Sequence[Standing]) -> int:
+    return sum(standing.unread for standing in standings)
+
+
+def heads(standings: Sequence[Standing]) -> dict[str, int]:
+    return {standing.room: standing.head for standing in standings}

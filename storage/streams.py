@@ -1,0 +1,133 @@
+"""The shelf of notifications, each in its room's stream.
+
+What an emit makes are structs, which are made in a quarter of a dataclass's time. None can be part of a cycle, so the
+garbage collector need not know of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from storage.errors import IdempotencyMismatch
+from storage.mail import Mail
+
+
+class Notification(Struct, frozen=True, kw_only=True, gc=False):
+    """A fact addressed to one room. `seq` is None before it is appended, and for ever if not shown in-app."""
+
+    id: str
+    room: str
+    type: str
+    title: str
+    created_at: datetime
+    seq: int | None = None
+    body: str = ""
+    link: str | None = None
+    data: Mapping[str, Any]
+    expires_at: datetime | None = None
+    recalled_at: datetime | None = None
+    """Set when it was recalled; its texts and data are gone then, its place in the stream stays."""
+    in_app: bool = True
+    mail: Mail | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotencyKey:
+    scope: str
+    """Whose key it is (the service's name): two services may use the same text."""
+    text: str
+    fingerprint: bytes
+    """A digest of the request: the same key with another fingerprint is a mismatch."""
+
+
+class Emission(Struct, frozen=True, kw_only=True, gc=False):
+    """One request to append: all its notifications or none, once per key.
+
+    The notifications arrive with `id`, `created_at` and, where ordered, a `mail`: PENDING, or SKIPPED from the
+    beginning; without `seq`.
+    """
+
+    notifications: tuple[Notification, ...]
+    key: IdempotencyKey | None = None
+
+
+class Appended(Struct, frozen=True, kw_only=True, gc=False):
+    """What an emission became. For a duplicate, the notifications are those of the first time."""
+
+    notifications: tuple[Notification, ...]
+    duplicate: bool = False
+
+
+class Streams(Protocol):
+    """Notifications in their rooms."""
+
+    async def append(self, emissions: Sequence[Emission]) -> list[Appended | IdempotencyMismatch]:
+        """Store the emissions durably and answer each in order.
+
+        When it returns, every answered emission survives a crash of this process and of the store's. Each in-app
+        notification has the next sequence of its room: 1, 2, 3 … without gaps, also under concurrent writers in other
+        processes, and in the order given. Notifications with `in_app=False` get none. An emission whose key is known
+        answers as the first time with `duplicate=True` (an emission of which a crash stored only a part is completed);
+        a key known with another fingerprint answers `IdempotencyMismatch` and stores nothing. The same key twice in one
+        call counts as known the second time. The number of round trips does not depend on the number of emissions.
+
+        Raising `StoreUnavailable` means that nothing is known: the caller may retry under the same keys, or with the
+        same ids: an emission whose notifications are stored already answers with those, as a duplicate. Raises
+        `Unstorable`, having stored nothing, when one of the emissions can never be stored.
+        """
+        ...
+
+    def learn(self, heads: Mapping[str, int]) -> None:
+        """Another process has stored these sequences: for a store that would have to look before it appends.
+
+        What is said must be true, and may be old; it changes no answer.
+        """
+        ...
+
+    def unlearn(self) -> None:
+        """The store was put back to an older state: whatever was learned or remembered of heads is not true any more."""
+        ...
+
+    async def heads(self, rooms: Sequence[str]) -> dict[str, int]:
+        """The last sequence of each room, 0 for one that never had any; one query for up to 1,000 rooms."""
+        ...
+
+    async def span(
+        self, room: str, *, after: int, limit: int, now: datetime | None = None
+    ) -> list[Notification]:
+        """The notifications of `room` with `seq > after`, ascending, at most `limit`.
+
+        Recalled ones are left out, and expired ones: those that `expire` has wiped, with `now` also those that
+        await it. A sequence missing below the last one returned was one of these or was
+        pruned, and will never come.
+        """
+        ...
+
+    async def notification(self, notification_id: str) -> Notification | None:
+        """One notification with its mail, recalled or expired ones included."""
+        ...
+
+    async def recall(self, notification_id: str, *, now: datetime) -> Notification | None:
+        """Take a notification back: its texts and data are wiped, its sequence stays taken, a pending mail is skipped.
+
+        Answers the wiped notification, or None for an unknown id. Repeating it changes nothing.
+        """
+        ...
+
+    async def expire(self, *, now: datetime, limit: int) -> int:
+        """Wipe up to `limit` notifications whose `expires_at` has passed, like a recall; answers how many.
+
+        What expired was not recalled: `recalled_at` stays None.
+        """
+        ...
+
+    async def prune(self, *, before: datetime, limit: int) -> int:
+        """Delete up to `limit` notifications made before `before` whose mail, if any, is not owed any more.
+
+        Only the oldest end of a stream is ever removed, so what is left has no holes; the heads stay, so that sequences
+        never restart, also when a room is emptied. Their receipts go with them. Answers how many.
+        """
+        ...

@@ -1,0 +1,177 @@
+"""The table of operations is what the gateway answers: every admin's event, and an operation that is added to it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from marshmallow import Schema, fields, post_load
+
+from gateway.http import internal, openapi
+from gateway.protocol.fields import UserId
+from gateway.protocol.operations import OPERATIONS, Operation, Route
+from gateway.protocol.telling import ADMIN_EVENTS, EVENTS
+from gateway.protocol.use_cases import Caller, UseCases
+from gateway.sockets import admin_events
+from tests.support.gateway import Gateway, token
+from tests.support.gateway import gateway as start_gateway
+from tests.support.node import JSClient, NodeProcess
+
+MAILED = {"to": "ann@shop.example", "after": 3600}
+
+
+async def admin_of(gateway: Gateway, node: NodeProcess) -> JSClient:
+    client = await node.open(
+        gateway.public, auth={"token": token("root", roles=("admin",), name="Root")}, namespace="/admin"
+    )
+    await client.event("ready")
+    return client
+
+
+async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway: Gateway, node: NodeProcess):
+    """The types of the dashboard are made of these shapes: what they leave out, or name otherwise, would be a lie."""
+    assert gateway.node is not None
+    ann = await node.open(gateway.public, auth={"token": token("ann", topics=("deals",), name="Ann")})
+    await ann.event("ready")
+    admin = await admin_of(gateway, node)
+    emitted = await gateway.emit("user:ann", email=MAILED)
+    await ann.event("notification")
+    known = {"id": emitted["notification"]["id"]}
+    await ann.call("read", {"ids": [known["id"]]})
+    gateway.node.trends.sample()
+    gateway.node.trends.sample()
+    emit = {"to": ["user:ann", "topic:deals", "all"], "type": "T", "title": "x"}
+    payloads: dict[str, dict[str, Any]] = {
+        "emit": {"to": "user:bob", "type": "T", "title": "x", "email": {"if_known": True}},
+        "preview": emit | {"to": "user:ann", "email": MAILED},
+        "notification": known,
+        "history": {"user": "ann"},
+        "mail": {},
+        "mail_counts": {},
+        "preview_mail": known,
+        "revive": {"ids": [known["id"]]},
+        "revive_all": {},
+        "presence": {},
+        "user": {"user": "ann"},
+        "types": {},
+        "overview": {},
+        "feed": {"on": False},
+        "recall": known,
+        "disconnect_user": {"user": "ann"},
+        "erase_user": {"user": "ann"},
+    }
+    by_event = {operation.event: operation for operation in OPERATIONS if operation.event is not None}
+
+    assert payloads.keys() == by_event.keys()
+    for event, payload in payloads.items():
+        answer = await admin.call(event, payload)
+
+        assert answer.pop("ok") is True, answer
+        operation = by_event[event]
+        shown = answer if operation.under is None else answer[operation.under]
+        assert operation.answers().validate(shown) == {}, event
+
+
+async def test_every_event_tells_in_the_shape_that_the_table_gives_it(gateway: Gateway, node: NodeProcess):
+    admin = await admin_of(gateway, node)
+    await admin.call("feed", {"on": True})
+    # Its token is near its end from the beginning, which it is told at once.
+    ann = await node.open(
+        gateway.public, auth={"token": token("ann", topics=("deals",), name="Ann", ttl_seconds=50)}
+    )
+    told = {name: await ann.event(name) for name in ("ready", "token:expiring")}
+    emitted = await gateway.emit(["user:ann", "admins"])
+    told["notification"] = await ann.event("notification")
+    await ann.call("read", {"ids": [told["notification"]["id"]]})
+    told["inbox"] = await ann.event("inbox")
+    await admin.call("recall", {"id": emitted["notification"]["id"]})
+    told["recalled"] = await ann.event("recalled")
+    await ann.call("token", {"token": token("ann", topics=("news",), name="Ann")})
+    told["rooms"] = await ann.event("rooms")
+    await admin.call("disconnect_user", {"user": "ann"})
+    told["closing"] = await ann.event("closing")
+    told_admins = {
+        name: await admin.event(name) for name in ("presence:joined", "presence:left", "notification", "feed")
+    }
+    again = await node.open(
+        gateway.public, auth={"token": token("root", roles=("admin",))}, namespace="/admin"
+    )
+    told_admins["ready"] = await again.event("ready")
+
+    assert told.keys() == EVENTS.keys()
+    for name, payload in told.items():
+        assert EVENTS[name]().validate(payload) == {}, name
+    for name, payload in told_admins.items():
+        assert ADMIN_EVENTS[name]().validate(payload) == {}, name
+    assert told_admins.keys() | EVENTS.keys() == ADMIN_EVENTS.keys()
+
+
+class GreetingSchema(Schema):
+    user = UserId(required=True)
+    words = fields.List(fields.String(), load_default=("Hello",))
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> tuple[str, str]:
+        return data["user"], " ".join(data["words"])
+
+
+class GreetingAnswer(Schema):
+    greeting = fields.String(required=True)
+
+
+async def greet(use: UseCases, caller: Caller, asked: tuple[str, str]) -> str:
+    user, words = asked
+    return f"{words}, {user}, says {caller.scope}; {(await use.people.find(user)).online is not None}"
+
+
+GREET = Operation(
+    name="greet",
+    summary="Greet a user",
+    asks=GreetingSchema,
+    answers=GreetingAnswer,
+    use=greet,
+    shape=lambda greeting: {"greeting": greeting},
+    route=Route(method="POST", path="/internal/users/{user}/greeting", status=201, body_required=False),
+    event="greet",
+    under="said",
+)
+
+
+@pytest.fixture
+def table_with_greeting(monkeypatch: pytest.MonkeyPatch) -> None:
+    for reader in (internal, admin_events):
+        monkeypatch.setattr(reader, "OPERATIONS", (*OPERATIONS, GREET))
+
+
+@pytest.mark.usefixtures("table_with_greeting")
+async def test_a_new_operation_is_an_entry_and_its_use_case(tmp_path: Path, node: NodeProcess):
+    path = "/internal/users/ann/greeting"
+    async with start_gateway(tmp_path) as gateway:
+        admin = await admin_of(gateway, node)
+
+        plain = await gateway.ask("POST", path)
+        worded = await gateway.ask("POST", path, body={"words": ["Good", "day"]})
+        twice = await gateway.ask("POST", path, body={"user": "bob"})
+        stranger = await gateway.ask("POST", path, Authorization="Bearer nobody")
+        said = await admin.call("greet", {"user": "ann", "words": ["Hi"]})
+        wrong = await admin.call("greet", {"user": " "})
+
+    assert (plain.status, plain.body) == (201, {"greeting": "Hello, ann, says shop; False"})
+    assert worded.body == {"greeting": "Good day, ann, says shop; False"}
+    assert (twice.status, twice.body["errors"]) == (422, {"user": ["Unknown field."]})
+    assert stranger.status == 401
+    assert said == {"ok": True, "said": {"greeting": "Hi, ann, says admin:root; False"}}
+    assert wrong["error"]["code"] == "validation_failed"
+
+
+def described(operation: Operation, key: Callable[[openapi.Description], Any]) -> Any:
+    assert operation.route is not None
+    return key(openapi.described(operation, operation.route))
+
+
+def test_a_new_operation_is_described_by_its_entry_alone():
+    assert described(GREET, lambda it: (it.method, it.path, it.scope, list(it.answers))) == (
+        "post", "/internal/users/{user}/greeting", "admin", [201]
+    )  # fmt: skip
+    assert described(GREET, lambda it: list(it.body.fields)) == ["words"]
+    assert "validation_failed" in described(GREET, lambda it: it.problems)

@@ -1,0 +1,212 @@
+"""Emitting, where no journey walks to its edges: each step of many, what fails alone, and what is counted."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from gateway.cluster.bus.local import LocalBus
+from gateway.cluster.gossip import HeadGossip
+from gateway.notify import emitting, fanout
+from gateway.notify.contacts import ContactBook
+from gateway.notify.emitting import Emitter, NoAddress
+from gateway.notify.fanout import Fanout
+from gateway.notify.requests import EmailRequest, EmitRequest
+from gateway.protocol import problems
+from storage.errors import IdempotencyMismatch, StoreUnavailable
+from storage.groupcommit import GroupCommit
+from storage.people import Contact
+from storage.sqlite import SQLiteStore
+from storage.streams import Appended, Emission
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Nobody:
+    """A node without sessions."""
+
+    def hears(self, room: str) -> bool:
+        return False
+
+    def receive(self, room: str, seq: int, event: bytes) -> None:
+        raise AssertionError("nobody is there")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SQLiteStore]:
+    opened = SQLiteStore(tmp_path / "bellhop.db")
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def counted() -> Counter[str]:
+    """What was counted, by outcome."""
+    return Counter()
+
+
+@pytest.fixture
+async def emitter(store: SQLiteStore, counted: Counter[str]) -> AsyncIterator[Emitter]:
+    commit = GroupCommit(store.streams)
+    bus = LocalBus()
+    yield Emitter(
+        commit=commit,
+        contacts=ContactBook(store.people),
+        fanout=Fanout(receiver=Nobody(), bus=bus, gossip=HeadGossip(learns=store.streams, bus=bus)),
+        clock=lambda: NOW,
+        wake_mailer=lambda: None,
+        count=lambda outcome, count: counted.update({outcome: count}),
+        code_of=problems.code_of,
+    )
+    await commit.close()
+
+
+def mailed(user: str, **fields: object) -> EmitRequest:
+    return EmitRequest(rooms=(f"user:{user}",), type="T", title="x", data={}, email=EmailRequest(**fields))
+
+
+def plain(*users: str) -> EmitRequest:
+    return EmitRequest(rooms=tuple(f"user:{user}" for user in users), type="T", title="x", data={})
+
+
+async def test_a_contact_book_that_cannot_be_asked_fails_those_alone_who_need_it(
+    emitter: Emitter, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+):
+    async def away(_: object) -> dict[str, Contact]:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(store.people, "contacts", away)
+
+    needs, given, none = await emitter.emit_many(
+        [mailed("ann"), mailed("ann", to="ann@shop.example"), plain("ann")], scope="test"
+    )
+
+    assert isinstance(needs, StoreUnavailable)
+    assert isinstance(given, Appended)
+    assert isinstance(none, Appended)
+
+
+async def test_an_unknown_address_is_the_answer_of_its_item_alone(emitter: Emitter):
+    unknown, left_out = await emitter.emit_many([mailed("ann"), mailed("ann", if_known=True)], scope="test")
+
+    assert isinstance(unknown, NoAddress)
+    assert isinstance(left_out, Appended)
+
+
+class Failing:
+    """Appends that fail from the given call on."""
+
+    def __init__(self, store: SQLiteStore, calls: int) -> None:
+        self._store = store
+        self._calls = calls
+
+    async def append(self, emissions: Sequence[Emission]) -> Sequence[Appended | IdempotencyMismatch]:
+        if not self._calls:
+            raise StoreUnavailable("away")
+        self._calls -= 1
+        return await self._store.streams.append(emissions)
+
+    async def append_many(self, emissions: Sequence[Emission]) -> Sequence[Appended | IdempotencyMismatch]:
+        return await self.append(emissions)
+
+
+async def test_a_store_that_goes_away_between_two_steps_is_the_answer_of_what_was_not_stored(
+    emitter: Emitter, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(emitting, "STEP_NOTIFICATIONS", 2)
+    monkeypatch.setattr(emitter, "_commit", Failing(store, 2))
+
+    answers = await emitter.emit_many(
+        [plain("1"), plain("2", "3"), plain("4"), plain("5"), plain("6")], scope="test"
+    )
+
+    assert [type(answer) for answer in answers] == [Appended, Appended, *[StoreUnavailable] * 3]
+
+
+async def test_a_store_that_is_away_from_the_beginning_takes_nothing(
+    emitter: Emitter, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(emitter, "_commit", Failing(store, 0))
+
+    with pytest.raises(StoreUnavailable):
+        await emitter.emit_many([plain("1")], scope="test")
+
+
+async def test_others_have_their_turn_between_the_steps_of_many(
+    emitter: Emitter, monkeypatch: pytest.MonkeyPatch
+):
+    """Counted in turns of the loop: also what is not stored, and waits for nobody, lets others go on."""
+    monkeypatch.setattr(emitting, "STEP_NOTIFICATIONS", 1)
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    requests = [structs.replace(plain(str(number)), store=False) for number in range(50)]
+
+    await emitter.emit_many(requests, scope="test")
+
+    counting.cancel()
+    assert turns >= 50
+
+
+async def test_a_frame_that_nobody_hears_is_never_made(emitter: Emitter, monkeypatch: pytest.MonkeyPatch):
+    """Most notifications are for users who are out."""
+
+    def fail(*_: object) -> bytes:
+        raise AssertionError("a frame was made")
+
+    monkeypatch.setattr(fanout.events, "encode", fail)
+
+    emitted = await emitter.emit(EmitRequest(rooms=("user:ann",), type="T", title="x", data={}), scope="test")
+
+    assert emitted.notifications[0].seq == 1
+
+
+async def test_each_request_is_counted_once_by_what_became_of_it(emitter: Emitter, counted: Counter[str]):
+    once = structs.replace(plain("ann"), idempotency_key="k", fingerprint=b"1")
+    another = structs.replace(once, title="y", fingerprint=b"2")
+
+    await emitter.emit(once, scope="test")
+    await emitter.emit(once, scope="test")
+    with pytest.raises(IdempotencyMismatch):
+        await emitter.emit(another, scope="test")
+    with pytest.raises(NoAddress):
+        await emitter.emit(mailed("ann"), scope="test")
+    await emitter.emit_many([once, another, plain("1", "2"), mailed("bob")], scope="test")
+
+    assert counted == {
+        "accepted": 2, "duplicate": 2, "idempotency_mismatch": 2, "validation_failed": 2
+    }  # fmt: skip
+
+
+async def test_a_batch_of_which_nothing_was_stored_is_counted_by_nobody(
+    emitter: Emitter, store: SQLiteStore, counted: Counter[str], monkeypatch: pytest.MonkeyPatch
+):
+    """Its caller asks again: what is counted are requests that have an answer."""
+    monkeypatch.setattr(emitter, "_commit", Failing(store, 0))
+
+    with pytest.raises(StoreUnavailable):
+        await emitter.emit_many([plain("1")], scope="test")
+
+    assert not counted
+
+
+async def test_who_listens_hears_of_what_is_new_alone(emitter: Emitter):
+    heard: list[tuple[str, str]] = []
+    emitter.listeners.append(lambda notifications, scope: heard.append((notifications[0].title, scope)))
+    once = structs.replace(plain("ann"), idempotency_key="k", fingerprint=b"1")
+
+    await emitter.emit(once, scope="shop")
+    await emitter.emit(once, scope="shop")
+
+    assert heard == [("x", "shop")]

@@ -1,0 +1,53 @@
+"""The mailroom, where no journey walks to its edges."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from gateway.notify import mailroom
+from gateway.notify.mailroom import Mailroom, Revived
+from storage.ids import uuid7
+from storage.mail import Mail, MailOrder, MailState
+from storage.sqlite import SQLiteStore
+from storage.streams import Emission, Notification
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SQLiteStore]:
+    opened = SQLiteStore(tmp_path / "bellhop.db")
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+async def bury(store: SQLiteStore, count: int) -> None:
+    order = MailOrder(to="ann@shop.example", subject=None, due_at=NOW, unless=None)
+    mail = Mail(order=order, state=MailState.PENDING, due_at=NOW, reason=None, updated_at=NOW)
+    for number in range(count):
+        notification = Notification(
+            id=uuid7(), room="user:ann", type="T", title=str(number), data={}, created_at=NOW, mail=mail
+        )
+        await store.streams.append([Emission(notifications=(notification,))])
+    for lease in await store.outbox.lease(limit=count, lease_seconds=60, now=NOW):
+        assert await store.outbox.bury(lease, reason="no such mailbox", code=550, now=NOW)
+
+
+async def test_all_dead_mail_is_revived_page_by_page_up_to_a_bound(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+):
+    """One order never grows with the number of dead letters; what is left is said."""
+    monkeypatch.setattr(mailroom, "REVIVE_PAGES", 2)
+    monkeypatch.setattr(mailroom, "REVIVE_PAGE", 1)
+    woken: list[None] = []
+    room = Mailroom(outbox=store.outbox, clock=lambda: NOW, wake_mailer=lambda: woken.append(None))
+    await bury(store, 3)
+
+    assert await room.revive_all() == Revived(count=2, more=True)
+    assert await room.revive_all() == Revived(count=1, more=False)
+    assert len(woken) == 3
+    assert await room.revive_all() == Revived(count=0, more=False)
+    assert len(woken) == 3

@@ -1,0 +1,84 @@
+/**
+ * The shapes that the gateway answers and tells, written by `python -m gateway.protocol.typescript`.
+ *
+ * Not to be edited: what is wrong here is wrong in `gateway/protocol`.
+ */
+
+export interface NotificationAnswer {
+  readonly id: string;
+  readonly room: string;
+  /** Null for what was not stored, or is not shown. */
+  readonly seq: number | null;
+  readonly type: string;
+  readonly title: string;
+  readonly body: string;
+  readonly link: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly created_at: string;
+}
+
+/** Nothing is missing from here on. */
+export interface ReadyEvent {
+  readonly unread: number;
+  readonly heads: Readonly<Record<string, number>>;
+  readonly user: string;
+  readonly replayed: number;
+  /** Rooms of which too much was missed. */
+  readonly resync: readonly string[];
+  /** Which line of sequences the heads are of. */
+  readonly epoch: string;
+  readonly expires_at: string;
+}
+
+export interface CountAnswer {
+  readonly unread: number;
+  readonly heads: Readonly<Record<string, number>>;
+}
+
+export interface AddressAnswer {
+  readonly id: string;
+  readonly room: string;
+  /** Null for what was not stored, or is not shown. */
+  readonly seq: number | null;
+}
+
+/** Rooms that a connection has gained and lost, and how far those gained had come. */
+export interface RoomsEvent {
+  readonly joined: readonly string[];
+  readonly left: readonly string[];
+  readonly heads: Readonly<Record<string, number>>;
+}
+
+/** The token ends soon. */
+export interface ExpiringEvent {
+  readonly expires_at: string;
+}
+
+/** Why the transport closes now. */
+export interface ClosingEvent {
+  readonly reason: string;
+  readonly reconnect: boolean;
+  /** Seconds; null where it is not to come back. */
+  readonly retry_after: number | null;
+}
+
+/** A notification in a user's history. */
+export interface ItemAnswer {
+  readonly id: string;
+  readonly room: string;
+  /** Null for what was not stored, or is not shown. */
+  readonly seq: number | null;
+  readonly type: string;
+  readonly title: string;
+  readonly body: string;
+  readonly link: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly created_at: string;
+  readonly read: boolean;
+  readonly seen: boolean;
+}
+
+export interface HistoryAnswer {
+  readonly notifications: readonly ItemAnswer[];
+  readonly next: string | null;
+}

@@ -1,0 +1,322 @@
+/**
+ * The shapes that the gateway answers and tells, written by `python -m gateway.protocol.typescript`.
+ *
+ * Not to be edited: what is wrong here is wrong in `gateway/protocol`.
+ */
+
+export const MAIL_STATE_VALUES = ["pending", "leased", "sent", "skipped", "dead"] as const;
+export type MailState = (typeof MAIL_STATE_VALUES)[number];
+
+export const UNLESS_VALUES = ["read", "seen", "online"] as const;
+export type Unless = (typeof UNLESS_VALUES)[number];
+
+export interface NotificationAnswer {
+  readonly id: string;
+  readonly room: string;
+  /** Null for what was not stored, or is not shown. */
+  readonly seq: number | null;
+  readonly type: string;
+  readonly title: string;
+  readonly body: string;
+  readonly link: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly created_at: string;
+}
+
+/** The same with the counts of the cluster; null while presence cannot tell. */
+export interface AdminReadyEvent {
+  readonly unread: number;
+  readonly heads: Readonly<Record<string, number>>;
+  readonly user: string;
+  readonly replayed: number;
+  /** Rooms of which too much was missed. */
+  readonly resync: readonly string[];
+  /** Which line of sequences the heads are of. */
+  readonly epoch: string;
+  readonly expires_at: string;
+  readonly users: number | null;
+  readonly connections: number | null;
+}
+
+export interface CountAnswer {
+  readonly unread: number;
+  readonly heads: Readonly<Record<string, number>>;
+}
+
+export interface AddressAnswer {
+  readonly id: string;
+  readonly room: string;
+  /** Null for what was not stored, or is not shown. */
+  readonly seq: number | null;
+}
+
+/** Rooms that a connection has gained and lost, and how far those gained had come. */
+export interface RoomsEvent {
+  readonly joined: readonly string[];
+  readonly left: readonly string[];
+  readonly heads: Readonly<Record<string, number>>;
+}
+
+/** The token ends soon. */
+export interface ExpiringEvent {
+  readonly expires_at: string;
+}
+
+/** Why the transport closes now. */
+export interface ClosingEvent {
+  readonly reason: string;
+  readonly reconnect: boolean;
+  /** Seconds; null where it is not to come back. */
+  readonly retry_after: number | null;
+}
+
+/** A user has come, with the first connection anywhere. */
+export interface JoinedEvent {
+  readonly user: string;
+  readonly name: string | null;
+  readonly roles: readonly string[];
+  readonly at: string;
+}
+
+/** A user has gone, with the last connection, the grace being over. */
+export interface LeftEvent {
+  readonly user: string;
+  readonly at: string;
+}
+
+/** A notification as the feed shows it: without its data, and cut. */
+export interface FeedItem {
+  readonly id: string;
+  readonly room: string;
+  readonly seq: number | null;
+  readonly type: string;
+  readonly title: string;
+  readonly body: string;
+  readonly created_at: string;
+  readonly in_app: boolean;
+  readonly mail: boolean;
+  /** Who emitted it. */
+  readonly by: string;
+}
+
+/** Some of what a node has taken in, and how much more there was. */
+export interface FeedEvent {
+  readonly node: string;
+  readonly notifications: readonly FeedItem[];
+  readonly left_out: number;
+}
+
+export interface SomeUsersAnswer {
+  /** The first 100 at most. */
+  readonly users: readonly string[];
+  /** Of all. */
+  readonly count: number;
+}
+
+export interface EmittedAnswer {
+  readonly notifications: readonly AddressAnswer[];
+  /** It was emitted before, under the same key. */
+  readonly duplicate: boolean;
+  /** Who is not mailed, as `email.if_known` allows. */
+  readonly without_address?: SomeUsersAnswer;
+}
+
+export interface RoomPreviewAnswer {
+  readonly room: string;
+  /** Null where only the nodes together know. */
+  readonly connections: number | null;
+  readonly mail_to: string | null;
+  readonly mail_due_at: string | null;
+  readonly problem: string | null;
+}
+
+/** A mail as its reader will see it. */
+export interface RenderedMailAnswer {
+  readonly from: string;
+  readonly to: string;
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
+}
+
+export interface PreviewAnswer {
+  readonly rooms: readonly RoomPreviewAnswer[];
+  /** Rooms that are not shown. */
+  readonly more: number;
+  readonly mail: RenderedMailAnswer | null;
+}
+
+export interface MailAnswer {
+  readonly state: MailState;
+  readonly to: string;
+  readonly subject: string | null;
+  readonly unless: Unless | null;
+  readonly attempts: number;
+  readonly due_at: string;
+  readonly reason: string | null;
+  readonly code: number | null;
+  readonly updated_at: string;
+  readonly sent_at: string | null;
+}
+
+export interface ReceiptAnswer {
+  readonly seen_at: string | null;
+  readonly read_at: string | null;
+  readonly dismissed_at: string | null;
+  readonly clicked_at: string | null;
+}
+
+export interface RecordWithReceiptsAnswer {
+  readonly id: string;
+  readonly room: string;
+  /** Null for what was not stored, or is not shown. */
+  readonly seq: number | null;
+  readonly type: string;
+  readonly title: string;
+  readonly body: string;
+  readonly link: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly created_at: string;
+  readonly in_app: boolean;
+  readonly expires_at: string | null;
+  readonly recalled_at: string | null;
+  readonly mail: MailAnswer | null;
+  /** By user. */
+  readonly receipts: Readonly<Record<string, ReceiptAnswer>>;
+}
+
+/** A notification with what became of it. */
+export interface RecordAnswer {
+  readonly id: string;
+  readonly room: string;
+  /** Null for what was not stored, or is not shown. */
+  readonly seq: number | null;
+  readonly type: string;
+  readonly title: string;
+  readonly body: string;
+  readonly link: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly created_at: string;
+  readonly in_app: boolean;
+  readonly expires_at: string | null;
+  readonly recalled_at: string | null;
+  readonly mail: MailAnswer | null;
+}
+
+/** The same with what became of its mail. */
+export interface AdminItemAnswer {
+  readonly id: string;
+  readonly room: string;
+  /** Null for what was not stored, or is not shown. */
+  readonly seq: number | null;
+  readonly type: string;
+  readonly title: string;
+  readonly body: string;
+  readonly link: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly created_at: string;
+  readonly read: boolean;
+  readonly seen: boolean;
+  readonly mail: MailAnswer | null;
+}
+
+export interface AdminHistoryAnswer {
+  readonly notifications: readonly AdminItemAnswer[];
+  readonly next: string | null;
+}
+
+export interface MailPageAnswer {
+  readonly mail: readonly RecordAnswer[];
+  readonly next: string | null;
+}
+
+export interface MailCountsAnswer {
+  /** Of every state. */
+  readonly counts: Readonly<Record<MailState, number>>;
+}
+
+export interface RevivedAnswer {
+  readonly revived: readonly string[];
+}
+
+export interface AllRevivedAnswer {
+  readonly revived: number;
+  /** Dead mail is left. */
+  readonly more: boolean;
+}
+
+export interface OnlineAnswer {
+  readonly user: string;
+  readonly name: string | null;
+  readonly roles: readonly string[];
+  readonly connections: number;
+  readonly since: string;
+}
+
+export interface RosterAnswer {
+  readonly online: readonly OnlineAnswer[];
+  /** In the whole cluster. */
+  readonly users: number;
+  /** In the whole cluster. */
+  readonly connections: number;
+  readonly next: string | null;
+}
+
+/** The same with the topics of the user's token. */
+export interface VisitorAnswer {
+  readonly user: string;
+  readonly name: string | null;
+  readonly roles: readonly string[];
+  readonly connections: number;
+  readonly since: string;
+  readonly topics: readonly string[];
+}
+
+export interface UserAnswer {
+  readonly user: string;
+  readonly online: VisitorAnswer | null;
+  readonly email: string | null;
+  readonly name: string | null;
+  readonly last_seen: string | null;
+  readonly unread: number;
+}
+
+export interface DisconnectedAnswer {
+  /** Connections that were known. */
+  readonly disconnected: number;
+}
+
+export interface ErasedAnswer {
+  /** Notifications wiped. */
+  readonly erased: number;
+}
+
+/** What holds for every notification of a type. */
+export interface TypeAnswer {
+  /** It needs an answer: shown to admins until one has dealt with it. */
+  readonly urgent: boolean;
+}
+
+export interface TypesAnswer {
+  readonly types: Readonly<Record<string, TypeAnswer>>;
+}
+
+/** What all nodes did, step by step. */
+export interface OverviewAnswer {
+  /** The node that was asked. */
+  readonly node: string;
+  /** Those that it is of. */
+  readonly nodes: readonly string[];
+  readonly started_at: string;
+  readonly step_seconds: number;
+  readonly at: readonly string[];
+  readonly connections: readonly number[];
+  readonly deliveries: readonly number[];
+  readonly emits: Readonly<Record<string, readonly number[]>>;
+  readonly mail: Readonly<Record<string, readonly number[]>>;
+  readonly append_p99_ms: readonly (number | null)[];
+  readonly emit_p99_ms: readonly (number | null)[];
+}
+
+/** That it was done. */
+export type NothingAnswer = Readonly<Record<string, never>>;
