@@ -145,6 +145,14 @@ def test_a_value_in_a_link_leads_nowhere_else():
     assert said == "/orders/..%2F..%2Fevil%3Fx%23%0D%0A?page=a%26b%3D%3F%C3%A9"
 
 
+@pytest.mark.parametrize("index", [-1, -5, 2, 10**30, True, 0.5, "0", None, []])
+def test_an_index_that_is_none_is_missing(index):
+    """However it comes: no data can make a phrase fail, and none can count from the end."""
+    made = phrase("{{ data.list[data.at] is defined }}", locale="en")
+
+    assert made.say({"list": ["a", "b"], "at": index}, EN) == ("true" if index is True else "false")
+
+
 def test_what_a_phrase_uses_is_known():
     used = phrase(
         "{{ data.a.b }}{% if data.c[0] == data['d'] %}{{ data.e|default(data.f) }}{% endif %}{{ locale }}{{ data.l|first }}",
