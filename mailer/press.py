@@ -9,18 +9,22 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from mailer import templating
+from mailer.composed import Composed, Composition
 from mailer.errors import MailConfigurationError, RenderFailure, TemplateFailure
 from mailer.letterhead import Letterhead
 from mailer.printer import (
     LARGEST_FRAME_BYTES,
     LENGTH_BYTES,
     WALL_SECONDS,
+    Adopt,
     Answer,
     Check,
+    Compose,
     Failed,
     Render,
     Rendered,
@@ -45,10 +49,14 @@ _OUT_OF_TIME = (-signal.SIGPROF, -signal.SIGALRM)
 
 
 class Press:
-    """Renders the mail of one letterhead, for several at once. `close` ends what `start` or `render` has started."""
+    """Renders the mail of one letterhead, for several at once. `close` ends what the other methods have started.
 
-    def __init__(self, letterhead: Letterhead) -> None:
+    `designs` are the mail templates of a catalog, texts by name; `compose` needs them.
+    """
+
+    def __init__(self, letterhead: Letterhead, designs: Mapping[str, str] | None = None) -> None:
         self._letterhead = letterhead
+        self._designs = designs
         self._renderer = Renderer(letterhead) if letterhead.templates is None else None
         self._process: _Process | None = None
         self._turn = asyncio.Lock()
@@ -80,6 +88,12 @@ class Press:
             raise RenderFailure(answer.reason)
         assert isinstance(answer, Rendered)
         return answer.outgoing
+
+    async def compose(self, composition: Composition) -> Composed:
+        """Make a mail by the designs. Raises `TemplateFailure`; its cost is bounded as that of `render`."""
+        answer = await self._ask(Compose(composition), of=composition.type)
+        assert isinstance(answer, Composed)
+        return answer
 
     async def close(self) -> None:
         """End the process; idempotent."""
@@ -119,7 +133,7 @@ class Press:
                 return self._process
             await self._process.end(within_seconds=0)
         try:
-            return await _Process.start(self._letterhead)
+            return await _Process.start(self._letterhead, self._designs)
         except OSError as error:
             raise TemplateFailure(f"there is no process to render in: {error.strerror}") from error
 
@@ -146,7 +160,7 @@ class _Process:
         self._sink, self._source = process.stdin, process.stdout
 
     @classmethod
-    async def start(cls, letterhead: Letterhead) -> "_Process":
+    async def start(cls, letterhead: Letterhead, designs: Mapping[str, str] | None) -> "_Process":
         process = cls(
             await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-m", "mailer.printer", stdin=PIPE, stdout=PIPE, stderr=DEVNULL,
@@ -155,6 +169,8 @@ class _Process:
             )
         )  # fmt: skip
         process._sink.write(framed(letterhead))
+        if designs is not None:
+            process._sink.write(framed(Adopt(dict(designs))))
         return process
 
     @property

@@ -11,16 +11,20 @@ import resource
 import signal
 import sys
 from time import process_time
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
+from mailer.composed import Composed, Composition
 from mailer.errors import RenderFailure, TemplateFailure
 from mailer.letterhead import Letterhead
 from mailer.render import Renderer
 from mailer.transport import Outgoing
 from storage.mail import MailOrder
 from storage.streams import Notification
+
+if TYPE_CHECKING:
+    from mailer.designs import Designs
 
 CPU_SECONDS = 1.0
 """For one mail. The built-in templates take a few thousandths of it."""
@@ -43,6 +47,18 @@ class Render(msgspec.Struct, frozen=True, tag=True):
     id: str | None = None
 
 
+class Adopt(msgspec.Struct, frozen=True, tag=True):
+    """Compose by the mail templates of a catalog from now on: texts, by name. It has no answer."""
+
+    sources: dict[str, str]
+
+
+class Compose(msgspec.Struct, frozen=True, tag=True):
+    """Make the mail of a catalog's type."""
+
+    composition: Composition
+
+
 class Rendered(msgspec.Struct, frozen=True, tag=True):
     outgoing: Outgoing
 
@@ -63,26 +79,30 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     """What it cost."""
 
 
-Request = Check | Render
-Answer = Rendered | Sound | Unaddressable | Failed
+Request = Check | Render | Compose
+Answer = Rendered | Composed | Sound | Unaddressable | Failed
 
 letterheads = msgspec.msgpack.Decoder(Letterhead, dec_hook=lambda kind, text: kind(text))
-requests = msgspec.msgpack.Decoder(Request)
+requests = msgspec.msgpack.Decoder(Request | Adopt)
 answers = msgspec.msgpack.Decoder(Answer)
 _encoder = msgspec.msgpack.Encoder(enc_hook=str)  # a folder is a text on its way
 
 
-def framed(message: Letterhead | Request | Answer) -> bytes:
+def framed(message: Letterhead | Adopt | Request | Answer) -> bytes:
     content = _encoder.encode(message)
     return len(content).to_bytes(LENGTH_BYTES) + content
 
 
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Answer until the source ends."""
-    renderer = Renderer(letterheads.decode(_read(source)))
+    desk = _Desk(letterheads.decode(_read(source)))
     while content := _read(source):
+        request = requests.decode(content)
+        if isinstance(request, Adopt):
+            desk.adopt(request)
+            continue
         _count_time(CPU_SECONDS, WALL_SECONDS)
-        answer = framed(_answer(renderer, requests.decode(content)))
+        answer = framed(desk.answer(request))
         _count_time(0, 0)
         sink.write(answer)
         sink.flush()
@@ -109,17 +129,37 @@ def _count_time(cpu_seconds: float, wall_seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, wall_seconds)
 
 
-def _answer(renderer: Renderer, request: Request) -> Answer:
-    begun = process_time()
-    try:
+class _Desk:
+    def __init__(self, letterhead: Letterhead) -> None:
+        self._renderer = Renderer(letterhead)
+        self._designs: Designs | None = None
+
+    def adopt(self, stock: Adopt) -> None:
+        # Only here: MRML, the inliner and Babel are nothing to a gateway without a catalog.
+        from mailer.designs import Designs
+
+        self._designs = Designs(stock.sources)
+
+    def answer(self, request: Request) -> Answer:
+        begun = process_time()
+        try:
+            return self._work(request)
+        except RenderFailure as failure:
+            return Unaddressable(reason=str(failure))
+        except TemplateFailure as failure:
+            return Failed(reason=str(failure), cpu_seconds=process_time() - begun)
+
+    def _work(self, request: Request) -> Answer:
         if isinstance(request, Check):
-            renderer.check(request.template)
+            self._renderer.check(request.template)
             return Sound()
-        return Rendered(outgoing=renderer.render(request.notification, request.order, id_=request.id))
-    except RenderFailure as failure:
-        return Unaddressable(reason=str(failure))
-    except TemplateFailure as failure:
-        return Failed(reason=str(failure), cpu_seconds=process_time() - begun)
+        if isinstance(request, Render):
+            return Rendered(
+                outgoing=self._renderer.render(request.notification, request.order, id_=request.id)
+            )
+        if self._designs is None:
+            raise TemplateFailure("no catalog was adopted")
+        return self._designs.compose(request.composition)
 
 
 if __name__ == "__main__":

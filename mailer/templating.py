@@ -69,10 +69,10 @@ class Templates:
             except TemplateNotFound:
                 name = f"default.{suffix}"
                 template = self._environment.get_template(name)
-            return _bounded(template.generate(context))
+            return bounded(template.generate(context))
         except Exception as error:
             # A template may raise whatever an expression in it raises.
-            raise TemplateFailure(_account(error, name)) from error
+            raise TemplateFailure(account(error, name)) from error
 
     def check(self, name: str) -> None:
         """Compile a template, and see that what it names by a constant is there."""
@@ -82,7 +82,7 @@ class Templates:
             for reference in self._environment.parse(source, name).find_all(_REFERENCES):
                 self._check_reference(reference, name)
         except Exception as error:
-            raise TemplateFailure(_account(error, name)) from error
+            raise TemplateFailure(account(error, name)) from error
 
     def _check_reference(self, reference: Any, name: str) -> None:
         if getattr(reference, "ignore_missing", False):
@@ -118,7 +118,7 @@ class _Folder(FileSystemLoader):
             raise TemplateSyntaxError("this is not UTF-8", line, template) from error
 
 
-def _bounded(pieces: Iterator[str]) -> str:
+def bounded(pieces: Iterator[str]) -> str:
     kept: list[str] = []
     size = 0
     for piece in pieces:
@@ -129,7 +129,7 @@ def _bounded(pieces: Iterator[str]) -> str:
     return "".join(kept)
 
 
-def _account(error: Exception, name: str) -> str:
+def account(error: Exception, name: str) -> str:
     """Where a template failed and why. The text of an error that is not a template's can quote the data: it stays out."""
     if isinstance(error, TemplateSyntaxError):
         return _told(error.name or name, error.lineno, error.message or "")

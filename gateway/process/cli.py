@@ -17,6 +17,7 @@ from marshmallow import ValidationError
 from auth.errors import KeyConfigurationError
 from auth.tokens import Signer
 from gateway.access.settings import KeySettings
+from gateway.catalog.commands import describe as describe_catalog
 from gateway.ground import logs, places
 from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Settings, SettingsError
@@ -99,6 +100,11 @@ def _parser() -> argparse.ArgumentParser:
     config.add_argument("--markdown", action="store_true", help="print the reference of all settings instead")
     _describe_token(command("token", _token, "print a token of a user, signed with BELLHOP_JWT_SECRET"))
     _describe_emit(command("emit", _emit, "emit a notification through a running node"))
+    catalog = commands.add_parser(
+        "catalog", help="make, check, render and import a catalog of types",
+        description="What a catalog's folder holds is in docs/catalog.md. FOLDER is the one with its catalog.toml.",
+    )  # fmt: skip
+    describe_catalog(catalog)
     _describe_store(command("store", _store, "tell what was done to the store"))
     return parser
 

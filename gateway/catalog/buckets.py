@@ -1,0 +1,39 @@
+"""Who is in while a type is rolled out: each user has a bucket per type and channel, which a shop can compute too.
+
+The bucket is the first 8 bytes, big-endian, of SHA-256 over `TYPE:channel:salt`, a zero byte, and the user's id in UTF-8,
+modulo 10,000. Whoever was in stays in when the percentage is raised, and two types' buckets have nothing to do with each other.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+BUCKETS = 10_000
+
+
+def bucket(type_: str, channel: str, salt: str, key: str) -> int:
+    """From 0 to 9,999. `key` is the user's id, or for a shared room the room's name."""
+    hashed = sha256(f"{type_}:{channel}:{salt}\0{key}".encode(errors="surrogatepass"))
+    return int.from_bytes(hashed.digest()[:8]) % BUCKETS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    at: datetime
+    percent: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    percent: float = 100
+    salt: str = ""
+    steps: tuple[Step, ...] = ()
+    """In the order of their times; from its time on a step holds instead of `percent`."""
+
+    def percent_at(self, now: datetime) -> float:
+        return next((step.percent for step in reversed(self.steps) if step.at <= now), self.percent)
+
+    def includes(self, type_: str, channel: str, key: str, *, now: datetime) -> bool:
+        """Whether a type is on for somebody, on a channel, at a time."""
+        percent = self.percent_at(now)
+        return percent >= 100 or bucket(type_, channel, self.salt, key) < round(percent * 100)

@@ -1,0 +1,52 @@
+"""A catalog, as it is after loading: immutable, and quick to ask."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.catalog.kinds import Category, NotificationType
+from gateway.catalog.payload import Problems
+from gateway.catalog.words import Planned, worded
+from mailer.filters import Reader
+from mailer.languages import lookup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    default_locale: str
+    strict: bool = False
+    """Whether types that it has not are refused."""
+    categories: Mapping[str, Category]
+    types: Mapping[str, NotificationType]
+    templates: Mapping[str, str]
+    """The mail templates, by file name."""
+    version: str
+    """A hash of all that it was loaded from: two nodes with the same files have the same."""
+
+    def locales(self) -> tuple[str, ...]:
+        """Those that any type has words in, the default one first."""
+        found = {locale for type_ in self.types.values() for locale in type_.wordings}
+        return (self.default_locale, *sorted(found - {self.default_locale}))
+
+    def plan(
+        self, type_: str, data: Mapping[str, Any], locale: str | None = None, *, timezone: str = "UTC"
+    ) -> Planned:
+        """Check the data, and make the words of a type in the best locale that it has for `locale`.
+
+        A type that the catalog has not is a problem if the catalog is strict, and else has no words.
+        """
+        known = self.types.get(type_)
+        if known is None:
+            problems: Problems = (("/type", "the catalog has no such type"),) if self.strict else ()
+            return Planned(
+                locale=locale or self.default_locale, catalog_version=self.version, problems=problems
+            )
+        if known.payload is not None and (problems := known.payload.problems(data)):
+            return Planned(
+                locale=self.default_locale,
+                catalog_version=self.version,
+                category=known.category,
+                problems=problems,
+            )
+        spoken = lookup(locale, known.wordings, self.default_locale)
+        return worded(known, data, Reader(spoken, timezone), catalog_version=self.version)

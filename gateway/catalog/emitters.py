@@ -1,0 +1,162 @@
+"""Types for a backend, in TypeScript and Python: so that it fails to compile, and not to deliver."""
+
+import json
+import keyword
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.catalog.catalog import Catalog
+from gateway.catalog.kinds import NotificationType
+from gateway.catalog.shapes import Schema, resolved
+
+_DEEPEST = 12
+"""Levels that are written out; what is deeper is anything."""
+_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
+_TS = {"string": "string", "number": "number", "integer": "number", "boolean": "boolean", "null": "null"}
+_PY = {"string": "str", "number": "float", "integer": "int", "boolean": "bool", "null": "None"}
+
+
+def typescript(catalog: Catalog) -> str:
+    """A module with `Data`, the shape of each type's data, and `Emit`, the body of an emit."""
+    lines = [f"// Made by `bellhop catalog types --lang ts` of catalog {catalog.version}. Do not edit.", ""]
+    lines.append("export interface Data {")
+    lines += [
+        f"  {kind.name}: {_typescript(_schema(kind), _schema(kind), 1)};" for kind in catalog.types.values()
+    ]
+    lines += [
+        "}", "",
+        "export type NotificationType = keyof Data;", "",
+        "interface Common {", "  to: string | string[];", "  body?: string;", "  link?: string;", "  locale?: string;",
+        "  expires_in?: number;", "}", "",
+        "export type Emit = {",
+        "  [T in NotificationType]: Common & { type: T } & Titled<T> & ({} extends Data[T] ? { data?: Data[T] } : { data: Data[T] });",
+        "}[NotificationType];", "",
+        "/** The types that have no words of their own: their emits bring a title. */",
+        f"export type Untitled = {' | '.join(json.dumps(name) for name in _untitled(catalog)) or 'never'};", "",
+        "type Titled<T> = T extends Untitled ? { title: string } : { title?: string };", "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def python(catalog: Catalog) -> str:
+    """A module with a TypedDict for each type's data, one for its emit, and `Emit`, any of these."""
+    made = _Python()
+    blocks: list[str] = []
+    for kind in catalog.types.values():
+        name = "".join(part.capitalize() for part in kind.name.split("_"))
+        data = made.type_of(_schema(kind), _schema(kind), f"{name}Data", 0)
+        optional = not kind.payload or not kind.payload.schema.get("required")
+        fields = {"to": "str | list[str]", "type": f'Literal["{kind.name}"]'}
+        fields["data"] = f"NotRequired[{data}]" if optional else data
+        fields["title"] = "NotRequired[str]" if kind.wordings else "str"
+        fields |= dict.fromkeys(("body", "link", "locale"), "NotRequired[str]")
+        fields["expires_in"] = "NotRequired[float]"
+        blocks.append(_typed_dict(f"{name}Emit", fields))
+    names = [block.split("(", 1)[0].removeprefix("class ").split(" ")[0] for block in blocks]
+    head = (
+        f'"""Made by `bellhop catalog types --lang py` of catalog {catalog.version}. Do not edit."""\n\n'
+        "from typing import Any, Literal, NotRequired, TypedDict"
+    )
+    return "\n\n\n".join([head, *made.blocks, *blocks]) + f"\n\n\nEmit = {' | '.join(names)}\n"
+
+
+def _untitled(catalog: Catalog) -> list[str]:
+    return [kind.name for kind in catalog.types.values() if not kind.wordings]
+
+
+def _schema(kind: NotificationType) -> Schema:
+    return kind.payload.schema if kind.payload is not None else {"type": "object"}
+
+
+def _alternatives(schema: Schema, root: Schema) -> list[Any] | None:
+    """The schemas of which one holds, where a schema is no more than that."""
+    if "$ref" in schema:
+        return [resolved(schema["$ref"], root)]
+    return next((schema[word] for word in ("anyOf", "oneOf") if word in schema), None)
+
+
+def _types(schema: Schema) -> list[str]:
+    given = schema.get("type", "object" if "properties" in schema else [])
+    return [given] if isinstance(given, str) else list(given)
+
+
+def _typescript(schema: Any, root: Schema, depth: int) -> str:
+    if not isinstance(schema, Mapping) or depth > _DEEPEST:
+        return "unknown"
+    if "const" in schema or "enum" in schema:
+        return " | ".join(json.dumps(value) for value in schema.get("enum", [schema.get("const")]))
+    if (several := _alternatives(schema, root)) is not None:
+        return " | ".join(dict.fromkeys(_typescript(one, root, depth + 1) for one in several))
+    return " | ".join(_typescript_of(name, schema, root, depth) for name in _types(schema)) or "unknown"
+
+
+def _typescript_of(name: str, schema: Schema, root: Schema, depth: int) -> str:
+    if name == "array":
+        inner = _typescript(schema.get("items", True), root, depth + 1)
+        return f"Array<{inner}>"
+    if name != "object":
+        return _TS[name]
+    required = schema.get("required", [])
+    pad = "  " * (depth + 1)
+    lines = [
+        f"{pad}{key if _NAME.fullmatch(key) else json.dumps(key)}{'' if key in required else '?'}: {_typescript(inner, root, depth + 1)};"
+        for key, inner in schema.get("properties", {}).items()
+    ]
+    if schema.get("additionalProperties") is not False:
+        lines.append(f"{pad}[key: string]: unknown;")
+    return "\n".join(["{", *lines, "  " * depth + "}"]) if lines else "Record<string, never>"
+
+
+class _Python:
+    """Collects the classes that a type needs before its own."""
+
+    def __init__(self) -> None:
+        self.blocks: list[str] = []
+        self._taken: set[str] = set()
+
+    def type_of(self, schema: Any, root: Schema, name: str, depth: int) -> str:
+        if not isinstance(schema, Mapping) or depth > _DEEPEST:
+            return "Any"
+        if "const" in schema or "enum" in schema:
+            return _literal(schema.get("enum", [schema.get("const")]))
+        if (several := _alternatives(schema, root)) is not None:
+            found = [
+                self.type_of(one, root, f"{name}{at or ''}", depth + 1) for at, one in enumerate(several)
+            ]
+            return "Any" if "Any" in found else " | ".join(dict.fromkeys(found))
+        return " | ".join(self._type(one, schema, root, name, depth) for one in _types(schema)) or "Any"
+
+    def _type(self, type_: str, schema: Schema, root: Schema, name: str, depth: int) -> str:
+        if type_ == "array":
+            return f"list[{self.type_of(schema.get('items', True), root, f'{name}Item', depth + 1)}]"
+        if type_ != "object":
+            return _PY[type_]
+        if not schema.get("properties"):
+            return "dict[str, Any]"
+        required = schema.get("required", [])
+        fields = {}
+        for key, inner in schema["properties"].items():
+            told = "".join(part.capitalize() for part in re.findall(r"[A-Za-z0-9]+", key))
+            made = self.type_of(inner, root, f"{name.removesuffix('Data')}{told}", depth + 1)
+            fields[key] = made if key in required else f"NotRequired[{made}]"
+        while name in self._taken:
+            name += "_"
+        self._taken.add(name)
+        self.blocks.append(_typed_dict(name, fields))
+        return name
+
+
+def _literal(values: list[Any]) -> str:
+    if not all(isinstance(value, (str, int, bool, type(None))) for value in values):
+        return "Any"
+    return f"Literal[{', '.join(json.dumps(v) if isinstance(v, str) else repr(v) for v in values)}]"
+
+
+def _typed_dict(name: str, fields: Mapping[str, str]) -> str:
+    if all(key.isidentifier() and not keyword.iskeyword(key) for key in fields):
+        return "\n".join(
+            [f"class {name}(TypedDict):", *(f"    {key}: {made}" for key, made in fields.items())]
+        )
+    inner = ", ".join(f"{json.dumps(key)}: {made}" for key, made in fields.items())
+    return f'{name} = TypedDict("{name}", {{{inner}}})'

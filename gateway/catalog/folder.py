@@ -1,0 +1,66 @@
+"""The files of a catalog: read once, all of them, so that nothing changes under a load."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from gateway.catalog.problems import Mistakes
+
+FILE = "catalog.toml"
+TEMPLATES = (".mjml", ".html", ".txt")
+LARGEST_BYTES = 2**20
+"""Of one file."""
+LARGEST_TOTAL_BYTES = 16 * 2**20
+_KINDS = (*TEMPLATES, ".json")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    texts: Mapping[str, str]
+    """By the path below the folder, with slashes."""
+
+    def templates(self) -> dict[str, str]:
+        return {name: text for name, text in self.texts.items() if name.endswith(TEMPLATES)}
+
+    def version(self) -> str:
+        """Of the content of all files, whatever their order, times and folder."""
+        hashed = sha256()
+        for name in sorted(self.texts):
+            for part in (name, self.texts[name]):
+                encoded = part.encode()
+                hashed.update(len(encoded).to_bytes(8))
+                hashed.update(encoded)
+        return hashed.hexdigest()[:12]
+
+
+def read(folder: Path, mistakes: Mistakes) -> Folder:
+    """`catalog.toml`, the schemas and the templates of a folder. What cannot be read is a mistake, and left out."""
+    texts: dict[str, str] = {}
+    total = 0
+    files = (path for path in folder.rglob("*") if _is_ours(path.relative_to(folder)) and path.is_file())
+    for path in sorted(files):
+        name = path.relative_to(folder).as_posix()
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            mistakes.add(name, 1, f"it cannot be read: {error.strerror}")
+            continue
+        total += len(content)
+        if len(content) > LARGEST_BYTES or total > LARGEST_TOTAL_BYTES:
+            mistakes.add(
+                name, 1, "it is too large" if len(content) > LARGEST_BYTES else "the folder is too large"
+            )
+            continue
+        try:
+            texts[name] = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            mistakes.add(name, content.count(b"\n", 0, error.start) + 1, "this is not UTF-8")
+    return Folder(texts)
+
+
+def _is_ours(path: Path) -> bool:
+    # A ConfigMap's files are links beside hidden folders.
+    return not any(part.startswith(".") for part in path.parts) and (
+        path.suffix in _KINDS or str(path) == FILE
+    )

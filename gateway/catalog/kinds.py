@@ -1,0 +1,82 @@
+"""What a catalog says of a category and of a type, as it is after loading."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from gateway.catalog.buckets import Rollout
+from gateway.catalog.payload import Payload
+from mailer.languages import lookup
+from mailer.phrases import Phrase
+
+Channel = Literal["in_app", "email"]
+Lane = Literal["transactional", "bulk"]
+CHANNELS: tuple[Channel, ...] = ("in_app", "email")
+LANES: tuple[Lane, ...] = ("transactional", "bulk")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Category:
+    """A row of a user's preferences."""
+
+    key: str
+    names: Mapping[str, str]
+    """By locale."""
+    order: int = 0
+    """Among the others, the smaller first."""
+
+    def name(self, locale: str, default: str) -> str:
+        return self.names[
+            lookup(locale, self.names, default if default in self.names else next(iter(self.names)))
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailRule:
+    default: bool = True
+    """What holds for who has chosen nothing."""
+    unless: Literal["read"] | None = None
+    after: float = 0.0
+    """Seconds to wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """The texts of a type in one locale."""
+
+    title: Phrase
+    body: Phrase | None = None
+    link: Phrase | None = None
+    subject: Phrase | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationType:
+    name: str
+    category: str
+    critical: bool = False
+    lane: Lane = "transactional"
+    payload: Payload | None = None
+    """None: any data will do."""
+    in_app: bool = True
+    email: EmailRule | None = None
+    """None: no mail of its own accord."""
+    wordings: Mapping[str, Wording] = field(default_factory=lambda: MappingProxyType({}))
+    """By locale; none: an emit brings its own title."""
+    examples: tuple[Mapping[str, Any], ...] = ()
+    expires_in: float | None = None
+    """Seconds."""
+    collapse: Phrase | None = None
+    """The key by which a newer one stands for an older one."""
+    enabled: Mapping[Channel, bool] = field(default_factory=lambda: MappingProxyType({}))
+    rollouts: Mapping[Channel, Rollout] = field(default_factory=lambda: MappingProxyType({}))
+
+    def is_enabled(self, channel: Channel) -> bool:
+        return self.enabled.get(channel, True)
+
+    def rollout(self, channel: Channel) -> Rollout:
+        return self.rollouts.get(channel, EVERYBODY)
+
+
+EVERYBODY = Rollout()

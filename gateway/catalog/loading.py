@@ -1,0 +1,124 @@
+"""From a folder to a catalog: every mistake of the whole folder at once, each with its file and line."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from gateway.catalog import folder as files
+from gateway.catalog.catalog import Catalog
+from gateway.catalog.kinds import Category
+from gateway.catalog.mails import check_templates
+from gateway.catalog.places import Places
+from gateway.catalog.problems import Mistakes
+from gateway.catalog.tables import Table
+from gateway.catalog.types import KEY, TYPE, read_type
+from mailer import languages
+
+_TOP = ("default_locale", "strict", "categories", "types")
+
+
+def load(folder: Path) -> Catalog:
+    """Raises `CatalogError`."""
+    mistakes = Mistakes()
+    read = files.read(folder, mistakes)
+    top = _top(read, folder, mistakes)
+    mistakes.raise_if_any()
+    default_locale = _default_locale(top)
+    categories = _categories(top)
+    types = {
+        name: read_type(name, table, read, categories, default_locale)
+        for name, table in top.tables("types")
+        if _is_named(table, TYPE, "a type is capitals, digits and _, 64 at most")
+    }
+    strict = top.flag("strict", default=False)
+    top.only(_TOP)
+    if not types:
+        top.wrong("there are no types")
+    check_templates(read.templates(), types, default_locale, mistakes)
+    mistakes.raise_if_any()
+    return Catalog(
+        default_locale=default_locale,
+        strict=strict,
+        categories=MappingProxyType(categories),
+        types=MappingProxyType(types),
+        templates=MappingProxyType(read.templates()),
+        version=read.version(),
+    )
+
+
+def _top(read: files.Folder, folder: Path, mistakes: Mistakes) -> Table:
+    text = read.texts.get(files.FILE)
+    value: Mapping[str, Any] = {}
+    places = Places("")
+    if text is None and not any(mistake.file == files.FILE for mistake in mistakes):
+        mistakes.add(files.FILE, 1, f"there is no such file in {folder}; `bellhop catalog init` makes one")
+    elif text is not None:
+        try:
+            value = tomllib.loads(text)
+            places = Places(text)
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            mistakes.add(files.FILE, _line_of(error, text), f"this is no TOML: {_said(error)}")
+    return Table(value, path=(), file=files.FILE, places=places, mistakes=mistakes)
+
+
+def _line_of(error: Exception, text: str) -> int:
+    # Told in words only: "(at line 3, column 1)", or "(at end of document)".
+    _, _, behind = str(error).rpartition("(at line ")
+    line = behind.partition(",")[0]
+    return int(line) if line.isdecimal() else text.count("\n") + 1
+
+
+def _said(error: Exception) -> str:
+    return (
+        "it is nested too deeply" if isinstance(error, RecursionError) else str(error).partition(" (at ")[0]
+    )
+
+
+def _default_locale(top: Table) -> str:
+    tag = top.text("default_locale", None)
+    if tag is None:
+        if "default_locale" not in top.value:
+            top.wrong('default_locale is missing: the locale of last resort, such as "en"')
+    elif not languages.is_language(tag):
+        top.wrong("is no language that CLDR knows, such as en or pt-BR", "default_locale")
+    return tag or "en"
+
+
+def _categories(top: Table) -> dict[str, Category]:
+    found = {}
+    for position, (key, table) in enumerate(top.tables("categories")):
+        _is_named(table, KEY, "a category is lower case letters, digits and _, 64 at most")
+        table.only(("name", "order"))
+        names = table.table("name")
+        if names is None and "name" not in table.value:
+            table.wrong("name is missing: what a reader sees, by locale")
+        found[key] = Category(
+            key=key,
+            names=MappingProxyType(_names(names) if names is not None else {}),
+            order=table.whole("order", position, least=-10_000, most=10_000),
+        )
+    return found
+
+
+def _names(table: Table) -> dict[str, str]:
+    if not table.value:
+        table.wrong("holds no name")
+    for locale in table.value:
+        if not languages.is_language(locale):
+            table.wrong("is no language that CLDR knows", locale)
+    found = (
+        (locale, table.text(locale, None, pattern=r".{1,100}", meaning="a text of 100 characters at most"))
+        for locale in table.value
+    )
+    return {locale: name for locale, name in found if name is not None}
+
+
+def _is_named(table: Table, pattern: str, rule: str) -> bool:
+
+    if re.fullmatch(pattern, str(table.path[-1])):
+        return True
+    table.wrong(rule)
+    return False

@@ -1,0 +1,55 @@
+"""The mail templates of a catalog against its types: whether each can be used by whom it is for."""
+
+import re
+from collections.abc import Mapping
+
+from gateway.catalog.kinds import NotificationType
+from gateway.catalog.problems import Mistakes
+from gateway.catalog.types import undeclared
+from mailer import blueprints, languages
+from mailer.designs import chosen
+
+_NAME = re.compile(r"([A-Z][A-Z0-9_]*|default)(?:\.([A-Za-z0-9-]+))?\.(mjml|html|txt)")
+
+
+def check_templates(
+    templates: Mapping[str, str],
+    types: Mapping[str, NotificationType],
+    default_locale: str,
+    mistakes: Mistakes,
+) -> None:
+    """Note what is wrong with them; nothing is run."""
+    read = {name: blueprints.read(source, templates) for name, source in templates.items()}
+    for name, blueprint in read.items():
+        _check_name(name, types, mistakes)
+        for flaw in blueprint.flaws:
+            mistakes.add(name, flaw.line, flaw.problem)
+    for kind in types.values():
+        if kind.email is not None or any(name.startswith(f"{kind.name}.") for name in templates):
+            _check_uses(kind, read, default_locale, mistakes)
+
+
+def _check_name(name: str, types: Mapping[str, NotificationType], mistakes: Mistakes) -> None:
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return  # a layout, or a part of others
+    type_, locale, _ = match.groups()
+    if type_ != "default" and type_ not in types:
+        mistakes.add(name, 1, f"there is no type {type_}")
+    if locale is not None and not languages.is_language(locale):
+        mistakes.add(
+            name, 1, f"{locale} is no language that CLDR knows; a name is TYPE.locale.mjml, html or txt"
+        )
+
+
+def _check_uses(
+    kind: NotificationType, read: Mapping[str, blueprints.Blueprint], default_locale: str, mistakes: Mistakes
+) -> None:
+    files: set[str] = set()
+    for locale in kind.wordings or (default_locale,):
+        for name in chosen(read, kind.name, locale).values():
+            files |= blueprints.closure(name, read)
+    for name in sorted(files):
+        for use in read[name].uses:
+            if problem := undeclared(use, kind.payload):
+                mistakes.add(name, use.line, f"for {kind.name} it {problem}")

@@ -1,0 +1,41 @@
+"""What is wrong with a catalog: all of it at once, each with the file and the line."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mistake:
+    file: str
+    line: int
+    """From 1."""
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.problem}"
+
+
+class CatalogError(Exception):
+    """A catalog that cannot be used. Its mistakes are in the order of files and lines."""
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        self.mistakes = tuple(sorted(set(mistakes)))
+        super().__init__("\n".join(map(str, self.mistakes)))
+
+
+class Mistakes:
+    """Collects them while a catalog is read."""
+
+    def __init__(self) -> None:
+        self._found: list[Mistake] = []
+
+    def __iter__(self) -> Iterator[Mistake]:
+        return iter(self._found)
+
+    def add(self, file: str, line: int, problem: str) -> None:
+        self._found.append(Mistake(file, line, problem))
+
+    def raise_if_any(self) -> None:
+        """Raises `CatalogError`."""
+        if self._found:
+            raise CatalogError(self._found)

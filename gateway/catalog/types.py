@@ -1,0 +1,260 @@
+"""Reading one type of a catalog."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from gateway.catalog import shapes
+from gateway.catalog.buckets import Rollout, Step
+from gateway.catalog.folder import Folder
+from gateway.catalog.kinds import CHANNELS, LANES, Category, Channel, EmailRule, NotificationType, Wording
+from gateway.catalog.payload import Payload, SchemaError
+from gateway.catalog.places import Places
+from gateway.catalog.tables import Table, not_json
+from mailer import languages
+from mailer.phrases import Phrase, PhraseError, phrase
+from mailer.uses import Use
+
+TYPE = r"[A-Z][A-Z0-9_]{0,63}"
+KEY = r"[a-z][a-z0-9_]{0,63}"
+EXPIRES_SECONDS_MAX = 10 * 365 * 86400
+AFTER_SECONDS_MAX = 365 * 86400
+STEPS_MAX = 100
+_KEYS = (
+    "category", "critical", "lane", "schema", "channels", "texts", "examples", "expires_in", "collapse", "enabled", "rollout",
+)  # fmt: skip
+_LINK_START = ("/", "https://", "http://")
+
+
+def read_type(
+    name: str, table: Table, folder: Folder, categories: Mapping[str, Category], default_locale: str
+) -> NotificationType:
+    """The type, as far as it is sound; each mistake is noted."""
+    table.only(_KEYS)
+    lane = table.one_of("lane", LANES[0], LANES)
+    critical = table.flag("critical", default=False)
+    if critical and lane == "bulk":
+        table.wrong("what is critical does not go by the bulk lane", "critical")
+    payload = _payload(table, folder)
+    in_app, email = _channels(table)
+    return NotificationType(
+        name=name,
+        category=_category(table, categories),
+        critical=critical,
+        lane=lane,  # type: ignore[arg-type]  # one of them
+        payload=payload,
+        in_app=in_app,
+        email=email,
+        wordings=MappingProxyType(_wordings(table, payload, default_locale)),
+        examples=tuple(_examples(table, payload)),
+        expires_in=table.seconds("expires_in", None, most=EXPIRES_SECONDS_MAX),
+        collapse=_phrase(table, "collapse", default_locale, payload),
+        enabled=MappingProxyType(_enabled(table)),
+        rollouts=MappingProxyType(dict(_rollouts(table))),
+    )
+
+
+def undeclared(use: Use, payload: Payload | None) -> str | None:
+    """Why a path of `data` that a template uses cannot be relied on, if it cannot."""
+    if payload is None:
+        return f"uses {use}, and the type has no schema that declares it"
+    if shapes.declares(payload.schema, use.path):
+        return None
+    known = shapes.names_at(payload.schema, use.path[:-1])
+    there = f"; there is {', '.join(known)}" if known else ""
+    return f"uses {use}, which the schema does not declare{there}"
+
+
+def _category(table: Table, categories: Mapping[str, Category]) -> str:
+    key = table.text("category", "")
+    if "category" not in table.value:
+        table.wrong("category is missing: the row of the preferences that it belongs to")
+    elif key and key not in categories:
+        table.wrong(f"there is no category {key}; there is {', '.join(categories) or 'none'}", "category")
+    return key
+
+
+def _payload(table: Table, folder: Folder) -> Payload | None:
+    value = table.value.get("schema")
+    if isinstance(value, str):
+        return _payload_of_file(table, value, folder)
+    inner = table.table("schema")
+    if inner is None:
+        return None
+    try:
+        return Payload(inner.value)
+    except SchemaError as error:
+        inner.wrong(str(error), *error.path)
+        return None
+
+
+def _payload_of_file(table: Table, name: str, folder: Folder) -> Payload | None:
+    text = folder.texts.get(name)
+    if text is None or not name.endswith(".json"):
+        table.wrong(
+            f"there is no file {name}; a schema stands here, or in a .json file of the folder", "schema"
+        )
+        return None
+    try:
+        schema = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
+        table.elsewhere(name, line, f"this is no JSON: {getattr(error, 'msg', 'it is nested too deeply')}")
+        return None
+    try:
+        if not isinstance(schema, dict):
+            raise SchemaError("a schema is an object")
+        return Payload(schema)
+    except SchemaError as error:
+        table.elsewhere(name, Places(text, is_json=True).line(error.path), _located(error))
+        return None
+
+
+def _located(error: SchemaError) -> str:
+    return f"{'.'.join(map(str, error.path))}: {error}" if error.path else str(error)
+
+
+def _channels(table: Table) -> tuple[bool, EmailRule | None]:
+    channels = table.table("channels")
+    if channels is None:
+        return True, None
+    channels.only(CHANNELS)
+    if isinstance(channels.value.get("email"), bool):
+        return channels.flag("in_app", default=True), EmailRule() if channels.value["email"] else None
+    email = channels.table("email")
+    if email is None:
+        return channels.flag("in_app", default=True), None
+    email.only(("default", "unless", "after"))
+    return channels.flag("in_app", default=True), EmailRule(
+        default=email.flag("default", default=True),
+        unless=email.one_of("unless", None, ("read",)),  # type: ignore[arg-type]  # that or none
+        after=email.seconds("after", 0.0, most=AFTER_SECONDS_MAX),
+    )
+
+
+def _wordings(table: Table, payload: Payload | None, default_locale: str) -> dict[str, Wording]:
+    found = {}
+    for locale, texts in table.tables("texts"):
+        texts.only(("title", "body", "link", "subject"))
+        if not languages.is_language(locale):
+            texts.wrong("is no language that CLDR knows, such as en or pt-BR")
+            continue
+        title = _phrase(texts, "title", locale, payload)
+        if "title" not in texts.value:
+            texts.wrong("title is missing")
+        if title is not None:
+            found[locale] = Wording(
+                title=title,
+                body=_phrase(texts, "body", locale, payload),
+                link=_link(texts, locale, payload),
+                subject=_phrase(texts, "subject", locale, payload),
+            )
+    given = table.value.get("texts")
+    if isinstance(given, dict) and given and default_locale not in given:
+        table.wrong(f"there are no texts in {default_locale}, the default locale", "texts")
+    return found
+
+
+def _link(texts: Table, locale: str, payload: Payload | None) -> Phrase | None:
+    source = texts.value.get("link")
+    if isinstance(source, str):
+        start = next((start for start in _LINK_START if source.startswith(start)), None)
+        after = source[len(start or "") :]
+        # The host, and that it is a path of ours at all, must not come from anybody's data.
+        if (
+            start is None
+            or after[:1] in ("/", "\\")
+            or (start == "/" and after[:1] == "{")
+            or (start != "/" and "{" in after.partition("/")[0])
+        ):
+            texts.wrong(
+                "must begin with / and a word, or with http(s):// and a host, before any value", "link"
+            )
+    return _phrase(texts, "link", locale, payload, is_link=True)
+
+
+def _phrase(
+    table: Table, key: str, locale: str, payload: Payload | None, *, is_link: bool = False
+) -> Phrase | None:
+    source = table.text(key, None)
+    if source is None:
+        return None
+    if not source.strip():
+        table.wrong("is empty", key)
+        return None
+    try:
+        made = phrase(source, locale=locale, is_link=is_link)
+    except PhraseError as error:
+        table.wrong_in_text(str(error), error.line, key)
+        return None
+    for use in made.uses:
+        if problem := undeclared(use, payload):
+            table.wrong_in_text(problem, use.line, key)
+    return made
+
+
+def _examples(table: Table, payload: Payload | None) -> Iterable[Mapping[str, Any]]:
+    for row in table.rows("examples"):
+        if not_json(row.value, deepest=shapes.DEEPEST_DATA):
+            row.wrong("holds what JSON has not, such as a date (write it as a text), or is nested too deeply")
+        elif payload is not None and (problems := payload.problems(row.value)):
+            row.wrong("; ".join(f"{at}: {problem}" for at, problem in problems))
+        else:
+            yield row.value
+
+
+def _enabled(table: Table) -> dict[Channel, bool]:
+    if isinstance(table.value.get("enabled"), bool):
+        return dict.fromkeys(CHANNELS, table.value["enabled"])
+    channels = table.table("enabled")
+    if channels is None:
+        return {}
+    channels.only(CHANNELS)
+    return {channel: channels.flag(channel, default=True) for channel in CHANNELS}
+
+
+def _rollouts(table: Table) -> Iterable[tuple[Channel, Rollout]]:
+    channels = table.table("rollout")
+    if channels is None:
+        return
+    channels.only(CHANNELS)
+    for channel in CHANNELS:
+        if isinstance(channels.value.get(channel), (int, float)):
+            yield channel, Rollout(percent=channels.percent(channel, 100))
+        elif (rule := channels.table(channel)) is not None:
+            rule.only(("percent", "salt", "steps"))
+            yield (
+                channel,
+                Rollout(
+                    percent=rule.percent("percent", 100),
+                    salt=rule.text(
+                        "salt",
+                        "",
+                        pattern=r"[!-~]{0,64}",
+                        meaning="64 characters of ASCII at most, without blanks",
+                    ),
+                    steps=tuple(_steps(rule)),
+                ),
+            )
+
+
+def _steps(rule: Table) -> Iterable[Step]:
+    last: datetime | None = None
+    given = rule.value.get("steps")
+    if isinstance(given, list) and len(given) > STEPS_MAX:
+        rule.wrong(f"has more than {STEPS_MAX} steps", "steps")
+        return
+    for row in rule.rows("steps"):
+        row.only(("at", "percent"))
+        at = row.value.get("at")
+        if not isinstance(at, datetime) or at.tzinfo is None:
+            row.wrong("must be a time with its zone, such as 2026-12-01T08:00:00Z", "at")
+        elif last is not None and at <= last:
+            row.wrong("must be later than the step before", "at")
+        elif "percent" not in row.value:
+            row.wrong("percent is missing")
+        else:
+            last = at
+            yield Step(at=at, percent=row.percent("percent", 100))

@@ -1,0 +1,48 @@
+"""What a mail of a catalog's type is made from, and what it becomes."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urljoin
+
+import msgspec
+
+from mailer import plain
+
+_PREVIEW_LENGTH = 140
+
+
+class Composition(msgspec.Struct, frozen=True):
+    type: str
+    context: dict[str, Any]
+    """What its templates are told: see `context`."""
+
+
+class Composed(msgspec.Struct, frozen=True, tag=True):
+    text: str
+    html: str
+    bytes: int
+    """Of the HTML."""
+    warnings: tuple[str, ...]
+    templates: tuple[str, ...]
+    """The files that it was made by."""
+
+
+def context(
+    *, title: str, body: str, link: str | None, subject: str, data: Mapping[str, Any], locale: str, type_: str,
+    category: str = "", brand: str = "Bellhop", timezone: str = "UTC", base_url: str | None = None,
+    unsubscribe_url: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """What a template may print of one notification."""
+    paragraphs = plain.paragraphs(body)
+    if link is not None and base_url is not None:
+        link = urljoin(base_url, link)
+    is_absolute = link is not None and not link.startswith("/")
+    return {
+        "title": title, "subject": subject, "body": body, "paragraphs": paragraphs, "data": data, "locale": locale,
+        "preview": plain.line(" ".join(line for lines in paragraphs for line in lines), longest=_PREVIEW_LENGTH),
+        "link": link if is_absolute else None, "path": None if is_absolute else link, "type": type_, "category": category,
+        "brand": brand, "timezone": timezone, "unsubscribe_url": unsubscribe_url,
+    }  # fmt: skip
+
+
+NAMES = frozenset(context(title="", body="", link=None, subject="", data={}, locale="", type_=""))

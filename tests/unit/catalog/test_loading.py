@@ -1,0 +1,170 @@
+"""Loading a catalog: every mistake of the folder at once, with its file and line; and what a sound one is."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from gateway.catalog import folder as folders
+from gateway.catalog.kinds import EmailRule
+from gateway.catalog.loading import load
+from gateway.catalog.problems import CatalogError, Mistakes
+from tests.unit.catalog.bad import BAD, HEAD, OBJECT, TYPE
+
+SHOP = Path(folders.__file__).parent / "shop"
+
+
+def write(folder: Path, files: dict) -> Path:
+    for name, content in files.items():
+        if content is not None:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return folder
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_catalog_is_told_of(tmp_path, name):
+    files, expected = BAD[name]
+
+    with pytest.raises(CatalogError) as caught:
+        load(write(tmp_path, files))
+
+    told = [str(mistake) for mistake in caught.value.mistakes]
+    assert len(told) == len(expected), told
+    for line, start in zip(told, sorted(expected, key=_place), strict=True):
+        assert line.startswith(start)
+
+
+def _place(mistake: str) -> tuple[str, int, str]:
+    file, line, problem = mistake.split(":", 2)
+    return file, int(line), problem
+
+
+def test_the_shops_catalog_is_sound_and_has_its_seven_types_in_two_languages():
+    catalog = load(SHOP)
+
+    assert set(catalog.types) == {
+        "ORDER_UPDATE", "ORDER_CONFIRMATION", "SALE_OFFER", "COMPLAINT_RESPONSE", "REVIEW", "NEWSLETTER", "NEW_COMPLAINT",
+    }  # fmt: skip
+    assert catalog.locales() == ("en", "de")
+    assert all(kind.examples and kind.payload for kind in catalog.types.values())
+    assert catalog.types["ORDER_UPDATE"].email == EmailRule(default=True, unless="read", after=600)
+    assert catalog.types["SALE_OFFER"].lane == "bulk"
+    assert catalog.types["SALE_OFFER"].expires_in == 14 * 86400
+    assert catalog.types["ORDER_CONFIRMATION"].critical
+    assert catalog.categories["orders"].name("de-AT", catalog.default_locale) == "Bestellungen"
+    assert catalog.categories["orders"].name("fr", catalog.default_locale) == "Orders"
+    assert [category.order for category in catalog.categories.values()] == [0, 1, 2, 3, 4]
+
+
+def test_a_type_of_little_has_defaults(tmp_path):
+    kind = load(write(tmp_path, {"catalog.toml": HEAD + TYPE})).types["T"]
+
+    assert (kind.critical, kind.lane, kind.in_app, kind.email, kind.payload) == (
+        False,
+        "transactional",
+        True,
+        None,
+        None,
+    )
+    assert (kind.wordings, kind.examples, kind.expires_in, kind.collapse) == ({}, (), None, None)
+    assert kind.is_enabled("email")
+    assert kind.rollout("email").includes("T", "email", "ann", now=datetime.now(UTC))
+
+
+def test_channels_switches_and_rollouts_have_short_and_long_forms(tmp_path):
+    text = (
+        HEAD
+        + TYPE
+        + "channels = { in_app = false, email = true }\nenabled = false\nrollout = { email = 25, in_app = { percent = 5 } }\n"
+        + '[types.U]\ncategory = "orders"\nchannels = { email = false }\nenabled = { in_app = false }\nexpires_in = 90\n'
+        + '[types.U.rollout.email]\npercent = 0.05\nsalt = "v1"\nsteps = [{ at = 2026-12-01T08:00:00Z, percent = 100 }]\n'
+        + '[types.V]\ncategory = "orders"\nchannels = { in_app = true }\n'
+    )
+
+    types = load(write(tmp_path, {"catalog.toml": text})).types
+
+    assert (types["T"].in_app, types["T"].email) == (False, EmailRule())
+    assert not types["T"].is_enabled("in_app")
+    assert not types["T"].is_enabled("email")
+    assert types["T"].rollout("email").percent == 25
+    assert types["T"].rollout("in_app").percent == 5
+    assert types["U"].email is None
+    assert types["U"].is_enabled("email")
+    assert not types["U"].is_enabled("in_app")
+    assert types["U"].expires_in == 90
+    assert types["U"].rollout("email").salt == "v1"
+    assert types["V"].email is None
+    before, after = datetime(2026, 12, 1, 7, 59, tzinfo=UTC), datetime(2026, 12, 1, 8, tzinfo=UTC)
+    assert [types["U"].rollout("email").percent_at(now) for now in (before, after)] == [0.05, 100]
+
+
+def test_a_schema_may_stand_in_a_file_of_its_own(tmp_path):
+    text = HEAD + TYPE + 'schema = "schemas/t.json"\ntexts.en.title = "{{ data.a }}"\n'
+    schema = '{"type": "object", "properties": {"a": {}}}'
+
+    catalog = load(write(tmp_path, {"catalog.toml": text, "schemas/t.json": schema}))
+
+    assert catalog.types["T"].payload.schema["properties"] == {"a": {}}
+
+
+def test_templates_may_stand_in_folders_and_begin_with_a_byte_order_mark(tmp_path):
+    files = {
+        "catalog.toml": HEAD + TYPE + OBJECT + "channels.email = true\n",
+        "T.html": "\ufeff{% extends 'layouts/a.html' %}{% block x %}{{ data.order }}{% endblock %}",
+        "layouts/a.html": "{% block x %}{% endblock %}",
+        ".hidden/T.html": "{% if %}",
+        ".T.html.swp": "{% if %}",
+        "notes.md": "{% if %}",
+    }
+
+    assert set(load(write(tmp_path, files)).templates) == {"T.html", "layouts/a.html"}
+
+
+def test_a_configmaps_links_are_followed_once(tmp_path):
+    """Kubernetes mounts links to a hidden folder, which is swapped as a whole."""
+    write(tmp_path, {"..2026/catalog.toml": HEAD + TYPE, "..2026/T.html": "x"})
+    (tmp_path / "..data").symlink_to("..2026")
+    for name in ("catalog.toml", "T.html"):
+        (tmp_path / name).symlink_to(f"..data/{name}")
+
+    assert set(load(tmp_path).templates) == {"T.html"}
+
+
+def test_the_version_is_of_the_content_alone(tmp_path):
+    files = {"catalog.toml": HEAD + TYPE, "T.html": "x", "default.html": "y"}
+    one, other = (load(write(tmp_path / name, files)).version for name in ("a", "b"))
+    changed = load(write(tmp_path / "b", {"T.html": "xy", "default.html": ""})).version
+
+    assert one == other
+    assert changed != one
+    assert len(one) == 12
+
+
+def test_a_folder_that_is_too_large_is_not_taken_in(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "LARGEST_TOTAL_BYTES", 2000)
+    write(tmp_path, {"catalog.toml": HEAD + TYPE, "a.html": "x" * 1500, "b.html": "x" * 1500})
+
+    with pytest.raises(CatalogError, match="the folder is too large"):
+        load(tmp_path)
+
+
+def test_what_cannot_be_read_is_a_mistake(tmp_path):
+    (tmp_path / "catalog.toml").write_text(HEAD + TYPE)
+    (tmp_path / "T.html").symlink_to("/proc/self/mem")
+    mistakes = Mistakes()
+
+    read = folders.read(tmp_path, mistakes)
+
+    assert [str(one) for one in mistakes] == ["T.html:1: it cannot be read: Input/output error"]
+    assert set(read.texts) == {"catalog.toml"}
+
+
+def test_a_catalog_cannot_be_changed(tmp_path):
+    catalog = load(write(tmp_path, {"catalog.toml": HEAD + TYPE}))
+
+    for mapping in (catalog.types, catalog.categories, catalog.templates, catalog.types["T"].wordings):
+        with pytest.raises(TypeError):
+            mapping["x"] = 1
+    with pytest.raises(AttributeError):
+        catalog.strict = True
