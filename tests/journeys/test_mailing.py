@@ -11,7 +11,7 @@ from tests.support.gateway import Gateway, environment, gateway, token
 from tests.support.node import NodeProcess
 from tests.support.smtp import Reply, SMTPRelay
 
-DEADLINE_SECONDS = 15
+DEADLINE_SECONDS = 40
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:

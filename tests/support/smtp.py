@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-DEADLINE_SECONDS = 10
+DEADLINE_SECONDS = 40
 
 
 @dataclass(frozen=True, slots=True)

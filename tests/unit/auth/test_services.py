@@ -135,7 +135,11 @@ def test_two_processes_hold_the_same_key_as_different_digests():
     assert first.keys().isdisjoint(second.keys())
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(header=st.none() | st.text() | st.text().map("Bearer ".__add__))
 async def test_whatever_the_header_says_the_answer_is_an_auth_error(services: Services, header: str | None):
     with pytest.raises(AuthError):

@@ -119,7 +119,7 @@ class Scene:
         return seq
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not holds():
                 await asyncio.sleep(0.005)
 

@@ -17,7 +17,7 @@ from gateway.observe.feed import ROOMS_SHOWN, SHOWN_PER_SECOND, TOLD_AT_ONCE, Fe
 from storage.streams import Notification
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-DEADLINE_SECONDS = 5
+DEADLINE_SECONDS = 20
 
 
 def notification(title: str, body: str = "") -> Notification:

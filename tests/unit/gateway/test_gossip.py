@@ -13,7 +13,7 @@ from gateway.cluster.commands import Command, HeadsAppended, encode
 from gateway.cluster.gossip import ROOMS_AT_ONCE, ROOMS_HELD, HeadGossip
 from gateway.ground.rooms import user_room
 
-DEADLINE_SECONDS = 5
+DEADLINE_SECONDS = 20
 
 
 class Line(LocalBus):

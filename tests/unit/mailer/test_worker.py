@@ -31,7 +31,7 @@ from storage.streams import Emission
 from tests.support.smtp import Authority, Hang, Reply, SMTPRelay, Wait
 from tests.unit.mailer.letters import ID, LETTERHEAD, PRESS, notification
 
-DEADLINE_SECONDS = 10
+DEADLINE_SECONDS = 40
 STEP_SECONDS = 5
 LANE = {field.name for field in fields(Lane)}
 POLICY = {field.name for field in fields(Policy)}

@@ -247,7 +247,7 @@ async def test_what_queues_behind_a_failed_batch_does_not_wait_for_the_next_to_f
 async def test_a_store_that_is_slow_and_answers_pings_is_waited_for(store):
     commit = GroupCommit(store, ping=store.ping, suspicious_seconds=0)
     tasks = await held(store, commit, "a")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while store.pings < 3:
             await asyncio.sleep(0)
 
