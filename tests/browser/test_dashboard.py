@@ -537,7 +537,7 @@ async def test_dead_mail_is_revived_one_by_one_and_all_at_once(gateway: Gateway,
 
         await expect(page.get_by_text("Nothing was given up on.")).to_be_visible()
         assert gateway.node is not None
-        assert (await gateway.node.store.mail_counts()).get("dead", 0) == 0
+        assert (await gateway.node.store.outbox.mail_counts()).get("dead", 0) == 0
 
 
 async def test_a_notification_is_recalled_from_its_drawer(

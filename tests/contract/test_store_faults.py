@@ -1,9 +1,7 @@
 """A MongoDB of the test's own that stands still, is killed, comes back, refuses writes, or asks who comes."""
 
 import asyncio
-import gc
 import time
-import warnings
 
 import pytest
 from pymongo import AsyncMongoClient
@@ -14,24 +12,10 @@ from tests.contract.store_cases import NOW, Writer, emission, fill, key, notific
 from tests.support import servers
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _what_the_driver_leaves():
-    yield
-    _collect()
-
-
 @pytest.fixture
 def server():
-    _collect()
     with servers.mongod() as server:
         yield server
-
-
-def _collect():
-    """Let go of the sockets that PyMongo leaves to the collector when it is closed in the middle of a connect."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 async def test_every_answered_append_survives_the_killing_of_the_server(server, writers):

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.cluster.presence.errors import PresenceUnavailable
 from mailer.errors import RenderFailure
+from storage.mail import LaneName
 from tests.support.gateway import Gateway, token
 from tests.support.node import JSClient, NodeProcess
 
@@ -26,7 +27,7 @@ async def test_a_mail_that_cannot_be_rendered_is_told_in_words(
     async def break_down(*_: object) -> None:
         raise RenderFailure("the template names what is not there")
 
-    monkeypatch.setattr(gateway.node.press, "render", break_down)
+    monkeypatch.setattr(gateway.node.presses[LaneName.TRANSACTIONAL], "render", break_down)
     preview = await admin.call("preview", {"to": "user:ann", "type": "T", "title": "x", "email": mailed})
     stored = await admin.call("preview_mail", {"id": emitted["notification"]["id"]})
 

@@ -38,8 +38,8 @@ async def owe_bulk(here: Gateway, *users: str, domain: str = "bulk.example") -> 
         for user in users
     ]
     await here.node.store.outbox.owe(owed)
-    if here.node.mailing is not None:
-        here.node.mailing.wake([LaneName.BULK])
+    if here.node.mail is not None:
+        here.node.mail.wake([LaneName.BULK])
     return [obligation.id for obligation in owed]
 
 
@@ -159,8 +159,8 @@ async def test_two_nodes_send_bulk_mail_at_one_rate(tmp_path: Path, redis_url: s
         async with gateway(tmp_path, **settings) as here, gateway(tmp_path, **settings) as there:
             await owe_bulk(here, *users(30))
             assert there.node is not None
-            assert there.node.mailing is not None
-            there.node.mailing.wake([LaneName.BULK])
+            assert there.node.mail is not None
+            there.node.mail.wake([LaneName.BULK])
 
             await relay.until_received(30)
 
@@ -177,7 +177,7 @@ async def test_a_mail_that_was_not_sent_says_by_which_rule_and_why(tmp_path: Pat
         email = {"to": "ann@shop.example", "unless": "read", "after": 0.3}
         read = (await here.emit("user:ann", email=email))["notification"]["id"]
         assert here.node is not None
-        await here.node.notifier.read("ann", ["user:ann"], [read])
+        await here.node.reading.read("ann", ["user:ann"], [read])
         nowhere = (await here.emit("user:bob", email={"if_known": True}))["notification"]["id"]
 
         skipped = await mail_in(here, read, "skipped")
