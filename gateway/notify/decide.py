@@ -10,7 +10,7 @@ from datetime import datetime
 
 from gateway.ground.rooms import user_of
 from gateway.notify.gates import address, unless
-from gateway.notify.verdicts import EMAIL, AnyGate, Case, Delay, Merge, Moment, Send, Skip, Sources, Verdict
+from gateway.notify.verdicts import EMAIL, AnyGate, Case, Delay, Moment, Send, Sources, Verdict
 from storage.endings import Ending, Postponed, Skipped
 from storage.errors import StorageError
 from storage.outbox import Lease
@@ -91,12 +91,8 @@ class Judge:
 
 
 def _ending(verdict: Verdict) -> Ending | None:
-    match verdict:
-        case Skip(rule=rule, detail=detail):
-            return Skipped(rule=rule, reason=detail)
-        case Delay(until=until, rule=rule, detail=detail):
-            return Postponed(until=until, reason=detail, rule=rule, counted=False)
-        case Merge(rule=rule, detail=detail):
-            return Skipped(rule=rule, reason=detail)
-        case Send():
-            return None
+    if isinstance(verdict, Send):
+        return None
+    if isinstance(verdict, Delay):
+        return Postponed(until=verdict.until, reason=verdict.detail, rule=verdict.rule, counted=False)
+    return Skipped(rule=verdict.rule, reason=verdict.detail)

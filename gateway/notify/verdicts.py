@@ -55,15 +55,11 @@ Verdict = Send | Delay | Merge | Skip
 
 def words(verdict: Verdict) -> str | None:
     """The verdict as people read it; None where there is nothing to explain."""
-    match verdict:
-        case Send():
-            return None
-        case Delay(until=until, detail=detail):
-            return f"held until {clock_time(until)}: {detail}"
-        case Merge(detail=detail):
-            return f"in a digest: {detail}"
-        case Skip(detail=detail):
-            return not_sent(detail)
+    if isinstance(verdict, Send):
+        return None
+    if isinstance(verdict, Delay):
+        return f"held until {clock_time(verdict.until)}: {verdict.detail}"
+    return f"in a digest: {verdict.detail}" if isinstance(verdict, Merge) else not_sent(verdict.detail)
 
 
 def not_sent(detail: str) -> str:

@@ -97,6 +97,8 @@ async def test_a_contact_book_that_cannot_be_asked_fails_those_alone_who_need_it
     assert isinstance(needs, StoreUnavailable)
     assert isinstance(given, Appended)
     assert isinstance(none, Appended)
+    with pytest.raises(StoreUnavailable):
+        await emitter.drafts(mailed("ann"), limit=1)
 
 
 async def test_an_unknown_address_is_the_answer_of_its_item_alone(emitter: Emitter):
