@@ -31,7 +31,12 @@ TEMPERS = {
 
 
 def address(fault: str, number: int) -> str:
-    return f"{fault}.{number}@{DOMAIN}"
+    """Each fault has a domain of its own: what a relay says of one holds up mail to no other."""
+    return f"{number}@{fault.replace('_', '-')}.{DOMAIN}"
+
+
+def fault_of(recipient: str) -> str:
+    return recipient.partition("@")[2].removesuffix(f".{DOMAIN}").replace("-", "_")
 
 
 def source(node: int) -> str:
@@ -106,7 +111,7 @@ async def judge(page: Page, relay: SMTPRelay, hindrances: Sequence[Hindrance]) -
     verdicts: dict[str, MailVerdict] = defaultdict(MailVerdict)
     async for each in _every(page):
         mail = each["mail"]
-        verdict = verdicts[mail["to"].partition(".")[0]]
+        verdict = verdicts[fault_of(mail["to"])]
         verdict.ended[mail["state"]] += 1
         if mail["state"] == "dead":
             verdict.unexplained += not mail["reason"]
