@@ -8,7 +8,8 @@ import asyncio
 import logging
 
 from gateway.cluster.redis.address import Address
-from gateway.cluster.redis.resp import Reply, Wire, pack
+from gateway.cluster.redis.line import Line
+from gateway.cluster.redis.resp import Reply
 from gateway.cluster.redis.trouble import Trouble
 from mailer.budget import LocalBudget
 
@@ -43,16 +44,16 @@ class RedisBudget:
 
     def __init__(self, url: str, *, prefix: str, lane: str, node_id: str, rate: float) -> None:
         """`rate` is that of all nodes together, in mails per second, and more than 0."""
-        self._address = Address.parse(url)
+        address = Address.parse(url)
         # The braces are a hash tag: both keys lie in one slot of a Redis Cluster.
-        tag = f"{prefix}:{{lane:{lane}}}:{self._address.database}"
+        tag = f"{prefix}:{{lane:{lane}}}:{address.database}"
         self._keys = f"{tag}:next".encode(), f"{tag}:nodes".encode()
         self._lane = lane
         self._node = node_id.encode()
         self._rate = rate
         self._nodes = UNKNOWN_NODES
         self._own = LocalBudget(rate / UNKNOWN_NODES)
-        self._wire: Wire | None = None
+        self._line = Line(address, patience_seconds=PATIENCE_SECONDS)
         self._turn = asyncio.Lock()
         self._away_until = 0.0
         """By the loop's clock."""
@@ -64,15 +65,10 @@ class RedisBudget:
             if asyncio.get_running_loop().time() < self._away_until:
                 return await self._own.reserve()
             try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
-                    wait, self._nodes = _answer(await self._ask())
+                wait, self._nodes = _answer(await self._ask())
             except (OSError, ValueError) as problem:
                 self._lose(problem)
                 return await self._own.reserve()
-            except BaseException:
-                # An answer that comes late must not be taken for that to the next question.
-                self._disconnect()
-                raise
             self._trouble.over()
             return wait
 
@@ -84,28 +80,19 @@ class RedisBudget:
         return [self._trouble.told(reason)]
 
     async def close(self) -> None:
-        self._disconnect()
+        self._line.hang_up()
 
     async def _ask(self) -> Reply:
-        if self._wire is None or self._wire.closed.done():
-            self._wire = Wire()
-            await self._address.open(self._wire, timeout_seconds=PATIENCE_SECONDS)
         interval = b"%d" % max(1, round(1_000_000 / self._rate))
         window = b"%d" % (NODE_SECONDS * 1_000_000)
         # The text each time: it is short, and a Redis that has restarted knows no script of ours.
-        self._wire.write(pack(b"EVAL", _RESERVE, b"2", *self._keys, interval, self._node, window))
-        return await self._wire.reply()
+        return await self._line.ask(b"EVAL", _RESERVE, b"2", *self._keys, interval, self._node, window)
 
     def _lose(self, problem: Exception) -> None:
-        self._disconnect()
+        self._line.hang_up()
         self._trouble.found(problem)
         self._own.rate = self._rate / self._nodes
         self._away_until = asyncio.get_running_loop().time() + RETRY_SECONDS
-
-    def _disconnect(self) -> None:
-        wire, self._wire = self._wire, None
-        if wire is not None:
-            wire.abort()
 
 
 def _answer(reply: Reply) -> tuple[float, int]:

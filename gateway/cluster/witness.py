@@ -5,7 +5,6 @@ old; it may be lost, and is then no evidence of anything.
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Protocol
 import msgspec
 
 from gateway.cluster.redis.address import Address
-from gateway.cluster.redis.resp import Wire, pack
+from gateway.cluster.redis.line import Line
 
 PATIENCE_SECONDS = 1.0
 BYTES_MAX = 4096
@@ -104,9 +103,9 @@ class RedisWitness:
     """A key in the Redis of the bus, which all nodes write to: any of their newest is evidence."""
 
     def __init__(self, url: str, *, prefix: str) -> None:
-        self._address = Address.parse(url)
-        self._key = f"{prefix}:{self._address.database}:witness".encode()
-        self._wire: Wire | None = None
+        address = Address.parse(url)
+        self._key = f"{prefix}:{address.database}:witness".encode()
+        self._line = Line(address, patience_seconds=PATIENCE_SECONDS)
 
     async def read(self) -> Mark | None:
         answer = await self._ask(b"GET", self._key)
@@ -116,23 +115,12 @@ class RedisWitness:
         await self._ask(b"SET", self._key, msgspec.json.encode(mark))
 
     async def close(self) -> None:
-        if self._wire is not None:
-            self._wire.abort()
+        self._line.hang_up()
 
     async def _ask(self, *command: bytes) -> object:
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                if self._wire is None or self._wire.closed.done():
-                    wire = Wire()
-                    await self._address.open(wire, timeout_seconds=PATIENCE_SECONDS)
-                    self._wire = wire
-                self._wire.write(pack(*command))
-                return await self._wire.reply()
+            return await self._line.ask(*command)
         except OSError as error:
-            # An answer that comes late must not be taken for that to the next question.
-            with contextlib.suppress(AttributeError):
-                self._wire.abort()  # type: ignore[union-attr]
-            self._wire = None
             raise WitnessAway(str(error)) from error
 
 

@@ -1,0 +1,36 @@
+"""A line to Redis: one question at a time, over a connection that is made when there is something to ask."""
+
+import asyncio
+
+from gateway.cluster.redis.address import Address
+from gateway.cluster.redis.resp import Reply, Wire, pack
+
+
+class Line:
+    """For whoever asks now and then. It is not for several at once: the caller waits for one answer before the next question."""
+
+    def __init__(self, address: Address, *, patience_seconds: float) -> None:
+        """`patience_seconds` bounds each question, the dialling included."""
+        self._address = address
+        self._patience = patience_seconds
+        self._wire: Wire | None = None
+
+    async def ask(self, *command: bytes) -> Reply:
+        """The reply. Raises OSError, which TimeoutError and the `ServerError` of a refusal are too."""
+        try:
+            async with asyncio.timeout(self._patience):
+                if self._wire is None or self._wire.closed.done():
+                    self._wire = Wire()
+                    await self._address.open(self._wire, timeout_seconds=self._patience)
+                self._wire.write(pack(*command))
+                return await self._wire.reply()
+        except BaseException:
+            # An answer that comes late must not be taken for that to the next question.
+            self.hang_up()
+            raise
+
+    def hang_up(self) -> None:
+        """Let the connection go; the next question makes another."""
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.abort()
