@@ -11,8 +11,21 @@ from typing import Any
 import msgspec
 
 
+@lru_cache(maxsize=1)
+def _decoder() -> "msgspec.json.Decoder[Command]":
+    """Of all the kinds there are. Thousands of commands a second come to every node, so it is made once for all."""
+    return msgspec.json.Decoder(reduce(or_, Command.__subclasses__()))
+
+
 class Command(msgspec.Struct, frozen=True, tag_field="do"):
-    """What is to be done at every node that hears it. Never changed once it is made."""
+    """What is to be done at every node that hears it. Never changed once it is made.
+
+    A part may define kinds of its own, beside itself.
+    """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        _decoder.cache_clear()
 
 
 class Disconnect(Command, frozen=True, tag="disconnect"):
@@ -109,18 +122,11 @@ def encode(command: Command) -> bytes:
 def decode(text: bytes) -> Command | Unknown:
     """The command that another node has encoded. Raises `Unreadable`."""
     try:
-        return _decoder(len(Command.__subclasses__())).decode(text)
+        return _decoder().decode(text)
     except msgspec.ValidationError:
         return Unknown(_name(text))
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise Unreadable from error
-
-
-@lru_cache(maxsize=1)
-def _decoder(kinds: int) -> msgspec.json.Decoder[Command]:
-    """Of all kinds there are: a part may define some of its own, beside itself."""
-    del kinds
-    return msgspec.json.Decoder(reduce(or_, Command.__subclasses__()))
 
 
 def _name(text: bytes) -> str:
