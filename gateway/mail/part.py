@@ -138,18 +138,7 @@ class MailPart(Part):
 
     def measure(self, meters: Meters) -> None:
         for lane, worker in self.workers.items():
-            meters.watch_gauge(
-                "bellhop_mail_stopped",
-                "1 while the mail server refuses us, or cannot be trusted",
-                lambda worker=worker: int(worker.stopped),  # type: ignore[misc]
-                lane=lane,
-            )
-            meters.watch_gauge(
-                "bellhop_mail_under_way",
-                "Mails that this process holds now",
-                lambda worker=worker: worker.held,  # type: ignore[misc]
-                lane=lane,
-            )
+            _measure(meters, lane, worker)
 
     def wake(self, lanes: Iterable[LaneName] = LaneName) -> None:
         """Say that mail of these lanes may be due."""
@@ -196,3 +185,15 @@ class MailPart(Part):
             random=random.random,
             observe=lambda outcome: ended(lane.name, outcome.result),
         )
+
+
+def _measure(meters: Meters, lane: LaneName, worker: Worker) -> None:
+    meters.watch_gauge(
+        "bellhop_mail_stopped",
+        "1 while the mail server refuses us, or cannot be trusted",
+        lambda: int(worker.stopped),
+        lane=lane,
+    )
+    meters.watch_gauge(
+        "bellhop_mail_under_way", "Mails that this process holds now", lambda: worker.held, lane=lane
+    )

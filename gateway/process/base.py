@@ -1,6 +1,6 @@
 """What every process of Bellhop stands on, and how its parts are joined, started, drained and stopped."""
 
-import logging
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from aiohttp import web
@@ -25,10 +25,8 @@ from storage.connect import connect as connect_store
 DRAIN_SHARE = 0.8
 """Of the grace: what then remains is given back or cut off, which wants some of it too."""
 
-logger = logging.getLogger(__name__)
 
-
-class Process:
+class Process(ABC):
     """A store, who is online, a press, and a list of parts.
 
     `add` what it is to have beside its own parts; then `start`, then once `stop`; in between, `drain` if the stop is to
@@ -70,13 +68,13 @@ class Process:
     async def _is_online(self, user: str) -> bool:
         return await self.presence.find(user) is not None
 
+    @abstractmethod
     def own_parts(self) -> Sequence[Part]:
         """The parts of this process, in the order in which they need one another."""
-        raise NotImplementedError
 
+    @abstractmethod
     def doors(self) -> Sequence[Part]:
         """The last of its parts: what lets others in."""
-        raise NotImplementedError
 
     def add(self, part: Part) -> None:
         """Have a further part, which starts after the process's own and before its doors open."""

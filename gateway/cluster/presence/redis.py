@@ -192,11 +192,6 @@ class RedisPresence:
             return [self._changes.trouble.told("who comes and goes is not heard of")]
         return []
 
-    @property
-    def away(self) -> bool:
-        """Whether Redis is known to be away: then nobody can tell who is online."""
-        return self._away
-
     async def sweep(self) -> None:
         """Beat once: renew, reap, announce who has left, compare; and hear it. Raises `PresenceUnavailable`."""
         async with self._beating:
