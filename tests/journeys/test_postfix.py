@@ -288,7 +288,7 @@ async def test_a_slow_answer_to_the_end_of_a_mail_is_waited_for(tmp_path: Path):
     async with (
         SMTPRelay() as filter_,
         postfix(1, smtpd_proxy_filter=f"127.0.0.1:{filter_.port}") as port,
-        shop(tmp_path, port, extend=prolonged.watch, MAIL_LEASE="500ms") as here,
+        shop(tmp_path, port, extend=prolonged.watch, MAIL_LEASE="2s") as here,
     ):
         filter_.on("CONTENT", *[Wait(answered)] * MAILS)
         ids = await emit_mails(here)
