@@ -1,0 +1,82 @@
+"""The catalog in force on this node, with the switches that admins have set at run time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+
+from gateway.catalog.buckets import bucket
+from gateway.catalog.catalog import Catalog
+from gateway.catalog.kinds import Channel
+
+SWITCH = "switch"
+ROLLOUT = "rollout"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """What admins have set for one channel of a type; None is what the file says."""
+
+    enabled: bool | None = None
+    percent: float | None = None
+
+
+NONE = Override()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """What admins have set for a type."""
+
+    enabled: bool | None = None
+    """Of the whole type; None is what the file says."""
+    channels: Mapping[Channel, Override] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Off:
+    """Why a channel of a type is off for somebody."""
+
+    rule: str
+    """`SWITCH` or `ROLLOUT`."""
+    detail: str
+
+
+class LiveCatalog:
+    """Whatever uses the catalog asks here, each time anew: a reload replaces `current`, an admin `switches`."""
+
+    def __init__(self) -> None:
+        self.current: Catalog | None = None
+        """None: there is no catalog."""
+        self.switches: Mapping[str, Switch] = {}
+        """By type. Types that the catalog does not have may be switched as well."""
+
+    def stop(self, type_: str, channel: Channel, key: str, now: datetime) -> Off | None:
+        """Why the channel of the type is off for `key`, a user's id or the name of a shared room; None when it is on."""
+        known = None if self.current is None else self.current.types.get(type_)
+        switch = self.switches.get(type_)
+        if known is None and switch is None:
+            return None
+        override = NONE if switch is None else switch.channels.get(channel, NONE)
+        whole = None if switch is None else switch.enabled
+        if whole is False:
+            return Off(rule=SWITCH, detail="the type is switched off")
+        enabled = override.enabled
+        if enabled is None:
+            # Switching a type on is no word on its channels, unless the file has switched off the whole.
+            enabled = known is None or known.is_enabled(channel) or whole is True
+        if not enabled:
+            return Off(rule=SWITCH, detail="the channel of the type is switched off")
+        if known is None and override.percent is None:
+            return None
+        rollout = None if known is None else known.rollout(channel)
+        percent = override.percent
+        if percent is None:
+            assert rollout is not None
+            percent = rollout.percent_at(now)
+        if percent >= 100:
+            return None
+        place = bucket(type_, channel, "" if rollout is None else rollout.salt, key)
+        if place < round(percent * 100):
+            return None
+        return Off(rule=ROLLOUT, detail=f"the type is on for {percent:g} %, and bucket {place} is not among them")
