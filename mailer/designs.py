@@ -18,7 +18,7 @@ from mailer.composed import Composed, Composition
 from mailer.errors import TemplateFailure
 from mailer.filters import SPOKEN, Filter, Reader
 from mailer.keyed import KeyedEnvironment
-from mailer.languages import ranges
+from mailer.locales import ranges
 
 LARGE_BYTES = 80 * 1024
 """From here on a mail is warned of; Gmail cuts one off at 102 KB, and its footer with it."""

@@ -1,11 +1,10 @@
-"""Languages: which one a reader gets, and how it writes money, dates and plurals.
+"""Languages: how each writes money, dates and plurals.
 
 The formatting functions are total. Whatever JSON they are given they answer a text, and what they cannot format they leave
 as it is: a notification that a schema let in must not fail for its words.
 """
 
 import re
-from collections.abc import Collection
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -14,10 +13,11 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError, dates, numbers
 
+from mailer import locales
+
 LONGEST_TEXT = 4000
 Width = Literal["short", "medium", "long", "full"]
 WIDTHS = ("short", "medium", "long", "full")
-_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}")
 _LARGEST = 10**15
 _CURRENCY = re.compile(r"[A-Za-z]{3}")
 
@@ -25,30 +25,6 @@ _CURRENCY = re.compile(r"[A-Za-z]{3}")
 def is_language(tag: str) -> bool:
     """Whether a BCP 47 tag, such as `de` or `pt-BR`, names a language that CLDR knows."""
     return _known(tag) is not None
-
-
-def lookup(wanted: str | None, available: Collection[str], default: str) -> str:
-    """The best of `available` for a reader: RFC 4647, section 3.4, `de-CH-1996` → `de-CH` → `de` → `default`."""
-    if wanted in available:
-        return str(wanted)
-    if wanted is not None and len(wanted) <= 64:
-        by_tag = {tag.lower(): tag for tag in available}
-        for tag in ranges(wanted):
-            if tag.lower() in by_tag:
-                return by_tag[tag.lower()]
-    return default
-
-
-def ranges(wanted: str) -> list[str]:
-    """The tag and what it is shortened to, step by step; a single letter goes together with what follows it."""
-    parts = wanted.replace("_", "-").split("-")
-    found = []
-    while parts:
-        found.append("-".join(parts))
-        parts.pop()
-        if parts and len(parts[-1]) == 1:
-            parts.pop()
-    return found
 
 
 def plural_forms(tag: str) -> tuple[str, ...]:
@@ -191,7 +167,7 @@ def _width(name: object) -> Width:
 
 @lru_cache(maxsize=1000)
 def _known(tag: str) -> Locale | None:
-    if not _TAG.fullmatch(tag):
+    if not locales.is_tag(tag):
         return None
     try:
         return Locale.parse(tag, sep="-")

@@ -8,7 +8,7 @@ from gateway.catalog.kinds import Category, NotificationType
 from gateway.catalog.payload import Problems
 from gateway.catalog.words import Planned, worded
 from mailer.filters import Reader
-from mailer.languages import lookup
+from mailer.locales import lookup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

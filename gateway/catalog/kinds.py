@@ -6,13 +6,12 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from gateway.catalog.buckets import Rollout
+from gateway.catalog.channels import Channel
 from gateway.catalog.payload import Payload
-from mailer.languages import lookup
+from mailer.locales import lookup
 from mailer.phrases import Phrase
 
-Channel = Literal["in_app", "email"]
 Lane = Literal["transactional", "bulk"]
-CHANNELS: tuple[Channel, ...] = ("in_app", "email")
 LANES: tuple[Lane, ...] = ("transactional", "bulk")
 
 

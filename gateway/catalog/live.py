@@ -1,45 +1,18 @@
-"""The catalog in force on this node, with the switches that admins have set at run time."""
+"""The catalog in force on this node, with the switches that admins have set at run time.
+
+A node without a catalog loads nothing of what reading one takes.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from gateway.catalog.buckets import bucket
-from gateway.catalog.catalog import Catalog
-from gateway.catalog.kinds import Channel
+from gateway.catalog.channels import Channel
+from gateway.catalog.switches import NONE, ROLLOUT, SWITCH, Off, Switch
 
-SWITCH = "switch"
-ROLLOUT = "rollout"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Override:
-    """What admins have set for one channel of a type; None is what the file says."""
-
-    enabled: bool | None = None
-    percent: float | None = None
-
-
-NONE = Override()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Switch:
-    """What admins have set for a type."""
-
-    enabled: bool | None = None
-    """Of the whole type; None is what the file says."""
-    channels: Mapping[Channel, Override] = field(default_factory=lambda: MappingProxyType({}))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Off:
-    """Why a channel of a type is off for somebody."""
-
-    rule: str
-    """`SWITCH` or `ROLLOUT`."""
-    detail: str
+if TYPE_CHECKING:
+    from gateway.catalog.catalog import Catalog
 
 
 class LiveCatalog:
@@ -79,4 +52,6 @@ class LiveCatalog:
         place = bucket(type_, channel, "" if rollout is None else rollout.salt, key)
         if place < round(percent * 100):
             return None
-        return Off(rule=ROLLOUT, detail=f"the type is on for {percent:g} %, and bucket {place} is not among them")
+        return Off(
+            rule=ROLLOUT, detail=f"the type is on for {percent:g} %, and bucket {place} is not among them"
+        )

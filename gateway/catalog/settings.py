@@ -19,16 +19,16 @@ def _folder(text: str) -> Path:
 class CatalogSettings(Group):
     """Which types of notifications there are."""
 
-    folder: Path | None = setting(
+    folder: Path | None = setting(  # noqa: RUF009 - it is dataclasses.field
         "CATALOG", None, _folder,
         "a folder with `catalog.toml` and mail templates: what each type is about, its shape, its words and its channels; "
         "read anew on SIGHUP; unset: no catalog",
     )  # fmt: skip
-    strict: bool = setting(
-        "CATALOG_STRICT", "false", boolean, "refuse types that the catalog does not have"
-    )
+    strict: bool = setting("CATALOG_STRICT", "false", boolean, "refuse types that the catalog does not have")
 
     def contradictions(self) -> list[str]:
         if self.strict and self.folder is None:
-            return ["BELLHOP_CATALOG_STRICT refuses what the catalog does not have: set BELLHOP_CATALOG as well."]
+            return [
+                "BELLHOP_CATALOG_STRICT refuses what the catalog does not have: set BELLHOP_CATALOG as well."
+            ]
         return []

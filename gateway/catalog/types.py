@@ -8,8 +8,9 @@ from typing import Any
 
 from gateway.catalog import shapes
 from gateway.catalog.buckets import Rollout, Step
+from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.folder import Folder
-from gateway.catalog.kinds import CHANNELS, LANES, Category, Channel, EmailRule, NotificationType, Wording
+from gateway.catalog.kinds import LANES, Category, EmailRule, NotificationType, Wording
 from gateway.catalog.payload import Payload, SchemaError
 from gateway.catalog.places import Places
 from gateway.catalog.tables import Table, not_json

@@ -14,7 +14,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from auth.characters import NOT_IN_A_LINE
 from auth.principal import USER_ID_MAX, is_user_id
 from gateway.ground.rooms import is_room
-from mailer import address
+from mailer import address, locales
 from storage.encoding import is_writable
 
 ROOMS_MAX = 1000
@@ -68,6 +68,13 @@ class Text(fields.String):
         if not is_writable(value) or self._matches(value) is None:
             raise ValidationError(f"Must be {self._meaning}.")
         return value
+
+
+def locale_field(**options: Any) -> Text:
+    """A language of the reader's; of those that a type has the best is taken."""
+    return Text(
+        locales.TAG, "a language such as de or pt-BR", shortest=2, longest=locales.LONGEST_TAG, **options
+    )
 
 
 class EmailAddress(Text):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer import languages
+from mailer import languages, locales
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=50),
@@ -35,11 +35,11 @@ TAGS = st.sampled_from(["en", "de", "de-AT", "ar", "pl", "ja", "pt-BR", "no such
     ],
 )
 def test_a_reader_gets_the_nearest_language_that_there_is(wanted, available, found):
-    assert languages.lookup(wanted, available, "en") == found
+    assert locales.lookup(wanted, available, "en") == found
 
 
 def test_a_single_letter_goes_together_with_what_follows_it():
-    assert languages.ranges("zh-Hant-x-a") == ["zh-Hant-x-a", "zh-Hant", "zh"]
+    assert locales.ranges("zh-Hant-x-a") == ["zh-Hant-x-a", "zh-Hant", "zh"]
 
 
 @pytest.mark.parametrize("tag", ["en", "de", "pt-BR", "zh-Hant-TW", "sr-Latn"])

@@ -1,0 +1,259 @@
+"""What is asked and answered about the catalog: its types, their switches, and previews."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, post_load, validate
+
+from gateway.catalog.channels import Channel
+from gateway.catalog.switches import Override, Switch
+from gateway.protocol.asking import OneFieldSchema
+from gateway.protocol.fields import TYPE, Flag, Object, Text, UserId, locale_field
+from storage.mail import LaneName
+
+EXAMPLES_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchRequest:
+    """What is to hold for a type from now on; what is left out stays, and None is what the file says."""
+
+    type: str
+    changes: Mapping[str, Any]
+    """As it was asked: `enabled`, and `channels` with `enabled` and `percent`, each only if it was given."""
+
+    def applied(self, to: Switch) -> Switch:
+        """The switch after the changes."""
+        channels: dict[Channel, Override] = dict(to.channels)
+        for channel, given in self.changes.get("channels", {}).items():
+            before = channels.get(channel, Override())
+            channels[channel] = Override(
+                enabled=given.get("enabled", before.enabled), percent=given.get("percent", before.percent)
+            )
+        return Switch(
+            enabled=self.changes.get("enabled", to.enabled),
+            channels={channel: each for channel, each in channels.items() if each != Override()},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypePreviewRequest:
+    """A type as a reader would get it."""
+
+    type: str
+    data: Mapping[str, Any] | None = None
+    """None: those of the example."""
+    example: int = 0
+    locale: str | None = None
+    user: str | None = None
+    """For whom it is also decided."""
+
+
+def _type_field(**options: Any) -> Text:
+    return Text(TYPE, "capitals, digits and _, beginning with a capital", longest=64, **options)
+
+
+class TypeSchema(OneFieldSchema):
+    type = _type_field(required=True)
+
+
+class OverrideSchema(Schema):
+    """Of one channel; null is what the file says."""
+
+    enabled = Flag(allow_none=True)
+    percent = fields.Float(
+        allow_none=True, allow_nan=False, validate=validate.Range(min=0, max=100),
+        metadata={"description": "Of the users, by their buckets."},
+    )  # fmt: skip
+
+
+class OverridesSchema(Schema):
+    in_app = fields.Nested(OverrideSchema)
+    email = fields.Nested(OverrideSchema)
+
+
+class SwitchSchema(TypeSchema):
+    """What admins set for a type; what is left out stays as it is, and null is what the file says."""
+
+    enabled = Flag(allow_none=True, metadata={"description": "Of the whole type: false is the kill switch."})
+    channels = fields.Nested(OverridesSchema)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> SwitchRequest:
+        changes = {name: value for name, value in data.items() if name != "type"}
+        if not changes:
+            raise ValidationError("Says nothing: give enabled or channels.")
+        return SwitchRequest(type=data["type"], changes=changes)
+
+
+class TypePreviewSchema(TypeSchema):
+    """Either data, or one of the type's examples."""
+
+    data = Object(load_default=None, allow_none=True)
+    example = fields.Integer(
+        strict=True, load_default=0, validate=validate.Range(min=0, max=EXAMPLES_MAX),
+        metadata={"description": "Which of the type's examples, the first being 0."},
+    )  # fmt: skip
+    locale = locale_field(load_default=None, allow_none=True)
+    user = UserId(load_default=None, allow_none=True)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> TypePreviewRequest:
+        return TypePreviewRequest(**data)
+
+
+def _text(**options: Any) -> fields.String:
+    return fields.String(required=True, **options)
+
+
+def _number(**options: Any) -> fields.Integer:
+    return fields.Integer(required=True, **options)
+
+
+def _flag(**options: Any) -> fields.Boolean:
+    return fields.Boolean(required=True, **options)
+
+
+def _time(**options: Any) -> fields.DateTime:
+    return fields.DateTime(required=True, **options)
+
+
+class CategoryAnswer(Schema):
+    """A row of a user's preferences."""
+
+    key = _text()
+    names = fields.Dict(
+        keys=fields.String(), values=fields.String(), required=True, metadata={"description": "By locale."}
+    )
+    order = _number()
+
+
+class ChannelAnswer(Schema):
+    """One channel of a type, as it is in force."""
+
+    enabled = _flag()
+    percent = fields.Float(required=True, metadata={"description": "Of the users; 100 is everybody."})
+    overridden = _flag(metadata={"description": "An admin has set it: it is not what the file says."})
+    by_default = _flag(metadata={"description": "Whether the type uses the channel of its own accord."})
+
+
+class ChannelsAnswer(Schema):
+    in_app = fields.Nested(ChannelAnswer, required=True)
+    email = fields.Nested(ChannelAnswer, required=True)
+
+
+class ChannelDayAnswer(Schema):
+    """What a channel of a type did in the last 24 hours."""
+
+    sent = _number(metadata={"description": "Notifications shown, or mails that a relay took."})
+    skipped = _number(metadata={"description": "Not sent, by a rule."})
+    dead = _number(metadata={"description": "Given up on."})
+
+
+class DayAnswer(Schema):
+    in_app = fields.Nested(ChannelDayAnswer, required=True)
+    email = fields.Nested(ChannelDayAnswer, required=True)
+
+
+class ChangeAnswer(Schema):
+    """One change of a switch."""
+
+    at = _time()
+    by = _text(metadata={"description": "`service:…` or `user:…`."})
+    change = fields.Dict(required=True, metadata={"description": "What was asked."})
+
+
+class TypeAnswer(Schema):
+    """A type, and what holds for every notification of it."""
+
+    urgent = _flag(
+        metadata={"description": "It needs an answer: shown to admins until one has dealt with it."}
+    )
+    known = _flag(metadata={"description": "Whether the catalog has it."})
+    category = _text(allow_none=True)
+    critical = _flag()
+    lane = fields.Enum(LaneName, by_value=True, required=True)
+    locales = fields.List(fields.String(), required=True)
+    enabled = _flag(metadata={"description": "False is the kill switch."})
+    channels = fields.Nested(ChannelsAnswer, required=True)
+    changed = fields.Nested(ChangeAnswer, required=True, allow_none=True)
+    day = fields.Nested(DayAnswer, required=True)
+
+
+class TypesAnswer(Schema):
+    """All types that the catalog has, and those that admins have switched without."""
+
+    version = _text(allow_none=True, metadata={"description": "Of the catalog; null where there is none."})
+    default_locale = _text(allow_none=True)
+    nodes = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(allow_none=True),
+        required=True,
+        metadata={"description": "The version that each node runs, by its name."},
+    )
+    categories = fields.List(fields.Nested(CategoryAnswer), required=True)
+    types = fields.Dict(keys=fields.String(), values=fields.Nested(TypeAnswer), required=True)
+
+
+class TypeDetailAnswer(TypeAnswer):
+    """One of them in full."""
+
+    type = _text()
+    schema = fields.Dict(required=True, allow_none=True, metadata={"description": "JSON Schema of its data."})
+    examples = fields.List(fields.Dict(), required=True)
+    changes = fields.List(
+        fields.Nested(ChangeAnswer),
+        required=True,
+        metadata={"description": "Of its switches, newest first, the last 50."},
+    )
+
+
+class TypeItemAnswer(Schema):
+    """The notification as an inbox shows it."""
+
+    type = _text()
+    category = _text(allow_none=True)
+    title = _text()
+    body = _text()
+    link = _text(allow_none=True)
+
+
+class TypeMailAnswer(Schema):
+    subject = _text()
+    text = _text()
+    html = _text()
+    bytes = _number(metadata={"description": "Of the HTML."})
+    warnings = fields.List(fields.String(), required=True)
+    templates = fields.List(
+        fields.String(), required=True, metadata={"description": "The files it was made by."}
+    )
+
+
+class GateAnswer(Schema):
+    """What one gate says."""
+
+    rule = _text()
+    passed = _flag()
+    facts = fields.Dict(required=True, metadata={"description": "What it was decided by."})
+
+
+class ExplainedAnswer(Schema):
+    """What would become of one channel now, and why."""
+
+    channel = _text()
+    verdict = _text(metadata={"enum": ["send", "delay", "merge", "skip"]})
+    rule = _text(allow_none=True)
+    detail = _text(allow_none=True)
+    gates = fields.List(fields.Nested(GateAnswer), required=True)
+
+
+class TypePreviewAnswer(Schema):
+    locale = _text(metadata={"description": "The language that it is in."})
+    data = fields.Dict(required=True)
+    item = fields.Nested(TypeItemAnswer, required=True, allow_none=True)
+    mail = fields.Nested(TypeMailAnswer, required=True, allow_none=True)
+    problem = _text(allow_none=True, metadata={"description": "Why there is no mail to show."})
+    explain = fields.List(
+        fields.Nested(ExplainedAnswer), required=True, metadata={"description": "For the user, by channel."}
+    )
