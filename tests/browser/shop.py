@@ -51,6 +51,11 @@ class Window:
     def row(self, title: str) -> Locator:
         return self.rows.filter(has_text=title)
 
+    async def read_all(self) -> None:
+        """Marks all as read, and says that it is meant."""
+        await self.panel.get_by_role("button", name="Mark all as read").click()
+        await self.panel.get_by_role("button", name=re.compile(r"^Mark \d+ as read\?$")).click()
+
     async def titles(self) -> list[str]:
         """Of the rows that exist, from the top."""
         rows = await self.rows.evaluate_all(
