@@ -58,6 +58,7 @@ def cases_of(
         Case(
             type=request.type,
             user=user_of(room),
+            room=room,
             channel=EMAIL,
             now=now,
             due_at=due_at,

@@ -18,7 +18,7 @@ from gateway.ground import encoding, logs
 from gateway.notify.owing import NoAddress
 from gateway.protocol import shapes
 from gateway.protocol.parsing import Invalid
-from storage.errors import IdempotencyMismatch, InvalidCursor, StoreUnavailable, Unstorable
+from storage.errors import IdempotencyMismatch, InvalidCursor, StoreUnavailable, TooManySwitched, Unstorable
 
 CONTENT_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:bellhop:problem:"
@@ -124,6 +124,11 @@ def of(error: BaseException) -> Details:
                 code="validation_failed",
                 errors={"email": [f"{error}."]},
                 without_address=shapes.some_users(error.users),
+            )
+        case TooManySwitched():
+            return Details(
+                code="validation_failed",
+                errors={"type": ["Must be one of those switched: there are too many."]},
             )
         case Unstorable():
             return Details(code="validation_failed", detail="The store can never take this.")

@@ -15,9 +15,10 @@ from gateway.notify.preview import NoMail, Previewer
 from gateway.notify.reading import Reading
 from gateway.notify.records import Record, Records
 from gateway.notify.requests import AdminHistoryRequest, EmitRequest, HistoryRequest
-from gateway.notify.types import Types
+from gateway.notify.types import TypeDetail, Types
 from gateway.observe.feed import Feed
 from gateway.observe.overview import Observatory
+from gateway.protocol.catalog import SwitchRequest
 from gateway.protocol.problems import Problem
 from mailer.errors import RenderFailure, TemplateFailure
 from mailer.transport import Outgoing
@@ -139,6 +140,19 @@ async def preview_mail(use: UseCases, caller: Caller, notification_id: str) -> O
         raise Problem("not_found", str(error)) from None
     except (RenderFailure, TemplateFailure) as error:
         raise Problem("validation_failed", f"This mail cannot be rendered: {error}.") from error
+
+
+async def type_in_full(use: UseCases, caller: Caller, name: str) -> TypeDetail:
+    del caller
+    found = await use.types.one(name)
+    if found is None:
+        raise Problem("not_found", "The catalog has no such type, and nobody has switched one.")
+    return found
+
+
+async def switch_type(use: UseCases, caller: Caller, asked: SwitchRequest) -> TypeDetail:
+    by = f"user:{caller.user}" if caller.user else f"service:{caller.scope}"
+    return await use.types.switch(asked.type, asked.changes, by=by)
 
 
 async def watch_feed(use: UseCases, caller: Caller, on: bool) -> None:  # noqa: FBT001 - it is what is asked

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from gateway.catalog.live import LiveCatalog
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.gossip import HeadGossip
 from gateway.notify import emitting, fanout
@@ -64,7 +65,9 @@ async def emitter(store: SQLiteStore, counted: Counter[str]) -> AsyncIterator[Em
 
     yield Emitter(
         commit=commit,
-        judge=Judge(Sources(contacts=contacts, receipts=store.inboxes, is_online=nobody)),
+        judge=Judge(
+            Sources(catalog=LiveCatalog(), contacts=contacts, receipts=store.inboxes, is_online=nobody)
+        ),
         fanout=Fanout(receiver=Nobody(), bus=bus, gossip=HeadGossip(learns=store.streams, bus=bus)),
         clock=lambda: NOW,
         wake_mailer=lambda lanes: None,
