@@ -1,9 +1,20 @@
 /** The shapes of the namespace `/admin`, by the names that the pages have for them. */
 
+export type {
+  ExplainedAnswer as Explained,
+  GateAnswer as Gate,
+  TypeItemAnswer as TypeItem,
+  TypeMailAnswer as TypeMail,
+  TypePreviewAnswer as TypePreview,
+} from "./catalogshapes.ts";
 export {
   type AdminHistoryAnswer as HistoryPage,
   type AdminItemAnswer as HistoryItem,
   type AdminReadyEvent as Ready,
+  type CategoryAnswer as Category,
+  type ChangeAnswer as Change,
+  type ChannelAnswer as Channel,
+  type ChannelDayAnswer as ChannelDay,
   type EmittedAnswer as Emitted,
   type FeedEvent as FeedBatch,
   type FeedItem,
@@ -22,6 +33,8 @@ export {
   type RenderedMailAnswer as RenderedMail,
   type RoomPreviewAnswer as RoomPreview,
   type RosterAnswer as Roster,
+  type TypeAnswer as TypeSummary,
+  type TypeDetailAnswer as TypeDetail,
   type TypesAnswer as Types,
   type UserAnswer as UserView,
 } from "./shapes.ts";
