@@ -154,8 +154,16 @@ class _Desk:
             self._renderer.check(request.template)
             return Sound()
         if isinstance(request, Render):
+            notification = request.notification
+            compose = None
+            if (
+                self._designs is not None
+                and notification.entry is not None
+                and self._designs.has(notification.type, notification.entry.locale)
+            ):
+                compose = self._designs.compose
             return Rendered(
-                outgoing=self._renderer.render(request.notification, request.order, id_=request.id)
+                outgoing=self._renderer.render(notification, request.order, id_=request.id, compose=compose)
             )
         if self._designs is None:
             raise TemplateFailure("no catalog was adopted")

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from msgspec import structs
+
 from gateway.cluster.bus.base import Frame
 from gateway.ground.clock import Clock
 from gateway.notify import owing
@@ -18,6 +20,7 @@ from gateway.notify.decide import Judge
 from gateway.notify.fanout import Fanout
 from gateway.notify.requests import EmitRequest
 from gateway.notify.verdicts import Moment, Send, Verdict
+from gateway.notify.wording import Filled, Scribe
 from storage.errors import StorageError, StoreUnavailable
 from storage.groupcommit import GroupCommit
 from storage.ids import uuid7
@@ -53,6 +56,7 @@ class Emitter:
         self,
         *,
         commit: GroupCommit,
+        scribe: Scribe,
         judge: Judge,
         fanout: Fanout,
         clock: Clock,
@@ -61,6 +65,7 @@ class Emitter:
         code_of: Callable[[Exception], str],
     ) -> None:
         self._commit = commit
+        self._scribe = scribe
         self._judge = judge
         self._fanout = fanout
         self._clock = clock
@@ -73,7 +78,8 @@ class Emitter:
     async def emit(self, request: EmitRequest, *, scope: str) -> Emitted:
         """Store the notification in each of its rooms, then deliver it; when this returns it cannot be lost.
 
-        `scope` names whose idempotency keys these are. Raises `IdempotencyMismatch`, `NoAddress` and `StorageError`.
+        `scope` names whose idempotency keys these are. Raises `Unfit`, `IdempotencyMismatch`, `NoAddress` and
+        `StorageError`.
         """
         try:
             [planned] = await self._plan((request,), scope)
@@ -115,21 +121,28 @@ class Emitter:
         self._count(self._code_of(error), 1)
 
     async def drafts(self, request: EmitRequest, *, limit: int) -> list[Draft]:
-        """What an emit of the request would make of its first `limit` rooms now; nothing is stored or sent."""
+        """What an emit of the request would make of its first `limit` rooms now; nothing is stored or sent.
+
+        Raises `Unfit` and `StorageError`.
+        """
         now = self._clock()
         rooms = request.rooms[:limit]
-        email = request.email
-        if email is None:
-            return [Draft(_notification(request, room, now, None), Send()) for room in rooms]
-        cases = owing.cases_of(request, email, rooms, now)
+        [filled] = await self._scribe.fill([structs.replace(request, rooms=rooms)])
+        if isinstance(filled, Exception):
+            raise filled
+        email = filled.request.email
+        cases = {} if email is None else owing.cases_of(filled.request, rooms, now)
+        judged = dict(zip(cases, await self._judge.judge(list(cases.values()), Moment.PREVIEW), strict=True))
         drafts = []
-        for case, room, judged in zip(
-            cases, rooms, await self._judge.judge(cases, Moment.PREVIEW), strict=True
-        ):
-            if isinstance(judged, StorageError):
-                raise judged
-            mail = owing.mail_of(email, case, judged)
-            drafts.append(Draft(_notification(request, room, now, mail), judged.verdict))
+        for room in rooms:
+            mail, verdict = None, judged.get(room)
+            if isinstance(verdict, StorageError):
+                raise verdict
+            if verdict is not None and email is not None:
+                mail = owing.mail_of(email, cases[room], verdict, filled.texts.get(room))
+            drafts.append(
+                Draft(_notification(filled, room, now, mail), Send() if verdict is None else verdict.verdict)
+            )
         return drafts
 
     async def _emit_step(self, requests: Sequence[EmitRequest], scope: str) -> list[Emitted | Exception]:
@@ -145,11 +158,14 @@ class Emitter:
     async def _plan(self, requests: Sequence[EmitRequest], scope: str) -> list[Emission | Exception]:
         """What is to be appended for each, or why nothing is."""
         now = self._clock()
-        mails = await owing.mails_of_each(self._judge, requests, now)
-        return [
-            owed if isinstance(owed, Exception) else _emission(request, scope, now, owed)
-            for request, owed in zip(requests, mails, strict=True)
-        ]
+        filled = await self._scribe.fill(requests)
+        sound = [each for each in filled if isinstance(each, Filled)]
+        mails = iter(await owing.mails_of_each(self._judge, sound, now))
+        planned: list[Emission | Exception] = []
+        for each in filled:
+            owed = each if isinstance(each, Exception) else next(mails)
+            planned.append(owed if isinstance(owed, Exception) else _emission(each, scope, now, owed))
+        return planned
 
     async def _store(
         self, requests: Sequence[EmitRequest], planned: Sequence[Emission | Exception]
@@ -176,7 +192,7 @@ class Emitter:
         if emitted.duplicate:
             return ()
         frames = self._fanout.deliver(emitted.notifications, request.event)
-        if request.email is not None and (lanes := owing.lanes_owed(emitted.notifications)):
+        if lanes := owing.lanes_owed(emitted.notifications):
             self._wake_mailer(lanes)
         for listen in self.listeners:
             listen(emitted.notifications, scope)
@@ -200,27 +216,30 @@ def _steps(requests: Sequence[EmitRequest]) -> Iterator[Sequence[EmitRequest]]:
     yield requests[start:]
 
 
-def _emission(request: EmitRequest, scope: str, now: datetime, mails: Mapping[str, Mail]) -> Emission:
+def _emission(filled: Filled, scope: str, now: datetime, mails: Mapping[str, Mail]) -> Emission:
     """What the store is asked to append; `mails` are the obligations of the request's rooms, by room."""
-    notifications = tuple([_notification(request, room, now, mails.get(room)) for room in request.rooms])
+    request = filled.request
+    notifications = tuple([_notification(filled, room, now, mails.get(room)) for room in request.rooms])
     if request.idempotency_key is None:
         return Emission(notifications=notifications)
     key = IdempotencyKey(scope=scope, text=request.idempotency_key, fingerprint=request.fingerprint)
     return Emission(notifications=notifications, key=key)
 
 
-def _notification(request: EmitRequest, room: str, now: datetime, mail: Mail | None) -> Notification:
+def _notification(filled: Filled, room: str, now: datetime, mail: Mail | None) -> Notification:
+    request, text = filled.request, filled.texts.get(room)
     lifetime = request.expires_in_seconds
     return Notification(
         id=uuid7(),
         room=room,
         type=request.type,
-        title=request.title,
-        body=request.body,
-        link=request.link,
+        title=request.title or "" if text is None else text.words.title,
+        body=request.body if text is None else text.words.body,
+        link=request.link if text is None else text.words.link,
         data=request.data,
         created_at=now,
         expires_at=None if lifetime is None else now + timedelta(seconds=lifetime),
         in_app=request.in_app,
         mail=mail,
+        entry=None if text is None else text.entry,
     )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from gateway.catalog.live import LiveCatalog
 from gateway.cluster.connect import connect
 from gateway.cluster.settings import ClusterSettings
 from gateway.ground.clock import Timekeeper
@@ -46,6 +47,7 @@ class Process(ABC):
         self.presses = presses_of(
             settings[MailSettings], settings[BulkSettings], base_url=settings[SiteSettings].base_url
         )
+        self.catalog = LiveCatalog()
         self.contacts = ContactBook(self.store.people)
         self.judge = Judge(
             Sources(contacts=self.contacts, receipts=self.store.inboxes, is_online=self._is_online)

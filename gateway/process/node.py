@@ -30,6 +30,7 @@ from gateway.mail.settings import MailSettings
 from gateway.notify.delivery import Delivery
 from gateway.notify.emitting import Emitter
 from gateway.notify.fanout import Fanout
+from gateway.notify.languages import Languages
 from gateway.notify.mailroom import Mailroom
 from gateway.notify.people import People
 from gateway.notify.preview import Previewer
@@ -38,7 +39,9 @@ from gateway.notify.records import Records
 from gateway.notify.retention import Housekeeper
 from gateway.notify.settings import StoreSettings
 from gateway.notify.store import ClockPart, CommitPart, LineagePart, StorePart
+from gateway.notify.type_preview import TypePreviewer
 from gateway.notify.types import Types
+from gateway.notify.wording import Scribe
 from gateway.observe.feed import Feed
 from gateway.observe.meters import TimedAppends
 from gateway.observe.overview import Observatory
@@ -105,8 +108,12 @@ class Node(Process):
         self.mail = self.mail_part() if self.settings[MailSettings].worker else None
         self._wake_mailer = _nobody_to_wake if self.mail is None else self.mail.wake
         self.fanout = Fanout(receiver=self.delivery, bus=self.bus, gossip=self.gossip)
+        self.languages = Languages(self.contacts)
+        self.contacts.listeners.append(self.languages.note)
+        self.scribe = Scribe(self.catalog, self.languages)
         self.emitter = Emitter(
             commit=self.commit,
+            scribe=self.scribe,
             judge=self.judge,
             fanout=self.fanout,
             clock=self.clock,
@@ -154,6 +161,7 @@ class Node(Process):
             replay_limit=sockets.replay_limit,
         )
         self.lineage.on_turn = self.namespaces.orders.turn
+        self.delivery.locale_of = self.namespaces.sessions.locale_of
         self.neighbours = (
             Neighbours(cluster.bus_url, prefix=cluster.bus_prefix, receive=self.delivery.receive)
             if cluster.foreign_emits
@@ -186,6 +194,13 @@ class Node(Process):
             mailroom=Mailroom(outbox=self.store.outbox, clock=self.clock, wake_mailer=self._wake_mailer),
             people=self.people,
             types=Types(),
+            type_previewer=TypePreviewer(
+                catalog=self.catalog,
+                scribe=self.scribe,
+                judge=self.judge,
+                presses=self.presses,
+                clock=self.clock,
+            ),
             observatory=self.observatory,
             feed=self.feed,
         )

@@ -4,13 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from gateway.catalog.channels import Channel
 from gateway.catalog.switches import Override, Switch
+from gateway.ground.encoding import Json
+from gateway.notify.decide import Explained
+from gateway.notify.requests import TypePreviewRequest
+from gateway.notify.type_preview import TypePreview
+from gateway.notify.verdicts import Send
 from gateway.protocol.asking import OneFieldSchema
 from gateway.protocol.fields import TYPE, Flag, Object, Text, UserId, locale_field
+from mailer.transport import Outgoing
 from storage.mail import LaneName
+from storage.streams import Notification
 
 EXAMPLES_MAX = 1000
 
@@ -35,19 +43,6 @@ class SwitchRequest:
             enabled=self.changes.get("enabled", to.enabled),
             channels={channel: each for channel, each in channels.items() if each != Override()},
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TypePreviewRequest:
-    """A type as a reader would get it."""
-
-    type: str
-    data: Mapping[str, Any] | None = None
-    """None: those of the example."""
-    example: int = 0
-    locale: str | None = None
-    user: str | None = None
-    """For whom it is also decided."""
 
 
 def _type_field(**options: Any) -> Text:
@@ -257,3 +252,55 @@ class TypePreviewAnswer(Schema):
     explain = fields.List(
         fields.Nested(ExplainedAnswer), required=True, metadata={"description": "For the user, by channel."}
     )
+
+
+def type_preview(value: TypePreview) -> Json:
+    item, mail = value.item, value.mail
+    return {
+        "locale": value.locale,
+        "data": value.data,
+        "item": None if item is None else _item(item),
+        "mail": None if mail is None else _mail(mail, value),
+        "problem": value.problem,
+        "explain": [_explained(each) for each in value.explained],
+    }
+
+
+def _item(value: Notification) -> Json:
+    return {
+        "type": value.type,
+        "category": None if value.entry is None else value.entry.category,
+        "title": value.title,
+        "body": value.body,
+        "link": value.link,
+    }
+
+
+def _mail(value: Outgoing, of: TypePreview) -> Json:
+    return {
+        "subject": value.subject,
+        "text": value.text,
+        "html": value.html,
+        "bytes": len(value.html.encode()),
+        "warnings": list(of.warnings),
+        "templates": list(of.templates),
+    }
+
+
+def _explained(value: Explained) -> Json:
+    verdict = value.verdict
+    sent = isinstance(verdict, Send)
+    return {
+        "channel": value.channel,
+        "verdict": type(verdict).__name__.lower(),
+        "rule": None if sent else verdict.rule,
+        "detail": None if sent else verdict.detail,
+        "gates": [
+            {
+                "rule": step.rule,
+                "passed": step.verdict is None,
+                "facts": {} if step.fact is None else msgspec.to_builtins(step.fact),
+            }
+            for step in value.steps
+        ],
+    }

@@ -18,7 +18,7 @@ from auth.principal import ADMIN
 from gateway.ground.encoding import Json
 from gateway.notify import events
 from gateway.observe import overview
-from gateway.protocol import answering, asking, batch, emit, shapes, use_cases
+from gateway.protocol import answering, asking, batch, catalog, emit, shapes, use_cases
 from gateway.protocol.fields import KEY
 from gateway.protocol.parsing import Parse, parser
 from gateway.protocol.use_cases import Caller, UseCases
@@ -235,6 +235,16 @@ OPERATIONS: tuple[Operation, ...] = (
         asks=asking.NothingSchema, answers=answering.TypesAnswer,
         use=lambda use, *_: use.types.known(), shape=shapes.types,
         event="types",
+    ),
+    Operation(
+        name="preview_type", summary="A type as a reader would get it, and for a user what every gate says",
+        asks=catalog.TypePreviewSchema, answers=catalog.TypePreviewAnswer,
+        use=use_cases.preview_type, shape=catalog.type_preview,
+        route=Route(
+            method="POST", path="/internal/types/{type}/preview", body_required=False, problems=("not_found",),
+            description="Nothing is stored or sent. Data that do not fit are `validation_failed`, by JSON Pointer.",
+        ),
+        event="preview_type",
     ),
     Operation(
         name="overview", summary="What all nodes did, step by step",
