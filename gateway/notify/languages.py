@@ -1,7 +1,7 @@
 """Which language each user reads: what the contacts know, remembered for a while, for words are made at every emit."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from storage.errors import StorageError
@@ -30,21 +30,22 @@ class Languages:
         if contact.locale is not None:
             self._remember([(contact.user, contact.locale)])
 
-    async def of(self, users: Sequence[str]) -> Mapping[str, str | None]:
+    async def of(self, users: Sequence[str]) -> dict[str, str | None]:
         """The language of each, None for whom nobody has told one. With the store away, what is remembered has to do."""
         oldest = asyncio.get_running_loop().time() - REMEMBERED_SECONDS
-        known = self._known
-        asked = [user for user in users if known.get(user, _NEVER)[1] < oldest]
+        remembered = {user: self._known.get(user, _NEVER) for user in users}
+        answers = {user: locale for user, (locale, _) in remembered.items()}
+        asked = [user for user, (_, at) in remembered.items() if at < oldest]
         for start in range(0, len(asked), USERS_PER_QUERY):
             part = asked[start : start + USERS_PER_QUERY]
             try:
                 contacts = await self._contacts.contacts(part)
             except StorageError:
                 break
-            self._remember(
-                (user, contact.locale if (contact := contacts.get(user)) else None) for user in part
-            )
-        return {user: self._known.get(user, _NEVER)[0] for user in users}
+            found = {user: contacts[user].locale if user in contacts else None for user in part}
+            answers.update(found)
+            self._remember(found.items())
+        return answers
 
     def _remember(self, news: Iterable[tuple[str, str | None]]) -> None:
         if len(self._known) >= REMEMBERED_USERS:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from gateway.catalog.live import LiveCatalog
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.gossip import HeadGossip
 from gateway.notify import emitting, fanout
@@ -16,9 +17,11 @@ from gateway.notify.contacts import ContactBook
 from gateway.notify.decide import Judge
 from gateway.notify.emitting import Emitter
 from gateway.notify.fanout import Fanout
+from gateway.notify.languages import Languages
 from gateway.notify.owing import NoAddress
 from gateway.notify.requests import EmailRequest, EmitRequest
 from gateway.notify.verdicts import Sources
+from gateway.notify.wording import Scribe
 from gateway.protocol import problems
 from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.groupcommit import GroupCommit
@@ -64,6 +67,7 @@ async def emitter(store: SQLiteStore, counted: Counter[str]) -> AsyncIterator[Em
 
     yield Emitter(
         commit=commit,
+        scribe=Scribe(LiveCatalog(), Languages(contacts)),
         judge=Judge(Sources(contacts=contacts, receipts=store.inboxes, is_online=nobody)),
         fanout=Fanout(receiver=Nobody(), bus=bus, gossip=HeadGossip(learns=store.streams, bus=bus)),
         clock=lambda: NOW,
