@@ -10,8 +10,10 @@ from typing import Any
 
 import css_inline
 import mjml
+import nh3
 from jinja2 import BaseLoader, ChoiceLoader, Environment, FunctionLoader, PackageLoader, pass_context
 from jinja2.runtime import ChainableUndefined, Context
+from markupsafe import Markup
 
 from mailer import letter, plaintext, templating
 from mailer.choice import chosen, has_design
@@ -19,7 +21,10 @@ from mailer.composed import Composed, Composition, warnings_of
 from mailer.errors import TemplateFailure
 from mailer.filters import SPOKEN, Filter, Reader
 from mailer.keyed import KeyedEnvironment
+from mailer.languages import text
 
+LONGEST_HTML = 32 * 1024
+"""Of one value that is printed as HTML."""
 _BUILT_IN = ("default.html", "default.txt")
 
 
@@ -98,7 +103,18 @@ def environment(loader: BaseLoader) -> Environment:
     for name in ("range", "lipsum", "cycler", "joiner"):
         del made.globals[name]
     made.filters |= {name: _spoken(known) for name, known in SPOKEN.items()}
+    made.filters["sanitize"] = sanitized
     return made
+
+
+def sanitized(value: object) -> Markup:
+    """HTML of the data as a mail may show it: no scripts, no styles, no forms, no links but to the web and to mail.
+
+    What is too long is cut before it is parsed.
+    """
+    return Markup(
+        nh3.clean(text(value)[:LONGEST_HTML], url_schemes={"http", "https", "mailto"}, link_rel=None)
+    )  # it is what makes it safe
 
 
 def _spoken(known: Filter) -> Any:

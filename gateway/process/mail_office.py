@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 
-from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.part import PresencePart
 from gateway.cluster.presence.base import Joined, Left
 from gateway.ground.parts import Part
@@ -30,10 +29,8 @@ class MailOffice(Process):
         super().__init__(settings)
         site = settings[SiteSettings]
         self.mail = self.mail_part()
-        # It publishes nothing: the nodes find out by the store what became of a mail.
-        self.health = Health(
-            store=Writes(self.store), bus=LocalBus(), presence=self.presence, clock=self.clock
-        )
+        # There is no bus: the nodes find out by the store what became of a mail.
+        self.health = Health(Writes(self.store))
         self.internal = edge.application("internal", self.metrics)
         self.internal.add_routes([*self.health.liveness(), *self.health.readiness(), *self.metrics.routes()])
         self._site = Site(self.internal, site.internal_hosts, site.internal_port)

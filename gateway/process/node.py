@@ -43,7 +43,6 @@ from gateway.notify.type_preview import TypePreviewer
 from gateway.notify.types import Types
 from gateway.notify.wording import Scribe
 from gateway.observe.feed import Feed
-from gateway.observe.meters import TimedAppends
 from gateway.observe.overview import Observatory
 from gateway.observe.trends import Trends
 from gateway.observe.writes import Writes
@@ -91,7 +90,7 @@ class Node(Process):
         witness = self.links.witness(file_of(self.settings[StoreSettings].url))
         self.lineage = Lineage(self.store.epochs, self.store.streams, witness, self.bus, self.clock)
         self.writes = Writes(
-            self.store, Witnessed(TimedAppends(self.store.streams, self.metrics), self.lineage)
+            self.store, Witnessed(self.store.streams, self.lineage), stored=self.metrics.append_batch
         )
         self.commit = GroupCommit(self.writes, ping=self.store.ping)
         self.gossip = HeadGossip(learns=self.store.streams, bus=self.bus)
@@ -209,7 +208,7 @@ class Node(Process):
     def _sites(self) -> None:
         """The two doors: for browsers, and for services and operators."""
         site = self.settings[SiteSettings]
-        self.health = Health(store=self.writes, bus=self.bus, presence=self.presence, clock=self.clock)
+        self.health = Health(self.writes)
         self.public = public.build(
             settings=site,
             origins=self.origins,

@@ -252,3 +252,24 @@ async def test_presence_that_cannot_be_asked_stops_nothing() -> None:
     judge = Judge(replace(Sources(contacts=known, receipts=known, is_online=away)))
 
     assert await judge.at_lease(lease(Unless.ONLINE), NOW) is None
+
+
+async def test_what_every_gate_says_is_told_with_its_facts() -> None:
+    known = Known(receipt=Receipt(read_at=AT))
+    last = gate(Skip(rule="later", detail="not today"))
+    judge = known.judge([*GATES, last])
+
+    explained = await judge.explain(case(Unless.READ, notification_id="n1"))
+
+    steps = {step.rule: step for step in explained.steps}
+    assert explained.verdict == Skip(rule="unless", detail="ann read it at 10:02 UTC")
+    assert (steps["address"].fact, steps["address"].verdict) == (KNOWN, None)
+    assert steps["unless"].verdict is explained.verdict
+    assert isinstance(steps["later"].verdict, Skip)
+
+
+async def test_a_case_that_nothing_stops_is_explained_as_sent() -> None:
+    explained = await Known().judge([]).explain(case())
+
+    assert (explained.channel, explained.verdict, explained.steps) == (EMAIL, Send(), ())
+
