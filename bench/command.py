@@ -27,7 +27,9 @@ class Amount:
 class Command:
     """The options of `make NAME`; a run with none of them writes `results`, if there are such."""
 
-    def __init__(self, name: str, description: str | None, *, rounds: int, results: Path | None = None) -> None:
+    def __init__(
+        self, name: str, description: str | None, *, rounds: int, results: Path | None = None
+    ) -> None:
         self._name = name
         self._results = results
         self._parser = argparse.ArgumentParser(

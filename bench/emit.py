@@ -74,9 +74,7 @@ def on_mongodb(catalog: Path | None = None) -> Iterator[Backing]:
     with (
         tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder,
         mongod() as store,
-        bellhop(
-            Path(folder), store_url=store.url.replace("/?", "/bench?"), catalog=catalog
-        ) as gateway,
+        bellhop(Path(folder), store_url=store.url.replace("/?", "/bench?"), catalog=catalog) as gateway,
     ):
         yield Backing(gateway=gateway, store_pid=store.pid, wordless=catalog is not None)
 
@@ -127,7 +125,9 @@ def row(store: str, way: Way, rounds: Sequence[Kept]) -> str:
         f"{median(kept.posted.p50_ms for kept in rounds):.1f}",
         f"{median(kept.posted.p99_ms for kept in rounds):.1f}",
         f"{gateway:.0f}",
-        f"{median(kept.store_micros for kept in rounds):.0f}" if store.startswith("mongodb") else "in the gateway's",
+        f"{median(kept.store_micros for kept in rounds):.0f}"
+        if store.startswith("mongodb")
+        else "in the gateway's",
     )
     return "| " + " | ".join(cells) + " |"
 

@@ -25,7 +25,7 @@ from mailer.printer import (
     Adopt,
     Answer,
     Check,
-    Compose,
+    Design,
     Failed,
     Render,
     Rendered,
@@ -94,7 +94,7 @@ class Press:
 
     async def compose(self, composition: Composition) -> Composed:
         """Make a mail by the designs. Raises `TemplateFailure`; its cost is bounded as that of `render`."""
-        answer = await self._ask(Compose(composition), of=composition.type)
+        answer = await self._ask(Design(composition), of=composition.type)
         assert isinstance(answer, Composed)
         return answer
 
@@ -110,6 +110,7 @@ class Press:
         return (
             self._designs is not None
             and entry is not None
+            and entry.locale is not None
             and has_design(self._designs, notification.type, entry.locale)
         )
 

@@ -24,12 +24,13 @@ class Words(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What the catalog made of a notification when it was emitted: a later catalog changes nothing of it."""
+    """What the catalog and its switches made of a notification when it was emitted: later ones change nothing of it."""
 
-    category: str
-    locale: str
+    category: str | None = None
+    """None for a type that the catalog did not have; so are the next two."""
+    locale: str | None = None
     """The language that its texts are in."""
-    catalog_version: str
+    catalog_version: str | None = None
     translations: dict[str, Words] = {}
     """The texts in other languages, for a room whose readers have several."""
     hidden_by: str | None = None
@@ -56,7 +57,7 @@ class Notification(Struct, frozen=True, kw_only=True, gc=False):
     in_app: bool = True
     mail: Mail | None = None
     entry: Entry | None = None
-    """None for a type that the catalog did not have."""
+    """None for a type that the catalog did not have, and that no switch held up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,5 +85,7 @@ def _every(table: Table) -> float | Clock:
         return table.seconds("every", 3600.0, most=WINDOW_SECONDS_MAX)
     day = match["day"]
     return Clock(
-        hour=int(match["hour"]), minute=int(match["minute"]), weekday=None if day is None else _DAYS.index(day)
+        hour=int(match["hour"]),
+        minute=int(match["minute"]),
+        weekday=None if day is None else _DAYS.index(day),
     )

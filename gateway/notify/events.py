@@ -40,7 +40,7 @@ def notification(value: Notification) -> Json:
         "created_at": time(value.created_at),
     }
     entry = value.entry
-    if entry is not None:
+    if entry is not None and entry.catalog_version is not None:
         seen["category"] = entry.category
         seen["locale"] = entry.locale
         seen["catalog_version"] = entry.catalog_version

@@ -23,7 +23,7 @@ _LINE = b"\n"
 def spoken(notification: Notification, locale: str | None) -> Notification:
     """The notification in the best language that it has for `locale`; its own where there is none."""
     entry = notification.entry
-    if entry is None or locale is None or not entry.translations:
+    if entry is None or locale is None or entry.locale is None or not entry.translations:
         return notification
     best = lookup(locale, (entry.locale, *entry.translations), entry.locale)
     return notification if best == entry.locale else _said(notification, best, entry.translations[best])
@@ -32,7 +32,7 @@ def spoken(notification: Notification, locale: str | None) -> Notification:
 def versions(notification: Notification) -> Mapping[str, Notification]:
     """The notification in each of its languages, its own first."""
     entry = notification.entry
-    if entry is None:
+    if entry is None or entry.locale is None:
         return {}
     others = {locale: _said(notification, locale, words) for locale, words in entry.translations.items()}
     return {entry.locale: notification, **others}

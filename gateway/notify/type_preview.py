@@ -73,6 +73,7 @@ class TypePreviewer:
         notification, subject = await self._made(type_, asked)
         entry = notification.entry
         assert entry is not None
+        assert entry.locale is not None
         explained = [] if asked.user is None else await self._explained(type_, asked.user)
         item = notification if type_.in_app else None
         found = TypePreview(
@@ -132,7 +133,9 @@ class TypePreviewer:
     async def _explained(self, type_: "NotificationType", user: str) -> list[Explained]:
         now = self._clock()
         return [
-            await self._judge.explain(Case(type=type_.name, user=user, channel=channel, now=now, due_at=now))
+            await self._judge.explain(
+                Case(type=type_.name, user=user, room=user_room(user), channel=channel, now=now, due_at=now)
+            )
             for channel in CHANNELS
             if channel != EMAIL or type_.email is not None
         ]

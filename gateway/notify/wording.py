@@ -178,7 +178,5 @@ def _text(request: EmitRequest, planned: "Planned") -> Text:
         request.body or planned.body,
         planned.link if request.link is None else request.link,
     )
-    entry = Entry(
-        category=planned.category or "", locale=planned.locale, catalog_version=planned.catalog_version
-    )
+    entry = Entry(category=planned.category, locale=planned.locale, catalog_version=planned.catalog_version)
     return Text(words, planned.subject, entry)

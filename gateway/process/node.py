@@ -33,6 +33,7 @@ from gateway.notify.fanout import Fanout
 from gateway.notify.languages import Languages
 from gateway.notify.mailroom import Mailroom
 from gateway.notify.people import People
+from gateway.notify.planning import Planner
 from gateway.notify.preview import Previewer
 from gateway.notify.reading import Reading
 from gateway.notify.records import Records
@@ -110,12 +111,11 @@ class Node(Process):
         self.languages = Languages(self.contacts)
         self.contacts.listeners.append(self.languages.note)
         self.scribe = Scribe(self.catalog, self.languages)
+        self.planner = Planner(catalog=self.catalog, scribe=self.scribe, judge=self.judge, clock=self.clock)
         self.emitter = Emitter(
             commit=self.commit,
-            scribe=self.scribe,
-            judge=self.judge,
+            planner=self.planner,
             fanout=self.fanout,
-            clock=self.clock,
             wake_mailer=self._wake_mailer,
             count=self.metrics.emitted,
             code_of=problems.code_of,
@@ -177,7 +177,7 @@ class Node(Process):
         self.use_cases = UseCases(
             emitter=self.emitter,
             previewer=Previewer(
-                emitter=self.emitter,
+                planner=self.planner,
                 streams=self.store.streams,
                 presence=self.presence,
                 presses=self.presses,

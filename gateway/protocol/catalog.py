@@ -289,12 +289,12 @@ def _mail(value: Outgoing, of: TypePreview) -> Json:
 
 def _explained(value: Explained) -> Json:
     verdict = value.verdict
-    sent = isinstance(verdict, Send)
+    rule, detail = (None, None) if isinstance(verdict, Send) else (verdict.rule, verdict.detail)
     return {
         "channel": value.channel,
         "verdict": type(verdict).__name__.lower(),
-        "rule": None if sent else verdict.rule,
-        "detail": None if sent else verdict.detail,
+        "rule": rule,
+        "detail": detail,
         "gates": [
             {
                 "rule": step.rule,

@@ -42,14 +42,14 @@ async def reader(shop: Gateway, node: NodeProcess, user: str, locale: str | None
 
 
 async def emit(shop: Gateway, to: str | list[str], type_: str, data: Any, **fields: Any) -> Any:
-    answered = await shop.ask("POST", "/internal/emit", body={"to": to, "type": type_, "data": data, **fields})
+    answered = await shop.ask(
+        "POST", "/internal/emit", body={"to": to, "type": type_, "data": data, **fields}
+    )
     assert answered.status == 202, answered
     return answered.body["notifications"][0]
 
 
-async def test_readers_get_the_words_of_their_languages_live_and_ever_after(
-    shop: Gateway, node: NodeProcess
-):
+async def test_readers_get_the_words_of_their_languages_live_and_ever_after(shop: Gateway, node: NodeProcess):
     ann = await reader(shop, node, "ann", "de-AT", topics=("orders",))
     bob = await reader(shop, node, "bob", None, topics=("orders",))
 
@@ -93,7 +93,9 @@ async def test_data_that_do_not_fit_are_told_by_pointers_and_store_nothing(shop:
     ann = await reader(shop, node, "ann", None)
     bad = {"order": 7, "status": "lost"}
 
-    one = await shop.ask("POST", "/internal/emit", body={"to": "user:ann", "type": "ORDER_UPDATE", "data": bad})
+    one = await shop.ask(
+        "POST", "/internal/emit", body={"to": "user:ann", "type": "ORDER_UPDATE", "data": bad}
+    )
     good, other = await shop.batch(
         [
             {"to": "user:ann", "type": "ORDER_UPDATE", "data": ORDER},

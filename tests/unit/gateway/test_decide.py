@@ -272,4 +272,3 @@ async def test_a_case_that_nothing_stops_is_explained_as_sent() -> None:
     explained = await Known().judge([]).explain(case())
 
     assert (explained.channel, explained.verdict, explained.steps) == (EMAIL, Send(), ())
-

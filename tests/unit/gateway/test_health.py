@@ -62,9 +62,7 @@ async def test_every_reason_is_given():
 async def test_a_store_that_hangs_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(health, "PING_SECONDS", 0.01)
 
-    assert await Health(Store(hangs=True)).reasons() == [
-        "store: no answer"
-    ]
+    assert await Health(Store(hangs=True)).reasons() == ["store: no answer"]
 
 
 async def test_an_error_that_is_nobodys_absence_is_not_hidden():

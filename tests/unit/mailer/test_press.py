@@ -11,7 +11,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-
 from msgspec import structs
 
 from mailer import press as press_module
@@ -275,9 +274,9 @@ def test_the_process_answers_each_request_until_there_are_no_more(tmp_path: Path
     composition = RENDERER.composition(designed(), "Shipped", None)
     sent = [
         replace(LETTERHEAD, templates=tmp_path),
-        printer.Compose(composition),
+        printer.Design(composition),
         printer.Adopt(DESIGNS),
-        printer.Compose(composition),
+        printer.Design(composition),
         printer.Render(designed(), order()),
         printer.Check("T.txt"),
         printer.Check("default.txt"),
@@ -300,7 +299,10 @@ def test_the_process_answers_each_request_until_there_are_no_more(tmp_path: Path
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
-DESIGNS = {"ORDER_UPDATE.html": "<p>{{ title }}, {{ data.order }}</p>", "ORDER_UPDATE.de.html": "<p>Hallo</p>"}
+DESIGNS = {
+    "ORDER_UPDATE.html": "<p>{{ title }}, {{ data.order }}</p>",
+    "ORDER_UPDATE.de.html": "<p>Hallo</p>",
+}
 ENTRY = Entry(category="orders", locale="en", catalog_version="1f")
 
 
