@@ -14,6 +14,8 @@ from storage.inboxes import Inboxes
 from storage.outbox import Outbox
 from storage.people import People
 from storage.streams import Streams
+from storage.switches import Switches
+from storage.tallies import Tallies
 
 
 class Store(Protocol):
@@ -33,6 +35,12 @@ class Store(Protocol):
 
     @property
     def epochs(self) -> Epochs: ...
+
+    @property
+    def switches(self) -> Switches: ...
+
+    @property
+    def tallies(self) -> Tallies: ...
 
     async def open(self) -> None:
         """Connect, and bring the store to this release's schema; idempotent, also while other nodes do it.

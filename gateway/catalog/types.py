@@ -25,7 +25,7 @@ EXPIRES_SECONDS_MAX = 10 * 365 * 86400
 AFTER_SECONDS_MAX = 365 * 86400
 STEPS_MAX = 100
 _KEYS = (
-    "category", "critical", "lane", "schema", "channels", "texts", "examples", "expires_in", "collapse", "digest", "throttle", "enabled", "rollout",
+    "category", "critical", "urgent", "lane", "schema", "channels", "texts", "examples", "expires_in", "collapse", "digest", "throttle", "enabled", "rollout",
 )  # fmt: skip
 _LINK_START = ("/", "https://", "http://")
 
@@ -45,6 +45,7 @@ def read_type(
         name=name,
         category=_category(table, categories),
         critical=critical,
+        urgent=table.flag("urgent", default=False),
         lane=lane,  # type: ignore[arg-type]  # one of them
         payload=payload,
         in_app=in_app,

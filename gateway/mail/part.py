@@ -15,7 +15,7 @@ from mailer.lanes import Lane
 from mailer.letterhead import Letterhead
 from mailer.press import Press
 from mailer.transport import Transport
-from mailer.worker import Worker
+from mailer.worker import Outcome, Worker
 from storage.mail import LaneName
 from storage.outbox import Outbox
 
@@ -119,7 +119,7 @@ class Desk:
     presses: Mapping[LaneName, Press]
     clock: Timekeeper
     budget: Callable[[str, float], Budget]
-    ended: Callable[[LaneName, str], None]
+    ended: Callable[[LaneName, Outcome], None]
     """Told what became of each mail."""
 
 
@@ -183,7 +183,7 @@ class MailPart(Part):
             # A mail that went out early cannot be called back.
             clock=self._desk.clock.cautious,
             random=random.random,
-            observe=lambda outcome: ended(lane.name, outcome.result),
+            observe=lambda outcome: ended(lane.name, outcome),
         )
 
 

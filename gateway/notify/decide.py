@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.ground.rooms import user_of
-from gateway.notify.gates import address, unless
+from gateway.notify.gates import address, rollout, switch, unless
 from gateway.notify.verdicts import EMAIL, AnyGate, Case, Delay, Moment, Send, Sources, Verdict
 from storage.endings import Ending, Postponed, Skipped
 from storage.errors import StorageError
 from storage.outbox import Lease
 
 GATES: tuple[AnyGate, ...] = (
-    # The order of rules: the type's switch, rollout,
+    # The order of rules:
+    switch.GATE,
+    rollout.GATE,
     address.GATE,
     # suppression, preferences,
     unless.GATE,
@@ -109,6 +111,7 @@ class Judge:
         case = Case(
             type=notification.type,
             user=user_of(notification.room),
+            room=notification.room,
             channel=EMAIL,
             now=now,
             due_at=lease.mail.due_at,

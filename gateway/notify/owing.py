@@ -59,6 +59,7 @@ def cases_of(request: EmitRequest, rooms: Sequence[str], now: datetime) -> Mappi
         room: Case(
             type=request.type,
             user=user,
+            room=room,
             channel=EMAIL,
             now=now,
             due_at=due_at,

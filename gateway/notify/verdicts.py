@@ -9,12 +9,16 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any, Generic, Protocol, TypeVar
 
+from gateway.catalog.channels import Channel
+from gateway.catalog.live import LiveCatalog
 from storage.inboxes import Receipt
 from storage.mail import Unless
 from storage.people import Contact
 
-EMAIL = "email"
-"""The one channel beside the socket."""
+IN_APP: Channel = "in_app"
+"""The socket, and the inbox."""
+EMAIL: Channel = "email"
+"""The one channel beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,9 @@ class Case:
     type: str
     user: str | None
     """None for a room of many."""
-    channel: str
+    room: str = ""
+    """By its name is decided what is decided for all in it."""
+    channel: Channel
     now: datetime
     due_at: datetime
     notification_id: str | None = None
@@ -110,6 +116,7 @@ class Receipts(Protocol):
 class Sources:
     """Where gates look up their facts."""
 
+    catalog: LiveCatalog
     contacts: Contacts
     receipts: Receipts
     is_online: Callable[[str], Awaitable[bool]]

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -18,10 +19,16 @@ from gateway.mail.settings import BulkSettings, MailSettings
 from gateway.notify.contacts import ContactBook
 from gateway.notify.decide import Judge
 from gateway.notify.settings import StoreSettings
+from gateway.notify.tally import Tally
 from gateway.notify.verdicts import Sources
 from gateway.observe.metrics import Metrics
 from gateway.process.settings import ProcessSettings
+from mailer.worker import Outcome
 from storage.connect import connect as connect_store
+from storage.mail import LaneName
+
+if TYPE_CHECKING:
+    from gateway.catalog.catalog import Catalog
 
 DRAIN_SHARE = 0.8
 """Of the grace: what then remains is given back or cut off, which wants some of it too."""
@@ -48,10 +55,17 @@ class Process(ABC):
             settings[MailSettings], settings[BulkSettings], base_url=settings[SiteSettings].base_url
         )
         self.catalog = LiveCatalog()
+        self.catalog.on_change.append(self._adopt_designs)
         self.contacts = ContactBook(self.store.people)
         self.judge = Judge(
-            Sources(contacts=self.contacts, receipts=self.store.inboxes, is_online=self._is_online)
+            Sources(
+                catalog=self.catalog,
+                contacts=self.contacts,
+                receipts=self.store.inboxes,
+                is_online=self._is_online,
+            )
         )
+        self.tally = Tally(self.store.tallies, self.catalog, self.clock)
         self._added: list[Part] = []
         self._running = Running()
 
@@ -63,9 +77,18 @@ class Process(ABC):
             presses=self.presses,
             clock=self.clock,
             budget=self.links.budget,
-            ended=self.metrics.mail_outcome,
+            ended=self._mail_ended,
         )
         return MailPart(self.settings[MailSettings], self.settings[BulkSettings], desk)
+
+    def _mail_ended(self, lane: LaneName, outcome: Outcome) -> None:
+        self.metrics.mail_outcome(lane, outcome.result)
+        self.tally.mailed(outcome.type, outcome.result)
+
+    def _adopt_designs(self, catalog: "Catalog | None") -> None:
+        """Mail of a catalog's types is made by its designs."""
+        for press in set(self.presses.values()):
+            press.adopt(None if catalog is None else catalog.templates)
 
     async def _is_online(self, user: str) -> bool:
         return await self.presence.find(user) is not None
@@ -94,6 +117,10 @@ class Process(ABC):
         for part in parts:
             self.join(part)
         await self._running.start(parts)
+
+    def reload(self) -> bool:
+        """Have the parts read anew what can change while they run; whether there is anything."""
+        return self._running.reload()
 
     async def drain(self) -> None:
         """Let all that is under way end calmly, within the grace."""

@@ -18,6 +18,7 @@ from auth.errors import KeyConfigurationError
 from auth.tokens import Signer
 from gateway.access.settings import KeySettings
 from gateway.catalog.commands import describe as describe_catalog
+from gateway.catalog.settings import CatalogSettings
 from gateway.ground import logs, places
 from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Settings, SettingsError
@@ -278,7 +279,21 @@ def _config(given: argparse.Namespace) -> int:
             check_templates(in_force[MailSettings])
         except MailConfigurationError as error:
             raise Failure(f"{error}", 2) from error
+    if (catalog := in_force[CatalogSettings].folder) is not None:
+        _check_catalog(catalog)
     return 0
+
+
+def _check_catalog(folder: Path) -> None:
+    from gateway.catalog.loading import load
+    from gateway.catalog.problems import CatalogError
+
+    try:
+        load(folder)
+    except CatalogError as error:
+        for mistake in error.mistakes:
+            print(mistake, file=sys.stderr)
+        raise Failure(error.summary, 2) from error
 
 
 def _token(given: argparse.Namespace) -> int:

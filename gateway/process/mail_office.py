@@ -3,6 +3,9 @@
 import logging
 from collections.abc import Sequence
 
+from gateway.catalog.part import CatalogPart
+from gateway.catalog.settings import CatalogSettings
+from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.part import PresencePart
 from gateway.cluster.presence.base import Joined, Left
 from gateway.ground.parts import Part
@@ -13,6 +16,7 @@ from gateway.http.settings import SiteSettings
 from gateway.http.sites import Site
 from gateway.mail.part import PressPart
 from gateway.notify.store import ClockPart, StorePart
+from gateway.notify.switching import Switching
 from gateway.observe.writes import Writes
 from gateway.process import descriptors, lifetime
 from gateway.process.base import Process
@@ -29,7 +33,8 @@ class MailOffice(Process):
         super().__init__(settings)
         site = settings[SiteSettings]
         self.mail = self.mail_part()
-        # There is no bus: the nodes find out by the store what became of a mail.
+        # Nobody is told anything, and nothing is heard: by the store the nodes find out what became of a mail, and it what is switched.
+        self.switching = Switching(self.store.switches, self.catalog, LocalBus(), self.clock)
         self.health = Health(Writes(self.store))
         self.internal = edge.application("internal", self.metrics)
         self.internal.add_routes([*self.health.liveness(), *self.health.readiness(), *self.metrics.routes()])
@@ -39,9 +44,12 @@ class MailOffice(Process):
         return [
             OutletPart(),
             self.health,
+            CatalogPart(self.settings[CatalogSettings], self.catalog),
             PressPart(self.presses),
             StorePart(self.store),
             ClockPart(self.clock, self.store),
+            self.switching,
+            self.tally,
             PresencePart(self.presence, _announce_to_nobody),
         ]
 

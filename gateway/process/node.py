@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from gateway.access.part import Access
 from gateway.access.settings import KeySettings
+from gateway.catalog.part import CatalogPart
+from gateway.catalog.settings import CatalogSettings
 from gateway.cluster.gossip import HeadGossip
 from gateway.cluster.lineage import Lineage, Witnessed
 from gateway.cluster.part import BusPart, PresencePart
@@ -40,8 +42,10 @@ from gateway.notify.records import Records
 from gateway.notify.retention import Housekeeper
 from gateway.notify.settings import StoreSettings
 from gateway.notify.store import ClockPart, CommitPart, LineagePart, StorePart
+from gateway.notify.switching import Switching
 from gateway.notify.type_preview import TypePreviewer
 from gateway.notify.types import Types
+from gateway.notify.versions import Versions
 from gateway.notify.wording import Scribe
 from gateway.observe.feed import Feed
 from gateway.observe.overview import Observatory
@@ -94,6 +98,8 @@ class Node(Process):
             self.store, Witnessed(self.store.streams, self.lineage), stored=self.metrics.append_batch
         )
         self.commit = GroupCommit(self.writes, ping=self.store.ping)
+        self.switching = Switching(self.store.switches, self.catalog, self.bus, self.clock)
+        self.versions = Versions(self.catalog, self.bus, self.settings[ClusterSettings].node_id)
         self.gossip = HeadGossip(learns=self.store.streams, bus=self.bus)
 
     def _use_cases(self) -> None:
@@ -120,6 +126,7 @@ class Node(Process):
             count=self.metrics.emitted,
             code_of=problems.code_of,
         )
+        self.tally.hear(self.emitter)
         self.reading = Reading(inboxes=self.store.inboxes, fanout=self.fanout, clock=self.clock)
         self.people = People(
             presence=self.presence,
@@ -192,7 +199,14 @@ class Node(Process):
             reading=self.reading,
             mailroom=Mailroom(outbox=self.store.outbox, clock=self.clock, wake_mailer=self._wake_mailer),
             people=self.people,
-            types=Types(),
+            types=Types(
+                live=self.catalog,
+                switching=self.switching,
+                switches=self.store.switches,
+                tally=self.tally,
+                versions=self.versions,
+                clock=self.clock,
+            ),
             type_previewer=TypePreviewer(
                 catalog=self.catalog,
                 scribe=self.scribe,
@@ -235,6 +249,7 @@ class Node(Process):
         return [
             OutletPart(),
             self.health,
+            CatalogPart(self.settings[CatalogSettings], self.catalog),
             PressPart(self.presses),
             self.access,
             StorePart(self.store),
@@ -248,11 +263,14 @@ class Node(Process):
                 carry_out=self.switchboard.carry_out,
                 returned=self.delivery.repairs.reconcile,
             ),
+            self.switching,
+            self.versions,
             self.delivery,
             PresencePart(self.presence, self.people.announce),
             self.namespaces,
             *([] if self.neighbours is None else [self.neighbours]),
             self.gossip,
+            self.tally,
             self.feed,
             self.trends,
             self.observatory,

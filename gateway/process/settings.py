@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.access.settings import KeySettings
+from gateway.catalog.settings import CatalogSettings
 from gateway.cluster.settings import ClusterSettings
 from gateway.ground import settings
 from gateway.ground.environment import Setting
@@ -32,6 +33,7 @@ GROUPS: tuple[type[Group], ...] = (
     KeySettings,
     StoreSettings,
     ClusterSettings,
+    CatalogSettings,
     MailSettings,
     BulkSettings,
     ProcessSettings,

@@ -325,19 +325,6 @@ class OverviewAnswer(Schema):
     emit_p99_ms = _curve(allow_none=True)
 
 
-class TypeAnswer(Schema):
-    """What holds for every notification of a type."""
-
-    urgent = fields.Boolean(
-        required=True,
-        metadata={"description": "It needs an answer: shown to admins until one has dealt with it."},
-    )
-
-
-class TypesAnswer(Schema):
-    types = fields.Dict(keys=fields.String(), values=fields.Nested(TypeAnswer), required=True)
-
-
 class AliveAnswer(Schema):
     status = _text(metadata={"enum": ["alive"]})
 

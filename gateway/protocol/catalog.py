@@ -4,21 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
-from gateway.catalog.channels import Channel
-from gateway.catalog.switches import Override, Switch
-from gateway.ground.encoding import Json
-from gateway.notify.decide import Explained
 from gateway.notify.requests import TypePreviewRequest
-from gateway.notify.type_preview import TypePreview
-from gateway.notify.verdicts import Send
 from gateway.protocol.asking import OneFieldSchema
-from gateway.protocol.fields import TYPE, Flag, Object, Text, UserId, locale_field
-from mailer.transport import Outgoing
+from gateway.protocol.fields import TYPE, Flag, Object, Percent, Text, UserId, locale_field
 from storage.mail import LaneName
-from storage.streams import Notification
 
 EXAMPLES_MAX = 1000
 
@@ -30,19 +21,6 @@ class SwitchRequest:
     type: str
     changes: Mapping[str, Any]
     """As it was asked: `enabled`, and `channels` with `enabled` and `percent`, each only if it was given."""
-
-    def applied(self, to: Switch) -> Switch:
-        """The switch after the changes."""
-        channels: dict[Channel, Override] = dict(to.channels)
-        for channel, given in self.changes.get("channels", {}).items():
-            before = channels.get(channel, Override())
-            channels[channel] = Override(
-                enabled=given.get("enabled", before.enabled), percent=given.get("percent", before.percent)
-            )
-        return Switch(
-            enabled=self.changes.get("enabled", to.enabled),
-            channels={channel: each for channel, each in channels.items() if each != Override()},
-        )
 
 
 def _type_field(**options: Any) -> Text:
@@ -57,10 +35,7 @@ class OverrideSchema(Schema):
     """Of one channel; null is what the file says."""
 
     enabled = Flag(allow_none=True)
-    percent = fields.Float(
-        allow_none=True, allow_nan=False, validate=validate.Range(min=0, max=100),
-        metadata={"description": "Of the users, by their buckets."},
-    )  # fmt: skip
+    percent = Percent(allow_none=True, metadata={"description": "Of the users, by their buckets."})
 
 
 class OverridesSchema(Schema):
@@ -77,8 +52,8 @@ class SwitchSchema(TypeSchema):
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> SwitchRequest:
         changes = {name: value for name, value in data.items() if name != "type"}
-        if not changes:
-            raise ValidationError("Says nothing: give enabled or channels.")
+        if "enabled" not in changes and not any(changes.get("channels", {}).values()):
+            raise ValidationError("Says nothing: give enabled, or something of channels.")
         return SwitchRequest(type=data["type"], changes=changes)
 
 
@@ -127,7 +102,7 @@ class CategoryAnswer(Schema):
 class ChannelAnswer(Schema):
     """One channel of a type, as it is in force."""
 
-    enabled = _flag()
+    enabled = _flag(metadata={"description": "As far as the type is on."})
     percent = fields.Float(required=True, metadata={"description": "Of the users; 100 is everybody."})
     overridden = _flag(metadata={"description": "An admin has set it: it is not what the file says."})
     by_default = _flag(metadata={"description": "Whether the type uses the channel of its own accord."})
@@ -139,7 +114,7 @@ class ChannelsAnswer(Schema):
 
 
 class ChannelDayAnswer(Schema):
-    """What a channel of a type did in the last 24 hours."""
+    """What a channel of a type did in this hour and the 23 before."""
 
     sent = _number(metadata={"description": "Notifications shown, or mails that a relay took."})
     skipped = _number(metadata={"description": "Not sent, by a rule."})
@@ -252,55 +227,3 @@ class TypePreviewAnswer(Schema):
     explain = fields.List(
         fields.Nested(ExplainedAnswer), required=True, metadata={"description": "For the user, by channel."}
     )
-
-
-def type_preview(value: TypePreview) -> Json:
-    item, mail = value.item, value.mail
-    return {
-        "locale": value.locale,
-        "data": value.data,
-        "item": None if item is None else _item(item),
-        "mail": None if mail is None else _mail(mail, value),
-        "problem": value.problem,
-        "explain": [_explained(each) for each in value.explained],
-    }
-
-
-def _item(value: Notification) -> Json:
-    return {
-        "type": value.type,
-        "category": None if value.entry is None else value.entry.category,
-        "title": value.title,
-        "body": value.body,
-        "link": value.link,
-    }
-
-
-def _mail(value: Outgoing, of: TypePreview) -> Json:
-    return {
-        "subject": value.subject,
-        "text": value.text,
-        "html": value.html,
-        "bytes": len(value.html.encode()),
-        "warnings": list(of.warnings),
-        "templates": list(of.templates),
-    }
-
-
-def _explained(value: Explained) -> Json:
-    verdict = value.verdict
-    rule, detail = (None, None) if isinstance(verdict, Send) else (verdict.rule, verdict.detail)
-    return {
-        "channel": value.channel,
-        "verdict": type(verdict).__name__.lower(),
-        "rule": rule,
-        "detail": detail,
-        "gates": [
-            {
-                "rule": step.rule,
-                "passed": step.verdict is None,
-                "facts": {} if step.fact is None else msgspec.to_builtins(step.fact),
-            }
-            for step in value.steps
-        ],
-    }

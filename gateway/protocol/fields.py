@@ -170,6 +170,18 @@ class Seconds(fields.Float):
         return super()._deserialize(value, attr, data, **options)
 
 
+class Percent(fields.Float):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_nan=False, validate=validate.Range(min=0, max=100), **options)
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> float:
+        if isinstance(value, str):
+            raise ValidationError("Must be a number from 0 to 100.")
+        return super()._deserialize(value, attr, data, **options)
+
+
 class Object(fields.Dict):
     """A JSON object of the caller's own, sound enough to be stored and sent on."""
 

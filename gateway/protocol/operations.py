@@ -18,7 +18,7 @@ from auth.principal import ADMIN
 from gateway.ground.encoding import Json
 from gateway.notify import events
 from gateway.observe import overview
-from gateway.protocol import answering, asking, batch, catalog, emit, shapes, use_cases
+from gateway.protocol import answering, asking, batch, catalog, catalog_shapes, emit, shapes, use_cases
 from gateway.protocol.fields import KEY
 from gateway.protocol.parsing import Parse, parser
 from gateway.protocol.use_cases import Caller, UseCases
@@ -231,20 +231,41 @@ OPERATIONS: tuple[Operation, ...] = (
     # What notifications are about, and what happens
 
     Operation(
-        name="types", summary="The types that the gateway knows, with what holds for each",
-        asks=asking.NothingSchema, answers=answering.TypesAnswer,
-        use=lambda use, *_: use.types.known(), shape=shapes.types,
+        name="types", summary="The types of the catalog, and those switched without, with what holds for each",
+        asks=asking.NothingSchema, answers=catalog.TypesAnswer,
+        use=lambda use, *_: use.types.known(), shape=catalog_shapes.types,
+        route=Route(method="GET", path="/internal/types"),
         event="types",
     ),
     Operation(
         name="preview_type", summary="A type as a reader would get it, and for a user what every gate says",
         asks=catalog.TypePreviewSchema, answers=catalog.TypePreviewAnswer,
-        use=use_cases.preview_type, shape=catalog.type_preview,
+        use=use_cases.preview_type, shape=catalog_shapes.type_preview,
         route=Route(
             method="POST", path="/internal/types/{type}/preview", body_required=False, problems=("not_found",),
             description="Nothing is stored or sent. Data that do not fit are `validation_failed`, by JSON Pointer.",
         ),
         event="preview_type",
+    ),
+    Operation(
+        name="type", summary="A type in full, with the history of its switches",
+        asks=catalog.TypeSchema, answers=catalog.TypeDetailAnswer,
+        use=use_cases.type_in_full, shape=catalog_shapes.type_in_full,
+        route=Route(
+            method="GET", path="/internal/types/{type}", problems=("not_found",),
+            of_path=lambda path: path["type"],
+        ),
+        event="type",
+    ),
+    Operation(
+        name="type_switch", summary="Switch a type or its channels on or off, or for a part of the users",
+        asks=catalog.SwitchSchema, answers=catalog.TypeDetailAnswer,
+        use=use_cases.switch_type, shape=catalog_shapes.type_in_full,
+        route=Route(
+            method="PATCH", path="/internal/types/{type}",
+            description="It holds on every node within a second. What is left out stays, and null is what the file says. A type that the catalog does not have can be switched too.",
+        ),
+        event="type_switch",
     ),
     Operation(
         name="overview", summary="What all nodes did, step by step",

@@ -19,7 +19,7 @@ from gateway.notify.owing import NoAddress
 from gateway.notify.requests import Unfit
 from gateway.notify.wording import UnknownType
 from gateway.protocol import shapes
-from storage.errors import IdempotencyMismatch, InvalidCursor, StoreUnavailable, Unstorable
+from storage.errors import IdempotencyMismatch, InvalidCursor, StoreUnavailable, TooManySwitched, Unstorable
 
 CONTENT_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:bellhop:problem:"
@@ -128,6 +128,11 @@ def of(error: BaseException) -> Details:
                 code="validation_failed",
                 errors={"email": [f"{error}."]},
                 without_address=shapes.some_users(error.users),
+            )
+        case TooManySwitched():
+            return Details(
+                code="validation_failed",
+                errors={"type": ["Must be one of those switched: there are too many."]},
             )
         case Unstorable():
             return Details(code="validation_failed", detail="The store can never take this.")

@@ -15,7 +15,6 @@ from gateway.notify.owing import USERS_NAMED, left_out
 from gateway.notify.people import Held, Person, Reader
 from gateway.notify.preview import Preview
 from gateway.notify.records import Record
-from gateway.notify.types import Traits
 from gateway.notify.verdicts import not_sent
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
@@ -229,10 +228,6 @@ def disconnected(connections: int) -> Json:
 
 def erased(notifications: int) -> Json:
     return {"erased": notifications}
-
-
-def types(known: Mapping[str, Traits]) -> Json:
-    return {"types": {name: {"urgent": traits.urgent} for name, traits in known.items()}}
 
 
 def nothing(_: None) -> Json:

@@ -16,9 +16,10 @@ from gateway.notify.reading import Reading
 from gateway.notify.records import Record, Records
 from gateway.notify.requests import AdminHistoryRequest, EmitRequest, HistoryRequest, TypePreviewRequest
 from gateway.notify.type_preview import NoSuchType, TypePreview, TypePreviewer
-from gateway.notify.types import Types
+from gateway.notify.types import TypeDetail, Types
 from gateway.observe.feed import Feed
 from gateway.observe.overview import Observatory
+from gateway.protocol.catalog import SwitchRequest
 from gateway.protocol.problems import Problem
 from mailer.errors import RenderFailure, TemplateFailure
 from mailer.transport import Outgoing
@@ -151,6 +152,19 @@ async def preview_type(use: UseCases, caller: Caller, asked: TypePreviewRequest)
         return await use.type_previewer.preview(asked)
     except NoSuchType:
         raise Problem("not_found", "The catalog has no such type.") from None
+
+
+async def type_in_full(use: UseCases, caller: Caller, name: str) -> TypeDetail:
+    del caller
+    found = await use.types.one(name)
+    if found is None:
+        raise Problem("not_found", "The catalog has no such type, and nobody has switched one.")
+    return found
+
+
+async def switch_type(use: UseCases, caller: Caller, asked: SwitchRequest) -> TypeDetail:
+    by = f"user:{caller.user}" if caller.user else f"service:{caller.scope}"
+    return await use.types.switch(asked.type, asked.changes, by=by)
 
 
 async def watch_feed(use: UseCases, caller: Caller, on: bool) -> None:  # noqa: FBT001 - it is what is asked

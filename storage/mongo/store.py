@@ -20,6 +20,8 @@ from storage.mongo.people import MongoPeople
 from storage.mongo.schema import LEASE_SECONDS, migrate
 from storage.mongo.shelf import MongoShelf, Operations
 from storage.mongo.streams import MongoStreams
+from storage.mongo.switches import MongoSwitches
+from storage.mongo.tallies import MongoTallies
 
 PING_SECONDS = 1.5
 PROBE = 0
@@ -42,6 +44,8 @@ class MongoStore:
         self.outbox = self._put_up(MongoOutbox(self._operations))
         self.people = self._put_up(MongoPeople(self._operations, self._shelves))
         self.epochs = self._put_up(MongoEpochs(self._operations))
+        self.switches = self._put_up(MongoSwitches(self._operations))
+        self.tallies = self._put_up(MongoTallies(self._operations))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its indexes when the store is opened."""

@@ -15,6 +15,8 @@ from storage.sqlite.people import SQLitePeople
 from storage.sqlite.schema import migrate
 from storage.sqlite.shelf import SQLiteShelf
 from storage.sqlite.streams import SQLiteStreams
+from storage.sqlite.switches import SQLiteSwitches
+from storage.sqlite.tallies import SQLiteTallies
 from storage.sqlite.threads import Threads
 
 PING_SECONDS = 1.5
@@ -33,6 +35,8 @@ class SQLiteStore:
         self.outbox = self._put_up(SQLiteOutbox(self._threads))
         self.people = self._put_up(SQLitePeople(self._threads, self._shelves))
         self.epochs = self._put_up(SQLiteEpochs(self._threads))
+        self.switches = self._put_up(SQLiteSwitches(self._threads))
+        self.tallies = self._put_up(SQLiteTallies(self._threads))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its tables when the store is opened; those of an earlier one are there before."""

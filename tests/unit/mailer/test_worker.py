@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from gateway.catalog.live import LiveCatalog
 from gateway.notify.decide import Judge
 from gateway.notify.verdicts import Sources
 from mailer.budget import LocalBudget
@@ -119,7 +120,11 @@ class Bench:
         async def is_online(user: str) -> bool:
             return self.online(user)
 
-        judge = Judge(Sources(contacts=self.store.people, receipts=self.outbox, is_online=is_online))
+        judge = Judge(
+            Sources(
+                catalog=LiveCatalog(), contacts=self.store.people, receipts=self.outbox, is_online=is_online
+            )
+        )
         lane = {name: options.pop(name) for name in LANE & options.keys()}
         policy = {name: options.pop(name) for name in POLICY & options.keys()}
         given: dict[str, Any] = {

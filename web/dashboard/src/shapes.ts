@@ -305,14 +305,104 @@ export interface ErasedAnswer {
   readonly erased: number;
 }
 
-/** What holds for every notification of a type. */
+/** A row of a user's preferences. */
+export interface CategoryAnswer {
+  readonly key: string;
+  /** By locale. */
+  readonly names: Readonly<Record<string, string>>;
+  readonly order: number;
+}
+
+/** One channel of a type, as it is in force. */
+export interface ChannelAnswer {
+  /** As far as the type is on. */
+  readonly enabled: boolean;
+  /** Of the users; 100 is everybody. */
+  readonly percent: number;
+  /** An admin has set it: it is not what the file says. */
+  readonly overridden: boolean;
+  /** Whether the type uses the channel of its own accord. */
+  readonly by_default: boolean;
+}
+
+export interface ChannelsAnswer {
+  readonly in_app: ChannelAnswer;
+  readonly email: ChannelAnswer;
+}
+
+/** One change of a switch. */
+export interface ChangeAnswer {
+  readonly at: string;
+  /** `service:…` or `user:…`. */
+  readonly by: string;
+  /** What was asked. */
+  readonly change: Readonly<Record<string, unknown>>;
+}
+
+/** What a channel of a type did in this hour and the 23 before. */
+export interface ChannelDayAnswer {
+  /** Notifications shown, or mails that a relay took. */
+  readonly sent: number;
+  /** Not sent, by a rule. */
+  readonly skipped: number;
+  /** Given up on. */
+  readonly dead: number;
+}
+
+export interface DayAnswer {
+  readonly in_app: ChannelDayAnswer;
+  readonly email: ChannelDayAnswer;
+}
+
+/** A type, and what holds for every notification of it. */
 export interface TypeAnswer {
   /** It needs an answer: shown to admins until one has dealt with it. */
   readonly urgent: boolean;
+  /** Whether the catalog has it. */
+  readonly known: boolean;
+  readonly category: string | null;
+  readonly critical: boolean;
+  readonly lane: LaneName;
+  readonly locales: readonly string[];
+  /** False is the kill switch. */
+  readonly enabled: boolean;
+  readonly channels: ChannelsAnswer;
+  readonly changed: ChangeAnswer | null;
+  readonly day: DayAnswer;
 }
 
+/** All types that the catalog has, and those that admins have switched without. */
 export interface TypesAnswer {
+  /** Of the catalog; null where there is none. */
+  readonly version: string | null;
+  readonly default_locale: string | null;
+  /** The version that each node runs, by its name. */
+  readonly nodes: Readonly<Record<string, string | null>>;
+  readonly categories: readonly CategoryAnswer[];
   readonly types: Readonly<Record<string, TypeAnswer>>;
+}
+
+/** One of them in full. */
+export interface TypeDetailAnswer {
+  /** It needs an answer: shown to admins until one has dealt with it. */
+  readonly urgent: boolean;
+  /** Whether the catalog has it. */
+  readonly known: boolean;
+  readonly category: string | null;
+  readonly critical: boolean;
+  readonly lane: LaneName;
+  readonly locales: readonly string[];
+  /** False is the kill switch. */
+  readonly enabled: boolean;
+  readonly channels: ChannelsAnswer;
+  readonly changed: ChangeAnswer | null;
+  readonly day: DayAnswer;
+  readonly type: string;
+  /** JSON Schema of its data. */
+  readonly schema: Readonly<Record<string, unknown>> | null;
+  readonly examples: readonly Readonly<Record<string, unknown>>[];
+  /** Of its switches, newest first, the last 50. */
+  readonly changes: readonly ChangeAnswer[];
 }
 
 /** What all nodes did, step by step. */
