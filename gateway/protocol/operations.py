@@ -99,7 +99,7 @@ EMIT_ONE = Operation(
     route=Route(
         method="POST", path="/internal/emit", status=202,
         description="When this answers 202 the notification is stored, and cannot be lost any more.",
-        problems=("idempotency_mismatch", "rate_limited"), headers=(_KEY_HEADER,),
+        problems=("idempotency_mismatch", "rate_limited", "unknown_type"), headers=(_KEY_HEADER,),
         answer_headers={"Idempotency-Replayed": {"schema": {"type": "string", "enum": ["true"]}}},
     ),
     event="emit", refused=lambda use, error: use.emitter.refuse(error),
