@@ -78,6 +78,8 @@ class Judge:
         facts: list[tuple[object, ...]] = [()] * len(cases)
         failed: dict[int, StorageError] = {}
         for gate in self._gates:
+            if not gate.in_use(self._sources):
+                continue
             wanted = [index for index, case in enumerate(cases) if gate.wants(case, moment)]
             if not wanted:
                 continue

@@ -35,6 +35,10 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
         {"catalog.toml": HEAD + TYPE + 'schema = "t.json"\n', "t.json": '{"not":' * 300 + "{}" + "}" * 300},
         ["t.json:1: it holds what JSON has not, such as a date, or is nested too deeply"],
     ),
+    "an endless number in a schema": (
+        {"catalog.toml": HEAD + TYPE + 'schema = "t.json"\n', "t.json": f'{{"type": "object", "maxProperties": {10**30}}}'},
+        ["t.json:1: it holds what JSON has not, such as a date, or is nested too deeply"],
+    ),
     "a bottomless schema": (
         {"catalog.toml": HEAD + TYPE + 'schema = "t.json"\n', "t.json": '{"not":' * 9000 + "{}" + "}" * 9000},
         ["t.json:1: this is no JSON: it is nested too deeply"],

@@ -1,6 +1,7 @@
 """The one decision, as a table of cases; and how its facts are found."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -345,6 +346,15 @@ def gate(verdict: Verdict) -> Gate[Attention]:
         rule="later", facts=Attention, judge=lambda _case, _facts: verdict,
         wants=lambda _case, _moment: True, gather=gather,
     )  # fmt: skip
+
+
+async def test_a_rule_that_is_not_in_use_is_not_asked_for_its_facts() -> None:
+    idle = replace(gate(Skip(rule="later", detail="x")), in_use=lambda sources: sources.catalog.in_use)
+    known = Known()
+
+    assert await known.judge([idle]).at_lease(lease(), NOW) is None
+    known.catalog.switches = {"OTHER": Switch.of(EVERYTHING_OFF)}
+    assert await known.judge([idle]).at_lease(lease(), NOW) == Skipped(rule="later", reason="x")
 
 
 async def test_a_rule_that_holds_a_mail_has_it_decided_again_later_uncounted() -> None:
