@@ -33,6 +33,8 @@ class Principal:
     topics: tuple[str, ...] = ()
     name: str | None = None
     email: str | None = None
+    locale: str | None = None
+    """The language that the user reads, as a tag such as `de` or `pt-BR`."""
 
     @property
     def is_admin(self) -> bool:

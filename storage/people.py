@@ -16,6 +16,7 @@ class Contact:
     user: str
     email: str | None = None
     name: str | None = None
+    locale: str | None = None
     last_seen: datetime | None = None
 
 
@@ -46,7 +47,7 @@ class People(Protocol):
     """What is known about users, and the right to have it forgotten."""
 
     async def remember(self, contacts: Sequence[Contact]) -> None:
-        """Keep the newest address, name and time of each; a None keeps what was known."""
+        """Keep the newest address, name, language and time of each; a None keeps what was known."""
         ...
 
     async def contact(self, user: str) -> Contact | None: ...

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from gateway.catalog.buckets import EVERYBODY, Rollout
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.payload import Payload
+from gateway.catalog.timing import Digest, Throttle
 from mailer.locales import lookup
 from mailer.phrases import Phrase
 
@@ -70,6 +71,8 @@ class NotificationType:
     """Seconds."""
     collapse: Phrase | None = None
     """The key by which a newer one stands for an older one."""
+    digest: Digest | None = None
+    throttle: Throttle | None = None
     enabled: Mapping[Channel, bool] = field(default_factory=lambda: MappingProxyType({}))
     rollouts: Mapping[Channel, Rollout] = field(default_factory=lambda: MappingProxyType({}))
 

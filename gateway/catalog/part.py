@@ -5,7 +5,10 @@ catalog takes is imported with the first load, so that a process without a catal
 """
 
 import asyncio
+import gc
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,4 +117,17 @@ def _loaded(folder: Path) -> "Catalog":
     # Here, so that who has no catalog does not load what it takes.
     from gateway.catalog.loading import load
 
-    return load(folder)
+    with _uncollected():
+        return load(folder)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of garbage: it would walk over all that lives each time that so much has been made, and nobody is served meanwhile."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

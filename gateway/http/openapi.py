@@ -162,7 +162,7 @@ def _own_field(converter: Any, field: Field[Any], **_: Any) -> dict[str, Any]:
         return {"oneOf": [room, {"type": "array", "items": room, "minItems": 1, "maxItems": ROOMS_MAX}]}
     if isinstance(field, emit.Email):
         inner = converter.resolve_nested_schema(emit.EmailSchema)
-        return {"oneOf": [{"type": "boolean", "enum": [True]}, inner, {"type": "null"}]}
+        return {"oneOf": [{"type": "boolean"}, inner, {"type": "null"}]}
     return {}
 
 

@@ -15,11 +15,10 @@ from gateway.ground.rooms import rooms_of
 from gateway.http import edge, routing, static
 from gateway.http.health import Health
 from gateway.http.settings import SiteSettings
-from gateway.notify.contacts import ContactBook
+from gateway.notify.contacts import ContactBook, contact_of
 from gateway.observe.metrics import Metrics
 from gateway.protocol.operations import OPERATIONS, USER, Operation
 from gateway.protocol.use_cases import Caller, UseCases
-from storage.people import Contact
 
 API = "/api/"
 PREFLIGHT_SECONDS = 600
@@ -65,11 +64,14 @@ class PublicSite:
         del operation
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         principal = await self._verifier.verify(token.strip() if scheme.lower() == "bearer" else None)
-        if principal.email or principal.name:
+        if principal.email or principal.name or principal.locale:
             # Who only ever asks over HTTP is to be mailed as well.
-            self._contacts.hear(Contact(user=principal.user, email=principal.email, name=principal.name))
+            self._contacts.hear(contact_of(principal))
         user = principal.user
-        return Caller(scope=f"user:{user}", user=user, rooms=rooms_of(principal), is_admin=principal.is_admin)
+        return Caller(
+            scope=f"user:{user}", user=user, rooms=rooms_of(principal), is_admin=principal.is_admin,
+            locale=principal.locale,
+        )  # fmt: skip
 
 
 class CrossOrigin:

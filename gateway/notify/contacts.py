@@ -6,9 +6,11 @@ together. A look-up sees what is still collected.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
+from auth.principal import Principal
 from gateway.ground.parts import Part
 from gateway.ground.tasks import Tasks
 from mailer import address
@@ -24,8 +26,18 @@ PENDING_LIMIT = 10_000
 logger = logging.getLogger(__name__)
 
 
+def contact_of(principal: Principal, *, last_seen: datetime | None = None) -> Contact:
+    """What a token says of its user."""
+    return Contact(
+        user=principal.user, email=principal.email, name=principal.name, locale=principal.locale,
+        last_seen=last_seen,
+    )  # fmt: skip
+
+
 class ContactBook(Part):
     def __init__(self, contacts: People) -> None:
+        self.listeners: list[Callable[[Contact], None]] = []
+        """They hear of all that is remembered."""
         self._contacts = contacts
         self._pending: dict[str, Contact] = {}
         self._leaving: dict[str, Contact] = {}
@@ -55,6 +67,8 @@ class ContactBook(Part):
             return
         self._pending[contact.user] = _newer(contact, known)
         self._news.set()
+        for listen in self.listeners:
+            listen(contact)
 
     def hear(self, contact: Contact) -> None:
         """As `remember`, of what a single request said: the same words again are not worth a write."""
@@ -144,5 +158,6 @@ def _newer(contact: Contact, known: Contact | None) -> Contact:
         user=contact.user,
         email=contact.email or known.email,
         name=contact.name or known.name,
+        locale=contact.locale or known.locale,
         last_seen=contact.last_seen or known.last_seen,
     )

@@ -34,6 +34,27 @@ class Judged:
     facts: tuple[object, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one gate says of a case."""
+
+    rule: str
+    fact: object | None
+    """None: it did not have to look anything up."""
+    verdict: Verdict | None
+    """None lets it pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What would become of one channel now, gate by gate."""
+
+    channel: str
+    verdict: Verdict
+    """Of the first gate that stops it."""
+    steps: tuple[Step, ...]
+
+
 def decide(case: Case, facts: Iterable[object], gates: Sequence[AnyGate] = GATES) -> Verdict:
     """What the first gate says that does not let the case pass, else `Send`. A gate without its facts is open."""
     known = {type(fact): fact for fact in facts}
@@ -57,6 +78,8 @@ class Judge:
         facts: list[tuple[object, ...]] = [()] * len(cases)
         failed: dict[int, StorageError] = {}
         for gate in self._gates:
+            if not gate.in_use(self._sources):
+                continue
             wanted = [index for index, case in enumerate(cases) if gate.wants(case, moment)]
             if not wanted:
                 continue
@@ -72,6 +95,17 @@ class Judge:
             failed.get(index) or Judged(decide(case, facts[index], self._gates), facts[index])
             for index, case in enumerate(cases)
         ]
+
+    async def explain(self, case: Case) -> Explained:
+        """What every gate says of the case as it is now, also those behind the first that stops it. Raises `StorageError`."""
+        steps = []
+        for gate in self._gates:
+            fact = None
+            if gate.wants(case, Moment.PREVIEW):
+                (fact,) = await gate.gather(self._sources, [case])
+            steps.append(Step(gate.rule, fact, None if fact is None else gate.judge(case, fact)))
+        verdict = next((step.verdict for step in steps if step.verdict is not None), Send())
+        return Explained(case.channel, verdict, tuple(steps))
 
     async def at_lease(self, lease: Lease, now: datetime) -> Ending | None:
         """How the lease ends without a mail; None when it is to be sent. Raises `StorageError`."""

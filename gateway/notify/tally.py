@@ -97,6 +97,9 @@ class Tally(Part):
         type_ = notifications[0].type
         if shown := sum([each.in_app for each in notifications]):
             self.count(type_, IN_APP, SENT, shown)
+        hidden = sum([each.entry is not None and each.entry.hidden_by is not None for each in notifications])
+        if hidden:
+            self.count(type_, IN_APP, SKIPPED, hidden)
         mails = [each.mail for each in notifications if each.mail is not None]
         if mails and (skipped := sum([mail.state is MailState.SKIPPED for mail in mails])):
             self.count(type_, EMAIL, SKIPPED, skipped)

@@ -125,6 +125,11 @@ class Sources:
 F = TypeVar("F")
 
 
+def _always(sources: Sources) -> bool:
+    del sources
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate(Generic[F]):
     """One rule: which facts it goes by, where it finds them, and what it says. What it says is pure."""
@@ -133,6 +138,8 @@ class Gate(Generic[F]):
     facts: type[F]
     judge: Callable[[Case, F], Verdict | None]
     """None lets it pass."""
+    in_use: Callable[[Sources], bool] = _always
+    """Whether any case may have facts now: a rule that nobody has made costs nothing."""
     wants: Callable[[Case, Moment], bool]
     """Whether facts are to be looked up for this case at this moment; without facts the gate is open."""
     gather: Callable[[Sources, Sequence[Case]], Awaitable[Sequence[F | None]]]

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -25,6 +26,9 @@ from gateway.process.settings import ProcessSettings
 from mailer.worker import Outcome
 from storage.connect import connect as connect_store
 from storage.mail import LaneName
+
+if TYPE_CHECKING:
+    from gateway.catalog.catalog import Catalog
 
 DRAIN_SHARE = 0.8
 """Of the grace: what then remains is given back or cut off, which wants some of it too."""
@@ -51,6 +55,7 @@ class Process(ABC):
             settings[MailSettings], settings[BulkSettings], base_url=settings[SiteSettings].base_url
         )
         self.catalog = LiveCatalog()
+        self.catalog.on_change.append(self._adopt_designs)
         self.contacts = ContactBook(self.store.people)
         self.judge = Judge(
             Sources(
@@ -79,6 +84,11 @@ class Process(ABC):
     def _mail_ended(self, lane: LaneName, outcome: Outcome) -> None:
         self.metrics.mail_outcome(lane, outcome.result)
         self.tally.mailed(outcome.type, outcome.result)
+
+    def _adopt_designs(self, catalog: "Catalog | None") -> None:
+        """Mail of a catalog's types is made by its designs."""
+        for press in set(self.presses.values()):
+            press.adopt(None if catalog is None else catalog.templates)
 
     async def _is_online(self, user: str) -> bool:
         return await self.presence.find(user) is not None

@@ -33,10 +33,9 @@ class MailOffice(Process):
         super().__init__(settings)
         site = settings[SiteSettings]
         self.mail = self.mail_part()
-        # It publishes nothing and hears nothing: by the store the nodes find out what became of a mail, and it what is switched.
-        bus = LocalBus()
-        self.switching = Switching(self.store.switches, self.catalog, bus, self.clock)
-        self.health = Health(store=Writes(self.store), bus=bus, presence=self.presence, clock=self.clock)
+        # Nobody is told anything, and nothing is heard: by the store the nodes find out what became of a mail, and it what is switched.
+        self.switching = Switching(self.store.switches, self.catalog, LocalBus(), self.clock)
+        self.health = Health(Writes(self.store))
         self.internal = edge.application("internal", self.metrics)
         self.internal.add_routes([*self.health.liveness(), *self.health.readiness(), *self.metrics.routes()])
         self._site = Site(self.internal, site.internal_hosts, site.internal_port)

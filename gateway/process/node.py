@@ -32,8 +32,10 @@ from gateway.mail.settings import MailSettings
 from gateway.notify.delivery import Delivery
 from gateway.notify.emitting import Emitter
 from gateway.notify.fanout import Fanout
+from gateway.notify.languages import Languages
 from gateway.notify.mailroom import Mailroom
 from gateway.notify.people import People
+from gateway.notify.planning import Planner
 from gateway.notify.preview import Previewer
 from gateway.notify.reading import Reading
 from gateway.notify.records import Records
@@ -41,10 +43,11 @@ from gateway.notify.retention import Housekeeper
 from gateway.notify.settings import StoreSettings
 from gateway.notify.store import ClockPart, CommitPart, LineagePart, StorePart
 from gateway.notify.switching import Switching
+from gateway.notify.type_preview import TypePreviewer
 from gateway.notify.types import Types
 from gateway.notify.versions import Versions
+from gateway.notify.wording import Scribe
 from gateway.observe.feed import Feed
-from gateway.observe.meters import TimedAppends
 from gateway.observe.overview import Observatory
 from gateway.observe.trends import Trends
 from gateway.observe.writes import Writes
@@ -92,7 +95,7 @@ class Node(Process):
         witness = self.links.witness(file_of(self.settings[StoreSettings].url))
         self.lineage = Lineage(self.store.epochs, self.store.streams, witness, self.bus, self.clock)
         self.writes = Writes(
-            self.store, Witnessed(TimedAppends(self.store.streams, self.metrics), self.lineage)
+            self.store, Witnessed(self.store.streams, self.lineage), stored=self.metrics.append_batch
         )
         self.commit = GroupCommit(self.writes, ping=self.store.ping)
         self.switching = Switching(self.store.switches, self.catalog, self.bus, self.clock)
@@ -111,11 +114,14 @@ class Node(Process):
         self.mail = self.mail_part() if self.settings[MailSettings].worker else None
         self._wake_mailer = _nobody_to_wake if self.mail is None else self.mail.wake
         self.fanout = Fanout(receiver=self.delivery, bus=self.bus, gossip=self.gossip)
+        self.languages = Languages(self.contacts)
+        self.contacts.listeners.append(self.languages.note)
+        self.scribe = Scribe(self.catalog, self.languages)
+        self.planner = Planner(catalog=self.catalog, scribe=self.scribe, judge=self.judge, clock=self.clock)
         self.emitter = Emitter(
             commit=self.commit,
-            judge=self.judge,
+            planner=self.planner,
             fanout=self.fanout,
-            clock=self.clock,
             wake_mailer=self._wake_mailer,
             count=self.metrics.emitted,
             code_of=problems.code_of,
@@ -161,6 +167,7 @@ class Node(Process):
             replay_limit=sockets.replay_limit,
         )
         self.lineage.on_turn = self.namespaces.orders.turn
+        self.delivery.locale_of = self.namespaces.sessions.locale_of
         self.neighbours = (
             Neighbours(cluster.bus_url, prefix=cluster.bus_prefix, receive=self.delivery.receive)
             if cluster.foreign_emits
@@ -177,7 +184,7 @@ class Node(Process):
         self.use_cases = UseCases(
             emitter=self.emitter,
             previewer=Previewer(
-                emitter=self.emitter,
+                planner=self.planner,
                 streams=self.store.streams,
                 presence=self.presence,
                 presses=self.presses,
@@ -200,6 +207,13 @@ class Node(Process):
                 versions=self.versions,
                 clock=self.clock,
             ),
+            type_previewer=TypePreviewer(
+                catalog=self.catalog,
+                scribe=self.scribe,
+                judge=self.judge,
+                presses=self.presses,
+                clock=self.clock,
+            ),
             observatory=self.observatory,
             feed=self.feed,
         )
@@ -208,7 +222,7 @@ class Node(Process):
     def _sites(self) -> None:
         """The two doors: for browsers, and for services and operators."""
         site = self.settings[SiteSettings]
-        self.health = Health(store=self.writes, bus=self.bus, presence=self.presence, clock=self.clock)
+        self.health = Health(self.writes)
         self.public = public.build(
             settings=site,
             origins=self.origins,

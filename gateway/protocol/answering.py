@@ -91,6 +91,11 @@ class NotificationAnswer(AddressAnswer):
     link = _text(allow_none=True)
     data = fields.Dict(required=True)
     created_at = _time()
+    category = fields.String(metadata={"description": "Of the catalog; absent for a type that it has not."})
+    locale = fields.String(
+        metadata={"description": "The language of the words, where the catalog made them."}
+    )
+    catalog_version = fields.String(metadata={"description": "Of the catalog that made them."})
 
 
 class ItemAnswer(NotificationAnswer):
@@ -130,10 +135,23 @@ class MailAnswer(Schema):
     sent_at = _time(allow_none=True)
 
 
+class SkippedAnswer(Schema):
+    """Why something was not sent."""
+
+    rule = _text()
+    detail = _text()
+
+
 class RecordAnswer(NotificationAnswer):
     """A notification with what became of it."""
 
     in_app = fields.Boolean(required=True)
+    skipped = fields.Nested(
+        SkippedAnswer,
+        required=True,
+        allow_none=True,
+        metadata={"description": "Why it is not shown in-app, where a rule decided that."},
+    )
     expires_at = _time(allow_none=True)
     recalled_at = _time(allow_none=True)
     mail = fields.Nested(MailAnswer, required=True, allow_none=True)
@@ -196,6 +214,7 @@ class UserDataAnswer(Schema):
     user = _text()
     email = _text(allow_none=True)
     name = _text(allow_none=True)
+    locale = _text(allow_none=True)
     last_seen = _time(allow_none=True)
     notifications = fields.List(fields.Nested(RecordAnswer), required=True)
     receipts = fields.Dict(keys=fields.String(), values=fields.Nested(ReceiptAnswer), required=True)
@@ -246,6 +265,7 @@ class UserAnswer(Schema):
     online = fields.Nested(VisitorAnswer, required=True, allow_none=True)
     email = _text(allow_none=True)
     name = _text(allow_none=True)
+    locale = _text(allow_none=True)
     last_seen = _time(allow_none=True)
     unread = _number()
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
+from gateway.notify.requests import TypePreviewRequest
 from gateway.protocol.asking import OneFieldSchema
 from gateway.protocol.fields import TYPE, Flag, Object, Percent, Text, UserId, locale_field
 from storage.mail import LaneName
@@ -20,19 +21,6 @@ class SwitchRequest:
     type: str
     changes: Mapping[str, Any]
     """As it was asked: `enabled`, and `channels` with `enabled` and `percent`, each only if it was given."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TypePreviewRequest:
-    """A type as a reader would get it."""
-
-    type: str
-    data: Mapping[str, Any] | None = None
-    """None: those of the example."""
-    example: int = 0
-    locale: str | None = None
-    user: str | None = None
-    """For whom it is also decided."""
 
 
 def _type_field(**options: Any) -> Text:

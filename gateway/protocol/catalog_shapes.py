@@ -1,7 +1,14 @@
 """What is answered about types: the JSON of `gateway.notify.types`, as `gateway.protocol.catalog` says it."""
 
+import msgspec
+
 from gateway.ground.encoding import Json, time
+from gateway.notify.decide import Explained
+from gateway.notify.type_preview import TypePreview
 from gateway.notify.types import KnownTypes, TypeDetail, TypeState
+from gateway.notify.verdicts import Send
+from mailer.transport import Outgoing
+from storage.streams import Notification
 from storage.switches import Change
 
 
@@ -51,4 +58,56 @@ def type_in_full(value: TypeDetail) -> Json:
         "schema": value.schema,
         "examples": value.examples,
         "changes": [change(each) for each in value.changes],
+    }
+
+
+def type_preview(value: TypePreview) -> Json:
+    item, mail = value.item, value.mail
+    return {
+        "locale": value.locale,
+        "data": value.data,
+        "item": None if item is None else _item(item),
+        "mail": None if mail is None else _mail(mail, value),
+        "problem": value.problem,
+        "explain": [_explained(each) for each in value.explained],
+    }
+
+
+def _item(value: Notification) -> Json:
+    return {
+        "type": value.type,
+        "category": None if value.entry is None else value.entry.category,
+        "title": value.title,
+        "body": value.body,
+        "link": value.link,
+    }
+
+
+def _mail(value: Outgoing, of: TypePreview) -> Json:
+    return {
+        "subject": value.subject,
+        "text": value.text,
+        "html": value.html,
+        "bytes": len(value.html.encode()),
+        "warnings": list(of.warnings),
+        "templates": list(of.templates),
+    }
+
+
+def _explained(value: Explained) -> Json:
+    verdict = value.verdict
+    rule, detail = (None, None) if isinstance(verdict, Send) else (verdict.rule, verdict.detail)
+    return {
+        "channel": value.channel,
+        "verdict": type(verdict).__name__.lower(),
+        "rule": rule,
+        "detail": detail,
+        "gates": [
+            {
+                "rule": step.rule,
+                "passed": step.verdict is None,
+                "facts": {} if step.fact is None else msgspec.to_builtins(step.fact),
+            }
+            for step in value.steps
+        ],
     }

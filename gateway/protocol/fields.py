@@ -34,6 +34,7 @@ VISIBLE = rf"[{INVISIBLE}]*[^{INVISIBLE}{NOT_IN_A_LINE}]{PRINTABLE}"
 """Printable, and not only blanks and the like."""
 PRINTABLE_LINES = r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*"
 TYPE = r"[A-Z][A-Z0-9_]{0,63}"
+CATEGORY = r"[a-z][a-z0-9_]{0,63}"
 EVENT = r"[A-Za-z][A-Za-z0-9_:.-]{0,63}"
 # "//host" and "/\host" lead to another site in a browser, so neither is a path.
 LINK = (

@@ -99,7 +99,7 @@ EMIT_ONE = Operation(
     route=Route(
         method="POST", path="/internal/emit", status=202,
         description="When this answers 202 the notification is stored, and cannot be lost any more.",
-        problems=("idempotency_mismatch", "rate_limited"), headers=(_KEY_HEADER,),
+        problems=("idempotency_mismatch", "rate_limited", "unknown_type"), headers=(_KEY_HEADER,),
         answer_headers={"Idempotency-Replayed": {"schema": {"type": "string", "enum": ["true"]}}},
     ),
     event="emit", refused=lambda use, error: use.emitter.refuse(error),
@@ -236,6 +236,16 @@ OPERATIONS: tuple[Operation, ...] = (
         use=lambda use, *_: use.types.known(), shape=catalog_shapes.types,
         route=Route(method="GET", path="/internal/types"),
         event="types",
+    ),
+    Operation(
+        name="preview_type", summary="A type as a reader would get it, and for a user what every gate says",
+        asks=catalog.TypePreviewSchema, answers=catalog.TypePreviewAnswer,
+        use=use_cases.preview_type, shape=catalog_shapes.type_preview,
+        route=Route(
+            method="POST", path="/internal/types/{type}/preview", body_required=False, problems=("not_found",),
+            description="Nothing is stored or sent. Data that do not fit are `validation_failed`, by JSON Pointer.",
+        ),
+        event="preview_type",
     ),
     Operation(
         name="type", summary="A type in full, with the history of its switches",

@@ -16,8 +16,9 @@ from auth.errors import AuthError, KeysUnavailable
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.ground import encoding, logs
 from gateway.notify.owing import NoAddress
+from gateway.notify.requests import Unfit
+from gateway.notify.wording import UnknownType
 from gateway.protocol import shapes
-from gateway.protocol.parsing import Invalid
 from storage.errors import IdempotencyMismatch, InvalidCursor, StoreUnavailable, TooManySwitched, Unstorable
 
 CONTENT_TYPE = "application/problem+json"
@@ -38,6 +39,7 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "unsupported_encoding": (415, "The body is coded in a way that cannot be undone"),
     "expectation_failed": (417, "What is expected cannot be met"),
     "validation_failed": (422, "The request is not valid"),
+    "unknown_type": (422, "The catalog has no such type"),
     "idempotency_mismatch": (422, "The idempotency key was used with another request"),
     "rate_limited": (429, "Too many requests"),
     "head_too_large": (431, "The headers are too large"),
@@ -113,7 +115,9 @@ def of(error: BaseException) -> Details:
     match error:
         case Problem():
             return error.details
-        case Invalid():
+        case UnknownType():
+            return Details(code="unknown_type", errors={"type": [f"{error}."]})
+        case Unfit():
             return Details(code="validation_failed", errors=error.errors)
         case InvalidCursor():
             return Details(

@@ -20,7 +20,7 @@ from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
 from storage.mail import Mail, MailState
 from storage.outbox import MailPage
-from storage.streams import Notification
+from storage.streams import Entry, Notification
 
 
 def address(value: Notification) -> Json:
@@ -49,10 +49,18 @@ def record(value: Notification) -> Json:
     return {
         **events.notification(value),
         "in_app": value.in_app,
+        "skipped": skipped(value.entry),
         "expires_at": time_or_none(value.expires_at),
         "recalled_at": time_or_none(value.recalled_at),
         "mail": None if value.mail is None else mail(value.mail),
     }
+
+
+def skipped(entry: Entry | None) -> Json | None:
+    """By which rule a notification is not shown in-app."""
+    if entry is None or entry.hidden_by is None:
+        return None
+    return {"rule": entry.hidden_by, "detail": entry.hidden_why or ""}
 
 
 def full_record(value: Record) -> Json:
@@ -154,6 +162,7 @@ def user_data(value: Held) -> Json:
         "user": value.user,
         "email": contact and contact.email,
         "name": contact and contact.name,
+        "locale": contact and contact.locale,
         "last_seen": contact and time_or_none(contact.last_seen),
         "notifications": [record(item) for item in data.notifications],
         "receipts": receipts(data.receipts),
@@ -179,6 +188,7 @@ def reader(value: Reader) -> Json:
         "online": None if entry is None else {**online(entry), "topics": list(entry.topics)},
         "email": contact and contact.email,
         "name": contact and contact.name,
+        "locale": contact and contact.locale,
         "last_seen": contact and time_or_none(contact.last_seen),
         "unread": value.unread,
     }

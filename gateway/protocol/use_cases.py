@@ -14,7 +14,8 @@ from gateway.notify.people import People
 from gateway.notify.preview import NoMail, Previewer
 from gateway.notify.reading import Reading
 from gateway.notify.records import Record, Records
-from gateway.notify.requests import AdminHistoryRequest, EmitRequest, HistoryRequest
+from gateway.notify.requests import AdminHistoryRequest, EmitRequest, HistoryRequest, TypePreviewRequest
+from gateway.notify.type_preview import NoSuchType, TypePreview, TypePreviewer
 from gateway.notify.types import TypeDetail, Types
 from gateway.observe.feed import Feed
 from gateway.observe.overview import Observatory
@@ -39,6 +40,7 @@ class UseCases:
     mailroom: Mailroom
     people: People
     types: Types
+    type_previewer: TypePreviewer
     observatory: Observatory
     feed: Feed
 
@@ -56,6 +58,8 @@ class Caller:
     is_admin: bool = False
     sid: str = ""
     """Of the connection; empty where there is none."""
+    locale: str | None = None
+    """The language that the caller reads; None: each room's own."""
 
 
 async def emit(use: UseCases, caller: Caller, asked: EmitRequest) -> Emitted:
@@ -101,12 +105,12 @@ async def any_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest)
         user, rooms = user_of(asked.room) or caller.user, (asked.room,)
     elif asked.user is not None:
         user, rooms = asked.user, await use.people.rooms(asked.user)
-    return await use.reading.history(user, rooms, asked.page)
+    return await use.reading.history(user, rooms, asked.page, locale=caller.locale)
 
 
 async def own_history(use: UseCases, caller: Caller, page: HistoryRequest) -> HistoryPage:
     await use.reading.begin(caller.user, caller.rooms)
-    return await use.reading.history(caller.user, caller.rooms, page)
+    return await use.reading.history(caller.user, caller.rooms, page, locale=caller.locale)
 
 
 async def user_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest) -> HistoryPage:
@@ -116,7 +120,7 @@ async def user_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest
     if not caller.is_admin:
         raise Problem("forbidden", "Another's history needs the role admin.")
     # Which topics another has is known from that user's token only.
-    return await use.reading.history(user, (user_room(user), ALL), asked.page)
+    return await use.reading.history(user, (user_room(user), ALL), asked.page, locale=caller.locale)
 
 
 async def read(use: UseCases, caller: Caller, ids: Sequence[str] | None) -> Marked:
@@ -140,6 +144,14 @@ async def preview_mail(use: UseCases, caller: Caller, notification_id: str) -> O
         raise Problem("not_found", str(error)) from None
     except (RenderFailure, TemplateFailure) as error:
         raise Problem("validation_failed", f"This mail cannot be rendered: {error}.") from error
+
+
+async def preview_type(use: UseCases, caller: Caller, asked: TypePreviewRequest) -> TypePreview:
+    del caller
+    try:
+        return await use.type_previewer.preview(asked)
+    except NoSuchType:
+        raise Problem("not_found", "The catalog has no such type.") from None
 
 
 async def type_in_full(use: UseCases, caller: Caller, name: str) -> TypeDetail:

@@ -25,8 +25,9 @@ from gateway.ground import encoding
 from gateway.ground.clock import Clock
 from gateway.ground.rooms import ADMINS, membership, rooms_of
 from gateway.notify import events
-from gateway.notify.contacts import ContactBook
+from gateway.notify.contacts import ContactBook, contact_of
 from gateway.notify.delivery import Delivery
+from gateway.notify.translations import spoken
 from gateway.protocol import asking
 from gateway.protocol.parsing import Invalid
 from gateway.sockets.events import ADMIN, ROOT, Answer
@@ -169,9 +170,9 @@ class Arrival:
         """Write what was missed at the client's pace: a long replay must not make a slow consumer of it."""
         if not opening.missed:
             return True
-        namespace = self.session.namespace
+        namespace, locale = self.session.namespace, self.session.principal.locale
         packets = [
-            Packet.event(namespace, events.notification_event(notification))
+            Packet.event(namespace, events.notification_event(spoken(notification, locale)))
             for notification in opening.missed
         ]
         async with asyncio.timeout(REPLAY_SECONDS):
@@ -204,9 +205,7 @@ class Arrival:
         at, session = self._at, self.session
         at.expiries.watch(session)
         principal, now = session.principal, at.clock()
-        at.remember(
-            session, Contact(user=principal.user, email=principal.email, name=principal.name, last_seen=now)
-        )
+        at.remember(session, contact_of(principal, last_seen=now))
         session.stage = Stage.ENTERED
         visitor = Visitor(
             connection=at.sessions.name_of(session),

@@ -7,13 +7,13 @@ from gateway.engine import Reason
 from gateway.ground import encoding
 from gateway.ground.rooms import membership
 from gateway.notify import events
+from gateway.notify.contacts import contact_of
 from gateway.notify.reading import Reading
 from gateway.protocol import asking
 from gateway.protocol.parsing import Invalid
 from gateway.sockets.arrival import REPLAYS, Reception, rooms_in
 from gateway.sockets.events import ADMIN, ROOT, Answer, Events
 from gateway.sockets.sessions import Session
-from storage.people import Contact
 
 
 class Renewal:
@@ -36,7 +36,7 @@ class Renewal:
         session.principal = principal
         session.ends_at = at.expiries.end_of(principal)
         at.expiries.watch(session)
-        at.remember(session, Contact(user=principal.user, email=principal.email, name=principal.name))
+        at.remember(session, contact_of(principal))
         return {"expires_at": encoding.time(principal.expires_at)}
 
     async def _move(self, session: Session, rooms: tuple[str, ...]) -> None:

@@ -59,6 +59,11 @@ class Sessions:
     def get(self, sid: str) -> Session | None:
         return self._by_sid.get(sid)
 
+    def locale_of(self, sid: str) -> str | None:
+        """The language that the session's user reads."""
+        session = self._by_sid.get(sid)
+        return None if session is None else session.principal.locale
+
     def has(self, sid: str) -> bool:
         return sid in self._by_sid
 

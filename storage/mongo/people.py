@@ -18,7 +18,7 @@ CONTACTS = "contacts"
 def _update(contact: Contact) -> UpdateOne:
     fields: Document = {"_id": contact.user}
     seen = None if contact.last_seen is None else micros(contact.last_seen)
-    for name, value in (("email", contact.email), ("name", contact.name)):
+    for name, value in (("email", contact.email), ("name", contact.name), ("locale", contact.locale)):
         if value is not None:
             # $literal: a name that begins with a dollar is no path.
             given = {"$literal": value}
@@ -28,7 +28,9 @@ def _update(contact: Contact) -> UpdateOne:
             )
     # A pipeline cannot tell an insert from an update: what holds nothing of these is new.
     is_new = {
-        "$and": [{"$eq": [{"$type": f"${name}"}, "missing"]} for name in ("email", "name", "last_seen")]
+        "$and": [
+            {"$eq": [{"$type": f"${name}"}, "missing"]} for name in ("email", "name", "locale", "last_seen")
+        ]
     }
     first = {"$ifNull": [seen, {"$multiply": [{"$toLong": "$$NOW"}, 1000]}]}
     fields["first_seen"] = {"$cond": [is_new, first, "$first_seen"]}
@@ -44,6 +46,7 @@ async def _contacts(c: Collections, users: Sequence[str]) -> dict[str, Contact]:
             user=document["_id"],
             email=document.get("email"),
             name=document.get("name"),
+            locale=document.get("locale"),
             last_seen=moment_or_none(document.get("last_seen")),
         )
         for document in documents

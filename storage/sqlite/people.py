@@ -34,17 +34,32 @@ CREATE TABLE contacts (
 ALTER TABLE contacts ADD COLUMN first_seen INTEGER;
 """),
     ),
+    Migration(
+        name="people-3",
+        run=statements("""
+-- the language of the user's last token
+ALTER TABLE contacts ADD COLUMN locale TEXT;
+"""),
+    ),
 )
+
+
+def _newest(column: str) -> str:
+    """What is known gives way to what is newer, and not to nothing."""
+    return (
+        f"{column} = CASE WHEN excluded.last_seen < last_seen THEN COALESCE({column}, excluded.{column})"
+        f" ELSE COALESCE(excluded.{column}, {column}) END"
+    )
 
 
 def _contacts(connection: sqlite3.Connection, users: Sequence[str]) -> dict[str, Contact]:
     rows = connection.execute(
-        "SELECT user, email, name, last_seen FROM contacts WHERE user IN (SELECT value FROM json_each(?))",
+        "SELECT user, email, name, locale, last_seen FROM contacts WHERE user IN (SELECT value FROM json_each(?))",
         (json.dumps(writable(users)),),
     )
     return {
-        user: Contact(user=user, email=email, name=name, last_seen=moment_or_none(last_seen))
-        for user, email, name, last_seen in rows
+        user: Contact(user=user, email=email, name=name, locale=locale, last_seen=moment_or_none(last_seen))
+        for user, email, name, locale, last_seen in rows
     }
 
 
@@ -62,15 +77,15 @@ class SQLitePeople(SQLiteShelf, People):
     def remember(self, connection: sqlite3.Connection, contacts: Sequence[Contact]) -> None:
         """Known fields give way to newer ones only: `last_seen` tells which of two is newer."""
         connection.executemany(
-            "INSERT INTO contacts (user, email, name, last_seen, first_seen)"
-            " VALUES (?, ?, ?, ?, COALESCE(?, CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)))"
+            "INSERT INTO contacts (user, email, name, locale, last_seen, first_seen)"  # noqa: S608 - constants only
+            " VALUES (?, ?, ?, ?, ?, COALESCE(?, CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)))"
             " ON CONFLICT (user) DO UPDATE SET"
-            " email = CASE WHEN excluded.last_seen < last_seen THEN COALESCE(email, excluded.email)"
-            "  ELSE COALESCE(excluded.email, email) END,"
-            " name = CASE WHEN excluded.last_seen < last_seen THEN COALESCE(name, excluded.name)"
-            "  ELSE COALESCE(excluded.name, name) END,"
+            f" {_newest('email')}, {_newest('name')}, {_newest('locale')},"
             " last_seen = MAX(COALESCE(excluded.last_seen, last_seen), COALESCE(last_seen, excluded.last_seen))",
-            [(c.user, c.email, c.name, (seen := micros_or_none(c.last_seen)), seen) for c in contacts],
+            [
+                (c.user, c.email, c.name, c.locale, (seen := micros_or_none(c.last_seen)), seen)
+                for c in contacts
+            ],
         )
 
     @reading

@@ -34,6 +34,9 @@ async def test_contacts_keep_what_was_known_and_take_what_is_newer(store):
     assert await store.people.contact("2") == Contact(
         user="2", name="Bob", email="bob@example.org", last_seen=NOW
     )
+    await store.people.remember([Contact(user="2", locale="de-AT", last_seen=later(3))])
+    await store.people.remember([Contact(user="2", locale="en", last_seen=later(1))])
+    assert (await store.people.contact("2")).locale == "de-AT"
     await store.people.remember([Contact(user="1", name="Anna")])
     assert (await store.people.contact("1")).name == "Anna"
     assert await store.people.contact("3") is None

@@ -76,8 +76,8 @@ def released(request, tmp_path) -> Released:
     return Released(url=url, told=told)
 
 
-ADDED = {"lane": "transactional", "decided_by": None, "relay_id": None}
-"""What mail says since, and says of what an earlier release has stored."""
+ADDED = {"lane": "transactional", "decided_by": None, "relay_id": None, "entry": None, "locale": None}
+"""What is said since, and is said of what an earlier release has stored."""
 
 
 def _as_then(answer: Any) -> Any:

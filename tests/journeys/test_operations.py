@@ -54,6 +54,8 @@ async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway:
         "presence": {},
         "user": {"user": "ann"},
         "types": {},
+        "type": {"type": "COMPLAINT"},
+        "type_switch": {"type": "T", "enabled": True},
         "overview": {},
         "feed": {"on": False},
         "recall": known,

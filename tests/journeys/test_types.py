@@ -11,7 +11,7 @@ import pytest
 from gateway.catalog import folder as folders
 from gateway.protocol.catalog import TypeDetailAnswer, TypesAnswer
 from tests.journeys.test_mailing import mail_in
-from tests.support.gateway import Gateway, token
+from tests.support.gateway import Gateway, gateway_process, token
 from tests.support.gateway import gateway as start_gateway
 from tests.support.node import NodeProcess
 
@@ -119,6 +119,20 @@ async def test_the_kill_switch_stops_what_is_emitted_and_what_is_owed_already(ga
     assert (late["decided_by"], late["verdict"]) == off[1:]
     await switch(gateway, "SALE", enabled=None)
     assert await mailed(gateway, "SALE") == ("sent", None, None)
+
+
+async def test_a_mail_worker_of_its_own_finds_out_what_was_switched(tmp_path: Path):
+    settings = {"CATALOG": str(SHOP), "MAIL_WORKER": "false"}
+    async with (
+        gateway_process(tmp_path, command="mail", CATALOG=str(SHOP)),
+        start_gateway(tmp_path, **settings) as here,
+    ):
+        emitted = await here.emit("user:ann", type="REVIEW", email={**EMAIL, "after": 5}, data=DATA["REVIEW"])
+
+        await switch(here, "REVIEW", enabled=False)
+
+        mail = await mail_in(here, emitted["notification"]["id"], "skipped")
+        assert mail["decided_by"] == "switch"
 
 
 async def test_a_switched_off_channel_needs_no_address(gateway: Gateway):

@@ -17,6 +17,10 @@ def judge(case: Case, share: Share) -> Skip | None:
     )
 
 
+def in_use(sources: Sources) -> bool:
+    return sources.catalog.in_use
+
+
 def wants(case: Case, moment: Moment) -> bool:
     """Always: the percentage may have been changed since."""
     del case, moment
@@ -33,4 +37,4 @@ async def gather(sources: Sources, cases: Sequence[Case]) -> list[Share | None]:
     ]
 
 
-GATE = Gate(rule=RULE, facts=Share, judge=judge, wants=wants, gather=gather)
+GATE = Gate(rule=RULE, facts=Share, judge=judge, in_use=in_use, wants=wants, gather=gather)

@@ -16,6 +16,10 @@ def judge(case: Case, flag: Flag) -> Skip | None:
     return None
 
 
+def in_use(sources: Sources) -> bool:
+    return sources.catalog.in_use
+
+
 def wants(case: Case, moment: Moment) -> bool:
     """Always: it may have been switched since."""
     del case, moment
@@ -27,4 +31,4 @@ async def gather(sources: Sources, cases: Sequence[Case]) -> list[Flag | None]:
     return [live.flag(case.type, case.channel) if live.mentions(case.type) else None for case in cases]
 
 
-GATE = Gate(rule=RULE, facts=Flag, judge=judge, wants=wants, gather=gather)
+GATE = Gate(rule=RULE, facts=Flag, judge=judge, in_use=in_use, wants=wants, gather=gather)

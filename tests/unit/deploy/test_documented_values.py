@@ -31,7 +31,13 @@ URL = re.compile(r"(?<![\w+])([a-z][a-z+]*)://[^\s`\"'|),]*(?:,[^\s`\"'|),]+)*")
 ASSIGNMENT = re.compile(r"(BELLHOP_[A-Z_]+)=([^\s`\"']+(?: <[^>]+>)?)")
 STANDS_FOR = {"new,old": f"{SECRET}new,{SECRET}old"}
 """What a document writes where everybody puts something else."""
-SECRETS = {"BELLHOP_JWT_SECRET", "BELLHOP_API_KEYS", "BELLHOP_JWT_PUBLIC_KEY", "BELLHOP_MAIL_TEMPLATES"}
+SECRETS = {
+    "BELLHOP_JWT_SECRET",
+    "BELLHOP_API_KEYS",
+    "BELLHOP_JWT_PUBLIC_KEY",
+    "BELLHOP_MAIL_TEMPLATES",
+    "BELLHOP_CATALOG",
+}
 
 
 def documented() -> Iterator[tuple[str, str]]:

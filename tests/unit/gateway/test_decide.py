@@ -1,6 +1,7 @@
 """The one decision, as a table of cases; and how its facts are found."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -347,6 +348,15 @@ def gate(verdict: Verdict) -> Gate[Attention]:
     )  # fmt: skip
 
 
+async def test_a_rule_that_is_not_in_use_is_not_asked_for_its_facts() -> None:
+    idle = replace(gate(Skip(rule="later", detail="x")), in_use=lambda sources: sources.catalog.in_use)
+    known = Known()
+
+    assert await known.judge([idle]).at_lease(lease(), NOW) is None
+    known.catalog.switches = {"OTHER": Switch.of(EVERYTHING_OFF)}
+    assert await known.judge([idle]).at_lease(lease(), NOW) == Skipped(rule="later", reason="x")
+
+
 async def test_a_rule_that_holds_a_mail_has_it_decided_again_later_uncounted() -> None:
     verdict = Delay(until=NOW + timedelta(hours=8), rule="quiet", detail="quiet hours")
 
@@ -372,3 +382,23 @@ async def test_presence_that_cannot_be_asked_stops_nothing() -> None:
     judge = Judge(Sources(catalog=known.catalog, contacts=known, receipts=known, is_online=away))
 
     assert await judge.at_lease(lease(Unless.ONLINE), NOW) is None
+
+
+async def test_what_every_gate_says_is_told_with_its_facts() -> None:
+    known = Known(receipt=Receipt(read_at=AT))
+    last = gate(Skip(rule="later", detail="not today"))
+    judge = known.judge([*GATES, last])
+
+    explained = await judge.explain(case(Unless.READ, notification_id="n1"))
+
+    steps = {step.rule: step for step in explained.steps}
+    assert explained.verdict == Skip(rule="unless", detail="ann read it at 10:02 UTC")
+    assert (steps["address"].fact, steps["address"].verdict) == (KNOWN, None)
+    assert steps["unless"].verdict is explained.verdict
+    assert isinstance(steps["later"].verdict, Skip)
+
+
+async def test_a_case_that_nothing_stops_is_explained_as_sent() -> None:
+    explained = await Known().judge([]).explain(case())
+
+    assert (explained.channel, explained.verdict, explained.steps) == (EMAIL, Send(), ())

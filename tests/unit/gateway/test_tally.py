@@ -176,6 +176,21 @@ async def test_a_stop_stores_what_is_counted(tmp_path: Path):
     await one.store.close()
 
 
+async def test_a_process_that_emits_nothing_counts_what_it_mails(tmp_path: Path):
+    one = Process(tmp_path / "bellhop.db")
+    office = Tally(one.store.tallies, one.live, lambda: one.now)
+    await office.stop()
+    await one.store.open()
+    office.start()
+    office.mailed("SALE", Result.SENT)
+
+    await office.stop()
+
+    assert one.emits.listeners == []
+    assert (await one.tally.day_of("SALE"))["email"]["sent"] == 1
+    await one.store.close()
+
+
 async def test_what_a_newer_release_counts_beside_is_not_shown(process: Process):
     hour = int(NOON.timestamp()) // 3600
     await process.store.tallies.add(

@@ -15,6 +15,12 @@ export interface NotificationAnswer {
   readonly link: string | null;
   readonly data: Readonly<Record<string, unknown>>;
   readonly created_at: string;
+  /** Of the catalog; absent for a type that it has not. */
+  readonly category?: string;
+  /** The language of the words, where the catalog made them. */
+  readonly locale?: string;
+  /** Of the catalog that made them. */
+  readonly catalog_version?: string;
 }
 
 /** Nothing is missing from here on. */
@@ -74,6 +80,12 @@ export interface ItemAnswer {
   readonly link: string | null;
   readonly data: Readonly<Record<string, unknown>>;
   readonly created_at: string;
+  /** Of the catalog; absent for a type that it has not. */
+  readonly category?: string;
+  /** The language of the words, where the catalog made them. */
+  readonly locale?: string;
+  /** Of the catalog that made them. */
+  readonly catalog_version?: string;
   readonly read: boolean;
   readonly seen: boolean;
 }

@@ -24,6 +24,12 @@ export interface NotificationAnswer {
   readonly link: string | null;
   readonly data: Readonly<Record<string, unknown>>;
   readonly created_at: string;
+  /** Of the catalog; absent for a type that it has not. */
+  readonly category?: string;
+  /** The language of the words, where the catalog made them. */
+  readonly locale?: string;
+  /** Of the catalog that made them. */
+  readonly catalog_version?: string;
 }
 
 /** The same with the counts of the cluster; null while presence cannot tell. */
@@ -153,6 +159,12 @@ export interface PreviewAnswer {
   readonly mail: RenderedMailAnswer | null;
 }
 
+/** Why something was not sent. */
+export interface SkippedAnswer {
+  readonly rule: string;
+  readonly detail: string;
+}
+
 export interface MailAnswer {
   readonly state: MailState;
   readonly lane: LaneName;
@@ -191,7 +203,15 @@ export interface RecordWithReceiptsAnswer {
   readonly link: string | null;
   readonly data: Readonly<Record<string, unknown>>;
   readonly created_at: string;
+  /** Of the catalog; absent for a type that it has not. */
+  readonly category?: string;
+  /** The language of the words, where the catalog made them. */
+  readonly locale?: string;
+  /** Of the catalog that made them. */
+  readonly catalog_version?: string;
   readonly in_app: boolean;
+  /** Why it is not shown in-app, where a rule decided that. */
+  readonly skipped: SkippedAnswer | null;
   readonly expires_at: string | null;
   readonly recalled_at: string | null;
   readonly mail: MailAnswer | null;
@@ -211,7 +231,15 @@ export interface RecordAnswer {
   readonly link: string | null;
   readonly data: Readonly<Record<string, unknown>>;
   readonly created_at: string;
+  /** Of the catalog; absent for a type that it has not. */
+  readonly category?: string;
+  /** The language of the words, where the catalog made them. */
+  readonly locale?: string;
+  /** Of the catalog that made them. */
+  readonly catalog_version?: string;
   readonly in_app: boolean;
+  /** Why it is not shown in-app, where a rule decided that. */
+  readonly skipped: SkippedAnswer | null;
   readonly expires_at: string | null;
   readonly recalled_at: string | null;
   readonly mail: MailAnswer | null;
@@ -229,6 +257,12 @@ export interface AdminItemAnswer {
   readonly link: string | null;
   readonly data: Readonly<Record<string, unknown>>;
   readonly created_at: string;
+  /** Of the catalog; absent for a type that it has not. */
+  readonly category?: string;
+  /** The language of the words, where the catalog made them. */
+  readonly locale?: string;
+  /** Of the catalog that made them. */
+  readonly catalog_version?: string;
   readonly read: boolean;
   readonly seen: boolean;
   readonly mail: MailAnswer | null;
@@ -291,6 +325,7 @@ export interface UserAnswer {
   readonly online: VisitorAnswer | null;
   readonly email: string | null;
   readonly name: string | null;
+  readonly locale: string | null;
   readonly last_seen: string | null;
   readonly unread: number;
 }
@@ -380,6 +415,55 @@ export interface TypesAnswer {
   readonly nodes: Readonly<Record<string, string | null>>;
   readonly categories: readonly CategoryAnswer[];
   readonly types: Readonly<Record<string, TypeAnswer>>;
+}
+
+/** The notification as an inbox shows it. */
+export interface TypeItemAnswer {
+  readonly type: string;
+  readonly category: string | null;
+  readonly title: string;
+  readonly body: string;
+  readonly link: string | null;
+}
+
+export interface TypeMailAnswer {
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
+  /** Of the HTML. */
+  readonly bytes: number;
+  readonly warnings: readonly string[];
+  /** The files it was made by. */
+  readonly templates: readonly string[];
+}
+
+/** What one gate says. */
+export interface GateAnswer {
+  readonly rule: string;
+  readonly passed: boolean;
+  /** What it was decided by. */
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/** What would become of one channel now, and why. */
+export interface ExplainedAnswer {
+  readonly channel: string;
+  readonly verdict: string;
+  readonly rule: string | null;
+  readonly detail: string | null;
+  readonly gates: readonly GateAnswer[];
+}
+
+export interface TypePreviewAnswer {
+  /** The language that it is in. */
+  readonly locale: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly item: TypeItemAnswer | null;
+  readonly mail: TypeMailAnswer | null;
+  /** Why there is no mail to show. */
+  readonly problem: string | null;
+  /** For the user, by channel. */
+  readonly explain: readonly ExplainedAnswer[];
 }
 
 /** One of them in full. */
