@@ -1,19 +1,15 @@
 /** The shapes that travel between a page and the gateway, and the values this package answers with. */
 
-import type { CountAnswer as Count, HistoryAnswer, ItemAnswer, NotificationAnswer } from "./shapes.ts";
+import type { CountAnswer as Count } from "./shapes.ts";
 
 export type {
   ClosingEvent as Closing,
   CountAnswer as Count,
+  HistoryAnswer as Page,
+  ItemAnswer as Item,
+  NotificationAnswer as Notification,
   RoomsEvent as Rooms,
 } from "./shapes.ts";
-
-interface Catalogued {
-  readonly category?: string | null;
-}
-export type Item = ItemAnswer & Catalogued;
-export type Notification = NotificationAnswer & Catalogued;
-export type Page = Omit<HistoryAnswer, "notifications"> & { readonly notifications: readonly Item[] };
 
 /** The last sequence had of each room, and beside them, as `epoch`, the line that they are of. */
 export type Since = Record<string, number>;

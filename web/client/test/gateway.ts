@@ -13,7 +13,7 @@ export interface Kept {
   room: string;
   seq: number | null;
   type: string;
-  category: string | null;
+  category?: string;
   title: string;
   body: string;
   link: string | null;
@@ -114,14 +114,15 @@ export class Gateway {
   emit(
     room: string,
     title: string,
-    { silent = false, type = "NOTE", category = null as string | null, store = true } = {},
+    { silent = false, type = "NOTE", category = "", store = true } = {},
   ): Kept {
     const seq = store ? this.head(room) + 1 : null;
     if (seq !== null) this.heads[room] = seq;
     const at = ++this.clock;
     const id = `0199a000-${at.toString(16).padStart(4, "0")}-7000-8000-${at.toString(16).padStart(12, "0")}`;
     const created_at = new Date(1_760_000_000_000 + at * 1000).toISOString();
-    const notification = { id, room, seq, type, category, title, body: "", link: null, data: {}, created_at };
+    const notification: Kept = { id, room, seq, type, title, body: "", link: null, data: {}, created_at };
+    if (category) notification.category = category;
     if (store) this.kept.push(notification);
     if (!silent) this.io.to(room).emit("notification", notification);
     return notification;

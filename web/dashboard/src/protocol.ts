@@ -1,12 +1,5 @@
 /** The shapes of the namespace `/admin`, by the names that the pages have for them. */
 
-export type {
-  ExplainedAnswer as Explained,
-  GateAnswer as Gate,
-  TypeItemAnswer as TypeItem,
-  TypeMailAnswer as TypeMail,
-  TypePreviewAnswer as TypePreview,
-} from "./catalogshapes.ts";
 export {
   type AdminHistoryAnswer as HistoryPage,
   type AdminItemAnswer as HistoryItem,
@@ -16,8 +9,10 @@ export {
   type ChannelAnswer as Channel,
   type ChannelDayAnswer as ChannelDay,
   type EmittedAnswer as Emitted,
+  type ExplainedAnswer as Explained,
   type FeedEvent as FeedBatch,
   type FeedItem,
+  type GateAnswer as Gate,
   type JoinedEvent as Joined,
   type LeftEvent as Left,
   MAIL_STATE_VALUES as MAIL_STATES,
@@ -35,6 +30,9 @@ export {
   type RosterAnswer as Roster,
   type TypeAnswer as TypeSummary,
   type TypeDetailAnswer as TypeDetail,
+  type TypeItemAnswer as TypeItem,
+  type TypeMailAnswer as TypeMail,
+  type TypePreviewAnswer as TypePreview,
   type TypesAnswer as Types,
   type UserAnswer as UserView,
 } from "./shapes.ts";

@@ -6,6 +6,7 @@ import type { TypeItem } from "../protocol.ts";
 export function InboxItem({ item, now }: { item: TypeItem; now?: string }): ReactNode {
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
+    const { category, ...words } = item;
     const drawn = sample({
       id: "sample",
       room: "user:you",
@@ -14,7 +15,8 @@ export function InboxItem({ item, now }: { item: TypeItem; now?: string }): Reac
       created_at: now ?? new Date().toISOString(),
       read: false,
       seen: false,
-      ...item,
+      ...words,
+      ...(category === null ? {} : { category }),
     });
     place.current?.replaceChildren(drawn);
   }, [item, now]);
