@@ -3,7 +3,6 @@
 import asyncio
 import email
 import email.policy
-import json
 import re
 import shutil
 from collections.abc import AsyncIterator, Mapping

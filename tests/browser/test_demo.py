@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from tests.browser.shop import Window, address, keep_toasts, open_shop, picture, shopping
+from tests.browser.shop import CATALOG, Window, address, keep_toasts, open_shop, picture, shopping
 from tests.support.browser import DESK, PHONE, open_page, require_pages, violations
 from tests.support.gateway import Gateway
 from tests.support.gateway import gateway as start_gateway
@@ -23,7 +23,7 @@ def _built() -> None:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def shop(tmp_path: Path) -> AsyncIterator[Gateway]:
-    async with start_gateway(tmp_path, extend=open_shop) as here:
+    async with start_gateway(tmp_path, extend=open_shop, CATALOG=CATALOG) as here:
         yield here
 
 

@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Dialog, expect
 
 from tests.browser.frames import assert_smooth
-from tests.browser.shop import Window, another_tab, open_shop, picture, run_demo, shopping
+from tests.browser.shop import CATALOG, Window, another_tab, open_shop, picture, run_demo, shopping
 from tests.support.browser import PHONE, open_page, require_pages, violations
 from tests.support.gateway import Gateway, token
 from tests.support.gateway import gateway as start_gateway
@@ -32,7 +32,9 @@ def _built() -> None:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def shop(tmp_path: Path) -> AsyncIterator[Gateway]:
-    async with start_gateway(tmp_path, extend=open_shop, CLIENT_EVENTS_PER_SECOND="0") as here:
+    async with start_gateway(
+        tmp_path, extend=open_shop, CATALOG=CATALOG, CLIENT_EVENTS_PER_SECOND="0"
+    ) as here:
         yield here
 
 
@@ -173,7 +175,7 @@ async def test_the_token_is_renewed_on_the_live_connection(
     """The first ends in five seconds; the connection outlives it, and is never anything but ready."""
     monkeypatch.setattr("gateway.sockets.expiries.EXPIRING_SECONDS", 3)
     async with (
-        start_gateway(tmp_path, extend=open_shop, JWT_LEEWAY="0") as shop,
+        start_gateway(tmp_path, extend=open_shop, CATALOG=CATALOG, JWT_LEEWAY="0") as shop,
         shopping(browser, shop, "bob") as bob,
     ):
         seconds = iter([5, 3600])
