@@ -135,10 +135,15 @@ def is_writable(text: str) -> bool:
 
 def cursor_of(notification: Notification, place: int | None = None) -> str:
     """Where a page newest first ends: at this place, by default the time; equal ones are told apart by the id."""
-    return f"{micros(notification.created_at) if place is None else place}~{notification.id}"
+    return cursor_text(micros(notification.created_at) if place is None else place, notification.id)
+
+
+def cursor_text(place: int, id_: str) -> str:
+    return f"{place}~{id_}"
 
 
 def position_of(cursor: str) -> tuple[int, str]:
+    """What `cursor_text` was made of. Raises `InvalidCursor`."""
     text, separator, notification_id = cursor.partition("~")
     try:
         place = int(text)

@@ -175,7 +175,7 @@ async def read_json_text(request: web.Request, *, limit: int) -> bytes:
         raise Problem("unsupported_media_type")
     if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
         raise Problem("unsupported_media_type", "JSON is UTF-8 (RFC 8259).")
-    return await _read(request, limit)
+    return await read_body(request, limit=limit)
 
 
 def json_of(text: bytes) -> Any:
@@ -186,7 +186,8 @@ def json_of(text: bytes) -> Any:
         raise Problem("invalid_json", f"{error}.") from None
 
 
-async def _read(request: web.Request, limit: int) -> bytes:
+async def read_body(request: web.Request, *, limit: int) -> bytes:
+    """The body of `limit` bytes at most, decompressed, whatever it is; nothing where there is none. Raises Problem."""
     try:
         return await bodies.read(request, limit=limit, seconds=BODY_SECONDS)
     except BodyError as error:

@@ -11,7 +11,7 @@ from gateway.mail.settings import BulkSettings, MailSettings
 from mailer.budget import Budget
 from mailer.connect import connect
 from mailer.courier import Decide, Policy
-from mailer.lanes import Lane
+from mailer.lanes import Lane, WayOut, no_way_out
 from mailer.letterhead import Letterhead
 from mailer.press import Press
 from mailer.transport import Transport
@@ -59,6 +59,7 @@ def lanes_of(
     bulk: BulkSettings,
     presses: Mapping[LaneName, Press],
     budget: Callable[[str, float], Budget],
+    way_out: WayOut = no_way_out,
 ) -> tuple[Lane, Lane]:
     """Each lane has connections of its own, also to a relay that both use: none waits for the other's.
 
@@ -70,6 +71,7 @@ def lanes_of(
         transport=_transport(mail, url=mail.url, connections=mail.concurrency),
         press=presses[LaneName.TRANSACTIONAL],
         concurrency=mail.concurrency,
+        way_out=way_out,
     )
     of_bulk = Lane(
         name=LaneName.BULK,
@@ -77,6 +79,7 @@ def lanes_of(
         press=presses[LaneName.BULK],
         concurrency=concurrency,
         budget=budget(LaneName.BULK, bulk.rate),
+        way_out=way_out,
     )
     return transactional, of_bulk
 
@@ -121,6 +124,7 @@ class Desk:
     budget: Callable[[str, float], Budget]
     ended: Callable[[LaneName, Outcome], None]
     """Told what became of each mail."""
+    way_out: WayOut = no_way_out
 
 
 class MailPart(Part):
@@ -129,7 +133,7 @@ class MailPart(Part):
     def __init__(self, mail: MailSettings, bulk: BulkSettings, desk: Desk) -> None:
         self._mail = mail
         self._desk = desk
-        self._lanes = lanes_of(mail, bulk, desk.presses, desk.budget)
+        self._lanes = lanes_of(mail, bulk, desk.presses, desk.budget, desk.way_out)
         transactional, of_bulk = (self._worker(lane) for lane in self._lanes)
         if bulk.url is None:
             of_bulk.follow(transactional)

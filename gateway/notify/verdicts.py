@@ -3,14 +3,15 @@
 Knows no gate: each stands in `gateway.notify.gates`, in the order of `gateway.notify.decide`.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 from enum import Enum, auto
 from typing import Any, Generic, Protocol, TypeVar
 
 from gateway.catalog.channels import Channel
 from gateway.catalog.live import LiveCatalog
+from gateway.notify.preferences import Preferences
 from storage.inboxes import Receipt
 from storage.mail import Unless
 from storage.people import Contact
@@ -102,14 +103,37 @@ class Case:
     to: str | None = None
     """The address that was given, if one was."""
     unless: Unless | None = None
+    critical: bool = False
+    """Whether it is of a type that the catalog calls critical."""
 
 
 class Contacts(Protocol):
     async def contacts(self, users: Sequence[str]) -> dict[str, Contact]: ...
 
 
+class Chosen(Protocol):
+    @property
+    def in_use(self) -> bool: ...
+
+    async def of_many(self, users: Sequence[str]) -> Mapping[str, Preferences]: ...
+
+
 class Receipts(Protocol):
     async def receipt(self, user: str, notification_id: str) -> Receipt: ...
+
+
+class NobodyChose:
+    """Of a process that knows no preferences."""
+
+    in_use = False
+
+    def may_have_chosen(self, user: str) -> bool:
+        del user
+        return False
+
+    async def of_many(self, users: Sequence[str]) -> Mapping[str, Preferences]:
+        del users
+        return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +142,11 @@ class Sources:
 
     catalog: LiveCatalog
     contacts: Contacts
+    preferences: Chosen = field(default_factory=NobodyChose)
     receipts: Receipts
     is_online: Callable[[str], Awaitable[bool]]
+    zone: tzinfo = UTC
+    """Of people whose zone nobody has told."""
 
 
 F = TypeVar("F")
@@ -147,6 +174,8 @@ class Gate(Generic[F]):
 
     Raises `StorageError`, which is then the answer of these cases.
     """
+    spares_critical: bool = False
+    """Whether what is critical passes it, whatever the facts are."""
 
 
 AnyGate = Gate[Any]

@@ -76,7 +76,10 @@ def released(request, tmp_path) -> Released:
     return Released(url=url, told=told)
 
 
-ADDED = {"lane": "transactional", "decided_by": None, "relay_id": None, "entry": None, "locale": None}
+ADDED = {
+    "lane": "transactional", "decided_by": None, "relay_id": None, "entry": None, "locale": None, "timezone": None,
+    "said_at": None, "told_at": {},
+}  # fmt: skip
 """What is said since, and is said of what an earlier release has stored."""
 
 

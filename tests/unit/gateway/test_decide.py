@@ -126,7 +126,9 @@ def test_the_first_gate_that_stops_a_case_says_what_becomes_of_it(
 
 
 def test_the_gates_stand_in_the_order_of_the_rules() -> None:
-    assert [gate.rule for gate in GATES] == ["switch", "rollout", "address", "unless"]
+    assert [gate.rule for gate in GATES] == [
+        "switch", "rollout", "address", "preferences", "unless", "quiet_hours"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

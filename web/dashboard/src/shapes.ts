@@ -4,6 +4,9 @@
  * Not to be edited: what is wrong here is wrong in `gateway/protocol`.
  */
 
+export const ORIGIN_VALUES = ["type", "category", "default", "channel", "locked"] as const;
+export type Origin = (typeof ORIGIN_VALUES)[number];
+
 export const MAIL_STATE_VALUES = ["pending", "leased", "sent", "skipped", "dead"] as const;
 export type MailState = (typeof MAIL_STATE_VALUES)[number];
 
@@ -66,6 +69,54 @@ export interface RoomsEvent {
   readonly heads: Readonly<Record<string, number>>;
 }
 
+/** What was chosen; what is missing was not. */
+export interface ChosenChannelsAnswer {
+  readonly in_app?: boolean;
+  readonly email?: boolean;
+}
+
+export interface ChosenHoursAnswer {
+  readonly start: string;
+  readonly end: string;
+}
+
+/** What holds for one channel of one type. */
+export interface CellAnswer {
+  readonly value: boolean;
+  /** What it comes from. */
+  readonly from: Origin;
+  /** Critical: it cannot be chosen. */
+  readonly locked: boolean;
+}
+
+export interface CellsAnswer {
+  readonly in_app: CellAnswer;
+  readonly email: CellAnswer;
+}
+
+/** A type of the catalog. */
+export interface RowAnswer {
+  readonly category: string;
+  /** Of the category, in the person's language. */
+  readonly name: string;
+  readonly type: string;
+  readonly channels: CellsAnswer;
+}
+
+/** What a person has chosen, and what holds of it. */
+export interface PreferencesAnswer {
+  readonly channels: ChosenChannelsAnswer;
+  readonly categories: Readonly<Record<string, ChosenChannelsAnswer>>;
+  readonly types: Readonly<Record<string, ChosenChannelsAnswer>>;
+  readonly timezone: string | null;
+  readonly locale: string | null;
+  readonly quiet_hours: ChosenHoursAnswer | null;
+  readonly tracking: boolean | null;
+  /** 0: nothing was ever chosen. */
+  readonly version: number;
+  readonly grid: readonly RowAnswer[];
+}
+
 /** The token ends soon. */
 export interface ExpiringEvent {
   readonly expires_at: string;
@@ -115,6 +166,16 @@ export interface FeedEvent {
   readonly left_out: number;
 }
 
+/** The same, and what holds its mail. */
+export interface PlacedAnswer {
+  readonly id: string;
+  readonly room: string;
+  /** Null for what was not stored, or is not shown. */
+  readonly seq: number | null;
+  /** When its mail is decided again that the user's quiet hours hold. */
+  readonly held_until?: string;
+}
+
 export interface SomeUsersAnswer {
   /** The first 100 at most. */
   readonly users: readonly string[];
@@ -122,12 +183,22 @@ export interface SomeUsersAnswer {
   readonly count: number;
 }
 
+/** What is emitted later to one room. */
+export interface PutOffAnswer {
+  /** Of what waits; the notification gets its own when it is emitted. */
+  readonly id: string;
+  readonly room: string;
+  readonly scheduled_for: string;
+}
+
 export interface EmittedAnswer {
-  readonly notifications: readonly AddressAnswer[];
+  readonly notifications: readonly PlacedAnswer[];
   /** It was emitted before, under the same key. */
   readonly duplicate: boolean;
   /** Who is not mailed, as `email.if_known` allows. */
   readonly without_address?: SomeUsersAnswer;
+  /** With `send_at`. */
+  readonly scheduled?: readonly PutOffAnswer[];
 }
 
 export interface RoomPreviewAnswer {
@@ -271,6 +342,30 @@ export interface AdminItemAnswer {
 export interface AdminHistoryAnswer {
   readonly notifications: readonly AdminItemAnswer[];
   readonly next: string | null;
+}
+
+/** What is emitted later to one room. */
+export interface ScheduledAnswer {
+  readonly id: string;
+  readonly room: string;
+  readonly type: string;
+  /** Null: by the words of the type. */
+  readonly title: string | null;
+  readonly scheduled_for: string;
+  readonly latest_at: string | null;
+  readonly cancel_key: string | null;
+  /** In whose name it was asked. */
+  readonly by: string;
+  readonly created_at: string;
+}
+
+export interface SchedulePageAnswer {
+  readonly scheduled: readonly ScheduledAnswer[];
+  readonly next: string | null;
+}
+
+export interface ChangedScheduleAnswer {
+  readonly ids: readonly string[];
 }
 
 export interface MailPageAnswer {
