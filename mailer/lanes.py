@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from mailer.budget import Budget, Unlimited
 from mailer.press import Press
+from mailer.sealing import NOTHING, Seal
 from mailer.transport import Transport
 from storage.mail import LaneName
 
@@ -18,5 +19,7 @@ class Lane:
     """Renders with the lane's own sender."""
     concurrency: int
     """Mails under way at once."""
+    seal: Seal = NOTHING
+    """What is put on each mail as it leaves."""
     budget: Budget = field(default_factory=Unlimited)
     """What all nodes may send of it together."""

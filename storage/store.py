@@ -13,7 +13,9 @@ from storage.epochs import Epochs
 from storage.inboxes import Inboxes
 from storage.outbox import Outbox
 from storage.people import People
+from storage.strays import Strays
 from storage.streams import Streams
+from storage.suppressions import Suppressions
 
 
 class Store(Protocol):
@@ -33,6 +35,12 @@ class Store(Protocol):
 
     @property
     def epochs(self) -> Epochs: ...
+
+    @property
+    def suppressions(self) -> Suppressions: ...
+
+    @property
+    def strays(self) -> Strays: ...
 
     async def open(self) -> None:
         """Connect, and bring the store to this release's schema; idempotent, also while other nodes do it.

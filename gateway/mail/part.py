@@ -10,10 +10,11 @@ from gateway.ground.parts import Meters, Part
 from gateway.mail.settings import BulkSettings, MailSettings
 from mailer.budget import Budget
 from mailer.connect import connect
-from mailer.courier import Decide, Policy
+from mailer.courier import Bounced, Decide, Policy
 from mailer.lanes import Lane
 from mailer.letterhead import Letterhead
 from mailer.press import Press
+from mailer.sealing import Seal
 from mailer.transport import Transport
 from mailer.worker import Worker
 from storage.mail import LaneName
@@ -58,6 +59,7 @@ def lanes_of(
     mail: MailSettings,
     bulk: BulkSettings,
     presses: Mapping[LaneName, Press],
+    seals: Mapping[LaneName, Seal],
     budget: Callable[[str, float], Budget],
 ) -> tuple[Lane, Lane]:
     """Each lane has connections of its own, also to a relay that both use: none waits for the other's.
@@ -70,12 +72,14 @@ def lanes_of(
         transport=_transport(mail, url=mail.url, connections=mail.concurrency),
         press=presses[LaneName.TRANSACTIONAL],
         concurrency=mail.concurrency,
+        seal=seals[LaneName.TRANSACTIONAL],
     )
     of_bulk = Lane(
         name=LaneName.BULK,
         transport=_transport(mail, url=bulk.url or mail.url, connections=concurrency),
         press=presses[LaneName.BULK],
         concurrency=concurrency,
+        seal=seals[LaneName.BULK],
         budget=budget(LaneName.BULK, bulk.rate),
     )
     return transactional, of_bulk
@@ -116,7 +120,9 @@ class Desk:
 
     outbox: Outbox
     decide: Decide
+    bounced: Bounced
     presses: Mapping[LaneName, Press]
+    seals: Mapping[LaneName, Seal]
     clock: Timekeeper
     budget: Callable[[str, float], Budget]
     ended: Callable[[LaneName, str], None]
@@ -129,7 +135,7 @@ class MailPart(Part):
     def __init__(self, mail: MailSettings, bulk: BulkSettings, desk: Desk) -> None:
         self._mail = mail
         self._desk = desk
-        self._lanes = lanes_of(mail, bulk, desk.presses, desk.budget)
+        self._lanes = lanes_of(mail, bulk, desk.presses, desk.seals, desk.budget)
         transactional, of_bulk = (self._worker(lane) for lane in self._lanes)
         if bulk.url is None:
             of_bulk.follow(transactional)
@@ -173,6 +179,7 @@ class MailPart(Part):
             lane,
             self._desk.outbox,
             decide=self._desk.decide,
+            bounced=self._desk.bounced,
             policy=Policy(
                 attempts=mail.attempts,
                 retry_seconds=mail.retry_seconds,

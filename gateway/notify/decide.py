@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.ground.rooms import user_of
-from gateway.notify.gates import address, unless
+from gateway.notify.gates import address, suppression, unless
 from gateway.notify.verdicts import EMAIL, AnyGate, Case, Delay, Moment, Send, Sources, Verdict
 from storage.endings import Ending, Postponed, Skipped
 from storage.errors import StorageError
@@ -18,7 +18,8 @@ from storage.outbox import Lease
 GATES: tuple[AnyGate, ...] = (
     # The order of rules: the type's switch, rollout,
     address.GATE,
-    # suppression, preferences,
+    suppression.GATE,
+    # preferences,
     unless.GATE,
     # quiet hours, throttle and digest.
 )
@@ -52,6 +53,7 @@ class Judge:
 
     async def judge(self, cases: Sequence[Case], moment: Moment) -> list[Judged | StorageError]:
         """The verdict on each, in order, or why its facts could not be looked up. Each gate asks once for all."""
+        cases = list(cases)
         facts: list[tuple[object, ...]] = [()] * len(cases)
         failed: dict[int, StorageError] = {}
         for gate in self._gates:
@@ -66,6 +68,7 @@ class Judge:
             for index, fact in zip(wanted, found, strict=True):
                 if fact is not None:
                     facts[index] += (fact,)
+                    cases[index] = gate.teach(cases[index], fact)
         return [
             failed.get(index) or Judged(decide(case, facts[index], self._gates), facts[index])
             for index, case in enumerate(cases)
@@ -83,6 +86,7 @@ class Judge:
             notification_id=notification.id,
             to=order.to,
             unless=order.unless,
+            lane=order.lane,
         )
         (judged,) = await self.judge([case], Moment.LEASE)
         if isinstance(judged, StorageError):

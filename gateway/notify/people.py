@@ -16,8 +16,10 @@ from gateway.notify.contacts import ContactBook
 from gateway.notify.fanout import Receiver
 from gateway.notify.reading import Reading
 from gateway.notify.requests import DisconnectRequest, RosterRequest
+from gateway.notify.suppressions import SuppressionList, forms_of
 from storage import people as shelf
 from storage.people import Contact, UserData
+from storage.suppressions import Suppression
 
 USER_DATA_LIMIT = 10_000
 """Notifications in the answer to what is held about a user."""
@@ -46,6 +48,8 @@ class Held:
 
     user: str
     data: UserData
+    suppressions: tuple[Suppression, ...]
+    """Of the user's addresses."""
 
 
 class People:
@@ -57,6 +61,7 @@ class People:
         presence: Presence,
         contacts: ContactBook,
         held: shelf.People,
+        suppressions: SuppressionList,
         reading: Reading,
         receiver: Receiver,
         bus: Bus,
@@ -65,6 +70,7 @@ class People:
         self._presence = presence
         self._contacts = contacts
         self._held = held
+        self._suppressions = suppressions
         self._reading = reading
         self._receiver = receiver
         self._bus = bus
@@ -105,15 +111,26 @@ class People:
     async def data(self, user: str) -> Held:
         """Everything held about the user, the newest `USER_DATA_LIMIT` notifications at most."""
         data = await self._held.user_data(user, user_room(user), limit=USER_DATA_LIMIT)
-        return Held(user=user, data=replace(data, contact=await self._contacts.contact(user)))
+        contact = await self._contacts.contact(user)
+        return Held(
+            user=user,
+            data=replace(data, contact=contact),
+            suppressions=await self._suppressions.of(await self._addresses(user, contact)),
+        )
 
     async def erase(self, user: str) -> int:
         """Forget everything held about the user; open connections end, and nothing is remembered of them.
 
         Answers how many notifications were wiped.
         """
+        addresses = forms_of(await self._addresses(user, await self._contacts.contact(user)))
         await self._bus.order_all(Erase(user))
-        return await self._held.erase_user(user, user_room(user), now=self._clock())
+        return await self._held.erase_user(user, user_room(user), now=self._clock(), addresses=addresses)
+
+    async def _addresses(self, user: str, contact: Contact | None) -> list[str]:
+        """Where the user's mail goes or went; what the contact book has not written down yet counts too."""
+        news = [] if contact is None or contact.email is None else [contact.email]
+        return [*news, *await self._held.addresses(user, user_room(user))]
 
     async def announce(self, change: Joined | Left) -> None:
         """Tell this node's admins that a user has come or gone; presence tells every node itself, in one order."""

@@ -3,15 +3,16 @@
 Knows no gate: each stands in `gateway.notify.gates`, in the order of `gateway.notify.decide`.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any, Generic, Protocol, TypeVar
 
 from storage.inboxes import Receipt
-from storage.mail import Unless
+from storage.mail import LaneName, Unless
 from storage.people import Contact
+from storage.suppressions import Suppression
 
 EMAIL = "email"
 """The one channel beside the socket."""
@@ -94,8 +95,13 @@ class Case:
     notification_id: str | None = None
     """None for what is not made yet."""
     to: str | None = None
-    """The address that was given, if one was."""
+    """The address that was given, if one was; known from the gate `address` on."""
     unless: Unless | None = None
+    lane: LaneName = LaneName.TRANSACTIONAL
+    category: str | None = None
+    """That its type belongs to; None for a type of none."""
+    critical: bool = False
+    """Whether people cannot turn it off: a password, an invoice."""
 
 
 class Contacts(Protocol):
@@ -106,16 +112,30 @@ class Receipts(Protocol):
     async def receipt(self, user: str, notification_id: str) -> Receipt: ...
 
 
+class Suppressions(Protocol):
+    async def matching(
+        self, addresses: Sequence[str], *, roughly: bool
+    ) -> Mapping[str, Sequence[Suppression]]:
+        """Those in force, by address; `roughly` allows for what was known a moment ago."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """Where gates look up their facts."""
 
     contacts: Contacts
     receipts: Receipts
+    suppressions: Suppressions
     is_online: Callable[[str], Awaitable[bool]]
 
 
 F = TypeVar("F")
+
+
+def _nothing(case: Case, fact: object) -> Case:
+    del fact
+    return case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +153,8 @@ class Gate(Generic[F]):
 
     Raises `StorageError`, which is then the answer of these cases.
     """
+    teach: Callable[[Case, F], Case] = _nothing
+    """The case with what its facts say of it, as the gates behind this one are to see it."""
 
 
 AnyGate = Gate[Any]

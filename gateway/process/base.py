@@ -13,10 +13,13 @@ from gateway.ground.settings import Settings
 from gateway.http.health import Health
 from gateway.http.settings import SiteSettings
 from gateway.mail.part import Desk, MailPart, presses_of
+from gateway.mail.seals import return_path_of, seals_of, sender_domains
 from gateway.mail.settings import BulkSettings, MailSettings
 from gateway.notify.contacts import ContactBook
 from gateway.notify.decide import Judge
+from gateway.notify.returns import Returns
 from gateway.notify.settings import StoreSettings
+from gateway.notify.suppressions import SuppressionList
 from gateway.notify.verdicts import Sources
 from gateway.observe.metrics import Metrics
 from gateway.process.settings import ProcessSettings
@@ -47,8 +50,23 @@ class Process(ABC):
             settings[MailSettings], settings[BulkSettings], base_url=settings[SiteSettings].base_url
         )
         self.contacts = ContactBook(self.store.people)
+        self.suppressions = SuppressionList(self.store.suppressions, self.clock)
         self.judge = Judge(
-            Sources(contacts=self.contacts, receipts=self.store.inboxes, is_online=self._is_online)
+            Sources(
+                contacts=self.contacts,
+                receipts=self.store.inboxes,
+                suppressions=self.suppressions,
+                is_online=self._is_online,
+            )
+        )
+        self.returns = Returns(
+            outbox=self.store.outbox,
+            strays=self.store.strays,
+            suppressions=self.suppressions,
+            path=return_path_of(settings),
+            domains=sender_domains(settings),
+            clock=self.clock,
+            count=self.metrics.mail_returned,
         )
         self._added: list[Part] = []
         self._running = Running()
@@ -58,7 +76,9 @@ class Process(ABC):
         desk = Desk(
             outbox=self.store.outbox,
             decide=self.judge.at_lease,
+            bounced=self.suppressions.bounced,
             presses=self.presses,
+            seals=seals_of(self.settings),
             clock=self.clock,
             budget=self.links.budget,
             ended=self.metrics.mail_outcome,

@@ -45,6 +45,7 @@ class MailOffice(Process):
             PressPart(self.presses),
             StorePart(self.store),
             ClockPart(self.clock, self.store),
+            self.suppressions,
             PresencePart(self.presence, _announce_to_nobody),
         ]
 

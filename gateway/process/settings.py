@@ -10,11 +10,12 @@ from gateway.access.settings import KeySettings
 from gateway.cluster.settings import ClusterSettings
 from gateway.ground import settings
 from gateway.ground.environment import Setting
+from gateway.ground.links import LinkSettings
 from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Entry, Group, Settings, setting
 from gateway.ground.values import duration
 from gateway.http.settings import SiteSettings
-from gateway.mail.settings import BulkSettings, MailSettings
+from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings, SigningSettings
 from gateway.notify.settings import StoreSettings
 from gateway.sockets.settings import SocketSettings
 
@@ -34,6 +35,9 @@ GROUPS: tuple[type[Group], ...] = (
     ClusterSettings,
     MailSettings,
     BulkSettings,
+    SigningSettings,
+    BounceSettings,
+    LinkSettings,
     ProcessSettings,
     LogSettings,
 )

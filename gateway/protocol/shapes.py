@@ -17,6 +17,7 @@ from gateway.notify.preview import Preview
 from gateway.notify.records import Record
 from gateway.notify.types import Traits
 from gateway.notify.verdicts import not_sent
+from gateway.protocol import suppressions
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
 from storage.mail import Mail, MailState
@@ -159,6 +160,7 @@ def user_data(value: Held) -> Json:
         "notifications": [record(item) for item in data.notifications],
         "receipts": receipts(data.receipts),
         "read_upto": dict(data.read_upto),
+        "suppressions": [suppressions.suppression(each) for each in value.suppressions],
     }
 
 

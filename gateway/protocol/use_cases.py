@@ -15,6 +15,8 @@ from gateway.notify.preview import NoMail, Previewer
 from gateway.notify.reading import Reading
 from gateway.notify.records import Record, Records
 from gateway.notify.requests import AdminHistoryRequest, EmitRequest, HistoryRequest
+from gateway.notify.returns import Returns
+from gateway.notify.suppressions import SuppressionList, SuppressRequest
 from gateway.notify.types import Types
 from gateway.observe.feed import Feed
 from gateway.observe.overview import Observatory
@@ -23,6 +25,7 @@ from mailer.errors import RenderFailure, TemplateFailure
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, Marked
 from storage.streams import Notification
+from storage.suppressions import Suppression
 
 T = TypeVar("T")
 
@@ -36,6 +39,8 @@ class UseCases:
     records: Records
     reading: Reading
     mailroom: Mailroom
+    suppressions: SuppressionList
+    returns: Returns
     people: People
     types: Types
     observatory: Observatory
@@ -47,7 +52,7 @@ class Caller:
     """Who asks: a service, an admin's connection, or a user by token."""
 
     scope: str
-    """Whose idempotency keys the caller's are."""
+    """Whose idempotency keys the caller's are, and who is said to have done it."""
     user: str = ""
     """Empty for a service."""
     rooms: Sequence[str] = ()
@@ -139,6 +144,10 @@ async def preview_mail(use: UseCases, caller: Caller, notification_id: str) -> O
         raise Problem("not_found", str(error)) from None
     except (RenderFailure, TemplateFailure) as error:
         raise Problem("validation_failed", f"This mail cannot be rendered: {error}.") from error
+
+
+async def suppress(use: UseCases, caller: Caller, asked: SuppressRequest) -> Suppression:
+    return await use.suppressions.suppress(asked, source=caller.scope)
 
 
 async def watch_feed(use: UseCases, caller: Caller, on: bool) -> None:  # noqa: FBT001 - it is what is asked

@@ -19,7 +19,9 @@ from storage.mongo.outbox import MongoOutbox
 from storage.mongo.people import MongoPeople
 from storage.mongo.schema import LEASE_SECONDS, migrate
 from storage.mongo.shelf import MongoShelf, Operations
+from storage.mongo.strays import MongoStrays
 from storage.mongo.streams import MongoStreams
+from storage.mongo.suppressions import MongoSuppressions
 
 PING_SECONDS = 1.5
 PROBE = 0
@@ -42,6 +44,8 @@ class MongoStore:
         self.outbox = self._put_up(MongoOutbox(self._operations))
         self.people = self._put_up(MongoPeople(self._operations, self._shelves))
         self.epochs = self._put_up(MongoEpochs(self._operations))
+        self.suppressions = self._put_up(MongoSuppressions(self._operations))
+        self.strays = self._put_up(MongoStrays(self._operations))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its indexes when the store is opened."""

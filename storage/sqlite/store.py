@@ -14,7 +14,9 @@ from storage.sqlite.outbox import SQLiteOutbox
 from storage.sqlite.people import SQLitePeople
 from storage.sqlite.schema import migrate
 from storage.sqlite.shelf import SQLiteShelf
+from storage.sqlite.strays import SQLiteStrays
 from storage.sqlite.streams import SQLiteStreams
+from storage.sqlite.suppressions import SQLiteSuppressions
 from storage.sqlite.threads import Threads
 
 PING_SECONDS = 1.5
@@ -33,6 +35,8 @@ class SQLiteStore:
         self.outbox = self._put_up(SQLiteOutbox(self._threads))
         self.people = self._put_up(SQLitePeople(self._threads, self._shelves))
         self.epochs = self._put_up(SQLiteEpochs(self._threads))
+        self.suppressions = self._put_up(SQLiteSuppressions(self._threads))
+        self.strays = self._put_up(SQLiteStrays(self._threads))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its tables when the store is opened; those of an earlier one are there before."""

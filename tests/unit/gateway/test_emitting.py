@@ -11,6 +11,7 @@ from msgspec import structs
 
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.gossip import HeadGossip
+from gateway.ground.clock import Timekeeper
 from gateway.notify import emitting, fanout
 from gateway.notify.contacts import ContactBook
 from gateway.notify.decide import Judge
@@ -18,6 +19,7 @@ from gateway.notify.emitting import Emitter
 from gateway.notify.fanout import Fanout
 from gateway.notify.owing import NoAddress
 from gateway.notify.requests import EmailRequest, EmitRequest
+from gateway.notify.suppressions import SuppressionList
 from gateway.notify.verdicts import Sources
 from gateway.protocol import problems
 from storage.errors import IdempotencyMismatch, StoreUnavailable
@@ -64,7 +66,14 @@ async def emitter(store: SQLiteStore, counted: Counter[str]) -> AsyncIterator[Em
 
     yield Emitter(
         commit=commit,
-        judge=Judge(Sources(contacts=contacts, receipts=store.inboxes, is_online=nobody)),
+        judge=Judge(
+            Sources(
+                contacts=contacts,
+                receipts=store.inboxes,
+                suppressions=SuppressionList(store.suppressions, Timekeeper()),
+                is_online=nobody,
+            )
+        ),
         fanout=Fanout(receiver=Nobody(), bus=bus, gossip=HeadGossip(learns=store.streams, bus=bus)),
         clock=lambda: NOW,
         wake_mailer=lambda lanes: None,
