@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from gateway.catalog import folder as folders
+from gateway.catalog.loading import TYPES_MAX
 from gateway.protocol.catalog import TypeDetailAnswer, TypesAnswer
+from gateway.sockets.settings import SocketSettings
 from tests.journeys.test_mailing import mail_in
 from tests.support.gateway import Gateway, gateway_process, token
 from tests.support.gateway import gateway as start_gateway
@@ -266,6 +269,35 @@ async def test_what_a_type_did_is_told_by_channel(shop: Gateway):
     }  # fmt: skip
     assert types["REVIEW"]["day"]["email"]["sent"] == 1
     assert (await shop.ask("GET", "/internal/types/REVIEW")).body["day"] == types["REVIEW"]["day"]
+
+
+async def test_the_types_of_the_largest_catalog_fit_the_connection_of_an_admin(
+    tmp_path: Path, node: NodeProcess
+):
+    """Every one switched, with a long name: what is told of all is one answer."""
+    folder = tmp_path / "large"
+    folder.mkdir()
+    names = [f"{'LONG_NAME_' * 5}{number}" for number in range(TYPES_MAX)]
+    (folder / "catalog.toml").write_text(
+        'default_locale = "en"\n[categories.orders]\nname = { en = "Orders" }\n'
+        + "".join(f'[types.{name}]\ncategory = "orders"\n' for name in names)
+    )
+    async with start_gateway(tmp_path, CATALOG=str(folder)) as here:
+        assert here.node is not None
+        for name in names:
+            await here.node.store.switches.change(
+                name, {"enabled": False}, by="service:shop", now=here.node.clock()
+            )
+        await here.node.switching.refresh()
+        admin = await node.open(
+            here.public, auth={"token": token("root", roles=("admin",))}, namespace="/admin"
+        )
+        await admin.event("ready")
+
+        answered = await admin.call("types")
+
+    assert list(answered["types"]) == names
+    assert len(orjson.dumps(answered)) < SocketSettings().send_buffer_bytes
 
 
 async def test_only_admins_and_services_of_theirs_may_ask(shop: Gateway, node: NodeProcess):
