@@ -86,6 +86,20 @@ async def test_a_type_is_told_in_full(shop: Gateway):
     assert (answered.body["changed"], answered.body["changes"]) == (None, [])
 
 
+async def test_of_many_examples_the_first_are_told(tmp_path: Path):
+    folder = tmp_path / "wordy"
+    folder.mkdir()
+    examples = [{"number": number, "words": "x" * 10_000} for number in range(20)]
+    (folder / "catalog.toml").write_text(
+        'default_locale = "en"\n[categories.orders]\nname = { en = "Orders" }\n[types.T]\ncategory = "orders"\n'
+        + "".join(f'[[types.T.examples]]\nnumber = {e["number"]}\nwords = "{e["words"]}"\n' for e in examples)
+    )
+    async with start_gateway(tmp_path, CATALOG=str(folder)) as here:
+        told = (await here.ask("GET", "/internal/types/T")).body["examples"]
+
+    assert told == examples[:6]
+
+
 @pytest.mark.parametrize("name", ["NOBODY_HAS_IT", "no%20type", "%C3%BC"])
 async def test_a_type_that_is_unknown_is_not_found(shop: Gateway, name: str):
     answered = await shop.ask("GET", f"/internal/types/{name}")
