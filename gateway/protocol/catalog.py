@@ -220,6 +220,22 @@ class ExplainedAnswer(Schema):
     gates = fields.List(fields.Nested(GateAnswer), required=True)
 
 
+class ExplainSchema(TypeSchema):
+    """Of one user and one type."""
+
+    user = UserId(required=True)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> tuple[str, str]:
+        return data["user"], data["type"]
+
+
+class ExplainAnswer(Schema):
+    """What would become of a notification of the type for the user now."""
+
+    channels = fields.List(fields.Nested(ExplainedAnswer), required=True)
+
+
 class TypePreviewAnswer(Schema):
     locale = _text(metadata={"description": "The language that it is in."})
     data = fields.Dict(required=True)
