@@ -35,6 +35,8 @@ HEADERS_REMEMBERED = 64
 _EMAIL_CHARACTERS_MAX = 254
 # Domains of some scripts hold them, and are others without (RFC 5892, appendix A).
 _JOINERS = re.compile("[\u200c\u200d]")
+_LOCALE_CHARACTERS_MAX = 47
+_LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,4}")
 _EMAIL = re.compile(r'[^\s@<>()\[\]\\,;:"]{1,64}@[^\s@<>()\[\]\\,;:"]+')
 
 
@@ -92,17 +94,19 @@ class Verifier:
         """The user whose token it is.
 
         `roles` and `topics` decide what the user may hear, so a token in which they are wrong is refused.
-        `email` and `name` only adorn: what is unsound in them is left out (an address also when the identity
+        `email`, `name` and `locale` only adorn: what is unsound in them is left out (an address also when the identity
         provider says `email_verified: false`), an overlong name is cut, and the user is let in.
         """
         claims = await self._claims(token)
         return Principal(
             user=_subject(claims),
-            expires_at=self._expiry(claims),
+            expires_at=_moment(claims, "exp"),
+            issued_at=_moment(claims, "iat") if "iat" in claims else None,
             roles=frozenset(_texts(claims, "roles", ROLES_MAX, _is_role)),
             topics=tuple(dict.fromkeys(_texts(claims, "topics", TOPICS_MAX, is_topic))),
             name=_name(claims.get("name")),
             email=None if claims.get("email_verified") is False else _email(claims.get("email")),
+            locale=_locale(claims.get("locale")),
         )
 
     async def verify_service(self, token: object) -> Service:
@@ -170,9 +174,6 @@ class Verifier:
         if not isinstance(claims.get("jti", ""), str):
             raise InvalidToken("jti is not a string")
 
-    def _expiry(self, claims: Mapping[str, Any]) -> datetime:
-        return datetime.fromtimestamp(_time(claims, "exp"), UTC)
-
 
 @lru_cache(HEADERS_REMEMBERED)
 def _header(encoded: str) -> tuple[str, str | None]:
@@ -222,6 +223,10 @@ def _time(claims: Mapping[str, Any], claim: str) -> float:
     return float(value)
 
 
+def _moment(claims: Mapping[str, Any], claim: str) -> datetime:
+    return datetime.fromtimestamp(_time(claims, claim), UTC)
+
+
 def _texts(claims: Mapping[str, Any], claim: str, limit: int, is_sound: Callable[[str], bool]) -> list[str]:
     texts = claims.get(claim)
     if texts is None:
@@ -243,6 +248,13 @@ def _name(claim: object) -> str | None:
     if not isinstance(claim, str) or not is_line(claim):
         return None
     return claim.strip(BLANKS)[:NAME_CHARACTERS_MAX].rstrip(BLANKS) or None
+
+
+def _locale(claim: object) -> str | None:
+    """A language as OpenID Connect writes it, `de-AT`, and as some do, `de_AT`."""
+    if not isinstance(claim, str) or len(claim) > _LOCALE_CHARACTERS_MAX or not _LOCALE.fullmatch(claim):
+        return None
+    return claim.replace("_", "-")
 
 
 def _email(claim: object) -> str | None:
@@ -280,6 +292,7 @@ class Signer:
         topics: Iterable[str] = (),
         email: str | None = None,
         name: str | None = None,
+        locale: str | None = None,
     ) -> str:
         """A token of the user that ends after `ttl`. Raises ValueError for what a Verifier would not take."""
         roles, topics = list(roles), list(topics)
@@ -293,6 +306,8 @@ class Signer:
             raise ValueError(f"topics are {TOPICS_MAX} names at most, of letters, digits, '_', '.' and '-'")
         if email is not None and _email(email) is None:
             raise ValueError("the address is not one that can stand in a mail header")
+        if locale is not None and _locale(locale) is None:
+            raise ValueError("the locale is not a language such as de or pt-BR")
         issued = math.floor(self._clock().timestamp())
         claims = {
             "sub": user,
@@ -305,6 +320,7 @@ class Signer:
             "topics": topics or None,
             "email": email,
             "name": name,
+            "locale": locale,
         }
         present = {claim: value for claim, value in claims.items() if value is not None}
         token = jwt.encode(present, self._key.material, algorithm=SECRET_ALGORITHM)

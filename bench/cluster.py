@@ -5,9 +5,7 @@ however many nodes there are, and users are dealt out evenly; events are posted 
 together, without Redis and MongoDB.
 """
 
-import argparse
 import os
-import shlex
 import statistics
 import sys
 import tempfile
@@ -21,6 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bench import machine
+from bench.command import Amount, Command
 from bench.programs import Clients, Stream, clients, post
 from bench.scenarios import ROOM, TOPIC, Figures
 from bench.servers import Server, bellhop, stock_python_socketio
@@ -46,25 +45,20 @@ class Contestant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scale:
+class Nodes(Amount):
+    """How much of everything, of each node. With four nodes and all that they need, two cores have some time left."""
+
     crowd: int = 500
-    """Clients of one room, per node."""
-    burst_events: int = 200
-    burst_items: int = 25
-    paced_events: int = 100
-    paced_rate: int = 20
     users: int = 2000
-    """With a room each, per node."""
-    events_each: int = 4
-    batch_items: int = 100
     batch_rate: int = 10
-    """Requests a second, at each node: with four nodes and all that they need, two cores have some time left."""
+    burst_items: int = 25
+    events_each: int = 4
     foreign_frames: int = 40_000
     cpu_seconds: float = 1.0
     """A burst is repeated until each node has used about that much: CPU is counted in ticks of 10 ms."""
 
 
-QUICK = Scale(
+QUICK = Nodes(
     crowd=100,
     burst_events=100,
     paced_events=20,
@@ -176,7 +170,7 @@ def _measured(
     return deliveries / max(used, 0.01), p99
 
 
-def spread_evenly(contestant: Contestant, size: int, folder: Path, scale: Scale) -> Figures:
+def spread_evenly(contestant: Contestant, size: int, folder: Path, scale: Nodes) -> Figures:
     """One room that everybody is in, and then a room each."""
     one_room = Stream(room=ROOM, count=0, connections=8, extra=contestant.extra)
     burst = dealt_out(replace(one_room, count=scale.burst_events, items=scale.burst_items), size)
@@ -213,7 +207,7 @@ def spread_evenly(contestant: Contestant, size: int, folder: Path, scale: Scale)
     }
 
 
-def bystander(contestant: Contestant, folder: Path, scale: Scale) -> Figures:
+def bystander(contestant: Contestant, folder: Path, scale: Nodes) -> Figures:
     """What a node spends on frames of rooms that only another node has members of."""
     stream = Stream(
         users=scale.users,
@@ -301,7 +295,7 @@ def table(found: dict[str, list[Figures]]) -> str:
     return "\n".join(lines)
 
 
-def results(found: dict[str, list[Figures]], *, command: str, rounds: int, scale: Scale, noise: str) -> str:
+def results(found: dict[str, list[Figures]], *, command: str, rounds: int, scale: Nodes, noise: str) -> str:
     programs = ", ".join(f"{name} {version}" for name, version in machine.versions().items())
     return f"""# Results of a cluster
 
@@ -328,18 +322,11 @@ and the most.
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="bench.cluster", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--quick", action="store_true", help="small and short: shows that it runs, not how fast"
-    )
-    parser.add_argument("--only", default=",".join(CONTESTANTS), help=f"some of {','.join(CONTESTANTS)}")
-    parser.add_argument(
-        "--output", type=Path, help="where the results go; a full run writes bench/RESULTS-cluster.md"
-    )
-    options = parser.parse_args()
+    command = Command("bench-cluster", __doc__, rounds=3, results=RESULTS)
+    command.choice("--only", CONTESTANTS)
+    options = command.parse()
     machine.raise_file_limit()
-    scale = QUICK if options.quick else Scale()
+    scale = QUICK if options.quick else Nodes()
     chosen = [CONTESTANTS[name] for name in options.only.split(",")]
     found: dict[str, list[Figures]] = {contestant.name: [] for contestant in chosen}
     load = os.getloadavg()[0]
@@ -353,14 +340,9 @@ def main() -> None:
                 figures |= bystander(contestant, Path(folder), scale)
             print(f"round {number + 1}: {contestant.name}: {figures}", file=sys.stderr)
             found[contestant.name].append(figures)
-    arguments = shlex.join(sys.argv[1:])
-    command = f"make bench-cluster ARGS='{arguments}'" if arguments else "make bench-cluster"
     noise = f"The load average before the run was {load:.1f}."
-    text = results(found, command=command, rounds=options.rounds, scale=scale, noise=noise)
-    output = options.output or (None if arguments else RESULTS)
-    if output:
-        output.write_text(text)
-    print(text)
+    text = results(found, command=command.line, rounds=options.rounds, scale=scale, noise=noise)
+    command.tell(text, options)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,19 @@
 """How fast Bellhop keeps what it is given: emits answered 202 per second over HTTP (`make bench-emit`).
 
 One by one from 100 callers, and in batches of 500 from four; to 200 rooms that nobody is connected to, so that only the
-way into the store is measured. CPU is the gateway's process alone; that of mongod stands beside it.
+way into the store is measured; with a catalog, the emits bring type and data alone. CPU is the gateway's process alone; that of mongod stands beside it.
 """
 
-import argparse
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench import machine
+from bench.command import Command
 from bench.programs import Posted, Stream, post
 from bench.servers import Server, bellhop, cost
 from tests.support.servers import mongod
@@ -55,25 +56,36 @@ class Backing:
 
     gateway: Server
     store_pid: int | None
+    wordless: bool
+    """Whether the emits leave their words to the gateway's catalog."""
 
 
 @contextmanager
-def on_sqlite() -> Iterator[Backing]:
-    with tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder, bellhop(Path(folder)) as gateway:
-        yield Backing(gateway=gateway, store_pid=None)
+def on_sqlite(catalog: Path | None = None) -> Iterator[Backing]:
+    with (
+        tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder,
+        bellhop(Path(folder), catalog=catalog) as gateway,
+    ):
+        yield Backing(gateway=gateway, store_pid=None, wordless=catalog is not None)
 
 
 @contextmanager
-def on_mongodb() -> Iterator[Backing]:
+def on_mongodb(catalog: Path | None = None) -> Iterator[Backing]:
     with (
         tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder,
         mongod() as store,
-        bellhop(Path(folder), store_url=store.url.replace("/?", "/bench?")) as gateway,
+        bellhop(Path(folder), store_url=store.url.replace("/?", "/bench?"), catalog=catalog) as gateway,
     ):
-        yield Backing(gateway=gateway, store_pid=store.pid)
+        yield Backing(gateway=gateway, store_pid=store.pid, wordless=catalog is not None)
 
 
-STORES = {"sqlite": on_sqlite, "mongodb": on_mongodb}
+CATALOG = Path(__file__).parent / "catalog"
+STORES = {
+    "sqlite": on_sqlite,
+    "mongodb": on_mongodb,
+    "sqlite with a catalog": partial(on_sqlite, CATALOG),
+    "mongodb with a catalog": partial(on_mongodb, CATALOG),
+}
 
 
 def measure(backing: Backing, way: Way, *, share: float = 1.0) -> Kept:
@@ -85,7 +97,10 @@ def measure(backing: Backing, way: Way, *, share: float = 1.0) -> Kept:
     store_before, gateway_before = store_cpu_seconds(), backing.gateway.cost().cpu_seconds
     count = max(way.items, int(way.count * share))
     posted = post(
-        backing.gateway, Stream(users=ROOMS, count=count, items=way.items, connections=way.connections)
+        backing.gateway,
+        Stream(
+            users=ROOMS, count=count, items=way.items, connections=way.connections, wordless=backing.wordless
+        ),
     )
     gateway = backing.gateway.cost().cpu_seconds - gateway_before
     store = store_cpu_seconds() - store_before
@@ -110,7 +125,9 @@ def row(store: str, way: Way, rounds: Sequence[Kept]) -> str:
         f"{median(kept.posted.p50_ms for kept in rounds):.1f}",
         f"{median(kept.posted.p99_ms for kept in rounds):.1f}",
         f"{gateway:.0f}",
-        f"{median(kept.store_micros for kept in rounds):.0f}" if store == "mongodb" else "in the gateway's",
+        f"{median(kept.store_micros for kept in rounds):.0f}"
+        if store.startswith("mongodb")
+        else "in the gateway's",
     )
     return "| " + " | ".join(cells) + " |"
 
@@ -121,11 +138,9 @@ HEAD = """\
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="bench.emit", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="short: shows that it runs, not how fast")
-    parser.add_argument("--stores", default=",".join(STORES), help=f"some of {','.join(STORES)}")
-    options = parser.parse_args()
+    command = Command("bench-emit", __doc__, rounds=3)
+    command.choice("--stores", STORES)
+    options = command.parse()
     machine.raise_file_limit()
     share = 0.1 if options.quick else 1.0
     found: dict[tuple[str, Way], list[Kept]] = {}
@@ -135,12 +150,9 @@ def main() -> None:
                 for way in WAYS:
                     measure(backing, way, share=0.05)  # warms the gateway and the store; not counted
                     found.setdefault((store, way), []).append(measure(backing, way, share=share))
-    print(HEAD)
-    for (store, way), rounds in found.items():
-        print(row(store, way, rounds))
-    print(
-        f"\n{machine.description()}; medians of {options.rounds} rounds; p50 and p99 are those of a request."
-    )
+    table = [HEAD, *(row(store, way, rounds) for (store, way), rounds in found.items())]
+    said = f"{machine.description()}; medians of {options.rounds} rounds; p50 and p99 are those of a request."
+    command.tell("\n".join([*table, "", said]), options)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 /* A backend that emits over HTTP: on several kept connections, one request at a time on each.
  *
  *     post PORT [--count ITEMS] [--items PER_REQUEST] [--connections N] [--rate REQUESTS_PER_SECOND]
- *               [--room NAME | --users N [--first USER]] [--body-bytes N] [--key SERVICE_KEY] [--extra JSON_FIELDS] [--channel]
+ *               [--room NAME | --users N [--first USER]] [--body-bytes N] [--key SERVICE_KEY] [--extra JSON_FIELDS] [--channel] [--wordless]
  *
  * Without --rate each connection posts again as soon as it is answered. With it, requests fall due at that steady rate
  * whether or not the server keeps up, and latencies count from when they were due.
  *
  * Items go to --room, or in turn to `user:0` … `user:N-1`. One item a request goes to /internal/emit, more to
  * /internal/emit/batch. With --channel the notification itself goes to /pub?id=ROOM, as Nchan wants it.
+ *
+ * With --wordless an item has its type and data alone: its words are the server's to make.
  *
  * At the end it prints a line of JSON. An item counts as accepted when its own status is 2xx. */
 
@@ -34,7 +36,7 @@ static struct {
     double rate;
     const char *room, *key, *extra;
     char body[MOST_BODY_BYTES + 1];
-    bool channel;
+    bool channel, wordless;
 } options = {
     .count = 1, .items = 1, .connections = 1, .key = "", .extra = "",
     .body = "Order 1234 left our warehouse this morning.",
@@ -68,6 +70,8 @@ static void room_of(long number, char *room) {
 
 /* An emit's body; what clients get of it has about 300 bytes. */
 static int write_item(char *at, size_t bytes, const char *room, int64_t micros) {
+    if (options.wordless)
+        return snprintf(at, bytes, "{\"to\":\"%s\",\"type\":\"ORDER_UPDATE\",\"data\":{\"t\":%ld}%s}", room, micros, options.extra);
     return snprintf(at, bytes,
         "{\"to\":\"%s\",\"type\":\"ORDER_UPDATE\",\"title\":\"Your order has shipped\","
         "\"body\":\"%s\",\"link\":\"/orders/1234\",\"data\":{\"t\":%ld}%s}",
@@ -258,6 +262,7 @@ static void read_arguments(int count, char **arguments) {
         if (!strcmp(name, "--key")) options.key = value;
         if (!strcmp(name, "--extra")) options.extra = value;
         if (!strcmp(name, "--channel")) options.channel = true;
+        if (!strcmp(name, "--wordless")) options.wordless = true;
     }
     if ((!options.room && !options.users) || options.connections > MOST_CONNECTIONS) {
         fprintf(stderr, "--room or --users has to be given, and at most %d connections\n", MOST_CONNECTIONS);

@@ -65,6 +65,8 @@ class Stream:
     """The length of the text, where it is not the usual one."""
     extra: str = ""
     """Fields added to each body."""
+    wordless: bool = False
+    """Type and data alone: the words are the server's to make, by its catalog."""
 
 
 class Clients:
@@ -140,7 +142,9 @@ def post(server: Server, stream: Stream, *, deadline_seconds: float = 300) -> Po
     command = [str(BUILD / "post"), str(server.internal_port), "--key", API_KEY]
     for field in fields(stream):
         value = getattr(stream, field.name)
-        if value:
+        if value is True:
+            command.append(f"--{field.name}")
+        elif value:
             command += [f"--{field.name.replace('_', '-')}", str(value)]
     if server.channel:
         command.append("--channel")

@@ -1,7 +1,5 @@
 """Bellhop beside its rivals: all in one run, taking turns, medians of the rounds, in one table (`make bench`)."""
 
-import argparse
-import shlex
 import statistics
 import sys
 import tempfile
@@ -11,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import machine
+from bench.command import Command
 from bench.scenarios import FIGURES, QUICK, SCENARIOS, Contestant, Figures, Scale
 from bench.servers import bellhop, nchan, nchan_module, socketio_on_node, stock_python_socketio
 
@@ -125,28 +124,15 @@ Made by `{command}` on {datetime.now(UTC):%Y-%m-%d}: medians of {rounds} rounds 
 
 def main() -> None:
     known = contestants()
-    parser = argparse.ArgumentParser(prog="bench.run", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--quick", action="store_true", help="small and short: shows that it runs, not how fast"
-    )
-    parser.add_argument("--only", default=",".join(known), help=f"some of {','.join(known)}")
-    parser.add_argument("--scenarios", default=",".join(SCENARIOS), help=f"some of {','.join(SCENARIOS)}")
-    parser.add_argument(
-        "--output", type=Path, help="where the results go; a full run writes bench/RESULTS.md"
-    )
-    options = parser.parse_args()
+    command = Command("bench", __doc__, rounds=5, results=RESULTS)
+    command.choice("--only", known)
+    command.choice("--scenarios", SCENARIOS)
+    options = command.parse()
     machine.raise_file_limit()
     scale = QUICK if options.quick else Scale()
     chosen = [known[name] for name in options.only.split(",")]
     found = measure(chosen, options.scenarios.split(","), scale, options.rounds)
-    arguments = shlex.join(sys.argv[1:])
-    command = f"make bench ARGS='{arguments}'" if arguments else "make bench"
-    text = results(found, command=command, rounds=options.rounds, scale=scale)
-    output = options.output or (None if arguments else RESULTS)
-    if output:
-        output.write_text(text)
-    print(text)
+    command.tell(results(found, command=command.line, rounds=options.rounds, scale=scale), options)
 
 
 if __name__ == "__main__":

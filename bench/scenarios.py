@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.command import Amount
 from bench.programs import Clients, Heard, Posted, Stream, clients, connect_with_the_stock_client, post
 from bench.servers import Server
 
@@ -39,18 +40,14 @@ class Contestant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scale:
+class Scale(Amount):
     """How much of everything; the quick scale shows that it runs, not how fast."""
 
     crowd: int = 1000
-    burst_events: int = 200
+    users: int = 5000
+    batch_rate: int = 25
     bursts: int = 2
     burst_cpu_seconds: float = 0.5
-    paced_events: int = 100
-    paced_rate: int = 20
-    users: int = 5000
-    batch_items: int = 100
-    batch_rate: int = 25
     batches: int = 200
     single_rate: int = 500
     single_events: int = 2000

@@ -136,7 +136,9 @@ def _await_answer(process: subprocess.Popen[bytes], url: str, *, ok_only: bool =
 
 
 @contextmanager
-def bellhop(folder: Path, *, store_url: str | None = None, bus_url: str | None = None) -> Iterator[Server]:
+def bellhop(
+    folder: Path, *, store_url: str | None = None, bus_url: str | None = None, catalog: Path | None = None
+) -> Iterator[Server]:
     """`bellhop serve` as documented, but for the limits per address: all the clients come from one here."""
     port, internal_port = free_port(), free_port()
     environment = {
@@ -148,7 +150,11 @@ def bellhop(folder: Path, *, store_url: str | None = None, bus_url: str | None =
         "BELLHOP_API_KEYS": f"bench:{API_KEY}",
         "BELLHOP_CONNECT_RATE": "0",
         "BELLHOP_LOG_LEVEL": "warning",
-    } | ({} if bus_url is None else {"BELLHOP_BUS_URL": bus_url})
+    }
+    if bus_url is not None:
+        environment["BELLHOP_BUS_URL"] = bus_url
+    if catalog is not None:
+        environment["BELLHOP_CATALOG"] = str(catalog)
     with _process(
         [sys.executable, "-m", "gateway", "serve"], folder=folder, environment=environment
     ) as process:

@@ -8,6 +8,10 @@ import msgspec
 
 from mailer import plain
 
+LARGE_BYTES = 80 * 1024
+"""From here on a mail is warned of; Gmail cuts one off at 102 KB, and its footer with it."""
+BULK_BYTES_MAX = 100 * 1024
+"""Of the HTML of bulk mail: its footer holds the way to unsubscribe."""
 _PREVIEW_LENGTH = 140
 
 
@@ -25,6 +29,11 @@ class Composed(msgspec.Struct, frozen=True, tag=True):
     warnings: tuple[str, ...]
     templates: tuple[str, ...]
     """The files that it was made by."""
+
+
+def warnings_of(size: int) -> tuple[str, ...]:
+    """What is to be said of a mail whose HTML has so many bytes."""
+    return (f"{size} bytes: Gmail shows the first 102 KB of a mail",) if size > LARGE_BYTES else ()
 
 
 def context(

@@ -168,9 +168,12 @@ class Courier:
             await asyncio.sleep(seconds)
 
     async def _rendered(self, lease: Lease) -> Outgoing:
+        url = await self._lane.way_out(lease.notification)
         try:
             async with asyncio.timeout(RENDERING_SHARE * self._policy.lease_seconds):
-                return await self._lane.press.render(lease.notification, lease.mail.order, id_=lease.id)
+                return await self._lane.press.render(
+                    lease.notification, lease.mail.order, id_=lease.id, unsubscribe_url=url
+                )
         except TimeoutError as error:
             raise TemplateFailure("the mail was not rendered within its share of the lease") from error
 

@@ -5,24 +5,26 @@ Everything here may be made to take long or much by a template: `mailer.printer`
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import css_inline
 import mjml
+import nh3
 from jinja2 import BaseLoader, ChoiceLoader, Environment, FunctionLoader, PackageLoader, pass_context
 from jinja2.runtime import ChainableUndefined, Context
+from markupsafe import Markup
 
 from mailer import letter, plaintext, templating
-from mailer.composed import Composed, Composition
+from mailer.choice import chosen, has_design
+from mailer.composed import Composed, Composition, warnings_of
 from mailer.errors import TemplateFailure
 from mailer.filters import SPOKEN, Filter, Reader
 from mailer.keyed import KeyedEnvironment
-from mailer.locales import ranges
+from mailer.languages import text
 
-LARGE_BYTES = 80 * 1024
-"""From here on a mail is warned of; Gmail cuts one off at 102 KB, and its footer with it."""
-MARKUP = ("mjml", "html")
+LONGEST_HTML = 32 * 1024
+"""Of one value that is printed as HTML."""
 _BUILT_IN = ("default.html", "default.txt")
 
 
@@ -41,6 +43,10 @@ class Designs:
             load_remote_stylesheets=False, keep_at_rules=True, keep_link_tags=False
         )
 
+    def has(self, type_: str, locale: str) -> bool:
+        """Whether there is a template for the type, or one for all."""
+        return has_design(self._sources, type_, locale)
+
     def compose(self, composition: Composition) -> Composed:
         """Raises `TemplateFailure`, which names the file and the line."""
         names = chosen(self._sources, composition.type, composition.context["locale"])
@@ -50,12 +56,11 @@ class Designs:
         else:
             text = plaintext.of_html(html)
         size = len(html.encode(errors="replace"))
-        warnings = (f"{size} bytes: Gmail shows the first 102 KB of a mail",) if size > LARGE_BYTES else ()
         return Composed(
             text=text,
             html=letter.body(html),
             bytes=size,
-            warnings=warnings,
+            warnings=warnings_of(size),
             templates=tuple(names.values()),
         )
 
@@ -83,23 +88,6 @@ class Designs:
             raise TemplateFailure(templating.account(error, name)) from error
 
 
-def chosen(names: Mapping[str, object], type_: str, locale: str) -> dict[str, str]:
-    """The file of the HTML, and of the text unless it is to be made from the HTML."""
-    stems = list(_stems(type_, locale))
-    for at, stem in enumerate(stems):
-        if html := next((f"{stem}.{kind}" for kind in MARKUP if f"{stem}.{kind}" in names), None):
-            text = next((f"{each}.txt" for each in stems[: at + 1] if f"{each}.txt" in names), None)
-            return {"html": html} if text is None else {"html": html, "txt": text}
-    text = next((f"{stem}.txt" for stem in stems if f"{stem}.txt" in names), "default.txt")
-    return {"html": "default.html", "txt": text}
-
-
-def _stems(type_: str, locale: str) -> Iterator[str]:
-    for base in (type_, "default"):
-        yield from (f"{base}.{tag}" for tag in ranges(locale))
-        yield base
-
-
 def environment(loader: BaseLoader) -> Environment:
     """A sandbox for mails, with the filters that speak the reader's language."""
     made = KeyedEnvironment(
@@ -115,7 +103,17 @@ def environment(loader: BaseLoader) -> Environment:
     for name in ("range", "lipsum", "cycler", "joiner"):
         del made.globals[name]
     made.filters |= {name: _spoken(known) for name, known in SPOKEN.items()}
+    made.filters["sanitize"] = sanitized
     return made
+
+
+def sanitized(value: object) -> Markup:
+    """HTML of the data as a mail may show it: no scripts, no styles, no forms, no links but to the web and to mail.
+
+    What is too long is cut before it is parsed.
+    """
+    clean = nh3.clean(text(value)[:LONGEST_HTML], url_schemes={"http", "https", "mailto"}, link_rel=None)
+    return Markup(clean)  # noqa: S704 - it is what makes it safe
 
 
 def _spoken(known: Filter) -> Any:

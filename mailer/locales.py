@@ -11,7 +11,7 @@ _is_tag = re.compile(TAG).fullmatch
 
 def is_tag(text: str) -> bool:
     """Whether it is written as a tag, such as `de` or `pt-BR`; there may be no such language."""
-    return _is_tag(text) is not None
+    return len(text) <= LONGEST_TAG and _is_tag(text) is not None
 
 
 def lookup(wanted: str | None, available: Collection[str], default: str) -> str:

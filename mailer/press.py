@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mailer import templating
+from mailer.choice import has_design
 from mailer.composed import Composed, Composition
 from mailer.errors import MailConfigurationError, RenderFailure, TemplateFailure
 from mailer.letterhead import Letterhead
@@ -24,7 +25,7 @@ from mailer.printer import (
     Adopt,
     Answer,
     Check,
-    Compose,
+    Design,
     Failed,
     Render,
     Rendered,
@@ -57,6 +58,8 @@ class Press:
     def __init__(self, letterhead: Letterhead, designs: Mapping[str, str] | None = None) -> None:
         self._letterhead = letterhead
         self._designs = designs
+        self._is_stale = False
+        """Whether the process has others than these."""
         self._renderer = Renderer(letterhead) if letterhead.templates is None else None
         self._process: _Process | None = None
         self._turn = asyncio.Lock()
@@ -78,12 +81,19 @@ class Press:
             raise MailConfigurationError("\n".join(problems))
 
     async def render(
-        self, notification: Notification, order: MailOrder, *, id_: str | None = None
+        self,
+        notification: Notification,
+        order: MailOrder,
+        *,
+        id_: str | None = None,
+        unsubscribe_url: str | None = None,
     ) -> Outgoing:
         """Raises as `Renderer.render`. What a template does costs a bounded time and memory, and none of the loop's."""
-        if self._renderer is not None:
-            return await asyncio.to_thread(self._renderer.render, notification, order, id_=id_)
-        answer = await self._ask(Render(notification, order, id_), of=notification.type)
+        if self._renderer is not None and not self._is_designed(notification):
+            return await asyncio.to_thread(
+                self._renderer.render, notification, order, id_=id_, unsubscribe_url=unsubscribe_url
+            )
+        answer = await self._ask(Render(notification, order, id_, unsubscribe_url), of=notification.type)
         if isinstance(answer, Unaddressable):
             raise RenderFailure(answer.reason)
         assert isinstance(answer, Rendered)
@@ -91,9 +101,25 @@ class Press:
 
     async def compose(self, composition: Composition) -> Composed:
         """Make a mail by the designs. Raises `TemplateFailure`; its cost is bounded as that of `render`."""
-        answer = await self._ask(Compose(composition), of=composition.type)
+        answer = await self._ask(Design(composition), of=composition.type)
         assert isinstance(answer, Composed)
         return answer
+
+    def adopt(self, designs: Mapping[str, str] | None) -> None:
+        """Make the mail of a catalog's types by these templates from now on; None: there is no catalog any more."""
+        if designs != self._designs:
+            self._designs = designs
+            self._is_stale = True
+            self._condemned.clear()
+
+    def _is_designed(self, notification: Notification) -> bool:
+        entry = notification.entry
+        return (
+            self._designs is not None
+            and entry is not None
+            and entry.locale is not None
+            and has_design(self._designs, notification.type, entry.locale)
+        )
 
     async def close(self) -> None:
         """End the process; idempotent."""
@@ -129,9 +155,10 @@ class Press:
     async def _working(self) -> "_Process":
         """The process; a new one where it has gone, which is not for the next mail to suffer from."""
         if self._process is not None:
-            if self._process.is_running:
+            if self._process.is_running and not self._is_stale:
                 return self._process
             await self._process.end(within_seconds=0)
+        self._is_stale = False
         try:
             return await _Process.start(self._letterhead, self._designs)
         except OSError as error:

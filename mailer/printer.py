@@ -18,7 +18,7 @@ import msgspec
 from mailer.composed import Composed, Composition
 from mailer.errors import RenderFailure, TemplateFailure
 from mailer.letterhead import Letterhead
-from mailer.render import Renderer
+from mailer.render import Compose, Renderer
 from mailer.transport import Outgoing
 from storage.mail import MailOrder
 from storage.streams import Notification
@@ -45,6 +45,7 @@ class Render(msgspec.Struct, frozen=True, tag=True):
     notification: Notification
     order: MailOrder
     id: str | None = None
+    unsubscribe_url: str | None = None
 
 
 class Adopt(msgspec.Struct, frozen=True, tag=True):
@@ -53,7 +54,7 @@ class Adopt(msgspec.Struct, frozen=True, tag=True):
     sources: dict[str, str]
 
 
-class Compose(msgspec.Struct, frozen=True, tag=True):
+class Design(msgspec.Struct, frozen=True, tag=True):
     """Make the mail of a catalog's type."""
 
     composition: Composition
@@ -79,7 +80,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     """What it cost."""
 
 
-Request = Check | Render | Compose
+Request = Check | Render | Design
 Answer = Rendered | Composed | Sound | Unaddressable | Failed
 
 letterheads = msgspec.msgpack.Decoder(Letterhead, dec_hook=lambda kind, text: kind(text))
@@ -154,12 +155,26 @@ class _Desk:
             self._renderer.check(request.template)
             return Sound()
         if isinstance(request, Render):
+            compose = self._compose_of(request.notification)
             return Rendered(
-                outgoing=self._renderer.render(request.notification, request.order, id_=request.id)
+                outgoing=self._renderer.render(
+                    request.notification,
+                    request.order,
+                    id_=request.id,
+                    unsubscribe_url=request.unsubscribe_url,
+                    compose=compose,
+                )
             )
         if self._designs is None:
             raise TemplateFailure("no catalog was adopted")
         return self._designs.compose(request.composition)
+
+    def _compose_of(self, notification: Notification) -> Compose | None:
+        """The designs, where they have one for it."""
+        entry, designs = notification.entry, self._designs
+        if designs is None or entry is None or entry.locale is None:
+            return None
+        return designs.compose if designs.has(notification.type, entry.locale) else None
 
 
 if __name__ == "__main__":

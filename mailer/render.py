@@ -1,20 +1,22 @@
 """From a notification to a mail: headers that nobody can inject into, a text part and an HTML part from templates."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from mailer import address, headers, letter, plain
+from mailer import address, composed, headers, letter, plain
+from mailer.composed import BULK_BYTES_MAX, Composed, Composition
 from mailer.errors import RenderFailure
 from mailer.letterhead import Letterhead
 from mailer.order import Order
 from mailer.templating import Templates
 from mailer.transport import Outgoing
-from storage.mail import MailOrder
+from storage.mail import LaneName, MailOrder
 from storage.streams import Notification
 
+Compose = Callable[[Composition], Composed]
 _SUBJECT_LENGTH = 250
 _PREVIEW_LENGTH = 140
 _LINK_LENGTH = 2000
@@ -45,10 +47,21 @@ class Renderer:
         """Raises `TemplateFailure` for a template of the operator's that no mail could be made with."""
         self._templates.check(template)
 
-    def render(self, notification: Notification, order: MailOrder, *, id_: str | None = None) -> Outgoing:
-        """`id_` is what the mail is called, if it is not its notification's own.
+    def render(
+        self,
+        notification: Notification,
+        order: MailOrder,
+        *,
+        id_: str | None = None,
+        unsubscribe_url: str | None = None,
+        compose: Compose | None = None,
+    ) -> Outgoing:
+        """`id_` is what the mail is called, if it is not its notification's own; `compose` makes it by a catalog's designs.
 
-        Raises `RenderFailure` for an address that cannot work, `TemplateFailure` for such a template.
+        `unsubscribe_url` stands in the place of the letterhead's URL of the web.
+
+        Raises `RenderFailure` for an address that cannot work and for bulk mail that is too large, `TemplateFailure` for
+        such a template.
         """
         try:
             recipient = address.parse(order.to)
@@ -59,10 +72,16 @@ class Renderer:
             or plain.line(notification.title, longest=_SUBJECT_LENGTH)
             or self._brand
         )
-        unsubscribe = self._letterhead.unsubscribe_urls(notification)
-        context = self._context(notification, subject, unsubscribe)
-        text = letter.body(self._templates.render(notification.type, "txt", context))
-        html = letter.body(self._templates.render(notification.type, "html", context))
+        unsubscribe = self._letterhead.unsubscribe_urls(notification, unsubscribe_url)
+        if compose is None:
+            context = self._context(notification, subject, unsubscribe)
+            text = letter.body(self._templates.render(notification.type, "txt", context))
+            html = letter.body(self._templates.render(notification.type, "html", context))
+        else:
+            made = compose(self.composition(notification, subject, next(iter(unsubscribe), None)))
+            text, html = made.text, made.html
+        if order.lane is LaneName.BULK and (size := len(html.encode())) > BULK_BYTES_MAX:
+            raise RenderFailure(f"its HTML has {size} bytes, and bulk mail {BULK_BYTES_MAX} at most")
         id_ = id_ or notification.id
         safe_id = _UNSAFE_IN_ID.sub("_", id_)
         fields = [
@@ -86,6 +105,28 @@ class Renderer:
             html=html,
             # Parts are told apart by a text that must not be random, so that a repeat is the same mail.
             raw=letter.compose(fields, text=text, html=html, boundary=f"=_{safe_id[:60]}"),
+        )
+
+    def composition(
+        self, notification: Notification, subject: str, unsubscribe_url: str | None
+    ) -> Composition:
+        """What a catalog's design is told of a notification."""
+        entry = notification.entry
+        return Composition(
+            type=notification.type,
+            context=composed.context(
+                title=plain.line(notification.title, longest=_SUBJECT_LENGTH) or subject,
+                body=notification.body,
+                link=plain.line(notification.link or "", longest=_LINK_LENGTH) or None,
+                subject=subject,
+                data=notification.data,
+                locale=(entry and entry.locale) or "en",
+                type_=notification.type,
+                category=(entry and entry.category) or "",
+                brand=self._brand,
+                base_url=self._letterhead.base_url,
+                unsubscribe_url=unsubscribe_url,
+            ),
         )
 
     def _context(

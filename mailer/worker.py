@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 class Outcome:
     """What one lease came to."""
 
+    type: str
+    """Of what the mail tells."""
     result: Result
     seconds: float
     """From the lease to the settled end."""
@@ -266,6 +268,7 @@ class Worker:
         self._tell(
             held.lease,
             Outcome(
+                type=held.lease.notification.type,
                 result=result,
                 seconds=loop.time() - held.since,
                 code=code,

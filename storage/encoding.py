@@ -11,11 +11,12 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 import orjson
 
 from storage.errors import InvalidCursor
 from storage.inboxes import Receipt
-from storage.streams import IdempotencyKey, Notification
+from storage.streams import Entry, IdempotencyKey, Notification
 from storage.suppressions import Evidence, Suppression
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,6 +36,8 @@ _AS_JSON = (
     orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
 )
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+_entries = msgspec.json.Decoder(Entry)
+_entry_encoder = msgspec.json.Encoder()
 
 
 @lru_cache(maxsize=256)
@@ -75,12 +78,21 @@ def data_of(text: str) -> dict[str, Any]:
     return data
 
 
+def entry_text(entry: Entry) -> str:
+    return _entry_encoder.encode(entry).decode()
+
+
+def entry_of(text: str) -> Entry:
+    return _entries.decode(text)
+
+
 def news_text(news: Notification) -> str:
     """What an obligation that stands by itself tells, as JSON; its id is the obligation's."""
     return _encode(
         {
             "room": news.room, "type": news.type, "title": news.title, "body": news.body, "link": news.link,
             "data": data_text(news.data), "created_at": micros(news.created_at),
+            "entry": None if news.entry is None else entry_text(news.entry),
         }
     )  # fmt: skip
 
@@ -97,6 +109,7 @@ def news_of(id_: str, text: str) -> Notification:
         data=data_of(fields["data"]),
         created_at=moment(fields["created_at"]),
         in_app=False,
+        entry=None if (entry := fields.get("entry")) is None else entry_of(entry),
     )
 
 
@@ -143,10 +156,15 @@ def is_writable(text: str) -> bool:
 
 def cursor_of(notification: Notification, place: int | None = None) -> str:
     """Where a page newest first ends: at this place, by default the time; equal ones are told apart by the id."""
-    return f"{micros(notification.created_at) if place is None else place}~{notification.id}"
+    return cursor_text(micros(notification.created_at) if place is None else place, notification.id)
+
+
+def cursor_text(place: int, id_: str) -> str:
+    return f"{place}~{id_}"
 
 
 def position_of(cursor: str) -> tuple[int, str]:
+    """What `cursor_text` was made of. Raises `InvalidCursor`."""
     text, separator, notification_id = cursor.partition("~")
     try:
         place = int(text)

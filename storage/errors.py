@@ -4,6 +4,7 @@ StorageError
 ├── StoreUnavailable        away or overloaded; the same call may succeed later
 ├── IdempotencyMismatch     a key that was used before, with another content
 ├── Unstorable              an emission that this store can never take
+├── TooManySwitched         no further type can be switched
 ├── InvalidCursor           a page was asked for after a cursor that no store gave
 └── StoreConfigurationError a URL or a server that cannot work; raised at start
 """
@@ -28,6 +29,10 @@ class IdempotencyMismatch(StorageError):
 
 class Unstorable(StorageError):
     """An emission that can never be stored: too large, or with text that is not Unicode. Nothing was stored."""
+
+
+class TooManySwitched(StorageError):
+    """No further type of notifications can be switched. Nothing was changed."""
 
 
 class InvalidCursor(StorageError):

@@ -46,6 +46,8 @@ class HistoryQuery:
     """A cursor of an earlier page; opaque to callers."""
     limit: int = 20
     types: Sequence[str] = ()
+    categories: Sequence[str] = ()
+    """Of the catalog, as they were when each was emitted."""
     unread_only: bool = False
 
 

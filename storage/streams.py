@@ -15,6 +15,30 @@ from storage.errors import IdempotencyMismatch
 from storage.mail import Mail
 
 
+class Words(Struct, frozen=True, array_like=True, gc=False):
+    """The texts of a notification in one language."""
+
+    title: str
+    body: str = ""
+    link: str | None = None
+
+
+class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What the catalog and its switches made of a notification when it was emitted: later ones change nothing of it."""
+
+    category: str | None = None
+    """None for a type that the catalog did not have; so are the next two."""
+    locale: str | None = None
+    """The language that its texts are in."""
+    catalog_version: str | None = None
+    translations: dict[str, Words] = {}
+    """The texts in other languages, for a room whose readers have several."""
+    hidden_by: str | None = None
+    """The rule by which it is not shown in-app."""
+    hidden_why: str | None = None
+    """The same in words."""
+
+
 class Notification(Struct, frozen=True, kw_only=True, gc=False):
     """A fact addressed to one room. `seq` is None before it is appended, and for ever if not shown in-app."""
 
@@ -32,6 +56,8 @@ class Notification(Struct, frozen=True, kw_only=True, gc=False):
     """Set when it was recalled; its texts and data are gone then, its place in the stream stays."""
     in_app: bool = True
     mail: Mail | None = None
+    entry: Entry | None = None
+    """None for a type that the catalog did not have, and that no switch held up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,5 @@ class Rollout:
     def percent_at(self, now: datetime) -> float:
         return next((step.percent for step in reversed(self.steps) if step.at <= now), self.percent)
 
-    def includes(self, type_: str, channel: str, key: str, *, now: datetime) -> bool:
-        """Whether a type is on for somebody, on a channel, at a time."""
-        percent = self.percent_at(now)
-        return percent >= 100 or bucket(type_, channel, self.salt, key) < round(percent * 100)
+
+EVERYBODY = Rollout()

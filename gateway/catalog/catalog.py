@@ -28,6 +28,25 @@ class Catalog:
         found = {locale for type_ in self.types.values() for locale in type_.wordings}
         return (self.default_locale, *sorted(found - {self.default_locale}))
 
+    def problems(self, type_: NotificationType, data: Mapping[str, Any]) -> Problems:
+        """What is wrong with the data of a type; nothing where they fit."""
+        return () if type_.payload is None else type_.payload.problems(data)
+
+    def say(
+        self,
+        type_: NotificationType,
+        data: Mapping[str, Any],
+        locale: str | None = None,
+        *,
+        timezone: str = "UTC",
+    ) -> Planned:
+        """The words of a type in the best locale that it has for `locale`; the data must fit."""
+        if not type_.wordings:
+            spoken = locale or self.default_locale
+        else:
+            spoken = lookup(locale, type_.wordings, self.default_locale)
+        return worded(type_, data, Reader(spoken, timezone), catalog_version=self.version)
+
     def plan(
         self, type_: str, data: Mapping[str, Any], locale: str | None = None, *, timezone: str = "UTC"
     ) -> Planned:
@@ -36,17 +55,18 @@ class Catalog:
         A type that the catalog has not is a problem if the catalog is strict, and else has no words.
         """
         known = self.types.get(type_)
+        problems: Problems
         if known is None:
-            problems: Problems = (("/type", "the catalog has no such type"),) if self.strict else ()
+            problems = (("/type", "the catalog has no such type"),) if self.strict else ()
             return Planned(
                 locale=locale or self.default_locale, catalog_version=self.version, problems=problems
             )
-        if known.payload is not None and (problems := known.payload.problems(data)):
+        problems = self.problems(known, data)
+        if problems:
             return Planned(
                 locale=self.default_locale,
                 catalog_version=self.version,
                 category=known.category,
                 problems=problems,
             )
-        spoken = lookup(locale, known.wordings, self.default_locale)
-        return worded(known, data, Reader(spoken, timezone), catalog_version=self.version)
+        return self.say(known, data, locale, timezone=timezone)

@@ -67,7 +67,7 @@ def _guarded(run: _Run) -> _Run:
         except CatalogError as error:
             for mistake in error.mistakes:
                 print(mistake, file=sys.stderr)
-            print(f"bellhop: {_counted(len(error.mistakes), 'mistake')} in {given.folder}", file=sys.stderr)
+            print(f"bellhop: {error.summary}", file=sys.stderr)
             return WRONG
         except OSError as error:
             print(f"bellhop: {error.filename or given.folder}: {error.strerror}", file=sys.stderr)
@@ -164,7 +164,7 @@ def _import(given: argparse.Namespace) -> int:
     from gateway.catalog.mails import check_templates
 
     catalog = _load(given.folder)
-    mistakes = Mistakes()
+    mistakes = Mistakes(given.folder)
     taken = imports.converted(given.source, catalog.types, mistakes)
     check_templates({**catalog.templates, **taken}, catalog.types, catalog.default_locale, mistakes)
     if not taken:

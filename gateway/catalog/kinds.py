@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-from gateway.catalog.buckets import Rollout
-from gateway.catalog.channels import Channel
+from gateway.catalog.buckets import EVERYBODY, Rollout
+from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.payload import Payload
+from gateway.catalog.timing import Digest, Throttle
 from mailer.locales import lookup
 from mailer.phrases import Phrase
 
@@ -55,6 +56,8 @@ class NotificationType:
     name: str
     category: str
     critical: bool = False
+    urgent: bool = False
+    """It needs an answer: admins are shown it until one of them has dealt with it."""
     lane: Lane = "transactional"
     payload: Payload | None = None
     """None: any data will do."""
@@ -68,14 +71,18 @@ class NotificationType:
     """Seconds."""
     collapse: Phrase | None = None
     """The key by which a newer one stands for an older one."""
+    digest: Digest | None = None
+    throttle: Throttle | None = None
     enabled: Mapping[Channel, bool] = field(default_factory=lambda: MappingProxyType({}))
     rollouts: Mapping[Channel, Rollout] = field(default_factory=lambda: MappingProxyType({}))
 
     def is_enabled(self, channel: Channel) -> bool:
         return self.enabled.get(channel, True)
 
+    @property
+    def is_off(self) -> bool:
+        """Whether it is switched off on every channel."""
+        return not any(self.is_enabled(channel) for channel in CHANNELS)
+
     def rollout(self, channel: Channel) -> Rollout:
         return self.rollouts.get(channel, EVERYBODY)
-
-
-EVERYBODY = Rollout()

@@ -3,13 +3,14 @@
 A node without a catalog loads nothing of what reading one takes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from gateway.catalog.buckets import bucket
+from gateway.catalog.buckets import EVERYBODY
 from gateway.catalog.channels import Channel
-from gateway.catalog.switches import NONE, ROLLOUT, SWITCH, Off, Switch
+from gateway.catalog.switches import UNTOUCHED, Flag, Share, Switch
 
 if TYPE_CHECKING:
     from gateway.catalog.catalog import Catalog
@@ -20,38 +21,54 @@ class LiveCatalog:
 
     def __init__(self) -> None:
         self.current: Catalog | None = None
-        """None: there is no catalog."""
-        self.switches: Mapping[str, Switch] = {}
+        """None: there is no catalog. It is put in force by `replace`."""
+        self.switches: Mapping[str, Switch] = MappingProxyType({})
         """By type. Types that the catalog does not have may be switched as well."""
+        self.on_change: list[Callable[[Catalog | None], None]] = []
+        """Told of each catalog that has come into force, the first included; must neither wait nor raise."""
 
-    def stop(self, type_: str, channel: Channel, key: str, now: datetime) -> Off | None:
-        """Why the channel of the type is off for `key`, a user's id or the name of a shared room; None when it is on."""
+    @property
+    def in_use(self) -> bool:
+        """Whether there is a catalog or a switch: else no type is held up by anything here."""
+        return self.current is not None or bool(self.switches)
+
+    def replace(self, catalog: "Catalog | None") -> None:
+        """Put a catalog in force from now on."""
+        self.current = catalog
+        for told in self.on_change:
+            told(catalog)
+
+    def mentions(self, type_: str) -> bool:
+        """Whether the catalog or an admin says anything of the type; of any other, all is on for everybody."""
+        return type_ in self.switches or (self.current is not None and type_ in self.current.types)
+
+    def flag(self, type_: str, channel: Channel) -> Flag:
+        """Whether the channel of the type is switched on, as it is in force."""
         known = None if self.current is None else self.current.types.get(type_)
-        switch = self.switches.get(type_)
-        if known is None and switch is None:
-            return None
-        override = NONE if switch is None else switch.channels.get(channel, NONE)
-        whole = None if switch is None else switch.enabled
-        if whole is False:
-            return Off(rule=SWITCH, detail="the type is switched off")
-        enabled = override.enabled
-        if enabled is None:
-            # Switching a type on is no word on its channels, unless the file has switched off the whole.
-            enabled = known is None or known.is_enabled(channel) or whole is True
-        if not enabled:
-            return Off(rule=SWITCH, detail="the channel of the type is switched off")
-        if known is None and override.percent is None:
-            return None
-        rollout = None if known is None else known.rollout(channel)
-        percent = override.percent
-        if percent is None:
-            assert rollout is not None
-            percent = rollout.percent_at(now)
-        if percent >= 100:
-            return None
-        place = bucket(type_, channel, "" if rollout is None else rollout.salt, key)
-        if place < round(percent * 100):
-            return None
-        return Off(
-            rule=ROLLOUT, detail=f"the type is on for {percent:g} %, and bucket {place} is not among them"
+        switch = self.switches.get(type_, UNTOUCHED)
+        whole, own = switch.enabled, switch.channel(channel).enabled
+        off_by_file = known is not None and known.is_off
+        if own is not None:
+            channel_on = own
+        else:
+            # To switch a type on is no word on its channels, unless the file has switched off all of them.
+            channel_on = known is None or known.is_enabled(channel) or (whole is True and off_by_file)
+        return Flag(
+            type_on=(not off_by_file or switch.has_channel_on) if whole is None else whole,
+            channel_on=channel_on,
+            overridden=whole is not None or own is not None,
+        )
+
+    def share(self, type_: str, channel: Channel, key: str, now: datetime) -> Share:
+        """For how many the channel of the type is on, by the bucket of `key`: a user's id, or a shared room's name."""
+        known = None if self.current is None else self.current.types.get(type_)
+        rollout = EVERYBODY if known is None else known.rollout(channel)
+        own = self.switches.get(type_, UNTOUCHED).channel(channel).percent
+        return Share(
+            type=type_,
+            channel=channel,
+            salt=rollout.salt,
+            key=key,
+            percent=rollout.percent_at(now) if own is None else own,
+            overridden=own is not None,
         )

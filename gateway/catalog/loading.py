@@ -22,7 +22,7 @@ _TOP = ("default_locale", "strict", "categories", "types")
 
 def load(folder: Path) -> Catalog:
     """Raises `CatalogError`."""
-    mistakes = Mistakes()
+    mistakes = Mistakes(folder)
     read = files.read(folder, mistakes)
     top = _top(read, folder, mistakes)
     mistakes.raise_if_any()

@@ -7,7 +7,7 @@ from gateway.catalog.kinds import NotificationType
 from gateway.catalog.problems import Mistakes
 from gateway.catalog.types import undeclared
 from mailer import blueprints, languages
-from mailer.designs import chosen
+from mailer.choice import chosen
 
 _NAME = re.compile(r"([A-Z][A-Z0-9_]*|default)(?:\.([A-Za-z0-9-]+))?\.(mjml|html|txt)")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -18,15 +19,23 @@ class Mistake:
 class CatalogError(Exception):
     """A catalog that cannot be used. Its mistakes are in the order of files and lines."""
 
-    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+    def __init__(self, mistakes: Sequence[Mistake], folder: Path) -> None:
         self.mistakes = tuple(sorted(set(mistakes)))
+        self.folder = folder
         super().__init__("\n".join(map(str, self.mistakes)))
+
+    @property
+    def summary(self) -> str:
+        """How many mistakes there are, and where."""
+        count = len(self.mistakes)
+        return f"{count} mistake{'' if count == 1 else 's'} in {self.folder}"
 
 
 class Mistakes:
-    """Collects them while a catalog is read."""
+    """Collects them while a folder is read."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._found: list[Mistake] = []
 
     def __iter__(self) -> Iterator[Mistake]:
@@ -38,4 +47,4 @@ class Mistakes:
     def raise_if_any(self) -> None:
         """Raises `CatalogError`."""
         if self._found:
-            raise CatalogError(self._found)
+            raise CatalogError(self._found, self._folder)

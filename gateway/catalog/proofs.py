@@ -11,7 +11,7 @@ from gateway.catalog.catalog import Catalog
 from gateway.catalog.kinds import NotificationType
 from gateway.catalog.words import Planned
 from mailer import address
-from mailer.composed import Composed, Composition, context
+from mailer.composed import BULK_BYTES_MAX, Composed, Composition, context
 from mailer.errors import TemplateFailure
 from mailer.letterhead import Letterhead
 from mailer.press import Press
@@ -19,8 +19,6 @@ from mailer.press import Press
 BASE_URL = "https://shop.example"
 UNSUBSCRIBE_URL = "https://shop.example/unsubscribe"
 BRAND = "Shop"
-BULK_BYTES_MAX = 100 * 1024
-"""Gmail shows no more of a mail, and so not its footer."""
 _OURS = re.compile(r"\d+\.[A-Za-z0-9-]+\.(json|html|txt)")
 
 

@@ -24,7 +24,10 @@ class CatalogSettings(Group):
         "a folder with `catalog.toml` and mail templates: what each type is about, its shape, its words and its channels; "
         "read anew on SIGHUP; unset: no catalog",
     )  # fmt: skip
-    strict: bool = setting("CATALOG_STRICT", "false", boolean, "refuse types that the catalog does not have")
+    strict: bool | None = setting(
+        "CATALOG_STRICT", None, boolean,
+        "refuse types that the catalog does not have; unset: what its `strict` says",
+    )  # fmt: skip
 
     def contradictions(self) -> list[str]:
         if self.strict and self.folder is None:

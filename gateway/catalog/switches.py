@@ -1,13 +1,12 @@
-"""What admins set at run time for a type and its channels, over what the file says."""
+"""What admins set at run time for a type and its channels, over what the file says; and what two gates go by for it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
-from gateway.catalog.channels import Channel
-
-SWITCH = "switch"
-ROLLOUT = "rollout"
+from gateway.catalog.buckets import bucket
+from gateway.catalog.channels import CHANNELS, Channel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +28,64 @@ class Switch:
     """Of the whole type; None is what the file says."""
     channels: Mapping[Channel, Override] = field(default_factory=lambda: MappingProxyType({}))
 
+    def channel(self, channel: Channel) -> Override:
+        return self.channels.get(channel, NONE)
+
+    @property
+    def has_channel_on(self) -> bool:
+        """Whether a channel has been switched on by itself."""
+        return any(override.enabled for override in self.channels.values())
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "Switch":
+        """From settings as they are asked for and kept; what a newer release has set beside is left aside."""
+        channels = settings.get("channels", {})
+        return cls(
+            enabled=settings.get("enabled"),
+            channels={
+                channel: Override(
+                    enabled=channels[channel].get("enabled"), percent=channels[channel].get("percent")
+                )
+                for channel in CHANNELS
+                if channel in channels
+            },
+        )
+
+
+UNTOUCHED = Switch()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Off:
-    """Why a channel of a type is off for somebody."""
+class Flag:
+    """Whether a type, and a channel of it, are switched on."""
 
-    rule: str
-    """`SWITCH` or `ROLLOUT`."""
-    detail: str
+    type_on: bool
+    """False: the whole is off, whatever is said of its channels."""
+    channel_on: bool
+    """As far as the type is on."""
+    overridden: bool
+    """An admin has set one of them: it is not what the file says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """For how many a channel of a type is on, and whether it is for one of them."""
+
+    type: str
+    channel: Channel
+    salt: str
+    key: str
+    """A user's id, or the name of a shared room."""
+    percent: float
+    overridden: bool
+    """An admin has set the percentage."""
+
+    @property
+    def bucket(self) -> int:
+        """Made anew each time: whoever is in anyhow need not wait for it."""
+        return bucket(self.type, self.channel, self.salt, self.key)
+
+    @property
+    def is_in(self) -> bool:
+        # Rounded: 0.07 times 100 is a little more than 7 to a computer.
+        return self.percent >= 100 or self.bucket < round(self.percent * 100)

@@ -143,8 +143,10 @@ class Table:
 
 
 def not_json(value: object, *, deepest: int) -> bool:
-    """Whether a value of TOML, or something in it, is nothing that JSON could say, or is nested more than that deeply."""
+    """Whether a value of TOML, or something in it, is nothing that JSON could say to everybody, or is nested more than that deeply."""
     if isinstance(value, (dict, list)):
         inner = value.values() if isinstance(value, dict) else value
         return deepest < 0 or any(not_json(each, deepest=deepest - 1) for each in inner)
+    if isinstance(value, int):
+        return not -(2**63) <= value < 2**63
     return isinstance(value, (date, time)) or (isinstance(value, float) and not math.isfinite(value))

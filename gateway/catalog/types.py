@@ -14,6 +14,7 @@ from gateway.catalog.kinds import LANES, Category, EmailRule, NotificationType, 
 from gateway.catalog.payload import Payload, SchemaError
 from gateway.catalog.places import Places
 from gateway.catalog.tables import Table, not_json
+from gateway.catalog.timing import read_digest, read_throttle
 from mailer import languages
 from mailer.phrases import Phrase, PhraseError, phrase
 from mailer.uses import Use
@@ -24,7 +25,7 @@ EXPIRES_SECONDS_MAX = 10 * 365 * 86400
 AFTER_SECONDS_MAX = 365 * 86400
 STEPS_MAX = 100
 _KEYS = (
-    "category", "critical", "lane", "schema", "channels", "texts", "examples", "expires_in", "collapse", "enabled", "rollout",
+    "category", "critical", "urgent", "lane", "schema", "channels", "texts", "examples", "expires_in", "collapse", "digest", "throttle", "enabled", "rollout",
 )  # fmt: skip
 _LINK_START = ("/", "https://", "http://")
 
@@ -44,6 +45,7 @@ def read_type(
         name=name,
         category=_category(table, categories),
         critical=critical,
+        urgent=table.flag("urgent", default=False),
         lane=lane,  # type: ignore[arg-type]  # one of them
         payload=payload,
         in_app=in_app,
@@ -52,6 +54,8 @@ def read_type(
         examples=tuple(_examples(table, payload)),
         expires_in=table.seconds("expires_in", None, most=EXPIRES_SECONDS_MAX),
         collapse=_phrase(table, "collapse", default_locale, payload),
+        digest=read_digest(table),
+        throttle=read_throttle(table),
         enabled=MappingProxyType(_enabled(table)),
         rollouts=MappingProxyType(dict(_rollouts(table))),
     )

@@ -17,6 +17,9 @@ class BusPart(Part):
     def measure(self, meters: Meters) -> None:
         self._bus.measure(meters)
 
+    def unready(self) -> list[str]:
+        return [f"bus: {reason}" for reason in self._bus.reasons()]
+
     async def start(self) -> None:
         await self._bus.start(receive=self._receive, carry_out=self._carry_out, returned=self._returned)
 
@@ -33,6 +36,9 @@ class PresencePart(Part):
 
     def measure(self, meters: Meters) -> None:
         self._presence.measure(meters)
+
+    def unready(self) -> list[str]:
+        return [f"presence: {reason}" for reason in self._presence.reasons()]
 
     async def start(self) -> None:
         await self._presence.start(self._announce)

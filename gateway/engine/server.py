@@ -124,6 +124,20 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
             self.stats.deliveries += count
         return count
 
+    def fan_out_each(self, namespace: str, room: str, packet_of: Callable[[str], Packet]) -> int:
+        """Owe every open session in the room the packet that `packet_of` has for its sid; answers how many these are.
+
+        For few different packets: sessions that get the same one are written to together.
+        """
+        lots: dict[Packet, dict[str, Connection]] = {}
+        members = self.manager.members(namespace, room)
+        for sid, connection in members.items():
+            lots.setdefault(packet_of(sid), {})[sid] = connection
+        for packet, lot in lots.items():
+            self._tick.fan_out(lot, packet)
+        self.stats.deliveries += len(members)
+        return len(members)
+
     async def write_all(self, sid: str, packets: Iterable[Packet]) -> bool:
         """Write many packets at the client's pace, never more than half of its bound at once; False when it has gone.
 

@@ -87,6 +87,13 @@ class Part:
         """Begin to work."""
         return None
 
+    def reload(self) -> bool:
+        """Begin to read anew what an operator may change while the process runs; whether there is such. Never waits.
+
+        Called after the start, as often as it is asked for.
+        """
+        return False
+
     async def drain(self, *, seconds: float) -> None:
         """Finish calmly what is under way, within `seconds`, and begin nothing new."""
 
@@ -109,6 +116,11 @@ class Running:
                 await started
             self._parts.append(part)
             self._stops.push_async_callback(part.stop)
+
+    def reload(self) -> bool:
+        """Have all parts read anew what they can; whether there is anything."""
+        reloading = [part.reload() for part in self._parts]
+        return any(reloading)
 
     async def drain(self, *, seconds: float) -> None:
         """Have all parts drain at the same time."""

@@ -175,7 +175,7 @@ async def read_json_text(request: web.Request, *, limit: int) -> bytes:
         raise Problem("unsupported_media_type", "It must be application/json.")
     if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
         raise Problem("unsupported_media_type", "JSON is UTF-8 (RFC 8259).")
-    return await _read(request, limit)
+    return await read_body(request, limit=limit)
 
 
 async def read_bytes(request: web.Request, *, media_type: str, limit: int) -> bytes:
@@ -183,7 +183,7 @@ async def read_bytes(request: web.Request, *, media_type: str, limit: int) -> by
     given = request.headers.get("Content-Type", "")
     if len(given) > MEDIA_TYPE_CHARACTERS or request.content_type != media_type:
         raise Problem("unsupported_media_type", f"It must be {media_type}.")
-    return await _read(request, limit)
+    return await read_body(request, limit=limit)
 
 
 def json_of(text: bytes) -> Any:
@@ -194,7 +194,8 @@ def json_of(text: bytes) -> Any:
         raise Problem("invalid_json", f"{error}.") from None
 
 
-async def _read(request: web.Request, limit: int) -> bytes:
+async def read_body(request: web.Request, *, limit: int) -> bytes:
+    """The body of `limit` bytes at most, decompressed, whatever it is; nothing where there is none. Raises Problem."""
     try:
         return await bodies.read(request, limit=limit, seconds=BODY_SECONDS)
     except BodyError as error:

@@ -6,8 +6,6 @@ from typing import Protocol
 
 from aiohttp import web
 
-from gateway.cluster.bus.base import Bus
-from gateway.cluster.presence.base import Presence
 from gateway.ground.parts import Meters, Part
 from gateway.http.edge import json_response
 from storage.errors import StorageError
@@ -20,23 +18,12 @@ class Pingable(Protocol):
     async def ping(self) -> None: ...
 
 
-class Told(Protocol):
-    """What has something to say for itself: `gateway.ground.clock.Timekeeper`."""
-
-    def reasons(self) -> list[str]: ...
-
-    def warnings(self) -> list[str]: ...
-
-
 class Health(Part):
     """Answers the probes. A node that drains is alive and not ready."""
 
-    def __init__(self, *, store: Pingable, bus: Bus, presence: Presence, clock: Told | None = None) -> None:
+    def __init__(self, store: Pingable) -> None:
         self.draining = False
-        self._clock = clock
         self._store = store
-        self._bus = bus
-        self._presence = presence
         self._watched: list[Callable[[], list[str]]] = []
         self._warned: list[Callable[[], list[str]]] = []
 
@@ -51,7 +38,7 @@ class Health(Part):
         self.draining = True
 
     def watch(self, reasons: Callable[[], list[str]]) -> None:
-        """Ask at each probe for further reasons: what is there only after the start, such as a site that listens."""
+        """Ask at each probe for further reasons: each part has its own."""
         self._watched.append(reasons)
 
     def watch_warnings(self, warnings: Callable[[], list[str]]) -> None:
@@ -68,15 +55,11 @@ class Health(Part):
             reasons.append(f"store: {error}")
         except TimeoutError:
             reasons.append("store: no answer")
-        reasons += [f"bus: {reason}" for reason in self._bus.reasons()]
-        reasons += [f"presence: {reason}" for reason in self._presence.reasons()]
-        reasons += [f"clock: {reason}" for reason in (self._clock.reasons() if self._clock else ())]
         return reasons + [reason for watched in self._watched for reason in watched()]
 
     def warnings(self) -> list[str]:
         """What an operator should look at, and what keeps nobody waiting."""
-        warnings = [f"clock: {warning}" for warning in (self._clock.warnings() if self._clock else ())]
-        return warnings + [warning for warned in self._warned for warning in warned()]
+        return [warning for warned in self._warned for warning in warned()]
 
     def liveness(self) -> list[web.RouteDef]:
         return [web.get("/healthz", self._healthz)]

@@ -117,6 +117,7 @@ _ROOM = rf"^(user:\S(.{{0,{USER_ID_MAX - 2}}}\S)?|topic:[A-Za-z0-9_.-]{{1,64}}|a
 _PATH_PARAMETERS = {
     "user": {"type": "string", "minLength": 1, "maxLength": USER_ID_MAX, "description": "A user id."},
     "id": {"type": "string", "minLength": 1, "description": "The id of a notification."},
+    "topic": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$", "description": "The name of a topic."},
 }
 
 
@@ -165,9 +166,12 @@ def _own_field(converter: Any, field: Field[Any], **_: Any) -> dict[str, Any]:
     }
     if isinstance(field, Rooms):
         return {"oneOf": [room, {"type": "array", "items": room, "minItems": 1, "maxItems": ROOMS_MAX}]}
+    if isinstance(field, emit.SendAt):
+        inner = converter.resolve_nested_schema(emit.LocalTimeSchema)
+        return {"oneOf": [{"type": "string", "format": "date-time"}, inner, {"type": "null"}]}
     if isinstance(field, emit.Email):
         inner = converter.resolve_nested_schema(emit.EmailSchema)
-        return {"oneOf": [{"type": "boolean", "enum": [True]}, inner, {"type": "null"}]}
+        return {"oneOf": [{"type": "boolean"}, inner, {"type": "null"}]}
     return {}
 
 

@@ -74,7 +74,8 @@ def _reader(operation: Operation, where: Route) -> Callable[[web.Request], Await
         if has_more and where.asks_by_query:
             given = edge.parameters(request, lists=lists)
         elif has_more:
-            given = await edge.read_json(request, required=where.body_required)
+            limit = where.body_bytes or edge.BODY_BYTES_MAX
+            given = await edge.read_json(request, limit=limit, required=where.body_required)
         return _parsed(parse, given, {name: path[name] for name in in_path})
 
     return read

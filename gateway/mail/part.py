@@ -11,12 +11,12 @@ from gateway.mail.settings import BulkSettings, MailSettings
 from mailer.budget import Budget
 from mailer.connect import connect
 from mailer.courier import Bounced, Decide, Policy
-from mailer.lanes import Lane
+from mailer.lanes import Lane, WayOut, no_way_out
 from mailer.letterhead import Letterhead
 from mailer.press import Press
 from mailer.sealing import Seal
 from mailer.transport import Transport
-from mailer.worker import Worker
+from mailer.worker import Outcome, Worker
 from storage.mail import LaneName
 from storage.outbox import Outbox
 
@@ -61,6 +61,7 @@ def lanes_of(
     presses: Mapping[LaneName, Press],
     seals: Mapping[LaneName, Seal],
     budget: Callable[[str, float], Budget],
+    way_out: WayOut = no_way_out,
 ) -> tuple[Lane, Lane]:
     """Each lane has connections of its own, also to a relay that both use: none waits for the other's.
 
@@ -72,6 +73,7 @@ def lanes_of(
         transport=_transport(mail, url=mail.url, connections=mail.concurrency),
         press=presses[LaneName.TRANSACTIONAL],
         concurrency=mail.concurrency,
+        way_out=way_out,
         seal=seals[LaneName.TRANSACTIONAL],
     )
     of_bulk = Lane(
@@ -81,6 +83,7 @@ def lanes_of(
         concurrency=concurrency,
         seal=seals[LaneName.BULK],
         budget=budget(LaneName.BULK, bulk.rate),
+        way_out=way_out,
     )
     return transactional, of_bulk
 
@@ -125,8 +128,9 @@ class Desk:
     seals: Mapping[LaneName, Seal]
     clock: Timekeeper
     budget: Callable[[str, float], Budget]
-    ended: Callable[[LaneName, str], None]
+    ended: Callable[[LaneName, Outcome], None]
     """Told what became of each mail."""
+    way_out: WayOut = no_way_out
 
 
 class MailPart(Part):
@@ -135,7 +139,7 @@ class MailPart(Part):
     def __init__(self, mail: MailSettings, bulk: BulkSettings, desk: Desk) -> None:
         self._mail = mail
         self._desk = desk
-        self._lanes = lanes_of(mail, bulk, desk.presses, desk.seals, desk.budget)
+        self._lanes = lanes_of(mail, bulk, desk.presses, desk.seals, desk.budget, desk.way_out)
         transactional, of_bulk = (self._worker(lane) for lane in self._lanes)
         if bulk.url is None:
             of_bulk.follow(transactional)
@@ -190,7 +194,7 @@ class MailPart(Part):
             # A mail that went out early cannot be called back.
             clock=self._desk.clock.cautious,
             random=random.random,
-            observe=lambda outcome: ended(lane.name, outcome.result),
+            observe=lambda outcome: ended(lane.name, outcome),
         )
 
 

@@ -6,14 +6,16 @@ together. A look-up sees what is still collected.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
+from auth.principal import Principal
 from gateway.ground.parts import Part
 from gateway.ground.tasks import Tasks
 from mailer import address
 from storage.errors import StorageError
-from storage.people import Contact, People
+from storage.people import SAID, Contact, People
 
 FLUSH_SECONDS = 0.25
 HEARD_SECONDS = 60
@@ -24,8 +26,18 @@ PENDING_LIMIT = 10_000
 logger = logging.getLogger(__name__)
 
 
+def contact_of(principal: Principal, *, last_seen: datetime | None = None) -> Contact:
+    """What a token says of its user."""
+    return Contact(
+        user=principal.user, email=principal.email, name=principal.name, locale=principal.locale,
+        last_seen=last_seen, said_at=principal.issued_at,
+    )  # fmt: skip
+
+
 class ContactBook(Part):
     def __init__(self, contacts: People) -> None:
+        self.listeners: list[Callable[[Contact], None]] = []
+        """They hear of all that is remembered."""
         self._contacts = contacts
         self._pending: dict[str, Contact] = {}
         self._leaving: dict[str, Contact] = {}
@@ -55,6 +67,12 @@ class ContactBook(Part):
             return
         self._pending[contact.user] = _newer(contact, known)
         self._news.set()
+        self.announce(contact)
+
+    def announce(self, contact: Contact) -> None:
+        """Have the listeners hear what is stored already, or will be."""
+        for listen in self.listeners:
+            listen(contact)
 
     def hear(self, contact: Contact) -> None:
         """As `remember`, of what a single request said: the same words again are not worth a write."""
@@ -138,11 +156,22 @@ def _is_address(text: str) -> bool:
 
 
 def _newer(contact: Contact, known: Contact | None) -> Contact:
+    """What is known, with what was said since; what a backend has told after it was said stays."""
     if known is None:
         return contact
-    return Contact(
-        user=contact.user,
-        email=contact.email or known.email,
-        name=contact.name or known.name,
+    said = {
+        name: getattr(known if _is_overruled(contact, known, name) else contact, name) or getattr(known, name)
+        for name in SAID
+    }
+    return replace(
+        known,
+        **said,
         last_seen=contact.last_seen or known.last_seen,
+        said_at=contact.said_at or known.said_at,
     )
+
+
+def _is_overruled(contact: Contact, known: Contact, name: str) -> bool:
+    said_at = contact.said_at or contact.last_seen
+    told_at = known.told_at.get(name)
+    return told_at is not None and said_at is not None and said_at < told_at

@@ -5,23 +5,26 @@ A rule is added as a module of `gateway.notify.gates` and one line of `GATES`.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.ground.rooms import user_of
-from gateway.notify.gates import address, suppression, unless
+from gateway.notify.gates import address, preferences, quiet, rollout, suppression, switch, unless
 from gateway.notify.verdicts import EMAIL, AnyGate, Case, Delay, Moment, Send, Sources, Verdict
 from storage.endings import Ending, Postponed, Skipped
 from storage.errors import StorageError
 from storage.outbox import Lease
 
 GATES: tuple[AnyGate, ...] = (
-    # The order of rules: the type's switch, rollout,
+    # The order of rules:
+    switch.GATE,
+    rollout.GATE,
     address.GATE,
     suppression.GATE,
-    # preferences,
+    preferences.GATE,
     unless.GATE,
-    # quiet hours, throttle and digest.
+    quiet.GATE,
+    # throttle and digest.
 )
 
 
@@ -33,10 +36,36 @@ class Judged:
     facts: tuple[object, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one gate says of a case."""
+
+    rule: str
+    fact: object | None
+    """None: it did not have to look anything up."""
+    verdict: Verdict | None
+    """None lets it pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What would become of one channel now, gate by gate."""
+
+    channel: str
+    verdict: Verdict
+    """Of the first gate that stops it."""
+    steps: tuple[Step, ...]
+
+
 def decide(case: Case, facts: Iterable[object], gates: Sequence[AnyGate] = GATES) -> Verdict:
-    """What the first gate says that does not let the case pass, else `Send`. A gate without its facts is open."""
+    """What the first gate says that does not let the case pass, else `Send`. A gate without its facts is open.
+
+    What is critical passes every gate that spares it, whatever the facts are.
+    """
     known = {type(fact): fact for fact in facts}
     for gate in gates:
+        if case.critical and gate.spares_critical:
+            continue
         fact = known.get(gate.facts)
         verdict = None if fact is None else gate.judge(case, fact)
         if verdict is not None:
@@ -53,11 +82,17 @@ class Judge:
 
     async def judge(self, cases: Sequence[Case], moment: Moment) -> list[Judged | StorageError]:
         """The verdict on each, in order, or why its facts could not be looked up. Each gate asks once for all."""
-        cases = list(cases)
+        cases = self._marked(cases)
         facts: list[tuple[object, ...]] = [()] * len(cases)
         failed: dict[int, StorageError] = {}
         for gate in self._gates:
-            wanted = [index for index, case in enumerate(cases) if gate.wants(case, moment)]
+            if not gate.in_use(self._sources):
+                continue
+            wanted = [
+                index
+                for index, case in enumerate(cases)
+                if gate.wants(case, moment) and not (case.critical and gate.spares_critical)
+            ]
             if not wanted:
                 continue
             try:
@@ -74,12 +109,39 @@ class Judge:
             for index, case in enumerate(cases)
         ]
 
+    def _marked(self, cases: Sequence[Case]) -> list[Case]:
+        """The cases, with what the catalog in force says of their types."""
+        catalog = self._sources.catalog.current
+        if catalog is None:
+            return list(cases)
+        types = catalog.types
+        return [
+            replace(case, critical=type_.critical, category=type_.category)
+            if (type_ := types.get(case.type)) is not None
+            else case
+            for case in cases
+        ]
+
+    async def explain(self, case: Case) -> Explained:
+        """What every gate says of the case as it is now, also those behind the first that stops it. Raises `StorageError`."""
+        (case,) = self._marked([case])
+        steps = []
+        for gate in self._gates:
+            fact = None
+            if gate.wants(case, Moment.PREVIEW) and not (case.critical and gate.spares_critical):
+                (fact,) = await gate.gather(self._sources, [case])
+            steps.append(Step(gate.rule, fact, None if fact is None else gate.judge(case, fact)))
+            case = case if fact is None else gate.teach(case, fact)
+        verdict = next((step.verdict for step in steps if step.verdict is not None), Send())
+        return Explained(case.channel, verdict, tuple(steps))
+
     async def at_lease(self, lease: Lease, now: datetime) -> Ending | None:
         """How the lease ends without a mail; None when it is to be sent. Raises `StorageError`."""
         notification, order = lease.notification, lease.mail.order
         case = Case(
             type=notification.type,
             user=user_of(notification.room),
+            room=notification.room,
             channel=EMAIL,
             now=now,
             due_at=lease.mail.due_at,

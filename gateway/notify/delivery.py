@@ -13,7 +13,7 @@ out here.
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gateway.cluster.bus.base import TRANSIENT, Bus
 from gateway.engine import Packet
@@ -23,6 +23,7 @@ from gateway.ground.parts import Meters, Part
 from gateway.ground.tasks import Tasks
 from gateway.notify.repair import Repairs
 from gateway.notify.streams import DeliveryStats, Guest, Sockets, Stream, namespace_of
+from gateway.notify.translations import MARK, Variants
 from storage.streams import Streams
 
 HOLE_SECONDS = 0.05
@@ -54,6 +55,8 @@ class Delivery(Part):
         self.streams: dict[str, Stream] = {}
         """Of the rooms that have sessions here, or had some until a moment ago."""
         self.repairs = Repairs(self, streams, clock, reconcile_seconds=reconcile_seconds)
+        self.locale_of: Callable[[str], str | None] = _any_locale
+        """Which language a session reads."""
         self._sockets = sockets
         self._bus = bus
         self._release_seconds = release_seconds
@@ -225,18 +228,31 @@ class Delivery(Part):
         if seq != TRANSIENT:
             stream.cursor = seq
         namespace = namespace_of(stream.room)
+        if event[0] == MARK:
+            self._write_variants(stream, seq, Variants(namespace, event, self.locale_of))
+            return
         packet = Packet.event(namespace, event)
         if stream.members:
             reached = self._sockets.fan_out(namespace, stream.room, packet)
             if reached != len(stream.members):
-                reached += self._put_right(stream, packet)
+                reached += self._put_right(stream, lambda _: packet)
             self.stats.delivered += reached
         if stream.guests:
             for sid, guest in list(stream.guests.items()):
                 self._write_to_guest(stream, sid, guest, seq, packet)
 
-    def _put_right(self, stream: Stream, missed: Packet | None = None) -> int:
-        """Have the engine's members be those that are; answers how many of them had `missed` to be written.
+    def _write_variants(self, stream: Stream, seq: int, variants: Variants) -> None:
+        """The same of a frame of several languages."""
+        if stream.members:
+            reached = self._sockets.fan_out_each(namespace_of(stream.room), stream.room, variants.of)
+            if reached != len(stream.members):
+                reached += self._put_right(stream, variants.of)
+            self.stats.delivered += reached
+        for sid, guest in list(stream.guests.items()):
+            self._write_to_guest(stream, sid, guest, seq, variants.of(sid))
+
+    def _put_right(self, stream: Stream, missed: Callable[[str], Packet] | None = None) -> int:
+        """Have the engine's members be those that are; answers how many of them had to be written what they `missed`.
 
         The frame before this one reached all of them, or this would have been seen then: who is missing now has missed
         this one alone.
@@ -246,7 +262,7 @@ class Delivery(Part):
         astray, strangers = stream.members - there, there - stream.members
         for sid in astray:
             if missed is not None:
-                self._sockets.write(sid, missed)
+                self._sockets.write(sid, missed(sid))
             self._sockets.admit(sid, namespace, room)
         for sid in strangers:
             self._sockets.expel(sid, namespace, room)
@@ -310,3 +326,8 @@ class Delivery(Part):
         if stream.waiting or ahead:
             self.stats.holes += 1
             self.repairs.owe(stream)
+
+
+def _any_locale(sid: str) -> None:
+    """Whoever knows the sessions takes this place."""
+    del sid

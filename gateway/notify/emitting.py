@@ -7,37 +7,23 @@ them; leaves parsing and answers to the HTTP routes and the namespaces.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from gateway.cluster.bus.base import Frame
-from gateway.ground.clock import Clock
 from gateway.notify import owing
-from gateway.notify.decide import Judge
 from gateway.notify.fanout import Fanout
+from gateway.notify.planning import Planner
 from gateway.notify.requests import EmitRequest
-from gateway.notify.verdicts import Moment, Send, Verdict
-from storage.errors import StorageError, StoreUnavailable
+from storage.errors import StoreUnavailable
 from storage.groupcommit import GroupCommit
-from storage.ids import uuid7
-from storage.mail import LaneName, Mail
-from storage.streams import Appended, Emission, IdempotencyKey, Notification
+from storage.mail import LaneName
+from storage.streams import Appended, Emission, Notification
 
 STEP_NOTIFICATIONS = 1000
 """How many notifications are made, stored and delivered before others have their turn."""
 
 Emitted = Appended
 """What an emit became, as the store says it; what is not stored has no sequences and is no duplicate."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What an emit would make of one room, and what would become of its mail now."""
-
-    notification: Notification
-    verdict: Verdict
-
 
 Listener = Callable[[Sequence[Notification], str], None]
 """Takes what was emitted just now, and in whose name; must neither wait nor raise."""
@@ -53,17 +39,15 @@ class Emitter:
         self,
         *,
         commit: GroupCommit,
-        judge: Judge,
+        planner: Planner,
         fanout: Fanout,
-        clock: Clock,
         wake_mailer: Callable[[Iterable[LaneName]], None],
         count: Tally,
         code_of: Callable[[Exception], str],
     ) -> None:
         self._commit = commit
-        self._judge = judge
+        self._planner = planner
         self._fanout = fanout
-        self._clock = clock
         self._wake_mailer = wake_mailer
         self._count = count
         self._code_of = code_of
@@ -73,10 +57,11 @@ class Emitter:
     async def emit(self, request: EmitRequest, *, scope: str) -> Emitted:
         """Store the notification in each of its rooms, then deliver it; when this returns it cannot be lost.
 
-        `scope` names whose idempotency keys these are. Raises `IdempotencyMismatch`, `NoAddress` and `StorageError`.
+        `scope` names whose idempotency keys these are. Raises `Unfit`, `IdempotencyMismatch`, `NoAddress` and
+        `StorageError`.
         """
         try:
-            [planned] = await self._plan((request,), scope)
+            [planned] = await self._planner.plan((request,), scope)
             if isinstance(planned, Exception):
                 raise planned
             if request.store:
@@ -114,26 +99,8 @@ class Emitter:
         """Count a request that ends here, or that never came this far."""
         self._count(self._code_of(error), 1)
 
-    async def drafts(self, request: EmitRequest, *, limit: int) -> list[Draft]:
-        """What an emit of the request would make of its first `limit` rooms now; nothing is stored or sent."""
-        now = self._clock()
-        rooms = request.rooms[:limit]
-        email = request.email
-        if email is None:
-            return [Draft(_notification(request, room, now, None), Send()) for room in rooms]
-        cases = owing.cases_of(request, email, rooms, now)
-        drafts = []
-        for case, room, judged in zip(
-            cases, rooms, await self._judge.judge(cases, Moment.PREVIEW), strict=True
-        ):
-            if isinstance(judged, StorageError):
-                raise judged
-            mail = owing.mail_of(email, case, judged)
-            drafts.append(Draft(_notification(request, room, now, mail), judged.verdict))
-        return drafts
-
     async def _emit_step(self, requests: Sequence[EmitRequest], scope: str) -> list[Emitted | Exception]:
-        planned = await self._plan(requests, scope)
+        planned = await self._planner.plan(requests, scope)
         answers = await self._store(requests, planned)
         frames: list[Frame] = []
         for request, answer in zip(requests, answers, strict=True):
@@ -141,15 +108,6 @@ class Emitter:
                 frames += self._deliver(request, answer, scope)
         await self._fanout.share(frames)
         return answers
-
-    async def _plan(self, requests: Sequence[EmitRequest], scope: str) -> list[Emission | Exception]:
-        """What is to be appended for each, or why nothing is."""
-        now = self._clock()
-        mails = await owing.mails_of_each(self._judge, requests, now)
-        return [
-            owed if isinstance(owed, Exception) else _emission(request, scope, now, owed)
-            for request, owed in zip(requests, mails, strict=True)
-        ]
 
     async def _store(
         self, requests: Sequence[EmitRequest], planned: Sequence[Emission | Exception]
@@ -176,7 +134,7 @@ class Emitter:
         if emitted.duplicate:
             return ()
         frames = self._fanout.deliver(emitted.notifications, request.event)
-        if request.email is not None and (lanes := owing.lanes_owed(emitted.notifications)):
+        if lanes := owing.lanes_owed(emitted.notifications):
             self._wake_mailer(lanes)
         for listen in self.listeners:
             listen(emitted.notifications, scope)
@@ -198,29 +156,3 @@ def _steps(requests: Sequence[EmitRequest]) -> Iterator[Sequence[EmitRequest]]:
             start, held = index, 0
         held += weight
     yield requests[start:]
-
-
-def _emission(request: EmitRequest, scope: str, now: datetime, mails: Mapping[str, Mail]) -> Emission:
-    """What the store is asked to append; `mails` are the obligations of the request's rooms, by room."""
-    notifications = tuple([_notification(request, room, now, mails.get(room)) for room in request.rooms])
-    if request.idempotency_key is None:
-        return Emission(notifications=notifications)
-    key = IdempotencyKey(scope=scope, text=request.idempotency_key, fingerprint=request.fingerprint)
-    return Emission(notifications=notifications, key=key)
-
-
-def _notification(request: EmitRequest, room: str, now: datetime, mail: Mail | None) -> Notification:
-    lifetime = request.expires_in_seconds
-    return Notification(
-        id=uuid7(),
-        room=room,
-        type=request.type,
-        title=request.title,
-        body=request.body,
-        link=request.link,
-        data=request.data,
-        created_at=now,
-        expires_at=None if lifetime is None else now + timedelta(seconds=lifetime),
-        in_app=request.in_app,
-        mail=mail,
-    )

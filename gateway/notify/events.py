@@ -1,11 +1,15 @@
-"""The events that users get, as bytes: encoded once, whoever they are for."""
+"""The events that users get, as bytes: encoded once for all who read the same language."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.ground.encoding import Json, dumps, time
+from gateway.notify.translations import joined, versions
 from storage.inboxes import Count
 from storage.streams import Notification
+
+if TYPE_CHECKING:
+    from gateway.notify.choosing import Chosen
 
 
 def encode(name: str, payload: Mapping[str, Any]) -> bytes:
@@ -14,13 +18,20 @@ def encode(name: str, payload: Mapping[str, Any]) -> bytes:
 
 
 def notification_event(value: Notification) -> bytes:
-    """The event `notification`, as it is delivered, replayed and repaired."""
+    """The event `notification`, as it is written to one reader."""
     return dumps(["notification", notification(value)])
+
+
+def frame(name: str, value: Notification) -> bytes:
+    """The event as it is delivered to a room: of several languages, where the notification has them."""
+    if value.entry is None or not value.entry.translations:
+        return dumps([name, notification(value)])
+    return joined({locale: dumps([name, notification(each)]) for locale, each in versions(value).items()})
 
 
 def notification(value: Notification) -> Json:
     """A notification as its readers see it."""
-    return {
+    seen: Json = {
         "id": value.id,
         "room": value.room,
         "seq": value.seq,
@@ -31,8 +42,41 @@ def notification(value: Notification) -> Json:
         "data": value.data,
         "created_at": time(value.created_at),
     }
+    entry = value.entry
+    if entry is not None and entry.catalog_version is not None:
+        seen["category"] = entry.category
+        seen["locale"] = entry.locale
+        seen["catalog_version"] = entry.catalog_version
+    return seen
 
 
 def count(value: Count) -> Json:
     """How much is unread, and up to where that was counted: a notification beyond it is one more."""
     return {"unread": value.unread, "heads": value.heads}
+
+
+def preferences(value: "Chosen") -> Json:
+    """What a person has chosen, with what holds of it for each type and channel."""
+    return {
+        "channels": {},
+        "categories": {},
+        "types": {},
+        "timezone": None,
+        "locale": None,
+        "quiet_hours": None,
+        "tracking": None,
+        **value.preferences.document,
+        "version": value.preferences.version,
+        "grid": [
+            {
+                "category": row.type.category,
+                "name": value.names[row.type.category],
+                "type": row.type.name,
+                "channels": {
+                    channel: {"value": cell.value, "from": cell.origin, "locked": cell.is_locked}
+                    for channel, cell in row.cells.items()
+                },
+            }
+            for row in value.grid
+        ],
+    }

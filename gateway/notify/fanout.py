@@ -35,7 +35,7 @@ class Fanout:
             room = notification.room
             # Most notifications are for users who are out: without other nodes, their frames are never made.
             if notification.in_app and self._is_heard(room):
-                encoded = events.encode(event, events.notification(notification))
+                encoded = events.frame(event, notification)
                 seq = TRANSIENT if notification.seq is None else notification.seq
                 self._receiver.receive(room, seq, encoded)
                 frames.append((room, seq, encoded))

@@ -8,6 +8,7 @@ from gateway.notify.decide import Judge, Judged
 from gateway.notify.gates import address
 from gateway.notify.requests import EmailRequest, EmitRequest
 from gateway.notify.verdicts import EMAIL, Case, Delay, Merge, Moment, Send, Skip, Verdict
+from gateway.notify.wording import Filled, Text
 from storage.errors import StorageError
 from storage.mail import LaneName, Mail, MailOrder, MailState
 from storage.streams import Notification
@@ -29,35 +30,36 @@ class NoAddress(Exception):
 
 
 async def mails_of_each(
-    judge: Judge, requests: Sequence[EmitRequest], now: datetime
+    judge: Judge, requests: Sequence[Filled], now: datetime
 ) -> list[Mapping[str, Mail] | Exception]:
     """The mails that each request owes, by room, judged together; what goes wrong with one is its answer."""
-    cases = [
-        () if request.email is None else cases_of(request, request.email, request.rooms, now)
-        for request in requests
+    cases: list[Mapping[str, Case]] = [
+        {} if filled.request.email is None else cases_of(filled.request, filled.request.rooms, now)
+        for filled in requests
     ]
     if not any(cases):
         return [{}] * len(requests)
-    judged = iter(await judge.judge([case for some in cases for case in some], Moment.EMIT))
+    judged = iter(await judge.judge([case for some in cases for case in some.values()], Moment.EMIT))
     mails: list[Mapping[str, Mail] | Exception] = []
-    for request, some in zip(requests, cases, strict=True):
+    for filled, some in zip(requests, cases, strict=True):
         verdicts = [next(judged) for _ in some]
         try:
-            mails.append({} if request.email is None else _mails(request, request.email, some, verdicts))
+            mails.append(_mails(filled, some, verdicts) if some else {})
         except (NoAddress, StorageError) as error:
             mails.append(error)
     return mails
 
 
-def cases_of(
-    request: EmitRequest, email: EmailRequest, rooms: Sequence[str], now: datetime
-) -> Sequence[Case]:
-    """The mail of each room, in question."""
-    due_at = now + timedelta(seconds=email.after_seconds)
-    return [
-        Case(
+def cases_of(request: EmitRequest, rooms: Sequence[str], now: datetime) -> Mapping[str, Case]:
+    """The mail of each user's room, in question; none to a room of many."""
+    email = request.email
+    assert email is not None
+    due_at = now + timedelta(seconds=email.after_seconds or 0)
+    return {
+        room: Case(
             type=request.type,
-            user=user_of(room),
+            user=user,
+            room=room,
             channel=EMAIL,
             now=now,
             due_at=due_at,
@@ -65,13 +67,15 @@ def cases_of(
             unless=email.unless,
         )
         for room in rooms
-    ]
+        if (user := user_of(room)) is not None
+    }
 
 
-def mail_of(email: EmailRequest, case: Case, judged: Judged) -> Mail:
-    """What is owed by the verdict: now, later, or nothing from the beginning."""
+def mail_of(email: EmailRequest, case: Case, judged: Judged, text: Text | None) -> Mail:
+    """What is owed by the verdict: now, later, or nothing from the beginning. `text` is what the catalog says."""
     to = case.to or next((fact.email for fact in judged.facts if isinstance(fact, address.Address)), None)
-    order = MailOrder(to=to or "", subject=email.subject, due_at=case.due_at, unless=email.unless)
+    subject = email.subject if text is None else email.subject or text.subject
+    order = MailOrder(to=to or "", subject=subject, due_at=case.due_at, unless=email.unless, lane=email.lane)
     verdict = judged.verdict
     skipped = isinstance(verdict, (Skip, Merge))
     return Mail(
@@ -107,20 +111,19 @@ def lanes_owed(notifications: Iterable[Notification]) -> set[LaneName]:
 
 
 def _mails(
-    request: EmitRequest,
-    email: EmailRequest,
-    cases: Sequence[Case],
-    verdicts: Sequence[Judged | StorageError],
+    filled: Filled, cases: Mapping[str, Case], verdicts: Sequence[Judged | StorageError]
 ) -> Mapping[str, Mail]:
     """The mail of each room. Raises `NoAddress` for users of whom none is known, unless they may be left out."""
+    email = filled.request.email
+    assert email is not None
     mails: dict[str, Mail] = {}
     unknown: list[str] = []
-    for room, case, judged in zip(request.rooms, cases, verdicts, strict=True):
+    for (room, case), judged in zip(cases.items(), verdicts, strict=True):
         if isinstance(judged, StorageError):
             raise judged
         if lacks_address(judged.verdict):
             unknown.append(case.user or "")
-        mails[room] = mail_of(email, case, judged)
+        mails[room] = mail_of(email, case, judged, filled.texts.get(room))
     if unknown and not email.if_known:
         raise NoAddress(unknown)
     return mails

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from gateway.cluster.presence.base import Presence
 from gateway.ground.rooms import ALL, user_of
-from gateway.notify.emitting import Draft, Emitter
 from gateway.notify.owing import NoAddress, lacks_address
+from gateway.notify.planning import Draft, Planner
 from gateway.notify.requests import EmitRequest
 from gateway.notify.verdicts import Send, words
 from mailer.errors import RenderFailure, TemplateFailure
@@ -54,9 +54,9 @@ class Previewer:
     """The use cases of looking before sending. They raise `StoreUnavailable` and `PresenceUnavailable`."""
 
     def __init__(
-        self, *, emitter: Emitter, streams: Streams, presence: Presence, presses: Mapping[LaneName, Press]
+        self, *, planner: Planner, streams: Streams, presence: Presence, presses: Mapping[LaneName, Press]
     ) -> None:
-        self._emitter = emitter
+        self._planner = planner
         self._streams = streams
         self._presence = presence
         self._presses = presses
@@ -65,7 +65,7 @@ class Previewer:
         """Whom an emit would reach now, room by room, and the first mail that would come of it."""
         rooms: list[RoomPreview] = []
         first: Outgoing | None = None
-        for draft in await self._emitter.drafts(request, limit=ROOMS_SHOWN):
+        for draft in await self._planner.drafts(request, limit=ROOMS_SHOWN):
             shown, mail = await self._room(draft)
             rooms.append(shown)
             first = first or mail

@@ -7,6 +7,7 @@ from gateway.ground.rooms import membership, user_room
 from gateway.notify import events
 from gateway.notify.fanout import Fanout
 from gateway.notify.requests import HistoryRequest
+from gateway.notify.translations import page_spoken
 from storage.inboxes import Count, HistoryPage, HistoryQuery, Inboxes, Marked
 
 
@@ -25,13 +26,16 @@ class Reading:
         """The user has come, with these rooms: those that have never begun for the user begin here."""
         await self._inboxes.begin(user, rooms, membership=membership(user), now=self._clock())
 
-    async def history(self, user: str, rooms: Sequence[str], page: HistoryRequest) -> HistoryPage:
-        """A page of what `user` sees of `rooms`. Raises `InvalidCursor`."""
+    async def history(
+        self, user: str, rooms: Sequence[str], page: HistoryRequest, *, locale: str | None = None
+    ) -> HistoryPage:
+        """A page of what `user` sees of `rooms`, in the language as far as there is one. Raises `InvalidCursor`."""
         query = HistoryQuery(
             user=user, rooms=rooms, before=page.before, limit=page.limit, types=page.types,
-            unread_only=page.unread_only,
+            categories=page.categories, unread_only=page.unread_only,
         )  # fmt: skip
-        return await self._inboxes.history(query, now=self._clock())
+        found = await self._inboxes.history(query, now=self._clock())
+        return found if locale is None else page_spoken(found, locale)
 
     async def unread(self, user: str, rooms: Sequence[str]) -> Count:
         """How much of `rooms` the user has not read."""

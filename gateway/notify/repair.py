@@ -14,6 +14,7 @@ from gateway.ground.clock import Clock
 from gateway.ground.logs import Seldom
 from gateway.ground.tasks import Tasks
 from gateway.notify import events
+from gateway.notify.requests import NOTIFICATION
 from gateway.notify.streams import DeliveryStats, Stream
 from storage.errors import StorageError
 from storage.streams import Streams
@@ -119,7 +120,7 @@ class Repairs:
                 # Live frames may have closed the hole while the store was read.
                 if notification.seq is not None and notification.seq > stream.cursor:
                     self._stats.repaired += 1
-                    self._cursors.write(stream, notification.seq, events.notification_event(notification))
+                    self._cursors.write(stream, notification.seq, events.frame(NOTIFICATION, notification))
             if len(missed) < SPAN:
                 # What is missing up to the head was recalled, has expired or was pruned.
                 self._cursors.skip_to(stream, head)

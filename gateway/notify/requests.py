@@ -1,15 +1,30 @@
 """What the use cases are asked, as values: parsed, sound, and of nobody's protocol."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from typing import Any
 
 from msgspec import Struct
 
-from storage.mail import MailState, Unless
+from storage.mail import LaneName, MailState, Unless
 
 NOTIFICATION = "notification"
 """The event that a notification is, unless it is not stored and has a name of its own."""
+
+
+class Unfit(Exception):
+    """A request that nothing can be made of. `errors` maps each field to what is wrong with it.
+
+    A field inside another is named `email.to` or `to.3`; one of `data` by a JSON Pointer, such as `/data/order`; the
+    empty name is the whole of it.
+    """
+
+    def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(
+            "; ".join(f"{name}: {' '.join(texts)}".removeprefix(": ") for name, texts in errors.items())
+        )
+        self.errors = {name: list(texts) for name, texts in errors.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,10 +32,24 @@ class EmailRequest:
     to: str | None = None
     """None: the address last seen in the user's token."""
     subject: str | None = None
-    after_seconds: float = 0
+    after_seconds: float | None = None
+    """None: what the type says, else at once."""
     unless: Unless | None = None
     if_known: bool = False
     """Mail those whose address is known, and leave out the others."""
+    lane: LaneName = LaneName.TRANSACTIONAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """When a request is to be emitted: at a time, or at a time on the wall of each of its readers."""
+
+    at: datetime | None = None
+    local_date: date | None = None
+    local_time: time | None = None
+    cancel_key: str | None = None
+    max_lateness_seconds: float | None = None
+    """After which it is not emitted any more; None: however late."""
 
 
 class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
@@ -28,11 +57,17 @@ class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
 
     rooms: tuple[str, ...]
     type: str
-    title: str
+    title: str | None
+    """None: by the words of the type. A text that is given goes before them."""
     body: str = ""
     link: str | None = None
     data: Mapping[str, Any]
+    locale: str | None = None
+    """The language for all its readers; None: each reader's own."""
     email: EmailRequest | None = None
+    """None: none, unless the type has mail of its own accord."""
+    no_email: bool = False
+    """None in any case."""
     expires_in_seconds: float | None = None
     in_app: bool = True
     store: bool = True
@@ -41,6 +76,8 @@ class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
     idempotency_key: str | None = None
     fingerprint: bytes = b""
     """A digest of the request's body: tells a repetition from another request under the same key."""
+    timing: Timing | None = None
+    """None: now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +89,8 @@ class HistoryRequest:
     limit: int = 20
     types: tuple[str, ...] = ()
     """Empty: all types."""
+    categories: tuple[str, ...] = ()
+    """Empty: all, and what has none."""
     unread_only: bool = False
 
 
@@ -86,3 +125,16 @@ class MailRequest:
 class DisconnectRequest:
     user: str
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypePreviewRequest:
+    """A type as a reader would get it."""
+
+    type: str
+    data: Mapping[str, Any] | None = None
+    """None: those of the example."""
+    example: int = 0
+    locale: str | None = None
+    user: str | None = None
+    """For whom it is also decided."""

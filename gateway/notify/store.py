@@ -75,6 +75,12 @@ class ClockPart(Part):
         self._clock = clock
         self._store = store
 
+    def unready(self) -> list[str]:
+        return [f"clock: {reason}" for reason in self._clock.reasons()]
+
+    def concerns(self) -> list[str]:
+        return [f"clock: {warning}" for warning in self._clock.warnings()]
+
     async def start(self) -> None:
         await self._clock.start(self._store.time)
         uuid7.follow(self._clock.nanoseconds)

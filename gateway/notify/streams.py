@@ -1,7 +1,7 @@
 """What a node knows of a room that it has sessions in: how far these were written to, and who is still on the way in."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,6 +15,10 @@ class Sockets(Protocol):
     def write(self, sid: str, packet: Packet) -> None: ...
 
     def fan_out(self, namespace: str, room: str, packet: Packet) -> int: ...
+
+    def fan_out_each(self, namespace: str, room: str, packet_of: Callable[[str], Packet]) -> int:
+        """The same with a packet for each session; few differ."""
+        ...
 
     def admit(self, sid: str, namespace: str, room: str) -> None:
         """Make the session a member of the room, from the next `fan_out` on."""

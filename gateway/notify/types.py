@@ -1,30 +1,176 @@
-"""Types: what is known of what notifications are about, whoever emits them."""
+"""Types: what holds for the notifications of each, what admins have switched, and what they did in the last day."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gateway.catalog.channels import CHANNELS, Channel
+from gateway.catalog.live import LiveCatalog
+from gateway.catalog.switches import NONE, UNTOUCHED
+from gateway.ground.clock import Clock
+from gateway.notify.switching import Switching
+from gateway.notify.tally import NOTHING, Counts, Tally
+from gateway.notify.verdicts import EMAIL, IN_APP
+from gateway.notify.versions import Versions
+from storage.mail import LaneName
+from storage.switches import Change, Settings, Switches
+
+if TYPE_CHECKING:
+    from gateway.catalog.kinds import Category, NotificationType
 
 COMPLAINT = "COMPLAINT"
-"""Somebody is not content, and waits for an answer."""
+"""Somebody is not content, and waits for an answer: what a gateway without a catalog knows."""
+CHANGES_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Traits:
-    """What holds for every notification of a type."""
+class ChannelState:
+    """One channel of a type, as it is in force now."""
 
-    urgent: bool = False
+    enabled: bool
+    """As far as the type is on."""
+    percent: float
+    overridden: bool
+    """An admin has set it."""
+    by_default: bool
+    """Whether the type uses it of its own accord."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeState:
+    """A type, and what holds for every notification of it now."""
+
+    name: str
+    known: bool
+    """Whether the catalog has it."""
+    urgent: bool
     """It needs an answer: admins are shown it until one of them has dealt with it."""
+    category: str | None
+    critical: bool
+    lane: LaneName
+    locales: Sequence[str]
+    enabled: bool
+    channels: Mapping[Channel, ChannelState]
+    changed: Change | None
+    """What has switched it last."""
+    day: Counts
 
 
-DEFAULTS: Mapping[str, Traits] = {COMPLAINT: Traits(urgent=True)}
-"""Those of a gateway that nobody has told of its types."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeDetail:
+    """One of them in full."""
+
+    state: TypeState
+    schema: Mapping[str, Any] | None
+    examples: Sequence[Mapping[str, Any]]
+    changes: Sequence[Change]
+    """Newest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownTypes:
+    """All types that the catalog has, and those that were switched without."""
+
+    version: str | None
+    """Of the catalog; None where there is none."""
+    default_locale: str | None
+    nodes: Mapping[str, str | None]
+    """The version that each node runs."""
+    categories: Sequence["Category"]
+    types: Sequence[TypeState]
 
 
 class Types:
-    """The types that a gateway knows; of any other, nothing holds but what holds for all."""
+    """The use cases of types. They raise `StoreUnavailable`."""
 
-    def __init__(self, known: Mapping[str, Traits] = DEFAULTS) -> None:
-        self._known = dict(known)
+    def __init__(
+        self,
+        *,
+        live: LiveCatalog,
+        switching: Switching,
+        switches: Switches,
+        tally: Tally,
+        versions: Versions,
+        clock: Clock,
+    ) -> None:
+        self._live = live
+        self._switching = switching
+        self._switches = switches
+        self._tally = tally
+        self._versions = versions
+        self._clock = clock
 
-    async def known(self) -> Mapping[str, Traits]:
-        """The traits of each, by its name."""
-        return self._known
+    async def known(self) -> KnownTypes:
+        days = await self._tally.day()
+        catalog = self._live.current
+        return KnownTypes(
+            version=None if catalog is None else catalog.version,
+            default_locale=None if catalog is None else catalog.default_locale,
+            nodes=self._versions.nodes(),
+            categories=() if catalog is None else tuple(catalog.categories.values()),
+            types=[self._state(name, days.get(name, NOTHING)) for name in self._names()],
+        )
+
+    async def one(self, name: str) -> TypeDetail | None:
+        """The type; None if the catalog does not have it, and nobody has ever switched it."""
+        if name not in self._switching.switched and name not in self._names():
+            return None
+        kind = self._kind(name)
+        return TypeDetail(
+            state=self._state(name, await self._tally.day_of(name)),
+            schema=None if kind is None or kind.payload is None else kind.payload.schema,
+            examples=() if kind is None else kind.examples,
+            changes=await self._switches.history(name, limit=CHANGES_SHOWN),
+        )
+
+    async def switch(self, name: str, asked: Settings, *, by: str) -> TypeDetail:
+        """Set what is asked, on every node; what is left out stays, and None is what the file says.
+
+        A type that the catalog does not have may be switched too: whoever has to stop one cannot wait for a file.
+        Raises `TooManySwitched` as well.
+        """
+        await self._switching.change(name, asked, by=by)
+        detail = await self.one(name)
+        assert detail is not None
+        return detail
+
+    def _names(self) -> Iterator[str]:
+        """Those that are shown: a switch that was taken back leaves nothing to show but its history."""
+        catalog = self._live.current
+        names = (COMPLAINT,) if catalog is None else tuple(catalog.types)
+        yield from names
+        yield from sorted(self._live.switches.keys() - set(names))
+
+    def _kind(self, name: str) -> "NotificationType | None":
+        return None if self._live.current is None else self._live.current.types.get(name)
+
+    def _state(self, name: str, day: Counts) -> TypeState:
+        kind = self._kind(name)
+        channels = {channel: self._channel(name, channel) for channel in CHANNELS}
+        switched = self._switching.switched.get(name)
+        return TypeState(
+            name=name,
+            known=kind is not None,
+            urgent=name == COMPLAINT and self._live.current is None if kind is None else kind.urgent,
+            category=None if kind is None else kind.category,
+            critical=kind is not None and kind.critical,
+            lane=LaneName.TRANSACTIONAL if kind is None else LaneName(kind.lane),
+            locales=() if kind is None else tuple(kind.wordings),
+            enabled=self._live.flag(name, IN_APP).type_on,
+            channels=channels,
+            changed=None if switched is None else switched.last,
+            day=day,
+        )
+
+    def _channel(self, name: str, channel: Channel) -> ChannelState:
+        kind, live = self._kind(name), self._live
+        of_its_own: Mapping[Channel, bool] = {
+            IN_APP: kind is None or kind.in_app,
+            EMAIL: kind is not None and kind.email is not None and kind.email.default,
+        }
+        return ChannelState(
+            enabled=live.flag(name, channel).channel_on,
+            percent=live.share(name, channel, key="", now=self._clock()).percent,
+            overridden=live.switches.get(name, UNTOUCHED).channel(channel) != NONE,
+            by_default=of_its_own[channel],
+        )

@@ -4,18 +4,23 @@ Knows no gate: each stands in `gateway.notify.gates`, in the order of `gateway.n
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 from enum import Enum, auto
 from typing import Any, Generic, Protocol, TypeVar
 
+from gateway.catalog.channels import Channel
+from gateway.catalog.live import LiveCatalog
+from gateway.notify.preferences import Preferences
 from storage.inboxes import Receipt
 from storage.mail import LaneName, Unless
 from storage.people import Contact
 from storage.suppressions import Suppression
 
-EMAIL = "email"
-"""The one channel beside the socket."""
+IN_APP: Channel = "in_app"
+"""The socket, and the inbox."""
+EMAIL: Channel = "email"
+"""The one channel beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,9 @@ class Case:
     type: str
     user: str | None
     """None for a room of many."""
-    channel: str
+    room: str = ""
+    """By its name is decided what is decided for all in it."""
+    channel: Channel
     now: datetime
     due_at: datetime
     notification_id: str | None = None
@@ -108,8 +115,29 @@ class Contacts(Protocol):
     async def contacts(self, users: Sequence[str]) -> dict[str, Contact]: ...
 
 
+class Chosen(Protocol):
+    @property
+    def in_use(self) -> bool: ...
+
+    async def of_many(self, users: Sequence[str]) -> Mapping[str, Preferences]: ...
+
+
 class Receipts(Protocol):
     async def receipt(self, user: str, notification_id: str) -> Receipt: ...
+
+
+class NobodyChose:
+    """Of a process that knows no preferences."""
+
+    in_use = False
+
+    def may_have_chosen(self, user: str) -> bool:
+        del user
+        return False
+
+    async def of_many(self, users: Sequence[str]) -> Mapping[str, Preferences]:
+        del users
+        return {}
 
 
 class Suppressions(Protocol):
@@ -124,13 +152,22 @@ class Suppressions(Protocol):
 class Sources:
     """Where gates look up their facts."""
 
+    catalog: LiveCatalog
     contacts: Contacts
+    preferences: Chosen = field(default_factory=NobodyChose)
     receipts: Receipts
     suppressions: Suppressions
     is_online: Callable[[str], Awaitable[bool]]
+    zone: tzinfo = UTC
+    """Of people whose zone nobody has told."""
 
 
 F = TypeVar("F")
+
+
+def _always(sources: Sources) -> bool:
+    del sources
+    return True
 
 
 def _nothing(case: Case, fact: object) -> Case:
@@ -146,6 +183,8 @@ class Gate(Generic[F]):
     facts: type[F]
     judge: Callable[[Case, F], Verdict | None]
     """None lets it pass."""
+    in_use: Callable[[Sources], bool] = _always
+    """Whether any case may have facts now: a rule that nobody has made costs nothing."""
     wants: Callable[[Case, Moment], bool]
     """Whether facts are to be looked up for this case at this moment; without facts the gate is open."""
     gather: Callable[[Sources, Sequence[Case]], Awaitable[Sequence[F | None]]]
@@ -153,6 +192,8 @@ class Gate(Generic[F]):
 
     Raises `StorageError`, which is then the answer of these cases.
     """
+    spares_critical: bool = False
+    """Whether what is critical passes it, whatever the facts are."""
     teach: Callable[[Case, F], Case] = _nothing
     """The case with what its facts say of it, as the gates behind this one are to see it."""
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from storage.errors import IdempotencyMismatch, StoreUnavailable
@@ -18,6 +19,9 @@ PROBE_BYTES = 65_536
 REASONS_TOLD = 20
 """Different reasons logged of one outage."""
 
+Stored = Callable[[int, float], None]
+"""Takes how many notifications a batch had, and how many seconds the store took for it."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -32,10 +36,16 @@ class Writes:
     of the size of one. Why is logged once per reason and outage.
     """
 
-    def __init__(self, store: Pingable, appends: Appends | None = None) -> None:
-        """`appends` is asked for the appends themselves; a process that makes none has only the probe."""
+    def __init__(
+        self, store: Pingable, appends: Appends | None = None, *, stored: Stored | None = None
+    ) -> None:
+        """`appends` is asked for the appends themselves; a process that makes none has only the probe.
+
+        `stored` is told of each batch, also of one that failed.
+        """
         self._store = store
         self._appends = appends
+        self._stored = stored
         self._failure: StoreUnavailable | None = None
         """Of the last append, if it failed."""
         self._failed_at = 0.0
@@ -47,12 +57,17 @@ class Writes:
 
     async def append(self, emissions: Sequence[Emission]) -> Sequence[Appended | IdempotencyMismatch]:
         assert self._appends is not None
+        started = time.perf_counter()
         try:
             answers = await self._appends.append(emissions)
         except StoreUnavailable as error:
             self._failure, self._failed_at = error, _now()
             self._tell(error)
             raise
+        finally:
+            if self._stored is not None:
+                size = sum([len(emission.notifications) for emission in emissions])
+                self._stored(size, time.perf_counter() - started)
         self._succeeded()
         return answers
 

@@ -2,12 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from gateway.catalog.live import LiveCatalog
 from gateway.cluster.connect import connect
 from gateway.cluster.settings import ClusterSettings
 from gateway.ground.clock import Timekeeper
+from gateway.ground.links import LinkSettings
 from gateway.ground.parts import Part, Running
 from gateway.ground.settings import Settings
 from gateway.http.health import Health
@@ -17,13 +21,23 @@ from gateway.mail.seals import return_path_of, seals_of, sender_domains
 from gateway.mail.settings import BulkSettings, MailSettings
 from gateway.notify.contacts import ContactBook
 from gateway.notify.decide import Judge
+from gateway.notify.leaving import WaysOut
+from gateway.notify.preference_book import PreferenceBook
 from gateway.notify.returns import Returns
-from gateway.notify.settings import StoreSettings
+from gateway.notify.settings import PeopleSettings, StoreSettings
 from gateway.notify.suppressions import SuppressionList
+from gateway.notify.tally import Tally
 from gateway.notify.verdicts import Sources
 from gateway.observe.metrics import Metrics
 from gateway.process.settings import ProcessSettings
+from mailer.lanes import WayOut, no_way_out
+from mailer.unsubscribe import UnsubscribeLinks
+from mailer.worker import Outcome
 from storage.connect import connect as connect_store
+from storage.mail import LaneName
+
+if TYPE_CHECKING:
+    from gateway.catalog.catalog import Catalog
 
 DRAIN_SHARE = 0.8
 """Of the grace: what then remains is given back or cut off, which wants some of it too."""
@@ -49,15 +63,19 @@ class Process(ABC):
         self.presses = presses_of(
             settings[MailSettings], settings[BulkSettings], base_url=settings[SiteSettings].base_url
         )
+        self.catalog = LiveCatalog()
+        self.catalog.on_change.append(self._adopt_designs)
         self.contacts = ContactBook(self.store.people)
+        self.preferences = PreferenceBook(self.store.preferences, self.clock)
         self.suppressions = SuppressionList(self.store.suppressions, self.clock)
-        self.judge = Judge(
-            Sources(
-                contacts=self.contacts,
-                receipts=self.store.inboxes,
-                suppressions=self.suppressions,
-                is_online=self._is_online,
-            )
+        self.sources = Sources(
+            catalog=self.catalog,
+            contacts=self.contacts,
+            preferences=self.preferences,
+            receipts=self.store.inboxes,
+            suppressions=self.suppressions,
+            is_online=self._is_online,
+            zone=ZoneInfo(settings[PeopleSettings].timezone),
         )
         self.returns = Returns(
             outbox=self.store.outbox,
@@ -68,6 +86,9 @@ class Process(ABC):
             clock=self.clock,
             count=self.metrics.mail_returned,
         )
+        self.judge = Judge(self.sources)
+        self.tally = Tally(self.store.tallies, self.catalog, self.clock)
+        self.unsubscribe_links = _unsubscribe_links(settings)
         self._added: list[Part] = []
         self._running = Running()
 
@@ -81,9 +102,24 @@ class Process(ABC):
             seals=seals_of(self.settings),
             clock=self.clock,
             budget=self.links.budget,
-            ended=self.metrics.mail_outcome,
+            way_out=self._way_out(),
+            ended=self._mail_ended,
         )
         return MailPart(self.settings[MailSettings], self.settings[BulkSettings], desk)
+
+    def _way_out(self) -> WayOut:
+        if self.unsubscribe_links is None:
+            return no_way_out
+        return WaysOut(self.store.links, self.unsubscribe_links, self.catalog).of
+
+    def _mail_ended(self, lane: LaneName, outcome: Outcome) -> None:
+        self.metrics.mail_outcome(lane, outcome.result)
+        self.tally.mailed(outcome.type, outcome.result)
+
+    def _adopt_designs(self, catalog: "Catalog | None") -> None:
+        """Mail of a catalog's types is made by its designs."""
+        for press in set(self.presses.values()):
+            press.adopt(None if catalog is None else catalog.templates)
 
     async def _is_online(self, user: str) -> bool:
         return await self.presence.find(user) is not None
@@ -113,9 +149,19 @@ class Process(ABC):
             self.join(part)
         await self._running.start(parts)
 
+    def reload(self) -> bool:
+        """Have the parts read anew what can change while they run; whether there is anything."""
+        return self._running.reload()
+
     async def drain(self) -> None:
         """Let all that is under way end calmly, within the grace."""
         await self._running.drain(seconds=self.settings[ProcessSettings].drain_seconds * DRAIN_SHARE)
 
     async def stop(self) -> None:
         await self._running.stop()
+
+
+def _unsubscribe_links(settings: Settings) -> UnsubscribeLinks | None:
+    """What makes and reads the links in mails; None unless there is a secret, and a site for them to lead to."""
+    secrets, base_url = settings[LinkSettings].secrets, settings[SiteSettings].base_url
+    return UnsubscribeLinks(secrets, base_url=base_url) if secrets and base_url is not None else None

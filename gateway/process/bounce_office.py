@@ -3,8 +3,6 @@
 import logging
 from collections.abc import Sequence
 
-from gateway.cluster.bus.local import LocalBus
-from gateway.cluster.presence.local import LocalPresence
 from gateway.ground.parts import Part
 from gateway.ground.settings import Settings
 from gateway.http import edge
@@ -55,13 +53,7 @@ class BounceOffice(Process):
         super().__init__(settings)
         site = settings[SiteSettings]
         self.receiver = ReceiverPart(settings[BounceSettings], self.returns)
-        self.health = Health(
-            # Neither bus nor presence is anything to what it does.
-            store=Writes(self.store),
-            bus=LocalBus(),
-            presence=LocalPresence(),
-            clock=self.clock,
-        )
+        self.health = Health(Writes(self.store))
         self.internal = edge.application("internal", self.metrics)
         self.internal.add_routes([*self.health.liveness(), *self.health.readiness(), *self.metrics.routes()])
         self._site = Site(self.internal, site.internal_hosts, site.internal_port)

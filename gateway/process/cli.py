@@ -18,6 +18,7 @@ from auth.errors import KeyConfigurationError
 from auth.tokens import Signer
 from gateway.access.settings import KeySettings
 from gateway.catalog.commands import describe as describe_catalog
+from gateway.catalog.settings import CatalogSettings
 from gateway.ground import logs, places
 from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Settings, SettingsError
@@ -154,6 +155,7 @@ def _describe_token(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--email", metavar="ADDRESS", help="where the user's mail goes")
     parser.add_argument("--name", help="what the user is called")
+    parser.add_argument("--locale", metavar="TAG", help="the language the user reads, such as de or pt-BR")
     parser.add_argument(
         "--ttl",
         type=_ttl,
@@ -172,10 +174,13 @@ def _describe_emit(parser: argparse.ArgumentParser) -> None:
         help="user:<id>, topic:<name>, admins or all; may be repeated",
     )  # fmt: skip
     parser.add_argument("--type", required=True, help="capitals, digits and _, such as ORDER_UPDATE")
-    parser.add_argument("--title", required=True, help="1 to 200 characters")
+    parser.add_argument(
+        "--title", help="1 to 200 characters; may be left out where the catalog has words for the type"
+    )
     parser.add_argument("--body", help="the text, 4000 characters at most")
     parser.add_argument("--link", metavar="URL", help="an absolute path, or an http(s) URL")
     parser.add_argument("--data", type=_json_object, metavar="JSON", help="an object for the pages to use")
+    parser.add_argument("--locale", metavar="TAG", help="the language of the type's words, for all readers")
     parser.add_argument(
         "--email", action="store_true", help="mail it too, to the address last seen in the user's token"
     )
@@ -308,7 +313,21 @@ def _config(given: argparse.Namespace) -> int:
             check_templates(in_force[MailSettings])
         except MailConfigurationError as error:
             raise Failure(f"{error}", 2) from error
+    if (catalog := in_force[CatalogSettings].folder) is not None:
+        _check_catalog(catalog)
     return 0
+
+
+def _check_catalog(folder: Path) -> None:
+    from gateway.catalog.loading import load
+    from gateway.catalog.problems import CatalogError
+
+    try:
+        load(folder)
+    except CatalogError as error:
+        for mistake in error.mistakes:
+            print(mistake, file=sys.stderr)
+        raise Failure(error.summary, 2) from error
 
 
 def _token(given: argparse.Namespace) -> int:
@@ -318,8 +337,9 @@ def _token(given: argparse.Namespace) -> int:
     signer = Signer(keys.jwt_secrets[0], audience=keys.jwt_audience, issuer=keys.jwt_issuer)
     try:
         token = signer.sign(
-            given.sub, ttl=given.ttl, roles=given.role, topics=given.topic, email=given.email, name=given.name
-        )
+            given.sub, ttl=given.ttl, roles=given.role, topics=given.topic, email=given.email, name=given.name,
+            locale=given.locale,
+        )  # fmt: skip
     except (ValueError, KeyConfigurationError) as error:
         raise Failure(f"{error}", 2) from error
     print(token)
@@ -331,7 +351,7 @@ def _emit(given: argparse.Namespace) -> int:
     body = {
         "to": given.to if len(given.to) > 1 else given.to[0],
         "type": given.type, "title": given.title, "body": given.body, "link": given.link, "data": given.data,
-        "email": given.email or None,
+        "locale": given.locale, "email": given.email or None,
     }  # fmt: skip
     headers = {
         "Authorization": f"Bearer {_api_key(given, in_force)}",

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from auth.errors import KeyConfigurationError
+from gateway.catalog.problems import CatalogError
 from gateway.process import outlet, signals
 from mailer.errors import MailConfigurationError
 from storage.errors import StorageError, StoreConfigurationError
@@ -43,6 +44,7 @@ logger = logging.getLogger(__name__)
 
 class Service(Protocol):
     async def start(self) -> object: ...
+    def reload(self) -> bool: ...
     async def drain(self) -> None: ...
     async def stop(self) -> None: ...
 
@@ -118,6 +120,9 @@ class _Life:
         self._last_resort = LastResort()
         self._asked_to_stop = asyncio.Event()
         self._asked_to_hurry = asyncio.Event()
+        self._asked_to_reload = False
+        """While it started: it may have read by then what has changed since."""
+        self._started: Service | None = None
 
     async def of(self, build: Callable[[], S], start: Callable[[S], Awaitable[object]]) -> int:
         signals.handle(self._signalled)
@@ -137,11 +142,19 @@ class _Life:
             # A start that is given up is undone by `stop`.
             if await self._until(self._asked_to_stop, start(service), name="start"):
                 _settle_down()
+                self._started = service
+                if self._asked_to_reload:
+                    self._reload(service)
                 await self._asked_to_stop.wait()
+                self._started = None
                 logger.info("draining")
                 await self._until(self._asked_to_hurry, service.drain(), name="drain")
         except (StoreConfigurationError, MailConfigurationError) as error:
             return _fail(2, error)
+        except CatalogError as error:
+            for mistake in error.mistakes:
+                print(mistake, file=sys.stderr)  # noqa: T201 - as `bellhop catalog check` does
+            return _fail(2, error.summary)
         except (StorageError, OSError) as error:
             return _fail(1, error)
         finally:
@@ -191,8 +204,17 @@ class _Life:
 
     def _heed_hangup(self) -> None:
         if not self._stop_without_terminal():
-            logger.info("nothing to reload: settings are read at the start alone", extra={"signal": "SIGHUP"})
+            if self._started is not None:
+                self._reload(self._started)
+            else:
+                self._asked_to_reload = True
             self._loop.call_later(TERMINAL_SECONDS, self._stop_without_terminal)
+
+    def _reload(self, service: Service) -> None:
+        if service.reload():
+            logger.info("reloading", extra={"signal": "SIGHUP"})
+        else:
+            logger.info("nothing to reload: settings are read at the start alone", extra={"signal": "SIGHUP"})
 
     def _stop_without_terminal(self) -> bool:
         gone = signals.terminal_has_gone()
@@ -212,6 +234,6 @@ def _settle_down() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
 
 
-def _fail(code: int, error: Exception) -> int:
+def _fail(code: int, error: Exception | str) -> int:
     print(f"bellhop: {error}", file=sys.stderr)  # noqa: T201 - the last word of a process that cannot go on
     return code

@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Sequence
 
+from gateway.catalog.part import CatalogPart
+from gateway.catalog.settings import CatalogSettings
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.part import PresencePart
 from gateway.cluster.presence.base import Joined, Left
@@ -14,6 +16,7 @@ from gateway.http.settings import SiteSettings
 from gateway.http.sites import Site
 from gateway.mail.part import PressPart
 from gateway.notify.store import ClockPart, StorePart
+from gateway.notify.switching import Switching
 from gateway.observe.writes import Writes
 from gateway.process import descriptors, lifetime
 from gateway.process.base import Process
@@ -30,10 +33,9 @@ class MailOffice(Process):
         super().__init__(settings)
         site = settings[SiteSettings]
         self.mail = self.mail_part()
-        # It publishes nothing: the nodes find out by the store what became of a mail.
-        self.health = Health(
-            store=Writes(self.store), bus=LocalBus(), presence=self.presence, clock=self.clock
-        )
+        # Nobody is told anything, and nothing is heard: by the store the nodes find out what became of a mail, and it what is switched.
+        self.switching = Switching(self.store.switches, self.catalog, LocalBus(), self.clock)
+        self.health = Health(Writes(self.store))
         self.internal = edge.application("internal", self.metrics)
         self.internal.add_routes([*self.health.liveness(), *self.health.readiness(), *self.metrics.routes()])
         self._site = Site(self.internal, site.internal_hosts, site.internal_port)
@@ -42,9 +44,12 @@ class MailOffice(Process):
         return [
             OutletPart(),
             self.health,
+            CatalogPart(self.settings[CatalogSettings], self.catalog),
             PressPart(self.presses),
             StorePart(self.store),
             ClockPart(self.clock, self.store),
+            self.switching,
+            self.tally,
             self.suppressions,
             PresencePart(self.presence, _announce_to_nobody),
         ]

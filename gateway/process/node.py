@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from gateway.access.part import Access
 from gateway.access.settings import KeySettings
+from gateway.catalog.part import CatalogPart
+from gateway.catalog.settings import CatalogSettings
 from gateway.cluster.gossip import HeadGossip
 from gateway.cluster.lineage import Lineage, Witnessed
 from gateway.cluster.part import BusPart, PresencePart
@@ -25,27 +27,39 @@ from gateway.http import internal, public
 from gateway.http.health import Health
 from gateway.http.settings import SiteSettings
 from gateway.http.sites import Site
+from gateway.http.unsubscribe import UnsubscribePages
 from gateway.mail.part import PressPart
 from gateway.mail.settings import MailSettings
+from gateway.notify.choosing import Choices
 from gateway.notify.delivery import Delivery
 from gateway.notify.emitting import Emitter
 from gateway.notify.fanout import Fanout
+from gateway.notify.languages import Languages
+from gateway.notify.leaving import Leaving
 from gateway.notify.mailroom import Mailroom
 from gateway.notify.people import People
+from gateway.notify.planning import Planner
 from gateway.notify.preview import Previewer
+from gateway.notify.profiles import Profiles
 from gateway.notify.reading import Reading
 from gateway.notify.records import Records
 from gateway.notify.retention import Housekeeper
+from gateway.notify.scheduling import Scheduler
 from gateway.notify.settings import StoreSettings
 from gateway.notify.store import ClockPart, CommitPart, LineagePart, StorePart
+from gateway.notify.switching import Switching
+from gateway.notify.topics import TopicBook
+from gateway.notify.type_preview import TypePreviewer
 from gateway.notify.types import Types
+from gateway.notify.versions import Versions
+from gateway.notify.wording import Scribe
 from gateway.observe.feed import Feed
-from gateway.observe.meters import TimedAppends
 from gateway.observe.overview import Observatory
 from gateway.observe.trends import Trends
 from gateway.observe.writes import Writes
 from gateway.process import descriptors, lifetime
 from gateway.process.base import Process
+from gateway.process.notices import Notices
 from gateway.process.outlet import OutletPart
 from gateway.process.settings import ProcessSettings
 from gateway.protocol import problems
@@ -54,6 +68,7 @@ from gateway.sockets.admin_events import AdminEvents
 from gateway.sockets.namespaces import Namespaces
 from gateway.sockets.neighbours import Neighbours
 from gateway.sockets.part import EnginePart, server_of
+from gateway.sockets.preference_events import PreferenceEvents
 from gateway.sockets.settings import SocketSettings
 from storage.connect import file_of
 from storage.groupcommit import GroupCommit
@@ -88,9 +103,11 @@ class Node(Process):
         witness = self.links.witness(file_of(self.settings[StoreSettings].url))
         self.lineage = Lineage(self.store.epochs, self.store.streams, witness, self.bus, self.clock)
         self.writes = Writes(
-            self.store, Witnessed(TimedAppends(self.store.streams, self.metrics), self.lineage)
+            self.store, Witnessed(self.store.streams, self.lineage), stored=self.metrics.append_batch
         )
         self.commit = GroupCommit(self.writes, ping=self.store.ping)
+        self.switching = Switching(self.store.switches, self.catalog, self.bus, self.clock)
+        self.versions = Versions(self.catalog, self.bus, self.settings[ClusterSettings].node_id)
         self.gossip = HeadGossip(learns=self.store.streams, bus=self.bus)
 
     def _use_cases(self) -> None:
@@ -105,19 +122,49 @@ class Node(Process):
         self.mail = self.mail_part() if self.settings[MailSettings].worker else None
         self._wake_mailer = _nobody_to_wake if self.mail is None else self.mail.wake
         self.fanout = Fanout(receiver=self.delivery, bus=self.bus, gossip=self.gossip)
+        self.languages = Languages(self.contacts, self.preferences)
+        self.contacts.listeners.append(self.languages.note)
+        self.scribe = Scribe(self.catalog, self.languages)
+        self.planner = Planner(
+            catalog=self.catalog,
+            choosers=self.preferences,
+            scribe=self.scribe,
+            judge=self.judge,
+            clock=self.clock,
+        )
         self.emitter = Emitter(
             commit=self.commit,
-            judge=self.judge,
+            planner=self.planner,
             fanout=self.fanout,
-            clock=self.clock,
             wake_mailer=self._wake_mailer,
             count=self.metrics.emitted,
             code_of=problems.code_of,
         )
+        self.tally.hear(self.emitter)
+        self.scheduler = Scheduler(
+            self.store.schedule,
+            planner=self.planner,
+            emitter=self.emitter,
+            sources=self.sources,
+            clock=self.clock,
+            due_clock=self.clock.cautious,
+        )
         self.reading = Reading(inboxes=self.store.inboxes, fanout=self.fanout, clock=self.clock)
+        self.topics = TopicBook(self.store.topics, bus=self.bus, clock=self.clock)
+        self.choices = Choices(
+            self.store.preferences,
+            catalog=self.catalog,
+            languages=self.languages,
+            fanout=self.fanout,
+            bus=self.bus,
+            clock=self.clock,
+        )
         self.people = People(
             presence=self.presence,
             contacts=self.contacts,
+            topics=self.topics,
+            choices=self.choices,
+            schedule=self.store.schedule,
             held=self.store.people,
             suppressions=self.suppressions,
             reading=self.reading,
@@ -146,6 +193,7 @@ class Node(Process):
             presence=self.presence,
             bus=self.bus,
             contacts=self.contacts,
+            topics=self.topics,
             lineage=self.lineage,
             clock=self.clock,
             token_clock=system_clock,
@@ -155,6 +203,7 @@ class Node(Process):
             replay_limit=sockets.replay_limit,
         )
         self.lineage.on_turn = self.namespaces.orders.turn
+        self.delivery.locale_of = self.namespaces.sessions.locale_of
         self.neighbours = (
             Neighbours(cluster.bus_url, prefix=cluster.bus_prefix, receive=self.delivery.receive)
             if cluster.foreign_emits
@@ -171,7 +220,7 @@ class Node(Process):
         self.use_cases = UseCases(
             emitter=self.emitter,
             previewer=Previewer(
-                emitter=self.emitter,
+                planner=self.planner,
                 streams=self.store.streams,
                 presence=self.presence,
                 presses=self.presses,
@@ -188,22 +237,42 @@ class Node(Process):
             suppressions=self.suppressions,
             returns=self.returns,
             people=self.people,
-            types=Types(),
+            profiles=Profiles(self.store.people, contacts=self.contacts, clock=self.clock),
+            choices=self.choices,
+            topics=self.topics,
+            scheduler=self.scheduler,
+            types=Types(
+                live=self.catalog,
+                switching=self.switching,
+                switches=self.store.switches,
+                tally=self.tally,
+                versions=self.versions,
+                clock=self.clock,
+            ),
+            type_previewer=TypePreviewer(
+                catalog=self.catalog,
+                scribe=self.scribe,
+                judge=self.judge,
+                presses=self.presses,
+                clock=self.clock,
+            ),
             observatory=self.observatory,
             feed=self.feed,
         )
         AdminEvents(self.namespaces.registry, self.use_cases)
+        PreferenceEvents(self.namespaces.registry, self.use_cases)
 
     def _sites(self) -> None:
         """The two doors: for browsers, and for services and operators."""
         site = self.settings[SiteSettings]
-        self.health = Health(store=self.writes, bus=self.bus, presence=self.presence, clock=self.clock)
+        self.health = Health(self.writes)
         self.public = public.build(
             settings=site,
             origins=self.origins,
             use=self.use_cases,
             verifier=self.access.verifier,
             contacts=self.contacts,
+            topics=self.topics,
             health=self.health,
             metrics=self.metrics,
         )
@@ -215,15 +284,31 @@ class Node(Process):
             health=self.health,
             metrics=self.metrics,
         )
+        self.unsubscribe = self._unsubscribe()
         self._internal_site = Site(self.internal, site.internal_hosts, site.internal_port)
         self._public_site = Site(
             self.public, site.hosts, site.port, websockets=self.server.eio, reserve=descriptors.reserve
+        )
+
+    def _unsubscribe(self) -> UnsubscribePages | None:
+        """Where the links in mails lead; None where mails have none."""
+        if self.unsubscribe_links is None:
+            return None
+        return UnsubscribePages(
+            Leaving(
+                self.store.links,
+                self.unsubscribe_links,
+                choices=self.choices,
+                catalog=self.catalog,
+                tell=Notices(self.emitter).lowered,
+            )
         )
 
     def own_parts(self) -> Sequence[Part]:
         return [
             OutletPart(),
             self.health,
+            CatalogPart(self.settings[CatalogSettings], self.catalog),
             PressPart(self.presses),
             self.access,
             StorePart(self.store),
@@ -231,6 +316,8 @@ class Node(Process):
             ClockPart(self.clock, self.store),
             CommitPart(self.commit),
             self.contacts,
+            self.topics,
+            self.preferences,
             self.suppressions,
             self.returns,
             BusPart(
@@ -239,15 +326,21 @@ class Node(Process):
                 carry_out=self.switchboard.carry_out,
                 returned=self.delivery.repairs.reconcile,
             ),
+            self.switching,
+            self.versions,
             self.delivery,
             PresencePart(self.presence, self.people.announce),
             self.namespaces,
+            self.namespaces.memberships,
             *([] if self.neighbours is None else [self.neighbours]),
+            *([] if self.unsubscribe is None else [self.unsubscribe]),
             self.gossip,
+            self.tally,
             self.feed,
             self.trends,
             self.observatory,
             self.housekeeper,
+            self.scheduler,
             *([] if self.mail is None else [self.mail]),
         ]
 

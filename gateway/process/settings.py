@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.access.settings import KeySettings
+from gateway.catalog.settings import CatalogSettings
 from gateway.cluster.settings import ClusterSettings
 from gateway.ground import settings
 from gateway.ground.environment import Setting
@@ -16,7 +17,7 @@ from gateway.ground.settings import Entry, Group, Settings, setting
 from gateway.ground.values import duration
 from gateway.http.settings import SiteSettings
 from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings, SigningSettings
-from gateway.notify.settings import StoreSettings
+from gateway.notify.settings import PeopleSettings, StoreSettings
 from gateway.sockets.settings import SocketSettings
 
 
@@ -32,7 +33,9 @@ GROUPS: tuple[type[Group], ...] = (
     SocketSettings,
     KeySettings,
     StoreSettings,
+    PeopleSettings,
     ClusterSettings,
+    CatalogSettings,
     MailSettings,
     BulkSettings,
     SigningSettings,

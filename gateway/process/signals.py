@@ -1,8 +1,7 @@
 """What the signals of its operator mean to a process of Bellhop, from its first moment to its last.
 
 SIGTERM, SIGINT and SIGQUIT stop it calmly; asked twice it hurries, asked three times it ends at once. SIGHUP ends it when
-its terminal was closed; else it asks for a reload, and there is nothing to reload yet. SIGUSR1 and SIGUSR2 have no
-meaning. None of them kills.
+its terminal was closed; else it asks for a reload of the catalog. SIGUSR1 and SIGUSR2 have no meaning. None of them kills.
 
 Imports nothing that takes time: what comes while the rest is imported must be held already.
 """

@@ -18,7 +18,7 @@ from gateway.notify.requests import (
     MailRequest,
     RosterRequest,
 )
-from gateway.protocol.fields import INTEGER_MAX, PRINTABLE, TYPE, Flag, Items, Room, Text, UserId
+from gateway.protocol.fields import CATEGORY, INTEGER_MAX, PRINTABLE, TYPE, Flag, Items, Room, Text, UserId
 from gateway.protocol.parsing import Invalid, parser
 from storage.mail import MailState
 
@@ -98,6 +98,9 @@ class HistorySchema(Schema):
     before = _cursor_field()
     limit = _limit_field(20, 100)
     type = Items(Text(TYPE, "a type", longest=64), load_default=(), validate=validate.Length(max=50))
+    category = Items(
+        Text(CATEGORY, "a category", longest=64), load_default=(), validate=validate.Length(max=50)
+    )
     unread = Flag(load_default=False)
 
     @post_load
@@ -133,8 +136,9 @@ class UserHistorySchema(HistorySchema):
 
 def _history_request(data: Mapping[str, Any]) -> HistoryRequest:
     return HistoryRequest(
-        before=data["before"], limit=data["limit"], types=tuple(data["type"]), unread_only=data["unread"]
-    )
+        before=data["before"], limit=data["limit"], types=tuple(data["type"]),
+        categories=tuple(data["category"]), unread_only=data["unread"],
+    )  # fmt: skip
 
 
 class RosterSchema(Schema):

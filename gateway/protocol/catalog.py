@@ -6,10 +6,9 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
-from gateway.catalog.channels import Channel
-from gateway.catalog.switches import Override, Switch
+from gateway.notify.requests import TypePreviewRequest
 from gateway.protocol.asking import OneFieldSchema
-from gateway.protocol.fields import TYPE, Flag, Object, Text, UserId, locale_field
+from gateway.protocol.fields import TYPE, Flag, Object, Percent, Text, UserId, locale_field
 from storage.mail import LaneName
 
 EXAMPLES_MAX = 1000
@@ -22,32 +21,6 @@ class SwitchRequest:
     type: str
     changes: Mapping[str, Any]
     """As it was asked: `enabled`, and `channels` with `enabled` and `percent`, each only if it was given."""
-
-    def applied(self, to: Switch) -> Switch:
-        """The switch after the changes."""
-        channels: dict[Channel, Override] = dict(to.channels)
-        for channel, given in self.changes.get("channels", {}).items():
-            before = channels.get(channel, Override())
-            channels[channel] = Override(
-                enabled=given.get("enabled", before.enabled), percent=given.get("percent", before.percent)
-            )
-        return Switch(
-            enabled=self.changes.get("enabled", to.enabled),
-            channels={channel: each for channel, each in channels.items() if each != Override()},
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TypePreviewRequest:
-    """A type as a reader would get it."""
-
-    type: str
-    data: Mapping[str, Any] | None = None
-    """None: those of the example."""
-    example: int = 0
-    locale: str | None = None
-    user: str | None = None
-    """For whom it is also decided."""
 
 
 def _type_field(**options: Any) -> Text:
@@ -62,10 +35,7 @@ class OverrideSchema(Schema):
     """Of one channel; null is what the file says."""
 
     enabled = Flag(allow_none=True)
-    percent = fields.Float(
-        allow_none=True, allow_nan=False, validate=validate.Range(min=0, max=100),
-        metadata={"description": "Of the users, by their buckets."},
-    )  # fmt: skip
+    percent = Percent(allow_none=True, metadata={"description": "Of the users, by their buckets."})
 
 
 class OverridesSchema(Schema):
@@ -82,8 +52,8 @@ class SwitchSchema(TypeSchema):
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> SwitchRequest:
         changes = {name: value for name, value in data.items() if name != "type"}
-        if not changes:
-            raise ValidationError("Says nothing: give enabled or channels.")
+        if "enabled" not in changes and not any(changes.get("channels", {}).values()):
+            raise ValidationError("Says nothing: give enabled, or something of channels.")
         return SwitchRequest(type=data["type"], changes=changes)
 
 
@@ -132,7 +102,7 @@ class CategoryAnswer(Schema):
 class ChannelAnswer(Schema):
     """One channel of a type, as it is in force."""
 
-    enabled = _flag()
+    enabled = _flag(metadata={"description": "As far as the type is on."})
     percent = fields.Float(required=True, metadata={"description": "Of the users; 100 is everybody."})
     overridden = _flag(metadata={"description": "An admin has set it: it is not what the file says."})
     by_default = _flag(metadata={"description": "Whether the type uses the channel of its own accord."})
@@ -144,7 +114,7 @@ class ChannelsAnswer(Schema):
 
 
 class ChannelDayAnswer(Schema):
-    """What a channel of a type did in the last 24 hours."""
+    """What a channel of a type did in this hour and the 23 before."""
 
     sent = _number(metadata={"description": "Notifications shown, or mails that a relay took."})
     skipped = _number(metadata={"description": "Not sent, by a rule."})

@@ -6,6 +6,8 @@ NaN, lone surrogates, integers beyond 64 bit, bottomless nesting.
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace as dc_replace
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -17,7 +19,7 @@ from msgspec.structs import replace
 
 from auth.principal import USER_ID_MAX
 from gateway.ground.rooms import is_room, user_of
-from gateway.notify.requests import NOTIFICATION, EmailRequest, EmitRequest
+from gateway.notify.requests import NOTIFICATION, EmailRequest, EmitRequest, Timing
 from gateway.protocol.fields import (
     DATA_DEPTH_MAX,
     EVENT,
@@ -34,9 +36,11 @@ from gateway.protocol.fields import (
     Rooms,
     Seconds,
     Text,
+    locale_field,
     unsound,
 )
 from gateway.protocol.parsing import Invalid, parser
+from mailer.locales import is_tag
 from storage.mail import Unless
 
 BATCH_MAX = 1000
@@ -45,11 +49,12 @@ TITLE_MAX = 200
 BODY_MAX = 4000
 LINK_MAX = 2048
 AFTER_SECONDS_MAX = 365 * 86400
+DAYS_AHEAD_MAX = 366
 EXPIRES_SECONDS_MAX = 10 * 365 * 86400
 
 RESERVED_EVENTS = frozenset({
     "connect", "connect_error", "disconnect", "disconnecting", "error", "newListener", "removeListener",
-    "ready", "inbox", "recalled", "closing", "token:expiring", "presence:joined", "presence:left",
+    "ready", "inbox", "rooms", "recalled", "preferences", "closing", "token:expiring", "presence:joined", "presence:left",
     "feed",
 })  # fmt: skip
 """Events that a client, or this protocol, gives a meaning of its own."""
@@ -61,7 +66,11 @@ _NONE: Mapping[str, str] = {}
 class EmailSchema(Schema):
     to = EmailAddress(load_default=None)
     subject = Text(VISIBLE, "printable, with something to see", longest=TITLE_MAX, load_default=None)
-    after = Seconds(longest=AFTER_SECONDS_MAX, load_default=0.0, metadata={"description": "Seconds to wait."})
+    after = Seconds(
+        longest=AFTER_SECONDS_MAX,
+        load_default=None,
+        metadata={"description": "Seconds to wait; what the type says, else 0."},
+    )
     unless = fields.Enum(Unless, by_value=True, load_default=None)
     if_known = Flag(
         load_default=False,
@@ -81,20 +90,52 @@ class EmailSchema(Schema):
         )  # fmt: skip
 
 
-class Email(fields.Field[EmailRequest]):
-    """`true`, or an object."""
+class Email(fields.Field[EmailRequest | bool]):
+    """`true`, an object, or `false`."""
 
     _object = fields.Nested(EmailSchema)
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
-    ) -> EmailRequest:
+    ) -> EmailRequest | bool:
         if value is True:
             return EmailRequest()
+        if value is False:
+            return False
         if not isinstance(value, dict):
-            raise ValidationError("Must be true or an object.")
+            raise ValidationError("Must be true, false or an object.")
         parsed: EmailRequest = self._object.deserialize(value, attr, data, **options)
         return parsed
+
+
+class LocalTimeSchema(Schema):
+    """A time on the wall of each reader, in the reader's own zone."""
+
+    local = fields.Time(format="%H:%M", required=True, metadata={"description": "Such as 09:00."})
+    date = fields.Date(required=True)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> Timing:
+        return Timing(local_date=data["date"], local_time=data["local"])
+
+
+class SendAt(fields.Field[Timing]):
+    """A time, or a time on each reader's wall."""
+
+    _time = fields.AwareDateTime(format="iso")
+    _local = fields.Nested(LocalTimeSchema)
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> Timing:
+        if isinstance(value, dict):
+            local: Timing = self._local.deserialize(value, attr, data, **options)
+            return local
+        if not isinstance(value, str):
+            raise ValidationError("Must be a time with its zone, or an object with local and date.")
+        at = self._time.deserialize(value, attr, data, **options)
+        assert at is not None
+        return Timing(at=at.astimezone(UTC))
 
 
 class EmitSchema(Schema):
@@ -102,12 +143,27 @@ class EmitSchema(Schema):
 
     to = Rooms(required=True, metadata={"description": "A room, or a list of rooms."})
     type = Text(TYPE, "capitals, digits and _, beginning with a capital", longest=64, required=True)
-    title = Text(VISIBLE, "printable, with something to see", longest=TITLE_MAX, required=True)
+    title = Text(
+        VISIBLE,
+        "printable, with something to see",
+        longest=TITLE_MAX,
+        load_default=None,
+        metadata={
+            "description": "May be left out where the catalog has words for the type; one that is given wins."
+        },
+    )
     body = Text(PRINTABLE_LINES, "printable", shortest=0, longest=BODY_MAX, load_default="")
     link = Text(LINK, "an absolute path or an http(s) URL", longest=LINK_MAX, load_default=None)
     data = Object(load_default=dict, metadata={"description": "What the pages make of it is theirs."})
+    locale = locale_field(
+        load_default=None,
+        metadata={"description": "The language of the type's words; each reader's own where it is left out."},
+    )
     email = Email(
-        load_default=None, metadata={"description": "`true`: to the address last seen in the user's token."}
+        load_default=None,
+        metadata={
+            "description": "`true`: to the address last seen in the user's token. `false`: no mail, whatever the type says."
+        },
     )
     expires_in = Seconds(
         above=0,
@@ -117,6 +173,20 @@ class EmitSchema(Schema):
         metadata={"description": "Seconds."},
     )
     in_app = Flag(load_default=True, metadata={"description": "False: mail only."})
+    send_at = SendAt(load_default=None, metadata={"description": "Not before then; a year ahead at most."})
+    cancel_key = Text(
+        KEY,
+        "printable ASCII",
+        longest=255,
+        load_default=None,
+        metadata={"description": "By this it can be cancelled until then."},
+    )
+    max_lateness = Seconds(
+        above=0,
+        longest=AFTER_SECONDS_MAX,
+        load_default=None,
+        metadata={"description": "Seconds after `send_at` from which on it is not emitted any more."},
+    )
     store = Flag(
         load_default=True, metadata={"description": "False: deliver to who is connected, keep nothing."}
     )
@@ -131,13 +201,30 @@ class EmitSchema(Schema):
     def _parse(self, data: dict[str, Any], **_: Any) -> EmitRequest:
         request = EmitRequest(
             rooms=data["to"], type=data["type"], title=data["title"], body=data["body"], link=data["link"],
-            data=data["data"], email=data["email"], expires_in_seconds=data["expires_in"], in_app=data["in_app"],
+            data=data["data"], locale=data["locale"], email=data["email"] or None, no_email=data["email"] is False,
+            expires_in_seconds=data["expires_in"], in_app=data["in_app"],
             store=data["store"], event=data["event"], idempotency_key=data.get("idempotency_key"),
+            timing=_timing(data),
         )  # fmt: skip
         contradictions = _contradictions(request)
         if contradictions:
             raise ValidationError(dict(contradictions))
         return request
+
+
+def _timing(data: Mapping[str, Any]) -> Timing | None:
+    send_at: Timing | None = data["send_at"]
+    given = {name: data[name] for name in ("cancel_key", "max_lateness") if data[name] is not None}
+    if send_at is None:
+        if given:
+            raise ValidationError(dict.fromkeys(given, "Only with send_at."))
+        return None
+    day = send_at.local_date or (send_at.at and send_at.at.date())
+    if day is None or day > datetime.now(UTC).date() + timedelta(days=DAYS_AHEAD_MAX):
+        raise ValidationError({"send_at": "Must be within a year."})
+    if not data["store"]:
+        raise ValidationError({"send_at": "What is not stored is emitted now: leave store out."})
+    return dc_replace(send_at, cancel_key=data["cancel_key"], max_lateness_seconds=data["max_lateness"])
 
 
 class ItemSchema(EmitSchema):
@@ -164,7 +251,7 @@ class _ItemsSchema(Schema):
 def _contradictions(request: EmitRequest) -> Mapping[str, str]:
     """Which fields of a request exclude each other, each with the reason."""
     email, store, event = request.email, request.store, request.event
-    if email is None and store and request.in_app and event == NOTIFICATION:
+    if email is None and store and event == NOTIFICATION:
         return _NONE
     found: dict[str, str] = {}
     if email is not None:
@@ -174,7 +261,7 @@ def _contradictions(request: EmitRequest) -> Mapping[str, str]:
             found["email"] = "Mail goes to user: rooms only."
         elif email.to is not None and len(request.rooms) > 1:
             found["email.to"] = "One address for several users: leave it out, or emit to each."
-    if not request.in_app and email is None:
+    if not request.in_app and not store:
         found["in_app"] = "Neither shown nor mailed: there would be nothing left."
     if event != NOTIFICATION and store:
         found["event"] = "Only what is not stored may have an event of its own: give store: false."
@@ -240,10 +327,11 @@ def _fingerprint(body: object) -> bytes:
 class _PlainEmit(msgspec.Struct, forbid_unknown_fields=True):
     to: str
     type: str
-    title: str
+    title: str | None = None
     body: str = ""
     link: str | None = None
     data: Any = {}
+    locale: str | None = None
     email: bool | None = None
     store: bool = True
     event: str = NOTIFICATION
@@ -275,17 +363,18 @@ def _plain(given: Any, shape: type[_PlainEmit]) -> EmitRequest | None:
     event = plain.event
     if (
         len(room) <= _ROOM_MAX and _is_room(room) and _is_type(plain.type)
-        and 0 < len(title) <= TITLE_MAX and title.isprintable() and _is_visible(title)
+        and (title is None or (0 < len(title) <= TITLE_MAX and title.isprintable() and _is_visible(title)))
         and len(body) <= BODY_MAX and body.isprintable()
         and (link is None or _is_path(link))
-        and plain.email is not False
+        and (plain.locale is None or is_tag(plain.locale))
         and (key is None or _is_key(key))
         and type(data) is dict and unsound(data, DATA_DEPTH_MAX) is None
         and (event == NOTIFICATION or _is_event(event))
     ):  # fmt: skip
         request = EmitRequest(
             rooms=(room,), type=plain.type, title=title, body=body, link=link, data=data,
-            email=None if plain.email is None else _TO_THE_OWN_ADDRESS, store=plain.store, event=event,
+            email=_TO_THE_OWN_ADDRESS if plain.email else None, no_email=plain.email is False,
+            locale=plain.locale, store=plain.store, event=event,
             idempotency_key=key, fingerprint=b"" if key is None else _fingerprint(given),
         )  # fmt: skip
         return None if _contradictions(request) else request

@@ -34,6 +34,7 @@ VISIBLE = rf"[{INVISIBLE}]*[^{INVISIBLE}{NOT_IN_A_LINE}]{PRINTABLE}"
 """Printable, and not only blanks and the like."""
 PRINTABLE_LINES = r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*"
 TYPE = r"[A-Z][A-Z0-9_]{0,63}"
+CATEGORY = r"[a-z][a-z0-9_]{0,63}"
 EVENT = r"[A-Za-z][A-Za-z0-9_:.-]{0,63}"
 # "//host" and "/\host" lead to another site in a browser, so neither is a path.
 LINK = (
@@ -166,6 +167,18 @@ class Seconds(fields.Float):
     ) -> float:
         if isinstance(value, str):
             raise ValidationError("Must be a number of seconds.")
+        return super()._deserialize(value, attr, data, **options)
+
+
+class Percent(fields.Float):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_nan=False, validate=validate.Range(min=0, max=100), **options)
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> float:
+        if isinstance(value, str):
+            raise ValidationError("Must be a number from 0 to 100.")
         return super()._deserialize(value, attr, data, **options)
 
 

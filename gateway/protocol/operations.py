@@ -18,7 +18,21 @@ from auth.principal import ADMIN
 from gateway.ground.encoding import Json
 from gateway.notify import events
 from gateway.observe import overview
-from gateway.protocol import answering, asking, batch, emit, returns, shapes, suppressions, use_cases
+from gateway.protocol import (
+    answering,
+    asking,
+    batch,
+    catalog,
+    catalog_shapes,
+    emit,
+    people,
+    preferences,
+    returns,
+    schedule,
+    shapes,
+    suppressions,
+    use_cases,
+)
 from gateway.protocol.fields import KEY
 from gateway.protocol.parsing import Parse, parser
 from gateway.protocol.use_cases import Caller, UseCases
@@ -48,6 +62,8 @@ class Route:
     path: str
     status: int = 200
     body_required: bool = True
+    body_bytes: int | None = None
+    """Of the body at most; None: as much as of most."""
     raw_body: RawBody | None = None
     description: str | None = None
     problems: Sequence[str] = ()
@@ -107,13 +123,15 @@ _KEY_HEADER = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{KEY}$"},
 }
 
+_CHOOSING = "A merge patch (RFC 7396): what is left out stays, null takes a choice back. Every connection of the user is told."
+
 EMIT_ONE = Operation(
     name="emit", scope=EMIT, summary="Emit a notification",
     asks=emit.EmitSchema, answers=answering.EmittedAnswer, use=use_cases.emit, shape=shapes.emitted,
     route=Route(
         method="POST", path="/internal/emit", status=202,
         description="When this answers 202 the notification is stored, and cannot be lost any more.",
-        problems=("idempotency_mismatch", "rate_limited"), headers=(_KEY_HEADER,),
+        problems=("idempotency_mismatch", "rate_limited", "unknown_type"), headers=(_KEY_HEADER,),
         answer_headers={"Idempotency-Replayed": {"schema": {"type": "string", "enum": ["true"]}}},
     ),
     event="emit", refused=lambda use, error: use.emitter.refuse(error),
@@ -159,6 +177,39 @@ OPERATIONS: tuple[Operation, ...] = (
         asks=asking.AdminHistorySchema, answers=answering.AdminHistoryAnswer,
         use=use_cases.any_history, shape=shapes.admin_history,
         event="history",
+    ),
+
+    # What is emitted later
+
+    Operation(
+        name="cancel", scope=EMIT, summary="Cancel what is still to come under a key",
+        asks=schedule.CancelSchema, answers=schedule.CancelledAnswer,
+        use=lambda use, caller, asked: use.scheduler.cancel(asked, scope=caller.scope), shape=schedule.cancelled,
+        route=Route(
+            method="POST", path="/internal/cancel",
+            description="Of your own. It also meets what is scheduled under the key within a minute after it: the two may have overtaken each other.",
+        ),
+    ),
+    Operation(
+        name="scheduled", summary="What is still to come, the earliest first",
+        asks=schedule.ScheduledSchema, answers=schedule.SchedulePageAnswer,
+        use=lambda use, _, asked: use.scheduler.page(asked), shape=schedule.page,
+        route=Route(method="GET", path="/internal/scheduled"),
+        event="scheduled",
+    ),
+    Operation(
+        name="drop_scheduled", summary="Cancel one of what is still to come",
+        asks=asking.IdSchema, answers=schedule.ChangedScheduleAnswer,
+        use=use_cases.drop_scheduled, shape=schedule.ids,
+        route=Route(method="DELETE", path="/internal/scheduled/{id}", problems=("not_found",), of_path=_id),
+        event="cancel_scheduled",
+    ),
+    Operation(
+        name="hasten_scheduled", summary="Emit now what is still to come",
+        asks=asking.IdSchema, answers=schedule.ChangedScheduleAnswer,
+        use=use_cases.hasten_scheduled, shape=schedule.ids,
+        route=Route(method="POST", path="/internal/scheduled/{id}/send", problems=("not_found",), of_path=_id),
+        event="send_scheduled",
     ),
 
     # Mail
@@ -287,13 +338,146 @@ OPERATIONS: tuple[Operation, ...] = (
         event="erase_user",
     ),
 
+    # What backends tell of people
+
+    Operation(
+        name="profile", summary="What is known of a user",
+        asks=asking.UserSchema, answers=people.ProfileAnswer, use=use_cases.profile, shape=people.profile,
+        route=Route(method="GET", path="/internal/users/{user}", problems=("not_found",)),
+    ),
+    Operation(
+        name="replace_profile", summary="Tell all that you know of a user",
+        asks=people.ProfileSchema, answers=people.ProfileAnswer,
+        use=use_cases.replace_profile, shape=people.profile,
+        route=Route(
+            method="PUT", path="/internal/users/{user}", body_required=False, problems=("not_found",),
+            description="What is left out is none. It holds until you tell otherwise, or until a token says so that was issued later.",
+        ),
+    ),
+    Operation(
+        name="change_profile", summary="Tell something of a user",
+        asks=people.ProfileSchema, answers=people.ProfileAnswer,
+        use=use_cases.change_profile, shape=people.profile,
+        route=Route(
+            method="PATCH", path="/internal/users/{user}", problems=("not_found",),
+            description="What is left out stays, and null takes away; `attributes` are one field.",
+        ),
+    ),
+    Operation(
+        name="change_profiles", summary="Tell something of up to 1000 users",
+        asks=people.ProfilesSchema, answers=people.ToldAnswer, use=use_cases.change_profiles, shape=people.told,
+        route=Route(
+            method="POST", path="/internal/users/batch", body_bytes=people.USERS_BYTES,
+            description="Each as by `PATCH`; the whole has 2 MiB at most.",
+        ),
+    ),
+    Operation(
+        name="forget_profile", summary="Take back what was told of a user",
+        asks=asking.UserSchema, answers=answering.NothingAnswer,
+        use=lambda use, _, user: use.profiles.forget(user), shape=shapes.nothing,
+        route=Route(
+            method="DELETE", path="/internal/users/{user}",
+            description="The history, the topics and the preferences of the user stay: `DELETE …/data` forgets all.",
+        ),
+    ),
+    Operation(
+        name="user_topics", summary="The topics that you have put a user into",
+        asks=asking.UserSchema, answers=people.UserTopicsAnswer,
+        use=lambda use, _, user: use.topics.since(user), shape=people.user_topics,
+        route=Route(method="GET", path="/internal/users/{user}/topics"),
+    ),
+    Operation(
+        name="members", summary="Who is a member of a topic, by user id",
+        asks=people.MembersSchema, answers=people.MembersAnswer,
+        use=lambda use, _, asked: use.topics.members(asked), shape=people.members,
+        route=Route(method="GET", path="/internal/topics/{topic}/members"),
+    ),
+    Operation(
+        name="change_members", summary="Put users into a topic, and take users out",
+        asks=people.MembersChangeSchema, answers=people.MembersChangedAnswer,
+        use=use_cases.change_members, shape=people.members_changed,
+        route=Route(
+            method="POST", path="/internal/topics/{topic}/members", body_bytes=people.MEMBERS_BYTES,
+            description="1,000 users together at most. Live connections on every node come in and go out at once. A topic that a token names stays as long as the token.",
+        ),
+    ),
+    Operation(
+        name="add_member", summary="Put a user into a topic",
+        asks=people.JoinSchema, answers=people.MembersChangedAnswer,
+        use=use_cases.change_members, shape=people.members_changed,
+        route=Route(method="PUT", path="/internal/topics/{topic}/members/{user}"),
+    ),
+    Operation(
+        name="remove_member", summary="Take a user out of a topic",
+        asks=people.LeaveSchema, answers=people.MembersChangedAnswer,
+        use=use_cases.change_members, shape=people.members_changed,
+        route=Route(method="DELETE", path="/internal/topics/{topic}/members/{user}"),
+    ),
+
+    Operation(
+        name="user_preferences", summary="What a user has chosen to be told, and who has chosen so",
+        asks=asking.UserSchema, answers=preferences.UserPreferencesAnswer,
+        use=use_cases.user_preferences, shape=preferences.proven,
+        route=Route(method="GET", path="/internal/users/{user}/preferences"),
+    ),
+    Operation(
+        name="choose_for", summary="Choose for a user",
+        asks=preferences.UserPreferencesSchema, answers=preferences.UserPreferencesAnswer,
+        use=use_cases.choose_for, shape=preferences.proven,
+        route=Route(
+            method="PATCH", path="/internal/users/{user}/preferences", description=_CHOOSING,
+            problems=("locked_preference", "version_mismatch"),
+        ),
+    ),
+    Operation(
+        name="choose_anew", summary="Choose all anew for a user",
+        asks=preferences.UserPreferencesSchema, answers=preferences.UserPreferencesAnswer,
+        use=use_cases.choose_anew, shape=preferences.proven,
+        route=Route(
+            method="PUT", path="/internal/users/{user}/preferences", body_required=False,
+            description="What is left out is not chosen any more.",
+            problems=("locked_preference", "version_mismatch"),
+        ),
+    ),
+
     # What notifications are about, and what happens
 
     Operation(
-        name="types", summary="The types that the gateway knows, with what holds for each",
-        asks=asking.NothingSchema, answers=answering.TypesAnswer,
-        use=lambda use, *_: use.types.known(), shape=shapes.types,
+        name="types", summary="The types of the catalog, and those switched without, with what holds for each",
+        asks=asking.NothingSchema, answers=catalog.TypesAnswer,
+        use=lambda use, *_: use.types.known(), shape=catalog_shapes.types,
+        route=Route(method="GET", path="/internal/types"),
         event="types",
+    ),
+    Operation(
+        name="preview_type", summary="A type as a reader would get it, and for a user what every gate says",
+        asks=catalog.TypePreviewSchema, answers=catalog.TypePreviewAnswer,
+        use=use_cases.preview_type, shape=catalog_shapes.type_preview,
+        route=Route(
+            method="POST", path="/internal/types/{type}/preview", body_required=False, problems=("not_found",),
+            description="Nothing is stored or sent. Data that do not fit are `validation_failed`, by JSON Pointer.",
+        ),
+        event="preview_type",
+    ),
+    Operation(
+        name="type", summary="A type in full, with the history of its switches",
+        asks=catalog.TypeSchema, answers=catalog.TypeDetailAnswer,
+        use=use_cases.type_in_full, shape=catalog_shapes.type_in_full,
+        route=Route(
+            method="GET", path="/internal/types/{type}", problems=("not_found",),
+            of_path=lambda path: path["type"],
+        ),
+        event="type",
+    ),
+    Operation(
+        name="type_switch", summary="Switch a type or its channels on or off, or for a part of the users",
+        asks=catalog.SwitchSchema, answers=catalog.TypeDetailAnswer,
+        use=use_cases.switch_type, shape=catalog_shapes.type_in_full,
+        route=Route(
+            method="PATCH", path="/internal/types/{type}",
+            description="It holds on every node within a second. What is left out stays, and null is what the file says. A type that the catalog does not have can be switched too.",
+        ),
+        event="type_switch",
     ),
     Operation(
         name="overview", summary="What all nodes did, step by step",
@@ -324,6 +508,21 @@ OPERATIONS: tuple[Operation, ...] = (
         name="read", scope=USER, summary="Mark as read",
         asks=asking.ReadSchema, answers=answering.CountAnswer, use=use_cases.read, shape=events.count,
         route=Route(method="POST", path="/api/notifications/read"),
+    ),
+    Operation(
+        name="own_preferences", scope=USER, summary="What one has chosen to be told",
+        asks=asking.NothingSchema, answers=preferences.PreferencesAnswer,
+        use=use_cases.own_preferences, shape=preferences.preferences,
+        route=Route(method="GET", path="/api/preferences"),
+    ),
+    Operation(
+        name="choose", scope=USER, summary="Choose what one is told",
+        asks=preferences.PreferencesSchema, answers=preferences.PreferencesAnswer,
+        use=use_cases.choose, shape=preferences.preferences,
+        route=Route(
+            method="PATCH", path="/api/preferences", description=_CHOOSING,
+            problems=("locked_preference", "version_mismatch"),
+        ),
     ),
 )  # fmt: skip
 """All of them."""

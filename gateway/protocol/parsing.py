@@ -1,9 +1,11 @@
 """How what comes in is parsed: by a marshmallow schema, into a value, or into an error that names each wrong field."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from marshmallow import Schema, ValidationError
+
+from gateway.notify.requests import Unfit
 
 NAME_CHARACTERS = 64
 """Of a caller's own name for a field: an error cannot be larger than what caused it."""
@@ -12,17 +14,8 @@ Parse = Callable[[object], Any]
 """Takes JSON, answers the value that a use case takes. Raises `Invalid`."""
 
 
-class Invalid(Exception):
-    """A request that cannot be understood. `errors` maps each field to what is wrong with it.
-
-    A field inside another is named `email.to` or `to.3`; the empty name is the whole of it.
-    """
-
-    def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
-        super().__init__(
-            "; ".join(f"{name}: {' '.join(texts)}".removeprefix(": ") for name, texts in errors.items())
-        )
-        self.errors = {name: list(texts) for name, texts in errors.items()}
+class Invalid(Unfit):
+    """A request that cannot be understood."""
 
 
 def parser(schema: Schema) -> Parse:

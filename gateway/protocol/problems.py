@@ -16,9 +16,10 @@ from auth.errors import AuthError, KeysUnavailable
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.ground import encoding, logs
 from gateway.notify.owing import NoAddress
+from gateway.notify.requests import Unfit
+from gateway.notify.wording import UnknownType
 from gateway.protocol import shapes
-from gateway.protocol.parsing import Invalid
-from storage.errors import IdempotencyMismatch, InvalidCursor, StoreUnavailable, Unstorable
+from storage.errors import IdempotencyMismatch, InvalidCursor, StoreUnavailable, TooManySwitched, Unstorable
 
 CONTENT_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:bellhop:problem:"
@@ -32,13 +33,16 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "method_not_allowed": (405, "The method does not fit"),
     "request_timeout": (408, "The body did not come in time"),
     "nothing_to_ship": (409, "There is nothing to ship"),
+    "version_mismatch": (409, "It was changed meanwhile"),
     "too_large": (413, "The body is too large"),
     "uri_too_long": (414, "The address is too long"),
     "unsupported_media_type": (415, "The body is of another type than is taken here"),
     "unsupported_encoding": (415, "The body is coded in a way that cannot be undone"),
     "expectation_failed": (417, "What is expected cannot be met"),
     "validation_failed": (422, "The request is not valid"),
+    "unknown_type": (422, "The catalog has no such type"),
     "idempotency_mismatch": (422, "The idempotency key was used with another request"),
+    "locked_preference": (422, "Nobody can choose this"),
     "rate_limited": (429, "Too many requests"),
     "head_too_large": (431, "The headers are too large"),
     "internal": (500, "Something went wrong here"),
@@ -113,7 +117,9 @@ def of(error: BaseException) -> Details:
     match error:
         case Problem():
             return error.details
-        case Invalid():
+        case UnknownType():
+            return Details(code="unknown_type", errors={"type": [f"{error}."]})
+        case Unfit():
             return Details(code="validation_failed", errors=error.errors)
         case InvalidCursor():
             return Details(
@@ -124,6 +130,11 @@ def of(error: BaseException) -> Details:
                 code="validation_failed",
                 errors={"email": [f"{error}."]},
                 without_address=shapes.some_users(error.users),
+            )
+        case TooManySwitched():
+            return Details(
+                code="validation_failed",
+                errors={"type": ["Must be one of those switched: there are too many."]},
             )
         case Unstorable():
             return Details(code="validation_failed", detail="The store can never take this.")

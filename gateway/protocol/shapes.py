@@ -10,19 +10,20 @@ from gateway.cluster.presence.base import Online, Roster
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify import events
 from gateway.notify.emitting import Emitted
+from gateway.notify.gates import quiet
 from gateway.notify.mailroom import Revived
 from gateway.notify.owing import USERS_NAMED, left_out
 from gateway.notify.people import Held, Person, Reader
 from gateway.notify.preview import Preview
 from gateway.notify.records import Record
-from gateway.notify.types import Traits
+from gateway.notify.scheduling import PutOff
 from gateway.notify.verdicts import not_sent
-from gateway.protocol import suppressions
+from gateway.protocol import preferences, schedule, suppressions
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
 from storage.mail import Mail, MailState
 from storage.outbox import MailPage
-from storage.streams import Notification
+from storage.streams import Entry, Notification
 
 
 def address(value: Notification) -> Json:
@@ -34,10 +35,12 @@ def some_users(users: Sequence[str]) -> Json:
     return {"users": list(users[:USERS_NAMED]), "count": len(users)}
 
 
-def emitted(value: Emitted) -> Json:
+def emitted(value: Emitted | PutOff) -> Json:
     """The answer to an emit, with the users who get no mail because no address is known."""
+    if isinstance(value, PutOff):
+        return put_off(value)
     answer: Json = {
-        "notifications": [address(notification) for notification in value.notifications],
+        "notifications": [_placed(notification) for notification in value.notifications],
         "duplicate": value.duplicate,
     }
     without_address = left_out(value.notifications)
@@ -46,15 +49,42 @@ def emitted(value: Emitted) -> Json:
     return answer
 
 
+def put_off(value: PutOff) -> Json:
+    """The answer to an emit of what is to come: it has no sequence yet."""
+    return {
+        "notifications": [],
+        "duplicate": value.duplicate,
+        "scheduled": [
+            {"id": item.id, "room": item.room, "scheduled_for": time(item.due_at)} for item in value.items
+        ],
+    }
+
+
+def _placed(value: Notification) -> Json:
+    """Where it stands, and until when its mail is held, if quiet hours hold it."""
+    placed = address(value)
+    if value.mail is not None and value.mail.decided_by == quiet.RULE:
+        placed["held_until"] = time(value.mail.due_at)
+    return placed
+
+
 def record(value: Notification) -> Json:
     """A notification as its senders see it: with what became of it."""
     return {
         **events.notification(value),
         "in_app": value.in_app,
+        "skipped": skipped(value.entry),
         "expires_at": time_or_none(value.expires_at),
         "recalled_at": time_or_none(value.recalled_at),
         "mail": None if value.mail is None else mail(value.mail),
     }
+
+
+def skipped(entry: Entry | None) -> Json | None:
+    """By which rule a notification is not shown in-app."""
+    if entry is None or entry.hidden_by is None:
+        return None
+    return {"rule": entry.hidden_by, "detail": entry.hidden_why or ""}
 
 
 def full_record(value: Record) -> Json:
@@ -156,7 +186,14 @@ def user_data(value: Held) -> Json:
         "user": value.user,
         "email": contact and contact.email,
         "name": contact and contact.name,
+        "locale": contact and contact.locale,
+        "timezone": contact and contact.timezone,
+        "attributes": dict(value.attributes),
         "last_seen": contact and time_or_none(contact.last_seen),
+        "topics": [{"topic": topic, "since": time(since)} for topic, since in value.topics.items()],
+        "preferences": {**value.preferences.document, "version": value.preferences.version},
+        "preference_changes": [preferences.change(each) for each in value.changes],
+        "scheduled": [schedule.scheduled(item) for item in value.scheduled],
         "notifications": [record(item) for item in data.notifications],
         "receipts": receipts(data.receipts),
         "read_upto": dict(data.read_upto),
@@ -182,6 +219,7 @@ def reader(value: Reader) -> Json:
         "online": None if entry is None else {**online(entry), "topics": list(entry.topics)},
         "email": contact and contact.email,
         "name": contact and contact.name,
+        "locale": contact and contact.locale,
         "last_seen": contact and time_or_none(contact.last_seen),
         "unread": value.unread,
     }
@@ -221,10 +259,6 @@ def disconnected(connections: int) -> Json:
 
 def erased(notifications: int) -> Json:
     return {"erased": notifications}
-
-
-def types(known: Mapping[str, Traits]) -> Json:
-    return {"types": {name: {"urgent": traits.urgent} for name, traits in known.items()}}
 
 
 def nothing(_: None) -> Json:

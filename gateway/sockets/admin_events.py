@@ -35,4 +35,7 @@ class AdminEvents:
 
 def _caller(session: Session) -> Caller:
     user = session.user
-    return Caller(scope=f"admin:{user}", user=user, rooms=session.rooms, is_admin=True, sid=session.sid)
+    return Caller(
+        scope=f"admin:{user}", user=user, rooms=session.rooms, is_admin=True, sid=session.sid,
+        locale=session.principal.locale,
+    )  # fmt: skip

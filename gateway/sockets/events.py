@@ -8,6 +8,8 @@ from auth.errors import AuthError
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.engine import Server
 from gateway.notify.owing import NoAddress
+from gateway.notify.requests import Unfit
+from gateway.notify.wording import UnknownType
 from gateway.protocol import problems, shapes
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem
@@ -61,7 +63,9 @@ def failure(code: str, message: str, **facts: Any) -> Answer:
 def explain(error: Exception, event: str) -> Answer:
     """The answer to an event that failed; what nobody foresaw is logged, and not shown."""
     match error:
-        case Invalid():
+        case UnknownType():
+            return failure("unknown_type", str(error))
+        case Unfit():
             return failure("validation_failed", str(error), errors=error.errors)
         case NoAddress():
             users = shapes.some_users(error.users)

@@ -6,6 +6,7 @@ from typing import Any
 from gateway.ground.clock import Clock
 from gateway.notify import events
 from gateway.notify.reading import Reading
+from gateway.notify.translations import spoken
 from gateway.protocol import asking, shapes
 from gateway.sockets.events import ADMIN, ROOT, Answer, Events
 from gateway.sockets.sessions import Session
@@ -31,7 +32,9 @@ class InboxEvents:
             registry.on(namespace, "replay", self._replay)
 
     async def _history(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        page = await self._reading.history(session.user, session.rooms, asking.history(payload))
+        page = await self._reading.history(
+            session.user, session.rooms, asking.history(payload), locale=session.principal.locale
+        )
         return shapes.history(page)
 
     async def _read(self, session: Session, payload: Mapping[str, Any]) -> Answer:
@@ -58,7 +61,10 @@ class InboxEvents:
             epoch=epoch,
         )
         return {
-            "notifications": [events.notification(notification) for notification in opening.missed],
+            "notifications": [
+                events.notification(spoken(notification, session.principal.locale))
+                for notification in opening.missed
+            ],
             "resync": opening.resync,
             "epoch": opening.epoch,
             **events.count(opening),

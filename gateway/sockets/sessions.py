@@ -1,5 +1,6 @@
 """The live sessions of this node: who they are, how far they have come, and what is written to them."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, auto
@@ -32,6 +33,12 @@ class Session:
     """Of the store when the inbox was read; empty before that."""
     warned_of: datetime | None = None
     """The end that the client was told of by `token:expiring`."""
+    topics: tuple[str, ...] = ()
+    """Those that the store gives the user, beside the token's."""
+    is_unsettled: bool = False
+    """Whether the user's topics may have changed while the session was on its way in."""
+    moving: asyncio.Lock | None = None
+    """Held by who moves the session into other rooms, once somebody has."""
     erased: bool = False
     """Whether the user was erased meanwhile: nothing that the session still brings is remembered."""
 
@@ -58,6 +65,11 @@ class Sessions:
 
     def get(self, sid: str) -> Session | None:
         return self._by_sid.get(sid)
+
+    def locale_of(self, sid: str) -> str | None:
+        """The language that the session's user reads."""
+        session = self._by_sid.get(sid)
+        return None if session is None else session.principal.locale
 
     def has(self, sid: str) -> bool:
         return sid in self._by_sid

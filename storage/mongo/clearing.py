@@ -20,7 +20,10 @@ async def wipe(c: Collections, ids: Sequence[str], *, reason: str, now: int) -> 
     }
     wiped = await c[NOTIFICATIONS].update_many(
         {**chosen, "until": {"$gt": WIPED}},
-        {"$set": {"title": "", "until": WIPED}, "$unset": {"body": "", "link": "", "data": ""}},
+        {
+            "$set": {"title": "", "until": WIPED},
+            "$unset": {"body": "", "link": "", "data": "", "entry.translations": ""},
+        },
     )
     await obligations.withdraw(c, ids, reason=reason, now=now)
     for room in rooms:

@@ -1,10 +1,12 @@
 """From values to documents and back. A field that says nothing is left out: most notifications are small."""
 
+import msgspec
+
 from storage.encoding import data_of, data_text, micros, moment, moment_or_none, receipt_of, shown_until
 from storage.inboxes import Receipt
 from storage.mongo import obligations
 from storage.mongo.collections import Document
-from storage.streams import Notification
+from storage.streams import Entry, Notification
 
 WIPED_BELOW = -1
 """`until` of what was wiped and lies below its room's `cleared`: no index holds it any more."""
@@ -30,6 +32,8 @@ def document_of(notification: Notification) -> Document:
         document["expires_at"] = document["until"]
     if notification.mail is not None:
         document["mail"] = obligations.document_of(notification.mail)
+    if notification.entry is not None:
+        document["entry"] = msgspec.to_builtins(notification.entry)
     return document
 
 
@@ -38,6 +42,7 @@ def notification_of(document: Document) -> Notification:
     seq = get("seq")
     data = get("data")
     mail = get("mail")
+    entry = get("entry")
     return Notification(
         id=document["_id"],
         room=document["room"],
@@ -52,6 +57,7 @@ def notification_of(document: Document) -> Notification:
         recalled_at=moment_or_none(get("recalled_at")),
         in_app=seq is not None,
         mail=None if mail is None else obligations.mail_of(mail),
+        entry=None if entry is None else msgspec.convert(entry, Entry),
     )
 
 

@@ -61,6 +61,8 @@ async def _candidates(
     }
     if query.types:
         condition["type"] = {"$in": writable(query.types)}
+    if query.categories:
+        condition["entry.category"] = {"$in": writable(query.categories)}
     names = list(rooms)
 
     async def fetch(part: Sequence[str]) -> list[Document]:

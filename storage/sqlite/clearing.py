@@ -14,7 +14,8 @@ def wipe(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str, now
     rooms = [
         row[0]
         for row in connection.execute(
-            "UPDATE notifications SET title = '', body = '', link = NULL, data = '{}', shown_until = ?"
+            "UPDATE notifications SET title = '', body = '', link = NULL, data = '{}',"
+            " entry = json_remove(entry, '$.translations'), shown_until = ?"
             " WHERE id IN (SELECT value FROM json_each(?)) AND shown_until <> ? RETURNING room",
             (WIPED, json.dumps(ids), WIPED),
         )

@@ -39,10 +39,13 @@ def _room_history(
 ) -> Iterator[tuple[int, InboxItem]]:
     """One room's part with the places, newest first; rows are read as far as the merge asks for them."""
     conditions = ""
-    types = None
+    types = categories = None
     if query.types:
         conditions += " AND n.type IN (SELECT value FROM json_each(:types))"
         types = json.dumps(writable(query.types))
+    if query.categories:
+        conditions += " AND json_extract(n.entry, '$.category') IN (SELECT value FROM json_each(:categories))"
+        categories = json.dumps(writable(query.categories))
     if query.unread_only:
         conditions += " AND c.read_at IS NULL AND n.seq > COALESCE(i.read_upto, 0)"
     rows = connection.execute(
@@ -61,6 +64,7 @@ def _room_history(
             "before": before,
             "now": now,
             "types": types,
+            "categories": categories,
             "limit": query.limit + 1,
         },
     )

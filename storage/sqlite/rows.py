@@ -3,12 +3,23 @@
 import sqlite3
 from typing import Any
 
-from storage.encoding import data_of, data_text, micros, micros_or_none, moment, moment_or_none, shown_until
+from storage.encoding import (
+    data_of,
+    data_text,
+    entry_of,
+    entry_text,
+    micros,
+    micros_or_none,
+    moment,
+    moment_or_none,
+    shown_until,
+)
 from storage.sqlite import obligations
 from storage.streams import Notification
 
 _COLUMNS = (
-    "n.id, n.room, n.seq, n.type, n.title, n.body, n.link, n.data, n.created_at, n.expires_at, n.recalled_at"
+    "n.id, n.room, n.seq, n.type, n.title, n.body, n.link, n.data, n.created_at, n.expires_at, n.recalled_at,"
+    " n.entry"
 )
 NOTIFICATION = f"{_COLUMNS}, {obligations.COLUMNS}"
 """The columns that `notification_of` takes, of notifications `n` and obligations `m`."""
@@ -18,7 +29,7 @@ MAIL = _COLUMNS.count(",") + 1
 
 _INSERT = (
     "INSERT INTO notifications (id, room, seq, type, title, body, link, data, created_at, expires_at, recalled_at,"
-    " shown_until, key, ordinal, fingerprint) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " shown_until, key, ordinal, fingerprint, entry) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 
 Row = tuple[Any, ...]
@@ -38,6 +49,7 @@ def notification_of(row: Row) -> Notification:
         expires_at=moment_or_none(row[9]),
         recalled_at=moment_or_none(row[10]),
         in_app=row[2] is not None,
+        entry=None if row[11] is None else entry_of(row[11]),
         mail=None if row[MAIL] is None else obligations.mail_of(row[MAIL:NOTIFICATION_WIDTH]),
     )
 
@@ -46,6 +58,7 @@ def row_of(n: Notification, key: str | None, ordinal: int | None, fingerprint: b
     return (
         n.id, n.room, n.seq, n.type, n.title, n.body, n.link, data_text(n.data), micros(n.created_at),
         micros_or_none(n.expires_at), micros_or_none(n.recalled_at), shown_until(n), key, ordinal, fingerprint,
+        None if n.entry is None else entry_text(n.entry),
     )  # fmt: skip
 
 

@@ -67,6 +67,13 @@ CREATE UNIQUE INDEX notifications_stream ON notifications (room, seq);
 ALTER TABLE rooms ADD COLUMN erased_at INTEGER;
 """),
     ),
+    Migration(
+        name="streams-4",
+        run=statements("""
+-- what the catalog made of it, as JSON; NULL for a type that it did not have
+ALTER TABLE notifications ADD COLUMN entry TEXT;
+"""),
+    ),
 )
 
 

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -15,6 +15,8 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from gateway.catalog import loading
+from gateway.ground import encoding
 from gateway.http import openapi, static
 from storage.endings import Buried
 from storage.errors import StoreUnavailable
@@ -114,7 +116,7 @@ async def test_what_is_wrong_is_told_by_field(site: Gateway):
     answered = await site.ask("POST", "/internal/emit", body={"to": ["all", "me"], "type": "x", "titel": "y"})
 
     assert is_problem(answered, 422, "validation_failed")
-    assert set(answered.body["errors"]) == {"to.1", "type", "title", "titel"}
+    assert set(answered.body["errors"]) == {"to.1", "type", "titel"}
     assert answered.body["errors"]["to.1"][0].startswith("invalid_room")
 
 
@@ -827,7 +829,7 @@ async def test_the_description_and_the_routes_are_the_same_list(site: Gateway):
         (route.method.lower(), route.resource.canonical)
         for app in (site.node.public, site.node.internal)
         for route in app.router.routes()
-        if route.resource is not None and route.method in ("GET", "POST", "DELETE")
+        if route.resource is not None and route.method in ("GET", "POST", "PUT", "PATCH", "DELETE")
     }
     pages = {path for _, path in routes if re.match(r"/(demo|dashboard|internal/docs|socket\.io)", path)}
 
@@ -845,7 +847,10 @@ CHECKS = [
 ]
 
 
-def ask_in_many_ways(site: Gateway, operation: openapi.Description, known_id: str) -> set[int]:
+SHOP = Path(loading.__file__).parent / "shop"
+
+
+def ask_in_many_ways(site: Gateway, operation: openapi.Description, known: Mapping[str, str]) -> set[int]:
     """Ask one operation in ways sound and unsound, hold each answer to the description, and answer the statuses seen."""
     described = schemathesis.openapi.from_dict(dict(openapi.document()))[operation.path][operation.method]
     credential = token("ann", roles=("admin",)) if operation.scope == "user" else API_KEY
@@ -860,11 +865,14 @@ def ask_in_many_ways(site: Gateway, operation: openapi.Description, known_id: st
     @given(
         case=described.as_strategy(generation_mode=positive)
         | described.as_strategy(generation_mode=negative),
-        known=st.booleans(),
+        is_known=st.booleans(),
     )
-    def ask(case: schemathesis.Case, known: bool) -> None:
-        if known and "id" in case.path_parameters:
-            case.path_parameters["id"] = known_id
+    def ask(case: schemathesis.Case, is_known: bool) -> None:
+        if is_known:
+            case.path_parameters |= {name: known[name] for name in known.keys() & case.path_parameters.keys()}
+        if is_known and operation.path == "/internal/emit" and isinstance(case.body, dict):
+            # A type that the catalog does not have brings its words.
+            case.body.setdefault("title", "Hello")
         headers = {"Authorization": f"Bearer {credential}"}
         answer = case.call_and_validate(base_url=base_url, headers=headers, checks=CHECKS)
         seen.add(answer.status_code)
@@ -884,12 +892,28 @@ def as_it_is(context: Any, value: Any) -> bytes:
 @pytest.mark.filterwarnings(
     "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
 )
-async def test_no_request_gets_an_answer_that_is_not_described(site: Gateway):
+async def test_no_request_gets_an_answer_that_is_not_described(tmp_path: Path):
+    async with gateway(tmp_path, CATALOG=str(SHOP)) as site:
+        await no_answer_is_new(site)
+
+
+FAR_AHEAD = encoding.time(datetime.now(UTC) + timedelta(days=300))
+
+
+async def no_answer_is_new(site: Gateway) -> None:
     emitted = await site.emit("user:ann", email={"to": "ann@example.org", "after": 3600})
-    known_id = emitted["notification"]["id"]
+    known = {"id": emitted["notification"]["id"], "type": "REVIEW"}
 
     for operation in openapi.DESCRIPTIONS:
-        seen = await asyncio.to_thread(ask_in_many_ways, site, operation, known_id)
+        if operation.path == "/internal/users/{user}":
+            await site.ask("PUT", "/internal/users/ann", body={"name": "Ann"})
+            known |= {"user": "ann"}
+        if operation.path.startswith("/internal/scheduled/"):
+            # Whatever is done to one that is to come can be done to it once.
+            body = {"to": "user:ann", "type": "T", "title": "x", "send_at": FAR_AHEAD}
+            later = await site.ask("POST", "/internal/emit", body=body)
+            known |= {"id": later.body["scheduled"][0]["id"]}
+        seen = await asyncio.to_thread(ask_in_many_ways, site, operation, known)
 
         # There is no dead mail here to be revived; every other operation must have been asked well, too.
         assert operation.path.endswith("/revive") or seen & {200, 202, 207}, (operation.path, seen)

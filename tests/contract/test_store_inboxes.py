@@ -6,6 +6,7 @@ import pytest
 
 from storage.errors import InvalidCursor
 from storage.inboxes import HistoryQuery, Marked, Receipt
+from storage.streams import Entry
 from tests.contract.store_cases import (
     NOW,
     fill,
@@ -291,3 +292,25 @@ async def test_users_whose_marks_race_lose_none(store, other):
     )
 
     assert (await store.inboxes.unread("1", ["a"], now=NOW)).unread == 0
+
+
+async def test_history_of_some_categories(store):
+    def of(category: str) -> Entry:
+        return Entry(category=category, locale="en", catalog_version="1f")
+
+    order, offer, _, other = await put(
+        store,
+        notification("user:1", entry=of("orders")),
+        notification("all", entry=of("offers")),
+        notification("user:1"),
+        notification("user:1", entry=of("service")),
+    )
+
+    async def found(*categories: str) -> list[str]:
+        query = HistoryQuery(user="1", rooms=["user:1", "all"], categories=categories)
+        return [item.notification.id for item in (await store.inboxes.history(query, now=NOW)).items]
+
+    assert await found("offers", "orders") == [offer.id, order.id]
+    assert await found("service") == [other.id]
+    assert await found("none") == []
+    assert len(await found()) == 4

@@ -1,8 +1,11 @@
 """The sentences of `storage/streams.py` about reading a room, taking back, expiring and pruning, held against every store."""
 
+from msgspec import structs
+
 from storage.endings import Sent
 from storage.inboxes import HistoryQuery, Receipt
 from storage.mail import LaneName, MailState
+from storage.streams import Entry, Words
 from tests.contract.store_cases import (
     NOW,
     fill,
@@ -146,3 +149,34 @@ async def test_receipts_go_with_what_is_pruned(store):
     assert list(data.receipts) == [two.id]
     assert (await store.inboxes.unread("1", ["a"], now=NOW)).unread == 0
     assert (await store.inboxes.unread("2", ["a"], now=NOW)).unread == 1
+
+
+ENTRY = Entry(
+    category="orders",
+    locale="en",
+    catalog_version="1f",
+    translations={"de": Words("Ein Titel", "Text", "/de"), "pt-BR": Words("Um título")},
+    hidden_by="switch",
+    hidden_why="the type is switched off",
+)
+
+
+async def test_what_the_catalog_made_of_a_notification_comes_back_as_it_was(store):
+    plain = Entry(category="orders", locale="de", catalog_version="1f")
+    [shared, own, none] = await put(
+        store, notification("topic:a", entry=ENTRY), notification("a", entry=plain), notification("a")
+    )
+
+    assert (await store.streams.notification(shared.id)).entry == ENTRY
+    assert [n.entry for n in await store.streams.span("a", after=0, limit=9)] == [plain, None]
+    assert (own.entry, none.entry) == (plain, None)
+    page = await store.inboxes.history(HistoryQuery(user="1", rooms=["topic:a"]), now=NOW)
+    assert [item.notification.entry for item in page.items] == [ENTRY]
+
+
+async def test_a_recall_wipes_the_words_of_every_language(store):
+    [given] = await put(store, notification("topic:a", entry=ENTRY))
+
+    recalled = await store.streams.recall(given.id, now=later(1))
+
+    assert recalled.entry == structs.replace(ENTRY, translations={})

@@ -77,10 +77,10 @@ def released(request, tmp_path) -> Released:
 
 
 ADDED = {
-    "lane": "transactional", "decided_by": None, "relay_id": None,
-    "delivered": 0, "bounced": 0, "complained": 0,
+    "lane": "transactional", "decided_by": None, "relay_id": None, "entry": None, "locale": None, "timezone": None,
+    "said_at": None, "told_at": {}, "delivered": 0, "bounced": 0, "complained": 0,
 }  # fmt: skip
-"""What is said of mail since, and said of what an earlier release has stored."""
+"""What is said since, and is said of what an earlier release has stored."""
 
 
 def _as_then(answer: Any) -> Any:

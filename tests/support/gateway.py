@@ -56,9 +56,12 @@ def token(
     topics: tuple[str, ...] = (),
     email: str | None = None,
     name: str | None = None,
+    locale: str | None = None,
 ) -> str:
     ttl = timedelta(seconds=ttl_seconds)
-    return Signer(SECRET).sign(user, ttl=ttl, roles=roles, topics=topics, email=email, name=name)
+    return Signer(SECRET).sign(
+        user, ttl=ttl, roles=roles, topics=topics, email=email, name=name, locale=locale
+    )
 
 
 def witness_of(settings: Settings) -> Witness:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gateway.notify.verdicts import Case, Gate, Moment, Skip, Sources
+from gateway.notify.verdicts import EMAIL, Case, Gate, Moment, Skip, Sources
 
 RULE = "address"
 UNKNOWN = "no address is known"
@@ -22,7 +22,7 @@ def judge(case: Case, address: Address) -> Skip | None:
 
 def wants(case: Case, moment: Moment) -> bool:
     """Whether the address has to be looked up: an obligation has been given its own."""
-    return case.to is None and moment is not Moment.LEASE
+    return case.channel == EMAIL and case.to is None and moment is not Moment.LEASE
 
 
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Address | None]:

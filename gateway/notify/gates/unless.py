@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.notify.verdicts import Case, Gate, Moment, Skip, Sources, clock_time
+from gateway.notify.verdicts import EMAIL, Case, Gate, Moment, Skip, Sources, clock_time
 from storage.inboxes import Receipt
 from storage.mail import Unless
 
@@ -40,7 +40,7 @@ def _detail(case: Case, attention: Attention) -> str | None:
 
 def wants(case: Case, moment: Moment) -> bool:
     """At an emit nobody can have read it, and who is online may be gone when it is due."""
-    if case.unless is None or case.user is None:
+    if case.channel != EMAIL or case.unless is None or case.user is None:
         return False
     return moment is Moment.LEASE or (moment is Moment.PREVIEW and case.due_at <= case.now)
 

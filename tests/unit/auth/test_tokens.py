@@ -47,6 +47,7 @@ class TestWhatIsLetIn:
         assert principal == Principal(
             user="Ann Müller",
             expires_at=datetime.fromtimestamp(NOW_SECONDS + 600, UTC),
+            issued_at=datetime.fromtimestamp(NOW_SECONDS, UTC),
             roles=frozenset({"admin", "editor"}),
             topics=("deals", "news"),
             email="ann@example.org",
@@ -444,6 +445,18 @@ class TestClaims:
     async def test_an_address_of_any_script_is_kept_as_it_is(self, verifier: Verifier, email: str):
         assert (await verifier.verify(signed(email=email))).email == email
 
+    @pytest.mark.parametrize(
+        ("claim", "read"),
+        [("de", "de"), ("de-AT", "de-AT"), ("pt_BR", "pt-BR"), ("zh-Hant-TW", "zh-Hant-TW"), ("", None), (7, None), ("d", None),
+         ("de\n", None), ("deutsch!", None), ("x" * 48, None), ("de-" * 20, None), (["de"], None)],
+    )  # fmt: skip
+    async def test_a_language_is_read_as_providers_write_it(
+        self, verifier: Verifier, claim: object, read: str | None
+    ):
+        principal = await verifier.verify(hand_signed(json.dumps(sound_claims(locale=claim)).encode()))
+
+        assert principal.locale == read
+
     async def test_an_address_the_provider_has_not_verified_is_left_out(self, verifier: Verifier):
         unverified = await verifier.verify(signed(email="ann@example.org", email_verified=False))
         verified = await verifier.verify(signed(email="ann@example.org", email_verified=True))
@@ -513,21 +526,26 @@ class TestSigner:
             topics=["deals"],
             email="ann@example.org",
             name="Ann",
+            locale="de-AT",
         )
 
         assert await verifier.verify(token) == Principal(
             user="42",
             expires_at=NOW + timedelta(hours=1),
+            issued_at=NOW,
             roles=frozenset({"admin"}),
             topics=("deals",),
             email="ann@example.org",
             name="Ann",
+            locale="de-AT",
         )
 
     async def test_the_least_it_signs_is_a_user_and_an_end(self, verifier: Verifier, clock: Clock):
         token = Signer(SECRET, clock=clock).sign("42", ttl=timedelta(minutes=1))
 
-        assert await verifier.verify(token) == Principal(user="42", expires_at=NOW + timedelta(minutes=1))
+        assert await verifier.verify(token) == Principal(
+            user="42", expires_at=NOW + timedelta(minutes=1), issued_at=NOW
+        )
 
     async def test_without_a_clock_both_go_by_the_present(self):
         principal = await Verifier(Keys.of(secrets=[SECRET])).verify(
@@ -539,10 +557,10 @@ class TestSigner:
     @pytest.mark.parametrize(
         "wrong",
         [{"user": ""}, {"roles": [""]}, {"roles": ["r"] * 101}, {"topics": ["a b"]}, {"topics": ["t"] * 101},
-         {"email": "ann"}, {"name": "x" * 8192}],
+         {"email": "ann"}, {"locale": "german!"}, {"name": "x" * 8192}],
     )  # fmt: skip
     def test_what_a_verifier_would_not_take_is_not_signed(self, wrong):
-        with pytest.raises(ValueError, match=r"user|role|topic|address|token"):
+        with pytest.raises(ValueError, match=r"user|role|topic|address|locale|token"):
             Signer(SECRET).sign(**{"user": "42", "ttl": timedelta(hours=1), **wrong})
 
 

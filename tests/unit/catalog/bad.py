@@ -35,6 +35,10 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
         {"catalog.toml": HEAD + TYPE + 'schema = "t.json"\n', "t.json": '{"not":' * 300 + "{}" + "}" * 300},
         ["t.json:1: it holds what JSON has not, such as a date, or is nested too deeply"],
     ),
+    "an endless number in a schema": (
+        {"catalog.toml": HEAD + TYPE + 'schema = "t.json"\n', "t.json": f'{{"type": "object", "maxProperties": {10**30}}}'},
+        ["t.json:1: it holds what JSON has not, such as a date, or is nested too deeply"],
+    ),
     "a bottomless schema": (
         {"catalog.toml": HEAD + TYPE + 'schema = "t.json"\n', "t.json": '{"not":' * 9000 + "{}" + "}" * 9000},
         ["t.json:1: this is no JSON: it is nested too deeply"],
@@ -56,6 +60,26 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
                            ["catalog.toml:8: categories.a.order: must be a whole number from -10000 to 10000"]),
     "a type's name": ({"catalog.toml": HEAD + TYPE + '[types.order_update]\ncategory = "orders"\n'},
                       ["catalog.toml:8: types.order_update: a type is capitals, digits and _"]),
+    "a digest that might never end": (
+        {"catalog.toml": HEAD + TYPE + "digest = { every = '30m', sliding = '5m' }\n"},
+        ["catalog.toml:8: types.T.digest.sliding: goes with max"],
+    ),
+    "a digest of no time": (
+        {"catalog.toml": HEAD + TYPE + "digest = { every = 'daily@25:00' }\n"},
+        ["catalog.toml:8: types.T.digest.every: must be seconds, or a time such as"],
+    ),
+    "a digest of nothing": (
+        {"catalog.toml": HEAD + TYPE + "digest = { leading = true, size = 5 }\n"},
+        ["catalog.toml:8: types.T.digest: every is missing", "catalog.toml:8: types.T.digest.size: nothing is called so"],
+    ),
+    "a throttle without bounds": (
+        {"catalog.toml": HEAD + TYPE + "throttle = { then = 'wait' }\n"},
+        [
+            "catalog.toml:8: types.T.throttle: limit is missing",
+            "catalog.toml:8: types.T.throttle: per is missing",
+            "catalog.toml:8: types.T.throttle.then: must be digest or drop",
+        ],
+    ),
     "no category": ({"catalog.toml": HEAD + "[types.T]\n"}, ["catalog.toml:6: types.T: category is missing"]),
     "another category": ({"catalog.toml": HEAD + '[types.T]\ncategory = "ordres"\n'},
                          ["catalog.toml:7: types.T.category: there is no category ordres; there is orders"]),

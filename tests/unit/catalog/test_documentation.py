@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from gateway.catalog import buckets, folder, payload, proofs
+from gateway.catalog import buckets, folder, payload
 from gateway.catalog.loading import load
-from mailer import designs
+from mailer import composed
 from mailer.composed import NAMES
 from mailer.filters import FILTERS
 
@@ -38,5 +38,5 @@ def test_the_bounds_are_the_ones_in_force():
     assert folder.LARGEST_BYTES == 2**20
     assert folder.LARGEST_TOTAL_BYTES == 16 * 2**20
     assert payload.LARGEST_BYTES == 32 * 1024
-    assert designs.LARGE_BYTES == 80 * 1024
-    assert proofs.BULK_BYTES_MAX == 100 * 1024
+    assert composed.LARGE_BYTES == 80 * 1024
+    assert composed.BULK_BYTES_MAX == 100 * 1024

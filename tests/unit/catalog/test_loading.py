@@ -69,7 +69,7 @@ def test_a_type_of_little_has_defaults(tmp_path):
     )
     assert (kind.wordings, kind.examples, kind.expires_in, kind.collapse) == ({}, (), None, None)
     assert kind.is_enabled("email")
-    assert kind.rollout("email").includes("T", "email", "ann", now=datetime.now(UTC))
+    assert kind.rollout("email").percent_at(datetime.now(UTC)) == 100
 
 
 def test_channels_switches_and_rollouts_have_short_and_long_forms(tmp_path):
@@ -152,7 +152,7 @@ def test_a_folder_that_is_too_large_is_not_taken_in(tmp_path, monkeypatch):
 def test_what_cannot_be_read_is_a_mistake(tmp_path):
     (tmp_path / "catalog.toml").write_text(HEAD + TYPE)
     (tmp_path / "T.html").symlink_to("/proc/self/mem")
-    mistakes = Mistakes()
+    mistakes = Mistakes(tmp_path)
 
     read = folders.read(tmp_path, mistakes)
 

@@ -1,17 +1,22 @@
 """The one decision, as a table of cases; and how its facts are found."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from gateway.catalog.buckets import bucket
+from gateway.catalog.live import LiveCatalog
+from gateway.catalog.switches import Flag, Share, Switch
 from gateway.notify.decide import GATES, Judge, Judged, decide
 from gateway.notify.gates.address import Address
 from gateway.notify.gates.suppression import Suppressed
 from gateway.notify.gates.unless import Attention
 from gateway.notify.verdicts import (
     EMAIL,
+    IN_APP,
     Case,
     Delay,
     Gate,
@@ -36,9 +41,15 @@ NOW = datetime(2026, 11, 26, 10, 30, tzinfo=UTC)
 AT = NOW - timedelta(minutes=28)
 YESTERDAY = NOW - timedelta(days=1)
 
+ON, OFF = (Flag(type_on=on, channel_on=True, overridden=False) for on in (True, False))
+NO_MAIL = Flag(type_on=True, channel_on=False, overridden=True)
 KNOWN, UNKNOWN = Address("ann@example.org"), Address(None)
 READ, SEEN = Attention(receipt=Receipt(read_at=AT)), Attention(receipt=Receipt(seen_at=AT))
 NOTHING, ONLINE = Attention(), Attention(online=True)
+
+
+def share(percent: float) -> Share:
+    return Share(type="ORDER_UPDATE", channel=EMAIL, salt="v1", key="42", percent=percent, overridden=False)
 
 
 def case(unless: Unless | None = None, **fields: Any) -> Case:
@@ -72,6 +83,32 @@ def case(unless: Unless | None = None, **fields: Any) -> Case:
         (Unless.READ, (READ, UNKNOWN), "address", "not sent: no address is known"),
         (Unless.READ, (UNKNOWN, READ), "address", "not sent: no address is known"),
         (Unless.READ, (KNOWN, READ), "unless", "not sent: ann read it at 10:02 UTC"),
+        # a switch stands before everything
+        (None, (ON,), None, None),
+        (None, (OFF,), "switch", "not sent: the type is switched off"),
+        (None, (NO_MAIL,), "switch", "not sent: the type's channel email is switched off"),
+        (
+            Unless.READ,
+            (READ, UNKNOWN, NO_MAIL),
+            "switch",
+            "not sent: the type's channel email is switched off",
+        ),
+        # and so does a rollout, of which 42 is in bucket 1823
+        (None, (share(18.24),), None, None),
+        (None, (share(100),), None, None),
+        (
+            None,
+            (share(18.23),),
+            "rollout",
+            "not sent: it is on for 18.23 %, and bucket 1823 is not among them",
+        ),
+        (
+            None,
+            (UNKNOWN, share(0)),
+            "rollout",
+            "not sent: it is on for 0 %, and bucket 1823 is not among them",
+        ),
+        (None, (OFF, share(0)), "switch", "not sent: the type is switched off"),
         # another day is named
         (
             Unless.READ,
@@ -91,7 +128,9 @@ def test_the_first_gate_that_stops_a_case_says_what_becomes_of_it(
 
 
 def test_the_gates_stand_in_the_order_of_the_rules() -> None:
-    assert [gate.rule for gate in GATES] == ["address", "suppression", "unless"]
+    assert [gate.rule for gate in GATES] == [
+        "switch", "rollout", "address", "suppression", "preferences", "unless", "quiet_hours"
+    ]  # fmt: skip
 
 
 def suppressed(*scopes: str, reason: Reason = Reason.HARD_BOUNCE, code: str | None = None) -> Suppressed:
@@ -180,6 +219,7 @@ class Known:
     def __init__(self, *, receipt: Receipt = Receipt(), online: bool = False) -> None:  # noqa: B008 - immutable
         self.asked: list[str] = []
         self.failure: StorageError | None = None
+        self.catalog = LiveCatalog()
         self.suppressed: dict[str, Sequence[Suppression]] = {}
         self._receipt = receipt
         self._online = online
@@ -206,8 +246,16 @@ class Known:
         return self._online
 
     def judge(self, gates: Sequence[Gate[Any]] = GATES) -> Judge:
-        sources = Sources(contacts=self, receipts=self, suppressions=self, is_online=self.is_online)
-        return Judge(sources, gates)
+        return Judge(
+            Sources(
+                catalog=self.catalog,
+                contacts=self,
+                receipts=self,
+                suppressions=self,
+                is_online=self.is_online,
+            ),
+            gates,
+        )
 
 
 async def verdicts(known: Known, cases: Sequence[Case], moment: Moment) -> list[Verdict | StorageError]:
@@ -280,6 +328,72 @@ async def test_a_preview_tells_what_would_become_of_it_now() -> None:
     assert words_of(unknown) == "not sent: no address is known"
 
 
+EVERYTHING_OFF = {"enabled": False}
+
+
+async def test_a_type_that_nobody_mentions_has_no_facts_of_switches() -> None:
+    known = Known()
+    known.catalog.switches = {"OTHER": Switch.of(EVERYTHING_OFF)}
+
+    [judged] = await known.judge().judge([case(to="ann@example.org")], Moment.EMIT)
+
+    assert judged == Judged(Send(), ())
+
+
+@pytest.mark.parametrize("moment", list(Moment))
+async def test_a_switch_counts_at_every_moment_and_on_every_channel(moment: Moment) -> None:
+    known = Known()
+    cases = [case(channel=IN_APP), case(to="ann@example.org"), case(user=None, room="all", channel=IN_APP)]
+
+    known.catalog.switches = {"T": Switch.of(EVERYTHING_OFF)}
+    off = await verdicts(known, cases, moment)
+    known.catalog.switches = {"T": Switch.of({"channels": {"email": {"enabled": False}}})}
+    no_mail = await verdicts(known, cases, moment)
+
+    assert [words_of(verdict) for verdict in off] == ["not sent: the type is switched off"] * 3
+    assert [words_of(verdict) for verdict in no_mail] == [
+        None, "not sent: the type's channel email is switched off", None,
+    ]  # fmt: skip
+
+
+async def test_a_rollout_goes_by_the_user_or_else_by_the_room() -> None:
+    known = Known()
+    places = {key: bucket("T", IN_APP, "", key) for key in ("ann", "topic:deals")}
+    between = sum(places.values()) / 2 / 100
+    known.catalog.switches = {"T": Switch.of({"channels": {"in_app": {"percent": between}}})}
+    cases = [case(channel=IN_APP, room="user:ann"), case(user=None, room="topic:deals", channel=IN_APP)]
+
+    found = await verdicts(known, cases, Moment.EMIT)
+
+    assert [words_of(verdict) is None for verdict in found] == [
+        places["ann"] < between * 100,
+        places["topic:deals"] < between * 100,
+    ]
+    assert sorted(type(verdict) is Send for verdict in found) == [False, True]
+
+
+async def test_facts_tell_the_flag_the_percentage_and_the_bucket() -> None:
+    known = Known()
+    known.catalog.switches = {"T": Switch.of({"channels": {"email": {"percent": 40}}})}
+
+    [judged] = await known.judge().judge([case(to="ann@example.org")], Moment.PREVIEW)
+
+    assert isinstance(judged, Judged)
+    flag, found = judged.facts
+    assert flag == Flag(type_on=True, channel_on=True, overridden=False)
+    assert isinstance(found, Share)
+    assert (found.percent, found.overridden, found.bucket) == (40, True, bucket("T", EMAIL, "", "ann"))
+
+
+async def test_what_is_only_of_mail_stops_no_other_channel() -> None:
+    known = Known(receipt=Receipt(read_at=AT), online=True)
+    cases = [case(unless, channel=IN_APP, user="bob") for unless in Unless]
+
+    for moment in Moment:
+        assert await verdicts(known, cases, moment) == [Send()] * 3
+    assert known.asked == []
+
+
 def words_of(verdict: Verdict | StorageError) -> str | None:
     assert not isinstance(verdict, StorageError)
     return words(verdict)
@@ -309,6 +423,22 @@ async def test_at_a_lease_what_no_gate_stops_is_sent(given: Lease) -> None:
     assert await Known(online=True).judge().at_lease(given, NOW) is None
 
 
+async def test_at_a_lease_what_was_switched_off_meanwhile_is_skipped() -> None:
+    known = Known()
+    known.catalog.switches = {"T": Switch.of(EVERYTHING_OFF)}
+
+    assert await known.judge().at_lease(lease(), NOW) == Skipped(
+        rule="switch", reason="the type is switched off"
+    )
+    known.catalog.switches = {"T": Switch.of({"channels": {"email": {"percent": 0}}})}
+    [skipped, shared] = [
+        await known.judge().at_lease(lease(room=room), NOW) for room in ("user:ann", "topic:deals")
+    ]
+
+    assert (skipped.rule, shared.rule) == ("rollout", "rollout")
+    assert str(bucket("T", EMAIL, "", "topic:deals")) in shared.reason
+
+
 async def test_a_lease_that_cannot_be_judged_is_the_stores_failure() -> None:
     known = Known()
     known.failure = StoreUnavailable("away")
@@ -328,6 +458,15 @@ def gate(verdict: Verdict) -> Gate[Attention]:
         rule="later", facts=Attention, judge=lambda _case, _facts: verdict,
         wants=lambda _case, _moment: True, gather=gather,
     )  # fmt: skip
+
+
+async def test_a_rule_that_is_not_in_use_is_not_asked_for_its_facts() -> None:
+    idle = replace(gate(Skip(rule="later", detail="x")), in_use=lambda sources: sources.catalog.in_use)
+    known = Known()
+
+    assert await known.judge([idle]).at_lease(lease(), NOW) is None
+    known.catalog.switches = {"OTHER": Switch.of(EVERYTHING_OFF)}
+    assert await known.judge([idle]).at_lease(lease(), NOW) == Skipped(rule="later", reason="x")
 
 
 async def test_a_rule_that_holds_a_mail_has_it_decided_again_later_uncounted() -> None:
@@ -352,6 +491,28 @@ async def test_presence_that_cannot_be_asked_stops_nothing() -> None:
     async def away(_: str) -> bool:
         raise ConnectionError
 
-    judge = Judge(Sources(contacts=known, receipts=known, suppressions=known, is_online=away))
+    judge = Judge(
+        Sources(catalog=known.catalog, contacts=known, receipts=known, suppressions=known, is_online=away)
+    )
 
     assert await judge.at_lease(lease(Unless.ONLINE), NOW) is None
+
+
+async def test_what_every_gate_says_is_told_with_its_facts() -> None:
+    known = Known(receipt=Receipt(read_at=AT))
+    last = gate(Skip(rule="later", detail="not today"))
+    judge = known.judge([*GATES, last])
+
+    explained = await judge.explain(case(Unless.READ, notification_id="n1"))
+
+    steps = {step.rule: step for step in explained.steps}
+    assert explained.verdict == Skip(rule="unless", detail="ann read it at 10:02 UTC")
+    assert (steps["address"].fact, steps["address"].verdict) == (KNOWN, None)
+    assert steps["unless"].verdict is explained.verdict
+    assert isinstance(steps["later"].verdict, Skip)
+
+
+async def test_a_case_that_nothing_stops_is_explained_as_sent() -> None:
+    explained = await Known().judge([]).explain(case())
+
+    assert (explained.channel, explained.verdict, explained.steps) == (EMAIL, Send(), ())

@@ -88,6 +88,11 @@ class Sockets:
             self.write(sid, packet)
         return len(self.members_of[room])
 
+    def fan_out_each(self, namespace: str, room: str, packet_of: Callable[[str], Packet]) -> int:
+        for sid in self.members_of[room]:
+            self.write(sid, packet_of(sid))
+        return len(self.members_of[room])
+
     def admit(self, sid: str, namespace: str, room: str) -> None:
         if sid not in self.closed:
             self.members_of[room].add(sid)

@@ -61,6 +61,12 @@ def test_the_most_an_emission_can_say():
     assert request.in_app is False
 
 
+def test_an_emit_may_leave_its_words_to_the_catalog():
+    request = emit.parse({"to": "user:42", "type": "ORDER_UPDATE", "locale": "de-AT", "email": False})
+
+    assert (request.title, request.locale, request.email, request.no_email) == (None, "de-AT", None, True)
+
+
 def test_email_true_means_the_address_of_the_token():
     assert emit.parse(PLAIN | {"email": True}).email == EmailRequest()
     assert emit.parse(PLAIN | {"email": True, "in_app": False}).email == EmailRequest()
@@ -82,7 +88,7 @@ def test_a_body_that_is_no_object_is_refused(body: object):
         ("to", {"user": 42}), ("to", "user:\ud800"), ("to", "user:" + "x" * 129),
         ("type", "order"), ("type", ""), ("type", "A" * 65), ("type", 1), ("type", "A\n"), ("type", b"A"),
         ("title", ""), ("title", "x" * 201), ("title", "a\nb"), ("title", "a\0"), ("title", "\ud800"), ("title", 7),
-        ("title", "bell\n"), ("title", None), ("title", "a\u2028b"), ("to", "user:a\u2029b"), ("to", "user:a\u3000"),
+        ("title", "bell\n"), ("title", "a\u2028b"), ("to", "user:a\u2029b"), ("to", "user:a\u3000"),
         ("body", "x" * 4001), ("body", "\x07"), ("body", None), ("body", "\udc00"),
         ("link", "orders"), ("link", "//evil.example"), ("link", "/\\evil.example"), ("link", "javascript:alert(1)"),
         ("link", "http://"), ("link", "https://user@evil.example"), ("link", "/a b"), ("link", "/a\n"), ("link", ""),
@@ -90,7 +96,7 @@ def test_a_body_that_is_no_object_is_refused(body: object):
         ("data", []), ("data", "x"), ("data", None), ("data", {"a": 2**63}), ("data", {"a": [-(2**63)]}),
         ("data", {"a": math.nan}), ("data", {"a": [math.inf]}), ("data", {"a": "\ud800"}), ("data", {"\ud800": 1}),
         ("data", {"a\0": 1}), ("data", nested(34)),
-        ("email", False), ("email", "ann@example.org"), ("email", 1), ("email", []),
+        ("email", "ann@example.org"), ("email", 1), ("email", []),
         ("expires_in", 0), ("expires_in", -1), ("expires_in", "60"), ("expires_in", True), ("expires_in", math.nan),
         ("expires_in", 10**12), ("expires_in", 10**400),
         ("in_app", 1), ("in_app", "true"), ("in_app", None), ("store", 0),
@@ -145,7 +151,7 @@ def test_an_address_is_kept_as_it_was_given(to: str):
     assert email.to == to
 
 
-@pytest.mark.parametrize("missing", ["to", "type", "title"])
+@pytest.mark.parametrize("missing", ["to", "type"])
 def test_what_is_needed_is_asked_for(missing: str):
     body = {name: value for name, value in PLAIN.items() if name != missing}
 
@@ -191,7 +197,7 @@ def test_a_wrong_field_of_the_mail_is_named_by_its_path(email: dict[str, Any], f
         ({"to": ["user:1", "topic:x"], "email": True}, "email"),
         ({"email": True, "store": False}, "email"),
         ({"to": ["user:1", "user:2"], "email": {"to": "a@example.org"}}, "email.to"),
-        ({"in_app": False}, "in_app"),
+        ({"in_app": False, "store": False}, "in_app"),
         ({"event": "price"}, "event"),
         *[({"event": name, "store": False}, "event") for name in sorted(emit.RESERVED_EVENTS)],
     ],
@@ -280,7 +286,8 @@ bodies = st.fixed_dictionaries(
         "body": texts | values,
         "link": texts | values,
         "data": st.dictionaries(texts, values, max_size=3) | values,
-        "email": st.just(True) | values,
+        "email": st.booleans() | values,
+        "locale": st.sampled_from(["de", "pt-BR", "d", "de_AT", "de\n"]) | values,
         "idempotency_key": texts | values,
         "store": st.booleans() | values,
         "event": st.sampled_from(["notification", "cart:changed", "ready", "1st", "a b"]) | values,
@@ -311,6 +318,7 @@ def test_the_common_bodies_go_the_short_way():
         {},
         {"body": "x", "link": "/orders/1?x=y#z", "data": {"a": [1, {"b": "c"}]}},
         {"email": True},
+        {"email": False, "locale": "de"},
         {"store": True},
         {"store": False, "event": "cart:changed"},
     ):

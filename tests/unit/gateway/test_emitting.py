@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from gateway.catalog.live import LiveCatalog
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.gossip import HeadGossip
 from gateway.ground.clock import Timekeeper
@@ -17,10 +18,13 @@ from gateway.notify.contacts import ContactBook
 from gateway.notify.decide import Judge
 from gateway.notify.emitting import Emitter
 from gateway.notify.fanout import Fanout
+from gateway.notify.languages import Languages
 from gateway.notify.owing import NoAddress
+from gateway.notify.planning import Planner
 from gateway.notify.requests import EmailRequest, EmitRequest
 from gateway.notify.suppressions import SuppressionList
 from gateway.notify.verdicts import Sources
+from gateway.notify.wording import Scribe
 from gateway.protocol import problems
 from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.groupcommit import GroupCommit
@@ -60,22 +64,26 @@ async def emitter(store: SQLiteStore, counted: Counter[str]) -> AsyncIterator[Em
     commit = GroupCommit(store.streams)
     bus = LocalBus()
     contacts = ContactBook(store.people)
+    catalog = LiveCatalog()
 
     async def nobody(_: str) -> bool:
         return False
 
+    judge = Judge(
+        Sources(
+            catalog=catalog,
+            contacts=contacts,
+            receipts=store.inboxes,
+            suppressions=SuppressionList(store.suppressions, Timekeeper()),
+            is_online=nobody,
+        )
+    )
     yield Emitter(
         commit=commit,
-        judge=Judge(
-            Sources(
-                contacts=contacts,
-                receipts=store.inboxes,
-                suppressions=SuppressionList(store.suppressions, Timekeeper()),
-                is_online=nobody,
-            )
+        planner=Planner(
+            catalog=catalog, scribe=Scribe(catalog, Languages(contacts)), judge=judge, clock=lambda: NOW
         ),
         fanout=Fanout(receiver=Nobody(), bus=bus, gossip=HeadGossip(learns=store.streams, bus=bus)),
-        clock=lambda: NOW,
         wake_mailer=lambda lanes: None,
         count=lambda outcome, count: counted.update({outcome: count}),
         code_of=problems.code_of,
@@ -107,7 +115,7 @@ async def test_a_contact_book_that_cannot_be_asked_fails_those_alone_who_need_it
     assert isinstance(given, Appended)
     assert isinstance(none, Appended)
     with pytest.raises(StoreUnavailable):
-        await emitter.drafts(mailed("ann"), limit=1)
+        await emitter._planner.drafts(mailed("ann"), limit=1)
 
 
 async def test_an_unknown_address_is_the_answer_of_its_item_alone(emitter: Emitter):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cluster.bus.local import LocalBus
+from gateway.cluster.part import BusPart, PresencePart
 from gateway.cluster.presence.local import LocalPresence
 from gateway.http import health
 from gateway.http.health import Health
@@ -35,13 +36,20 @@ class Blind(LocalPresence):
         return ["Redis does not tell who is online: OOM"]
 
 
+def _unheard(*_: object) -> None:
+    raise AssertionError("nothing happens here")
+
+
 async def test_a_node_whose_store_and_bus_work_has_no_reason_against_it():
-    assert await Health(store=Store(), bus=LocalBus(), presence=LocalPresence()).reasons() == []
+    assert await Health(Store()).reasons() == []
 
 
 async def test_every_reason_is_given():
-    probed = Health(store=Store(StoreUnavailable("connection refused")), bus=DeafBus(), presence=Blind())
+    probed = Health(Store(StoreUnavailable("connection refused")))
     probed.draining = True
+    bus = BusPart(DeafBus(), receive=_unheard, carry_out=_unheard, returned=_unheard)
+    for part in (bus, PresencePart(Blind(), _unheard)):
+        probed.watch(part.unready)
 
     assert await probed.reasons() == [
         "draining",
@@ -54,14 +62,12 @@ async def test_every_reason_is_given():
 async def test_a_store_that_hangs_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(health, "PING_SECONDS", 0.01)
 
-    assert await Health(store=Store(hangs=True), bus=LocalBus(), presence=LocalPresence()).reasons() == [
-        "store: no answer"
-    ]
+    assert await Health(Store(hangs=True)).reasons() == ["store: no answer"]
 
 
 async def test_an_error_that_is_nobodys_absence_is_not_hidden():
     with pytest.raises(ZeroDivisionError):
-        await Health(store=Store(ZeroDivisionError()), bus=LocalBus(), presence=LocalPresence()).reasons()
+        await Health(Store(ZeroDivisionError())).reasons()
 
 
 async def test_a_draining_node_is_alive_and_not_ready(tmp_path: Path):

@@ -10,8 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families as text_fami
 
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.ground.clock import system_clock
-from gateway.observe import meters, metrics
+from gateway.observe import metrics
 from gateway.observe.metrics import Metrics
+from gateway.observe.writes import Writes
 from storage.errors import StoreUnavailable
 from storage.streams import Appended, Emission, Notification
 from tests.support.gateway import gateway
@@ -89,10 +90,14 @@ async def test_a_batch_on_its_way_to_the_store_is_measured_also_when_it_fails():
                 raise StoreUnavailable("away")
             return [Appended(notifications=())]
 
+    class Unasked:
+        async def ping(self, *, size: int = 1) -> None:
+            raise AssertionError("nobody probes")
+
     measured = Metrics()
     notification = Notification(id="i", room="all", type="X", title="x", created_at=system_clock(), data={})
     emission = Emission(notifications=(notification, notification))
-    store = meters.TimedAppends(Store(), measured)
+    store = Writes(Unasked(), Store(), stored=measured.append_batch)
 
     await store.append([emission])
     with pytest.raises(StoreUnavailable):

@@ -57,7 +57,7 @@ def test_every_code_of_a_problem_is_described():
     [
         ({}, True), ({"to": ["all", "topic:x"]}, True), ({"email": True}, True), ({"email": {"unless": "read"}}, True),
         ({"to": "nobody"}, False), ({"title": ""}, False), ({"type": "a"}, False), ({"link": "//x"}, False),
-        ({"expires_in": 0}, False), ({"unknown": 1}, False), ({"email": False}, False), ({"to": []}, False),
+        ({"expires_in": 0}, False), ({"unknown": 1}, False), ({"email": False, "locale": "de"}, True), ({"locale": "german!"}, False), ({"to": []}, False),
         ({"in_app": 1}, False), ({"data": []}, False),
     ],
 )  # fmt: skip

@@ -71,3 +71,26 @@ async def test_a_part_that_fails_to_stop_keeps_no_other_from_it():
         await running.stop()
 
     assert notes[-2:] == ["stop b", "stop a"]
+
+
+class Reloading(Part):
+    def __init__(self) -> None:
+        self.times = 0
+
+    def reload(self) -> bool:
+        self.times += 1
+        return True
+
+
+async def test_all_that_have_started_read_anew_and_whether_there_is_such_is_told():
+    notes: list[str] = []
+    running, parts = Running(), [Reloading(), Noted("a", notes), Reloading()]
+
+    assert not running.reload()
+    await running.start([Noted("b", notes)])
+    assert not running.reload()
+    await running.start(parts)
+
+    assert running.reload()
+    assert [part.times for part in parts if isinstance(part, Reloading)] == [1, 1]
+    await running.stop()

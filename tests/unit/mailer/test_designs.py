@@ -12,8 +12,9 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from mailer import printer
-from mailer.composed import Composition, context
-from mailer.designs import LARGE_BYTES, Designs, chosen
+from mailer.choice import chosen
+from mailer.composed import LARGE_BYTES, Composition, context
+from mailer.designs import Designs
 from mailer.errors import TemplateFailure
 from mailer.press import CONDEMNED_SECONDS, Press
 from tests.unit.mailer.letters import LETTERHEAD

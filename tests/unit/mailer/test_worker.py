@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from gateway.catalog.live import LiveCatalog
 from gateway.ground.clock import Timekeeper
 from gateway.notify.decide import Judge
 from gateway.notify.suppressions import SuppressionList
@@ -124,6 +125,7 @@ class Bench:
         suppressions = SuppressionList(self.store.suppressions, Timekeeper())
         judge = Judge(
             Sources(
+                catalog=LiveCatalog(),
                 contacts=self.store.people,
                 receipts=self.outbox,
                 suppressions=suppressions,

@@ -4,6 +4,9 @@
  * Not to be edited: what is wrong here is wrong in `gateway/protocol`.
  */
 
+export const ORIGIN_VALUES = ["type", "category", "default", "channel", "locked"] as const;
+export type Origin = (typeof ORIGIN_VALUES)[number];
+
 export const MAIL_STATE_VALUES = ["pending", "leased", "sent", "delivered", "bounced", "complained", "skipped", "dead"] as const;
 export type MailState = (typeof MAIL_STATE_VALUES)[number];
 
@@ -27,6 +30,12 @@ export interface NotificationAnswer {
   readonly link: string | null;
   readonly data: Readonly<Record<string, unknown>>;
   readonly created_at: string;
+  /** Of the catalog; absent for a type that it has not. */
+  readonly category?: string;
+  /** The language of the words, where the catalog made them. */
+  readonly locale?: string;
+  /** Of the catalog that made them. */
+  readonly catalog_version?: string;
 }
 
 /** The same with the counts of the cluster; null while presence cannot tell. */
@@ -61,6 +70,54 @@ export interface RoomsEvent {
   readonly joined: readonly string[];
   readonly left: readonly string[];
   readonly heads: Readonly<Record<string, number>>;
+}
+
+/** What was chosen; what is missing was not. */
+export interface ChosenChannelsAnswer {
+  readonly in_app?: boolean;
+  readonly email?: boolean;
+}
+
+export interface ChosenHoursAnswer {
+  readonly start: string;
+  readonly end: string;
+}
+
+/** What holds for one channel of one type. */
+export interface CellAnswer {
+  readonly value: boolean;
+  /** What it comes from. */
+  readonly from: Origin;
+  /** Critical: it cannot be chosen. */
+  readonly locked: boolean;
+}
+
+export interface CellsAnswer {
+  readonly in_app: CellAnswer;
+  readonly email: CellAnswer;
+}
+
+/** A type of the catalog. */
+export interface RowAnswer {
+  readonly category: string;
+  /** Of the category, in the person's language. */
+  readonly name: string;
+  readonly type: string;
+  readonly channels: CellsAnswer;
+}
+
+/** What a person has chosen, and what holds of it. */
+export interface PreferencesAnswer {
+  readonly channels: ChosenChannelsAnswer;
+  readonly categories: Readonly<Record<string, ChosenChannelsAnswer>>;
+  readonly types: Readonly<Record<string, ChosenChannelsAnswer>>;
+  readonly timezone: string | null;
+  readonly locale: string | null;
+  readonly quiet_hours: ChosenHoursAnswer | null;
+  readonly tracking: boolean | null;
+  /** 0: nothing was ever chosen. */
+  readonly version: number;
+  readonly grid: readonly RowAnswer[];
 }
 
 /** The token ends soon. */
@@ -112,6 +169,16 @@ export interface FeedEvent {
   readonly left_out: number;
 }
 
+/** The same, and what holds its mail. */
+export interface PlacedAnswer {
+  readonly id: string;
+  readonly room: string;
+  /** Null for what was not stored, or is not shown. */
+  readonly seq: number | null;
+  /** When its mail is decided again that the user's quiet hours hold. */
+  readonly held_until?: string;
+}
+
 export interface SomeUsersAnswer {
   /** The first 100 at most. */
   readonly users: readonly string[];
@@ -119,12 +186,22 @@ export interface SomeUsersAnswer {
   readonly count: number;
 }
 
+/** What is emitted later to one room. */
+export interface PutOffAnswer {
+  /** Of what waits; the notification gets its own when it is emitted. */
+  readonly id: string;
+  readonly room: string;
+  readonly scheduled_for: string;
+}
+
 export interface EmittedAnswer {
-  readonly notifications: readonly AddressAnswer[];
+  readonly notifications: readonly PlacedAnswer[];
   /** It was emitted before, under the same key. */
   readonly duplicate: boolean;
   /** Who is not mailed, as `email.if_known` allows. */
   readonly without_address?: SomeUsersAnswer;
+  /** With `send_at`. */
+  readonly scheduled?: readonly PutOffAnswer[];
 }
 
 export interface RoomPreviewAnswer {
@@ -154,6 +231,12 @@ export interface PreviewAnswer {
   /** Rooms that are not shown. */
   readonly more: number;
   readonly mail: RenderedMailAnswer | null;
+}
+
+/** Why something was not sent. */
+export interface SkippedAnswer {
+  readonly rule: string;
+  readonly detail: string;
 }
 
 export interface MailAnswer {
@@ -194,7 +277,15 @@ export interface RecordWithReceiptsAnswer {
   readonly link: string | null;
   readonly data: Readonly<Record<string, unknown>>;
   readonly created_at: string;
+  /** Of the catalog; absent for a type that it has not. */
+  readonly category?: string;
+  /** The language of the words, where the catalog made them. */
+  readonly locale?: string;
+  /** Of the catalog that made them. */
+  readonly catalog_version?: string;
   readonly in_app: boolean;
+  /** Why it is not shown in-app, where a rule decided that. */
+  readonly skipped: SkippedAnswer | null;
   readonly expires_at: string | null;
   readonly recalled_at: string | null;
   readonly mail: MailAnswer | null;
@@ -214,7 +305,15 @@ export interface RecordAnswer {
   readonly link: string | null;
   readonly data: Readonly<Record<string, unknown>>;
   readonly created_at: string;
+  /** Of the catalog; absent for a type that it has not. */
+  readonly category?: string;
+  /** The language of the words, where the catalog made them. */
+  readonly locale?: string;
+  /** Of the catalog that made them. */
+  readonly catalog_version?: string;
   readonly in_app: boolean;
+  /** Why it is not shown in-app, where a rule decided that. */
+  readonly skipped: SkippedAnswer | null;
   readonly expires_at: string | null;
   readonly recalled_at: string | null;
   readonly mail: MailAnswer | null;
@@ -232,6 +331,12 @@ export interface AdminItemAnswer {
   readonly link: string | null;
   readonly data: Readonly<Record<string, unknown>>;
   readonly created_at: string;
+  /** Of the catalog; absent for a type that it has not. */
+  readonly category?: string;
+  /** The language of the words, where the catalog made them. */
+  readonly locale?: string;
+  /** Of the catalog that made them. */
+  readonly catalog_version?: string;
   readonly read: boolean;
   readonly seen: boolean;
   readonly mail: MailAnswer | null;
@@ -240,6 +345,30 @@ export interface AdminItemAnswer {
 export interface AdminHistoryAnswer {
   readonly notifications: readonly AdminItemAnswer[];
   readonly next: string | null;
+}
+
+/** What is emitted later to one room. */
+export interface ScheduledAnswer {
+  readonly id: string;
+  readonly room: string;
+  readonly type: string;
+  /** Null: by the words of the type. */
+  readonly title: string | null;
+  readonly scheduled_for: string;
+  readonly latest_at: string | null;
+  readonly cancel_key: string | null;
+  /** In whose name it was asked. */
+  readonly by: string;
+  readonly created_at: string;
+}
+
+export interface SchedulePageAnswer {
+  readonly scheduled: readonly ScheduledAnswer[];
+  readonly next: string | null;
+}
+
+export interface ChangedScheduleAnswer {
+  readonly ids: readonly string[];
 }
 
 export interface MailPageAnswer {
@@ -342,6 +471,7 @@ export interface UserAnswer {
   readonly online: VisitorAnswer | null;
   readonly email: string | null;
   readonly name: string | null;
+  readonly locale: string | null;
   readonly last_seen: string | null;
   readonly unread: number;
 }
@@ -356,14 +486,153 @@ export interface ErasedAnswer {
   readonly erased: number;
 }
 
-/** What holds for every notification of a type. */
+/** A row of a user's preferences. */
+export interface CategoryAnswer {
+  readonly key: string;
+  /** By locale. */
+  readonly names: Readonly<Record<string, string>>;
+  readonly order: number;
+}
+
+/** One channel of a type, as it is in force. */
+export interface ChannelAnswer {
+  /** As far as the type is on. */
+  readonly enabled: boolean;
+  /** Of the users; 100 is everybody. */
+  readonly percent: number;
+  /** An admin has set it: it is not what the file says. */
+  readonly overridden: boolean;
+  /** Whether the type uses the channel of its own accord. */
+  readonly by_default: boolean;
+}
+
+export interface ChannelsAnswer {
+  readonly in_app: ChannelAnswer;
+  readonly email: ChannelAnswer;
+}
+
+/** One change of a switch. */
+export interface ChangeAnswer {
+  readonly at: string;
+  /** `service:…` or `user:…`. */
+  readonly by: string;
+  /** What was asked. */
+  readonly change: Readonly<Record<string, unknown>>;
+}
+
+/** What a channel of a type did in this hour and the 23 before. */
+export interface ChannelDayAnswer {
+  /** Notifications shown, or mails that a relay took. */
+  readonly sent: number;
+  /** Not sent, by a rule. */
+  readonly skipped: number;
+  /** Given up on. */
+  readonly dead: number;
+}
+
+export interface DayAnswer {
+  readonly in_app: ChannelDayAnswer;
+  readonly email: ChannelDayAnswer;
+}
+
+/** A type, and what holds for every notification of it. */
 export interface TypeAnswer {
   /** It needs an answer: shown to admins until one has dealt with it. */
   readonly urgent: boolean;
+  /** Whether the catalog has it. */
+  readonly known: boolean;
+  readonly category: string | null;
+  readonly critical: boolean;
+  readonly lane: LaneName;
+  readonly locales: readonly string[];
+  /** False is the kill switch. */
+  readonly enabled: boolean;
+  readonly channels: ChannelsAnswer;
+  readonly changed: ChangeAnswer | null;
+  readonly day: DayAnswer;
 }
 
+/** All types that the catalog has, and those that admins have switched without. */
 export interface TypesAnswer {
+  /** Of the catalog; null where there is none. */
+  readonly version: string | null;
+  readonly default_locale: string | null;
+  /** The version that each node runs, by its name. */
+  readonly nodes: Readonly<Record<string, string | null>>;
+  readonly categories: readonly CategoryAnswer[];
   readonly types: Readonly<Record<string, TypeAnswer>>;
+}
+
+/** The notification as an inbox shows it. */
+export interface TypeItemAnswer {
+  readonly type: string;
+  readonly category: string | null;
+  readonly title: string;
+  readonly body: string;
+  readonly link: string | null;
+}
+
+export interface TypeMailAnswer {
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
+  /** Of the HTML. */
+  readonly bytes: number;
+  readonly warnings: readonly string[];
+  /** The files it was made by. */
+  readonly templates: readonly string[];
+}
+
+/** What one gate says. */
+export interface GateAnswer {
+  readonly rule: string;
+  readonly passed: boolean;
+  /** What it was decided by. */
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/** What would become of one channel now, and why. */
+export interface ExplainedAnswer {
+  readonly channel: string;
+  readonly verdict: string;
+  readonly rule: string | null;
+  readonly detail: string | null;
+  readonly gates: readonly GateAnswer[];
+}
+
+export interface TypePreviewAnswer {
+  /** The language that it is in. */
+  readonly locale: string;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly item: TypeItemAnswer | null;
+  readonly mail: TypeMailAnswer | null;
+  /** Why there is no mail to show. */
+  readonly problem: string | null;
+  /** For the user, by channel. */
+  readonly explain: readonly ExplainedAnswer[];
+}
+
+/** One of them in full. */
+export interface TypeDetailAnswer {
+  /** It needs an answer: shown to admins until one has dealt with it. */
+  readonly urgent: boolean;
+  /** Whether the catalog has it. */
+  readonly known: boolean;
+  readonly category: string | null;
+  readonly critical: boolean;
+  readonly lane: LaneName;
+  readonly locales: readonly string[];
+  /** False is the kill switch. */
+  readonly enabled: boolean;
+  readonly channels: ChannelsAnswer;
+  readonly changed: ChangeAnswer | null;
+  readonly day: DayAnswer;
+  readonly type: string;
+  /** JSON Schema of its data. */
+  readonly schema: Readonly<Record<string, unknown>> | null;
+  readonly examples: readonly Readonly<Record<string, unknown>>[];
+  /** Of its switches, newest first, the last 50. */
+  readonly changes: readonly ChangeAnswer[];
 }
 
 /** What all nodes did, step by step. */

@@ -32,7 +32,7 @@ function row(order: Order): HTMLElement {
     ),
     element("span", "item", order.item),
   );
-  made.dataset.order = String(order.number);
+  made.dataset.order = order.number;
   return made;
 }
 

@@ -1,0 +1,148 @@
+"""Planning: what an emit would have stored, from a request to the notifications and the mail that they owe; nothing is stored here.
+
+A request is filled in by the catalog; then each of its channels is judged; then a notification is made for each of its rooms.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from msgspec import structs
+
+from gateway.catalog.live import LiveCatalog
+from gateway.ground.clock import Clock
+from gateway.notify import owing, showing
+from gateway.notify.decide import Judge
+from gateway.notify.requests import EmitRequest
+from gateway.notify.showing import Choosers, Hidden
+from gateway.notify.verdicts import Moment, NobodyChose, Send, Skip, Verdict
+from gateway.notify.wording import Filled, Scribe
+from storage.errors import StorageError
+from storage.ids import uuid7
+from storage.mail import Mail
+from storage.streams import Emission, Entry, IdempotencyKey, Notification
+
+NOBODY: Choosers = NobodyChose()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an emit would make of one room, and what would become of its mail now."""
+
+    notification: Notification
+    verdict: Verdict
+
+
+class Planner:
+    """Makes plans by what is known now."""
+
+    def __init__(
+        self,
+        *,
+        catalog: LiveCatalog,
+        scribe: Scribe,
+        judge: Judge,
+        clock: Clock,
+        choosers: Choosers = NOBODY,
+    ) -> None:
+        self._catalog = catalog
+        self._choosers = choosers
+        self._scribe = scribe
+        self._judge = judge
+        self._clock = clock
+
+    async def plan(self, requests: Sequence[EmitRequest], scope: str) -> list[Emission | Exception]:
+        """What is to be appended for each, or why nothing is."""
+        now = self._clock()
+        filled = await self._scribe.fill(requests)
+        sound = [each for each in filled if isinstance(each, Filled)]
+        hidden = iter(await showing.hidden_of_each(self._judge, self._catalog, self._choosers, sound, now))
+        mails = iter(await owing.mails_of_each(self._judge, sound, now))
+        planned: list[Emission | Exception] = []
+        for each in filled:
+            if isinstance(each, Exception):
+                planned.append(each)
+                continue
+            unseen, owed = next(hidden), next(mails)
+            if isinstance(unseen, Exception):
+                planned.append(unseen)
+            else:
+                planned.append(
+                    owed if isinstance(owed, Exception) else _emission(each, scope, now, owed, unseen)
+                )
+        return planned
+
+    async def vet(self, request: EmitRequest) -> None:
+        """Raise what keeps the request from ever being carried out: `Unfit`."""
+        [filled] = await self._scribe.fill([request])
+        if isinstance(filled, Exception):
+            raise filled
+
+    async def drafts(self, request: EmitRequest, *, limit: int) -> list[Draft]:
+        """What an emit of the request would make of its first `limit` rooms now; nothing is stored or sent.
+
+        Raises `Unfit` and `StorageError`.
+        """
+        now = self._clock()
+        rooms = request.rooms[:limit]
+        [filled] = await self._scribe.fill([structs.replace(request, rooms=rooms)])
+        if isinstance(filled, Exception):
+            raise filled
+        [hidden] = await showing.hidden_of_each(self._judge, self._catalog, self._choosers, [filled], now)
+        if isinstance(hidden, StorageError):
+            raise hidden
+        email = filled.request.email
+        cases = {} if email is None else owing.cases_of(filled.request, rooms, now)
+        judged = dict(zip(cases, await self._judge.judge(list(cases.values()), Moment.PREVIEW), strict=True))
+        drafts = []
+        for room in rooms:
+            mail, verdict = None, judged.get(room)
+            if isinstance(verdict, StorageError):
+                raise verdict
+            if verdict is not None and email is not None:
+                mail = owing.mail_of(email, cases[room], verdict, filled.texts.get(room))
+            drafts.append(
+                Draft(
+                    _notification(filled, room, now, mail, hidden.get(room)),
+                    Send() if verdict is None else verdict.verdict,
+                )
+            )
+        return drafts
+
+
+def _emission(
+    filled: Filled, scope: str, now: datetime, mails: Mapping[str, Mail], hidden: Hidden
+) -> Emission:
+    """What the store is asked to append; `mails` and `hidden` are by room."""
+    request = filled.request
+    notifications = tuple(
+        [_notification(filled, room, now, mails.get(room), hidden.get(room)) for room in request.rooms]
+    )
+    if request.idempotency_key is None:
+        return Emission(notifications=notifications)
+    key = IdempotencyKey(scope=scope, text=request.idempotency_key, fingerprint=request.fingerprint)
+    return Emission(notifications=notifications, key=key)
+
+
+def _notification(
+    filled: Filled, room: str, now: datetime, mail: Mail | None, hidden: Skip | None
+) -> Notification:
+    request, text = filled.request, filled.texts.get(room)
+    entry = None if text is None else text.entry
+    if hidden is not None:
+        entry = structs.replace(entry or Entry(), hidden_by=hidden.rule, hidden_why=hidden.detail)
+    lifetime = request.expires_in_seconds
+    return Notification(
+        id=uuid7(),
+        room=room,
+        type=request.type,
+        title=request.title or "" if text is None else text.words.title,
+        body=request.body if text is None else text.words.body,
+        link=request.link if text is None else text.words.link,
+        data=request.data,
+        created_at=now,
+        expires_at=None if lifetime is None else now + timedelta(seconds=lifetime),
+        in_app=request.in_app and hidden is None,
+        mail=mail,
+        entry=entry,
+    )

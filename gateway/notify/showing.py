@@ -1,0 +1,75 @@
+"""Whether what an emit makes is shown in-app: its cases are judged where a rule could stop them, and what is stopped is kept unseen."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from gateway.catalog.live import LiveCatalog
+from gateway.ground.rooms import user_of
+from gateway.notify.decide import Judge
+from gateway.notify.verdicts import IN_APP, Case, Moment, Skip
+from gateway.notify.wording import Filled
+from storage.errors import StorageError
+
+Hidden = Mapping[str, Skip]
+"""Why a notification is not shown, by its room."""
+NONE: Hidden = {}
+
+
+class Choosers(Protocol):
+    """Who may have chosen something: `gateway.notify.preference_book.PreferenceBook`."""
+
+    @property
+    def in_use(self) -> bool: ...
+
+    def may_have_chosen(self, user: str) -> bool: ...
+
+
+async def hidden_of_each(
+    judge: Judge, catalog: LiveCatalog, choosers: Choosers, requests: Sequence[Filled], now: datetime
+) -> list[Hidden | StorageError]:
+    """What is hidden of each request. Types that are on for everybody cost nothing, nor do users who have chosen nothing."""
+    if not catalog.in_use:
+        return [NONE] * len(requests)
+    cases = [_cases(filled, _rooms(catalog, choosers, filled, now), now) for filled in requests]
+    if not any(cases):
+        return [NONE] * len(requests)
+    judged = iter(await judge.judge([case for some in cases for case in some], Moment.EMIT))
+    found: list[Hidden | StorageError] = []
+    for some in cases:
+        verdicts = [next(judged) for _ in some]
+        failure = next((verdict for verdict in verdicts if isinstance(verdict, StorageError)), None)
+        found.append(
+            failure
+            or {
+                case.room: each.verdict
+                for case, each in zip(some, verdicts, strict=True)
+                if not isinstance(each, StorageError) and isinstance(each.verdict, Skip)
+            }
+        )
+    return found
+
+
+def _rooms(catalog: LiveCatalog, choosers: Choosers, filled: Filled, now: datetime) -> Sequence[str]:
+    """Those in which a rule may hide it."""
+    request = filled.request
+    if not request.in_app or not catalog.mentions(request.type):
+        return ()
+    flag = catalog.flag(request.type, IN_APP)
+    if not (flag.type_on and flag.channel_on) or catalog.share(request.type, IN_APP, "", now).percent < 100:
+        return request.rooms
+    known = None if catalog.current is None else catalog.current.types.get(request.type)
+    if known is None or known.critical or not choosers.in_use:
+        return ()
+    return [
+        room
+        for room in request.rooms
+        if (user := user_of(room)) is not None and choosers.may_have_chosen(user)
+    ]
+
+
+def _cases(filled: Filled, rooms: Sequence[str], now: datetime) -> list[Case]:
+    type_ = filled.request.type
+    return [
+        Case(type=type_, user=user_of(room), room=room, channel=IN_APP, now=now, due_at=now) for room in rooms
+    ]

@@ -1,0 +1,170 @@
+"""The tally: what became of the notifications of each type, counted beside the path of an emit, and kept by the hour.
+
+Nothing is counted while there is neither a catalog nor a switch: nobody is shown it then.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from gateway.catalog.channels import CHANNELS, Channel
+from gateway.catalog.live import LiveCatalog
+from gateway.ground.clock import Clock
+from gateway.ground.parts import Part
+from gateway.ground.tasks import Tasks
+from gateway.notify.emitting import Listener
+from gateway.notify.verdicts import EMAIL, IN_APP
+from mailer.courier import Result
+from storage import tallies
+from storage.errors import StorageError
+from storage.mail import MailState
+from storage.streams import Notification
+
+FLUSH_SECONDS = 5.0
+DAY_HOURS = 24
+KEPT_HOURS = 48
+CLEAR_STEP = 1000
+TYPES_MAX = 1000
+"""Counted by name, of a day in one process; all others together are `OTHERS`."""
+OTHERS = "*"
+
+SENT, SKIPPED, DEAD = "sent", "skipped", "dead"
+OUTCOMES = (SENT, SKIPPED, DEAD)
+_OF_RESULT: Mapping[str, str] = {Result.SENT: SENT, Result.SKIPPED: SKIPPED, Result.BURIED: DEAD}
+
+Counts = Mapping[Channel, Mapping[str, int]]
+"""By channel and outcome; each has a number."""
+
+NOTHING: Counts = {channel: dict.fromkeys(OUTCOMES, 0) for channel in CHANNELS}
+
+logger = logging.getLogger(__name__)
+
+
+class Emits(Protocol):
+    """What is listened to: the `Emitter`."""
+
+    listeners: list[Listener]
+
+
+class Tally(Part):
+    """Counts what happens in this process, and tells what did in all of them."""
+
+    def __init__(self, shelf: tallies.Tallies, live: LiveCatalog, clock: Clock) -> None:
+        self._shelf = shelf
+        self._live = live
+        self._clock = clock
+        self._emits: Emits | None = None
+        self._counts: dict[tallies.Tally, int] = {}
+        self._named: set[str] = set()
+        self._named_day = 0
+        self._tasks = Tasks()
+
+    def hear(self, emits: Emits) -> None:
+        """Count what is emitted there too."""
+        self._emits = emits
+
+    def start(self) -> None:
+        self._listen_if_used()
+        self._tasks.start(self._flush_forever(), name="tally")
+
+    async def stop(self) -> None:
+        """Store what is still counted, if the store is there."""
+        if self._tasks:
+            await self._tasks.stop()
+            await self._flush()
+
+    async def keep_house(self) -> None:
+        await self._shelf.clear(before=self._hour() - KEPT_HOURS, limit=CLEAR_STEP)
+
+    def count(self, type_: str, channel: Channel, outcome: str, number: int = 1) -> None:
+        """Note that so many notifications of the type came to this end."""
+        if not self._live.in_use:
+            return
+        if type_ not in self._named:
+            type_ = self._name(type_)
+        tally = tallies.Tally(type_, channel, outcome)
+        self._counts[tally] = self._counts.get(tally, 0) + number
+
+    def mailed(self, type_: str, result: str) -> None:
+        """Note what became of a mail, in the worker's word for it."""
+        if (outcome := _OF_RESULT.get(result)) is not None:
+            self.count(type_, EMAIL, outcome)
+
+    def emitted(self, notifications: Sequence[Notification], scope: str) -> None:
+        """Note what was emitted: all are of one type."""
+        del scope
+        type_ = notifications[0].type
+        if shown := sum([each.in_app for each in notifications]):
+            self.count(type_, IN_APP, SENT, shown)
+        hidden = sum([each.entry is not None and each.entry.hidden_by is not None for each in notifications])
+        if hidden:
+            self.count(type_, IN_APP, SKIPPED, hidden)
+        mails = [each.mail for each in notifications if each.mail is not None]
+        if mails and (skipped := sum([mail.state is MailState.SKIPPED for mail in mails])):
+            self.count(type_, EMAIL, SKIPPED, skipped)
+
+    async def day(self) -> Mapping[str, Counts]:
+        """What each type did in all processes, in this hour and the 23 before; raises `StoreUnavailable`."""
+        if not self._live.in_use:
+            return {}
+        return _by_type(await self._shelf.since(self._hour() - DAY_HOURS + 1))
+
+    async def day_of(self, type_: str) -> Counts:
+        """The same of one type."""
+        found = await self._shelf.since(self._hour() - DAY_HOURS + 1, type_=type_)
+        return _by_type(found).get(type_, NOTHING)
+
+    def _hour(self) -> int:
+        return int(self._clock().timestamp()) // 3600
+
+    def _name(self, type_: str) -> str:
+        """The name that a type is counted by, which is not among those of today yet."""
+        day = self._hour() // DAY_HOURS
+        if day != self._named_day:
+            self._named.clear()
+            self._named_day = day
+        if len(self._named) >= TYPES_MAX and not self._live.mentions(type_):
+            return OTHERS
+        self._named.add(type_)
+        return type_
+
+    def _listen_if_used(self) -> None:
+        if self._emits is None:
+            return
+        listens = self.emitted in self._emits.listeners
+        if self._live.in_use and not listens:
+            self._emits.listeners.append(self.emitted)
+        elif listens and not self._live.in_use:
+            self._emits.listeners.remove(self.emitted)
+
+    async def _flush_forever(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            self._listen_if_used()
+            await self._flush()
+
+    async def _flush(self) -> None:
+        counts, self._counts = self._counts, {}
+        if not counts:
+            return
+        try:
+            # Of the hour in which it is stored: a store that is away for long makes one hour higher.
+            await self._shelf.add(self._hour(), counts)
+        except StorageError as error:
+            logger.info(
+                "tallies wait: the store is away", extra={"tallies": len(counts), "reason": str(error)}
+            )
+            for tally, count in counts.items():
+                self._counts[tally] = self._counts.get(tally, 0) + count
+
+
+def _by_type(found: Mapping[tallies.Tally, int]) -> dict[str, Counts]:
+    by_type: dict[str, dict[Channel, dict[str, int]]] = {}
+    for (type_, name, outcome), count in found.items():
+        for channel in CHANNELS:
+            # What a newer release counts beside is not shown.
+            if channel == name and outcome in OUTCOMES:
+                of = by_type.setdefault(type_, {each: dict.fromkeys(OUTCOMES, 0) for each in CHANNELS})
+                of[channel][outcome] = count
+    return dict(by_type)

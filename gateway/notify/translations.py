@@ -1,0 +1,79 @@
+"""Notifications in several languages: which words a reader gets, and how one frame carries those of all its readers.
+
+A room of many has one stream, and its notifications one place in it. What differs by the reader are the words: a frame then
+holds the event once for each language, encoded once, and each node gives a session the one that fits it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+
+from msgspec import structs
+
+from gateway.engine import Packet
+from mailer.locales import lookup
+from storage.inboxes import HistoryPage
+from storage.streams import Notification, Words
+
+MARK = 0x0A
+"""The first byte of a frame of several languages: a line end, which no event begins with, and none holds."""
+_LINE = b"\n"
+
+
+def spoken(notification: Notification, locale: str | None) -> Notification:
+    """The notification in the best language that it has for `locale`; its own where there is none."""
+    entry = notification.entry
+    if entry is None or locale is None or entry.locale is None or not entry.translations:
+        return notification
+    best = lookup(locale, (entry.locale, *entry.translations), entry.locale)
+    return notification if best == entry.locale else _said(notification, best, entry.translations[best])
+
+
+def versions(notification: Notification) -> Mapping[str, Notification]:
+    """The notification in each of its languages, its own first."""
+    entry = notification.entry
+    if entry is None or entry.locale is None:
+        return {}
+    others = {locale: _said(notification, locale, words) for locale, words in entry.translations.items()}
+    return {entry.locale: notification, **others}
+
+
+def page_spoken(page: HistoryPage, locale: str) -> HistoryPage:
+    """A page of history in a reader's language."""
+    items = tuple(replace(item, notification=spoken(item.notification, locale)) for item in page.items)
+    return replace(page, items=items)
+
+
+def joined(events: Mapping[str, bytes]) -> bytes:
+    """One frame of the same event in several languages; the first is for whom none fits."""
+    return _LINE + _LINE.join(locale.encode() + b" " + event for locale, event in events.items())
+
+
+class Variants:
+    """The packets of a frame of several languages, and which of them a session gets."""
+
+    def __init__(self, namespace: str, frame: bytes, locale_of: Callable[[str], str | None]) -> None:
+        parts = [line.partition(b" ") for line in frame[1:].split(_LINE)]
+        self._packets = {locale.decode(): Packet.event(namespace, event) for locale, _, event in parts}
+        self._locales = tuple(self._packets)
+        self._locale_of = locale_of
+
+    def of(self, sid: str) -> Packet:
+        """The packet of a session."""
+        return self._packets[_best(self._locale_of(sid), self._locales)]
+
+
+@lru_cache(maxsize=4096)
+def _best(wanted: str | None, available: tuple[str, ...]) -> str:
+    return lookup(wanted, available, available[0])
+
+
+def _said(notification: Notification, locale: str, words: Words) -> Notification:
+    assert notification.entry is not None
+    return structs.replace(
+        notification,
+        title=words.title,
+        body=words.body,
+        link=words.link,
+        entry=structs.replace(notification.entry, locale=locale),
+    )

@@ -1,0 +1,151 @@
+"""A type as a reader would get it: the words, the mail, and for a user what every gate says. Nothing is stored or sent."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from gateway.catalog.channels import CHANNELS
+from gateway.catalog.live import LiveCatalog
+from gateway.ground.clock import Clock
+from gateway.ground.rooms import user_room
+from gateway.notify.decide import Explained, Judge
+from gateway.notify.requests import EmailRequest, EmitRequest, TypePreviewRequest, Unfit
+from gateway.notify.verdicts import EMAIL, Case
+from gateway.notify.wording import Filled, Scribe
+from mailer.choice import chosen
+from mailer.composed import warnings_of
+from mailer.errors import RenderFailure, TemplateFailure
+from mailer.press import Press
+from mailer.transport import Outgoing
+from storage.ids import uuid7
+from storage.mail import LaneName, MailOrder
+from storage.streams import Notification
+
+if TYPE_CHECKING:
+    from gateway.catalog.kinds import NotificationType
+
+READER = "reader@example.org"
+"""Whom a mail is shown for; nothing is sent there."""
+
+
+class NoSuchType(Exception):
+    """The catalog does not have it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypePreview:
+    locale: str
+    data: Mapping[str, Any]
+    item: Notification | None
+    """As an inbox shows it; None for a type that is for mail only."""
+    mail: Outgoing | None
+    warnings: tuple[str, ...] = ()
+    templates: tuple[str, ...] = ()
+    problem: str | None = None
+    """Why there is no mail to show."""
+    explained: Sequence[Explained] = ()
+
+
+class TypePreviewer:
+    """The use case of looking at a type."""
+
+    def __init__(
+        self,
+        *,
+        catalog: LiveCatalog,
+        scribe: Scribe,
+        judge: Judge,
+        presses: Mapping[LaneName, Press],
+        clock: Clock,
+    ) -> None:
+        self._catalog = catalog
+        self._scribe = scribe
+        self._judge = judge
+        self._presses = presses
+        self._clock = clock
+
+    async def preview(self, asked: TypePreviewRequest) -> TypePreview:
+        """Raises `NoSuchType`, `Unfit` for data that do not fit, and `StorageError` where it is for a user."""
+        catalog = self._catalog.current
+        type_ = None if catalog is None else catalog.types.get(asked.type)
+        if type_ is None:
+            raise NoSuchType(asked.type)
+        notification, subject = await self._made(type_, asked)
+        entry = notification.entry
+        assert entry is not None
+        assert entry.locale is not None
+        explained = [] if asked.user is None else await self._explained(type_, asked.user)
+        item = notification if type_.in_app else None
+        found = TypePreview(
+            locale=entry.locale, data=notification.data, item=item, mail=None, explained=explained
+        )
+        if type_.email is None:
+            return replace(found, problem="The type has no mail.")
+        return await self._with_mail(found, type_, notification, subject)
+
+    async def _made(
+        self, type_: "NotificationType", asked: TypePreviewRequest
+    ) -> tuple[Notification, str | None]:
+        """What an emit would make of it, and the subject of its mail."""
+        room = user_room(asked.user or "reader")
+        request = EmitRequest(
+            rooms=(room,),
+            type=type_.name,
+            # Where the type has no words, an emit brings them.
+            title=None if type_.wordings else type_.name,
+            data=_data(type_, asked),
+            locale=asked.locale,
+            email=None if type_.email is None else EmailRequest(if_known=True),
+        )
+        [filled] = await self._scribe.fill([request])
+        if not isinstance(filled, Filled):
+            raise filled
+        text = filled.texts[room]
+        notification = Notification(
+            id=uuid7(),
+            room=room,
+            type=type_.name,
+            title=text.words.title,
+            body=text.words.body,
+            link=text.words.link,
+            data=request.data,
+            created_at=self._clock(),
+            entry=text.entry,
+        )
+        return notification, text.subject
+
+    async def _with_mail(
+        self, found: TypePreview, type_: "NotificationType", notification: Notification, subject: str | None
+    ) -> TypePreview:
+        catalog = self._catalog.current
+        assert catalog is not None
+        lane = LaneName(type_.lane)
+        order = MailOrder(to=READER, subject=subject, due_at=self._clock(), lane=lane)
+        try:
+            mail = await self._presses[lane].render(notification, order)
+        except (RenderFailure, TemplateFailure) as error:
+            return replace(found, problem=str(error))
+        names = chosen(catalog.templates, type_.name, found.locale).values()
+        return replace(
+            found, mail=mail, warnings=warnings_of(len(mail.html.encode())), templates=tuple(names)
+        )
+
+    async def _explained(self, type_: "NotificationType", user: str) -> list[Explained]:
+        now = self._clock()
+        return [
+            await self._judge.explain(
+                Case(type=type_.name, user=user, room=user_room(user), channel=channel, now=now, due_at=now)
+            )
+            for channel in CHANNELS
+            if channel != EMAIL or type_.email is not None
+        ]
+
+
+def _data(type_: "NotificationType", asked: TypePreviewRequest) -> Mapping[str, Any]:
+    if asked.data is not None:
+        return asked.data
+    if asked.example < len(type_.examples):
+        return type_.examples[asked.example]
+    if not type_.examples and asked.example == 0:
+        return {}
+    raise Unfit({"example": [f"The type has {len(type_.examples)} examples; the first is 0."]})

@@ -1,0 +1,182 @@
+"""What the catalog makes of a request: its data are checked, its words made, its channels, lane and life filled in.
+
+What is given in the request goes before what its type says. Without a catalog a request is what it says, and must say it all.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from msgspec import structs
+
+from gateway.catalog.live import LiveCatalog
+from gateway.ground.rooms import user_of
+from gateway.notify.languages import Languages
+from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
+from storage.mail import LaneName, Unless
+from storage.streams import Entry, Words
+
+if TYPE_CHECKING:
+    from gateway.catalog.catalog import Catalog
+    from gateway.catalog.kinds import NotificationType
+    from gateway.catalog.words import Planned
+
+MISSING = ["Missing data for required field."]
+NOTHING_LEFT = ["Neither shown nor mailed: there would be nothing left."]
+
+
+class UnknownType(Unfit):
+    """The catalog is strict and has no such type."""
+
+    def __init__(self, type_: str) -> None:
+        super().__init__({"type": [f"the catalog has no type {type_}"]})
+
+    def __str__(self) -> str:
+        [(told,)] = self.errors.values()
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The words of one notification, and what the catalog says of it."""
+
+    words: Words
+    subject: str | None
+    """Of its mail."""
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A request with all that its type says. Without a type in the catalog there are no texts: it brings its own."""
+
+    request: EmitRequest
+    texts: Mapping[str, Text]
+    """By room."""
+
+
+class Scribe:
+    """Fills in requests by the catalog in force."""
+
+    def __init__(self, catalog: LiveCatalog, languages: Languages) -> None:
+        self._catalog = catalog
+        self._languages = languages
+
+    async def fill(self, requests: Sequence[EmitRequest]) -> list[Filled | Exception]:
+        """Each request as it is to be carried out, or why it cannot be: `Unfit`. Readers' languages are asked for once."""
+        catalog = self._catalog.current
+        if catalog is None:
+            return [_as_it_is(request) for request in requests]
+        known = catalog.types
+        languages = await self._languages_of(
+            (request, type_) for request in requests if (type_ := known.get(request.type)) is not None
+        )
+        return [_filled(catalog, known.get(request.type), request, languages) for request in requests]
+
+    async def _languages_of(
+        self, requests: Iterable[tuple[EmitRequest, "NotificationType"]]
+    ) -> Mapping[str, str | None]:
+        """The languages of the users for whom it makes a difference."""
+        users = {
+            user: None
+            for request, type_ in requests
+            if request.locale is None and len(type_.wordings) > 1
+            for room in request.rooms
+            if (user := user_of(room)) is not None
+        }
+        return await self._languages.of(list(users)) if users else {}
+
+
+def _as_it_is(request: EmitRequest) -> Filled | Exception:
+    if request.title is None:
+        return Unfit({"title": MISSING})
+    if not request.in_app and request.email is None:
+        return Unfit({"in_app": NOTHING_LEFT})
+    return Filled(request, {})
+
+
+def _filled(
+    catalog: "Catalog",
+    type_: "NotificationType | None",
+    request: EmitRequest,
+    languages: Mapping[str, str | None],
+) -> Filled | Exception:
+    if type_ is None:
+        return UnknownType(request.type) if catalog.strict else _as_it_is(request)
+    problems = catalog.problems(type_, request.data)
+    if problems:
+        errors: dict[str, list[str]] = {}
+        for pointer, problem in problems:
+            errors.setdefault(pointer, []).append(f"{problem[:1].upper()}{problem[1:]}.")
+        return Unfit(errors)
+    if request.title is None and not type_.wordings:
+        return Unfit({"title": [f"The type {request.type} has no words: give a title."]})
+    filled = _with_channels(type_, request)
+    if not filled.in_app and filled.email is None:
+        return Unfit({"in_app": NOTHING_LEFT if type_.in_app else [_mail_only(request)]})
+    said: dict[str | None, Text] = {}
+    texts = {}
+    for room in request.rooms:
+        user = user_of(room)
+        wanted = request.locale or (None if user is None else languages.get(user))
+        # A room of many readers has the words of all languages: which is whose is seen when it is delivered.
+        is_for_all = user is None and request.locale is None
+        if is_for_all:
+            texts[room] = _for_all(catalog, type_, request)
+        else:
+            text = said.get(wanted)
+            if text is None:
+                text = said[wanted] = _text(request, catalog.say(type_, request.data, wanted))
+            texts[room] = text
+    return Filled(filled, texts)
+
+
+def _mail_only(request: EmitRequest) -> str:
+    return f"The type {request.type} is for mail only: give user: rooms, and leave email as it is."
+
+
+def _with_channels(type_: "NotificationType", request: EmitRequest) -> EmitRequest:
+    """The request with what the type says of mail, lane and life, where it says nothing itself."""
+    email, rule = request.email, type_.email
+    if (
+        email is None and rule is not None and rule.default and not request.no_email and request.store
+        and any(user_of(room) is not None for room in request.rooms)
+    ):  # fmt: skip
+        email = EmailRequest(if_known=True)
+    if email is not None:
+        email = replace(
+            email,
+            after_seconds=_first(email.after_seconds, None if rule is None else rule.after),
+            unless=email.unless or (Unless(rule.unless) if rule is not None and rule.unless else None),
+            lane=LaneName(type_.lane),
+        )
+    return structs.replace(
+        request,
+        email=email,
+        in_app=request.in_app and type_.in_app,
+        expires_in_seconds=_first(request.expires_in_seconds, type_.expires_in),
+    )
+
+
+def _first(given: float | None, otherwise: float | None) -> float | None:
+    return otherwise if given is None else given
+
+
+def _for_all(catalog: "Catalog", type_: "NotificationType", request: EmitRequest) -> Text:
+    own = _text(request, catalog.say(type_, request.data, None))
+    translations = {
+        locale: _text(request, catalog.say(type_, request.data, locale)).words
+        for locale in type_.wordings
+        if locale != own.entry.locale
+    }
+    return replace(own, entry=structs.replace(own.entry, translations=translations))
+
+
+def _text(request: EmitRequest, planned: "Planned") -> Text:
+    words = Words(
+        request.title or planned.title or "",
+        request.body or planned.body,
+        planned.link if request.link is None else request.link,
+    )
+    entry = Entry(category=planned.category, locale=planned.locale, catalog_version=planned.catalog_version)
+    return Text(words, planned.subject, entry)

@@ -1,0 +1,122 @@
+"""What is answered about types: the JSON of `gateway.notify.types`, as `gateway.protocol.catalog` says it."""
+
+import msgspec
+
+from gateway.catalog.switches import Share
+from gateway.ground.encoding import Json, time
+from gateway.notify.decide import Explained
+from gateway.notify.type_preview import TypePreview
+from gateway.notify.types import KnownTypes, TypeDetail, TypeState
+from gateway.notify.verdicts import Send
+from mailer.transport import Outgoing
+from storage.streams import Notification
+from storage.switches import Change
+
+
+def change(value: Change) -> Json:
+    return {"at": time(value.at), "by": value.by, "change": value.asked}
+
+
+def type_(value: TypeState) -> Json:
+    return {
+        "urgent": value.urgent,
+        "known": value.known,
+        "category": value.category,
+        "critical": value.critical,
+        "lane": value.lane,
+        "locales": list(value.locales),
+        "enabled": value.enabled,
+        "channels": {
+            name: {
+                "enabled": channel.enabled,
+                "percent": channel.percent,
+                "overridden": channel.overridden,
+                "by_default": channel.by_default,
+            }
+            for name, channel in value.channels.items()
+        },
+        "changed": None if value.changed is None else change(value.changed),
+        "day": value.day,
+    }
+
+
+def types(value: KnownTypes) -> Json:
+    return {
+        "version": value.version,
+        "default_locale": value.default_locale,
+        "nodes": value.nodes,
+        "categories": [
+            {"key": each.key, "names": dict(each.names), "order": each.order} for each in value.categories
+        ],
+        "types": {each.name: type_(each) for each in value.types},
+    }
+
+
+def type_in_full(value: TypeDetail) -> Json:
+    return {
+        **type_(value.state),
+        "type": value.state.name,
+        "schema": value.schema,
+        "examples": value.examples,
+        "changes": [change(each) for each in value.changes],
+    }
+
+
+def type_preview(value: TypePreview) -> Json:
+    item, mail = value.item, value.mail
+    return {
+        "locale": value.locale,
+        "data": value.data,
+        "item": None if item is None else _item(item),
+        "mail": None if mail is None else _mail(mail, value),
+        "problem": value.problem,
+        "explain": [_explained(each) for each in value.explained],
+    }
+
+
+def _item(value: Notification) -> Json:
+    return {
+        "type": value.type,
+        "category": None if value.entry is None else value.entry.category,
+        "title": value.title,
+        "body": value.body,
+        "link": value.link,
+    }
+
+
+def _mail(value: Outgoing, of: TypePreview) -> Json:
+    return {
+        "subject": value.subject,
+        "text": value.text,
+        "html": value.html,
+        "bytes": len(value.html.encode()),
+        "warnings": list(of.warnings),
+        "templates": list(of.templates),
+    }
+
+
+def _explained(value: Explained) -> Json:
+    verdict = value.verdict
+    rule, detail = (None, None) if isinstance(verdict, Send) else (verdict.rule, verdict.detail)
+    return {
+        "channel": value.channel,
+        "verdict": type(verdict).__name__.lower(),
+        "rule": rule,
+        "detail": detail,
+        "gates": [
+            {
+                "rule": step.rule,
+                "passed": step.verdict is None,
+                "facts": _facts(step.fact),
+            }
+            for step in value.steps
+        ],
+    }
+
+
+def _facts(fact: object | None) -> Json:
+    """What a gate went by; a bucket is worked out where somebody asks."""
+    if fact is None:
+        return {}
+    facts: Json = msgspec.to_builtins(fact)
+    return facts | {"bucket": fact.bucket} if isinstance(fact, Share) else facts

@@ -1,0 +1,134 @@
+"""The shelf of switches, in the collection `switches`: a document for each type, with its last changes.
+
+Beside them is one that counts the changes. Both are written in one transaction: so changes come one after the other, in the order
+of their numbers, and who has read up to one misses none below it.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from datetime import datetime
+
+from pymongo.asynchronous.client_session import AsyncClientSession as Session
+from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from storage.encoding import data_of, data_text, micros, moment
+from storage.errors import StoreUnavailable, TooManySwitched
+from storage.mongo.collections import Collections, Document
+from storage.mongo.shelf import MongoShelf, operation
+from storage.people import Erasure
+from storage.switches import (
+    CHANGES_KEPT,
+    ERASED,
+    TYPES_MAX,
+    Change,
+    Settings,
+    Switched,
+    Switches,
+    SwitchTable,
+    merged,
+)
+
+SWITCHES = "switches"
+COUNTER = ""
+"""The id of what counts; no type is called so."""
+TRIES = 50
+"""Of one change, when others are made at the same time."""
+PAUSE_SECONDS = 0.02
+"""Between two of them, at most at first; it grows."""
+
+
+def _change(document: Document) -> Change:
+    return Change(at=moment(document["at"]), by=document["by"], asked=data_of(document["asked"]))
+
+
+def _switched(document: Document) -> Switched:
+    return Switched(settings=data_of(document["settings"]), last=_change(document["changes"][-1]))
+
+
+async def _version(c: Collections) -> int:
+    counter = await c[SWITCHES].find_one({"_id": COUNTER})
+    return 0 if counter is None else int(counter["version"])
+
+
+async def _attempt(c: Collections, type_: str, change: Change) -> Switched | None:
+    """Make the change; None when another was made at the same time."""
+    try:
+        async with (
+            c.client.start_session() as session,
+            await session.start_transaction(
+                read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")
+            ),
+        ):
+            return await _change_in(c, session, type_, change)
+    except DuplicateKeyError:
+        # The first of all, or the first of this type, was another's.
+        return None
+    except PyMongoError as error:
+        if error.has_error_label("TransientTransactionError"):
+            return None
+        raise
+
+
+async def _change_in(c: Collections, session: Session, type_: str, change: Change) -> Switched:
+    await c[SWITCHES].update_one({"_id": COUNTER}, {"$inc": {"version": 1}}, upsert=True, session=session)
+    before = await c[SWITCHES].find_one({"_id": type_}, {"settings": 1}, session=session)
+    if before is None:
+        # The counter is one of them.
+        count = await c[SWITCHES].count_documents({}, limit=TYPES_MAX + 1, session=session)
+        if count > TYPES_MAX:
+            raise TooManySwitched
+    settings = merged({} if before is None else data_of(before["settings"]), change.asked)
+    entry = {"at": micros(change.at), "by": change.by, "asked": data_text(change.asked)}
+    update = {
+        "$set": {"settings": data_text(settings)},
+        "$push": {"changes": {"$each": [entry], "$slice": -CHANGES_KEPT}},
+    }
+    await c[SWITCHES].update_one({"_id": type_}, update, upsert=True, session=session)
+    return Switched(settings=settings, last=change)
+
+
+class MongoSwitches(MongoShelf, Switches):
+    """A document for each type that was ever switched."""
+
+    @operation
+    async def version(self, c: Collections) -> int:
+        return await _version(c)
+
+    @operation
+    async def all(self, c: Collections) -> SwitchTable:
+        # Before the documents: one that is changed while they are read has a higher number.
+        version = await _version(c)
+        of_types = {"_id": {"$ne": COUNTER}}
+        documents = await c[SWITCHES].find(of_types, {"settings": 1, "changes": {"$slice": -1}}).to_list()
+        return SwitchTable(
+            version=version, types={document["_id"]: _switched(document) for document in documents}
+        )
+
+    @operation
+    async def change(
+        self, c: Collections, type_: str, asked: Settings, *, by: str, now: datetime
+    ) -> Switched:
+        change = Change(at=now, by=by, asked=asked)
+        for attempt in range(1, TRIES + 1):
+            if (switched := await _attempt(c, type_, change)) is not None:
+                return switched
+            await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * min(attempt, 10)))  # noqa: S311 - guards nothing
+        raise StoreUnavailable("MongoDB: too many switches are changed at once")
+
+    @operation
+    async def history(self, c: Collections, type_: str, *, limit: int) -> Sequence[Change]:
+        found = await c[SWITCHES].find_one({"_id": type_}, {"changes": {"$slice": -limit}})
+        return [] if found is None else [_change(entry) for entry in reversed(found["changes"])]
+
+    async def erase(self, c: Collections, erasure: Erasure) -> int:
+        by = f"user:{erasure.user}"
+        # Not the version: what is set has not changed.
+        await c[SWITCHES].update_many(
+            {"changes.by": by},
+            {"$set": {"changes.$[its].by": ERASED}},
+            array_filters=[{"its.by": by}],
+        )
+        return 0

@@ -1,0 +1,81 @@
+"""The shelf of switches: what admins have set for types of notifications at run time, by whom and when."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+TYPES_MAX = 1000
+"""Types that can have been switched; of further ones a change raises `TooManySwitched`."""
+CHANGES_KEPT = 200
+"""Of each type, the newest."""
+ERASED = "erased"
+"""By whom, when that user was erased."""
+
+Settings = Mapping[str, Any]
+"""A JSON object of flags, numbers, and objects of these; what is not there is not set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change, as it was asked for."""
+
+    at: datetime
+    by: str
+    asked: Settings
+    """What it says is set; null takes away what was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switched:
+    """What is set for a type now, and what has changed it last."""
+
+    settings: Settings
+    """Empty when all was taken away again."""
+    last: Change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchTable:
+    """What is set for every type that was ever switched."""
+
+    version: int
+    """Every change up to this one is in it."""
+    types: Mapping[str, Switched]
+
+
+class Switches(Protocol):
+    """Keeps what is set, and its history."""
+
+    async def version(self) -> int:
+        """A number that grows with every change of any type; 0 before the first. It is cheap to ask for often."""
+        ...
+
+    async def all(self) -> SwitchTable: ...
+
+    async def change(self, type_: str, asked: Settings, *, by: str, now: datetime) -> Switched:
+        """Set what is asked beside what is set, as `merged` says. Of changes that are made at once none is lost.
+
+        Raises `TooManySwitched`.
+        """
+        ...
+
+    async def history(self, type_: str, *, limit: int) -> Sequence[Change]:
+        """The changes of a type, newest first; the last `CHANGES_KEPT` are there."""
+        ...
+
+
+def merged(settings: Settings, asked: Settings) -> dict[str, Any]:
+    """What is set after a change: a merge patch (RFC 7396), after which no object is empty."""
+    result = dict(settings)
+    for name, value in asked.items():
+        set_ = _merged_object(result.get(name), value) if isinstance(value, Mapping) else value
+        if set_ is None:
+            result.pop(name, None)
+        else:
+            result[name] = set_
+    return result
+
+
+def _merged_object(before: object, asked: Settings) -> Settings | None:
+    return merged(before if isinstance(before, Mapping) else {}, asked) or None

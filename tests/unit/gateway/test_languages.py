@@ -1,0 +1,74 @@
+"""Which language each user reads: asked once, remembered for a while, and within bounds."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from gateway.notify import languages
+from gateway.notify.languages import Languages
+from storage.errors import StoreUnavailable
+from storage.people import Contact
+
+
+class Contacts:
+    """What the store knows, and what it was asked."""
+
+    def __init__(self, **locales: str | None) -> None:
+        self.locales = locales
+        self.asked: list[list[str]] = []
+        self.away = False
+
+    async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
+        self.asked.append(list(users))
+        if self.away:
+            raise StoreUnavailable("away")
+        return {user: Contact(user=user, locale=self.locales[user]) for user in users if user in self.locales}
+
+
+async def test_many_users_are_asked_for_once_and_then_known():
+    contacts = Contacts(ann="de", bob=None)
+    known = Languages(contacts)
+
+    assert await known.of(["ann", "bob", "eve"]) == {"ann": "de", "bob": None, "eve": None}
+    assert await known.of(["eve", "ann"]) == {"ann": "de", "eve": None}
+    assert contacts.asked == [["ann", "bob", "eve"]]
+
+
+async def test_what_a_token_says_holds_at_once():
+    known = Languages(Contacts(ann="en"))
+    await known.of(["ann"])
+
+    known.note(Contact(user="ann", locale="de"))
+    known.note(Contact(user="ann", name="Ann"))
+
+    assert await known.of(["ann"]) == {"ann": "de"}
+
+
+async def test_it_is_asked_for_again_after_a_while(monkeypatch: pytest.MonkeyPatch):
+    contacts = Contacts(ann="en")
+    known = Languages(contacts)
+    await known.of(["ann"])
+    contacts.locales["ann"] = "de"
+    monkeypatch.setattr(languages, "REMEMBERED_SECONDS", -1)
+
+    assert await known.of(["ann"]) == {"ann": "de"}
+
+
+async def test_a_store_that_is_away_leaves_what_is_known():
+    contacts = Contacts(ann="en")
+    known = Languages(contacts)
+    await known.of(["ann"])
+    contacts.away = True
+
+    assert await known.of(["ann", "bob"]) == {"ann": "en", "bob": None}
+
+
+async def test_a_question_and_the_memory_are_bounded(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(languages, "USERS_PER_QUERY", 2)
+    monkeypatch.setattr(languages, "REMEMBERED_USERS", 4)
+    contacts = Contacts(**{f"u{number}": "de" for number in range(5)})
+    known = Languages(contacts)
+
+    assert set((await known.of(list(contacts.locales))).values()) == {"de"}
+
+    assert [len(part) for part in contacts.asked] == [2, 2, 1]

@@ -1,0 +1,225 @@
+"""What the catalog makes of a request: data, words, languages, channels, lane and life."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import gateway.catalog
+from gateway.catalog.live import LiveCatalog
+from gateway.catalog.loading import load
+from gateway.notify.languages import Languages
+from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
+from gateway.notify.wording import Filled, Scribe, UnknownType
+from storage.mail import LaneName, Unless
+from storage.people import Contact
+
+CATALOG = """
+default_locale = "en"
+[categories.orders]
+name = { en = "Orders" }
+
+[types.SHIPPED]
+category = "orders"
+schema = { type = "object", required = ["order"], properties = { order = { type = "string" } } }
+channels = { in_app = true, email = { unless = "read", after = "10m" } }
+expires_in = "1d"
+[types.SHIPPED.texts.en]
+title = "Order {{ data.order }} has shipped"
+body = "It is on its way."
+link = "/orders/{{ data.order }}"
+subject = "Shipped: {{ data.order }}"
+[types.SHIPPED.texts.de]
+title = "Bestellung {{ data.order }} ist unterwegs"
+
+[types.LETTER]
+category = "orders"
+lane = "bulk"
+channels = { in_app = false, email = { default = false } }
+[types.LETTER.texts.en]
+title = "News"
+
+[types.BARE]
+category = "orders"
+"""
+
+
+class Known:
+    """The contacts, and how often they were asked."""
+
+    def __init__(self, **locales: str) -> None:
+        self.locales = locales
+        self.questions = 0
+
+    async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
+        self.questions += 1
+        return {user: Contact(user=user, locale=self.locales[user]) for user in users if user in self.locales}
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> LiveCatalog:
+    (tmp_path / "catalog.toml").write_text(CATALOG)
+    catalog = LiveCatalog()
+    catalog.current = load(tmp_path)
+    return catalog
+
+
+@pytest.fixture
+def known() -> Known:
+    return Known(ann="de-AT", bob="fr")
+
+
+@pytest.fixture
+def scribe(live: LiveCatalog, known: Known) -> Scribe:
+    return Scribe(live, Languages(known))
+
+
+def asked(*rooms: str, type: str = "SHIPPED", title: str | None = None, **fields: object) -> EmitRequest:  # noqa: A002 - its name
+    given = {"data": {"order": "7"}, **fields}
+    return EmitRequest(rooms=rooms, type=type, title=title, **given)
+
+
+async def filled(scribe: Scribe, request: EmitRequest) -> Filled:
+    (found,) = await scribe.fill([request])
+    assert isinstance(found, Filled), found
+    return found
+
+
+async def wrong(scribe: Scribe, request: EmitRequest) -> dict[str, list[str]]:
+    (found,) = await scribe.fill([request])
+    assert isinstance(found, Unfit), found
+    return found.errors
+
+
+async def test_each_reader_gets_the_own_language_and_the_store_is_asked_once(scribe: Scribe, known: Known):
+    one, two = await scribe.fill([asked("user:ann", "user:bob", "user:eve"), asked("user:ann")])
+
+    assert isinstance(one, Filled)
+    assert isinstance(two, Filled)
+    assert {room: text.words.title for room, text in one.texts.items()} == {
+        "user:ann": "Bestellung 7 ist unterwegs",
+        "user:bob": "Order 7 has shipped",
+        "user:eve": "Order 7 has shipped",
+    }
+    assert [text.entry.locale for text in one.texts.values()] == ["de", "en", "en"]
+    assert two.texts["user:ann"].entry.category == "orders"
+    assert known.questions == 1
+
+
+async def test_the_language_of_the_emit_goes_before_the_readers(scribe: Scribe, known: Known):
+    found = await filled(scribe, asked("user:ann", "topic:x", locale="en-GB"))
+
+    assert [text.entry.locale for text in found.texts.values()] == ["en", "en"]
+    assert found.texts["topic:x"].entry.translations == {}
+    assert known.questions == 0
+
+
+async def test_a_room_of_many_has_the_words_of_all_languages(scribe: Scribe, known: Known):
+    found = await filled(scribe, asked("topic:x"))
+
+    entry = found.texts["topic:x"].entry
+    assert entry.locale == "en"
+    assert {locale: words.title for locale, words in entry.translations.items()} == {
+        "de": "Bestellung 7 ist unterwegs"
+    }
+    assert known.questions == 0
+
+
+async def test_what_is_given_goes_before_what_the_type_says(scribe: Scribe):
+    found = await filled(
+        scribe,
+        asked(
+            "user:bob", title="Mine", body="B", link="/mine", expires_in_seconds=5.0,
+            email=EmailRequest(to="bob@shop.example", after_seconds=0, unless=Unless.SEEN),
+        ),
+    )  # fmt: skip
+
+    words = found.texts["user:bob"].words
+    assert (words.title, words.body, words.link) == ("Mine", "B", "/mine")
+    assert found.request.expires_in_seconds == 5.0
+    email = found.request.email
+    assert email is not None
+    assert (email.after_seconds, email.unless, email.if_known) == (0, Unless.SEEN, False)
+
+
+async def test_the_type_has_mail_of_its_own_accord(scribe: Scribe):
+    found = await filled(scribe, asked("user:bob", "topic:x"))
+
+    assert found.request.email == EmailRequest(if_known=True, after_seconds=600, unless=Unless.READ)
+    assert found.request.expires_in_seconds == 86400
+    assert found.texts["user:bob"].subject == "Shipped: 7"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        asked("user:bob", no_email=True),
+        asked("topic:x"),
+        asked("user:bob", store=False),
+        asked("user:bob", type="BARE", title="x"),
+    ],
+)
+async def test_there_is_no_mail_where_it_is_not_wanted_or_has_no_reader(
+    scribe: Scribe, request_: EmitRequest
+):
+    assert (await filled(scribe, request_)).request.email is None
+
+
+async def test_bulk_mail_goes_by_its_lane(scribe: Scribe):
+    found = await filled(scribe, asked("user:bob", type="LETTER", email=EmailRequest(), data={}))
+
+    assert found.request.in_app is False
+    assert found.request.email is not None
+    assert found.request.email.lane is LaneName.BULK
+
+
+async def test_data_that_do_not_fit_are_named_by_pointers(scribe: Scribe):
+    assert await wrong(scribe, asked("user:bob", data={})) == {"/data/order": ["It is missing."]}
+    assert list(await wrong(scribe, asked("user:bob", data={"order": 7}))) == ["/data/order"]
+
+
+async def test_what_could_reach_nobody_is_refused(scribe: Scribe):
+    assert "for mail only" in (await wrong(scribe, asked("topic:x", type="LETTER", data={})))["in_app"][0]
+    assert await wrong(scribe, asked("user:bob", in_app=False, no_email=True)) == {
+        "in_app": ["Neither shown nor mailed: there would be nothing left."]
+    }
+    assert "give a title" in (await wrong(scribe, asked("user:bob", type="BARE")))["title"][0]
+
+
+async def test_a_type_that_the_catalog_has_not_brings_its_own_title(scribe: Scribe):
+    assert (await filled(scribe, asked("user:bob", type="OTHER", title="x"))).texts == {}
+    assert set(await wrong(scribe, asked("user:bob", type="OTHER"))) == {"title"}
+    assert set(await wrong(scribe, asked("user:bob", type="OTHER", title="x", in_app=False))) == {"in_app"}
+
+
+async def test_a_strict_catalog_refuses_it(tmp_path: Path):
+    (tmp_path / "catalog.toml").write_text(f"strict = true\n{CATALOG}")
+    live = LiveCatalog()
+    live.current = load(tmp_path)
+
+    (found,) = await Scribe(live, Languages(Known())).fill([asked("user:bob", type="OTHER", title="x")])
+
+    assert isinstance(found, UnknownType)
+    assert str(found) == "the catalog has no type OTHER"
+
+
+async def test_without_a_catalog_a_request_is_what_it_says(known: Known):
+    scribe = Scribe(LiveCatalog(), Languages(known))
+    request = asked("user:ann", title="x")
+
+    assert (await filled(scribe, request)).request is request
+    assert set(await wrong(scribe, asked("user:ann"))) == {"title"}
+    assert known.questions == 0
+
+
+async def test_every_example_of_the_shop_has_words_for_every_reader():
+    live = LiveCatalog()
+    live.current = load(Path(gateway.catalog.__file__).parent / "shop")
+    scribe = Scribe(live, Languages(Known(ann="de")))
+
+    for type_ in live.current.types.values():
+        for data in type_.examples:
+            room = "admins" if type_.name == "NEW_COMPLAINT" else "user:ann"
+            email = None if type_.email is None else EmailRequest(if_known=True)
+            found = await filled(scribe, asked(room, type=type_.name, data=data, email=email))
+            assert found.texts[room].words.title
