@@ -256,6 +256,10 @@ async def test_voids_and_too_many_look_ups_are_found() -> None:
             [txt("shop.example", "v=spf1 include:none.example -all")],
             "includes none.example, which has no SPF record",
         ),
+        (
+            [txt("shop.example", "v=spf1 include:none.example include:no.example -all")],
+            "includes none.example, which has no SPF record",
+        ),
     ],
 )
 async def test_what_leads_nowhere_is_a_problem(records: list[str], said: str) -> None:
