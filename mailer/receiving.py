@@ -49,8 +49,8 @@ class Receiver:
         if self._server is not None:
             self._server.close()
             for protocol in list(self._open):
-                if isinstance(protocol.transport, asyncio.WriteTransport):
-                    protocol.transport.abort()
+                assert isinstance(protocol.transport, asyncio.WriteTransport)
+                protocol.transport.abort()
 
     def _protocol(self) -> SMTP:
         speak = _Lmtp if self._place.lmtp else _Smtp

@@ -25,7 +25,7 @@ from storage.mail import AFTER_SENT, LaneName, Mail, MailState
 from storage.outbox import Outbox
 from storage.strays import RAW_BYTES, Stray, StrayPage, Strays
 from storage.streams import Notification
-from storage.suppressions import Evidence, Reason, Suppression, lane_scope
+from storage.suppressions import Evidence, Reason, Suppression, category_scope, lane_scope
 
 SOURCE = "report"
 STRAYS = 1000
@@ -266,9 +266,12 @@ def _decisive(report: Report, ours: _Ours) -> Outcome | None:
 
 
 def _scope_of_complaint(ours: _Ours) -> str | None:
-    """Bulk mail ends; of other mail only its kind could, and never what somebody needs."""
-    lane = ours.mail.order.lane
-    return lane_scope(lane) if lane is LaneName.BULK else None
+    """Bulk mail ends; of other mail only its kind does, and never what somebody needs."""
+    lane, entry = ours.mail.order.lane, ours.told.entry
+    if lane is LaneName.BULK:
+        return lane_scope(lane)
+    category = None if entry is None else entry.category
+    return None if category is None else category_scope(category)
 
 
 def _is_id(text: str) -> bool:

@@ -26,7 +26,7 @@ from gateway.ground.values import duration
 from gateway.http.settings import SiteSettings
 from gateway.mail.settings import BounceSettings, MailSettings
 from gateway.observe.metrics import release
-from gateway.process import outlet, settings, signals, suppressing
+from gateway.process import outlet, settings, signals, suppressing, zoning
 from gateway.process.alive import UnixConnection
 
 EMIT_SECONDS = 30
@@ -115,6 +115,13 @@ def _parser() -> argparse.ArgumentParser:
             "suppressions",
             help="take over or write out the addresses that must not be written to",
             description="As CSV, by the store of the settings in force. Gateways may run meanwhile.",
+        )
+    )
+    zoning.describe(
+        commands.add_parser(
+            "dns",
+            help="print the DNS records that mail wants, or look whether they are there",
+            description="For the settings in force. Exit code 1, with a reason a line, when --check or --send finds fault.",
         )
     )
     _describe_store(command("store", _store, "tell what was done to the store"))

@@ -23,7 +23,7 @@ from storage.ids import uuid7
 from storage.mail import LaneName, Mail, MailOrder, MailState
 from storage.outbox import Kind, Obligation, Subject
 from storage.sqlite import SQLiteStore
-from storage.streams import Emission, Notification
+from storage.streams import Emission, Entry, Notification
 from storage.suppressions import Reason
 from tests.support.corpus import NOBODYS_PATH, RECIPIENT, SAMPLES, Sample
 from tests.unit.gateway.test_suppressions import NOW, HeldClock
@@ -49,18 +49,30 @@ class Desk:
             count=lambda lane, fate: self.counted.update([(lane, fate)]),
         )
 
-    async def sent(self, *, lane: LaneName = LaneName.TRANSACTIONAL, to: str = RECIPIENT) -> str:
+    async def sent(
+        self,
+        *,
+        lane: LaneName = LaneName.TRANSACTIONAL,
+        to: str = RECIPIENT,
+        entry: Entry | None = None,
+    ) -> str:
         """A mail that the relay took; answers its id."""
-        await self.owe(lane=lane, to=to)
+        await self.owe(lane=lane, to=to, entry=entry)
         return await self._send(lane)
 
-    async def owe(self, *, lane: LaneName = LaneName.TRANSACTIONAL, to: str = RECIPIENT) -> str:
+    async def owe(
+        self,
+        *,
+        lane: LaneName = LaneName.TRANSACTIONAL,
+        to: str = RECIPIENT,
+        entry: Entry | None = None,
+    ) -> str:
         """A mail that is owed; answers its id."""
         id_ = uuid7()
         order = MailOrder(to=to, due_at=NOW, lane=lane)
         mail = Mail(order=order, state=MailState.PENDING, due_at=NOW, updated_at=NOW)
         given_ = Notification(
-            id=id_, room="user:ann", type="T", title="x", created_at=NOW, data={}, mail=mail
+            id=id_, room="user:ann", type="T", title="x", created_at=NOW, data={}, mail=mail, entry=entry
         )
         await self.store.streams.append([Emission(notifications=(given_,))])
         return id_
@@ -215,6 +227,15 @@ async def test_a_complaint_about_mail_that_somebody_waits_for_is_told_loudly(
         "WARNING"
     ]
     assert RECIPIENT not in caplog.text
+
+
+async def test_a_complaint_about_other_mail_ends_what_is_of_its_category(desk: Desk) -> None:
+    id_ = await desk.sent(entry=Entry(category="offers", locale="en"))
+
+    dealt = await desk.take(by_name("arf-yahoo"), id_)
+
+    assert (dealt.fate, dealt.suppressed) == (Fate.COMPLAINED, True)
+    assert await desk.listed() == [(RECIPIENT, "category:offers", Reason.COMPLAINT.value)]
 
 
 async def test_what_is_heard_outweighs_what_was_heard_before_and_never_less(desk: Desk) -> None:

@@ -151,6 +151,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
         + base64.encodebytes(bytes(12_000_000))
     ),
     "broken base64": lambda: b"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n" + b"A=" * 500_000,
+    "base64 that cannot be": lambda: b"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nA===",
     "quoted-printable": lambda: (
         b"Content-Type: message/rfc822\nContent-Transfer-Encoding: quoted-printable\n\n" + b"=3D=\n" * 500_000
     ),
