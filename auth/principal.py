@@ -35,6 +35,8 @@ class Principal:
     email: str | None = None
     locale: str | None = None
     """The language that the user reads, as a tag such as `de` or `pt-BR`."""
+    issued_at: datetime | None = None
+    """When the token was made; None for one that does not say."""
 
     @property
     def is_admin(self) -> bool:

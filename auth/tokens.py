@@ -100,7 +100,8 @@ class Verifier:
         claims = await self._claims(token)
         return Principal(
             user=_subject(claims),
-            expires_at=self._expiry(claims),
+            expires_at=_moment(claims, "exp"),
+            issued_at=_moment(claims, "iat") if "iat" in claims else None,
             roles=frozenset(_texts(claims, "roles", ROLES_MAX, _is_role)),
             topics=tuple(dict.fromkeys(_texts(claims, "topics", TOPICS_MAX, is_topic))),
             name=_name(claims.get("name")),
@@ -173,9 +174,6 @@ class Verifier:
         if not isinstance(claims.get("jti", ""), str):
             raise InvalidToken("jti is not a string")
 
-    def _expiry(self, claims: Mapping[str, Any]) -> datetime:
-        return datetime.fromtimestamp(_time(claims, "exp"), UTC)
-
 
 @lru_cache(HEADERS_REMEMBERED)
 def _header(encoded: str) -> tuple[str, str | None]:
@@ -223,6 +221,10 @@ def _time(claims: Mapping[str, Any], claim: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LAST_SECOND:
         raise InvalidToken(f"{claim} is not a time in seconds")
     return float(value)
+
+
+def _moment(claims: Mapping[str, Any], claim: str) -> datetime:
+    return datetime.fromtimestamp(_time(claims, claim), UTC)
 
 
 def _texts(claims: Mapping[str, Any], claim: str, limit: int, is_sound: Callable[[str], bool]) -> list[str]:

@@ -1,11 +1,22 @@
 """The lanes: ways out, each with its own relay, sender, rate and concurrency."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from mailer.budget import Budget, Unlimited
 from mailer.press import Press
+from mailer.sealing import NOTHING, Seal
 from mailer.transport import Transport
 from storage.mail import LaneName
+from storage.streams import Notification
+
+WayOut = Callable[[Notification], Awaitable[str | None]]
+"""The URL by which the reader of a mail says no to more of its kind; None where there is none. Raises `StorageError`."""
+
+
+async def no_way_out(notification: Notification) -> None:
+    """Mails have no URL of their own."""
+    del notification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,5 +29,8 @@ class Lane:
     """Renders with the lane's own sender."""
     concurrency: int
     """Mails under way at once."""
+    seal: Seal = NOTHING
+    """What is put on each mail as it leaves."""
     budget: Budget = field(default_factory=Unlimited)
     """What all nodes may send of it together."""
+    way_out: WayOut = no_way_out

@@ -33,13 +33,17 @@ class Letterhead:
         if self.reply_to is not None:
             yield self.reply_to.field("Reply-To")
 
-    def unsubscribe_urls(self, notification: Notification) -> tuple[str, ...]:
-        """Where the reader of this mail unsubscribes; what is filled in cannot change what the URL leads to."""
+    def unsubscribe_urls(self, notification: Notification, own: str | None = None) -> tuple[str, ...]:
+        """Where the reader of this mail unsubscribes; what is filled in cannot change what the URL leads to.
+
+        `own` is a URL of the web that this mail alone has: of the letterhead's only the one of mailto stands beside it.
+        """
 
         def value(placeholder: re.Match[str]) -> str:
             return quote(str(getattr(notification, placeholder[1])), safe="", errors="replace")
 
-        return tuple(_PLACEHOLDER.sub(value, url) for url in self.unsubscribe)
+        urls = tuple(_PLACEHOLDER.sub(value, url) for url in self.unsubscribe)
+        return urls if own is None else (own, *(url for url in urls if url.startswith("mailto:")))
 
 
 def parse_unsubscribe(text: str) -> tuple[str, ...]:

@@ -81,12 +81,19 @@ class Press:
             raise MailConfigurationError("\n".join(problems))
 
     async def render(
-        self, notification: Notification, order: MailOrder, *, id_: str | None = None
+        self,
+        notification: Notification,
+        order: MailOrder,
+        *,
+        id_: str | None = None,
+        unsubscribe_url: str | None = None,
     ) -> Outgoing:
         """Raises as `Renderer.render`. What a template does costs a bounded time and memory, and none of the loop's."""
         if self._renderer is not None and not self._is_designed(notification):
-            return await asyncio.to_thread(self._renderer.render, notification, order, id_=id_)
-        answer = await self._ask(Render(notification, order, id_), of=notification.type)
+            return await asyncio.to_thread(
+                self._renderer.render, notification, order, id_=id_, unsubscribe_url=unsubscribe_url
+            )
+        answer = await self._ask(Render(notification, order, id_, unsubscribe_url), of=notification.type)
         if isinstance(answer, Unaddressable):
             raise RenderFailure(answer.reason)
         assert isinstance(answer, Rendered)

@@ -45,6 +45,7 @@ class Render(msgspec.Struct, frozen=True, tag=True):
     notification: Notification
     order: MailOrder
     id: str | None = None
+    unsubscribe_url: str | None = None
 
 
 class Adopt(msgspec.Struct, frozen=True, tag=True):
@@ -157,7 +158,11 @@ class _Desk:
             compose = self._compose_of(request.notification)
             return Rendered(
                 outgoing=self._renderer.render(
-                    request.notification, request.order, id_=request.id, compose=compose
+                    request.notification,
+                    request.order,
+                    id_=request.id,
+                    unsubscribe_url=request.unsubscribe_url,
+                    compose=compose,
                 )
             )
         if self._designs is None:

@@ -53,9 +53,12 @@ class Renderer:
         order: MailOrder,
         *,
         id_: str | None = None,
+        unsubscribe_url: str | None = None,
         compose: Compose | None = None,
     ) -> Outgoing:
         """`id_` is what the mail is called, if it is not its notification's own; `compose` makes it by a catalog's designs.
+
+        `unsubscribe_url` stands in the place of the letterhead's URL of the web.
 
         Raises `RenderFailure` for an address that cannot work and for bulk mail that is too large, `TemplateFailure` for
         such a template.
@@ -69,7 +72,7 @@ class Renderer:
             or plain.line(notification.title, longest=_SUBJECT_LENGTH)
             or self._brand
         )
-        unsubscribe = self._letterhead.unsubscribe_urls(notification)
+        unsubscribe = self._letterhead.unsubscribe_urls(notification, unsubscribe_url)
         if compose is None:
             context = self._context(notification, subject, unsubscribe)
             text = letter.body(self._templates.render(notification.type, "txt", context))

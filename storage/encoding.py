@@ -17,6 +17,7 @@ import orjson
 from storage.errors import InvalidCursor
 from storage.inboxes import Receipt
 from storage.streams import Entry, IdempotencyKey, Notification
+from storage.suppressions import Evidence, Suppression
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FOREVER = 1 << 62
@@ -112,6 +113,26 @@ def news_of(id_: str, text: str) -> Notification:
     )
 
 
+def evidence_text(evidence: Evidence) -> str:
+    """As JSON, without what is not known."""
+    fields = {"mail": evidence.mail, "code": evidence.code, "diagnostic": evidence.diagnostic}
+    return _encode({name: value for name, value in fields.items() if value is not None})
+
+
+def evidence_of(text: str) -> Evidence:
+    return Evidence(**json.loads(text))
+
+
+def held_until(suppression: Suppression) -> int:
+    """`FOREVER` for what is to be lifted by hand."""
+    return FOREVER if suppression.expires_at is None else micros(suppression.expires_at)
+
+
+def whole_days(moment: datetime) -> int:
+    """Since the epoch, by the days of UTC."""
+    return (moment - EPOCH).days
+
+
 def key_text(key: IdempotencyKey) -> str:
     """One text per (scope, text): the length in front keeps `a:b` + `c` apart from `a` + `b:c`."""
     return f"{len(key.scope)}:{key.scope}:{key.text}"
@@ -135,10 +156,15 @@ def is_writable(text: str) -> bool:
 
 def cursor_of(notification: Notification, place: int | None = None) -> str:
     """Where a page newest first ends: at this place, by default the time; equal ones are told apart by the id."""
-    return f"{micros(notification.created_at) if place is None else place}~{notification.id}"
+    return cursor_text(micros(notification.created_at) if place is None else place, notification.id)
+
+
+def cursor_text(place: int, id_: str) -> str:
+    return f"{place}~{id_}"
 
 
 def position_of(cursor: str) -> tuple[int, str]:
+    """What `cursor_text` was made of. Raises `InvalidCursor`."""
     text, separator, notification_id = cursor.partition("~")
     try:
         place = int(text)

@@ -1,23 +1,50 @@
 """The shelf of people: what is known about users, and the right to have it told and forgotten."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 from storage.inboxes import Receipt
 from storage.streams import Notification
 
+SAID: Final = ("email", "name", "locale")
+"""What both the user's tokens and backends tell: of these the newer word counts."""
+TOLD: Final = (*SAID, "timezone", "attributes")
+"""All that backends tell."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """What the user's last token said of them, and when they were last connected."""
+    """What the user's tokens and backends say of them, and when they were last connected."""
 
     user: str
     email: str | None = None
     name: str | None = None
     locale: str | None = None
+    timezone: str | None = None
     last_seen: datetime | None = None
+    said_at: datetime | None = field(default=None, compare=False)
+    """When the token was issued that says so; None: just now. No store tells it."""
+    told_at: Mapping[str, datetime] = field(default_factory=dict, compare=False)
+    """When a backend last told each of `SAID`, as far as one did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """All that is known of a user, whoever told it."""
+
+    contact: Contact
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a backend tells of a user: of `TOLD`, what is left out stays, and a None takes away."""
+
+    user: str
+    fields: Mapping[str, Any]
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +68,25 @@ class Erasure:
     """The user's own."""
     at: int
     """In microseconds, as stores keep times."""
+    addresses: tuple[str, ...] = ()
+    """The user's own, in the form that addresses are compared by."""
 
 
 class People(Protocol):
     """What is known about users, and the right to have it forgotten."""
 
     async def remember(self, contacts: Sequence[Contact]) -> None:
-        """Keep the newest address, name, language and time of each; a None keeps what was known."""
+        """Keep the newest address, name, language and time of each; a None keeps what was known.
+
+        What a backend has told since the token was issued stays, also that there is none.
+        """
         ...
+
+    async def tell(self, told: Sequence[Told]) -> None:
+        """Keep what backends tell, each user's whole or not at all; the last of several for one user counts."""
+        ...
+
+    async def profile(self, user: str) -> Profile | None: ...
 
     async def contact(self, user: str) -> Contact | None: ...
 
@@ -64,9 +102,14 @@ class People(Protocol):
         """Everything held about a user, whose own room is `room`; the newest `limit` notifications and receipts."""
         ...
 
-    async def erase_user(self, user: str, room: str, *, now: datetime) -> int:
+    async def addresses(self, user: str, room: str) -> list[str]:
+        """Where the user's mail goes or went, as it was written: by the contact, and by what was owed in `room`."""
+        ...
+
+    async def erase_user(self, user: str, room: str, *, now: datetime, addresses: Sequence[str] = ()) -> int:
         """Forget the user on every shelf: contact, inbox state, and the contents of `room` (wiped, sequences stay).
 
+        `addresses` are the user's own, in the form that addresses are compared by: nothing is kept of them either.
         Answers how many notifications were wiped. Repeating it changes nothing.
         """
         ...

@@ -11,11 +11,17 @@ from typing import Protocol
 
 from storage.epochs import Epochs
 from storage.inboxes import Inboxes
+from storage.links import Links
 from storage.outbox import Outbox
 from storage.people import People
+from storage.preferences import Preferences
+from storage.schedule import Schedule
+from storage.strays import Strays
 from storage.streams import Streams
+from storage.suppressions import Suppressions
 from storage.switches import Switches
 from storage.tallies import Tallies
+from storage.topics import Topics
 
 
 class Store(Protocol):
@@ -41,6 +47,24 @@ class Store(Protocol):
 
     @property
     def tallies(self) -> Tallies: ...
+
+    @property
+    def topics(self) -> Topics: ...
+
+    @property
+    def preferences(self) -> Preferences: ...
+
+    @property
+    def links(self) -> Links: ...
+
+    @property
+    def schedule(self) -> Schedule: ...
+
+    @property
+    def suppressions(self) -> Suppressions: ...
+
+    @property
+    def strays(self) -> Strays: ...
 
     async def open(self) -> None:
         """Connect, and bring the store to this release's schema; idempotent, also while other nodes do it.

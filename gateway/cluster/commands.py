@@ -54,6 +54,20 @@ class Recount(Command, frozen=True, tag="recount"):
     room: str
 
 
+class TopicsChanged(Command, frozen=True, tag="topics"):
+    """Know that the store gives these users other topics than it did."""
+
+    users: tuple[str, ...]
+    revision: int
+    """Of all memberships, after the change."""
+
+
+class PreferencesChanged(Command, frozen=True, tag="preferences"):
+    """Know that the user has chosen something else."""
+
+    user: str
+
+
 class HeadsAppended(Command, frozen=True, tag="appended"):
     """Know that the rooms have come this far in the store."""
 

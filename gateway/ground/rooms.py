@@ -35,9 +35,9 @@ def is_room(name: str) -> bool:
     return name in (ADMINS, ALL)
 
 
-def rooms_of(principal: Principal) -> tuple[str, ...]:
-    """The rooms that make up the principal's inbox, the user's own first."""
-    return inbox_rooms(principal.user, principal.topics)
+def rooms_of(principal: Principal, given: Iterable[str] = ()) -> tuple[str, ...]:
+    """The rooms that make up the principal's inbox, the user's own first; `given` are topics beside the token's."""
+    return inbox_rooms(principal.user, dict.fromkeys((*principal.topics, *given)))
 
 
 def membership(user: str) -> Membership:

@@ -16,6 +16,7 @@ from gateway.http import edge, routing, static
 from gateway.http.health import Health
 from gateway.http.settings import SiteSettings
 from gateway.notify.contacts import ContactBook, contact_of
+from gateway.notify.topics import TopicBook
 from gateway.observe.metrics import Metrics
 from gateway.protocol.operations import OPERATIONS, USER, Operation
 from gateway.protocol.use_cases import Caller, UseCases
@@ -33,12 +34,13 @@ def build(
     use: UseCases,
     verifier: Verifier,
     contacts: ContactBook,
+    topics: TopicBook,
     health: Health,
     metrics: Metrics,
 ) -> web.Application:
     app = edge.application("public", metrics)
     CrossOrigin(origins, (API, settings.base_path + API)).attach(app)
-    site = PublicSite(use=use, verifier=verifier, contacts=contacts)
+    site = PublicSite(use=use, verifier=verifier, contacts=contacts, topics=topics)
     app.add_routes([*site.routes(), *health.liveness()])
     app.add_routes(static.public_routes())
     prefix.accept(app, settings.base_path)
@@ -48,10 +50,13 @@ def build(
 class PublicSite:
     """The operations that users may ask over HTTP, with their tokens."""
 
-    def __init__(self, *, use: UseCases, verifier: Verifier, contacts: ContactBook) -> None:
+    def __init__(
+        self, *, use: UseCases, verifier: Verifier, contacts: ContactBook, topics: TopicBook
+    ) -> None:
         self._use = use
         self._verifier = verifier
         self._contacts = contacts
+        self._topics = topics
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -68,8 +73,9 @@ class PublicSite:
             # Who only ever asks over HTTP is to be mailed as well.
             self._contacts.hear(contact_of(principal))
         user = principal.user
+        rooms = rooms_of(principal, await self._topics.of(user))
         return Caller(
-            scope=f"user:{user}", user=user, rooms=rooms_of(principal), is_admin=principal.is_admin,
+            scope=f"user:{user}", user=user, rooms=rooms, is_admin=principal.is_admin,
             locale=principal.locale,
         )  # fmt: skip
 
@@ -112,6 +118,6 @@ class CrossOrigin:
         response.headers["Access-Control-Allow-Origin"] = ANY if self._origins.any else origin
         response.headers["Access-Control-Expose-Headers"] = "X-Request-Id, Retry-After"
         if request.method == "OPTIONS":
-            response.headers["Access-Control-Allow-Methods"] = "GET, POST"
+            response.headers["Access-Control-Allow-Methods"] = "GET, POST, PATCH"
             response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, X-Request-Id"
             response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)

@@ -15,7 +15,7 @@ from gateway.ground.parts import Part
 from gateway.ground.tasks import Tasks
 from mailer import address
 from storage.errors import StorageError
-from storage.people import Contact, People
+from storage.people import SAID, Contact, People
 
 FLUSH_SECONDS = 0.25
 HEARD_SECONDS = 60
@@ -30,7 +30,7 @@ def contact_of(principal: Principal, *, last_seen: datetime | None = None) -> Co
     """What a token says of its user."""
     return Contact(
         user=principal.user, email=principal.email, name=principal.name, locale=principal.locale,
-        last_seen=last_seen,
+        last_seen=last_seen, said_at=principal.issued_at,
     )  # fmt: skip
 
 
@@ -67,6 +67,10 @@ class ContactBook(Part):
             return
         self._pending[contact.user] = _newer(contact, known)
         self._news.set()
+        self.announce(contact)
+
+    def announce(self, contact: Contact) -> None:
+        """Have the listeners hear what is stored already, or will be."""
         for listen in self.listeners:
             listen(contact)
 
@@ -152,12 +156,22 @@ def _is_address(text: str) -> bool:
 
 
 def _newer(contact: Contact, known: Contact | None) -> Contact:
+    """What is known, with what was said since; what a backend has told after it was said stays."""
     if known is None:
         return contact
-    return Contact(
-        user=contact.user,
-        email=contact.email or known.email,
-        name=contact.name or known.name,
-        locale=contact.locale or known.locale,
+    said = {
+        name: getattr(known if _is_overruled(contact, known, name) else contact, name) or getattr(known, name)
+        for name in SAID
+    }
+    return replace(
+        known,
+        **said,
         last_seen=contact.last_seen or known.last_seen,
+        said_at=contact.said_at or known.said_at,
     )
+
+
+def _is_overruled(contact: Contact, known: Contact, name: str) -> bool:
+    said_at = contact.said_at or contact.last_seen
+    told_at = known.told_at.get(name)
+    return told_at is not None and said_at is not None and said_at < told_at

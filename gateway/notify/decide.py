@@ -5,11 +5,11 @@ A rule is added as a module of `gateway.notify.gates` and one line of `GATES`.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.ground.rooms import user_of
-from gateway.notify.gates import address, rollout, switch, unless
+from gateway.notify.gates import address, preferences, quiet, rollout, suppression, switch, unless
 from gateway.notify.verdicts import EMAIL, AnyGate, Case, Delay, Moment, Send, Sources, Verdict
 from storage.endings import Ending, Postponed, Skipped
 from storage.errors import StorageError
@@ -20,9 +20,11 @@ GATES: tuple[AnyGate, ...] = (
     switch.GATE,
     rollout.GATE,
     address.GATE,
-    # suppression, preferences,
+    suppression.GATE,
+    preferences.GATE,
     unless.GATE,
-    # quiet hours, throttle and digest.
+    quiet.GATE,
+    # throttle and digest.
 )
 
 
@@ -56,9 +58,14 @@ class Explained:
 
 
 def decide(case: Case, facts: Iterable[object], gates: Sequence[AnyGate] = GATES) -> Verdict:
-    """What the first gate says that does not let the case pass, else `Send`. A gate without its facts is open."""
+    """What the first gate says that does not let the case pass, else `Send`. A gate without its facts is open.
+
+    What is critical passes every gate that spares it, whatever the facts are.
+    """
     known = {type(fact): fact for fact in facts}
     for gate in gates:
+        if case.critical and gate.spares_critical:
+            continue
         fact = known.get(gate.facts)
         verdict = None if fact is None else gate.judge(case, fact)
         if verdict is not None:
@@ -75,12 +82,17 @@ class Judge:
 
     async def judge(self, cases: Sequence[Case], moment: Moment) -> list[Judged | StorageError]:
         """The verdict on each, in order, or why its facts could not be looked up. Each gate asks once for all."""
+        cases = self._marked(cases)
         facts: list[tuple[object, ...]] = [()] * len(cases)
         failed: dict[int, StorageError] = {}
         for gate in self._gates:
             if not gate.in_use(self._sources):
                 continue
-            wanted = [index for index, case in enumerate(cases) if gate.wants(case, moment)]
+            wanted = [
+                index
+                for index, case in enumerate(cases)
+                if gate.wants(case, moment) and not (case.critical and gate.spares_critical)
+            ]
             if not wanted:
                 continue
             try:
@@ -91,19 +103,35 @@ class Judge:
             for index, fact in zip(wanted, found, strict=True):
                 if fact is not None:
                     facts[index] += (fact,)
+                    cases[index] = gate.teach(cases[index], fact)
         return [
             failed.get(index) or Judged(decide(case, facts[index], self._gates), facts[index])
             for index, case in enumerate(cases)
         ]
 
+    def _marked(self, cases: Sequence[Case]) -> list[Case]:
+        """The cases, with what the catalog in force says of their types."""
+        catalog = self._sources.catalog.current
+        if catalog is None:
+            return list(cases)
+        types = catalog.types
+        return [
+            replace(case, critical=type_.critical, category=type_.category)
+            if (type_ := types.get(case.type)) is not None
+            else case
+            for case in cases
+        ]
+
     async def explain(self, case: Case) -> Explained:
         """What every gate says of the case as it is now, also those behind the first that stops it. Raises `StorageError`."""
+        (case,) = self._marked([case])
         steps = []
         for gate in self._gates:
             fact = None
-            if gate.wants(case, Moment.PREVIEW):
+            if gate.wants(case, Moment.PREVIEW) and not (case.critical and gate.spares_critical):
                 (fact,) = await gate.gather(self._sources, [case])
             steps.append(Step(gate.rule, fact, None if fact is None else gate.judge(case, fact)))
+            case = case if fact is None else gate.teach(case, fact)
         verdict = next((step.verdict for step in steps if step.verdict is not None), Send())
         return Explained(case.channel, verdict, tuple(steps))
 
@@ -120,6 +148,7 @@ class Judge:
             notification_id=notification.id,
             to=order.to,
             unless=order.unless,
+            lane=order.lane,
         )
         (judged,) = await self.judge([case], Moment.LEASE)
         if isinstance(judged, StorageError):

@@ -1,9 +1,13 @@
-"""Which language each user reads: what the contacts know, remembered for a while, for words are made at every emit."""
+"""Which language each user reads: the one that the user has chosen, else what the contacts know.
+
+What these know is remembered for a while, for words are made at every emit.
+"""
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from gateway.notify.verdicts import Chosen, NobodyChose
 from storage.errors import StorageError
 from storage.people import Contact
 
@@ -20,8 +24,9 @@ class Contacts(Protocol):
 class Languages:
     """Answers from memory where it can, and asks once for all others of a call."""
 
-    def __init__(self, contacts: Contacts) -> None:
+    def __init__(self, contacts: Contacts, chosen: Chosen | None = None) -> None:
         self._contacts = contacts
+        self._chosen = chosen or NobodyChose()
         self._known: dict[str, tuple[str | None, float]] = {}
         """By user: the language, and when by the loop's clock it was asked for."""
 
@@ -32,6 +37,16 @@ class Languages:
 
     async def of(self, users: Sequence[str]) -> dict[str, str | None]:
         """The language of each, None for whom nobody has told one. With the store away, what is remembered has to do."""
+        answers = await self._told(users)
+        try:
+            chosen = await self._chosen.of_many(users)
+        except StorageError:
+            return answers
+        answers.update({user: each.locale for user, each in chosen.items() if each.locale is not None})
+        return answers
+
+    async def _told(self, users: Sequence[str]) -> dict[str, str | None]:
+        """What tokens and backends have told."""
         oldest = asyncio.get_running_loop().time() - REMEMBERED_SECONDS
         remembered = {user: self._known.get(user, _NEVER) for user in users}
         answers = {user: locale for user, (locale, _) in remembered.items()}

@@ -1,23 +1,31 @@
 """People: who is online, what is held about a user, and ending a user's connections or that knowledge."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from gateway.cluster.bus.base import TRANSIENT, Bus
-from gateway.cluster.commands import Disconnect, Erase
+from gateway.cluster.commands import Disconnect, Erase, PreferencesChanged
 from gateway.cluster.presence.base import Joined, Left, Online, Presence, Roster
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.ground import encoding
 from gateway.ground.clock import Clock
 from gateway.ground.rooms import ADMINS, inbox_rooms, user_room
 from gateway.notify import events
+from gateway.notify.choosing import Choices
 from gateway.notify.contacts import ContactBook
 from gateway.notify.fanout import Receiver
+from gateway.notify.preferences import Preferences
 from gateway.notify.reading import Reading
 from gateway.notify.requests import DisconnectRequest, RosterRequest
+from gateway.notify.suppressions import SuppressionList, forms_of
+from gateway.notify.topics import TopicBook
 from storage import people as shelf
 from storage.people import Contact, UserData
+from storage.preferences import CHANGES_KEPT, Change
+from storage.schedule import Schedule, Scheduled
+from storage.suppressions import Suppression
 
 USER_DATA_LIMIT = 10_000
 """Notifications in the answer to what is held about a user."""
@@ -46,6 +54,16 @@ class Held:
 
     user: str
     data: UserData
+    attributes: Mapping[str, Any]
+    topics: Mapping[str, datetime]
+    """Those that backends have given, by name, with the time since when."""
+    preferences: Preferences
+    changes: tuple[Change, ...]
+    """Of the preferences, newest first."""
+    scheduled: tuple[Scheduled, ...]
+    """What is still to come for the user, the earliest first."""
+    suppressions: tuple[Suppression, ...]
+    """Of the user's addresses."""
 
 
 class People:
@@ -56,7 +74,11 @@ class People:
         *,
         presence: Presence,
         contacts: ContactBook,
+        topics: TopicBook,
+        choices: Choices,
+        schedule: Schedule,
         held: shelf.People,
+        suppressions: SuppressionList,
         reading: Reading,
         receiver: Receiver,
         bus: Bus,
@@ -64,7 +86,11 @@ class People:
     ) -> None:
         self._presence = presence
         self._contacts = contacts
+        self._topics = topics
+        self._choices = choices
+        self._schedule = schedule
         self._held = held
+        self._suppressions = suppressions
         self._reading = reading
         self._receiver = receiver
         self._bus = bus
@@ -82,19 +108,22 @@ class People:
         )
 
     async def reader(self, user: str) -> Reader:
-        """The person, and how much is unread in the rooms that the person's token names."""
+        """The person, and how much is unread in the rooms that the person's token and the store name."""
         person = await self.find(user)
-        topics = () if person.online is None else person.online.topics
-        count = await self._reading.unread(user, inbox_rooms(user, topics))
+        count = await self._reading.unread(user, await self._rooms(user, person.online))
         return Reader(person=person, unread=count.unread)
 
     async def rooms(self, user: str) -> Sequence[str]:
-        """The rooms of the user's inbox: no topics while the user is away, or presence is."""
+        """The rooms of the user's inbox: no topics of a token while the user is away, or presence is."""
         try:
             online = await self._presence.find(user)
         except PresenceUnavailable:
             online = None
-        return inbox_rooms(user, () if online is None else online.topics)
+        return await self._rooms(user, online)
+
+    async def _rooms(self, user: str, online: Online | None) -> Sequence[str]:
+        of_token = () if online is None else online.topics
+        return inbox_rooms(user, dict.fromkeys((*of_token, *await self._topics.of(user))))
 
     async def disconnect(self, asked: DisconnectRequest) -> int:
         """End every connection of the user on every node; answers how many were known."""
@@ -105,15 +134,34 @@ class People:
     async def data(self, user: str) -> Held:
         """Everything held about the user, the newest `USER_DATA_LIMIT` notifications at most."""
         data = await self._held.user_data(user, user_room(user), limit=USER_DATA_LIMIT)
-        return Held(user=user, data=replace(data, contact=await self._contacts.contact(user)))
+        profile = await self._held.profile(user)
+        contact = await self._contacts.contact(user)
+        return Held(
+            user=user,
+            data=replace(data, contact=contact),
+            suppressions=await self._suppressions.of(await self._addresses(user, contact)),
+            attributes={} if profile is None else profile.attributes,
+            topics=await self._topics.since(user),
+            preferences=(await self._choices.show(user)).preferences,
+            changes=await self._choices.changes(user, limit=CHANGES_KEPT),
+            scheduled=await self._schedule.of_room(user_room(user), limit=USER_DATA_LIMIT),
+        )
 
     async def erase(self, user: str) -> int:
         """Forget everything held about the user; open connections end, and nothing is remembered of them.
 
         Answers how many notifications were wiped.
         """
+        addresses = forms_of(await self._addresses(user, await self._contacts.contact(user)))
         await self._bus.order_all(Erase(user))
-        return await self._held.erase_user(user, user_room(user), now=self._clock())
+        erased = await self._held.erase_user(user, user_room(user), now=self._clock(), addresses=addresses)
+        await self._bus.order_all(PreferencesChanged(user))
+        return erased
+
+    async def _addresses(self, user: str, contact: Contact | None) -> list[str]:
+        """Where the user's mail goes or went; what the contact book has not written down yet counts too."""
+        news = [] if contact is None or contact.email is None else [contact.email]
+        return [*news, *await self._held.addresses(user, user_room(user))]
 
     async def announce(self, change: Joined | Left) -> None:
         """Tell this node's admins that a user has come or gone; presence tells every node itself, in one order."""

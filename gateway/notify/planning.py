@@ -14,13 +14,15 @@ from gateway.ground.clock import Clock
 from gateway.notify import owing, showing
 from gateway.notify.decide import Judge
 from gateway.notify.requests import EmitRequest
-from gateway.notify.showing import Hidden
-from gateway.notify.verdicts import Moment, Send, Skip, Verdict
+from gateway.notify.showing import Choosers, Hidden
+from gateway.notify.verdicts import Moment, NobodyChose, Send, Skip, Verdict
 from gateway.notify.wording import Filled, Scribe
 from storage.errors import StorageError
 from storage.ids import uuid7
 from storage.mail import Mail
 from storage.streams import Emission, Entry, IdempotencyKey, Notification
+
+NOBODY: Choosers = NobodyChose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,17 @@ class Draft:
 class Planner:
     """Makes plans by what is known now."""
 
-    def __init__(self, *, catalog: LiveCatalog, scribe: Scribe, judge: Judge, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        catalog: LiveCatalog,
+        scribe: Scribe,
+        judge: Judge,
+        clock: Clock,
+        choosers: Choosers = NOBODY,
+    ) -> None:
         self._catalog = catalog
+        self._choosers = choosers
         self._scribe = scribe
         self._judge = judge
         self._clock = clock
@@ -45,7 +56,7 @@ class Planner:
         now = self._clock()
         filled = await self._scribe.fill(requests)
         sound = [each for each in filled if isinstance(each, Filled)]
-        hidden = iter(await showing.hidden_of_each(self._judge, self._catalog, sound, now))
+        hidden = iter(await showing.hidden_of_each(self._judge, self._catalog, self._choosers, sound, now))
         mails = iter(await owing.mails_of_each(self._judge, sound, now))
         planned: list[Emission | Exception] = []
         for each in filled:
@@ -61,6 +72,12 @@ class Planner:
                 )
         return planned
 
+    async def vet(self, request: EmitRequest) -> None:
+        """Raise what keeps the request from ever being carried out: `Unfit`."""
+        [filled] = await self._scribe.fill([request])
+        if isinstance(filled, Exception):
+            raise filled
+
     async def drafts(self, request: EmitRequest, *, limit: int) -> list[Draft]:
         """What an emit of the request would make of its first `limit` rooms now; nothing is stored or sent.
 
@@ -71,7 +88,7 @@ class Planner:
         [filled] = await self._scribe.fill([structs.replace(request, rooms=rooms)])
         if isinstance(filled, Exception):
             raise filled
-        [hidden] = await showing.hidden_of_each(self._judge, self._catalog, [filled], now)
+        [hidden] = await showing.hidden_of_each(self._judge, self._catalog, self._choosers, [filled], now)
         if isinstance(hidden, StorageError):
             raise hidden
         email = filled.request.email

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from typing import Any
 
 from msgspec import Struct
@@ -39,6 +40,18 @@ class EmailRequest:
     lane: LaneName = LaneName.TRANSACTIONAL
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """When a request is to be emitted: at a time, or at a time on the wall of each of its readers."""
+
+    at: datetime | None = None
+    local_date: date | None = None
+    local_time: time | None = None
+    cancel_key: str | None = None
+    max_lateness_seconds: float | None = None
+    """After which it is not emitted any more; None: however late."""
+
+
 class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
     """A request to emit one notification to one or more rooms."""
 
@@ -63,6 +76,8 @@ class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
     idempotency_key: str | None = None
     fingerprint: bytes = b""
     """A digest of the request's body: tells a repetition from another request under the same key."""
+    timing: Timing | None = None
+    """None: now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,18 @@
-"""What operators say of the store, and of how long it keeps a notification."""
+"""What operators say of the store, of how long it keeps a notification, and of people about whom nobody has said it."""
 
 from dataclasses import dataclass
 
+from environs import ValidationError
+
 from gateway.ground.settings import Group, setting
 from gateway.ground.values import masked_url, url, whole
+from gateway.ground.zones import zone
+
+
+def _zone(name: str) -> str:
+    if zone(name) is None:
+        raise ValidationError("must be a time zone such as Europe/Berlin.")
+    return name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,3 +26,12 @@ class StoreSettings(Group):
         show=masked_url,
     )  # fmt: skip
     history_days: int = setting("HISTORY_DAYS", "90", whole(), "days a notification is kept; 0: for ever")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleSettings(Group):
+    """What holds for people who, and of whom backends, have said nothing else."""
+
+    timezone: str = setting(
+        "TIMEZONE", "UTC", _zone, "the time zone of people's quiet hours whose own nobody has told, as `Europe/Berlin`"
+    )  # fmt: skip

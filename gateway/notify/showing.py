@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.rooms import user_of
@@ -15,13 +16,22 @@ Hidden = Mapping[str, Skip]
 NONE: Hidden = {}
 
 
+class Choosers(Protocol):
+    """Who may have chosen something: `gateway.notify.preference_book.PreferenceBook`."""
+
+    @property
+    def in_use(self) -> bool: ...
+
+    def may_have_chosen(self, user: str) -> bool: ...
+
+
 async def hidden_of_each(
-    judge: Judge, catalog: LiveCatalog, requests: Sequence[Filled], now: datetime
+    judge: Judge, catalog: LiveCatalog, choosers: Choosers, requests: Sequence[Filled], now: datetime
 ) -> list[Hidden | StorageError]:
-    """What is hidden of each request. Types that are on for everybody cost nothing."""
+    """What is hidden of each request. Types that are on for everybody cost nothing, nor do users who have chosen nothing."""
     if not catalog.in_use:
         return [NONE] * len(requests)
-    cases = [_cases(filled, now) if _may_be_hidden(catalog, filled, now) else [] for filled in requests]
+    cases = [_cases(filled, _rooms(catalog, choosers, filled, now), now) for filled in requests]
     if not any(cases):
         return [NONE] * len(requests)
     judged = iter(await judge.judge([case for some in cases for case in some], Moment.EMIT))
@@ -40,19 +50,26 @@ async def hidden_of_each(
     return found
 
 
-def _may_be_hidden(catalog: LiveCatalog, filled: Filled, now: datetime) -> bool:
+def _rooms(catalog: LiveCatalog, choosers: Choosers, filled: Filled, now: datetime) -> Sequence[str]:
+    """Those in which a rule may hide it."""
     request = filled.request
     if not request.in_app or not catalog.mentions(request.type):
-        return False
+        return ()
     flag = catalog.flag(request.type, IN_APP)
-    return (
-        not (flag.type_on and flag.channel_on) or catalog.share(request.type, IN_APP, "", now).percent < 100
-    )
-
-
-def _cases(filled: Filled, now: datetime) -> list[Case]:
-    request = filled.request
+    if not (flag.type_on and flag.channel_on) or catalog.share(request.type, IN_APP, "", now).percent < 100:
+        return request.rooms
+    known = None if catalog.current is None else catalog.current.types.get(request.type)
+    if known is None or known.critical or not choosers.in_use:
+        return ()
     return [
-        Case(type=request.type, user=user_of(room), room=room, channel=IN_APP, now=now, due_at=now)
+        room
         for room in request.rooms
+        if (user := user_of(room)) is not None and choosers.may_have_chosen(user)
+    ]
+
+
+def _cases(filled: Filled, rooms: Sequence[str], now: datetime) -> list[Case]:
+    type_ = filled.request.type
+    return [
+        Case(type=type_, user=user_of(room), room=room, channel=IN_APP, now=now, due_at=now) for room in rooms
     ]

@@ -3,17 +3,19 @@
 Knows no gate: each stands in `gateway.notify.gates`, in the order of `gateway.notify.decide`.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 from enum import Enum, auto
 from typing import Any, Generic, Protocol, TypeVar
 
 from gateway.catalog.channels import Channel
 from gateway.catalog.live import LiveCatalog
+from gateway.notify.preferences import Preferences
 from storage.inboxes import Receipt
-from storage.mail import Unless
+from storage.mail import LaneName, Unless
 from storage.people import Contact
+from storage.suppressions import Suppression
 
 IN_APP: Channel = "in_app"
 """The socket, and the inbox."""
@@ -100,16 +102,50 @@ class Case:
     notification_id: str | None = None
     """None for what is not made yet."""
     to: str | None = None
-    """The address that was given, if one was."""
+    """The address that was given, if one was; known from the gate `address` on."""
     unless: Unless | None = None
+    lane: LaneName = LaneName.TRANSACTIONAL
+    category: str | None = None
+    """That its type belongs to; None for a type of none."""
+    critical: bool = False
+    """Whether people cannot turn it off: a password, an invoice."""
 
 
 class Contacts(Protocol):
     async def contacts(self, users: Sequence[str]) -> dict[str, Contact]: ...
 
 
+class Chosen(Protocol):
+    @property
+    def in_use(self) -> bool: ...
+
+    async def of_many(self, users: Sequence[str]) -> Mapping[str, Preferences]: ...
+
+
 class Receipts(Protocol):
     async def receipt(self, user: str, notification_id: str) -> Receipt: ...
+
+
+class NobodyChose:
+    """Of a process that knows no preferences."""
+
+    in_use = False
+
+    def may_have_chosen(self, user: str) -> bool:
+        del user
+        return False
+
+    async def of_many(self, users: Sequence[str]) -> Mapping[str, Preferences]:
+        del users
+        return {}
+
+
+class Suppressions(Protocol):
+    async def matching(
+        self, addresses: Sequence[str], *, roughly: bool
+    ) -> Mapping[str, Sequence[Suppression]]:
+        """Those in force, by address; `roughly` allows for what was known a moment ago."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +154,12 @@ class Sources:
 
     catalog: LiveCatalog
     contacts: Contacts
+    preferences: Chosen = field(default_factory=NobodyChose)
     receipts: Receipts
+    suppressions: Suppressions
     is_online: Callable[[str], Awaitable[bool]]
+    zone: tzinfo = UTC
+    """Of people whose zone nobody has told."""
 
 
 F = TypeVar("F")
@@ -128,6 +168,11 @@ F = TypeVar("F")
 def _always(sources: Sources) -> bool:
     del sources
     return True
+
+
+def _nothing(case: Case, fact: object) -> Case:
+    del fact
+    return case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +192,10 @@ class Gate(Generic[F]):
 
     Raises `StorageError`, which is then the answer of these cases.
     """
+    spares_critical: bool = False
+    """Whether what is critical passes it, whatever the facts are."""
+    teach: Callable[[Case, F], Case] = _nothing
+    """The case with what its facts say of it, as the gates behind this one are to see it."""
 
 
 AnyGate = Gate[Any]

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -10,19 +11,27 @@ from gateway.catalog.live import LiveCatalog
 from gateway.cluster.connect import connect
 from gateway.cluster.settings import ClusterSettings
 from gateway.ground.clock import Timekeeper
+from gateway.ground.links import LinkSettings
 from gateway.ground.parts import Part, Running
 from gateway.ground.settings import Settings
 from gateway.http.health import Health
 from gateway.http.settings import SiteSettings
 from gateway.mail.part import Desk, MailPart, presses_of
+from gateway.mail.seals import return_path_of, seals_of, sender_domains
 from gateway.mail.settings import BulkSettings, MailSettings
 from gateway.notify.contacts import ContactBook
 from gateway.notify.decide import Judge
-from gateway.notify.settings import StoreSettings
+from gateway.notify.leaving import WaysOut
+from gateway.notify.preference_book import PreferenceBook
+from gateway.notify.returns import Returns
+from gateway.notify.settings import PeopleSettings, StoreSettings
+from gateway.notify.suppressions import SuppressionList
 from gateway.notify.tally import Tally
 from gateway.notify.verdicts import Sources
 from gateway.observe.metrics import Metrics
 from gateway.process.settings import ProcessSettings
+from mailer.lanes import WayOut, no_way_out
+from mailer.unsubscribe import UnsubscribeLinks
 from mailer.worker import Outcome
 from storage.connect import connect as connect_store
 from storage.mail import LaneName
@@ -57,15 +66,29 @@ class Process(ABC):
         self.catalog = LiveCatalog()
         self.catalog.on_change.append(self._adopt_designs)
         self.contacts = ContactBook(self.store.people)
-        self.judge = Judge(
-            Sources(
-                catalog=self.catalog,
-                contacts=self.contacts,
-                receipts=self.store.inboxes,
-                is_online=self._is_online,
-            )
+        self.preferences = PreferenceBook(self.store.preferences, self.clock)
+        self.suppressions = SuppressionList(self.store.suppressions, self.clock)
+        self.sources = Sources(
+            catalog=self.catalog,
+            contacts=self.contacts,
+            preferences=self.preferences,
+            receipts=self.store.inboxes,
+            suppressions=self.suppressions,
+            is_online=self._is_online,
+            zone=ZoneInfo(settings[PeopleSettings].timezone),
         )
+        self.returns = Returns(
+            outbox=self.store.outbox,
+            strays=self.store.strays,
+            suppressions=self.suppressions,
+            path=return_path_of(settings),
+            domains=sender_domains(settings),
+            clock=self.clock,
+            count=self.metrics.mail_returned,
+        )
+        self.judge = Judge(self.sources)
         self.tally = Tally(self.store.tallies, self.catalog, self.clock)
+        self.unsubscribe_links = _unsubscribe_links(settings)
         self._added: list[Part] = []
         self._running = Running()
 
@@ -74,12 +97,20 @@ class Process(ABC):
         desk = Desk(
             outbox=self.store.outbox,
             decide=self.judge.at_lease,
+            bounced=self.suppressions.bounced,
             presses=self.presses,
+            seals=seals_of(self.settings),
             clock=self.clock,
             budget=self.links.budget,
+            way_out=self._way_out(),
             ended=self._mail_ended,
         )
         return MailPart(self.settings[MailSettings], self.settings[BulkSettings], desk)
+
+    def _way_out(self) -> WayOut:
+        if self.unsubscribe_links is None:
+            return no_way_out
+        return WaysOut(self.store.links, self.unsubscribe_links, self.catalog).of
 
     def _mail_ended(self, lane: LaneName, outcome: Outcome) -> None:
         self.metrics.mail_outcome(lane, outcome.result)
@@ -128,3 +159,9 @@ class Process(ABC):
 
     async def stop(self) -> None:
         await self._running.stop()
+
+
+def _unsubscribe_links(settings: Settings) -> UnsubscribeLinks | None:
+    """What makes and reads the links in mails; None unless there is a secret, and a site for them to lead to."""
+    secrets, base_url = settings[LinkSettings].secrets, settings[SiteSettings].base_url
+    return UnsubscribeLinks(secrets, base_url=base_url) if secrets and base_url is not None else None

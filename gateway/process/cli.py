@@ -24,9 +24,9 @@ from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Settings, SettingsError
 from gateway.ground.values import duration
 from gateway.http.settings import SiteSettings
-from gateway.mail.settings import MailSettings
+from gateway.mail.settings import BounceSettings, MailSettings
 from gateway.observe.metrics import release
-from gateway.process import outlet, settings, signals
+from gateway.process import outlet, settings, signals, suppressing, zoning
 from gateway.process.alive import UnixConnection
 
 EMIT_SECONDS = 30
@@ -93,6 +93,10 @@ def _parser() -> argparse.ArgumentParser:
         "SIGTERM and Ctrl-C drain it; asked twice, it hurries.",
     )  # fmt: skip
     command("mail", _mail, "run the mail worker alone", "SIGTERM and Ctrl-C let it finish what it holds.")
+    command(
+        "bounces", _bounces, "take mail that comes back, by LMTP or SMTP",
+        "Where is said by BELLHOP_BOUNCE_LISTEN; it needs BELLHOP_BOUNCE_DOMAIN, and the extra `bounces`.",
+    )  # fmt: skip
     _describe_demo(command("demo", _demo, "run everything on the embedded defaults, with links to open"))
     config = command(
         "config", _config, "print the settings in force, secrets masked, and where each came from",
@@ -106,6 +110,20 @@ def _parser() -> argparse.ArgumentParser:
         description="What a catalog's folder holds is in docs/catalog.md. FOLDER is the one with its catalog.toml.",
     )  # fmt: skip
     describe_catalog(catalog)
+    suppressing.describe(
+        commands.add_parser(
+            "suppressions",
+            help="take over or write out the addresses that must not be written to",
+            description="As CSV, by the store of the settings in force. Gateways may run meanwhile.",
+        )
+    )
+    zoning.describe(
+        commands.add_parser(
+            "dns",
+            help="print the DNS records that mail wants, or look whether they are there",
+            description="For the settings in force. Exit code 1, with a reason a line, when --check or --send finds fault.",
+        )
+    )
     _describe_store(command("store", _store, "tell what was done to the store"))
     return parser
 
@@ -247,6 +265,18 @@ def _mail(given: argparse.Namespace) -> int:
     from gateway.process import mail_office
 
     return mail_office.run(in_force)
+
+
+def _bounces(given: argparse.Namespace) -> int:
+    del given
+    in_force = _in_force(serving=False)
+    if in_force[BounceSettings].domain is None:
+        raise Failure("there is nowhere that mail comes back to: set BELLHOP_BOUNCE_DOMAIN", 2)
+    try:
+        from gateway.process import bounce_office
+    except ModuleNotFoundError as error:
+        raise Failure(f"the extra `bounces` is not installed: {error}", 2) from error
+    return bounce_office.run(in_force)
 
 
 def _in_force(*, serving: bool) -> Settings:

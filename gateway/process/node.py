@@ -27,22 +27,28 @@ from gateway.http import internal, public
 from gateway.http.health import Health
 from gateway.http.settings import SiteSettings
 from gateway.http.sites import Site
+from gateway.http.unsubscribe import UnsubscribePages
 from gateway.mail.part import PressPart
 from gateway.mail.settings import MailSettings
+from gateway.notify.choosing import Choices
 from gateway.notify.delivery import Delivery
 from gateway.notify.emitting import Emitter
 from gateway.notify.fanout import Fanout
 from gateway.notify.languages import Languages
+from gateway.notify.leaving import Leaving
 from gateway.notify.mailroom import Mailroom
 from gateway.notify.people import People
 from gateway.notify.planning import Planner
 from gateway.notify.preview import Previewer
+from gateway.notify.profiles import Profiles
 from gateway.notify.reading import Reading
 from gateway.notify.records import Records
 from gateway.notify.retention import Housekeeper
+from gateway.notify.scheduling import Scheduler
 from gateway.notify.settings import StoreSettings
 from gateway.notify.store import ClockPart, CommitPart, LineagePart, StorePart
 from gateway.notify.switching import Switching
+from gateway.notify.topics import TopicBook
 from gateway.notify.type_preview import TypePreviewer
 from gateway.notify.types import Types
 from gateway.notify.versions import Versions
@@ -53,6 +59,7 @@ from gateway.observe.trends import Trends
 from gateway.observe.writes import Writes
 from gateway.process import descriptors, lifetime
 from gateway.process.base import Process
+from gateway.process.notices import Notices
 from gateway.process.outlet import OutletPart
 from gateway.process.settings import ProcessSettings
 from gateway.protocol import problems
@@ -61,6 +68,7 @@ from gateway.sockets.admin_events import AdminEvents
 from gateway.sockets.namespaces import Namespaces
 from gateway.sockets.neighbours import Neighbours
 from gateway.sockets.part import EnginePart, server_of
+from gateway.sockets.preference_events import PreferenceEvents
 from gateway.sockets.settings import SocketSettings
 from storage.connect import file_of
 from storage.groupcommit import GroupCommit
@@ -114,10 +122,16 @@ class Node(Process):
         self.mail = self.mail_part() if self.settings[MailSettings].worker else None
         self._wake_mailer = _nobody_to_wake if self.mail is None else self.mail.wake
         self.fanout = Fanout(receiver=self.delivery, bus=self.bus, gossip=self.gossip)
-        self.languages = Languages(self.contacts)
+        self.languages = Languages(self.contacts, self.preferences)
         self.contacts.listeners.append(self.languages.note)
         self.scribe = Scribe(self.catalog, self.languages)
-        self.planner = Planner(catalog=self.catalog, scribe=self.scribe, judge=self.judge, clock=self.clock)
+        self.planner = Planner(
+            catalog=self.catalog,
+            choosers=self.preferences,
+            scribe=self.scribe,
+            judge=self.judge,
+            clock=self.clock,
+        )
         self.emitter = Emitter(
             commit=self.commit,
             planner=self.planner,
@@ -127,11 +141,32 @@ class Node(Process):
             code_of=problems.code_of,
         )
         self.tally.hear(self.emitter)
+        self.scheduler = Scheduler(
+            self.store.schedule,
+            planner=self.planner,
+            emitter=self.emitter,
+            sources=self.sources,
+            clock=self.clock,
+            due_clock=self.clock.cautious,
+        )
         self.reading = Reading(inboxes=self.store.inboxes, fanout=self.fanout, clock=self.clock)
+        self.topics = TopicBook(self.store.topics, bus=self.bus, clock=self.clock)
+        self.choices = Choices(
+            self.store.preferences,
+            catalog=self.catalog,
+            languages=self.languages,
+            fanout=self.fanout,
+            bus=self.bus,
+            clock=self.clock,
+        )
         self.people = People(
             presence=self.presence,
             contacts=self.contacts,
+            topics=self.topics,
+            choices=self.choices,
+            schedule=self.store.schedule,
             held=self.store.people,
+            suppressions=self.suppressions,
             reading=self.reading,
             receiver=self.delivery,
             bus=self.bus,
@@ -158,6 +193,7 @@ class Node(Process):
             presence=self.presence,
             bus=self.bus,
             contacts=self.contacts,
+            topics=self.topics,
             lineage=self.lineage,
             clock=self.clock,
             token_clock=system_clock,
@@ -198,7 +234,13 @@ class Node(Process):
             ),
             reading=self.reading,
             mailroom=Mailroom(outbox=self.store.outbox, clock=self.clock, wake_mailer=self._wake_mailer),
+            suppressions=self.suppressions,
+            returns=self.returns,
             people=self.people,
+            profiles=Profiles(self.store.people, contacts=self.contacts, clock=self.clock),
+            choices=self.choices,
+            topics=self.topics,
+            scheduler=self.scheduler,
             types=Types(
                 live=self.catalog,
                 switching=self.switching,
@@ -218,6 +260,7 @@ class Node(Process):
             feed=self.feed,
         )
         AdminEvents(self.namespaces.registry, self.use_cases)
+        PreferenceEvents(self.namespaces.registry, self.use_cases)
 
     def _sites(self) -> None:
         """The two doors: for browsers, and for services and operators."""
@@ -229,6 +272,7 @@ class Node(Process):
             use=self.use_cases,
             verifier=self.access.verifier,
             contacts=self.contacts,
+            topics=self.topics,
             health=self.health,
             metrics=self.metrics,
         )
@@ -240,9 +284,24 @@ class Node(Process):
             health=self.health,
             metrics=self.metrics,
         )
+        self.unsubscribe = self._unsubscribe()
         self._internal_site = Site(self.internal, site.internal_hosts, site.internal_port)
         self._public_site = Site(
             self.public, site.hosts, site.port, websockets=self.server.eio, reserve=descriptors.reserve
+        )
+
+    def _unsubscribe(self) -> UnsubscribePages | None:
+        """Where the links in mails lead; None where mails have none."""
+        if self.unsubscribe_links is None:
+            return None
+        return UnsubscribePages(
+            Leaving(
+                self.store.links,
+                self.unsubscribe_links,
+                choices=self.choices,
+                catalog=self.catalog,
+                tell=Notices(self.emitter).lowered,
+            )
         )
 
     def own_parts(self) -> Sequence[Part]:
@@ -257,6 +316,10 @@ class Node(Process):
             ClockPart(self.clock, self.store),
             CommitPart(self.commit),
             self.contacts,
+            self.topics,
+            self.preferences,
+            self.suppressions,
+            self.returns,
             BusPart(
                 self.bus,
                 receive=self.delivery.receive,
@@ -268,13 +331,16 @@ class Node(Process):
             self.delivery,
             PresencePart(self.presence, self.people.announce),
             self.namespaces,
+            self.namespaces.memberships,
             *([] if self.neighbours is None else [self.neighbours]),
+            *([] if self.unsubscribe is None else [self.unsubscribe]),
             self.gossip,
             self.tally,
             self.feed,
             self.trends,
             self.observatory,
             self.housekeeper,
+            self.scheduler,
             *([] if self.mail is None else [self.mail]),
         ]
 

@@ -11,12 +11,13 @@ from gateway.catalog.settings import CatalogSettings
 from gateway.cluster.settings import ClusterSettings
 from gateway.ground import settings
 from gateway.ground.environment import Setting
+from gateway.ground.links import LinkSettings
 from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Entry, Group, Settings, setting
 from gateway.ground.values import duration
 from gateway.http.settings import SiteSettings
-from gateway.mail.settings import BulkSettings, MailSettings
-from gateway.notify.settings import StoreSettings
+from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings, SigningSettings
+from gateway.notify.settings import PeopleSettings, StoreSettings
 from gateway.sockets.settings import SocketSettings
 
 
@@ -32,10 +33,14 @@ GROUPS: tuple[type[Group], ...] = (
     SocketSettings,
     KeySettings,
     StoreSettings,
+    PeopleSettings,
     ClusterSettings,
     CatalogSettings,
     MailSettings,
     BulkSettings,
+    SigningSettings,
+    BounceSettings,
+    LinkSettings,
     ProcessSettings,
     LogSettings,
 )

@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from gateway.notify.owing import USERS_NAMED
+from gateway.protocol.suppressions import SuppressionAnswer
 from storage.mail import LaneName, MailState, Unless
 
 
@@ -29,6 +30,22 @@ class AddressAnswer(Schema):
     seq = _number(allow_none=True, metadata={"description": "Null for what was not stored, or is not shown."})
 
 
+class PlacedAnswer(AddressAnswer):
+    """The same, and what holds its mail."""
+
+    held_until = fields.DateTime(
+        metadata={"description": "When its mail is decided again that the user's quiet hours hold."}
+    )
+
+
+class PutOffAnswer(Schema):
+    """What is emitted later to one room."""
+
+    id = _text(metadata={"description": "Of what waits; the notification gets its own when it is emitted."})
+    room = _text()
+    scheduled_for = _time()
+
+
 class SomeUsersAnswer(Schema):
     users = fields.List(
         fields.String(), required=True, metadata={"description": f"The first {USERS_NAMED} at most."}
@@ -37,13 +54,14 @@ class SomeUsersAnswer(Schema):
 
 
 class EmittedAnswer(Schema):
-    notifications = fields.List(fields.Nested(AddressAnswer), required=True)
+    notifications = fields.List(fields.Nested(PlacedAnswer), required=True)
     duplicate = fields.Boolean(
         required=True, metadata={"description": "It was emitted before, under the same key."}
     )
     without_address = fields.Nested(
         SomeUsersAnswer, metadata={"description": "Who is not mailed, as `email.if_known` allows."}
     )
+    scheduled = fields.List(fields.Nested(PutOffAnswer), metadata={"description": "With `send_at`."})
 
 
 class ProblemSchema(Schema):
@@ -69,9 +87,10 @@ class ResultAnswer(Schema):
     """What became of one item of a batch: the answer of an emit, or a problem; `status` tells which."""
 
     status = _number()
-    notifications = fields.List(fields.Nested(AddressAnswer))
+    notifications = fields.List(fields.Nested(PlacedAnswer))
     duplicate = fields.Boolean()
     without_address = fields.Nested(SomeUsersAnswer)
+    scheduled = fields.List(fields.Nested(PutOffAnswer))
     type = fields.String()
     title = fields.String()
     code = fields.String()
@@ -208,6 +227,39 @@ class DisconnectedAnswer(Schema):
     disconnected = _number(metadata={"description": "Connections that were known."})
 
 
+class UserTopicAnswer(Schema):
+    """A topic that a backend has put a user into."""
+
+    topic = _text()
+    since = _time()
+
+
+class PreferenceChangeAnswer(Schema):
+    """Who has chosen what, and when."""
+
+    version = _number()
+    at = _time()
+    by = _text(metadata={"description": "`user:…`, `service:…` or `link`."})
+    mail = _text(
+        allow_none=True, metadata={"description": "The notification whose mail it came from, if from one."}
+    )
+    asked = fields.Dict(required=True)
+
+
+class ScheduledAnswer(Schema):
+    """What is emitted later to one room."""
+
+    id = _text()
+    room = _text()
+    type = _text()
+    title = _text(allow_none=True, metadata={"description": "Null: by the words of the type."})
+    scheduled_for = _time()
+    latest_at = _time(allow_none=True)
+    cancel_key = _text(allow_none=True)
+    by = _text(metadata={"description": "In whose name it was asked."})
+    created_at = _time()
+
+
 class UserDataAnswer(Schema):
     """Everything held about a user."""
 
@@ -215,10 +267,21 @@ class UserDataAnswer(Schema):
     email = _text(allow_none=True)
     name = _text(allow_none=True)
     locale = _text(allow_none=True)
+    timezone = _text(allow_none=True)
+    attributes = fields.Dict(required=True)
     last_seen = _time(allow_none=True)
+    topics = fields.List(fields.Nested(UserTopicAnswer), required=True)
+    preferences = fields.Dict(required=True, metadata={"description": "As they were chosen."})
+    preference_changes = fields.List(fields.Nested(PreferenceChangeAnswer), required=True)
+    scheduled = fields.List(fields.Nested(ScheduledAnswer), required=True)
     notifications = fields.List(fields.Nested(RecordAnswer), required=True)
     receipts = fields.Dict(keys=fields.String(), values=fields.Nested(ReceiptAnswer), required=True)
     read_upto = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    suppressions = fields.List(
+        fields.Nested(SuppressionAnswer),
+        required=True,
+        metadata={"description": "Of the user's addresses."},
+    )
 
 
 class ErasedAnswer(Schema):

@@ -10,6 +10,7 @@ import orjson
 from gateway.ground.encoding import Json
 from gateway.notify.emitting import STEP_NOTIFICATIONS, Emitted
 from gateway.notify.requests import EmitRequest
+from gateway.notify.scheduling import PutOff
 from gateway.protocol import emit, problems, shapes
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem
@@ -39,13 +40,13 @@ def notifications_of(items: Sequence[Item]) -> int:
     return sum([len(item.rooms) for item in items if isinstance(item, EmitRequest)])
 
 
-def results(outcomes: Sequence[Emitted | Exception]) -> Json:
+def results(outcomes: Sequence[Emitted | PutOff | Exception]) -> Json:
     """The answer: a result for each item, in order. What nobody foresaw is logged, and not shown."""
     return {"results": [_result(outcome) for outcome in outcomes]}
 
 
-def _result(outcome: Emitted | Exception) -> Json:
-    if isinstance(outcome, Emitted):
+def _result(outcome: Emitted | PutOff | Exception) -> Json:
+    if not isinstance(outcome, Exception):
         return {"status": 202, **shapes.emitted(outcome)}
     details = problems.of(outcome)
     if details.code == "internal":

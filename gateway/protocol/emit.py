@@ -6,6 +6,8 @@ NaN, lone surrogates, integers beyond 64 bit, bottomless nesting.
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace as dc_replace
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -17,7 +19,7 @@ from msgspec.structs import replace
 
 from auth.principal import USER_ID_MAX
 from gateway.ground.rooms import is_room, user_of
-from gateway.notify.requests import NOTIFICATION, EmailRequest, EmitRequest
+from gateway.notify.requests import NOTIFICATION, EmailRequest, EmitRequest, Timing
 from gateway.protocol.fields import (
     DATA_DEPTH_MAX,
     EVENT,
@@ -47,11 +49,12 @@ TITLE_MAX = 200
 BODY_MAX = 4000
 LINK_MAX = 2048
 AFTER_SECONDS_MAX = 365 * 86400
+DAYS_AHEAD_MAX = 366
 EXPIRES_SECONDS_MAX = 10 * 365 * 86400
 
 RESERVED_EVENTS = frozenset({
     "connect", "connect_error", "disconnect", "disconnecting", "error", "newListener", "removeListener",
-    "ready", "inbox", "recalled", "closing", "token:expiring", "presence:joined", "presence:left",
+    "ready", "inbox", "rooms", "recalled", "preferences", "closing", "token:expiring", "presence:joined", "presence:left",
     "feed",
 })  # fmt: skip
 """Events that a client, or this protocol, gives a meaning of its own."""
@@ -105,6 +108,36 @@ class Email(fields.Field[EmailRequest | bool]):
         return parsed
 
 
+class LocalTimeSchema(Schema):
+    """A time on the wall of each reader, in the reader's own zone."""
+
+    local = fields.Time(format="%H:%M", required=True, metadata={"description": "Such as 09:00."})
+    date = fields.Date(required=True)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> Timing:
+        return Timing(local_date=data["date"], local_time=data["local"])
+
+
+class SendAt(fields.Field[Timing]):
+    """A time, or a time on each reader's wall."""
+
+    _time = fields.AwareDateTime(format="iso")
+    _local = fields.Nested(LocalTimeSchema)
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> Timing:
+        if isinstance(value, dict):
+            local: Timing = self._local.deserialize(value, attr, data, **options)
+            return local
+        if not isinstance(value, str):
+            raise ValidationError("Must be a time with its zone, or an object with local and date.")
+        at = self._time.deserialize(value, attr, data, **options)
+        assert at is not None
+        return Timing(at=at.astimezone(UTC))
+
+
 class EmitSchema(Schema):
     """A request to emit one notification to one or more rooms."""
 
@@ -140,6 +173,20 @@ class EmitSchema(Schema):
         metadata={"description": "Seconds."},
     )
     in_app = Flag(load_default=True, metadata={"description": "False: mail only."})
+    send_at = SendAt(load_default=None, metadata={"description": "Not before then; a year ahead at most."})
+    cancel_key = Text(
+        KEY,
+        "printable ASCII",
+        longest=255,
+        load_default=None,
+        metadata={"description": "By this it can be cancelled until then."},
+    )
+    max_lateness = Seconds(
+        above=0,
+        longest=AFTER_SECONDS_MAX,
+        load_default=None,
+        metadata={"description": "Seconds after `send_at` from which on it is not emitted any more."},
+    )
     store = Flag(
         load_default=True, metadata={"description": "False: deliver to who is connected, keep nothing."}
     )
@@ -157,11 +204,27 @@ class EmitSchema(Schema):
             data=data["data"], locale=data["locale"], email=data["email"] or None, no_email=data["email"] is False,
             expires_in_seconds=data["expires_in"], in_app=data["in_app"],
             store=data["store"], event=data["event"], idempotency_key=data.get("idempotency_key"),
+            timing=_timing(data),
         )  # fmt: skip
         contradictions = _contradictions(request)
         if contradictions:
             raise ValidationError(dict(contradictions))
         return request
+
+
+def _timing(data: Mapping[str, Any]) -> Timing | None:
+    send_at: Timing | None = data["send_at"]
+    given = {name: data[name] for name in ("cancel_key", "max_lateness") if data[name] is not None}
+    if send_at is None:
+        if given:
+            raise ValidationError(dict.fromkeys(given, "Only with send_at."))
+        return None
+    day = send_at.local_date or (send_at.at and send_at.at.date())
+    if day is None or day > datetime.now(UTC).date() + timedelta(days=DAYS_AHEAD_MAX):
+        raise ValidationError({"send_at": "Must be within a year."})
+    if not data["store"]:
+        raise ValidationError({"send_at": "What is not stored is emitted now: leave store out."})
+    return dc_replace(send_at, cancel_key=data["cancel_key"], max_lateness_seconds=data["max_lateness"])
 
 
 class ItemSchema(EmitSchema):

@@ -18,7 +18,21 @@ from auth.principal import ADMIN
 from gateway.ground.encoding import Json
 from gateway.notify import events
 from gateway.observe import overview
-from gateway.protocol import answering, asking, batch, catalog, catalog_shapes, emit, shapes, use_cases
+from gateway.protocol import (
+    answering,
+    asking,
+    batch,
+    catalog,
+    catalog_shapes,
+    emit,
+    people,
+    preferences,
+    returns,
+    schedule,
+    shapes,
+    suppressions,
+    use_cases,
+)
 from gateway.protocol.fields import KEY
 from gateway.protocol.parsing import Parse, parser
 from gateway.protocol.use_cases import Caller, UseCases
@@ -32,6 +46,14 @@ Use = Callable[[UseCases, Caller, Any], Awaitable[Any]]
 """Takes what was parsed, answers what `shape` takes. Raises what the use cases raise, and Problem."""
 
 
+@dataclass(frozen=True, slots=True)
+class RawBody:
+    """A body that is no JSON, and is all that is asked: its bytes."""
+
+    media_type: str
+    bytes_max: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """Where HTTP asks an operation. What stands in the path is part of what is asked."""
@@ -40,6 +62,9 @@ class Route:
     path: str
     status: int = 200
     body_required: bool = True
+    body_bytes: int | None = None
+    """Of the body at most; None: as much as of most."""
+    raw_body: RawBody | None = None
     description: str | None = None
     problems: Sequence[str] = ()
     """Codes beyond those that every route of this kind has."""
@@ -47,6 +72,11 @@ class Route:
     answer_headers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     of_path: Callable[[Mapping[str, str]], Any] | None = None
     """What is asked, where the path alone says it and the schema is not to judge."""
+
+    @property
+    def asks_by_query(self) -> bool:
+        """Whether what does not stand in the path stands in the query of the URL; else in the body."""
+        return self.method in ("GET", "DELETE")
 
     @property
     def in_path(self) -> frozenset[str]:
@@ -92,6 +122,8 @@ _KEY_HEADER = {
     "description": "A retry under the same key is the same notification.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{KEY}$"},
 }
+
+_CHOOSING = "A merge patch (RFC 7396): what is left out stays, null takes a choice back. Every connection of the user is told."
 
 EMIT_ONE = Operation(
     name="emit", scope=EMIT, summary="Emit a notification",
@@ -147,6 +179,39 @@ OPERATIONS: tuple[Operation, ...] = (
         event="history",
     ),
 
+    # What is emitted later
+
+    Operation(
+        name="cancel", scope=EMIT, summary="Cancel what is still to come under a key",
+        asks=schedule.CancelSchema, answers=schedule.CancelledAnswer,
+        use=lambda use, caller, asked: use.scheduler.cancel(asked, scope=caller.scope), shape=schedule.cancelled,
+        route=Route(
+            method="POST", path="/internal/cancel",
+            description="Of your own. It also meets what is scheduled under the key within a minute after it: the two may have overtaken each other.",
+        ),
+    ),
+    Operation(
+        name="scheduled", summary="What is still to come, the earliest first",
+        asks=schedule.ScheduledSchema, answers=schedule.SchedulePageAnswer,
+        use=lambda use, _, asked: use.scheduler.page(asked), shape=schedule.page,
+        route=Route(method="GET", path="/internal/scheduled"),
+        event="scheduled",
+    ),
+    Operation(
+        name="drop_scheduled", summary="Cancel one of what is still to come",
+        asks=asking.IdSchema, answers=schedule.ChangedScheduleAnswer,
+        use=use_cases.drop_scheduled, shape=schedule.ids,
+        route=Route(method="DELETE", path="/internal/scheduled/{id}", problems=("not_found",), of_path=_id),
+        event="cancel_scheduled",
+    ),
+    Operation(
+        name="hasten_scheduled", summary="Emit now what is still to come",
+        asks=asking.IdSchema, answers=schedule.ChangedScheduleAnswer,
+        use=use_cases.hasten_scheduled, shape=schedule.ids,
+        route=Route(method="POST", path="/internal/scheduled/{id}/send", problems=("not_found",), of_path=_id),
+        event="send_scheduled",
+    ),
+
     # Mail
 
     Operation(
@@ -184,6 +249,51 @@ OPERATIONS: tuple[Operation, ...] = (
         asks=asking.NothingSchema, answers=answering.AllRevivedAnswer,
         use=lambda use, *_: use.mailroom.revive_all(), shape=shapes.all_revived,
         event="revive_all",
+    ),
+
+    Operation(
+        name="suppressions", summary="The addresses that must not be written to, newest first",
+        asks=suppressions.SuppressionsSchema, answers=suppressions.SuppressionsAnswer,
+        use=lambda use, _, asked: use.suppressions.page(asked), shape=suppressions.page,
+        route=Route(method="GET", path="/internal/suppressions"),
+        event="suppressions",
+    ),
+    Operation(
+        name="suppress", summary="Write to an address no more",
+        asks=suppressions.SuppressSchema, answers=suppressions.SuppressionAnswer,
+        use=use_cases.suppress, shape=suppressions.suppression,
+        route=Route(
+            method="POST", path="/internal/suppressions",
+            description="Answers what holds then: what was there and lasts as long, stays.",
+        ),
+        event="suppress", under="suppression",
+    ),
+    Operation(
+        name="lift_suppression", summary="Let an address be written to again",
+        asks=suppressions.LiftSchema, answers=suppressions.LiftedAnswer,
+        use=lambda use, _, asked: use.suppressions.lift(asked), shape=suppressions.lifted,
+        route=Route(
+            method="DELETE", path="/internal/suppressions",
+            description="In one scope, or in all. Repeating it changes nothing.",
+        ),
+        event="lift_suppression",
+    ),
+
+    Operation(
+        name="report", summary="Hand in mail that came back",
+        asks=asking.NothingSchema, answers=returns.ReturnAnswer,
+        use=lambda use, _, raw: use.returns.take(raw), shape=returns.dealt,
+        route=Route(
+            method="POST", path="/internal/mail/reports", raw_body=RawBody(returns.REPORT_TYPE, returns.REPORT_BYTES_MAX),
+            description="A report of delivery (RFC 3464) or of a complaint (RFC 5965), whole, with all its header fields. What is of no mail of ours changes nothing, and is answered with 200 too.",
+        ),
+    ),
+    Operation(
+        name="strays", summary="What came back and changed nothing, newest first",
+        asks=returns.StraysSchema, answers=returns.StraysAnswer,
+        use=lambda use, _, asked: use.returns.page(asked), shape=returns.strays,
+        route=Route(method="GET", path="/internal/mail/reports"),
+        event="strays",
     ),
 
     # People
@@ -228,6 +338,108 @@ OPERATIONS: tuple[Operation, ...] = (
         event="erase_user",
     ),
 
+    # What backends tell of people
+
+    Operation(
+        name="profile", summary="What is known of a user",
+        asks=asking.UserSchema, answers=people.ProfileAnswer, use=use_cases.profile, shape=people.profile,
+        route=Route(method="GET", path="/internal/users/{user}", problems=("not_found",)),
+    ),
+    Operation(
+        name="replace_profile", summary="Tell all that you know of a user",
+        asks=people.ProfileSchema, answers=people.ProfileAnswer,
+        use=use_cases.replace_profile, shape=people.profile,
+        route=Route(
+            method="PUT", path="/internal/users/{user}", body_required=False, problems=("not_found",),
+            description="What is left out is none. It holds until you tell otherwise, or until a token says so that was issued later.",
+        ),
+    ),
+    Operation(
+        name="change_profile", summary="Tell something of a user",
+        asks=people.ProfileSchema, answers=people.ProfileAnswer,
+        use=use_cases.change_profile, shape=people.profile,
+        route=Route(
+            method="PATCH", path="/internal/users/{user}", problems=("not_found",),
+            description="What is left out stays, and null takes away; `attributes` are one field.",
+        ),
+    ),
+    Operation(
+        name="change_profiles", summary="Tell something of up to 1000 users",
+        asks=people.ProfilesSchema, answers=people.ToldAnswer, use=use_cases.change_profiles, shape=people.told,
+        route=Route(
+            method="POST", path="/internal/users/batch", body_bytes=people.USERS_BYTES,
+            description="Each as by `PATCH`; the whole has 2 MiB at most.",
+        ),
+    ),
+    Operation(
+        name="forget_profile", summary="Take back what was told of a user",
+        asks=asking.UserSchema, answers=answering.NothingAnswer,
+        use=lambda use, _, user: use.profiles.forget(user), shape=shapes.nothing,
+        route=Route(
+            method="DELETE", path="/internal/users/{user}",
+            description="The history, the topics and the preferences of the user stay: `DELETE …/data` forgets all.",
+        ),
+    ),
+    Operation(
+        name="user_topics", summary="The topics that you have put a user into",
+        asks=asking.UserSchema, answers=people.UserTopicsAnswer,
+        use=lambda use, _, user: use.topics.since(user), shape=people.user_topics,
+        route=Route(method="GET", path="/internal/users/{user}/topics"),
+    ),
+    Operation(
+        name="members", summary="Who is a member of a topic, by user id",
+        asks=people.MembersSchema, answers=people.MembersAnswer,
+        use=lambda use, _, asked: use.topics.members(asked), shape=people.members,
+        route=Route(method="GET", path="/internal/topics/{topic}/members"),
+    ),
+    Operation(
+        name="change_members", summary="Put users into a topic, and take users out",
+        asks=people.MembersChangeSchema, answers=people.MembersChangedAnswer,
+        use=use_cases.change_members, shape=people.members_changed,
+        route=Route(
+            method="POST", path="/internal/topics/{topic}/members", body_bytes=people.MEMBERS_BYTES,
+            description="1,000 users together at most. Live connections on every node come in and go out at once. A topic that a token names stays as long as the token.",
+        ),
+    ),
+    Operation(
+        name="add_member", summary="Put a user into a topic",
+        asks=people.JoinSchema, answers=people.MembersChangedAnswer,
+        use=use_cases.change_members, shape=people.members_changed,
+        route=Route(method="PUT", path="/internal/topics/{topic}/members/{user}"),
+    ),
+    Operation(
+        name="remove_member", summary="Take a user out of a topic",
+        asks=people.LeaveSchema, answers=people.MembersChangedAnswer,
+        use=use_cases.change_members, shape=people.members_changed,
+        route=Route(method="DELETE", path="/internal/topics/{topic}/members/{user}"),
+    ),
+
+    Operation(
+        name="user_preferences", summary="What a user has chosen to be told, and who has chosen so",
+        asks=asking.UserSchema, answers=preferences.UserPreferencesAnswer,
+        use=use_cases.user_preferences, shape=preferences.proven,
+        route=Route(method="GET", path="/internal/users/{user}/preferences"),
+    ),
+    Operation(
+        name="choose_for", summary="Choose for a user",
+        asks=preferences.UserPreferencesSchema, answers=preferences.UserPreferencesAnswer,
+        use=use_cases.choose_for, shape=preferences.proven,
+        route=Route(
+            method="PATCH", path="/internal/users/{user}/preferences", description=_CHOOSING,
+            problems=("locked_preference", "version_mismatch"),
+        ),
+    ),
+    Operation(
+        name="choose_anew", summary="Choose all anew for a user",
+        asks=preferences.UserPreferencesSchema, answers=preferences.UserPreferencesAnswer,
+        use=use_cases.choose_anew, shape=preferences.proven,
+        route=Route(
+            method="PUT", path="/internal/users/{user}/preferences", body_required=False,
+            description="What is left out is not chosen any more.",
+            problems=("locked_preference", "version_mismatch"),
+        ),
+    ),
+
     # What notifications are about, and what happens
 
     Operation(
@@ -246,6 +458,12 @@ OPERATIONS: tuple[Operation, ...] = (
             description="Nothing is stored or sent. Data that do not fit are `validation_failed`, by JSON Pointer.",
         ),
         event="preview_type",
+    ),
+    Operation(
+        name="explain", summary="What every gate says of a type for a user now, by channel",
+        asks=catalog.ExplainSchema, answers=catalog.ExplainAnswer,
+        use=lambda use, _, asked: use.type_previewer.explain(*asked), shape=catalog_shapes.explain,
+        route=Route(method="GET", path="/internal/users/{user}/explain"),
     ),
     Operation(
         name="type", summary="A type in full, with the history of its switches",
@@ -296,6 +514,21 @@ OPERATIONS: tuple[Operation, ...] = (
         name="read", scope=USER, summary="Mark as read",
         asks=asking.ReadSchema, answers=answering.CountAnswer, use=use_cases.read, shape=events.count,
         route=Route(method="POST", path="/api/notifications/read"),
+    ),
+    Operation(
+        name="own_preferences", scope=USER, summary="What one has chosen to be told",
+        asks=asking.NothingSchema, answers=preferences.PreferencesAnswer,
+        use=use_cases.own_preferences, shape=preferences.preferences,
+        route=Route(method="GET", path="/api/preferences"),
+    ),
+    Operation(
+        name="choose", scope=USER, summary="Choose what one is told",
+        asks=preferences.PreferencesSchema, answers=preferences.PreferencesAnswer,
+        use=use_cases.choose, shape=preferences.preferences,
+        route=Route(
+            method="PATCH", path="/api/preferences", description=_CHOOSING,
+            problems=("locked_preference", "version_mismatch"),
+        ),
     ),
 )  # fmt: skip
 """All of them."""

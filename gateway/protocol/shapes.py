@@ -10,12 +10,15 @@ from gateway.cluster.presence.base import Online, Roster
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify import events
 from gateway.notify.emitting import Emitted
+from gateway.notify.gates import quiet
 from gateway.notify.mailroom import Revived
 from gateway.notify.owing import USERS_NAMED, left_out
 from gateway.notify.people import Held, Person, Reader
 from gateway.notify.preview import Preview
 from gateway.notify.records import Record
+from gateway.notify.scheduling import PutOff
 from gateway.notify.verdicts import not_sent
+from gateway.protocol import preferences, schedule, suppressions
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
 from storage.mail import Mail, MailState
@@ -32,16 +35,37 @@ def some_users(users: Sequence[str]) -> Json:
     return {"users": list(users[:USERS_NAMED]), "count": len(users)}
 
 
-def emitted(value: Emitted) -> Json:
+def emitted(value: Emitted | PutOff) -> Json:
     """The answer to an emit, with the users who get no mail because no address is known."""
+    if isinstance(value, PutOff):
+        return put_off(value)
     answer: Json = {
-        "notifications": [address(notification) for notification in value.notifications],
+        "notifications": [_placed(notification) for notification in value.notifications],
         "duplicate": value.duplicate,
     }
     without_address = left_out(value.notifications)
     if without_address:
         answer["without_address"] = some_users(without_address)
     return answer
+
+
+def put_off(value: PutOff) -> Json:
+    """The answer to an emit of what is to come: it has no sequence yet."""
+    return {
+        "notifications": [],
+        "duplicate": value.duplicate,
+        "scheduled": [
+            {"id": item.id, "room": item.room, "scheduled_for": time(item.due_at)} for item in value.items
+        ],
+    }
+
+
+def _placed(value: Notification) -> Json:
+    """Where it stands, and until when its mail is held, if quiet hours hold it."""
+    placed = address(value)
+    if value.mail is not None and value.mail.decided_by == quiet.RULE:
+        placed["held_until"] = time(value.mail.due_at)
+    return placed
 
 
 def record(value: Notification) -> Json:
@@ -163,10 +187,17 @@ def user_data(value: Held) -> Json:
         "email": contact and contact.email,
         "name": contact and contact.name,
         "locale": contact and contact.locale,
+        "timezone": contact and contact.timezone,
+        "attributes": dict(value.attributes),
         "last_seen": contact and time_or_none(contact.last_seen),
+        "topics": [{"topic": topic, "since": time(since)} for topic, since in value.topics.items()],
+        "preferences": {**value.preferences.document, "version": value.preferences.version},
+        "preference_changes": [preferences.change(each) for each in value.changes],
+        "scheduled": [schedule.scheduled(item) for item in value.scheduled],
         "notifications": [record(item) for item in data.notifications],
         "receipts": receipts(data.receipts),
         "read_upto": dict(data.read_upto),
+        "suppressions": [suppressions.suppression(each) for each in value.suppressions],
     }
 
 

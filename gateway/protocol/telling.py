@@ -9,6 +9,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from gateway.protocol.answering import AddressAnswer, CountAnswer, NotificationAnswer
+from gateway.protocol.preferences import PreferencesAnswer
 
 
 def _text(**options: Any) -> fields.String:
@@ -113,6 +114,7 @@ EVENTS: Mapping[str, type[Schema]] = {
     "inbox": CountAnswer,
     "recalled": AddressAnswer,
     "rooms": RoomsEvent,
+    "preferences": PreferencesAnswer,
     "token:expiring": ExpiringEvent,
     "closing": ClosingEvent,
 }

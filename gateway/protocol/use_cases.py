@@ -7,24 +7,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from gateway.ground.rooms import ALL, user_of, user_room
+from gateway.ground.rooms import inbox_rooms, user_of
+from gateway.notify.choosing import Choice, Choices, Chosen, HalfQuiet, VersionMismatch
 from gateway.notify.emitting import Emitted, Emitter
 from gateway.notify.mailroom import Mailroom
+from gateway.notify.owing import USERS_NAMED
 from gateway.notify.people import People
+from gateway.notify.preferences import LockedPreference, UnknownPreference
 from gateway.notify.preview import NoMail, Previewer
+from gateway.notify.profiles import ProfileChange, Profiles
 from gateway.notify.reading import Reading
 from gateway.notify.records import Record, Records
 from gateway.notify.requests import AdminHistoryRequest, EmitRequest, HistoryRequest, TypePreviewRequest
+from gateway.notify.returns import Returns
+from gateway.notify.scheduling import PutOff, Scheduler
+from gateway.notify.suppressions import SuppressionList, SuppressRequest
+from gateway.notify.topics import MembersChange, TooManyTopics, TopicBook
 from gateway.notify.type_preview import NoSuchType, TypePreview, TypePreviewer
 from gateway.notify.types import TypeDetail, Types
 from gateway.observe.feed import Feed
 from gateway.observe.overview import Observatory
+from gateway.protocol import preferences
 from gateway.protocol.catalog import SwitchRequest
+from gateway.protocol.parsing import Invalid
+from gateway.protocol.preferences import ChoiceRequest, Proven
 from gateway.protocol.problems import Problem
 from mailer.errors import RenderFailure, TemplateFailure
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, Marked
+from storage.people import Profile
 from storage.streams import Notification
+from storage.suppressions import Suppression
+from storage.topics import TOPICS_PER_USER, Changed
 
 T = TypeVar("T")
 
@@ -38,7 +52,13 @@ class UseCases:
     records: Records
     reading: Reading
     mailroom: Mailroom
+    suppressions: SuppressionList
+    returns: Returns
     people: People
+    profiles: Profiles
+    choices: Choices
+    topics: TopicBook
+    scheduler: Scheduler
     types: Types
     type_previewer: TypePreviewer
     observatory: Observatory
@@ -50,7 +70,7 @@ class Caller:
     """Who asks: a service, an admin's connection, or a user by token."""
 
     scope: str
-    """Whose idempotency keys the caller's are."""
+    """Whose idempotency keys the caller's are, and who is said to have done it."""
     user: str = ""
     """Empty for a service."""
     rooms: Sequence[str] = ()
@@ -61,25 +81,58 @@ class Caller:
     locale: str | None = None
     """The language that the caller reads; None: each room's own."""
 
+    @property
+    def name(self) -> str:
+        """How it is written down who did something."""
+        return f"user:{self.user}" if self.user else f"service:{self.scope}"
 
-async def emit(use: UseCases, caller: Caller, asked: EmitRequest) -> Emitted:
+
+async def emit(use: UseCases, caller: Caller, asked: EmitRequest) -> Emitted | PutOff:
+    if asked.timing is not None:
+        return await use.scheduler.accept(asked, scope=caller.scope)
     return await use.emitter.emit(asked, scope=caller.scope)
 
 
 async def emit_many(
     use: UseCases, caller: Caller, items: Sequence[EmitRequest | Exception]
-) -> Sequence[Emitted | Exception]:
-    """Emit what could be parsed; what could not is its own answer."""
-    asked = [item for item in items if isinstance(item, EmitRequest)]
+) -> Sequence[Emitted | PutOff | Exception]:
+    """Emit what could be parsed, or keep it for its time; what could not is its own answer."""
+    asked = [item for item in items if isinstance(item, EmitRequest) and item.timing is None]
     emitted = iter(await use.emitter.emit_many(asked, scope=caller.scope) if asked else ())
-    outcomes: list[Emitted | Exception] = []
+    outcomes: list[Emitted | PutOff | Exception] = []
     for item in items:
-        if isinstance(item, EmitRequest):
-            outcomes.append(next(emitted))
-        else:
+        if not isinstance(item, EmitRequest):
             use.emitter.refuse(item)
             outcomes.append(item)
+        elif item.timing is None:
+            outcomes.append(next(emitted))
+        else:
+            outcomes.append(await _put_off(use, caller, item))
     return outcomes
+
+
+async def _put_off(use: UseCases, caller: Caller, asked: EmitRequest) -> PutOff | Exception:
+    try:
+        return await use.scheduler.accept(asked, scope=caller.scope)
+    except Exception as error:  # noqa: BLE001 - it is the answer of this item alone
+        use.emitter.refuse(error)
+        return error
+
+
+async def drop_scheduled(use: UseCases, caller: Caller, scheduled_id: str) -> Sequence[str]:
+    del caller
+    return _still_to_come(await use.scheduler.drop([scheduled_id]))
+
+
+async def hasten_scheduled(use: UseCases, caller: Caller, scheduled_id: str) -> Sequence[str]:
+    del caller
+    return _still_to_come(await use.scheduler.hasten([scheduled_id]))
+
+
+def _still_to_come(ids: Sequence[str]) -> Sequence[str]:
+    if not ids:
+        raise Problem("not_found", "Nothing of this id is still to come.")
+    return ids
 
 
 async def notification(use: UseCases, caller: Caller, notification_id: str) -> Record:
@@ -119,8 +172,9 @@ async def user_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest
         return await own_history(use, caller, asked.page)
     if not caller.is_admin:
         raise Problem("forbidden", "Another's history needs the role admin.")
-    # Which topics another has is known from that user's token only.
-    return await use.reading.history(user, (user_room(user), ALL), asked.page, locale=caller.locale)
+    # Which topics another's token names is known to nobody but that user.
+    rooms = inbox_rooms(user, await use.topics.of(user))
+    return await use.reading.history(user, rooms, asked.page, locale=caller.locale)
 
 
 async def read(use: UseCases, caller: Caller, ids: Sequence[str] | None) -> Marked:
@@ -146,6 +200,85 @@ async def preview_mail(use: UseCases, caller: Caller, notification_id: str) -> O
         raise Problem("validation_failed", f"This mail cannot be rendered: {error}.") from error
 
 
+async def profile(use: UseCases, caller: Caller, user: str) -> Profile:
+    del caller
+    return _told_of(await use.profiles.find(user))
+
+
+async def replace_profile(use: UseCases, caller: Caller, change: ProfileChange) -> Profile:
+    del caller
+    return _told_of(await use.profiles.tell_one(change.whole()))
+
+
+async def change_profile(use: UseCases, caller: Caller, change: ProfileChange) -> Profile:
+    del caller
+    return _told_of(await use.profiles.tell_one(change))
+
+
+async def change_profiles(use: UseCases, caller: Caller, changes: Sequence[ProfileChange]) -> int:
+    del caller
+    await use.profiles.tell(changes)
+    return len({change.user for change in changes})
+
+
+def _told_of(found: Profile | None) -> Profile:
+    if found is None:
+        raise Problem("not_found", "Nothing is known of this user.")
+    return found
+
+
+async def change_members(use: UseCases, caller: Caller, change: MembersChange) -> Changed:
+    del caller
+    try:
+        return await use.topics.change(change)
+    except TooManyTopics as error:
+        named = ", ".join(error.users[:USERS_NAMED])
+        raise Invalid(
+            {"add": [f"A user may be in {TOPICS_PER_USER} topics; nothing was changed because of: {named}."]}
+        ) from None
+
+
+async def own_preferences(use: UseCases, caller: Caller, asked: None) -> Chosen:
+    del asked
+    return await use.choices.show(caller.user)
+
+
+async def user_preferences(use: UseCases, caller: Caller, user: str) -> Proven:
+    del caller
+    return Proven(
+        await use.choices.show(user), await use.choices.changes(user, limit=preferences.CHANGES_SHOWN)
+    )
+
+
+async def choose(use: UseCases, caller: Caller, asked: ChoiceRequest, *, anew: bool = False) -> Chosen:
+    """Choose for the caller, or for another whom the caller may choose for."""
+    choice = Choice(
+        user=asked.user or caller.user, patch=asked.patch, by=caller.name, version=asked.version, anew=anew
+    )
+    try:
+        return await use.choices.choose(choice)
+    except LockedPreference as error:
+        raise Problem(
+            "locked_preference", f"What is critical is always sent: {', '.join(error.places)}."
+        ) from None
+    except UnknownPreference as error:
+        raise Invalid({place: ["The catalog has no such thing."] for place in error.places}) from None
+    except HalfQuiet:
+        raise Invalid({"quiet_hours": ["Must have both start and end."]}) from None
+    except VersionMismatch as error:
+        raise Problem("version_mismatch", f"It is version {error.version} by now.") from None
+
+
+async def choose_for(use: UseCases, caller: Caller, asked: ChoiceRequest) -> Proven:
+    await choose(use, caller, asked)
+    return await user_preferences(use, caller, asked.user)
+
+
+async def choose_anew(use: UseCases, caller: Caller, asked: ChoiceRequest) -> Proven:
+    await choose(use, caller, asked, anew=True)
+    return await user_preferences(use, caller, asked.user)
+
+
 async def preview_type(use: UseCases, caller: Caller, asked: TypePreviewRequest) -> TypePreview:
     del caller
     try:
@@ -165,6 +298,10 @@ async def type_in_full(use: UseCases, caller: Caller, name: str) -> TypeDetail:
 async def switch_type(use: UseCases, caller: Caller, asked: SwitchRequest) -> TypeDetail:
     by = f"user:{caller.user}" if caller.user else f"service:{caller.scope}"
     return await use.types.switch(asked.type, asked.changes, by=by)
+
+
+async def suppress(use: UseCases, caller: Caller, asked: SuppressRequest) -> Suppression:
+    return await use.suppressions.suppress(asked, source=caller.scope)
 
 
 async def watch_feed(use: UseCases, caller: Caller, on: bool) -> None:  # noqa: FBT001 - it is what is asked

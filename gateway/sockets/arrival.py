@@ -6,7 +6,7 @@ written after it was let in, while live frames are held back. The stages are tho
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -27,6 +27,7 @@ from gateway.ground.rooms import ADMINS, membership, rooms_of
 from gateway.notify import events
 from gateway.notify.contacts import ContactBook, contact_of
 from gateway.notify.delivery import Delivery
+from gateway.notify.topics import TopicBook
 from gateway.notify.translations import spoken
 from gateway.protocol import asking
 from gateway.protocol.parsing import Invalid
@@ -50,9 +51,9 @@ def refusal(code: str, message: str, *, retry: bool) -> Refused:
     return Refused(message, {"code": code, "retry": retry})
 
 
-def rooms_in(namespace: str, principal: Principal) -> tuple[str, ...]:
-    """The rooms of a principal's session in a namespace."""
-    return (ADMINS,) if namespace == ADMIN else rooms_of(principal)
+def rooms_in(namespace: str, principal: Principal, topics: Sequence[str] = ()) -> tuple[str, ...]:
+    """The rooms of a principal's session in a namespace; `topics` are those that the store gives the user."""
+    return (ADMINS,) if namespace == ADMIN else rooms_of(principal, topics)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,7 @@ class Reception:
     presence: Presence
     bus: Bus
     contacts: ContactBook
+    topics: TopicBook
     lineage: Lineage
     clock: Clock
     connections_per_user: int
@@ -84,46 +86,49 @@ class Reception:
 class Arrival:
     """One session's way in. Each step is called once, after the one before it."""
 
-    __slots__ = ("_at", "_epoch", "_opening", "_since", "session")
+    __slots__ = ("_at", "_opening", "_since", "session")
 
-    def __init__(
-        self, at: Reception, session: Session, *, since: Mapping[str, int], epoch: str | None
-    ) -> None:
+    def __init__(self, at: Reception, session: Session, *, since: object) -> None:
         self._at = at
         self.session = session
         self._since = since
-        """The last sequence that the client has seen, by room."""
-        self._epoch = epoch
-        """The epoch that these are of."""
+        """What the client says it has seen."""
         self._opening: Opening
 
     @classmethod
     async def verified(cls, at: Reception, sid: str, namespace: str, auth: Mapping[str, Any]) -> Self:
-        """The arrival of a client whose token is good. Raises `AuthError`, `Invalid`, or the refusal itself."""
+        """The arrival of a client whose token is good. Raises `AuthError`, or the refusal itself."""
         principal = await at.verifier.verify(auth.get("token"))
         if namespace == ADMIN and not principal.is_admin:
             raise refusal("forbidden", "this token has not the role admin", retry=False)
         rooms = rooms_in(namespace, principal)
-        since, epoch = asking.since(auth.get("since"), rooms), asking.epoch(auth.get("since"))
         ends_at = at.expiries.end_of(principal)
         session = Session(sid=sid, namespace=namespace, principal=principal, rooms=rooms, ends_at=ends_at)
-        return cls(at, session, since=since, epoch=epoch)
+        return cls(at, session, since=auth.get("since"))
 
     async def admit(self) -> None:
-        """Hold back what comes in the rooms, and read what the client missed. What fails leaves no trace."""
+        """Hold back what comes in the rooms, and read what the client missed. What fails leaves no trace.
+
+        Raises `Invalid` for what the client says of it.
+        """
         at, session = self._at, self.session
+        # Known before its topics are read: of a change that comes meanwhile it is told afterwards.
         at.sessions.add(session)
         try:
+            if at.topics.in_use and session.namespace == ROOT:
+                session.topics = await at.topics.of(session.user)
+                session.rooms = rooms_in(session.namespace, session.principal, session.topics)
+            since, epoch = asking.since(self._since, session.rooms), asking.epoch(self._since)
             # Join before reading the store: a repetition can be dropped, a hole cannot be seen.
             await at.delivery.join(session.sid, session.rooms)
             self._opening = await at.inboxes.opening(
                 session.user,
                 session.rooms,
-                since=self._since,
+                since=since,
                 limit=at.replay_limit,
                 now=at.clock(),
                 membership=membership(session.user),
-                epoch=self._epoch,
+                epoch=epoch,
             )
             session.epoch = self._opening.epoch
             session.stage = Stage.ADMITTED
@@ -230,8 +235,10 @@ class Arrival:
 class Door:
     """Answers the engine when a client comes, was let in, and has gone."""
 
-    def __init__(self, reception: Reception) -> None:
+    def __init__(self, reception: Reception, settle: Callable[[Session], None]) -> None:
+        """`settle` is told of sessions that came in while their users' topics changed."""
         self._at = reception
+        self._settle = settle
         self._arrivals: dict[str, Arrival] = {}
         """Admitted, and not let in yet; by the session's id."""
         for namespace in (ROOT, ADMIN):
@@ -275,6 +282,8 @@ class Door:
         try:
             if await arrival.replay():
                 await arrival.enter()
+                if arrival.session.is_unsettled:
+                    self._settle(arrival.session)
         except TimeoutError:
             await arrival.give_up(Reason.SLOW_CONSUMER)
         except StorageError:

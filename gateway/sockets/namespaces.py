@@ -16,11 +16,14 @@ from gateway.ground.parts import CarryOut, Meters, Part
 from gateway.notify.contacts import ContactBook
 from gateway.notify.delivery import Delivery
 from gateway.notify.reading import Reading
+from gateway.notify.topics import TopicBook
 from gateway.sockets.arrival import Door, Reception
 from gateway.sockets.commands import SessionCommands
 from gateway.sockets.events import Events
 from gateway.sockets.expiries import Expiries
 from gateway.sockets.inbox_events import InboxEvents
+from gateway.sockets.memberships import LiveMemberships
+from gateway.sockets.moving import Mover
 from gateway.sockets.renewal import Renewal
 from gateway.sockets.sessions import Sessions
 from storage.inboxes import Inboxes
@@ -40,6 +43,7 @@ class Namespaces(Part):
         presence: Presence,
         bus: Bus,
         contacts: ContactBook,
+        topics: TopicBook,
         lineage: Lineage,
         clock: Clock,
         token_clock: Clock,
@@ -70,14 +74,17 @@ class Namespaces(Part):
             presence=presence,
             bus=bus,
             contacts=contacts,
+            topics=topics,
             lineage=lineage,
             clock=clock,
             connections_per_user=connections_per_user,
             replay_limit=replay_limit,
         )
-        Door(reception)
+        mover = Mover(reception, reading)
+        self.memberships = LiveMemberships(topics, self.sessions, mover)
+        Door(reception, self.memberships.settle)
         InboxEvents(self.registry, reading, inboxes, clock=clock, replay_limit=replay_limit)
-        Renewal(self.registry, reading, reception)
+        Renewal(self.registry, mover, reception)
 
     def measure(self, meters: Meters) -> None:
         sessions = self.sessions

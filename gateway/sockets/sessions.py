@@ -1,5 +1,6 @@
 """The live sessions of this node: who they are, how far they have come, and what is written to them."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, auto
@@ -32,6 +33,12 @@ class Session:
     """Of the store when the inbox was read; empty before that."""
     warned_of: datetime | None = None
     """The end that the client was told of by `token:expiring`."""
+    topics: tuple[str, ...] = ()
+    """Those that the store gives the user, beside the token's."""
+    is_unsettled: bool = False
+    """Whether the user's topics may have changed while the session was on its way in."""
+    moving: asyncio.Lock | None = None
+    """Held by who moves the session into other rooms, once somebody has."""
     erased: bool = False
     """Whether the user was erased meanwhile: nothing that the session still brings is remembered."""
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from pymongo import UpdateOne
 
-from storage.encoding import micros, moment_or_none, writable
+from storage.encoding import data_of, data_text, micros, moment, moment_or_none, writable
+from storage.mongo import obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of, receipt_from
 from storage.mongo.shelf import MongoShelf, Operations, operation
 from storage.mongo.standings import INBOXES, RECEIPTS
-from storage.people import Contact, Erasure, People, UserData
+from storage.people import TOLD, Contact, Erasure, People, Profile, Told, UserData
 
 CONTACTS = "contacts"
 
@@ -18,18 +20,25 @@ CONTACTS = "contacts"
 def _update(contact: Contact) -> UpdateOne:
     fields: Document = {"_id": contact.user}
     seen = None if contact.last_seen is None else micros(contact.last_seen)
+    said_at = contact.said_at or contact.last_seen
     for name, value in (("email", contact.email), ("name", contact.name), ("locale", contact.locale)):
         if value is not None:
             # $literal: a name that begins with a dollar is no path.
             given = {"$literal": value}
             older = {"$lt": [seen, {"$ifNull": ["$last_seen", seen]}]}
-            fields[name] = (
+            newest: Any = (
                 given if seen is None else {"$cond": [older, {"$ifNull": [f"${name}", given]}, given]}
             )
+            if said_at is not None:
+                # What is missing compares as less than any time.
+                told_since = {"$gt": [f"$told.{name}", micros(said_at)]}
+                newest = {"$cond": [told_since, f"${name}", newest]}
+            fields[name] = newest
     # A pipeline cannot tell an insert from an update: what holds nothing of these is new.
     is_new = {
         "$and": [
-            {"$eq": [{"$type": f"${name}"}, "missing"]} for name in ("email", "name", "locale", "last_seen")
+            {"$eq": [{"$type": f"${name}"}, "missing"]}
+            for name in ("email", "name", "locale", "last_seen", "told")
         ]
     }
     first = {"$ifNull": [seen, {"$multiply": [{"$toLong": "$$NOW"}, 1000]}]}
@@ -39,18 +48,42 @@ def _update(contact: Contact) -> UpdateOne:
     return UpdateOne({"_id": contact.user}, [{"$set": fields}], upsert=True)
 
 
+def _telling(told: Told) -> UpdateOne:
+    at = micros(told.at)
+    given: Document = {}
+    gone: Document = {}
+    for name in TOLD:
+        if name not in told.fields:
+            continue
+        value = told.fields[name]
+        given[f"told.{name}"] = at
+        if value is None:
+            gone[name] = ""
+        else:
+            given[name] = data_text(value) if name == "attributes" else value
+    update: Document = {"$setOnInsert": {"first_seen": at}}
+    if given:
+        update["$set"] = given
+    if gone:
+        update["$unset"] = gone
+    return UpdateOne({"_id": told.user}, update, upsert=True)
+
+
 async def _contacts(c: Collections, users: Sequence[str]) -> dict[str, Contact]:
-    documents = await c[CONTACTS].find({"_id": {"$in": writable(users)}}).to_list()
-    return {
-        document["_id"]: Contact(
-            user=document["_id"],
-            email=document.get("email"),
-            name=document.get("name"),
-            locale=document.get("locale"),
-            last_seen=moment_or_none(document.get("last_seen")),
-        )
-        for document in documents
-    }
+    documents = await c[CONTACTS].find({"_id": {"$in": writable(users)}}, {"attributes": 0}).to_list()
+    return {document["_id"]: _contact_of(document) for document in documents}
+
+
+def _contact_of(document: Document) -> Contact:
+    return Contact(
+        user=document["_id"],
+        email=document.get("email"),
+        name=document.get("name"),
+        locale=document.get("locale"),
+        timezone=document.get("timezone"),
+        last_seen=moment_or_none(document.get("last_seen")),
+        told_at={name: moment(at) for name, at in document.get("told", {}).items()},
+    )
 
 
 async def _forget(c: Collections, users: Sequence[str]) -> None:
@@ -70,6 +103,23 @@ class MongoPeople(MongoShelf, People):
         """Known fields give way to newer ones only: `last_seen` tells which of two is newer."""
         if contacts:
             await c[CONTACTS].bulk_write([_update(contact) for contact in contacts], ordered=True)
+
+    @operation
+    async def tell(self, c: Collections, told: Sequence[Told]) -> None:
+        if told:
+            await c[CONTACTS].bulk_write([_telling(each) for each in told], ordered=True)
+
+    @operation
+    async def profile(self, c: Collections, user: str) -> Profile | None:
+        if not writable([user]):
+            return None
+        document = await c[CONTACTS].find_one({"_id": user})
+        if document is None:
+            return None
+        attributes = document.get("attributes")
+        return Profile(
+            contact=_contact_of(document), attributes={} if attributes is None else data_of(attributes)
+        )
 
     @operation
     async def contact(self, c: Collections, user: str) -> Contact | None:
@@ -106,8 +156,16 @@ class MongoPeople(MongoShelf, People):
         )
 
     @operation
-    async def erase_user(self, c: Collections, user: str, room: str, *, now: datetime) -> int:
-        erasure = Erasure(user=user, room=room, at=micros(now))
+    async def addresses(self, c: Collections, user: str, room: str) -> list[str]:
+        contact = (await _contacts(c, [user])).get(user)
+        known = [] if contact is None or contact.email is None else [contact.email]
+        return list(dict.fromkeys([*known, *await obligations.recipients(c, room)]))
+
+    @operation
+    async def erase_user(
+        self, c: Collections, user: str, room: str, *, now: datetime, addresses: Sequence[str] = ()
+    ) -> int:
+        erasure = Erasure(user=user, room=room, at=micros(now), addresses=tuple(writable(addresses)))
         return sum([await shelf.erase(c, erasure) for shelf in self._shelves])
 
     async def erase(self, c: Collections, erasure: Erasure) -> int:

@@ -15,13 +15,19 @@ from storage.errors import StoreConfigurationError, StoreUnavailable
 from storage.mongo.collections import FACTS, NOTIFICATIONS, Collections
 from storage.mongo.epochs import MongoEpochs
 from storage.mongo.inboxes import MongoInboxes
+from storage.mongo.links import MongoLinks
 from storage.mongo.outbox import MongoOutbox
 from storage.mongo.people import MongoPeople
+from storage.mongo.preferences import MongoPreferences
+from storage.mongo.schedule import MongoSchedule
 from storage.mongo.schema import LEASE_SECONDS, migrate
 from storage.mongo.shelf import MongoShelf, Operations
+from storage.mongo.strays import MongoStrays
 from storage.mongo.streams import MongoStreams
+from storage.mongo.suppressions import MongoSuppressions
 from storage.mongo.switches import MongoSwitches
 from storage.mongo.tallies import MongoTallies
+from storage.mongo.topics import MongoTopics
 
 PING_SECONDS = 1.5
 PROBE = 0
@@ -46,6 +52,12 @@ class MongoStore:
         self.epochs = self._put_up(MongoEpochs(self._operations))
         self.switches = self._put_up(MongoSwitches(self._operations))
         self.tallies = self._put_up(MongoTallies(self._operations))
+        self.topics = self._put_up(MongoTopics(self._operations))
+        self.preferences = self._put_up(MongoPreferences(self._operations))
+        self.links = self._put_up(MongoLinks(self._operations))
+        self.schedule = self._put_up(MongoSchedule(self._operations))
+        self.suppressions = self._put_up(MongoSuppressions(self._operations))
+        self.strays = self._put_up(MongoStrays(self._operations))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its indexes when the store is opened."""

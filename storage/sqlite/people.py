@@ -4,9 +4,20 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from storage.encoding import WIPED, micros, micros_or_none, moment_or_none, receipt_of, writable
-from storage.people import Contact, Erasure, People, UserData
+from storage.encoding import (
+    WIPED,
+    data_of,
+    data_text,
+    micros,
+    micros_or_none,
+    moment,
+    moment_or_none,
+    receipt_of,
+    writable,
+)
+from storage.people import TOLD, Contact, Erasure, People, Profile, Told, UserData
 from storage.sqlite import obligations
 from storage.sqlite.rows import NOTIFICATION, notification_of
 from storage.sqlite.schema import Migration, statements
@@ -41,26 +52,57 @@ ALTER TABLE contacts ADD COLUMN first_seen INTEGER;
 ALTER TABLE contacts ADD COLUMN locale TEXT;
 """),
     ),
+    Migration(
+        name="people-told",
+        run=statements("""
+ALTER TABLE contacts ADD COLUMN timezone TEXT;
+-- JSON
+ALTER TABLE contacts ADD COLUMN attributes TEXT;
+-- when a backend last told each column, as JSON
+ALTER TABLE contacts ADD COLUMN told TEXT NOT NULL DEFAULT '{}';
+"""),
+    ),
 )
+
+_CONTACT = "user, email, name, locale, timezone, last_seen, told"
 
 
 def _newest(column: str) -> str:
     """What is known gives way to what is newer, and not to nothing."""
     return (
-        f"{column} = CASE WHEN excluded.last_seen < last_seen THEN COALESCE({column}, excluded.{column})"
+        f"{column} = CASE WHEN :said < told ->> '$.{column}' THEN {column}"
+        f" WHEN excluded.last_seen < last_seen THEN COALESCE({column}, excluded.{column})"
         f" ELSE COALESCE(excluded.{column}, {column}) END"
     )
 
 
+_REMEMBER = f"""
+INSERT INTO contacts (user, email, name, locale, last_seen, first_seen) VALUES (:user, :email, :name, :locale, :seen,
+    COALESCE(:seen, CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)))
+ON CONFLICT (user) DO UPDATE SET {_newest("email")}, {_newest("name")}, {_newest("locale")},
+    last_seen = MAX(COALESCE(excluded.last_seen, last_seen), COALESCE(last_seen, excluded.last_seen))
+"""  # noqa: S608 - made of constants
+
+
 def _contacts(connection: sqlite3.Connection, users: Sequence[str]) -> dict[str, Contact]:
     rows = connection.execute(
-        "SELECT user, email, name, locale, last_seen FROM contacts WHERE user IN (SELECT value FROM json_each(?))",
+        f"SELECT {_CONTACT} FROM contacts WHERE user IN (SELECT value FROM json_each(?))",  # noqa: S608 - constants only
         (json.dumps(writable(users)),),
     )
-    return {
-        user: Contact(user=user, email=email, name=name, locale=locale, last_seen=moment_or_none(last_seen))
-        for user, email, name, locale, last_seen in rows
-    }
+    return {row[0]: _contact_of(row) for row in rows}
+
+
+def _contact_of(row: tuple[Any, ...]) -> Contact:
+    user, email, name, locale, timezone, last_seen, told = row
+    return Contact(
+        user=user,
+        email=email,
+        name=name,
+        locale=locale,
+        timezone=timezone,
+        last_seen=moment_or_none(last_seen),
+        told_at={column: moment(at) for column, at in json.loads(told).items()},
+    )
 
 
 class SQLitePeople(SQLiteShelf, People):
@@ -77,16 +119,42 @@ class SQLitePeople(SQLiteShelf, People):
     def remember(self, connection: sqlite3.Connection, contacts: Sequence[Contact]) -> None:
         """Known fields give way to newer ones only: `last_seen` tells which of two is newer."""
         connection.executemany(
-            "INSERT INTO contacts (user, email, name, locale, last_seen, first_seen)"  # noqa: S608 - constants only
-            " VALUES (?, ?, ?, ?, ?, COALESCE(?, CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)))"
-            " ON CONFLICT (user) DO UPDATE SET"
-            f" {_newest('email')}, {_newest('name')}, {_newest('locale')},"
-            " last_seen = MAX(COALESCE(excluded.last_seen, last_seen), COALESCE(last_seen, excluded.last_seen))",
+            _REMEMBER,
             [
-                (c.user, c.email, c.name, c.locale, (seen := micros_or_none(c.last_seen)), seen)
+                {
+                    "user": c.user, "email": c.email, "name": c.name, "locale": c.locale,
+                    "seen": micros_or_none(c.last_seen), "said": micros_or_none(c.said_at or c.last_seen),
+                }
                 for c in contacts
             ],
-        )
+        )  # fmt: skip
+
+    @writing
+    def tell(self, connection: sqlite3.Connection, told: Sequence[Told]) -> None:
+        for each in told:
+            at = micros(each.at)
+            values: dict[str, Any] = {
+                column: data_text(value) if column == "attributes" and value is not None else value
+                for column, value in each.fields.items()
+                if column in TOLD
+            }
+            connection.execute(
+                f"INSERT INTO contacts ({', '.join(['user', 'first_seen', 'told', *values])})"  # noqa: S608 - names of `TOLD`
+                f" VALUES (?, ?, ?{', ?' * len(values)}) ON CONFLICT (user) DO UPDATE SET"
+                f" {', '.join(f'{column} = excluded.{column}' for column in values)}"
+                f"{', ' if values else ''}told = json_patch(told, excluded.told)",
+                (each.user, at, json.dumps(dict.fromkeys(values, at)), *values.values()),
+            )
+
+    @reading
+    def profile(self, connection: sqlite3.Connection, user: str) -> Profile | None:
+        contact = _contacts(connection, [user]).get(user)
+        if contact is None:
+            return None
+        (attributes,) = connection.execute(
+            "SELECT attributes FROM contacts WHERE user = ?", (user,)
+        ).fetchone()
+        return Profile(contact=contact, attributes={} if attributes is None else data_of(attributes))
 
     @reading
     def contact(self, connection: sqlite3.Connection, user: str) -> Contact | None:
@@ -126,9 +194,23 @@ class SQLitePeople(SQLiteShelf, People):
             read_upto=dict(connection.execute("SELECT room, read_upto FROM inboxes WHERE user = ?", (user,))),
         )
 
+    @reading
+    def addresses(self, connection: sqlite3.Connection, user: str, room: str) -> list[str]:
+        contact = _contacts(connection, [user]).get(user)
+        known = [] if contact is None or contact.email is None else [contact.email]
+        return list(dict.fromkeys([*known, *obligations.recipients(connection, room)]))
+
     @writing
-    def erase_user(self, connection: sqlite3.Connection, user: str, room: str, *, now: datetime) -> int:
-        erasure = Erasure(user=user, room=room, at=micros(now))
+    def erase_user(
+        self,
+        connection: sqlite3.Connection,
+        user: str,
+        room: str,
+        *,
+        now: datetime,
+        addresses: Sequence[str] = (),
+    ) -> int:
+        erasure = Erasure(user=user, room=room, at=micros(now), addresses=tuple(writable(addresses)))
         return sum(shelf.erase(connection, erasure) for shelf in self._shelves)
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:

@@ -10,14 +10,20 @@ from typing import TypeVar
 from storage.errors import StoreUnavailable
 from storage.sqlite.epochs import SQLiteEpochs
 from storage.sqlite.inboxes import SQLiteInboxes
+from storage.sqlite.links import SQLiteLinks
 from storage.sqlite.outbox import SQLiteOutbox
 from storage.sqlite.people import SQLitePeople
+from storage.sqlite.preferences import SQLitePreferences
+from storage.sqlite.schedule import SQLiteSchedule
 from storage.sqlite.schema import migrate
 from storage.sqlite.shelf import SQLiteShelf
+from storage.sqlite.strays import SQLiteStrays
 from storage.sqlite.streams import SQLiteStreams
+from storage.sqlite.suppressions import SQLiteSuppressions
 from storage.sqlite.switches import SQLiteSwitches
 from storage.sqlite.tallies import SQLiteTallies
 from storage.sqlite.threads import Threads
+from storage.sqlite.topics import SQLiteTopics
 
 PING_SECONDS = 1.5
 
@@ -37,6 +43,12 @@ class SQLiteStore:
         self.epochs = self._put_up(SQLiteEpochs(self._threads))
         self.switches = self._put_up(SQLiteSwitches(self._threads))
         self.tallies = self._put_up(SQLiteTallies(self._threads))
+        self.topics = self._put_up(SQLiteTopics(self._threads))
+        self.preferences = self._put_up(SQLitePreferences(self._threads))
+        self.links = self._put_up(SQLiteLinks(self._threads))
+        self.schedule = self._put_up(SQLiteSchedule(self._threads))
+        self.suppressions = self._put_up(SQLiteSuppressions(self._threads))
+        self.strays = self._put_up(SQLiteStrays(self._threads))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its tables when the store is opened; those of an earlier one are there before."""

@@ -1,8 +1,11 @@
 """The sentences of `storage/people.py`, held against every store."""
 
+from dataclasses import replace
+
+from storage.beginnings import Membership
 from storage.inboxes import Receipt
 from storage.mail import MailState
-from storage.people import Contact
+from storage.people import TOLD, Contact, Profile, Told
 from tests.contract.store_cases import (
     NOW,
     fill,
@@ -62,6 +65,67 @@ async def test_a_forgotten_contact_is_not_known_and_the_others_are(store):
     await store.people.forget([])
 
     assert [await store.people.contact(user) is None for user in ("1", "2", "3")] == [True, False, True]
+
+
+async def test_what_a_backend_tells_is_kept_by_field(store):
+    await store.people.tell([])
+    assert await store.people.profile("1") is None
+
+    await store.people.tell(
+        [
+            Told(user="1", fields={"email": "ann@example.org", "name": "$Ann", "attributes": {"a.b": {"$c": 1}}}, at=NOW),
+            Told(user="1", fields={"timezone": "Europe/Berlin", "name": None}, at=later(1)),
+            Told(user="2", fields={}, at=NOW),
+        ]
+    )  # fmt: skip
+
+    profile = await store.people.profile("1")
+    assert profile.contact == Contact(user="1", email="ann@example.org", timezone="Europe/Berlin")
+    assert dict(profile.attributes) == {"a.b": {"$c": 1}}
+    assert await store.people.contact("1") == profile.contact
+    assert dict(profile.contact.told_at) == {
+        "email": NOW, "name": later(1), "attributes": NOW, "timezone": later(1)
+    }  # fmt: skip
+    await store.people.tell([Told(user="1", fields=dict.fromkeys(TOLD), at=later(2))])
+    assert await store.people.profile("1") == Profile(contact=Contact(user="1"), attributes={})
+    assert (await store.people.profile("2")).contact == Contact(user="2")
+    assert await store.people.profile("\ud800") is None
+
+
+async def test_a_token_gives_way_to_what_a_backend_has_told_since_it_was_issued(store):
+    old = Contact(user="1", email="old@example.org", name="Old", last_seen=later(9), said_at=NOW)
+    await store.people.remember([old])
+    await store.people.tell([Told(user="1", fields={"email": "new@example.org"}, at=later(5))])
+
+    # The same token, at a later connect.
+    await store.people.remember([replace(old, last_seen=later(20))])
+    assert await store.people.contact("1") == Contact(
+        user="1", email="new@example.org", name="Old", last_seen=later(20)
+    )
+    await store.people.tell([Told(user="1", fields={"email": None}, at=later(21))])
+    await store.people.remember([replace(old, last_seen=None), replace(old, last_seen=later(22))])
+    assert (await store.people.contact("1")).email is None
+    # A token that was issued later knows better; one that does not say when speaks as of now.
+    await store.people.remember([replace(old, email="newer@example.org", said_at=later(30))])
+    assert (await store.people.contact("1")).email == "newer@example.org"
+    await store.people.tell([Told(user="1", fields={"email": "told@example.org"}, at=later(40))])
+    await store.people.remember([Contact(user="1", email="said@example.org")])
+    assert (await store.people.contact("1")).email == "said@example.org"
+
+
+async def test_a_user_of_whom_only_a_backend_has_told_is_new_from_then_on(store):
+    """What was said to everybody before is history to them, and what was said since is unread."""
+    await fill(store, "all", 2, created_at=later(-10))
+    await store.people.tell([Told(user="1", fields={"name": "Ann"}, at=NOW)])
+    await store.people.remember([Contact(user="1", email="ann@example.org", last_seen=later(5))])
+    await fill(store, "all", 1, created_at=later(10))
+
+    opening = await store.inboxes.opening(
+        "1", ["user:1", "all"], since={}, limit=10, now=later(20),
+        membership=Membership(own="user:1", everybodys=("all", "admins")),
+    )  # fmt: skip
+
+    assert opening.unread == 1
 
 
 async def test_all_that_is_held_about_a_user_is_told_and_then_forgotten(store):

@@ -1,12 +1,14 @@
 """The table of operations is what the gateway answers: every admin's event, and an operation that is added to it."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from marshmallow import Schema, fields, post_load
 
+from gateway.ground import encoding
 from gateway.http import internal, openapi
 from gateway.protocol.fields import UserId
 from gateway.protocol.operations import OPERATIONS, Operation, Route
@@ -40,6 +42,13 @@ async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway:
     await ann.call("read", {"ids": [known["id"]]})
     gateway.node.trends.sample()
     gateway.node.trends.sample()
+    send_at = encoding.time(datetime.now(UTC) + timedelta(days=1))
+    put_off = await gateway.ask(
+        "POST",
+        "/internal/emit",
+        body={"to": ["user:ann", "user:bob"], "type": "T", "title": "Later", "send_at": send_at},
+    )
+    later = [item["id"] for item in put_off.body["scheduled"]]
     emit = {"to": ["user:ann", "topic:deals", "all"], "type": "T", "title": "x"}
     payloads: dict[str, dict[str, Any]] = {
         "emit": {"to": "user:bob", "type": "T", "title": "x", "email": {"if_known": True}},
@@ -58,6 +67,9 @@ async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway:
         "type_switch": {"type": "T", "enabled": True},
         "overview": {},
         "feed": {"on": False},
+        "scheduled": {},
+        "send_scheduled": {"id": later[0]},
+        "cancel_scheduled": {"id": later[1]},
         "recall": known,
         "disconnect_user": {"user": "ann"},
         "erase_user": {"user": "ann"},
@@ -90,6 +102,8 @@ async def test_every_event_tells_in_the_shape_that_the_table_gives_it(gateway: G
     told["recalled"] = await ann.event("recalled")
     await ann.call("token", {"token": token("ann", topics=("news",), name="Ann")})
     told["rooms"] = await ann.event("rooms")
+    await ann.call("preferences", {"set": {"tracking": False}})
+    told["preferences"] = await ann.event("preferences")
     await admin.call("disconnect_user", {"user": "ann"})
     told["closing"] = await ann.event("closing")
     told_admins = {

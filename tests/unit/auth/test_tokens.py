@@ -47,6 +47,7 @@ class TestWhatIsLetIn:
         assert principal == Principal(
             user="Ann Müller",
             expires_at=datetime.fromtimestamp(NOW_SECONDS + 600, UTC),
+            issued_at=datetime.fromtimestamp(NOW_SECONDS, UTC),
             roles=frozenset({"admin", "editor"}),
             topics=("deals", "news"),
             email="ann@example.org",
@@ -531,6 +532,7 @@ class TestSigner:
         assert await verifier.verify(token) == Principal(
             user="42",
             expires_at=NOW + timedelta(hours=1),
+            issued_at=NOW,
             roles=frozenset({"admin"}),
             topics=("deals",),
             email="ann@example.org",
@@ -541,7 +543,9 @@ class TestSigner:
     async def test_the_least_it_signs_is_a_user_and_an_end(self, verifier: Verifier, clock: Clock):
         token = Signer(SECRET, clock=clock).sign("42", ttl=timedelta(minutes=1))
 
-        assert await verifier.verify(token) == Principal(user="42", expires_at=NOW + timedelta(minutes=1))
+        assert await verifier.verify(token) == Principal(
+            user="42", expires_at=NOW + timedelta(minutes=1), issued_at=NOW
+        )
 
     async def test_without_a_clock_both_go_by_the_present(self):
         principal = await Verifier(Keys.of(secrets=[SECRET])).verify(

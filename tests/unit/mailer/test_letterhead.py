@@ -41,3 +41,14 @@ def test_what_is_filled_in_cannot_change_where_a_url_leads() -> None:
     [url] = letterhead.unsubscribe_urls(notification(room="user:&t=X#/../{id}\r\n>ü\udc80", type="T", id="1"))
 
     assert url == "https://shop.example/u?r=user%3A%26t%3DX%23%2F..%2F%7Bid%7D%0D%0A%3E%C3%BC%3F&t=T&i=1"
+
+
+def test_a_url_that_a_mail_has_of_its_own_stands_in_the_place_of_the_one_for_all() -> None:
+    letterhead = Letterhead(
+        sender=parse_ours("a@shop.example"),
+        unsubscribe=("https://shop.example/u", "mailto:u@shop.example"),
+    )
+
+    urls = letterhead.unsubscribe_urls(notification(), "https://shop.example/u/token")
+
+    assert urls == ("https://shop.example/u/token", "mailto:u@shop.example")

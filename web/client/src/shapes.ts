@@ -4,6 +4,9 @@
  * Not to be edited: what is wrong here is wrong in `gateway/protocol`.
  */
 
+export const ORIGIN_VALUES = ["type", "category", "default", "channel", "locked"] as const;
+export type Origin = (typeof ORIGIN_VALUES)[number];
+
 export interface NotificationAnswer {
   readonly id: string;
   readonly room: string;
@@ -53,6 +56,54 @@ export interface RoomsEvent {
   readonly joined: readonly string[];
   readonly left: readonly string[];
   readonly heads: Readonly<Record<string, number>>;
+}
+
+/** What was chosen; what is missing was not. */
+export interface ChosenChannelsAnswer {
+  readonly in_app?: boolean;
+  readonly email?: boolean;
+}
+
+export interface ChosenHoursAnswer {
+  readonly start: string;
+  readonly end: string;
+}
+
+/** What holds for one channel of one type. */
+export interface CellAnswer {
+  readonly value: boolean;
+  /** What it comes from. */
+  readonly from: Origin;
+  /** Critical: it cannot be chosen. */
+  readonly locked: boolean;
+}
+
+export interface CellsAnswer {
+  readonly in_app: CellAnswer;
+  readonly email: CellAnswer;
+}
+
+/** A type of the catalog. */
+export interface RowAnswer {
+  readonly category: string;
+  /** Of the category, in the person's language. */
+  readonly name: string;
+  readonly type: string;
+  readonly channels: CellsAnswer;
+}
+
+/** What a person has chosen, and what holds of it. */
+export interface PreferencesAnswer {
+  readonly channels: ChosenChannelsAnswer;
+  readonly categories: Readonly<Record<string, ChosenChannelsAnswer>>;
+  readonly types: Readonly<Record<string, ChosenChannelsAnswer>>;
+  readonly timezone: string | null;
+  readonly locale: string | null;
+  readonly quiet_hours: ChosenHoursAnswer | null;
+  readonly tracking: boolean | null;
+  /** 0: nothing was ever chosen. */
+  readonly version: number;
+  readonly grid: readonly RowAnswer[];
 }
 
 /** The token ends soon. */

@@ -4,7 +4,10 @@
  * Not to be edited: what is wrong here is wrong in `gateway/protocol`.
  */
 
-export const MAIL_STATE_VALUES = ["pending", "leased", "sent", "skipped", "dead"] as const;
+export const ORIGIN_VALUES = ["type", "category", "default", "channel", "locked"] as const;
+export type Origin = (typeof ORIGIN_VALUES)[number];
+
+export const MAIL_STATE_VALUES = ["pending", "leased", "sent", "delivered", "bounced", "complained", "skipped", "dead"] as const;
 export type MailState = (typeof MAIL_STATE_VALUES)[number];
 
 export const LANE_NAME_VALUES = ["transactional", "bulk"] as const;
@@ -12,6 +15,9 @@ export type LaneName = (typeof LANE_NAME_VALUES)[number];
 
 export const UNLESS_VALUES = ["read", "seen", "online"] as const;
 export type Unless = (typeof UNLESS_VALUES)[number];
+
+export const REASON_VALUES = ["hard_bounce", "soft_bounce", "complaint", "unsubscribe", "manual"] as const;
+export type Reason = (typeof REASON_VALUES)[number];
 
 export interface NotificationAnswer {
   readonly id: string;
@@ -66,6 +72,54 @@ export interface RoomsEvent {
   readonly heads: Readonly<Record<string, number>>;
 }
 
+/** What was chosen; what is missing was not. */
+export interface ChosenChannelsAnswer {
+  readonly in_app?: boolean;
+  readonly email?: boolean;
+}
+
+export interface ChosenHoursAnswer {
+  readonly start: string;
+  readonly end: string;
+}
+
+/** What holds for one channel of one type. */
+export interface CellAnswer {
+  readonly value: boolean;
+  /** What it comes from. */
+  readonly from: Origin;
+  /** Critical: it cannot be chosen. */
+  readonly locked: boolean;
+}
+
+export interface CellsAnswer {
+  readonly in_app: CellAnswer;
+  readonly email: CellAnswer;
+}
+
+/** A type of the catalog. */
+export interface RowAnswer {
+  readonly category: string;
+  /** Of the category, in the person's language. */
+  readonly name: string;
+  readonly type: string;
+  readonly channels: CellsAnswer;
+}
+
+/** What a person has chosen, and what holds of it. */
+export interface PreferencesAnswer {
+  readonly channels: ChosenChannelsAnswer;
+  readonly categories: Readonly<Record<string, ChosenChannelsAnswer>>;
+  readonly types: Readonly<Record<string, ChosenChannelsAnswer>>;
+  readonly timezone: string | null;
+  readonly locale: string | null;
+  readonly quiet_hours: ChosenHoursAnswer | null;
+  readonly tracking: boolean | null;
+  /** 0: nothing was ever chosen. */
+  readonly version: number;
+  readonly grid: readonly RowAnswer[];
+}
+
 /** The token ends soon. */
 export interface ExpiringEvent {
   readonly expires_at: string;
@@ -115,6 +169,16 @@ export interface FeedEvent {
   readonly left_out: number;
 }
 
+/** The same, and what holds its mail. */
+export interface PlacedAnswer {
+  readonly id: string;
+  readonly room: string;
+  /** Null for what was not stored, or is not shown. */
+  readonly seq: number | null;
+  /** When its mail is decided again that the user's quiet hours hold. */
+  readonly held_until?: string;
+}
+
 export interface SomeUsersAnswer {
   /** The first 100 at most. */
   readonly users: readonly string[];
@@ -122,12 +186,22 @@ export interface SomeUsersAnswer {
   readonly count: number;
 }
 
+/** What is emitted later to one room. */
+export interface PutOffAnswer {
+  /** Of what waits; the notification gets its own when it is emitted. */
+  readonly id: string;
+  readonly room: string;
+  readonly scheduled_for: string;
+}
+
 export interface EmittedAnswer {
-  readonly notifications: readonly AddressAnswer[];
+  readonly notifications: readonly PlacedAnswer[];
   /** It was emitted before, under the same key. */
   readonly duplicate: boolean;
   /** Who is not mailed, as `email.if_known` allows. */
   readonly without_address?: SomeUsersAnswer;
+  /** With `send_at`. */
+  readonly scheduled?: readonly PutOffAnswer[];
 }
 
 export interface RoomPreviewAnswer {
@@ -273,6 +347,30 @@ export interface AdminHistoryAnswer {
   readonly next: string | null;
 }
 
+/** What is emitted later to one room. */
+export interface ScheduledAnswer {
+  readonly id: string;
+  readonly room: string;
+  readonly type: string;
+  /** Null: by the words of the type. */
+  readonly title: string | null;
+  readonly scheduled_for: string;
+  readonly latest_at: string | null;
+  readonly cancel_key: string | null;
+  /** In whose name it was asked. */
+  readonly by: string;
+  readonly created_at: string;
+}
+
+export interface SchedulePageAnswer {
+  readonly scheduled: readonly ScheduledAnswer[];
+  readonly next: string | null;
+}
+
+export interface ChangedScheduleAnswer {
+  readonly ids: readonly string[];
+}
+
 export interface MailPageAnswer {
   readonly mail: readonly RecordAnswer[];
   readonly next: string | null;
@@ -291,6 +389,54 @@ export interface AllRevivedAnswer {
   readonly revived: number;
   /** Dead mail is left. */
   readonly more: boolean;
+}
+
+/** How it is known. */
+export interface EvidenceAnswer {
+  /** The id of the mail that came back. */
+  readonly mail: string | null;
+  readonly code: string | null;
+  readonly diagnostic: string | null;
+}
+
+/** An address that must not be written to. */
+export interface SuppressionAnswer {
+  /** In the form that addresses are compared by. */
+  readonly address: string;
+  readonly scope: string;
+  readonly reason: Reason;
+  /** Who or what put it there. */
+  readonly source: string;
+  readonly evidence: EvidenceAnswer;
+  readonly created_at: string;
+  readonly expires_at: string | null;
+}
+
+export interface SuppressionsAnswer {
+  readonly suppressions: readonly SuppressionAnswer[];
+  readonly next: string | null;
+}
+
+export interface LiftedAnswer {
+  /** How many there were, in as many scopes. */
+  readonly lifted: number;
+}
+
+/** A report that changed nothing. */
+export interface StrayAnswer {
+  readonly id: string;
+  readonly received_at: string;
+  /** What it seems to be. */
+  readonly kind: string;
+  readonly subject: string;
+  readonly mail: string | null;
+  /** As it came, cut off where it is long. */
+  readonly text: string;
+}
+
+export interface StraysAnswer {
+  readonly reports: readonly StrayAnswer[];
+  readonly next: string | null;
 }
 
 export interface OnlineAnswer {
@@ -484,6 +630,7 @@ export interface TypeDetailAnswer {
   readonly type: string;
   /** JSON Schema of its data. */
   readonly schema: Readonly<Record<string, unknown>> | null;
+  /** The first ones, 64 KiB of them at most. */
   readonly examples: readonly Readonly<Record<string, unknown>>[];
   /** Of its switches, newest first, the last 50. */
   readonly changes: readonly ChangeAnswer[];

@@ -1,0 +1,98 @@
+"""What links in mails lead to: one click that says no (RFC 8058), and the page of all that one is sent, without a login.
+
+To look changes nothing: scanners and prefetching browsers look. There is no cookie, and so nothing that another site could have
+a browser do. Providers of mail post from few addresses, so nobody is turned away for coming often.
+"""
+
+from collections.abc import Callable, Sequence
+from urllib.parse import parse_qs
+
+from aiohttp import web
+
+from gateway.catalog.channels import CHANNELS
+from gateway.ground.parts import Part
+from gateway.http import edge
+from gateway.http import unsubscribe_page as pages
+from gateway.http.unsubscribe_words import WORDS, PageWords, language
+from gateway.notify.leaving import Leaving, Place, Visit
+from gateway.protocol.problems import Problem
+
+BODY_BYTES = 64 * 1024
+FIELDS_MAX = 1000
+
+
+class UnsubscribePages(Part):
+    """The pages `/u/{token}` and `/preferences/{token}` of the public site."""
+
+    def __init__(self, leaving: Leaving) -> None:
+        self._leaving = leaving
+
+    def public_routes(self) -> Sequence[web.AbstractRouteDef]:
+        return [
+            web.get("/u/{token}", self._ask),
+            web.post("/u/{token}", self._leave),
+            web.get("/preferences/{token}", self._show),
+            web.post("/preferences/{token}", self._lower),
+        ]
+
+    async def _ask(self, request: web.Request) -> web.Response:
+        visit = await self._leaving.visit(_token(request))
+        return _answered(
+            request, visit, lambda found, words, tongue: pages.question(found, words, language=tongue, token=_token(request))
+        )  # fmt: skip
+
+    async def _leave(self, request: web.Request) -> web.Response:
+        # Whatever stands in it: what is asked is said by the path alone.
+        await edge.read_body(request, limit=BODY_BYTES)
+        visit = await self._leaving.leave(_token(request))
+        return _answered(
+            request, visit, lambda found, words, tongue: pages.answer(found, words, language=tongue, token=_token(request))
+        )  # fmt: skip
+
+    async def _show(self, request: web.Request) -> web.Response:
+        visit = await self._leaving.visit(_token(request))
+        return _answered(
+            request, visit, lambda found, words, tongue: pages.preferences(found, words, language=tongue)
+        )
+
+    async def _lower(self, request: web.Request) -> web.Response:
+        places = _unwanted(await edge.read_body(request, limit=BODY_BYTES))
+        visit = await self._leaving.lower(_token(request), places)
+        return _answered(
+            request, visit, lambda found, words, tongue: pages.preferences(found, words, language=tongue, saved=True)
+        )  # fmt: skip
+
+
+def _token(request: web.Request) -> str:
+    return request.match_info["token"]
+
+
+def _answered(
+    request: web.Request, visit: Visit | None, render: Callable[[Visit, PageWords, str], str]
+) -> web.Response:
+    tongue = language(None if visit is None else visit.locale, request.headers.get("Accept-Language", ""))
+    words = WORDS[tongue]
+    text = pages.unknown(words, language=tongue) if visit is None else render(visit, words, tongue)
+    return web.Response(
+        status=404 if visit is None else 200,
+        text=text,
+        content_type="text/html",
+        charset="utf-8",
+        headers={"Content-Security-Policy": pages.POLICY, "Content-Language": tongue, "X-Robots-Tag": "noindex"},
+    )  # fmt: skip
+
+
+def _unwanted(body: bytes) -> list[Place]:
+    """The places that were shown as on and are not to be kept; a body that shows none turns none off."""
+    try:
+        given = parse_qs(body.decode(), max_num_fields=FIELDS_MAX)
+    except ValueError:
+        raise Problem("bad_request", "The form cannot be read.") from None
+    kept = set(given.get("keep", ()))
+    places: list[Place] = []
+    for place in dict.fromkeys(given.get("shown", ())):
+        category, _, channel = place.partition(".")
+        found = next((each for each in CHANNELS if each == channel), None)
+        if place not in kept and found is not None:
+            places.append((None if category == "*" else category, found))
+    return places

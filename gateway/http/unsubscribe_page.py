@@ -1,0 +1,128 @@
+"""The page that links in mails open, as HTML: forms alone, no script, and nothing from elsewhere."""
+
+from base64 import b64encode
+from hashlib import sha256
+from html import escape
+from typing import Final
+
+from gateway.catalog.channels import CHANNELS
+from gateway.http.unsubscribe_words import PageWords
+from gateway.notify.leaving import Line, Visit
+
+STYLE: Final = """
+:root { color-scheme: light dark; --ink: #1c2733; --soft: #5b6875; --ground: #fff; --line: #d5dbe1; --act: #0b5fd0; --on-act: #fff; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8edf2; --soft: #a5b1bd; --ground: #14191f; --line: #36414c; --act: #7db2ff; --on-act: #0c1117; } }
+body { margin: 0; background: var(--ground); color: var(--ink); font: 1.0625rem/1.5 system-ui, sans-serif; }
+main { max-width: 36rem; margin: 0 auto; padding: 2rem 1rem 4rem; }
+h1 { font-size: 1.375rem; line-height: 1.3; } h2 { font-size: 1.125rem; margin-top: 2.5rem; }
+p.soft { color: var(--soft); }
+p.told { border-inline-start: .25rem solid var(--act); padding-inline-start: .75rem; font-weight: 600; }
+button { font: inherit; font-weight: 600; min-height: 2.75rem; padding: 0 1.25rem; border: 0; border-radius: .5rem; background: var(--act); color: var(--on-act); cursor: pointer; }
+button:focus-visible, input:focus-visible, a:focus-visible { outline: .1875rem solid var(--act); outline-offset: .125rem; }
+a { color: var(--act); }
+table { width: 100%; border-collapse: collapse; margin: 1rem 0; }
+th, td { text-align: start; padding: .625rem .5rem; border-bottom: 1px solid var(--line); vertical-align: middle; }
+th { font-weight: 600; } td.cell, th.cell { text-align: center; width: 6.5rem; } td.cell { color: var(--soft); }
+label { display: block; min-height: 1.75rem; cursor: pointer; }
+input[type=checkbox] { width: 1.375rem; height: 1.375rem; vertical-align: middle; accent-color: var(--act); }
+"""
+POLICY: Final = (
+    "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    f"style-src 'sha256-{b64encode(sha256(STYLE.encode()).digest()).decode()}'"
+)
+"""The Content-Security-Policy of the page."""
+ALL: Final = "*.email"
+"""The place of the switch of all email."""
+
+
+def question(visit: Visit, words: PageWords, *, language: str, token: str) -> str:
+    """The page before a click: it asks."""
+    if visit.category is None:
+        return page(words.gone, [], language=language, title=words.title)
+    asked = words.ask.format(name=visit.name)
+    return page(
+        asked,
+        [
+            f'<form method="post"><button name="List-Unsubscribe" value="One-Click">{escape(words.click)}</button></form>',
+            f'<p><a href="../preferences/{token}">{escape(words.more)}</a></p>',
+        ],
+        language=language,
+        title=words.title,
+    )
+
+
+def answer(visit: Visit, words: PageWords, *, language: str, token: str) -> str:
+    """The page after the click: it is done, and this is the rest."""
+    told = words.gone if visit.category is None else words.done.format(name=visit.name)
+    return page(
+        words.heading, [_told(told), *_choices(visit, words, f"../preferences/{token}")], language=language, title=words.title
+    )  # fmt: skip
+
+
+def preferences(visit: Visit, words: PageWords, *, language: str, saved: bool = False) -> str:
+    """All that the person is sent."""
+    told = [_told(words.saved)] if saved else []
+    return page(words.heading, [*told, *_choices(visit, words, "")], language=language, title=words.title)
+
+
+def unknown(words: PageWords, *, language: str) -> str:
+    return page(words.unknown, [], language=language, title=words.title)
+
+
+def page(heading: str, parts: list[str], *, language: str, title: str) -> str:
+    body = "\n".join([f"<h1>{escape(heading)}</h1>", *parts])
+    return (
+        f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta name="robots" content="noindex">\n'
+        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _told(text: str) -> str:
+    return f'<p class="told" role="status">{escape(text)}</p>'
+
+
+def _choices(visit: Visit, words: PageWords, action: str) -> list[str]:
+    where = f' action="{action}"' if action else ""
+    head = "".join(
+        f'<th scope="col" class="cell">{escape(words.channels[channel])}</th>' for channel in CHANNELS
+    )
+    table = [
+        f'<table>\n<thead><tr><th scope="col">{escape(words.category)}</th>{head}</tr></thead>\n<tbody>',
+        *[_row(line, words) for line in visit.lines],
+        "</tbody>\n</table>",
+    ]  # fmt: skip
+    return [
+        f'<p class="soft">{escape(words.explain)}</p>',
+        f'<form method="post"{where}>',
+        f"<p>{_switch(ALL, words.all_email, words, is_on=visit.wants_email, is_shown=True)}</p>",
+        *(table if visit.lines else []),
+        f"<p><button>{escape(words.save)}</button></p>\n</form>",
+    ]
+
+
+def _row(line: Line, words: PageWords) -> str:
+    cells = "".join(f'<td class="cell">{_cell(line, channel, words)}</td>' for channel in CHANNELS)
+    return f'<tr><th scope="row">{escape(line.name)}</th>{cells}</tr>'
+
+
+def _cell(line: Line, channel: str, words: PageWords) -> str:
+    is_on = line.cells[channel]  # type: ignore[index]  # one of `CHANNELS`
+    if is_on is None:
+        return escape(words.always)
+    return _switch(
+        f"{line.key}.{channel}", f"{line.name}: {words.channels[channel]}", words, is_on=is_on, is_shown=False
+    )
+
+
+def _switch(place: str, label: str, words: PageWords, *, is_on: bool, is_shown: bool) -> str:
+    """A box to turn a place off with; of one that is off already, that it is."""
+    text = escape(label)
+    if not is_on:
+        return f"{text}: {escape(words.off)}" if is_shown else escape(words.off)
+    named = text if is_shown else ""
+    aria = "" if is_shown else f' aria-label="{text}"'
+    return (
+        f'<input type="hidden" name="shown" value="{place}"><label>'
+        f'<input type="checkbox" name="keep" value="{place}" checked{aria}> {named}</label>'
+    )

@@ -1,0 +1,98 @@
+"""What the page of links in mails says, in each language that it speaks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from mailer.locales import lookup
+
+LONGEST_ACCEPT: Final = 256
+"""Of an `Accept-Language` that is looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageWords:
+    title: str
+    ask: str
+    """With `{name}`, of a category."""
+    click: str
+    done: str
+    gone: str
+    saved: str
+    heading: str
+    explain: str
+    category: str
+    channels: Mapping[str, str]
+    always: str
+    off: str
+    all_email: str
+    save: str
+    more: str
+    unknown: str
+    notice: str
+    """With `{what}`, of what was turned off."""
+    notice_body: str
+
+
+ENGLISH: Final = PageWords(
+    title="What you are sent",
+    ask="No more email about “{name}”?",
+    click="Unsubscribe",
+    done="Done: you get no more email about “{name}”.",
+    gone="This kind of email is not sent any more. There is nothing to do.",
+    saved="Saved.",
+    heading="What you are sent",
+    explain="Here you can turn things off. To turn them on again, sign in.",
+    category="About",
+    channels=MappingProxyType({"email": "Email", "in_app": "In the app"}),
+    always="always",
+    off="off",
+    all_email="Email at all; what is important comes in any case",
+    save="Save",
+    more="Everything that you are sent",
+    unknown="This link is not known, or not any more.",
+    notice="Turned off by a link in an email: {what}",
+    notice_body="If that was not you, turn it on again.",
+)
+GERMAN: Final = PageWords(
+    title="Was Sie bekommen",
+    ask="Keine E-Mails mehr über „{name}“?",
+    click="Abbestellen",
+    done="Erledigt: Sie bekommen keine E-Mails mehr über „{name}“.",
+    gone="Solche E-Mails werden nicht mehr verschickt. Es ist nichts zu tun.",
+    saved="Gespeichert.",
+    heading="Was Sie bekommen",
+    explain="Hier können Sie Dinge abstellen. Um sie wieder einzuschalten, melden Sie sich an.",
+    category="Worüber",
+    channels=MappingProxyType({"email": "E-Mail", "in_app": "In der App"}),
+    always="immer",
+    off="aus",
+    all_email="Überhaupt E-Mails; was wichtig ist, kommt auf jeden Fall",
+    save="Speichern",
+    more="Alles, was Sie bekommen",
+    unknown="Dieser Link ist nicht bekannt, oder nicht mehr.",
+    notice="Mit dem Link in einer E-Mail abgestellt: {what}",
+    notice_body="Wenn Sie das nicht waren, stellen Sie es wieder an.",
+)
+WORDS: Final[Mapping[str, PageWords]] = MappingProxyType({"en": ENGLISH, "de": GERMAN})
+
+
+def language(locale: str | None, accepted: str = "") -> str:
+    """The language of the page: the person's, if it speaks that, else one that the browser accepts, else English."""
+    for wanted in (locale, *_accepted(accepted)):
+        if wanted and (spoken := lookup(wanted, WORDS, "")):
+            return spoken
+    return "en"
+
+
+def _accepted(header: str) -> list[str]:
+    """The languages of an `Accept-Language` (RFC 9110, section 12.5.4), the most wanted first."""
+    weighed = []
+    for item in header[:LONGEST_ACCEPT].split(","):
+        tag, _, weight = item.strip().partition(";")
+        try:
+            weighed.append((float(weight.strip().removeprefix("q=") or 1), tag.strip()))
+        except ValueError:
+            continue
+    return [tag for weight, tag in sorted(weighed, key=lambda each: -each[0]) if weight > 0]

@@ -1,0 +1,149 @@
+"""Choosing: what people are shown of their preferences, and what becomes of a choice."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.catalog.live import LiveCatalog
+from gateway.cluster.bus.base import Bus
+from gateway.cluster.commands import PreferencesChanged
+from gateway.ground.clock import Clock
+from gateway.ground.rooms import user_room
+from gateway.notify import events
+from gateway.notify.fanout import Fanout
+from gateway.notify.languages import Languages
+from gateway.notify.preferences import NOTHING, Preferences, Row, check, merged
+from storage import preferences as shelf
+from storage.errors import StoreUnavailable
+from storage.preferences import Change
+
+ATTEMPTS = 10
+"""To change what others change at the same moment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What a person has chosen, and what holds of it by the catalog in force."""
+
+    user: str
+    preferences: Preferences
+    grid: tuple[Row, ...]
+    locale: str | None
+    """The language that the person reads, if anybody knows."""
+    names: Mapping[str, str]
+    """Of the categories, by key, in that language."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What is to be chosen, and who asks for it."""
+
+    user: str
+    patch: Mapping[str, Any]
+    """A merge patch (RFC 7396)."""
+    by: str
+    mail: str | None = None
+    """The id of the notification whose mail it comes from, if it comes from one."""
+    version: int | None = None
+    """That the patch was made for; None: whatever there is."""
+    anew: bool = False
+    """Whether nothing of what was chosen before stays."""
+
+
+class VersionMismatch(Exception):
+    """The preferences have another version than the choice was made for."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"the preferences are of version {version}")
+        self.version = version
+
+
+class HalfQuiet(Exception):
+    """Quiet hours that have a start or an end, and not both."""
+
+
+class Choices:
+    """The use cases of preferences. They raise `StoreUnavailable` when the store is away."""
+
+    def __init__(
+        self,
+        preferences: shelf.Preferences,
+        *,
+        catalog: LiveCatalog,
+        languages: Languages,
+        fanout: Fanout,
+        bus: Bus,
+        clock: Clock,
+    ) -> None:
+        self._preferences = preferences
+        self._catalog = catalog
+        self._languages = languages
+        self._fanout = fanout
+        self._bus = bus
+        self._clock = clock
+
+    async def show(self, user: str) -> Chosen:
+        return await self._chosen(user, await self._of(user))
+
+    async def choose(self, choice: Choice) -> Chosen:
+        """Keep the choice with who made it, and have every node and every connection of the user know.
+
+        Raises `LockedPreference`, `UnknownPreference`, `HalfQuiet`, and `VersionMismatch` where a version is given.
+        """
+        check(choice.patch, self._catalog.current)
+        for _ in range(ATTEMPTS):
+            before = await self._of(choice.user)
+            if choice.version not in (None, before.version):
+                raise VersionMismatch(before.version)
+            document = merged({} if choice.anew else before.document, choice.patch)
+            hours = document.get("quiet_hours")
+            if hours is not None and hours.keys() != {"start", "end"}:
+                raise HalfQuiet
+            if document == dict(before.document):
+                return await self._chosen(choice.user, before)
+            change = Change(
+                version=before.version + 1,
+                at=self._clock(),
+                by=choice.by,
+                mail=choice.mail,
+                asked=choice.patch,
+            )
+            if await self._preferences.put(choice.user, document, change):
+                chosen = await self._chosen(
+                    choice.user, Preferences(document=document, version=change.version)
+                )
+                # First: whoever hears of the choice finds that it holds.
+                await self._bus.order_all(PreferencesChanged(choice.user))
+                await self._fanout.transient(
+                    user_room(choice.user), "preferences", events.preferences(chosen)
+                )
+                return chosen
+        raise StoreUnavailable("the preferences are changed by many at once")
+
+    async def changes(self, user: str, *, limit: int) -> tuple[Change, ...]:
+        """Who has changed what, newest first."""
+        return await self._preferences.changes(user, limit=limit)
+
+    async def _of(self, user: str) -> Preferences:
+        # Of the store itself: what is kept here may be older than the choice.
+        kept = (await self._preferences.of_users([user])).get(user)
+        return NOTHING if kept is None else Preferences(document=kept.document, version=kept.version)
+
+    async def _chosen(self, user: str, preferences: Preferences) -> Chosen:
+        catalog = self._catalog.current
+        locale = preferences.locale or (await self._languages.of([user])).get(user)
+        names = (
+            {}
+            if catalog is None
+            else {
+                key: category.name(locale or catalog.default_locale, catalog.default_locale)
+                for key, category in catalog.categories.items()
+            }
+        )
+        return Chosen(
+            user=user,
+            preferences=preferences,
+            grid=tuple(preferences.grid(catalog)),
+            locale=locale,
+            names=names,
+        )

@@ -1,0 +1,62 @@
+"""What the person does not want is not sent, unless it is critical."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.notify.preferences import NOTHING, Cell, Origin
+from gateway.notify.verdicts import Case, Gate, Moment, Skip, Sources
+
+RULE = "preferences"
+_DETAILS = {
+    Origin.TYPE: "does not want it",
+    Origin.CATEGORY: "wants nothing of its category by this channel",
+    Origin.CHANNEL: "wants nothing by this channel",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What holds for the channel of the type, for this user."""
+
+    cell: Cell
+
+
+def judge(case: Case, choice: Choice) -> Skip | None:
+    cell = choice.cell
+    return Skip(rule=RULE, detail=f"{case.user} {_DETAILS[cell.origin]}") if cell.is_refused else None
+
+
+def wants(case: Case, moment: Moment) -> bool:
+    """Of a room of many nobody chooses for the others."""
+    del moment
+    return case.user is not None
+
+
+async def gather(sources: Sources, cases: Sequence[Case]) -> list[Choice | None]:
+    """A choice for who has made one; of all others the catalog's word holds already."""
+    users = list(dict.fromkeys(case.user or "" for case in cases))
+    chosen = await sources.preferences.of_many(users)
+    if not chosen:
+        return [None] * len(cases)
+    catalog = sources.catalog.current
+    types = {} if catalog is None else catalog.types
+    return [
+        Choice(chosen.get(case.user or "", NOTHING).cell(types.get(case.type), case.type, case.channel))
+        for case in cases
+    ]
+
+
+def in_use(sources: Sources) -> bool:
+    """Whether anybody has chosen anything."""
+    return sources.preferences.in_use
+
+
+GATE = Gate(
+    rule=RULE,
+    facts=Choice,
+    judge=judge,
+    wants=wants,
+    gather=gather,
+    in_use=in_use,
+    spares_critical=True,
+)

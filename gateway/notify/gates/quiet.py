@@ -1,0 +1,69 @@
+"""Mail waits for the end of the person's quiet hours, unless it is critical; then it is decided again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from zlib import crc32
+
+from gateway.ground.zones import zone
+from gateway.notify.preferences import QuietHours
+from gateway.notify.quiet import quiet_until
+from gateway.notify.verdicts import EMAIL, Case, Delay, Gate, Moment, Sources
+from gateway.notify.whereabouts import zones_of
+
+RULE = "quiet_hours"
+SPREAD_SECONDS = 600
+"""After the end: not all of a town is mailed in the same second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """When the user wants to be left alone, by which clock."""
+
+    hours: QuietHours
+    zone: str
+    """By its name: facts are shown to people."""
+
+
+def judge(case: Case, night: Night) -> Delay | None:
+    due_at = max(case.now, case.due_at)
+    end = quiet_until(night.hours, zone(night.zone) or UTC, due_at)
+    if end is None:
+        return None
+    # By the user, not by chance: whoever looks twice is told the same.
+    spread = timedelta(seconds=crc32((case.user or "").encode()) % SPREAD_SECONDS)
+    return Delay(until=end + spread, rule=RULE, detail=f"{case.user} has quiet hours")
+
+
+def wants(case: Case, moment: Moment) -> bool:
+    del moment
+    return case.channel == EMAIL and case.user is not None
+
+
+async def gather(sources: Sources, cases: Sequence[Case]) -> list[Night | None]:
+    """A night for who has one; whose zone nobody has told has that of the gateway."""
+    users = list(dict.fromkeys(case.user or "" for case in cases))
+    chosen = await sources.preferences.of_many(users)
+    hours = {user: each.quiet_hours for user, each in chosen.items()}
+    quiet = {user: chosen[user] for user, each in hours.items() if each is not None}
+    if not quiet:
+        return [None] * len(cases)
+    zones = await zones_of(sources, list(quiet), quiet)
+    nights = {user: Night(night, str(zones[user])) for user, night in hours.items() if night is not None}
+    return [nights.get(case.user or "") for case in cases]
+
+
+def in_use(sources: Sources) -> bool:
+    """Whether anybody has chosen anything."""
+    return sources.preferences.in_use
+
+
+GATE = Gate(
+    rule=RULE,
+    facts=Night,
+    judge=judge,
+    wants=wants,
+    gather=gather,
+    in_use=in_use,
+    spares_critical=True,
+)

@@ -1,0 +1,207 @@
+"""Leaving: what the links in mails can do, without a login. They show what their user is sent, and can only lower it.
+
+A link may be forwarded, and a scanner may follow it. So it shows no name, no address and no history; it turns nothing on; and the
+user is told in the app of what was turned off, with the way back.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.catalog.channels import CHANNELS, Channel
+from gateway.catalog.live import LiveCatalog
+from gateway.ground.rooms import user_of
+from gateway.notify.choosing import ATTEMPTS, Choice, Choices, Chosen, VersionMismatch
+from gateway.notify.preferences import Origin, ordered
+from mailer.unsubscribe import Ticket, UnsubscribeLinks, scope
+from storage.errors import StoreUnavailable
+from storage.links import Links
+from storage.streams import Notification
+
+LINK = "link"
+"""Who has chosen, when nobody had to say who."""
+
+Place = tuple[str | None, Channel]
+"""A category, or None for all that is not critical, and a channel of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A category, as the page shows it."""
+
+    key: str
+    name: str
+    cells: Mapping[Channel, bool | None]
+    """Whether anything of it is sent; None where nobody can choose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """What a link opens."""
+
+    user: str
+    category: str | None
+    """What the link is about; None where the catalog has that no more."""
+    name: str
+    """Of the category."""
+    chosen: Chosen
+    lines: tuple[Line, ...]
+    wants_email: bool
+    """Whether mail is wanted at all."""
+    is_new: bool = False
+    """Whether something was turned off just now."""
+
+    @property
+    def locale(self) -> str | None:
+        return self.chosen.locale
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lowered:
+    """What was turned off by a link, and how it is undone."""
+
+    visit: Visit
+    patch: Mapping[str, Any]
+    """The merge patch that was chosen."""
+    undo: Mapping[str, Any]
+    """The one that the user may choose to have it back."""
+
+
+Tell = Callable[[Lowered], Awaitable[None]]
+"""Tells the user; raises nothing."""
+
+
+class Leaving:
+    """The use cases of links in mails. They raise `StoreUnavailable` when the store is away."""
+
+    def __init__(
+        self, keys: Links, links: UnsubscribeLinks, *, choices: Choices, catalog: LiveCatalog, tell: Tell
+    ) -> None:
+        self._keys = keys
+        self._links = links
+        self._choices = choices
+        self._catalog = catalog
+        self._tell = tell
+
+    async def visit(self, token: str) -> Visit | None:
+        """What the link opens; None for one that is not ours, or whose user was erased."""
+        found = await self._found(token)
+        if found is None:
+            return None
+        ticket, user = found
+        return self._shown(ticket, await self._choices.show(user))
+
+    async def leave(self, token: str) -> Visit | None:
+        """Turn off the mail that the link is about; done twice it is done once."""
+        return await self._lower(token, _scope_of)
+
+    async def lower(self, token: str, places: Iterable[Place]) -> Visit | None:
+        """Turn off what is sent in these places; what is off, or cannot be chosen, stays as it is."""
+        wanted = list(places)
+        return await self._lower(token, lambda _: wanted)
+
+    async def _found(self, token: str) -> tuple[Ticket, str] | None:
+        ticket = self._links.read(token)
+        user = None if ticket is None else await self._keys.user_of(ticket.key)
+        return None if ticket is None or user is None else (ticket, user)
+
+    async def _lower(self, token: str, places: Callable[[Visit], Iterable[Place]]) -> Visit | None:
+        for _ in range(ATTEMPTS):
+            before = await self.visit(token)
+            patch = {} if before is None else _lowering(before.chosen, places(before))
+            if before is None or not patch:
+                return before
+            kept = before.chosen.preferences
+            try:
+                await self._choices.choose(
+                    Choice(user=before.user, patch=patch, by=LINK, version=kept.version)
+                )
+            except VersionMismatch:
+                # Somebody else was faster; what is on now may be something else.
+                continue
+            after = await self.visit(token)
+            if after is not None:
+                after = replace(after, is_new=True)
+                await self._tell(Lowered(visit=after, patch=patch, undo=undoing(kept.document, patch)))
+            return after
+        raise StoreUnavailable("the preferences are changed by many at once")
+
+    def _shown(self, ticket: Ticket, chosen: Chosen) -> Visit:
+        catalog = self._catalog.current
+        keys = [] if catalog is None else ordered(catalog)
+        category = next((key for key in keys if scope(key) == ticket.scope), None)
+        lines = [_line(key, chosen) for key in keys]
+        return Visit(
+            user=chosen.user,
+            category=category,
+            name=chosen.names.get(category or "", ""),
+            chosen=chosen,
+            lines=tuple(line for line in lines if line is not None),
+            wants_email=chosen.preferences.document.get("channels", {}).get("email") is not False,
+        )
+
+
+def _scope_of(visit: Visit) -> list[Place]:
+    return [] if visit.category is None else [(visit.category, "email")]
+
+
+def undoing(document: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """The merge patch that brings back what the document had where `patch` changes it."""
+    return {
+        name: undoing(document.get(name) or {}, value) if isinstance(value, Mapping) else document.get(name)
+        for name, value in patch.items()
+    }
+
+
+def _line(key: str, chosen: Chosen) -> Line | None:
+    rows = [row for row in chosen.grid if row.type.category == key]
+    if not rows:
+        return None
+    cells: dict[Channel, bool | None] = {}
+    for channel in CHANNELS:
+        choosable = [row.cells[channel] for row in rows if not row.cells[channel].is_locked]
+        cells[channel] = any(cell.value for cell in choosable) if choosable else None
+    return Line(key, chosen.names[key], cells)
+
+
+def _lowering(chosen: Chosen, places: Iterable[Place]) -> dict[str, Any]:
+    """The merge patch that turns these places off, and nothing on; empty when they are off already."""
+    patch: dict[str, Any] = {}
+    for category, channel in places:
+        if category is None:
+            if chosen.preferences.document.get("channels", {}).get(channel) is not False:
+                patch.setdefault("channels", {})[channel] = False
+            continue
+        rows = [
+            row
+            for row in chosen.grid
+            if row.type.category == category and not row.cells[channel].is_locked and row.cells[channel].value
+        ]
+        if rows:
+            patch.setdefault("categories", {}).setdefault(category, {})[channel] = False
+        for row in rows:
+            # What was chosen for the type alone goes before its category.
+            if row.cells[channel].origin is Origin.TYPE:
+                patch.setdefault("types", {}).setdefault(row.type.name, {})[channel] = False
+    return patch
+
+
+class WaysOut:
+    """The link on each mail by which its reader says no to more of its kind."""
+
+    def __init__(self, keys: Links, links: UnsubscribeLinks, catalog: LiveCatalog) -> None:
+        self._keys = keys
+        self._links = links
+        self._catalog = catalog
+
+    async def of(self, notification: Notification) -> str | None:
+        """The URL; None for what is critical, and for what the catalog does not have: it may be. Raises `StorageError`."""
+        user, catalog = user_of(notification.room), self._catalog.current
+        type_ = None if catalog is None else catalog.types.get(notification.type)
+        if user is None or type_ is None or type_.critical:
+            return None
+        key = self._links.key(user)
+        # Before the mail leaves: its link must never lead to nobody.
+        if await self._keys.user_of(key) is None:
+            await self._keys.remember({key: user})
+        return self._links.url(user, type_.category)

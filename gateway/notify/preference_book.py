@@ -1,0 +1,162 @@
+"""The preference book: what users have chosen, looked up by every emit and changed by few.
+
+Most users have chosen nothing. A sieve of those who have tells so without a question, and what the others have chosen is kept
+for a while. The bus says when somebody has changed it; what it loses is found in the store within half a minute.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from gateway.cluster.commands import PreferencesChanged
+from gateway.ground.clock import Clock
+from gateway.ground.parts import CarryOut, Meters, Part
+from gateway.ground.tasks import Tasks
+from gateway.notify.preferences import NOTHING, Preferences
+from gateway.notify.sieve import Sieve
+from storage import preferences as shelf
+from storage.errors import StorageError
+
+KEPT_USERS = 10_000
+"""Whose choices are kept at most: some two kilobytes each."""
+LOAD_USERS = 1_000
+"""Read in one question while the sieve is filled."""
+RETRY_SECONDS = 5.0
+"""Before the filling goes on that the store has interrupted."""
+OVERLAP = timedelta(minutes=1)
+"""By how much nodes' clocks, and what is under way, may make a change look older than it is."""
+RENEWAL = timedelta(minutes=10)
+"""How long what is kept may miss that a user was erased, should the bus not tell."""
+CHANGES_READ = 5_000
+"""Of what has changed since the house was last kept; of more, all that is kept is read anew."""
+
+logger = logging.getLogger(__name__)
+
+
+class PreferenceBook(Part):
+    """What users have chosen, for whoever decides. Look-ups raise `StorageError`.
+
+    One that is not started hears of no changes: it keeps nothing, and asks each time.
+    """
+
+    def __init__(self, preferences: shelf.Preferences, clock: Clock) -> None:
+        self._preferences = preferences
+        self._clock = clock
+        self._sieve = Sieve()
+        self._is_loaded = False
+        """Whether the sieve has all who have chosen anything; until then everybody may have."""
+        self._kept: dict[str, Preferences] = {}
+        """The oldest first. Who is in the sieve by mistake has `NOTHING`."""
+        self._reads: list[set[str]] = []
+        """Of each question under way, whose answer is old already."""
+        self._looked_at = self._renewed_at = clock()
+        self.asked = 0
+        """Questions to the store."""
+        self._tasks = Tasks()
+
+    @property
+    def in_use(self) -> bool:
+        """Whether anybody has chosen anything, as far as is known here."""
+        return self._sieve.count > 0 or not self._is_loaded
+
+    def may_have_chosen(self, user: str) -> bool:
+        """False only for who has chosen nothing, as far as is known here."""
+        return not self._is_loaded or user in self._sieve
+
+    def measure(self, meters: Meters) -> None:
+        meters.watch_counter(
+            "bellhop_preference_lookups", "Questions to the store for preferences", lambda: self.asked
+        )
+        meters.watch_gauge(
+            "bellhop_preferences_kept", "Users whose preferences are at hand", lambda: len(self._kept)
+        )
+
+    def commands(self) -> Mapping[type[Any], CarryOut]:
+        return {PreferencesChanged: self._changed}
+
+    def start(self) -> None:
+        self._looked_at = self._renewed_at = self._clock()
+        self._tasks.start(self._load(), name="preferences")
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+
+    async def keep_house(self) -> None:
+        """Forget what was changed since the last time, whether or not the bus has told of it."""
+        now = self._clock()
+        changed = await self._preferences.changed_since(self._looked_at - OVERLAP, limit=CHANGES_READ)
+        if len(changed) == CHANGES_READ or now - self._renewed_at > RENEWAL:
+            self._forget(list(self._kept))
+            self._renewed_at = now
+        self._note(changed)
+        self._looked_at = now
+
+    async def of(self, user: str) -> Preferences:
+        return (await self.of_many([user])).get(user, NOTHING)
+
+    async def of_many(self, users: Sequence[str]) -> Mapping[str, Preferences]:
+        """What those of `users` have chosen who have chosen anything: in one question, if there is one to ask."""
+        found: dict[str, Preferences] = {}
+        missing: list[str] = []
+        if self._is_loaded:
+            users = [user for user in users if user in self._sieve]
+        for user in users:
+            kept = self._kept.get(user)
+            if kept is None:
+                missing.append(user)
+            elif kept is not NOTHING:
+                found[user] = kept
+        if missing:
+            found |= await self._ask(missing)
+        return found
+
+    async def _ask(self, users: Sequence[str]) -> dict[str, Preferences]:
+        old: set[str] = set()
+        self._reads.append(old)
+        try:
+            self.asked += 1
+            answer = await self._preferences.of_users(users)
+        finally:
+            self._reads = [each for each in self._reads if each is not old]
+        found = {
+            user: Preferences(document=kept.document, version=kept.version) for user, kept in answer.items()
+        }
+        for user in users:
+            if user not in old and self._tasks:
+                self._kept[user] = found.get(user, NOTHING)
+        while len(self._kept) > KEPT_USERS:
+            del self._kept[next(iter(self._kept))]
+        return found
+
+    def _changed(self, command: PreferencesChanged) -> None:
+        self._note([command.user])
+
+    def _note(self, users: Iterable[str]) -> None:
+        users = list(users)
+        for user in users:
+            self._sieve.add(user)
+        self._forget(users)
+
+    def _forget(self, users: Sequence[str]) -> None:
+        for user in users:
+            self._kept.pop(user, None)
+        for old in self._reads:
+            old.update(users)
+
+    async def _load(self) -> None:
+        """Fill the sieve, however long the store takes; who is missing meanwhile is asked for."""
+        after = ""
+        while True:
+            try:
+                page = await self._preferences.users(after=after, limit=LOAD_USERS)
+            except StorageError:
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            for user in page:
+                self._sieve.add(user)
+            if len(page) < LOAD_USERS:
+                break
+            after = page[-1]
+        self._is_loaded = True

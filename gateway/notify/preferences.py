@@ -1,0 +1,200 @@
+"""Preferences: what a person has chosen, what holds of that for each type and channel, and what a change makes of it.
+
+Pure. Of what may be chosen the catalog tells; what was chosen of types and categories that it does not have any more is kept
+and holds nothing. An off-switch of a channel wins over all but what is critical; below it the most specific choice counts: of
+the type, of its category, and then what the catalog says. So nothing is deleted when a channel is turned off, and turning it on
+again brings the old choices back.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import time
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from gateway.catalog.channels import CHANNELS, Channel
+
+if TYPE_CHECKING:
+    from gateway.catalog.catalog import Catalog
+    from gateway.catalog.kinds import NotificationType
+
+Json = Mapping[str, Any]
+_NONE: Final[Json] = MappingProxyType({})
+
+
+class Origin(StrEnum):
+    """What a cell of the grid comes from."""
+
+    TYPE = "type"  # chosen for the type
+    CATEGORY = "category"  # chosen for its category
+    DEFAULT = "default"  # the catalog's word: nothing was chosen
+    CHANNEL = "channel"  # the channel is switched off as a whole
+    LOCKED = "locked"  # critical: nobody can choose
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What holds for one channel of one type."""
+
+    value: bool
+    origin: Origin
+
+    @property
+    def is_locked(self) -> bool:
+        return self.origin is Origin.LOCKED
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the person has said no; that the catalog has no yes of its own is no such word."""
+        return not self.value and self.origin not in (Origin.DEFAULT, Origin.LOCKED)
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """From when to when by the clock on the person's wall no mail is wanted; over midnight where the end comes first."""
+
+    start: time
+    end: time
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A type with what holds for each of its channels."""
+
+    type: "NotificationType"
+    cells: Mapping[Channel, Cell]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """What a person has chosen: nothing, unless it is here."""
+
+    document: Json = field(default_factory=lambda: _NONE)
+    """As it is kept: `channels`, `categories`, `types`, `timezone`, `locale`, `quiet_hours`, `tracking`."""
+    version: int = 0
+    """0: nothing was ever chosen."""
+
+    @property
+    def timezone(self) -> str | None:
+        return self.document.get("timezone")
+
+    @property
+    def locale(self) -> str | None:
+        return self.document.get("locale")
+
+    @property
+    def quiet_hours(self) -> QuietHours | None:
+        hours = self.document.get("quiet_hours")
+        if hours is None:
+            return None
+        return QuietHours(time.fromisoformat(hours["start"]), time.fromisoformat(hours["end"]))
+
+    def cell(self, type_: "NotificationType | None", name: str, channel: Channel) -> Cell:
+        """What holds for the channel of the type called `name`; `type_` is None where the catalog does not have it."""
+        by_default = _default(type_, channel)
+        if type_ is not None and type_.critical:
+            return Cell(by_default, Origin.LOCKED)
+        chosen = self.document.get
+        if chosen("channels", _NONE).get(channel) is False:
+            return Cell(False, Origin.CHANNEL)  # noqa: FBT003 - the value of a cell
+        value = chosen("types", _NONE).get(name, _NONE).get(channel)
+        if value is not None:
+            return Cell(value, Origin.TYPE)
+        if type_ is not None:
+            value = chosen("categories", _NONE).get(type_.category, _NONE).get(channel)
+            if value is not None:
+                return Cell(value, Origin.CATEGORY)
+        return Cell(by_default, Origin.DEFAULT)
+
+    def grid(self, catalog: "Catalog | None") -> Iterator[Row]:
+        """What holds for every type of the catalog, by its category and name."""
+        if catalog is None:
+            return
+        places = {key: place for place, key in enumerate(ordered(catalog))}
+        for type_ in sorted(catalog.types.values(), key=lambda each: (places[each.category], each.name)):
+            yield Row(type_, {channel: self.cell(type_, type_.name, channel) for channel in CHANNELS})
+
+
+NOTHING = Preferences()
+"""Of who has chosen nothing."""
+
+
+class LockedPreference(Exception):
+    """A choice was asked for where there is none: of a type, or of a category with nothing else in it, that is critical."""
+
+    def __init__(self, places: list[str]) -> None:
+        super().__init__(f"cannot be chosen: {', '.join(places)}")
+        self.places = places
+        """Such as `types.PASSWORD_RESET`."""
+
+
+class UnknownPreference(Exception):
+    """A choice was asked for of a type or a category that the catalog does not have."""
+
+    def __init__(self, places: list[str]) -> None:
+        super().__init__(f"the catalog has no {', '.join(places)}")
+        self.places = places
+
+
+def ordered(catalog: "Catalog") -> list[str]:
+    """The keys of the categories in the order in which people are shown them."""
+    return sorted(catalog.categories, key=lambda key: (catalog.categories[key].order, key))
+
+
+def merged(document: Json, patch: Json) -> dict[str, Any]:
+    """The document after a merge patch (RFC 7396); what says nothing any more is left out."""
+    result = dict(document)
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        elif isinstance(value, Mapping):
+            before = result.get(name)
+            inner = merged(before if isinstance(before, Mapping) else {}, value)
+            if inner:
+                result[name] = inner
+            else:
+                result.pop(name, None)
+        else:
+            result[name] = value
+    return result
+
+
+def check(patch: Json, catalog: "Catalog | None") -> None:
+    """Raise `LockedPreference` or `UnknownPreference` for what cannot be chosen. To choose nothing, as null does, one always can."""
+    unknown: list[str] = []
+    locked: list[str] = []
+    types = {} if catalog is None else catalog.types
+    categories = {} if catalog is None else catalog.categories
+    choosable = {type_.category for type_ in types.values() if not type_.critical}
+    for name in _chosen(patch, "types"):
+        if name not in types:
+            unknown.append(f"types.{name}")
+        elif types[name].critical:
+            locked.append(f"types.{name}")
+    for key in _chosen(patch, "categories"):
+        if key not in categories:
+            unknown.append(f"categories.{key}")
+        elif key not in choosable and any(type_.category == key for type_ in types.values()):
+            locked.append(f"categories.{key}")
+    if unknown:
+        raise UnknownPreference(unknown)
+    if locked:
+        raise LockedPreference(locked)
+
+
+def _chosen(patch: Json, name: str) -> list[str]:
+    """The keys under which something is chosen, and not only taken back."""
+    return [
+        key
+        for key, channels in (patch.get(name) or _NONE).items()
+        if channels is not None and any(value is not None for value in channels.values())
+    ]
+
+
+def _default(type_: "NotificationType | None", channel: Channel) -> bool:
+    if type_ is None:
+        return True
+    if channel == "in_app":
+        return type_.in_app
+    return type_.email is not None and type_.email.default

@@ -1,0 +1,55 @@
+"""Profiles: what backends tell of users, and what is known of them by that and by their tokens."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.ground.clock import Clock
+from gateway.notify.contacts import ContactBook
+from storage.people import TOLD, Contact, People, Profile, Told
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileChange:
+    """What a backend tells of a user: of the fields that are given each is taken, a None is none."""
+
+    user: str
+    fields: Mapping[str, Any]
+
+    def whole(self) -> "ProfileChange":
+        """The same, with every field that is not given being none."""
+        return ProfileChange(user=self.user, fields=dict.fromkeys(TOLD) | dict(self.fields))
+
+
+class Profiles:
+    """The use cases of what is known of users. They raise `StoreUnavailable` when the store is away."""
+
+    def __init__(self, people: People, *, contacts: ContactBook, clock: Clock) -> None:
+        self._people = people
+        self._contacts = contacts
+        self._clock = clock
+
+    async def find(self, user: str) -> Profile | None:
+        """What is known of the user; None for whom nobody has told of."""
+        contact = await self._contacts.contact(user)
+        if contact is None:
+            return None
+        profile = await self._people.profile(user)
+        return Profile(contact=contact, attributes={} if profile is None else profile.attributes)
+
+    async def tell(self, changes: Sequence[ProfileChange]) -> None:
+        """Take what is told of each; the last of several for one user counts."""
+        now = self._clock()
+        await self._people.tell([Told(user=change.user, fields=change.fields, at=now) for change in changes])
+        for change in changes:
+            self._contacts.announce(Contact(user=change.user, locale=change.fields.get("locale")))
+
+    async def tell_one(self, change: ProfileChange) -> Profile | None:
+        """The same of one user; answers what is known then, None if the user was forgotten meanwhile."""
+        await self.tell([change])
+        return await self.find(change.user)
+
+    async def forget(self, user: str) -> None:
+        """Keep nothing of what was told; the history, the topics and the rest of the user stay."""
+        self._contacts.forget(user)
+        await self._people.forget([user])

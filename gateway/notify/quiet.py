@@ -1,0 +1,36 @@
+"""Quiet hours: whether a moment lies in somebody's, and when they end. Pure.
+
+They are times on the person's wall, and so they are looked at in the person's zone, each time anew: that an hour is missing or
+twice there on some days is the zone's business. A time that the wall does not show on a day moves forward with the clock; of
+one that it shows twice the first counts.
+"""
+
+from datetime import UTC, date, datetime, timedelta, tzinfo
+
+from gateway.notify.preferences import QuietHours
+
+DAY = timedelta(days=1)
+_DAYS = range(-2, 2)
+"""That may have begun an evening of which it is still the night; a zone may skip a day."""
+
+
+def quiet_until(hours: QuietHours, zone: tzinfo, moment: datetime) -> datetime | None:
+    """When the quiet hours end in which `moment` lies; None when it lies in none. Half-open: at their end they are over."""
+    if hours.start == hours.end:
+        return None
+    today = moment.astimezone(zone).date()
+    until = None
+    # In their order: on the day of a change, the night before may reach into the next.
+    for begin, end in (_night(hours, zone, today + day * DAY) for day in _DAYS):
+        if begin <= (until or moment) < end:
+            until = end
+    return until
+
+
+def _night(hours: QuietHours, zone: tzinfo, day: date) -> tuple[datetime, datetime]:
+    """From when to when the quiet hours last that begin on this day."""
+    last_day = day if hours.start < hours.end else day + DAY
+    return (
+        datetime.combine(day, hours.start, zone).astimezone(UTC),
+        datetime.combine(last_day, hours.end, zone).astimezone(UTC),
+    )

@@ -1,0 +1,256 @@
+"""Scheduling: what is to be emitted later waits in the store, and is emitted by whichever node sees first that it is due.
+
+Until then it is in no stream and has no sequence, so that what is cancelled leaves no hole. A node that dies while it emits loses its
+lease, and another emits again, under the same idempotency key: it is one notification.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from itertools import groupby
+from operator import attrgetter
+
+import msgspec
+
+from gateway.ground.clock import Clock
+from gateway.ground.parts import Meters, Part
+from gateway.ground.rooms import user_of
+from gateway.ground.tasks import Tasks
+from gateway.notify.emitting import Emitted, Emitter
+from gateway.notify.planning import Planner
+from gateway.notify.requests import EmitRequest, Timing
+from gateway.notify.verdicts import Sources
+from gateway.notify.whereabouts import zones_of
+from storage.errors import IdempotencyMismatch, StorageError
+from storage.ids import uuid7
+from storage.schedule import Cancelled, Schedule, Scheduled, SchedulePage
+from storage.streams import Appended
+
+LEASED_AT_ONCE = 500
+LEASE_SECONDS = 15.0
+POLL_SECONDS = 5.0
+"""How long what another node was asked may stay unnoticed here, should that node die."""
+SHORTEST_REST_SECONDS = 0.02
+STORE_PAUSE_SECONDS = 1.0
+KEPT = timedelta(days=7)
+"""How long it is known that something was emitted, or cancelled."""
+PRUNED_AT_ONCE = 5_000
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutOff:
+    """What was accepted for later."""
+
+    items: tuple[Scheduled, ...]
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequest:
+    cancel_key: str
+    room: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledRequest:
+    """A page of what is still to come, the earliest first."""
+
+    after: str | None = None
+    limit: int = 50
+
+
+class Scheduler(Part):
+    """The use cases of what is emitted later, and the work of emitting it. They raise `StoreUnavailable`."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        *,
+        planner: Planner,
+        emitter: Emitter,
+        sources: Sources,
+        clock: Clock,
+        due_clock: Clock,
+    ) -> None:
+        """What is due is judged by `due_clock`: what went out early cannot be called back."""
+        self.emitted = 0
+        self.too_late = 0
+        self._schedule = schedule
+        self._planner = planner
+        self._emitter = emitter
+        self._sources = sources
+        self._clock = clock
+        self._due_clock = due_clock
+        self._news = asyncio.Event()
+        self._tasks = Tasks()
+
+    def measure(self, meters: Meters) -> None:
+        meters.watch_counter(
+            "bellhop_scheduled_emitted", "Scheduled notifications emitted here", lambda: self.emitted
+        )
+        meters.watch_counter(
+            "bellhop_scheduled_too_late", "Scheduled notifications whose time was over", lambda: self.too_late
+        )
+
+    def start(self) -> None:
+        self._tasks.start(self._emit_forever(), name="scheduler")
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+
+    async def keep_house(self) -> None:
+        await self._schedule.prune(before=self._clock() - KEPT, limit=PRUNED_AT_ONCE)
+
+    # What is asked
+
+    async def accept(self, request: EmitRequest, *, scope: str) -> PutOff:
+        """Keep what is to be emitted later; when this returns it cannot be lost.
+
+        Raises as an emit would of what is wrong with it already, and `IdempotencyMismatch`.
+        """
+        timing = request.timing
+        assert timing is not None
+        await self._planner.vet(request)
+        now = self._clock()
+        times = await self._times(request.rooms, timing)
+        lateness = timing.max_lateness_seconds
+        items = [
+            Scheduled(
+                id=_id(scope, request, room),
+                due_at=due_at,
+                room=room,
+                scope=scope,
+                request=_written(request, room),
+                fingerprint=request.fingerprint,
+                cancel_key=timing.cancel_key,
+                latest_at=None if lateness is None else due_at + timedelta(seconds=lateness),
+                created_at=now,
+            )
+            for room, due_at in times.items()
+        ]
+        added = await self._schedule.add(items, now=now)
+        if not all(each.is_same for each in added):
+            raise IdempotencyMismatch("the idempotency key was used before with another content")
+        self._news.set()
+        return PutOff(items=tuple(items), duplicate=not any(each.is_new for each in added))
+
+    async def cancel(self, asked: CancelRequest, *, scope: str) -> Cancelled:
+        return await self._schedule.cancel(scope, asked.cancel_key, room=asked.room, now=self._clock())
+
+    async def page(self, asked: ScheduledRequest) -> SchedulePage:
+        """What is still to come. Raises `InvalidCursor`."""
+        return await self._schedule.page(after=asked.after, limit=asked.limit)
+
+    async def drop(self, ids: Sequence[str]) -> list[str]:
+        """Emit none of these; answers which were still to come."""
+        return await self._schedule.drop(ids, now=self._clock())
+
+    async def hasten(self, ids: Sequence[str]) -> list[str]:
+        """Emit these now; answers which were still to come."""
+        hastened = await self._schedule.hasten(ids, now=self._due_clock())
+        self._news.set()
+        return hastened
+
+    async def of_room(self, room: str, *, limit: int) -> tuple[Scheduled, ...]:
+        return await self._schedule.of_room(room, limit=limit)
+
+    async def _times(self, rooms: Sequence[str], timing: Timing) -> dict[str, datetime]:
+        """When each room is due."""
+        if timing.at is not None:
+            return dict.fromkeys(rooms, timing.at)
+        assert timing.local_date is not None
+        assert timing.local_time is not None
+        zones = await zones_of(self._sources, [user for room in rooms if (user := user_of(room)) is not None])
+        wall = datetime.combine(timing.local_date, timing.local_time)
+        return {
+            room: wall.replace(tzinfo=zones.get(user_of(room) or "", self._sources.zone)).astimezone(UTC)
+            for room in rooms
+        }
+
+    # What is due
+
+    async def _emit_forever(self) -> None:
+        while True:
+            self._news.clear()
+            try:
+                rest = await self._emit_due()
+            except StorageError:
+                rest = STORE_PAUSE_SECONDS
+            except Exception:
+                logger.exception("what is scheduled could not be emitted")
+                rest = STORE_PAUSE_SECONDS
+            if rest > 0:
+                try:
+                    async with asyncio.timeout(rest):
+                        await self._news.wait()
+                except TimeoutError:
+                    pass
+
+    async def _emit_due(self) -> float:
+        """Emit what is due, a batch of it; answers for how many seconds there is nothing to do then."""
+        now = self._due_clock()
+        token, items = await self._schedule.lease(limit=LEASED_AT_ONCE, lease_seconds=LEASE_SECONDS, now=now)
+        if items:
+            ended = [item.id for item in items if item.latest_at is not None and item.latest_at < now]
+            self.too_late += len(ended)
+            late = set(ended)
+            ended += await self._emit([item for item in items if item.id not in late])
+            await self._schedule.end(ended, token=token, now=now)
+            return 0
+        due = await self._schedule.next_due()
+        if due is None:
+            return POLL_SECONDS
+        return min(max((due - self._due_clock()).total_seconds(), SHORTEST_REST_SECONDS), POLL_SECONDS)
+
+    async def _emit(self, items: Sequence[Scheduled]) -> list[str]:
+        """Emit each; answers those that need not come again."""
+        ended: list[str] = []
+        by_scope: Callable[[Scheduled], str] = attrgetter("scope")
+        for scope, group in groupby(sorted(items, key=by_scope), key=by_scope):
+            of_scope = list(group)
+            outcomes = await self._emitter.emit_many([_read(item) for item in of_scope], scope=scope)
+            for item, outcome in zip(of_scope, outcomes, strict=True):
+                if self._is_final(item, outcome):
+                    ended.append(item.id)
+        return ended
+
+    def _is_final(self, item: Scheduled, outcome: Emitted | Exception) -> bool:
+        if isinstance(outcome, Appended):
+            self.emitted += not outcome.duplicate
+            return True
+        if isinstance(outcome, StorageError):
+            # Its lease runs out, and it comes again.
+            return False
+        logger.error(
+            "a scheduled notification cannot be emitted",
+            extra={"scheduled": item.id, "reason": type(outcome).__name__},
+        )
+        return True
+
+
+def _id(scope: str, request: EmitRequest, room: str) -> str:
+    """Of a request under a key always the same, so that a repetition is known by it."""
+    if request.idempotency_key is None:
+        return uuid7()
+    named = f"{scope}\0{request.idempotency_key}\0{room}"
+    return f"k-{sha256(named.encode()).hexdigest()[:40]}"
+
+
+_decoder = msgspec.json.Decoder(EmitRequest)
+
+
+def _written(request: EmitRequest, room: str) -> str:
+    return msgspec.json.encode(msgspec.structs.replace(request, rooms=(room,), timing=None)).decode()
+
+
+def _read(item: Scheduled) -> EmitRequest:
+    request = _decoder.decode(item.request)
+    # Whoever emits it again emits the same.
+    return msgspec.structs.replace(
+        request, idempotency_key=f"scheduled:{item.id}", fingerprint=item.id.encode()
+    )

@@ -1,0 +1,107 @@
+"""Topics that backends give to users, beside those that the users' tokens name: who is a member, and who hears of a change."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.cluster.bus.base import Bus
+from gateway.cluster.commands import TopicsChanged
+from gateway.ground.clock import Clock
+from gateway.ground.parts import Part
+from gateway.ground.rooms import topic_room
+from storage.coalescing import Coalescer
+from storage.topics import Changed, Full, MembersPage, Topics
+
+LOOKUPS_TOGETHER = 500
+LOOKUPS_WAITING = 50_000
+"""Sessions that may wait to be told their topics; more are turned away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembersChange:
+    """Whom to put into a topic, and whom to take out."""
+
+    topic: str
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembersRequest:
+    """A page of a topic's members, by user id."""
+
+    topic: str
+    after: str | None = None
+    limit: int = 200
+
+
+class TooManyTopics(Exception):
+    """A change that would give users more topics than a user may have."""
+
+    def __init__(self, users: Sequence[str]) -> None:
+        super().__init__("a user has as many topics as one may")
+        self.users = tuple(users)
+
+
+class TopicBook(Part):
+    """The use cases of memberships. They raise `StoreUnavailable` when the store is away.
+
+    As long as the store has never had a member, nobody is looked up: `in_use` tells. A node learns that it is from the first
+    change, and from `learn`, whatever the bus has lost.
+    """
+
+    def __init__(self, topics: Topics, *, bus: Bus, clock: Clock) -> None:
+        self.in_use = False
+        self._topics = topics
+        self._bus = bus
+        self._clock = clock
+        # Users who come at once are looked up together.
+        self._lookups: Coalescer[str, tuple[str, ...]] = Coalescer(
+            self._look_up, name="topics", batch_weight=LOOKUPS_TOGETHER, queue_weight=LOOKUPS_WAITING
+        )
+
+    async def start(self) -> None:
+        await self.learn()
+
+    async def stop(self) -> None:
+        await self._lookups.close()
+
+    async def learn(self) -> int:
+        """The revision of all memberships in the store."""
+        revision = await self._topics.revision()
+        self.in_use = self.in_use or revision > 0
+        return revision
+
+    async def of(self, user: str) -> tuple[str, ...]:
+        """The topics that backends have given to the user."""
+        return await self._lookups.ask(user) if self.in_use else ()
+
+    async def of_many(self, users: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """The same of many, by user; who has none is absent."""
+        return await self._topics.of_users(users) if self.in_use else {}
+
+    async def since(self, user: str) -> Mapping[str, datetime]:
+        """The topics of the user by name, with the time since when."""
+        return await self._topics.of_user(user)
+
+    async def members(self, asked: MembersRequest) -> MembersPage:
+        return await self._topics.members(asked.topic, after=asked.after, limit=asked.limit)
+
+    async def change(self, asked: MembersChange) -> Changed:
+        """Change who is a member, on every node's live connections too. Raises `TooManyTopics`."""
+        changed = await self._topics.change(
+            asked.topic,
+            room=topic_room(asked.topic),
+            add=asked.add,
+            remove=asked.remove,
+            now=self._clock(),
+        )
+        if isinstance(changed, Full):
+            raise TooManyTopics(changed.users)
+        # Also when nothing has changed: a node may have died between storing it and telling of it.
+        await self._bus.order_all(TopicsChanged((*asked.add, *asked.remove), changed.revision))
+        return changed
+
+    async def _look_up(self, users: list[str]) -> list[tuple[str, ...]]:
+        found = await self._topics.of_users(list(dict.fromkeys(users)))
+        return [found.get(user, ()) for user in users]

@@ -1,0 +1,243 @@
+"""What is asked and answered about what backends tell: of users, and of who is a member of which topic."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+
+from auth.principal import is_topic
+from auth.tokens import NAME_CHARACTERS_MAX
+from gateway.ground.encoding import Json, time, time_or_none
+from gateway.ground.zones import ZONE_CHARACTERS, zone
+from gateway.notify.profiles import ProfileChange
+from gateway.notify.topics import MembersChange, MembersRequest
+from gateway.protocol.answering import UserTopicAnswer
+from gateway.protocol.asking import OneFieldSchema
+from gateway.protocol.fields import (
+    PRINTABLE,
+    VISIBLE,
+    EmailAddress,
+    Items,
+    Object,
+    Text,
+    UserId,
+    locale_field,
+)
+from storage.people import Profile
+from storage.topics import CHANGED_AT_ONCE, Changed, MembersPage
+
+ATTRIBUTES_BYTES = 4096
+USERS_AT_ONCE = 1000
+USERS_BYTES = 2 * 1024 * 1024
+"""Of the body of a batch."""
+MEMBERS_BYTES = 1024 * 1024
+
+
+class Attributes(Object):
+    """What a backend knows beside, as an object of its own."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> dict[str, Any]:
+        sound = super()._deserialize(value, attr, data, **options)
+        if len(orjson.dumps(sound)) > ATTRIBUTES_BYTES:
+            raise ValidationError(f"Must have {ATTRIBUTES_BYTES} bytes at most, written without spaces.")
+        return sound
+
+
+class Zone(Text):
+    """The name of a time zone."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            r"[A-Za-z0-9_+/-]*", "a time zone such as Europe/Berlin", longest=ZONE_CHARACTERS, **options
+        )
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> str:
+        name = super()._deserialize(value, attr, data, **options)
+        if zone(name) is None:
+            raise ValidationError("Must be a time zone such as Europe/Berlin.")
+        return name
+
+
+class Topic(fields.String):
+    """The name of a topic."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> str:
+        del attr, data, options
+        if not isinstance(value, str) or not is_topic(value):
+            raise ValidationError("Must be the name of a topic: 1 to 64 of letters, digits, _, . and -.")
+        return value
+
+
+class ProfileSchema(Schema):
+    """What a backend tells of a user."""
+
+    user = UserId(required=True)
+    email = EmailAddress(allow_none=True)
+    name = Text(VISIBLE, "printable", longest=NAME_CHARACTERS_MAX, allow_none=True)
+    locale = locale_field(allow_none=True)
+    timezone = Zone(allow_none=True)
+    attributes = Attributes(
+        allow_none=True,
+        metadata={"description": f"Of your own; {ATTRIBUTES_BYTES} bytes of JSON at most. Taken as a whole."},
+    )
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> ProfileChange:
+        user = data.pop("user")
+        return ProfileChange(user=user, fields=data)
+
+
+class UserProfileSchema(ProfileSchema):
+    """The same, with whom it is about."""
+
+
+class ProfilesSchema(OneFieldSchema):
+    """Of several users what a `PATCH` of each would tell."""
+
+    users = Items(
+        fields.Nested(UserProfileSchema), required=True, validate=validate.Length(min=1, max=USERS_AT_ONCE)
+    )
+
+
+class MemberSchema(Schema):
+    """One user and one topic."""
+
+    topic = Topic(required=True)
+    user = UserId(required=True)
+
+
+class JoinSchema(MemberSchema):
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> MembersChange:
+        return MembersChange(topic=data["topic"], add=(data["user"],))
+
+
+class LeaveSchema(MemberSchema):
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> MembersChange:
+        return MembersChange(topic=data["topic"], remove=(data["user"],))
+
+
+class MembersChangeSchema(Schema):
+    """Users to put into a topic, and to take out of it; as many as a change may name, together."""
+
+    topic = Topic(required=True)
+    add = Items(UserId(), load_default=(), validate=validate.Length(max=CHANGED_AT_ONCE))
+    remove = Items(UserId(), load_default=(), validate=validate.Length(max=CHANGED_AT_ONCE))
+
+    @validates_schema
+    def _agree(self, data: dict[str, Any], **_: Any) -> None:
+        add, remove = data["add"], data["remove"]
+        if not 0 < len(add) + len(remove) <= CHANGED_AT_ONCE:
+            raise ValidationError(f"Must name 1 to {CHANGED_AT_ONCE} users, add and remove together.")
+        if set(add) & set(remove):
+            raise ValidationError("Must not name a user in both add and remove.")
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> MembersChange:
+        return MembersChange(
+            topic=data["topic"],
+            add=tuple(dict.fromkeys(data["add"])),
+            remove=tuple(dict.fromkeys(data["remove"])),
+        )
+
+
+class MembersSchema(Schema):
+    """A page of the members."""
+
+    topic = Topic(required=True)
+    after = Text(
+        PRINTABLE,
+        "a user id",
+        longest=128,
+        load_default=None,
+        metadata={"description": "`next` of the page before."},
+    )
+    limit = fields.Integer(strict=True, load_default=200, validate=validate.Range(min=1, max=1000))
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> MembersRequest:
+        return MembersRequest(**data)
+
+
+def _text(**options: Any) -> fields.String:
+    return fields.String(required=True, **options)
+
+
+def _time(**options: Any) -> fields.DateTime:
+    return fields.DateTime(required=True, **options)
+
+
+class ProfileAnswer(Schema):
+    """What is known of a user: the newer word of backends and of the user's tokens."""
+
+    user = _text()
+    email = _text(allow_none=True)
+    name = _text(allow_none=True)
+    locale = _text(allow_none=True)
+    timezone = _text(allow_none=True)
+    attributes = fields.Dict(required=True)
+    last_seen = _time(allow_none=True)
+
+
+class ToldAnswer(Schema):
+    users = fields.Integer(required=True, metadata={"description": "That something was told of."})
+
+
+class MembersChangedAnswer(Schema):
+    added = fields.Integer(required=True, metadata={"description": "That were no members before."})
+    removed = fields.Integer(required=True)
+
+
+class MemberAnswer(Schema):
+    user = _text()
+    since = _time()
+
+
+class MembersAnswer(Schema):
+    members = fields.List(fields.Nested(MemberAnswer), required=True)
+    next = _text(allow_none=True)
+
+
+class UserTopicsAnswer(Schema):
+    topics = fields.List(fields.Nested(UserTopicAnswer), required=True)
+
+
+def profile(value: Profile) -> Json:
+    contact = value.contact
+    return {
+        "user": contact.user,
+        "email": contact.email,
+        "name": contact.name,
+        "locale": contact.locale,
+        "timezone": contact.timezone,
+        "attributes": dict(value.attributes),
+        "last_seen": time_or_none(contact.last_seen),
+    }
+
+
+def told(users: int) -> Json:
+    return {"users": users}
+
+
+def members_changed(value: Changed) -> Json:
+    return {"added": value.added, "removed": value.removed}
+
+
+def members(page: MembersPage) -> Json:
+    return {
+        "members": [{"user": member.user, "since": time(member.since)} for member in page.members],
+        "next": page.next,
+    }
+
+
+def user_topics(topics: Mapping[str, datetime]) -> Json:
+    return {"topics": [{"topic": topic, "since": time(since)} for topic, since in topics.items()]}

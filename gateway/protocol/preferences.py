@@ -1,0 +1,193 @@
+"""What is asked and answered about preferences."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import Schema, fields, post_load, validate
+
+from gateway.ground.encoding import Json, time
+from gateway.notify import events
+from gateway.notify.choosing import Chosen
+from gateway.notify.preferences import Origin
+from gateway.protocol.answering import PreferenceChangeAnswer
+from gateway.protocol.fields import TYPE, Flag, Text, UserId, locale_field
+from gateway.protocol.people import Zone
+from storage.preferences import Change
+
+CATEGORIES_MAX = 200
+TYPES_MAX = 1000
+CHANGES_SHOWN = 50
+CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChoiceRequest:
+    """What is to be chosen, as it was asked."""
+
+    patch: Mapping[str, Any]
+    version: int | None = None
+    user: str = ""
+    """Empty: the caller's own."""
+
+
+class ChannelsSchema(Schema):
+    """Whether a channel is wanted; null takes the choice back."""
+
+    in_app = Flag(allow_none=True)
+    email = Flag(allow_none=True)
+
+
+class QuietHoursSchema(Schema):
+    """By the clock on the person's wall, half-open, over midnight where the end comes first."""
+
+    start = Text(CLOCK, "a time such as 22:00", longest=5)
+    end = Text(CLOCK, "a time such as 07:00", longest=5)
+
+
+def _by_key(pattern: str, meaning: str, most: int) -> fields.Dict:
+    return fields.Dict(
+        keys=Text(pattern, meaning, longest=64),
+        values=fields.Nested(ChannelsSchema, allow_none=True),
+        allow_none=True,
+        validate=validate.Length(max=most),
+    )
+
+
+class PreferencesSchema(Schema):
+    """A merge patch (RFC 7396) of what a person has chosen."""
+
+    channels = fields.Nested(
+        ChannelsSchema,
+        allow_none=True,
+        metadata={"description": "False is off for all that is not critical."},
+    )
+    categories = _by_key(r"[a-z][a-z0-9_]*", "a category", CATEGORIES_MAX)
+    types = _by_key(TYPE, "a type", TYPES_MAX)
+    timezone = Zone(allow_none=True)
+    locale = locale_field(allow_none=True)
+    quiet_hours = fields.Nested(QuietHoursSchema, allow_none=True)
+    tracking = Flag(allow_none=True)
+    version = fields.Integer(
+        strict=True, validate=validate.Range(min=0),
+        metadata={"description": "Change this version, and no other."},
+    )  # fmt: skip
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> ChoiceRequest:
+        return _request(data)
+
+
+class UserPreferencesSchema(PreferencesSchema):
+    """The same of one user."""
+
+    user = UserId(required=True)
+
+
+class PreferencesEventSchema(Schema):
+    """To be shown one's preferences, or to change them."""
+
+    set = fields.Nested(PreferencesSchema)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> ChoiceRequest | None:
+        return data.get("set")
+
+
+def _request(data: dict[str, Any]) -> ChoiceRequest:
+    user, version = data.pop("user", ""), data.pop("version", None)
+    return ChoiceRequest(user=user, version=version, patch=data)
+
+
+def _flag(**options: Any) -> fields.Boolean:
+    return fields.Boolean(required=True, **options)
+
+
+def _text(**options: Any) -> fields.String:
+    return fields.String(required=True, **options)
+
+
+class ChosenChannelsAnswer(Schema):
+    """What was chosen; what is missing was not."""
+
+    in_app = fields.Boolean()
+    email = fields.Boolean()
+
+
+class ChosenHoursAnswer(Schema):
+    start = _text()
+    end = _text()
+
+
+class CellAnswer(Schema):
+    """What holds for one channel of one type."""
+
+    value = _flag()
+    origin = fields.Enum(
+        Origin, by_value=True, required=True, data_key="from",
+        metadata={"description": "What it comes from."},
+    )  # fmt: skip
+    locked = _flag(metadata={"description": "Critical: it cannot be chosen."})
+
+
+class CellsAnswer(Schema):
+    in_app = fields.Nested(CellAnswer, required=True)
+    email = fields.Nested(CellAnswer, required=True)
+
+
+class RowAnswer(Schema):
+    """A type of the catalog."""
+
+    category = _text()
+    name = _text(metadata={"description": "Of the category, in the person's language."})
+    type = _text()
+    channels = fields.Nested(CellsAnswer, required=True)
+
+
+class PreferencesAnswer(Schema):
+    """What a person has chosen, and what holds of it."""
+
+    channels = fields.Nested(ChosenChannelsAnswer, required=True)
+    categories = fields.Dict(keys=fields.String(), values=fields.Nested(ChosenChannelsAnswer), required=True)
+    types = fields.Dict(keys=fields.String(), values=fields.Nested(ChosenChannelsAnswer), required=True)
+    timezone = _text(allow_none=True)
+    locale = _text(allow_none=True)
+    quiet_hours = fields.Nested(ChosenHoursAnswer, required=True, allow_none=True)
+    tracking = fields.Boolean(required=True, allow_none=True)
+    version = fields.Integer(required=True, metadata={"description": "0: nothing was ever chosen."})
+    grid = fields.List(fields.Nested(RowAnswer), required=True)
+
+
+class UserPreferencesAnswer(PreferencesAnswer):
+    """The same, with the proof of who has chosen."""
+
+    changes = fields.List(
+        fields.Nested(PreferenceChangeAnswer),
+        required=True,
+        metadata={"description": f"Newest first, the last {CHANGES_SHOWN}."},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What a person has chosen, and who has done so."""
+
+    chosen: Chosen
+    changes: tuple[Change, ...]
+
+
+preferences = events.preferences
+
+
+def change(value: Change) -> Json:
+    return {
+        "version": value.version,
+        "at": time(value.at),
+        "by": value.by,
+        "mail": value.mail,
+        "asked": dict(value.asked),
+    }
+
+
+def proven(value: Proven) -> Json:
+    return {**preferences(value.chosen), "changes": [change(each) for each in value.changes]}

@@ -1,0 +1,90 @@
+"""What is asked and answered about what is emitted later."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from marshmallow import Schema, fields, post_load, validate
+
+from gateway.ground.encoding import Json, time, time_or_none
+from gateway.notify.scheduling import CancelRequest, ScheduledRequest
+from gateway.protocol.answering import ScheduledAnswer
+from gateway.protocol.fields import KEY, Room, Text
+from storage.schedule import Cancelled, Scheduled, SchedulePage
+
+CURSOR_MAX = 512
+
+
+class CancelSchema(Schema):
+    """All that is still to come under a key; of one room only, if one is given."""
+
+    cancel_key = Text(KEY, "printable ASCII", longest=255, required=True)
+    to = Room(load_default=None, allow_none=True)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> CancelRequest:
+        return CancelRequest(cancel_key=data["cancel_key"], room=data["to"])
+
+
+class ScheduledSchema(Schema):
+    """A page of what is still to come."""
+
+    after = Text(
+        r"[ -~]*",
+        "a cursor",
+        longest=CURSOR_MAX,
+        load_default=None,
+        metadata={"description": "`next` of the page before."},
+    )
+    limit = fields.Integer(strict=True, load_default=50, validate=validate.Range(min=1, max=200))
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> ScheduledRequest:
+        return ScheduledRequest(**data)
+
+
+def _text(**options: Any) -> fields.String:
+    return fields.String(required=True, **options)
+
+
+class CancelledAnswer(Schema):
+    cancelled = fields.Integer(required=True)
+    too_late = fields.Integer(
+        required=True, metadata={"description": "Emitted already, within the last seven days."}
+    )
+
+
+class SchedulePageAnswer(Schema):
+    scheduled = fields.List(fields.Nested(ScheduledAnswer), required=True)
+    next = _text(allow_none=True)
+
+
+class ChangedScheduleAnswer(Schema):
+    ids = fields.List(fields.String(), required=True)
+
+
+def cancelled(value: Cancelled) -> Json:
+    return {"cancelled": value.cancelled, "too_late": value.too_late}
+
+
+def scheduled(item: Scheduled) -> Json:
+    asked = orjson.loads(item.request)
+    return {
+        "id": item.id,
+        "room": item.room,
+        "type": asked["type"],
+        "title": asked["title"],
+        "scheduled_for": time(item.due_at),
+        "latest_at": time_or_none(item.latest_at),
+        "cancel_key": item.cancel_key,
+        "by": item.scope,
+        "created_at": time(item.created_at),
+    }
+
+
+def page(value: SchedulePage) -> Json:
+    return {"scheduled": [scheduled(item) for item in value.items], "next": value.next}
+
+
+def ids(changed: Sequence[str]) -> Json:
+    return {"ids": list(changed)}

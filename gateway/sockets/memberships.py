@@ -1,0 +1,119 @@
+"""Live memberships: when the store gives a user other topics, the user's sessions on this node are moved.
+
+What comes by the bus says only whose topics to read anew, so that it may come late, twice, or in any order. The revision of
+all memberships tells whether something was missed: then everybody who is here is looked up.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gateway.cluster.commands import TopicsChanged
+from gateway.ground.parts import CarryOut, Part
+from gateway.ground.tasks import Tasks
+from gateway.notify.topics import TopicBook
+from gateway.sockets.events import ROOT
+from gateway.sockets.moving import Mover
+from gateway.sockets.sessions import Session, Sessions, Stage
+from storage.errors import StorageError
+
+USERS_AT_ONCE = 500
+"""Whose topics are read in one query."""
+MOVES_AT_ONCE = 8
+
+logger = logging.getLogger(__name__)
+
+
+class LiveMemberships(Part):
+    """Settles the sessions of those users whose topics may have changed."""
+
+    def __init__(self, book: TopicBook, sessions: Sessions, mover: Mover) -> None:
+        self._book = book
+        self._sessions = sessions
+        self._mover = mover
+        self._known = 0
+        """The revision up to which all that changed is settled here, or due."""
+        self._due: dict[str, None] = {}
+        """Users with sessions here, in the order in which they fell due: their sessions bound how many."""
+        self._news = asyncio.Event()
+        self._tasks = Tasks()
+
+    def commands(self) -> Mapping[type[Any], CarryOut]:
+        return {TopicsChanged: self._changed}
+
+    async def start(self) -> None:
+        self._known = await self._book.learn()
+        self._tasks.start(self._settle_forever(), name="live memberships")
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+
+    async def keep_house(self) -> None:
+        """Look everybody up if the bus has not told of every change."""
+        revision = await self._book.learn()
+        if revision != self._known:
+            # Before the look-ups: what changes after this read has a revision of its own.
+            self._known = revision
+            self._settle_soon(session.user for session in self._sessions.all())
+
+    def settle(self, session: Session) -> None:
+        """The session has come in while its user's topics changed."""
+        session.is_unsettled = False
+        self._settle_soon([session.user])
+
+    def _changed(self, command: TopicsChanged) -> None:
+        self._book.in_use = True
+        if command.revision == self._known + 1:
+            self._known = command.revision
+        self._settle_soon(command.users)
+
+    def _settle_soon(self, users: Iterable[str]) -> None:
+        for user in users:
+            for session in self._sessions.of_user(user):
+                if session.stage < Stage.ENTERED:
+                    session.is_unsettled = True
+                elif session.namespace == ROOT:
+                    self._due[user] = None
+        if self._due:
+            self._news.set()
+
+    async def _settle_forever(self) -> None:
+        while True:
+            await self._news.wait()
+            users = list(self._due)[:USERS_AT_ONCE]
+            # Before the look-up: what changes while it goes on falls due again.
+            for user in users:
+                del self._due[user]
+            if not self._due:
+                self._news.clear()
+            try:
+                await self._settle(users)
+            except StorageError:
+                logger.info("memberships wait: the store is away")
+                # The house is kept every half minute: everybody is looked up then.
+                self._known = -1
+            except Exception:
+                logger.exception("memberships could not be settled")
+                self._known = -1
+
+    async def _settle(self, users: list[str]) -> None:
+        topics = await self._book.of_many(users)
+        at_once = asyncio.Semaphore(MOVES_AT_ONCE)
+
+        async def move(session: Session) -> None:
+            async with at_once:
+                await self._mover.move(session, topics=topics.get(session.user, ()))
+
+        moves = [
+            move(session)
+            for user in users
+            for session in self._sessions.of_user(user)
+            if session.namespace == ROOT and session.stage is Stage.ENTERED
+        ]
+        # Each is moved, also when another cannot be.
+        failed = [
+            error for error in await asyncio.gather(*moves, return_exceptions=True) if error is not None
+        ]
+        if failed:
+            raise failed[0]

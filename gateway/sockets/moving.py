@@ -1,0 +1,79 @@
+"""Moving: a live session comes into rooms that it has gained, and out of those it has lost, and is told of it."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from auth.principal import Principal
+from gateway.engine import Reason
+from gateway.ground.rooms import membership
+from gateway.notify import events
+from gateway.notify.reading import Reading
+from gateway.sockets.arrival import REPLAYS, Reception, rooms_in
+from gateway.sockets.sessions import Session
+
+
+class Mover:
+    """Moves sessions that have come all the way in. What a session is moved by, a token or the store, is for its callers."""
+
+    def __init__(self, reception: Reception, reading: Reading) -> None:
+        self._at = reception
+        self._reading = reading
+
+    async def move(
+        self, session: Session, *, principal: Principal | None = None, topics: Sequence[str] | None = None
+    ) -> None:
+        """Have the session be in the rooms of this principal and these topics of the store; of what is not given, its own.
+
+        Raises `StorageError`, and then the session is where it was; the same call finds all that is missing.
+        """
+        if session.moving is None:
+            session.moving = asyncio.Lock()
+        # One after the other: a token and the store may move it at the same moment.
+        async with session.moving:
+            principal = session.principal if principal is None else principal
+            topics = session.topics if topics is None else tuple(topics)
+            await self._into(session, rooms_in(session.namespace, principal, topics))
+            session.principal, session.topics = principal, topics
+
+    async def _into(self, session: Session, rooms: tuple[str, ...]) -> None:
+        gained = [room for room in rooms if room not in session.rooms]
+        lost = [room for room in session.rooms if room not in rooms]
+        session.rooms = rooms
+        if not gained and not lost:
+            return
+        at = self._at
+        at.delivery.dismiss(session.sid, lost)
+        try:
+            heads = await self._join(session, gained) if gained else {}
+        except BaseException:
+            # Half in, it would hear nothing of them for good: moved again, it finds them to be gained again.
+            if at.sessions.is_live(session):
+                session.rooms = tuple(room for room in rooms if room not in gained)
+                at.delivery.dismiss(session.sid, gained)
+            raise
+        if heads is not None:
+            at.sessions.write(
+                session, events.encode("rooms", {"joined": gained, "left": lost, "heads": heads})
+            )
+            count = await self._reading.unread(session.user, rooms)
+            at.sessions.write(session, events.encode("inbox", events.count(count)))
+
+    async def _join(self, session: Session, rooms: list[str]) -> Mapping[str, int] | None:
+        """Have a live session hear rooms from their heads on, which are answered; None if it is gone or too slow."""
+        at = self._at
+        await at.delivery.join(session.sid, rooms)
+        for _ in range(REPLAYS):
+            opening = await at.inboxes.opening(
+                session.user,
+                rooms,
+                since={},
+                limit=at.replay_limit,
+                now=at.clock(),
+                membership=membership(session.user),
+            )
+            if not at.sessions.is_live(session):
+                return None
+            if at.delivery.open(session.sid, opening.heads):
+                return opening.heads
+        await at.server.close(session.sid, session.namespace, Reason.SLOW_CONSUMER)
+        return None

@@ -1,0 +1,29 @@
+"""What a connection may ask of its user's preferences: to be shown them, and to change them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.notify import events
+from gateway.protocol import use_cases
+from gateway.protocol.parsing import parser
+from gateway.protocol.preferences import PreferencesEventSchema
+from gateway.protocol.use_cases import Caller, UseCases
+from gateway.sockets.events import ROOT, Answer, Events
+from gateway.sockets.sessions import Session
+
+_asked = parser(PreferencesEventSchema())
+
+
+class PreferenceEvents:
+    """Registers the event `preferences` of the namespace `/`."""
+
+    def __init__(self, registry: Events, use: UseCases) -> None:
+        self._use = use
+        registry.on(ROOT, "preferences", self._preferences)
+
+    async def _preferences(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        asked = _asked(payload)
+        caller = Caller(scope=f"user:{session.user}", user=session.user)
+        if asked is None:
+            return events.preferences(await use_cases.own_preferences(self._use, caller, None))
+        return events.preferences(await use_cases.choose(self._use, caller, asked))

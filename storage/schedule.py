@@ -1,0 +1,102 @@
+"""The shelf of what is to be emitted later: kept as it was asked, in no stream until it is due.
+
+What is due is leased, emitted, and then ended. Whoever emits it does so under an idempotency key made of its id, so that a crash
+between the two emits nothing twice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+TOMBSTONE = timedelta(minutes=1)
+"""How long a cancellation also meets what is scheduled after it: the two may have overtaken each other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheduled:
+    """What is to be emitted to one room."""
+
+    id: str
+    due_at: datetime
+    room: str
+    scope: str
+    """In whose name it was asked."""
+    request: str
+    """What was asked, as its writer encodes it."""
+    fingerprint: bytes = b""
+    """Of the whole that was asked: another under the same id is another request."""
+    cancel_key: str | None = None
+    latest_at: datetime | None = None
+    """After this it is not emitted any more; None: however late."""
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of one that was to be added."""
+
+    is_new: bool
+    is_same: bool
+    """Whether what was there already is of the same request; of a new one it is."""
+    is_cancelled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    cancelled: int
+    too_late: int
+    """Emitted already, or just being so; as far as that is still known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulePage:
+    items: tuple[Scheduled, ...]
+    next: str | None
+
+
+class Schedule(Protocol):
+    """What waits for its time."""
+
+    async def add(self, items: Sequence[Scheduled], *, now: datetime) -> list[Added]:
+        """Keep each, durably; answers what became of it, in order. An id that is known is left as it is.
+
+        One whose key was cancelled within the last `TOMBSTONE` is kept as cancelled.
+        """
+        ...
+
+    async def lease(self, *, limit: int, lease_seconds: float, now: datetime) -> tuple[str, list[Scheduled]]:
+        """Take up to `limit` that are due, oldest first, for this caller alone; answers a token to end them by."""
+        ...
+
+    async def end(self, ids: Sequence[str], *, token: str, now: datetime) -> None:
+        """They are emitted, or too late: none of them comes again."""
+        ...
+
+    async def next_due(self) -> datetime | None:
+        """When the earliest is due, or its lease ends; None when nothing waits."""
+        ...
+
+    async def cancel(self, scope: str, cancel_key: str, *, room: str | None, now: datetime) -> Cancelled:
+        """None of this key, and of this room if one is given, is emitted any more, as far as it is not under way."""
+        ...
+
+    async def drop(self, ids: Sequence[str], *, now: datetime) -> list[str]:
+        """The same of these; answers which were still to come."""
+        ...
+
+    async def hasten(self, ids: Sequence[str], *, now: datetime) -> list[str]:
+        """Have them due now; answers which were still to come."""
+        ...
+
+    async def page(self, *, after: str | None, limit: int) -> SchedulePage:
+        """What is still to come, the earliest first. Raises `InvalidCursor` for an `after` that no page gave."""
+        ...
+
+    async def of_room(self, room: str, *, limit: int) -> tuple[Scheduled, ...]:
+        """What is still to come for the room, the earliest first."""
+        ...
+
+    async def prune(self, *, before: datetime, limit: int) -> int:
+        """Forget what ended before that time; answers how many."""
+        ...

@@ -1,0 +1,73 @@
+"""The shelf of memberships: which users backends have put into which topics, beside those that tokens name."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+TOPICS_PER_USER = 100
+"""That the store may give a user: each is a room that every connection of the user opens."""
+CHANGED_AT_ONCE = 1_000
+"""Users that one change may name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """What a change has made of a topic's members."""
+
+    added: int
+    """Users who were no members before."""
+    removed: int
+    revision: int
+    """Of the whole shelf, after the change: it rises by one with each, also with one that changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """Nothing was changed: these users would have more topics than a user may."""
+
+    users: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    user: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MembersPage:
+    members: tuple[Member, ...]
+    next: str | None
+    """The last user of the page; None at the end."""
+
+
+class Topics(Protocol):
+    """Who is a member of which topic."""
+
+    async def change(
+        self, topic: str, *, room: str, add: Sequence[str], remove: Sequence[str], now: datetime
+    ) -> Changed | Full:
+        """Make members of `add`, and none of `remove`; repeating it changes nothing.
+
+        For whoever has never had the topic its `room` begins here: what it holds already is history, and not unread. A
+        change that is cut short is made whole by repeating it; until then a member may be one whose room has begun, and
+        never one whose room has not.
+        """
+        ...
+
+    async def members(self, topic: str, *, after: str | None, limit: int) -> MembersPage:
+        """The members in the order of their ids, those behind `after`."""
+        ...
+
+    async def of_user(self, user: str) -> Mapping[str, datetime]:
+        """The topics that the store gives the user, by name, with the time since when."""
+        ...
+
+    async def of_users(self, users: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The topics of many, by user, in one query; who has none is absent."""
+        ...
+
+    async def revision(self) -> int:
+        """How many changes there have been; 0 in a store that has never had a member."""
+        ...

@@ -1,0 +1,287 @@
+"""A person decides what to be told: at once in every tab and on every node, and also for mail that is owed already."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from gateway.catalog.loading import load
+from gateway.process.node import Node
+from tests.support.gateway import Gateway, gateway, token
+from tests.support.node import NodeProcess
+
+CATALOG = """
+default_locale = "en"
+
+[categories.orders]
+name = { en = "Orders", de = "Bestellungen" }
+order = 1
+
+[categories.offers]
+name = { en = "Offers", de = "Angebote" }
+order = 2
+
+[categories.account]
+name = { en = "Account", de = "Konto" }
+order = 3
+
+[types.ORDER_UPDATE]
+category = "orders"
+channels = { in_app = true, email = true }
+
+[types.SALE_OFFER]
+category = "offers"
+channels = { in_app = true, email = true }
+
+[types.PASSWORD_RESET]
+category = "account"
+critical = true
+channels = { in_app = true, email = true }
+"""
+
+
+@pytest.fixture(params=["sqlite", "mongodb"])
+async def nodes(request: Any, tmp_path: Path, redis_url: str) -> AsyncIterator[list[Gateway]]:
+    """Three nodes on one store, with a catalog."""
+    folder = tmp_path / "catalog"
+    folder.mkdir()
+    (folder / "catalog.toml").write_text(CATALOG, encoding="utf-8")
+    settings = {"STORE_URL": request.getfixturevalue("mongo_url")} if request.param == "mongodb" else {}
+
+    def with_catalog(node: Node) -> None:
+        node.catalog.replace(load(folder))
+
+    async with AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(
+                gateway(
+                    tmp_path, extend=with_catalog, BUS_URL=redis_url, BUS_PREFIX=tmp_path.name,
+                    NODE_ID=f"node-{number}", **settings,
+                )
+            )
+            for number in range(3)
+        ]  # fmt: skip
+
+
+async def _told(gateway: Gateway, method: str, path: str, body: Any = None, *, status: int = 200) -> Any:
+    answered = await gateway.ask(method, path, body=body)
+    assert answered.status == status, answered
+    return answered.body
+
+
+async def _own(gateway: Gateway, method: str, body: Any = None) -> Any:
+    return await gateway.request(
+        method,
+        gateway.public + "/api/preferences",
+        body=body,
+        headers={"Authorization": f"Bearer {token('ann')}"},
+    )
+
+
+def _cells(shown: Any, channel: str = "email") -> dict[str, tuple[bool, str, bool]]:
+    return {
+        row["type"]: tuple(row["channels"][channel][name] for name in ("value", "from", "locked"))
+        for row in shown["grid"]
+    }
+
+
+async def test_a_choice_shows_in_every_tab_on_every_node_and_to_nobody_else(
+    nodes: list[Gateway], node: NodeProcess
+):
+    one, two, three = nodes
+    tabs = [await node.open(each.public, auth={"token": token("ann")}) for each in nodes]
+    other = await node.open(two.public, auth={"token": token("bob")})
+    for client in (*tabs, other):
+        await client.event("ready")
+    shown = await tabs[0].call("preferences")
+    assert (shown["ok"], shown["version"], shown["types"]) == (True, 0, {})
+    assert _cells(shown) == {
+        "ORDER_UPDATE": (True, "default", False),
+        "SALE_OFFER": (True, "default", False),
+        "PASSWORD_RESET": (True, "locked", True),
+    }
+
+    answer = await tabs[0].call(
+        "preferences", {"set": {"categories": {"offers": {"email": False}}, "locale": "de"}}
+    )
+
+    assert (answer["ok"], answer["version"]) == (True, 1)
+    del answer["ok"]
+    for tab in tabs:
+        assert await tab.event("preferences") == answer
+    assert _cells(answer)["SALE_OFFER"] == (False, "category", False)
+    assert [row["name"] for row in answer["grid"]] == ["Bestellungen", "Angebote", "Konto"]
+    assert (await _own(three, "GET")).body == answer
+    changed = await _own(two, "PATCH", {"types": {"SALE_OFFER": {"email": True}}})
+    assert changed.status == 200
+    assert _cells(changed.body)["SALE_OFFER"] == (True, "type", False)
+    for tab in tabs:
+        assert (await tab.event("preferences"))["version"] == 2
+    await one.emit("user:bob")
+    await other.event("notification")
+    assert other.received("preferences") == []
+
+
+async def test_what_a_person_does_not_want_is_not_mailed_and_what_is_critical_is(nodes: list[Gateway]):
+    one, two, three = nodes
+    await _told(one, "PUT", "/internal/users/ann", {"email": "ann@example.org"})
+    await _told(one, "PATCH", "/internal/users/ann/preferences", {"channels": {"email": False}})
+
+    states = {}
+    for type_ in ("ORDER_UPDATE", "SALE_OFFER", "PASSWORD_RESET", "NOT_IN_THE_CATALOG"):
+        emitted = await two.emit("user:ann", type=type_, email=True)
+        record = await _told(three, "GET", f"/internal/notifications/{emitted['notification']['id']}")
+        states[type_] = (record["mail"]["state"], record["mail"]["decided_by"])
+
+    critical = states.pop("PASSWORD_RESET")
+    assert critical[0] in ("pending", "leased", "sent")
+    assert set(states.values()) == {("skipped", "preferences")}
+
+
+async def test_what_a_person_does_not_want_is_not_shown_in_app_and_leaves_no_hole(
+    nodes: list[Gateway], node: NodeProcess
+):
+    one, two, three = nodes
+    client = await node.open(two.public, auth={"token": token("ann")})
+    await client.event("ready")
+    await _own(two, "PATCH", {"categories": {"offers": {"in_app": False, "email": False}}})
+
+    unwanted = await three.emit("user:ann", "Sale", type="SALE_OFFER")
+    await three.emit("user:bob", "Sale", type="SALE_OFFER")
+    await one.emit("user:ann", "Reset", type="PASSWORD_RESET", email=False)
+
+    shown = await client.event("notification")
+    assert (shown["title"], shown["seq"]) == ("Reset", 1)
+    record = await _told(one, "GET", f"/internal/notifications/{unwanted['notification']['id']}")
+    assert (record["in_app"], record["skipped"]["rule"]) == (False, "preferences")
+    assert (await client.call("history"))["notifications"][0]["title"] == "Reset"
+    await one.emit("topic:x", type="SALE_OFFER")
+
+
+async def test_mail_in_quiet_hours_is_held_and_its_sender_is_told_until_when(nodes: list[Gateway]):
+    one, two, three = nodes
+    await _told(one, "PUT", "/internal/users/ann", {"email": "ann@example.org"})
+    zone = ZoneInfo("Asia/Kathmandu")
+    wall = datetime.now(zone)
+    hours = {"start": _clock(wall - timedelta(hours=1)), "end": _clock(wall + timedelta(hours=2))}
+    await _own(one, "PATCH", {"timezone": "Asia/Kathmandu", "quiet_hours": hours})
+
+    held = await two.emit("user:ann", type="SALE_OFFER", email=True)
+    critical = await two.emit("user:ann", type="PASSWORD_RESET", email=True)
+
+    [told] = held["notifications"]
+    end = (wall + timedelta(hours=2)).replace(second=0, microsecond=0)
+    until = datetime.fromisoformat(told["held_until"])
+    assert end <= until <= end + timedelta(minutes=10)
+    assert "held_until" not in critical["notifications"][0]
+    record = await _told(three, "GET", f"/internal/notifications/{told['id']}")
+    assert (record["mail"]["state"], record["mail"]["decided_by"], record["mail"]["due_at"]) == (
+        "pending",
+        "quiet_hours",
+        told["held_until"],
+    )
+    explained = await _told(three, "GET", "/internal/users/ann/explain?type=SALE_OFFER")
+    verdicts = {each["channel"]: (each["verdict"], each["rule"]) for each in explained["channels"]}
+    assert verdicts == {"in_app": ("send", None), "email": ("delay", "quiet_hours")}
+    spared = await _told(three, "GET", "/internal/users/ann/explain?type=PASSWORD_RESET")
+    assert {each["verdict"] for each in spared["channels"]} == {"send"}
+
+
+def _clock(moment: datetime) -> str:
+    return moment.strftime("%H:%M")
+
+
+async def test_a_change_counts_for_mail_that_is_owed_already(nodes: list[Gateway]):
+    one, two, three = nodes
+    await _told(one, "PUT", "/internal/users/ann", {"email": "ann@example.org"})
+    emitted = await one.emit("user:ann", type="SALE_OFFER", email={"after": 600})
+    path = f"/internal/notifications/{emitted['notification']['id']}"
+    assert (await _told(two, "GET", path))["mail"]["state"] == "pending"
+
+    await _own(two, "PATCH", {"categories": {"offers": {"email": False}}})
+
+    assert three.node is not None
+    notification = await three.node.store.streams.notification(emitted["notification"]["id"])
+    [lease] = await three.node.store.outbox.lease(
+        lane=notification.mail.order.lane, limit=1, lease_seconds=60, now=notification.mail.due_at
+    )
+    ending = await three.node.judge.at_lease(lease, notification.mail.due_at)
+    assert (ending.rule, ending.reason) == (
+        "preferences",
+        "ann wants nothing of its category by this channel",
+    )
+
+
+async def test_who_has_chosen_and_when_is_kept_and_told_and_forgotten_with_the_user(nodes: list[Gateway]):
+    one, two, _ = nodes
+    await _own(one, "PATCH", {"channels": {"email": False}})
+    await _told(two, "PATCH", "/internal/users/ann/preferences", {"channels": {"email": None}})
+    shown = await _told(one, "PUT", "/internal/users/ann/preferences", {"tracking": False})
+
+    assert [(change["by"], change["asked"]) for change in shown["changes"]] == [
+        ("service:shop", {"tracking": False}),
+        ("service:shop", {"channels": {"email": None}}),
+        ("user:ann", {"channels": {"email": False}}),
+    ]
+    assert (shown["tracking"], shown["channels"], shown["version"]) == (False, {}, 3)
+    data = await _told(one, "GET", "/internal/users/ann/data")
+    assert data["preferences"] == {"tracking": False, "version": 3}
+    assert len(data["preference_changes"]) == 3
+
+    await _told(two, "DELETE", "/internal/users/ann/data")
+
+    assert (await _told(one, "GET", "/internal/users/ann/preferences"))["version"] == 0
+    assert (await _told(one, "GET", "/internal/users/ann/data"))["preference_changes"] == []
+
+
+async def test_a_choice_for_another_version_is_refused_and_so_is_one_that_nobody_has(nodes: list[Gateway]):
+    one, two, _ = nodes
+    await _own(one, "PATCH", {"locale": "de"})
+
+    refused = await _own(two, "PATCH", {"locale": "en", "version": 0})
+    assert (refused.status, refused.body["code"]) == (409, "version_mismatch")
+    assert (await _own(two, "PATCH", {"locale": "en", "version": 1})).body["version"] == 2
+    # What changes nothing is no change.
+    assert (await _own(two, "PATCH", {"locale": "en"})).body["version"] == 2
+    for patch in (
+        {"types": {"PASSWORD_RESET": {"email": False}}},
+        {"categories": {"account": {"email": True}}},
+    ):
+        locked = await _own(one, "PATCH", patch)
+        assert (locked.status, locked.body["code"]) == (422, "locked_preference")
+    wrong = {
+        "types": {"NO_SUCH": {"email": False}},
+        "categories": {"no_such": {"email": False}},
+        "channels": {"pigeon": True},
+        "timezone": "Mars/Olympus",
+        "locale": "x",
+        "quiet_hours": {"start": "22:00"},
+        "tracking": "no",
+    }
+    for name, value in wrong.items():
+        answered = await _own(one, "PATCH", {name: value})
+        assert (answered.status, answered.body["code"]) == (422, "validation_failed"), name
+        assert next(iter(answered.body["errors"])).startswith(name)
+    assert (await _own(one, "PATCH", {"quiet_hours": {"start": "24:00", "end": "07:00"}})).status == 422
+    assert (await _own(one, "GET")).body["version"] == 2
+
+
+async def test_an_event_that_makes_no_sense_is_answered_with_its_error(
+    nodes: list[Gateway], node: NodeProcess
+):
+    one, *_ = nodes
+    client = await node.open(one.public, auth={"token": token("ann")})
+    await client.event("ready")
+
+    for payload, code in (
+        ({"set": {"types": {"PASSWORD_RESET": {"email": False}}}}, "locked_preference"),
+        ({"set": {"colour": "blue"}}, "validation_failed"),
+        ({"get": True}, "validation_failed"),
+        ({"set": {"locale": "de", "version": 9}}, "version_mismatch"),
+    ):
+        answer = await client.call("preferences", payload)
+        assert (answer["ok"], answer["error"]["code"]) == (False, code)

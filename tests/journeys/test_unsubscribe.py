@@ -1,0 +1,208 @@
+"""A reader says no with the link in a mail: a scanner that follows it changes nothing, one click does, and twice is once."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.catalog.loading import load
+from gateway.process.node import Node
+from tests.journeys.test_preferences import CATALOG
+from tests.support.gateway import Gateway, gateway, token
+from tests.support.node import NodeProcess
+
+SECRET = "a-secret-of-links-that-is-long-enough-for-all"
+SITE = "https://shop.example/notify"
+
+
+@pytest.fixture(params=["sqlite", "mongodb"])
+async def shop(request: Any, tmp_path: Path) -> AsyncIterator[Gateway]:
+    """A gateway with a catalog and links."""
+    folder = tmp_path / "catalog"
+    folder.mkdir()
+    (folder / "catalog.toml").write_text(CATALOG, encoding="utf-8")
+    settings = {"STORE_URL": request.getfixturevalue("mongo_url")} if request.param == "mongodb" else {}
+
+    def with_catalog(node: Node) -> None:
+        node.catalog.replace(load(folder))
+
+    async with AsyncExitStack() as stack:
+        started = await stack.enter_async_context(
+            gateway(
+                tmp_path, extend=with_catalog, BASE_URL=SITE, LINK_SECRET=SECRET,
+                MAIL_UNSUBSCRIBE_URL="https://shop.example/old, mailto:leave@shop.example", **settings,
+            )
+        )  # fmt: skip
+        await _told(started, "PUT", "/internal/users/ann", {"email": "ann@example.org", "locale": "de"})
+        yield started
+
+
+async def _told(gateway: Gateway, method: str, path: str, body: Any = None) -> Any:
+    answered = await gateway.ask(method, path, body=body)
+    assert answered.status == 200, answered
+    return answered.body
+
+
+async def _mail(folder: Path, title: str) -> EmailMessage:
+    """The mail of this subject, when it has left."""
+    async with asyncio.timeout(40):
+        while True:
+            for path in (folder / "mail").glob("*.eml"):
+                mail = message_from_bytes(path.read_bytes(), policy=policy.default)
+                if mail["Subject"] == title:
+                    return mail
+            await asyncio.sleep(0.02)
+
+
+async def _link(shop: Gateway, folder: Path) -> str:
+    """The path of the link in a mail about an offer."""
+    await shop.emit("user:ann", "Sale", type="SALE_OFFER")
+    mail = await _mail(folder, "Sale")
+    found = re.search(r"<https://shop\.example/notify(/u/[^>]+)>", mail["List-Unsubscribe"])
+    assert found is not None
+    return found[1]
+
+
+async def _page(shop: Gateway, method: str, path: str, *, raw: bytes | None = None, **headers: str) -> Any:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await shop.request(method, shop.public + path, raw=raw, headers=named)
+
+
+async def _version(shop: Gateway) -> int:
+    return (await _told(shop, "GET", "/internal/users/ann/preferences"))["version"]
+
+
+async def test_a_mail_that_is_not_critical_says_how_to_leave(shop: Gateway, tmp_path: Path):
+    await shop.emit("user:ann", "Sale", type="SALE_OFFER")
+    await shop.emit("user:ann", "Reset", type="PASSWORD_RESET")
+    await shop.emit("user:ann", "Other", type="NOT_IN_THE_CATALOG", email=True)
+
+    sale = await _mail(tmp_path, "Sale")
+    assert re.fullmatch(
+        r"<https://shop\.example/notify/u/[\w-]{31}>, <mailto:leave@shop\.example>", sale["List-Unsubscribe"]
+    )
+    assert sale["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    body = sale.get_body(("plain",))
+    assert body is not None
+    assert f"{SITE}/u/" in body.get_content()
+    for title in ("Reset", "Other"):
+        assert "/u/" not in (await _mail(tmp_path, title))["List-Unsubscribe"]
+
+
+async def test_who_only_looks_changes_nothing(shop: Gateway, tmp_path: Path):
+    link = await _link(shop, tmp_path)
+
+    for path in (link, link.replace("/u/", "/preferences/")):
+        for method in ("HEAD", "GET"):
+            looked = await _page(shop, method, path, Sec_Purpose="prefetch")
+            assert looked.status == 200
+            assert "script" not in looked.body
+        assert 'lang="de"' in looked.body
+        assert "ann" not in looked.body.lower()
+        assert looked.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        assert looked.headers["Referrer-Policy"] == "no-referrer"
+        assert looked.headers["Cache-Control"] == "no-store"
+    assert "Angebote" in (await _page(shop, "GET", link)).body
+    assert await _version(shop) == 0
+
+
+async def test_one_click_turns_the_category_off_and_twice_is_once(
+    shop: Gateway, tmp_path: Path, node: NodeProcess
+):
+    client = await node.open(shop.public, auth={"token": token("ann")})
+    await client.event("ready")
+    link = await _link(shop, tmp_path)
+    assert (await client.event("notification"))["title"] == "Sale"
+
+    for _ in range(2):
+        clicked = await _page(
+            shop,
+            "POST",
+            link,
+            raw=b"List-Unsubscribe=One-Click",
+            **{"Content-Type": "application/x-www-form-urlencoded"},
+        )
+        assert (clicked.status, "Erledigt" in clicked.body) == (200, True)
+
+    told = await client.event("preferences")
+    assert told["categories"] == {"offers": {"email": False}}
+    notice = await client.event("notification")
+    assert (notice["type"], notice["title"]) == (
+        "UNSUBSCRIBED",
+        "Mit dem Link in einer E-Mail abgestellt: Angebote (E-Mail)",
+    )
+    shown = await _told(shop, "GET", "/internal/users/ann/preferences")
+    assert (shown["version"], [change["by"] for change in shown["changes"]]) == (1, ["link"])
+    await shop.emit("user:ann", "Another sale", type="SALE_OFFER")
+    assert (await client.event("notification"))["title"] == "Another sale"
+
+    # The way back is in the notice.
+    undone = await client.call("preferences", {"set": notice["data"]["undo"]})
+    assert (undone["ok"], undone["categories"], undone["version"]) == (True, {}, 2)
+    assert len(client.received("notification")) == 3
+
+
+async def test_a_click_also_turns_off_what_was_chosen_for_one_type(shop: Gateway, tmp_path: Path):
+    link = await _link(shop, tmp_path)
+    await _told(shop, "PATCH", "/internal/users/ann/preferences", {"types": {"SALE_OFFER": {"email": True}}})
+
+    form = b'--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--x--\r\n'
+    clicked = await _page(shop, "POST", link, raw=form, Content_Type="multipart/form-data; boundary=x")
+
+    assert clicked.status == 200
+    shown = await _told(shop, "GET", "/internal/users/ann/preferences")
+    assert shown["types"] == {"SALE_OFFER": {"email": False}}
+    assert shown["categories"] == {"offers": {"email": False}}
+
+
+async def test_the_page_turns_off_what_is_not_kept_and_nothing_on(shop: Gateway, tmp_path: Path):
+    path = (await _link(shop, tmp_path)).replace("/u/", "/preferences/")
+    await _told(
+        shop, "PATCH", "/internal/users/ann/preferences", {"categories": {"orders": {"email": False}}}
+    )
+    page = (await _page(shop, "GET", path)).body
+    shown = re.findall(r'name="shown" value="([^"]+)"', page)
+    assert shown == ["*.email", "orders.in_app", "offers.in_app", "offers.email"]
+    assert "account" not in page
+
+    # A body that shows nothing, as a program may send one, turns nothing off.
+    assert (await _page(shop, "POST", path)).status == 200
+    assert await _version(shop) == 1
+    form = "&".join(
+        [f"shown={place}" for place in [*shown, "account.email", "orders.email", "offers.pigeon"]]
+    )
+    kept = "&keep=*.email&keep=offers.email&keep=orders.email"
+    saved = await _page(
+        shop, "POST", path, raw=(form + kept).encode(), Content_Type="application/x-www-form-urlencoded"
+    )
+
+    assert (saved.status, "Gespeichert" in saved.body) == (200, True)
+    chosen = await _told(shop, "GET", "/internal/users/ann/preferences")
+    assert chosen["categories"] == {
+        "orders": {"email": False, "in_app": False},
+        "offers": {"in_app": False},
+    }
+    assert (chosen["channels"], chosen["version"]) == ({}, 2)
+    off = await _page(
+        shop, "POST", path, raw=b"shown=*.email", Content_Type="application/x-www-form-urlencoded"
+    )
+    assert "aus" in off.body
+    assert (await _told(shop, "GET", "/internal/users/ann/preferences"))["channels"] == {"email": False}
+
+
+async def test_a_link_that_is_not_ours_or_not_any_more_says_so(shop: Gateway, tmp_path: Path):
+    link = await _link(shop, tmp_path)
+    await _told(shop, "DELETE", "/internal/users/ann/data")
+
+    for path in (link, link[:-3] + "AAA", "/u/nonsense", "/preferences/" + "A" * 31):
+        for method in ("GET", "POST"):
+            answered = await _page(shop, method, path, Accept_Language="fr, de;q=0.5, *;q=nonsense")
+            assert (answered.status, "nicht bekannt" in answered.body) == (404, True)
+    assert (await _page(shop, "POST", link, raw=b"x" * 70_000)).status == 413
+    assert (await _page(shop, "POST", link.replace("/u/", "/preferences/"), raw=b"\xff")).status in (400, 404)

@@ -1,0 +1,158 @@
+"""What is critical goes out, whatever its reader has chosen: by construction, and for any facts that gates could find."""
+
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.catalog.catalog import Catalog
+from gateway.catalog.kinds import Category, EmailRule, NotificationType
+from gateway.catalog.live import LiveCatalog
+from gateway.notify.decide import GATES, Judge, decide
+from gateway.notify.gates.preferences import Choice
+from gateway.notify.gates.quiet import SPREAD_SECONDS, Night
+from gateway.notify.preferences import Cell, Origin, Preferences, QuietHours
+from gateway.notify.verdicts import EMAIL, Case, Delay, Moment, Send, Skip, Sources
+from storage.people import Contact
+
+NOW = datetime(2026, 11, 26, 23, 30, tzinfo=UTC)
+STRICT = {"switch", "rollout", "address", "suppression", "unless"}
+"""What holds for critical mail too: what the operator has switched off, that it has somewhere to go that takes mail, and its own
+sender's wish. Of suppressions only those of all mail hold for it: `tests/unit/gateway/test_decide.py`."""
+
+times = st.builds(time, st.integers(0, 23), st.integers(0, 59))
+facts_of = {
+    Choice: st.builds(Choice, st.builds(Cell, st.booleans(), st.sampled_from(Origin))),
+    Night: st.builds(
+        Night,
+        st.builds(QuietHours, times, times),
+        st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns"]),
+    ),
+}
+"""Of every gate that spares what is critical, all the facts that it could find."""
+
+
+def case(**fields: Any) -> Case:
+    return Case(**{"type": "RESET", "user": "ann", "channel": EMAIL, "now": NOW, "due_at": NOW, **fields})
+
+
+def test_every_gate_is_either_strict_or_spares_what_is_critical_and_is_tested_here():
+    assert {gate.rule for gate in GATES if not gate.spares_critical} == STRICT
+    assert {gate.facts for gate in GATES if gate.spares_critical} == set(facts_of)
+
+
+@given(st.tuples(*facts_of.values()), st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)))  # noqa: DTZ001 - made aware below
+def test_a_critical_mail_passes_every_gate_that_is_the_readers_whatever_it_finds(facts: Any, at: datetime):
+    moment = at.replace(tzinfo=UTC)
+
+    assert decide(case(critical=True, now=moment, due_at=moment), facts) == Send()
+
+
+def test_the_same_facts_stop_what_is_not_critical():
+    refused = Choice(Cell(False, Origin.CATEGORY))
+    night = Night(QuietHours(time(22), time(7)), "UTC")
+
+    assert decide(case(), [refused, night]) == Skip(
+        rule="preferences", detail="ann wants nothing of its category by this channel"
+    )
+    held = decide(case(), [night])
+    assert isinstance(held, Delay)
+    end = datetime(2026, 11, 27, 7, tzinfo=UTC)
+    assert end <= held.until < end + timedelta(seconds=SPREAD_SECONDS)
+    assert (held.rule, decide(case(now=held.until, due_at=NOW), [night])) == ("quiet_hours", Send())
+    # Mail that is due after the night is not held by it.
+    assert decide(case(due_at=end), [night]) == Send()
+
+
+class People:
+    """All that is known of Ann."""
+
+    in_use = True
+
+    def __init__(self, document: dict[str, Any], timezone: str | None = None) -> None:
+        self._document = document
+        self._timezone = timezone
+
+    async def of_many(self, users: Any) -> dict[str, Preferences]:
+        return {"ann": Preferences(document=self._document, version=1)} if "ann" in users else {}
+
+    async def contacts(self, users: Any) -> dict[str, Contact]:
+        return {
+            user: Contact(user=user, email=f"{user}@example.org", timezone=self._timezone) for user in users
+        }
+
+    async def matching(self, addresses: Any, *, roughly: bool) -> dict[str, Any]:
+        """No address is suppressed."""
+        del addresses, roughly
+        return {}
+
+
+def _judge(people: People, *, zone: str = "UTC") -> Judge:
+    catalog = LiveCatalog()
+    types = [
+        NotificationType(name="RESET", category="account", critical=True, email=EmailRule()),
+        NotificationType(name="NEWS", category="account", email=EmailRule()),
+    ]
+    catalog.replace(
+        Catalog(
+            default_locale="en",
+            categories={"account": Category(key="account", names={"en": "Account"})},
+            types={each.name: each for each in types},
+            templates={},
+            version="1",
+        )
+    )
+
+    async def nobody_online(user: str) -> bool:
+        del user
+        return False
+
+    return Judge(
+        Sources(
+            catalog=catalog, contacts=people, preferences=people, receipts=None,  # type: ignore[arg-type]  # nobody asks
+            suppressions=people, is_online=nobody_online, zone=ZoneInfo(zone),
+        )
+    )  # fmt: skip
+
+
+async def test_of_one_reader_the_critical_mail_goes_and_the_other_does_not():
+    judge = _judge(People({"channels": {"email": False}}))
+    cases = [case(), case(type="NEWS"), case(type="UNKNOWN"), case(type="NEWS", user="bob"), case(user=None)]
+
+    for moment in (Moment.EMIT, Moment.PREVIEW):
+        verdicts = [judged.verdict for judged in await judge.judge(cases, moment)]
+        assert [type(verdict) for verdict in verdicts] == [Send, Skip, Skip, Send, Send]
+    explained = await judge.explain(case())
+    assert explained.verdict == Send()
+
+
+async def test_what_the_gates_have_found_can_be_shown():
+    judge = _judge(
+        People({"quiet_hours": {"start": "22:00", "end": "07:00"}, "types": {"NEWS": {"email": True}}})
+    )
+
+    explained = await judge.explain(case(type="NEWS"))
+
+    facts = {step.rule: msgspec.to_builtins(step.fact) for step in explained.steps if step.fact is not None}
+    assert facts["preferences"] == {"cell": {"value": True, "origin": "type"}}
+    assert facts["quiet_hours"] == {"hours": {"start": "22:00:00", "end": "07:00:00"}, "zone": "UTC"}
+    assert isinstance(explained.verdict, Delay)
+
+
+async def test_a_night_is_that_of_the_readers_own_zone_then_of_what_a_backend_told_then_the_gateways():
+    hours = {"quiet_hours": {"start": "22:00", "end": "07:00"}}
+    noon = datetime(2026, 11, 26, 12, tzinfo=UTC)
+    asked = [case(type="NEWS", now=noon, due_at=noon)]
+
+    for people, zone, is_night in (
+        (People(hours), "UTC", False),
+        (People(hours), "Pacific/Auckland", True),
+        (People(hours, "Pacific/Auckland"), "UTC", True),
+        (People(hours | {"timezone": "UTC"}, "Pacific/Auckland"), "Pacific/Auckland", False),
+        (People({"timezone": "Pacific/Auckland"}), "UTC", False),
+    ):
+        (judged,) = await _judge(people, zone=zone).judge(asked, Moment.EMIT)
+        assert isinstance(judged.verdict, Delay) is is_night

@@ -1,0 +1,190 @@
+"""What holds of what a person has chosen: by precedence, by merge patches, and for what is critical."""
+
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.catalog.catalog import Catalog
+from gateway.catalog.channels import CHANNELS, Channel
+from gateway.catalog.kinds import Category, EmailRule, NotificationType
+from gateway.notify.preferences import (
+    NOTHING,
+    Cell,
+    LockedPreference,
+    Origin,
+    Preferences,
+    QuietHours,
+    UnknownPreference,
+    check,
+    merged,
+)
+from gateway.notify.sieve import Sieve
+
+SALE = NotificationType(name="SALE", category="offers", email=EmailRule(default=False))
+NEWS = NotificationType(name="NEWS", category="offers", email=EmailRule())
+RESET = NotificationType(name="RESET", category="account", critical=True, email=EmailRule())
+CATALOG = Catalog(
+    default_locale="en",
+    categories={
+        "account": Category(key="account", names={"en": "Account"}, order=2),
+        "offers": Category(key="offers", names={"en": "Offers"}, order=1),
+        "empty": Category(key="empty", names={"en": "Empty"}),
+    },
+    types={"SALE": SALE, "NEWS": NEWS, "RESET": RESET},
+    templates={},
+    version="1",
+)
+
+flags = st.none() | st.booleans()
+channels = st.dictionaries(st.sampled_from(CHANNELS), flags)
+documents = st.fixed_dictionaries(
+    {},
+    optional={
+        "channels": channels,
+        "categories": st.dictionaries(st.sampled_from(["account", "offers"]), channels),
+        "types": st.dictionaries(st.sampled_from(["SALE", "NEWS", "RESET"]), channels),
+    },
+).map(lambda patch: merged({}, patch))
+
+
+def _cell(document: dict[str, Any], type_: NotificationType, channel: Channel = "email") -> Cell:
+    return Preferences(document=document).cell(type_, type_.name, channel)
+
+
+@pytest.mark.parametrize(
+    ("document", "cell"),
+    [
+        ({}, Cell(True, Origin.DEFAULT)),
+        ({"categories": {"offers": {"email": False}}}, Cell(False, Origin.CATEGORY)),
+        (
+            {"categories": {"offers": {"email": False}}, "types": {"NEWS": {"email": True}}},
+            Cell(True, Origin.TYPE),
+        ),
+        ({"types": {"NEWS": {"email": False}}, "channels": {"email": True}}, Cell(False, Origin.TYPE)),
+        ({"types": {"NEWS": {"email": True}}, "channels": {"email": False}}, Cell(False, Origin.CHANNEL)),
+        ({"types": {"NEWS": {"in_app": False}}}, Cell(True, Origin.DEFAULT)),
+    ],
+)
+def test_the_most_specific_choice_holds_below_the_off_switch(document: dict[str, Any], cell: Cell):
+    assert _cell(document, NEWS) == cell
+
+
+def test_what_the_catalog_does_not_send_by_itself_was_not_refused_by_anybody():
+    assert _cell({}, SALE) == Cell(False, Origin.DEFAULT)
+    assert not _cell({}, SALE).is_refused
+    assert _cell({"types": {"SALE": {"email": True}}}, SALE) == Cell(True, Origin.TYPE)
+
+
+def test_of_a_type_that_the_catalog_does_not_have_the_off_switch_holds():
+    assert NOTHING.cell(None, "OTHER", "email") == Cell(True, Origin.DEFAULT)
+    off = Preferences(document={"channels": {"email": False}})
+    assert off.cell(None, "OTHER", "email").is_refused
+    assert not off.cell(None, "OTHER", "in_app").is_refused
+
+
+@given(documents)
+def test_whatever_is_chosen_what_is_critical_is_not_refused(document: dict[str, Any]):
+    for channel in CHANNELS:
+        cell = _cell(document, RESET, channel)
+        assert (cell.value, cell.is_locked, cell.is_refused) == (True, True, False)
+
+
+@given(documents, documents)
+def test_a_channel_that_is_turned_off_and_on_again_leaves_the_grid_as_it_was(
+    document: dict[str, Any], other: dict[str, Any]
+):
+    before = list(Preferences(document=document).grid(CATALOG))
+    off = merged(document, {"channels": dict.fromkeys(CHANNELS, False)})
+    for row in Preferences(document=off).grid(CATALOG):
+        assert all(not cell.value or cell.is_locked for cell in row.cells.values())
+
+    on = merged(off, {"channels": document.get("channels") or None})
+    on = merged(on, {"channels": dict.fromkeys(set(CHANNELS) - set(document.get("channels", {})))})
+    assert list(Preferences(document=on).grid(CATALOG)) == before
+    # Nor does what somebody else chooses touch it: documents are never changed in place.
+    merged(document, other)
+    assert list(Preferences(document=document).grid(CATALOG)) == before
+
+
+def test_the_grid_shows_every_type_by_the_order_of_the_categories():
+    rows = list(NOTHING.grid(CATALOG))
+
+    assert [row.type.name for row in rows] == ["NEWS", "SALE", "RESET"]
+    assert list(NOTHING.grid(None)) == []
+
+
+@given(documents, documents)
+def test_a_merge_patch_takes_what_it_names_and_is_the_same_when_repeated(
+    document: dict[str, Any], patch: dict[str, Any]
+):
+    once = merged(document, patch)
+
+    assert merged(once, patch) == once
+    for name, inner in patch.items():
+        for key, value in inner.items():
+            if value != {}:
+                assert once[name][key] == (
+                    value
+                    if not isinstance(value, dict)
+                    else merged(document.get(name, {}).get(key, {}), value)
+                )
+    assert merged(once, dict.fromkeys(once)) == {}
+
+
+def test_null_takes_a_choice_back_and_leaves_no_empty_shells():
+    document = merged({}, {"types": {"NEWS": {"email": False}}, "locale": "de"})
+
+    assert merged(document, {"types": {"NEWS": {"email": None}}}) == {"locale": "de"}
+    assert merged(document, {"types": None, "locale": None}) == {}
+    assert merged({"locale": "de"}, {"types": {"NEWS": {"email": None}}}) == {"locale": "de"}
+
+
+def test_what_is_critical_cannot_be_chosen_and_what_is_unknown_neither():
+    for patch in ({"types": {"RESET": {"email": False}}}, {"categories": {"account": {"in_app": True}}}):
+        with pytest.raises(LockedPreference) as locked:
+            check(patch, CATALOG)
+        assert len(locked.value.places) == 1
+    for patch in ({"types": {"OTHER": {"email": False}}}, {"categories": {"other": {"email": False}}}):
+        with pytest.raises(UnknownPreference):
+            check(patch, CATALOG)
+        with pytest.raises(UnknownPreference):
+            check(patch, None)
+    # To take back what was chosen once is always possible.
+    check({"types": {"OTHER": None, "RESET": {"email": None}}, "categories": None}, CATALOG)
+    check({"categories": {"empty": {"email": False}}, "channels": {"email": False}}, CATALOG)
+    check({"channels": {"email": False}}, None)
+
+
+def test_hours_zone_and_language_are_read_from_the_document():
+    chosen = Preferences(
+        document=MappingProxyType(
+            {"quiet_hours": {"start": "22:00", "end": "07:30"}, "timezone": "Europe/Berlin", "locale": "de"}
+        )
+    )
+
+    hours = chosen.quiet_hours
+    assert isinstance(hours, QuietHours)
+    assert (hours.start.hour, hours.end.hour, hours.end.minute) == (22, 7, 30)
+    assert (chosen.timezone, chosen.locale) == ("Europe/Berlin", "de")
+    assert (NOTHING.quiet_hours, NOTHING.timezone, NOTHING.locale) == (None, None, None)
+
+
+@given(st.sets(st.text(max_size=20), max_size=200))
+def test_a_sieve_misses_nobody_who_was_added(texts: set[str]):
+    sieve = Sieve()
+    for text in texts:
+        sieve.add(text)
+
+    assert all(text in sieve for text in texts)
+    assert sieve.count == len(texts)
+
+
+def test_a_sieve_takes_few_strangers_for_members():
+    sieve = Sieve()
+    for number in range(50_000):
+        sieve.add(f"member-{number}")
+
+    assert sum(f"stranger-{number}" in sieve for number in range(50_000)) < 50
