@@ -1,5 +1,6 @@
 """`bellhop catalog …`, as somebody at a terminal sees it."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -116,6 +117,16 @@ def test_check_against_an_older_one(capsys, shop, tmp_path):
         "ORDER_UPDATE: data.status may no longer be 'cancelled'",
         "ORDER_UPDATE: data.carrier has another maxLength: 40 before, 10 now",
     ]
+
+
+def test_the_mails_of_the_example_fetch_nothing_from_elsewhere(capsys, shop, tmp_path):
+    """MRML has a font that it knows by name fetched from Google, who would learn of every mail that is opened."""
+    assert run(capsys, "render", shop, tmp_path / "golden")[0] == 0
+
+    mails = [file.read_text("utf-8") for file in (tmp_path / "golden").glob("*/*.html")]
+
+    assert len(mails) == 20
+    assert [html for html in mails if re.search(r"@import|<link|\bsrc=", html)] == []
 
 
 def test_render_makes_the_same_files_each_time_and_compare_tells_the_difference(capsys, shop, tmp_path):

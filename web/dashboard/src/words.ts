@@ -57,7 +57,7 @@ export function humane(word: string): string {
 /** What waits for an answer, without its number: "open complaint", and of several types "open notifications". */
 export function openOnes(types: readonly string[]): string {
   const [type] = new Set(types).size === 1 ? types : [];
-  return `open ${type ? humane(type).toLowerCase() : "notification"}${types.length === 1 ? "" : "s"}`;
+  return `open ${type ? humane(type.replace(/^NEW_/, "")).toLowerCase() : "notification"}${types.length === 1 ? "" : "s"}`;
 }
 
 export function initials(name: string): string {

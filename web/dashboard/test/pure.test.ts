@@ -148,6 +148,7 @@ describe("the feed", () => {
 
 test("what waits for an answer is named by its type, where that is one", () => {
   expect(openOnes(["COMPLAINT"])).toBe("open complaint");
+  expect(openOnes(["NEW_COMPLAINT"])).toBe("open complaint");
   expect(openOnes(["RETURN_REQUEST", "RETURN_REQUEST"])).toBe("open return requests");
   expect(openOnes(["COMPLAINT", "RETURN_REQUEST"])).toBe("open notifications");
 });
