@@ -5,6 +5,7 @@ IDNA 2003, which takes `faß.de` for `fass.de`: another domain, and another pers
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 import idna
@@ -71,6 +72,15 @@ def parse(text: str) -> Mailbox:
     if len(mailbox.address.encode()) > LONGEST:
         raise ValueError(f"the address has more than {LONGEST} bytes")
     return mailbox
+
+
+def compared(text: str) -> str:
+    """The form in which addresses are compared: without case, the domain as the DNS has it. Raises ValueError as `parse`.
+
+    Whatever else two mailboxes may share is their host's to know: `ann+news@` and `a.n.n@` are others than `ann@`.
+    """
+    mailbox = parse(text)
+    return f"{unicodedata.normalize('NFC', mailbox.local.casefold())}@{mailbox.domain}"
 
 
 def parse_ours(text: str) -> Mailbox:

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from mailer import bounces
 from mailer.backoff import Bury, Postpone, Random, patience_seconds
+from mailer.bounces import Bounce
 from mailer.breaker import Breaker
 from mailer.descriptors import ran_out
 from mailer.domains import Domains
 from mailer.errors import (
     DeliveryFailure,
     DescriptorFailure,
+    PermanentFailure,
     RelayFailure,
     TemplateFailure,
     TemporaryFailure,
@@ -40,6 +43,9 @@ BUSY_DOMAIN = "its recipient's domain takes no more at once"
 
 Decide = Callable[[Lease, datetime], Awaitable[Ending | None]]
 """Judges a mail once more as it is about to leave: how its lease ends without it, or None. May raise `StorageError`."""
+
+Bounced = Callable[[Lease, Bounce], Awaitable[None]]
+"""Told that the address of a mail refused it, before the mail is settled; raises nothing."""
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +82,7 @@ class Courier:
         outbox: Outbox,
         *,
         decide: Decide,
+        bounced: Bounced,
         breaker: Breaker,
         policy: Policy,
         clock: Callable[[], datetime],
@@ -86,6 +93,7 @@ class Courier:
         self._lane = lane
         self._outbox = outbox
         self._decide = decide
+        self._bounced = bounced
         self._breaker = breaker
         self._policy = policy
         self._clock = clock
@@ -111,6 +119,8 @@ class Courier:
         except (DeliveryFailure, RelayFailure) as failure:
             if isinstance(failure, TemporaryFailure) and failure.throttled:
                 self._domains.throttled(passage)
+            if (bounce := _bounce(failure)) is not None:
+                await self._bounced(lease, bounce)
             return self._failed(lease, failure)
         else:
             if isinstance(ending, Sent):
@@ -138,7 +148,7 @@ class Courier:
                 ending = await self._decide(held.lease, self._clock())
                 if ending is not None:
                     return ending
-                outgoing = await self._rendered(held.lease)
+                outgoing = await self._lane.seal.put_on(await self._rendered(held.lease))
                 await self._until_its_moment(bound)
                 said = await self._lane.transport.send(outgoing, handing_over=held.handed_over)
                 return Sent(relay_id=said)
@@ -231,6 +241,14 @@ def _result(ending: Ending) -> Result:
             return Result.HELD
         case _:
             return Result.SKIPPED
+
+
+def _bounce(failure: DeliveryFailure | RelayFailure) -> Bounce | None:
+    """What the failure says of the address; None when nothing."""
+    if not isinstance(failure, DeliveryFailure):
+        return None
+    permanent = isinstance(failure, PermanentFailure)
+    return bounces.at_the_door(failure.recipient_status, str(failure), permanent=permanent)
 
 
 def _unexpected(error: Exception) -> DeliveryFailure | RelayFailure:

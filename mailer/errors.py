@@ -26,10 +26,12 @@ class MailError(Exception):
 class DeliveryFailure(MailError):
     """One mail was not taken. The message is the reason kept with the mail; it holds no address."""
 
-    def __init__(self, reason: str, *, code: int | None = None) -> None:
+    def __init__(self, reason: str, *, code: int | None = None, recipient_status: str | None = None) -> None:
         super().__init__(reason)
         self.code = code
         """The SMTP code (RFC 5321, section 4.2), if a server gave one."""
+        self.recipient_status = recipient_status
+        """The enhanced code (RFC 3463), if it was the recipient that was refused, with one."""
 
 
 class TemporaryFailure(DeliveryFailure):
@@ -38,11 +40,12 @@ class TemporaryFailure(DeliveryFailure):
         reason: str,
         *,
         code: int | None = None,
+        recipient_status: str | None = None,
         retry_after: float | None = None,
         heard: bool = True,
         throttled: bool = False,
     ) -> None:
-        super().__init__(reason, code=code)
+        super().__init__(reason, code=code, recipient_status=recipient_status)
         self.retry_after = retry_after
         """Seconds before which another attempt is pointless, if that is known."""
         self.heard = heard

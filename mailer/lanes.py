@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from mailer.budget import Budget, Unlimited
 from mailer.press import Press
+from mailer.sealing import NOTHING, Seal
 from mailer.transport import Transport
 from storage.mail import LaneName
 from storage.streams import Notification
@@ -28,6 +29,8 @@ class Lane:
     """Renders with the lane's own sender."""
     concurrency: int
     """Mails under way at once."""
+    seal: Seal = NOTHING
+    """What is put on each mail as it leaves."""
     budget: Budget = field(default_factory=Unlimited)
     """What all nodes may send of it together."""
     way_out: WayOut = no_way_out

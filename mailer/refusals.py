@@ -113,6 +113,12 @@ def blame(step: Step, code: int, text: str, *, utf8: bool = False) -> Blame:
     return _blame_by_words(step, code, words)
 
 
+def status(code: int, text: str) -> str | None:
+    """The enhanced code of an answer, its class the basic code's; None when it gives none."""
+    enhanced = _enhanced(text[:ANSWER_LENGTH])
+    return None if enhanced is None else f"{code // 100}.{enhanced[0]}.{enhanced[1]}"
+
+
 def is_throttle(code: int, text: str) -> bool:
     """Whether the answer says that we send too much at once: 421, or 450 and 451 for a reason of policy (4.7.x)."""
     if code == _GOODBYE:

@@ -37,7 +37,7 @@ from mailer.errors import (
     TemporaryFailure,
     UnclearRefusal,
 )
-from mailer.refusals import Blame, Step, blame, is_throttle
+from mailer.refusals import Blame, Step, blame, is_throttle, status
 from mailer.transport import HandingOver, Outgoing, unheeded
 
 SMTP_FORMS = (
@@ -136,6 +136,10 @@ class SMTPTransport:
         self._idle: dict[_Connection, asyncio.TimerHandle] = {}
         self._farewells: set[asyncio.Task[None]] = set()
 
+    @property
+    def host(self) -> str:
+        return self._relay.host
+
     @classmethod
     def from_url(
         cls,
@@ -161,6 +165,13 @@ class SMTPTransport:
                 return await self._send_over(fresh, message, content, handing_over)
             except _Undecided as undecided:
                 raise undecided.failure from undecided.__cause__
+
+    async def check(self) -> bool:
+        """Return when the relay has let us in: whether by TLS. Raises as `send`, for what stands before the first mail."""
+        connection = await _Connection.open(self._relay)
+        encrypted = connection.encrypted
+        await connection.quit()
+        return encrypted
 
     async def close(self) -> None:
         while self._idle:
@@ -267,6 +278,10 @@ class _Connection:
     @property
     def alive(self) -> bool:
         return self._client.is_connected
+
+    @property
+    def encrypted(self) -> bool:
+        return self._client.get_transport_info("sslcontext") is not None
 
     async def send(self, message: Outgoing, content: bytes, handing_over: HandingOver) -> str | None:
         """Answers the relay's closing words. Raises `_Undecided` for a connection lost before the relay accepted anything, else as `Transport.send`."""
@@ -387,11 +402,13 @@ def _failure(step: Step, error: SMTPResponseException, *, utf8: bool) -> Deliver
     code, reason = error.code, _reason(step, error)
     if not 400 <= code < 600:
         return TemporaryFailure(reason)
+    of_recipient = status(code, error.message) if step is Step.RECIPIENT else None
     match blame(step, code, error.message, utf8=utf8):
         case Blame.MAIL:
-            return PermanentFailure(reason, code=code)
+            return PermanentFailure(reason, code=code, recipient_status=of_recipient)
         case Blame.MOMENT:
-            return TemporaryFailure(reason, code=code, throttled=is_throttle(code, error.message))
+            throttled = is_throttle(code, error.message)
+            return TemporaryFailure(reason, code=code, recipient_status=of_recipient, throttled=throttled)
         case Blame.UNSAID:
             return UnclearRefusal(reason, code=code)
         case Blame.US if code in _LOGIN_CODES:

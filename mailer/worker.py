@@ -12,7 +12,7 @@ from datetime import datetime
 
 from mailer.backoff import Random, pause_seconds
 from mailer.breaker import Breaker
-from mailer.courier import Courier, Decide, Policy, Result
+from mailer.courier import Bounced, Courier, Decide, Policy, Result
 from mailer.held import Held
 from mailer.lanes import Lane
 from mailer.settling import Settler
@@ -57,6 +57,7 @@ class Worker:
         outbox: Outbox,
         *,
         decide: Decide,
+        bounced: Bounced,
         clock: Callable[[], datetime],
         random: Random,
         observe: Callable[[Outcome], None],
@@ -83,6 +84,7 @@ class Worker:
             lane,
             outbox,
             decide=decide,
+            bounced=bounced,
             breaker=self._breaker,
             policy=policy,
             clock=clock,

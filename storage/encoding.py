@@ -17,6 +17,7 @@ import orjson
 from storage.errors import InvalidCursor
 from storage.inboxes import Receipt
 from storage.streams import Entry, IdempotencyKey, Notification
+from storage.suppressions import Evidence, Suppression
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FOREVER = 1 << 62
@@ -110,6 +111,26 @@ def news_of(id_: str, text: str) -> Notification:
         in_app=False,
         entry=None if (entry := fields.get("entry")) is None else entry_of(entry),
     )
+
+
+def evidence_text(evidence: Evidence) -> str:
+    """As JSON, without what is not known."""
+    fields = {"mail": evidence.mail, "code": evidence.code, "diagnostic": evidence.diagnostic}
+    return _encode({name: value for name, value in fields.items() if value is not None})
+
+
+def evidence_of(text: str) -> Evidence:
+    return Evidence(**json.loads(text))
+
+
+def held_until(suppression: Suppression) -> int:
+    """`FOREVER` for what is to be lifted by hand."""
+    return FOREVER if suppression.expires_at is None else micros(suppression.expires_at)
+
+
+def whole_days(moment: datetime) -> int:
+    """Since the epoch, by the days of UTC."""
+    return (moment - EPOCH).days
 
 
 def key_text(key: IdempotencyKey) -> str:

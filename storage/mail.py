@@ -24,6 +24,9 @@ class MailState(StrEnum):
     PENDING = "pending"  # owed: waits for its due time or its next attempt
     LEASED = "leased"  # a worker holds it until the lease ends
     SENT = "sent"  # the transport took it
+    DELIVERED = "delivered"  # its recipient's server has said that it is in the mailbox
+    BOUNCED = "bounced"  # it came back: its recipient's server did not take it
+    COMPLAINED = "complained"  # its reader called it spam
     SKIPPED = "skipped"  # it was not needed any more; the reason says why
     DEAD = "dead"  # given up on; kept with its reason until revived or pruned
 
@@ -57,3 +60,7 @@ class Mail:
     """What the relay said as it took it."""
     updated_at: datetime
     sent_at: datetime | None = None
+
+
+AFTER_SENT = (MailState.SENT, MailState.DELIVERED, MailState.BOUNCED, MailState.COMPLAINED)
+"""What may be heard of a mail once it is sent, each of which outweighs those before it."""

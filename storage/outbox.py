@@ -112,6 +112,19 @@ class Outbox(Protocol):
         """
         ...
 
+    async def find(self, obligation_id: str) -> Notification | None:
+        """What is or was to be told by this obligation, with its mail and under its id; None when that is not there."""
+        ...
+
+    async def came_back(
+        self, obligation_id: str, state: MailState, *, reason: str | None, now: datetime
+    ) -> bool:
+        """What was heard of a mail after it was sent: one of `AFTER_SENT`, which outweighs what was heard before.
+
+        False, and no change, for a mail that was not sent, or of which as much or more is known.
+        """
+        ...
+
     async def revive(self, ids: Sequence[str], *, now: datetime) -> list[str]:
         """Put dead mail back to `pending`, due now, attempts 0; answers the ids that were dead."""
         ...

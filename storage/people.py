@@ -68,6 +68,8 @@ class Erasure:
     """The user's own."""
     at: int
     """In microseconds, as stores keep times."""
+    addresses: tuple[str, ...] = ()
+    """The user's own, in the form that addresses are compared by."""
 
 
 class People(Protocol):
@@ -100,9 +102,14 @@ class People(Protocol):
         """Everything held about a user, whose own room is `room`; the newest `limit` notifications and receipts."""
         ...
 
-    async def erase_user(self, user: str, room: str, *, now: datetime) -> int:
+    async def addresses(self, user: str, room: str) -> list[str]:
+        """Where the user's mail goes or went, as it was written: by the contact, and by what was owed in `room`."""
+        ...
+
+    async def erase_user(self, user: str, room: str, *, now: datetime, addresses: Sequence[str] = ()) -> int:
         """Forget the user on every shelf: contact, inbox state, and the contents of `room` (wiped, sequences stay).
 
+        `addresses` are the user's own, in the form that addresses are compared by: nothing is kept of them either.
         Answers how many notifications were wiped. Repeating it changes nothing.
         """
         ...

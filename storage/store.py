@@ -16,7 +16,9 @@ from storage.outbox import Outbox
 from storage.people import People
 from storage.preferences import Preferences
 from storage.schedule import Schedule
+from storage.strays import Strays
 from storage.streams import Streams
+from storage.suppressions import Suppressions
 from storage.switches import Switches
 from storage.tallies import Tallies
 from storage.topics import Topics
@@ -57,6 +59,12 @@ class Store(Protocol):
 
     @property
     def schedule(self) -> Schedule: ...
+
+    @property
+    def suppressions(self) -> Suppressions: ...
+
+    @property
+    def strays(self) -> Strays: ...
 
     async def open(self) -> None:
         """Connect, and bring the store to this release's schema; idempotent, also while other nodes do it.

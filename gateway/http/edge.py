@@ -167,14 +167,22 @@ async def read_json(request: web.Request, *, limit: int = BODY_BYTES_MAX, requir
 async def read_json_text(request: web.Request, *, limit: int) -> bytes:
     """The body of a request that says it is JSON, of `limit` bytes at most, decompressed. Raises Problem."""
     if len(request.headers.get("Content-Type", "")) > MEDIA_TYPE_CHARACTERS:
-        raise Problem("unsupported_media_type")
+        raise Problem("unsupported_media_type", "It must be application/json.")
     media_type = request.content_type
     if media_type != "application/json" and not (
         media_type.startswith("application/") and media_type.endswith("+json")
     ):
-        raise Problem("unsupported_media_type")
+        raise Problem("unsupported_media_type", "It must be application/json.")
     if (request.charset or "utf-8").lower() not in ("utf-8", "utf8"):
         raise Problem("unsupported_media_type", "JSON is UTF-8 (RFC 8259).")
+    return await read_body(request, limit=limit)
+
+
+async def read_bytes(request: web.Request, *, media_type: str, limit: int) -> bytes:
+    """The body of a request that says it is of that type, of `limit` bytes at most, decompressed. Raises Problem."""
+    given = request.headers.get("Content-Type", "")
+    if len(given) > MEDIA_TYPE_CHARACTERS or request.content_type != media_type:
+        raise Problem("unsupported_media_type", f"It must be {media_type}.")
     return await read_body(request, limit=limit)
 
 

@@ -39,6 +39,8 @@ class Description:
     """`emit` or `admin` for a service, `user` for a user's token; None for everyone."""
     body: Schema | None = None
     body_required: bool = True
+    raw_body: str | None = None
+    """The type of a body that is no JSON."""
     query: Schema | None = None
     headers: Sequence[Mapping[str, Any]] = ()
     description: str | None = None
@@ -47,15 +49,16 @@ class Description:
 
 
 _OF_A_BODY = ("bad_request", "invalid_json", "too_large", "unsupported_media_type")
+_OF_A_RAW_BODY = ("bad_request", "too_large", "unsupported_media_type")
 
 
 def described(operation: Operation, route: Route) -> Description:
-    """An operation that HTTP asks: what does not stand in the path is the query of a GET, the body of all else."""
+    """An operation that HTTP asks: what does not stand in the path is the query, or the body."""
     in_path = route.in_path
     judged = route.of_path is None
     has_more = judged and bool(operation.asks().fields.keys() - in_path)
     body = query = None
-    if has_more and route.method == "GET":
+    if has_more and route.asks_by_query:
         query = fields.in_query(operation.asks)(exclude=in_path)
     elif has_more:
         body = operation.asks(exclude=in_path)
@@ -67,12 +70,14 @@ def described(operation: Operation, route: Route) -> Description:
         answers={route.status: operation.answers},
         problems=(
             *(_OF_A_BODY if body is not None else ()),
-            *(("validation_failed",) if judged else ()),
+            *(_OF_A_RAW_BODY if route.raw_body is not None else ()),
+            *(("validation_failed",) if judged and route.raw_body is None else ()),
             *route.problems,
         ),
         scope=operation.scope,
         body=body,
         body_required=route.body_required,
+        raw_body=None if route.raw_body is None else route.raw_body.media_type,
         query=query,
         headers=route.headers,
         description=route.description,
@@ -191,6 +196,9 @@ def _described(description: Description) -> dict[str, Any]:
     if description.body is not None:
         content = {"application/json": {"schema": description.body}}
         described["requestBody"] = {"required": description.body_required, "content": content}
+    if description.raw_body is not None:
+        raw = {description.raw_body: {"schema": {"type": "string", "format": "binary"}}}
+        described["requestBody"] = {"required": True, "content": raw}
     return described
 
 
@@ -212,7 +220,7 @@ def _responses(description: Description) -> dict[str, Any]:
         if description.answer_headers:
             responses[str(status)]["headers"] = description.answer_headers
     codes = [*description.problems, *_OF_ALL]
-    if description.body is not None:
+    if description.body is not None or description.raw_body is not None:
         codes.append("request_timeout")
     if description.scope is not None:
         codes += ["unauthorized", "unavailable"]

@@ -53,10 +53,16 @@ def _answer_of(operation: Operation, where: Route, use: UseCases) -> Answer:
 
 def _reader(operation: Operation, where: Route) -> Callable[[web.Request], Awaitable[Any]]:
     """What reads the request and parses it: the path, and the query or the body for what does not stand there."""
+    if (raw := where.raw_body) is not None:
+
+        async def read_raw(request: web.Request) -> bytes:
+            return await edge.read_bytes(request, media_type=raw.media_type, limit=raw.bytes_max)
+
+        return read_raw
     in_path, of_path = where.in_path, where.of_path
     has_more = bool(operation.asks().fields.keys() - in_path)
     parse, lists = operation.parse, frozenset[str]()
-    if where.method == "GET":
+    if where.asks_by_query:
         schema = fields.in_query(operation.asks)
         parse, lists = parser(schema()), fields.lists_of(schema)
 
@@ -65,7 +71,7 @@ def _reader(operation: Operation, where: Route) -> Callable[[web.Request], Await
         if of_path is not None:
             return of_path(path)
         given: Any = {}
-        if has_more and where.method == "GET":
+        if has_more and where.asks_by_query:
             given = edge.parameters(request, lists=lists)
         elif has_more:
             limit = where.body_bytes or edge.BODY_BYTES_MAX

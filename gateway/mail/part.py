@@ -10,10 +10,11 @@ from gateway.ground.parts import Meters, Part
 from gateway.mail.settings import BulkSettings, MailSettings
 from mailer.budget import Budget
 from mailer.connect import connect
-from mailer.courier import Decide, Policy
+from mailer.courier import Bounced, Decide, Policy
 from mailer.lanes import Lane, WayOut, no_way_out
 from mailer.letterhead import Letterhead
 from mailer.press import Press
+from mailer.sealing import Seal
 from mailer.transport import Transport
 from mailer.worker import Outcome, Worker
 from storage.mail import LaneName
@@ -58,6 +59,7 @@ def lanes_of(
     mail: MailSettings,
     bulk: BulkSettings,
     presses: Mapping[LaneName, Press],
+    seals: Mapping[LaneName, Seal],
     budget: Callable[[str, float], Budget],
     way_out: WayOut = no_way_out,
 ) -> tuple[Lane, Lane]:
@@ -72,12 +74,14 @@ def lanes_of(
         press=presses[LaneName.TRANSACTIONAL],
         concurrency=mail.concurrency,
         way_out=way_out,
+        seal=seals[LaneName.TRANSACTIONAL],
     )
     of_bulk = Lane(
         name=LaneName.BULK,
         transport=_transport(mail, url=bulk.url or mail.url, connections=concurrency),
         press=presses[LaneName.BULK],
         concurrency=concurrency,
+        seal=seals[LaneName.BULK],
         budget=budget(LaneName.BULK, bulk.rate),
         way_out=way_out,
     )
@@ -119,7 +123,9 @@ class Desk:
 
     outbox: Outbox
     decide: Decide
+    bounced: Bounced
     presses: Mapping[LaneName, Press]
+    seals: Mapping[LaneName, Seal]
     clock: Timekeeper
     budget: Callable[[str, float], Budget]
     ended: Callable[[LaneName, Outcome], None]
@@ -133,7 +139,7 @@ class MailPart(Part):
     def __init__(self, mail: MailSettings, bulk: BulkSettings, desk: Desk) -> None:
         self._mail = mail
         self._desk = desk
-        self._lanes = lanes_of(mail, bulk, desk.presses, desk.budget, desk.way_out)
+        self._lanes = lanes_of(mail, bulk, desk.presses, desk.seals, desk.budget, desk.way_out)
         transactional, of_bulk = (self._worker(lane) for lane in self._lanes)
         if bulk.url is None:
             of_bulk.follow(transactional)
@@ -177,6 +183,7 @@ class MailPart(Part):
             lane,
             self._desk.outbox,
             decide=self._desk.decide,
+            bounced=self._desk.bounced,
             policy=Policy(
                 attempts=mail.attempts,
                 retry_seconds=mail.retry_seconds,

@@ -8,9 +8,20 @@ from pathlib import Path
 from environs import ValidationError
 
 from gateway.ground.settings import Group, setting
-from gateway.ground.values import boolean, masked_url, number, positive_duration, url, whole
-from mailer.address import Mailbox, parse_ours
+from gateway.ground.values import (
+    MASK,
+    boolean,
+    items,
+    masked_url,
+    number,
+    positive_duration,
+    split,
+    url,
+    whole,
+)
+from mailer.address import Mailbox, ascii_domain, parse_ours
 from mailer.letterhead import parse_unsubscribe
+from mailer.places import Place
 
 
 def _mailbox(text: str) -> Mailbox:
@@ -57,6 +68,51 @@ def _mails_per_second(text: str) -> float:
     if 0 < rate < 0.001:
         raise ValidationError("must be 0.001 or more, or 0.")
     return rate
+
+
+def _domain(text: str) -> str:
+    try:
+        domain = ascii_domain(text)
+    except ValueError as error:
+        raise ValidationError(f"must be a domain such as shop.example: {error}.") from None
+    if "." not in domain:
+        raise ValidationError("must be a domain with a dot in it, such as shop.example.")
+    return domain
+
+
+def _domains(text: str) -> tuple[str, ...]:
+    return tuple(map(_domain, items(text)))
+
+
+def _selectors(text: str) -> tuple[str, ...]:
+    label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+    for item in items(text):
+        if len(item) > 100 or not re.fullmatch(rf"{label}(?:\.{label})*", item):
+            raise ValidationError("must be names as the DNS has them, such as bellhop1, with commas between.")
+    return tuple(items(text))
+
+
+def _private_keys(text: str) -> tuple[str, ...]:
+    # Only here: what reads keys is nothing to a gateway that signs no mail.
+    from mailer.signing_keys import blocks
+
+    try:
+        return blocks(text)
+    except ValueError as error:
+        raise ValidationError(f"must be private keys in PEM: {error}.") from None
+
+
+def _place(text: str) -> Place:
+    parts = split(url("lmtp", "smtp", needs_host=("lmtp", "smtp"))(text))
+    if (
+        parts.port is None
+        or parts.hostname is None
+        or parts.path not in ("", "/")
+        or parts.query
+        or parts.username
+    ):
+        raise ValidationError("must be lmtp://host:port or smtp://host:port.")
+    return Place(host=parts.hostname, port=parts.port, lmtp=parts.scheme == "lmtp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,4 +192,49 @@ class BulkSettings(Group):
     concurrency: int | None = setting(
         "BULK_CONCURRENCY", None, whole(1, 1000),
         "bulk mails under way at once; unset: a quarter of `BELLHOP_MAIL_CONCURRENCY`",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningSettings(Group):
+    """What mail is signed with (DKIM): lists in step."""
+
+    keys: tuple[str, ...] = setting(
+        "DKIM_KEY", None, _private_keys,
+        "private keys that mail is signed with, PEM, one after the other: RSA of 2048 bits or more, or Ed25519; mail is signed "
+        "by each that is of its sender's domain, or of one above it; unset: mail is not signed",
+        unset=(), show=lambda _: MASK, secret=True, lines=True,
+    )  # fmt: skip
+    selectors: tuple[str, ...] = setting(
+        "DKIM_SELECTOR", None, _selectors,
+        "of each key its name in the DNS: `bellhop1` for `bellhop1._domainkey.shop.example`", unset=(),
+    )  # fmt: skip
+    domains: tuple[str, ...] = setting(
+        "DKIM_DOMAIN",
+        None,
+        _domains,
+        "of each key its domain; one that is given alone is that of all keys",
+        unset=(),
+    )
+
+    def contradictions(self) -> list[str]:
+        count = len(self.keys)
+        if len(self.selectors) == count and len(self.domains) in ({count, 1} if count else {0}):
+            return []
+        given = f"{count} keys, BELLHOP_DKIM_SELECTOR {len(self.selectors)} names and BELLHOP_DKIM_DOMAIN {len(self.domains)} domains"
+        return [f"BELLHOP_DKIM_KEY has {given}: there must be as many of each, or one domain."]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BounceSettings(Group):
+    """Where mail comes back to that is not taken."""
+
+    domain: str | None = setting(
+        "BOUNCE_DOMAIN", None, _domain,
+        "mail comes back to an address of its own in this domain, whose MX leads to Bellhop; needs `BELLHOP_LINK_SECRET`; "
+        "unset: it comes back to the sender",
+    )  # fmt: skip
+    listen: Place = setting(  # noqa: RUF009 - it is dataclasses.field
+        "BOUNCE_LISTEN", "lmtp://127.0.0.1:2424", _place,
+        "where `bellhop bounces` takes what comes back: by LMTP from a mail server of yours, or with `smtp` for `lmtp` from anybody",
     )  # fmt: skip

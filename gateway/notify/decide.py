@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.ground.rooms import user_of
-from gateway.notify.gates import address, preferences, quiet, rollout, switch, unless
+from gateway.notify.gates import address, preferences, quiet, rollout, suppression, switch, unless
 from gateway.notify.verdicts import EMAIL, AnyGate, Case, Delay, Moment, Send, Sources, Verdict
 from storage.endings import Ending, Postponed, Skipped
 from storage.errors import StorageError
@@ -20,7 +20,7 @@ GATES: tuple[AnyGate, ...] = (
     switch.GATE,
     rollout.GATE,
     address.GATE,
-    # suppression,
+    suppression.GATE,
     preferences.GATE,
     unless.GATE,
     quiet.GATE,
@@ -103,20 +103,24 @@ class Judge:
             for index, fact in zip(wanted, found, strict=True):
                 if fact is not None:
                     facts[index] += (fact,)
+                    cases[index] = gate.teach(cases[index], fact)
         return [
             failed.get(index) or Judged(decide(case, facts[index], self._gates), facts[index])
             for index, case in enumerate(cases)
         ]
 
-    def _marked(self, cases: Sequence[Case]) -> Sequence[Case]:
-        """The cases, those marked whose type is critical by the catalog in force."""
+    def _marked(self, cases: Sequence[Case]) -> list[Case]:
+        """The cases, with what the catalog in force says of their types."""
         catalog = self._sources.catalog.current
         if catalog is None:
-            return cases
-        critical = {case.type for case in cases if (type_ := catalog.types.get(case.type)) and type_.critical}
-        if not critical:
-            return cases
-        return [replace(case, critical=True) if case.type in critical else case for case in cases]
+            return list(cases)
+        types = catalog.types
+        return [
+            replace(case, critical=type_.critical, category=type_.category)
+            if (type_ := types.get(case.type)) is not None
+            else case
+            for case in cases
+        ]
 
     async def explain(self, case: Case) -> Explained:
         """What every gate says of the case as it is now, also those behind the first that stops it. Raises `StorageError`."""
@@ -127,6 +131,7 @@ class Judge:
             if gate.wants(case, Moment.PREVIEW) and not (case.critical and gate.spares_critical):
                 (fact,) = await gate.gather(self._sources, [case])
             steps.append(Step(gate.rule, fact, None if fact is None else gate.judge(case, fact)))
+            case = case if fact is None else gate.teach(case, fact)
         verdict = next((step.verdict for step in steps if step.verdict is not None), Send())
         return Explained(case.channel, verdict, tuple(steps))
 
@@ -143,6 +148,7 @@ class Judge:
             notification_id=notification.id,
             to=order.to,
             unless=order.unless,
+            lane=order.lane,
         )
         (judged,) = await self.judge([case], Moment.LEASE)
         if isinstance(judged, StorageError):

@@ -19,11 +19,13 @@ from gateway.notify.fanout import Receiver
 from gateway.notify.preferences import Preferences
 from gateway.notify.reading import Reading
 from gateway.notify.requests import DisconnectRequest, RosterRequest
+from gateway.notify.suppressions import SuppressionList, forms_of
 from gateway.notify.topics import TopicBook
 from storage import people as shelf
 from storage.people import Contact, UserData
 from storage.preferences import CHANGES_KEPT, Change
 from storage.schedule import Schedule, Scheduled
+from storage.suppressions import Suppression
 
 USER_DATA_LIMIT = 10_000
 """Notifications in the answer to what is held about a user."""
@@ -60,6 +62,8 @@ class Held:
     """Of the preferences, newest first."""
     scheduled: tuple[Scheduled, ...]
     """What is still to come for the user, the earliest first."""
+    suppressions: tuple[Suppression, ...]
+    """Of the user's addresses."""
 
 
 class People:
@@ -74,6 +78,7 @@ class People:
         choices: Choices,
         schedule: Schedule,
         held: shelf.People,
+        suppressions: SuppressionList,
         reading: Reading,
         receiver: Receiver,
         bus: Bus,
@@ -85,6 +90,7 @@ class People:
         self._choices = choices
         self._schedule = schedule
         self._held = held
+        self._suppressions = suppressions
         self._reading = reading
         self._receiver = receiver
         self._bus = bus
@@ -129,9 +135,11 @@ class People:
         """Everything held about the user, the newest `USER_DATA_LIMIT` notifications at most."""
         data = await self._held.user_data(user, user_room(user), limit=USER_DATA_LIMIT)
         profile = await self._held.profile(user)
+        contact = await self._contacts.contact(user)
         return Held(
             user=user,
-            data=replace(data, contact=await self._contacts.contact(user)),
+            data=replace(data, contact=contact),
+            suppressions=await self._suppressions.of(await self._addresses(user, contact)),
             attributes={} if profile is None else profile.attributes,
             topics=await self._topics.since(user),
             preferences=(await self._choices.show(user)).preferences,
@@ -144,10 +152,16 @@ class People:
 
         Answers how many notifications were wiped.
         """
+        addresses = forms_of(await self._addresses(user, await self._contacts.contact(user)))
         await self._bus.order_all(Erase(user))
-        erased = await self._held.erase_user(user, user_room(user), now=self._clock())
+        erased = await self._held.erase_user(user, user_room(user), now=self._clock(), addresses=addresses)
         await self._bus.order_all(PreferencesChanged(user))
         return erased
+
+    async def _addresses(self, user: str, contact: Contact | None) -> list[str]:
+        """Where the user's mail goes or went; what the contact book has not written down yet counts too."""
+        news = [] if contact is None or contact.email is None else [contact.email]
+        return [*news, *await self._held.addresses(user, user_room(user))]
 
     async def announce(self, change: Joined | Left) -> None:
         """Tell this node's admins that a user has come or gone; presence tells every node itself, in one order."""

@@ -89,6 +89,8 @@ class Switching(Part):
             for type_, switched in table.types.items()
             if switched.settings
         }
+        # Who looks seldom is to look often from now on, and not in ten seconds.
+        self._news.set()
         logger.info("switches in force", extra={"version": table.version, "types": len(self._live.switches)})
 
     async def _look_forever(self) -> None:

@@ -13,8 +13,9 @@ from gateway.catalog.channels import Channel
 from gateway.catalog.live import LiveCatalog
 from gateway.notify.preferences import Preferences
 from storage.inboxes import Receipt
-from storage.mail import Unless
+from storage.mail import LaneName, Unless
 from storage.people import Contact
+from storage.suppressions import Suppression
 
 IN_APP: Channel = "in_app"
 """The socket, and the inbox."""
@@ -101,10 +102,13 @@ class Case:
     notification_id: str | None = None
     """None for what is not made yet."""
     to: str | None = None
-    """The address that was given, if one was."""
+    """The address that was given, if one was; known from the gate `address` on."""
     unless: Unless | None = None
+    lane: LaneName = LaneName.TRANSACTIONAL
+    category: str | None = None
+    """That its type belongs to; None for a type of none."""
     critical: bool = False
-    """Whether it is of a type that the catalog calls critical."""
+    """Whether people cannot turn it off: a password, an invoice."""
 
 
 class Contacts(Protocol):
@@ -136,6 +140,14 @@ class NobodyChose:
         return {}
 
 
+class Suppressions(Protocol):
+    async def matching(
+        self, addresses: Sequence[str], *, roughly: bool
+    ) -> Mapping[str, Sequence[Suppression]]:
+        """Those in force, by address; `roughly` allows for what was known a moment ago."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """Where gates look up their facts."""
@@ -144,6 +156,7 @@ class Sources:
     contacts: Contacts
     preferences: Chosen = field(default_factory=NobodyChose)
     receipts: Receipts
+    suppressions: Suppressions
     is_online: Callable[[str], Awaitable[bool]]
     zone: tzinfo = UTC
     """Of people whose zone nobody has told."""
@@ -155,6 +168,11 @@ F = TypeVar("F")
 def _always(sources: Sources) -> bool:
     del sources
     return True
+
+
+def _nothing(case: Case, fact: object) -> Case:
+    del fact
+    return case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +194,8 @@ class Gate(Generic[F]):
     """
     spares_critical: bool = False
     """Whether what is critical passes it, whatever the facts are."""
+    teach: Callable[[Case, F], Case] = _nothing
+    """The case with what its facts say of it, as the gates behind this one are to see it."""
 
 
 AnyGate = Gate[Any]

@@ -93,6 +93,12 @@ class Metrics(Collector):
         self._mail = Counter(
             "bellhop_mail", "Mails by lane and by what became of them", ("lane", "outcome"), registry=registry
         )
+        self._returned = Counter(
+            "bellhop_mail_returned",
+            "Reports of mail that came back, by its lane and by what they came to",
+            ("lane", "fate"),
+            registry=registry,
+        )
         self._counts: Callable[[], Awaitable[tuple[int, int]]] | None = None
         self._presence_users = Gauge(
             "bellhop_presence_users", "Users online in the whole cluster", registry=registry
@@ -124,6 +130,9 @@ class Metrics(Collector):
 
     def mail_outcome(self, lane: str, outcome: str) -> None:
         self._mail.labels(lane, outcome).inc()
+
+    def mail_returned(self, lane: str | None, fate: str) -> None:
+        self._returned.labels(lane or "unknown", fate).inc()
 
     # Watched
 

@@ -17,12 +17,15 @@ from gateway.ground.settings import Settings
 from gateway.http.health import Health
 from gateway.http.settings import SiteSettings
 from gateway.mail.part import Desk, MailPart, presses_of
+from gateway.mail.seals import return_path_of, seals_of, sender_domains
 from gateway.mail.settings import BulkSettings, MailSettings
 from gateway.notify.contacts import ContactBook
 from gateway.notify.decide import Judge
 from gateway.notify.leaving import WaysOut
 from gateway.notify.preference_book import PreferenceBook
+from gateway.notify.returns import Returns
 from gateway.notify.settings import PeopleSettings, StoreSettings
+from gateway.notify.suppressions import SuppressionList
 from gateway.notify.tally import Tally
 from gateway.notify.verdicts import Sources
 from gateway.observe.metrics import Metrics
@@ -64,13 +67,24 @@ class Process(ABC):
         self.catalog.on_change.append(self._adopt_designs)
         self.contacts = ContactBook(self.store.people)
         self.preferences = PreferenceBook(self.store.preferences, self.clock)
+        self.suppressions = SuppressionList(self.store.suppressions, self.clock)
         self.sources = Sources(
             catalog=self.catalog,
             contacts=self.contacts,
             preferences=self.preferences,
             receipts=self.store.inboxes,
+            suppressions=self.suppressions,
             is_online=self._is_online,
             zone=ZoneInfo(settings[PeopleSettings].timezone),
+        )
+        self.returns = Returns(
+            outbox=self.store.outbox,
+            strays=self.store.strays,
+            suppressions=self.suppressions,
+            path=return_path_of(settings),
+            domains=sender_domains(settings),
+            clock=self.clock,
+            count=self.metrics.mail_returned,
         )
         self.judge = Judge(self.sources)
         self.tally = Tally(self.store.tallies, self.catalog, self.clock)
@@ -83,7 +97,9 @@ class Process(ABC):
         desk = Desk(
             outbox=self.store.outbox,
             decide=self.judge.at_lease,
+            bounced=self.suppressions.bounced,
             presses=self.presses,
+            seals=seals_of(self.settings),
             clock=self.clock,
             budget=self.links.budget,
             way_out=self._way_out(),

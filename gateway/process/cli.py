@@ -24,9 +24,9 @@ from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Settings, SettingsError
 from gateway.ground.values import duration
 from gateway.http.settings import SiteSettings
-from gateway.mail.settings import MailSettings
+from gateway.mail.settings import BounceSettings, MailSettings
 from gateway.observe.metrics import release
-from gateway.process import outlet, settings, signals
+from gateway.process import outlet, settings, signals, suppressing, zoning
 from gateway.process.alive import UnixConnection
 
 EMIT_SECONDS = 30
@@ -93,6 +93,10 @@ def _parser() -> argparse.ArgumentParser:
         "SIGTERM and Ctrl-C drain it; asked twice, it hurries.",
     )  # fmt: skip
     command("mail", _mail, "run the mail worker alone", "SIGTERM and Ctrl-C let it finish what it holds.")
+    command(
+        "bounces", _bounces, "take mail that comes back, by LMTP or SMTP",
+        "Where is said by BELLHOP_BOUNCE_LISTEN; it needs BELLHOP_BOUNCE_DOMAIN, and the extra `bounces`.",
+    )  # fmt: skip
     _describe_demo(command("demo", _demo, "run everything on the embedded defaults, with links to open"))
     config = command(
         "config", _config, "print the settings in force, secrets masked, and where each came from",
@@ -106,6 +110,20 @@ def _parser() -> argparse.ArgumentParser:
         description="What a catalog's folder holds is in docs/catalog.md. FOLDER is the one with its catalog.toml.",
     )  # fmt: skip
     describe_catalog(catalog)
+    suppressing.describe(
+        commands.add_parser(
+            "suppressions",
+            help="take over or write out the addresses that must not be written to",
+            description="As CSV, by the store of the settings in force. Gateways may run meanwhile.",
+        )
+    )
+    zoning.describe(
+        commands.add_parser(
+            "dns",
+            help="print the DNS records that mail wants, or look whether they are there",
+            description="For the settings in force. Exit code 1, with a reason a line, when --check or --send finds fault.",
+        )
+    )
     _describe_store(command("store", _store, "tell what was done to the store"))
     return parser
 
@@ -137,6 +155,7 @@ def _describe_token(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--email", metavar="ADDRESS", help="where the user's mail goes")
     parser.add_argument("--name", help="what the user is called")
+    parser.add_argument("--locale", metavar="TAG", help="the language the user reads, such as de or pt-BR")
     parser.add_argument(
         "--ttl",
         type=_ttl,
@@ -155,10 +174,13 @@ def _describe_emit(parser: argparse.ArgumentParser) -> None:
         help="user:<id>, topic:<name>, admins or all; may be repeated",
     )  # fmt: skip
     parser.add_argument("--type", required=True, help="capitals, digits and _, such as ORDER_UPDATE")
-    parser.add_argument("--title", required=True, help="1 to 200 characters")
+    parser.add_argument(
+        "--title", help="1 to 200 characters; may be left out where the catalog has words for the type"
+    )
     parser.add_argument("--body", help="the text, 4000 characters at most")
     parser.add_argument("--link", metavar="URL", help="an absolute path, or an http(s) URL")
     parser.add_argument("--data", type=_json_object, metavar="JSON", help="an object for the pages to use")
+    parser.add_argument("--locale", metavar="TAG", help="the language of the type's words, for all readers")
     parser.add_argument(
         "--email", action="store_true", help="mail it too, to the address last seen in the user's token"
     )
@@ -245,6 +267,18 @@ def _mail(given: argparse.Namespace) -> int:
     return mail_office.run(in_force)
 
 
+def _bounces(given: argparse.Namespace) -> int:
+    del given
+    in_force = _in_force(serving=False)
+    if in_force[BounceSettings].domain is None:
+        raise Failure("there is nowhere that mail comes back to: set BELLHOP_BOUNCE_DOMAIN", 2)
+    try:
+        from gateway.process import bounce_office
+    except ModuleNotFoundError as error:
+        raise Failure(f"the extra `bounces` is not installed: {error}", 2) from error
+    return bounce_office.run(in_force)
+
+
 def _in_force(*, serving: bool) -> Settings:
     """The settings, with which the log begins. What runs by them is imported after: a mistake is told at once."""
     in_force = settings.load(serving=serving)
@@ -303,8 +337,9 @@ def _token(given: argparse.Namespace) -> int:
     signer = Signer(keys.jwt_secrets[0], audience=keys.jwt_audience, issuer=keys.jwt_issuer)
     try:
         token = signer.sign(
-            given.sub, ttl=given.ttl, roles=given.role, topics=given.topic, email=given.email, name=given.name
-        )
+            given.sub, ttl=given.ttl, roles=given.role, topics=given.topic, email=given.email, name=given.name,
+            locale=given.locale,
+        )  # fmt: skip
     except (ValueError, KeyConfigurationError) as error:
         raise Failure(f"{error}", 2) from error
     print(token)
@@ -316,7 +351,7 @@ def _emit(given: argparse.Namespace) -> int:
     body = {
         "to": given.to if len(given.to) > 1 else given.to[0],
         "type": given.type, "title": given.title, "body": given.body, "link": given.link, "data": given.data,
-        "email": given.email or None,
+        "locale": given.locale, "email": given.email or None,
     }  # fmt: skip
     headers = {
         "Authorization": f"Bearer {_api_key(given, in_force)}",

@@ -25,10 +25,12 @@ EXAMPLE = json.dumps(
     {
         "to": "user:ann",
         "type": "ORDER_UPDATE",
-        "title": "Your order has shipped",
-        "email": {"to": "ann@demo.example", "unless": "read"},
+        "data": {"order": "1234", "status": "shipped"},
+        "email": {"to": "ann@demo.example", "after": 0},
     }
 )
+CATALOG = Path(__file__).parents[1] / "catalog" / "shop"
+"""The example that `bellhop catalog init` writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -94,6 +96,7 @@ def demo_settings(folder: Path, own: DemoSecrets, *, host: str, port: int, inter
             "BELLHOP_API_KEYS": f"{SERVICE}:{own.api_key}",
             # A demo is for a few: it need not speak of a machine's limits.
             "BELLHOP_MAX_CONNECTIONS": "500",
+            "BELLHOP_CATALOG": str(CATALOG),
             "BELLHOP_LOG_LEVEL": "warning",
             "BELLHOP_LOG_FORMAT": "text",
         },

@@ -50,6 +50,7 @@ class MailOffice(Process):
             ClockPart(self.clock, self.store),
             self.switching,
             self.tally,
+            self.suppressions,
             PresencePart(self.presence, _announce_to_nobody),
         ]
 

@@ -16,7 +16,7 @@ from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Entry, Group, Settings, setting
 from gateway.ground.values import duration
 from gateway.http.settings import SiteSettings
-from gateway.mail.settings import BulkSettings, MailSettings
+from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings, SigningSettings
 from gateway.notify.settings import PeopleSettings, StoreSettings
 from gateway.sockets.settings import SocketSettings
 
@@ -38,6 +38,8 @@ GROUPS: tuple[type[Group], ...] = (
     CatalogSettings,
     MailSettings,
     BulkSettings,
+    SigningSettings,
+    BounceSettings,
     LinkSettings,
     ProcessSettings,
     LogSettings,

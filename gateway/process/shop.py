@@ -19,7 +19,6 @@ from gateway.http.edge import json_response
 from gateway.notify.emitting import Emitter
 from gateway.notify.reading import Reading
 from gateway.notify.requests import EmailRequest, EmitRequest, HistoryRequest
-from gateway.notify.types import COMPLAINT
 from gateway.protocol import shapes
 from gateway.protocol.problems import Problem
 
@@ -29,7 +28,11 @@ TOPICS = ("deals",)
 SCOPE = "demo"
 ITEM, PRICE = "Brass desk lamp", "89.00"
 """What the page shows and sells."""
-OFFERS = ("20 % off all lamps until Sunday", "Free shipping this weekend", "New in: the autumn collection")
+OFFERS: tuple[Mapping[str, Any], ...] = (
+    {"name": "all lamps", "discount": 0.2, "slug": "lamps"},
+    {"name": "rugs and cushions", "discount": 0.15, "slug": "rugs"},
+    {"name": "the autumn collection", "discount": 0.1, "slug": "autumn"},
+)
 ORDER_UPDATE = "ORDER_UPDATE"
 
 Action = Callable[[Principal], Awaitable[list[EmitRequest]]]
@@ -94,37 +97,25 @@ class Shop(Part):
         )
 
     async def _order(self, customer: Principal) -> list[EmitRequest]:
-        number = secrets.randbelow(90_000) + 10_000
-        confirmation = EmitRequest(
-            rooms=(user_room(customer.user),),
-            type="ORDER_CONFIRMATION",
-            title=f"Thank you for order {number}",
-            body="We are packing it already.",
-            link=f"/demo/#order-{number}",
-            data={
-                "order": number,
-                "items": [{"name": ITEM, "quantity": 1, "price": PRICE}],
-                "total": PRICE,
-                "currency": "EUR",
-            },
+        number = str(secrets.randbelow(90_000) + 10_000)
+        line = {"name": ITEM, "quantity": 1, "price": PRICE, "amount": PRICE}
+        confirmation = _emit(
+            user_room(customer.user),
+            "ORDER_CONFIRMATION",
+            {"order": number, "items": [line], "total": PRICE, "currency": "EUR"},
+            link=_page_of(number),
             email=EmailRequest(to=customer.email or f"{customer.user}@demo.example"),
-            in_app=False,
         )
-        title = f"Order {number} is placed"
-        return [
-            _order_update(customer, title, "We will tell you when it leaves.", number, "placed", ITEM),
-            confirmation,
-        ]
+        return [_order_update(customer, number, "placed", ITEM), confirmation]
 
     async def _ship(self, customer: Principal) -> list[EmitRequest]:
         waiting = await self._newest_waiting(customer)
         if waiting is None:
             raise Problem("nothing_to_ship", "This customer has no order that waits.")
         number, item = waiting
-        title = f"Order {number} has shipped"
-        return [_order_update(customer, title, "It arrives in two or three days.", number, "shipped", item)]
+        return [_order_update(customer, number, "shipped", item)]
 
-    async def _newest_waiting(self, customer: Principal) -> tuple[int, str] | None:
+    async def _newest_waiting(self, customer: Principal) -> tuple[str, str] | None:
         """The customer's newest order that is placed and not shipped, as the history tells it."""
         page = await self._reading.history(
             customer.user, (user_room(customer.user),), HistoryRequest(limit=100, types=(ORDER_UPDATE,))
@@ -135,54 +126,44 @@ class Shop(Part):
             match data.get("status"), data.get("order"), data.get("item"):
                 case "shipped", number, _:
                     shipped.add(number)
-                case "placed", int(number), str(item) if number not in shipped:
+                case "placed", str(number), str(item) if number not in shipped:
                     return number, item
         return None
 
     async def _complain(self, customer: Principal) -> list[EmitRequest]:
         name = customer.name or customer.user
+        number = f"C-{secrets.randbelow(900) + 100}"
         return [
-            _plain(
+            _emit(
                 ADMINS,
-                COMPLAINT,
-                f"{name} has a complaint",
-                "“The lamp flickers.”",
-                {"user": customer.user},
+                "NEW_COMPLAINT",
+                {"complaint": number, "customer": name, "text": "The lamp flickers.", "user": customer.user},
+                link="/demo/",
             ),
-            _plain(
+            _emit(
                 user_room(customer.user),
-                "COMPLAINT_UPDATE",
-                "We have your complaint",
-                "Somebody is looking into it.",
-                {},
+                "COMPLAINT_RESPONSE",
+                {"complaint": number, "answer": "We have your complaint. Somebody is looking into it."},
+                link="/demo/",
             ),
         ]
 
     async def _offer(self, customer: Principal) -> list[EmitRequest]:
         del customer
-        return [
-            _plain(
-                ALL,
-                "SALE_OFFER",
-                secrets.choice(OFFERS),
-                "For everybody who is here, and who comes later.",
-                {},
-            )
-        ]
+        return [_emit(ALL, "SALE_OFFER", secrets.choice(OFFERS), link="/demo/")]
 
 
-def _order_update(
-    customer: Principal, title: str, body: str, number: int, status: str, item: str
+def _order_update(customer: Principal, number: str, status: str, item: str) -> EmitRequest:
+    data = {"order": number, "status": status, "item": item}
+    return _emit(user_room(customer.user), ORDER_UPDATE, data, link=_page_of(number))
+
+
+def _page_of(number: str) -> str:
+    return f"/demo/#order-{number}"
+
+
+def _emit(
+    room: str, type_: str, data: Mapping[str, Any], *, link: str, email: EmailRequest | None = None
 ) -> EmitRequest:
-    return EmitRequest(
-        rooms=(user_room(customer.user),),
-        type=ORDER_UPDATE,
-        title=title,
-        body=f"{item}. {body}",
-        link=f"/demo/#order-{number}",
-        data={"order": number, "status": status, "item": item},
-    )
-
-
-def _plain(room: str, kind: str, title: str, body: str, data: Mapping[str, Any]) -> EmitRequest:
-    return EmitRequest(rooms=(room,), type=kind, title=title, body=body, data=data)
+    """As a shop's backend would: the words are the catalog's."""
+    return EmitRequest(rooms=(room,), type=type_, title=None, data=data, link=link, email=email)

@@ -13,7 +13,7 @@ from types import FrameType
 
 STOPS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 OTHERS = frozenset({signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2})
-SERVICES = frozenset({"serve", "mail", "demo"})
+SERVICES = frozenset({"serve", "mail", "bounces", "demo"})
 """The commands that last, and so are stopped by signals; the others end as every command does."""
 AT_ONCE = 3
 """How often one must ask for a stop until there is no waiting any more."""

@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from gateway.notify.owing import USERS_NAMED
+from gateway.protocol.suppressions import SuppressionAnswer
 from storage.mail import LaneName, MailState, Unless
 
 
@@ -276,6 +277,11 @@ class UserDataAnswer(Schema):
     notifications = fields.List(fields.Nested(RecordAnswer), required=True)
     receipts = fields.Dict(keys=fields.String(), values=fields.Nested(ReceiptAnswer), required=True)
     read_upto = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    suppressions = fields.List(
+        fields.Nested(SuppressionAnswer),
+        required=True,
+        metadata={"description": "Of the user's addresses."},
+    )
 
 
 class ErasedAnswer(Schema):

@@ -171,7 +171,9 @@ class TypeDetailAnswer(TypeAnswer):
 
     type = _text()
     schema = fields.Dict(required=True, allow_none=True, metadata={"description": "JSON Schema of its data."})
-    examples = fields.List(fields.Dict(), required=True)
+    examples = fields.List(
+        fields.Dict(), required=True, metadata={"description": "The first ones, 64 KiB of them at most."}
+    )
     changes = fields.List(
         fields.Nested(ChangeAnswer),
         required=True,

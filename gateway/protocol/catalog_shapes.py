@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from gateway.catalog.switches import Share
 from gateway.ground.encoding import Json, time
 from gateway.notify.decide import Explained
 from gateway.notify.type_preview import TypePreview
@@ -112,8 +113,16 @@ def _explained(value: Explained) -> Json:
             {
                 "rule": step.rule,
                 "passed": step.verdict is None,
-                "facts": {} if step.fact is None else msgspec.to_builtins(step.fact),
+                "facts": _facts(step.fact),
             }
             for step in value.steps
         ],
     }
+
+
+def _facts(fact: object | None) -> Json:
+    """What a gate went by; a bucket is worked out where somebody asks."""
+    if fact is None:
+        return {}
+    facts: Json = msgspec.to_builtins(fact)
+    return facts | {"bucket": fact.bucket} if isinstance(fact, Share) else facts

@@ -27,8 +27,10 @@ from gateway.protocol import (
     emit,
     people,
     preferences,
+    returns,
     schedule,
     shapes,
+    suppressions,
     use_cases,
 )
 from gateway.protocol.fields import KEY
@@ -44,6 +46,14 @@ Use = Callable[[UseCases, Caller, Any], Awaitable[Any]]
 """Takes what was parsed, answers what `shape` takes. Raises what the use cases raise, and Problem."""
 
 
+@dataclass(frozen=True, slots=True)
+class RawBody:
+    """A body that is no JSON, and is all that is asked: its bytes."""
+
+    media_type: str
+    bytes_max: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """Where HTTP asks an operation. What stands in the path is part of what is asked."""
@@ -54,6 +64,7 @@ class Route:
     body_required: bool = True
     body_bytes: int | None = None
     """Of the body at most; None: as much as of most."""
+    raw_body: RawBody | None = None
     description: str | None = None
     problems: Sequence[str] = ()
     """Codes beyond those that every route of this kind has."""
@@ -61,6 +72,11 @@ class Route:
     answer_headers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     of_path: Callable[[Mapping[str, str]], Any] | None = None
     """What is asked, where the path alone says it and the schema is not to judge."""
+
+    @property
+    def asks_by_query(self) -> bool:
+        """Whether what does not stand in the path stands in the query of the URL; else in the body."""
+        return self.method in ("GET", "DELETE")
 
     @property
     def in_path(self) -> frozenset[str]:
@@ -233,6 +249,51 @@ OPERATIONS: tuple[Operation, ...] = (
         asks=asking.NothingSchema, answers=answering.AllRevivedAnswer,
         use=lambda use, *_: use.mailroom.revive_all(), shape=shapes.all_revived,
         event="revive_all",
+    ),
+
+    Operation(
+        name="suppressions", summary="The addresses that must not be written to, newest first",
+        asks=suppressions.SuppressionsSchema, answers=suppressions.SuppressionsAnswer,
+        use=lambda use, _, asked: use.suppressions.page(asked), shape=suppressions.page,
+        route=Route(method="GET", path="/internal/suppressions"),
+        event="suppressions",
+    ),
+    Operation(
+        name="suppress", summary="Write to an address no more",
+        asks=suppressions.SuppressSchema, answers=suppressions.SuppressionAnswer,
+        use=use_cases.suppress, shape=suppressions.suppression,
+        route=Route(
+            method="POST", path="/internal/suppressions",
+            description="Answers what holds then: what was there and lasts as long, stays.",
+        ),
+        event="suppress", under="suppression",
+    ),
+    Operation(
+        name="lift_suppression", summary="Let an address be written to again",
+        asks=suppressions.LiftSchema, answers=suppressions.LiftedAnswer,
+        use=lambda use, _, asked: use.suppressions.lift(asked), shape=suppressions.lifted,
+        route=Route(
+            method="DELETE", path="/internal/suppressions",
+            description="In one scope, or in all. Repeating it changes nothing.",
+        ),
+        event="lift_suppression",
+    ),
+
+    Operation(
+        name="report", summary="Hand in mail that came back",
+        asks=asking.NothingSchema, answers=returns.ReturnAnswer,
+        use=lambda use, _, raw: use.returns.take(raw), shape=returns.dealt,
+        route=Route(
+            method="POST", path="/internal/mail/reports", raw_body=RawBody(returns.REPORT_TYPE, returns.REPORT_BYTES_MAX),
+            description="A report of delivery (RFC 3464) or of a complaint (RFC 5965), whole, with all its header fields. What is of no mail of ours changes nothing, and is answered with 200 too.",
+        ),
+    ),
+    Operation(
+        name="strays", summary="What came back and changed nothing, newest first",
+        asks=returns.StraysSchema, answers=returns.StraysAnswer,
+        use=lambda use, _, asked: use.returns.page(asked), shape=returns.strays,
+        route=Route(method="GET", path="/internal/mail/reports"),
+        event="strays",
     ),
 
     # People

@@ -36,7 +36,7 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "version_mismatch": (409, "It was changed meanwhile"),
     "too_large": (413, "The body is too large"),
     "uri_too_long": (414, "The address is too long"),
-    "unsupported_media_type": (415, "The body must be application/json"),
+    "unsupported_media_type": (415, "The body is of another type than is taken here"),
     "unsupported_encoding": (415, "The body is coded in a way that cannot be undone"),
     "expectation_failed": (417, "What is expected cannot be met"),
     "validation_failed": (422, "The request is not valid"),

@@ -19,7 +19,9 @@ from gateway.notify.profiles import ProfileChange, Profiles
 from gateway.notify.reading import Reading
 from gateway.notify.records import Record, Records
 from gateway.notify.requests import AdminHistoryRequest, EmitRequest, HistoryRequest, TypePreviewRequest
+from gateway.notify.returns import Returns
 from gateway.notify.scheduling import PutOff, Scheduler
+from gateway.notify.suppressions import SuppressionList, SuppressRequest
 from gateway.notify.topics import MembersChange, TooManyTopics, TopicBook
 from gateway.notify.type_preview import NoSuchType, TypePreview, TypePreviewer
 from gateway.notify.types import TypeDetail, Types
@@ -35,6 +37,7 @@ from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, Marked
 from storage.people import Profile
 from storage.streams import Notification
+from storage.suppressions import Suppression
 from storage.topics import TOPICS_PER_USER, Changed
 
 T = TypeVar("T")
@@ -49,6 +52,8 @@ class UseCases:
     records: Records
     reading: Reading
     mailroom: Mailroom
+    suppressions: SuppressionList
+    returns: Returns
     people: People
     profiles: Profiles
     choices: Choices
@@ -65,7 +70,7 @@ class Caller:
     """Who asks: a service, an admin's connection, or a user by token."""
 
     scope: str
-    """Whose idempotency keys the caller's are."""
+    """Whose idempotency keys the caller's are, and who is said to have done it."""
     user: str = ""
     """Empty for a service."""
     rooms: Sequence[str] = ()
@@ -293,6 +298,10 @@ async def type_in_full(use: UseCases, caller: Caller, name: str) -> TypeDetail:
 async def switch_type(use: UseCases, caller: Caller, asked: SwitchRequest) -> TypeDetail:
     by = f"user:{caller.user}" if caller.user else f"service:{caller.scope}"
     return await use.types.switch(asked.type, asked.changes, by=by)
+
+
+async def suppress(use: UseCases, caller: Caller, asked: SuppressRequest) -> Suppression:
+    return await use.suppressions.suppress(asked, source=caller.scope)
 
 
 async def watch_feed(use: UseCases, caller: Caller, on: bool) -> None:  # noqa: FBT001 - it is what is asked

@@ -158,6 +158,19 @@ async def forget_recipients(c: Collections, room: str, *, now: int) -> None:
     await c[OBLIGATIONS].update_many({"$or": [{"room": room}, {"of.id": {"$in": ids}}]}, gone)
 
 
+async def recipients(c: Collections, room: str) -> list[str]:
+    """Whither mail was owed to the user of this room."""
+    own = await c[NOTIFICATIONS].find({"room": room}, {"mail.to": 1}).to_list()
+    ids = [document["_id"] for document in own]
+    apart = (
+        await c[OBLIGATIONS]
+        .find({"$or": [{"room": room}, {"of.id": {"$in": ids}}]}, {"mail.to": 1})
+        .to_list()
+    )
+    found = [document["mail"]["to"] for document in (*own, *apart) if "mail" in document]
+    return sorted({recipient for recipient in found if recipient})
+
+
 async def delete(c: Collections, ids: Sequence[str]) -> None:
     """What stands by itself, of these notifications."""
     await c[OBLIGATIONS].delete_many({"of.id": {"$in": list(ids)}})

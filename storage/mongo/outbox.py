@@ -14,6 +14,7 @@ from storage.encoding import (
     FOREVER,
     ORPHANED,
     RECALLED,
+    is_writable,
     micros,
     moment,
     moment_or_none,
@@ -22,7 +23,7 @@ from storage.encoding import (
     writable,
 )
 from storage.endings import Buried, Ending, Postponed, Released, Sent, Skipped
-from storage.mail import LaneName, MailState
+from storage.mail import AFTER_SENT, LaneName, MailState
 from storage.mongo import obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
@@ -117,6 +118,34 @@ class MongoOutbox(MongoShelf, Outbox):
                 attempts = -1
         update = {"$set": fields, "$unset": removed}
         return await _held(c, lease, update | ({"$inc": {"mail.attempts": attempts}} if attempts else {}))
+
+    @operation
+    async def find(self, c: Collections, obligation_id: str) -> Notification | None:
+        if not is_writable(obligation_id):
+            return None
+        own = await c[NOTIFICATIONS].find_one({"_id": obligation_id, "mail": {"$exists": True}})
+        if own is not None:
+            return notification_of(own)
+        apart = await c[OBLIGATIONS].find_one({"_id": obligation_id})
+        return None if apart is None else (await _told(c, [apart])).get(obligation_id)
+
+    @operation
+    async def came_back(
+        self,
+        c: Collections,
+        obligation_id: str,
+        state: MailState,
+        *,
+        reason: str | None,
+        now: datetime,
+    ) -> bool:
+        outweighed = [each.value for each in AFTER_SENT[: AFTER_SENT.index(state)]]
+        chosen = {"_id": obligation_id, "mail.state": {"$in": outweighed}}
+        update = {"$set": {"mail.state": state.value, "mail.reason": reason, "mail.updated_at": micros(now)}}
+        for name in _BOTH:
+            if (await c[name].update_one(chosen, update)).matched_count:
+                return True
+        return False
 
     @operation
     async def revive(self, c: Collections, ids: Sequence[str], *, now: datetime) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from pymongo import UpdateOne
 
 from storage.encoding import data_of, data_text, micros, moment, moment_or_none, writable
+from storage.mongo import obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of, receipt_from
 from storage.mongo.shelf import MongoShelf, Operations, operation
@@ -155,8 +156,16 @@ class MongoPeople(MongoShelf, People):
         )
 
     @operation
-    async def erase_user(self, c: Collections, user: str, room: str, *, now: datetime) -> int:
-        erasure = Erasure(user=user, room=room, at=micros(now))
+    async def addresses(self, c: Collections, user: str, room: str) -> list[str]:
+        contact = (await _contacts(c, [user])).get(user)
+        known = [] if contact is None or contact.email is None else [contact.email]
+        return list(dict.fromkeys([*known, *await obligations.recipients(c, room)]))
+
+    @operation
+    async def erase_user(
+        self, c: Collections, user: str, room: str, *, now: datetime, addresses: Sequence[str] = ()
+    ) -> int:
+        erasure = Erasure(user=user, room=room, at=micros(now), addresses=tuple(writable(addresses)))
         return sum([await shelf.erase(c, erasure) for shelf in self._shelves])
 
     async def erase(self, c: Collections, erasure: Erasure) -> int:

@@ -22,7 +22,9 @@ from storage.mongo.preferences import MongoPreferences
 from storage.mongo.schedule import MongoSchedule
 from storage.mongo.schema import LEASE_SECONDS, migrate
 from storage.mongo.shelf import MongoShelf, Operations
+from storage.mongo.strays import MongoStrays
 from storage.mongo.streams import MongoStreams
+from storage.mongo.suppressions import MongoSuppressions
 from storage.mongo.switches import MongoSwitches
 from storage.mongo.tallies import MongoTallies
 from storage.mongo.topics import MongoTopics
@@ -54,6 +56,8 @@ class MongoStore:
         self.preferences = self._put_up(MongoPreferences(self._operations))
         self.links = self._put_up(MongoLinks(self._operations))
         self.schedule = self._put_up(MongoSchedule(self._operations))
+        self.suppressions = self._put_up(MongoSuppressions(self._operations))
+        self.strays = self._put_up(MongoStrays(self._operations))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its indexes when the store is opened."""

@@ -170,6 +170,17 @@ def forget_recipients(connection: sqlite3.Connection, room: str, *, now: int) ->
     connection.execute("UPDATE obligations SET recipient = '', news = NULL WHERE room = ?", (room,))
 
 
+def recipients(connection: sqlite3.Connection, room: str) -> list[str]:
+    """Whither mail was owed to the user of this room."""
+    found = connection.execute(
+        "SELECT recipient FROM obligations WHERE room = ?1 UNION"
+        " SELECT m.recipient FROM notifications n JOIN obligations m ON m.id = n.id OR m.of_id = n.id"
+        " WHERE n.room = ?1",
+        (room,),
+    )
+    return [recipient for (recipient,) in found if recipient]
+
+
 def settled(connection: sqlite3.Connection, ids: Sequence[str]) -> list[str]:
     """Those of these notifications that owe no mail."""
     return [

@@ -14,6 +14,7 @@ from storage.encoding import (
     FOREVER,
     ORPHANED,
     RECALLED,
+    is_writable,
     micros,
     moment,
     moment_or_none,
@@ -22,7 +23,7 @@ from storage.encoding import (
     writable,
 )
 from storage.endings import Buried, Ending, Postponed, Released, Sent, Skipped
-from storage.mail import LaneName, MailState
+from storage.mail import AFTER_SENT, LaneName, MailState
 from storage.outbox import ORPHAN_AGE, ORPHAN_LOOK, Kind, Lease, MailPage, Obligation, Outbox, Subject
 from storage.people import Erasure
 from storage.sqlite import obligations
@@ -116,6 +117,30 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
             connection,
             f"UPDATE obligations SET {change}, updated_at = ?, token = NULL WHERE id = ? AND token = ?",  # noqa: S608 - constants only
             (*values, at, lease.id, lease.token),
+        )
+
+    @reading
+    def find(self, connection: sqlite3.Connection, obligation_id: str) -> Notification | None:
+        if not is_writable(obligation_id):
+            return None
+        row = connection.execute(f"SELECT {_OWED} {_FROM} WHERE m.id = ?", (obligation_id,)).fetchone()
+        return None if row is None else _told(row)
+
+    @writing
+    def came_back(
+        self,
+        connection: sqlite3.Connection,
+        obligation_id: str,
+        state: MailState,
+        *,
+        reason: str | None,
+        now: datetime,
+    ) -> bool:
+        return _changed(
+            connection,
+            "UPDATE obligations SET state = ?, reason = ?, updated_at = ?"
+            " WHERE id = ? AND state IN (SELECT value FROM json_each(?))",
+            (state, reason, micros(now), obligation_id, json.dumps(AFTER_SENT[: AFTER_SENT.index(state)])),
         )
 
     @writing

@@ -195,9 +195,23 @@ class SQLitePeople(SQLiteShelf, People):
             read_upto=dict(connection.execute("SELECT room, read_upto FROM inboxes WHERE user = ?", (user,))),
         )
 
+    @reading
+    def addresses(self, connection: sqlite3.Connection, user: str, room: str) -> list[str]:
+        contact = _contacts(connection, [user]).get(user)
+        known = [] if contact is None or contact.email is None else [contact.email]
+        return list(dict.fromkeys([*known, *obligations.recipients(connection, room)]))
+
     @writing
-    def erase_user(self, connection: sqlite3.Connection, user: str, room: str, *, now: datetime) -> int:
-        erasure = Erasure(user=user, room=room, at=micros(now))
+    def erase_user(
+        self,
+        connection: sqlite3.Connection,
+        user: str,
+        room: str,
+        *,
+        now: datetime,
+        addresses: Sequence[str] = (),
+    ) -> int:
+        erasure = Erasure(user=user, room=room, at=micros(now), addresses=tuple(writable(addresses)))
         return sum(shelf.erase(connection, erasure) for shelf in self._shelves)
 
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:

@@ -17,7 +17,9 @@ from storage.sqlite.preferences import SQLitePreferences
 from storage.sqlite.schedule import SQLiteSchedule
 from storage.sqlite.schema import migrate
 from storage.sqlite.shelf import SQLiteShelf
+from storage.sqlite.strays import SQLiteStrays
 from storage.sqlite.streams import SQLiteStreams
+from storage.sqlite.suppressions import SQLiteSuppressions
 from storage.sqlite.switches import SQLiteSwitches
 from storage.sqlite.tallies import SQLiteTallies
 from storage.sqlite.threads import Threads
@@ -45,6 +47,8 @@ class SQLiteStore:
         self.preferences = self._put_up(SQLitePreferences(self._threads))
         self.links = self._put_up(SQLiteLinks(self._threads))
         self.schedule = self._put_up(SQLiteSchedule(self._threads))
+        self.suppressions = self._put_up(SQLiteSuppressions(self._threads))
+        self.strays = self._put_up(SQLiteStrays(self._threads))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its tables when the store is opened; those of an earlier one are there before."""

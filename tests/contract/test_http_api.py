@@ -887,6 +887,13 @@ def ask_in_many_ways(site: Gateway, operation: openapi.Description, known: Mappi
     return seen
 
 
+@schemathesis.serializer("message/rfc822")
+def as_it_is(context: Any, value: Any) -> bytes:
+    """How Schemathesis sends a message: any bytes are one."""
+    del context
+    return value if isinstance(value, bytes) else str(value).encode(errors="replace")
+
+
 # Schemathesis's own strategies draw from `random`.
 @pytest.mark.filterwarnings(
     "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"

@@ -315,9 +315,8 @@ async def test_mails_are_counted_by_state(store):
     await store.outbox.end(await lease_one(store), Sent(), now=NOW)
     await lease_one(store, 1)
 
-    assert await store.outbox.mail_counts() == {
-        MailState.PENDING: 2, MailState.LEASED: 1, MailState.SENT: 1, MailState.SKIPPED: 0, MailState.DEAD: 0,
-    }  # fmt: skip
+    expected = {MailState.PENDING: 2, MailState.LEASED: 1, MailState.SENT: 1}
+    assert await store.outbox.mail_counts() == dict.fromkeys(MailState, 0) | expected
 
 
 class OutboxMachine(RuleBasedStateMachine):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.catalog import loading
+from gateway.catalog.buckets import bucket
 from tests.journeys.test_mailing import mail_in, spooled
 from tests.support.gateway import Gateway, token
 from tests.support.gateway import gateway as start_gateway
@@ -204,3 +205,68 @@ async def test_what_the_shop_emits_in_both_languages_reaches_its_readers(shop: G
         got = await client.events("notification", emitted)
         assert {each["locale"] for each in got} == {locale}
         assert {each["type"] for each in got} == {kind.name for kind in shown}
+
+
+async def record(shop: Gateway, emitted: Any) -> Any:
+    return (await shop.ask("GET", f"/internal/notifications/{emitted['id']}")).body
+
+
+async def test_what_is_switched_off_is_taken_and_reaches_nobody(shop: Gateway, node: NodeProcess):
+    ann = await reader(shop, node, "ann", None, topics=("orders",))
+    for type_ in ("ORDER_UPDATE", "OTHER"):
+        answered = await shop.ask("PATCH", f"/internal/types/{type_}", body={"enabled": False})
+        assert answered.status == 200, answered
+
+    off = await emit(shop, "user:ann", "ORDER_UPDATE", ORDER)
+    shared = await emit(shop, "topic:orders", "ORDER_UPDATE", ORDER)
+    unknown = await emit(shop, "user:ann", "OTHER", {}, title="Off too")
+    live = await emit(shop, "user:ann", "OTHER", {}, title="Off too", store=False)
+    on = await emit(shop, "user:ann", "REVIEW", {"product": "Lamp", "order": "1"}, email=False)
+
+    assert [each["seq"] for each in (off, shared, unknown, live)] == [None] * 4
+    assert (await ann.event("notification"))["id"] == on["id"]
+    assert [each["id"] for each in (await ann.call("history"))["notifications"]] == [on["id"]]
+    told = await record(shop, off)
+    assert told["skipped"] == {"rule": "switch", "detail": "the type is switched off"}
+    assert (told["mail"]["state"], told["mail"]["decided_by"]) == ("skipped", "switch")
+    assert told["title"] == ENGLISH
+    assert (await record(shop, unknown))["skipped"]["rule"] == "switch"
+    assert (await record(shop, on))["skipped"] is None
+    types = (await shop.ask("GET", "/internal/types")).body["types"]
+    assert types["ORDER_UPDATE"]["enabled"] is False
+
+
+async def test_a_rollout_is_by_user_and_for_a_room_of_many_by_its_name(shop: Gateway, node: NodeProcess):
+    await shop.ask("PATCH", "/internal/types/REVIEW", body={"channels": {"in_app": {"percent": 50}}})
+    data = {"product": "Lamp", "order": "1"}
+    users = [f"u{number}" for number in range(40)]
+    expected = {user for user in users if bucket("REVIEW", "in_app", "", user) < 5_000}
+
+    answered = await shop.ask(
+        "POST", "/internal/emit",
+        body={"to": [f"user:{user}" for user in users], "type": "REVIEW", "data": data, "email": False},
+    )  # fmt: skip
+    topics = [(await emit(shop, f"topic:{name}", "REVIEW", data)) for name in ("a", "b", "c", "d")]
+
+    shown = {each["room"].removeprefix("user:") for each in answered.body["notifications"] if each["seq"]}
+    assert shown == expected
+    assert 0 < len(expected) < 40
+    assert [each["seq"] is not None for each in topics] == [
+        bucket("REVIEW", "in_app", "", each["room"]) < 5_000 for each in topics
+    ]
+    hidden = next(each for each in answered.body["notifications"] if each["seq"] is None)
+    assert (await record(shop, hidden))["skipped"]["rule"] == "rollout"
+
+
+async def test_a_preview_explains_flag_and_bucket(shop: Gateway):
+    await shop.ask("PATCH", "/internal/types/REVIEW", body={"channels": {"email": {"percent": 0}}})
+
+    answered = await shop.ask("POST", "/internal/types/REVIEW/preview", body={"user": "ann"})
+
+    email = next(each for each in answered.body["explain"] if each["channel"] == "email")
+    gates = {each["rule"]: each for each in email["gates"]}
+    assert (email["verdict"], email["rule"]) == ("skip", "rollout")
+    assert gates["switch"]["facts"]["channel_on"] is True
+    assert gates["rollout"]["facts"]["percent"] == 0
+    assert gates["rollout"]["facts"]["bucket"] == bucket("REVIEW", "email", "", "ann")
+    assert gates["address"]["passed"] is False

@@ -245,6 +245,7 @@ logging.basicConfig(stream=sys.stdout, level="INFO")
 
 class Service:
     async def start(self): {start}
+    def reload(self): return bool(print("read anew"))
     async def drain(self): {drain}
     async def stop(self): {stop}
 
@@ -256,6 +257,22 @@ async def start(service):
 
 sys.exit(lifetime.run(Service, start, drain_seconds=0.1))
 """
+
+
+async def test_what_was_asked_for_during_the_start_is_read_anew_after_it():
+    """The start may have read by then what has changed since."""
+    program = textwrap.dedent(SERVICE).format(
+        start="os.kill(os.getpid(), signal.SIGHUP)", drain="pass", stop="pass"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        printed, _ = await process.communicate()
+
+    assert process.returncode == 0, printed
+    assert printed.count(b"read anew") == 1
 
 
 @pytest.mark.parametrize(

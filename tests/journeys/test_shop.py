@@ -8,6 +8,7 @@ import pytest
 
 from auth.tokens import Signer
 from gateway.process import node
+from gateway.process.demo import CATALOG
 from gateway.process.shop import Shop
 from tests.support.gateway import SECRET, Answered, Gateway, gateway, token
 from tests.support.node import NodeProcess
@@ -19,7 +20,7 @@ def open_shop(node: node.Node) -> None:
 
 @pytest.fixture
 async def shop(tmp_path: Path) -> AsyncIterator[Gateway]:
-    async with gateway(tmp_path, extend=open_shop) as here:
+    async with gateway(tmp_path, extend=open_shop, CATALOG=str(CATALOG)) as here:
         yield here
 
 
@@ -44,8 +45,12 @@ async def test_an_order_is_placed_confirmed_by_mail_and_shipped_once(
 
     again = await act(shop, "ship")
     assert (again.status, again.body["code"]) == (409, "nothing_to_ship")
-    mail = await shop.ask("GET", "/internal/mail")
-    assert [item["type"] for item in mail.body["mail"]] == ["ORDER_CONFIRMATION"]
+    mail = (await shop.ask("GET", "/internal/mail")).body["mail"]
+    confirmed = next(item for item in mail if item["type"] == "ORDER_CONFIRMATION")
+    assert (confirmed["title"], confirmed["in_app"]) == (
+        f"Thank you for order {placed['data']['order']}",
+        False,
+    )
 
 
 async def test_a_complaint_reaches_the_admins_and_its_author(shop: Gateway, node: NodeProcess):
@@ -58,8 +63,9 @@ async def test_a_complaint_reaches_the_admins_and_its_author(shop: Gateway, node
     await act(shop, "complain")
 
     complaint = await admin.event("notification")
-    assert (complaint["type"], complaint["data"]) == ("COMPLAINT", {"user": "ann"})
-    assert (await ann.event("notification"))["type"] == "COMPLAINT_UPDATE"
+    assert (complaint["type"], complaint["data"]["user"]) == ("NEW_COMPLAINT", "ann")
+    assert complaint["title"] == "Ann has a complaint"
+    assert (await ann.event("notification"))["type"] == "COMPLAINT_RESPONSE"
 
 
 async def test_an_offer_reaches_everybody(shop: Gateway, node: NodeProcess):

@@ -25,6 +25,7 @@ defer     unix  -  -  n  -  0  bounce
 trace     unix  -  -  n  -  0  bounce
 proxymap  unix  -  -  n  -  -  proxymap
 smtp      unix  -  -  n  -  -  smtp
+lmtp      unix  -  -  n  -  -  lmtp
 error     unix  -  -  n  -  -  error
 retry     unix  -  -  n  -  -  error
 anvil     unix  -  -  n  -  1  anvil
@@ -44,8 +45,11 @@ def postfix_program() -> str:
 
 
 @asynccontextmanager
-async def postfix(sink_port: int, **settings: str) -> AsyncIterator[int]:
-    """A Postfix that takes mail for everybody from this machine, unless `settings` (main.cf) say otherwise; its port."""
+async def postfix(sink_port: int, *, services: str = "", **settings: str) -> AsyncIterator[int]:
+    """A Postfix that takes mail for everybody from this machine, unless `settings` (main.cf) say otherwise; its port.
+
+    `services` are further lines of master.cf.
+    """
     program, port = postfix_program(), free_port()
     # Short, since sockets have their names below it; open to all, since Postfix goes about as a user of its own.
     with tempfile.TemporaryDirectory(prefix="bh-pf-") as name:
@@ -71,7 +75,7 @@ async def postfix(sink_port: int, **settings: str) -> AsyncIterator[int]:
             "smtpd_peername_lookup": "no",
         } | settings
         (folder / "main.cf").write_text("".join(f"{key} = {value}\n" for key, value in given.items()))
-        (folder / "master.cf").write_text(f"127.0.0.1:{port} inet n - n - - smtpd\n{SERVICES}")
+        (folder / "master.cf").write_text(f"127.0.0.1:{port} inet n - n - - smtpd\n{SERVICES}{services}")
         (folder / "queue").mkdir()
         (folder / "data").mkdir()
         shutil.chown(folder / "data", "postfix")

@@ -40,7 +40,8 @@ from gateway.protocol import asking, emit
 from gateway.protocol.fields import in_query, unsound
 from gateway.protocol.parsing import Invalid, parser
 from gateway.protocol.problems import Problem
-from mailer import plain, smtp
+from mailer import address, plain, reports, smtp
+from mailer.envelope import ReturnPath
 from storage.encoding import position_of
 from storage.errors import InvalidCursor
 from tests.support.rawsocket import masked
@@ -149,6 +150,12 @@ def relay_said(text: str) -> None:
     smtp._reason("RCPT", SMTPResponseException(550, text))
 
 
+REPORT = b"Content-Type: multipart/report; boundary=b\n\n--b\n"
+STATUS = b"Content-Type: message/delivery-status\n\nA: b\n\n"
+CODED = b"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n"
+RETURN_PATH = ReturnPath(domain="bounces.shop.example", secrets=("s" * 32,))
+
+
 WAYS: dict[str, Callable[[str], Any]] = {
     # The first bytes of a connection
     "head": lambda text: handshake.read(raw(text)),
@@ -231,6 +238,18 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "fragments": fragmented,
     # What servers of others say
     "relay": relay_said,
+    "report": lambda text: reports.read(raw(text)),
+    "report, its head": lambda text: reports.read(b"Subject: x\r\nTo: " + raw(text) + b"\r\n\r\n"),
+    "report, its type": lambda text: reports.read(b"Content-Type: multipart/report; boundary=" + raw(text) + b"\n\n"),
+    "report, its parts": lambda text: reports.read(REPORT + raw(text)),
+    "report, a block": lambda text: reports.read(REPORT + STATUS + raw(text)),
+    "report, an action": lambda text: reports.read(REPORT + STATUS + b"Action: failed" + raw(text) + b"\n"),
+    "report, a status": lambda text: reports.read(REPORT + STATUS + b"Action: failed\nStatus: 5.1" + raw(text)),
+    "report, a recipient": lambda text: reports.read(REPORT + STATUS + b"Action: failed\nFinal-Recipient: " + raw(text)),
+    "report, what it sends back": lambda text: reports.read(REPORT + b"Content-Type: message/rfc822\n\n" + raw(text)),
+    "report, in base64": lambda text: reports.read(REPORT + CODED + base64.encodebytes(raw(text))),
+    "where a mail came back to": RETURN_PATH.obligation,
+    "address to compare": address.compared,
     "line of a mail": lambda text: plain.line(text, longest=200),
     "paragraphs of a mail": plain.paragraphs,
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """Mail needs an address: the one that was given, or the one last seen in the user's token."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.notify.verdicts import EMAIL, Case, Gate, Moment, Skip, Sources
 
@@ -31,4 +31,8 @@ async def gather(sources: Sources, cases: Sequence[Case]) -> list[Address | None
     return [Address(known.get(case.user or "")) for case in cases]
 
 
-GATE = Gate(rule=RULE, facts=Address, judge=judge, wants=wants, gather=gather)
+def teach(case: Case, address: Address) -> Case:
+    return replace(case, to=address.email)
+
+
+GATE = Gate(rule=RULE, facts=Address, judge=judge, wants=wants, gather=gather, teach=teach)

@@ -9,10 +9,12 @@ import pytest
 from gateway.cluster.connect import connect
 from gateway.cluster.settings import ClusterSettings
 from gateway.mail.part import lanes_of, presses_of
+from gateway.mail.seals import seals_of
 from gateway.mail.settings import BulkSettings, MailSettings
 from gateway.notify.settings import StoreSettings
 from gateway.process.settings import SETTINGS, load
 from storage.connect import connect as connect_store
+from tests.support.dkim import ed25519_key, pem, rsa_key
 from tests.unit.deploy.conftest import ROOT
 
 SECRET = "0123456789abcdef" * 2
@@ -32,12 +34,19 @@ ASSIGNMENT = re.compile(r"(BELLHOP_[A-Z_]+)=([^\s`\"']+(?: <[^>]+>)?)")
 STANDS_FOR = {"new,old": f"{SECRET}new,{SECRET}old"}
 """What a document writes where everybody puts something else."""
 SECRETS = {
-    "BELLHOP_JWT_SECRET",
-    "BELLHOP_API_KEYS",
-    "BELLHOP_JWT_PUBLIC_KEY",
-    "BELLHOP_MAIL_TEMPLATES",
+    "BELLHOP_JWT_SECRET", "BELLHOP_API_KEYS", "BELLHOP_JWT_PUBLIC_KEY", "BELLHOP_MAIL_TEMPLATES", "BELLHOP_LINK_SECRET",
     "BELLHOP_CATALOG",
+}  # fmt: skip
+SIGNED = {
+    "BELLHOP_MAIL_FROM": "orders@shop.example", "BELLHOP_DKIM_KEY": pem(rsa_key()) + pem(ed25519_key()),
+    "BELLHOP_DKIM_SELECTOR": "a,b", "BELLHOP_DKIM_DOMAIN": "shop.example",
+}  # fmt: skip
+TOGETHER = {
+    "BELLHOP_BOUNCE_DOMAIN": {"BELLHOP_LINK_SECRET": SECRET},
+    "BELLHOP_DKIM_SELECTOR": SIGNED,
+    "BELLHOP_DKIM_DOMAIN": SIGNED,
 }
+"""What does not work alone, with what it needs."""
 
 
 def documented() -> Iterator[tuple[str, str]]:
@@ -87,7 +96,7 @@ def test_the_documents_were_read():
 @pytest.mark.parametrize(("variable", "value"), values(), ids=lambda each: each)
 async def test_a_value_that_a_document_names_is_taken(variable: str, value: str, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    given = {"BELLHOP_JWT_SECRET": SECRET, "BELLHOP_BUS_URL": "redis://host"}
+    given = {"BELLHOP_JWT_SECRET": SECRET, "BELLHOP_BUS_URL": "redis://host"} | TOGETHER.get(variable, {})
     if variable not in SECRETS or len(value) >= 32:
         given[variable] = value
 
@@ -98,4 +107,4 @@ async def test_a_value_that_a_document_names_is_taken(variable: str, value: str,
     links.bus(store.shared_secret)
     links.presence()
     mail, bulk = settings[MailSettings], settings[BulkSettings]
-    lanes_of(mail, bulk, presses_of(mail, bulk, base_url=None), links.budget)
+    lanes_of(mail, bulk, presses_of(mail, bulk, base_url=None), seals_of(settings), links.budget)

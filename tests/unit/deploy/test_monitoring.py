@@ -45,12 +45,15 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 
 async def scraped(folder: Path, redis_url: str) -> dict[str, set[str]]:
-    """What a node on Redis shows after an emit and a mail: the labels of each series, by its name."""
+    """What a node on Redis shows after an emit, a mail and a report: the labels of each series, by its name."""
     async with gateway(folder, BUS_URL=redis_url, BUS_PREFIX=folder.name) as here, asyncio.timeout(20):
         assert here.node is not None
         # It counts every half minute or so; the first time is awaited by nobody.
         await here.node.housekeeper.count()
         await here.emit("user:ann", email={"to": "ann@example.org"})
+        await here.ask(
+            "POST", "/internal/mail/reports", raw=b"Subject: x\r\n\r\n", Content_Type="message/rfc822"
+        )
         while True:
             text = (await here.request("GET", here.internal + "/metrics")).body
             # The last two to come: the canary's first round, and what became of the mail.

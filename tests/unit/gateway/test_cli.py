@@ -409,7 +409,7 @@ async def test_the_demos_curl_line_works_as_printed_and_history_and_links_outliv
         assert json.loads(answered)["notifications"][0]["room"] == "user:ann"
         assert code == 0
         assert farewell.endswith(b"Bellhop has stopped. The next start goes on from here.\n")
-        assert await titles(second, ann) == ["Your order has shipped"]
+        assert await titles(second, ann) == ["Order 1234 has shipped"]
     assert len(set(first.tokens)) == 3
     assert stat.S_IMODE((folder / "secrets.json").stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700

@@ -19,8 +19,9 @@ from gateway.notify.verdicts import EMAIL, Case, Delay, Moment, Send, Skip, Sour
 from storage.people import Contact
 
 NOW = datetime(2026, 11, 26, 23, 30, tzinfo=UTC)
-STRICT = {"switch", "rollout", "address", "unless"}
-"""What holds for critical mail too: what the operator has switched off, that it has somewhere to go, and its own sender's wish."""
+STRICT = {"switch", "rollout", "address", "suppression", "unless"}
+"""What holds for critical mail too: what the operator has switched off, that it has somewhere to go that takes mail, and its own
+sender's wish. Of suppressions only those of all mail hold for it: `tests/unit/gateway/test_decide.py`."""
 
 times = st.builds(time, st.integers(0, 23), st.integers(0, 59))
 facts_of = {
@@ -83,6 +84,11 @@ class People:
             user: Contact(user=user, email=f"{user}@example.org", timezone=self._timezone) for user in users
         }
 
+    async def matching(self, addresses: Any, *, roughly: bool) -> dict[str, Any]:
+        """No address is suppressed."""
+        del addresses, roughly
+        return {}
+
 
 def _judge(people: People, *, zone: str = "UTC") -> Judge:
     catalog = LiveCatalog()
@@ -107,7 +113,7 @@ def _judge(people: People, *, zone: str = "UTC") -> Judge:
     return Judge(
         Sources(
             catalog=catalog, contacts=people, preferences=people, receipts=None,  # type: ignore[arg-type]  # nobody asks
-            is_online=nobody_online, zone=ZoneInfo(zone),
+            suppressions=people, is_online=nobody_online, zone=ZoneInfo(zone),
         )
     )  # fmt: skip
 

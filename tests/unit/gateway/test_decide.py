@@ -12,6 +12,7 @@ from gateway.catalog.live import LiveCatalog
 from gateway.catalog.switches import Flag, Share, Switch
 from gateway.notify.decide import GATES, Judge, Judged, decide
 from gateway.notify.gates.address import Address
+from gateway.notify.gates.suppression import Suppressed
 from gateway.notify.gates.unless import Attention
 from gateway.notify.verdicts import (
     EMAIL,
@@ -30,10 +31,11 @@ from gateway.notify.verdicts import (
 from storage.endings import Postponed, Skipped
 from storage.errors import StorageError, StoreUnavailable
 from storage.inboxes import Receipt
-from storage.mail import Mail, MailOrder, MailState, Unless
+from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.outbox import Kind, Lease, Subject
 from storage.people import Contact
 from storage.streams import Notification
+from storage.suppressions import EVERYTHING, Evidence, Reason, Suppression
 
 NOW = datetime(2026, 11, 26, 10, 30, tzinfo=UTC)
 AT = NOW - timedelta(minutes=28)
@@ -127,8 +129,74 @@ def test_the_first_gate_that_stops_a_case_says_what_becomes_of_it(
 
 def test_the_gates_stand_in_the_order_of_the_rules() -> None:
     assert [gate.rule for gate in GATES] == [
-        "switch", "rollout", "address", "preferences", "unless", "quiet_hours"
+        "switch", "rollout", "address", "suppression", "preferences", "unless", "quiet_hours"
     ]  # fmt: skip
+
+
+def suppressed(*scopes: str, reason: Reason = Reason.HARD_BOUNCE, code: str | None = None) -> Suppressed:
+    return Suppressed(
+        [
+            Suppression(
+                id="s", address="ann@example.org", scope=scope, reason=reason, source="server",
+                evidence=Evidence(code=code), created_at=YESTERDAY,
+            )
+            for scope in scopes
+        ]
+    )  # fmt: skip
+
+
+BULK = {"lane": LaneName.BULK}
+OFFERS = {"category": "offers"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "scopes", "stopped"),
+    [
+        ({}, [EVERYTHING], True),
+        (BULK, [EVERYTHING], True),
+        (OFFERS, [EVERYTHING], True),
+        # a lane's is that lane's, a category's that category's
+        ({}, ["lane:bulk"], False),
+        (BULK, ["lane:bulk"], True),
+        ({}, ["lane:transactional"], True),
+        (BULK, ["lane:transactional"], False),
+        ({}, ["category:offers"], False),
+        (OFFERS, ["category:offers"], True),
+        ({"category": "orders"}, ["category:offers"], False),
+        (BULK | OFFERS, ["category:news", "category:offers"], True),
+        # critical mail heeds what holds for all mail, and nothing narrower
+        ({"critical": True}, [EVERYTHING], True),
+        ({"critical": True} | BULK, ["lane:bulk"], False),
+        ({"critical": True}, ["lane:transactional"], False),
+        ({"critical": True} | OFFERS, ["category:offers"], False),
+        ({"critical": True} | OFFERS, ["category:offers", EVERYTHING], True),
+    ],
+)
+def test_a_suppression_stops_what_is_in_its_scope(
+    fields: dict[str, Any], scopes: list[str], stopped: bool
+) -> None:
+    verdict = decide(case(**fields), [suppressed(*scopes)])
+
+    assert isinstance(verdict, Skip) is stopped
+    assert isinstance(verdict, Send) or verdict.rule == "suppression"
+
+
+@pytest.mark.parametrize(
+    ("reason", "code", "said"),
+    [
+        (Reason.HARD_BOUNCE, "5.1.1", "not sent: the address refused mail for good (5.1.1) on 2026-11-25"),
+        (
+            Reason.SOFT_BOUNCE,
+            "4.2.2",
+            "not sent: the address refused mail day after day (4.2.2) on 2026-11-25",
+        ),
+        (Reason.COMPLAINT, None, "not sent: the address has complained about it on 2026-11-25"),
+        (Reason.UNSUBSCRIBE, None, "not sent: the address has unsubscribed from it on 2026-11-25"),
+        (Reason.MANUAL, None, "not sent: the address was suppressed by hand on 2026-11-25"),
+    ],
+)
+def test_a_suppression_says_why_and_since_when(reason: Reason, code: str | None, said: str) -> None:
+    assert words(decide(case(), [suppressed(EVERYTHING, reason=reason, code=code)])) == said
 
 
 @pytest.mark.parametrize(
@@ -152,6 +220,7 @@ class Known:
         self.asked: list[str] = []
         self.failure: StorageError | None = None
         self.catalog = LiveCatalog()
+        self.suppressed: dict[str, Sequence[Suppression]] = {}
         self._receipt = receipt
         self._online = online
 
@@ -160,6 +229,11 @@ class Known:
         if self.failure is not None:
             raise self.failure
         return {user: Contact(user=user, email="ann@example.org") for user in users if user == "ann"}
+
+    async def matching(self, addresses: Sequence[str], *, roughly: bool) -> dict[str, Sequence[Suppression]]:
+        how = "rough" if roughly else "exact"
+        self.asked.append(f"{how} suppressions {' '.join(sorted(addresses))}")
+        return {each: self.suppressed[each] for each in addresses if each in self.suppressed}
 
     async def receipt(self, user: str, notification_id: str) -> Receipt:
         self.asked.append(f"receipt {user} {notification_id}")
@@ -173,7 +247,14 @@ class Known:
 
     def judge(self, gates: Sequence[Gate[Any]] = GATES) -> Judge:
         return Judge(
-            Sources(catalog=self.catalog, contacts=self, receipts=self, is_online=self.is_online), gates
+            Sources(
+                catalog=self.catalog,
+                contacts=self,
+                receipts=self,
+                suppressions=self,
+                is_online=self.is_online,
+            ),
+            gates,
         )
 
 
@@ -189,14 +270,41 @@ async def test_at_an_emit_the_addresses_of_all_are_asked_for_once_and_nothing_el
     found = await verdicts(known, cases, Moment.EMIT)
 
     assert [type(verdict) for verdict in found] == [Send, Skip, Send]
-    assert known.asked == ["contacts"]
+    assert known.asked == ["contacts", "rough suppressions ann@example.org bob@example.org"]
 
 
-async def test_with_every_address_given_nobody_is_asked() -> None:
+async def test_with_every_address_given_nobody_is_asked_for_one() -> None:
     known = Known()
 
     assert await verdicts(known, [case(to="bob@example.org")], Moment.EMIT) == [Send()]
-    assert known.asked == []
+    assert known.asked == ["rough suppressions bob@example.org"]
+
+
+@pytest.mark.parametrize("moment", Moment)
+async def test_an_address_that_is_suppressed_is_found_by_the_form_it_was_given_or_told_in(
+    moment: Moment,
+) -> None:
+    known = Known()
+    known.suppressed = {
+        each: suppressed(EVERYTHING).entries for each in ("ann@example.org", "bob@example.org")
+    }
+    cases = [case(to="bob@example.org", user="bob"), case(to="eve@example.org"), case()]
+
+    given, other, told = await verdicts(known, cases, moment)
+
+    assert words_of(given) == "not sent: the address refused mail for good on 2026-11-25"
+    assert other == Send()
+    # at a lease an obligation has an address of its own
+    assert isinstance(told, Send if moment is Moment.LEASE else Skip)
+
+
+async def test_at_a_lease_the_lane_of_the_mail_decides() -> None:
+    known = Known()
+    known.suppressed = {"ann@example.org": suppressed("lane:bulk").entries}
+
+    assert await known.judge().at_lease(lease(), NOW) is None
+    ending = await known.judge().at_lease(lease(lane=LaneName.BULK), NOW)
+    assert ending == Skipped(rule="suppression", reason="the address refused mail for good on 2026-11-25")
 
 
 async def test_facts_that_cannot_be_looked_up_are_the_answer_of_those_alone_who_need_them() -> None:
@@ -291,8 +399,10 @@ def words_of(verdict: Verdict | StorageError) -> str | None:
     return words(verdict)
 
 
-def lease(unless: Unless | None = None, *, room: str = "user:ann") -> Lease:
-    order = MailOrder(to="ann@example.org", due_at=NOW, unless=unless)
+def lease(
+    unless: Unless | None = None, *, room: str = "user:ann", lane: LaneName = LaneName.TRANSACTIONAL
+) -> Lease:
+    order = MailOrder(to="ann@example.org", due_at=NOW, unless=unless, lane=lane)
     mail = Mail(order=order, state=MailState.LEASED, due_at=NOW, updated_at=NOW)
     notification = Notification(id="n1", room=room, type="T", title="x", created_at=NOW, data={}, mail=mail)
     of = Subject(kind=Kind.NOTIFICATION, id="n1")
@@ -305,7 +415,7 @@ async def test_at_a_lease_the_rule_and_its_words_end_it() -> None:
     ending = await known.judge().at_lease(lease(Unless.READ), NOW)
 
     assert ending == Skipped(rule="unless", reason="ann read it at 10:02 UTC")
-    assert known.asked == ["receipt ann n1"]
+    assert known.asked == ["exact suppressions ann@example.org", "receipt ann n1"]
 
 
 @pytest.mark.parametrize("given", [lease(), lease(Unless.READ), lease(Unless.ONLINE, room="topic:deals")])
@@ -381,7 +491,9 @@ async def test_presence_that_cannot_be_asked_stops_nothing() -> None:
     async def away(_: str) -> bool:
         raise ConnectionError
 
-    judge = Judge(Sources(catalog=known.catalog, contacts=known, receipts=known, is_online=away))
+    judge = Judge(
+        Sources(catalog=known.catalog, contacts=known, receipts=known, suppressions=known, is_online=away)
+    )
 
     assert await judge.at_lease(lease(Unless.ONLINE), NOW) is None
 

@@ -12,6 +12,7 @@ from msgspec import structs
 from gateway.catalog.live import LiveCatalog
 from gateway.cluster.bus.local import LocalBus
 from gateway.cluster.gossip import HeadGossip
+from gateway.ground.clock import Timekeeper
 from gateway.notify import emitting, fanout
 from gateway.notify.contacts import ContactBook
 from gateway.notify.decide import Judge
@@ -21,6 +22,7 @@ from gateway.notify.languages import Languages
 from gateway.notify.owing import NoAddress
 from gateway.notify.planning import Planner
 from gateway.notify.requests import EmailRequest, EmitRequest
+from gateway.notify.suppressions import SuppressionList
 from gateway.notify.verdicts import Sources
 from gateway.notify.wording import Scribe
 from gateway.protocol import problems
@@ -67,7 +69,15 @@ async def emitter(store: SQLiteStore, counted: Counter[str]) -> AsyncIterator[Em
     async def nobody(_: str) -> bool:
         return False
 
-    judge = Judge(Sources(catalog=catalog, contacts=contacts, receipts=store.inboxes, is_online=nobody))
+    judge = Judge(
+        Sources(
+            catalog=catalog,
+            contacts=contacts,
+            receipts=store.inboxes,
+            suppressions=SuppressionList(store.suppressions, Timekeeper()),
+            is_online=nobody,
+        )
+    )
     yield Emitter(
         commit=commit,
         planner=Planner(

@@ -14,6 +14,7 @@ from gateway.ground.settings import Settings, SettingsError
 from gateway.ground.values import masked_url
 from gateway.http.settings import SiteSettings
 from gateway.mail.part import lanes_of, presses_of
+from gateway.mail.seals import seals_of
 from gateway.mail.settings import BulkSettings, MailSettings
 from gateway.notify.settings import StoreSettings
 from gateway.process.settings import SETTINGS, ProcessSettings, load, markdown, survey
@@ -519,7 +520,7 @@ def test_a_name_that_mail_servers_would_refuse_is_refused_at_start(name: str):
 def lanes(settings: Settings) -> tuple[Lane, Lane]:
     mail, bulk = settings[MailSettings], settings[BulkSettings]
     presses = presses_of(mail, bulk, base_url=None)
-    return lanes_of(mail, bulk, presses, connect(settings[ClusterSettings]).budget)
+    return lanes_of(mail, bulk, presses, seals_of(settings), connect(settings[ClusterSettings]).budget)
 
 
 def test_the_mail_server_gets_what_the_settings_say():

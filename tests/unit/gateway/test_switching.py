@@ -61,7 +61,9 @@ class Node:
 
 
 @pytest.fixture
-async def nodes(tmp_path: Path) -> AsyncIterator[list[Node]]:
+async def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[Node]]:
+    """Two, which do not look by themselves unless they have a reason to look often."""
+    monkeypatch.setattr(switching, "SELDOM_SECONDS", 3600)
     async with AsyncExitStack() as stack:
         both = [Node(tmp_path / "bellhop.db") for _ in range(2)]
         for node in both:
@@ -89,7 +91,6 @@ async def test_a_node_that_hears_of_a_change_looks_at_once(nodes: list[Node]):
     one, two = nodes
     await one.switching.change("SALE", OFF, by="service:shop")
 
-    # It would look by itself in ten seconds.
     two.hear()
 
     await two.until(lambda live: "SALE" in live.switches)
@@ -109,6 +110,15 @@ async def test_a_node_that_never_hears_finds_out_by_itself(
     await two.until(lambda live: "NEWS" in live.switches)
     assert two.live.switches == one.live.switches
     assert two.live.switches["SALE"].channel("email").percent == 5
+
+
+async def test_a_node_that_has_made_the_first_switch_looks_often_from_then_on(nodes: list[Node]):
+    one, two = nodes
+    await one.switching.change("SALE", OFF, by="service:shop")
+
+    await two.switching.change("NEWS", OFF, by="service:shop")
+
+    await one.until(lambda live: "NEWS" in live.switches)
 
 
 async def test_a_catalog_has_a_node_look_often(nodes: list[Node]):
@@ -167,6 +177,15 @@ async def test_a_store_that_was_put_back_has_its_switches_in_force(nodes: list[N
     await two.until(lambda live: not live.switches)
 
 
-def test_a_node_that_uses_none_of_it_looks_seldom():
-    assert switching.SELDOM_SECONDS >= 10
-    assert switching.LOOK_SECONDS <= 0.5
+async def test_a_node_that_uses_none_of_it_looks_seldom(
+    tmp_path: Path, nodes: list[Node], monkeypatch: pytest.MonkeyPatch
+):
+    """And finds out all the same, without a word."""
+    monkeypatch.setattr(switching, "SELDOM_SECONDS", 0.05)
+    three = Node(tmp_path / "bellhop.db")
+    await three.start()
+
+    await nodes[0].switching.change("SALE", OFF, by="service:shop")
+
+    await three.until(lambda live: "SALE" in live.switches)
+    await three.stop()

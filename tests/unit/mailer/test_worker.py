@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from gateway.catalog.live import LiveCatalog
+from gateway.ground.clock import Timekeeper
 from gateway.notify.decide import Judge
+from gateway.notify.suppressions import SuppressionList
 from gateway.notify.verdicts import Sources
 from mailer.budget import LocalBudget
 from mailer.courier import BUSY_DOMAIN, Policy, Result
@@ -120,16 +122,22 @@ class Bench:
         async def is_online(user: str) -> bool:
             return self.online(user)
 
+        suppressions = SuppressionList(self.store.suppressions, Timekeeper())
         judge = Judge(
             Sources(
-                catalog=LiveCatalog(), contacts=self.store.people, receipts=self.outbox, is_online=is_online
+                catalog=LiveCatalog(),
+                contacts=self.store.people,
+                receipts=self.outbox,
+                suppressions=suppressions,
+                is_online=is_online,
             )
         )
         lane = {name: options.pop(name) for name in LANE & options.keys()}
         policy = {name: options.pop(name) for name in POLICY & options.keys()}
         given: dict[str, Any] = {
-            "lane": self.lane(**lane), "outbox": self.outbox, "decide": judge.at_lease, "clock": self.clock,
-            "random": lambda: 0.0, "observe": self.observe, "policy": Policy(**policy), "poll_seconds": 30,
+            "lane": self.lane(**lane), "outbox": self.outbox, "decide": judge.at_lease,
+            "bounced": suppressions.bounced, "clock": self.clock, "random": lambda: 0.0, "observe": self.observe,
+            "policy": Policy(**policy), "poll_seconds": 30,
         }  # fmt: skip
         return Worker(**(given | options))
 

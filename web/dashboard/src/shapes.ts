@@ -7,7 +7,7 @@
 export const ORIGIN_VALUES = ["type", "category", "default", "channel", "locked"] as const;
 export type Origin = (typeof ORIGIN_VALUES)[number];
 
-export const MAIL_STATE_VALUES = ["pending", "leased", "sent", "skipped", "dead"] as const;
+export const MAIL_STATE_VALUES = ["pending", "leased", "sent", "delivered", "bounced", "complained", "skipped", "dead"] as const;
 export type MailState = (typeof MAIL_STATE_VALUES)[number];
 
 export const LANE_NAME_VALUES = ["transactional", "bulk"] as const;
@@ -15,6 +15,9 @@ export type LaneName = (typeof LANE_NAME_VALUES)[number];
 
 export const UNLESS_VALUES = ["read", "seen", "online"] as const;
 export type Unless = (typeof UNLESS_VALUES)[number];
+
+export const REASON_VALUES = ["hard_bounce", "soft_bounce", "complaint", "unsubscribe", "manual"] as const;
+export type Reason = (typeof REASON_VALUES)[number];
 
 export interface NotificationAnswer {
   readonly id: string;
@@ -388,6 +391,54 @@ export interface AllRevivedAnswer {
   readonly more: boolean;
 }
 
+/** How it is known. */
+export interface EvidenceAnswer {
+  /** The id of the mail that came back. */
+  readonly mail: string | null;
+  readonly code: string | null;
+  readonly diagnostic: string | null;
+}
+
+/** An address that must not be written to. */
+export interface SuppressionAnswer {
+  /** In the form that addresses are compared by. */
+  readonly address: string;
+  readonly scope: string;
+  readonly reason: Reason;
+  /** Who or what put it there. */
+  readonly source: string;
+  readonly evidence: EvidenceAnswer;
+  readonly created_at: string;
+  readonly expires_at: string | null;
+}
+
+export interface SuppressionsAnswer {
+  readonly suppressions: readonly SuppressionAnswer[];
+  readonly next: string | null;
+}
+
+export interface LiftedAnswer {
+  /** How many there were, in as many scopes. */
+  readonly lifted: number;
+}
+
+/** A report that changed nothing. */
+export interface StrayAnswer {
+  readonly id: string;
+  readonly received_at: string;
+  /** What it seems to be. */
+  readonly kind: string;
+  readonly subject: string;
+  readonly mail: string | null;
+  /** As it came, cut off where it is long. */
+  readonly text: string;
+}
+
+export interface StraysAnswer {
+  readonly reports: readonly StrayAnswer[];
+  readonly next: string | null;
+}
+
 export interface OnlineAnswer {
   readonly user: string;
   readonly name: string | null;
@@ -579,6 +630,7 @@ export interface TypeDetailAnswer {
   readonly type: string;
   /** JSON Schema of its data. */
   readonly schema: Readonly<Record<string, unknown>> | null;
+  /** The first ones, 64 KiB of them at most. */
   readonly examples: readonly Readonly<Record<string, unknown>>[];
   /** Of its switches, newest first, the last 50. */
   readonly changes: readonly ChangeAnswer[];

@@ -5,7 +5,7 @@ import type { Notification } from "@bellhop/client";
 export type Stage = "placed" | "shipped";
 
 export interface Order {
-  number: number;
+  number: string;
   /** The id of the first word about it, which is by time. */
   since: string;
   stage: Stage;
@@ -15,7 +15,7 @@ export interface Order {
 /** What an `ORDER_UPDATE` says of its order; undefined for any other notification. */
 export function orderOf({ id, type, data }: Notification): Order | undefined {
   const { order, status, item } = data;
-  if (type !== "ORDER_UPDATE" || typeof order !== "number") return;
+  if (type !== "ORDER_UPDATE" || typeof order !== "string") return;
   return {
     number: order,
     since: id,

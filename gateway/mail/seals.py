@@ -1,0 +1,52 @@
+"""What is put on the mail of each lane as it leaves, by the settings."""
+
+from collections.abc import Mapping
+
+from gateway.ground.links import LinkSettings
+from gateway.ground.settings import Settings
+from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings, SigningSettings
+from mailer.envelope import ReturnPath
+from mailer.errors import MailConfigurationError
+from mailer.sealing import Seal, Signs
+from storage.mail import LaneName
+
+
+def seals_of(settings: Settings) -> Mapping[LaneName, Seal]:
+    """Raises `MailConfigurationError` for settings that cannot work together."""
+    mail, bulk = settings[MailSettings], settings[BulkSettings]
+    back = return_path_of(settings)
+    return {
+        lane: Seal(return_path=back, signer=_signer(sender.domain, settings[SigningSettings]))
+        for lane, sender in (
+            (LaneName.TRANSACTIONAL, mail.sender),
+            (LaneName.BULK, bulk.sender or mail.sender),
+        )
+    }
+
+
+def sender_domains(settings: Settings) -> frozenset[str]:
+    """The domains that mail comes from, and that its Message-IDs end with."""
+    senders = (settings[MailSettings].sender, settings[BulkSettings].sender)
+    return frozenset(sender.domain for sender in senders if sender is not None)
+
+
+def return_path_of(settings: Settings) -> ReturnPath | None:
+    """The addresses that mail comes back to; None when it goes back to its sender. Raises as `seals_of`."""
+    domain, secrets = settings[BounceSettings].domain, settings[LinkSettings].secrets
+    if domain is None:
+        return None
+    if not secrets:
+        raise MailConfigurationError(
+            "BELLHOP_BOUNCE_DOMAIN needs BELLHOP_LINK_SECRET (try `openssl rand -hex 32`): without it anybody could make up bounces"
+        )
+    return ReturnPath(domain=domain, secrets=secrets)
+
+
+def _signer(domain: str, signing: SigningSettings) -> Signs | None:
+    if not signing.keys:
+        return None
+    # Only here: a gateway that signs nothing loads nothing for it.
+    from mailer.dkim import signer_for
+    from mailer.signing_keys import keys_of
+
+    return signer_for(domain, keys_of(signing.keys, signing.selectors, signing.domains))

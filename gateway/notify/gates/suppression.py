@@ -1,0 +1,62 @@
+"""No mail goes to an address that refused it for good, or whose reader has had enough of its kind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.notify.verdicts import EMAIL, Case, Gate, Moment, Skip, Sources
+from storage.suppressions import EVERYTHING, Reason, Suppression, category_scope, lane_scope
+
+RULE = "suppression"
+
+_WORDS = {
+    Reason.HARD_BOUNCE: "refused mail for good",
+    Reason.SOFT_BOUNCE: "refused mail day after day",
+    Reason.COMPLAINT: "has complained about it",
+    Reason.UNSUBSCRIBE: "has unsubscribed from it",
+    Reason.MANUAL: "was suppressed by hand",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """What stands against the case's address, in any scope."""
+
+    entries: Sequence[Suppression]
+
+
+def judge(case: Case, suppressed: Suppressed) -> Skip | None:
+    found = next((each for each in suppressed.entries if _holds(each, case)), None)
+    return None if found is None else Skip(rule=RULE, detail=_detail(found))
+
+
+def _holds(suppression: Suppression, case: Case) -> bool:
+    """Whether it is about mail such as this. What nobody can turn off, no unsubscribe or complaint of a kind turns off."""
+    if suppression.scope == EVERYTHING:
+        return True
+    if case.critical:
+        return False
+    of_category = case.category is not None and suppression.scope == category_scope(case.category)
+    return of_category or suppression.scope == lane_scope(case.lane)
+
+
+def _detail(suppression: Suppression) -> str:
+    code = f" ({suppression.evidence.code})" if suppression.evidence.code else ""
+    return f"the address {_WORDS[suppression.reason]}{code} on {suppression.created_at:%Y-%m-%d}"
+
+
+def wants(case: Case, moment: Moment) -> bool:
+    """At each moment: an address may come to stand there while its mail waits."""
+    del moment
+    return case.channel == EMAIL and case.to is not None
+
+
+async def gather(sources: Sources, cases: Sequence[Case]) -> list[Suppressed | None]:
+    addresses = list({case.to for case in cases if case.to})
+    # What is not made yet is judged again as it leaves.
+    roughly = all(case.notification_id is None for case in cases)
+    found = await sources.suppressions.matching(addresses, roughly=roughly)
+    entries = [found.get(case.to or "") for case in cases]
+    return [None if each is None else Suppressed(each) for each in entries]
+
+
+GATE = Gate(rule=RULE, facts=Suppressed, judge=judge, wants=wants, gather=gather)

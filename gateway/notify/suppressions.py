@@ -1,0 +1,187 @@
+"""The suppression list: whom no mail goes to, for how much of it, and how an address comes to stand there.
+
+An address is written down in the form that addresses are compared by (`mailer.address.compared`), and looked up in it.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gateway.ground.clock import Timekeeper
+from gateway.ground.parts import Meters, Part
+from mailer.address import compared
+from mailer.bounces import SOFT_DAYS, SOFT_HOLD, SOFT_WINDOW_DAYS, Bounce, Severity
+from storage.errors import StorageError
+from storage.ids import uuid7
+from storage.outbox import Lease
+from storage.suppressions import (
+    EVERYTHING,
+    Evidence,
+    Reason,
+    Suppression,
+    SuppressionPage,
+    Suppressions,
+)
+
+EMPTY_SECONDS = 1.0
+"""How long a list that was seen empty is taken for empty at emits: what nobody uses costs no look-up."""
+PRUNED_AT_ONCE = 500
+SERVER = "server"
+"""The source of what a mail server answered to us."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuppressionsRequest:
+    """A page of suppressions, newest first."""
+
+    address: str | None = None
+    scope: str | None = None
+    before: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuppressRequest:
+    address: str
+    scope: str = EVERYTHING
+    reason: Reason = Reason.MANUAL
+    evidence: Evidence = field(default_factory=Evidence)
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiftRequest:
+    address: str
+    scope: str | None = None
+    """None: in every scope."""
+
+
+class SuppressionList(Part):
+    """The use cases of suppressions. They raise `StorageError` when the store is away, but for `bounced`."""
+
+    def __init__(self, shelf: Suppressions, clock: Timekeeper) -> None:
+        self._shelf = shelf
+        self._clock = clock
+        self._empty_until = 0.0
+        """By the loop's clock."""
+        self._added: Counter[str] = Counter(dict.fromkeys(Reason, 0))
+
+    def measure(self, meters: Meters) -> None:
+        meters.watch_counts(
+            "bellhop_suppressions",
+            "Addresses that this process has suppressed, by reason",
+            "reason",
+            self._added,
+        )
+
+    async def matching(
+        self, addresses: Sequence[str], *, roughly: bool = False
+    ) -> Mapping[str, tuple[Suppression, ...]]:
+        """Those in force of the addresses, each as it was given; of whatever is no address there is none.
+
+        `roughly` takes a list that was seen empty a moment ago for empty: another process may have added to it.
+        """
+        if not addresses or (roughly and asyncio.get_running_loop().time() < self._empty_until):
+            return {}
+        forms = {address: form for address in addresses if (form := _compared(address)) is not None}
+        found = await self._shelf.matching(list(set(forms.values())), now=self._clock())
+        if roughly and not found and not await self._shelf.any(now=self._clock()):
+            self._empty_until = asyncio.get_running_loop().time() + EMPTY_SECONDS
+        return {address: found[form] for address, form in forms.items() if form in found}
+
+    async def page(self, asked: SuppressionsRequest) -> SuppressionPage:
+        """A page of those in force. Raises `InvalidCursor`."""
+        return await self._shelf.page(
+            address=None if asked.address is None else compared(asked.address),
+            scope=asked.scope,
+            before=asked.before,
+            limit=asked.limit,
+            now=self._clock(),
+        )
+
+    async def suppress(self, asked: SuppressRequest, *, source: str) -> Suppression:
+        """Write the address down; answers what is in force in that scope then: it may have stood there for longer."""
+        given = Suppression(
+            id=uuid7(),
+            address=compared(asked.address),
+            scope=asked.scope,
+            reason=asked.reason,
+            source=source,
+            evidence=asked.evidence,
+            created_at=self._clock(),
+            expires_at=asked.expires_at,
+        )
+        await self.add([given])
+        found = await self._shelf.matching([given.address], now=self._clock())
+        return next((each for each in found.get(given.address, ()) if each.scope == given.scope), given)
+
+    async def add(self, suppressions: Sequence[Suppression]) -> int:
+        """Write these down; answers how many are new, or last longer than what was there."""
+        count = await self._shelf.add(suppressions)
+        self._empty_until = 0.0
+        if count:
+            self._added.update(each.reason for each in suppressions)
+        return count
+
+    async def lift(self, asked: LiftRequest) -> int:
+        """Let the address be written to again; answers how many suppressions that ended."""
+        return await self._shelf.lift(compared(asked.address), scope=asked.scope, now=self._clock())
+
+    async def of(self, addresses: Iterable[str]) -> tuple[Suppression, ...]:
+        """All in force of a person's addresses."""
+        found = await self._shelf.matching(forms_of(addresses), now=self._clock())
+        return tuple(each for some in found.values() for each in some)
+
+    async def bounced(self, lease: Lease, bounce: Bounce) -> None:
+        """A mail server has refused the address of this mail; raises nothing."""
+        try:
+            await self.refused(lease.mail.order.to, bounce, mail=lease.id, source=SERVER)
+        except StorageError:
+            # Nothing is lost for good: the next mail to it is refused again.
+            logger.warning("suppression not kept: the store is away", extra={"mail": lease.id})
+
+    async def refused(self, address: str, bounce: Bounce, *, mail: str, source: str) -> bool:
+        """Write down that the address refused a mail of ours; answers whether it is suppressed for that."""
+        form = _compared(address)
+        if form is None or bounce.severity is Severity.NEITHER:
+            return False
+        now = self._clock()
+        evidence = Evidence(mail=mail, code=bounce.status, diagnostic=bounce.diagnostic)
+        reason, expires_at = Reason.HARD_BOUNCE, None
+        if bounce.severity is Severity.SOFT:
+            days = await self._shelf.bounced_softly(form, at=now, days=SOFT_WINDOW_DAYS)
+            if days < SOFT_DAYS:
+                return False
+            reason, expires_at = Reason.SOFT_BOUNCE, now + SOFT_HOLD
+        await self.add(
+            [
+                Suppression(
+                    id=uuid7(), address=form, reason=reason, source=source, evidence=evidence, created_at=now,
+                    expires_at=expires_at,
+                )
+            ]
+        )  # fmt: skip
+        extra = {"mail": mail, "reason": reason.value, "code": bounce.status, "source": source}
+        logger.info("address suppressed", extra=extra)
+        return True
+
+    async def keep_house(self) -> None:
+        if self._clock.may_delete:
+            await self._shelf.prune(now=self._clock(), days=SOFT_WINDOW_DAYS, limit=PRUNED_AT_ONCE)
+
+
+def forms_of(addresses: Iterable[str]) -> tuple[str, ...]:
+    """The forms in which these addresses are compared, without what is none."""
+    return tuple(dict.fromkeys(form for address in addresses if (form := _compared(address)) is not None))
+
+
+def _compared(address: str) -> str | None:
+    try:
+        return compared(address)
+    except ValueError:
+        return None

@@ -1,0 +1,183 @@
+"""`bellhop suppressions import|export`: the addresses that must not be written to, as CSV.
+
+The first line names the columns. Only `address` must be there; lists of other senders call it `email`. What is written out can be
+taken over as it is.
+"""
+
+import argparse
+import asyncio
+import csv
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    # Only the types: the command line is read without them.
+    from storage.store import Store
+    from storage.suppressions import Suppression
+
+COLUMNS = ("address", "scope", "reason", "source", "mail", "code", "diagnostic", "created_at", "expires_at")
+SOURCE = "import"
+BATCH = 500
+WELL, FAILED, WRONG = 0, 1, 2
+_ALIASES = {"email": "address", "email address": "address", "recipient": "address"}
+_LONGEST_LINE = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A line that is left out."""
+
+    line: int
+    problem: str
+
+
+def describe(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, dest="suppressions", metavar="COMMAND", title="commands")
+    imports = commands.add_parser(
+        "import", help="take over a list",
+        description="Columns: address, and if you like scope (*), reason (manual), source, code, diagnostic, created_at and "
+        "expires_at. What is there and lasts as long, stays. Lines that are wrong are told and left out, with exit code 1.",
+    )  # fmt: skip
+    imports.add_argument("file", metavar="FILE", help="a CSV file in UTF-8; - for what comes in")
+    imports.set_defaults(run=_import)
+    exports = commands.add_parser("export", help="write out the list", description="As CSV, newest first.")
+    exports.set_defaults(run=_export)
+
+
+def _import(given: argparse.Namespace) -> int:
+    if given.file == "-":
+        return _in_store(lambda store: _take_over(store, sys.stdin))
+    try:
+        with Path(given.file).open(encoding="utf-8-sig", newline="") as source:
+            return _in_store(lambda store: _take_over(store, source))
+    except OSError as error:
+        return _failed(f"{given.file} cannot be read: {error.strerror}", WRONG)
+
+
+def _export(given: argparse.Namespace) -> int:
+    del given
+    return _in_store(_write_out)
+
+
+def _in_store(work: "Callable[[Store], Awaitable[int]]") -> int:
+    from gateway.notify.settings import StoreSettings
+    from gateway.process import settings
+    from storage.connect import connect
+    from storage.errors import StorageError
+
+    url = settings.load()[StoreSettings].url
+
+    async def run() -> int:
+        store = connect(url)
+        try:
+            await store.open()
+            return await work(store)
+        finally:
+            await store.close()
+
+    try:
+        return asyncio.run(run())
+    except StorageError as error:
+        return _failed(str(error), FAILED)
+
+
+async def _take_over(store: "Store", source: TextIO) -> int:
+    from gateway.ground.clock import system_clock
+
+    read = new = wrong = 0
+    batch: list[Suppression] = []
+    try:
+        for each in suppressions(source, now=system_clock()):
+            if isinstance(each, Mistake):
+                wrong += 1
+                print(f"line {each.line}: {each.problem}", file=sys.stderr)
+                continue
+            read += 1
+            batch.append(each)
+            if len(batch) == BATCH:
+                new += await store.suppressions.add(batch)
+                batch = []
+        new += await store.suppressions.add(batch)
+    except (ValueError, csv.Error) as error:
+        return _failed(f"this is no list: {error}", WRONG)
+    print(f"{read} read, {new} new, {wrong} left out")
+    return FAILED if wrong else WELL
+
+
+async def _write_out(store: "Store") -> int:
+    from gateway.ground.clock import system_clock
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    now, before = system_clock(), None
+    while True:
+        page = await store.suppressions.page(address=None, scope=None, before=before, limit=BATCH, now=now)
+        writer.writerows(map(_row, page.items))
+        before = page.next
+        if before is None:
+            return WELL
+
+
+def suppressions(source: Iterable[str], *, now: datetime) -> "Iterator[Suppression | Mistake]":
+    """What a list says, line by line. Raises ValueError, or csv.Error, for what is no list at all."""
+    csv.field_size_limit(_LONGEST_LINE)
+    reader = csv.DictReader(source)
+    names = [name.strip().casefold() for name in reader.fieldnames or ()]
+    reader.fieldnames = [_ALIASES.get(name, name) for name in names]
+    if "address" not in reader.fieldnames:
+        raise ValueError("its first line names no column address")
+    for row in reader:
+        filled = {name: value.strip() for name, value in row.items() if name in COLUMNS and value}
+        try:
+            yield _suppression(filled, now=now)
+        except ValueError as error:
+            yield Mistake(reader.line_num, str(error))
+
+
+def _suppression(row: Mapping[str, str], *, now: datetime) -> "Suppression":
+    """Raises ValueError, whose text holds no address."""
+    from gateway.protocol.parsing import Invalid, parser
+    from gateway.protocol.suppressions import SuppressSchema, created_at
+    from mailer.address import compared
+    from storage.ids import uuid7
+    from storage.suppressions import Suppression
+
+    evidence = {name: row[name] for name in ("mail", "code", "diagnostic") if name in row}
+    asked: dict[str, Any] = {
+        name: row[name].lower() if name == "reason" else row[name]
+        for name in ("address", "scope", "reason", "expires_at")
+        if name in row
+    }
+    try:
+        request = parser(SuppressSchema())(asked | ({"evidence": evidence} if evidence else {}))
+        since = created_at(row["created_at"]) if "created_at" in row else now
+    except Invalid as error:
+        raise ValueError(str(error)) from None
+    return Suppression(
+        id=uuid7(),
+        address=compared(request.address),
+        scope=request.scope,
+        reason=request.reason,
+        source=row.get("source", SOURCE)[:80],
+        evidence=request.evidence,
+        created_at=since,
+        expires_at=request.expires_at,
+    )
+
+
+def _row(each: "Suppression") -> tuple[str, ...]:
+    evidence = each.evidence
+    return (
+        each.address, each.scope, each.reason, each.source, evidence.mail or "", evidence.code or "",
+        evidence.diagnostic or "", each.created_at.isoformat(),
+        "" if each.expires_at is None else each.expires_at.isoformat(),
+    )  # fmt: skip
+
+
+def _failed(sentence: str, code: int) -> int:
+    print(f"bellhop: {sentence}", file=sys.stderr)
+    return code

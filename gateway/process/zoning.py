@@ -1,0 +1,157 @@
+"""`bellhop dns`: the records that mail wants, looked up or printed, and a mail to try them with."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    # Only the types: the command line is read without them.
+    from gateway.ground.settings import Settings
+    from mailer.lanes import Lane
+    from mailer.zone import Sending
+
+WELL, FAILED, WRONG = 0, 1, 2
+
+
+def describe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--check", action="store_true", help="look them up, and try the relay")
+    parser.add_argument("--send", metavar="ADDRESS", help="send a mail there, as every mail is sent")
+    parser.add_argument(
+        "--server", type=_server, metavar="ADDRESS:PORT", help="ask this DNS server (default: the system's)"
+    )
+    parser.set_defaults(run=_run)
+
+
+def _server(text: str) -> tuple[str, int]:
+    from mailer.zone import literal
+
+    host, _, port = text.rpartition(":")
+    if literal(host.strip("[]")) is None or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise argparse.ArgumentTypeError("an address and a port, such as 127.0.0.1:53")
+    return host.strip("[]"), int(port)
+
+
+def _run(given: argparse.Namespace) -> int:
+    from gateway.process import settings
+    from mailer.errors import MailConfigurationError
+
+    in_force = settings.load()
+    try:
+        if not given.check and given.send is None:
+            return _print(_sending(in_force))
+        return asyncio.run(_try(in_force, given))
+    except MailConfigurationError as error:
+        print(f"bellhop: {error}", file=sys.stderr)
+        return WRONG
+    except ModuleNotFoundError as error:
+        print(f"bellhop: the extra `mailcheck` is not installed: {error}", file=sys.stderr)
+        return WRONG
+
+
+def _sending(in_force: "Settings") -> "Sending":
+    from gateway.mail.seals import sender_domains
+    from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings, SigningSettings
+    from mailer.signing_keys import keys_of
+    from mailer.zone import Sending
+
+    mail, bulk, signing = in_force[MailSettings], in_force[BulkSettings], in_force[SigningSettings]
+    relays = (urlsplit(url).hostname for url in (mail.url, bulk.url) if url is not None)
+    return Sending(
+        senders=tuple(sorted(sender_domains(in_force))),
+        relays=tuple(dict.fromkeys(relay for relay in relays if relay)),
+        keys=keys_of(signing.keys, signing.selectors, signing.domains) if signing.keys else (),
+        bounce_domain=in_force[BounceSettings].domain,
+        bounce_host=mail.helo if mail.helo and not mail.helo.startswith("[") else None,
+    )
+
+
+def _print(sending: "Sending") -> int:
+    from mailer.zone import wanted
+
+    for record in wanted(sending):
+        print(f"; {record.why}\n{record.line()}")
+    print(
+        "; PTR: the addresses that your relay sends from have a name that leads back to them; its operator sets it"
+    )
+    return WELL
+
+
+async def _try(in_force: "Settings", given: argparse.Namespace) -> int:
+    bad = 0
+    if given.check:
+        from mailer.zonecheck import Checker
+
+        async for finding in Checker(_sending(in_force), server=given.server).findings():
+            bad += _tell(finding.sentence, good=finding.good)
+        for good, sentence in [each async for each in _relays(in_force)]:
+            bad += _tell(sentence, good=good)
+    if given.send is not None:
+        good, sentence = await _send(in_force, given.send)
+        bad += _tell(sentence, good=good)
+    return FAILED if bad else WELL
+
+
+def _tell(sentence: str, *, good: bool) -> int:
+    print(f"{'ok   ' if good else 'wrong'}  {sentence}")
+    return not good
+
+
+async def _relays(in_force: "Settings") -> AsyncIterator[tuple[bool, str]]:
+    """Whether each relay lets us in, as mail would have it."""
+    from mailer.errors import MailError
+    from mailer.smtp import SMTPTransport
+
+    tried = set()
+    for lane in _lanes(in_force):
+        transport = lane.transport
+        if isinstance(transport, SMTPTransport) and transport.host not in tried:
+            tried.add(transport.host)
+            try:
+                encrypted = await transport.check()
+            except MailError as error:
+                yield False, f"the relay {transport.host} does not let us in: {error}"
+            else:
+                how = "over TLS" if encrypted else "without TLS"
+                yield True, f"the relay {transport.host} lets us in {how}"
+        await transport.close()
+
+
+async def _send(in_force: "Settings", address: str) -> tuple[bool, str]:
+    """A mail as every mail is: made by a press, sealed, handed to the relay."""
+    from mailer.errors import MailError
+    from storage.ids import uuid7
+    from storage.mail import MailOrder
+    from storage.streams import Notification
+
+    now = datetime.now(UTC)
+    probe = Notification(
+        id=uuid7(), room="user:probe", type="BELLHOP_PROBE", title="A mail to try Bellhop with", created_at=now, data={},
+        body="If you read this, mail arrives. Its headers say whether the signature was found good.",
+    )  # fmt: skip
+    lane, *others = _lanes(in_force)
+    try:
+        letter = await lane.press.render(probe, MailOrder(to=address, due_at=now))
+        said = await lane.transport.send(await lane.seal.put_on(letter))
+    except MailError as error:
+        return False, f"the mail was not taken: {error}"
+    finally:
+        for each in (lane, *others):
+            await each.transport.close()
+            await each.press.close()
+    return True, f"the relay has taken a mail for it: {said or 'without a word'}"
+
+
+def _lanes(in_force: "Settings") -> "tuple[Lane, Lane]":
+    from gateway.http.settings import SiteSettings
+    from gateway.mail.part import lanes_of, presses_of
+    from gateway.mail.seals import seals_of
+    from gateway.mail.settings import BulkSettings, MailSettings
+    from mailer.budget import Unlimited
+
+    mail, bulk = in_force[MailSettings], in_force[BulkSettings]
+    presses = presses_of(mail, bulk, base_url=in_force[SiteSettings].base_url)
+    return lanes_of(mail, bulk, presses, seals_of(in_force), lambda _name, _rate: Unlimited())

@@ -1,0 +1,78 @@
+"""What is asked and answered about mail that comes back: a report handed in, and those that belong to no mail."""
+
+from typing import Any
+
+from marshmallow import Schema, fields, post_load, validate
+
+from gateway.ground.encoding import Json, time
+from gateway.notify.returns import Fate, Return, StraysRequest
+from gateway.protocol.asking import CURSOR_MAX
+from gateway.protocol.fields import Text
+from storage.strays import StrayPage
+
+REPORT_TYPE = "message/rfc822"
+REPORT_BYTES_MAX = 16 * 2**20
+"""Some send back a mail whole; no more of it is read than `mailer.parts` needs."""
+
+
+class StraysSchema(Schema):
+    """A page of reports that changed nothing."""
+
+    before = Text(
+        r"[ -~]*", "a cursor", longest=CURSOR_MAX, load_default=None,
+        metadata={"description": "`next` of the page before."},
+    )  # fmt: skip
+    limit = fields.Integer(strict=True, load_default=50, validate=validate.Range(min=1, max=200))
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> StraysRequest:
+        return StraysRequest(**data)
+
+
+def _text(**options: Any) -> fields.String:
+    return fields.String(required=True, **options)
+
+
+class ReturnAnswer(Schema):
+    """What came of a report."""
+
+    fate = fields.Enum(Fate, by_value=True, required=True)
+    mail = _text(allow_none=True, metadata={"description": "The id of the mail that it is about."})
+    suppressed = fields.Boolean(
+        required=True, metadata={"description": "Its address is not written to any more for this."}
+    )
+
+
+class StrayAnswer(Schema):
+    """A report that changed nothing."""
+
+    id = _text()
+    received_at = fields.DateTime(required=True)
+    kind = _text(metadata={"description": "What it seems to be."})
+    subject = _text()
+    mail = _text(allow_none=True)
+    text = _text(metadata={"description": "As it came, cut off where it is long."})
+
+
+class StraysAnswer(Schema):
+    reports = fields.List(fields.Nested(StrayAnswer), required=True)
+    next = _text(allow_none=True)
+
+
+def dealt(value: Return) -> Json:
+    return {"fate": value.fate, "mail": value.mail, "suppressed": value.suppressed}
+
+
+def strays(page: StrayPage) -> Json:
+    reports = [
+        {
+            "id": stray.id,
+            "received_at": time(stray.received_at),
+            "kind": stray.kind,
+            "subject": stray.subject,
+            "mail": stray.mail,
+            "text": stray.raw.decode(errors="replace"),
+        }
+        for stray in page.items
+    ]
+    return {"reports": reports, "next": page.next}

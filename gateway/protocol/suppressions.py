@@ -1,0 +1,157 @@
+"""What is asked and answered about suppressions: the list, an address put on it, and one taken off."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, post_load, validate
+
+from gateway.ground.encoding import Json, time, time_or_none
+from gateway.notify.suppressions import LiftRequest, SuppressionsRequest, SuppressRequest
+from gateway.protocol.asking import CURSOR_MAX
+from gateway.protocol.fields import PRINTABLE, EmailAddress, Text
+from gateway.protocol.parsing import Invalid
+from storage.suppressions import EVERYTHING, Evidence, Reason, Suppression, SuppressionPage
+
+SCOPE = r"\*|lane:(transactional|bulk)|category:[a-z][a-z0-9_]{0,63}"
+DIAGNOSTIC_MAX = 1000
+CODE_MAX = 40
+_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def _scope_field(**options: Any) -> Text:
+    return Text(SCOPE, "*, lane:bulk, lane:transactional, or category: and its name", longest=80, **options)
+
+
+class Moment(fields.AwareDateTime):
+    """A time with its zone, as RFC 3339 has it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(format="iso", **options)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> datetime:
+        if not isinstance(value, str):
+            raise ValidationError("Must be a time such as 2026-12-01T08:00:00Z.")
+        moment: datetime = super()._deserialize(value, attr, data, **options)
+        try:
+            moment = moment.astimezone(UTC)
+        except OverflowError:
+            moment = _LATEST
+        if moment >= _LATEST:
+            raise ValidationError("Must be before the year 9000.")
+        return moment
+
+
+def created_at(text: str) -> datetime:
+    """The time that a list gives for an entry. Raises `Invalid`."""
+    try:
+        moment: datetime = Moment().deserialize(text)
+    except ValidationError as error:
+        raise Invalid({"created_at": [str(each) for each in error.messages]}) from None
+    return moment
+
+
+class SuppressionsSchema(Schema):
+    """A page of suppressions."""
+
+    address = EmailAddress(load_default=None)
+    scope = _scope_field(load_default=None)
+    before = Text(
+        r"[ -~]*", "a cursor", longest=CURSOR_MAX, load_default=None,
+        metadata={"description": "`next` of the page before."},
+    )  # fmt: skip
+    limit = fields.Integer(strict=True, load_default=50, validate=validate.Range(min=1, max=200))
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> SuppressionsRequest:
+        return SuppressionsRequest(**data)
+
+
+class EvidenceSchema(Schema):
+    mail = Text(r"[!-~]*", "an id", longest=64, load_default=None, allow_none=True)
+    code = Text(PRINTABLE, "printable", longest=CODE_MAX, load_default=None, allow_none=True)
+    diagnostic = Text(PRINTABLE, "printable", longest=DIAGNOSTIC_MAX, load_default=None, allow_none=True)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> Evidence:
+        return Evidence(**data)
+
+
+class SuppressSchema(Schema):
+    """An address that is not to be written to."""
+
+    address = EmailAddress(required=True)
+    scope = _scope_field(load_default=EVERYTHING)
+    reason = fields.Enum(Reason, by_value=True, load_default=Reason.MANUAL)
+    evidence = fields.Nested(EvidenceSchema)
+    expires_at = Moment(load_default=None, allow_none=True)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> SuppressRequest:
+        return SuppressRequest(**data)
+
+
+class LiftSchema(Schema):
+    """An address that may be written to again."""
+
+    address = EmailAddress(required=True)
+    scope = _scope_field(load_default=None, metadata={"description": "Left out: in every scope."})
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> LiftRequest:
+        return LiftRequest(**data)
+
+
+def _text(**options: Any) -> fields.String:
+    return fields.String(required=True, **options)
+
+
+class EvidenceAnswer(Schema):
+    """How it is known."""
+
+    mail = _text(allow_none=True, metadata={"description": "The id of the mail that came back."})
+    code = _text(allow_none=True)
+    diagnostic = _text(allow_none=True)
+
+
+class SuppressionAnswer(Schema):
+    """An address that must not be written to."""
+
+    address = _text(metadata={"description": "In the form that addresses are compared by."})
+    scope = _text()
+    reason = fields.Enum(Reason, by_value=True, required=True)
+    source = _text(metadata={"description": "Who or what put it there."})
+    evidence = fields.Nested(EvidenceAnswer, required=True)
+    created_at = fields.DateTime(required=True)
+    expires_at = fields.DateTime(required=True, allow_none=True)
+
+
+class SuppressionsAnswer(Schema):
+    suppressions = fields.List(fields.Nested(SuppressionAnswer), required=True)
+    next = _text(allow_none=True)
+
+
+class LiftedAnswer(Schema):
+    lifted = fields.Integer(
+        required=True, metadata={"description": "How many there were, in as many scopes."}
+    )
+
+
+def suppression(value: Suppression) -> Json:
+    evidence = value.evidence
+    return {
+        "address": value.address,
+        "scope": value.scope,
+        "reason": value.reason,
+        "source": value.source,
+        "evidence": {"mail": evidence.mail, "code": evidence.code, "diagnostic": evidence.diagnostic},
+        "created_at": time(value.created_at),
+        "expires_at": time_or_none(value.expires_at),
+    }
+
+
+def page(value: SuppressionPage) -> Json:
+    return {"suppressions": [suppression(each) for each in value.items], "next": value.next}
+
+
+def lifted(count: int) -> Json:
+    return {"lifted": count}

@@ -1,0 +1,11 @@
+"""Where reports are taken. Apart from what takes them, which needs a library that most processes do without."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    host: str
+    port: int
+    lmtp: bool
+    """LMTP, from a mail server of one's own; else SMTP, from anybody."""

@@ -1,0 +1,138 @@
+"""Where mail comes back to: a small server of LMTP (RFC 2033) or SMTP (RFC 5321) that takes reports and nothing else.
+
+Whoever can reach it can speak to it: it takes mail to a few addresses only, of a bounded size, over so many connections, and
+answers for a report once it is dealt with. What cannot be dealt with now is to be sent again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from aiosmtpd.lmtp import LMTP
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from mailer.places import Place
+
+CONNECTIONS = 50
+RECIPIENTS = 20
+LARGEST_BYTES = 16 * 2**20
+IDLE_SECONDS = 60.0
+COMMANDS = 200
+"""Of a kind over one connection."""
+
+Take = Callable[[bytes, Sequence[str]], Awaitable[None]]
+"""Deals with a message that came to these addresses. Raises anything for one that is to be sent again."""
+
+logger = logging.getLogger(__name__)
+
+
+class Receiver:
+    def __init__(self, place: Place, *, name: str, takes: Callable[[str], bool], take: Take) -> None:
+        """`name` is what the server calls itself; `takes` says whether an address is one of ours."""
+        self._place = place
+        self._name = name
+        self._takes = takes
+        self._take = take
+        self._open: set[SMTP] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> int:
+        """Listen; answers the port. Raises OSError where that is taken."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._protocol, self._place.host, self._place.port)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def stop(self) -> None:
+        """Let go of everybody; who was not answered sends again."""
+        if self._server is not None:
+            self._server.close()
+            for protocol in list(self._open):
+                assert isinstance(protocol.transport, asyncio.WriteTransport)
+                protocol.transport.abort()
+
+    def _protocol(self) -> SMTP:
+        speak = _Lmtp if self._place.lmtp else _Smtp
+        return speak(
+            self,
+            data_size_limit=LARGEST_BYTES,
+            hostname=self._name,
+            ident="Bellhop takes reports",
+            timeout=IDLE_SECONDS,
+            enable_SMTPUTF8=True,
+            command_call_limit=COMMANDS,
+            loop=asyncio.get_running_loop(),
+            opened=self._opened,
+            closed=self._open.discard,
+        )
+
+    def _opened(self, protocol: SMTP) -> bool:
+        if len(self._open) >= CONNECTIONS:
+            return False
+        self._open.add(protocol)
+        return True
+
+    # What aiosmtpd asks of whom it works for
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name for it
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        del server, session, options
+        if not self._takes(address):
+            return "550 5.1.1 This takes reports of mail that was sent from here, and none of this address"
+        if len(envelope.rcpt_tos) >= RECIPIENTS:
+            return "452 4.5.3 Too many recipients"
+        envelope.rcpt_tos.append(address)
+        return "250 2.1.5 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - as above
+        del server, session
+        content = envelope.content
+        assert isinstance(content, bytes)
+        try:
+            await self._take(content, envelope.rcpt_tos)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the report is not lost: it is sent again
+            logger.warning("report not taken", extra={"error": type(error).__name__})
+            answer = "451 4.3.0 Not now: send it again"
+        else:
+            answer = "250 2.0.0 Taken"
+        # LMTP has an answer for each recipient.
+        return "\r\n".join([answer] * (len(envelope.rcpt_tos) if self._place.lmtp else 1))
+
+
+class _Counted:
+    """A connection that is known to its receiver while it is open."""
+
+    def __init__(
+        self, *args: Any, opened: Callable[[Any], bool], closed: Callable[[Any], None], **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        self._may_open = opened
+        self._on_closed = closed
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._may_open(self):
+            super().connection_made(transport)  # type: ignore[misc]  # the other base has it
+        else:
+            assert isinstance(transport, asyncio.Transport)
+            transport.write(b"421 4.7.0 Too many connections\r\n")
+            transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._on_closed(self)
+        super().connection_lost(error)  # type: ignore[misc]  # as above
+
+
+class _Smtp(_Counted, SMTP):
+    pass
+
+
+class _Lmtp(_Counted, LMTP):
+    pass
+
+
+def is_desk(address: str, domain: str) -> bool:
+    """Whether it is one of the addresses in the domain that providers send complaints to."""
+    local, _, of = address.lower().rpartition("@")
+    return of == domain and local in ("postmaster", "abuse", "fbl")

@@ -1,0 +1,33 @@
+"""What is put on a mail as it leaves, whatever made it: the envelope that bounces come back to, and the signatures."""
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from mailer.envelope import ReturnPath
+from mailer.transport import Outgoing
+
+
+class Signs(Protocol):
+    def sign(self, message: bytes) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seal:
+    """Of one lane."""
+
+    return_path: ReturnPath | None = None
+    signer: Signs | None = None
+
+    async def put_on(self, message: Outgoing) -> Outgoing:
+        """The message as it goes over the wire; the same at every attempt."""
+        if self.return_path is not None:
+            message = replace(message, sender=self.return_path.address(message.id) or message.sender)
+        if self.signer is not None:
+            # Beside the loop: a signature of RSA takes a millisecond of a core.
+            message = replace(message, raw=await asyncio.to_thread(self.signer.sign, message.raw))
+        return message
+
+
+NOTHING = Seal()
+"""Mail leaves as it was made."""

@@ -1,0 +1,80 @@
+"""The shelf of strays, in the table `strays`."""
+
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+from storage.encoding import FOREVER, micros, moment, position_of
+from storage.people import Erasure
+from storage.sqlite.schema import Migration, statements
+from storage.sqlite.shelf import SQLiteShelf, reading, writing
+from storage.strays import RAW_BYTES, Stray, StrayPage, Strays
+
+MIGRATIONS = (
+    Migration(
+        name="strays-1",
+        run=statements("""
+CREATE TABLE strays (
+    id TEXT NOT NULL PRIMARY KEY,
+    received_at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    mail TEXT,
+    raw BLOB NOT NULL
+);
+CREATE INDEX strays_newest ON strays (received_at, id);
+"""),
+    ),
+)
+_COLUMNS = "id, received_at, kind, subject, mail, raw"
+
+
+class SQLiteStrays(SQLiteShelf, Strays):
+    MIGRATIONS = MIGRATIONS
+
+    @writing
+    def keep(self, connection: sqlite3.Connection, stray: Stray, *, most: int) -> None:
+        connection.execute(
+            f"INSERT INTO strays ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants only
+            (
+                stray.id, micros(stray.received_at), stray.kind, stray.subject, stray.mail, stray.raw[:RAW_BYTES],
+            ),
+        )  # fmt: skip
+        connection.execute(
+            "DELETE FROM strays WHERE id IN"
+            " (SELECT id FROM strays ORDER BY received_at DESC, id DESC LIMIT -1 OFFSET ?)",
+            (most,),
+        )
+
+    @reading
+    def page(self, connection: sqlite3.Connection, *, before: str | None, limit: int) -> StrayPage:
+        time, id_ = (FOREVER, "") if before is None else position_of(before)
+        rows = connection.execute(
+            f"SELECT {_COLUMNS} FROM strays WHERE (received_at, id) < (?, ?)"  # noqa: S608 - constants only
+            " ORDER BY received_at DESC, id DESC LIMIT ?",
+            (time, id_, limit + 1),
+        ).fetchall()
+        page = rows[:limit]
+        following = f"{page[-1][1]}~{page[-1][0]}" if page and len(rows) > limit else None
+        return StrayPage(items=tuple(map(_stray, page)), next=following)
+
+    @writing
+    def prune(self, connection: sqlite3.Connection, *, before: datetime) -> int:
+        return connection.execute("DELETE FROM strays WHERE received_at < ?", (micros(before),)).rowcount
+
+    def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
+        """What quotes an address of the user's goes, whatever the case it is in."""
+        if not erasure.addresses:
+            return 0
+        texts = [address.encode() for address in erasure.addresses]
+        rows = connection.execute("SELECT id, raw FROM strays").fetchall()
+        quoting = [(id_,) for id_, raw in rows if any(text in raw.lower() for text in texts)]
+        connection.executemany("DELETE FROM strays WHERE id = ?", quoting)
+        return 0
+
+
+def _stray(row: tuple[Any, ...]) -> Stray:
+    id_, received_at, kind, subject, mail, raw = row
+    return Stray(
+        id=id_, received_at=moment(received_at), kind=kind, subject=subject, mail=mail, raw=bytes(raw)
+    )

@@ -1,0 +1,44 @@
+"""The shelf of strays: what came back and belongs to no mail that we know, or says nothing that a rule could read.
+
+It changes nothing. It is kept for a while, for people to look at.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+RAW_BYTES = 16 * 1024
+"""Of a stray; the rest is cut off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stray:
+    id: str
+    received_at: datetime
+    kind: str
+    """What it seems to be: `delivery`, `complaint`, `other`."""
+    subject: str
+    mail: str | None = None
+    """The obligation that it is about, if that is known all the same."""
+    raw: bytes
+    """As it came, `RAW_BYTES` at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrayPage:
+    items: tuple[Stray, ...]
+    next: str | None
+
+
+class Strays(Protocol):
+    async def keep(self, stray: Stray, *, most: int) -> None:
+        """Keep it, durably, and no more than about the newest `most` of all: anybody can send some."""
+        ...
+
+    async def page(self, *, before: str | None, limit: int) -> StrayPage:
+        """Newest first. Raises `InvalidCursor` as `history` does."""
+        ...
+
+    async def prune(self, *, before: datetime) -> int:
+        """Delete those received before; answers how many."""
+        ...

@@ -1,0 +1,164 @@
+"""What is heard of a mail after it was sent, and what belongs to none: held against every store."""
+
+from datetime import timedelta
+
+import pytest
+
+from storage.endings import Sent
+from storage.errors import InvalidCursor
+from storage.ids import uuid7
+from storage.mail import AFTER_SENT, LaneName, MailState
+from storage.outbox import Kind, Obligation, Subject
+from storage.strays import RAW_BYTES, Stray
+from tests.contract.store_cases import NOW, later, mail, notification, put
+
+
+async def sent(store) -> str:
+    """A notification's own mail, which the relay took."""
+    [told] = await put(store, notification("user:1", title="Hello", mail=mail()))
+    await end(store)
+    return told.id
+
+
+async def sent_apart(store) -> str:
+    """A mail that stands by itself, which the relay took."""
+    news = notification("user:1", title="News", in_app=False)
+    owed = Obligation(id=uuid7(), of=Subject(kind=Kind.CAMPAIGN, id="summer"), mail=mail(), news=news)
+    await store.outbox.owe([owed])
+    await end(store)
+    return owed.id
+
+
+async def end(store) -> None:
+    [lease] = await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=1, lease_seconds=60, now=NOW)
+    assert await store.outbox.end(lease, Sent(relay_id="queued"), now=NOW)
+
+
+async def state_of(store, id_: str) -> tuple[MailState, str | None]:
+    found = await store.outbox.find(id_)
+    assert found.mail is not None
+    return found.mail.state, found.mail.reason
+
+
+@pytest.mark.parametrize("make", [sent, sent_apart])
+async def test_a_mail_is_found_by_its_id_with_what_it_told(store, make):
+    id_ = await make(store)
+
+    found = await store.outbox.find(id_)
+
+    assert (found.id, found.title) == (id_, "Hello" if make is sent else "News")
+    assert (found.mail.state, found.mail.order.to) == (MailState.SENT, "ann@example.org")
+
+
+async def test_what_owes_no_mail_or_is_not_there_is_not_found(store):
+    [plain] = await put(store, notification("user:1"))
+
+    for id_ in (plain.id, uuid7(), "", "\ud800"):
+        assert await store.outbox.find(id_) is None
+
+
+@pytest.mark.parametrize("make", [sent, sent_apart])
+async def test_what_is_heard_outweighs_what_was_heard_before(store, make):
+    id_ = await make(store)
+
+    async def hear(state: MailState, reason: str | None = None) -> bool:
+        return await store.outbox.came_back(id_, state, reason=reason, now=later(5))
+
+    assert not await hear(MailState.SENT)
+    assert await hear(MailState.DELIVERED)
+    assert not await hear(MailState.DELIVERED, "again")
+    assert await hear(MailState.BOUNCED, "came back: 5.1.1")
+    assert not await hear(MailState.DELIVERED)
+    assert await state_of(store, id_) == (MailState.BOUNCED, "came back: 5.1.1")
+    assert await hear(MailState.COMPLAINED, "abuse")
+    assert not await hear(MailState.BOUNCED)
+    found = await store.outbox.find(id_)
+    assert (found.mail.state, found.mail.updated_at, found.mail.sent_at) == (
+        MailState.COMPLAINED,
+        later(5),
+        NOW,
+    )
+    counts = await store.outbox.mail_counts()
+    assert (counts[MailState.COMPLAINED], counts[MailState.SENT]) == (1, 0)
+    page = await store.outbox.mail_page(state=MailState.COMPLAINED, before=None, limit=10)
+    assert [item.id for item in page.items] == [id_]
+
+
+async def test_a_mail_that_was_not_sent_stays_what_it_is(store):
+    [told] = await put(store, notification("user:1", mail=mail()))
+
+    for state in AFTER_SENT:
+        assert not await store.outbox.came_back(told.id, state, reason=None, now=NOW)
+        assert not await store.outbox.came_back(uuid7(), state, reason=None, now=NOW)
+
+    assert await state_of(store, told.id) == (MailState.PENDING, None)
+    [lease] = await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=1, lease_seconds=60, now=NOW)
+    assert not await store.outbox.came_back(told.id, MailState.BOUNCED, reason=None, now=NOW)
+    assert await store.outbox.end(lease, Sent(), now=NOW)
+
+
+async def test_what_came_back_owes_nothing_and_is_pruned_with_its_notification(store):
+    id_ = await sent(store)
+    await store.outbox.came_back(id_, MailState.BOUNCED, reason=None, now=NOW)
+
+    assert await store.outbox.next_due(lane=LaneName.TRANSACTIONAL) is None
+    assert await store.outbox.revive([id_], now=NOW) == []
+    assert await store.streams.prune(before=later(1), limit=10) == 1
+    assert await store.outbox.find(id_) is None
+
+
+def stray(**fields) -> Stray:
+    given = {"received_at": NOW, "kind": "other", "subject": "Hm", "raw": b"Subject: Hm\r\n\r\n\x00\xff"}
+    return Stray(id=uuid7(), **(given | fields))
+
+
+async def strays(store, *, limit: int = 100) -> list[Stray]:
+    return list((await store.strays.page(before=None, limit=limit)).items)
+
+
+async def test_a_stray_comes_back_as_it_came_and_cut_where_it_is_long(store):
+    given = stray(subject="Größe $1", mail=uuid7())
+    long = stray(received_at=later(1), raw=b"x" * (RAW_BYTES + 1))
+    for each in (given, long):
+        await store.strays.keep(each, most=10)
+
+    first, second = await strays(store)
+
+    assert second == given
+    assert first.raw == b"x" * RAW_BYTES
+
+
+async def test_strays_are_read_page_by_page_and_the_newest_are_kept(store):
+    given = [stray(received_at=later(n // 2)) for n in range(9)]
+    for each in given:
+        await store.strays.keep(each, most=5)
+    expected = sorted(given, key=lambda each: (each.received_at, each.id), reverse=True)[:5]
+
+    first = await store.strays.page(before=None, limit=3)
+    second = await store.strays.page(before=first.next, limit=3)
+
+    assert [*first.items, *second.items] == expected
+    assert second.next is None
+    with pytest.raises(InvalidCursor):
+        await store.strays.page(before="nonsense", limit=3)
+
+
+async def test_old_strays_are_pruned(store):
+    for seconds in (0, 1, 2):
+        await store.strays.keep(stray(received_at=later(seconds)), most=10)
+
+    assert await store.strays.prune(before=later(2)) == 2
+    assert [each.received_at for each in await strays(store)] == [NOW + timedelta(seconds=2)]
+
+
+async def test_strays_that_quote_an_erased_users_address_are_gone(store):
+    quoting = stray(raw=b"To: <Ann@Example.org>\r\n\r\nHello")
+    other = stray(raw=b"To: <bob@example.org>\r\n\r\nHello")
+    for each in (quoting, other):
+        await store.strays.keep(each, most=10)
+
+    await store.people.erase_user("1", "user:1", now=NOW)
+    assert len(await strays(store)) == 2
+    await store.people.erase_user("1", "user:1", now=NOW, addresses=("ann@example.org",))
+
+    assert await strays(store) == [other]

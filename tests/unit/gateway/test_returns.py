@@ -1,0 +1,448 @@
+"""What comes of a report: what became of its mail, who is suppressed for it, and that nobody is for a forged one."""
+
+import asyncio
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.notify import returns
+from gateway.notify.returns import COMPLAINTS, Fate, Return, Returns, StraysRequest
+from gateway.notify.suppressions import LiftRequest, SuppressionList, SuppressionsRequest
+from mailer.envelope import ReturnPath
+from storage.endings import Sent
+from storage.errors import StoreUnavailable
+from storage.ids import uuid7
+from storage.mail import LaneName, Mail, MailOrder, MailState
+from storage.outbox import Kind, Obligation, Subject
+from storage.sqlite import SQLiteStore
+from storage.streams import Emission, Entry, Notification
+from storage.suppressions import Reason
+from tests.support.corpus import NOBODYS_PATH, RECIPIENT, SAMPLES, Sample
+from tests.unit.gateway.test_suppressions import NOW, HeldClock
+
+PATH = ReturnPath(domain="bounces.shop.example", secrets=("a" * 32,))
+
+
+class Desk:
+    """Returns over a real store, with mail that was sent."""
+
+    def __init__(self, store: SQLiteStore, path: ReturnPath | None = PATH) -> None:
+        self.store = store
+        self.clock = HeldClock()
+        self.counted: Counter[tuple[str | None, str]] = Counter()
+        self.suppressed = SuppressionList(store.suppressions, self.clock)  # type: ignore[arg-type]
+        self.returns = Returns(
+            outbox=store.outbox,
+            strays=store.strays,
+            suppressions=self.suppressed,
+            path=path,
+            domains=["shop.example"],
+            clock=self.clock,  # type: ignore[arg-type]
+            count=lambda lane, fate: self.counted.update([(lane, fate)]),
+        )
+
+    async def sent(
+        self,
+        *,
+        lane: LaneName = LaneName.TRANSACTIONAL,
+        to: str = RECIPIENT,
+        entry: Entry | None = None,
+    ) -> str:
+        """A mail that the relay took; answers its id."""
+        await self.owe(lane=lane, to=to, entry=entry)
+        return await self._send(lane)
+
+    async def owe(
+        self,
+        *,
+        lane: LaneName = LaneName.TRANSACTIONAL,
+        to: str = RECIPIENT,
+        entry: Entry | None = None,
+    ) -> str:
+        """A mail that is owed; answers its id."""
+        id_ = uuid7()
+        order = MailOrder(to=to, due_at=NOW, lane=lane)
+        mail = Mail(order=order, state=MailState.PENDING, due_at=NOW, updated_at=NOW)
+        given_ = Notification(
+            id=id_, room="user:ann", type="T", title="x", created_at=NOW, data={}, mail=mail, entry=entry
+        )
+        await self.store.streams.append([Emission(notifications=(given_,))])
+        return id_
+
+    async def _send(self, lane: LaneName) -> str:
+        [lease] = await self.store.outbox.lease(lane=lane, limit=1, lease_seconds=60, now=NOW)
+        await self.store.outbox.end(lease, Sent(relay_id="queued"), now=NOW)
+        return lease.id
+
+    async def take(self, sample: Sample, id_: str, **given_: Any) -> Return:
+        path = PATH.address(id_)
+        assert path is not None
+        return await self.returns.take(sample.raw(path=path, message_id=f"{id_}@shop.example"), **given_)
+
+    async def mail(self, id_: str) -> Mail:
+        found = await self.store.outbox.find(id_)
+        assert found is not None
+        assert found.mail is not None
+        return found.mail
+
+    async def listed(self) -> list[tuple[str, str, str]]:
+        page = await self.suppressed.page(SuppressionsRequest(limit=1000))
+        return [(each.address, each.scope, each.reason.value) for each in page.items]
+
+    async def strays(self) -> list[str | None]:
+        return [stray.mail for stray in (await self.returns.page(StraysRequest(limit=200))).items]
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
+    # Ten thousand writes to a disk take minutes, and prove nothing more.
+    memory = Path("/dev/shm")
+    folder = memory if "ten_thousand" in request.node.name and memory.is_dir() else tmp_path
+    store = SQLiteStore(folder / f"{uuid7()}.db")
+    await store.open()
+    yield Desk(store)
+    await store.close()
+    for file in folder.glob(f"{store._threads._path.stem}*"):
+        file.unlink()
+
+
+def by_name(name: str) -> Sample:
+    return next(sample for sample in SAMPLES if sample.name == name)
+
+
+def fate(sample: Sample) -> Fate:
+    """What is to come of a sample of the corpus about a transactional mail."""
+    match sample.kind, sample.says:
+        case "delivery", "failed":
+            return Fate.BOUNCED
+        case "delivery", "delivered":
+            return Fate.DELIVERED
+        case "complaint", says if says in COMPLAINTS:
+            return Fate.COMPLAINED
+        case "reply", _:
+            return Fate.IGNORED
+        case "other", _:
+            return Fate.UNATTRIBUTED
+        case _:
+            return Fate.NOTED
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+async def test_each_of_the_corpus_has_the_fate_that_it_says(desk: Desk, sample: Sample) -> None:
+    id_ = await desk.sent()
+
+    dealt = await desk.take(sample, id_)
+
+    state = (await desk.mail(id_)).state
+    expected = fate(sample)
+    assert dealt.fate is expected
+    assert state == (expected.value if expected in tuple(MailState) else "sent")
+    hard = sample.severity == "hard" and expected is Fate.BOUNCED
+    assert await desk.listed() == ([(RECIPIENT, "*", "hard_bounce")] if hard else [])
+    assert dealt.suppressed is hard
+    assert await desk.strays() == ([id_] if expected is Fate.UNATTRIBUTED else [])
+    lane = (
+        None
+        if expected is Fate.IGNORED and dealt.mail is None and not desk.counted[("transactional", expected)]
+        else "transactional"
+    )
+    assert desk.counted == {(lane, expected): 1}
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+async def test_without_our_address_and_our_message_id_none_of_the_corpus_changes_anything(
+    desk: Desk, sample: Sample
+) -> None:
+    id_ = await desk.sent()
+
+    dealt = await desk.returns.take(sample.raw())
+
+    assert dealt.fate in (Fate.UNATTRIBUTED, Fate.IGNORED)
+    assert (await desk.mail(id_)).state is MailState.SENT
+    assert await desk.listed() == []
+
+
+async def test_what_a_mail_came_back_with_stands_with_it(desk: Desk) -> None:
+    id_ = await desk.sent()
+
+    await desk.take(by_name("postfix-user-unknown"), id_)
+
+    mail = await desk.mail(id_)
+    assert mail.reason is not None
+    assert mail.reason.startswith(
+        "came back: 5.1.1 host mx.example.org[192.0.2.25] said: 550 5.1.1 <address> Recip"
+    )
+    [entry] = (await desk.suppressed.page(SuppressionsRequest())).items
+    assert (entry.source, entry.evidence.mail, entry.evidence.code) == ("report", id_, "5.1.1")
+
+
+async def test_a_report_that_comes_again_changes_nothing_also_after_a_lift(desk: Desk) -> None:
+    id_ = await desk.sent()
+    await desk.take(by_name("postfix-user-unknown"), id_)
+    await desk.suppressed.lift(LiftRequest(address=RECIPIENT))
+
+    again = await desk.take(by_name("postfix-user-unknown"), id_)
+
+    assert (again.fate, again.suppressed) == (Fate.NOTED, False)
+    assert await desk.listed() == []
+
+
+async def test_five_days_of_full_mailboxes_suppress_for_a_month(desk: Desk) -> None:
+    fates = []
+    for _ in range(5):
+        fates.append(await desk.take(by_name("postfix-mailbox-full"), await desk.sent()))
+        desk.clock.now += timedelta(days=1)
+
+    assert [each.suppressed for each in fates] == [False] * 4 + [True]
+    assert await desk.listed() == [(RECIPIENT, "*", "soft_bounce")]
+
+
+async def test_a_complaint_about_bulk_mail_ends_bulk_mail_and_no_other(desk: Desk) -> None:
+    id_ = await desk.sent(lane=LaneName.BULK)
+
+    dealt = await desk.take(by_name("arf-yahoo"), id_)
+    again = await desk.take(by_name("arf-aol"), id_)
+
+    assert (dealt.fate, dealt.suppressed, again.fate) == (Fate.COMPLAINED, True, Fate.NOTED)
+    assert await desk.listed() == [(RECIPIENT, "lane:bulk", Reason.COMPLAINT.value)]
+    assert (await desk.mail(id_)).reason == "its reader complained: abuse"
+    assert desk.counted[("bulk", Fate.COMPLAINED)] == 1
+
+
+async def test_a_complaint_about_mail_that_somebody_waits_for_is_told_loudly(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    dealt = await desk.take(by_name("arf-yahoo"), await desk.sent())
+
+    assert (dealt.fate, dealt.suppressed) == (Fate.COMPLAINED, False)
+    assert [record.levelname for record in caplog.records if record.message == "mail came back"] == [
+        "WARNING"
+    ]
+    assert RECIPIENT not in caplog.text
+
+
+async def test_a_complaint_about_other_mail_ends_what_is_of_its_category(desk: Desk) -> None:
+    id_ = await desk.sent(entry=Entry(category="offers", locale="en"))
+
+    dealt = await desk.take(by_name("arf-yahoo"), id_)
+
+    assert (dealt.fate, dealt.suppressed) == (Fate.COMPLAINED, True)
+    assert await desk.listed() == [(RECIPIENT, "category:offers", Reason.COMPLAINT.value)]
+
+
+async def test_what_is_heard_outweighs_what_was_heard_before_and_never_less(desk: Desk) -> None:
+    id_ = await desk.sent()
+    heard = []
+    for name in (
+        "postfix-delivered",
+        "postfix-user-unknown",
+        "postfix-delivered",
+        "arf-yahoo",
+        "postfix-policy",
+    ):
+        await desk.take(by_name(name), id_)
+        heard.append((await desk.mail(id_)).state.value)
+
+    assert heard == ["delivered", "bounced", "bounced", "complained", "complained"]
+
+
+async def test_a_mail_that_stands_by_itself_comes_back_too(desk: Desk) -> None:
+    order = MailOrder(to=RECIPIENT, due_at=NOW, lane=LaneName.BULK)
+    news = Notification(id="", room="user:ann", type="T", title="x", created_at=NOW, data={}, in_app=False)
+    owed = Obligation(
+        id=uuid7(), of=Subject(kind=Kind.CAMPAIGN, id="c"), news=news,
+        mail=Mail(order=order, state=MailState.PENDING, due_at=NOW, updated_at=NOW),
+    )  # fmt: skip
+    await desk.store.outbox.owe([owed])
+    id_ = await desk._send(LaneName.BULK)
+
+    dealt = await desk.take(by_name("gmail-not-found"), id_)
+
+    assert (dealt.fate, dealt.suppressed) == (Fate.BOUNCED, True)
+    assert (await desk.mail(id_)).state is MailState.BOUNCED
+
+
+async def test_a_report_that_is_quicker_than_the_worker_waits_for_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relay may have sent its report before the worker has written down that the relay took the mail."""
+    id_ = await desk.owe()
+    [lease] = await desk.store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=1, lease_seconds=60, now=NOW)
+    looked = asyncio.Event()
+    real = desk.store.outbox.find
+
+    async def find(mail: str) -> Notification | None:
+        found = await real(mail)
+        looked.set()
+        return found
+
+    monkeypatch.setattr(desk.store.outbox, "find", find)
+    taking = asyncio.create_task(desk.take(by_name("postfix-user-unknown"), id_))
+    await looked.wait()
+
+    await desk.store.outbox.end(lease, Sent(), now=NOW)
+
+    assert (await taking).fate is Fate.BOUNCED
+    assert (await desk.mail(id_)).state is MailState.BOUNCED
+
+
+async def test_a_report_of_a_mail_that_is_not_settled_is_to_be_sent_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(returns, "SETTLING_SECONDS", 0)
+    id_ = await desk.owe()
+    await desk.store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=1, lease_seconds=60, now=NOW)
+
+    with pytest.raises(StoreUnavailable):
+        await desk.take(by_name("postfix-user-unknown"), id_)
+
+    assert await desk.listed() == []
+
+
+async def test_a_report_of_a_mail_that_is_tried_again_suppresses_its_address(desk: Desk) -> None:
+    """The relay had taken it, and its answer was lost."""
+    id_ = await desk.owe()
+
+    dealt = await desk.take(by_name("postfix-user-unknown"), id_)
+
+    assert (dealt.fate, dealt.suppressed) == (Fate.BOUNCED, True)
+    assert (await desk.mail(id_)).state is MailState.PENDING
+
+
+async def test_the_envelopes_recipient_says_whose_it_is(desk: Desk) -> None:
+    id_ = await desk.sent()
+    path = PATH.address(id_)
+    assert path is not None
+
+    dealt = await desk.returns.take(by_name("postfix-user-unknown").raw(), came_to=[path])
+
+    assert dealt == Return(fate=Fate.BOUNCED, mail=id_, suppressed=True)
+    assert desk.returns.takes(path)
+    assert not desk.returns.takes(NOBODYS_PATH)
+
+
+async def test_without_addresses_of_its_own_a_mail_is_known_by_its_message_id_and_recipient(
+    tmp_path: Path,
+) -> None:
+    store = SQLiteStore(tmp_path / "other.db")
+    await store.open()
+    desk = Desk(store, path=None)
+    id_ = await desk.sent(to="Ann@Example.ORG")
+    sample = by_name("postfix-user-unknown")
+
+    elsewhere = await desk.returns.take(sample.raw(message_id=f"{id_}@other.example"))
+    other = await desk.returns.take(sample.raw(message_id=f"{id_}@shop.example", to="bob@example.org"))
+    ours = await desk.returns.take(sample.raw(message_id=f"{id_}@shop.example"))
+
+    assert [each.fate for each in (elsewhere, other, ours)] == [
+        Fate.UNATTRIBUTED,
+        Fate.UNATTRIBUTED,
+        Fate.BOUNCED,
+    ]
+    assert not desk.returns.takes(f"{id_}@shop.example")
+    await store.close()
+
+
+async def test_a_mail_that_was_forgotten_suppresses_nobody(desk: Desk) -> None:
+    id_ = await desk.sent(lane=LaneName.BULK)
+    await desk.store.people.erase_user("ann", "user:ann", now=NOW)
+
+    await desk.take(by_name("arf-yahoo"), id_)
+
+    assert await desk.listed() == []
+
+
+async def test_what_changes_nothing_is_kept_for_a_month_and_not_without_bound(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(returns, "STRAYS", 5)
+    for number in range(8):
+        await desk.returns.take(b"Subject: No %d\r\n\r\nHello" % number + b"x" * 100_000)
+        desk.clock.now += timedelta(seconds=1)
+
+    page = await desk.returns.page(StraysRequest(limit=3))
+    following = await desk.returns.page(StraysRequest(limit=3, before=page.next))
+    kept = [*page.items, *following.items]
+    assert [each.subject for each in kept] == [f"No {n}" for n in (7, 6, 5, 4, 3)]
+    assert all(len(each.raw) <= 16 * 1024 for each in kept)
+    assert following.next is None
+
+    desk.clock.now += timedelta(days=31)
+    desk.clock.may_delete = False
+    await desk.returns.keep_house()
+    assert len(await desk.strays()) == 5
+    desk.clock.may_delete = True
+    await desk.returns.keep_house()
+    assert await desk.strays() == []
+
+
+# Forged
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+def forged(seed: int, ids: list[str]) -> bytes:
+    """A report of the corpus about a mail that was sent, by somebody who knows everything but the secret."""
+    random = Random(seed)
+
+    def letters(count: int) -> str:
+        return "".join(random.choices(LETTERS, k=count))
+
+    id_ = random.choice(ids)
+    real = PATH.address(id_)
+    assert real is not None
+    packed, mac = real[2:28], real[29:45]
+    path = random.choice(
+        [
+            f"b-{packed}-{letters(16)}@{PATH.domain}",
+            f"b-{packed}@{PATH.domain}",
+            f"b-{packed}-@{PATH.domain}",
+            f"b-{packed}-{mac[:15]}{letters(2)}@{PATH.domain}",
+            f"b-{letters(26)}-{mac}@{PATH.domain}",
+            f"{real.partition('@')[0]}@evil.example",
+            f"x{real}",
+            f"b_{real[2:]}",
+            NOBODYS_PATH,
+        ]
+    )
+    message_id = random.choice(
+        [
+            f"{uuid.UUID(int=random.getrandbits(128))}@shop.example",
+            f"{id_}@evil.example",
+            f"{id_}@shop.example.evil.example",
+            f"x{id_}@shop.example",
+            id_,
+        ]
+    )
+    return random.choice(SAMPLES).raw(path=path, message_id=message_id)
+
+
+@pytest.mark.timeout(600)
+async def test_ten_thousand_forged_reports_suppress_nobody(desk: Desk) -> None:
+    ids = [await desk.sent(lane=lane, to=f"u{n}@example.org") for n in range(10) for lane in LaneName]
+    made: list[bytes] = []
+
+    @given(st.integers(0, 2**64))
+    @settings(max_examples=10_000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    def make(seed: int) -> None:
+        made.append(forged(seed, ids))
+
+    make()
+    fates: Counter[Fate] = Counter()
+    for begin in range(0, len(made), 100):
+        dealt = await asyncio.gather(*map(desk.returns.take, made[begin : begin + 100]))
+        fates.update(each.fate for each in dealt)
+
+    assert sum(fates.values()) >= 10_000
+    assert set(fates) <= {Fate.UNATTRIBUTED, Fate.IGNORED}
+    assert await desk.listed() == []
+    assert {(await desk.mail(id_)).state for id_ in ids} == {MailState.SENT}
