@@ -18,6 +18,8 @@ COPY web/dashboard/package.json dashboard/
 COPY web/demo/package.json demo/
 RUN npm ci --no-audit --no-fund
 COPY web/ ./
+# The dashboard brings what its page of types links to.
+COPY docs/catalog.md ../docs/
 # The build writes its pages to ../gateway/pages.
 RUN mkdir -p ../gateway/pages && npm run build
 

@@ -17,6 +17,8 @@ from gateway.catalog.tables import Table
 from gateway.catalog.types import KEY, TYPE, read_type
 from mailer import languages
 
+TYPES_MAX = 300
+"""What admins are told of all of them is one answer, and has to fit what a connection may have unsent."""
 _TOP = ("default_locale", "strict", "categories", "types")
 
 
@@ -37,6 +39,8 @@ def load(folder: Path) -> Catalog:
     top.only(_TOP)
     if not types:
         top.wrong("there are no types")
+    if len(types) > TYPES_MAX:
+        top.wrong(f"there are {len(types)} types, and {TYPES_MAX} at most can be")
     check_templates(read.templates(), types, default_locale, mistakes)
     mistakes.raise_if_any()
     return Catalog(

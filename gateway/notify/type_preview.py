@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from gateway.catalog.channels import CHANNELS
+from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.clock import Clock
 from gateway.ground.rooms import user_room
@@ -130,15 +130,22 @@ class TypePreviewer:
             found, mail=mail, warnings=warnings_of(len(mail.html.encode())), templates=tuple(names)
         )
 
+    async def explain(self, user: str, type_: str) -> list[Explained]:
+        """What every gate says of the type for the user now, by channel; also of one that the catalog does not have."""
+        return [await self._explain(user, type_, channel) for channel in CHANNELS]
+
     async def _explained(self, type_: "NotificationType", user: str) -> list[Explained]:
-        now = self._clock()
         return [
-            await self._judge.explain(
-                Case(type=type_.name, user=user, room=user_room(user), channel=channel, now=now, due_at=now)
-            )
+            await self._explain(user, type_.name, channel)
             for channel in CHANNELS
             if channel != EMAIL or type_.email is not None
         ]
+
+    async def _explain(self, user: str, type_: str, channel: Channel) -> Explained:
+        now = self._clock()
+        return await self._judge.explain(
+            Case(type=type_, user=user, room=user_room(user), channel=channel, now=now, due_at=now)
+        )
 
 
 def _data(type_: "NotificationType", asked: TypePreviewRequest) -> Mapping[str, Any]:

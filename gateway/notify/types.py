@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.switches import NONE, UNTOUCHED
+from gateway.ground import encoding
 from gateway.ground.clock import Clock
 from gateway.notify.switching import Switching
 from gateway.notify.tally import NOTHING, Counts, Tally
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 COMPLAINT = "COMPLAINT"
 """Somebody is not content, and waits for an answer: what a gateway without a catalog knows."""
 CHANGES_SHOWN = 50
+EXAMPLES_BYTES_SHOWN = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ class TypeDetail:
     state: TypeState
     schema: Mapping[str, Any] | None
     examples: Sequence[Mapping[str, Any]]
+    """The first ones, as many as fit `EXAMPLES_BYTES_SHOWN`."""
     changes: Sequence[Change]
     """Newest first."""
 
@@ -119,7 +122,7 @@ class Types:
         return TypeDetail(
             state=self._state(name, await self._tally.day_of(name)),
             schema=None if kind is None or kind.payload is None else kind.payload.schema,
-            examples=() if kind is None else kind.examples,
+            examples=() if kind is None else list(_first(kind.examples)),
             changes=await self._switches.history(name, limit=CHANGES_SHOWN),
         )
 
@@ -174,3 +177,12 @@ class Types:
             overridden=live.switches.get(name, UNTOUCHED).channel(channel) != NONE,
             by_default=of_its_own[channel],
         )
+
+
+def _first(examples: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    left = EXAMPLES_BYTES_SHOWN
+    for example in examples:
+        left -= len(encoding.dumps(example))
+        if left < 0:
+            return
+        yield example

@@ -171,7 +171,9 @@ class TypeDetailAnswer(TypeAnswer):
 
     type = _text()
     schema = fields.Dict(required=True, allow_none=True, metadata={"description": "JSON Schema of its data."})
-    examples = fields.List(fields.Dict(), required=True)
+    examples = fields.List(
+        fields.Dict(), required=True, metadata={"description": "The first ones, 64 KiB of them at most."}
+    )
     changes = fields.List(
         fields.Nested(ChangeAnswer),
         required=True,
@@ -216,6 +218,22 @@ class ExplainedAnswer(Schema):
     rule = _text(allow_none=True)
     detail = _text(allow_none=True)
     gates = fields.List(fields.Nested(GateAnswer), required=True)
+
+
+class ExplainSchema(TypeSchema):
+    """Of one user and one type."""
+
+    user = UserId(required=True)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> tuple[str, str]:
+        return data["user"], data["type"]
+
+
+class ExplainAnswer(Schema):
+    """What would become of a notification of the type for the user now."""
+
+    channels = fields.List(fields.Nested(ExplainedAnswer), required=True)
 
 
 class TypePreviewAnswer(Schema):

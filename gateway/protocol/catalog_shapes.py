@@ -1,5 +1,7 @@
 """What is answered about types: the JSON of `gateway.notify.types`, as `gateway.protocol.catalog` says it."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from gateway.catalog.switches import Share
@@ -93,6 +95,10 @@ def _mail(value: Outgoing, of: TypePreview) -> Json:
         "warnings": list(of.warnings),
         "templates": list(of.templates),
     }
+
+
+def explain(values: Sequence[Explained]) -> Json:
+    return {"channels": [_explained(value) for value in values]}
 
 
 def _explained(value: Explained) -> Json:

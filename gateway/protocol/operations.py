@@ -460,6 +460,12 @@ OPERATIONS: tuple[Operation, ...] = (
         event="preview_type",
     ),
     Operation(
+        name="explain", summary="What every gate says of a type for a user now, by channel",
+        asks=catalog.ExplainSchema, answers=catalog.ExplainAnswer,
+        use=lambda use, _, asked: use.type_previewer.explain(*asked), shape=catalog_shapes.explain,
+        route=Route(method="GET", path="/internal/users/{user}/explain"),
+    ),
+    Operation(
         name="type", summary="A type in full, with the history of its switches",
         asks=catalog.TypeSchema, answers=catalog.TypeDetailAnswer,
         use=use_cases.type_in_full, shape=catalog_shapes.type_in_full,

@@ -11,7 +11,7 @@ from pathlib import Path
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.morning import an_hour
-from tests.browser.shop import Window, open_shop
+from tests.browser.shop import CATALOG, Window, open_shop
 from tests.support.browser import ROOT, open_page, require_pages, run_browser
 from tests.support.gateway import Gateway, gateway, token
 from tests.support.node import run_clients
@@ -79,7 +79,9 @@ async def main() -> None:
     require_pages("demo", "dashboard")
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        here = await stack.enter_async_context(gateway(folder, extend=open_shop, NODE_ID="bellhop-0"))
+        here = await stack.enter_async_context(
+            gateway(folder, extend=open_shop, CATALOG=CATALOG, NODE_ID="bellhop-0")
+        )
         node = await stack.enter_async_context(run_clients())
         browser = await stack.enter_async_context(run_browser())
         await an_hour(here, node)

@@ -13,7 +13,7 @@ import aiohttp
 from playwright.async_api import Browser, Locator, Page
 
 from auth.tokens import Signer
-from gateway.process import node
+from gateway.process import demo, node
 from gateway.process.shop import Shop
 from tests.support.browser import ROOT, Complaints, open_page
 from tests.support.gateway import SECRET, START_SECONDS, Gateway, token
@@ -23,6 +23,10 @@ ARTEFACTS = ROOT / "artefacts"
 TOAST_MS = 6000
 """How long a toast stays."""
 Json = Any
+
+
+CATALOG = str(demo.CATALOG)
+"""What `bellhop demo` gives a gateway to read: the types that the shop emits."""
 
 
 def open_shop(node: node.Node) -> None:
@@ -50,6 +54,11 @@ class Window:
 
     def row(self, title: str) -> Locator:
         return self.rows.filter(has_text=title)
+
+    async def read_all(self) -> None:
+        """Marks all as read, and says that it is meant."""
+        await self.panel.get_by_role("button", name="Mark all as read").click()
+        await self.panel.get_by_role("button", name=re.compile(r"^Mark \d+ as read\?$")).click()
 
     async def titles(self) -> list[str]:
         """Of the rows that exist, from the top."""

@@ -30,6 +30,7 @@ PAGES = {
     "#/users": "Users",
     "#/users/ann": "Ann Archer",
     "#/mail": "Mail",
+    "#/types": "Types",
     "#/compose?to=user%3Aann": "Compose",
 }
 
@@ -412,8 +413,14 @@ async def test_the_overview_draws_what_the_gateway_measured(gateway: Gateway, br
     gateway.node.trends.sample()
 
     async with signed_in(browser, gateway) as page:
-        chart = page.get_by_role("img", name=re.compile("^Emits, per minute: 3"))
+        # A node that has just begun shows no hour of nothing.
+        await expect(page.get_by_role("button", name="15 min")).to_have_attribute("aria-pressed", "true")
+        chart = page.get_by_role("img", name=re.compile("^Emits, per 30 seconds: 3 in the last 15 minutes"))
         await expect(chart).to_be_visible()
+        await page.get_by_role("button", name="1 hour").click()
+        chart = page.get_by_role("img", name=re.compile("^Emits, per minute: 3 in the last hour"))
+        await expect(chart).to_be_visible()
+        await expect(page.get_by_role("link", name="Emits 3 in the last hour")).to_be_visible()
         await expect(chart.locator(".bar")).not_to_have_count(0)
         await expect(page.get_by_role("img", name=re.compile("^Latency"))).to_be_visible()
         await expect(page.get_by_text(gateway.node.settings[ClusterSettings].node_id)).to_be_visible()
@@ -481,6 +488,27 @@ async def test_what_is_wrong_is_told_at_its_field_and_cannot_be_sent(gateway: Ga
         await expect(send).to_be_disabled()
 
 
+async def test_all_mistakes_are_told_at_once_and_the_sample_is_what_an_inbox_shows(
+    gateway: Gateway, browser: Browser
+):
+    async with signed_in(browser, gateway, "#/compose") as page:
+        await page.get_by_label("To", exact=True).fill("user:bob, nowhere")
+        await page.get_by_label("Title").fill("Hi")
+        await page.get_by_label("Link").fill("javascript:alert(1)")
+        await page.get_by_label("Data").fill("{")
+
+        outcome = page.get_by_role("region", name="What will happen")
+        for field in ("To", "Link", "Data"):
+            await expect(page.get_by_label(field, exact=True)).to_have_attribute("aria-invalid", "true")
+        await expect(outcome.get_by_role("listitem")).to_have_count(3)
+        shown = page.get_by_role("region", name="On screen")
+        await expect(shown.locator(".name")).to_have_text("Hi")
+        await expect(shown.get_by_role("link")).to_have_count(0)
+
+        await page.get_by_label("Link").fill("/orders/1")
+        await expect(shown.get_by_role("link")).to_have_text("Hi")
+
+
 async def test_everyone_is_written_to_only_after_a_second_thought(
     gateway: Gateway, browser: Browser, node: NodeProcess
 ):
@@ -489,7 +517,7 @@ async def test_everyone_is_written_to_only_after_a_second_thought(
         await page.get_by_label("Title").fill("Hello all")
         await page.get_by_role("button", name="Send", exact=True).click()
         asked = page.get_by_role("dialog", name="Send to everyone?")
-        await expect(asked).to_be_visible()
+        await expect(asked).to_contain_text("2 people are online and will see it at once.")
         assert ann.received("notification") == []
 
         await asked.get_by_role("button", name="Send").click()

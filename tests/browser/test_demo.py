@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from tests.browser.shop import Window, address, keep_toasts, open_shop, picture, shopping
+from tests.browser.shop import CATALOG, Window, address, keep_toasts, open_shop, picture, shopping
 from tests.support.browser import DESK, PHONE, open_page, require_pages, violations
 from tests.support.gateway import Gateway
 from tests.support.gateway import gateway as start_gateway
@@ -23,7 +23,7 @@ def _built() -> None:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def shop(tmp_path: Path) -> AsyncIterator[Gateway]:
-    async with start_gateway(tmp_path, extend=open_shop) as here:
+    async with start_gateway(tmp_path, extend=open_shop, CATALOG=CATALOG) as here:
         yield here
 
 
@@ -142,6 +142,44 @@ async def test_an_inbox_that_waits_for_its_history_has_no_barrier(
         assert await violations(page) == []
         held.set()
         await expect(ann.row("One")).to_be_visible()
+
+
+async def test_orders_outlast_any_number_of_newer_notifications(shop: Gateway, browser: Browser):
+    """They are told by their own notifications, however far down these are; and can still be shipped."""
+    async with shopping(browser, shop) as ann:
+        await ann.button("Place order").click()
+        await expect(ann.orders).to_contain_text("Placed")
+        await shop.batch([{"to": "user:ann", "type": "TEST", "title": f"Number {n}"} for n in range(60)])
+
+        await ann.page.reload()
+        await ann.ready()
+
+        await expect(ann.orders).to_contain_text("Placed")
+        await ann.button("Ship it").click()
+        await expect(ann.orders).to_contain_text("Shipped")
+
+
+async def test_an_address_with_a_bad_token_leads_back_to_the_demos_own_customers(
+    shop: Gateway, browser: Browser
+):
+    forgiven = ["WebSocket is closed before"]
+    async with open_page(browser, shop.public, forgive=forgiven) as page:
+        ann, bob = Window(page, "ann"), Window(page, "bob")
+        await page.goto(f"{shop.public}/demo/#token=cut.off")
+        await expect(page.get_by_role("alert")).to_contain_text("A token in the address is none")
+        await ann.ready()
+        await bob.ready()
+
+        await page.goto("about:blank")
+        await page.goto(address(shop, "ann").rsplit(".", 1)[0] + ".forged")
+        await expect(page.get_by_role("alert")).to_contain_text("does not take Ann’s token from the address")
+        assert await violations(page) == []
+        await page.get_by_role("button", name="Show the demo’s own customers").click()
+
+        await ann.ready()
+        await bob.ready()
+        await expect(page.get_by_role("link", name="Open the dashboard")).to_be_visible()
+        await expect(page.get_by_role("alert")).to_be_hidden()
 
 
 async def test_a_shop_that_is_away_is_told_in_words(shop: Gateway, browser: Browser):

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.shop import Window, open_shop
+from tests.browser.shop import CATALOG, Window, open_shop
 from tests.support.browser import open_page, require_pages
 from tests.support.gateway import Gateway, gateway, token
 from tests.support.nginx import documented, nginx
@@ -35,7 +35,9 @@ async def hosted(
     given: dict[str, Any] = {"BASE_URL": f"{site}/notify", "TRUSTED_PROXIES": "127.0.0.1,unix"} | settings
     if unix:
         given["HOST"] = f"unix:{folder}/public.sock"
-    async with gateway(folder, extend=open_shop, **{k: v for k, v in given.items() if v}) as here:
+    async with gateway(
+        folder, extend=open_shop, CATALOG=CATALOG, **{k: v for k, v in given.items() if v}
+    ) as here:
         upstream = here.public.removeprefix("http://") + (":/" if unix and behind else behind)
         configuration = documented(upstream).replace("listen 80;", f"listen 127.0.0.1:{port};")
         if not passes_host:

@@ -1,6 +1,7 @@
 """`<bellhop-inbox>` in a real Chromium, on a real gateway: tabs, tunnels, bursts, and who cannot see or point."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, Dialog, expect
 
 from tests.browser.frames import assert_smooth
-from tests.browser.shop import Window, another_tab, open_shop, picture, run_demo, shopping
-from tests.support.browser import open_page, require_pages, violations
+from tests.browser.shop import CATALOG, Window, another_tab, open_shop, picture, run_demo, shopping
+from tests.support.browser import PHONE, open_page, require_pages, violations
 from tests.support.gateway import Gateway, token
 from tests.support.gateway import gateway as start_gateway
 
@@ -31,7 +32,9 @@ def _built() -> None:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def shop(tmp_path: Path) -> AsyncIterator[Gateway]:
-    async with start_gateway(tmp_path, extend=open_shop, CLIENT_EVENTS_PER_SECOND="0") as here:
+    async with start_gateway(
+        tmp_path, extend=open_shop, CATALOG=CATALOG, CLIENT_EVENTS_PER_SECOND="0"
+    ) as here:
         yield here
 
 
@@ -142,6 +145,8 @@ async def test_a_gateway_killed_under_the_page_costs_nothing(browser: Browser, t
 
         await demo.kill()
         await ann.until("s.state === 'offline'")
+        await expect(ann.bell).to_have_accessible_name("Notifications, 1 unread. Reconnecting…")
+        await picture(page, "inbox-away")
         await ann.bell.click()
         await expect(ann.panel.get_by_role("status")).to_have_text("Reconnecting…")
         assert await violations(page) == []
@@ -170,7 +175,7 @@ async def test_the_token_is_renewed_on_the_live_connection(
     """The first ends in five seconds; the connection outlives it, and is never anything but ready."""
     monkeypatch.setattr("gateway.sockets.expiries.EXPIRING_SECONDS", 3)
     async with (
-        start_gateway(tmp_path, extend=open_shop, JWT_LEEWAY="0") as shop,
+        start_gateway(tmp_path, extend=open_shop, CATALOG=CATALOG, JWT_LEEWAY="0") as shop,
         shopping(browser, shop, "bob") as bob,
     ):
         seconds = iter([5, 3600])
@@ -225,7 +230,8 @@ async def test_a_burst_of_1000_leaves_the_page_smooth(shop: Gateway, browser: Br
         await page.keyboard.press("Escape")
         await send(shop, 200, each=25)
         await expect(ann.toasts).to_have_count(1)
-        await expect(ann.toasts).to_contain_text("200 new notifications")
+        await expect(ann.toasts).to_contain_text("Number 00200")
+        await expect(ann.toasts).to_contain_text("and 199 more")
 
 
 async def test_ten_thousand_are_a_screenful_of_elements(shop: Gateway, browser: Browser):
@@ -270,7 +276,7 @@ async def test_older_ones_come_as_one_scrolls_and_the_filter_leaves_the_unread(
             await ann.page.evaluate("() => new Promise(requestAnimationFrame)")
         await ann.until("s.items.length === 45 && !s.hasMore")
 
-        await ann.panel.get_by_role("button", name="Mark all as read").click()
+        await ann.read_all()
         # The page shows it before the gateway knows, and what comes in between would be read as well.
         assert shop.node is not None
         async with asyncio.timeout(10):
@@ -417,3 +423,139 @@ async def test_a_page_follows_the_colours_of_the_system(shop: Gateway, browser: 
         await ann.page.emulate_media(color_scheme="light")
 
         assert await ann.panel.evaluate(background) == "rgb(255, 255, 255)"
+
+
+# --- reading
+
+
+LONG = "The brass lamp is turned by hand, and so each of them is a little different from all others. " * 8
+
+
+async def test_a_long_text_is_read_in_place(shop: Gateway, browser: Browser):
+    """The rows below make room for it, and nothing is followed or marked by that."""
+    await send(shop, 15)
+    await shop.emit(
+        "user:ann", "A title that says so much that no line of any inbox could hold it", body=LONG
+    )
+    await shop.emit("user:ann", "Short", body="And so is this.")
+    async with shopping(browser, shop) as ann:
+        await ann.bell.click()
+        long, below = ann.row("A title that says"), ann.row("Number 00015")
+        more = long.get_by_role("button", name="More")
+        await expect(more).to_be_visible()
+        await expect(ann.row("Short").get_by_role("button", name="More")).to_be_hidden()
+        top = await below.evaluate("row => row.getBoundingClientRect().top")
+
+        await more.click()
+
+        await expect(long.get_by_role("button", name="Less")).to_have_attribute("aria-expanded", "true")
+        body = long.locator(".body")
+        assert await body.evaluate("body => body.scrollHeight <= body.clientHeight")
+        moved = await below.evaluate("row => row.getBoundingClientRect().top") - top
+        height = await long.evaluate("row => row.offsetHeight")
+        assert 100 < moved == height - await ann.row("Short").evaluate("row => row.offsetHeight")
+        await expect(ann.badge).to_have_text("17")
+        assert await violations(ann.page) == []
+        await picture(ann.page, "inbox-long-open")
+
+        await ann.rows.first.focus()
+        await ann.page.keyboard.press("ArrowDown")
+        await ann.page.keyboard.press("ArrowLeft")
+        await expect(more).to_have_attribute("aria-expanded", "false")
+        assert await below.evaluate("row => row.getBoundingClientRect().top") == top
+        await ann.page.keyboard.press("ArrowRight")
+        await ann.page.keyboard.press("End")
+        await expect(ann.row("Number 00001")).to_be_focused()
+        await expect(ann.row("Number 00001")).to_be_in_viewport(ratio=0.99)
+
+
+async def test_marking_all_is_asked_back_and_a_double_click_is_no_answer(shop: Gateway, browser: Browser):
+    await send(shop, 5)
+    async with shopping(browser, shop) as ann:
+        await ann.bell.click()
+        await ann.panel.get_by_role("button", name="Mark all as read").dblclick()
+
+        await expect(ann.panel.get_by_role("button", name="Mark 5 as read?")).to_be_visible()
+        await expect(ann.badge).to_have_text("5")
+        assert await violations(ann.page) == []
+        await picture(ann.page, "inbox-all-asked")
+        await ann.panel.get_by_role("button", name="Unread").click()
+        await expect(ann.panel.get_by_role("button", name="Mark all as read")).to_be_visible()
+        await ann.read_all()
+        await expect(ann.badge).to_be_hidden()
+
+
+async def test_on_touch_one_can_be_marked_and_dismissed(shop: Gateway, browser: Browser):
+    await send(shop, 3)
+    async with shopping(browser, shop, viewport=PHONE, has_touch=True, is_mobile=True) as ann:
+        await ann.bell.tap()
+        row = ann.row("Number 00003")
+        await picture(ann.page, "inbox-touch")
+        await row.get_by_role("button", name="Mark as read: Number 00003").tap()
+        await expect(row).to_have_class(re.compile("read"))
+        await expect(ann.badge).to_have_text("2")
+
+        await row.get_by_role("button", name="Dismiss: Number 00003").tap()
+
+        await expect(row).to_have_count(0)
+        assert await violations(ann.page) == []
+
+
+async def test_each_text_has_its_own_direction(shop: Gateway, browser: Browser):
+    await shop.emit("user:ann", "تم شحن طلبك 1042", body="سيصل غدا")
+    await shop.emit("user:ann", "Order 1042 has shipped", body="It arrives tomorrow")
+    async with shopping(browser, shop) as ann:
+        await ann.bell.click()
+        starts = """text => {
+            const range = document.createRange();
+            range.selectNodeContents(text);
+            const [inner, outer] = [range.getBoundingClientRect(), text.getBoundingClientRect()];
+            return [inner.left - outer.left < 1, outer.right - inner.right < 1];
+        }"""
+        for part in (".name", ".body"):
+            assert await ann.row("1042 has shipped").locator(part).evaluate(starts) == [True, False]
+            assert await ann.rows.last.locator(part).evaluate(starts) == [False, True]
+        await picture(ann.page, "inbox-directions")
+
+
+async def test_a_low_window_is_filled_by_the_panel(shop: Gateway, browser: Browser):
+    """Such as a laptop's at 200 % zoom."""
+    await send(shop, 10)
+    low = {"width": 680, "height": 400}
+    async with shopping(browser, shop, viewport=low) as ann:
+        await ann.bell.click()
+
+        assert await ann.panel.bounding_box() == {"x": 0, "y": 0} | low
+        await expect(ann.row("Number 00008")).to_be_in_viewport(ratio=0.99)
+        await picture(ann.page, "inbox-low")
+        await ann.panel.get_by_role("button", name="Close notifications").click()
+        await expect(ann.panel).to_be_hidden()
+
+
+async def test_a_burst_is_told_by_its_newest_and_lies_over_nothing_one_is_at(shop: Gateway, browser: Browser):
+    async with shopping(browser, shop) as ann:
+        await ann.button("Place order").focus()
+        await send(shop, 6)
+        await expect(ann.toasts).to_have_count(1)
+        await expect(ann.toasts).to_contain_text("Number 00006")
+        await expect(ann.toasts).to_contain_text("and 5 more")
+        await picture(ann.page, "inbox-burst")
+        below = await ann.toasts.bounding_box()
+        await ann.toasts.get_by_role("button", name="Dismiss").click()
+
+        await ann.page.evaluate(
+            """at => {
+                const field = document.createElement("textarea");
+                Object.assign(field.style, {position: "fixed", left: `${at.x}px`, top: `${at.y}px`, width: "9rem"});
+                document.body.append(field);
+                field.focus();
+            }""",
+            below,
+        )
+        await shop.emit("user:ann", "While one writes")
+
+        await expect(ann.toasts).to_contain_text("While one writes")
+        aside = await ann.toasts.bounding_box()
+        assert below is not None
+        assert aside is not None
+        assert aside["y"] + aside["height"] < below["y"]

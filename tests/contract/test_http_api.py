@@ -873,6 +873,12 @@ def ask_in_many_ways(site: Gateway, operation: openapi.Description, known: Mappi
         if is_known and operation.path == "/internal/emit" and isinstance(case.body, dict):
             # A type that the catalog does not have brings its words.
             case.body.setdefault("title", "Hello")
+        if is_known and operation.path.startswith("/internal/users/") and isinstance(case.body, dict):
+            # Hardly any text is the name of a zone, or an address.
+            users = case.body.get("users")
+            for told in [case.body, *(users if isinstance(users, list) else [])]:
+                for name in ("timezone", "email") if isinstance(told, dict) else ():
+                    told.pop(name, None)
         headers = {"Authorization": f"Bearer {credential}"}
         answer = case.call_and_validate(base_url=base_url, headers=headers, checks=CHECKS)
         seen.add(answer.status_code)

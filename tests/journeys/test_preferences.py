@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -158,6 +160,39 @@ async def test_what_a_person_does_not_want_is_not_shown_in_app_and_leaves_no_hol
     assert (record["in_app"], record["skipped"]["rule"]) == (False, "preferences")
     assert (await client.call("history"))["notifications"][0]["title"] == "Reset"
     await one.emit("topic:x", type="SALE_OFFER")
+
+
+async def test_mail_in_quiet_hours_is_held_and_its_sender_is_told_until_when(nodes: list[Gateway]):
+    one, two, three = nodes
+    await _told(one, "PUT", "/internal/users/ann", {"email": "ann@example.org"})
+    zone = ZoneInfo("Asia/Kathmandu")
+    wall = datetime.now(zone)
+    hours = {"start": _clock(wall - timedelta(hours=1)), "end": _clock(wall + timedelta(hours=2))}
+    await _own(one, "PATCH", {"timezone": "Asia/Kathmandu", "quiet_hours": hours})
+
+    held = await two.emit("user:ann", type="SALE_OFFER", email=True)
+    critical = await two.emit("user:ann", type="PASSWORD_RESET", email=True)
+
+    [told] = held["notifications"]
+    end = (wall + timedelta(hours=2)).replace(second=0, microsecond=0)
+    until = datetime.fromisoformat(told["held_until"])
+    assert end <= until <= end + timedelta(minutes=10)
+    assert "held_until" not in critical["notifications"][0]
+    record = await _told(three, "GET", f"/internal/notifications/{told['id']}")
+    assert (record["mail"]["state"], record["mail"]["decided_by"], record["mail"]["due_at"]) == (
+        "pending",
+        "quiet_hours",
+        told["held_until"],
+    )
+    explained = await _told(three, "GET", "/internal/users/ann/explain?type=SALE_OFFER")
+    verdicts = {each["channel"]: (each["verdict"], each["rule"]) for each in explained["channels"]}
+    assert verdicts == {"in_app": ("send", None), "email": ("delay", "quiet_hours")}
+    spared = await _told(three, "GET", "/internal/users/ann/explain?type=PASSWORD_RESET")
+    assert {each["verdict"] for each in spared["channels"]} == {"send"}
+
+
+def _clock(moment: datetime) -> str:
+    return moment.strftime("%H:%M")
 
 
 async def test_a_change_counts_for_mail_that_is_owed_already(nodes: list[Gateway]):

@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from gateway.catalog import folder as folders
+from gateway.catalog.loading import TYPES_MAX
 from gateway.protocol.catalog import TypeDetailAnswer, TypesAnswer
+from gateway.sockets.settings import SocketSettings
 from tests.journeys.test_mailing import mail_in
 from tests.support.gateway import Gateway, gateway_process, token
 from tests.support.gateway import gateway as start_gateway
@@ -81,6 +84,20 @@ async def test_a_type_is_told_in_full(shop: Gateway):
     assert answered.body["schema"]["required"] == ["product", "order"]
     assert answered.body["examples"] == [{"product": "Brass desk lamp", "order": "1234"}]
     assert (answered.body["changed"], answered.body["changes"]) == (None, [])
+
+
+async def test_of_many_examples_the_first_are_told(tmp_path: Path):
+    folder = tmp_path / "wordy"
+    folder.mkdir()
+    examples = [{"number": number, "words": "x" * 10_000} for number in range(20)]
+    (folder / "catalog.toml").write_text(
+        'default_locale = "en"\n[categories.orders]\nname = { en = "Orders" }\n[types.T]\ncategory = "orders"\n'
+        + "".join(f'[[types.T.examples]]\nnumber = {e["number"]}\nwords = "{e["words"]}"\n' for e in examples)
+    )
+    async with start_gateway(tmp_path, CATALOG=str(folder)) as here:
+        told = (await here.ask("GET", "/internal/types/T")).body["examples"]
+
+    assert told == examples[:6]
 
 
 @pytest.mark.parametrize("name", ["NOBODY_HAS_IT", "no%20type", "%C3%BC"])
@@ -266,6 +283,35 @@ async def test_what_a_type_did_is_told_by_channel(shop: Gateway):
     }  # fmt: skip
     assert types["REVIEW"]["day"]["email"]["sent"] == 1
     assert (await shop.ask("GET", "/internal/types/REVIEW")).body["day"] == types["REVIEW"]["day"]
+
+
+async def test_the_types_of_the_largest_catalog_fit_the_connection_of_an_admin(
+    tmp_path: Path, node: NodeProcess
+):
+    """Every one switched, with a long name: what is told of all is one answer."""
+    folder = tmp_path / "large"
+    folder.mkdir()
+    names = [f"{'LONG_NAME_' * 5}{number}" for number in range(TYPES_MAX)]
+    (folder / "catalog.toml").write_text(
+        'default_locale = "en"\n[categories.orders]\nname = { en = "Orders" }\n'
+        + "".join(f'[types.{name}]\ncategory = "orders"\n' for name in names)
+    )
+    async with start_gateway(tmp_path, CATALOG=str(folder)) as here:
+        assert here.node is not None
+        for name in names:
+            await here.node.store.switches.change(
+                name, {"enabled": False}, by="service:shop", now=here.node.clock()
+            )
+        await here.node.switching.refresh()
+        admin = await node.open(
+            here.public, auth={"token": token("root", roles=("admin",))}, namespace="/admin"
+        )
+        await admin.event("ready")
+
+        answered = await admin.call("types")
+
+    assert list(answered["types"]) == names
+    assert len(orjson.dumps(answered)) < SocketSettings().send_buffer_bytes
 
 
 async def test_only_admins_and_services_of_theirs_may_ask(shop: Gateway, node: NodeProcess):

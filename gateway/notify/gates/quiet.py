@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta, tzinfo
+from datetime import UTC, timedelta
 from zlib import crc32
 
+from gateway.ground.zones import zone
 from gateway.notify.preferences import QuietHours
 from gateway.notify.quiet import quiet_until
 from gateway.notify.verdicts import EMAIL, Case, Delay, Gate, Moment, Sources
@@ -20,12 +21,13 @@ class Night:
     """When the user wants to be left alone, by which clock."""
 
     hours: QuietHours
-    zone: tzinfo
+    zone: str
+    """By its name: facts are shown to people."""
 
 
 def judge(case: Case, night: Night) -> Delay | None:
     due_at = max(case.now, case.due_at)
-    end = quiet_until(night.hours, night.zone, due_at)
+    end = quiet_until(night.hours, zone(night.zone) or UTC, due_at)
     if end is None:
         return None
     # By the user, not by chance: whoever looks twice is told the same.
@@ -47,7 +49,7 @@ async def gather(sources: Sources, cases: Sequence[Case]) -> list[Night | None]:
     if not quiet:
         return [None] * len(cases)
     zones = await zones_of(sources, list(quiet), quiet)
-    nights = {user: Night(night, zones[user]) for user, night in hours.items() if night is not None}
+    nights = {user: Night(night, str(zones[user])) for user, night in hours.items() if night is not None}
     return [nights.get(case.user or "") for case in cases]
 
 

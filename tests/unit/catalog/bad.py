@@ -15,6 +15,10 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
     "a strange locale": ({"catalog.toml": HEAD.replace('"en"\n', '"klingon"\n') + TYPE},
                          ["catalog.toml:1: default_locale: is no language that CLDR knows"]),
     "no types": ({"catalog.toml": HEAD}, ["catalog.toml:1: there are no types"]),
+    "too many types": (
+        {"catalog.toml": HEAD + "".join(f'[types.T{n}]\ncategory = "orders"\n' for n in range(301))},
+        ["catalog.toml:1: there are 301 types, and 300 at most can be"],
+    ),
     "an unknown key": ({"catalog.toml": "defaultlocale = 1\n" + HEAD + TYPE}, ["catalog.toml:1: defaultlocale: nothing is called so; is default_locale meant?"]),
     "strict is no flag": ({"catalog.toml": "strict = 1\n" + HEAD + TYPE}, ["catalog.toml:1: strict: must be true or false"]),
     "types is no table": ({"catalog.toml": "types = 1\n" + HEAD},

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from gateway.catalog import buckets, folder, payload
+from gateway.catalog import buckets, folder, loading, payload
 from gateway.catalog.loading import load
 from mailer import composed
 from mailer.composed import NAMES
@@ -36,6 +36,7 @@ def test_every_filter_and_every_name_is_there():
 
 def test_the_bounds_are_the_ones_in_force():
     assert folder.LARGEST_BYTES == 2**20
+    assert loading.TYPES_MAX == 300
     assert folder.LARGEST_TOTAL_BYTES == 16 * 2**20
     assert payload.LARGEST_BYTES == 32 * 1024
     assert composed.LARGE_BYTES == 80 * 1024

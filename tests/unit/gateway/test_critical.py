@@ -4,6 +4,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,8 +19,9 @@ from gateway.notify.verdicts import EMAIL, Case, Delay, Moment, Send, Skip, Sour
 from storage.people import Contact
 
 NOW = datetime(2026, 11, 26, 23, 30, tzinfo=UTC)
-STRICT = {"switch", "rollout", "address", "unless"}
-"""What holds for critical mail too: what the operator has switched off, that it has somewhere to go, and its own sender's wish."""
+STRICT = {"switch", "rollout", "address", "suppression", "unless"}
+"""What holds for critical mail too: what the operator has switched off, that it has somewhere to go that takes mail, and its own
+sender's wish. Of suppressions only those of all mail hold for it: `tests/unit/gateway/test_decide.py`."""
 
 times = st.builds(time, st.integers(0, 23), st.integers(0, 59))
 facts_of = {
@@ -27,7 +29,7 @@ facts_of = {
     Night: st.builds(
         Night,
         st.builds(QuietHours, times, times),
-        st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns"]).map(ZoneInfo),
+        st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns"]),
     ),
 }
 """Of every gate that spares what is critical, all the facts that it could find."""
@@ -51,7 +53,7 @@ def test_a_critical_mail_passes_every_gate_that_is_the_readers_whatever_it_finds
 
 def test_the_same_facts_stop_what_is_not_critical():
     refused = Choice(Cell(False, Origin.CATEGORY))
-    night = Night(QuietHours(time(22), time(7)), ZoneInfo("UTC"))
+    night = Night(QuietHours(time(22), time(7)), "UTC")
 
     assert decide(case(), [refused, night]) == Skip(
         rule="preferences", detail="ann wants nothing of its category by this channel"
@@ -82,6 +84,11 @@ class People:
             user: Contact(user=user, email=f"{user}@example.org", timezone=self._timezone) for user in users
         }
 
+    async def matching(self, addresses: Any, *, roughly: bool) -> dict[str, Any]:
+        """No address is suppressed."""
+        del addresses, roughly
+        return {}
+
 
 def _judge(people: People, *, zone: str = "UTC") -> Judge:
     catalog = LiveCatalog()
@@ -106,7 +113,7 @@ def _judge(people: People, *, zone: str = "UTC") -> Judge:
     return Judge(
         Sources(
             catalog=catalog, contacts=people, preferences=people, receipts=None,  # type: ignore[arg-type]  # nobody asks
-            is_online=nobody_online, zone=ZoneInfo(zone),
+            suppressions=people, is_online=nobody_online, zone=ZoneInfo(zone),
         )
     )  # fmt: skip
 
@@ -120,6 +127,19 @@ async def test_of_one_reader_the_critical_mail_goes_and_the_other_does_not():
         assert [type(verdict) for verdict in verdicts] == [Send, Skip, Skip, Send, Send]
     explained = await judge.explain(case())
     assert explained.verdict == Send()
+
+
+async def test_what_the_gates_have_found_can_be_shown():
+    judge = _judge(
+        People({"quiet_hours": {"start": "22:00", "end": "07:00"}, "types": {"NEWS": {"email": True}}})
+    )
+
+    explained = await judge.explain(case(type="NEWS"))
+
+    facts = {step.rule: msgspec.to_builtins(step.fact) for step in explained.steps if step.fact is not None}
+    assert facts["preferences"] == {"cell": {"value": True, "origin": "type"}}
+    assert facts["quiet_hours"] == {"hours": {"start": "22:00:00", "end": "07:00:00"}, "zone": "UTC"}
+    assert isinstance(explained.verdict, Delay)
 
 
 async def test_a_night_is_that_of_the_readers_own_zone_then_of_what_a_backend_told_then_the_gateways():

@@ -27,7 +27,11 @@ def test_every_operation_is_asked_somewhere_and_where_its_scope_says():
 
 
 def test_a_backend_that_may_emit_may_do_no_more_than_that():
-    assert [operation.name for operation in OPERATIONS if operation.scope == EMIT] == ["emit", "emit_many"]
+    assert [operation.name for operation in OPERATIONS if operation.scope == EMIT] == [
+        "emit",
+        "emit_many",
+        "cancel",
+    ]
 
 
 def test_what_stands_in_a_path_is_a_field_of_what_is_asked():

@@ -43,8 +43,8 @@ export function paging(
   const views = new Map<string, View>();
   let loads = 0;
 
-  const viewOf = ({ type, unread }: Filter): View => {
-    const name = JSON.stringify([type, unread]);
+  const viewOf = (filter: Filter): View => {
+    const name = JSON.stringify(filter);
     const view = views.get(name) ?? { floor: "~" };
     views.set(name, view);
     return view;
@@ -94,12 +94,18 @@ export function paging(
       items.clear();
       views.clear();
       load({});
-      if (filter.type || filter.unread) load(filter);
+      if (viewOf(filter) !== viewOf({})) load(filter);
     },
     shown(all, filter) {
       const { floor } = viewOf(filter);
-      const { type, unread } = filter;
-      return all.filter((n) => n.id >= floor && (!type || type.includes(n.type)) && !(unread && n.read));
+      const { type, category, unread } = filter;
+      return all.filter(
+        (n) =>
+          n.id >= floor &&
+          (!type || type.includes(n.type)) &&
+          (!category || category.includes(n.category as string)) &&
+          !(unread && n.read),
+      );
     },
     cut(id) {
       for (const view of views.values()) {

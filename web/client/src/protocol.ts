@@ -17,6 +17,7 @@ export type Since = Record<string, number>;
 /** Which notifications a list shows; an empty filter shows all. */
 export interface Filter {
   readonly type?: readonly string[];
+  readonly category?: readonly string[];
   readonly unread?: true;
 }
 

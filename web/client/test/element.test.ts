@@ -80,6 +80,73 @@ describe("the bell", () => {
   });
 });
 
+describe("marking all as read", () => {
+  const all = (root: ShadowRoot): HTMLElement => find(root, "button.all");
+
+  it("is asked back when it is more than one, and not meant by a double click", async () => {
+    const server = await gateway();
+    for (let n = 0; n < 3; n++) server.emit("user:ann", `number ${n}`);
+    const { element, root } = await shown(server);
+    find(root, ".bell").click();
+
+    all(root).click();
+    expect(all(root).textContent).toBe("Mark 3 as read?");
+    all(root).dispatchEvent(new MouseEvent("click", { bubbles: true, detail: 2 }));
+    expect(element.inbox?.getSnapshot().unread).toBe(3);
+    all(root).click();
+
+    await eventually(() => expect(element.inbox?.getSnapshot().unread).toBe(0));
+    expect(all(root).textContent).toBe("Mark all as read");
+  });
+
+  it("is forgotten when one turns to something else", async () => {
+    const server = await gateway();
+    for (let n = 0; n < 3; n++) server.emit("user:ann", `number ${n}`);
+    const { element, root } = await shown(server);
+    find(root, ".bell").click();
+
+    all(root).click();
+    all(root).dispatchEvent(new FocusEvent("blur"));
+    all(root).click();
+
+    expect(all(root).textContent).toBe("Mark 3 as read?");
+    expect(element.inbox?.getSnapshot().unread).toBe(3);
+  });
+});
+
+describe("the tabs by category", () => {
+  const tabs = (root: ShadowRoot): (string | null)[] =>
+    [...root.querySelectorAll(".kinds button")].map((tab) => tab.textContent);
+
+  it("are those that have been seen, when there are several", async () => {
+    const server = await gateway();
+    server.emit("user:ann", "one", { category: "orders" });
+    const { root } = await shown(server);
+    find(root, ".bell").click();
+    await eventually(() => expect(root.querySelectorAll("article")).toHaveLength(1));
+    expect(find(root, ".kinds").hidden).toBe(true);
+
+    server.emit("user:ann", "two", { category: "offers" });
+    await eventually(() => expect(tabs(root)).toEqual(["All", "Offers", "Orders"]));
+    (root.querySelectorAll(".kinds button")[1] as HTMLElement).click();
+
+    await eventually(() => expect(root.querySelectorAll("article")).toHaveLength(1));
+    expect(find(root, "article").textContent).toContain("two");
+    expect(tabs(root)).toEqual(["All", "Offers", "Orders"]);
+  });
+
+  it("are named, and put in order, by the page", async () => {
+    const server = await gateway();
+    server.emit("user:ann", "eins", { category: "orders" });
+    const { element, root } = await shown(server);
+
+    element.categories = { offers: "Angebote", orders: "Bestellungen" };
+    find(root, ".bell").click();
+
+    await eventually(() => expect(tabs(root)).toEqual(["All", "Angebote", "Bestellungen"]));
+  });
+});
+
 describe("a toast", () => {
   beforeEach(() => vi.spyOn(document, "visibilityState", "get").mockReturnValue("visible"));
   afterEach(() => vi.restoreAllMocks());
@@ -97,13 +164,14 @@ describe("a toast", () => {
     await eventually(() => expect(toasts(root)).toEqual(["one", "two"]));
   });
 
-  it("sums up a burst", async () => {
+  it("shows the newest of a burst, and how many more there were", async () => {
     const server = await gateway();
     const { root } = await shown(server);
 
     for (let n = 0; n < 12; n++) server.emit("user:ann", `number ${n}`);
 
-    await eventually(() => expect(toasts(root)).toEqual(["12 new notifications"]));
+    await eventually(() => expect(toasts(root)).toEqual(["number 11"]));
+    expect(find(root, ".toast .body").textContent).toBe("and 11 more");
   });
 
   it("is spoken once for all that came within a second", async () => {

@@ -13,11 +13,20 @@ export interface Kept {
   room: string;
   seq: number | null;
   type: string;
+  category?: string;
   title: string;
   body: string;
   link: string | null;
   data: Record<string, unknown>;
   created_at: string;
+}
+
+interface Page {
+  before?: string;
+  limit?: number;
+  type?: string[];
+  category?: string[];
+  unread?: true;
 }
 
 /** A token as an identity provider would give it; of two of one user that with the higher `serial` is the newer. */
@@ -102,13 +111,18 @@ export class Gateway {
   }
 
   /** Keeps it and tells whoever is in the room; with `silent` the telling is lost. */
-  emit(room: string, title: string, { silent = false, type = "NOTE", store = true } = {}): Kept {
+  emit(
+    room: string,
+    title: string,
+    { silent = false, type = "NOTE", category = "", store = true } = {},
+  ): Kept {
     const seq = store ? this.head(room) + 1 : null;
     if (seq !== null) this.heads[room] = seq;
     const at = ++this.clock;
     const id = `0199a000-${at.toString(16).padStart(4, "0")}-7000-8000-${at.toString(16).padStart(12, "0")}`;
     const created_at = new Date(1_760_000_000_000 + at * 1000).toISOString();
-    const notification = { id, room, seq, type, title, body: "", link: null, data: {}, created_at };
+    const notification: Kept = { id, room, seq, type, title, body: "", link: null, data: {}, created_at };
+    if (category) notification.category = category;
     if (store) this.kept.push(notification);
     if (!silent) this.io.to(room).emit("notification", notification);
     return notification;
@@ -236,10 +250,11 @@ export class Gateway {
       const { missed: notifications, resync } = this.missed(this.roomsOf(socket), payload.since);
       return { notifications, resync, ...this.count(socket) };
     });
-    on("history", (asked: { before?: string; limit?: number; type?: string[]; unread?: true }) => {
+    on("history", (asked: Page) => {
       const found = this.mine(socket)
         .filter((n) => !asked.before || n.id < asked.before)
         .filter((n) => !asked.type || asked.type.includes(n.type))
+        .filter((n) => !asked.category || asked.category.includes(n.category ?? ""))
         .filter((n) => !asked.unread || !this.read.has(n.id))
         .reverse();
       const page = found.slice(0, asked.limit ?? 20);

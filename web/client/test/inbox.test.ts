@@ -422,6 +422,22 @@ describe("pages", () => {
     expect(ann.now().hasMore).toBe(true);
   });
 
+  it("of a category are asked for and kept as those of a type are", async () => {
+    const server = await gateway();
+    for (let n = 1; n <= 30; n++)
+      server.emit("user:ann", `number ${n}`, { category: n % 10 ? "offers" : "orders" });
+    const ann = await ready({ url: server.url, token: token("ann") });
+
+    ann.inbox.setFilter({ category: ["orders"], unread: true });
+    await ann.until((s) => s.items.length === 3 && !s.loading);
+    server.emit("user:ann", "an offer", { category: "offers" });
+    server.emit("user:ann", "an order", { category: "orders" });
+    await ann.until((s) => s.items.length === 4);
+
+    expect(ann.titles()).toEqual(["an order", "number 30", "number 20", "number 10"]);
+    expect(server.asked.at(-1)).toEqual(["history", { limit: 20, category: ["orders"], unread: true }]);
+  });
+
   it("of the unread lose what is read", async () => {
     const server = await gateway();
     const ids = ["one", "two"].map((title) => server.emit("user:ann", title).id);

@@ -7,10 +7,12 @@ import { type Notice, notice } from "../src/inbox/notice.ts";
 import { ENGLISH } from "../src/inbox/strings.ts";
 
 let line: Notice;
+let told: string[];
 
 beforeEach(() => {
   vi.useFakeTimers();
-  line = notice({ strings: ENGLISH, reconnect: () => {} });
+  told = [];
+  line = notice({ strings: ENGLISH, reconnect: () => {}, told: (text) => told.push(text) });
 });
 afterEach(() => vi.useRealTimers());
 
@@ -32,6 +34,17 @@ it("says that a longer one is being mended, and when it is", () => {
 
   line.show({ state: "ready", reason: null });
   expect(text()).toBeNull();
+});
+
+it("tells the bell what it says, and when it says nothing any more", () => {
+  line.show({ state: "offline", reason: null });
+  line.show({ state: "ready", reason: null });
+  line.show({ state: "offline", reason: null });
+  vi.advanceTimersByTime(2_100);
+  line.show({ state: "stopped", reason: "replaced" });
+  line.show({ state: "ready", reason: null });
+
+  expect(told).toEqual(["Reconnecting…", "Notifications moved to a newer window.", ""]);
 });
 
 it("keeps to an end for good that came soon after an absence", () => {

@@ -8,9 +8,27 @@ addEventListener("message", ({ source, data }) => {
   )) {
     node.remove();
   }
+  // Fonts and sheets from elsewhere are not fetched here: they would tell that somebody looks.
+  for (const style of mail.querySelectorAll("style")) {
+    style.textContent = style.textContent.replace(/@import[^;]*;/gi, "");
+  }
   if (!mail.title) mail.title = "Mail";
   if (!mail.documentElement.lang) mail.documentElement.lang = "en";
   document.replaceChild(document.adoptNode(mail.documentElement), document.documentElement);
+  for (const sheet of document.styleSheets) wear(sheet.cssRules, data.dark ? "dark" : "light");
 });
 // A preview's links lead nowhere.
 addEventListener("click", (event) => event.preventDefault(), true);
+
+// The colours are those of the reader who is imagined, and not of the one who looks.
+function wear(rules, scheme) {
+  for (const rule of rules) {
+    if (rule.media) {
+      rule.media.mediaText = rule.media.mediaText.replace(
+        /\(prefers-color-scheme:\s*(\w+)\)/g,
+        (_, wanted) => (wanted === scheme ? "(min-width: 0px)" : "(max-width: 0px)"),
+      );
+    }
+    if (rule.cssRules) wear(rule.cssRules, scheme);
+  }
+}

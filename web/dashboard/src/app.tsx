@@ -9,6 +9,7 @@ import { MailPage } from "./pages/mail.tsx";
 import { OnlinePage } from "./pages/online.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { SignIn } from "./pages/signin.tsx";
+import { TypesPage } from "./pages/types.tsx";
 import { Users } from "./pages/users.tsx";
 import { Renewal } from "./renewal.tsx";
 import { href, parse, type Route } from "./route.ts";
@@ -110,8 +111,10 @@ function Page({ route }: { route: Route }): ReactNode {
       return <Users key={route.user} user={route.user} />;
     case "mail":
       return <MailPage state={route.state} />;
+    case "types":
+      return <TypesPage type={route.type} view={route.view} />;
     case "compose":
-      return <Compose key={route.to} to={route.to} />;
+      return <Compose key={`${route.to} ${route.type}`} to={route.to} type={route.type} />;
   }
 }
 

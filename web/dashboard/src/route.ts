@@ -6,7 +6,8 @@ export type Route =
   | { page: "feed"; room: string }
   | { page: "users"; user: string | null }
   | { page: "mail"; state: string }
-  | { page: "compose"; to: string };
+  | { page: "types"; type: string | null; view: string }
+  | { page: "compose"; to: string; type: string };
 
 export function parse(fragment: string): Route {
   const [path = "", query = ""] = fragment.replace(/^#\/?/, "").split("?", 2);
@@ -21,8 +22,10 @@ export function parse(fragment: string): Route {
       return { page, user: rest === "" ? null : decoded(rest) };
     case "mail":
       return { page, state: parameters.get("state") ?? "" };
+    case "types":
+      return { page, type: rest === "" ? null : decoded(rest), view: parameters.get("view") ?? "" };
     case "compose":
-      return { page, to: parameters.get("to") ?? "" };
+      return { page, to: parameters.get("to") ?? "", type: parameters.get("type") ?? "" };
     default:
       return { page: "overview" };
   }
@@ -33,16 +36,27 @@ export function href(route: Route): string {
     case "users":
       return route.user === null ? "#/users" : `#/users/${encodeURIComponent(route.user)}`;
     case "feed":
-      return route.room ? `#/feed?room=${encodeURIComponent(route.room)}` : "#/feed";
+      return withQuery("#/feed", { room: route.room });
     case "mail":
-      return route.state ? `#/mail?state=${encodeURIComponent(route.state)}` : "#/mail";
+      return withQuery("#/mail", { state: route.state });
+    case "types":
+      return withQuery(route.type === null ? "#/types" : `#/types/${encodeURIComponent(route.type)}`, {
+        view: route.view,
+      });
     case "compose":
-      return route.to ? `#/compose?to=${encodeURIComponent(route.to)}` : "#/compose";
+      return withQuery("#/compose", { to: route.to, type: route.type });
     case "overview":
       return "#/";
     default:
       return `#/${route.page}`;
   }
+}
+
+/** What is empty is left out. */
+function withQuery(path: string, values: Record<string, string>): string {
+  const given = Object.entries(values).filter(([, value]) => value);
+  if (given.length === 0) return path;
+  return `${path}?${given.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&")}`;
 }
 
 /** The user whose room it is. */

@@ -17,6 +17,13 @@ export function windowOf(now: number, minutes: number, bucketSeconds: number): W
   return { start: end - count * bucketMs, bucketMs, count };
 }
 
+/** Which of the steps are within the window. */
+export function within({ start, bucketMs, count }: Window, at: readonly string[]): readonly boolean[] {
+  const end = start + count * bucketMs;
+  // A step belongs to the time before its end.
+  return at.map((time) => Date.parse(time) > start && Date.parse(time) <= end);
+}
+
 /** Combines the values whose time falls into each bucket; null where there is none. */
 export function bucketed(
   window: Window,

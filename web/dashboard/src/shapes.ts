@@ -630,6 +630,7 @@ export interface TypeDetailAnswer {
   readonly type: string;
   /** JSON Schema of its data. */
   readonly schema: Readonly<Record<string, unknown>> | null;
+  /** The first ones, 64 KiB of them at most. */
   readonly examples: readonly Readonly<Record<string, unknown>>[];
   /** Of its switches, newest first, the last 50. */
   readonly changes: readonly ChangeAnswer[];

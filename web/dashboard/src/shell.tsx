@@ -12,7 +12,8 @@ const PAGES: readonly { route: Route; name: string; icon: IconName }[] = [
   { route: { page: "feed", room: "" }, name: "Feed", icon: "feed" },
   { route: { page: "users", user: null }, name: "Users", icon: "users" },
   { route: { page: "mail", state: "" }, name: "Mail", icon: "mail" },
-  { route: { page: "compose", to: "" }, name: "Compose", icon: "compose" },
+  { route: { page: "types", type: null, view: "" }, name: "Types", icon: "types" },
+  { route: { page: "compose", to: "", type: "" }, name: "Compose", icon: "compose" },
 ];
 
 /** What stands around every page: where one is, whether the gateway is there, and who one is. */

@@ -6,7 +6,7 @@ import { merged } from "../src/live.ts";
 import type { FeedItem, Notification, Online, Roster } from "../src/protocol.ts";
 import { begin, extend, joined, left } from "../src/roster.ts";
 import { href, parse, type Route, userOf } from "../src/route.ts";
-import { bucketed, scale, stretches, sum, windowOf } from "../src/series.ts";
+import { bucketed, scale, stretches, sum, windowOf, within } from "../src/series.ts";
 import { Store } from "../src/store.ts";
 import { looksLikeToken, tokenInFragment } from "../src/token.ts";
 import { ago, figure, humane, initials, milliseconds, openOnes, plural } from "../src/words.ts";
@@ -22,7 +22,10 @@ describe("the route", () => {
     { page: "users", user: null },
     { page: "users", user: "a/b?c#d%e ü" },
     { page: "mail", state: "dead" },
-    { page: "compose", to: "user:ann" },
+    { page: "types", type: null, view: "" },
+    { page: "types", type: "ORDER_UPDATE", view: "preview" },
+    { page: "compose", to: "user:ann", type: "" },
+    { page: "compose", to: "", type: "REVIEW" },
   ];
   test.each(routes)("survives the address bar: %o", (route) => {
     expect(parse(href(route))).toEqual(route);
@@ -163,6 +166,15 @@ describe("a series", () => {
     expect(bucketed(window, at, [100, 1, 2, 3], sum)).toEqual([1, 2, 3]);
   });
 
+  test("counts as much in all as in its buckets", () => {
+    const window = windowOf(now, 3, 60);
+    const at = ["11:57:00", "11:58:00", "11:58:10", "12:01:00", "12:01:10"].map(
+      (time) => `2026-01-01T${time}.000Z`,
+    );
+    expect(within(window, at)).toEqual([false, false, true, true, false]);
+    expect(bucketed(window, at, [1, 1, 1, 1, 1], sum)).toEqual([1, null, 1]);
+  });
+
   test("has gaps where nothing was measured", () => {
     const window = windowOf(now, 2, 60);
     expect(bucketed(window, ["2026-01-01T12:00:10.000Z"], [null], sum)).toEqual([null, null]);
@@ -192,7 +204,7 @@ describe("a series", () => {
 
 describe("a draft", () => {
   test("becomes the shortest body that says the same", () => {
-    const { body, errors } = bodyOf({ ...BLANK, to: "user:ann", title: "Hi", mail: true });
+    const { body, errors } = bodyOf({ ...BLANK, to: "user:ann", title: "Hi", mail: "yes" });
     expect(errors).toEqual({});
     expect(body).toEqual({ to: "user:ann", type: "ANNOUNCEMENT", title: "Hi", email: true });
   });
@@ -203,7 +215,7 @@ describe("a draft", () => {
       to: "user:a, user:b c\nuser:a",
       title: "Hi",
       data: '{"n": 1}',
-      mail: true,
+      mail: "yes",
       subject: "S",
       afterMinutes: "1.5",
       unless: "read",
@@ -217,10 +229,34 @@ describe("a draft", () => {
     });
   });
 
-  test("is told what cannot be asked for", () => {
-    const { errors } = bodyOf({ ...BLANK, data: "[1]", mail: true, afterMinutes: "soon" });
+  test("is told what cannot be asked for, and asks for the rest, so that all is judged at once", () => {
+    const { body, errors } = bodyOf({
+      ...BLANK,
+      data: "[1]",
+      link: "javascript:alert(1)",
+      mail: "yes",
+      afterMinutes: "soon",
+    });
     expect(Object.keys(errors).sort()).toEqual(["data", "email.after", "title", "to"]);
+    expect(body).toEqual({
+      to: [],
+      type: "ANNOUNCEMENT",
+      title: "",
+      link: "javascript:alert(1)",
+      email: true,
+    });
     expect(roomsOf(" , \n")).toEqual([]);
+  });
+
+  test("of a type of the catalog leaves to it the words and the mail", () => {
+    const draft = { ...BLANK, to: "user:ann", type: "REVIEW" };
+    const data = { product: "Lamp" };
+    expect(bodyOf(draft, data)).toEqual({ body: { to: "user:ann", type: "REVIEW", data }, errors: {} });
+    expect(bodyOf({ ...draft, mail: "no", locale: "de", title: "Mine" }, data).body).toMatchObject({
+      title: "Mine",
+      locale: "de",
+      email: false,
+    });
   });
 
   test("finds its errors under a field and its inner ones", () => {

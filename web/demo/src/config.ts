@@ -1,4 +1,6 @@
-/** Who the customers are, and the tokens that the demo minted for them. */
+/** Who the customers are, the tokens that the demo minted for them, and what the shop's backend is asked. */
+
+import type { Notification } from "@bellhop/client";
 
 export interface Customer {
   id: string;
@@ -9,6 +11,10 @@ export interface Customer {
 export interface Config {
   users: Customer[];
   admin?: { token: string };
+  /** Whether they are those that an address brought, and not the demo's own. */
+  strangers?: boolean;
+  /** What is the matter with the address. */
+  note?: string;
 }
 
 interface Claims {
@@ -21,26 +27,38 @@ const BASE = import.meta.env.BASE_URL;
 const KEPT = "bellhop-demo";
 /** A token that ends sooner is as good as ended. */
 const ENDING_MS = 90_000;
+const UNREADABLE = "A token in the address is none: it may have been cut off while it was copied.";
+const ORDERS = "../api/notifications?type=ORDER_UPDATE&limit=100";
 
-/** What the token says; it is the gateway that looks whether it is true. */
-function claims(token: string): Claims {
-  const text = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  return JSON.parse(new TextDecoder().decode(bytes));
+/** What the token says, if it is one; it is the gateway that looks whether it is true. */
+function claims(token: string): Claims | undefined {
+  try {
+    const text = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const said = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof said?.sub === "string" ? said : undefined;
+  } catch {
+    return;
+  }
 }
 
 function fromAddress(): Config | undefined {
   const given = new URLSearchParams(location.hash.slice(1));
   const tokens = given.getAll("token");
   if (!tokens.length) return;
-  const users = tokens.map((token) => {
-    const { sub, name } = claims(token);
-    return { id: sub, name: name ?? sub, token };
+  const users = tokens.flatMap((token) => {
+    const said = claims(token);
+    return said ? [{ id: said.sub, name: said.name ?? said.sub, token }] : [];
   });
   const admin = given.get("admin");
   // A token has no business in the history of the browser.
   history.replaceState(null, "", location.pathname);
-  return { users, ...(admin ? { admin: { token: admin } } : {}) };
+  return {
+    users,
+    strangers: true,
+    ...(users.length < tokens.length ? { note: UNREADABLE } : {}),
+    ...(admin ? { admin: { token: admin } } : {}),
+  };
 }
 
 async function fromGateway(): Promise<Config> {
@@ -52,14 +70,22 @@ async function fromGateway(): Promise<Config> {
 /** From the address if it brings tokens, else what it brought before in this tab, else from the gateway. */
 export async function config(): Promise<Config> {
   const given = fromAddress();
+  // Nobody in it can be shown: the demo's own customers are, and why.
+  if (given && !given.users.length) {
+    forget();
+    return { ...(await fromGateway()), ...(given.note ? { note: given.note } : {}) };
+  }
   if (given) sessionStorage.setItem(KEPT, JSON.stringify(given));
   const kept = sessionStorage.getItem(KEPT);
   return kept ? JSON.parse(kept) : fromGateway();
 }
 
+/** From the next load on, the demo's own customers are shown. */
+export const forget = (): void => sessionStorage.removeItem(KEPT);
+
 /** The customer's token; a new one from the gateway when the old one is about to end. */
 export async function tokenOf(customer: Customer): Promise<string> {
-  if (claims(customer.token).exp * 1_000 < Date.now() + ENDING_MS) {
+  if ((claims(customer.token)?.exp ?? 0) * 1_000 < Date.now() + ENDING_MS) {
     const fresh = (await fromGateway()).users.find(({ id }) => id === customer.id);
     if (fresh) customer.token = fresh.token;
   }
@@ -87,4 +113,11 @@ export async function act(action: Action, customer: Customer): Promise<void> {
   if (answer.ok) return;
   const problem = (await answer.json().catch(() => ({}))) as { detail?: string; title?: string };
   throw new Error(problem.detail ?? problem.title ?? `The shop did not answer (${answer.status}).`);
+}
+
+/** The newest that the customer has been told of orders, whatever else has come since. */
+export async function orderUpdates(customer: Customer): Promise<readonly Notification[]> {
+  const authorization = `Bearer ${await tokenOf(customer)}`;
+  const answer = await ask(ORDERS, { headers: { authorization }, cache: "no-store" });
+  return answer.ok ? (await answer.json()).notifications : [];
 }

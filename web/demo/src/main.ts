@@ -1,13 +1,25 @@
 import "@bellhop/client/inbox";
-import { act, type Customer, config } from "./config.ts";
+import { act, type Customer, config, forget } from "./config.ts";
 import { shop } from "./shop.ts";
 
 const find = <T extends HTMLElement>(id: string): T => document.getElementById(id) as T;
 
 const problem = find("problem");
-const complain = (text: string): void => {
-  problem.textContent = text;
+const complain = (text: string, ...remedy: Node[]): void => {
+  problem.replaceChildren(text, ...remedy);
   problem.hidden = !text;
+};
+/** Leads back from what an address has brought to the demo's own customers. */
+const anew = (): HTMLButtonElement => {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "button quiet";
+  button.textContent = "Show the demo’s own customers";
+  button.addEventListener("click", () => {
+    forget();
+    location.reload();
+  });
+  return button;
 };
 
 const theme = find<HTMLButtonElement>("theme");
@@ -21,8 +33,13 @@ const paint = (now: boolean): void => {
 theme.addEventListener("click", () => paint(theme.getAttribute("aria-pressed") !== "true"));
 
 try {
-  const { users, admin } = await config();
-  find("shops").append(...users.map((user) => shop(user, complain)));
+  const { users, admin, strangers, note } = await config();
+  const refused = ({ name }: Customer): void =>
+    strangers
+      ? complain(`The gateway does not take ${name}’s token from the address. `, anew())
+      : complain(`The gateway does not take ${name}’s token.`);
+  find("shops").append(...users.map((user) => shop(user, complain, refused)));
+  if (note) complain(`${note} `, ...(strangers ? [anew()] : []));
   paint(dark);
   const offer = find<HTMLButtonElement>("offer");
   offer.addEventListener("click", async () => {

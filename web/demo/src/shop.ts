@@ -2,7 +2,7 @@
 
 import { connect } from "@bellhop/client";
 import type { BellhopInbox } from "@bellhop/client/inbox";
-import { type Action, act, type Customer, tokenOf } from "./config.ts";
+import { type Action, act, type Customer, orderUpdates, tokenOf } from "./config.ts";
 import lamp from "./lamp.svg";
 import { type Order, orderOf, ordersIn } from "./orders.ts";
 
@@ -36,8 +36,12 @@ function row(order: Order): HTMLElement {
   return made;
 }
 
-/** `complain` shows what went wrong, and an empty text when it has gone right. */
-export function shop(customer: Customer, complain: (text: string) => void): HTMLElement {
+/** `complain` shows what went wrong, and an empty text when it has gone right; `refused` that the token is not taken. */
+export function shop(
+  customer: Customer,
+  complain: (text: string) => void,
+  refused: (customer: Customer) => void,
+): HTMLElement {
   // Beside the page's folder, under whatever path a proxy has put both.
   const path = new URL("../socket.io/", document.baseURI).pathname;
   const inbox = connect({ getToken: () => tokenOf(customer), socket: { path } });
@@ -113,9 +117,25 @@ export function shop(customer: Customer, complain: (text: string) => void): HTML
 
   let shown = "";
   let orders: Order[] = [];
+  let asked = false;
+  const look = async (): Promise<void> => {
+    asked = true;
+    try {
+      orders = ordersIn(await orderUpdates(customer), orders);
+      show();
+    } catch {
+      // Asked again at the next connection.
+      asked = false;
+    }
+  };
+  let stopped = false;
   const show = (): void => {
+    const { items, state, reason } = inbox.getSnapshot();
+    if (state === "ready" && !asked) void look();
+    if (state === "stopped" && !stopped && /token/.test(reason ?? "")) refused(customer);
+    stopped = state === "stopped";
     // What the inbox lists depends on its filter; an order once known stays known.
-    orders = ordersIn(inbox.getSnapshot().items, orders);
+    orders = ordersIn(items, orders);
     ship.disabled = !orders.some((order) => order.stage === "placed");
     const newest = orders.slice(0, SHOWN);
     const now = JSON.stringify(newest);

@@ -10,12 +10,20 @@ export const short = (count: number): string => (count > 99 ? "99+" : String(cou
 export interface Bell {
   readonly element: HTMLButtonElement;
   show(unread: number): void;
+  /** Says beside the number what is the matter; nothing for an empty text. */
+  tell(trouble: string): void;
   ring(): void;
 }
 
 export function bell(options: { strings: Strings; pressed: () => void }): Bell {
   const { strings, pressed } = options;
   const badge = h("span", { class: "badge", part: "badge", hidden: true, "aria-hidden": "true" });
+  let count = 0;
+  let told = "";
+  const name = (): void => {
+    const label = strings.bell(count, short(count));
+    element.setAttribute("aria-label", told ? `${label}. ${told}` : label);
+  };
   const element = h(
     "button",
     {
@@ -35,10 +43,16 @@ export function bell(options: { strings: Strings; pressed: () => void }): Bell {
   return {
     element,
     show(unread) {
+      count = unread;
       badge.textContent = short(unread);
       badge.classList.toggle("wide", unread > 99);
       badge.hidden = !unread;
-      element.setAttribute("aria-label", strings.bell(unread, short(unread)));
+      name();
+    },
+    tell(trouble) {
+      told = element.title = trouble;
+      element.classList.toggle("away", !!trouble);
+      name();
     },
     ring: () => element.classList.add("rings"),
   };

@@ -15,15 +15,14 @@ import { type Notice, notice } from "./notice.ts";
 import { type Panel, panel } from "./panel.ts";
 import { type Speech, speech } from "./speech.ts";
 import { ENGLISH, type Strings } from "./strings.ts";
-import { STYLE } from "./style.ts";
+import { sheet } from "./style.ts";
 import { type Toasts, toasts } from "./toasts.ts";
 
 export type { Icon } from "./icons.ts";
 export { ENGLISH, type Strings } from "./strings.ts";
 
-const PROPERTIES = ["inbox", "strings", "getToken", "options", "icon"] as const;
+const PROPERTIES = ["inbox", "strings", "getToken", "options", "icon", "categories"] as const;
 const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
-let sheet: CSSStyleSheet | undefined;
 
 /** What the element is made of, in one language. */
 interface Parts {
@@ -46,6 +45,7 @@ export class BellhopInbox extends Base {
   #options: Partial<ConnectOptions> = {};
   #icon: Icon = kindIcon;
   #strings = ENGLISH;
+  #categories: Readonly<Record<string, string>> | undefined;
   #inbox: Inbox | undefined;
   /** Whether it opened the inbox itself. */
   #own = false;
@@ -86,6 +86,15 @@ export class BellhopInbox extends Base {
   }
   set icon(icon: Icon) {
     this.#icon = icon;
+  }
+
+  /** The names of categories by their keys, in the order of their tabs; left out, those that are seen, by their keys. */
+  get categories(): Readonly<Record<string, string>> | undefined {
+    return this.#categories;
+  }
+  set categories(categories: Readonly<Record<string, string>> | undefined) {
+    this.#categories = categories;
+    this.#parts?.panel.show();
   }
 
   get strings(): Strings {
@@ -181,7 +190,7 @@ export class BellhopInbox extends Base {
       strings,
       pressed: () => (this.#parts?.panel.isOpen ? this.close() : this.open()),
     });
-    const line = notice({ strings, reconnect: () => this.#inbox?.reconnect() });
+    const line = notice({ strings, reconnect: () => this.#inbox?.reconnect(), told: button.tell });
     const parts = {
       bell: button,
       notice: line,
@@ -191,6 +200,7 @@ export class BellhopInbox extends Base {
         strings,
         age: ageIn(language),
         icon,
+        categories: () => this.#categories,
         inbox: () => this.#inbox,
         follow,
       }),
@@ -198,11 +208,7 @@ export class BellhopInbox extends Base {
       speech: speech({ strings }),
     };
     const root = this.shadowRoot ?? this.attachShadow({ mode: "open" });
-    if (!sheet) {
-      sheet = new CSSStyleSheet();
-      sheet.replaceSync(STYLE);
-    }
-    root.adoptedStyleSheets = [sheet];
+    root.adoptedStyleSheets = [sheet()];
     root.replaceChildren(parts.bell.element, parts.panel.element, parts.toasts.element, parts.speech.element);
     this.#parts = parts;
   }

@@ -1,8 +1,8 @@
 /**
  * A feed of any length of which only the rows in sight exist.
  *
- * Rows have one height, so that a place in the list is a product and not a search. The row that has the focus stays,
- * in sight or not: it could not have the focus otherwise.
+ * Rows have one height, so that a place in the list is a product and not a search; but for one at a time, which may be
+ * open and as high as its text. The row that has the focus stays, in sight or not: it could not have the focus otherwise.
  */
 
 import type { Item } from "../protocol.ts";
@@ -30,12 +30,18 @@ export interface Feed {
   focus(): void;
   /** Dismisses one. A focus that was in its row goes to the next. */
   dismiss(item: Item): void;
+  /** Opens the row of one, or closes it. */
+  expand(item: Item): void;
 }
 
 export function feed(options: {
   label: string;
   /** Makes the row's element, or brings `element` up to date. */
   row: (item: Item, element?: HTMLElement) => HTMLElement;
+  /** Sees whether a row's text is cut off. */
+  judge: (row: HTMLElement) => void;
+  /** Shows all of a row's text, or no more of it than the others. */
+  open: (row: HTMLElement, isOpen: boolean) => void;
   act: (what: "open" | "dismiss", item: Item) => void;
   more: () => void;
   scrolled: () => void;
@@ -53,6 +59,10 @@ export function feed(options: {
   let active = "";
   let above = 0;
   let height = 0;
+  let width = 0;
+  /** The row that is open, and how much higher than the others it is. */
+  let opened = "";
+  let extra = 0;
 
   const heightOf = (): number => {
     if (!height) {
@@ -64,17 +74,28 @@ export function feed(options: {
     return height || 84;
   };
 
+  /** Where the open row is; none is after all of them. */
+  const openAt = (): number => {
+    const at = opened ? items.findIndex((item) => item.id === opened) : -1;
+    return at < 0 ? Number.POSITIVE_INFINITY : at;
+  };
+  const topOf = (at: number, open = openAt()): number => at * heightOf() + (at > open ? extra : 0);
+
   const within = (): [number, number] => {
     const tall = heightOf();
-    const first = Math.floor(element.scrollTop / tall);
-    return [first, Math.min(items.length, Math.ceil((element.scrollTop + element.clientHeight) / tall))];
+    const open = openAt();
+    const end = (open + 1) * tall;
+    /** The row, with its fraction, that is at a height. */
+    const rowAt = (y: number): number =>
+      y < end ? y / tall : y < end + extra ? open + 0.5 : (y - extra) / tall;
+    const first = Math.floor(rowAt(element.scrollTop));
+    return [first, Math.min(items.length, Math.ceil(rowAt(element.scrollTop + element.clientHeight)))];
   };
 
   const focused = (): boolean => length.contains((element.getRootNode() as ShadowRoot).activeElement);
 
   /** `pinned`: the active row is wanted wherever it is. An element that has the focus is never moved, or it lost it. */
   const paint = (pinned = focused()): void => {
-    const tall = heightOf();
     const [first, last] = within();
     const from = Math.max(0, first - AHEAD);
     const to = Math.min(items.length, last + AHEAD);
@@ -91,25 +112,32 @@ export function feed(options: {
         row.element.remove();
         rows.delete(id);
       }
-    length.style.height = `${items.length * tall}px`;
+    length.style.height = `${topOf(items.length)}px`;
+    const open = openAt();
+    const fresh: HTMLElement[] = [];
     const size = hasMore ? -1 : items.length;
     let place = length.firstElementChild;
     for (const [id, at] of order) {
       const item = items[at] as Item;
       const row = rows.get(id);
       const own = row?.item === item ? row.element : options.row(item, row?.element);
-      const now = `${at} ${size} ${tall} ${id === active}`;
+      const top = topOf(at, open);
+      const now = `${at} ${size} ${top} ${id === active}`;
       if (own === place) place = place.nextElementSibling;
       else length.insertBefore(own, place);
       if (row?.place !== now) {
-        own.style.transform = `translateY(${at * tall}px)`;
+        own.style.transform = `translateY(${top}px)`;
         own.setAttribute("aria-posinset", String(at + 1));
         own.setAttribute("aria-setsize", String(size));
         own.tabIndex = id === active ? 0 : -1;
         for (const inner of own.querySelectorAll<HTMLElement>("a, button")) inner.tabIndex = own.tabIndex;
       }
       rows.set(id, { element: own, item, place: now });
+      if (row) continue;
+      if (id === opened) options.open(own, true);
+      fresh.push(own);
     }
+    for (const made of fresh) options.judge(made);
     if (hasMore && !loading && last > items.length - NEAR) options.more();
   };
 
@@ -119,17 +147,39 @@ export function feed(options: {
     if (!item) return;
     const tall = heightOf();
     active = item.id;
-    if (at * tall < element.scrollTop) element.scrollTop = at * tall;
-    else if ((at + 1) * tall > element.scrollTop + element.clientHeight)
-      element.scrollTop = (at + 1) * tall - element.clientHeight;
+    const top = topOf(at);
+    const bottom = top + tall + (at === openAt() ? extra : 0);
+    if (top < element.scrollTop) element.scrollTop = top;
+    else if (bottom > element.scrollTop + element.clientHeight)
+      element.scrollTop = Math.min(top, bottom - element.clientHeight);
     paint(true);
     rows.get(active)?.element.focus({ preventScroll: true });
+  };
+
+  const shut = (): void => {
+    const row = rows.get(opened);
+    opened = "";
+    extra = 0;
+    if (row) options.open(row.element, false);
+  };
+
+  const expand = ({ id }: Item): void => {
+    const row = rows.get(id);
+    const again = opened === id;
+    shut();
+    if (row && !again) {
+      options.open(row.element, true);
+      opened = id;
+      extra = row.element.offsetHeight - heightOf();
+    }
+    paint();
   };
 
   const dismiss = ({ id }: Item): void => {
     const at = items.findIndex((item) => item.id === id);
     const next = items[at + 1] ?? items[at - 1];
     const held = rows.get(id)?.element.matches(":focus-within");
+    if (id === opened) shut();
     options.act("dismiss", items[at] as Item);
     if (next && held) go(items.indexOf(next));
   };
@@ -155,18 +205,28 @@ export function feed(options: {
     else if (event.key === "Home") go(0);
     else if (event.key === "End") go(items.length - 1);
     else if (item && onRow && (event.key === "Enter" || event.key === " ")) options.act("open", item);
-    else if (item && (event.key === "Delete" || event.key === "Backspace")) dismiss(item);
+    else if (item && onRow && /^Arrow(Left|Right)$/.test(event.key)) {
+      if (rows.get(active)?.element.matches(".long, .open")) expand(item);
+    } else if (item && (event.key === "Delete" || event.key === "Backspace")) dismiss(item);
     else return;
     event.preventDefault();
   });
   new (globalThis.ResizeObserver ?? Nothing)(() => {
     height = 0;
+    const { clientWidth } = element;
+    // In another width other texts are cut off. A list that only grows leaves what is being read as it is.
+    if (clientWidth !== width) {
+      shut();
+      for (const row of rows.values()) options.judge(row.element);
+    }
+    width = clientWidth;
     paint();
   }).observe(element);
 
   return {
     element,
     dismiss,
+    expand,
     get above() {
       return above;
     },
@@ -180,7 +240,7 @@ export function feed(options: {
         // Whoever reads further down keeps the place.
         if (came > 0 && element.scrollTop > 0) {
           above += came;
-          length.style.height = `${items.length * heightOf()}px`;
+          length.style.height = `${topOf(items.length)}px`;
           element.scrollTop += came * heightOf();
         }
       }

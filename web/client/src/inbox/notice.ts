@@ -14,8 +14,13 @@ export interface Notice {
   clear(): void;
 }
 
-export function notice(options: { strings: Strings; reconnect: () => void }): Notice {
-  const { strings: t, reconnect } = options;
+export function notice(options: {
+  strings: Strings;
+  reconnect: () => void;
+  /** Told what it says, and an empty text when it says nothing. */
+  told: (text: string) => void;
+}): Notice {
+  const { strings: t, reconnect, told } = options;
   const element = h("div", { class: "notice", role: "status", hidden: true });
   let away: ReturnType<typeof setTimeout> | undefined;
   let said = "";
@@ -24,6 +29,7 @@ export function notice(options: { strings: Strings; reconnect: () => void }): No
     // Said once: what is made again is spoken again, and loses the focus.
     if (said === text) return;
     said = text;
+    told(text);
     element.hidden = false;
     element.classList.toggle("stopped", stopped);
     element.replaceChildren(
@@ -34,6 +40,7 @@ export function notice(options: { strings: Strings; reconnect: () => void }): No
   const clear = (): void => {
     clearTimeout(away);
     away = undefined;
+    if (said) told("");
     said = "";
     element.hidden = true;
   };

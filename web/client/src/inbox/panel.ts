@@ -9,10 +9,11 @@ import type { Item } from "../protocol.ts";
 import type { Age } from "./age.ts";
 import { short } from "./bell.ts";
 import { drawing, h } from "./elements.ts";
-import { BELL, CHECK, CHECKS, CROSS, type Icon } from "./icons.ts";
+import { BELL, CHECK, CROSS, type Icon } from "./icons.ts";
+import { kinds } from "./kinds.ts";
 import { feed } from "./list.ts";
 import { beside } from "./place.ts";
-import { row } from "./row.ts";
+import { judge, open as openRow, row } from "./row.ts";
 import type { Strings } from "./strings.ts";
 
 /** How long a row is in sight before it counts as seen. */
@@ -20,6 +21,8 @@ const SEEN_MS = 600;
 /** In a burst the list is laid out this often; nobody reads faster. A change after a quiet time shows at once. */
 const LAYOUT_MS = 100;
 const AGES_MS = 30_000;
+/** How long it is asked whether all are meant. */
+const SURE_MS = 5_000;
 /** Rows that make the panel as high as it gets. */
 const FULL = 12;
 /** And those that an empty one takes the height of. */
@@ -41,6 +44,8 @@ export function panel(options: {
   strings: Strings;
   age: Age;
   icon: Icon;
+  /** The names of categories by their keys, where the page knows them. */
+  categories: () => Readonly<Record<string, string>> | undefined;
   inbox: () => Inbox | undefined;
   follow: (item: Item) => void;
 }): Panel {
@@ -58,17 +63,25 @@ export function panel(options: {
       { type: "button", class: `tool ${look}`, "aria-label": name, title: name, onclick },
       drawing(path),
     );
-  const choice = (text: string, unread: boolean, count?: HTMLElement): HTMLButtonElement => {
-    const onclick = (): void => {
-      inbox()?.setFilter(unread ? { unread: true } : {});
-      list.toTop();
-    };
-    return h("button", { type: "button", "aria-pressed": String(!unread), onclick }, text, count);
+  /** Shows another choice of the notifications; what is undefined is no matter of the filter any more. */
+  const choose = (wish: { unread?: true | undefined; category?: readonly string[] | undefined }): void => {
+    const wanted = Object.entries({ ...inbox()?.getSnapshot().filter, ...wish });
+    inbox()?.setFilter(Object.fromEntries(wanted.filter(([, value]) => value)));
+    list.toTop();
   };
+  const choice = (text: string, unread: true | undefined, count?: HTMLElement): HTMLButtonElement =>
+    h(
+      "button",
+      { type: "button", "aria-pressed": String(!unread), onclick: () => choose({ unread }) },
+      text,
+      count,
+    );
 
   const list = feed({
     label: t.title,
     row: (item, old) => row(item, old, { strings: t, icon, age, acts }),
+    judge,
+    open: (made, isOpen) => openRow(made, isOpen, t),
     act: (what, item) => (what === "open" ? follow(item) : inbox()?.dismiss(item.id)),
     more: () => inbox()?.loadMore(),
     scrolled: () => scrolled(),
@@ -77,13 +90,41 @@ export function panel(options: {
     follow,
     read: ({ id }: Item): void => inbox()?.read(id),
     dismiss: (item: Item): void => list.dismiss(item),
+    expand: (item: Item): void => list.expand(item),
   };
-  const readAll = tool(t.readAll, CHECKS, () => {
-    if (readAll.getAttribute("aria-disabled") !== "true") inbox()?.readAll();
-  });
+  let sure: ReturnType<typeof setTimeout> | undefined;
+  const unsure = (): void => {
+    clearTimeout(sure);
+    sure = undefined;
+    readAll.textContent = t.readAll;
+    readAll.classList.remove("sure");
+  };
+  /** It cannot be taken back: of more than one it is pressed twice, and not by a double click. */
+  const readAll = h(
+    "button",
+    {
+      type: "button",
+      class: "all",
+      onblur: unsure,
+      onclick({ detail }: MouseEvent): void {
+        const unread = inbox()?.getSnapshot().unread;
+        if (!unread || detail > 1) return;
+        const asked = sure;
+        unsure();
+        if (unread === 1 || asked) inbox()?.readAll();
+        else {
+          readAll.textContent = t.readAllSure(unread);
+          readAll.classList.add("sure");
+          sure = setTimeout(unsure, SURE_MS);
+        }
+      },
+    },
+    t.readAll,
+  );
   const count = h("span", { class: "count", "aria-hidden": "true" });
-  const all = choice(t.all, false);
+  const all = choice(t.all, undefined);
   const unreadOnly = choice(t.unread, true, count);
+  const tabs = kinds({ strings: t, names: options.categories, choose: (category) => choose({ category }) });
   const empty = h("div", { class: "empty", hidden: true });
   const waits = h(
     "div",
@@ -120,6 +161,7 @@ export function panel(options: {
       tool(t.close, CROSS, () => close({ focus: true }), "grip"),
     ),
     h("div", { class: "filters", role: "group", "aria-label": t.filter }, all, unreadOnly),
+    tabs.element,
     notice,
     h("div", { class: "middle" }, list.element, waits, empty, newer),
   );
@@ -143,6 +185,7 @@ export function panel(options: {
     const only = !!filter.unread;
     all.setAttribute("aria-pressed", String(!only));
     unreadOnly.setAttribute("aria-pressed", String(only));
+    tabs.show(items, filter.category?.[0]);
     count.textContent = unread ? short(unread) : "";
     readAll.setAttribute("aria-disabled", String(!unread));
     const wanted = String(Math.min(FULL, items.length || EMPTY));

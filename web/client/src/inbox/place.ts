@@ -1,11 +1,12 @@
 /** Where the panel stands: under the bell, or above it where there is more room, and inside the window. */
 
 const GAP_PX = 8;
-const PHONE = "(max-width: 480px)";
+/** A phone, or a window so low (or so enlarged) that a panel beside the bell would show next to nothing. */
+const SMALL = "(max-width: 480px), (max-height: 480px)";
 
-/** Places `panel` beside `bell`. On a phone it fills the window, which its style says. */
+/** Places `panel` beside `bell`. A small window it fills, which its style says. */
 export function beside(bell: HTMLElement, panel: HTMLElement): void {
-  if (matchMedia(PHONE).matches) return;
+  if (matchMedia(SMALL).matches) return;
   const at = bell.getBoundingClientRect();
   const { style, offsetWidth: width } = panel;
   const { clientWidth, clientHeight } = document.documentElement;

@@ -10,6 +10,8 @@ export interface Acts {
   follow(item: Item): void;
   read(item: Item): void;
   dismiss(item: Item): void;
+  /** Shows all of its text, or no more of it than the others. */
+  expand(item: Item): void;
 }
 
 /** Makes the row's element, or brings `old` up to date. */
@@ -28,9 +30,9 @@ export function row(
     return old;
   }
   const href = destination(item.link);
-  const name = href
-    ? h("a", { class: "name", id: `t-${id}`, href }, title)
-    : h("span", { class: "name", id: `t-${id}` }, title);
+  // The direction of a text is its own, whatever the page's is.
+  const said = { class: "name", id: `t-${id}`, dir: "auto" };
+  const name = href ? h("a", { ...said, href }, title) : h("span", said, title);
   const act = (label: string, path: string, look: string, does: () => void): HTMLElement => {
     const onclick = (event: Event): void => {
       event.stopPropagation();
@@ -56,7 +58,21 @@ export function row(
         name,
         h("time", { id: `w-${id}`, datetime: created_at }, age(created_at)),
       ),
-      h("p", { class: "body", id: `b-${id}` }, body),
+      h("p", { class: "body", id: `b-${id}`, dir: "auto" }, body),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "more",
+          "aria-expanded": "false",
+          "aria-controls": `t-${id} b-${id}`,
+          onclick(event: Event): void {
+            event.stopPropagation();
+            acts.expand(item);
+          },
+        },
+        t.more,
+      ),
     ),
     h("span", { class: "dot", "aria-hidden": "true" }),
     h(
@@ -76,4 +92,20 @@ export function row(
     acts.follow(item);
   });
   return made;
+}
+
+/** Marks a row whose text is cut off. Reads the layout: after all has been written. */
+export function judge(made: Element): void {
+  const [name, body] = made.querySelectorAll(".name, .body");
+  const cut = (text?: Element): boolean =>
+    !!text && (text.scrollWidth > text.clientWidth || text.scrollHeight > text.clientHeight + 1);
+  made.classList.toggle("long", cut(name) || cut(body));
+}
+
+/** Shows all of a row's text, or cuts it off again. */
+export function open(made: Element, isOpen: boolean, { more, less }: Strings): void {
+  made.classList.toggle("open", isOpen);
+  const button = made.querySelector(".more") as HTMLElement;
+  button.textContent = isOpen ? less : more;
+  button.setAttribute("aria-expanded", String(isOpen));
 }

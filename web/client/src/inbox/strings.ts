@@ -8,10 +8,19 @@ export interface Strings {
   unreadMark: string;
   filter: string;
   readAll: string;
+  /** Asked before more than one are marked. */
+  readAllSure: (count: number) => string;
+  /** Shows the whole of a long text, and hides it again. */
+  more: string;
+  less: string;
+  categories: string;
+  allCategories: string;
   close: string;
   read: (title: string) => string;
   dismiss: (title: string) => string;
   arrived: (count: number) => string;
+  /** Below the newest of a burst. */
+  others: (count: number) => string;
   newer: (count: number) => string;
   emptyTitle: string;
   emptyText: string;
@@ -36,10 +45,16 @@ export const ENGLISH: Strings = {
   unreadMark: "Unread.",
   filter: "Show",
   readAll: "Mark all as read",
+  readAllSure: (count) => `Mark ${count} as read?`,
+  more: "More",
+  less: "Less",
+  categories: "Category",
+  allCategories: "All",
   close: "Close notifications",
   read: (title) => `Mark as read: ${title}`,
   dismiss: (title) => `Dismiss: ${title}`,
   arrived: many,
+  others: (count) => `and ${count} more`,
   newer: many,
   emptyTitle: "Nothing here yet",
   emptyText: "When something happens, you will read it here first.",

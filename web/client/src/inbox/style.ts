@@ -3,7 +3,7 @@
  *
  * A style sheet made in code needs no exception in a Content-Security-Policy.
  */
-export const STYLE = `
+const STYLE = `
 :host {
   --_accent: var(--bellhop-accent, light-dark(#4b4ade, #9a97ff));
   --_on-accent: var(--bellhop-on-accent, light-dark(#fff, #14141c));
@@ -42,6 +42,9 @@ svg { inline-size: 1.25rem; block-size: 1.25rem; display: block; flex: none }
 @keyframes ring { 20% { rotate: 13deg } 45% { rotate: -10deg } 70% { rotate: 6deg } 88% { rotate: -3deg } }
 .badge { position: absolute; inset-block-start: .0625rem; inset-inline-start: 1.4375rem; min-inline-size: 1.125rem; block-size: 1.125rem; padding-inline: .3rem; border-radius: 99px; background: var(--_badge); color: #fff; font-size: .6875rem; font-weight: 650; line-height: 1.125rem; text-align: center; font-variant-numeric: tabular-nums; box-shadow: 0 0 0 2px var(--bellhop-badge-ring, var(--_bg)) }
 .badge.wide { inset-inline-start: 1.0625rem }
+/* It is not live: what the bell shows may be old. */
+.bell.away svg { opacity: .55 }
+.bell.away::after { content: ""; position: absolute; inset-block-end: .3125rem; inset-inline-end: .3125rem; inline-size: .625rem; block-size: .625rem; border-radius: 50%; background: #c98a04; box-shadow: 0 0 0 2px var(--bellhop-badge-ring, var(--_bg)) }
 .badge[hidden] { display: none }
 
 .panel { position: fixed; inset: auto; top: var(--_top, auto); bottom: var(--_bottom, auto); left: var(--_left, 0); margin: 0; padding: 0; border: 0; inline-size: min(var(--bellhop-width, 25rem), 100vw - 1rem); max-block-size: min(var(--bellhop-height, 38rem), var(--_room, 90vh)); border-radius: var(--_radius); background: var(--_bg); color: var(--_text); box-shadow: var(--_shadow); overflow: hidden; z-index: 2147483000; outline: none; text-align: start }
@@ -53,11 +56,19 @@ header { display: flex; align-items: center; gap: .25rem; padding-block: .875rem
 h2 { flex: 1; margin: 0; font-size: 1rem; font-weight: 650; letter-spacing: -.011em }
 .tool { display: grid; place-items: center; inline-size: 2rem; block-size: 2rem; border-radius: 8px; color: var(--_muted) }
 .tool:hover { background: var(--_hover); color: var(--_text) }
-.tool[aria-disabled=true] { opacity: .4; cursor: default; background: none }
+.all { padding: .25rem .5rem; border-radius: 8px; font-size: .8125rem; font-weight: 550; color: var(--_muted) }
+.all:hover { background: var(--_hover); color: var(--_text) }
+.all.sure { background: var(--_accent); color: var(--_on-accent) }
+.all[aria-disabled=true] { opacity: .4; cursor: default; background: none }
 .filters { display: flex; gap: .25rem; margin: 0 .875rem .625rem; padding: .1875rem; border-radius: 9px; background: var(--_hover) }
 .filters button { display: flex; flex: 1; justify-content: center; gap: .375rem; padding: .25rem .5rem; border-radius: 7px; font-size: .8125rem; font-weight: 550; color: var(--_muted) }
 .filters button:hover { color: var(--_text) }
 .filters button[aria-pressed=true] { background: light-dark(#fff, #33363e); color: var(--_text); box-shadow: 0 1px 2px rgb(0 0 0 / .12) }
+.kinds { display: flex; gap: .375rem; padding: .125rem .875rem .625rem; overflow-x: auto; scrollbar-width: none }
+.kinds[hidden] { display: none }
+.kinds button { flex: none; padding: .125rem .625rem; border: 1px solid var(--_line); border-radius: 99px; font-size: .8125rem; color: var(--_muted) }
+.kinds button:hover { color: var(--_text) }
+.kinds button[aria-pressed=true] { border-color: var(--_accent); background: color-mix(in srgb, var(--_accent) 12%, transparent); color: var(--_text) }
 .count { font-variant-numeric: tabular-nums }
 .count:empty { display: none }
 
@@ -73,19 +84,22 @@ h2 { flex: 1; margin: 0; font-size: 1rem; font-weight: 650; letter-spacing: -.01
 .list { position: absolute; inset: 0; overflow-y: auto; overscroll-behavior: contain; overflow-anchor: none; scrollbar-width: thin; scrollbar-color: color-mix(in srgb, var(--_muted) 45%, transparent) transparent }
 .list:focus-visible { outline-offset: -2px }
 .length { position: relative; overflow: hidden }
-.row { position: absolute; inset-inline: 0; inset-block-start: 0; block-size: var(--_row); padding: .5rem 1.125rem; display: flex; align-items: center; gap: .75rem; cursor: pointer; border-block-end: 1px solid var(--_line); background: var(--_bg) }
-.row:hover, .row:focus-visible { background: var(--_hover) }
+.row { position: absolute; inset-inline: 0; inset-block-start: 0; block-size: var(--_row); padding: .5rem 1.125rem; display: flex; align-items: center; gap: .75rem; cursor: pointer; border-block-end: 1px solid var(--_line); background: var(--_ground, var(--_bg)) }
+.row:hover, .row:focus-visible { --_ground: var(--_hover) }
+.row.open { block-size: auto; min-block-size: var(--_row); align-items: start }
 .row:focus-visible { outline-offset: -3px; border-radius: 8px }
 .glyph { display: grid; place-items: center; inline-size: 2.25rem; block-size: 2.25rem; flex: none; border-radius: 10px; background: light-dark(hsl(var(--_hue) 85% 95%), hsl(var(--_hue) 35% 21%)); color: light-dark(hsl(var(--_hue) 62% 38%), hsl(var(--_hue) 80% 76%)) }
-.words { flex: 1; min-inline-size: 0 }
+.words { position: relative; flex: 1; min-inline-size: 0 }
 .line { display: flex; align-items: baseline; gap: .5rem }
-.name { flex: 1; min-inline-size: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-weight: 600; letter-spacing: -.004em; color: inherit; text-decoration: none; unicode-bidi: plaintext }
+.name { flex: 1; min-inline-size: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-weight: 600; letter-spacing: -.004em; color: inherit; text-decoration: none; text-align: start }
 .read .name { font-weight: 500; color: light-dark(#3d424c, #c6cad3) }
-/* Of mixed scripts each text keeps its own direction, and all keep the page's edge. */
-.name:dir(rtl), .body:dir(rtl) { text-align: right }
-.name:dir(ltr), .body:dir(ltr) { text-align: left }
+.open .name { overflow: visible; white-space: normal; overflow-wrap: anywhere }
+.open .body { display: block; white-space: pre-line }
+.more { display: none; position: absolute; inset-block-end: 0; inset-inline-end: 0; padding-inline-start: .5rem; background: var(--_ground, var(--_bg)); color: var(--_accent); font-size: .8125rem; font-weight: 550 }
+.long .more { display: block }
+.open .more { display: block; position: static; margin-block-start: .25rem; padding: 0 }
 time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric: tabular-nums }
-.body { margin: .0625rem 0 0; font-size: .8125rem; color: var(--_muted); overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; line-clamp: 2; overflow-wrap: anywhere; unicode-bidi: plaintext }
+.body { margin: .0625rem 0 0; font-size: .8125rem; color: var(--_muted); overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; line-clamp: 2; overflow-wrap: anywhere; text-align: start }
 .dot { inline-size: .5rem; block-size: .5rem; flex: none; border-radius: 50%; background: var(--_accent) }
 .read .dot { background: none }
 .acts { position: absolute; inset-block-start: .3125rem; inset-inline-end: .75rem; display: flex; gap: .125rem; padding: .125rem; border-radius: 9px; background: var(--_bg); box-shadow: 0 0 0 1px var(--_line), 0 2px 8px rgb(0 0 0 / .08); opacity: 0; pointer-events: none }
@@ -98,8 +112,7 @@ time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric
 @media (hover: none) {
   .row { padding-inline-end: 3rem }
   .dot { position: absolute; inset-inline-start: .4375rem }
-  .acts { inset-block: 0; inset-inline-end: .5rem; block-size: fit-content; margin-block: auto; padding: 0; background: none; box-shadow: none; opacity: 1; pointer-events: auto }
-  .acts .mark { display: none }
+  .acts { inset-block: 0; inset-inline-end: .5rem; flex-direction: column; block-size: fit-content; margin-block: auto; padding: 0; background: none; box-shadow: none; opacity: 1; pointer-events: auto }
   .acts button { inline-size: 2.25rem; block-size: 2.25rem }
 }
 
@@ -128,18 +141,34 @@ time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric
 .panel:not([hidden]) { animation: open .14s cubic-bezier(.2, .8, .3, 1); transform-origin: var(--_origin, 100% 0) }
 .grip { display: none }
 
-@media (max-width: 480px) {
+.toasts.aside { inset-block: 1rem auto }
+
+@media (max-width: 480px), (max-height: 480px) {
   .panel { inset: 0; inline-size: 100%; max-inline-size: none; block-size: 100%; max-block-size: none; border-radius: 0 }
   .middle { flex: 1 }
   .grip { display: grid }
+}
+@media (max-width: 480px) {
   /* Under the thumb are the page's own buttons. */
   .toasts { inset-block: .75rem auto; inset-inline: .75rem; inline-size: auto }
+  .toasts.aside { inset-block: auto .75rem }
 }
 @media (prefers-reduced-motion: reduce) {
   *, ::before, ::after { animation: none !important; transition: none !important }
 }
 @media (forced-colors: active) {
   .dot, .badge { forced-color-adjust: none }
-  .panel, .toast, .acts { border: 1px solid }
+  .panel, .toast, .acts, .all.sure { border: 1px solid }
 }
 `;
+
+let made: CSSStyleSheet | undefined;
+
+/** The one sheet of all elements. */
+export function sheet(): CSSStyleSheet {
+  if (!made) {
+    made = new CSSStyleSheet();
+    made.replaceSync(STYLE);
+  }
+  return made;
+}

@@ -1,14 +1,15 @@
-/** Toasts: the newest arrivals for a few seconds, and of a burst only how many it was. */
+/** Toasts: the newest arrivals for a few seconds, and of a burst the newest and how many more it was. */
 
 import type { Notification } from "../protocol.ts";
 import { drawing, h } from "./elements.ts";
-import { BELL, CROSS, glyph, type Icon, type Look } from "./icons.ts";
+import { CROSS, glyph, type Icon } from "./icons.ts";
 import type { Strings } from "./strings.ts";
 
 const STAY_MS = 6_000;
 const BURST_MS = 1_500;
 const MOST = 3;
-const BURST_HUE = 243;
+/** What the pointer is about to press, or to write in. */
+const HANDLED = ":is(a, button, input, select, textarea, label, summary, [role=button]):hover";
 
 export interface Toasts {
   readonly element: HTMLElement;
@@ -38,6 +39,19 @@ export function toasts(options: {
   let since = 0;
   let burst: HTMLElement | undefined;
 
+  /** Goes to the other end of the window when what a person is at lies under the toasts. */
+  const giveWay = (): void => {
+    element.classList.remove("aside");
+    const own = element.getBoundingClientRect();
+    const busy = [document.activeElement, ...document.querySelectorAll(HANDLED)];
+    const covered = busy.some((at) => {
+      if (!at || at === document.body || at === (element.getRootNode() as ShadowRoot).host) return false;
+      const { left, right, top, bottom } = at.getBoundingClientRect();
+      return left < own.right && right > own.left && top < own.bottom && bottom > own.top;
+    });
+    element.classList.toggle("aside", covered);
+  };
+
   const close = (toast: HTMLElement): void => {
     clearTimeout(timers.get(toast));
     toast.remove();
@@ -46,7 +60,8 @@ export function toasts(options: {
     clearTimeout(timers.get(toast));
     timers.set(toast, setTimeout(close, STAY_MS, toast));
   };
-  const make = (title: string, body: string, look: Look, chosen: () => void): HTMLElement => {
+  const make = (notification: Notification, body: string, chosen: () => void): HTMLElement => {
+    const { title } = notification;
     const onclick = (): void => {
       close(toast);
       chosen();
@@ -58,12 +73,12 @@ export function toasts(options: {
     const toast = h(
       "div",
       { class: "toast", part: "toast", onclick },
-      glyph(look),
+      glyph(icon(notification)),
       h(
         "div",
         { class: "words" },
-        h("button", { type: "button", class: "name" }, title),
-        body && h("p", { class: "body" }, body),
+        h("button", { type: "button", class: "name", dir: "auto" }, title),
+        body && h("p", { class: "body", dir: "auto" }, body),
       ),
       h(
         "button",
@@ -72,6 +87,16 @@ export function toasts(options: {
       ),
     );
     return toast;
+  };
+  /** In place: what has the pointer or the focus keeps it. */
+  const update = (toast: HTMLElement, notification: Notification, body: string): void => {
+    const { title } = notification;
+    const [picture, name, text, shut] = toast.querySelectorAll(".glyph, .name, .body, .shut");
+    picture?.replaceWith(glyph(icon(notification)));
+    if (name) name.textContent = title;
+    if (text) text.textContent = body;
+    shut?.setAttribute("aria-label", `${t.dismissToast}: ${title}`);
+    leave(toast);
   };
   const put = (toast: HTMLElement): HTMLElement => {
     // Nobody has to read or reach it against the clock.
@@ -93,19 +118,21 @@ export function toasts(options: {
         recent = 0;
       }
       recent += arrived.length;
-      if (current) {
-        const name = current.querySelector(".name");
-        if (name) name.textContent = t.arrived(recent);
-        leave(current);
-      } else if (recent > MOST) {
-        element.replaceChildren();
-        burst = put(make(t.arrived(recent), "", { picture: drawing(BELL), hue: BURST_HUE }, open));
+      const first = !element.childElementCount;
+      if (current || recent > MOST) {
+        const newest = arrived.at(-1) as Notification;
+        const others = t.others(recent - 1);
+        if (current) update(current, newest, others);
+        else {
+          element.replaceChildren();
+          burst = put(make(newest, others, open));
+        }
       } else
         for (const notification of arrived) {
-          const { title, body } = notification;
-          put(make(title, body, icon(notification), () => follow(notification)));
+          put(make(notification, notification.body, () => follow(notification)));
           if (element.childElementCount > MOST) close(element.firstElementChild as HTMLElement);
         }
+      if (first) giveWay();
     },
     clear: () => element.replaceChildren(),
   };

@@ -95,7 +95,7 @@ export function Feed(props: { room: string }): ReactNode {
           ) : (
             <Empty icon="feed" title="Listening">
               What is emitted from now on appears here.{" "}
-              <a href={href({ page: "compose", to: "" })}>Send one</a>.
+              <a href={href({ page: "compose", to: "", type: "" })}>Send one</a>.
             </Empty>
           )}
         </div>

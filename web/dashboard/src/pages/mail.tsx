@@ -97,7 +97,7 @@ export function MailPage(props: { state: string }): ReactNode {
                 <th scope="col">Mail</th>
                 <th scope="col">Attempts</th>
                 <th scope="col">Reason</th>
-                <th scope="col">When</th>
+                <th scope="col">Emitted</th>
                 <th scope="col">
                   <span className="unseen">Actions</span>
                 </th>
@@ -143,6 +143,15 @@ export function MailPage(props: { state: string }): ReactNode {
   );
 }
 
+/** What happened to it when it was written down last. */
+const DONE: Record<MailState, string> = {
+  pending: "due",
+  leased: "taken",
+  sent: "sent",
+  skipped: "skipped",
+  dead: "given up",
+};
+
 function Row(props: {
   item: MailRecord;
   open: (id: string) => void;
@@ -182,13 +191,10 @@ function Row(props: {
         )}
       </td>
       <td className="soft nowrap">
-        {mail.state === "pending" ? (
-          <>
-            due <Ago time={mail.due_at} />
-          </>
-        ) : (
-          <Ago time={mail.updated_at} />
-        )}
+        <Ago time={item.created_at} />
+        <span className="under">
+          {DONE[mail.state]} <Ago time={mail.state === "pending" ? mail.due_at : mail.updated_at} />
+        </span>
       </td>
       <td className="row-acts">
         {mail.state === "dead" ? (

@@ -2,7 +2,7 @@ import { type ReactNode, useState } from "react";
 import { useAsk, useDesk, useUrgent } from "../context.tsx";
 import type { FeedItem, MailState, Overview, Roster } from "../protocol.ts";
 import { href } from "../route.ts";
-import { bucketed, highest, last, sum, windowOf } from "../series.ts";
+import { bucketed, highest, last, sum, type Window, windowOf, within } from "../series.ts";
 import { useStore } from "../store.ts";
 import { Ago, Empty, Failed, Heading, Segments, TypeChip, useNow, Waiting } from "../ui/bits.tsx";
 import { Chart, type Curve } from "../ui/chart.tsx";
@@ -24,21 +24,28 @@ const BELOW = ["accepted", "sent", "duplicate", "skipped", "postponed", "lost"];
 const NOTHING = "\u00a0";
 
 type Minutes = "60" | "15";
+const SHORT_MS = 15 * 60_000;
 
 export function OverviewPage(): ReactNode {
-  const [minutes, setMinutes] = useState<Minutes>("60");
-  const overview = useAsk<Overview>("overview", { minutes: Number(minutes) }, EVERY_MS);
+  const [chosen, setChosen] = useState<Minutes | null>(null);
+  const overview = useAsk<Overview>("overview", { minutes: 60 }, EVERY_MS);
+  const now = useNow();
   const roster = useAsk<Roster>("presence", { limit: 1 }, EVERY_MS);
   const mail = useAsk<{ counts: Record<MailState, number> }>("mail_counts", {}, EVERY_MS);
   const { data } = overview;
   const counts = mail.data?.counts;
+  // Where nothing is older, an hour would be a blank with a stroke at its end.
+  const begun = Date.parse(data?.at[0] ?? "");
+  const minutes = chosen ?? (now - begun > SHORT_MS ? "60" : "15");
+  const window = windowOf(now, Number(minutes), minutes === "60" ? 60 : 30);
+  const span = minutes === "60" ? "in the last hour" : "in the last 15 minutes";
   return (
     <>
       <Heading title="Overview" note={data ? <Nodes data={data} /> : "What this gateway is doing"}>
         <Segments<Minutes>
           label="Time shown"
           value={minutes}
-          choose={setMinutes}
+          choose={setChosen}
           options={[
             { value: "15", label: "15 min" },
             { value: "60", label: "1 hour" },
@@ -50,7 +57,7 @@ export function OverviewPage(): ReactNode {
           {roster.data ? plural(roster.data.connections, "connection") : NOTHING}
         </Tile>
         <Tile label="Mail waiting" to={href({ page: "mail", state: "pending" })} value={waiting(counts)}>
-          {counts ? `${figure(counts.sent)} sent so far` : NOTHING}
+          {counts ? `${figure(counts.sent)} kept as sent, of any time` : NOTHING}
         </Tile>
         <Tile
           label="Dead mail"
@@ -63,14 +70,14 @@ export function OverviewPage(): ReactNode {
         <Tile
           label="Emits"
           to={href({ page: "feed", room: "" })}
-          value={data ? total(data.emits) : undefined}
+          value={data ? total(data.emits, window, data.at) : undefined}
         >
-          {minutes === "60" ? "in the last hour" : "in the last 15 minutes"}
+          {span}
         </Tile>
       </div>
       {overview.error ? <Failed error={overview.error} retry={overview.reload} /> : null}
       {data ? (
-        <Charts data={data} minutes={Number(minutes)} open={roster.data?.connections} />
+        <Charts data={data} window={window} span={span} open={roster.data?.connections} />
       ) : overview.loading ? (
         <ChartsWaiting />
       ) : null}
@@ -112,17 +119,16 @@ function Tile(props: {
 
 function Charts({
   data,
-  minutes,
+  window,
+  span,
   open,
 }: {
   data: Overview;
-  minutes: number;
+  window: Window;
+  span: string;
   open: number | undefined;
 }): ReactNode {
-  const now = useNow();
-  const bucketSeconds = minutes === 60 ? 60 : 30;
-  const window = windowOf(now, minutes, bucketSeconds);
-  const per = minutes === 60 ? "per minute" : "per 30 seconds";
+  const per = window.bucketMs === 60_000 ? "per minute" : "per 30 seconds";
   const line = (
     name: string,
     tone: string,
@@ -136,7 +142,8 @@ function Charts({
   const counts = (title: string, columns: Readonly<Record<string, readonly number[]>>) => (
     <Chart
       title={title}
-      figure={figure(total(columns))}
+      figure={figure(total(columns, window, data.at))}
+      of={span}
       kind="bars"
       window={window}
       curves={Object.entries(columns)
@@ -147,6 +154,12 @@ function Charts({
       note={per}
     />
   );
+  // The last step may be ten seconds old, and the tile above says what is now: the line ends there.
+  const connections = line("Connections", "c1", data.connections, last);
+  const now = {
+    ...connections,
+    values: [...connections.values.slice(0, -1), open ?? connections.values.at(-1) ?? null],
+  };
   const emits = line("Emit", "c1", data.emit_p99_ms, highest);
   const appends = line("Append", "c2", data.append_p99_ms, highest);
   const worst = Math.max(0, ...[...emits.values, ...appends.values].map((value) => value ?? 0));
@@ -154,18 +167,19 @@ function Charts({
     <div className="charts">
       <Chart
         title="Connections"
-        // The last step may be ten seconds old, and the tile above says what is now.
-        figure={figure(open ?? data.connections.at(-1) ?? 0)}
+        figure={figure(now.values.at(-1) ?? 0)}
+        of="now"
         kind="lines"
         window={window}
-        curves={[line("Connections", "c1", data.connections, last)]}
+        curves={[now]}
         say={figure}
         note={data.nodes.length > 1 ? "open, on all nodes" : "open"}
       />
       {counts("Emits", data.emits)}
       <Chart
         title="Deliveries"
-        figure={figure(sum(data.deliveries))}
+        figure={figure(total({ delivered: data.deliveries }, window, data.at))}
+        of={span}
         kind="bars"
         window={window}
         curves={[line("Deliveries", "c1", data.deliveries, sum)]}
@@ -176,6 +190,7 @@ function Charts({
       <Chart
         title="Latency, p99"
         figure={worst ? milliseconds(worst) : "–"}
+        of={`at worst ${span}`}
         kind="lines"
         window={window}
         curves={[emits, appends]}
@@ -236,7 +251,14 @@ function Line({ item }: { item: FeedItem }): ReactNode {
 }
 
 const order = (outcome: string): number => (BELOW.indexOf(outcome) + 100) % 100;
-const total = (columns: Readonly<Record<string, readonly number[]>>): number =>
-  sum(Object.values(columns).flat());
+/** Of all that was counted within the window. */
+function total(
+  columns: Readonly<Record<string, readonly number[]>>,
+  window: Window,
+  at: readonly string[],
+): number {
+  const shown = within(window, at);
+  return sum(Object.values(columns).flatMap((values) => values.filter((_, step) => shown[step])));
+}
 const waiting = (counts: Record<MailState, number> | undefined): number | undefined =>
   counts && counts.pending + counts.leased;

@@ -131,7 +131,7 @@ function One({ user }: { user: string }): ReactNode {
           ) : null}
         </div>
         <div className="acts">
-          <a className="button" href={href({ page: "compose", to: `user:${user}` })}>
+          <a className="button" href={href({ page: "compose", to: `user:${user}`, type: "" })}>
             <Icon name="compose" />
             Notify
           </a>

@@ -19,6 +19,8 @@ const BOTTOM = 24;
 export function Chart(props: {
   title: string;
   figure: string;
+  /** What the figure is of. */
+  of: string;
   kind: "bars" | "lines";
   window: Window;
   curves: readonly Curve[];
@@ -53,14 +55,16 @@ export function Chart(props: {
     <figure className="card chart">
       <figcaption>
         <span className="chart-title">{props.title}</span>
-        <span className="chart-figure">{props.figure}</span>
+        <span className="chart-figure">
+          {props.figure} <span className="chart-of">{props.of}</span>
+        </span>
       </figcaption>
       <div className="chart-frame" ref={frame}>
         <svg
           width={width}
           height={HEIGHT}
           role="img"
-          aria-label={`${props.title}, ${props.note ?? "per bucket"}: ${props.figure}; highest ${props.say(Math.max(0, ...heights))}`}
+          aria-label={`${props.title}, ${props.note ?? "per bucket"}: ${props.figure} ${props.of}; highest ${props.say(Math.max(0, ...heights))}`}
           onPointerMove={(event) => {
             const place = event.clientX - event.currentTarget.getBoundingClientRect().left - LEFT;
             const index = Math.floor(place / step);

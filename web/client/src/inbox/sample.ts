@@ -1,0 +1,31 @@
+/** One notification as the list shows it, for pages that show what an inbox would: nothing can be done with it. */
+
+import type { Item } from "../protocol.ts";
+import { ageIn } from "./age.ts";
+import { kindIcon } from "./icons.ts";
+import { judge, open, row } from "./row.ts";
+import { ENGLISH } from "./strings.ts";
+import { sheet } from "./style.ts";
+
+const STYLE = `
+:host { color-scheme: inherit; display: block }
+.row { position: relative; cursor: default; border: 0; background: none; --_bg: transparent }
+.row:hover { --_ground: transparent }
+.row.long .more { position: static; padding: 0 }
+.acts { display: none }
+`;
+
+export function sample(item: Item): HTMLElement {
+  const host = document.createElement("div");
+  const root = host.attachShadow({ mode: "open" });
+  const own = new CSSStyleSheet();
+  own.replaceSync(STYLE);
+  root.adoptedStyleSheets = [sheet(), own];
+  const nothing = (): void => {};
+  const expand = (): void => open(made, !made.classList.contains("open"), ENGLISH);
+  const acts = { follow: nothing, read: nothing, dismiss: nothing, expand };
+  const made = row(item, undefined, { strings: ENGLISH, icon: kindIcon, age: ageIn("en"), acts });
+  root.append(made);
+  new ResizeObserver(() => judge(made)).observe(host);
+  return host;
+}
