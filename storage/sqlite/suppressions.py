@@ -72,7 +72,7 @@ class SQLiteSuppressions(SQLiteShelf, Suppressions):
         found: dict[str, tuple[Suppression, ...]] = {}
         for row in connection.execute(
             f"SELECT {_COLUMNS} FROM suppressions"  # noqa: S608 - constants only
-            " WHERE address IN (SELECT value FROM json_each(?)) AND held_until > ? ORDER BY address, scope",
+            " WHERE address IN (SELECT value FROM json_each(?)) AND held_until > ?",
             (json.dumps(writable(addresses)), micros(now)),
         ):
             found[row[1]] = (*found.get(row[1], ()), _suppression(row))
