@@ -66,6 +66,34 @@ class StraysRequest:
     limit: int = 50
 
 
+class Event(StrEnum):
+    """What a provider tells of a mail."""
+
+    BOUNCED = "bounced"
+    DELIVERED = "delivered"
+    COMPLAINED = "complained"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HearsayRequest:
+    """What a service says of a mail, by its id or its Message-ID."""
+
+    event: Event
+    mail: str | None = None
+    message_id: str | None = None
+    status: str = ""
+    diagnostic: str = ""
+
+    def report(self) -> Report:
+        """The same as a report would say it."""
+        if self.event is Event.COMPLAINED:
+            return Report(kind=Kind.COMPLAINT, feedback="abuse")
+        action = Action.FAILED if self.event is Event.BOUNCED else Action.DELIVERED
+        said = reports.without_addresses(self.diagnostic)
+        outcome = Outcome(action=action, status=self.status, diagnostic=said, recipients=())
+        return Report(kind=Kind.DELIVERY, outcomes=(outcome,))
+
+
 @dataclass(frozen=True, slots=True)
 class _Clue:
     """Which mail a report may be about."""
@@ -123,9 +151,17 @@ class Returns(Part):
         """Deal with a message that came back, to the envelope's recipients `came_to` if they are known."""
         # Beside the loop: who sends it says what it costs, within bounds.
         report = await asyncio.to_thread(reports.read, raw, came_to=came_to)
-        ours = await self._mail_of(report)
+        return await self._deal_with(report, await self._mail_of(report), raw)
+
+    async def hear(self, asked: HearsayRequest) -> Return:
+        """Deal with what a service says of a mail, as a provider has told it: who may ask is believed."""
+        mail = asked.mail or self._id_of(asked.message_id or "")
+        ours = None if mail is None else await self._settled(await self._find(mail))
+        return await self._deal_with(asked.report(), ours, None)
+
+    async def _deal_with(self, report: Report, ours: _Ours | None, raw: bytes | None) -> Return:
         lane = None if ours is None else ours.mail.order.lane
-        dealt = await self._deal_with(report, ours, raw)
+        dealt = await self._dealt(report, ours, raw)
         self._count(lane, dealt.fate)
         extra = {"kind": report.kind.value, "fate": dealt.fate.value, "mail": dealt.mail}
         # A complaint about mail that somebody waits for says that something is wrong with it.
@@ -173,20 +209,23 @@ class Returns(Part):
         if self._path is not None:
             by_path = (self._path.obligation(path) for path in report.paths)
             found += [_Clue(mail, certain=True) for mail in by_path if mail is not None]
-        for message_id in report.message_ids:
-            local, _, domain = message_id.rpartition("@")
-            if domain.lower() in self._domains and _is_id(local):
-                found.append(_Clue(local.lower(), certain=False))
-        return found
+        by_id = map(self._id_of, report.message_ids)
+        return found + [_Clue(mail, certain=False) for mail in by_id if mail is not None]
+
+    def _id_of(self, message_id: str) -> str | None:
+        """The mail that this Message-ID is of; None for one that is not ours."""
+        local, _, domain = message_id.strip("<> ").rpartition("@")
+        return local.lower() if domain.lower() in self._domains and _is_id(local) else None
 
     # What comes of it
 
-    async def _deal_with(self, report: Report, ours: _Ours | None, raw: bytes) -> Return:
+    async def _dealt(self, report: Report, ours: _Ours | None, raw: bytes | None) -> Return:
         if report.kind is Kind.REPLY:
             return Return(fate=Fate.IGNORED)
         if ours is None or report.kind is Kind.OTHER:
             mail = None if ours is None else ours.id
-            await self._keep(report, raw, mail)
+            if raw is not None:
+                await self._keep(report, raw, mail)
             return Return(fate=Fate.UNATTRIBUTED, mail=mail)
         if report.kind is Kind.COMPLAINT:
             return await self._complained(report, ours)
