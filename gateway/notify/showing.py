@@ -57,10 +57,9 @@ async def hidden_of_each(
 def _rooms(catalog: LiveCatalog, choosers: Choosers, filled: Filled, now: datetime) -> Sequence[str]:
     """Those in which a rule may hide it."""
     request = filled.request
-    if not request.in_app or not catalog.mentions(request.type):
+    if not request.in_app:
         return ()
-    flag = catalog.flag(request.type, IN_APP)
-    if not (flag.type_on and flag.channel_on) or catalog.share(request.type, IN_APP, "", now).percent < 100:
+    if not catalog.is_open(request.type, IN_APP, now):
         return request.rooms
     known = None if catalog.current is None else catalog.current.types.get(request.type)
     if known is None or known.critical or not choosers.in_use:

@@ -1,6 +1,7 @@
 """What the catalog makes of a request: data, words, languages, channels, lane and life."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import gateway.catalog
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.loading import load
+from gateway.notify import said
 from gateway.notify.languages import Languages
 from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
 from gateway.notify.wording import Filled, Scribe, UnknownType
@@ -223,3 +225,25 @@ async def test_every_example_of_the_shop_has_words_for_every_reader():
             email = None if type_.email is None else EmailRequest(if_known=True)
             found = await filled(scribe, asked(room, type=type_.name, data=data, email=email))
             assert found.texts[room].words.title
+
+
+async def test_what_is_said_to_many_is_made_once_and_what_is_large_each_time(
+    live: LiveCatalog, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(said, "REMEMBERED", 2)
+    monkeypatch.setattr(said, "REMEMBERED_BYTES", 20)
+    memory = said.Memory()
+    assert live.current is not None
+    catalog, type_ = live.current, live.current.types["SHIPPED"]
+
+    one = memory.said(catalog, type_, {"order": "1"})
+
+    assert memory.said(catalog, type_, {"order": "1"}) is one
+    assert one.text("de-AT") is one.text("de")
+    large = {"order": "x" * 40}
+    assert memory.said(catalog, type_, large) is not memory.said(catalog, type_, large)
+    for order in ("2", "3"):
+        memory.said(catalog, type_, {"order": order})
+    assert memory.said(catalog, type_, {"order": "1"}) is not one
+    newer = replace(catalog, version="other")
+    assert memory.said(newer, type_, {"order": "3"}).text("en").entry.catalog_version == "other"
