@@ -15,6 +15,8 @@ from gateway.protocol import answering, telling
 from gateway.protocol.operations import OPERATIONS
 
 ROOT = Path(__file__).parents[2]
+LINE_MAX = 110
+"""As the pages' formatter has it."""
 HEAD = """/**
  * The shapes that the gateway answers and tells, written by `python -m gateway.protocol.typescript`.
  *
@@ -78,9 +80,14 @@ def _enums(of: Iterable[fields.Field[Any]]) -> list[fields.Enum[Any]]:
 
 
 def _union(enum: Any) -> str:
-    values = ", ".join(f'"{member.value}"' for member in enum)
+    values = [f'"{member.value}"' for member in enum]
     name, listed = enum.__name__, _constant(enum.__name__)
-    return f"export const {listed} = [{values}] as const;\nexport type {name} = (typeof {listed})[number];\n"
+    constant = f"export const {listed} = [{', '.join(values)}] as const;"
+    if len(constant) > LINE_MAX:
+        constant = "\n".join(
+            [f"export const {listed} = [", *(f"  {value}," for value in values), "] as const;"]
+        )
+    return f"{constant}\nexport type {name} = (typeof {listed})[number];\n"
 
 
 def _constant(name: str) -> str:

@@ -35,7 +35,16 @@ def test_an_interface_has_what_its_schema_has():
     written = typescript.module([OuterAnswer])
 
     assert written.removeprefix(typescript.HEAD) == (
-        '\nexport const MAIL_STATE_VALUES = ["pending", "leased", "sent", "delivered", "bounced", "complained", "skipped", "dead"] as const;\n'
+        "\nexport const MAIL_STATE_VALUES = [\n"
+        '  "pending",\n'
+        '  "leased",\n'
+        '  "sent",\n'
+        '  "delivered",\n'
+        '  "bounced",\n'
+        '  "complained",\n'
+        '  "skipped",\n'
+        '  "dead",\n'
+        "] as const;\n"
         "export type MailState = (typeof MAIL_STATE_VALUES)[number];\n"
         "\n"
         "/** Within another. */\n"

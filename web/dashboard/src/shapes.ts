@@ -7,7 +7,16 @@
 export const ORIGIN_VALUES = ["type", "category", "default", "channel", "locked"] as const;
 export type Origin = (typeof ORIGIN_VALUES)[number];
 
-export const MAIL_STATE_VALUES = ["pending", "leased", "sent", "delivered", "bounced", "complained", "skipped", "dead"] as const;
+export const MAIL_STATE_VALUES = [
+  "pending",
+  "leased",
+  "sent",
+  "delivered",
+  "bounced",
+  "complained",
+  "skipped",
+  "dead",
+] as const;
 export type MailState = (typeof MAIL_STATE_VALUES)[number];
 
 export const LANE_NAME_VALUES = ["transactional", "bulk"] as const;

@@ -148,6 +148,9 @@ const DONE: Record<MailState, string> = {
   pending: "due",
   leased: "taken",
   sent: "sent",
+  delivered: "delivered",
+  bounced: "came back",
+  complained: "called spam",
   skipped: "skipped",
   dead: "given up",
 };

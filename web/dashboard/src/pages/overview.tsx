@@ -57,7 +57,7 @@ export function OverviewPage(): ReactNode {
           {roster.data ? plural(roster.data.connections, "connection") : NOTHING}
         </Tile>
         <Tile label="Mail waiting" to={href({ page: "mail", state: "pending" })} value={waiting(counts)}>
-          {counts ? `${figure(counts.sent)} sent in all` : NOTHING}
+          {counts ? `${figure(gone(counts))} sent in all` : NOTHING}
         </Tile>
         <Tile
           label="Dead mail"
@@ -250,6 +250,9 @@ function Line({ item }: { item: FeedItem }): ReactNode {
   );
 }
 
+/** What has left, whatever became of it. */
+const gone = ({ sent, delivered, bounced, complained }: Record<MailState, number>): number =>
+  sent + delivered + bounced + complained;
 const order = (outcome: string): number => (BELOW.indexOf(outcome) + 100) % 100;
 /** Of all that was counted within the window. */
 function total(

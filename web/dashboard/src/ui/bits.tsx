@@ -37,7 +37,15 @@ export function Chip({ tone = "plain", children }: { tone?: Tone; children: Reac
   return <span className={`chip ${tone}`}>{children}</span>;
 }
 
-const MAIL_TONES: Record<string, Tone> = { pending: "warn", leased: "accent", sent: "good", dead: "bad" };
+const MAIL_TONES: Record<string, Tone> = {
+  pending: "warn",
+  leased: "accent",
+  sent: "good",
+  delivered: "good",
+  bounced: "bad",
+  complained: "bad",
+  dead: "bad",
+};
 
 export function MailChip({ state }: { state: string }): ReactNode {
   return <Chip tone={MAIL_TONES[state] ?? "plain"}>{state === "leased" ? "Sending" : humane(state)}</Chip>;
