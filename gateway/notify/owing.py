@@ -67,7 +67,7 @@ def cases_of(request: EmitRequest, rooms: Sequence[str], now: datetime) -> Mappi
             unless=email.unless,
         )
         for room in rooms
-        if (user := user_of(room)) is not None
+        if (user := user_of(room)) is not None and (email.only is None or room in email.only)
     }
 
 

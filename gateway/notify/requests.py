@@ -38,6 +38,8 @@ class EmailRequest:
     if_known: bool = False
     """Mail those whose address is known, and leave out the others."""
     lane: LaneName = LaneName.TRANSACTIONAL
+    only: frozenset[str] | None = None
+    """The rooms whose users have asked for mail that the type does not send by itself; None: all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

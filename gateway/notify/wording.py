@@ -13,6 +13,8 @@ from gateway.catalog.live import LiveCatalog
 from gateway.ground.rooms import user_of
 from gateway.notify.languages import Languages
 from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
+from gateway.notify.verdicts import EMAIL, Chosen, NobodyChose
+from storage.errors import StorageError
 from storage.mail import LaneName, Unless
 from storage.streams import Entry, Words
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
     from gateway.catalog.words import Planned
 
+NOBODY_CHOSE: Chosen = NobodyChose()
+NO_ROOMS: frozenset[str] = frozenset()
 MISSING = ["Missing data for required field."]
 NOTHING_LEFT = ["Neither shown nor mailed: there would be nothing left."]
 
@@ -58,9 +62,10 @@ class Filled:
 class Scribe:
     """Fills in requests by the catalog in force."""
 
-    def __init__(self, catalog: LiveCatalog, languages: Languages) -> None:
+    def __init__(self, catalog: LiveCatalog, languages: Languages, chosen: Chosen = NOBODY_CHOSE) -> None:
         self._catalog = catalog
         self._languages = languages
+        self._chosen = chosen
 
     async def fill(self, requests: Sequence[EmitRequest]) -> list[Filled | Exception]:
         """Each request as it is to be carried out, or why it cannot be: `Unfit`. Readers' languages are asked for once."""
@@ -71,7 +76,29 @@ class Scribe:
         languages = await self._languages_of(
             (request, type_) for request in requests if (type_ := known.get(request.type)) is not None
         )
-        return [_filled(catalog, known.get(request.type), request, languages) for request in requests]
+        return [
+            _filled(catalog, type_, request, languages, await self._wishes(type_, request))
+            for request in requests
+            for type_ in (known.get(request.type),)
+        ]
+
+    async def _wishes(
+        self, type_: "NotificationType | None", request: EmitRequest
+    ) -> frozenset[str] | StorageError:
+        """The rooms whose users have asked for mail that the type does not send by itself."""
+        if (
+            type_ is None or type_.email is None or type_.email.default or not self._chosen.in_use
+            or request.email is not None or request.no_email or not request.store
+        ):  # fmt: skip
+            return NO_ROOMS
+        rooms = {user: room for room in request.rooms if (user := user_of(room)) is not None}
+        try:
+            chosen = await self._chosen.of_many(list(rooms))
+        except StorageError as error:
+            return error
+        return frozenset(
+            rooms[user] for user, each in chosen.items() if each.cell(type_, type_.name, EMAIL).value
+        )
 
     async def _languages_of(
         self, requests: Iterable[tuple[EmitRequest, "NotificationType"]]
@@ -100,7 +127,10 @@ def _filled(
     type_: "NotificationType | None",
     request: EmitRequest,
     languages: Mapping[str, str | None],
+    wishes: frozenset[str] | StorageError,
 ) -> Filled | Exception:
+    if isinstance(wishes, StorageError):
+        return wishes
     if type_ is None:
         return UnknownType(request.type) if catalog.strict else _as_it_is(request)
     problems = catalog.problems(type_, request.data)
@@ -111,7 +141,7 @@ def _filled(
         return Unfit(errors)
     if request.title is None and not type_.wordings:
         return Unfit({"title": [f"The type {request.type} has no words: give a title."]})
-    filled = _with_channels(type_, request)
+    filled = _with_channels(type_, request, wishes)
     if not filled.in_app and filled.email is None:
         return Unfit({"in_app": NOTHING_LEFT if type_.in_app else [_mail_only(request)]})
     said: dict[str | None, Text] = {}
@@ -135,7 +165,7 @@ def _mail_only(request: EmitRequest) -> str:
     return f"The type {request.type} is for mail only: give user: rooms, and leave email as it is."
 
 
-def _with_channels(type_: "NotificationType", request: EmitRequest) -> EmitRequest:
+def _with_channels(type_: "NotificationType", request: EmitRequest, wishes: frozenset[str]) -> EmitRequest:
     """The request with what the type says of mail, lane and life, where it says nothing itself."""
     email, rule = request.email, type_.email
     if (
@@ -143,6 +173,8 @@ def _with_channels(type_: "NotificationType", request: EmitRequest) -> EmitReque
         and any(user_of(room) is not None for room in request.rooms)
     ):  # fmt: skip
         email = EmailRequest(if_known=True)
+    elif wishes:
+        email = EmailRequest(if_known=True, only=wishes)
     if email is not None:
         email = replace(
             email,

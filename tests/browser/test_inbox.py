@@ -76,7 +76,7 @@ async def test_two_tabs_share_one_connection_and_what_one_marks_the_other_shows(
         await expect(ann.badge).to_have_text("1")
         await ann.page.bring_to_front()
         await ann.bell.click()
-        await expect(ann.row("First")).to_have_class("row read")
+        await expect(ann.row("First")).to_contain_class("read")
         await ann.row("Second").focus()
         await ann.page.keyboard.press("Delete")
 
@@ -166,7 +166,7 @@ async def test_a_gateway_killed_under_the_page_costs_nothing(browser: Browser, t
         await expect(ann.badge).to_have_text("2")
         await ann.bell.click()
         assert await ann.titles() == ["After", "Meanwhile", "Before"]
-        await expect(ann.row("Before")).to_have_class("row read")
+        await expect(ann.row("Before")).to_contain_class("read")
 
 
 async def test_the_token_is_renewed_on_the_live_connection(
@@ -324,7 +324,7 @@ async def test_all_of_it_works_without_a_pointer(shop: Gateway, browser: Browser
         await expect(ann.row("Number 00030").get_by_role("button", name="Mark as read")).to_be_focused()
         await expect(ann.row("Number 00030").locator(".dot")).to_be_hidden()
         await press("Enter")
-        await expect(ann.row("Number 00030")).to_have_class("row read")
+        await expect(ann.row("Number 00030")).to_contain_class("read")
         await expect(ann.badge).to_have_text("28")
         await press("Escape")
         await expect(ann.panel).to_be_hidden()

@@ -72,7 +72,46 @@ async def test_without_a_catalog_a_sentence_says_how_there_is_one(gateway: Gatew
         await picture(page, "types-none")
 
 
+async def test_nodes_that_run_different_catalogs_are_told_apart(
+    shop: Gateway, browser: Browser, monkeypatch: pytest.MonkeyPatch
+):
+    nodes = {"bellhop-0": "79a0c0137d17", "bellhop-1": "79a0c0137d17", "bellhop-2": "0b5e11d2aa01"}
+    monkeypatch.setattr("gateway.notify.versions.Versions.nodes", lambda _: nodes)
+    async with signed_in(browser, shop, "#/types") as page:
+        told = page.get_by_text("Nodes run different catalogs.")
+        await expect(told).to_be_visible()
+        await expect(
+            page.get_by_text("79a0c013 on bellhop-0, bellhop-1; 0b5e11d2 on bellhop-2")
+        ).to_be_visible()
+        assert await violations(page) == []
+        await picture(page, "types-nodes-differ")
+
+        await page.goto(f"{shop.public}/dashboard/#/types/REVIEW")
+        await expect(told).to_be_visible()
+
+
 # --- switches
+
+
+async def test_a_type_that_nobody_knows_can_be_stopped_too(
+    shop: Gateway, browser: Browser, node: NodeProcess
+):
+    """Whoever has to stop one cannot wait for a file."""
+    ann = await come(shop, node, "ann")
+    async with signed_in(browser, shop, "#/types") as page:
+        await page.get_by_label("Find a type").fill("ghost story")
+        await page.get_by_role("link", name="open GHOST_STORY").click()
+        await expect(page.get_by_text("Nothing is known of this type")).to_be_visible()
+        await page.get_by_role("button", name="Switch off…").click()
+        asked = page.get_by_role("dialog", name="Switch GHOST_STORY off?")
+        await asked.get_by_role("button", name="Switch off").click()
+
+        await expect(page.get_by_role("heading", name="Switched off")).to_be_visible()
+        await shop.emit("user:ann", "Boo", type="GHOST_STORY")
+        await shop.emit("user:ann", "After")
+        assert (await ann.event("notification"))["title"] == "After"
+        await page.get_by_role("link", name="Types").last.click()
+        await expect(page.get_by_role("region", name="Not in the catalog")).to_contain_text("GHOST_STORY")
 
 
 async def test_a_type_is_switched_off_after_a_second_thought_and_on_again(

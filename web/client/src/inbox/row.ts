@@ -96,10 +96,12 @@ export function row(
 
 /** Marks a row whose text is cut off. Reads the layout: after all has been written. */
 export function judge(made: Element): void {
-  const [name, body] = made.querySelectorAll(".name, .body");
-  const cut = (text?: Element): boolean =>
-    !!text && (text.scrollWidth > text.clientWidth || text.scrollHeight > text.clientHeight + 1);
+  const [name, body] = made.querySelectorAll(".name, .body") as unknown as [Element, Element];
+  const cut = (text: Element): boolean =>
+    text.scrollWidth > text.clientWidth || text.scrollHeight > text.clientHeight + 1;
   made.classList.toggle("long", cut(name) || cut(body));
+  // Below a line or less there is room for the button; else it lies over the end of the second.
+  made.classList.toggle("roomy", body.clientHeight < name.clientHeight * 1.5);
 }
 
 /** Shows all of a row's text, or cuts it off again. */

@@ -97,7 +97,8 @@ h2 { flex: 1; margin: 0; font-size: 1rem; font-weight: 650; letter-spacing: -.01
 .open .body { display: block; white-space: pre-line }
 .more { display: none; position: absolute; inset-block-end: 0; inset-inline-end: 0; padding-inline-start: .5rem; background: var(--_ground, var(--_bg)); color: var(--_accent); font-size: .8125rem; font-weight: 550 }
 .long .more { display: block }
-.open .more { display: block; position: static; margin-block-start: .25rem; padding: 0 }
+:is(.roomy, .open) .more { position: static; padding: 0 }
+.open .more { display: block; margin-block-start: .25rem }
 time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric: tabular-nums }
 .body { margin: .0625rem 0 0; font-size: .8125rem; color: var(--_muted); overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; line-clamp: 2; overflow-wrap: anywhere; text-align: start }
 .dot { inline-size: .5rem; block-size: .5rem; flex: none; border-radius: 50%; background: var(--_accent) }

@@ -57,7 +57,7 @@ export function OverviewPage(): ReactNode {
           {roster.data ? plural(roster.data.connections, "connection") : NOTHING}
         </Tile>
         <Tile label="Mail waiting" to={href({ page: "mail", state: "pending" })} value={waiting(counts)}>
-          {counts ? `${figure(counts.sent)} kept as sent, of any time` : NOTHING}
+          {counts ? `${figure(counts.sent)} sent in all` : NOTHING}
         </Tile>
         <Tile
           label="Dead mail"
@@ -190,7 +190,7 @@ function Charts({
       <Chart
         title="Latency, p99"
         figure={worst ? milliseconds(worst) : "–"}
-        of={`at worst ${span}`}
+        of="at worst"
         kind="lines"
         window={window}
         curves={[emits, appends]}

@@ -124,6 +124,7 @@ function Result({ judged, user }: { judged: Judged<TypePreview>; user: string })
     );
   return (
     <div className="try-result" aria-busy={!settled}>
+      {user && answer.explain.length ? <Explain explained={answer.explain} user={user} /> : null}
       <section className="card" aria-labelledby={item}>
         <header className="card-head">
           <h2 id={item}>
@@ -150,7 +151,6 @@ function Result({ judged, user }: { judged: Judged<TypePreview>; user: string })
           </Empty>
         </section>
       )}
-      {user && answer.explain.length ? <Explain explained={answer.explain} user={user} /> : null}
     </div>
   );
 }

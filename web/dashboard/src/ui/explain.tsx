@@ -1,15 +1,16 @@
 import { type ReactNode, useId } from "react";
 import { channelName } from "../catalog.ts";
 import type { Explained, Gate } from "../protocol.ts";
+import { sentence } from "../schema.ts";
 import { figure, humane, moment } from "../words.ts";
 import { Chip, type Tone } from "./bits.tsx";
 import { Icon } from "./icons.tsx";
 
 const VERDICTS: Record<string, { word: string; tone: Tone }> = {
-  send: { word: "Sent", tone: "good" },
-  delay: { word: "Held back", tone: "warn" },
-  merge: { word: "Merged", tone: "accent" },
-  skip: { word: "Not sent", tone: "bad" },
+  send: { word: "Yes", tone: "good" },
+  delay: { word: "Later", tone: "warn" },
+  merge: { word: "With others", tone: "accent" },
+  skip: { word: "No", tone: "bad" },
 };
 
 /** What would become of it for one user, by channel: the verdict, and what each gate said and by which facts. */
@@ -39,7 +40,7 @@ function Channel({ explained }: { explained: Explained }): ReactNode {
         {channelName(channel)}
         <Chip tone={tone}>{word}</Chip>
       </h3>
-      {detail || rule ? <p className="soft small">{detail ?? humane(rule ?? "")}</p> : null}
+      {detail || rule ? <p className="soft small">{sentence(detail ?? humane(rule ?? ""))}</p> : null}
       {gates.length ? (
         <table className="gates" aria-labelledby={id}>
           <thead>
