@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from gateway.ground.encoding import Json, time
-from gateway.notify.returns import Event, Fate, HearsayRequest, Return, StraysRequest
+from gateway.notify.fates import Event, Fate, HearsayRequest, Return, StraysRequest
 from gateway.protocol.asking import CURSOR_MAX
 from gateway.protocol.fields import PRINTABLE, Text
 from storage.strays import StrayPage

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.notify import returns
-from gateway.notify.returns import COMPLAINTS, Event, Fate, HearsayRequest, Return, Returns, StraysRequest
+from gateway.notify.fates import Event, Fate, HearsayRequest, Return, StraysRequest
+from gateway.notify.returns import COMPLAINTS, Returns
 from gateway.notify.suppressions import LiftRequest, SuppressionList, SuppressionsRequest
 from mailer.envelope import ReturnPath
 from storage.endings import Sent
