@@ -12,7 +12,7 @@ from msgspec import structs
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.rooms import user_of
 from gateway.notify.languages import Languages
-from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
+from gateway.notify.requests import OWN_TYPES, EmailRequest, EmitRequest, Unfit
 from gateway.notify.verdicts import EMAIL, Chosen, NobodyChose
 from storage.errors import StorageError
 from storage.mail import LaneName, Unless
@@ -132,7 +132,8 @@ def _filled(
     if isinstance(wishes, StorageError):
         return wishes
     if type_ is None:
-        return UnknownType(request.type) if catalog.strict else _as_it_is(request)
+        is_unknown = catalog.strict and request.type not in OWN_TYPES
+        return UnknownType(request.type) if is_unknown else _as_it_is(request)
     problems = catalog.problems(type_, request.data)
     if problems:
         errors: dict[str, list[str]] = {}
