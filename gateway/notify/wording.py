@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.rooms import user_of
 from gateway.notify.languages import Languages
-from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
+from gateway.notify.requests import OWN_TYPES, EmailRequest, EmitRequest, Unfit
 from gateway.notify.said import Memory, Said, Text
 from gateway.notify.verdicts import EMAIL, Chosen, NobodyChose
 from storage.errors import StorageError
@@ -77,7 +77,8 @@ class Scribe:
                 said = self._memory.said(catalog, type_, request.data)
                 filled.append(_filled(type_, request, said, languages, wishes))
             else:
-                filled.append(UnknownType(request.type) if catalog.strict else _as_it_is(request))
+                is_unknown = catalog.strict and request.type not in OWN_TYPES
+                filled.append(UnknownType(request.type) if is_unknown else _as_it_is(request))
         return filled
 
     async def _wishes(self, type_: "NotificationType", request: EmitRequest) -> frozenset[str] | StorageError:

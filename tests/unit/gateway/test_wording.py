@@ -194,15 +194,17 @@ async def test_a_type_that_the_catalog_has_not_brings_its_own_title(scribe: Scri
     assert set(await wrong(scribe, asked("user:bob", type="OTHER", title="x", in_app=False))) == {"in_app"}
 
 
-async def test_a_strict_catalog_refuses_it(tmp_path: Path):
+async def test_a_strict_catalog_refuses_it_unless_it_is_the_gateways_own(tmp_path: Path):
     (tmp_path / "catalog.toml").write_text(f"strict = true\n{CATALOG}")
     live = LiveCatalog()
     live.current = load(tmp_path)
+    requests = [asked("user:bob", type=type_, title="x") for type_ in ("OTHER", "UNSUBSCRIBED")]
 
-    (found,) = await Scribe(live, Languages(Known())).fill([asked("user:bob", type="OTHER", title="x")])
+    refused, own = await Scribe(live, Languages(Known())).fill(requests)
 
-    assert isinstance(found, UnknownType)
-    assert str(found) == "the catalog has no type OTHER"
+    assert isinstance(refused, UnknownType)
+    assert str(refused) == "the catalog has no type OTHER"
+    assert isinstance(own, Filled)
 
 
 async def test_without_a_catalog_a_request_is_what_it_says(known: Known):
