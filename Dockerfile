@@ -31,7 +31,7 @@ WORKDIR /src
 # The dependencies change less often than the code: a layer of their own, from the same list.
 COPY setup.cfg pyproject.toml README.md LICENSE ./
 RUN mkdir auth gateway mailer storage \
-    && python -c "import configparser; c = configparser.ConfigParser(); c.read('setup.cfg'); print(c['options']['install_requires'])" > /tmp/requirements.txt \
+    && python -c "import configparser; c = configparser.ConfigParser(); c.read('setup.cfg'); extras = c['options.extras_require']; print(c['options']['install_requires'], extras['bounces'], extras['mailcheck'], sep='\n')" > /tmp/requirements.txt \
     && /opt/bellhop/bin/pip install --no-compile -r /tmp/requirements.txt
 COPY auth/ auth/
 COPY gateway/ gateway/

@@ -44,6 +44,9 @@ BUSY_DOMAIN = "its recipient's domain takes no more at once"
 Decide = Callable[[Lease, datetime], Awaitable[Ending | None]]
 """Judges a mail once more as it is about to leave: how its lease ends without it, or None. May raise `StorageError`."""
 
+REFUSED_IN_A_ROW = 20
+"""Recipients that a relay refuses for good without taking one: from there on it is the relay that is wrong, and not they."""
+
 Bounced = Callable[[Lease, Bounce], Awaitable[None]]
 """Told that the address of a mail refused it, before the mail is settled; raises nothing."""
 
@@ -100,6 +103,7 @@ class Courier:
         self._random = random
         self._taken = taken
         self._domains = Domains(lane.concurrency)
+        self._refused_in_a_row = 0
 
     async def carry(self, held: Held) -> tuple[Result, Ending]:
         """Send it, or find out why not; the store is not told. Raises `StorageError` when it could not be judged."""
@@ -119,12 +123,12 @@ class Courier:
         except (DeliveryFailure, RelayFailure) as failure:
             if isinstance(failure, TemporaryFailure) and failure.throttled:
                 self._domains.throttled(passage)
-            if (bounce := _bounce(failure)) is not None:
-                await self._bounced(lease, bounce)
+            await self._tell_of_bounce(lease, failure)
             return self._failed(lease, failure)
         else:
             if isinstance(ending, Sent):
                 self._domains.taken(passage)
+                self._refused_in_a_row = 0
                 self._breaker.accepted(lease.mail.order.to)
                 self._taken()
             return _result(ending), ending
@@ -203,6 +207,17 @@ class Courier:
                 logger.warning("mail under way was taken by another worker", extra=extra)
                 bound.reschedule(asyncio.get_running_loop().time())
                 return
+
+    async def _tell_of_bounce(self, lease: Lease, failure: DeliveryFailure | RelayFailure) -> None:
+        bounce = _bounce(failure)
+        if bounce is None:
+            return
+        self._refused_in_a_row += 1
+        if self._refused_in_a_row <= REFUSED_IN_A_ROW:
+            await self._bounced(lease, bounce)
+        elif self._refused_in_a_row == REFUSED_IN_A_ROW + 1:
+            # A relay that knows nobody, such as another's mail server, must not strike off everybody.
+            logger.error("the relay refuses one recipient after another: none is suppressed for it any more")
 
     def _failed(self, lease: Lease, failure: DeliveryFailure | RelayFailure) -> tuple[Result, Ending]:
         decision = self._breaker.decide(failure, recipient=lease.mail.order.to, attempts=lease.mail.attempts)

@@ -14,9 +14,10 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from mailer.places import Place
 
-CONNECTIONS = 50
+CONNECTIONS = 20
 RECIPIENTS = 20
-LARGEST_BYTES = 16 * 2**20
+LARGEST_BYTES = 8 * 2**20
+"""Held in memory while it comes, over each connection."""
 IDLE_SECONDS = 60.0
 COMMANDS = 200
 """Of a kind over one connection."""

@@ -128,7 +128,7 @@ def _outcome(block: Fields) -> Outcome | None:
     return Outcome(
         action=action,
         status=status[1] if status else "",
-        diagnostic=_without_addresses(_untyped(block.get("diagnostic-code"))),
+        diagnostic=without_addresses(_untyped(block.get("diagnostic-code"))),
         recipients=tuple(dict.fromkeys(each for each in typed if "@" in each)),
     )
 
@@ -145,7 +145,8 @@ def _untyped(value: str) -> str:
     return rest.strip() if separator and re.fullmatch(r"\s*[\w-]{1,30}\s*", kind) else value.strip()
 
 
-def _without_addresses(text: str) -> str:
+def without_addresses(text: str) -> str:
+    """What a server said, as it may be kept and shown."""
     # Word by word: a pattern for addresses would go over a hostile text again and again.
     said = " ".join("<address>" if "@" in word[1:-1] else word for word in text.split())
     return said[:DIAGNOSTIC_CHARACTERS]

@@ -22,8 +22,9 @@ class LiveCatalog:
     def __init__(self) -> None:
         self.current: Catalog | None = None
         """None: there is no catalog. It is put in force by `replace`."""
-        self.switches: Mapping[str, Switch] = MappingProxyType({})
-        """By type. Types that the catalog does not have may be switched as well."""
+        self._switches: Mapping[str, Switch] = MappingProxyType({})
+        self._open: dict[tuple[str, Channel], bool] = {}
+        """What is remembered of `is_open`, of the types that the catalog or a switch mentions."""
         self.on_change: list[Callable[[Catalog | None], None]] = []
         """Told of each catalog that has come into force, the first included; must neither wait nor raise."""
 
@@ -32,15 +33,40 @@ class LiveCatalog:
         """Whether there is a catalog or a switch: else no type is held up by anything here."""
         return self.current is not None or bool(self.switches)
 
+    @property
+    def switches(self) -> Mapping[str, Switch]:
+        """By type. Types that the catalog does not have may be switched as well."""
+        return self._switches
+
+    @switches.setter
+    def switches(self, switches: Mapping[str, Switch]) -> None:
+        self._switches = switches
+        self._open.clear()
+
     def replace(self, catalog: "Catalog | None") -> None:
         """Put a catalog in force from now on."""
         self.current = catalog
+        self._open.clear()
         for told in self.on_change:
             told(catalog)
 
     def mentions(self, type_: str) -> bool:
         """Whether the catalog or an admin says anything of the type; of any other, all is on for everybody."""
         return type_ in self.switches or (self.current is not None and type_ in self.current.types)
+
+    def is_open(self, type_: str, channel: Channel, now: datetime) -> bool:
+        """Whether the channel of the type is on for everybody. It is remembered, unless a rollout has steps in time."""
+        known = self._open.get((type_, channel))
+        if known is not None:
+            return known
+        if not self.mentions(type_):
+            return True
+        flag = self.flag(type_, channel)
+        found = flag.type_on and flag.channel_on and self.share(type_, channel, "", now).percent >= 100
+        kind = None if self.current is None else self.current.types.get(type_)
+        if kind is None or not kind.rollout(channel).steps:
+            self._open[type_, channel] = found
+        return found
 
     def flag(self, type_: str, channel: Channel) -> Flag:
         """Whether the channel of the type is switched on, as it is in force."""

@@ -7,8 +7,9 @@ from gateway.ground.rooms import user_of
 from gateway.notify.decide import Judge, Judged
 from gateway.notify.gates import address
 from gateway.notify.requests import EmailRequest, EmitRequest
+from gateway.notify.said import Text
 from gateway.notify.verdicts import EMAIL, Case, Delay, Merge, Moment, Send, Skip, Verdict
-from gateway.notify.wording import Filled, Text
+from gateway.notify.wording import Filled
 from storage.errors import StorageError
 from storage.mail import LaneName, Mail, MailOrder, MailState
 from storage.streams import Notification
@@ -67,7 +68,7 @@ def cases_of(request: EmitRequest, rooms: Sequence[str], now: datetime) -> Mappi
             unless=email.unless,
         )
         for room in rooms
-        if (user := user_of(room)) is not None
+        if (user := user_of(room)) is not None and (email.only is None or room in email.only)
     }
 
 

@@ -72,11 +72,10 @@ class Planner:
                 )
         return planned
 
-    async def vet(self, request: EmitRequest) -> None:
-        """Raise what keeps the request from ever being carried out: `Unfit`."""
-        [filled] = await self._scribe.fill([request])
-        if isinstance(filled, Exception):
-            raise filled
+    async def vet(self, requests: Sequence[EmitRequest]) -> list[Exception | None]:
+        """What keeps each request from ever being carried out, such as `Unfit`; None where nothing does."""
+        filled = await self._scribe.fill(requests)
+        return [each if isinstance(each, Exception) else None for each in filled]
 
     async def drafts(self, request: EmitRequest, *, limit: int) -> list[Draft]:
         """What an emit of the request would make of its first `limit` rooms now; nothing is stored or sent.

@@ -8,8 +8,9 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from gateway.catalog.channels import Channel
 from gateway.cluster.commands import PreferencesChanged
 from gateway.ground.clock import Clock
 from gateway.ground.parts import CarryOut, Meters, Part
@@ -18,6 +19,9 @@ from gateway.notify.preferences import NOTHING, Preferences
 from gateway.notify.sieve import Sieve
 from storage import preferences as shelf
 from storage.errors import StorageError
+
+if TYPE_CHECKING:
+    from gateway.catalog.kinds import NotificationType
 
 KEPT_USERS = 10_000
 """Whose choices are kept at most: some two kilobytes each."""
@@ -61,9 +65,12 @@ class PreferenceBook(Part):
         """Whether anybody has chosen anything, as far as is known here."""
         return self._sieve.count > 0 or not self._is_loaded
 
-    def may_have_chosen(self, user: str) -> bool:
-        """False only for who has chosen nothing, as far as is known here."""
-        return not self._is_loaded or user in self._sieve
+    def may_refuse(self, user: str, type_: "NotificationType", channel: Channel) -> bool:
+        """False where it is known here that the user has not refused the channel of the type: nothing has to be asked."""
+        if self._is_loaded and user not in self._sieve:
+            return False
+        kept = self._kept.get(user)
+        return kept is None or kept.cell(type_, type_.name, channel).is_refused
 
     def measure(self, meters: Meters) -> None:
         meters.watch_counter(

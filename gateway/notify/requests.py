@@ -13,6 +13,12 @@ NOTIFICATION = "notification"
 """The event that a notification is, unless it is not stored and has a name of its own."""
 
 
+UNSUBSCRIBED = "UNSUBSCRIBED"
+"""The type by which the gateway itself tells a person that a link in a mail has turned something off."""
+OWN_TYPES = frozenset({UNSUBSCRIBED})
+"""Those that the gateway emits in its own name: no catalog has to have them, a strict one neither."""
+
+
 class Unfit(Exception):
     """A request that nothing can be made of. `errors` maps each field to what is wrong with it.
 
@@ -38,6 +44,8 @@ class EmailRequest:
     if_known: bool = False
     """Mail those whose address is known, and leave out the others."""
     lane: LaneName = LaneName.TRANSACTIONAL
+    only: frozenset[str] | None = None
+    """The rooms whose users have asked for mail that the type does not send by itself; None: all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

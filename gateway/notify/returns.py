@@ -10,10 +10,10 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 
 from gateway.ground.clock import Timekeeper
 from gateway.ground.parts import Part
+from gateway.notify.fates import Fate, HearsayRequest, Return, StraysRequest
 from gateway.notify.suppressions import SuppressionList, forms_of
 from mailer import reports
 from mailer.bounces import Bounce, severity
@@ -37,33 +37,6 @@ COMPLAINTS = frozenset({"abuse", "fraud", "opt-out", "opt-out-list"})
 """The types of feedback that a reader gives; `auth-failure` and `virus` are machines', and `not-spam` is praise."""
 
 logger = logging.getLogger(__name__)
-
-
-class Fate(StrEnum):
-    """What came of a report."""
-
-    BOUNCED = "bounced"
-    DELIVERED = "delivered"
-    COMPLAINED = "complained"
-    NOTED = "noted"  # of a mail of ours, and nothing that changes it: it is late, or this was known
-    IGNORED = "ignored"  # a machine's answer
-    UNATTRIBUTED = "unattributed"  # of no mail of ours, or of a kind that no rule reads
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Return:
-    """A report, dealt with."""
-
-    fate: Fate
-    mail: str | None = None
-    suppressed: bool = False
-    """Whether its address stands in the suppression list for it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StraysRequest:
-    before: str | None = None
-    limit: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +96,17 @@ class Returns(Part):
         """Deal with a message that came back, to the envelope's recipients `came_to` if they are known."""
         # Beside the loop: who sends it says what it costs, within bounds.
         report = await asyncio.to_thread(reports.read, raw, came_to=came_to)
-        ours = await self._mail_of(report)
+        return await self._deal_with(report, await self._mail_of(report), raw)
+
+    async def hear(self, asked: HearsayRequest) -> Return:
+        """Deal with what a service says of a mail, as a provider has told it: who may ask is believed."""
+        mail = asked.mail or self._id_of(asked.message_id or "")
+        ours = None if mail is None else await self._settled(await self._find(mail))
+        return await self._deal_with(asked.report(), ours, None)
+
+    async def _deal_with(self, report: Report, ours: _Ours | None, raw: bytes | None) -> Return:
         lane = None if ours is None else ours.mail.order.lane
-        dealt = await self._deal_with(report, ours, raw)
+        dealt = await self._dealt(report, ours, raw)
         self._count(lane, dealt.fate)
         extra = {"kind": report.kind.value, "fate": dealt.fate.value, "mail": dealt.mail}
         # A complaint about mail that somebody waits for says that something is wrong with it.
@@ -173,20 +154,23 @@ class Returns(Part):
         if self._path is not None:
             by_path = (self._path.obligation(path) for path in report.paths)
             found += [_Clue(mail, certain=True) for mail in by_path if mail is not None]
-        for message_id in report.message_ids:
-            local, _, domain = message_id.rpartition("@")
-            if domain.lower() in self._domains and _is_id(local):
-                found.append(_Clue(local.lower(), certain=False))
-        return found
+        by_id = map(self._id_of, report.message_ids)
+        return found + [_Clue(mail, certain=False) for mail in by_id if mail is not None]
+
+    def _id_of(self, message_id: str) -> str | None:
+        """The mail that this Message-ID is of; None for one that is not ours."""
+        local, _, domain = message_id.strip("<> ").rpartition("@")
+        return local.lower() if domain.lower() in self._domains and _is_id(local) else None
 
     # What comes of it
 
-    async def _deal_with(self, report: Report, ours: _Ours | None, raw: bytes) -> Return:
+    async def _dealt(self, report: Report, ours: _Ours | None, raw: bytes | None) -> Return:
         if report.kind is Kind.REPLY:
             return Return(fate=Fate.IGNORED)
         if ours is None or report.kind is Kind.OTHER:
             mail = None if ours is None else ours.id
-            await self._keep(report, raw, mail)
+            if raw is not None:
+                await self._keep(report, raw, mail)
             return Return(fate=Fate.UNATTRIBUTED, mail=mail)
         if report.kind is Kind.COMPLAINT:
             return await self._complained(report, ours)

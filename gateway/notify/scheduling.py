@@ -26,9 +26,10 @@ from gateway.notify.verdicts import Sources
 from gateway.notify.whereabouts import zones_of
 from storage.errors import IdempotencyMismatch, StorageError
 from storage.ids import uuid7
-from storage.schedule import Cancelled, Schedule, Scheduled, SchedulePage
+from storage.schedule import Added, Cancelled, Schedule, Scheduled, SchedulePage
 from storage.streams import Appended
 
+KEPT_AT_ONCE = 1000
 LEASED_AT_ONCE = 500
 LEASE_SECONDS = 15.0
 POLL_SECONDS = 5.0
@@ -108,18 +109,35 @@ class Scheduler(Part):
 
     # What is asked
 
-    async def accept(self, request: EmitRequest, *, scope: str) -> PutOff:
+    async def accept(self, requests: Sequence[EmitRequest], *, scope: str) -> list[PutOff | Exception]:
         """Keep what is to be emitted later; when this returns it cannot be lost.
 
-        Raises as an emit would of what is wrong with it already, and `IdempotencyMismatch`.
+        Of each request it answers what it became, or what an emit would raise of it; another under its key is
+        `IdempotencyMismatch`. What is to be kept is kept together.
         """
+        now = self._clock()
+        wrong = await self._planner.vet(requests)
+        wanted = [
+            [] if error is not None else await self._items(request, scope, now)
+            for request, error in zip(requests, wrong, strict=True)
+        ]
+        flat = [item for items in wanted for item in items]
+        added: list[Added] = []
+        for start in range(0, len(flat), KEPT_AT_ONCE):
+            added += await self._schedule.add(flat[start : start + KEPT_AT_ONCE], now=now)
+        self._news.set()
+        answers = iter(added)
+        return [
+            _accepted(items, [next(answers) for _ in items]) if error is None else error
+            for items, error in zip(wanted, wrong, strict=True)
+        ]
+
+    async def _items(self, request: EmitRequest, scope: str, now: datetime) -> list[Scheduled]:
+        """What is to be emitted, room by room."""
         timing = request.timing
         assert timing is not None
-        await self._planner.vet(request)
-        now = self._clock()
-        times = await self._times(request.rooms, timing)
         lateness = timing.max_lateness_seconds
-        items = [
+        return [
             Scheduled(
                 id=_id(scope, request, room),
                 due_at=due_at,
@@ -131,13 +149,8 @@ class Scheduler(Part):
                 latest_at=None if lateness is None else due_at + timedelta(seconds=lateness),
                 created_at=now,
             )
-            for room, due_at in times.items()
+            for room, due_at in (await self._times(request.rooms, timing)).items()
         ]
-        added = await self._schedule.add(items, now=now)
-        if not all(each.is_same for each in added):
-            raise IdempotencyMismatch("the idempotency key was used before with another content")
-        self._news.set()
-        return PutOff(items=tuple(items), duplicate=not any(each.is_new for each in added))
 
     async def cancel(self, asked: CancelRequest, *, scope: str) -> Cancelled:
         return await self._schedule.cancel(scope, asked.cancel_key, room=asked.room, now=self._clock())
@@ -231,6 +244,12 @@ class Scheduler(Part):
             extra={"scheduled": item.id, "reason": type(outcome).__name__},
         )
         return True
+
+
+def _accepted(items: Sequence[Scheduled], added: Sequence[Added]) -> PutOff | IdempotencyMismatch:
+    if not all(each.is_same for each in added):
+        return IdempotencyMismatch("the idempotency key was used before with another content")
+    return PutOff(items=tuple(items), duplicate=not any(each.is_new for each in added))
 
 
 def _id(scope: str, request: EmitRequest, room: str) -> str:

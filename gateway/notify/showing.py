@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from gateway.catalog.channels import Channel
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.rooms import user_of
 from gateway.notify.decide import Judge
@@ -11,24 +12,27 @@ from gateway.notify.verdicts import IN_APP, Case, Moment, Skip
 from gateway.notify.wording import Filled
 from storage.errors import StorageError
 
+if TYPE_CHECKING:
+    from gateway.catalog.kinds import NotificationType
+
 Hidden = Mapping[str, Skip]
 """Why a notification is not shown, by its room."""
 NONE: Hidden = {}
 
 
 class Choosers(Protocol):
-    """Who may have chosen something: `gateway.notify.preference_book.PreferenceBook`."""
+    """Who may have refused something: `gateway.notify.preference_book.PreferenceBook`."""
 
     @property
     def in_use(self) -> bool: ...
 
-    def may_have_chosen(self, user: str) -> bool: ...
+    def may_refuse(self, user: str, type_: "NotificationType", channel: Channel) -> bool: ...
 
 
 async def hidden_of_each(
     judge: Judge, catalog: LiveCatalog, choosers: Choosers, requests: Sequence[Filled], now: datetime
 ) -> list[Hidden | StorageError]:
-    """What is hidden of each request. Types that are on for everybody cost nothing, nor do users who have chosen nothing."""
+    """What is hidden of each request. Types that are on for everybody cost nothing, nor do users who have refused nothing."""
     if not catalog.in_use:
         return [NONE] * len(requests)
     cases = [_cases(filled, _rooms(catalog, choosers, filled, now), now) for filled in requests]
@@ -53,10 +57,9 @@ async def hidden_of_each(
 def _rooms(catalog: LiveCatalog, choosers: Choosers, filled: Filled, now: datetime) -> Sequence[str]:
     """Those in which a rule may hide it."""
     request = filled.request
-    if not request.in_app or not catalog.mentions(request.type):
+    if not request.in_app:
         return ()
-    flag = catalog.flag(request.type, IN_APP)
-    if not (flag.type_on and flag.channel_on) or catalog.share(request.type, IN_APP, "", now).percent < 100:
+    if not catalog.is_open(request.type, IN_APP, now):
         return request.rooms
     known = None if catalog.current is None else catalog.current.types.get(request.type)
     if known is None or known.critical or not choosers.in_use:
@@ -64,7 +67,7 @@ def _rooms(catalog: LiveCatalog, choosers: Choosers, filled: Filled, now: dateti
     return [
         room
         for room in request.rooms
-        if (user := user_of(room)) is not None and choosers.may_have_chosen(user)
+        if (user := user_of(room)) is not None and choosers.may_refuse(user, known, IN_APP)
     ]
 
 

@@ -19,22 +19,23 @@ class Sieve:
         """How many were added, the same one more than once too."""
 
     def add(self, text: str) -> None:
-        place, step = _start(text)
+        # Python's own hash: keyed, so that nobody can choose texts that fall together, and other in each process.
+        code = hash(text)
+        place, step = code & _MASK, (code >> 23) & _MASK | 1
         for _ in range(_PROBES):
             self._bits[place >> 3] |= 1 << (place & 7)
             place = (place + step) & _MASK
         self.count += 1
 
     def __contains__(self, text: str) -> bool:
-        place, step = _start(text)
-        for _ in range(_PROBES):
-            if not self._bits[place >> 3] >> (place & 7) & 1:
-                return False
+        # Most are strangers, whom the first look tells; every emit asks.
+        code = hash(text)
+        place, bits = code & _MASK, self._bits
+        if not bits[place >> 3] >> (place & 7) & 1:
+            return False
+        step = (code >> 23) & _MASK | 1
+        for _ in range(_PROBES - 1):
             place = (place + step) & _MASK
+            if not bits[place >> 3] >> (place & 7) & 1:
+                return False
         return True
-
-
-def _start(text: str) -> tuple[int, int]:
-    # Python's own hash: keyed, so that nobody can choose texts that fall together, and other in each process.
-    code = hash(text)
-    return code & _MASK, (code >> 23) & _MASK | 1

@@ -67,8 +67,9 @@ class SuppressionList(Part):
     def __init__(self, shelf: Suppressions, clock: Timekeeper) -> None:
         self._shelf = shelf
         self._clock = clock
-        self._empty_until = 0.0
-        """By the loop's clock."""
+        self._was_empty = False
+        self._looked_until = 0.0
+        """How long that counts, by the loop's clock."""
         self._added: Counter[str] = Counter(dict.fromkeys(Reason, 0))
 
     def measure(self, meters: Meters) -> None:
@@ -86,13 +87,18 @@ class SuppressionList(Part):
 
         `roughly` takes a list that was seen empty a moment ago for empty: another process may have added to it.
         """
-        if not addresses or (roughly and asyncio.get_running_loop().time() < self._empty_until):
+        if not addresses or (roughly and await self._seems_empty()):
             return {}
         forms = {address: form for address in addresses if (form := _compared(address)) is not None}
         found = await self._shelf.matching(list(set(forms.values())), now=self._clock())
-        if roughly and not found and not await self._shelf.any(now=self._clock()):
-            self._empty_until = asyncio.get_running_loop().time() + EMPTY_SECONDS
         return {address: found[form] for address, form in forms.items() if form in found}
+
+    async def _seems_empty(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        if now >= self._looked_until:
+            self._was_empty = not await self._shelf.any(now=self._clock())
+            self._looked_until = now + EMPTY_SECONDS
+        return self._was_empty
 
     async def page(self, asked: SuppressionsRequest) -> SuppressionPage:
         """A page of those in force. Raises `InvalidCursor`."""
@@ -123,7 +129,7 @@ class SuppressionList(Part):
     async def add(self, suppressions: Sequence[Suppression]) -> int:
         """Write these down; answers how many are new, or last longer than what was there."""
         count = await self._shelf.add(suppressions)
-        self._empty_until = 0.0
+        self._looked_until = 0.0
         if count:
             self._added.update(each.reason for each in suppressions)
         return count

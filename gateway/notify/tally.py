@@ -95,6 +95,10 @@ class Tally(Part):
         """Note what was emitted: all are of one type."""
         del scope
         type_ = notifications[0].type
+        if len(notifications) == 1 and notifications[0].in_app and notifications[0].mail is None:
+            # Most are so.
+            self.count(type_, IN_APP, SENT)
+            return
         if shown := sum([each.in_app for each in notifications]):
             self.count(type_, IN_APP, SENT, shown)
         hidden = sum([each.entry is not None and each.entry.hidden_by is not None for each in notifications])

@@ -131,8 +131,8 @@ class NobodyChose:
 
     in_use = False
 
-    def may_have_chosen(self, user: str) -> bool:
-        del user
+    def may_refuse(self, user: str, type_: object, channel: Channel) -> bool:
+        del user, type_, channel
         return False
 
     async def of_many(self, users: Sequence[str]) -> Mapping[str, Preferences]:

@@ -4,23 +4,30 @@ What is given in the request goes before what its type says. Without a catalog a
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.rooms import user_of
 from gateway.notify.languages import Languages
-from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
+from gateway.notify.requests import OWN_TYPES, EmailRequest, EmitRequest, Unfit
+from gateway.notify.said import Memory, Said, Text
+from gateway.notify.verdicts import EMAIL, Chosen, NobodyChose
+from storage.errors import StorageError
 from storage.mail import LaneName, Unless
-from storage.streams import Entry, Words
+from storage.streams import Words
 
 if TYPE_CHECKING:
-    from gateway.catalog.catalog import Catalog
     from gateway.catalog.kinds import NotificationType
-    from gateway.catalog.words import Planned
 
+NOBODY_CHOSE: Chosen = NobodyChose()
+NO_ROOMS: frozenset[str] = frozenset()
+REMEMBERED = 512
+"""Different data at once of which what was said is remembered, and that for so long."""
+REMEMBERED_BYTES = 2048
+"""Of data, as JSON, at most: larger ones are made anew."""
 MISSING = ["Missing data for required field."]
 NOTHING_LEFT = ["Neither shown nor mailed: there would be nothing left."]
 
@@ -36,18 +43,7 @@ class UnknownType(Unfit):
         return told
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """The words of one notification, and what the catalog says of it."""
-
-    words: Words
-    subject: str | None
-    """Of its mail."""
-    entry: Entry
-
-
-@dataclass(frozen=True, slots=True)
-class Filled:
+class Filled(Struct, frozen=True, gc=False):
     """A request with all that its type says. Without a type in the catalog there are no texts: it brings its own."""
 
     request: EmitRequest
@@ -58,9 +54,11 @@ class Filled:
 class Scribe:
     """Fills in requests by the catalog in force."""
 
-    def __init__(self, catalog: LiveCatalog, languages: Languages) -> None:
+    def __init__(self, catalog: LiveCatalog, languages: Languages, chosen: Chosen = NOBODY_CHOSE) -> None:
         self._catalog = catalog
         self._languages = languages
+        self._memory = Memory()
+        self._chosen = chosen
 
     async def fill(self, requests: Sequence[EmitRequest]) -> list[Filled | Exception]:
         """Each request as it is to be carried out, or why it cannot be: `Unfit`. Readers' languages are asked for once."""
@@ -71,7 +69,33 @@ class Scribe:
         languages = await self._languages_of(
             (request, type_) for request in requests if (type_ := known.get(request.type)) is not None
         )
-        return [_filled(catalog, known.get(request.type), request, languages) for request in requests]
+        filled: list[Filled | Exception] = []
+        for request in requests:
+            type_ = known.get(request.type)
+            if type_ is not None:
+                wishes = await self._wishes(type_, request)
+                said = self._memory.said(catalog, type_, request.data)
+                filled.append(_filled(type_, request, said, languages, wishes))
+            else:
+                is_unknown = catalog.strict and request.type not in OWN_TYPES
+                filled.append(UnknownType(request.type) if is_unknown else _as_it_is(request))
+        return filled
+
+    async def _wishes(self, type_: "NotificationType", request: EmitRequest) -> frozenset[str] | StorageError:
+        """The rooms whose users have asked for mail that the type does not send by itself."""
+        if (
+            type_.email is None or type_.email.default or not self._chosen.in_use
+            or request.email is not None or request.no_email or not request.store
+        ):  # fmt: skip
+            return NO_ROOMS
+        rooms = {user: room for room in request.rooms if (user := user_of(room)) is not None}
+        try:
+            chosen = await self._chosen.of_many(list(rooms))
+        except StorageError as error:
+            return error
+        return frozenset(
+            rooms[user] for user, each in chosen.items() if each.cell(type_, type_.name, EMAIL).value
+        )
 
     async def _languages_of(
         self, requests: Iterable[tuple[EmitRequest, "NotificationType"]]
@@ -96,38 +120,33 @@ def _as_it_is(request: EmitRequest) -> Filled | Exception:
 
 
 def _filled(
-    catalog: "Catalog",
-    type_: "NotificationType | None",
+    type_: "NotificationType",
     request: EmitRequest,
+    said: Said,
     languages: Mapping[str, str | None],
+    wishes: frozenset[str] | StorageError,
 ) -> Filled | Exception:
-    if type_ is None:
-        return UnknownType(request.type) if catalog.strict else _as_it_is(request)
-    problems = catalog.problems(type_, request.data)
-    if problems:
+    if isinstance(wishes, StorageError):
+        return wishes
+    if said.problems:
         errors: dict[str, list[str]] = {}
-        for pointer, problem in problems:
+        for pointer, problem in said.problems:
             errors.setdefault(pointer, []).append(f"{problem[:1].upper()}{problem[1:]}.")
         return Unfit(errors)
     if request.title is None and not type_.wordings:
         return Unfit({"title": [f"The type {request.type} has no words: give a title."]})
-    filled = _with_channels(type_, request)
+    filled = _with_channels(type_, request, wishes)
     if not filled.in_app and filled.email is None:
         return Unfit({"in_app": NOTHING_LEFT if type_.in_app else [_mail_only(request)]})
-    said: dict[str | None, Text] = {}
     texts = {}
     for room in request.rooms:
         user = user_of(room)
-        wanted = request.locale or (None if user is None else languages.get(user))
-        # A room of many readers has the words of all languages: which is whose is seen when it is delivered.
-        is_for_all = user is None and request.locale is None
-        if is_for_all:
-            texts[room] = _for_all(catalog, type_, request)
+        if user is None and request.locale is None:
+            # A room of many readers has the words of all languages: which is whose is seen when it is delivered.
+            texts[room] = _for_all(type_, request, said)
         else:
-            text = said.get(wanted)
-            if text is None:
-                text = said[wanted] = _text(request, catalog.say(type_, request.data, wanted))
-            texts[room] = text
+            wanted = request.locale or (None if user is None else languages.get(user))
+            texts[room] = _given(request, said.text(wanted))
     return Filled(filled, texts)
 
 
@@ -135,7 +154,7 @@ def _mail_only(request: EmitRequest) -> str:
     return f"The type {request.type} is for mail only: give user: rooms, and leave email as it is."
 
 
-def _with_channels(type_: "NotificationType", request: EmitRequest) -> EmitRequest:
+def _with_channels(type_: "NotificationType", request: EmitRequest, wishes: frozenset[str]) -> EmitRequest:
     """The request with what the type says of mail, lane and life, where it says nothing itself."""
     email, rule = request.email, type_.email
     if (
@@ -143,6 +162,8 @@ def _with_channels(type_: "NotificationType", request: EmitRequest) -> EmitReque
         and any(user_of(room) is not None for room in request.rooms)
     ):  # fmt: skip
         email = EmailRequest(if_known=True)
+    elif wishes:
+        email = EmailRequest(if_known=True, only=wishes)
     if email is not None:
         email = replace(
             email,
@@ -150,33 +171,35 @@ def _with_channels(type_: "NotificationType", request: EmitRequest) -> EmitReque
             unless=email.unless or (Unless(rule.unless) if rule is not None and rule.unless else None),
             lane=LaneName(type_.lane),
         )
-    return structs.replace(
-        request,
-        email=email,
-        in_app=request.in_app and type_.in_app,
-        expires_in_seconds=_first(request.expires_in_seconds, type_.expires_in),
-    )
+    in_app = request.in_app and type_.in_app
+    expires_in = _first(request.expires_in_seconds, type_.expires_in)
+    if email is None and in_app == request.in_app and expires_in == request.expires_in_seconds:
+        return request
+    return structs.replace(request, email=email, in_app=in_app, expires_in_seconds=expires_in)
 
 
 def _first(given: float | None, otherwise: float | None) -> float | None:
     return otherwise if given is None else given
 
 
-def _for_all(catalog: "Catalog", type_: "NotificationType", request: EmitRequest) -> Text:
-    own = _text(request, catalog.say(type_, request.data, None))
+def _for_all(type_: "NotificationType", request: EmitRequest, said: Said) -> Text:
+    own = _given(request, said.text(None))
     translations = {
-        locale: _text(request, catalog.say(type_, request.data, locale)).words
+        locale: _given(request, said.text(locale)).words
         for locale in type_.wordings
         if locale != own.entry.locale
     }
-    return replace(own, entry=structs.replace(own.entry, translations=translations))
+    return structs.replace(own, entry=structs.replace(own.entry, translations=translations))
 
 
-def _text(request: EmitRequest, planned: "Planned") -> Text:
-    words = Words(
-        request.title or planned.title or "",
-        request.body or planned.body,
-        planned.link if request.link is None else request.link,
+def _given(request: EmitRequest, text: Text) -> Text:
+    """The text, with what the request gives before it."""
+    if request.title is None and not request.body and request.link is None:
+        return text
+    words = text.words
+    given = Words(
+        request.title or words.title,
+        request.body or words.body,
+        words.link if request.link is None else request.link,
     )
-    entry = Entry(category=planned.category, locale=planned.locale, catalog_version=planned.catalog_version)
-    return Text(words, planned.subject, entry)
+    return structs.replace(text, words=given)

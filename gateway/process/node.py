@@ -124,7 +124,7 @@ class Node(Process):
         self.fanout = Fanout(receiver=self.delivery, bus=self.bus, gossip=self.gossip)
         self.languages = Languages(self.contacts, self.preferences)
         self.contacts.listeners.append(self.languages.note)
-        self.scribe = Scribe(self.catalog, self.languages)
+        self.scribe = Scribe(self.catalog, self.languages, self.preferences)
         self.planner = Planner(
             catalog=self.catalog,
             choosers=self.preferences,

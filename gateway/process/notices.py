@@ -6,10 +6,8 @@ from gateway.ground.rooms import user_room
 from gateway.http.unsubscribe_words import WORDS, PageWords, language
 from gateway.notify.emitting import Emitter
 from gateway.notify.leaving import Lowered
-from gateway.notify.requests import EmitRequest
+from gateway.notify.requests import UNSUBSCRIBED, EmitRequest
 
-UNSUBSCRIBED = "UNSUBSCRIBED"
-"""The type of the notification; its `data.undo` is what to choose to have it back."""
 SCOPE = "bellhop"
 TITLE_CHARACTERS = 200
 

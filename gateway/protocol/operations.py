@@ -289,6 +289,15 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
     ),
     Operation(
+        name="hearsay", summary="Say what a provider has told of a mail",
+        asks=returns.HearsaySchema, answers=returns.ReturnAnswer,
+        use=lambda use, _, asked: use.returns.hear(asked), shape=returns.dealt,
+        route=Route(
+            method="POST", path="/internal/mail/reports/generic",
+            description="For providers that tell by a webhook of their own: whoever has heard it passes it on.",
+        ),
+    ),
+    Operation(
         name="strays", summary="What came back and changed nothing, newest first",
         asks=returns.StraysSchema, answers=returns.StraysAnswer,
         use=lambda use, _, asked: use.returns.page(asked), shape=returns.strays,

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from marshmallow import Schema, fields, post_load, validate
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from gateway.ground.encoding import Json, time
-from gateway.notify.returns import Fate, Return, StraysRequest
+from gateway.notify.fates import Event, Fate, HearsayRequest, Return, StraysRequest
 from gateway.protocol.asking import CURSOR_MAX
-from gateway.protocol.fields import Text
+from gateway.protocol.fields import PRINTABLE, Text
 from storage.strays import StrayPage
 
 REPORT_TYPE = "message/rfc822"
@@ -27,6 +27,28 @@ class StraysSchema(Schema):
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> StraysRequest:
         return StraysRequest(**data)
+
+
+class HearsaySchema(Schema):
+    """What a provider has told of a mail: by its id, or by its Message-ID."""
+
+    mail = Text(r"[!-~]*", "an id", longest=64)
+    message_id = Text(r"[!-~]*", "a Message-ID", longest=400)
+    event = fields.Enum(Event, by_value=True, required=True)
+    status = Text(
+        r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", "an enhanced code such as 5.1.1", longest=9, load_default="",
+        metadata={"description": "Of a bounce: it alone says what becomes of the address."},
+    )  # fmt: skip
+    diagnostic = Text(PRINTABLE, "printable", longest=1000, load_default="")
+
+    @validates_schema
+    def _agree(self, data: dict[str, Any], **_: Any) -> None:
+        if ("mail" in data) == ("message_id" in data):
+            raise ValidationError("Must have either mail or message_id.")
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> HearsayRequest:
+        return HearsayRequest(**data)
 
 
 def _text(**options: Any) -> fields.String:

@@ -34,6 +34,7 @@ from gateway.protocol.preferences import ChoiceRequest, Proven
 from gateway.protocol.problems import Problem
 from mailer.errors import RenderFailure, TemplateFailure
 from mailer.transport import Outgoing
+from storage.errors import StorageError
 from storage.inboxes import HistoryPage, Marked
 from storage.people import Profile
 from storage.streams import Notification
@@ -88,35 +89,47 @@ class Caller:
 
 
 async def emit(use: UseCases, caller: Caller, asked: EmitRequest) -> Emitted | PutOff:
-    if asked.timing is not None:
-        return await use.scheduler.accept(asked, scope=caller.scope)
-    return await use.emitter.emit(asked, scope=caller.scope)
+    if asked.timing is None:
+        return await use.emitter.emit(asked, scope=caller.scope)
+    [outcome] = await _put_off(use, caller, [asked])
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 async def emit_many(
     use: UseCases, caller: Caller, items: Sequence[EmitRequest | Exception]
 ) -> Sequence[Emitted | PutOff | Exception]:
     """Emit what could be parsed, or keep it for its time; what could not is its own answer."""
-    asked = [item for item in items if isinstance(item, EmitRequest) and item.timing is None]
-    emitted = iter(await use.emitter.emit_many(asked, scope=caller.scope) if asked else ())
+    asked = [item for item in items if isinstance(item, EmitRequest)]
+    now = [item for item in asked if item.timing is None]
+    emitted = iter(await use.emitter.emit_many(now, scope=caller.scope) if now else ())
+    put_off = iter(await _put_off(use, caller, [item for item in asked if item.timing is not None]))
     outcomes: list[Emitted | PutOff | Exception] = []
     for item in items:
         if not isinstance(item, EmitRequest):
             use.emitter.refuse(item)
             outcomes.append(item)
-        elif item.timing is None:
-            outcomes.append(next(emitted))
         else:
-            outcomes.append(await _put_off(use, caller, item))
+            outcomes.append(next(emitted if item.timing is None else put_off))
     return outcomes
 
 
-async def _put_off(use: UseCases, caller: Caller, asked: EmitRequest) -> PutOff | Exception:
+async def _put_off(
+    use: UseCases, caller: Caller, asked: Sequence[EmitRequest]
+) -> Sequence[PutOff | Exception]:
+    """Keep these for their time; whatever goes wrong is the answer, and counted."""
+    if not asked:
+        return []
+    outcomes: Sequence[PutOff | Exception]
     try:
-        return await use.scheduler.accept(asked, scope=caller.scope)
-    except Exception as error:  # noqa: BLE001 - it is the answer of this item alone
-        use.emitter.refuse(error)
-        return error
+        outcomes = await use.scheduler.accept(asked, scope=caller.scope)
+    except StorageError as error:
+        outcomes = [error] * len(asked)
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            use.emitter.refuse(outcome)
+    return outcomes
 
 
 async def drop_scheduled(use: UseCases, caller: Caller, scheduled_id: str) -> Sequence[str]:

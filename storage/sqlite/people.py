@@ -70,7 +70,8 @@ _CONTACT = "user, email, name, locale, timezone, last_seen, told"
 def _newest(column: str) -> str:
     """What is known gives way to what is newer, and not to nothing."""
     return (
-        f"{column} = CASE WHEN :said < told ->> '$.{column}' THEN {column}"
+        # Most have been told nothing of: then there is no JSON to be read.
+        f"{column} = CASE WHEN told <> '{{}}' AND :said < told ->> '$.{column}' THEN {column}"
         f" WHEN excluded.last_seen < last_seen THEN COALESCE({column}, excluded.{column})"
         f" ELSE COALESCE(excluded.{column}, {column}) END"
     )

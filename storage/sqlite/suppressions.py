@@ -72,7 +72,7 @@ class SQLiteSuppressions(SQLiteShelf, Suppressions):
         found: dict[str, tuple[Suppression, ...]] = {}
         for row in connection.execute(
             f"SELECT {_COLUMNS} FROM suppressions"  # noqa: S608 - constants only
-            " WHERE address IN (SELECT value FROM json_each(?)) AND held_until > ? ORDER BY address, scope",
+            " WHERE address IN (SELECT value FROM json_each(?)) AND held_until > ?",
             (json.dumps(writable(addresses)), micros(now)),
         ):
             found[row[1]] = (*found.get(row[1], ()), _suppression(row))
@@ -97,11 +97,15 @@ class SQLiteSuppressions(SQLiteShelf, Suppressions):
         now: datetime,
     ) -> SuppressionPage:
         time, id_ = (FOREVER, "") if before is None else position_of(before)
+        # Only what is asked: of an address the primary key knows the few that there are.
+        named = [
+            (name, value) for name, value in (("address", address), ("scope", scope)) if value is not None
+        ]
+        also = "".join(f" AND {name} = ?" for name, _ in named)
         rows = connection.execute(
-            f"SELECT {_COLUMNS} FROM suppressions WHERE (created_at, id) < (?, ?) AND held_until > ?"  # noqa: S608 - constants only
-            " AND (?4 IS NULL OR address = ?4) AND (?5 IS NULL OR scope = ?5)"
-            " ORDER BY created_at DESC, id DESC LIMIT ?6",
-            (time, id_, micros(now), address, scope, limit + 1),
+            f"SELECT {_COLUMNS} FROM suppressions WHERE (created_at, id) < (?, ?) AND held_until > ?{also}"  # noqa: S608 - constants only
+            " ORDER BY created_at DESC, id DESC LIMIT ?",
+            (time, id_, micros(now), *(value for _, value in named), limit + 1),
         ).fetchall()
         page = rows[:limit]
         following = f"{page[-1][6]}~{page[-1][0]}" if page and len(rows) > limit else None

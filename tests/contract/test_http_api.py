@@ -894,10 +894,12 @@ def as_it_is(context: Any, value: Any) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode(errors="replace")
 
 
+@pytest.mark.timeout(400)
 # Schemathesis's own strategies draw from `random`.
 @pytest.mark.filterwarnings(
     "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
 )
+@pytest.mark.timeout(400)  # each of all operations, in eighty ways
 async def test_no_request_gets_an_answer_that_is_not_described(tmp_path: Path):
     async with gateway(tmp_path, CATALOG=str(SHOP)) as site:
         await no_answer_is_new(site)

@@ -2,7 +2,10 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +14,7 @@ from storage.connect import connect, file_of
 from storage.inboxes import HistoryQuery, Opening
 from storage.mongo import MongoStore
 from storage.people import Contact
-from storage.sqlite import obligations
+from storage.sqlite.schema import Migration
 from tests.contract.store_cases import fill, later, mail, notification, put
 
 ROOMS = ["user:ann", "topic:deals", "all"]
@@ -182,21 +185,27 @@ async def _made_by_an_earlier_release(url: str) -> None:
         await collections["contacts"].update_many({}, {"$unset": {"first_seen": ""}})
         await store.close()
         return
+    migrations = [each for shelf in store._shelves for each in shelf.MIGRATIONS]
     await store.close()
-    with sqlite3.connect(file_of(url)) as file:
-        for change in (
-            "ALTER TABLE inboxes DROP COLUMN begins",
-            "ALTER TABLE inboxes DROP COLUMN begun_at",
-            "ALTER TABLE contacts DROP COLUMN first_seen",
-            "ALTER TABLE rooms DROP COLUMN erased_at",
-            "DROP TABLE obligations",
-            "DROP TABLE facts",
-            "PRAGMA user_version = 2",
-        ):
-            file.execute(change)
-        # The first of the outbox's changes has made the table that the next renames.
-        obligations.MIGRATIONS[0].run(file)
-    file.close()
+    _go_back(file_of(url), [each for each in migrations if each.schema is not None and each.schema <= 2])
+
+
+def _go_back(file: Path, migrations: Sequence[Migration]) -> None:
+    """Have the file be what these changes alone have made of it, with as much of what is in it as that had a place for."""
+    now = file.with_suffix(".now")
+    file.rename(now)
+    with closing(sqlite3.connect(file, isolation_level=None)) as then:
+        for migration in migrations:
+            migration.run(then)
+        then.execute("ATTACH ? AS now", (str(now),))
+        for (table,) in then.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall():
+            kept = [row[1] for row in then.execute(f"PRAGMA main.table_info({table})")]
+            there = {row[1] for row in then.execute(f"PRAGMA now.table_info({table})")}
+            columns = ", ".join(name for name in kept if name in there)
+            if columns:
+                then.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM now.{table}")  # noqa: S608 - ours
+        then.execute("DETACH now")
+        then.execute("PRAGMA user_version = 2")
 
 
 @pytest.mark.parametrize("comes_as_admin_first", [True, False])

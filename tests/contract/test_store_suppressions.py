@@ -53,16 +53,16 @@ async def test_what_is_suppressed_comes_back_as_it_was_given(store):
 async def test_many_addresses_are_looked_up_in_one_question_and_each_has_all_its_scopes(store):
     given = [
         suppression(f"{n}@example.org", scope=scope)
-        for n in range(1500)
+        for n in range(600)
         for scope in (EVERYTHING, OFFERS, BULK)
     ]
     await store.suppressions.add(given)
-    asked = [*(f"{n}@example.org" for n in range(1000, 3000)), "\ud800@example.org", "1000@example.org"]
+    asked = [*(f"{n}@example.org" for n in range(400, 1700)), "\ud800@example.org", "400@example.org"]
 
     found = await store.suppressions.matching(asked, now=NOW)
 
-    assert found.keys() == {f"{n}@example.org" for n in range(1000, 1500)}
-    assert {each.scope for each in found["1000@example.org"]} == {EVERYTHING, OFFERS, BULK}
+    assert found.keys() == {f"{n}@example.org" for n in range(400, 600)}
+    assert {each.scope for each in found["400@example.org"]} == {EVERYTHING, OFFERS, BULK}
     assert all(len(some) == 3 for some in found.values())
     assert await store.suppressions.matching([], now=NOW) == {}
 

@@ -97,6 +97,8 @@ async def test_a_refused_mail_is_a_dead_letter_until_it_is_revived(tmp_path: Pat
 
         dead = await mail_in(here, sent["id"], "dead")
         page = (await here.ask("GET", "/internal/mail?state=dead")).body
+        # It refused for good: somebody has to say that the address is well now.
+        await here.ask("DELETE", "/internal/suppressions?address=ann@shop.example")
         revived = await here.ask("POST", f"/internal/mail/{sent['id']}/revive")
 
         assert dead["code"] == 550

@@ -70,13 +70,18 @@ async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway:
         "scheduled": {},
         "send_scheduled": {"id": later[0]},
         "cancel_scheduled": {"id": later[1]},
+        "suppress": {"address": "eve@shop.example"},
+        "suppressions": {},
+        "lift_suppression": {"address": "eve@shop.example"},
+        "strays": {},
         "recall": known,
         "disconnect_user": {"user": "ann"},
         "erase_user": {"user": "ann"},
     }
     by_event = {operation.event: operation for operation in OPERATIONS if operation.event is not None}
 
-    assert payloads.keys() == by_event.keys()
+    # Without a catalog there is no type to be previewed.
+    assert payloads.keys() == by_event.keys() - {"preview_type"}
     for event, payload in payloads.items():
         answer = await admin.call(event, payload)
 

@@ -1,5 +1,6 @@
 """A person decides what to be told: at once in every tab and on every node, and also for mail that is owed already."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
@@ -36,6 +37,10 @@ channels = { in_app = true, email = true }
 [types.SALE_OFFER]
 category = "offers"
 channels = { in_app = true, email = true }
+
+[types.TIP]
+category = "offers"
+channels = { in_app = true, email = { default = false } }
 
 [types.PASSWORD_RESET]
 category = "account"
@@ -82,6 +87,15 @@ async def _own(gateway: Gateway, method: str, body: Any = None) -> Any:
     )
 
 
+async def _known(nodes: list[Gateway], user: str, version: int) -> None:
+    """Return when every node has heard of this version: the bus tells them a moment after the answer."""
+    async with asyncio.timeout(40):
+        for each in nodes:
+            assert each.node is not None
+            while (await each.node.preferences.of(user)).version < version:
+                await asyncio.sleep(0.01)
+
+
 def _cells(shown: Any, channel: str = "email") -> dict[str, tuple[bool, str, bool]]:
     return {
         row["type"]: tuple(row["channels"][channel][name] for name in ("value", "from", "locked"))
@@ -102,6 +116,7 @@ async def test_a_choice_shows_in_every_tab_on_every_node_and_to_nobody_else(
     assert _cells(shown) == {
         "ORDER_UPDATE": (True, "default", False),
         "SALE_OFFER": (True, "default", False),
+        "TIP": (False, "default", False),
         "PASSWORD_RESET": (True, "locked", True),
     }
 
@@ -114,7 +129,7 @@ async def test_a_choice_shows_in_every_tab_on_every_node_and_to_nobody_else(
     for tab in tabs:
         assert await tab.event("preferences") == answer
     assert _cells(answer)["SALE_OFFER"] == (False, "category", False)
-    assert [row["name"] for row in answer["grid"]] == ["Bestellungen", "Angebote", "Konto"]
+    assert [row["name"] for row in answer["grid"]] == ["Bestellungen", "Angebote", "Angebote", "Konto"]
     assert (await _own(three, "GET")).body == answer
     changed = await _own(two, "PATCH", {"types": {"SALE_OFFER": {"email": True}}})
     assert changed.status == 200
@@ -130,6 +145,7 @@ async def test_what_a_person_does_not_want_is_not_mailed_and_what_is_critical_is
     one, two, three = nodes
     await _told(one, "PUT", "/internal/users/ann", {"email": "ann@example.org"})
     await _told(one, "PATCH", "/internal/users/ann/preferences", {"channels": {"email": False}})
+    await _known(nodes, "ann", 1)
 
     states = {}
     for type_ in ("ORDER_UPDATE", "SALE_OFFER", "PASSWORD_RESET", "NOT_IN_THE_CATALOG"):
@@ -149,6 +165,7 @@ async def test_what_a_person_does_not_want_is_not_shown_in_app_and_leaves_no_hol
     client = await node.open(two.public, auth={"token": token("ann")})
     await client.event("ready")
     await _own(two, "PATCH", {"categories": {"offers": {"in_app": False, "email": False}}})
+    await _known(nodes, "ann", 1)
 
     unwanted = await three.emit("user:ann", "Sale", type="SALE_OFFER")
     await three.emit("user:bob", "Sale", type="SALE_OFFER")
@@ -162,6 +179,29 @@ async def test_what_a_person_does_not_want_is_not_shown_in_app_and_leaves_no_hol
     await one.emit("topic:x", type="SALE_OFFER")
 
 
+async def test_who_asks_for_mail_that_a_type_does_not_send_by_itself_gets_it_and_nobody_else(
+    nodes: list[Gateway],
+):
+    one, two, _ = nodes
+    for user in ("ann", "bob"):
+        await _told(one, "PUT", f"/internal/users/{user}", {"email": f"{user}@example.org"})
+    await _own(one, "PATCH", {"types": {"TIP": {"email": True}}})
+    await _told(one, "PATCH", "/internal/users/bob/preferences", {"locale": "de"})
+    await _known(nodes, "ann", 1)
+    await _known(nodes, "bob", 1)
+
+    emitted = await two.emit(["user:ann", "user:bob", "user:cid"], type="TIP")
+
+    mails = {}
+    for placed in emitted["notifications"]:
+        record = await _told(one, "GET", f"/internal/notifications/{placed['id']}")
+        mails[placed["room"]] = record["mail"] and record["mail"]["to"]
+    assert mails == {"user:ann": "ann@example.org", "user:bob": None, "user:cid": None}
+    silent = await two.emit("user:ann", type="TIP", email=False)
+    record = await _told(one, "GET", f"/internal/notifications/{silent['notification']['id']}")
+    assert record["mail"] is None
+
+
 async def test_mail_in_quiet_hours_is_held_and_its_sender_is_told_until_when(nodes: list[Gateway]):
     one, two, three = nodes
     await _told(one, "PUT", "/internal/users/ann", {"email": "ann@example.org"})
@@ -169,6 +209,7 @@ async def test_mail_in_quiet_hours_is_held_and_its_sender_is_told_until_when(nod
     wall = datetime.now(zone)
     hours = {"start": _clock(wall - timedelta(hours=1)), "end": _clock(wall + timedelta(hours=2))}
     await _own(one, "PATCH", {"timezone": "Asia/Kathmandu", "quiet_hours": hours})
+    await _known(nodes, "ann", 1)
 
     held = await two.emit("user:ann", type="SALE_OFFER", email=True)
     critical = await two.emit("user:ann", type="PASSWORD_RESET", email=True)
@@ -203,6 +244,7 @@ async def test_a_change_counts_for_mail_that_is_owed_already(nodes: list[Gateway
     assert (await _told(two, "GET", path))["mail"]["state"] == "pending"
 
     await _own(two, "PATCH", {"categories": {"offers": {"email": False}}})
+    await _known(nodes, "ann", 1)
 
     assert three.node is not None
     notification = await three.node.store.streams.notification(emitted["notification"]["id"])

@@ -253,6 +253,28 @@ async def test_a_complaint_about_bulk_mail_ends_it_there(tmp_path: Path):
         assert [each["id"] for each in counts] == [id_]
 
 
+async def test_what_a_provider_tells_is_handed_in_as_json(gateway: Gateway):
+    id_ = await sent(gateway, "ann@dest.example")
+    path = f"{REPORTS}/generic"
+
+    wrong = [
+        await gateway.ask("POST", path, body=body)
+        for body in (
+            {"event": "bounced"},
+            {"event": "bounced", "mail": id_, "message_id": "<x@y>"},
+            {"event": "opened", "mail": id_},
+            {"event": "bounced", "mail": id_, "status": "550"},
+        )
+    ]
+    answered = await gateway.ask("POST", path, body={"event": "bounced", "mail": id_, "status": "5.1.1"})
+
+    assert [(each.status, set(each.body["errors"])) for each in wrong] == [
+        (422, {""}), (422, {""}), (422, {"event"}), (422, {"status"}),
+    ]  # fmt: skip
+    assert answered.body == {"fate": "bounced", "mail": id_, "suppressed": True}
+    assert (await mail_in(gateway, id_, "bounced"))["reason"] == "came back: 5.1.1"
+
+
 @pytest.mark.parametrize(
     ("headers", "status", "code"),
     [

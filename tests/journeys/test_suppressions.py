@@ -54,6 +54,21 @@ async def test_a_mailbox_that_is_not_there_is_asked_once_and_never_again(tmp_pat
     assert [mail.recipients for mail in relay.received] == [("ann@shop.example",)]
 
 
+async def test_a_relay_that_knows_nobody_does_not_strike_off_everybody(tmp_path: Path):
+    """A wrong address of the relay is found by somebody, and until then costs twenty entries, not all."""
+    async with SMTPRelay() as relay, gateway(tmp_path, MAIL_URL=relay.url(query="starttls=never")) as here:
+        relay.on("RCPT", *[UNKNOWN] * 30)
+        for number in range(30):
+            await mail_to(here, f"u{number}@shop.example", "dead")
+        assert len(await listed(here, "?limit=100")) == 20
+
+        await mail_to(here, "ann@shop.example", "sent")
+        relay.on("RCPT", UNKNOWN)
+        await mail_to(here, "gone@shop.example", "dead")
+
+        assert len(await listed(here, "?limit=100")) == 21
+
+
 async def test_what_the_relay_has_against_us_suppresses_nobody(tmp_path: Path):
     async with (
         SMTPRelay() as relay,

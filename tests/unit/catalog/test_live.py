@@ -110,3 +110,24 @@ def test_who_uses_the_catalog_is_told_of_another_that_is_in_force_then():
     one.replace(None)
 
     assert told == [(catalog, catalog), (None, None)]
+
+
+def test_what_is_on_for_everybody_is_remembered_until_something_is_switched_or_another_catalog_comes():
+    one = live()
+    assert [one.is_open("T", "email", NOW) for _ in range(2)] == [True, True]
+
+    one.switches = {"T": Switch.of({"channels": {"email": {"percent": 99}}})}
+    assert not one.is_open("T", "email", NOW)
+    assert one.is_open("T", "in_app", NOW)
+    one.switches = {}
+    assert one.is_open("T", "email", NOW)
+    one.replace(live(enabled=OFF).current)
+    assert not one.is_open("T", "email", NOW)
+    assert one.is_open("OTHER", "email", NOW)
+
+
+def test_a_rollout_that_has_steps_in_time_is_looked_at_each_time():
+    steps = (Step(at=NOW + timedelta(hours=1), percent=100),)
+    one = live(rollouts={"email": Rollout(percent=5, steps=steps)})
+
+    assert [one.is_open("T", "email", at) for at in (NOW, NOW + timedelta(hours=2))] == [False, True]

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.notify import returns
-from gateway.notify.returns import COMPLAINTS, Fate, Return, Returns, StraysRequest
+from gateway.notify.fates import Event, Fate, HearsayRequest, Return, StraysRequest
+from gateway.notify.returns import COMPLAINTS, Returns
 from gateway.notify.suppressions import LiftRequest, SuppressionList, SuppressionsRequest
 from mailer.envelope import ReturnPath
 from storage.endings import Sent
@@ -381,6 +382,54 @@ async def test_what_changes_nothing_is_kept_for_a_month_and_not_without_bound(
     assert len(await desk.strays()) == 5
     desk.clock.may_delete = True
     await desk.returns.keep_house()
+    assert await desk.strays() == []
+
+
+# What a provider tells
+
+
+@pytest.mark.parametrize(
+    ("event", "status", "fate_", "state", "listed"),
+    [
+        (Event.BOUNCED, "5.1.1", Fate.BOUNCED, MailState.BOUNCED, [(RECIPIENT, "*", "hard_bounce")]),
+        (Event.BOUNCED, "5.7.1", Fate.BOUNCED, MailState.BOUNCED, []),
+        (Event.BOUNCED, "", Fate.BOUNCED, MailState.BOUNCED, []),
+        (Event.DELIVERED, "", Fate.DELIVERED, MailState.DELIVERED, []),
+        (
+            Event.COMPLAINED,
+            "",
+            Fate.COMPLAINED,
+            MailState.COMPLAINED,
+            [(RECIPIENT, "lane:bulk", "complaint")],
+        ),
+    ],
+)
+async def test_what_a_provider_tells_counts_as_a_report_does(
+    desk: Desk, event: Event, status: str, fate_: Fate, state: MailState, listed: list[Any]
+) -> None:
+    id_ = await desk.sent(lane=LaneName.BULK)
+    asked = HearsayRequest(event=event, mail=id_, status=status, diagnostic=f"550 <{RECIPIENT}> no")
+
+    dealt, again = await desk.returns.hear(asked), await desk.returns.hear(asked)
+
+    assert (dealt.fate, again.fate) == (fate_, Fate.NOTED)
+    mail = await desk.mail(id_)
+    assert mail.state is state
+    assert RECIPIENT not in (mail.reason or "")
+    assert await desk.listed() == listed
+
+
+async def test_a_provider_names_a_mail_by_its_message_id_and_no_other_is_kept(desk: Desk) -> None:
+    id_ = await desk.sent()
+
+    ours = await desk.returns.hear(HearsayRequest(event=Event.DELIVERED, message_id=f"<{id_}@Shop.example>"))
+    others = [
+        await desk.returns.hear(HearsayRequest(event=Event.BOUNCED, status="5.1.1", message_id=each))
+        for each in (f"<{id_}@other.example>", "x", f"{uuid7()}@shop.example")
+    ]
+
+    assert ours.fate is Fate.DELIVERED
+    assert [each.fate for each in others] == [Fate.UNATTRIBUTED] * 3
     assert await desk.strays() == []
 
 

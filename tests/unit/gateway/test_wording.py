@@ -1,6 +1,7 @@
 """What the catalog makes of a request: data, words, languages, channels, lane and life."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import gateway.catalog
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.loading import load
+from gateway.notify import said
 from gateway.notify.languages import Languages
 from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
 from gateway.notify.wording import Filled, Scribe, UnknownType
@@ -192,15 +194,17 @@ async def test_a_type_that_the_catalog_has_not_brings_its_own_title(scribe: Scri
     assert set(await wrong(scribe, asked("user:bob", type="OTHER", title="x", in_app=False))) == {"in_app"}
 
 
-async def test_a_strict_catalog_refuses_it(tmp_path: Path):
+async def test_a_strict_catalog_refuses_it_unless_it_is_the_gateways_own(tmp_path: Path):
     (tmp_path / "catalog.toml").write_text(f"strict = true\n{CATALOG}")
     live = LiveCatalog()
     live.current = load(tmp_path)
+    requests = [asked("user:bob", type=type_, title="x") for type_ in ("OTHER", "UNSUBSCRIBED")]
 
-    (found,) = await Scribe(live, Languages(Known())).fill([asked("user:bob", type="OTHER", title="x")])
+    refused, own = await Scribe(live, Languages(Known())).fill(requests)
 
-    assert isinstance(found, UnknownType)
-    assert str(found) == "the catalog has no type OTHER"
+    assert isinstance(refused, UnknownType)
+    assert str(refused) == "the catalog has no type OTHER"
+    assert isinstance(own, Filled)
 
 
 async def test_without_a_catalog_a_request_is_what_it_says(known: Known):
@@ -223,3 +227,25 @@ async def test_every_example_of_the_shop_has_words_for_every_reader():
             email = None if type_.email is None else EmailRequest(if_known=True)
             found = await filled(scribe, asked(room, type=type_.name, data=data, email=email))
             assert found.texts[room].words.title
+
+
+async def test_what_is_said_to_many_is_made_once_and_what_is_large_each_time(
+    live: LiveCatalog, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(said, "REMEMBERED", 2)
+    monkeypatch.setattr(said, "REMEMBERED_BYTES", 20)
+    memory = said.Memory()
+    assert live.current is not None
+    catalog, type_ = live.current, live.current.types["SHIPPED"]
+
+    one = memory.said(catalog, type_, {"order": "1"})
+
+    assert memory.said(catalog, type_, {"order": "1"}) is one
+    assert one.text("de-AT") is one.text("de")
+    large = {"order": "x" * 40}
+    assert memory.said(catalog, type_, large) is not memory.said(catalog, type_, large)
+    for order in ("2", "3"):
+        memory.said(catalog, type_, {"order": order})
+    assert memory.said(catalog, type_, {"order": "1"}) is not one
+    newer = replace(catalog, version="other")
+    assert memory.said(newer, type_, {"order": "3"}).text("en").entry.catalog_version == "other"

@@ -1,0 +1,82 @@
+"""What types say of data: their words by language, made when they are asked for, and remembered for as long as they may be of use."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from msgspec import Struct
+
+from mailer.locales import lookup
+from storage.streams import Entry, Words
+
+if TYPE_CHECKING:
+    from gateway.catalog.catalog import Catalog
+    from gateway.catalog.kinds import NotificationType
+    from gateway.catalog.words import Planned
+
+REMEMBERED = 512
+"""Different data at once."""
+REMEMBERED_BYTES = 2048
+"""Of data, as JSON, at most: what is said of larger ones is made anew."""
+
+
+class Text(Struct, frozen=True, gc=False):
+    """The words of one notification, and what the catalog says of it."""
+
+    words: Words
+    subject: str | None
+    """Of its mail."""
+    entry: Entry
+
+
+class Said:
+    """What a type says of some data: what is wrong with them, or its words."""
+
+    __slots__ = ("_catalog", "_data", "_texts", "_type", "problems")
+
+    def __init__(self, catalog: "Catalog", type_: "NotificationType", data: Mapping[str, Any]) -> None:
+        self._catalog = catalog
+        self._type = type_
+        self._data = data
+        self._texts: dict[str, Text] = {}
+        """By the languages that the type has."""
+        self.problems = catalog.problems(type_, data)
+        """With any, there are no words."""
+
+    def text(self, locale: str | None) -> Text:
+        """The words in the best language for `locale`."""
+        wordings = self._type.wordings
+        if not wordings:
+            return _text(self._catalog.say(self._type, self._data, locale))
+        best = lookup(locale, wordings, self._catalog.default_locale)
+        text = self._texts.get(best)
+        if text is None:
+            text = self._texts[best] = _text(self._catalog.say(self._type, self._data, best))
+        return text
+
+
+class Memory:
+    """What was said lately: one piece of news often goes to many, in one request or in several."""
+
+    def __init__(self) -> None:
+        self._catalog: Catalog | None = None
+        self._said: dict[tuple[str, bytes], Said] = {}
+
+    def said(self, catalog: "Catalog", type_: "NotificationType", data: Mapping[str, Any]) -> Said:
+        """What the type of this catalog says; what another said is forgotten."""
+        if catalog is not self._catalog or len(self._said) >= REMEMBERED:
+            self._said.clear()
+            self._catalog = catalog
+        key = type_.name, orjson.dumps(data)
+        said = self._said.get(key)
+        if said is None:
+            said = Said(catalog, type_, data)
+            if len(key[1]) <= REMEMBERED_BYTES:
+                self._said[key] = said
+        return said
+
+
+def _text(planned: "Planned") -> Text:
+    words = Words(planned.title or "", planned.body, planned.link)
+    entry = Entry(category=planned.category, locale=planned.locale, catalog_version=planned.catalog_version)
+    return Text(words, planned.subject, entry)
