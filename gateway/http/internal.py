@@ -12,7 +12,9 @@ from gateway.http.rates import EmitRate
 from gateway.http.settings import SiteSettings
 from gateway.observe.metrics import Metrics
 from gateway.protocol import batch, emit, shapes, use_cases
-from gateway.protocol.operations import EMIT_MANY, EMIT_ONE, OPERATIONS, USER, Operation
+from gateway.protocol.offered.notifications import EMIT_MANY, EMIT_ONE
+from gateway.protocol.operation import USER, Operation
+from gateway.protocol.operations import OPERATIONS
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem
 from gateway.protocol.use_cases import Caller, UseCases

@@ -16,7 +16,8 @@ from gateway.http.edge import json_response
 from gateway.observe.metrics import release
 from gateway.protocol import answering, emit, fields
 from gateway.protocol.fields import ROOMS_MAX, Rooms
-from gateway.protocol.operations import OPERATIONS, USER, Operation, Route
+from gateway.protocol.operation import USER, Operation, Route
+from gateway.protocol.operations import OPERATIONS
 from gateway.protocol.problems import CONTENT_TYPE, TITLES
 
 _PUBLIC = "public site"

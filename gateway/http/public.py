@@ -18,7 +18,8 @@ from gateway.http.settings import SiteSettings
 from gateway.notify.contacts import ContactBook, contact_of
 from gateway.notify.topics import TopicBook
 from gateway.observe.metrics import Metrics
-from gateway.protocol.operations import OPERATIONS, USER, Operation
+from gateway.protocol.operation import USER, Operation
+from gateway.protocol.operations import OPERATIONS
 from gateway.protocol.use_cases import Caller, UseCases
 
 API = "/api/"

@@ -11,7 +11,7 @@ from aiohttp import web
 from gateway.http import edge
 from gateway.http.edge import json_response
 from gateway.protocol import fields
-from gateway.protocol.operations import Operation, Route
+from gateway.protocol.operation import Operation, Route
 from gateway.protocol.parsing import Invalid, Parse, parser
 from gateway.protocol.use_cases import Caller, UseCases
 

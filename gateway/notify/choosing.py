@@ -8,8 +8,8 @@ from gateway.catalog.live import LiveCatalog
 from gateway.cluster.bus.base import Bus
 from gateway.cluster.commands import PreferencesChanged
 from gateway.ground.clock import Clock
+from gateway.ground.encoding import Json
 from gateway.ground.rooms import user_room
-from gateway.notify import events
 from gateway.notify.fanout import Fanout
 from gateway.notify.languages import Languages
 from gateway.notify.preferences import NOTHING, Preferences, Row, check, merged
@@ -114,9 +114,7 @@ class Choices:
                 )
                 # First: whoever hears of the choice finds that it holds.
                 await self._bus.order_all(PreferencesChanged(choice.user))
-                await self._fanout.transient(
-                    user_room(choice.user), "preferences", events.preferences(chosen)
-                )
+                await self._fanout.transient(user_room(choice.user), "preferences", shown(chosen))
                 return chosen
         raise StoreUnavailable("the preferences are changed by many at once")
 
@@ -147,3 +145,30 @@ class Choices:
             locale=locale,
             names=names,
         )
+
+
+def shown(value: Chosen) -> Json:
+    """What a person has chosen, with what holds of it for each type and channel."""
+    return {
+        "channels": {},
+        "categories": {},
+        "types": {},
+        "timezone": None,
+        "locale": None,
+        "quiet_hours": None,
+        "tracking": None,
+        **value.preferences.document,
+        "version": value.preferences.version,
+        "grid": [
+            {
+                "category": row.type.category,
+                "name": value.names[row.type.category],
+                "type": row.type.name,
+                "channels": {
+                    channel: {"value": cell.value, "from": cell.origin, "locked": cell.is_locked}
+                    for channel, cell in row.cells.items()
+                },
+            }
+            for row in value.grid
+        ],
+    }

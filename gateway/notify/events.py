@@ -1,15 +1,12 @@
 """The events that users get, as bytes: encoded once for all who read the same language."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gateway.ground.encoding import Json, dumps, time
 from gateway.notify.translations import joined, versions
 from storage.inboxes import Count
 from storage.streams import Notification
-
-if TYPE_CHECKING:
-    from gateway.notify.choosing import Chosen
 
 
 def encode(name: str, payload: Mapping[str, Any]) -> bytes:
@@ -53,30 +50,3 @@ def notification(value: Notification) -> Json:
 def count(value: Count) -> Json:
     """How much is unread, and up to where that was counted: a notification beyond it is one more."""
     return {"unread": value.unread, "heads": value.heads}
-
-
-def preferences(value: "Chosen") -> Json:
-    """What a person has chosen, with what holds of it for each type and channel."""
-    return {
-        "channels": {},
-        "categories": {},
-        "types": {},
-        "timezone": None,
-        "locale": None,
-        "quiet_hours": None,
-        "tracking": None,
-        **value.preferences.document,
-        "version": value.preferences.version,
-        "grid": [
-            {
-                "category": row.type.category,
-                "name": value.names[row.type.category],
-                "type": row.type.name,
-                "channels": {
-                    channel: {"value": cell.value, "from": cell.origin, "locked": cell.is_locked}
-                    for channel, cell in row.cells.items()
-                },
-            }
-            for row in value.grid
-        ],
-    }

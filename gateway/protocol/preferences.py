@@ -7,8 +7,7 @@ from typing import Any
 from marshmallow import Schema, fields, post_load, validate
 
 from gateway.ground.encoding import Json, time
-from gateway.notify import events
-from gateway.notify.choosing import Chosen
+from gateway.notify.choosing import Chosen, shown
 from gateway.notify.preferences import Origin
 from gateway.protocol.answering import PreferenceChangeAnswer
 from gateway.protocol.fields import TYPE, Flag, Text, UserId, locale_field
@@ -176,9 +175,6 @@ class Proven:
     changes: tuple[Change, ...]
 
 
-preferences = events.preferences
-
-
 def change(value: Change) -> Json:
     return {
         "version": value.version,
@@ -190,4 +186,4 @@ def change(value: Change) -> Json:
 
 
 def proven(value: Proven) -> Json:
-    return {**preferences(value.chosen), "changes": [change(each) for each in value.changes]}
+    return {**shown(value.chosen), "changes": [change(each) for each in value.changes]}

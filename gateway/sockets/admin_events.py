@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.protocol.operations import OPERATIONS, Operation
+from gateway.protocol.operation import Operation
+from gateway.protocol.operations import OPERATIONS
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.use_cases import Caller, UseCases
 from gateway.sockets.events import ADMIN, Answer, Ask, Events

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.notify import events
+from gateway.notify.choosing import shown
 from gateway.protocol import use_cases
 from gateway.protocol.parsing import parser
 from gateway.protocol.preferences import PreferencesEventSchema
@@ -25,5 +25,5 @@ class PreferenceEvents:
         asked = _asked(payload)
         caller = Caller(scope=f"user:{session.user}", user=session.user)
         if asked is None:
-            return events.preferences(await use_cases.own_preferences(self._use, caller, None))
-        return events.preferences(await use_cases.choose(self._use, caller, asked))
+            return shown(await use_cases.own_preferences(self._use, caller, None))
+        return shown(await use_cases.choose(self._use, caller, asked))

@@ -11,7 +11,8 @@ from marshmallow import Schema, fields, post_load
 from gateway.ground import encoding
 from gateway.http import internal, openapi
 from gateway.protocol.fields import UserId
-from gateway.protocol.operations import OPERATIONS, Operation, Route
+from gateway.protocol.operation import Operation, Route
+from gateway.protocol.operations import OPERATIONS
 from gateway.protocol.telling import ADMIN_EVENTS, EVENTS
 from gateway.protocol.use_cases import Caller, UseCases
 from gateway.sockets import admin_events

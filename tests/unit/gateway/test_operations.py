@@ -2,7 +2,8 @@
 
 from collections import Counter
 
-from gateway.protocol.operations import EMIT, OPERATIONS, USER
+from gateway.protocol.operation import EMIT, USER
+from gateway.protocol.operations import OPERATIONS
 
 
 def test_no_name_route_or_event_is_given_twice():

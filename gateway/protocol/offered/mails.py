@@ -1,0 +1,104 @@
+"""Mail: what became of it, what came back, and who gets none."""
+
+from gateway.protocol import (
+    answering,
+    asking,
+    returns,
+    shapes,
+    suppressions,
+    use_cases,
+)
+from gateway.protocol.operation import Operation, RawBody, Route, id_in
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        name="mail", summary="Mail by its state, newest first",
+        asks=asking.MailSchema, answers=answering.MailPageAnswer,
+        use=lambda use, _, asked: use.mailroom.page(asked), shape=shapes.mail_page,
+        route=Route(method="GET", path="/internal/mail"),
+        event="mail",
+    ),
+    Operation(
+        name="mail_counts", summary="How much mail is in each state",
+        asks=asking.NothingSchema, answers=answering.MailCountsAnswer,
+        use=lambda use, *_: use.mailroom.counts(), shape=shapes.mail_counts,
+        event="mail_counts",
+    ),
+    Operation(
+        name="preview_mail", summary="A mail as its reader will see it",
+        asks=asking.IdSchema, answers=answering.RenderedMailAnswer,
+        use=use_cases.preview_mail, shape=shapes.rendered,
+        event="preview_mail",
+    ),
+    Operation(
+        name="revive_one", summary="Try dead mail again",
+        asks=asking.IdSchema, answers=answering.RevivedAnswer, use=use_cases.revive_one, shape=shapes.revived,
+        route=Route(method="POST", path="/internal/mail/{id}/revive", problems=("not_found",), of_path=id_in),
+    ),
+    Operation(
+        name="revive", summary="Try dead mail again",
+        asks=asking.IdsSchema, answers=answering.RevivedAnswer,
+        use=lambda use, _, asked: use.mailroom.revive(asked), shape=shapes.revived,
+        event="revive",
+    ),
+    Operation(
+        name="revive_all", summary="Try all dead mail again, up to a bound",
+        asks=asking.NothingSchema, answers=answering.AllRevivedAnswer,
+        use=lambda use, *_: use.mailroom.revive_all(), shape=shapes.all_revived,
+        event="revive_all",
+    ),
+
+    Operation(
+        name="suppressions", summary="The addresses that must not be written to, newest first",
+        asks=suppressions.SuppressionsSchema, answers=suppressions.SuppressionsAnswer,
+        use=lambda use, _, asked: use.suppressions.page(asked), shape=suppressions.page,
+        route=Route(method="GET", path="/internal/suppressions"),
+        event="suppressions",
+    ),
+    Operation(
+        name="suppress", summary="Write to an address no more",
+        asks=suppressions.SuppressSchema, answers=suppressions.SuppressionAnswer,
+        use=use_cases.suppress, shape=suppressions.suppression,
+        route=Route(
+            method="POST", path="/internal/suppressions",
+            description="Answers what holds then: what was there and lasts as long, stays.",
+        ),
+        event="suppress", under="suppression",
+    ),
+    Operation(
+        name="lift_suppression", summary="Let an address be written to again",
+        asks=suppressions.LiftSchema, answers=suppressions.LiftedAnswer,
+        use=lambda use, _, asked: use.suppressions.lift(asked), shape=suppressions.lifted,
+        route=Route(
+            method="DELETE", path="/internal/suppressions",
+            description="In one scope, or in all. Repeating it changes nothing.",
+        ),
+        event="lift_suppression",
+    ),
+
+    Operation(
+        name="report", summary="Hand in mail that came back",
+        asks=asking.NothingSchema, answers=returns.ReturnAnswer,
+        use=lambda use, _, raw: use.returns.take(raw), shape=returns.dealt,
+        route=Route(
+            method="POST", path="/internal/mail/reports", raw_body=RawBody(returns.REPORT_TYPE, returns.REPORT_BYTES_MAX),
+            description="A report of delivery (RFC 3464) or of a complaint (RFC 5965), whole, with all its header fields. What is of no mail of ours changes nothing, and is answered with 200 too.",
+        ),
+    ),
+    Operation(
+        name="hearsay", summary="Say what a provider has told of a mail",
+        asks=returns.HearsaySchema, answers=returns.ReturnAnswer,
+        use=lambda use, _, asked: use.returns.hear(asked), shape=returns.dealt,
+        route=Route(
+            method="POST", path="/internal/mail/reports/generic",
+            description="For providers that tell by a webhook of their own: whoever has heard it passes it on.",
+        ),
+    ),
+    Operation(
+        name="strays", summary="What came back and changed nothing, newest first",
+        asks=returns.StraysSchema, answers=returns.StraysAnswer,
+        use=lambda use, _, asked: use.returns.page(asked), shape=returns.strays,
+        route=Route(method="GET", path="/internal/mail/reports"),
+        event="strays",
+    ),
+)  # fmt: skip

@@ -1,0 +1,74 @@
+"""Notifications: emitting them, looking one up, taking it back, and the histories that admins read."""
+
+from gateway.protocol import (
+    answering,
+    asking,
+    batch,
+    emit,
+    shapes,
+    use_cases,
+)
+from gateway.protocol.fields import KEY
+from gateway.protocol.operation import EMIT, Operation, Route, id_in
+
+_KEY_HEADER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A retry under the same key is the same notification.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": f"^{KEY}$"},
+}
+
+EMIT_ONE = Operation(
+    name="emit", scope=EMIT, summary="Emit a notification",
+    asks=emit.EmitSchema, answers=answering.EmittedAnswer, use=use_cases.emit, shape=shapes.emitted,
+    route=Route(
+        method="POST", path="/internal/emit", status=202,
+        description="When this answers 202 the notification is stored, and cannot be lost any more.",
+        problems=("idempotency_mismatch", "rate_limited", "unknown_type"), headers=(_KEY_HEADER,),
+        answer_headers={"Idempotency-Replayed": {"schema": {"type": "string", "enum": ["true"]}}},
+    ),
+    event="emit", refused=lambda use, error: use.emitter.refuse(error),
+)  # fmt: skip
+
+EMIT_MANY = Operation(
+    name="emit_many", scope=EMIT, summary="Emit up to 1000 notifications",
+    asks=emit.BatchSchema, answers=answering.ResultsAnswer, use=use_cases.emit_many, shape=batch.results,
+    route=Route(
+        method="POST", path="/internal/emit/batch", status=207,
+        description="Each item is answered for itself, in order: a bad one does not spoil the others. An item has 64 KiB at most, the whole 16 MiB and 10,000 notifications, each room of each item counted; more is 413.",
+        problems=("rate_limited",),
+    ),
+)  # fmt: skip
+
+OPERATIONS: tuple[Operation, ...] = (
+    EMIT_ONE,
+    EMIT_MANY,
+    Operation(
+        name="preview", summary="Whom an emit would reach now, and with which mail",
+        asks=emit.EmitSchema, answers=answering.PreviewAnswer,
+        use=lambda use, _, asked: use.previewer.emit(asked), shape=shapes.preview,
+        event="preview",
+    ),
+    Operation(
+        name="notification", summary="A notification, its mail and its receipts",
+        asks=asking.IdSchema, answers=answering.RecordWithReceiptsAnswer,
+        use=use_cases.notification, shape=shapes.full_record,
+        route=Route(method="GET", path="/internal/notifications/{id}", problems=("not_found",), of_path=id_in),
+        event="notification", under="notification",
+    ),
+    Operation(
+        name="recall", summary="Recall a notification",
+        asks=asking.IdSchema, answers=answering.RecordAnswer, use=use_cases.recall, shape=shapes.record,
+        route=Route(
+            method="DELETE", path="/internal/notifications/{id}", problems=("not_found",), of_path=id_in,
+            description="It is taken off every screen, its texts are wiped, its mail is not sent. Repeating it changes nothing.",
+        ),
+        event="recall", under="notification",
+    ),
+    Operation(
+        name="history", summary="The admins' own history, or that of a user or of a room, newest first",
+        asks=asking.AdminHistorySchema, answers=answering.AdminHistoryAnswer,
+        use=use_cases.any_history, shape=shapes.admin_history,
+        event="history",
+    ),
+)  # fmt: skip

@@ -1,0 +1,48 @@
+"""What users ask over HTTP, of their own."""
+
+from gateway.notify import events
+from gateway.notify.choosing import shown
+from gateway.protocol import (
+    answering,
+    asking,
+    preferences,
+    shapes,
+    use_cases,
+)
+from gateway.protocol.operation import USER, Operation, Route
+
+_CHOOSING = "A merge patch (RFC 7396): what is left out stays, null takes a choice back. Every connection of the user is told."
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        name="own_history", scope=USER, summary="One's own history, newest first",
+        asks=asking.HistorySchema, answers=answering.HistoryAnswer, use=use_cases.own_history, shape=shapes.history,
+        route=Route(method="GET", path="/api/notifications"),
+    ),
+    Operation(
+        name="user_history", scope=USER, summary="A user's history: one's own, or any with the role admin",
+        asks=asking.UserHistorySchema, answers=answering.HistoryAnswer,
+        use=use_cases.user_history, shape=shapes.history,
+        route=Route(method="GET", path="/api/notifications/{user}", problems=("forbidden",)),
+    ),
+    Operation(
+        name="read", scope=USER, summary="Mark as read",
+        asks=asking.ReadSchema, answers=answering.CountAnswer, use=use_cases.read, shape=events.count,
+        route=Route(method="POST", path="/api/notifications/read"),
+    ),
+    Operation(
+        name="own_preferences", scope=USER, summary="What one has chosen to be told",
+        asks=asking.NothingSchema, answers=preferences.PreferencesAnswer,
+        use=use_cases.own_preferences, shape=shown,
+        route=Route(method="GET", path="/api/preferences"),
+    ),
+    Operation(
+        name="choose", scope=USER, summary="Choose what one is told",
+        asks=preferences.PreferencesSchema, answers=preferences.PreferencesAnswer,
+        use=use_cases.choose, shape=shown,
+        route=Route(
+            method="PATCH", path="/api/preferences", description=_CHOOSING,
+            problems=("locked_preference", "version_mismatch"),
+        ),
+    ),
+)  # fmt: skip

@@ -1,0 +1,41 @@
+"""What is emitted later."""
+
+from gateway.protocol import (
+    asking,
+    schedule,
+    use_cases,
+)
+from gateway.protocol.operation import EMIT, Operation, Route, id_in
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        name="cancel", scope=EMIT, summary="Cancel what is still to come under a key",
+        asks=schedule.CancelSchema, answers=schedule.CancelledAnswer,
+        use=lambda use, caller, asked: use.scheduler.cancel(asked, scope=caller.scope), shape=schedule.cancelled,
+        route=Route(
+            method="POST", path="/internal/cancel",
+            description="Of your own. It also meets what is scheduled under the key within a minute after it: the two may have overtaken each other.",
+        ),
+    ),
+    Operation(
+        name="scheduled", summary="What is still to come, the earliest first",
+        asks=schedule.ScheduledSchema, answers=schedule.SchedulePageAnswer,
+        use=lambda use, _, asked: use.scheduler.page(asked), shape=schedule.page,
+        route=Route(method="GET", path="/internal/scheduled"),
+        event="scheduled",
+    ),
+    Operation(
+        name="drop_scheduled", summary="Cancel one of what is still to come",
+        asks=asking.IdSchema, answers=schedule.ChangedScheduleAnswer,
+        use=use_cases.drop_scheduled, shape=schedule.ids,
+        route=Route(method="DELETE", path="/internal/scheduled/{id}", problems=("not_found",), of_path=id_in),
+        event="cancel_scheduled",
+    ),
+    Operation(
+        name="hasten_scheduled", summary="Emit now what is still to come",
+        asks=asking.IdSchema, answers=schedule.ChangedScheduleAnswer,
+        use=use_cases.hasten_scheduled, shape=schedule.ids,
+        route=Route(method="POST", path="/internal/scheduled/{id}/send", problems=("not_found",), of_path=id_in),
+        event="send_scheduled",
+    ),
+)  # fmt: skip

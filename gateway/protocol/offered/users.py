@@ -1,0 +1,50 @@
+"""Users: who is online, what is held about them, and ending that."""
+
+from gateway.protocol import (
+    answering,
+    asking,
+    shapes,
+)
+from gateway.protocol.operation import Operation, Route
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        name="roster", summary="Who is online",
+        asks=asking.RosterSchema, answers=answering.RosterAnswer,
+        use=lambda use, _, asked: use.people.roster(asked), shape=shapes.roster,
+        route=Route(method="GET", path="/internal/presence"),
+        event="presence",
+    ),
+    Operation(
+        name="presence", summary="Whether a user is online",
+        asks=asking.UserSchema, answers=answering.PresenceAnswer,
+        use=lambda use, _, user: use.people.find(user), shape=shapes.presence,
+        route=Route(method="GET", path="/internal/presence/{user}"),
+    ),
+    Operation(
+        name="user", summary="A user with what presence and the contacts know, and how much is unread",
+        asks=asking.UserSchema, answers=answering.UserAnswer,
+        use=lambda use, _, user: use.people.reader(user), shape=shapes.reader,
+        event="user",
+    ),
+    Operation(
+        name="disconnect", summary="End a user's connections, on every node",
+        asks=asking.DisconnectSchema, answers=answering.DisconnectedAnswer,
+        use=lambda use, _, asked: use.people.disconnect(asked), shape=shapes.disconnected,
+        route=Route(method="POST", path="/internal/users/{user}/disconnect", body_required=False),
+        event="disconnect_user",
+    ),
+    Operation(
+        name="user_data", summary="Everything held about a user",
+        asks=asking.UserSchema, answers=answering.UserDataAnswer,
+        use=lambda use, _, user: use.people.data(user), shape=shapes.user_data,
+        route=Route(method="GET", path="/internal/users/{user}/data"),
+    ),
+    Operation(
+        name="erase", summary="Forget a user",
+        asks=asking.UserSchema, answers=answering.ErasedAnswer,
+        use=lambda use, _, user: use.people.erase(user), shape=shapes.erased,
+        route=Route(method="DELETE", path="/internal/users/{user}/data"),
+        event="erase_user",
+    ),
+)  # fmt: skip

@@ -1,0 +1,96 @@
+"""What an operation is: one thing that can be asked of a gateway from outside.
+
+It is its name, who may ask, the shapes of what is asked and answered, where it is asked (a route of HTTP, an event of the
+namespace `/admin`, or both), and its use case.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from marshmallow import Schema
+
+from auth.principal import ADMIN
+from gateway.ground.encoding import Json
+from gateway.protocol import emit
+from gateway.protocol.parsing import Parse, parser
+from gateway.protocol.use_cases import Caller, UseCases
+
+EMIT = "emit"
+"""The scope that lets a service emit; everything else on the internal site needs `admin`."""
+USER = "user"
+"""Asked on the public site, by a user with the user's own token."""
+
+Use = Callable[[UseCases, Caller, Any], Awaitable[Any]]
+"""Takes what was parsed, answers what `shape` takes. Raises what the use cases raise, and Problem."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawBody:
+    """A body that is no JSON, and is all that is asked: its bytes."""
+
+    media_type: str
+    bytes_max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where HTTP asks an operation. What stands in the path is part of what is asked."""
+
+    method: str
+    path: str
+    status: int = 200
+    body_required: bool = True
+    body_bytes: int | None = None
+    """Of the body at most; None: as much as of most."""
+    raw_body: RawBody | None = None
+    description: str | None = None
+    problems: Sequence[str] = ()
+    """Codes beyond those that every route of this kind has."""
+    headers: Sequence[Mapping[str, Any]] = ()
+    answer_headers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    of_path: Callable[[Mapping[str, str]], Any] | None = None
+    """What is asked, where the path alone says it and the schema is not to judge."""
+
+    @property
+    def asks_by_query(self) -> bool:
+        """Whether what does not stand in the path stands in the query of the URL; else in the body."""
+        return self.method in ("GET", "DELETE")
+
+    @property
+    def in_path(self) -> frozenset[str]:
+        """The names of what stands in the path."""
+        return frozenset(step[1:-1] for step in self.path.split("/") if step.startswith("{"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One thing that can be asked."""
+
+    name: str
+    summary: str
+    scope: str = ADMIN
+    """`emit` or `admin` for a service, `user` for a user's token. An event of `/admin` is every admin's."""
+    asks: type[Schema]
+    answers: type[Schema]
+    use: Use
+    shape: Callable[[Any], Json]
+    route: Route | None = None
+    event: str | None = None
+    """Its name in the namespace `/admin`; None where only HTTP asks."""
+    under: str | None = None
+    """The name that the answer has within an event's `{ok: true, …}`; None where its members stand there themselves."""
+    refused: Callable[[UseCases, Exception], None] | None = None
+    """Told of a request that cannot be parsed, where those are counted."""
+    parse: Parse = field(init=False)
+    """Parses what an event, or a body, says. Raises `Invalid`."""
+
+    def __post_init__(self) -> None:
+        parse = emit.parse if self.asks is emit.EmitSchema else parser(self.asks())
+        object.__setattr__(self, "parse", parse)
+
+
+def id_in(path: Mapping[str, str]) -> str:
+    """What an operation asks that is about one notification."""
+    # An id that no notification can have names none: 404, and no matter of validation.
+    return path["id"]
