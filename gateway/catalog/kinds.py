@@ -25,6 +25,8 @@ class Category:
     """By locale."""
     order: int = 0
     """Among the others, the smaller first."""
+    icon: str | None = None
+    """The name of one of the inbox's pictures, or a character or two that are shown as they are."""
 
     def name(self, locale: str, default: str) -> str:
         return self.names[

@@ -95,7 +95,7 @@ def _categories(top: Table) -> dict[str, Category]:
     found = {}
     for position, (key, table) in enumerate(top.tables("categories")):
         _is_named(table, KEY, "a category is lower case letters, digits and _, 64 at most")
-        table.only(("name", "order"))
+        table.only(("name", "order", "icon"))
         names = table.table("name")
         if names is None and "name" not in table.value:
             table.wrong("name is missing: what a reader sees, by locale")
@@ -103,6 +103,12 @@ def _categories(top: Table) -> dict[str, Category]:
             key=key,
             names=MappingProxyType(_names(names) if names is not None else {}),
             order=table.whole("order", position, least=-10_000, most=10_000),
+            icon=table.text(
+                "icon",
+                None,
+                pattern=r"[^\s\x00-\x1f\x7f]{1,16}",
+                meaning="16 characters at most, without blanks",
+            ),
         )
     return found
 

@@ -83,6 +83,15 @@ class KnownTypes:
     types: Sequence[TypeState]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedCategory:
+    """A category as a reader sees it."""
+
+    key: str
+    name: str
+    icon: str | None
+
+
 class Types:
     """The use cases of types. They raise `StoreUnavailable`."""
 
@@ -113,6 +122,17 @@ class Types:
             categories=() if catalog is None else tuple(catalog.categories.values()),
             types=[self._state(name, days.get(name, NOTHING)) for name in self._names()],
         )
+
+    async def categories(self, locale: str | None) -> list[NamedCategory]:
+        """Those of the catalog in their order, named in the language as far as they have it."""
+        catalog = self._live.current
+        if catalog is None:
+            return []
+        default = catalog.default_locale
+        return [
+            NamedCategory(key=each.key, name=each.name(locale or default, default), icon=each.icon)
+            for each in sorted(catalog.categories.values(), key=lambda each: each.order)
+        ]
 
     async def one(self, name: str) -> TypeDetail | None:
         """The type; None if the catalog does not have it, and nobody has ever switched it."""

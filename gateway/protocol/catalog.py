@@ -99,6 +99,21 @@ class CategoryAnswer(Schema):
     order = _number()
 
 
+class OwnCategoryAnswer(Schema):
+    """A category as its reader sees it."""
+
+    key = _text()
+    name = _text(metadata={"description": "In the language of the token."})
+    icon = _text(
+        allow_none=True,
+        metadata={"description": "The name of one of the inbox's pictures, or a character or two to show."},
+    )
+
+
+class OwnCategoriesAnswer(Schema):
+    categories = fields.List(fields.Nested(OwnCategoryAnswer), required=True)
+
+
 class ChannelAnswer(Schema):
     """One channel of a type, as it is in force."""
 

@@ -8,7 +8,7 @@ from gateway.catalog.switches import Share
 from gateway.ground.encoding import Json, time
 from gateway.notify.decide import Explained
 from gateway.notify.type_preview import TypePreview
-from gateway.notify.types import KnownTypes, TypeDetail, TypeState
+from gateway.notify.types import KnownTypes, NamedCategory, TypeDetail, TypeState
 from gateway.notify.verdicts import Send
 from mailer.transport import Outgoing
 from storage.streams import Notification
@@ -62,6 +62,10 @@ def type_in_full(value: TypeDetail) -> Json:
         "examples": value.examples,
         "changes": [change(each) for each in value.changes],
     }
+
+
+def own_categories(value: Sequence[NamedCategory]) -> Json:
+    return {"categories": [{"key": each.key, "name": each.name, "icon": each.icon} for each in value]}
 
 
 def type_preview(value: TypePreview) -> Json:

@@ -11,7 +11,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from gateway.protocol import answering, telling
+from gateway.protocol import answering, catalog, telling
 from gateway.protocol.operations import OPERATIONS
 
 ROOT = Path(__file__).parents[2]
@@ -26,8 +26,15 @@ HEAD = """/**
 
 
 def client_shapes() -> str:
-    """What a user's page is told, and answered over a socket."""
-    return module([*telling.EVENTS.values(), answering.HistoryAnswer, answering.CountAnswer])
+    """What a user's page is told and answered."""
+    return module(
+        [
+            *telling.EVENTS.values(),
+            answering.HistoryAnswer,
+            answering.CountAnswer,
+            catalog.OwnCategoriesAnswer,
+        ]
+    )
 
 
 def dashboard_shapes() -> str:

@@ -270,3 +270,15 @@ async def test_a_preview_explains_flag_and_bucket(shop: Gateway):
     assert gates["rollout"]["facts"]["percent"] == 0
     assert gates["rollout"]["facts"]["bucket"] == bucket("REVIEW", "email", "", "ann")
     assert gates["address"]["passed"] is False
+
+
+async def test_readers_are_told_the_categories_in_their_language(shop: Gateway, tmp_path: Path):
+    async def told(locale: str | None) -> Any:
+        headers = {"Authorization": f"Bearer {token('ann', locale=locale)}"}
+        answered = await shop.request("GET", f"{shop.public}/api/categories", headers=headers)
+        assert answered.status == 200, answered
+        return answered.body["categories"]
+
+    assert [each["name"] for each in await told("de-AT")][:2] == ["Bestellungen", "Kundendienst"]
+    assert (await told(None))[0] == {"key": "orders", "name": "Orders", "icon": "parcel"}
+    assert (await told("fr"))[0]["name"] == "Orders"

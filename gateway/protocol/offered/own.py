@@ -5,6 +5,8 @@ from gateway.notify.choosing import shown
 from gateway.protocol import (
     answering,
     asking,
+    catalog,
+    catalog_shapes,
     preferences,
     shapes,
     use_cases,
@@ -29,6 +31,12 @@ OPERATIONS: tuple[Operation, ...] = (
         name="read", scope=USER, summary="Mark as read",
         asks=asking.ReadSchema, answers=answering.CountAnswer, use=use_cases.read, shape=events.count,
         route=Route(method="POST", path="/api/notifications/read"),
+    ),
+    Operation(
+        name="own_categories", scope=USER, summary="What notifications are about, in one's own language",
+        asks=asking.NothingSchema, answers=catalog.OwnCategoriesAnswer,
+        use=lambda use, caller, _: use.types.categories(caller.locale), shape=catalog_shapes.own_categories,
+        route=Route(method="GET", path="/api/categories"),
     ),
     Operation(
         name="own_preferences", scope=USER, summary="What one has chosen to be told",

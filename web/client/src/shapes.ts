@@ -145,3 +145,16 @@ export interface HistoryAnswer {
   readonly notifications: readonly ItemAnswer[];
   readonly next: string | null;
 }
+
+/** A category as its reader sees it. */
+export interface OwnCategoryAnswer {
+  readonly key: string;
+  /** In the language of the token. */
+  readonly name: string;
+  /** The name of one of the inbox's pictures, or a character or two to show. */
+  readonly icon: string | null;
+}
+
+export interface OwnCategoriesAnswer {
+  readonly categories: readonly OwnCategoryAnswer[];
+}

@@ -46,6 +46,8 @@ export function shop(
   const path = new URL("../socket.io/", document.baseURI).pathname;
   const inbox = connect({ getToken: () => tokenOf(customer), socket: { path } });
   const bell: BellhopInbox = document.createElement("bellhop-inbox");
+  // For what the catalog calls the categories.
+  bell.options = { url: new URL("..", document.baseURI).href, getToken: () => tokenOf(customer) };
   bell.inbox = inbox;
 
   const does = (action: Action, text: string, look: string): HTMLButtonElement => {

@@ -24,6 +24,23 @@ const STAR = "m12 3.5 2.6 5.4 5.9.8-4.3 4.1 1 5.9-5.2-2.8-5.2 2.8 1-5.9L3.5 9.7l
 const PAPER = "M4 5h13v14H6a2 2 0 0 1-2-2V5Zm13 4h3v8a2 2 0 0 1-4 0M7.5 9h6m-6 3.5h6M7.5 16h3";
 const CARD = "M3.5 6h17v12h-17V6Zm0 4h17M7 14.5h3";
 
+const PICTURES: Readonly<Record<string, readonly [string, number]>> = {
+  alert: [ALERT, 20],
+  card: [CARD, 135],
+  paper: [PAPER, 290],
+  parcel: [PARCEL, 250],
+  star: [STAR, 45],
+  tag: [TAG, 330],
+  talk: [TALK, 160],
+  truck: [TRUCK, 200],
+};
+
+/** What a catalog calls a picture: one of ours by its name, or else the characters themselves. */
+export function named(icon: string): Look {
+  const known = PICTURES[icon];
+  return known ? { picture: drawing(known[0]), hue: known[1] } : { picture: h("b", {}, icon), hue: 250 };
+}
+
 /** First match wins; the hue is in degrees. */
 const KINDS: readonly [RegExp, string, number][] = [
   [/SHIP|DELIVER/, TRUCK, 200],

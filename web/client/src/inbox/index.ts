@@ -9,8 +9,9 @@ import { connect, type Inbox } from "../index.ts";
 import type { ConnectOptions, Notification } from "../protocol.ts";
 import { ageIn } from "./age.ts";
 import { type Bell, bell } from "./bell.ts";
+import { type Category, categoriesOf } from "./catalog.ts";
 import { destination } from "./elements.ts";
-import { type Icon, kindIcon } from "./icons.ts";
+import { type Icon, kindIcon, type Look, named } from "./icons.ts";
 import { type Notice, notice } from "./notice.ts";
 import { type Panel, panel } from "./panel.ts";
 import { type Speech, speech } from "./speech.ts";
@@ -46,6 +47,8 @@ export class BellhopInbox extends Base {
   #icon: Icon = kindIcon;
   #strings = ENGLISH;
   #categories: Readonly<Record<string, string>> | undefined;
+  /** What the gateway has told of them; undefined until a notification of one is there to be asked for. */
+  #told: readonly Category[] | undefined;
   #inbox: Inbox | undefined;
   /** Whether it opened the inbox itself. */
   #own = false;
@@ -88,7 +91,7 @@ export class BellhopInbox extends Base {
     this.#icon = icon;
   }
 
-  /** The names of categories by their keys, in the order of their tabs; left out, those that are seen, by their keys. */
+  /** The names of categories by their keys, in the order of their tabs; left out, the catalog's own of those that are seen. */
   get categories(): Readonly<Record<string, string>> | undefined {
     return this.#categories;
   }
@@ -183,7 +186,7 @@ export class BellhopInbox extends Base {
     this.#parts?.notice.clear();
     this.#unread = -1;
     const strings = this.#strings;
-    const icon: Icon = (notification) => this.#icon(notification);
+    const icon: Icon = (notification) => this.#look(notification);
     const follow = (notification: Notification): void => this.#follow(notification);
     const language = this.closest<HTMLElement>("[lang]")?.lang || navigator.language;
     const button = bell({
@@ -201,6 +204,7 @@ export class BellhopInbox extends Base {
         age: ageIn(language),
         icon,
         categories: () => this.#categories,
+        told: () => this.#told,
         inbox: () => this.#inbox,
         follow,
       }),
@@ -222,8 +226,28 @@ export class BellhopInbox extends Base {
       this.#parts.bell.show(unread);
       this.#tell("bellhop-unread", unread);
     }
+    const known = this.#own || this.#options.getToken || this.#options.token;
+    if (!this.#told && known && snapshot.items.some(({ category }) => category)) this.#ask();
     this.#parts.notice.show(snapshot);
     this.#parts.panel.show();
+  }
+
+  /** Has the gateway say what its catalog calls the categories; where a page has none of them, nobody asks. */
+  #ask(): void {
+    const url = this.getAttribute("url") ?? undefined;
+    const token = this.getAttribute("token") ?? undefined;
+    this.#told = [];
+    categoriesOf({ url, token, ...this.#options }).then((told) => {
+      this.#told = told;
+      this.#parts?.panel.show();
+    });
+  }
+
+  /** The picture that the page wants, or the catalog's for the category, or one that fits the type. */
+  #look(notification: Notification): Look {
+    const told =
+      this.#icon === kindIcon && this.#told?.find(({ key, icon }) => icon && key === notification.category);
+    return told ? named(told.icon as string) : this.#icon(notification);
   }
 
   #arrived(arrived: readonly Notification[]): void {

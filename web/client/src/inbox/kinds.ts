@@ -1,6 +1,7 @@
 /** The tabs by category: one each of those that the page names, or else of those that have been seen. */
 
 import type { Item } from "../protocol.ts";
+import type { Category } from "./catalog.ts";
 import { h } from "./elements.ts";
 import type { Strings } from "./strings.ts";
 
@@ -16,9 +17,10 @@ export interface Kinds {
 export function kinds(options: {
   strings: Strings;
   names: () => Readonly<Record<string, string>> | undefined;
+  told: () => readonly Category[] | undefined;
   choose: (category: readonly string[] | undefined) => void;
 }): Kinds {
-  const { strings: t, names, choose } = options;
+  const { strings: t, names, told, choose } = options;
   const seen = new Set<string>();
   const element = h("div", { class: "kinds", role: "group", "aria-label": t.categories, hidden: true });
   let looked: readonly Item[] | undefined;
@@ -37,7 +39,10 @@ export function kinds(options: {
       if (items !== looked)
         for (const { category } of items.slice(0, LOOKED_AT)) if (category) seen.add(category);
       looked = items;
-      const named = names();
+      const catalog = (told() ?? []).filter(({ key }) => seen.has(key));
+      const named =
+        names() ??
+        (catalog.length ? Object.fromEntries(catalog.map(({ key, name }) => [key, name])) : undefined);
       const keys = named ? Object.keys(named) : [...seen].sort();
       const wanted = JSON.stringify([keys, named]);
       if (made !== wanted) {

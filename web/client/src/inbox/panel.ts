@@ -8,6 +8,7 @@ import type { Inbox, Snapshot } from "../index.ts";
 import type { Item } from "../protocol.ts";
 import type { Age } from "./age.ts";
 import { short } from "./bell.ts";
+import type { Category } from "./catalog.ts";
 import { drawing, h } from "./elements.ts";
 import { BELL, CHECK, CROSS, type Icon } from "./icons.ts";
 import { kinds } from "./kinds.ts";
@@ -46,6 +47,8 @@ export function panel(options: {
   icon: Icon;
   /** The names of categories by their keys, where the page knows them. */
   categories: () => Readonly<Record<string, string>> | undefined;
+  /** What the gateway's catalog says of them, in their order. */
+  told: () => readonly Category[] | undefined;
   inbox: () => Inbox | undefined;
   follow: (item: Item) => void;
 }): Panel {
@@ -124,7 +127,12 @@ export function panel(options: {
   const count = h("span", { class: "count", "aria-hidden": "true" });
   const all = choice(t.all, undefined);
   const unreadOnly = choice(t.unread, true, count);
-  const tabs = kinds({ strings: t, names: options.categories, choose: (category) => choose({ category }) });
+  const tabs = kinds({
+    strings: t,
+    names: options.categories,
+    told: options.told,
+    choose: (category) => choose({ category }),
+  });
   const empty = h("div", { class: "empty", hidden: true });
   const waits = h(
     "div",
