@@ -103,7 +103,7 @@ endif
 # What proves who is calling, what leaves by mail and the use cases has no untested line or branch.
 PROVEN := auth/*,mailer/*,gateway/notify/decide.py,gateway/notify/emitting.py,gateway/notify/fanout.py,gateway/notify/gates/*,gateway/notify/languages.py,gateway/notify/mailroom.py,gateway/notify/owing.py,gateway/notify/people.py,gateway/notify/planning.py,gateway/notify/preview.py,gateway/notify/reading.py,gateway/notify/records.py,gateway/notify/said.py,gateway/notify/showing.py,gateway/notify/translations.py,gateway/notify/type_preview.py,gateway/notify/verdicts.py,gateway/notify/wording.py
 
-test: machine lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, and the tests with coverage (10 to 15 minutes)
+test: machine lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, and the tests with coverage (20 to 25 minutes)
 	cd web && $(NPM) run lint && $(NPM) run typecheck && $(NPM) test
 	@$(BIN)/python .ci/kubectl $(BIN)
 	@rm -f .coverage .coverage.*

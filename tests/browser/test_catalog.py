@@ -50,7 +50,7 @@ MAILED = {
     },
     "de": {
         "ORDER_UPDATE": ("Bestellung 1234 ist unterwegs", "3. Dezember 2026"),
-        "SALE_OFFER": ("20\u00a0% Rabatt: Lamps", "6. Dezember 2026"),
+        "SALE_OFFER": ("20 % Rabatt: Lamps", "6. Dezember 2026"),
         "COMPLAINT_RESPONSE": ("Jo hat Ihnen geantwortet", "the lamp flickers"),
         "ORDER_CONFIRMATION": ("Ihre Bestellung 1234", "108,90\u00a0€"),
         "NEWSLETTER": ("Light for long evenings", "Three lamps for reading"),
