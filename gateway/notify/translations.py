@@ -30,10 +30,10 @@ def spoken(notification: Notification, locale: str | None) -> Notification:
 
 
 def versions(notification: Notification) -> Mapping[str, Notification]:
-    """The notification in each of its languages, its own first."""
+    """The notification, which has an entry of the catalog, in each of its languages, its own first."""
     entry = notification.entry
-    if entry is None or entry.locale is None:
-        return {}
+    assert entry is not None
+    assert entry.locale is not None
     others = {locale: _said(notification, locale, words) for locale, words in entry.translations.items()}
     return {entry.locale: notification, **others}
 

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.notify import languages
 from gateway.notify.languages import Languages
+from gateway.notify.preferences import Preferences
 from storage.errors import StoreUnavailable
 from storage.people import Contact
 
@@ -72,3 +73,21 @@ async def test_a_question_and_the_memory_are_bounded(monkeypatch: pytest.MonkeyP
     assert set((await known.of(list(contacts.locales))).values()) == {"de"}
 
     assert [len(part) for part in contacts.asked] == [2, 2, 1]
+
+
+async def test_what_a_person_has_chosen_goes_before_the_token_and_is_done_without_while_it_cannot_be_had():
+    class Choices:
+        in_use = True
+        away = False
+
+        async def of_many(self, users: Sequence[str]) -> dict[str, Preferences]:
+            if self.away:
+                raise StoreUnavailable("away")
+            return {"ann": Preferences(document={"locale": "fr"}, version=1)}
+
+    choices = Choices()
+    known = Languages(Contacts(ann="de", bob="de"), choices)
+
+    assert await known.of(["ann", "bob"]) == {"ann": "fr", "bob": "de"}
+    choices.away = True
+    assert await known.of(["ann", "bob"]) == {"ann": "de", "bob": "de"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,18 @@ import gateway.catalog
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.loading import load
 from gateway.notify import said
+from gateway.notify.decide import Judge
 from gateway.notify.languages import Languages
+from gateway.notify.planning import Planner
+from gateway.notify.preferences import Preferences
 from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
+from gateway.notify.verdicts import NobodyChose, Sources
 from gateway.notify.wording import Filled, Scribe, UnknownType
+from storage.errors import StoreUnavailable
 from storage.mail import LaneName, Unless
 from storage.people import Contact
 
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
 CATALOG = """
 default_locale = "en"
 [categories.orders]
@@ -249,3 +256,60 @@ async def test_what_is_said_to_many_is_made_once_and_what_is_large_each_time(
     assert memory.said(catalog, type_, {"order": "1"}) is not one
     newer = replace(catalog, version="other")
     assert memory.said(newer, type_, {"order": "3"}).text("en").entry.catalog_version == "other"
+
+
+class Away:
+    """Preferences that cannot be asked for."""
+
+    in_use = True
+
+    def may_refuse(self, user: str, type_: object, channel: str) -> bool:
+        del user, type_, channel
+        return True
+
+    async def of_many(self, users: Sequence[str]) -> dict[str, Preferences]:
+        raise StoreUnavailable("away")
+
+
+async def test_what_people_want_and_cannot_be_asked_for_is_the_answer_of_those_alone_who_may_have_asked(
+    live: LiveCatalog, known: Known
+):
+    scribe = Scribe(live, Languages(known), Away())
+
+    letter, shipped, given = await scribe.fill(
+        [
+            asked("user:ann", type="LETTER", data={}),
+            asked("user:ann"),
+            asked("user:ann", type="LETTER", data={}, email=EmailRequest()),
+        ]
+    )
+
+    assert isinstance(letter, StoreUnavailable)
+    assert isinstance(shipped, Filled)
+    assert isinstance(given, Filled)
+
+
+async def test_what_may_be_refused_in_app_is_not_planned_while_nobody_can_be_asked(
+    live: LiveCatalog, known: Known
+):
+    sources = Sources(
+        catalog=live, contacts=known, preferences=Away(), receipts=None, suppressions=None,  # type: ignore[arg-type]  # nobody asks
+        is_online=None,  # type: ignore[arg-type]
+    )  # fmt: skip
+    planner = Planner(
+        catalog=live,
+        scribe=Scribe(live, Languages(known)),
+        judge=Judge(sources),
+        clock=lambda: NOW,
+        choosers=Away(),
+    )
+
+    (planned,) = await planner.plan([asked("user:ann", no_email=True)], "test")
+
+    assert isinstance(planned, StoreUnavailable)
+    with pytest.raises(StoreUnavailable):
+        await planner.drafts(asked("user:ann", no_email=True), limit=1)
+
+
+def test_nobody_has_refused_anything_where_nothing_can_be_chosen():
+    assert not NobodyChose().may_refuse("ann", None, "in_app")

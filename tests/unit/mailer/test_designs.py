@@ -118,6 +118,16 @@ def test_a_text_of_its_own_is_taken():
     assert (made.text, made.html) == ("Title & <more>", "<p>Title</p>")
 
 
+def test_html_of_the_data_is_printed_without_what_could_do_harm():
+    hostile = "<b>Bold</b><script>x()</script><img src=x onerror=x()><a href='javascript:x()'>a</a><p style='x'>p</p>"
+
+    made = Designs({"T.html": "{{ data.x|sanitize }}{{ data.x }}"}).compose(asked(x=hostile))
+
+    clean, escaped = made.html.split("&lt;b&gt;", 1)
+    assert clean == '<b>Bold</b><img src="x"><a>a</a><p>p</p>'
+    assert "<" not in escaped
+
+
 def test_a_large_mail_is_warned_of():
     made = Designs({"T.html": "<p>{{ data.x }}</p>"}).compose(asked(x="a" * LARGE_BYTES))
 
