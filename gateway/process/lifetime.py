@@ -31,7 +31,8 @@ LEFTOVER_SECONDS = 2.0
 PATIENCE_SECONDS = 10.0
 """How much longer the last resort has for its own last word, on a machine that has much else to do."""
 TERMINAL_SECONDS = 1.0
-"""A shell that ends tells its jobs first, and lets go of the terminal then."""
+TERMINAL_LOOKS = 30
+"""A shell that ends tells its jobs first, and lets go of the terminal then; on a busy machine that takes a while."""
 
 GARBAGE_THRESHOLD = 20_000
 """Objects made, less those freed, before the collector looks at the young ones."""
@@ -208,13 +209,23 @@ class _Life:
                 self._reload(self._started)
             else:
                 self._asked_to_reload = True
-            self._loop.call_later(TERMINAL_SECONDS, self._stop_without_terminal)
+            self._look_again(TERMINAL_LOOKS)
 
     def _reload(self, service: Service) -> None:
         if service.reload():
             logger.info("reloading", extra={"signal": "SIGHUP"})
         else:
             logger.info("nothing to reload: settings are read at the start alone", extra={"signal": "SIGHUP"})
+
+    def _look_again(self, times: int) -> None:
+        """Stop should the terminal go within so many looks."""
+        if times and not self._asked_to_stop.is_set():
+
+            def look() -> None:
+                if not self._stop_without_terminal():
+                    self._look_again(times - 1)
+
+            self._loop.call_later(TERMINAL_SECONDS, look)
 
     def _stop_without_terminal(self) -> bool:
         gone = signals.terminal_has_gone()
