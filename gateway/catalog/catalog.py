@@ -41,11 +41,14 @@ class Catalog:
         timezone: str = "UTC",
     ) -> Planned:
         """The words of a type in the best locale that it has for `locale`; the data must fit."""
+        reader = Reader(self.spoken(type_, locale), timezone)
+        return worded(type_, data, reader, catalog_version=self.version)
+
+    def spoken(self, type_: NotificationType, locale: str | None) -> str:
+        """The best locale that a type has for `locale`; one that has no words speaks any."""
         if not type_.wordings:
-            spoken = locale or self.default_locale
-        else:
-            spoken = lookup(locale, type_.wordings, self.default_locale)
-        return worded(type_, data, Reader(spoken, timezone), catalog_version=self.version)
+            return locale or self.default_locale
+        return lookup(locale, type_.wordings, self.default_locale)
 
     def plan(
         self, type_: str, data: Mapping[str, Any], locale: str | None = None, *, timezone: str = "UTC"

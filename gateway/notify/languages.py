@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from gateway.notify.verdicts import Chosen, NobodyChose
+from gateway.notify.verdicts import NOBODY_CHOSE, Chosen
 from storage.errors import StorageError
 from storage.people import Contact
 
@@ -24,9 +24,9 @@ class Contacts(Protocol):
 class Languages:
     """Answers from memory where it can, and asks once for all others of a call."""
 
-    def __init__(self, contacts: Contacts, chosen: Chosen | None = None) -> None:
+    def __init__(self, contacts: Contacts, chosen: Chosen = NOBODY_CHOSE) -> None:
         self._contacts = contacts
-        self._chosen = chosen or NobodyChose()
+        self._chosen = chosen
         self._known: dict[str, tuple[str | None, float]] = {}
         """By user: the language, and when by the loop's clock it was asked for."""
 

@@ -15,14 +15,12 @@ from gateway.notify import owing, showing
 from gateway.notify.decide import Judge
 from gateway.notify.requests import EmitRequest
 from gateway.notify.showing import Choosers, Hidden
-from gateway.notify.verdicts import Moment, NobodyChose, Send, Skip, Verdict
+from gateway.notify.verdicts import NOBODY_CHOSE, Moment, Send, Skip, Verdict
 from gateway.notify.wording import Filled, Scribe
 from storage.errors import StorageError
 from storage.ids import uuid7
 from storage.mail import Mail
 from storage.streams import Emission, Entry, IdempotencyKey, Notification
-
-NOBODY: Choosers = NobodyChose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ class Planner:
         scribe: Scribe,
         judge: Judge,
         clock: Clock,
-        choosers: Choosers = NOBODY,
+        choosers: Choosers = NOBODY_CHOSE,
     ) -> None:
         self._catalog = catalog
         self._choosers = choosers

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from msgspec import Struct
 
-from mailer.locales import lookup
 from storage.streams import Entry, Words
 
 if TYPE_CHECKING:
@@ -45,10 +44,9 @@ class Said:
 
     def text(self, locale: str | None) -> Text:
         """The words in the best language for `locale`."""
-        wordings = self._type.wordings
-        if not wordings:
-            return _text(self._catalog.say(self._type, self._data, locale))
-        best = lookup(locale, wordings, self._catalog.default_locale)
+        best = self._catalog.spoken(self._type, locale)
+        if not self._type.wordings:
+            return _text(self._catalog.say(self._type, self._data, best))
         text = self._texts.get(best)
         if text is None:
             text = self._texts[best] = _text(self._catalog.say(self._type, self._data, best))

@@ -25,7 +25,7 @@ def spoken(notification: Notification, locale: str | None) -> Notification:
     entry = notification.entry
     if entry is None or locale is None or entry.locale is None or not entry.translations:
         return notification
-    best = lookup(locale, (entry.locale, *entry.translations), entry.locale)
+    best = _best(locale, (entry.locale, *entry.translations))
     return notification if best == entry.locale else _said(notification, best, entry.translations[best])
 
 

@@ -4,7 +4,7 @@ Knows no gate: each stands in `gateway.notify.gates`, in the order of `gateway.n
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from enum import Enum, auto
 from typing import Any, Generic, Protocol, TypeVar
@@ -140,6 +140,9 @@ class NobodyChose:
         return {}
 
 
+NOBODY_CHOSE = NobodyChose()
+
+
 class Suppressions(Protocol):
     async def matching(
         self, addresses: Sequence[str], *, roughly: bool
@@ -154,7 +157,7 @@ class Sources:
 
     catalog: LiveCatalog
     contacts: Contacts
-    preferences: Chosen = field(default_factory=NobodyChose)
+    preferences: Chosen = NOBODY_CHOSE
     receipts: Receipts
     suppressions: Suppressions
     is_online: Callable[[str], Awaitable[bool]]

@@ -14,7 +14,7 @@ from gateway.ground.rooms import user_of
 from gateway.notify.languages import Languages
 from gateway.notify.requests import OWN_TYPES, EmailRequest, EmitRequest, Unfit
 from gateway.notify.said import Memory, Said, Text
-from gateway.notify.verdicts import EMAIL, Chosen, NobodyChose
+from gateway.notify.verdicts import EMAIL, NOBODY_CHOSE, Chosen
 from storage.errors import StorageError
 from storage.mail import LaneName, Unless
 from storage.streams import Words
@@ -22,12 +22,7 @@ from storage.streams import Words
 if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
 
-NOBODY_CHOSE: Chosen = NobodyChose()
 NO_ROOMS: frozenset[str] = frozenset()
-REMEMBERED = 512
-"""Different data at once of which what was said is remembered, and that for so long."""
-REMEMBERED_BYTES = 2048
-"""Of data, as JSON, at most: larger ones are made anew."""
 MISSING = ["Missing data for required field."]
 NOTHING_LEFT = ["Neither shown nor mailed: there would be nothing left."]
 

@@ -5,18 +5,11 @@ from collections.abc import Sequence
 
 from gateway.ground.parts import Part
 from gateway.ground.settings import Settings
-from gateway.http import edge
-from gateway.http.health import Health
-from gateway.http.settings import SiteSettings
-from gateway.http.sites import Site
 from gateway.mail.settings import BounceSettings
 from gateway.notify.returns import Returns
 from gateway.notify.store import ClockPart, StorePart
-from gateway.observe.writes import Writes
-from gateway.process import descriptors, lifetime
-from gateway.process.base import Process
+from gateway.process.office import Office
 from gateway.process.outlet import OutletPart
-from gateway.process.settings import ProcessSettings
 from mailer.receiving import Receiver, is_desk
 
 logger = logging.getLogger(__name__)
@@ -46,17 +39,12 @@ class ReceiverPart(Part):
         await self._returns.take(raw, came_to=came_to)
 
 
-class BounceOffice(Process):
+class BounceOffice(Office):
     """Takes what comes back to any node's mail. Nobody else connects to it."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        site = settings[SiteSettings]
         self.receiver = ReceiverPart(settings[BounceSettings], self.returns)
-        self.health = Health(Writes(self.store))
-        self.internal = edge.application("internal", self.metrics)
-        self.internal.add_routes([*self.health.liveness(), *self.health.readiness(), *self.metrics.routes()])
-        self._site = Site(self.internal, site.internal_hosts, site.internal_port)
 
     def own_parts(self) -> Sequence[Part]:
         return [
@@ -70,10 +58,3 @@ class BounceOffice(Process):
 
     def doors(self) -> Sequence[Part]:
         return [self._site, self.receiver]
-
-
-def run(settings: Settings) -> int:
-    """Take what comes back until a signal asks for the end, and answer the exit code."""
-    descriptors.prepare()
-    drain_seconds = settings[ProcessSettings].drain_seconds
-    return lifetime.run(lambda: BounceOffice(settings), BounceOffice.start, drain_seconds=drain_seconds)

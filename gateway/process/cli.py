@@ -262,9 +262,9 @@ def _serve(given: argparse.Namespace) -> int:
 def _mail(given: argparse.Namespace) -> int:
     del given
     in_force = _in_force(serving=False)
-    from gateway.process import mail_office
+    from gateway.process.mail_office import MailOffice
 
-    return mail_office.run(in_force)
+    return MailOffice.run(in_force)
 
 
 def _bounces(given: argparse.Namespace) -> int:
@@ -273,10 +273,10 @@ def _bounces(given: argparse.Namespace) -> int:
     if in_force[BounceSettings].domain is None:
         raise Failure("there is nowhere that mail comes back to: set BELLHOP_BOUNCE_DOMAIN", 2)
     try:
-        from gateway.process import bounce_office
+        from gateway.process.bounce_office import BounceOffice
     except ModuleNotFoundError as error:
         raise Failure(f"the extra `bounces` is not installed: {error}", 2) from error
-    return bounce_office.run(in_force)
+    return BounceOffice.run(in_force)
 
 
 def _in_force(*, serving: bool) -> Settings:

@@ -10,35 +10,23 @@ from gateway.cluster.part import PresencePart
 from gateway.cluster.presence.base import Joined, Left
 from gateway.ground.parts import Part
 from gateway.ground.settings import Settings
-from gateway.http import edge
-from gateway.http.health import Health
-from gateway.http.settings import SiteSettings
-from gateway.http.sites import Site
 from gateway.mail.part import PressPart
 from gateway.notify.store import ClockPart, StorePart
 from gateway.notify.switching import Switching
-from gateway.observe.writes import Writes
-from gateway.process import descriptors, lifetime
-from gateway.process.base import Process
+from gateway.process.office import Office
 from gateway.process.outlet import OutletPart
-from gateway.process.settings import ProcessSettings
 
 logger = logging.getLogger(__name__)
 
 
-class MailOffice(Process):
+class MailOffice(Office):
     """Sends what any node owes; nobody connects to it."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        site = settings[SiteSettings]
         self.mail = self.mail_part()
         # Nobody is told anything, and nothing is heard: by the store the nodes find out what became of a mail, and it what is switched.
         self.switching = Switching(self.store.switches, self.catalog, LocalBus(), self.clock)
-        self.health = Health(Writes(self.store))
-        self.internal = edge.application("internal", self.metrics)
-        self.internal.add_routes([*self.health.liveness(), *self.health.readiness(), *self.metrics.routes()])
-        self._site = Site(self.internal, site.internal_hosts, site.internal_port)
 
     def own_parts(self) -> Sequence[Part]:
         return [
@@ -65,10 +53,3 @@ class MailOffice(Process):
 
 async def _announce_to_nobody(change: Joined | Left) -> None:
     """A mail worker has no admins of its own, and no connections that could come or go."""
-
-
-def run(settings: Settings) -> int:
-    """Mail until a signal asks for the end, finish what is under way, and answer the exit code."""
-    descriptors.prepare()
-    drain_seconds = settings[ProcessSettings].drain_seconds
-    return lifetime.run(lambda: MailOffice(settings), MailOffice.start, drain_seconds=drain_seconds)

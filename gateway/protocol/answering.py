@@ -8,26 +8,17 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from gateway.notify.owing import USERS_NAMED
+from gateway.protocol import required
 from gateway.protocol.suppressions import SuppressionAnswer
 from storage.mail import LaneName, MailState, Unless
 
 
-def _time(**options: Any) -> fields.DateTime:
-    return fields.DateTime(required=True, **options)
-
-
-def _text(**options: Any) -> fields.String:
-    return fields.String(required=True, **options)
-
-
-def _number(**options: Any) -> fields.Integer:
-    return fields.Integer(required=True, **options)
-
-
 class AddressAnswer(Schema):
-    id = _text()
-    room = _text()
-    seq = _number(allow_none=True, metadata={"description": "Null for what was not stored, or is not shown."})
+    id = required.text()
+    room = required.text()
+    seq = required.number(
+        allow_none=True, metadata={"description": "Null for what was not stored, or is not shown."}
+    )
 
 
 class PlacedAnswer(AddressAnswer):
@@ -41,23 +32,23 @@ class PlacedAnswer(AddressAnswer):
 class PutOffAnswer(Schema):
     """What is emitted later to one room."""
 
-    id = _text(metadata={"description": "Of what waits; the notification gets its own when it is emitted."})
-    room = _text()
-    scheduled_for = _time()
+    id = required.text(
+        metadata={"description": "Of what waits; the notification gets its own when it is emitted."}
+    )
+    room = required.text()
+    scheduled_for = required.time()
 
 
 class SomeUsersAnswer(Schema):
     users = fields.List(
         fields.String(), required=True, metadata={"description": f"The first {USERS_NAMED} at most."}
     )
-    count = _number(metadata={"description": "Of all."})
+    count = required.number(metadata={"description": "Of all."})
 
 
 class EmittedAnswer(Schema):
     notifications = fields.List(fields.Nested(PlacedAnswer), required=True)
-    duplicate = fields.Boolean(
-        required=True, metadata={"description": "It was emitted before, under the same key."}
-    )
+    duplicate = required.flag(metadata={"description": "It was emitted before, under the same key."})
     without_address = fields.Nested(
         SomeUsersAnswer, metadata={"description": "Who is not mailed, as `email.if_known` allows."}
     )
@@ -67,10 +58,10 @@ class EmittedAnswer(Schema):
 class ProblemSchema(Schema):
     """Problem details (RFC 9457)."""
 
-    type = _text()
-    title = _text()
-    status = _number()
-    code = _text()
+    type = required.text()
+    title = required.text()
+    status = required.number()
+    code = required.text()
     detail = fields.String()
     errors = fields.Dict(
         keys=fields.String(),
@@ -86,7 +77,7 @@ class ProblemSchema(Schema):
 class ResultAnswer(Schema):
     """What became of one item of a batch: the answer of an emit, or a problem; `status` tells which."""
 
-    status = _number()
+    status = required.number()
     notifications = fields.List(fields.Nested(PlacedAnswer))
     duplicate = fields.Boolean()
     without_address = fields.Nested(SomeUsersAnswer)
@@ -104,12 +95,12 @@ class ResultsAnswer(Schema):
 
 
 class NotificationAnswer(AddressAnswer):
-    type = _text()
-    title = _text()
-    body = _text()
-    link = _text(allow_none=True)
+    type = required.text()
+    title = required.text()
+    body = required.text()
+    link = required.text(allow_none=True)
     data = fields.Dict(required=True)
-    created_at = _time()
+    created_at = required.time()
     category = fields.String(metadata={"description": "Of the catalog; absent for a type that it has not."})
     locale = fields.String(
         metadata={"description": "The language of the words, where the catalog made them."}
@@ -120,67 +111,71 @@ class NotificationAnswer(AddressAnswer):
 class ItemAnswer(NotificationAnswer):
     """A notification in a user's history."""
 
-    read = fields.Boolean(required=True)
-    seen = fields.Boolean(required=True)
+    read = required.flag()
+    seen = required.flag()
 
 
 class HistoryAnswer(Schema):
     notifications = fields.List(fields.Nested(ItemAnswer), required=True)
-    next = _text(allow_none=True)
+    next = required.text(allow_none=True)
 
 
 class CountAnswer(Schema):
-    unread = _number()
+    unread = required.number()
     heads = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
 
 
 class MailAnswer(Schema):
     state = fields.Enum(MailState, by_value=True, required=True)
     lane = fields.Enum(LaneName, by_value=True, required=True)
-    to = _text()
-    subject = _text(allow_none=True)
+    to = required.text()
+    subject = required.text(allow_none=True)
     unless = fields.Enum(Unless, by_value=True, required=True, allow_none=True)
-    attempts = _number()
-    due_at = _time()
-    reason = _text(allow_none=True)
-    code = _number(allow_none=True)
-    decided_by = _text(allow_none=True, metadata={"description": "The rule that skipped it, or holds it."})
-    verdict = _text(
+    attempts = required.number()
+    due_at = required.time()
+    reason = required.text(allow_none=True)
+    code = required.number(allow_none=True)
+    decided_by = required.text(
+        allow_none=True, metadata={"description": "The rule that skipped it, or holds it."}
+    )
+    verdict = required.text(
         allow_none=True,
         metadata={"description": "In words, why it was not sent; null unless it was skipped."},
     )
-    relay_id = _text(allow_none=True, metadata={"description": "What the mail server said as it took it."})
-    updated_at = _time()
-    sent_at = _time(allow_none=True)
+    relay_id = required.text(
+        allow_none=True, metadata={"description": "What the mail server said as it took it."}
+    )
+    updated_at = required.time()
+    sent_at = required.time(allow_none=True)
 
 
 class SkippedAnswer(Schema):
     """Why something was not sent."""
 
-    rule = _text()
-    detail = _text()
+    rule = required.text()
+    detail = required.text()
 
 
 class RecordAnswer(NotificationAnswer):
     """A notification with what became of it."""
 
-    in_app = fields.Boolean(required=True)
+    in_app = required.flag()
     skipped = fields.Nested(
         SkippedAnswer,
         required=True,
         allow_none=True,
         metadata={"description": "Why it is not shown in-app, where a rule decided that."},
     )
-    expires_at = _time(allow_none=True)
-    recalled_at = _time(allow_none=True)
+    expires_at = required.time(allow_none=True)
+    recalled_at = required.time(allow_none=True)
     mail = fields.Nested(MailAnswer, required=True, allow_none=True)
 
 
 class ReceiptAnswer(Schema):
-    seen_at = _time(allow_none=True)
-    read_at = _time(allow_none=True)
-    dismissed_at = _time(allow_none=True)
-    clicked_at = _time(allow_none=True)
+    seen_at = required.time(allow_none=True)
+    read_at = required.time(allow_none=True)
+    dismissed_at = required.time(allow_none=True)
+    clicked_at = required.time(allow_none=True)
 
 
 class RecordWithReceiptsAnswer(RecordAnswer):
@@ -194,7 +189,7 @@ class RecordWithReceiptsAnswer(RecordAnswer):
 
 class MailPageAnswer(Schema):
     mail = fields.List(fields.Nested(RecordAnswer), required=True)
-    next = _text(allow_none=True)
+    next = required.text(allow_none=True)
 
 
 class RevivedAnswer(Schema):
@@ -202,45 +197,45 @@ class RevivedAnswer(Schema):
 
 
 class OnlineAnswer(Schema):
-    user = _text()
-    name = _text(allow_none=True)
+    user = required.text()
+    name = required.text(allow_none=True)
     roles = fields.List(fields.String(), required=True)
-    connections = _number()
-    since = _time()
+    connections = required.number()
+    since = required.time()
 
 
 class RosterAnswer(Schema):
     online = fields.List(fields.Nested(OnlineAnswer), required=True)
-    users = _number(metadata={"description": "In the whole cluster."})
-    connections = _number(metadata={"description": "In the whole cluster."})
-    next = _text(allow_none=True)
+    users = required.number(metadata={"description": "In the whole cluster."})
+    connections = required.number(metadata={"description": "In the whole cluster."})
+    next = required.text(allow_none=True)
 
 
 class PresenceAnswer(Schema):
-    user = _text()
-    online = fields.Boolean(required=True)
-    connections = _number()
-    last_seen = _time(allow_none=True)
+    user = required.text()
+    online = required.flag()
+    connections = required.number()
+    last_seen = required.time(allow_none=True)
 
 
 class DisconnectedAnswer(Schema):
-    disconnected = _number(metadata={"description": "Connections that were known."})
+    disconnected = required.number(metadata={"description": "Connections that were known."})
 
 
 class UserTopicAnswer(Schema):
     """A topic that a backend has put a user into."""
 
-    topic = _text()
-    since = _time()
+    topic = required.text()
+    since = required.time()
 
 
 class PreferenceChangeAnswer(Schema):
     """Who has chosen what, and when."""
 
-    version = _number()
-    at = _time()
-    by = _text(metadata={"description": "`user:…`, `service:…` or `link`."})
-    mail = _text(
+    version = required.number()
+    at = required.time()
+    by = required.text(metadata={"description": "`user:…`, `service:…` or `link`."})
+    mail = required.text(
         allow_none=True, metadata={"description": "The notification whose mail it came from, if from one."}
     )
     asked = fields.Dict(required=True)
@@ -249,27 +244,27 @@ class PreferenceChangeAnswer(Schema):
 class ScheduledAnswer(Schema):
     """What is emitted later to one room."""
 
-    id = _text()
-    room = _text()
-    type = _text()
-    title = _text(allow_none=True, metadata={"description": "Null: by the words of the type."})
-    scheduled_for = _time()
-    latest_at = _time(allow_none=True)
-    cancel_key = _text(allow_none=True)
-    by = _text(metadata={"description": "In whose name it was asked."})
-    created_at = _time()
+    id = required.text()
+    room = required.text()
+    type = required.text()
+    title = required.text(allow_none=True, metadata={"description": "Null: by the words of the type."})
+    scheduled_for = required.time()
+    latest_at = required.time(allow_none=True)
+    cancel_key = required.text(allow_none=True)
+    by = required.text(metadata={"description": "In whose name it was asked."})
+    created_at = required.time()
 
 
 class UserDataAnswer(Schema):
     """Everything held about a user."""
 
-    user = _text()
-    email = _text(allow_none=True)
-    name = _text(allow_none=True)
-    locale = _text(allow_none=True)
-    timezone = _text(allow_none=True)
+    user = required.text()
+    email = required.text(allow_none=True)
+    name = required.text(allow_none=True)
+    locale = required.text(allow_none=True)
+    timezone = required.text(allow_none=True)
     attributes = fields.Dict(required=True)
-    last_seen = _time(allow_none=True)
+    last_seen = required.time(allow_none=True)
     topics = fields.List(fields.Nested(UserTopicAnswer), required=True)
     preferences = fields.Dict(required=True, metadata={"description": "As they were chosen."})
     preference_changes = fields.List(fields.Nested(PreferenceChangeAnswer), required=True)
@@ -285,7 +280,7 @@ class UserDataAnswer(Schema):
 
 
 class ErasedAnswer(Schema):
-    erased = _number(metadata={"description": "Notifications wiped."})
+    erased = required.number(metadata={"description": "Notifications wiped."})
 
 
 class NothingAnswer(Schema):
@@ -300,7 +295,7 @@ class AdminItemAnswer(ItemAnswer):
 
 class AdminHistoryAnswer(Schema):
     notifications = fields.List(fields.Nested(AdminItemAnswer), required=True)
-    next = _text(allow_none=True)
+    next = required.text(allow_none=True)
 
 
 class MailCountsAnswer(Schema):
@@ -313,8 +308,8 @@ class MailCountsAnswer(Schema):
 
 
 class AllRevivedAnswer(Schema):
-    revived = _number()
-    more = fields.Boolean(required=True, metadata={"description": "Dead mail is left."})
+    revived = required.number()
+    more = required.flag(metadata={"description": "Dead mail is left."})
 
 
 class VisitorAnswer(OnlineAnswer):
@@ -324,43 +319,43 @@ class VisitorAnswer(OnlineAnswer):
 
 
 class UserAnswer(Schema):
-    user = _text()
+    user = required.text()
     online = fields.Nested(VisitorAnswer, required=True, allow_none=True)
-    email = _text(allow_none=True)
-    name = _text(allow_none=True)
-    locale = _text(allow_none=True)
-    last_seen = _time(allow_none=True)
-    unread = _number()
+    email = required.text(allow_none=True)
+    name = required.text(allow_none=True)
+    locale = required.text(allow_none=True)
+    last_seen = required.time(allow_none=True)
+    unread = required.number()
 
 
 class RenderedMailAnswer(Schema):
     """A mail as its reader will see it."""
 
-    from_ = _text(data_key="from")
-    to = _text()
-    subject = _text()
-    text = _text()
-    html = _text()
+    from_ = required.text(data_key="from")
+    to = required.text()
+    subject = required.text()
+    text = required.text()
+    html = required.text()
 
 
 class RoomPreviewAnswer(Schema):
-    room = _text()
-    connections = _number(
+    room = required.text()
+    connections = required.number(
         allow_none=True, metadata={"description": "Null where only the nodes together know."}
     )
-    mail_to = _text(allow_none=True)
-    mail_due_at = _time(allow_none=True)
-    problem = _text(allow_none=True)
-    decided_by = _text(
+    mail_to = required.text(allow_none=True)
+    mail_due_at = required.time(allow_none=True)
+    problem = required.text(allow_none=True)
+    decided_by = required.text(
         allow_none=True,
         metadata={"description": "The rule that would stop the mail now; null when none would."},
     )
-    verdict = _text(allow_none=True, metadata={"description": "The same in words."})
+    verdict = required.text(allow_none=True, metadata={"description": "The same in words."})
 
 
 class PreviewAnswer(Schema):
     rooms = fields.List(fields.Nested(RoomPreviewAnswer), required=True)
-    more = _number(metadata={"description": "Rooms that are not shown."})
+    more = required.number(metadata={"description": "Rooms that are not shown."})
     mail = fields.Nested(RenderedMailAnswer, required=True, allow_none=True)
 
 
@@ -375,9 +370,9 @@ def _curves() -> fields.Dict:
 class OverviewAnswer(Schema):
     """What all nodes did, step by step."""
 
-    node = _text(metadata={"description": "The node that was asked."})
+    node = required.text(metadata={"description": "The node that was asked."})
     nodes = fields.List(fields.String(), required=True, metadata={"description": "Those that it is of."})
-    started_at = _time()
+    started_at = required.time()
     step_seconds = fields.Float(required=True)
     at = fields.List(fields.DateTime(), required=True)
     connections = _curve()
@@ -389,9 +384,9 @@ class OverviewAnswer(Schema):
 
 
 class AliveAnswer(Schema):
-    status = _text(metadata={"enum": ["alive"]})
+    status = required.text(metadata={"enum": ["alive"]})
 
 
 class ReadinessAnswer(Schema):
-    status = _text(metadata={"enum": ["ready", "unready"]})
+    status = required.text(metadata={"enum": ["ready", "unready"]})
     reasons = fields.List(fields.String(), required=True)

@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from gateway.notify.requests import TypePreviewRequest
+from gateway.protocol import required
 from gateway.protocol.asking import OneFieldSchema
 from gateway.protocol.fields import TYPE, Flag, Object, Percent, Text, UserId, locale_field
 from storage.mail import LaneName
@@ -73,38 +74,22 @@ class TypePreviewSchema(TypeSchema):
         return TypePreviewRequest(**data)
 
 
-def _text(**options: Any) -> fields.String:
-    return fields.String(required=True, **options)
-
-
-def _number(**options: Any) -> fields.Integer:
-    return fields.Integer(required=True, **options)
-
-
-def _flag(**options: Any) -> fields.Boolean:
-    return fields.Boolean(required=True, **options)
-
-
-def _time(**options: Any) -> fields.DateTime:
-    return fields.DateTime(required=True, **options)
-
-
 class CategoryAnswer(Schema):
     """A row of a user's preferences."""
 
-    key = _text()
+    key = required.text()
     names = fields.Dict(
         keys=fields.String(), values=fields.String(), required=True, metadata={"description": "By locale."}
     )
-    order = _number()
+    order = required.number()
 
 
 class OwnCategoryAnswer(Schema):
     """A category as its reader sees it."""
 
-    key = _text()
-    name = _text(metadata={"description": "In the language of the token."})
-    icon = _text(
+    key = required.text()
+    name = required.text(metadata={"description": "In the language of the token."})
+    icon = required.text(
         allow_none=True,
         metadata={"description": "The name of one of the inbox's pictures, or a character or two to show."},
     )
@@ -117,10 +102,12 @@ class OwnCategoriesAnswer(Schema):
 class ChannelAnswer(Schema):
     """One channel of a type, as it is in force."""
 
-    enabled = _flag(metadata={"description": "As far as the type is on."})
+    enabled = required.flag(metadata={"description": "As far as the type is on."})
     percent = fields.Float(required=True, metadata={"description": "Of the users; 100 is everybody."})
-    overridden = _flag(metadata={"description": "An admin has set it: it is not what the file says."})
-    by_default = _flag(metadata={"description": "Whether the type uses the channel of its own accord."})
+    overridden = required.flag(metadata={"description": "An admin has set it: it is not what the file says."})
+    by_default = required.flag(
+        metadata={"description": "Whether the type uses the channel of its own accord."}
+    )
 
 
 class ChannelsAnswer(Schema):
@@ -131,9 +118,9 @@ class ChannelsAnswer(Schema):
 class ChannelDayAnswer(Schema):
     """What a channel of a type did in this hour and the 23 before."""
 
-    sent = _number(metadata={"description": "Notifications shown, or mails that a relay took."})
-    skipped = _number(metadata={"description": "Not sent, by a rule."})
-    dead = _number(metadata={"description": "Given up on."})
+    sent = required.number(metadata={"description": "Notifications shown, or mails that a relay took."})
+    skipped = required.number(metadata={"description": "Not sent, by a rule."})
+    dead = required.number(metadata={"description": "Given up on."})
 
 
 class DayAnswer(Schema):
@@ -144,23 +131,23 @@ class DayAnswer(Schema):
 class ChangeAnswer(Schema):
     """One change of a switch."""
 
-    at = _time()
-    by = _text(metadata={"description": "`service:…` or `user:…`."})
+    at = required.time()
+    by = required.text(metadata={"description": "`service:…` or `user:…`."})
     change = fields.Dict(required=True, metadata={"description": "What was asked."})
 
 
 class TypeAnswer(Schema):
     """A type, and what holds for every notification of it."""
 
-    urgent = _flag(
+    urgent = required.flag(
         metadata={"description": "It needs an answer: shown to admins until one has dealt with it."}
     )
-    known = _flag(metadata={"description": "Whether the catalog has it."})
-    category = _text(allow_none=True)
-    critical = _flag()
+    known = required.flag(metadata={"description": "Whether the catalog has it."})
+    category = required.text(allow_none=True)
+    critical = required.flag()
     lane = fields.Enum(LaneName, by_value=True, required=True)
     locales = fields.List(fields.String(), required=True)
-    enabled = _flag(metadata={"description": "False is the kill switch."})
+    enabled = required.flag(metadata={"description": "False is the kill switch."})
     channels = fields.Nested(ChannelsAnswer, required=True)
     changed = fields.Nested(ChangeAnswer, required=True, allow_none=True)
     day = fields.Nested(DayAnswer, required=True)
@@ -169,8 +156,10 @@ class TypeAnswer(Schema):
 class TypesAnswer(Schema):
     """All types that the catalog has, and those that admins have switched without."""
 
-    version = _text(allow_none=True, metadata={"description": "Of the catalog; null where there is none."})
-    default_locale = _text(allow_none=True)
+    version = required.text(
+        allow_none=True, metadata={"description": "Of the catalog; null where there is none."}
+    )
+    default_locale = required.text(allow_none=True)
     nodes = fields.Dict(
         keys=fields.String(),
         values=fields.String(allow_none=True),
@@ -184,7 +173,7 @@ class TypesAnswer(Schema):
 class TypeDetailAnswer(TypeAnswer):
     """One of them in full."""
 
-    type = _text()
+    type = required.text()
     schema = fields.Dict(required=True, allow_none=True, metadata={"description": "JSON Schema of its data."})
     examples = fields.List(
         fields.Dict(), required=True, metadata={"description": "The first ones, 64 KiB of them at most."}
@@ -199,18 +188,18 @@ class TypeDetailAnswer(TypeAnswer):
 class TypeItemAnswer(Schema):
     """The notification as an inbox shows it."""
 
-    type = _text()
-    category = _text(allow_none=True)
-    title = _text()
-    body = _text()
-    link = _text(allow_none=True)
+    type = required.text()
+    category = required.text(allow_none=True)
+    title = required.text()
+    body = required.text()
+    link = required.text(allow_none=True)
 
 
 class TypeMailAnswer(Schema):
-    subject = _text()
-    text = _text()
-    html = _text()
-    bytes = _number(metadata={"description": "Of the HTML."})
+    subject = required.text()
+    text = required.text()
+    html = required.text()
+    bytes = required.number(metadata={"description": "Of the HTML."})
     warnings = fields.List(fields.String(), required=True)
     templates = fields.List(
         fields.String(), required=True, metadata={"description": "The files it was made by."}
@@ -220,18 +209,18 @@ class TypeMailAnswer(Schema):
 class GateAnswer(Schema):
     """What one gate says."""
 
-    rule = _text()
-    passed = _flag()
+    rule = required.text()
+    passed = required.flag()
     facts = fields.Dict(required=True, metadata={"description": "What it was decided by."})
 
 
 class ExplainedAnswer(Schema):
     """What would become of one channel now, and why."""
 
-    channel = _text()
-    verdict = _text(metadata={"enum": ["send", "delay", "merge", "skip"]})
-    rule = _text(allow_none=True)
-    detail = _text(allow_none=True)
+    channel = required.text()
+    verdict = required.text(metadata={"enum": ["send", "delay", "merge", "skip"]})
+    rule = required.text(allow_none=True)
+    detail = required.text(allow_none=True)
     gates = fields.List(fields.Nested(GateAnswer), required=True)
 
 
@@ -252,11 +241,11 @@ class ExplainAnswer(Schema):
 
 
 class TypePreviewAnswer(Schema):
-    locale = _text(metadata={"description": "The language that it is in."})
+    locale = required.text(metadata={"description": "The language that it is in."})
     data = fields.Dict(required=True)
     item = fields.Nested(TypeItemAnswer, required=True, allow_none=True)
     mail = fields.Nested(TypeMailAnswer, required=True, allow_none=True)
-    problem = _text(allow_none=True, metadata={"description": "Why there is no mail to show."})
+    problem = required.text(allow_none=True, metadata={"description": "Why there is no mail to show."})
     explain = fields.List(
         fields.Nested(ExplainedAnswer), required=True, metadata={"description": "For the user, by channel."}
     )

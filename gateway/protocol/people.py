@@ -13,6 +13,7 @@ from gateway.ground.encoding import Json, time, time_or_none
 from gateway.ground.zones import ZONE_CHARACTERS, zone
 from gateway.notify.profiles import ProfileChange
 from gateway.notify.topics import MembersChange, MembersRequest
+from gateway.protocol import required
 from gateway.protocol.answering import UserTopicAnswer
 from gateway.protocol.asking import OneFieldSchema
 from gateway.protocol.fields import (
@@ -168,43 +169,35 @@ class MembersSchema(Schema):
         return MembersRequest(**data)
 
 
-def _text(**options: Any) -> fields.String:
-    return fields.String(required=True, **options)
-
-
-def _time(**options: Any) -> fields.DateTime:
-    return fields.DateTime(required=True, **options)
-
-
 class ProfileAnswer(Schema):
     """What is known of a user: the newer word of backends and of the user's tokens."""
 
-    user = _text()
-    email = _text(allow_none=True)
-    name = _text(allow_none=True)
-    locale = _text(allow_none=True)
-    timezone = _text(allow_none=True)
+    user = required.text()
+    email = required.text(allow_none=True)
+    name = required.text(allow_none=True)
+    locale = required.text(allow_none=True)
+    timezone = required.text(allow_none=True)
     attributes = fields.Dict(required=True)
-    last_seen = _time(allow_none=True)
+    last_seen = required.time(allow_none=True)
 
 
 class ToldAnswer(Schema):
-    users = fields.Integer(required=True, metadata={"description": "That something was told of."})
+    users = required.number(metadata={"description": "That something was told of."})
 
 
 class MembersChangedAnswer(Schema):
-    added = fields.Integer(required=True, metadata={"description": "That were no members before."})
-    removed = fields.Integer(required=True)
+    added = required.number(metadata={"description": "That were no members before."})
+    removed = required.number()
 
 
 class MemberAnswer(Schema):
-    user = _text()
-    since = _time()
+    user = required.text()
+    since = required.time()
 
 
 class MembersAnswer(Schema):
     members = fields.List(fields.Nested(MemberAnswer), required=True)
-    next = _text(allow_none=True)
+    next = required.text(allow_none=True)
 
 
 class UserTopicsAnswer(Schema):

@@ -9,6 +9,7 @@ from marshmallow import Schema, fields, post_load, validate
 from gateway.ground.encoding import Json, time
 from gateway.notify.choosing import Chosen, shown
 from gateway.notify.preferences import Origin
+from gateway.protocol import required
 from gateway.protocol.answering import PreferenceChangeAnswer
 from gateway.protocol.fields import TYPE, Flag, Text, UserId, locale_field
 from gateway.protocol.people import Zone
@@ -98,14 +99,6 @@ def _request(data: dict[str, Any]) -> ChoiceRequest:
     return ChoiceRequest(user=user, version=version, patch=data)
 
 
-def _flag(**options: Any) -> fields.Boolean:
-    return fields.Boolean(required=True, **options)
-
-
-def _text(**options: Any) -> fields.String:
-    return fields.String(required=True, **options)
-
-
 class ChosenChannelsAnswer(Schema):
     """What was chosen; what is missing was not."""
 
@@ -114,19 +107,19 @@ class ChosenChannelsAnswer(Schema):
 
 
 class ChosenHoursAnswer(Schema):
-    start = _text()
-    end = _text()
+    start = required.text()
+    end = required.text()
 
 
 class CellAnswer(Schema):
     """What holds for one channel of one type."""
 
-    value = _flag()
+    value = required.flag()
     origin = fields.Enum(
         Origin, by_value=True, required=True, data_key="from",
         metadata={"description": "What it comes from."},
     )  # fmt: skip
-    locked = _flag(metadata={"description": "Critical: it cannot be chosen."})
+    locked = required.flag(metadata={"description": "Critical: it cannot be chosen."})
 
 
 class CellsAnswer(Schema):
@@ -137,9 +130,9 @@ class CellsAnswer(Schema):
 class RowAnswer(Schema):
     """A type of the catalog."""
 
-    category = _text()
-    name = _text(metadata={"description": "Of the category, in the person's language."})
-    type = _text()
+    category = required.text()
+    name = required.text(metadata={"description": "Of the category, in the person's language."})
+    type = required.text()
     channels = fields.Nested(CellsAnswer, required=True)
 
 
@@ -149,11 +142,11 @@ class PreferencesAnswer(Schema):
     channels = fields.Nested(ChosenChannelsAnswer, required=True)
     categories = fields.Dict(keys=fields.String(), values=fields.Nested(ChosenChannelsAnswer), required=True)
     types = fields.Dict(keys=fields.String(), values=fields.Nested(ChosenChannelsAnswer), required=True)
-    timezone = _text(allow_none=True)
-    locale = _text(allow_none=True)
+    timezone = required.text(allow_none=True)
+    locale = required.text(allow_none=True)
     quiet_hours = fields.Nested(ChosenHoursAnswer, required=True, allow_none=True)
-    tracking = fields.Boolean(required=True, allow_none=True)
-    version = fields.Integer(required=True, metadata={"description": "0: nothing was ever chosen."})
+    tracking = required.flag(allow_none=True)
+    version = required.number(metadata={"description": "0: nothing was ever chosen."})
     grid = fields.List(fields.Nested(RowAnswer), required=True)
 
 

@@ -6,6 +6,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 
 from gateway.ground.encoding import Json, time
 from gateway.notify.fates import Event, Fate, HearsayRequest, Return, StraysRequest
+from gateway.protocol import required
 from gateway.protocol.asking import CURSOR_MAX
 from gateway.protocol.fields import PRINTABLE, Text
 from storage.strays import StrayPage
@@ -51,34 +52,28 @@ class HearsaySchema(Schema):
         return HearsayRequest(**data)
 
 
-def _text(**options: Any) -> fields.String:
-    return fields.String(required=True, **options)
-
-
 class ReturnAnswer(Schema):
     """What came of a report."""
 
     fate = fields.Enum(Fate, by_value=True, required=True)
-    mail = _text(allow_none=True, metadata={"description": "The id of the mail that it is about."})
-    suppressed = fields.Boolean(
-        required=True, metadata={"description": "Its address is not written to any more for this."}
-    )
+    mail = required.text(allow_none=True, metadata={"description": "The id of the mail that it is about."})
+    suppressed = required.flag(metadata={"description": "Its address is not written to any more for this."})
 
 
 class StrayAnswer(Schema):
     """A report that changed nothing."""
 
-    id = _text()
-    received_at = fields.DateTime(required=True)
-    kind = _text(metadata={"description": "What it seems to be."})
-    subject = _text()
-    mail = _text(allow_none=True)
-    text = _text(metadata={"description": "As it came, cut off where it is long."})
+    id = required.text()
+    received_at = required.time()
+    kind = required.text(metadata={"description": "What it seems to be."})
+    subject = required.text()
+    mail = required.text(allow_none=True)
+    text = required.text(metadata={"description": "As it came, cut off where it is long."})
 
 
 class StraysAnswer(Schema):
     reports = fields.List(fields.Nested(StrayAnswer), required=True)
-    next = _text(allow_none=True)
+    next = required.text(allow_none=True)
 
 
 def dealt(value: Return) -> Json:

@@ -8,6 +8,7 @@ from marshmallow import Schema, fields, post_load, validate
 
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.scheduling import CancelRequest, ScheduledRequest
+from gateway.protocol import required
 from gateway.protocol.answering import ScheduledAnswer
 from gateway.protocol.fields import KEY, Room, Text
 from storage.schedule import Cancelled, Scheduled, SchedulePage
@@ -43,20 +44,14 @@ class ScheduledSchema(Schema):
         return ScheduledRequest(**data)
 
 
-def _text(**options: Any) -> fields.String:
-    return fields.String(required=True, **options)
-
-
 class CancelledAnswer(Schema):
-    cancelled = fields.Integer(required=True)
-    too_late = fields.Integer(
-        required=True, metadata={"description": "Emitted already, within the last seven days."}
-    )
+    cancelled = required.number()
+    too_late = required.number(metadata={"description": "Emitted already, within the last seven days."})
 
 
 class SchedulePageAnswer(Schema):
     scheduled = fields.List(fields.Nested(ScheduledAnswer), required=True)
-    next = _text(allow_none=True)
+    next = required.text(allow_none=True)
 
 
 class ChangedScheduleAnswer(Schema):

@@ -7,6 +7,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.suppressions import LiftRequest, SuppressionsRequest, SuppressRequest
+from gateway.protocol import required
 from gateway.protocol.asking import CURSOR_MAX
 from gateway.protocol.fields import PRINTABLE, EmailAddress, Text
 from gateway.protocol.parsing import Invalid
@@ -101,39 +102,33 @@ class LiftSchema(Schema):
         return LiftRequest(**data)
 
 
-def _text(**options: Any) -> fields.String:
-    return fields.String(required=True, **options)
-
-
 class EvidenceAnswer(Schema):
     """How it is known."""
 
-    mail = _text(allow_none=True, metadata={"description": "The id of the mail that came back."})
-    code = _text(allow_none=True)
-    diagnostic = _text(allow_none=True)
+    mail = required.text(allow_none=True, metadata={"description": "The id of the mail that came back."})
+    code = required.text(allow_none=True)
+    diagnostic = required.text(allow_none=True)
 
 
 class SuppressionAnswer(Schema):
     """An address that must not be written to."""
 
-    address = _text(metadata={"description": "In the form that addresses are compared by."})
-    scope = _text()
+    address = required.text(metadata={"description": "In the form that addresses are compared by."})
+    scope = required.text()
     reason = fields.Enum(Reason, by_value=True, required=True)
-    source = _text(metadata={"description": "Who or what put it there."})
+    source = required.text(metadata={"description": "Who or what put it there."})
     evidence = fields.Nested(EvidenceAnswer, required=True)
-    created_at = fields.DateTime(required=True)
-    expires_at = fields.DateTime(required=True, allow_none=True)
+    created_at = required.time()
+    expires_at = required.time(allow_none=True)
 
 
 class SuppressionsAnswer(Schema):
     suppressions = fields.List(fields.Nested(SuppressionAnswer), required=True)
-    next = _text(allow_none=True)
+    next = required.text(allow_none=True)
 
 
 class LiftedAnswer(Schema):
-    lifted = fields.Integer(
-        required=True, metadata={"description": "How many there were, in as many scopes."}
-    )
+    lifted = required.number(metadata={"description": "How many there were, in as many scopes."})
 
 
 def suppression(value: Suppression) -> Json:

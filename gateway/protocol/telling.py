@@ -4,16 +4,12 @@
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from marshmallow import Schema, fields
 
+from gateway.protocol import required
 from gateway.protocol.answering import AddressAnswer, CountAnswer, NotificationAnswer
 from gateway.protocol.preferences import PreferencesAnswer
-
-
-def _text(**options: Any) -> fields.String:
-    return fields.String(required=True, **options)
 
 
 def _heads() -> fields.Dict:
@@ -27,20 +23,20 @@ def _texts() -> fields.List[str]:
 class ReadyEvent(CountAnswer):
     """Nothing is missing from here on."""
 
-    user = _text()
-    replayed = fields.Integer(required=True)
+    user = required.text()
+    replayed = required.number()
     resync = fields.List(
         fields.String(), required=True, metadata={"description": "Rooms of which too much was missed."}
     )
-    epoch = _text(metadata={"description": "Which line of sequences the heads are of."})
-    expires_at = fields.DateTime(required=True)
+    epoch = required.text(metadata={"description": "Which line of sequences the heads are of."})
+    expires_at = required.time()
 
 
 class AdminReadyEvent(ReadyEvent):
     """The same with the counts of the cluster; null while presence cannot tell."""
 
-    users = fields.Integer(required=True, allow_none=True)
-    connections = fields.Integer(required=True, allow_none=True)
+    users = required.number(allow_none=True)
+    connections = required.number(allow_none=True)
 
 
 class RoomsEvent(Schema):
@@ -54,8 +50,8 @@ class RoomsEvent(Schema):
 class ClosingEvent(Schema):
     """Why the transport closes now."""
 
-    reason = _text()
-    reconnect = fields.Boolean(required=True)
+    reason = required.text()
+    reconnect = required.flag()
     retry_after = fields.Float(
         required=True,
         allow_none=True,
@@ -66,46 +62,46 @@ class ClosingEvent(Schema):
 class ExpiringEvent(Schema):
     """The token ends soon."""
 
-    expires_at = fields.DateTime(required=True)
+    expires_at = required.time()
 
 
 class JoinedEvent(Schema):
     """A user has come, with the first connection anywhere."""
 
-    user = _text()
-    name = _text(allow_none=True)
+    user = required.text()
+    name = required.text(allow_none=True)
     roles = _texts()
-    at = fields.DateTime(required=True)
+    at = required.time()
 
 
 class LeftEvent(Schema):
     """A user has gone, with the last connection, the grace being over."""
 
-    user = _text()
-    at = fields.DateTime(required=True)
+    user = required.text()
+    at = required.time()
 
 
 class FeedItem(Schema):
     """A notification as the feed shows it: without its data, and cut."""
 
-    id = _text()
-    room = _text()
-    seq = fields.Integer(required=True, allow_none=True)
-    type = _text()
-    title = _text()
-    body = _text()
-    created_at = fields.DateTime(required=True)
-    in_app = fields.Boolean(required=True)
-    mail = fields.Boolean(required=True)
-    by = _text(metadata={"description": "Who emitted it."})
+    id = required.text()
+    room = required.text()
+    seq = required.number(allow_none=True)
+    type = required.text()
+    title = required.text()
+    body = required.text()
+    created_at = required.time()
+    in_app = required.flag()
+    mail = required.flag()
+    by = required.text(metadata={"description": "Who emitted it."})
 
 
 class FeedEvent(Schema):
     """Some of what a node has taken in, and how much more there was."""
 
-    node = _text()
+    node = required.text()
     notifications = fields.List(fields.Nested(FeedItem), required=True)
-    left_out = fields.Integer(required=True)
+    left_out = required.number()
 
 
 EVENTS: Mapping[str, type[Schema]] = {
