@@ -45,11 +45,11 @@ class Said:
     def text(self, locale: str | None) -> Text:
         """The words in the best language for `locale`."""
         best = self._catalog.spoken(self._type, locale)
-        if not self._type.wordings:
-            return _text(self._catalog.say(self._type, self._data, best))
         text = self._texts.get(best)
         if text is None:
-            text = self._texts[best] = _text(self._catalog.say(self._type, self._data, best))
+            text = _text(self._catalog.say(self._type, self._data, best))
+            if self._type.wordings:
+                self._texts[best] = text
         return text
 
 
