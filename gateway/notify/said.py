@@ -1,6 +1,7 @@
 """What types say of data: their words by language, made when they are asked for, and remembered for as long as they may be of use."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -76,5 +77,10 @@ class Memory:
 
 def _text(planned: "Planned") -> Text:
     words = Words(planned.title or "", planned.body, planned.link)
-    entry = Entry(category=planned.category, locale=planned.locale, catalog_version=planned.catalog_version)
-    return Text(words, planned.subject, entry)
+    return Text(words, planned.subject, _entry(planned.category, planned.locale, planned.catalog_version))
+
+
+@lru_cache(maxsize=256)
+def _entry(category: str | None, locale: str, catalog_version: str) -> Entry:
+    """The same object for the same: a store writes it once."""
+    return Entry(category=category, locale=locale, catalog_version=catalog_version)
