@@ -7,6 +7,7 @@ that a phrase says is ever read as Python.
 
 import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 from jinja2 import nodes
@@ -52,8 +53,9 @@ def spoken(body: Sequence[nodes.Node], show: Show) -> Spoken:
     return made
 
 
+@lru_cache
 def _helpers(show: Show) -> dict[str, Any]:
-    """All that the function can call, by name; the builtins are not among it."""
+    """All that a function can call, by name, the same for all that show alike; the builtins are not among it."""
     return {
         "__builtins__": {},
         "MISSING": MISSING,
