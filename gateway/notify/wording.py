@@ -3,7 +3,7 @@
 What is given in the request goes before what its type says. Without a catalog a request is what it says, and must say it all.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -60,13 +60,10 @@ class Scribe:
         catalog = self._catalog.current
         if catalog is None:
             return [_as_it_is(request) for request in requests]
-        known = catalog.types
-        languages = await self._languages_of(
-            (request, type_) for request in requests if (type_ := known.get(request.type)) is not None
-        )
+        types = [catalog.types.get(request.type) for request in requests]
+        languages = await self._languages_of(requests, types)
         filled: list[Filled | Exception] = []
-        for request in requests:
-            type_ = known.get(request.type)
+        for request, type_ in zip(requests, types, strict=True):
             if type_ is not None:
                 wishes = await self._wishes(type_, request) if self._may_wish(type_, request) else NO_ROOMS
                 said = self._memory.said(catalog, type_, request.data)
@@ -95,13 +92,13 @@ class Scribe:
         )
 
     async def _languages_of(
-        self, requests: Iterable[tuple[EmitRequest, "NotificationType"]]
+        self, requests: Sequence[EmitRequest], types: "Sequence[NotificationType | None]"
     ) -> Mapping[str, str | None]:
         """The languages of the users for whom it makes a difference."""
         users = {
             user: None
-            for request, type_ in requests
-            if len(type_.wordings) > 1 and request.locale is None
+            for request, type_ in zip(requests, types, strict=True)
+            if type_ is not None and len(type_.wordings) > 1 and request.locale is None
             for room in request.rooms
             if (user := user_of(room)) is not None
         }
