@@ -18,6 +18,7 @@ from gateway.notify.preview import Preview
 from gateway.notify.records import Record
 from gateway.notify.scheduling import PutOff
 from gateway.notify.verdicts import not_sent
+from gateway.observe.feed import shown
 from gateway.protocol import preferences, schedule, suppressions
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
@@ -259,6 +260,10 @@ def disconnected(connections: int) -> Json:
 
 def erased(notifications: int) -> Json:
     return {"erased": notifications}
+
+
+def latest(found: Sequence[Notification]) -> Json:
+    return {"notifications": [shown(each, by=None) for each in found]}
 
 
 def nothing(_: None) -> Json:

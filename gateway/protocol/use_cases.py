@@ -317,8 +317,17 @@ async def suppress(use: UseCases, caller: Caller, asked: SuppressRequest) -> Sup
     return await use.suppressions.suppress(asked, source=caller.scope)
 
 
-async def watch_feed(use: UseCases, caller: Caller, on: bool) -> None:  # noqa: FBT001 - it is what is asked
-    if on:
-        await use.feed.watch(caller.sid)
-    else:
+async def watch_feed(
+    use: UseCases,
+    caller: Caller,
+    on: bool,  # noqa: FBT001 - it is what is asked
+) -> Sequence[Notification]:
+    """Answers what came before, if the store is there to tell; the feed itself needs none."""
+    if not on:
         use.feed.unwatch(caller.sid)
+        return ()
+    await use.feed.watch(caller.sid)
+    try:
+        return await use.records.latest()
+    except StorageError:
+        return ()

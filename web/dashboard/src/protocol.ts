@@ -14,6 +14,7 @@ export {
   type FeedItem,
   type GateAnswer as Gate,
   type JoinedEvent as Joined,
+  type LatestAnswer as Latest,
   type LeftEvent as Left,
   MAIL_STATE_VALUES as MAIL_STATES,
   type MailCountsAnswer as MailCounts,

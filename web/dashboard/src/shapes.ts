@@ -167,8 +167,8 @@ export interface FeedItem {
   readonly created_at: string;
   readonly in_app: boolean;
   readonly mail: boolean;
-  /** Who emitted it. */
-  readonly by: string;
+  /** Who emitted it; null of what came before one looked. */
+  readonly by: string | null;
 }
 
 /** Some of what a node has taken in, and how much more there was. */
@@ -662,5 +662,7 @@ export interface OverviewAnswer {
   readonly emit_p99_ms: readonly (number | null)[];
 }
 
-/** That it was done. */
-export type NothingAnswer = Readonly<Record<string, never>>;
+/** What came before, the newest first. */
+export interface LatestAnswer {
+  readonly notifications: readonly FeedItem[];
+}
