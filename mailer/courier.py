@@ -27,6 +27,7 @@ from mailer.errors import (
 )
 from mailer.held import Held
 from mailer.lanes import Lane
+from mailer.relay_ids import key_of
 from mailer.transport import Outgoing
 from storage.endings import Buried, Ending, Postponed, Released, Sent
 from storage.errors import StorageError
@@ -155,7 +156,7 @@ class Courier:
                 outgoing = await self._lane.seal.put_on(await self._rendered(held.lease))
                 await self._until_its_moment(bound)
                 said = await self._lane.transport.send(outgoing, handing_over=held.handed_over)
-                return Sent(relay_id=said)
+                return Sent(relay_id=said, relay_key=key_of(said))
         except (StorageError, TemplateFailure, DeliveryFailure, RelayFailure):
             raise
         except Exception as error:

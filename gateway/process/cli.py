@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -94,8 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     command("mail", _mail, "run the mail worker alone", "SIGTERM and Ctrl-C let it finish what it holds.")
     command(
-        "bounces", _bounces, "take mail that comes back, by LMTP or SMTP",
-        "Where is said by BELLHOP_BOUNCE_LISTEN; it needs BELLHOP_BOUNCE_DOMAIN, and the extra `bounces`.",
+        "bounces", _bounces, "take mail that comes back, by LMTP or SMTP, or collect it from a mailbox",
+        "Where is said by BELLHOP_BOUNCE_LISTEN, which needs BELLHOP_BOUNCE_DOMAIN and the extra `bounces`, and BELLHOP_BOUNCE_IMAP_URL.",
     )  # fmt: skip
     _describe_demo(command("demo", _demo, "run everything on the embedded defaults, with links to open"))
     config = command(
@@ -270,12 +271,16 @@ def _mail(given: argparse.Namespace) -> int:
 def _bounces(given: argparse.Namespace) -> int:
     del given
     in_force = _in_force(serving=False)
-    if in_force[BounceSettings].domain is None:
-        raise Failure("there is nowhere that mail comes back to: set BELLHOP_BOUNCE_DOMAIN", 2)
-    try:
-        from gateway.process.bounce_office import BounceOffice
-    except ModuleNotFoundError as error:
-        raise Failure(f"the extra `bounces` is not installed: {error}", 2) from error
+    bounces = in_force[BounceSettings]
+    if bounces.domain is None and bounces.mailbox is None:
+        raise Failure(
+            "there is nowhere that mail comes back to: set BELLHOP_BOUNCE_DOMAIN or BELLHOP_BOUNCE_IMAP_URL",
+            2,
+        )
+    from gateway.process.bounce_office import BounceOffice, place_of
+
+    if place_of(bounces) is not None and find_spec("aiosmtpd") is None:
+        raise Failure("the extra `bounces` is not installed: without it there is BELLHOP_BOUNCE_IMAP_URL", 2)
     return BounceOffice.run(in_force)
 
 

@@ -25,10 +25,12 @@ from gateway.ground.parts import Part
 from gateway.ground.settings import Settings
 from gateway.http import internal, public
 from gateway.http.health import Health
+from gateway.http.hooks import ProviderHooks
 from gateway.http.settings import SiteSettings
 from gateway.http.sites import Site
 from gateway.http.unsubscribe import UnsubscribePages
 from gateway.mail.part import PressPart
+from gateway.mail.provider_settings import ProviderSettings
 from gateway.mail.settings import MailSettings
 from gateway.notify.choosing import Choices
 from gateway.notify.delivery import Delivery
@@ -285,6 +287,7 @@ class Node(Process):
             metrics=self.metrics,
         )
         self.unsubscribe = self._unsubscribe()
+        self.hooks = self._hooks()
         self._internal_site = Site(self.internal, site.internal_hosts, site.internal_port)
         self._public_site = Site(
             self.public, site.hosts, site.port, websockets=self.server.eio, reserve=descriptors.reserve
@@ -303,6 +306,13 @@ class Node(Process):
                 tell=Notices(self.emitter).lowered,
             )
         )
+
+    def _hooks(self) -> ProviderHooks | None:
+        """Where providers post; None where none is set."""
+        providers = self.settings[ProviderSettings]
+        if not (providers.ses_topics or providers.postmark_secrets):
+            return None
+        return ProviderHooks(providers, self.returns, clock=self.clock)
 
     def own_parts(self) -> Sequence[Part]:
         return [
@@ -334,6 +344,7 @@ class Node(Process):
             self.namespaces.memberships,
             *([] if self.neighbours is None else [self.neighbours]),
             *([] if self.unsubscribe is None else [self.unsubscribe]),
+            *([] if self.hooks is None else [self.hooks]),
             self.gossip,
             self.tally,
             self.feed,

@@ -16,6 +16,7 @@ from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Entry, Group, Settings, setting
 from gateway.ground.values import duration
 from gateway.http.settings import SiteSettings
+from gateway.mail.provider_settings import ProviderSettings
 from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings, SigningSettings
 from gateway.notify.settings import PeopleSettings, StoreSettings
 from gateway.sockets.settings import SocketSettings
@@ -40,6 +41,7 @@ GROUPS: tuple[type[Group], ...] = (
     BulkSettings,
     SigningSettings,
     BounceSettings,
+    ProviderSettings,
     LinkSettings,
     ProcessSettings,
     LogSettings,

@@ -21,9 +21,15 @@ _OWED = IndexModel(
     name="owed by lane",
     partialFilterExpression={"mail.wake": {"$exists": True}},
 )
+_TAKEN_AS = IndexModel(
+    [("mail.relay_key", 1)],
+    name="taken as",
+    partialFilterExpression={"mail.relay_key": {"$exists": True}},
+)
 INDEXES = {
     NOTIFICATIONS: (
         _OWED,
+        _TAKEN_AS,
         IndexModel(
             [("mail.state", 1), ("created_at", -1), ("_id", -1)],
             name="mail",
@@ -32,6 +38,7 @@ INDEXES = {
     ),
     OBLIGATIONS: (
         _OWED,
+        _TAKEN_AS,
         IndexModel([("mail.state", 1), ("created_at", -1), ("_id", -1)], name="mail"),
         IndexModel([("of.id", 1)], name="of"),
         IndexModel([("room", 1)], name="room", sparse=True),

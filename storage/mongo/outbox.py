@@ -98,8 +98,10 @@ class MongoOutbox(MongoShelf, Outbox):
         removed = {"mail.token": ""}
         attempts = 0
         match ending:
-            case Sent(relay_id=relay_id):
+            case Sent(relay_id=relay_id, relay_key=relay_key):
                 fields |= _said(MailState.SENT) | {"mail.sent_at": at, "mail.relay_id": relay_id}
+                # What has none stays out of the index.
+                fields |= {} if relay_key is None else {"mail.relay_key": relay_key}
                 removed = _ENDED
             case Skipped(rule=rule, reason=reason):
                 fields |= _said(MailState.SKIPPED, reason=reason, decided_by=rule)
@@ -128,6 +130,18 @@ class MongoOutbox(MongoShelf, Outbox):
             return notification_of(own)
         apart = await c[OBLIGATIONS].find_one({"_id": obligation_id})
         return None if apart is None else (await _told(c, [apart])).get(obligation_id)
+
+    @operation
+    async def taken_as(self, c: Collections, relay_key: str) -> str | None:
+        if not is_writable(relay_key):
+            return None
+        taken = {"mail.relay_key": relay_key}
+        ids = [
+            document["_id"]
+            for name in _BOTH
+            for document in await c[name].find(taken, {"_id": 1}).limit(2).to_list()
+        ]
+        return ids[0] if len(ids) == 1 else None
 
     @operation
     async def came_back(

@@ -66,6 +66,14 @@ CREATE INDEX obligations_of ON obligations (of_id) WHERE of_id IS NOT NULL;
 CREATE INDEX obligations_room ON obligations (room) WHERE room IS NOT NULL;
 """),
     ),
+    Migration(
+        name="outbox-3",
+        run=statements("""
+-- the id by which the relay knows the mail
+ALTER TABLE obligations ADD COLUMN relay_key TEXT;
+CREATE INDEX obligations_taken_as ON obligations (relay_key) WHERE relay_key IS NOT NULL;
+"""),
+    ),
 )
 
 COLUMNS = (

@@ -92,12 +92,12 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
     def end(self, connection: sqlite3.Connection, lease: Lease, ending: Ending, *, now: datetime) -> bool:
         at = micros(now)
         match ending:
-            case Sent(relay_id=relay_id):
+            case Sent(relay_id=relay_id, relay_key=relay_key):
                 change = (
-                    "state = 'sent', reason = NULL, code = NULL, decided_by = NULL, relay_id = ?, sent_at = ?,"
-                    " wake_at = NULL"
+                    "state = 'sent', reason = NULL, code = NULL, decided_by = NULL, relay_id = ?, relay_key = ?,"
+                    " sent_at = ?, wake_at = NULL"
                 )
-                values: obligations.Row = (relay_id, at)
+                values: obligations.Row = (relay_id, relay_key, at)
             case Skipped(rule=rule, reason=reason):
                 change = "state = 'skipped', reason = ?, code = NULL, decided_by = ?, wake_at = NULL"
                 values = (reason, rule)
@@ -125,6 +125,15 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
             return None
         row = connection.execute(f"SELECT {_OWED} {_FROM} WHERE m.id = ?", (obligation_id,)).fetchone()
         return None if row is None else _told(row)
+
+    @reading
+    def taken_as(self, connection: sqlite3.Connection, relay_key: str) -> str | None:
+        if not is_writable(relay_key):
+            return None
+        rows = connection.execute(
+            "SELECT id FROM obligations WHERE relay_key = ? LIMIT 2", (relay_key,)
+        ).fetchall()
+        return rows[0][0] if len(rows) == 1 else None
 
     @writing
     def came_back(
