@@ -66,6 +66,13 @@ CREATE INDEX obligations_of ON obligations (of_id) WHERE of_id IS NOT NULL;
 CREATE INDEX obligations_room ON obligations (room) WHERE room IS NOT NULL;
 """),
     ),
+    Migration(
+        name="outbox-held",
+        run=statements("""
+-- what a rule holds, and what is to go whatever holds it
+CREATE INDEX obligations_held ON obligations (due_at, id) WHERE state = 'pending' AND decided_by IS NOT NULL;
+"""),
+    ),
 )
 
 COLUMNS = (
@@ -167,7 +174,9 @@ def forget_recipients(connection: sqlite3.Connection, room: str, *, now: int) ->
     )
     own = [row[0] for row in connection.execute("SELECT id FROM obligations WHERE room = ?", (room,))]
     withdraw(connection, own, reason=ERASED, now=now)
-    connection.execute("UPDATE obligations SET recipient = '', news = NULL WHERE room = ?", (room,))
+    connection.execute(
+        "UPDATE obligations SET recipient = '', news = NULL, room = NULL WHERE room = ?", (room,)
+    )
 
 
 def recipients(connection: sqlite3.Connection, room: str) -> list[str]:
