@@ -156,7 +156,7 @@ class MembersSchema(Schema):
 
     topic = Topic(required=True)
     prefix = Text(
-        PRINTABLE, "the beginning of a user id", longest=128, load_default="",
+        PRINTABLE, "the beginning of a user id", shortest=0, longest=128, load_default="",
         metadata={"description": "Those whose ids begin so."},
     )  # fmt: skip
     after = Text(
@@ -177,7 +177,7 @@ class TopicsSchema(Schema):
     """A page of topics."""
 
     prefix = Text(
-        r"[A-Za-z0-9_.-]*", "the beginning of a topic", longest=64, load_default="",
+        r"[A-Za-z0-9_.-]*", "the beginning of a topic", shortest=0, longest=64, load_default="",
         metadata={"description": "Those whose names begin so."},
     )  # fmt: skip
     after = Text(

@@ -139,7 +139,7 @@ async def test_what_the_gates_have_found_can_be_shown():
     facts = {step.rule: msgspec.to_builtins(step.fact) for step in explained.steps if step.fact is not None}
     assert facts["preferences"] == {"cell": {"value": True, "origin": "type"}}
     assert facts["quiet_hours"] == {
-        "hours": {"start": "22:00:00", "end": "07:00:00", "days": list(WEEKDAYS)},
+        "hours": {"start": "22:00:00", "end": "07:00:00", "days": WEEKDAYS},
         "zone": "UTC",
     }
     assert isinstance(explained.verdict, Delay)

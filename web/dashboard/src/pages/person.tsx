@@ -100,7 +100,7 @@ export function Topics(props: { user: string; ofToken: readonly string[]; change
                     {topic}
                   </a>
                   <span className="soft small">
-                    since <Ago time={since} />
+                    joined <Ago time={since} />
                   </span>
                   <button
                     type="button"
@@ -126,7 +126,7 @@ export function Topics(props: { user: string; ofToken: readonly string[]; change
           ) : (
             <p className="soft card-note">No topics yet.</p>
           )}
-          <form className="add" onSubmit={add}>
+          <form className="adding" onSubmit={add}>
             <input
               aria-label="A topic to put them into"
               placeholder="A topic"

@@ -156,7 +156,7 @@ function One({ topic }: { topic: string }): ReactNode {
               onChange={(event) => setText(event.target.value)}
             />
           </label>
-          <form className="add" onSubmit={add}>
+          <form className="adding" onSubmit={add}>
             <input
               aria-label="A user id to add"
               placeholder="A user id"
@@ -189,7 +189,7 @@ function One({ topic }: { topic: string }): ReactNode {
                   {user}
                 </a>
                 <span className="soft small nowrap">
-                  since <Ago time={since} />
+                  joined <Ago time={since} />
                 </span>
                 <button
                   type="button"
