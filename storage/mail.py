@@ -62,5 +62,7 @@ class Mail:
     sent_at: datetime | None = None
 
 
+HASTENED = "hastened"
+"""In the place of the rule that holds it: somebody has said that it is to go now, and no rule holds it at its next attempt."""
 AFTER_SENT = (MailState.SENT, MailState.DELIVERED, MailState.BOUNCED, MailState.COMPLAINED)
 """What may be heard of a mail once it is sent, each of which outweighs those before it."""

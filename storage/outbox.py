@@ -73,7 +73,7 @@ class Lease:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailPage:
     items: tuple[Notification, ...]
-    """What was to be told, with its `mail`, newest first. What stands by itself has the id of its obligation."""
+    """What was to be told, with its `mail`, in the order that was asked for. What stands by itself has the id of its obligation."""
     next: str | None
 
 
@@ -131,6 +131,22 @@ class Outbox(Protocol):
 
     async def revive(self, ids: Sequence[str], *, now: datetime) -> list[str]:
         """Put dead mail back to `pending`, due now, attempts 0; answers the ids that were dead."""
+        ...
+
+    async def hasten(self, ids: Sequence[str], *, now: datetime) -> list[str]:
+        """Have pending mail due now, and `HASTENED`; answers the ids that were pending."""
+        ...
+
+    async def drop(self, ids: Sequence[str], *, rule: str, reason: str, now: datetime) -> list[str]:
+        """Skip pending mail; answers the ids that were pending."""
+        ...
+
+    async def held(self, *, after: str | None, limit: int) -> MailPage:
+        """What a rule holds, the earliest due first. Raises `InvalidCursor` for an `after` that no page gave."""
+        ...
+
+    async def of_room(self, room: str, *, limit: int) -> tuple[Notification, ...]:
+        """What stands by itself and is or was owed to the user of this room, newest first, with its mail."""
         ...
 
     async def next_due(self, *, lane: LaneName) -> datetime | None:

@@ -13,6 +13,7 @@ from gateway.notify.gates import address, preferences, quiet, rollout, suppressi
 from gateway.notify.verdicts import EMAIL, AnyGate, Case, Delay, Moment, Send, Sources, Verdict
 from storage.endings import Ending, Postponed, Skipped
 from storage.errors import StorageError
+from storage.mail import HASTENED
 from storage.outbox import Lease
 
 GATES: tuple[AnyGate, ...] = (
@@ -149,6 +150,7 @@ class Judge:
             to=order.to,
             unless=order.unless,
             lane=order.lane,
+            hastened=lease.mail.decided_by == HASTENED,
         )
         (judged,) = await self.judge([case], Moment.LEASE)
         if isinstance(judged, StorageError):

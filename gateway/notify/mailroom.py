@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.ground.clock import Clock
-from gateway.notify.requests import MailRequest
+from gateway.notify.requests import HeldRequest, MailRequest
 from storage.mail import LaneName, MailState
 from storage.outbox import MailPage, Outbox
 
+CANCELLED = "cancelled"
+"""In the place of a rule: somebody has taken it back."""
 REVIVE_PAGE = 200
 REVIVE_PAGES = 5
 """One order revives 1,000 at most, so that a broken relay is not met by all at once."""
@@ -46,6 +48,21 @@ class Mailroom:
         if revived:
             self._wake_mailer(LaneName)
         return revived
+
+    async def held(self, asked: HeldRequest) -> MailPage:
+        """A page of what a rule holds, the earliest due first. Raises `InvalidCursor`."""
+        return await self._outbox.held(after=asked.after, limit=asked.limit)
+
+    async def hasten(self, ids: Sequence[str]) -> list[str]:
+        """Send those of `ids` now that wait for their time, whatever holds them; answers which they were."""
+        hastened = await self._outbox.hasten(ids, now=self._clock())
+        if hastened:
+            self._wake_mailer(LaneName)
+        return hastened
+
+    async def drop(self, ids: Sequence[str], *, by: str) -> list[str]:
+        """Never send those of `ids` that wait for their time; answers which they were."""
+        return await self._outbox.drop(ids, rule=CANCELLED, reason=f"cancelled by {by}", now=self._clock())
 
     async def revive_all(self) -> Revived:
         """Put dead mail back, newest first, up to a bound."""

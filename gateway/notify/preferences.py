@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Json = Mapping[str, Any]
 _NONE: Final[Json] = MappingProxyType({})
+WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""As `date.weekday` counts them."""
 
 
 class Origin(StrEnum):
@@ -56,6 +58,8 @@ class QuietHours:
 
     start: time
     end: time
+    days: tuple[str, ...] = WEEKDAYS
+    """On which they begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,11 @@ class Preferences:
         hours = self.document.get("quiet_hours")
         if hours is None:
             return None
-        return QuietHours(time.fromisoformat(hours["start"]), time.fromisoformat(hours["end"]))
+        return QuietHours(
+            time.fromisoformat(hours["start"]),
+            time.fromisoformat(hours["end"]),
+            tuple(hours.get("days", WEEKDAYS)),
+        )
 
     def cell(self, type_: "NotificationType | None", name: str, channel: Channel) -> Cell:
         """What holds for the channel of the type called `name`; `type_` is None where the catalog does not have it."""

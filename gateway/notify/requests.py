@@ -130,6 +130,22 @@ class MailRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRequest:
+    """A page of mail that a rule holds, the earliest due first."""
+
+    after: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindRequest:
+    """Whom to look for, by how an id, an address or a word of a name begins."""
+
+    text: str
+    limit: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DisconnectRequest:
     user: str
     reason: str | None = None

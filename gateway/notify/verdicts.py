@@ -109,6 +109,8 @@ class Case:
     """That its type belongs to; None for a type of none."""
     critical: bool = False
     """Whether people cannot turn it off: a password, an invoice."""
+    hastened: bool = False
+    """Whether somebody has said that it is to go now, whatever holds it."""
 
 
 class Contacts(Protocol):

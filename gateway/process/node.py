@@ -167,6 +167,7 @@ class Node(Process):
             topics=self.topics,
             choices=self.choices,
             schedule=self.store.schedule,
+            outbox=self.store.outbox,
             held=self.store.people,
             suppressions=self.suppressions,
             reading=self.reading,

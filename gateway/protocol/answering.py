@@ -192,6 +192,10 @@ class MailPageAnswer(Schema):
     next = required.text(allow_none=True)
 
 
+class MailIdsAnswer(Schema):
+    ids = fields.List(fields.String(), required=True)
+
+
 class RevivedAnswer(Schema):
     revived = fields.List(fields.String(), required=True)
 
@@ -269,6 +273,11 @@ class UserDataAnswer(Schema):
     preferences = fields.Dict(required=True, metadata={"description": "As they were chosen."})
     preference_changes = fields.List(fields.Nested(PreferenceChangeAnswer), required=True)
     scheduled = fields.List(fields.Nested(ScheduledAnswer), required=True)
+    mails = fields.List(
+        fields.Nested(RecordAnswer),
+        required=True,
+        metadata={"description": "Those that are no notification's own, with what they tell."},
+    )
     notifications = fields.List(fields.Nested(RecordAnswer), required=True)
     receipts = fields.Dict(keys=fields.String(), values=fields.Nested(ReceiptAnswer), required=True)
     read_upto = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)

@@ -8,10 +8,10 @@ from marshmallow import Schema, fields, post_load, validate
 
 from gateway.ground.encoding import Json, time
 from gateway.notify.choosing import Chosen, shown
-from gateway.notify.preferences import Origin
+from gateway.notify.preferences import WEEKDAYS, Origin
 from gateway.protocol import required
 from gateway.protocol.answering import PreferenceChangeAnswer
-from gateway.protocol.fields import TYPE, Flag, Text, UserId, locale_field
+from gateway.protocol.fields import TYPE, Flag, Items, Text, UserId, locale_field
 from gateway.protocol.people import Zone
 from storage.preferences import Change
 
@@ -43,6 +43,18 @@ class QuietHoursSchema(Schema):
 
     start = Text(CLOCK, "a time such as 22:00", longest=5)
     end = Text(CLOCK, "a time such as 07:00", longest=5)
+    days = Items(
+        fields.String(validate=validate.OneOf(WEEKDAYS)),
+        allow_none=True,
+        validate=validate.Length(min=1, max=len(WEEKDAYS)),
+        metadata={"description": "On which they begin; all, where none are named."},
+    )
+
+    @post_load
+    def _in_order(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if data.get("days"):
+            data["days"] = [day for day in WEEKDAYS if day in data["days"]]
+        return data
 
 
 def _by_key(pattern: str, meaning: str, most: int) -> fields.Dict:
@@ -109,6 +121,7 @@ class ChosenChannelsAnswer(Schema):
 class ChosenHoursAnswer(Schema):
     start = required.text()
     end = required.text()
+    days = fields.List(fields.String(), metadata={"description": "All, where it is missing."})
 
 
 class CellAnswer(Schema):
@@ -147,6 +160,10 @@ class PreferencesAnswer(Schema):
     quiet_hours = fields.Nested(ChosenHoursAnswer, required=True, allow_none=True)
     tracking = required.flag(allow_none=True)
     version = required.number(metadata={"description": "0: nothing was ever chosen."})
+    locales = fields.List(
+        fields.String(), required=True,
+        metadata={"description": "The languages that the catalog speaks, its own first."},
+    )  # fmt: skip
     grid = fields.List(fields.Nested(RowAnswer), required=True)
 
 

@@ -195,6 +195,7 @@ def user_data(value: Held) -> Json:
         "preferences": {**value.preferences.document, "version": value.preferences.version},
         "preference_changes": [preferences.change(each) for each in value.changes],
         "scheduled": [schedule.scheduled(item) for item in value.scheduled],
+        "mails": [record(item) for item in value.mails],
         "notifications": [record(item) for item in data.notifications],
         "receipts": receipts(data.receipts),
         "read_upto": dict(data.read_upto),
@@ -228,6 +229,10 @@ def reader(value: Reader) -> Json:
 
 def mail_counts(counts: Mapping[MailState, int]) -> Json:
     return {"counts": dict(counts)}
+
+
+def ids(changed: Sequence[str]) -> Json:
+    return {"ids": list(changed)}
 
 
 def revived(ids: Sequence[str]) -> Json:

@@ -203,6 +203,23 @@ async def revive_one(use: UseCases, caller: Caller, notification_id: str) -> Seq
     return revived
 
 
+async def hasten_mail(use: UseCases, caller: Caller, mail_id: str) -> Sequence[str]:
+    del caller
+    return _waiting(await use.mailroom.hasten([mail_id]))
+
+
+async def drop_mail(use: UseCases, caller: Caller, mail_id: str) -> Sequence[str]:
+    # Not which admin: the mail may be kept when that admin is erased.
+    by = "an admin" if caller.user else caller.name
+    return _waiting(await use.mailroom.drop([mail_id], by=by))
+
+
+def _waiting(ids: Sequence[str]) -> Sequence[str]:
+    if not ids:
+        raise Problem("not_found", "No mail of this id waits for its time.")
+    return ids
+
+
 async def preview_mail(use: UseCases, caller: Caller, notification_id: str) -> Outgoing:
     del caller
     try:

@@ -26,10 +26,16 @@ _TAKEN_AS = IndexModel(
     name="taken as",
     partialFilterExpression={"mail.relay_key": {"$exists": True}},
 )
+_HELD = IndexModel(
+    [("mail.due_at", 1), ("_id", 1)],
+    name="held",
+    partialFilterExpression={"mail.state": MailState.PENDING.value, "mail.decided_by": {"$type": "string"}},
+)
 INDEXES = {
     NOTIFICATIONS: (
         _OWED,
         _TAKEN_AS,
+        _HELD,
         IndexModel(
             [("mail.state", 1), ("created_at", -1), ("_id", -1)],
             name="mail",
@@ -39,6 +45,7 @@ INDEXES = {
     OBLIGATIONS: (
         _OWED,
         _TAKEN_AS,
+        _HELD,
         IndexModel([("mail.state", 1), ("created_at", -1), ("_id", -1)], name="mail"),
         IndexModel([("of.id", 1)], name="of"),
         IndexModel([("room", 1)], name="room", sparse=True),
@@ -161,7 +168,7 @@ async def forget_recipients(c: Collections, room: str, *, now: int) -> None:
     )
     ids = [found["_id"] for found in await c[NOTIFICATIONS].find({"room": room}, {"_id": 1}).to_list()]
     await _withdraw(c, OBLIGATIONS, {"room": room}, reason=ERASED, now=now)
-    gone = {"$set": {"mail.to": ""}, "$unset": {"news": ""}}
+    gone = {"$set": {"mail.to": ""}, "$unset": {"news": "", "room": ""}}
     await c[OBLIGATIONS].update_many({"$or": [{"room": room}, {"of.id": {"$in": ids}}]}, gone)
 
 

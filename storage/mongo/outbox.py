@@ -23,7 +23,7 @@ from storage.encoding import (
     writable,
 )
 from storage.endings import Buried, Ending, Postponed, Released, Sent, Skipped
-from storage.mail import AFTER_SENT, LaneName, MailState
+from storage.mail import AFTER_SENT, HASTENED, LaneName, MailState
 from storage.mongo import obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
@@ -164,27 +164,67 @@ class MongoOutbox(MongoShelf, Outbox):
     @operation
     async def revive(self, c: Collections, ids: Sequence[str], *, now: datetime) -> list[str]:
         at = micros(now)
-        revived = []
-        for obligation_id in dict.fromkeys(writable(ids)):
-            # One by one, for a truthful answer beside another that revives the same.
-            for name in _BOTH:
-                result = await c[name].update_one(
-                    {"_id": obligation_id, "mail.state": "dead"},
-                    {
-                        "$set": {
-                            "mail.state": "pending",
-                            "mail.attempts": 0,
-                            "mail.due_at": at,
-                            "mail.wake": at,
-                            "mail.updated_at": at,
-                        },
-                        "$unset": {"mail.reason": "", "mail.code": ""},
-                    },
-                )
-                if result.matched_count:
-                    revived.append(obligation_id)
-                    break
-        return revived
+        return await _change(
+            c,
+            ids,
+            MailState.DEAD,
+            {
+                "$set": {
+                    "mail.state": "pending",
+                    "mail.attempts": 0,
+                    "mail.due_at": at,
+                    "mail.wake": at,
+                    "mail.updated_at": at,
+                },
+                "$unset": {"mail.reason": "", "mail.code": ""},
+            },
+        )
+
+    @operation
+    async def hasten(self, c: Collections, ids: Sequence[str], *, now: datetime) -> list[str]:
+        at = micros(now)
+        due = {"mail.due_at": at, "mail.wake": at, "mail.updated_at": at, "mail.decided_by": HASTENED}
+        return await _change(c, ids, MailState.PENDING, {"$set": due})
+
+    @operation
+    async def drop(
+        self, c: Collections, ids: Sequence[str], *, rule: str, reason: str, now: datetime
+    ) -> list[str]:
+        fields = _said(MailState.SKIPPED, reason=reason, decided_by=rule) | {"mail.updated_at": micros(now)}
+        return await _change(c, ids, MailState.PENDING, {"$set": fields, "$unset": _ENDED})
+
+    @operation
+    async def held(self, c: Collections, *, after: str | None, limit: int) -> MailPage:
+        due_at, obligation_id = (-FOREVER, "") if after is None else position_of(after)
+        condition: dict[str, Any] = {
+            "mail.state": MailState.PENDING.value,
+            "mail.decided_by": {"$type": "string", "$ne": HASTENED},
+            "mail.due_at": {"$gte": due_at},
+            "$or": [{"mail.due_at": {"$gt": due_at}}, {"mail.due_at": due_at, "_id": {"$gt": obligation_id}}],
+        }
+        found = [
+            (name, document)
+            for name in _BOTH
+            for document in await c[name]
+            .find(condition)
+            .sort([("mail.due_at", 1), ("_id", 1)])
+            .limit(limit + 1)
+            .to_list()
+        ]
+        found.sort(key=lambda each: (each[1]["mail"]["due_at"], each[1]["_id"]))
+        items = await _items(c, found[:limit])
+        following = None
+        if len(found) > limit:
+            last = found[limit - 1][1]
+            following = f"{last['mail']['due_at']}~{last['_id']}"
+        return MailPage(items=items, next=following)
+
+    @operation
+    async def of_room(self, c: Collections, room: str, *, limit: int) -> tuple[Notification, ...]:
+        own = await c[NOTIFICATIONS].find({"room": room}, {"_id": 1}).to_list()
+        owed = {"$or": [{"room": room}, {"of.id": {"$in": [document["_id"] for document in own]}}]}
+        cursor = c[OBLIGATIONS].find(owed).sort([("created_at", -1), ("_id", -1)]).limit(limit)
+        return await _items(c, [(OBLIGATIONS, document) for document in await cursor.to_list()])
 
     @operation
     async def next_due(self, c: Collections, *, lane: LaneName) -> datetime | None:
@@ -218,16 +258,10 @@ class MongoOutbox(MongoShelf, Outbox):
         ]
         found.sort(key=lambda each: (each[1]["created_at"], each[1]["_id"]), reverse=True)
         page = found[:limit]
-        apart = [document for name, document in page if name == OBLIGATIONS]
-        told = await _told(c, apart) if apart else {}
-        items = [
-            notification_of(document) if name == NOTIFICATIONS else told.get(document["_id"])
-            for name, document in page
-        ]
         following = None
         if page and len(found) > limit:
             following = f"{page[-1][1]['created_at']}~{page[-1][1]['_id']}"
-        return MailPage(items=tuple(filter(None, items)), next=following)
+        return MailPage(items=await _items(c, page), next=following)
 
     @operation
     async def mail_counts(self, c: Collections) -> dict[MailState, int]:
@@ -257,6 +291,30 @@ def _said(
         "mail.code": code,
         "mail.decided_by": decided_by,
     }
+
+
+async def _change(c: Collections, ids: Sequence[str], state: MailState, update: Document) -> list[str]:
+    """Change those of these mails that are in `state`; answers which they were, in order."""
+    changed = []
+    for obligation_id in dict.fromkeys(writable(ids)):
+        # One by one, for a truthful answer beside another that changes the same.
+        for name in _BOTH:
+            chosen = {"_id": obligation_id, "mail.state": state.value}
+            if (await c[name].update_one(chosen, update)).matched_count:
+                changed.append(obligation_id)
+                break
+    return changed
+
+
+async def _items(c: Collections, page: Sequence[tuple[str, Document]]) -> tuple[Notification, ...]:
+    """What the documents of both collections tell; without those of which that is gone."""
+    apart = [document for name, document in page if name == OBLIGATIONS]
+    told = await _told(c, apart) if apart else {}
+    items = [
+        notification_of(document) if name == NOTIFICATIONS else told.get(document["_id"])
+        for name, document in page
+    ]
+    return tuple(filter(None, items))
 
 
 async def _due(c: Collections, lane: LaneName, now: int, limit: int) -> list[tuple[str, Document]]:

@@ -74,6 +74,13 @@ ALTER TABLE obligations ADD COLUMN relay_key TEXT;
 CREATE INDEX obligations_taken_as ON obligations (relay_key) WHERE relay_key IS NOT NULL;
 """),
     ),
+    Migration(
+        name="outbox-held",
+        run=statements("""
+-- what a rule holds, and what is to go whatever holds it
+CREATE INDEX obligations_held ON obligations (due_at, id) WHERE state = 'pending' AND decided_by IS NOT NULL;
+"""),
+    ),
 )
 
 COLUMNS = (
@@ -175,7 +182,9 @@ def forget_recipients(connection: sqlite3.Connection, room: str, *, now: int) ->
     )
     own = [row[0] for row in connection.execute("SELECT id FROM obligations WHERE room = ?", (room,))]
     withdraw(connection, own, reason=ERASED, now=now)
-    connection.execute("UPDATE obligations SET recipient = '', news = NULL WHERE room = ?", (room,))
+    connection.execute(
+        "UPDATE obligations SET recipient = '', news = NULL, room = NULL WHERE room = ?", (room,)
+    )
 
 
 def recipients(connection: sqlite3.Connection, room: str) -> list[str]:

@@ -23,7 +23,7 @@ from storage.encoding import (
     writable,
 )
 from storage.endings import Buried, Ending, Postponed, Released, Sent, Skipped
-from storage.mail import AFTER_SENT, LaneName, MailState
+from storage.mail import AFTER_SENT, HASTENED, LaneName, MailState
 from storage.outbox import ORPHAN_AGE, ORPHAN_LOOK, Kind, Lease, MailPage, Obligation, Outbox, Subject
 from storage.people import Erasure
 from storage.sqlite import obligations
@@ -165,6 +165,41 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         }
         return [obligation_id for obligation_id in dict.fromkeys(ids) if obligation_id in revived]
 
+    @writing
+    def hasten(self, connection: sqlite3.Connection, ids: Sequence[str], *, now: datetime) -> list[str]:
+        return _of_pending(
+            connection, ids, "decided_by = :rule, due_at = :now, wake_at = :now", now=now, rule=HASTENED
+        )
+
+    @writing
+    def drop(
+        self, connection: sqlite3.Connection, ids: Sequence[str], *, rule: str, reason: str, now: datetime
+    ) -> list[str]:
+        change = "state = 'skipped', reason = :reason, code = NULL, decided_by = :rule, wake_at = NULL"
+        return _of_pending(connection, ids, change, now=now, rule=rule, reason=reason)
+
+    @reading
+    def held(self, connection: sqlite3.Connection, *, after: str | None, limit: int) -> MailPage:
+        due_at, obligation_id = (-FOREVER, "") if after is None else position_of(after)
+        rows = connection.execute(
+            f"SELECT {_OWED}, m.due_at {_FROM} WHERE m.state = 'pending' AND m.decided_by IS NOT NULL"
+            " AND m.decided_by <> ? AND (m.due_at, m.id) > (?, ?) ORDER BY m.due_at, m.id LIMIT ?",
+            (HASTENED, due_at, obligation_id, limit + 1),
+        ).fetchall()
+        page = rows[:limit]
+        following = f"{page[-1][-1]}~{page[-1][NOTIFICATION_WIDTH]}" if len(rows) > limit else None
+        return MailPage(items=tuple(told for row in page if (told := _told(row[:-1]))), next=following)
+
+    @reading
+    def of_room(self, connection: sqlite3.Connection, room: str, *, limit: int) -> tuple[Notification, ...]:
+        rows = connection.execute(
+            f"SELECT {_OWED} {_FROM} WHERE m.of_id IS NOT NULL"  # noqa: S608 - constants only
+            " AND (m.room = ?1 OR m.of_id IN (SELECT id FROM notifications WHERE room = ?1))"
+            " ORDER BY m.created_at DESC, m.id DESC LIMIT ?2",
+            (room, limit),
+        )
+        return tuple(told for row in rows if (told := _told(row)))
+
     @reading
     def next_due(self, connection: sqlite3.Connection, *, lane: LaneName) -> datetime | None:
         (wake_at,) = connection.execute(
@@ -216,6 +251,21 @@ def _told(row: obligations.Row) -> Notification | None:
         return None
     mail = obligations.mail_of(row[MAIL:NOTIFICATION_WIDTH])
     return structs.replace(news_of(obligation_id, news), mail=mail)
+
+
+def _of_pending(
+    connection: sqlite3.Connection, ids: Sequence[str], change: str, *, now: datetime, **values: str
+) -> list[str]:
+    """Change those of these mails that are pending; answers which they were, in order."""
+    changed = {
+        row[0]
+        for row in connection.execute(
+            f"UPDATE obligations SET {change}, updated_at = :now"  # noqa: S608 - constants only
+            " WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'pending' RETURNING id",
+            {"now": micros(now), "ids": json.dumps(writable(ids)), **values},
+        )
+    }
+    return [obligation_id for obligation_id in dict.fromkeys(ids) if obligation_id in changed]
 
 
 def _pass_over(connection: sqlite3.Connection, obligation_id: str, *, owed_at: int, now: int) -> None:

@@ -29,6 +29,9 @@ PAGES = {
     "#/feed": "Feed",
     "#/users": "Users",
     "#/users/ann": "Ann Archer",
+    "#/topics": "Topics",
+    "#/topics/deals": "deals",
+    "#/scheduled": "Scheduled",
     "#/mail": "Mail",
     "#/types": "Types",
     "#/compose?to=user%3Aann": "Compose",
@@ -386,7 +389,7 @@ async def test_a_users_history_tells_what_was_read_and_mailed(
     async with signed_in(browser, gateway, "#/users/ann") as page:
         await expect(page.get_by_role("heading", name="Ann Archer")).to_be_visible()
         await expect(page.get_by_role("row").filter(has_text="First")).to_contain_text("Read")
-        await expect(page.get_by_role("list", name="Topics")).to_have_text("deals")
+        await expect(page.get_by_role("list", name="Topics")).to_contain_text("deals")
         await expect(page.get_by_role("row").filter(has_text="Ten per cent off")).to_contain_text(
             "topic:deals"
         )

@@ -308,7 +308,9 @@ async def test_a_choice_for_another_version_is_refused_and_so_is_one_that_nobody
         answered = await _own(one, "PATCH", {name: value})
         assert (answered.status, answered.body["code"]) == (422, "validation_failed"), name
         assert next(iter(answered.body["errors"])).startswith(name)
-    assert (await _own(one, "PATCH", {"quiet_hours": {"start": "24:00", "end": "07:00"}})).status == 422
+    for hours in ({"start": "24:00"}, {"days": []}, {"days": ["someday"]}):
+        given = {"quiet_hours": {"start": "22:00", "end": "07:00", **hours}}
+        assert (await _own(one, "PATCH", given)).status == 422, hours
     assert (await _own(one, "GET")).body["version"] == 2
 
 

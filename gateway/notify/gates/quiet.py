@@ -37,7 +37,7 @@ def judge(case: Case, night: Night) -> Delay | None:
 
 def wants(case: Case, moment: Moment) -> bool:
     del moment
-    return case.channel == EMAIL and case.user is not None
+    return case.channel == EMAIL and case.user is not None and not case.hastened
 
 
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Night | None]:

@@ -3,6 +3,7 @@
 from gateway.protocol import (
     answering,
     asking,
+    people,
     shapes,
 )
 from gateway.protocol.operation import Operation, Route
@@ -20,6 +21,16 @@ OPERATIONS: tuple[Operation, ...] = (
         asks=asking.UserSchema, answers=answering.PresenceAnswer,
         use=lambda use, _, user: use.people.find(user), shape=shapes.presence,
         route=Route(method="GET", path="/internal/presence/{user}"),
+    ),
+    Operation(
+        name="find_users", summary="Users by how an id, an address or a name begins",
+        asks=asking.FindSchema, answers=people.FoundUsersAnswer,
+        use=lambda use, _, asked: use.people.search(asked), shape=people.found,
+        route=Route(
+            method="GET", path="/internal/users",
+            description="Of whom anything is known. A bounded number is looked at, whatever is asked.",
+        ),
+        event="find_users",
     ),
     Operation(
         name="user", summary="A user with what presence and the contacts know, and how much is unread",

@@ -14,7 +14,7 @@ from gateway.catalog.live import LiveCatalog
 from gateway.notify.decide import GATES, Judge, decide
 from gateway.notify.gates.preferences import Choice
 from gateway.notify.gates.quiet import SPREAD_SECONDS, Night
-from gateway.notify.preferences import Cell, Origin, Preferences, QuietHours
+from gateway.notify.preferences import WEEKDAYS, Cell, Origin, Preferences, QuietHours
 from gateway.notify.verdicts import EMAIL, Case, Delay, Moment, Send, Skip, Sources
 from storage.people import Contact
 
@@ -138,7 +138,10 @@ async def test_what_the_gates_have_found_can_be_shown():
 
     facts = {step.rule: msgspec.to_builtins(step.fact) for step in explained.steps if step.fact is not None}
     assert facts["preferences"] == {"cell": {"value": True, "origin": "type"}}
-    assert facts["quiet_hours"] == {"hours": {"start": "22:00:00", "end": "07:00:00"}, "zone": "UTC"}
+    assert facts["quiet_hours"] == {
+        "hours": {"start": "22:00:00", "end": "07:00:00", "days": WEEKDAYS},
+        "zone": "UTC",
+    }
     assert isinstance(explained.verdict, Delay)
 
 

@@ -67,6 +67,8 @@ export interface ChosenChannelsAnswer {
 export interface ChosenHoursAnswer {
   readonly start: string;
   readonly end: string;
+  /** All, where it is missing. */
+  readonly days?: readonly string[];
 }
 
 /** What holds for one channel of one type. */
@@ -103,6 +105,8 @@ export interface PreferencesAnswer {
   readonly tracking: boolean | null;
   /** 0: nothing was ever chosen. */
   readonly version: number;
+  /** The languages that the catalog speaks, its own first. */
+  readonly locales: readonly string[];
   readonly grid: readonly RowAnswer[];
 }
 

@@ -5,6 +5,8 @@ export type Route =
   | { page: "online" }
   | { page: "feed"; room: string }
   | { page: "users"; user: string | null }
+  | { page: "topics"; topic: string | null }
+  | { page: "scheduled" }
   | { page: "mail"; state: string }
   | { page: "types"; type: string | null; view: string }
   | { page: "compose"; to: string; type: string };
@@ -15,7 +17,10 @@ export function parse(fragment: string): Route {
   const [page, rest] = [path.split("/", 1)[0], path.split("/").slice(1).join("/")];
   switch (page) {
     case "online":
+    case "scheduled":
       return { page };
+    case "topics":
+      return { page, topic: rest === "" ? null : decoded(rest) };
     case "feed":
       return { page, room: parameters.get("room") ?? "" };
     case "users":
@@ -35,6 +40,8 @@ export function href(route: Route): string {
   switch (route.page) {
     case "users":
       return route.user === null ? "#/users" : `#/users/${encodeURIComponent(route.user)}`;
+    case "topics":
+      return route.topic === null ? "#/topics" : `#/topics/${encodeURIComponent(route.topic)}`;
     case "feed":
       return withQuery("#/feed", { room: route.room });
     case "mail":

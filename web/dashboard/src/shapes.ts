@@ -90,6 +90,8 @@ export interface ChosenChannelsAnswer {
 export interface ChosenHoursAnswer {
   readonly start: string;
   readonly end: string;
+  /** All, where it is missing. */
+  readonly days?: readonly string[];
 }
 
 /** What holds for one channel of one type. */
@@ -126,6 +128,8 @@ export interface PreferencesAnswer {
   readonly tracking: boolean | null;
   /** 0: nothing was ever chosen. */
   readonly version: number;
+  /** The languages that the catalog speaks, its own first. */
+  readonly locales: readonly string[];
   readonly grid: readonly RowAnswer[];
 }
 
@@ -400,6 +404,10 @@ export interface AllRevivedAnswer {
   readonly more: boolean;
 }
 
+export interface MailIdsAnswer {
+  readonly ids: readonly string[];
+}
+
 /** How it is known. */
 export interface EvidenceAnswer {
   /** The id of the mail that came back. */
@@ -465,6 +473,20 @@ export interface RosterAnswer {
   readonly next: string | null;
 }
 
+export interface FoundUserAnswer {
+  readonly user: string;
+  readonly email: string | null;
+  readonly name: string | null;
+  readonly last_seen: string | null;
+}
+
+export interface FoundUsersAnswer {
+  /** By id. */
+  readonly users: readonly FoundUserAnswer[];
+  /** There may be others: ask for more of a name. */
+  readonly more: boolean;
+}
+
 /** The same with the topics of the user's token. */
 export interface VisitorAnswer {
   readonly user: string;
@@ -493,6 +515,78 @@ export interface DisconnectedAnswer {
 export interface ErasedAnswer {
   /** Notifications wiped. */
   readonly erased: number;
+}
+
+/** What is known of a user: the newer word of backends and of the user's tokens. */
+export interface ProfileAnswer {
+  readonly user: string;
+  readonly email: string | null;
+  readonly name: string | null;
+  readonly locale: string | null;
+  readonly timezone: string | null;
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly last_seen: string | null;
+}
+
+/** A topic that a backend has put a user into. */
+export interface UserTopicAnswer {
+  readonly topic: string;
+  readonly since: string;
+}
+
+export interface UserTopicsAnswer {
+  readonly topics: readonly UserTopicAnswer[];
+}
+
+export interface TopicsAnswer {
+  /** By name. */
+  readonly topics: readonly string[];
+  readonly next: string | null;
+}
+
+export interface MemberAnswer {
+  readonly user: string;
+  readonly since: string;
+}
+
+export interface MembersAnswer {
+  readonly members: readonly MemberAnswer[];
+  readonly next: string | null;
+}
+
+export interface MembersChangedAnswer {
+  /** That were no members before. */
+  readonly added: number;
+  readonly removed: number;
+}
+
+/** Who has chosen what, and when. */
+export interface PreferenceChangeAnswer {
+  readonly version: number;
+  readonly at: string;
+  /** `user:…`, `service:…` or `link`. */
+  readonly by: string;
+  /** The notification whose mail it came from, if from one. */
+  readonly mail: string | null;
+  readonly asked: Readonly<Record<string, unknown>>;
+}
+
+/** The same, with the proof of who has chosen. */
+export interface UserPreferencesAnswer {
+  readonly channels: ChosenChannelsAnswer;
+  readonly categories: Readonly<Record<string, ChosenChannelsAnswer>>;
+  readonly types: Readonly<Record<string, ChosenChannelsAnswer>>;
+  readonly timezone: string | null;
+  readonly locale: string | null;
+  readonly quiet_hours: ChosenHoursAnswer | null;
+  readonly tracking: boolean | null;
+  /** 0: nothing was ever chosen. */
+  readonly version: number;
+  /** The languages that the catalog speaks, its own first. */
+  readonly locales: readonly string[];
+  readonly grid: readonly RowAnswer[];
+  /** Newest first, the last 50. */
+  readonly changes: readonly PreferenceChangeAnswer[];
 }
 
 /** A row of a user's preferences. */
