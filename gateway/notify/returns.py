@@ -81,9 +81,9 @@ class Returns(Part):
         path: ReturnPath | None,
         domains: Collection[str],
         clock: Timekeeper,
-        count: Callable[[LaneName | None, Fate], None],
+        count: Callable[[Mail | None, Fate], None],
     ) -> None:
-        """`domains` are those that our Message-IDs end with; `count` is told of each report's lane, if known, and fate."""
+        """`domains` are those that our Message-IDs end with; `count` is told of each report's mail, if known, and fate."""
         self._outbox = outbox
         self._strays = strays
         self._suppressions = suppressions
@@ -105,12 +105,13 @@ class Returns(Part):
         return await self._deal_with(asked.report(), ours, None)
 
     async def _deal_with(self, report: Report, ours: _Ours | None, raw: bytes | None) -> Return:
-        lane = None if ours is None else ours.mail.order.lane
+        mail = None if ours is None else ours.mail
         dealt = await self._dealt(report, ours, raw)
-        self._count(lane, dealt.fate)
+        self._count(mail, dealt.fate)
         extra = {"kind": report.kind.value, "fate": dealt.fate.value, "mail": dealt.mail}
         # A complaint about mail that somebody waits for says that something is wrong with it.
-        loud = dealt.fate is Fate.COMPLAINED and lane is LaneName.TRANSACTIONAL
+        is_waited_for = mail is not None and mail.order.lane is LaneName.TRANSACTIONAL
+        loud = dealt.fate is Fate.COMPLAINED and is_waited_for
         logger.log(logging.WARNING if loud else logging.INFO, "mail came back", extra=extra)
         return dealt
 
@@ -190,7 +191,9 @@ class Returns(Part):
         found = severity(outcome.status)
         bounce = Bounce(severity=found, status=outcome.status, diagnostic=outcome.diagnostic)
         # Before the mail's state, by which a repetition is known: a crash in between repeats both.
-        suppressed = await self._suppressions.refused(ours.mail.order.to, bounce, mail=ours.id, source=SOURCE)
+        suppressed = await self._suppressions.refused(
+            ours.mail.order.to, bounce, mail=ours.id, room=ours.told.room, source=SOURCE
+        )
         reason = " ".join(filter(None, ("came back:", outcome.status, outcome.diagnostic)))
         await self._came_back(ours, MailState.BOUNCED, reason)
         return Return(fate=Fate.BOUNCED, mail=ours.id, suppressed=suppressed)

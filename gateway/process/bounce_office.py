@@ -53,6 +53,7 @@ class BounceOffice(Office):
             StorePart(self.store),
             ClockPart(self.clock, self.store),
             self.suppressions,
+            self.lanes,
             self.returns,
         ]
 

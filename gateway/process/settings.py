@@ -17,7 +17,7 @@ from gateway.ground.settings import Entry, Group, Settings, setting
 from gateway.ground.values import duration
 from gateway.http.settings import SiteSettings
 from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings, SigningSettings
-from gateway.notify.settings import PeopleSettings, StoreSettings
+from gateway.notify.settings import BrakeSettings, PeopleSettings, StoreSettings
 from gateway.sockets.settings import SocketSettings
 
 
@@ -38,6 +38,7 @@ GROUPS: tuple[type[Group], ...] = (
     CatalogSettings,
     MailSettings,
     BulkSettings,
+    BrakeSettings,
     SigningSettings,
     BounceSettings,
     LinkSettings,

@@ -18,7 +18,19 @@ from gateway.notify.requests import (
     MailRequest,
     RosterRequest,
 )
-from gateway.protocol.fields import CATEGORY, INTEGER_MAX, PRINTABLE, TYPE, Flag, Items, Room, Text, UserId
+from gateway.protocol.fields import (
+    CATEGORY,
+    INTEGER_MAX,
+    PRINTABLE,
+    TYPE,
+    EmailAddress,
+    Flag,
+    Items,
+    Moment,
+    Room,
+    Text,
+    UserId,
+)
 from gateway.protocol.parsing import Invalid, parser
 from storage.mail import MailState
 
@@ -157,6 +169,15 @@ class MailSchema(Schema):
     """A page of mail."""
 
     state = fields.Enum(MailState, by_value=True, load_default=None)
+    address = EmailAddress(
+        load_default=None, metadata={"description": "Whither it goes or went, in whatever case."}
+    )
+    user = UserId(load_default=None, metadata={"description": "Whose it is."})
+    notification = _id_field(
+        load_default=None, metadata={"description": "That it tells; or a mail's own id, or a campaign's."}
+    )
+    since = Moment(load_default=None, metadata={"description": "Emitted then or later."})
+    until = Moment(load_default=None, metadata={"description": "Emitted before."})
     before = _cursor_field()
     limit = _limit_field(50, 200)
 

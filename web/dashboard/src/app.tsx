@@ -9,6 +9,7 @@ import { MailPage } from "./pages/mail.tsx";
 import { OnlinePage } from "./pages/online.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { SignIn } from "./pages/signin.tsx";
+import { SuppressionsPage } from "./pages/suppressions.tsx";
 import { TypesPage } from "./pages/types.tsx";
 import { Users } from "./pages/users.tsx";
 import { Renewal } from "./renewal.tsx";
@@ -110,7 +111,9 @@ function Page({ route }: { route: Route }): ReactNode {
     case "users":
       return <Users key={route.user} user={route.user} />;
     case "mail":
-      return <MailPage state={route.state} />;
+      return <MailPage route={route} />;
+    case "suppressions":
+      return <SuppressionsPage key={route.address} address={route.address} scope={route.scope} />;
     case "types":
       return <TypesPage type={route.type} view={route.view} />;
     case "compose":

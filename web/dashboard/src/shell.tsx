@@ -1,6 +1,6 @@
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { useDesk, useStatus } from "./context.tsx";
-import { href, type Route } from "./route.ts";
+import { href, mailOf, type Route } from "./route.ts";
 import { useStore } from "./store.ts";
 import { currentTheme, type Theme, wear } from "./theme.ts";
 import { Icon, type IconName, Mark } from "./ui/icons.tsx";
@@ -11,7 +11,8 @@ const PAGES: readonly { route: Route; name: string; icon: IconName }[] = [
   { route: { page: "online" }, name: "Online", icon: "online" },
   { route: { page: "feed", room: "" }, name: "Feed", icon: "feed" },
   { route: { page: "users", user: null }, name: "Users", icon: "users" },
-  { route: { page: "mail", state: "" }, name: "Mail", icon: "mail" },
+  { route: mailOf(""), name: "Mail", icon: "mail" },
+  { route: { page: "suppressions", address: "", scope: "" }, name: "Suppressions", icon: "plug" },
   { route: { page: "types", type: null, view: "" }, name: "Types", icon: "types" },
   { route: { page: "compose", to: "", type: "" }, name: "Compose", icon: "compose" },
 ];
