@@ -12,7 +12,7 @@ const PAGES: readonly { route: Route; name: string; icon: IconName }[] = [
   { route: { page: "feed", room: "" }, name: "Feed", icon: "feed" },
   { route: { page: "users", user: null }, name: "Users", icon: "users" },
   { route: mailOf(""), name: "Mail", icon: "mail" },
-  { route: { page: "suppressions", address: "", scope: "" }, name: "Suppressions", icon: "plug" },
+  { route: { page: "suppressions", address: "", scope: "" }, name: "Suppressions", icon: "banned" },
   { route: { page: "types", type: null, view: "" }, name: "Types", icon: "types" },
   { route: { page: "compose", to: "", type: "" }, name: "Compose", icon: "compose" },
 ];
