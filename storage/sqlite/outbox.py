@@ -221,13 +221,13 @@ def _found(search: MailSearch) -> _Found:
         by = "INDEXED BY obligations_reader"
         asked.append(("m.reader = ?", (search.room,)))
     if search.addresses:
-        # Without being told, it might go by the state, of which there is much more.
         by = "INDEXED BY obligations_recipient"
         forms = writable(search.addresses)
         marks = ", ".join("?" * len(forms))
         asked.append((f"m.recipient COLLATE NOCASE IN ({marks})", tuple(forms)))
     if search.state is not None:
-        asked.append(("m.state = ?", (search.state,)))
+        # With a plus it is no reason to go by its index.
+        asked.append(("+m.state = ?" if asked else "m.state = ?", (search.state,)))
     if search.since is not None:
         asked.append(("m.created_at >= ?", (micros(search.since),)))
     if search.until is not None:
