@@ -11,7 +11,9 @@ from typing import Protocol
 
 from storage.epochs import Epochs
 from storage.inboxes import Inboxes
+from storage.lanes import Lanes
 from storage.links import Links
+from storage.mailboxes import Mailboxes
 from storage.outbox import Outbox
 from storage.people import People
 from storage.preferences import Preferences
@@ -65,6 +67,12 @@ class Store(Protocol):
 
     @property
     def strays(self) -> Strays: ...
+
+    @property
+    def lanes(self) -> Lanes: ...
+
+    @property
+    def mailboxes(self) -> Mailboxes: ...
 
     async def open(self) -> None:
         """Connect, and bring the store to this release's schema; idempotent, also while other nodes do it.

@@ -19,7 +19,7 @@ from mailer.envelope import ReturnPath
 from mailer.reports import Action, Kind, Outcome, Report
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
-from storage.mail import LaneName, MailState
+from storage.mail import LaneName, Mail, MailState
 from storage.outbox import Outbox
 from storage.strays import RAW_BYTES, Stray, StrayPage, Strays
 from storage.suppressions import Evidence, Reason, Suppression, category_scope, lane_scope
@@ -48,9 +48,9 @@ class Returns(Part):
         path: ReturnPath | None,
         domains: Collection[str],
         clock: Timekeeper,
-        count: Callable[[LaneName | None, Fate], None],
+        count: Callable[[Mail | None, Fate], None],
     ) -> None:
-        """`domains` are those that our Message-IDs end with; `count` is told of each report's lane, if known, and fate."""
+        """`domains` are those that our Message-IDs end with; `count` is told of each report's mail, if known, and fate."""
         self._outbox = outbox
         self._attribution = Attribution(outbox, path, domains)
         self._strays = strays
@@ -97,12 +97,13 @@ class Returns(Part):
     async def _deal_with(
         self, report: Report, ours: Ours | None, raw: bytes | None, *, source: str
     ) -> Return:
-        lane = None if ours is None else ours.mail.order.lane
+        mail = None if ours is None else ours.mail
         dealt = await self._dealt(report, ours, raw, source)
-        self._count(lane, dealt.fate)
+        self._count(mail, dealt.fate)
         extra = {"kind": report.kind.value, "fate": dealt.fate.value, "mail": dealt.mail}
         # A complaint about mail that somebody waits for says that something is wrong with it.
-        loud = dealt.fate is Fate.COMPLAINED and lane is LaneName.TRANSACTIONAL
+        is_waited_for = mail is not None and mail.order.lane is LaneName.TRANSACTIONAL
+        loud = dealt.fate is Fate.COMPLAINED and is_waited_for
         logger.log(logging.WARNING if loud else logging.INFO, "mail came back", extra=extra)
         return dealt
 
@@ -149,7 +150,9 @@ class Returns(Part):
         found = severity(outcome.status)
         bounce = Bounce(severity=found, status=outcome.status, diagnostic=outcome.diagnostic)
         # Before the mail's state, by which a repetition is known: a crash in between repeats both.
-        suppressed = await self._suppressions.refused(ours.mail.order.to, bounce, mail=ours.id, source=source)
+        suppressed = await self._suppressions.refused(
+            ours.mail.order.to, bounce, mail=ours.id, room=ours.told.room, source=source
+        )
         reason = " ".join(filter(None, ("came back:", outcome.status, outcome.diagnostic)))
         await self._came_back(ours, MailState.BOUNCED, reason)
         return Return(fate=Fate.BOUNCED, mail=ours.id, suppressed=suppressed)

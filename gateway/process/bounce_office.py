@@ -101,6 +101,7 @@ class BounceOffice(Office):
             StorePart(self.store),
             ClockPart(self.clock, self.store),
             self.suppressions,
+            self.lanes,
             self.returns,
         ]
 

@@ -27,7 +27,7 @@ from gateway.ground.values import duration
 from gateway.http.settings import SiteSettings
 from gateway.mail.settings import BounceSettings, MailSettings
 from gateway.observe.metrics import release
-from gateway.process import outlet, settings, signals, suppressing, zoning
+from gateway.process import laning, outlet, settings, signals, suppressing, zoning
 from gateway.process.alive import UnixConnection
 
 EMIT_SECONDS = 30
@@ -116,6 +116,13 @@ def _parser() -> argparse.ArgumentParser:
             "suppressions",
             help="take over or write out the addresses that must not be written to",
             description="As CSV, by the store of the settings in force. Gateways may run meanwhile.",
+        )
+    )
+    laning.describe(
+        commands.add_parser(
+            "lanes",
+            help="how the mail of each lane fares; pause or resume bulk mail",
+            description="By the store of the settings in force. Gateways may run meanwhile. Exit code 1 while a lane is paused.",
         )
     )
     zoning.describe(

@@ -36,8 +36,10 @@ from gateway.notify.choosing import Choices
 from gateway.notify.delivery import Delivery
 from gateway.notify.emitting import Emitter
 from gateway.notify.fanout import Fanout
+from gateway.notify.lanes import LanesChanged
 from gateway.notify.languages import Languages
 from gateway.notify.leaving import Leaving
+from gateway.notify.mailboxes import Hints
 from gateway.notify.mailroom import Mailroom
 from gateway.notify.people import People
 from gateway.notify.planning import Planner
@@ -110,6 +112,7 @@ class Node(Process):
         self.commit = GroupCommit(self.writes, ping=self.store.ping)
         self.switching = Switching(self.store.switches, self.catalog, self.bus, self.clock)
         self.versions = Versions(self.catalog, self.bus, self.settings[ClusterSettings].node_id)
+        self.lanes.tell_others = lambda: self.bus.order_others(LanesChanged())
         self.gossip = HeadGossip(learns=self.store.streams, bus=self.bus)
 
     def _use_cases(self) -> None:
@@ -175,6 +178,21 @@ class Node(Process):
             bus=self.bus,
             clock=self.clock,
         )
+        self.records = Records(
+            streams=self.store.streams,
+            inboxes=self.store.inboxes,
+            fanout=self.fanout,
+            bus=self.bus,
+            clock=self.clock,
+        )
+        self.hints = Hints(
+            self.store.mailboxes,
+            contacts=self.contacts,
+            suppressions=self.suppressions,
+            tell=Notices(self.emitter, self.languages).mailbox_refused,
+            take_back=self.records.recall,
+        )
+        self.refusals.listeners.append(self.hints.look)
         self.housekeeper = Housekeeper(
             self.store.streams,
             self.store.outbox,
@@ -228,19 +246,16 @@ class Node(Process):
                 presence=self.presence,
                 presses=self.presses,
             ),
-            records=Records(
-                streams=self.store.streams,
-                inboxes=self.store.inboxes,
-                fanout=self.fanout,
-                bus=self.bus,
-                clock=self.clock,
-            ),
+            records=self.records,
             reading=self.reading,
             mailroom=Mailroom(outbox=self.store.outbox, clock=self.clock, wake_mailer=self._wake_mailer),
             suppressions=self.suppressions,
+            lanes=self.lanes,
             returns=self.returns,
             people=self.people,
-            profiles=Profiles(self.store.people, contacts=self.contacts, clock=self.clock),
+            profiles=Profiles(
+                self.store.people, contacts=self.contacts, clock=self.clock, moved=self.hints.moved
+            ),
             choices=self.choices,
             topics=self.topics,
             scheduler=self.scheduler,
@@ -304,7 +319,7 @@ class Node(Process):
                 self.unsubscribe_links,
                 choices=self.choices,
                 catalog=self.catalog,
-                tell=Notices(self.emitter).lowered,
+                tell=Notices(self.emitter, self.languages).lowered,
             )
         )
 
@@ -338,6 +353,7 @@ class Node(Process):
                 returned=self.delivery.repairs.reconcile,
             ),
             self.switching,
+            self.lanes,
             self.versions,
             self.delivery,
             PresencePart(self.presence, self.people.announce),
@@ -353,6 +369,7 @@ class Node(Process):
             self.observatory,
             self.housekeeper,
             self.scheduler,
+            self.hints,
             *([] if self.mail is None else [self.mail]),
         ]
 

@@ -18,7 +18,7 @@ from gateway.ground.values import duration
 from gateway.http.settings import SiteSettings
 from gateway.mail.provider_settings import ProviderSettings
 from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings, SigningSettings
-from gateway.notify.settings import PeopleSettings, StoreSettings
+from gateway.notify.settings import BrakeSettings, PeopleSettings, StoreSettings
 from gateway.sockets.settings import SocketSettings
 
 
@@ -39,6 +39,7 @@ GROUPS: tuple[type[Group], ...] = (
     CatalogSettings,
     MailSettings,
     BulkSettings,
+    BrakeSettings,
     SigningSettings,
     BounceSettings,
     ProviderSettings,

@@ -10,6 +10,7 @@ from typing import TypeVar
 from gateway.ground.rooms import inbox_rooms, user_of
 from gateway.notify.choosing import Choice, Choices, Chosen, HalfQuiet, VersionMismatch
 from gateway.notify.emitting import Emitted, Emitter
+from gateway.notify.lanes import LanePage, Lanes, PauseRequest
 from gateway.notify.mailroom import Mailroom
 from gateway.notify.owing import USERS_NAMED
 from gateway.notify.people import People
@@ -36,6 +37,7 @@ from mailer.errors import RenderFailure, TemplateFailure
 from mailer.transport import Outgoing
 from storage.errors import StorageError
 from storage.inboxes import HistoryPage, Marked
+from storage.mail import LaneName
 from storage.people import Profile
 from storage.streams import Notification
 from storage.suppressions import Suppression
@@ -54,6 +56,7 @@ class UseCases:
     reading: Reading
     mailroom: Mailroom
     suppressions: SuppressionList
+    lanes: Lanes
     returns: Returns
     people: People
     profiles: Profiles
@@ -332,6 +335,18 @@ async def switch_type(use: UseCases, caller: Caller, asked: SwitchRequest) -> Ty
 
 async def suppress(use: UseCases, caller: Caller, asked: SuppressRequest) -> Suppression:
     return await use.suppressions.suppress(asked, source=caller.scope)
+
+
+async def suppress_many(use: UseCases, caller: Caller, asked: Sequence[SuppressRequest]) -> int:
+    return await use.suppressions.suppress_many(asked, source=caller.scope)
+
+
+async def pause_lane(use: UseCases, caller: Caller, asked: PauseRequest) -> LanePage:
+    return await use.lanes.pause(asked, by=caller.name)
+
+
+async def resume_lane(use: UseCases, caller: Caller, lane: LaneName) -> LanePage:
+    return await use.lanes.resume(lane, by=caller.name)
 
 
 async def watch_feed(

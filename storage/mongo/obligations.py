@@ -8,6 +8,7 @@ stands by itself is a document of the collection `obligations`, with the same fi
 from collections.abc import Sequence
 
 from pymongo import IndexModel
+from pymongo.collation import Collation, CollationStrength
 
 from storage.encoding import ERASED, micros, moment, moment_or_none, news_text
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
@@ -31,21 +32,37 @@ _HELD = IndexModel(
     name="held",
     partialFilterExpression={"mail.state": MailState.PENDING.value, "mail.decided_by": {"$type": "string"}},
 )
+_HAS_MAIL = {"mail.state": {"$exists": True}}
+ANY_CASE = Collation("en", strength=CollationStrength.SECONDARY)
+"""How addresses are compared when mail is looked for: as people write them."""
+TO_ADDRESS = "mail to"
+OF_ROOM = "mail of room"
+_TO = IndexModel(
+    [("mail.to", 1), ("created_at", -1), ("_id", -1)],
+    name=TO_ADDRESS,
+    collation=ANY_CASE,
+    partialFilterExpression=_HAS_MAIL,
+)
 INDEXES = {
     NOTIFICATIONS: (
         _OWED,
         _TAKEN_AS,
         _HELD,
+        _TO,
+        IndexModel(
+            [("room", 1), ("created_at", -1), ("_id", -1)], name=OF_ROOM, partialFilterExpression=_HAS_MAIL
+        ),
         IndexModel(
             [("mail.state", 1), ("created_at", -1), ("_id", -1)],
             name="mail",
-            partialFilterExpression={"mail.state": {"$exists": True}},
+            partialFilterExpression=_HAS_MAIL,
         ),
     ),
     OBLIGATIONS: (
         _OWED,
         _TAKEN_AS,
         _HELD,
+        _TO,
         IndexModel([("mail.state", 1), ("created_at", -1), ("_id", -1)], name="mail"),
         IndexModel([("of.id", 1)], name="of"),
         IndexModel([("room", 1)], name="room", sparse=True),

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import structs
+from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.errors import BulkWriteError
 
 from storage.encoding import (
@@ -27,9 +28,19 @@ from storage.mail import AFTER_SENT, HASTENED, LaneName, MailState
 from storage.mongo import obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
-from storage.mongo.obligations import OBLIGATIONS
+from storage.mongo.obligations import ANY_CASE, OBLIGATIONS, OF_ROOM, TO_ADDRESS
 from storage.mongo.shelf import MongoShelf, operation
-from storage.outbox import ORPHAN_AGE, ORPHAN_LOOK, Kind, Lease, MailPage, Obligation, Outbox, Subject
+from storage.outbox import (
+    ORPHAN_AGE,
+    ORPHAN_LOOK,
+    Kind,
+    Lease,
+    MailPage,
+    MailSearch,
+    Obligation,
+    Outbox,
+    Subject,
+)
 from storage.people import Erasure
 from storage.streams import Notification
 
@@ -238,23 +249,13 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def mail_page(
-        self, c: Collections, *, state: MailState | None, before: str | None, limit: int
+        self, c: Collections, search: MailSearch, *, before: str | None, limit: int
     ) -> MailPage:
-        time, obligation_id = (FOREVER, "") if before is None else position_of(before)
-        condition: dict[str, Any] = {
-            # Each state by name: the server merges the index's ranges, and sorts nothing.
-            "mail.state": {"$in": [s.value for s in MailState] if state is None else [state.value]},
-            "created_at": {"$lte": time},
-            "$or": [{"created_at": {"$lt": time}}, {"created_at": time, "_id": {"$lt": obligation_id}}],
-        }
+        place = (FOREVER, "") if before is None else position_of(before)
         found = [
             (name, document)
             for name in _BOTH
-            for document in await c.lagging(name)
-            .find(condition)
-            .sort([("created_at", -1), ("_id", -1)])
-            .limit(limit + 1)
-            .to_list()
+            for document in await _cursor(c, name, search, place).limit(limit + 1).to_list()
         ]
         found.sort(key=lambda each: (each[1]["created_at"], each[1]["_id"]), reverse=True)
         page = found[:limit]
@@ -280,6 +281,42 @@ class MongoOutbox(MongoShelf, Outbox):
     async def erase(self, c: Collections, erasure: Erasure) -> int:
         await obligations.forget_recipients(c, erasure.room, now=erasure.at)
         return 0
+
+
+def _cursor(c: Collections, name: str, search: MailSearch, place: tuple[int, str]) -> AsyncCursor[Document]:
+    """What is searched for beyond the place in one collection, newest first, by the index that knows the fewest."""
+    condition = _condition(search, place)
+    if search.of is not None:
+        # By its own index each: one that there is not would make the server read everything.
+        either = [{"_id": search.of}] if name == NOTIFICATIONS else [{"_id": search.of}, {"of.id": search.of}]
+        condition["$and"] = [{"$or": either}]
+    cursor = c.lagging(name).find(condition).sort([("created_at", -1), ("_id", -1)])
+    if search.addresses:
+        return cursor.collation(ANY_CASE).hint(TO_ADDRESS)
+    if search.room is not None and name == NOTIFICATIONS:
+        return cursor.hint(OF_ROOM)
+    return cursor
+
+
+def _condition(search: MailSearch, place: tuple[int, str]) -> Document:
+    time, obligation_id = place
+    states = list(MailState) if search.state is None else [search.state]
+    when: Document = {"$lte": time}
+    if search.since is not None:
+        when["$gte"] = micros(search.since)
+    if search.until is not None:
+        when["$lt"] = micros(search.until)
+    condition: Document = {
+        # Each state by name: the server merges the index's ranges, and sorts nothing.
+        "mail.state": {"$in": [state.value for state in states]},
+        "created_at": when,
+        "$or": [{"created_at": {"$lt": time}}, {"created_at": time, "_id": {"$lt": obligation_id}}],
+    }
+    if search.addresses:
+        condition["mail.to"] = {"$in": writable(search.addresses)}
+    if search.room is not None:
+        condition["room"] = search.room
+    return condition
 
 
 def _said(

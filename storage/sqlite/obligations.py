@@ -81,6 +81,16 @@ CREATE INDEX obligations_taken_as ON obligations (relay_key) WHERE relay_key IS 
 CREATE INDEX obligations_held ON obligations (due_at, id) WHERE state = 'pending' AND decided_by IS NOT NULL;
 """),
     ),
+    Migration(
+        name="outbox-found",
+        run=statements("""
+-- the room of the notification whose own it is, or else `room`: to find a person's mail by
+ALTER TABLE obligations ADD COLUMN reader TEXT;
+UPDATE obligations SET reader = COALESCE(room, (SELECT n.room FROM notifications n WHERE n.id = obligations.id));
+CREATE INDEX obligations_reader ON obligations (reader, created_at, id);
+CREATE INDEX obligations_recipient ON obligations (recipient COLLATE NOCASE, created_at, id);
+"""),
+    ),
 )
 
 COLUMNS = (
@@ -92,12 +102,13 @@ JOIN = "LEFT JOIN obligations m ON m.id = n.id"
 
 _INSERT = (
     "INSERT INTO obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at, reason,"
-    " code, updated_at, sent_at, wake_at, lane, decided_by, relay_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " code, updated_at, sent_at, wake_at, lane, decided_by, relay_id, reader)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _OWE = (
     "INSERT OR IGNORE INTO obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at,"
-    " reason, code, updated_at, sent_at, wake_at, lane, decided_by, relay_id, channel, of_kind, of_id, room, news)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " reason, code, updated_at, sent_at, wake_at, lane, decided_by, relay_id, reader, channel, of_kind, of_id, room, news)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 
 Row = tuple[Any, ...]
@@ -129,16 +140,16 @@ def mail_of(row: Row) -> Mail:
 
 
 def row_of(notification: Notification, mail: Mail) -> Row:
-    return _row(notification.id, micros(notification.created_at), mail)
+    return _row(notification.id, micros(notification.created_at), mail, notification.room)
 
 
-def _row(id_: str, created_at: int, mail: Mail) -> Row:
+def _row(id_: str, created_at: int, mail: Mail, reader: str | None) -> Row:
     order = mail.order
     wake_at = micros(mail.due_at) if mail.state is MailState.PENDING else None
     return (
         id_, created_at, order.to, order.subject, order.unless, micros(order.due_at), mail.state, mail.attempts,
         micros(mail.due_at), mail.reason, mail.code, micros(mail.updated_at), micros_or_none(mail.sent_at), wake_at,
-        order.lane, mail.decided_by, mail.relay_id,
+        order.lane, mail.decided_by, mail.relay_id, reader,
     )  # fmt: skip
 
 
@@ -146,7 +157,8 @@ def owe(connection: sqlite3.Connection, obligations: Sequence[Obligation]) -> in
     """Store what stands by itself; answers how many were new."""
     rows = [
         (
-            *_row(o.id, micros(o.mail.updated_at), o.mail), o.channel, o.of.kind, o.of.id,
+            *_row(o.id, micros(o.mail.updated_at), o.mail, None if o.news is None else o.news.room),
+            o.channel, o.of.kind, o.of.id,
             None if o.news is None else o.news.room, None if o.news is None else news_text(o.news),
         )
         for o in obligations

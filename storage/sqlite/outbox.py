@@ -4,6 +4,7 @@ import json
 import sqlite3
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from msgspec import structs
@@ -24,7 +25,17 @@ from storage.encoding import (
 )
 from storage.endings import Buried, Ending, Postponed, Released, Sent, Skipped
 from storage.mail import AFTER_SENT, HASTENED, LaneName, MailState
-from storage.outbox import ORPHAN_AGE, ORPHAN_LOOK, Kind, Lease, MailPage, Obligation, Outbox, Subject
+from storage.outbox import (
+    ORPHAN_AGE,
+    ORPHAN_LOOK,
+    Kind,
+    Lease,
+    MailPage,
+    MailSearch,
+    Obligation,
+    Outbox,
+    Subject,
+)
 from storage.people import Erasure
 from storage.sqlite import obligations
 from storage.sqlite.rows import MAIL, NOTIFICATION, NOTIFICATION_WIDTH, notification_of
@@ -209,14 +220,15 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
 
     @reading
     def mail_page(
-        self, connection: sqlite3.Connection, *, state: MailState | None, before: str | None, limit: int
+        self, connection: sqlite3.Connection, search: MailSearch, *, before: str | None, limit: int
     ) -> MailPage:
-        time, obligation_id = (FOREVER, "") if before is None else position_of(before)
+        place = (FOREVER, "") if before is None else position_of(before)
+        found = _found(search)
         rows = connection.execute(
-            f"SELECT {_OWED} {_FROM}"
-            f" WHERE (m.created_at, m.id) < (?, ?){'' if state is None else ' AND m.state = ?'}"
+            f"SELECT {_OWED} FROM obligations m {found.by} LEFT JOIN notifications n ON n.id = COALESCE(m.of_id, m.id)"  # noqa: S608 - constants, and marks for values
+            f" WHERE {' AND '.join(['(m.created_at, m.id) < (?, ?)', *found.conditions])}"
             " ORDER BY m.created_at DESC, m.id DESC LIMIT ?",
-            (time, obligation_id, *(() if state is None else (state,)), limit + 1),
+            (*place, *found.values, limit + 1),
         ).fetchall()
         page = rows[:limit]
         following = f"{page[-1][-1]}~{page[-1][-5]}" if page and len(rows) > limit else None
@@ -232,6 +244,43 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
         obligations.forget_recipients(connection, erasure.room, now=erasure.at)
         return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """How a search finds mail."""
+
+    by: str
+    """The index that it must take; empty where there is no choice."""
+    conditions: tuple[str, ...]
+    values: obligations.Row
+
+
+def _found(search: MailSearch) -> _Found:
+    asked: list[tuple[str, obligations.Row]] = []
+    by = ""
+    if search.of is not None:
+        asked.append(("(m.id = ? OR m.of_id = ?)", (search.of, search.of)))
+    if search.room is not None:
+        by = "INDEXED BY obligations_reader"
+        asked.append(("m.reader = ?", (search.room,)))
+    if search.addresses:
+        by = "INDEXED BY obligations_recipient"
+        forms = writable(search.addresses)
+        marks = ", ".join("?" * len(forms))
+        asked.append((f"m.recipient COLLATE NOCASE IN ({marks})", tuple(forms)))
+    if search.state is not None:
+        # With a plus it is no reason to go by its index.
+        asked.append(("+m.state = ?" if asked else "m.state = ?", (search.state,)))
+    if search.since is not None:
+        asked.append(("m.created_at >= ?", (micros(search.since),)))
+    if search.until is not None:
+        asked.append(("m.created_at < ?", (micros(search.until),)))
+    return _Found(
+        by,
+        tuple(condition for condition, _ in asked),
+        tuple(value for _, values in asked for value in values),
+    )
 
 
 _OWED = f"{NOTIFICATION}, m.id, m.of_kind, m.of_id, m.news, m.created_at"

@@ -33,6 +33,7 @@ PAGES = {
     "#/topics/deals": "deals",
     "#/scheduled": "Scheduled",
     "#/mail": "Mail",
+    "#/suppressions": "Suppressions",
     "#/types": "Types",
     "#/compose?to=user%3Aann": "Compose",
 }

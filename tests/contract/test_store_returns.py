@@ -8,7 +8,7 @@ from storage.endings import Sent
 from storage.errors import InvalidCursor
 from storage.ids import uuid7
 from storage.mail import AFTER_SENT, LaneName, MailState
-from storage.outbox import Kind, Obligation, Subject
+from storage.outbox import Kind, MailSearch, Obligation, Subject
 from storage.strays import RAW_BYTES, Stray
 from tests.contract.store_cases import NOW, later, mail, notification, put
 
@@ -102,7 +102,7 @@ async def test_what_is_heard_outweighs_what_was_heard_before(store, make):
     )
     counts = await store.outbox.mail_counts()
     assert (counts[MailState.COMPLAINED], counts[MailState.SENT]) == (1, 0)
-    page = await store.outbox.mail_page(state=MailState.COMPLAINED, before=None, limit=10)
+    page = await store.outbox.mail_page(MailSearch(state=MailState.COMPLAINED), before=None, limit=10)
     assert [item.id for item in page.items] == [id_]
 
 

@@ -51,8 +51,11 @@ class Desk:
             path=path,
             domains=["shop.example"],
             clock=self.clock,  # type: ignore[arg-type]
-            count=lambda lane, fate: self.counted.update([(lane, fate)]),
+            count=self.count,
         )
+
+    def count(self, mail: Mail | None, fate: Fate) -> None:
+        self.counted.update([(None if mail is None else mail.order.lane, fate)])
 
     async def sent(
         self,

@@ -10,6 +10,7 @@ import { OnlinePage } from "./pages/online.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { ScheduledPage } from "./pages/scheduled.tsx";
 import { SignIn } from "./pages/signin.tsx";
+import { SuppressionsPage } from "./pages/suppressions.tsx";
 import { TopicsPage } from "./pages/topics.tsx";
 import { TypesPage } from "./pages/types.tsx";
 import { Users } from "./pages/users.tsx";
@@ -116,7 +117,9 @@ function Page({ route }: { route: Route }): ReactNode {
     case "scheduled":
       return <ScheduledPage />;
     case "mail":
-      return <MailPage state={route.state} />;
+      return <MailPage route={route} />;
+    case "suppressions":
+      return <SuppressionsPage key={route.address} address={route.address} scope={route.scope} />;
     case "types":
       return <TypesPage type={route.type} view={route.view} />;
     case "compose":

@@ -434,9 +434,57 @@ export interface SuppressionsAnswer {
   readonly next: string | null;
 }
 
+export interface SuppressedAnswer {
+  /** That are new, or last longer than what was there; the others were there. */
+  readonly suppressed: number;
+}
+
 export interface LiftedAnswer {
   /** How many there were, in as many scopes. */
   readonly lifted: number;
+}
+
+/** Why no mail of a lane leaves. */
+export interface PauseAnswer {
+  readonly at: string;
+  /** `brake`, `cli`, `user:…` or `service:…`. */
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** A lane, and what became of the mail that it has sent within the window. */
+export interface LaneAnswer {
+  readonly lane: LaneName;
+  readonly sent: number;
+  /** By the mail server, for their address. */
+  readonly refused: number;
+  /** Of those sent, as far as it was told. */
+  readonly delivered: number;
+  /** Of those sent. */
+  readonly bounced: number;
+  /** Of those sent. */
+  readonly complained: number;
+  /** A part of 1, of those refused or bounced; null of too few mails. */
+  readonly bounce_rate: number | null;
+  /** A part of 1. */
+  readonly complaint_rate: number | null;
+  readonly paused: PauseAnswer | null;
+  /** When it was resumed last: only mail that was sent after is counted. */
+  readonly since: string | null;
+}
+
+/** From where on bulk mail is paused; 0 is no bound. */
+export interface BrakeAnswer {
+  readonly bounces: number;
+  readonly complaints: number;
+  /** Of fewer no rate is told. */
+  readonly mails: number;
+  readonly window_seconds: number;
+}
+
+export interface LanesAnswer {
+  readonly lanes: readonly LaneAnswer[];
+  readonly brake: BrakeAnswer;
 }
 
 /** A report that changed nothing. */
