@@ -9,6 +9,7 @@ these sentences.
 from datetime import datetime
 from typing import Protocol
 
+from storage.campaigns import Campaigns
 from storage.epochs import Epochs
 from storage.inboxes import Inboxes
 from storage.links import Links
@@ -65,6 +66,9 @@ class Store(Protocol):
 
     @property
     def strays(self) -> Strays: ...
+
+    @property
+    def campaigns(self) -> Campaigns: ...
 
     async def open(self) -> None:
         """Connect, and bring the store to this release's schema; idempotent, also while other nodes do it.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.ground.clock import Clock
 from gateway.notify.requests import MailRequest
+from storage.campaigns import Campaigns
 from storage.mail import LaneName, MailState
 from storage.outbox import MailPage, Outbox
 
@@ -25,9 +26,15 @@ class Mailroom:
     """The use cases of mail. They raise `StoreUnavailable` when the store is away."""
 
     def __init__(
-        self, *, outbox: Outbox, clock: Clock, wake_mailer: Callable[[Iterable[LaneName]], None]
+        self,
+        *,
+        outbox: Outbox,
+        clock: Clock,
+        wake_mailer: Callable[[Iterable[LaneName]], None],
+        campaigns: Campaigns,
     ) -> None:
         self._outbox = outbox
+        self._campaigns = campaigns
         self._clock = clock
         self._wake_mailer = wake_mailer
 
@@ -44,6 +51,8 @@ class Mailroom:
         """Put those of `ids` back that are dead; answers which they were."""
         revived = await self._outbox.revive(ids, now=self._clock())
         if revived:
+            # A campaign accounts for its own.
+            await self._campaigns.revived(revived, now=self._clock())
             self._wake_mailer(LaneName)
         return revived
 

@@ -22,6 +22,7 @@ from gateway.notify.requests import DisconnectRequest, RosterRequest
 from gateway.notify.suppressions import SuppressionList, forms_of
 from gateway.notify.topics import TopicBook
 from storage import people as shelf
+from storage.campaigns import Campaign, Campaigns, RecipientRow
 from storage.people import Contact, UserData
 from storage.preferences import CHANGES_KEPT, Change
 from storage.schedule import Schedule, Scheduled
@@ -64,6 +65,8 @@ class Held:
     """What is still to come for the user, the earliest first."""
     suppressions: tuple[Suppression, ...]
     """Of the user's addresses."""
+    campaigns: Sequence[tuple[Campaign, RecipientRow]]
+    """That the user is or was a recipient of, newest first."""
 
 
 class People:
@@ -79,6 +82,7 @@ class People:
         schedule: Schedule,
         held: shelf.People,
         suppressions: SuppressionList,
+        campaigns: Campaigns,
         reading: Reading,
         receiver: Receiver,
         bus: Bus,
@@ -91,6 +95,7 @@ class People:
         self._schedule = schedule
         self._held = held
         self._suppressions = suppressions
+        self._campaigns = campaigns
         self._reading = reading
         self._receiver = receiver
         self._bus = bus
@@ -144,6 +149,7 @@ class People:
             topics=await self._topics.since(user),
             preferences=(await self._choices.show(user)).preferences,
             changes=await self._choices.changes(user, limit=CHANGES_KEPT),
+            campaigns=await self._campaigns.of_user(user, limit=USER_DATA_LIMIT),
             scheduled=await self._schedule.of_room(user_room(user), limit=USER_DATA_LIMIT),
         )
 

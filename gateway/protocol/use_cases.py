@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from gateway.ground.rooms import inbox_rooms, user_of
+from gateway.notify.campaigns.book import CampaignBook, Progress
+from gateway.notify.campaigns.plans import CampaignRequest
 from gateway.notify.choosing import Choice, Choices, Chosen, HalfQuiet, VersionMismatch
 from gateway.notify.emitting import Emitted, Emitter
 from gateway.notify.mailroom import Mailroom
@@ -60,6 +62,7 @@ class UseCases:
     choices: Choices
     topics: TopicBook
     scheduler: Scheduler
+    campaigns: CampaignBook
     types: Types
     type_previewer: TypePreviewer
     observatory: Observatory
@@ -315,6 +318,10 @@ async def switch_type(use: UseCases, caller: Caller, asked: SwitchRequest) -> Ty
 
 async def suppress(use: UseCases, caller: Caller, asked: SuppressRequest) -> Suppression:
     return await use.suppressions.suppress(asked, source=caller.scope)
+
+
+async def create_campaign(use: UseCases, caller: Caller, asked: CampaignRequest) -> Progress:
+    return await use.campaigns.create(asked, by=caller.name)
 
 
 async def watch_feed(use: UseCases, caller: Caller, on: bool) -> None:  # noqa: FBT001 - it is what is asked

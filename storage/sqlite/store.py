@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from storage.errors import StoreUnavailable
+from storage.sqlite.campaigns import SQLiteCampaigns
 from storage.sqlite.epochs import SQLiteEpochs
 from storage.sqlite.inboxes import SQLiteInboxes
 from storage.sqlite.links import SQLiteLinks
@@ -49,6 +50,7 @@ class SQLiteStore:
         self.schedule = self._put_up(SQLiteSchedule(self._threads))
         self.suppressions = self._put_up(SQLiteSuppressions(self._threads))
         self.strays = self._put_up(SQLiteStrays(self._threads))
+        self.campaigns = self._put_up(SQLiteCampaigns(self._threads))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its tables when the store is opened; those of an earlier one are there before."""
