@@ -14,7 +14,7 @@ from marshmallow.fields import Field
 from auth.principal import USER_ID_MAX
 from gateway.http.edge import json_response
 from gateway.observe.metrics import release
-from gateway.protocol import answering, emit, fields
+from gateway.protocol import answering, campaigns, emit, fields
 from gateway.protocol.fields import ROOMS_MAX, Rooms
 from gateway.protocol.operation import USER, Operation, Route
 from gateway.protocol.operations import OPERATIONS
@@ -123,6 +123,21 @@ _PATH_PARAMETERS = {
 }
 
 
+_TOPIC_AUDIENCE = {
+    "type": "object", "required": ["topic"], "additionalProperties": False,
+    "properties": {"topic": _PATH_PARAMETERS["topic"]},
+}  # fmt: skip
+_USERS_AUDIENCE = {
+    "type": "object", "required": ["users"], "additionalProperties": False,
+    "properties": {
+        "users": {
+            "type": "object", "additionalProperties": False,
+            "properties": {"locale": {"type": "string"}, "attributes": {"type": "object"}},
+        }
+    },
+}  # fmt: skip
+
+
 def routes(base_url: str | None) -> list[web.RouteDef]:
     async def answer(request: web.Request) -> web.Response:
         del request
@@ -168,6 +183,8 @@ def _own_field(converter: Any, field: Field[Any], **_: Any) -> dict[str, Any]:
     }
     if isinstance(field, Rooms):
         return {"oneOf": [room, {"type": "array", "items": room, "minItems": 1, "maxItems": ROOMS_MAX}]}
+    if isinstance(field, campaigns.AudienceField):
+        return {"oneOf": [{"type": "string", "enum": ["import"]}, _TOPIC_AUDIENCE, _USERS_AUDIENCE]}
     if isinstance(field, emit.SendAt):
         inner = converter.resolve_nested_schema(emit.LocalTimeSchema)
         return {"oneOf": [{"type": "string", "format": "date-time"}, inner, {"type": "null"}]}
