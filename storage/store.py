@@ -9,6 +9,7 @@ these sentences.
 from datetime import datetime
 from typing import Protocol
 
+from storage.campaigns import Campaigns
 from storage.epochs import Epochs
 from storage.inboxes import Inboxes
 from storage.lanes import Lanes
@@ -73,6 +74,9 @@ class Store(Protocol):
 
     @property
     def mailboxes(self) -> Mailboxes: ...
+
+    @property
+    def campaigns(self) -> Campaigns: ...
 
     async def open(self) -> None:
         """Connect, and bring the store to this release's schema; idempotent, also while other nodes do it.

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.ground.rooms import user_of
-from gateway.notify.gates import address, preferences, quiet, rollout, suppression, switch, unless
+from gateway.notify.gates import address, campaign, preferences, quiet, rollout, suppression, switch, unless
 from gateway.notify.verdicts import EMAIL, AnyGate, Case, Delay, Moment, Send, Sources, Verdict
+from storage.campaigns import TEST
 from storage.endings import Ending, Postponed, Skipped
 from storage.errors import StorageError
 from storage.mail import HASTENED
-from storage.outbox import Lease
+from storage.outbox import Kind, Lease
 
 GATES: tuple[AnyGate, ...] = (
     # The order of rules:
@@ -27,6 +28,10 @@ GATES: tuple[AnyGate, ...] = (
     quiet.GATE,
     # throttle and digest.
 )
+OF_CAMPAIGNS: tuple[AnyGate, ...] = (campaign.GATE,)
+"""Those that stand before all others for a campaign's mail as it leaves."""
+OF_TESTS: tuple[AnyGate, ...] = (suppression.GATE,)
+"""All that a campaign's test mail has to pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +86,18 @@ class Judge:
         self._sources = sources
         self._gates = gates
 
-    async def judge(self, cases: Sequence[Case], moment: Moment) -> list[Judged | StorageError]:
-        """The verdict on each, in order, or why its facts could not be looked up. Each gate asks once for all."""
+    async def judge(
+        self, cases: Sequence[Case], moment: Moment, *, gates: Sequence[AnyGate] | None = None
+    ) -> list[Judged | StorageError]:
+        """The verdict on each, in order, or why its facts could not be looked up. Each gate asks once for all.
+
+        `gates` are other ones than the judge's own.
+        """
+        gates = self._gates if gates is None else gates
         cases = self._marked(cases)
         facts: list[tuple[object, ...]] = [()] * len(cases)
         failed: dict[int, StorageError] = {}
-        for gate in self._gates:
+        for gate in gates:
             if not gate.in_use(self._sources):
                 continue
             wanted = [
@@ -106,7 +117,7 @@ class Judge:
                     facts[index] += (fact,)
                     cases[index] = gate.teach(cases[index], fact)
         return [
-            failed.get(index) or Judged(decide(case, facts[index], self._gates), facts[index])
+            failed.get(index) or Judged(decide(case, facts[index], gates), facts[index])
             for index, case in enumerate(cases)
         ]
 
@@ -139,6 +150,10 @@ class Judge:
     async def at_lease(self, lease: Lease, now: datetime) -> Ending | None:
         """How the lease ends without a mail; None when it is to be sent. Raises `StorageError`."""
         notification, order = lease.notification, lease.mail.order
+        gates = self._gates
+        is_campaigns = lease.of.kind is Kind.CAMPAIGN
+        if is_campaigns:
+            gates = OF_TESTS if lease.of.id.startswith(TEST) else (*OF_CAMPAIGNS, *gates)
         case = Case(
             type=notification.type,
             user=user_of(notification.room),
@@ -151,8 +166,9 @@ class Judge:
             unless=order.unless,
             lane=order.lane,
             hastened=lease.mail.decided_by == HASTENED,
+            campaign=lease.of.id if is_campaigns else None,
         )
-        (judged,) = await self.judge([case], Moment.LEASE)
+        (judged,) = await self.judge([case], Moment.LEASE, gates=gates)
         if isinstance(judged, StorageError):
             raise judged
         return _ending(judged.verdict)

@@ -7,6 +7,7 @@ from gateway.ground.clock import Clock
 from gateway.ground.rooms import user_room
 from gateway.notify.requests import HeldRequest, MailRequest
 from mailer.address import compared
+from storage.campaigns import Campaigns
 from storage.mail import LaneName, MailState
 from storage.outbox import MailPage, MailSearch, Outbox
 
@@ -29,9 +30,15 @@ class Mailroom:
     """The use cases of mail. They raise `StoreUnavailable` when the store is away."""
 
     def __init__(
-        self, *, outbox: Outbox, clock: Clock, wake_mailer: Callable[[Iterable[LaneName]], None]
+        self,
+        *,
+        outbox: Outbox,
+        clock: Clock,
+        wake_mailer: Callable[[Iterable[LaneName]], None],
+        campaigns: Campaigns,
     ) -> None:
         self._outbox = outbox
+        self._campaigns = campaigns
         self._clock = clock
         self._wake_mailer = wake_mailer
 
@@ -48,6 +55,8 @@ class Mailroom:
         """Put those of `ids` back that are dead; answers which they were."""
         revived = await self._outbox.revive(ids, now=self._clock())
         if revived:
+            # A campaign accounts for its own.
+            await self._campaigns.revived(revived, now=self._clock())
             self._wake_mailer(LaneName)
         return revived
 

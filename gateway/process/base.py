@@ -92,6 +92,7 @@ class Process(ABC):
             preferences=self.preferences,
             receipts=self.store.inboxes,
             suppressions=self.suppressions,
+            campaigns=self.store.campaigns,
             is_online=self._is_online,
             zone=ZoneInfo(settings[PeopleSettings].timezone),
         )

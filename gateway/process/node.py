@@ -32,6 +32,10 @@ from gateway.http.unsubscribe import UnsubscribePages
 from gateway.mail.part import PressPart
 from gateway.mail.provider_settings import ProviderSettings
 from gateway.mail.settings import MailSettings
+from gateway.notify.campaigns.audience import Audiences
+from gateway.notify.campaigns.book import CampaignBook
+from gateway.notify.campaigns.drafting import Drafter
+from gateway.notify.campaigns.running import CampaignRunner
 from gateway.notify.choosing import Choices
 from gateway.notify.delivery import Delivery
 from gateway.notify.emitting import Emitter
@@ -154,6 +158,7 @@ class Node(Process):
             clock=self.clock,
             due_clock=self.clock.cautious,
         )
+        self._campaigns()
         self.reading = Reading(inboxes=self.store.inboxes, fanout=self.fanout, clock=self.clock)
         self.topics = TopicBook(self.store.topics, bus=self.bus, clock=self.clock)
         self.choices = Choices(
@@ -173,6 +178,7 @@ class Node(Process):
             outbox=self.store.outbox,
             held=self.store.people,
             suppressions=self.suppressions,
+            campaigns=self.store.campaigns,
             reading=self.reading,
             receiver=self.delivery,
             bus=self.bus,
@@ -199,6 +205,31 @@ class Node(Process):
             self.clock,
             history_days=self.settings[StoreSettings].history_days,
             may_delete=lambda: self.clock.may_delete,
+        )
+
+    def _campaigns(self) -> None:
+        """What is sent to many."""
+        audiences = Audiences(self.store.topics, self.store.people, self.languages)
+        drafter = Drafter(scribe=self.scribe, judge=self.judge, sources=self.sources)
+        self.campaign_runner = CampaignRunner(
+            self.store.campaigns,
+            audiences=audiences,
+            drafter=drafter,
+            emitter=self.emitter,
+            wake_mailer=self._wake_mailer,
+            clock=self.clock,
+            due_clock=self.clock.cautious,
+            history_days=self.settings[StoreSettings].history_days,
+            may_delete=lambda: self.clock.may_delete,
+        )
+        self.campaign_book = CampaignBook(
+            self.store.campaigns,
+            outbox=self.store.outbox,
+            catalog=self.catalog,
+            audiences=audiences,
+            drafter=drafter,
+            runner=self.campaign_runner,
+            clock=self.clock,
         )
 
     def _sessions(self) -> None:
@@ -248,7 +279,12 @@ class Node(Process):
             ),
             records=self.records,
             reading=self.reading,
-            mailroom=Mailroom(outbox=self.store.outbox, clock=self.clock, wake_mailer=self._wake_mailer),
+            mailroom=Mailroom(
+                outbox=self.store.outbox,
+                clock=self.clock,
+                wake_mailer=self._wake_mailer,
+                campaigns=self.store.campaigns,
+            ),
             suppressions=self.suppressions,
             lanes=self.lanes,
             returns=self.returns,
@@ -259,6 +295,7 @@ class Node(Process):
             choices=self.choices,
             topics=self.topics,
             scheduler=self.scheduler,
+            campaigns=self.campaign_book,
             types=Types(
                 live=self.catalog,
                 switching=self.switching,
@@ -370,6 +407,7 @@ class Node(Process):
             self.housekeeper,
             self.scheduler,
             self.hints,
+            self.campaign_runner,
             *([] if self.mail is None else [self.mail]),
         ]
 

@@ -10,6 +10,7 @@ from marshmallow import Schema, fields
 from gateway.notify.owing import USERS_NAMED
 from gateway.protocol import required
 from gateway.protocol.suppressions import SuppressionAnswer
+from storage.campaigns import RecipientState
 from storage.mail import LaneName, MailState, Unless
 
 
@@ -259,6 +260,29 @@ class ScheduledAnswer(Schema):
     created_at = required.time()
 
 
+class RecipientAnswer(Schema):
+    """A recipient of a campaign, and what became of it."""
+
+    id = required.text()
+    user = required.text(allow_none=True, metadata={"description": "None: erased."})
+    address = required.text(allow_none=True)
+    state = fields.Enum(RecipientState, by_value=True, required=True)
+    decided_by = required.text(
+        allow_none=True, metadata={"description": "The rule that skips it, or holds it."}
+    )
+    reason = required.text(allow_none=True)
+    mail = required.text(allow_none=True, metadata={"description": "The mail's id."})
+    mail_state = fields.Enum(MailState, by_value=True, required=True, allow_none=True)
+    updated_at = required.time()
+
+
+class UserCampaignAnswer(RecipientAnswer):
+    """The same, with the campaign."""
+
+    campaign = required.text()
+    name = required.text()
+
+
 class UserDataAnswer(Schema):
     """Everything held about a user."""
 
@@ -286,6 +310,7 @@ class UserDataAnswer(Schema):
         required=True,
         metadata={"description": "Of the user's addresses."},
     )
+    campaigns = fields.List(fields.Nested(UserCampaignAnswer), required=True)
 
 
 class ErasedAnswer(Schema):

@@ -19,7 +19,7 @@ from gateway.notify.records import Record
 from gateway.notify.scheduling import PutOff
 from gateway.notify.verdicts import not_sent
 from gateway.observe.feed import shown
-from gateway.protocol import preferences, schedule, suppressions
+from gateway.protocol import campaigns, preferences, schedule, suppressions
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
 from storage.mail import Mail, MailState
@@ -200,6 +200,10 @@ def user_data(value: Held) -> Json:
         "receipts": receipts(data.receipts),
         "read_upto": dict(data.read_upto),
         "suppressions": [suppressions.suppression(each) for each in value.suppressions],
+        "campaigns": [
+            {"campaign": campaign.id, "name": campaign.name, **campaigns.recipient(row)}
+            for campaign, row in value.campaigns
+        ],
     }
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from gateway.ground.rooms import inbox_rooms, user_of
+from gateway.notify.campaigns.book import CampaignBook, Progress
+from gateway.notify.campaigns.plans import CampaignRequest
 from gateway.notify.choosing import Choice, Choices, Chosen, HalfQuiet, VersionMismatch
 from gateway.notify.emitting import Emitted, Emitter
 from gateway.notify.lanes import LanePage, Lanes, PauseRequest
@@ -63,6 +65,7 @@ class UseCases:
     choices: Choices
     topics: TopicBook
     scheduler: Scheduler
+    campaigns: CampaignBook
     types: Types
     type_previewer: TypePreviewer
     observatory: Observatory
@@ -347,6 +350,10 @@ async def pause_lane(use: UseCases, caller: Caller, asked: PauseRequest) -> Lane
 
 async def resume_lane(use: UseCases, caller: Caller, lane: LaneName) -> LanePage:
     return await use.lanes.resume(lane, by=caller.name)
+
+
+async def create_campaign(use: UseCases, caller: Caller, asked: CampaignRequest) -> Progress:
+    return await use.campaigns.create(asked, by=caller.name)
 
 
 async def watch_feed(

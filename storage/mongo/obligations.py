@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 from pymongo import IndexModel
 from pymongo.collation import Collation, CollationStrength
+from pymongo.errors import BulkWriteError
 
 from storage.encoding import ERASED, micros, moment, moment_or_none, news_text
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
+from storage.mongo.errors import only_duplicates
 from storage.mongo.schema import Migration
 from storage.outbox import Obligation
 
@@ -153,6 +155,18 @@ def owed_document(obligation: Obligation) -> Document:
         document["room"] = obligation.news.room
         document["news"] = news_text(obligation.news)
     return document
+
+
+async def owe(c: Collections, owed: Sequence[Obligation]) -> int:
+    """Store what stands by itself; answers how many were new."""
+    if not owed:
+        return 0
+    documents = [owed_document(obligation) for obligation in owed]
+    try:
+        return len((await c[OBLIGATIONS].insert_many(documents, ordered=False)).inserted_ids)
+    except BulkWriteError as error:
+        inserted: int = only_duplicates(error)["nInserted"]
+        return inserted
 
 
 async def withdraw(c: Collections, ids: Sequence[str], *, reason: str, now: int) -> None:

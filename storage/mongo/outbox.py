@@ -7,7 +7,6 @@ from typing import Any
 
 from msgspec import structs
 from pymongo.asynchronous.cursor import AsyncCursor
-from pymongo.errors import BulkWriteError
 
 from storage.encoding import (
     ERASED,
@@ -46,7 +45,6 @@ from storage.streams import Notification
 
 _ENDED = {"mail.wake": "", "mail.token": ""}
 _ORPHAN_AGE, _ORPHAN_LOOK = (round(each.total_seconds() * 1_000_000) for each in (ORPHAN_AGE, ORPHAN_LOOK))
-_DUPLICATE = 11000
 _NOT_YET = "not yet"
 _BOTH = (NOTIFICATIONS, OBLIGATIONS)
 
@@ -57,17 +55,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def owe(self, c: Collections, owed: Sequence[Obligation]) -> int:
-        if not owed:
-            return 0
-        documents = [obligations.owed_document(obligation) for obligation in owed]
-        try:
-            return len((await c[OBLIGATIONS].insert_many(documents, ordered=False)).inserted_ids)
-        except BulkWriteError as error:
-            details: Any = error.details
-            if any(each["code"] != _DUPLICATE for each in details["writeErrors"]):
-                raise
-            inserted: int = details["nInserted"]
-            return inserted
+        return await obligations.owe(c, owed)
 
     @operation
     async def lease(

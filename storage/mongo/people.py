@@ -161,6 +161,17 @@ class MongoPeople(MongoShelf, People):
         return Found(contacts=tuple(found[:limit]), more=len(found) > limit or len(looked_at) >= CANDIDATES)
 
     @operation
+    async def known(self, c: Collections, *, after: str | None, limit: int) -> list[Profile]:
+        rows = await c[CONTACTS].find({"_id": {"$gt": after or ""}}).sort("_id", 1).limit(limit).to_list()
+        return [
+            Profile(
+                contact=_contact_of(row),
+                attributes={} if row.get("attributes") is None else data_of(row["attributes"]),
+            )
+            for row in rows
+        ]
+
+    @operation
     async def forget(self, c: Collections, users: Sequence[str]) -> None:
         await _forget(c, users)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from storage.errors import StoreUnavailable
+from storage.sqlite.campaigns import SQLiteCampaigns
 from storage.sqlite.epochs import SQLiteEpochs
 from storage.sqlite.inboxes import SQLiteInboxes
 from storage.sqlite.lanes import SQLiteLanes
@@ -53,6 +54,7 @@ class SQLiteStore:
         self.strays = self._put_up(SQLiteStrays(self._threads))
         self.lanes = self._put_up(SQLiteLanes(self._threads))
         self.mailboxes = self._put_up(SQLiteMailboxes(self._threads))
+        self.campaigns = self._put_up(SQLiteCampaigns(self._threads))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its tables when the store is opened; those of an earlier one are there before."""

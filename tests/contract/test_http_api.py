@@ -4,19 +4,14 @@ import asyncio
 import gzip
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
-from gateway.catalog import loading
-from gateway.ground import encoding
 from gateway.http import openapi, static
 from storage.endings import Buried
 from storage.errors import StoreUnavailable
@@ -836,134 +831,3 @@ async def test_the_description_and_the_routes_are_the_same_list(site: Gateway):
     described = {(operation.method, operation.path) for operation in openapi.DESCRIPTIONS}
 
     assert {(method, path) for method, path in routes if path not in pages} == described
-
-
-CHECKS = [
-    schemathesis.checks.not_a_server_error,
-    schemathesis.checks.status_code_conformance,
-    schemathesis.checks.content_type_conformance,
-    schemathesis.checks.response_headers_conformance,
-    schemathesis.checks.response_schema_conformance,
-]
-
-
-SHOP = Path(loading.__file__).parent / "shop"
-
-
-HELLO = {"to": "user:ann", "type": "HELLO", "title": "Hello"}
-FAR_AHEAD = encoding.time(datetime.now(UTC) + timedelta(days=300))
-SOUND_BODIES: Mapping[tuple[str, str], Any] = {
-    ("post", "/internal/emit"): HELLO,
-    ("post", "/internal/emit/batch"): {"notifications": [HELLO]},
-    ("post", "/internal/cancel"): {"cancel_key": "order-1234"},
-    ("post", "/internal/suppressions"): {"address": "bob@example.org", "scope": "*"},
-    ("post", "/internal/mail/reports"): b"Subject: hello\r\n\r\nI am on holiday.\r\n",
-    ("post", "/internal/mail/reports/generic"): {"event": "delivered", "mail": UNKNOWN_ID},
-    ("post", "/internal/users/{user}/disconnect"): {},
-    ("put", "/internal/users/{user}"): {"name": "Ann"},
-    ("patch", "/internal/users/{user}"): {"name": "Anna"},
-    ("post", "/internal/users/batch"): {"users": [{"user": "ann", "name": "Ann"}]},
-    ("post", "/internal/topics/{topic}/members"): {"add": ["ann"]},
-    ("patch", "/internal/users/{user}/preferences"): {"locale": "de"},
-    ("put", "/internal/users/{user}/preferences"): {"locale": "de"},
-    ("post", "/internal/types/{type}/preview"): {"data": {"product": "Lamp", "order": "1234"}},
-    ("patch", "/internal/types/{type}"): {"enabled": True},
-    ("post", "/api/notifications/read"): {"all": True},
-    ("patch", "/api/preferences"): {"locale": "en"},
-}  # fmt: skip
-"""A body that each operation takes which wants one: a random one hardly ever holds a zone, an address or a user that there is."""
-SOUND_QUERIES: Mapping[tuple[str, str], Mapping[str, Any]] = {
-    ("delete", "/internal/suppressions"): {"address": "bob@example.org", "scope": "*"},
-    ("get", "/internal/users/{user}/explain"): {"type": "REVIEW"},
-}
-NEVER_WELL = frozenset({("post", "/internal/mail/{id}/revive")})
-"""There is no dead mail here to be revived."""
-
-
-class Asking:
-    """Asks one operation, and holds each answer to the description."""
-
-    def __init__(self, site: Gateway, operation: openapi.Description, known: Mapping[str, str]) -> None:
-        document = schemathesis.openapi.from_dict(dict(openapi.document()))
-        self._operation = document[operation.path][operation.method]
-        self._known = known
-        self._key = (operation.method, operation.path)
-        is_users = operation.scope == "user"
-        self._base_url = site.public if is_users else site.internal
-        self._credential = token("ann", roles=("admin",)) if is_users else API_KEY
-        self._examples = 30 if operation.body else 10
-
-    def well(self) -> int:
-        """The status of a sound request."""
-        case = self._operation.Case(
-            path_parameters={
-                name: self._known[name] for name in re.findall(r"{(\w+)}", self._operation.path)
-            },
-            query=dict(SOUND_QUERIES.get(self._key, {})),
-        )
-        if self._key in SOUND_BODIES:
-            case.body = SOUND_BODIES[self._key]
-            case.media_type = "message/rfc822" if isinstance(case.body, bytes) else "application/json"
-        return self._ask(case)
-
-    def in_many_ways(self) -> None:
-        """Sound ones and unsound ones."""
-        positive, negative = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
-
-        @settings(
-            max_examples=self._examples, deadline=None, database=None, derandomize=True,
-            phases=[Phase.generate], suppress_health_check=list(HealthCheck),
-        )  # fmt: skip
-        @given(
-            case=self._operation.as_strategy(generation_mode=positive)
-            | self._operation.as_strategy(generation_mode=negative),
-            is_known=st.booleans(),
-        )
-        def ask(case: schemathesis.Case, is_known: bool) -> None:
-            if is_known:
-                case.path_parameters |= {
-                    name: self._known[name] for name in self._known.keys() & case.path_parameters.keys()
-                }
-            self._ask(case)
-
-        ask()
-
-    def _ask(self, case: schemathesis.Case) -> int:
-        headers = {"Authorization": f"Bearer {self._credential}"}
-        answer = case.call_and_validate(base_url=self._base_url, headers=headers, checks=CHECKS)
-        return int(answer.status_code)
-
-
-@schemathesis.serializer("message/rfc822")
-def as_it_is(context: Any, value: Any) -> bytes:
-    """How Schemathesis sends a message: any bytes are one."""
-    del context
-    return value if isinstance(value, bytes) else str(value).encode(errors="replace")
-
-
-# Schemathesis's own strategies draw from `random`.
-@pytest.mark.filterwarnings(
-    "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
-)
-@pytest.mark.timeout(400)  # each of all operations, in many ways
-async def test_no_request_gets_an_answer_that_is_not_described(tmp_path: Path):
-    async with gateway(tmp_path, CATALOG=str(SHOP)) as site:
-        for operation in openapi.DESCRIPTIONS:
-            asking = Asking(site, operation, await known_for(site, operation))
-            status = await asyncio.to_thread(asking.well)
-            is_well = status in (200, 202, 207) or (operation.method, operation.path) in NEVER_WELL
-            assert is_well, (operation.method, operation.path, status)
-            await asyncio.to_thread(asking.in_many_ways)
-
-
-async def known_for(site: Gateway, operation: openapi.Description) -> Mapping[str, str]:
-    """What the operation's path can name, made anew: the one before may have deleted it."""
-    known = {"type": "REVIEW", "user": "ann", "topic": "sale"}
-    if operation.path.startswith("/internal/scheduled/"):
-        body = HELLO | {"send_at": FAR_AHEAD}
-        later = await site.ask("POST", "/internal/emit", body=body)
-        return known | {"id": later.body["scheduled"][0]["id"]}
-    if "/users/{user}" in operation.path:
-        await site.ask("PUT", "/internal/users/ann", body={"name": "Ann"})
-    emitted = await site.emit("user:ann", email={"to": "ann@example.org", "after": 3600})
-    return known | {"id": emitted["notification"]["id"]}
