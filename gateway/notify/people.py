@@ -22,6 +22,7 @@ from gateway.notify.requests import DisconnectRequest, RosterRequest
 from gateway.notify.suppressions import SuppressionList, forms_of
 from gateway.notify.topics import TopicBook
 from storage import people as shelf
+from storage.digests import Digest, Digests
 from storage.people import Contact, UserData
 from storage.preferences import CHANGES_KEPT, Change
 from storage.schedule import Schedule, Scheduled
@@ -62,6 +63,8 @@ class Held:
     """Of the preferences, newest first."""
     scheduled: tuple[Scheduled, ...]
     """What is still to come for the user, the earliest first."""
+    digests: tuple[Digest, ...]
+    """Those open for the user; what is gathered in them is among the notifications."""
     suppressions: tuple[Suppression, ...]
     """Of the user's addresses."""
 
@@ -77,6 +80,7 @@ class People:
         topics: TopicBook,
         choices: Choices,
         schedule: Schedule,
+        digests: Digests,
         held: shelf.People,
         suppressions: SuppressionList,
         reading: Reading,
@@ -89,6 +93,7 @@ class People:
         self._topics = topics
         self._choices = choices
         self._schedule = schedule
+        self._digests = digests
         self._held = held
         self._suppressions = suppressions
         self._reading = reading
@@ -145,6 +150,7 @@ class People:
             preferences=(await self._choices.show(user)).preferences,
             changes=await self._choices.changes(user, limit=CHANGES_KEPT),
             scheduled=await self._schedule.of_room(user_room(user), limit=USER_DATA_LIMIT),
+            digests=tuple(await self._digests.of_room(user_room(user), limit=USER_DATA_LIMIT)),
         )
 
     async def erase(self, user: str) -> int:
