@@ -28,7 +28,7 @@ from mailer.errors import (
 from mailer.held import Held
 from mailer.lanes import Lane
 from mailer.transport import Outgoing
-from storage.endings import Buried, Ending, Postponed, Released, Sent
+from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent
 from storage.errors import StorageError
 from storage.outbox import Lease, Outbox
 
@@ -59,6 +59,7 @@ class Result(StrEnum):
     HELD = (
         "held"  # not now, and nothing has failed: a rule wants it later, or its domain takes no more at once
     )
+    GATHERED = "gathered"  # it waits in a digest now
     POSTPONED = "postponed"  # will be tried again
     BURIED = "buried"  # given up on
     LOST = "lost"  # the lease had ended, or the store could not be told: another attempt will follow
@@ -254,6 +255,8 @@ def _result(ending: Ending) -> Result:
             return Result.SENT
         case Postponed():
             return Result.HELD
+        case Gathered():
+            return Result.GATHERED
         case _:
             return Result.SKIPPED
 

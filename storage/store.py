@@ -9,6 +9,7 @@ these sentences.
 from datetime import datetime
 from typing import Protocol
 
+from storage.digests import Digests
 from storage.epochs import Epochs
 from storage.inboxes import Inboxes
 from storage.links import Links
@@ -35,6 +36,9 @@ class Store(Protocol):
 
     @property
     def outbox(self) -> Outbox: ...
+
+    @property
+    def digests(self) -> Digests: ...
 
     @property
     def people(self) -> People: ...

@@ -15,7 +15,7 @@ from auth.principal import USER_ID_MAX
 from gateway.http.edge import json_response
 from gateway.observe.metrics import release
 from gateway.protocol import answering, emit, fields
-from gateway.protocol.fields import ROOMS_MAX, Rooms
+from gateway.protocol.fields import ROOMS_MAX, WISHES, Rooms, Wish
 from gateway.protocol.operation import USER, Operation, Route
 from gateway.protocol.operations import OPERATIONS
 from gateway.protocol.problems import CONTENT_TYPE, TITLES
@@ -167,6 +167,9 @@ def _own_field(converter: Any, field: Field[Any], **_: Any) -> dict[str, Any]:
     }
     if isinstance(field, Rooms):
         return {"oneOf": [room, {"type": "array", "items": room, "minItems": 1, "maxItems": ROOMS_MAX}]}
+    if isinstance(field, Wish):
+        nothing = [{"type": "null"}] if field.allow_none else []
+        return {"oneOf": [{"type": "boolean"}, {"type": "string", "enum": list(WISHES)}, *nothing]}
     if isinstance(field, emit.SendAt):
         inner = converter.resolve_nested_schema(emit.LocalTimeSchema)
         return {"oneOf": [{"type": "string", "format": "date-time"}, inner, {"type": "null"}]}

@@ -22,6 +22,7 @@ from gateway.notify.requests import DisconnectRequest, FindRequest, RosterReques
 from gateway.notify.suppressions import SuppressionList, forms_of
 from gateway.notify.topics import TopicBook
 from storage import people as shelf
+from storage.digests import Digest, Digests
 from storage.outbox import Outbox
 from storage.people import Contact, Found, UserData
 from storage.preferences import CHANGES_KEPT, Change
@@ -64,6 +65,8 @@ class Held:
     """Of the preferences, newest first."""
     scheduled: tuple[Scheduled, ...]
     """What is still to come for the user, the earliest first."""
+    digests: tuple[Digest, ...]
+    """Those open for the user; what is gathered in them is among the notifications."""
     suppressions: tuple[Suppression, ...]
     """Of the user's addresses."""
     mails: tuple[Notification, ...]
@@ -82,6 +85,7 @@ class People:
         choices: Choices,
         schedule: Schedule,
         outbox: Outbox,
+        digests: Digests,
         held: shelf.People,
         suppressions: SuppressionList,
         reading: Reading,
@@ -95,6 +99,7 @@ class People:
         self._choices = choices
         self._schedule = schedule
         self._outbox = outbox
+        self._digests = digests
         self._held = held
         self._suppressions = suppressions
         self._reading = reading
@@ -156,6 +161,7 @@ class People:
             changes=await self._choices.changes(user, limit=CHANGES_KEPT),
             scheduled=await self._schedule.of_room(user_room(user), limit=USER_DATA_LIMIT),
             mails=await self._outbox.of_room(user_room(user), limit=USER_DATA_LIMIT),
+            digests=tuple(await self._digests.of_room(user_room(user), limit=USER_DATA_LIMIT)),
         )
 
     async def erase(self, user: str) -> int:

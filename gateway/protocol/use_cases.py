@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from gateway.ground.rooms import inbox_rooms, user_of
 from gateway.notify.choosing import Choice, Choices, Chosen, HalfQuiet, VersionMismatch
+from gateway.notify.digests import Digester
 from gateway.notify.emitting import Emitted, Emitter
 from gateway.notify.mailroom import Mailroom
 from gateway.notify.owing import USERS_NAMED
@@ -60,6 +61,7 @@ class UseCases:
     choices: Choices
     topics: TopicBook
     scheduler: Scheduler
+    digests: Digester
     types: Types
     type_previewer: TypePreviewer
     observatory: Observatory

@@ -147,6 +147,8 @@ export function MailPage(props: { state: string }): ReactNode {
 const DONE: Record<MailState, string> = {
   pending: "due",
   leased: "taken",
+  gathered: "gathered",
+  merged: "told in a digest",
   sent: "sent",
   delivered: "delivered",
   bounced: "came back",
