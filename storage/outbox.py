@@ -67,7 +67,7 @@ class Lease:
     @property
     def is_own(self) -> bool:
         """Whether it is the one mail that was stored with its notification."""
-        return self.id == self.of.id
+        return self.of.kind is Kind.NOTIFICATION and self.id == self.of.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +128,21 @@ class Outbox(Protocol):
 
         `Sent`, `Skipped` and `Buried` are final, but what is buried can be revived. `Postponed` makes it `pending` again,
         due at its `until`; the attempt is given back unless it is counted. `Released` makes it `pending`, uncounted, and
-        due as before.
+        due as before. `Gathered` is of a notification's own mail: it makes it an item of an open digest, and opens that
+        where none is, in one transaction; a digest that is full with it is due at once.
         """
+        ...
+
+    async def claim(self, lease: Lease, key: str, *, limit: int, since: datetime, now: datetime) -> bool:
+        """Whether the leased mail, a notification's own, is one of the `limit` that may be sent under `key` since that time.
+
+        If it is, it counts from now on, for as long as it is under way or sent. However many claim at once, no more than
+        `limit` may.
+        """
+        ...
+
+    async def counted(self, key: str, *, since: datetime) -> int:
+        """How many mails that claimed under `key` since that time are under way or sent."""
         ...
 
     async def find(self, obligation_id: str) -> Notification | None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from storage.campaigns import Campaigns
+from storage.digests import Digests
 from storage.epochs import Epochs
 from storage.inboxes import Inboxes
 from storage.lanes import Lanes
@@ -38,6 +39,9 @@ class Store(Protocol):
 
     @property
     def outbox(self) -> Outbox: ...
+
+    @property
+    def digests(self) -> Digests: ...
 
     @property
     def people(self) -> People: ...

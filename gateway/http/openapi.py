@@ -15,7 +15,7 @@ from auth.principal import USER_ID_MAX
 from gateway.http.edge import json_response
 from gateway.observe.metrics import release
 from gateway.protocol import answering, campaigns, emit, fields
-from gateway.protocol.fields import ROOMS_MAX, Rooms
+from gateway.protocol.fields import ROOMS_MAX, WISHES, Rooms, Wish
 from gateway.protocol.operation import USER, Operation, Route
 from gateway.protocol.operations import OPERATIONS
 from gateway.protocol.problems import CONTENT_TYPE, TITLES
@@ -185,6 +185,9 @@ def _own_field(converter: Any, field: Field[Any], **_: Any) -> dict[str, Any]:
         return {"oneOf": [room, {"type": "array", "items": room, "minItems": 1, "maxItems": ROOMS_MAX}]}
     if isinstance(field, campaigns.AudienceField):
         return {"oneOf": [{"type": "string", "enum": ["import"]}, _TOPIC_AUDIENCE, _USERS_AUDIENCE]}
+    if isinstance(field, Wish):
+        nothing = [{"type": "null"}] if field.allow_none else []
+        return {"oneOf": [{"type": "boolean"}, {"type": "string", "enum": list(WISHES)}, *nothing]}
     if isinstance(field, emit.SendAt):
         inner = converter.resolve_nested_schema(emit.LocalTimeSchema)
         return {"oneOf": [{"type": "string", "format": "date-time"}, inner, {"type": "null"}]}

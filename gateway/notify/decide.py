@@ -9,10 +9,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.ground.rooms import user_of
-from gateway.notify.gates import address, campaign, preferences, quiet, rollout, suppression, switch, unless
-from gateway.notify.verdicts import EMAIL, AnyGate, Case, Delay, Moment, Send, Sources, Verdict
+from gateway.notify.gates import (
+    address,
+    campaign,
+    digest,
+    preferences,
+    quiet,
+    rollout,
+    suppression,
+    switch,
+    throttle,
+    unless,
+)
+from gateway.notify.verdicts import EMAIL, AnyGate, Case, Moment, Send, Sources, Verdict
 from storage.campaigns import TEST
-from storage.endings import Ending, Postponed, Skipped
 from storage.errors import StorageError
 from storage.mail import HASTENED
 from storage.outbox import Kind, Lease
@@ -26,7 +36,8 @@ GATES: tuple[AnyGate, ...] = (
     preferences.GATE,
     unless.GATE,
     quiet.GATE,
-    # throttle and digest.
+    throttle.GATE,
+    digest.GATE,
 )
 OF_CAMPAIGNS: tuple[AnyGate, ...] = (campaign.GATE,)
 """Those that stand before all others for a campaign's mail as it leaves."""
@@ -147,36 +158,32 @@ class Judge:
         verdict = next((step.verdict for step in steps if step.verdict is not None), Send())
         return Explained(case.channel, verdict, tuple(steps))
 
-    async def at_lease(self, lease: Lease, now: datetime) -> Ending | None:
-        """How the lease ends without a mail; None when it is to be sent. Raises `StorageError`."""
-        notification, order = lease.notification, lease.mail.order
+    async def at_lease(self, lease: Lease, now: datetime) -> Verdict:
+        """What is to become of a mail that a worker is about to send. Raises `StorageError`."""
         gates = self._gates
-        is_campaigns = lease.of.kind is Kind.CAMPAIGN
-        if is_campaigns:
+        if lease.of.kind is Kind.CAMPAIGN:
             gates = OF_TESTS if lease.of.id.startswith(TEST) else (*OF_CAMPAIGNS, *gates)
-        case = Case(
-            type=notification.type,
-            user=user_of(notification.room),
-            room=notification.room,
-            channel=EMAIL,
-            now=now,
-            due_at=lease.mail.due_at,
-            notification_id=notification.id,
-            to=order.to,
-            unless=order.unless,
-            lane=order.lane,
-            hastened=lease.mail.decided_by == HASTENED,
-            campaign=lease.of.id if is_campaigns else None,
-        )
-        (judged,) = await self.judge([case], Moment.LEASE, gates=gates)
+        (judged,) = await self.judge([case_of(lease, now)], Moment.LEASE, gates=gates)
         if isinstance(judged, StorageError):
             raise judged
-        return _ending(judged.verdict)
+        return judged.verdict
 
 
-def _ending(verdict: Verdict) -> Ending | None:
-    if isinstance(verdict, Send):
-        return None
-    if isinstance(verdict, Delay):
-        return Postponed(until=verdict.until, reason=verdict.detail, rule=verdict.rule, counted=False)
-    return Skipped(rule=verdict.rule, reason=verdict.detail)
+def case_of(lease: Lease, now: datetime) -> Case:
+    """The mail that a worker holds, in question."""
+    notification, order = lease.notification, lease.mail.order
+    return Case(
+        type=notification.type,
+        user=user_of(notification.room),
+        room=notification.room,
+        channel=EMAIL,
+        now=now,
+        due_at=lease.mail.due_at,
+        notification_id=notification.id,
+        to=order.to,
+        unless=order.unless,
+        lane=order.lane,
+        is_own=lease.of.kind is Kind.NOTIFICATION,
+        campaign=lease.of.id if lease.of.kind is Kind.CAMPAIGN else None,
+        hastened=lease.mail.decided_by == HASTENED,
+    )

@@ -23,6 +23,7 @@ from gateway.notify.suppressions import SuppressionList, forms_of
 from gateway.notify.topics import TopicBook
 from storage import people as shelf
 from storage.campaigns import Campaign, Campaigns, RecipientRow
+from storage.digests import Digest, Digests
 from storage.outbox import Outbox
 from storage.people import Contact, Found, UserData
 from storage.preferences import CHANGES_KEPT, Change
@@ -65,6 +66,8 @@ class Held:
     """Of the preferences, newest first."""
     scheduled: tuple[Scheduled, ...]
     """What is still to come for the user, the earliest first."""
+    digests: tuple[Digest, ...]
+    """Those open for the user; what is gathered in them is among the notifications."""
     suppressions: tuple[Suppression, ...]
     """Of the user's addresses."""
     mails: tuple[Notification, ...]
@@ -85,6 +88,7 @@ class People:
         choices: Choices,
         schedule: Schedule,
         outbox: Outbox,
+        digests: Digests,
         held: shelf.People,
         suppressions: SuppressionList,
         campaigns: Campaigns,
@@ -99,6 +103,7 @@ class People:
         self._choices = choices
         self._schedule = schedule
         self._outbox = outbox
+        self._digests = digests
         self._held = held
         self._suppressions = suppressions
         self._campaigns = campaigns
@@ -162,6 +167,7 @@ class People:
             campaigns=await self._campaigns.of_user(user, limit=USER_DATA_LIMIT),
             scheduled=await self._schedule.of_room(user_room(user), limit=USER_DATA_LIMIT),
             mails=await self._outbox.of_room(user_room(user), limit=USER_DATA_LIMIT),
+            digests=tuple(await self._digests.of_room(user_room(user), limit=USER_DATA_LIMIT)),
         )
 
     async def erase(self, user: str) -> int:

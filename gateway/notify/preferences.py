@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import time
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from gateway.catalog.channels import CHANNELS, Channel
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
 
 Json = Mapping[str, Any]
+Value = bool | Literal["daily", "weekly"]
+"""Whether a channel is wanted; of email also that it is wanted in a digest of the day, or of the week."""
 _NONE: Final[Json] = MappingProxyType({})
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """As `date.weekday` counts them."""
@@ -39,7 +41,7 @@ class Origin(StrEnum):
 class Cell:
     """What holds for one channel of one type."""
 
-    value: bool
+    value: Value
     origin: Origin
 
     @property

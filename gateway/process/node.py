@@ -130,6 +130,7 @@ class Node(Process):
         self.delivery.repairs.on_gone_back = self.lineage.suspect
         self.mail = self.mail_part() if self.settings[MailSettings].worker else None
         self._wake_mailer = _nobody_to_wake if self.mail is None else self.mail.wake
+        self.digests = self.digester(self._wake_mailer)
         self.fanout = Fanout(receiver=self.delivery, bus=self.bus, gossip=self.gossip)
         self.languages = Languages(self.contacts, self.preferences)
         self.contacts.listeners.append(self.languages.note)
@@ -176,6 +177,7 @@ class Node(Process):
             choices=self.choices,
             schedule=self.store.schedule,
             outbox=self.store.outbox,
+            digests=self.store.digests,
             held=self.store.people,
             suppressions=self.suppressions,
             campaigns=self.store.campaigns,
@@ -296,6 +298,7 @@ class Node(Process):
             topics=self.topics,
             scheduler=self.scheduler,
             campaigns=self.campaign_book,
+            digests=self.digests,
             types=Types(
                 live=self.catalog,
                 switching=self.switching,
@@ -408,6 +411,7 @@ class Node(Process):
             self.scheduler,
             self.hints,
             self.campaign_runner,
+            self.digests,
             *([] if self.mail is None else [self.mail]),
         ]
 

@@ -141,10 +141,16 @@ class MailAnswer(Schema):
     )
     verdict = required.text(
         allow_none=True,
-        metadata={"description": "In words, why it was not sent; null unless it was skipped."},
+        metadata={
+            "description": "In words, why it was not sent, or is in a digest; null where neither is so."
+        },
     )
     relay_id = required.text(
         allow_none=True, metadata={"description": "What the mail server said as it took it."}
+    )
+    digest = required.text(
+        allow_none=True,
+        metadata={"description": "The digest that it waits in, that told it, or that it was left out of."},
     )
     updated_at = required.time()
     sent_at = required.time(allow_none=True)
@@ -283,6 +289,19 @@ class UserCampaignAnswer(RecipientAnswer):
     name = required.text()
 
 
+class DigestAnswer(Schema):
+    """A digest that is open."""
+
+    id = required.text(metadata={"description": "Also of its mail, once it closes."})
+    key = required.text(
+        metadata={"description": "`daily`, `weekly`, or `type:` with the type whose mail it gathers."}
+    )
+    rule = required.text(metadata={"description": "By which it was opened."})
+    opened_at = required.time()
+    closes_at = required.time()
+    gathered = required.number(metadata={"description": "Items that it was given."})
+
+
 class UserDataAnswer(Schema):
     """Everything held about a user."""
 
@@ -302,6 +321,7 @@ class UserDataAnswer(Schema):
         required=True,
         metadata={"description": "Those that are no notification's own, with what they tell."},
     )
+    digests = fields.List(fields.Nested(DigestAnswer), required=True)
     notifications = fields.List(fields.Nested(RecordAnswer), required=True)
     receipts = fields.Dict(keys=fields.String(), values=fields.Nested(ReceiptAnswer), required=True)
     read_upto = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)

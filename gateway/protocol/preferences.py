@@ -11,7 +11,7 @@ from gateway.notify.choosing import Chosen, shown
 from gateway.notify.preferences import WEEKDAYS, Origin
 from gateway.protocol import required
 from gateway.protocol.answering import PreferenceChangeAnswer
-from gateway.protocol.fields import TYPE, Flag, Items, Text, UserId, locale_field
+from gateway.protocol.fields import TYPE, Flag, Items, Text, UserId, Wish, locale_field
 from gateway.protocol.people import Zone
 from storage.preferences import Change
 
@@ -38,6 +38,18 @@ class ChannelsSchema(Schema):
     email = Flag(allow_none=True)
 
 
+class WishesSchema(Schema):
+    """The same of a category or a type, whose email may also come in a digest."""
+
+    in_app = Flag(allow_none=True)
+    email = Wish(
+        allow_none=True,
+        metadata={
+            "description": "`daily` and `weekly`: in one mail a day or a week, at nine in the morning."
+        },
+    )
+
+
 class QuietHoursSchema(Schema):
     """By the clock on the person's wall, half-open, over midnight where the end comes first."""
 
@@ -60,7 +72,7 @@ class QuietHoursSchema(Schema):
 def _by_key(pattern: str, meaning: str, most: int) -> fields.Dict:
     return fields.Dict(
         keys=Text(pattern, meaning, longest=64),
-        values=fields.Nested(ChannelsSchema, allow_none=True),
+        values=fields.Nested(WishesSchema, allow_none=True),
         allow_none=True,
         validate=validate.Length(max=most),
     )
@@ -118,6 +130,13 @@ class ChosenChannelsAnswer(Schema):
     email = fields.Boolean()
 
 
+class ChosenWishesAnswer(Schema):
+    """The same of a category or a type."""
+
+    in_app = fields.Boolean()
+    email = Wish()
+
+
 class ChosenHoursAnswer(Schema):
     start = required.text()
     end = required.text()
@@ -127,7 +146,7 @@ class ChosenHoursAnswer(Schema):
 class CellAnswer(Schema):
     """What holds for one channel of one type."""
 
-    value = required.flag()
+    value = Wish(required=True, metadata={"description": "`daily` and `weekly`: of email, in a digest."})
     origin = fields.Enum(
         Origin, by_value=True, required=True, data_key="from",
         metadata={"description": "What it comes from."},
@@ -153,8 +172,8 @@ class PreferencesAnswer(Schema):
     """What a person has chosen, and what holds of it."""
 
     channels = fields.Nested(ChosenChannelsAnswer, required=True)
-    categories = fields.Dict(keys=fields.String(), values=fields.Nested(ChosenChannelsAnswer), required=True)
-    types = fields.Dict(keys=fields.String(), values=fields.Nested(ChosenChannelsAnswer), required=True)
+    categories = fields.Dict(keys=fields.String(), values=fields.Nested(ChosenWishesAnswer), required=True)
+    types = fields.Dict(keys=fields.String(), values=fields.Nested(ChosenWishesAnswer), required=True)
     timezone = required.text(allow_none=True)
     locale = required.text(allow_none=True)
     quiet_hours = fields.Nested(ChosenHoursAnswer, required=True, allow_none=True)

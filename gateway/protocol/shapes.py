@@ -17,9 +17,9 @@ from gateway.notify.people import Held, Person, Reader
 from gateway.notify.preview import Preview
 from gateway.notify.records import Record
 from gateway.notify.scheduling import PutOff
-from gateway.notify.verdicts import not_sent
+from gateway.notify.verdicts import in_digest, not_sent
 from gateway.observe.feed import shown
-from gateway.protocol import campaigns, preferences, schedule, suppressions
+from gateway.protocol import campaigns, digests, preferences, schedule, suppressions
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
 from storage.mail import Mail, MailState
@@ -94,7 +94,6 @@ def full_record(value: Record) -> Json:
 
 
 def mail(value: Mail) -> Json:
-    skipped = value.state is MailState.SKIPPED and value.reason is not None
     return {
         "state": value.state,
         "lane": value.order.lane,
@@ -106,11 +105,21 @@ def mail(value: Mail) -> Json:
         "reason": value.reason,
         "code": value.code,
         "decided_by": value.decided_by,
-        "verdict": not_sent(value.reason or "") if skipped else None,
+        "verdict": _verdict(value),
         "relay_id": value.relay_id,
+        "digest": value.digest,
         "updated_at": time(value.updated_at),
         "sent_at": time_or_none(value.sent_at),
     }
+
+
+def _verdict(value: Mail) -> str | None:
+    """In words, what a rule has made of it."""
+    if value.reason is None:
+        return None
+    if value.state is MailState.SKIPPED:
+        return not_sent(value.reason)
+    return in_digest(value.reason) if value.state in (MailState.GATHERED, MailState.MERGED) else None
 
 
 def receipt(value: Receipt) -> Json:
@@ -196,6 +205,7 @@ def user_data(value: Held) -> Json:
         "preference_changes": [preferences.change(each) for each in value.changes],
         "scheduled": [schedule.scheduled(item) for item in value.scheduled],
         "mails": [record(item) for item in value.mails],
+        "digests": [digests.digest(each) for each in value.digests],
         "notifications": [record(item) for item in data.notifications],
         "receipts": receipts(data.receipts),
         "read_upto": dict(data.read_upto),

@@ -11,6 +11,7 @@ from gateway.ground.rooms import inbox_rooms, user_of
 from gateway.notify.campaigns.book import CampaignBook, Progress
 from gateway.notify.campaigns.plans import CampaignRequest
 from gateway.notify.choosing import Choice, Choices, Chosen, HalfQuiet, VersionMismatch
+from gateway.notify.digests import Digester
 from gateway.notify.emitting import Emitted, Emitter
 from gateway.notify.lanes import LanePage, Lanes, PauseRequest
 from gateway.notify.mailroom import Mailroom
@@ -66,6 +67,7 @@ class UseCases:
     topics: TopicBook
     scheduler: Scheduler
     campaigns: CampaignBook
+    digests: Digester
     types: Types
     type_previewer: TypePreviewer
     observatory: Observatory

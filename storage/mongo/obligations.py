@@ -12,14 +12,17 @@ from pymongo.collation import Collation, CollationStrength
 from pymongo.errors import BulkWriteError
 
 from storage.encoding import ERASED, micros, moment, moment_or_none, news_text
-from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
+from storage.mail import OWED, WAITING, LaneName, Mail, MailOrder, MailState, Unless
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.errors import only_duplicates
 from storage.mongo.schema import Migration
 from storage.outbox import Obligation
 
 OBLIGATIONS = "obligations"
-_OWED = IndexModel(
+THROTTLES = "throttles"
+"""The collection of what those write to who count sent mail at once; a document goes when nobody has for long."""
+THROTTLES_KEPT_SECONDS = 86_400
+_BY_LANE = IndexModel(
     [("mail.lane", 1), ("mail.wake", 1)],
     name="owed by lane",
     partialFilterExpression={"mail.wake": {"$exists": True}},
@@ -47,7 +50,7 @@ _TO = IndexModel(
 )
 INDEXES = {
     NOTIFICATIONS: (
-        _OWED,
+        _BY_LANE,
         _TAKEN_AS,
         _HELD,
         _TO,
@@ -59,9 +62,19 @@ INDEXES = {
             name="mail",
             partialFilterExpression=_HAS_MAIL,
         ),
+        IndexModel(
+            [("mail.digest", 1), ("created_at", -1), ("_id", -1)],
+            name="gathered",
+            partialFilterExpression={"mail.state": "gathered"},
+        ),
+        IndexModel(
+            [("mail.counted_as", 1), ("mail.counted_at", 1)],
+            name="counted",
+            partialFilterExpression={"mail.counted_as": {"$exists": True}},
+        ),
     ),
     OBLIGATIONS: (
-        _OWED,
+        _BY_LANE,
         _TAKEN_AS,
         _HELD,
         _TO,
@@ -69,6 +82,7 @@ INDEXES = {
         IndexModel([("of.id", 1)], name="of"),
         IndexModel([("room", 1)], name="room", sparse=True),
     ),
+    THROTTLES: (IndexModel([("at", 1)], name="at", expireAfterSeconds=THROTTLES_KEPT_SECONDS),),
 }
 
 
@@ -86,8 +100,10 @@ async def _name_lanes(c: Collections) -> None:
 
 MIGRATIONS = (Migration(name="outbox-2", run=_name_lanes),)
 
-OWES = "mail.wake"
+OWES = "mail.state"
 """The field to ask for, for `owes`."""
+_OWED_STATES = frozenset(state.value for state in OWED)
+_WAITING_STATES = [state.value for state in WAITING]
 
 
 def document_of(mail: Mail) -> Document:
@@ -132,14 +148,15 @@ def mail_of(document: Document) -> Mail:
         code=get("code"),
         decided_by=get("decided_by"),
         relay_id=get("relay_id"),
+        digest=get("digest"),
         updated_at=moment(document["updated_at"]),
         sent_at=moment_or_none(get("sent_at")),
     )
 
 
 def owes(notification: Document) -> bool:
-    """Whether mail of this notification is owed."""
-    return "wake" in notification.get("mail", {})
+    """Whether mail of this notification is owed, or waits in a digest."""
+    return notification.get("mail", {}).get("state") in _OWED_STATES
 
 
 def owed_document(obligation: Obligation) -> Document:
@@ -180,7 +197,7 @@ async def withdraw(c: Collections, ids: Sequence[str], *, reason: str, now: int)
 
 async def _withdraw(c: Collections, name: str, chosen: Document, *, reason: str, now: int) -> None:
     await c[name].update_many(
-        {**chosen, "mail.state": "pending"},
+        {**chosen, "mail.state": {"$in": _WAITING_STATES}},
         {
             "$set": {"mail.state": "skipped", "mail.reason": reason, "mail.updated_at": now},
             "$unset": {"mail.wake": ""},

@@ -2,10 +2,12 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 
 from msgspec import structs
+from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from pymongo.asynchronous.cursor import AsyncCursor
 
 from storage.encoding import (
@@ -22,13 +24,14 @@ from storage.encoding import (
     position_of,
     writable,
 )
-from storage.endings import Buried, Ending, Postponed, Released, Sent, Skipped
+from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent, Skipped
 from storage.mail import AFTER_SENT, HASTENED, LaneName, MailState
-from storage.mongo import obligations
+from storage.mongo import digests, obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
-from storage.mongo.obligations import ANY_CASE, OBLIGATIONS, OF_ROOM, TO_ADDRESS
+from storage.mongo.obligations import ANY_CASE, OBLIGATIONS, OF_ROOM, THROTTLES, TO_ADDRESS
 from storage.mongo.shelf import MongoShelf, operation
+from storage.mongo.transactions import atomically
 from storage.outbox import (
     ORPHAN_AGE,
     ORPHAN_LOOK,
@@ -113,12 +116,42 @@ class MongoOutbox(MongoShelf, Outbox):
                 fields |= _said(MailState.PENDING, reason=reason, code=code, decided_by=rule)
                 fields |= {"mail.due_at": due_at, "mail.wake": due_at}
                 attempts = 0 if counted else -1
+            case Gathered():
+                return await digests.gather(c, lease, ending, now=at)
             case Released():
                 # While it is leased nobody else moves the time it is due.
                 fields |= {"mail.state": "pending", "mail.wake": micros(lease.mail.due_at)}
                 attempts = -1
         update = {"$set": fields, "$unset": removed}
         return await _held(c, lease, update | ({"$inc": {"mail.attempts": attempts}} if attempts else {}))
+
+    @operation
+    async def claim(
+        self, c: Collections, lease: Lease, key: str, *, limit: int, since: datetime, now: datetime
+    ) -> bool:
+        async def work(session: Session) -> bool:
+            # It is written to, so that of several who count at once each sees what those before it have claimed.
+            await c[THROTTLES].update_one(
+                {"_id": blake2b(key.encode(), digest_size=16).hexdigest()},
+                {"$set": {"at": datetime.now(UTC)}},
+                upsert=True,
+                session=session,
+            )
+            others = {**_counted(key, since), "_id": {"$ne": lease.id}}
+            if await c[NOTIFICATIONS].count_documents(others, limit=limit, session=session) >= limit:
+                return False
+            claimed = await c[NOTIFICATIONS].update_one(
+                {"_id": lease.id, "mail.token": lease.token},
+                {"$set": {"mail.counted_as": key, "mail.counted_at": micros(now)}},
+                session=session,
+            )
+            return claimed.matched_count == 1
+
+        return await atomically(c, work)
+
+    @operation
+    async def counted(self, c: Collections, key: str, *, since: datetime) -> int:
+        return await c[NOTIFICATIONS].count_documents(_counted(key, since))
 
     @operation
     async def find(self, c: Collections, obligation_id: str) -> Notification | None:
@@ -305,6 +338,15 @@ def _condition(search: MailSearch, place: tuple[int, str]) -> Document:
     if search.room is not None:
         condition["room"] = search.room
     return condition
+
+
+def _counted(key: str, since: datetime) -> Document:
+    """The mails that count under a key since that time."""
+    return {
+        "mail.counted_as": key,
+        "mail.counted_at": {"$gt": micros(since)},
+        "mail.state": {"$in": [state.value for state in (MailState.LEASED, *AFTER_SENT)]},
+    }
 
 
 def _said(

@@ -14,6 +14,7 @@ from pymongo.errors import DuplicateKeyError
 from storage.errors import StoreConfigurationError, StoreUnavailable
 from storage.mongo.campaigns import MongoCampaigns
 from storage.mongo.collections import FACTS, NOTIFICATIONS, Collections
+from storage.mongo.digests import MongoDigests
 from storage.mongo.epochs import MongoEpochs
 from storage.mongo.inboxes import MongoInboxes
 from storage.mongo.lanes import MongoLanes
@@ -51,6 +52,7 @@ class MongoStore:
         self.streams = self._put_up(MongoStreams(self._operations))
         self.inboxes = self._put_up(MongoInboxes(self._operations))
         self.outbox = self._put_up(MongoOutbox(self._operations))
+        self.digests = self._put_up(MongoDigests(self._operations))
         self.people = self._put_up(MongoPeople(self._operations, self._shelves))
         self.epochs = self._put_up(MongoEpochs(self._operations))
         self.switches = self._put_up(MongoSwitches(self._operations))

@@ -91,13 +91,27 @@ CREATE INDEX obligations_reader ON obligations (reader, created_at, id);
 CREATE INDEX obligations_recipient ON obligations (recipient COLLATE NOCASE, created_at, id);
 """),
     ),
+    Migration(
+        name="outbox-gathering",
+        run=statements("""
+-- the digest that it waits in, that told it, or that it was left out of
+ALTER TABLE obligations ADD COLUMN digest TEXT;
+CREATE INDEX obligations_gathered ON obligations (digest, created_at, id) WHERE state = 'gathered';
+-- what it counts as for a throttle, and since when
+ALTER TABLE obligations ADD COLUMN counted_as TEXT;
+ALTER TABLE obligations ADD COLUMN counted_at INTEGER;
+CREATE INDEX obligations_counted ON obligations (counted_as, counted_at) WHERE counted_as IS NOT NULL;
+"""),
+    ),
 )
 
 COLUMNS = (
     "m.recipient, m.subject, m.unless, m.ordered_at, m.state, m.attempts, m.due_at, m.reason, m.code,"
-    " m.updated_at, m.sent_at, m.lane, m.decided_by, m.relay_id"
+    " m.updated_at, m.sent_at, m.lane, m.decided_by, m.relay_id, m.digest"
 )
 """The columns that `mail_of` takes, of obligations `m`."""
+OWES = "(m.wake_at IS NOT NULL OR m.state IS 'gathered')"
+"""Whether a mail is owed, or waits in a digest, of obligations `m`; not so where there is none."""
 JOIN = "LEFT JOIN obligations m ON m.id = n.id"
 
 _INSERT = (
@@ -117,7 +131,7 @@ Row = tuple[Any, ...]
 def mail_of(row: Row) -> Mail:
     (
         recipient, subject, unless, ordered_at, state, attempts, due_at, reason, code, updated_at, sent_at, lane,
-        decided_by, relay_id,
+        decided_by, relay_id, digest,
     ) = row  # fmt: skip
     return Mail(
         order=MailOrder(
@@ -134,6 +148,7 @@ def mail_of(row: Row) -> Mail:
         code=code,
         decided_by=decided_by,
         relay_id=relay_id,
+        digest=digest,
         updated_at=moment(updated_at),
         sent_at=moment_or_none(sent_at),
     )
@@ -174,10 +189,10 @@ def withdraw(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str,
     """Their notifications are wiped: the subjects go, and what waits is skipped."""
     connection.execute(
         "UPDATE obligations SET subject = NULL,"
-        " reason = CASE state WHEN 'pending' THEN ?1 ELSE reason END,"
-        " updated_at = CASE state WHEN 'pending' THEN ?2 ELSE updated_at END,"
+        " reason = CASE WHEN state IN ('pending', 'gathered') THEN ?1 ELSE reason END,"
+        " updated_at = CASE WHEN state IN ('pending', 'gathered') THEN ?2 ELSE updated_at END,"
         " wake_at = CASE state WHEN 'pending' THEN NULL ELSE wake_at END,"
-        " state = CASE state WHEN 'pending' THEN 'skipped' ELSE state END"
+        " state = CASE WHEN state IN ('pending', 'gathered') THEN 'skipped' ELSE state END"
         " WHERE id IN (SELECT value FROM json_each(?3)) OR of_id IN (SELECT value FROM json_each(?3))",
         (reason, now, json.dumps(ids)),
     )
@@ -215,8 +230,8 @@ def settled(connection: sqlite3.Connection, ids: Sequence[str]) -> list[str]:
     return [
         row[0]
         for row in connection.execute(
-            "SELECT value FROM json_each(?) WHERE NOT EXISTS"
-            " (SELECT 1 FROM obligations WHERE (id = value OR of_id = value) AND wake_at IS NOT NULL)",
+            "SELECT value FROM json_each(?) WHERE NOT EXISTS"  # noqa: S608 - constants only
+            f" (SELECT 1 FROM obligations m WHERE (id = value OR of_id = value) AND {OWES})",
             (json.dumps(ids),),
         )
     ]

@@ -23,7 +23,7 @@ from storage.encoding import (
     position_of,
     writable,
 )
-from storage.endings import Buried, Ending, Postponed, Released, Sent, Skipped
+from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent, Skipped
 from storage.mail import AFTER_SENT, HASTENED, LaneName, MailState
 from storage.outbox import (
     ORPHAN_AGE,
@@ -37,7 +37,7 @@ from storage.outbox import (
     Subject,
 )
 from storage.people import Erasure
-from storage.sqlite import obligations
+from storage.sqlite import digests, obligations
 from storage.sqlite.rows import MAIL, NOTIFICATION, NOTIFICATION_WIDTH, notification_of
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 from storage.streams import Notification
@@ -122,6 +122,8 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
                 )
                 due_at = micros(until)
                 values = (reason, code, rule, 0 if counted else 1, due_at, due_at)
+            case Gathered():
+                return digests.gather(connection, lease, ending, now=at)
             case Released():
                 change, values = "state = 'pending', attempts = attempts - 1, wake_at = due_at", ()
         return _changed(
@@ -129,6 +131,29 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
             f"UPDATE obligations SET {change}, updated_at = ?, token = NULL WHERE id = ? AND token = ?",  # noqa: S608 - constants only
             (*values, at, lease.id, lease.token),
         )
+
+    @writing
+    def claim(
+        self,
+        connection: sqlite3.Connection,
+        lease: Lease,
+        key: str,
+        *,
+        limit: int,
+        since: datetime,
+        now: datetime,
+    ) -> bool:
+        (others,) = connection.execute(f"{_COUNT} AND id <> ?", (key, micros(since), lease.id)).fetchone()
+        return others < limit and _changed(
+            connection,
+            "UPDATE obligations SET counted_as = ?, counted_at = ? WHERE id = ? AND token = ?",
+            (key, micros(now), lease.id, lease.token),
+        )
+
+    @reading
+    def counted(self, connection: sqlite3.Connection, key: str, *, since: datetime) -> int:
+        (count,) = connection.execute(_COUNT, (key, micros(since))).fetchone()
+        return int(count)
 
     @reading
     def find(self, connection: sqlite3.Connection, obligation_id: str) -> Notification | None:
@@ -283,6 +308,10 @@ def _found(search: MailSearch) -> _Found:
     )
 
 
+_COUNT = (
+    "SELECT COUNT(*) FROM obligations WHERE counted_as = ? AND counted_at > ?"
+    " AND state IN ('leased', 'sent', 'delivered', 'bounced', 'complained')"
+)
 _OWED = f"{NOTIFICATION}, m.id, m.of_kind, m.of_id, m.news, m.created_at"
 _FROM = "FROM obligations m LEFT JOIN notifications n ON n.id = COALESCE(m.of_id, m.id)"
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from storage.errors import StoreUnavailable
 from storage.sqlite.campaigns import SQLiteCampaigns
+from storage.sqlite.digests import SQLiteDigests
 from storage.sqlite.epochs import SQLiteEpochs
 from storage.sqlite.inboxes import SQLiteInboxes
 from storage.sqlite.lanes import SQLiteLanes
@@ -42,6 +43,7 @@ class SQLiteStore:
         self.streams = self._put_up(SQLiteStreams(self._threads))
         self.inboxes = self._put_up(SQLiteInboxes(self._threads))
         self.outbox = self._put_up(SQLiteOutbox(self._threads))
+        self.digests = self._put_up(SQLiteDigests(self._threads))
         self.people = self._put_up(SQLitePeople(self._threads, self._shelves))
         self.epochs = self._put_up(SQLiteEpochs(self._threads))
         self.switches = self._put_up(SQLiteSwitches(self._threads))

@@ -86,6 +86,29 @@ async def test_a_persons_page_says_what_is_known_and_chosen_and_by_whom(shop: Ga
         await looks_well(page, "person")
 
 
+async def test_what_is_gathered_for_a_person_is_shown_with_when_it_goes_out(shop: Gateway, browser: Browser):
+    choice = {"categories": {"orders": {"email": "daily"}}, "quiet_hours": None}
+    await told(shop, "PATCH", "/internal/users/ann/preferences", choice)
+    body = {
+        "to": "user:ann",
+        "type": "ORDER_UPDATE",
+        "data": {"order": "1234", "status": "placed"},
+        "email": {"after": 0},
+    }
+    assert (await shop.ask("POST", "/internal/emit", body=body)).status == 202
+    async with asyncio.timeout(30):
+        while not (await shop.ask("GET", "/internal/users/ann/digests")).body["digests"]:
+            await asyncio.sleep(0.02)
+    async with signed_in(browser, shop, "#/users/ann") as page:
+        digests = page.get_by_role("region", name="Open digests")
+        await expect(digests).to_contain_text("Daily")
+        await expect(digests).to_contain_text("tells of 1 notification")
+        await digests.scroll_into_view_if_needed()
+        await looks_well(page, "digests")
+        await digests.get_by_role("button", name="Bestellung 1234").click()
+        await expect(page.get_by_role("dialog", name="Notification")).to_contain_text("Gathered")
+
+
 async def test_topics_of_a_person_and_members_of_a_topic_are_changed(shop: Gateway, browser: Browser):
     async with signed_in(browser, shop, "#/users/ann") as page:
         topics = page.get_by_role("region", name="Topics")

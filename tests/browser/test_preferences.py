@@ -119,6 +119,18 @@ async def test_all_of_it_works_without_a_pointer(shop: Gateway, browser: Browser
         await expect(ann.bell).to_be_focused()
 
 
+async def test_mail_of_a_category_comes_once_a_day(shop: Gateway, browser: Browser):
+    async with shopping(browser, shop) as ann, another_tab(ann, shop) as tab:
+        mine, other = await settings(ann), await settings(tab)
+
+        await mine.get_by_label("Email: Orders: how often").select_option("Once a day")
+
+        await expect(other.get_by_label("Email: Orders: how often")).to_have_value("daily")
+        assert (await chosen(shop))["categories"] == {"orders": {"email": "daily"}}
+        await mine.get_by_role("button", name="Undo").click()
+        await expect(other.get_by_label("Email: Orders: how often")).to_have_value("")
+
+
 async def test_quiet_hours_and_the_language_are_chosen(shop: Gateway, browser: Browser):
     async with shopping(browser, shop, timezone_id="America/New_York") as ann:
         dialog = await settings(ann)

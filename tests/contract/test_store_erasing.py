@@ -8,6 +8,7 @@ from typing import Any
 from pymongo import AsyncMongoClient
 
 from storage.connect import file_of
+from storage.digests import Digest
 from storage.ids import uuid7
 from storage.outbox import Kind, Obligation, Subject
 from storage.people import Contact, Told
@@ -84,6 +85,13 @@ async def _strays(store: Store) -> None:
     )
 
 
+async def _digests(store: Store) -> None:
+    digest = Digest(
+        id=uuid7(), room=ROOM, key="daily", rule="digest", opened_at=NOW, closes_at=later(60), lead=uuid7()
+    )
+    await store.digests.lead(digest)
+
+
 KEEPS: dict[str, Filler | str] = {
     "streams": _streams,
     "inboxes": _inboxes,
@@ -96,6 +104,7 @@ KEEPS: dict[str, Filler | str] = {
     "preferences": _preferences,
     "links": lambda store: store.links.remember({b"key": ID}),
     "schedule": _schedule,
+    "digests": _digests,
     "suppressions": _suppressions,
     "strays": _strays,
 }

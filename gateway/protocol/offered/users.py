@@ -3,6 +3,7 @@
 from gateway.protocol import (
     answering,
     asking,
+    digests,
     people,
     shapes,
 )
@@ -44,6 +45,13 @@ OPERATIONS: tuple[Operation, ...] = (
         use=lambda use, _, asked: use.people.disconnect(asked), shape=shapes.disconnected,
         route=Route(method="POST", path="/internal/users/{user}/disconnect", body_required=False),
         event="disconnect_user",
+    ),
+    Operation(
+        name="user_digests", summary="The digests that are open for a user, and what would go out now",
+        asks=asking.UserSchema, answers=digests.UserDigestsAnswer,
+        use=lambda use, _, user: use.digests.of_user(user), shape=digests.of_user,
+        route=Route(method="GET", path="/internal/users/{user}/digests"),
+        event="digests",
     ),
     Operation(
         name="user_data", summary="Everything held about a user",

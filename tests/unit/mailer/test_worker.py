@@ -15,6 +15,7 @@ import pytest
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.clock import Timekeeper
 from gateway.notify.decide import Judge
+from gateway.notify.departing import ending_of
 from gateway.notify.suppressions import SuppressionList
 from gateway.notify.verdicts import Sources
 from mailer.budget import LocalBudget
@@ -122,6 +123,9 @@ class Bench:
         async def is_online(user: str) -> bool:
             return self.online(user)
 
+        async def decide(lease: Lease, now: datetime) -> Ending | None:
+            return ending_of(await judge.at_lease(lease, now), lease, now)
+
         suppressions = SuppressionList(self.store.suppressions, Timekeeper())
         judge = Judge(
             Sources(
@@ -135,7 +139,7 @@ class Bench:
         lane = {name: options.pop(name) for name in LANE & options.keys()}
         policy = {name: options.pop(name) for name in POLICY & options.keys()}
         given: dict[str, Any] = {
-            "lane": self.lane(**lane), "outbox": self.outbox, "decide": judge.at_lease,
+            "lane": self.lane(**lane), "outbox": self.outbox, "decide": decide,
             "bounced": suppressions.bounced, "clock": self.clock, "random": lambda: 0.0, "observe": self.observe,
             "policy": Policy(**policy), "poll_seconds": 30,
         }  # fmt: skip
@@ -377,7 +381,7 @@ async def test_a_receipt_that_cannot_be_read_gives_the_mail_back_uncounted(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mailer.worker.STORE_PAUSE_SECONDS", (0.02, 0.02))
-    bench.outbox.fail("receipt", 1)
+    bench.outbox.fail("receipts_of", 1)
     await bench.owe(unless=Unless.READ)
 
     bench.start()

@@ -7,13 +7,18 @@ import type { PreferencesAnswer } from "./shapes.ts";
 export type Channel = "in_app" | "email";
 export const CHANNELS: readonly Channel[] = ["in_app", "email"];
 
+/** Whether something is wanted; of email also that it is, in one mail a day or a week. */
+export type Wish = boolean | "daily" | "weekly";
+
 type Channels = { readonly [channel in Channel]?: boolean | null };
+/** Of a category or a type. */
+type Wishes = { readonly in_app?: boolean | null; readonly email?: Wish | null };
 
 /** What is to be different (RFC 7396): what is left out stays, and null takes a choice back. */
 export interface PreferencesPatch {
   readonly channels?: Channels | null;
-  readonly categories?: Readonly<Record<string, Channels | null>> | null;
-  readonly types?: Readonly<Record<string, Channels | null>> | null;
+  readonly categories?: Readonly<Record<string, Wishes | null>> | null;
+  readonly types?: Readonly<Record<string, Wishes | null>> | null;
   readonly quiet_hours?: {
     readonly start?: string;
     readonly end?: string;

@@ -46,6 +46,7 @@ describe("the rows", () => {
 describe("a cell", () => {
   it("says whether its category was chosen, or its channel is off", () => {
     expect(emails({ categories: { offers: { email: false } } })["category offers"]).toBe("false chosen");
+    expect(emails({ categories: { offers: { email: "daily" } } })["category offers"]).toBe("daily chosen");
     expect(emails({ channels: { email: false } })).toMatchObject({
       all: "false chosen",
       "category offers": "false channel",

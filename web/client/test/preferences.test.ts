@@ -133,8 +133,11 @@ const find = <T extends HTMLElement>(root: ShadowRoot, selector: string): T => {
 };
 const switchOf = (root: ShadowRoot, label: string): HTMLInputElement =>
   find(root, `input[aria-label="${label}"]`);
-const rows = (root: ShadowRoot): (string | null)[] =>
-  [...root.querySelectorAll("tbody tr")].map((row) => row.textContent);
+const rows = (root: ShadowRoot): string[] =>
+  [...root.querySelectorAll("tbody tr")].map((row) =>
+    // Without what can be chosen, which is not what is.
+    [...row.querySelectorAll("th, .lock, .from, .error")].map(({ textContent }) => textContent).join(""),
+  );
 
 describe("the element", () => {
   it("has a switch where there is a choice, and says why where there is none", async () => {
@@ -171,6 +174,26 @@ describe("the element", () => {
       { categories: { offers: { email: false } } },
       { categories: { offers: null } },
     ]);
+  });
+
+  it("has mail of a category come once a day, until it is switched off", async () => {
+    const server = await gateway();
+    const { root } = await shown(server);
+    const often = find<HTMLSelectElement>(root, "[aria-label='Email: Offers: how often']");
+    expect([often.value, [...often.options].map(({ text }) => text)]).toEqual([
+      "",
+      ["At once", "Once a day", "Once a week"],
+    ]);
+
+    often.value = "daily";
+    often.dispatchEvent(new Event("change"));
+    await eventually(() => expect(server.chosen.categories).toEqual({ offers: { email: "daily" } }));
+    await eventually(() => expect(often.value).toBe("daily"));
+    expect(switchOf(root, "Email: Offers").checked).toBe(true);
+    switchOf(root, "Email: Offers").click();
+
+    await eventually(() => expect(often.hidden).toBe(true));
+    expect(server.chosen.categories).toEqual({ offers: { email: false } });
   });
 
   it("shows what was chosen elsewhere, and that a channel is off as a whole", async () => {

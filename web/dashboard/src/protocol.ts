@@ -27,6 +27,7 @@ export {
   type MembersAnswer as Members,
   type NotificationAnswer as Notification,
   type OnlineAnswer as Online,
+  type OpenDigestAnswer as OpenDigest,
   type OverviewAnswer as Overview,
   type PreferenceChangeAnswer as PreferenceChange,
   type PreviewAnswer as Preview,
@@ -49,6 +50,7 @@ export {
   type TypePreviewAnswer as TypePreview,
   type TypesAnswer as Types,
   type UserAnswer as UserView,
+  type UserDigestsAnswer as UserDigests,
   type UserPreferencesAnswer as UserPreferences,
   type UserTopicsAnswer as UserTopics,
 } from "./shapes.ts";

@@ -10,6 +10,8 @@ export type Origin = (typeof ORIGIN_VALUES)[number];
 export const MAIL_STATE_VALUES = [
   "pending",
   "leased",
+  "gathered",
+  "merged",
   "sent",
   "delivered",
   "bounced",
@@ -87,6 +89,12 @@ export interface ChosenChannelsAnswer {
   readonly email?: boolean;
 }
 
+/** The same of a category or a type. */
+export interface ChosenWishesAnswer {
+  readonly in_app?: boolean;
+  readonly email?: boolean | "daily" | "weekly";
+}
+
 export interface ChosenHoursAnswer {
   readonly start: string;
   readonly end: string;
@@ -96,7 +104,8 @@ export interface ChosenHoursAnswer {
 
 /** What holds for one channel of one type. */
 export interface CellAnswer {
-  readonly value: boolean;
+  /** `daily` and `weekly`: of email, in a digest. */
+  readonly value: boolean | "daily" | "weekly";
   /** What it comes from. */
   readonly from: Origin;
   /** Critical: it cannot be chosen. */
@@ -120,8 +129,8 @@ export interface RowAnswer {
 /** What a person has chosen, and what holds of it. */
 export interface PreferencesAnswer {
   readonly channels: ChosenChannelsAnswer;
-  readonly categories: Readonly<Record<string, ChosenChannelsAnswer>>;
-  readonly types: Readonly<Record<string, ChosenChannelsAnswer>>;
+  readonly categories: Readonly<Record<string, ChosenWishesAnswer>>;
+  readonly types: Readonly<Record<string, ChosenWishesAnswer>>;
   readonly timezone: string | null;
   readonly locale: string | null;
   readonly quiet_hours: ChosenHoursAnswer | null;
@@ -264,10 +273,12 @@ export interface MailAnswer {
   readonly code: number | null;
   /** The rule that skipped it, or holds it. */
   readonly decided_by: string | null;
-  /** In words, why it was not sent; null unless it was skipped. */
+  /** In words, why it was not sent, or is in a digest; null where neither is so. */
   readonly verdict: string | null;
   /** What the mail server said as it took it. */
   readonly relay_id: string | null;
+  /** The digest that it waits in, that told it, or that it was left out of. */
+  readonly digest: string | null;
   readonly updated_at: string;
   readonly sent_at: string | null;
 }
@@ -560,6 +571,51 @@ export interface DisconnectedAnswer {
   readonly disconnected: number;
 }
 
+/** A notification whose mail waits in a digest. */
+export interface DigestItemAnswer {
+  readonly id: string;
+  readonly type: string;
+  readonly title: string;
+  readonly created_at: string;
+}
+
+/** One that would not be told, and why. */
+export interface LeftOutAnswer {
+  readonly id: string;
+  readonly type: string;
+  readonly title: string;
+  readonly created_at: string;
+  readonly rule: string;
+  readonly detail: string;
+}
+
+/** The same, with what would go out if it closed now; nothing where `total` is 0. */
+export interface OpenDigestAnswer {
+  /** Also of its mail, once it closes. */
+  readonly id: string;
+  /** `daily`, `weekly`, or `type:` with the type whose mail it gathers. */
+  readonly key: string;
+  /** By which it was opened. */
+  readonly rule: string;
+  readonly opened_at: string;
+  readonly closes_at: string;
+  /** Items that it was given. */
+  readonly gathered: number;
+  readonly total: number;
+  /** Newest first, 20 at most. */
+  readonly notifications: readonly DigestItemAnswer[];
+  /** Newest first, 20 at most. */
+  readonly left_out: readonly LeftOutAnswer[];
+  readonly left_out_total: number;
+  /** Whether all its items were looked at, and not only the newest. */
+  readonly complete: boolean;
+}
+
+export interface UserDigestsAnswer {
+  /** The first to close first. */
+  readonly digests: readonly OpenDigestAnswer[];
+}
+
 export interface ErasedAnswer {
   /** Notifications wiped. */
   readonly erased: number;
@@ -622,8 +678,8 @@ export interface PreferenceChangeAnswer {
 /** The same, with the proof of who has chosen. */
 export interface UserPreferencesAnswer {
   readonly channels: ChosenChannelsAnswer;
-  readonly categories: Readonly<Record<string, ChosenChannelsAnswer>>;
-  readonly types: Readonly<Record<string, ChosenChannelsAnswer>>;
+  readonly categories: Readonly<Record<string, ChosenWishesAnswer>>;
+  readonly types: Readonly<Record<string, ChosenWishesAnswer>>;
   readonly timezone: string | null;
   readonly locale: string | null;
   readonly quiet_hours: ChosenHoursAnswer | null;

@@ -1,6 +1,6 @@
 /** What the table of the preferences says: a row for each category, and for the types that differ from it. Pure. */
 
-import { CHANNELS, type Channel } from "../preferences.ts";
+import { CHANNELS, type Channel, type Wish } from "../preferences.ts";
 import type { PreferencesAnswer, RowAnswer } from "../shapes.ts";
 
 /** Where what a cell says comes from; `mixed`: not all of a category are alike; `types`: each has a choice of its own. */
@@ -9,8 +9,8 @@ export type From = "chosen" | "default" | "channel" | "locked" | "mixed" | "type
 export interface Cell {
   /** The path of a choice, such as `categories.offers.email`. */
   readonly place: string;
-  /** Null: some are on. */
-  readonly value: boolean | null;
+  /** Null: not all are alike. */
+  readonly value: Wish | null;
   readonly from: From;
 }
 
@@ -70,11 +70,11 @@ function category(chosen: PreferencesAnswer, key: string, rows: readonly RowAnsw
       const place = `categories.${key}.${channel}`;
       const free = rows.map((row) => row.channels[channel]).filter((cell) => !cell.locked);
       if (!free.length)
-        return { place, value: allAlike(rows.map((row) => on(row, channel))), from: "locked" };
+        return { place, value: allAlike(rows.map((row) => row.channels[channel].value)), from: "locked" };
       // Those of their own are rows of their own.
       const plain = free.filter((cell) => cell.from !== "type");
       const of = plain.length ? plain : free;
-      const value = allAlike(of.map((cell) => cell.value !== false));
+      const value = allAlike(of.map((cell) => cell.value));
       if (of[0]?.from === "channel") return { place, value, from: "channel" };
       const own = chosen.categories[key]?.[channel];
       if (own !== undefined) return { place, value: own, from: "chosen" };
@@ -95,14 +95,12 @@ function type(chosen: PreferencesAnswer, row: RowAnswer): Line {
       const own = chosen.types[row.type]?.[channel] !== undefined;
       return {
         place: `types.${row.type}.${channel}`,
-        value: on(row, channel),
+        value: row.channels[channel].value,
         from: locked ? "locked" : from === "channel" ? "channel" : own ? "chosen" : "default",
       };
     }),
   };
 }
 
-const on = (row: RowAnswer, channel: Channel): boolean => row.channels[channel].value !== false;
-
-const allAlike = (values: readonly boolean[]): boolean | null =>
+const allAlike = (values: readonly Wish[]): Wish | null =>
   values.every((value) => value === values[0]) ? (values[0] ?? true) : null;

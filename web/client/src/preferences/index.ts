@@ -6,7 +6,13 @@
 
 import { h } from "../inbox/elements.ts";
 import { type Notice, notice } from "../inbox/notice.ts";
-import { type Preferences, type PreferencesPatch, preferences, type Undoable } from "../preferences.ts";
+import {
+  type Preferences,
+  type PreferencesPatch,
+  preferences,
+  type Undoable,
+  type Wish,
+} from "../preferences.ts";
 import type { ConnectOptions } from "../protocol.ts";
 import { options as choices, type Field, field } from "./fields.ts";
 import { lines } from "./grid.ts";
@@ -23,6 +29,7 @@ export {
   preferences,
   UNKNOWN,
   type Undoable,
+  type Wish,
 } from "../preferences.ts";
 export { ENGLISH, GERMAN, type Strings } from "./strings.ts";
 
@@ -288,7 +295,7 @@ export class BellhopPreferences extends Base {
 }
 
 /** `categories.offers.email` → `{categories: {offers: {email: value}}}`. */
-function patchOf(place: string, value: boolean | null): PreferencesPatch {
+function patchOf(place: string, value: Wish | null): PreferencesPatch {
   return place
     .split(".")
     .reduceRight<unknown>((inner, name) => ({ [name]: inner }), value) as PreferencesPatch;

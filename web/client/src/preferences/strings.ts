@@ -22,6 +22,11 @@ export interface Strings {
   /** The channel is off as a whole. */
   channelOff: (channel: string) => string;
   mixed: string;
+  /** How often mail comes. */
+  often: string;
+  atOnce: string;
+  daily: string;
+  weekly: string;
   /** Each type of the category has a choice of its own. */
   byType: string;
   always: string;
@@ -75,6 +80,10 @@ export const ENGLISH: Strings = {
   byDefault: "Default",
   channelOff: (channel) => `${channel} is off`,
   mixed: "Some of it",
+  often: "how often",
+  atOnce: "At once",
+  daily: "Once a day",
+  weekly: "Once a week",
   byType: "As chosen below",
   always: "Always",
   never: "Never",
@@ -125,6 +134,10 @@ export const GERMAN: Strings = {
   byDefault: "Standard",
   channelOff: (channel) => `${channel} ist aus`,
   mixed: "Teilweise",
+  often: "wie oft",
+  atOnce: "Sofort",
+  daily: "Täglich",
+  weekly: "Wöchentlich",
   byType: "Wie unten gewählt",
   always: "Immer",
   never: "Nie",

@@ -42,6 +42,8 @@ tr.type :is(th, td) { padding-block: .5rem }
 .switch:disabled { cursor: default; opacity: .45 }
 .switch[aria-busy] { cursor: progress }
 .chooses { display: flex; align-items: center; gap: .375rem }
+.often { display: block; font: inherit; color: inherit; max-inline-size: 100%; border: 1px solid var(--_off); border-radius: 8px; background: var(--_bg); min-block-size: 1.75rem; margin-block-start: .375rem; padding: .125rem .25rem; font-size: .8125rem }
+.often[hidden] { display: none }
 .reset { display: grid; place-items: center; inline-size: 1.5rem; block-size: 1.5rem; border-radius: 6px; color: var(--_muted) }
 .reset[hidden] { display: none }
 .reset:hover, .kinds:hover { color: var(--_text); background: var(--_hover) }
@@ -60,7 +62,7 @@ tr.type :is(th, td) { padding-block: .5rem }
 .pair { display: grid; gap: .25rem }
 .label { font-size: .8125rem; font-weight: 550 }
 .when { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem }
-input[type=time], select { font: inherit; color: inherit; min-block-size: 2.375rem; max-inline-size: 100%; padding: .25rem .5rem; border: 1px solid var(--_off); border-radius: 8px; background: var(--_bg) }
+input[type=time], .pair select { font: inherit; color: inherit; min-block-size: 2.375rem; max-inline-size: 100%; padding: .25rem .5rem; border: 1px solid var(--_off); border-radius: 8px; background: var(--_bg) }
 .days { display: flex; flex-wrap: wrap; gap: .25rem }
 .day { position: relative; cursor: pointer }
 .day input { position: absolute; inset: 0; opacity: 0; margin: 0; cursor: pointer }

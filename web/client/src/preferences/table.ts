@@ -1,7 +1,7 @@
 /** The table: what one is told about, by which channel, with a switch wherever there is a choice. */
 
 import { drawing, h } from "../inbox/elements.ts";
-import { CHANNELS, type Channel } from "../preferences.ts";
+import { CHANNELS, type Channel, type Wish } from "../preferences.ts";
 import type { Cell, Line } from "./grid.ts";
 import type { Strings } from "./strings.ts";
 
@@ -34,7 +34,7 @@ interface Made {
 export function table(options: {
   strings: Strings;
   /** Chooses at a place; null takes the choice back. */
-  choose: (place: string, value: boolean | null) => void;
+  choose: (place: string, value: Wish | null) => void;
   /** Shows all types of a category, or no more. */
   toggle: (category: string) => void;
 }): Table {
@@ -114,6 +114,24 @@ export function table(options: {
       "data-focus": place,
       onchange: () => choose(place, input.checked),
     });
+    // The switch of a channel as a whole knows only on and off.
+    const often =
+      channel === "email" &&
+      line.kind !== "all" &&
+      h(
+        "select",
+        {
+          class: "often",
+          "aria-label": `${name}: ${t.often}`,
+          onchange: ({ target }: Event) => {
+            const { value } = target as HTMLSelectElement;
+            choose(place, value === "daily" || value === "weekly" ? value : true);
+          },
+        },
+        h("option", { value: "" }, t.atOnce),
+        h("option", { value: "daily" }, t.daily),
+        h("option", { value: "weekly" }, t.weekly),
+      );
     const reset =
       line.kind === "type" &&
       h(
@@ -132,14 +150,16 @@ export function table(options: {
         drawing(BACK),
       );
     return {
-      element: h("td", {}, h("span", { class: "chooses" }, input, reset), from, error),
+      element: h("td", {}, h("span", { class: "chooses" }, input, reset), often, from, error),
       update(cell, { saving, failed }) {
         const isSaving = saving.includes(place);
         // As it was pressed, until it is known.
         if (!isSaving) {
-          input.checked = cell.value === true;
+          input.checked = !!cell.value;
           input.indeterminate = cell.value === null;
+          if (often) often.value = typeof cell.value === "string" ? cell.value : "";
         }
+        if (often) often.hidden = !cell.value || cell.from === "channel";
         input.disabled = cell.from === "channel";
         if (isSaving) input.setAttribute("aria-busy", "true");
         else input.removeAttribute("aria-busy");

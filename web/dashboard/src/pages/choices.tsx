@@ -4,6 +4,7 @@ import { useAsk } from "../context.tsx";
 import type { CellAnswer, PreferenceRow, UserPreferences } from "../protocol.ts";
 import { href } from "../route.ts";
 import { Ago, Chip, Empty, Fact, Failed, Waiting } from "../ui/bits.tsx";
+import { humane } from "../words.ts";
 
 const EVERY_MS = 15_000;
 
@@ -90,7 +91,9 @@ function Cell({ name, cell }: { name: string; cell: CellAnswer }): ReactNode {
   return (
     <>
       <span className="channel-name">{name}</span>
-      <Chip tone={cell.value ? "good" : "plain"}>{cell.value ? "On" : "Off"}</Chip>
+      <Chip tone={cell.value ? "good" : "plain"}>
+        {typeof cell.value === "string" ? humane(cell.value) : cell.value ? "On" : "Off"}
+      </Chip>
       <span className={cell.from === "default" ? "under" : "under told"}>{originOf(cell)}</span>
     </>
   );

@@ -20,6 +20,7 @@ import { toast } from "../ui/toast.tsx";
 import { figure, plural } from "../words.ts";
 import { Choices } from "./choices.tsx";
 import { Details } from "./details.tsx";
+import { Digests } from "./digests.tsx";
 import { useSettled } from "./online.tsx";
 import { Profile, Topics } from "./person.tsx";
 
@@ -234,6 +235,7 @@ function One({ user }: { user: string }): ReactNode {
         <Topics user={user} ofToken={topics} changed={reload} key={`topics ${version}`} />
       </div>
       <Choices user={user} key={`choices ${version}`} />
+      <Digests user={user} key={`digests ${version}`} />
       <History user={user} topics={topics} key={version} />
       {asking === "disconnect" ? (
         <Confirm
