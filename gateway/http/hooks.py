@@ -64,8 +64,8 @@ class ProviderHooks(Part):
         self._http = self.session()
 
     async def stop(self) -> None:
-        if self._http is not None:
-            await self._http.close()
+        assert self._http is not None
+        await self._http.close()
 
     # Amazon SES
 

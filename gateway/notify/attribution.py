@@ -84,10 +84,10 @@ class Attribution:
         """
         for mail in self._by_path(report):
             if (ours := await self._find(mail)) is not None:
-                return await self.settled(ours)
+                return await self._settled(ours)
         async for mail in self._by_ids(report, trust):
             if (ours := await self._find(mail)) is not None and _names(report, ours):
-                return await self.settled(ours)
+                return await self._settled(ours)
         return None
 
     async def named(self, *, mail: str | None, message_id: str | None, relay_id: str | None) -> Ours | None:
@@ -96,9 +96,9 @@ class Attribution:
             mail = self._id_of(message_id)
         if mail is None and relay_id is not None:
             mail = await self._outbox.taken_as(relay_id)
-        return None if mail is None else await self.settled(await self._find(mail))
+        return None if mail is None else await self._settled(await self._find(mail))
 
-    async def settled(self, ours: Ours | None) -> Ours | None:
+    async def _settled(self, ours: Ours | None) -> Ours | None:
         """The same, once its worker has written down that it is sent: a relay can be quicker with its report than that."""
         for _ in range(SETTLING_LOOKS):
             if ours is None or ours.mail.state is not MailState.LEASED:

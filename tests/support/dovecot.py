@@ -36,20 +36,15 @@ class Mailbox:
         written.write_bytes(raw)
         written.rename(self.folder / "mail" / "new" / name)
 
-    def in_inbox(self) -> dict[str, bytes]:
-        """The messages there, by their files, whose names tell their flags."""
-        return self._in(self.folder / "mail")
+    def read(self, name: str = "") -> list[bytes]:
+        """The messages in a folder; in the inbox when it has no name."""
+        return [file.read_bytes() for file in self.files(name)]
 
-    def in_folder(self, name: str) -> dict[str, bytes]:
-        return self._in(self.folder / "mail" / f".{name}")
-
-    def _in(self, folder: Path) -> dict[str, bytes]:
-        return {
-            file.name: file.read_bytes()
-            for part in ("new", "cur")
-            if (folder / part).is_dir()
-            for file in sorted((folder / part).iterdir())
-        }
+    def files(self, name: str = "") -> list[Path]:
+        """The same as files, whose names tell their flags."""
+        folder = self.folder / "mail" / (f".{name}" if name else "")
+        parts = [folder / part for part in ("new", "cur")]
+        return [file for part in parts if part.is_dir() for file in sorted(part.iterdir())]
 
 
 def dovecot_program() -> str:
