@@ -42,7 +42,7 @@ class Catalog:
     ) -> Planned:
         """The words of a type in the best locale that it has for `locale`; the data must fit."""
         reader = Reader(self.spoken(type_, locale), timezone)
-        return worded(type_, data, reader, catalog_version=self.version)
+        return worded(type_, data, reader, catalog_version=self.version, default_locale=self.default_locale)
 
     def spoken(self, type_: NotificationType, locale: str | None) -> str:
         """The best locale that a type has for `locale`; one that has no words speaks any."""

@@ -26,6 +26,8 @@ class Text(Struct, frozen=True, gc=False):
     subject: str | None
     """Of its mail."""
     entry: Entry
+    collapse_key: str | None = None
+    """Under which it takes the place of older ones; None: it stands by itself."""
 
 
 class Said:
@@ -77,4 +79,4 @@ class Memory:
 def _text(planned: "Planned") -> Text:
     words = Words(planned.title or "", planned.body, planned.link)
     entry = Entry(category=planned.category, locale=planned.locale, catalog_version=planned.catalog_version)
-    return Text(words, planned.subject, entry)
+    return Text(words, planned.subject, entry, planned.collapse)

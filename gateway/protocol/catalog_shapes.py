@@ -87,6 +87,7 @@ def _item(value: Notification) -> Json:
         "title": value.title,
         "body": value.body,
         "link": value.link,
+        "collapse_key": None if value.collapse is None else value.collapse.key,
     }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from pymongo import IndexModel
 
+from storage import collapsing
 from storage.encoding import ERASED, micros, moment, moment_or_none, news_text
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
@@ -131,6 +132,23 @@ async def withdraw(c: Collections, ids: Sequence[str], *, reason: str, now: int)
     """
     await _withdraw(c, NOTIFICATIONS, {"_id": {"$in": list(ids)}}, reason=reason, now=now)
     await _withdraw(c, OBLIGATIONS, {"of.id": {"$in": list(ids)}}, reason=reason, now=now)
+
+
+async def supersede_apart(c: Collections, ids: Sequence[str], *, now: int) -> None:
+    """Newer ones stand for these notifications: what stands by itself and waits is skipped."""
+    if ids:
+        await c[OBLIGATIONS].update_many(
+            {"of.id": {"$in": list(ids)}, "mail.state": "pending"},
+            {
+                "$set": {
+                    "mail.state": "skipped",
+                    "mail.reason": collapsing.REASON,
+                    "mail.decided_by": collapsing.RULE,
+                    "mail.updated_at": now,
+                },
+                "$unset": {"mail.wake": ""},
+            },
+        )
 
 
 async def _withdraw(c: Collections, name: str, chosen: Document, *, reason: str, now: int) -> None:

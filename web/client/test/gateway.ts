@@ -19,6 +19,8 @@ export interface Kept {
   link: string | null;
   data: Record<string, unknown>;
   created_at: string;
+  collapse_key?: string;
+  collapsed?: number;
 }
 
 interface Page {
@@ -51,6 +53,8 @@ export class Gateway {
   /** What happens between the making of an answer and its leaving. */
   meanwhile: ((event: string) => void) | undefined;
   kept: Kept[] = [];
+  /** What the users do not want to be shown in shared rooms. */
+  muted: string[] = [];
   private readonly read = new Set<string>();
   private readonly seen = new Set<string>();
   private readonly dismissed = new Set<string>();
@@ -114,7 +118,7 @@ export class Gateway {
   emit(
     room: string,
     title: string,
-    { silent = false, type = "NOTE", category = "", store = true } = {},
+    { silent = false, type = "NOTE", category = "", store = true, collapse = "" } = {},
   ): Kept {
     const seq = store ? this.head(room) + 1 : null;
     if (seq !== null) this.heads[room] = seq;
@@ -123,6 +127,11 @@ export class Gateway {
     const created_at = new Date(1_760_000_000_000 + at * 1000).toISOString();
     const notification: Kept = { id, room, seq, type, title, body: "", link: null, data: {}, created_at };
     if (category) notification.category = category;
+    if (collapse) {
+      const old = this.kept.find((n) => n.room === room && n.collapse_key === collapse);
+      this.kept = this.kept.filter((n) => n !== old);
+      Object.assign(notification, { collapse_key: collapse, collapsed: (old?.collapsed ?? 0) + 1 });
+    }
     if (store) this.kept.push(notification);
     if (!silent) this.io.to(room).emit("notification", notification);
     return notification;
@@ -130,6 +139,12 @@ export class Gateway {
 
   tell(event: string, payload: object): void {
     this.io.emit(event, payload);
+  }
+
+  /** All users have chosen so. */
+  mute(...types: string[]): void {
+    this.muted = types;
+    for (const socket of this.sockets) socket.emit("inbox", { ...this.count(socket), muted: types });
   }
 
   recall(id: string): void {
@@ -164,7 +179,12 @@ export class Gateway {
 
   private mine(socket: Socket): Kept[] {
     const rooms = this.roomsOf(socket);
-    return this.kept.filter((n) => rooms.includes(n.room) && !this.dismissed.has(n.id));
+    return this.kept.filter(
+      (n) =>
+        rooms.includes(n.room) &&
+        !this.dismissed.has(n.id) &&
+        (n.room === rooms[0] || !this.muted.includes(n.type)),
+    );
   }
 
   /** How much is unread of what there is now. */
@@ -207,6 +227,7 @@ export class Gateway {
       replayed: missed.length,
       resync,
       epoch: this.epoch,
+      ...(this.muted.length ? { muted: this.muted } : {}),
       expires_at: "",
     });
     const on = (event: string, answer: (payload: never) => object): void => {
