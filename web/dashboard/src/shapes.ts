@@ -606,8 +606,8 @@ export interface TypeItemAnswer {
   readonly title: string;
   readonly body: string;
   readonly link: string | null;
-  /** It would take the place of what is shown in its room under this key. */
-  readonly collapse_key: string | null;
+  /** It would take the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
 }
 
 export interface TypeMailAnswer {
