@@ -27,8 +27,9 @@ from mailer.errors import (
 )
 from mailer.held import Held
 from mailer.lanes import Lane
+from mailer.relay_ids import key_of
 from mailer.transport import Outgoing
-from storage.endings import Buried, Ending, Postponed, Released, Sent
+from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent
 from storage.errors import StorageError
 from storage.outbox import Lease, Outbox
 
@@ -39,6 +40,8 @@ ATTEMPT_SECONDS = 4500.0
 RENDERING_SHARE = 0.5
 """Of the lease: for a mail that waits behind others whose templates do not come to an end."""
 CUT_OFF = "stopped before the relay's answer: it may have been taken"
+PAUSED = "its lane is paused"
+PAUSE_RULE = "pause"
 BUSY_DOMAIN = "its recipient's domain takes no more at once"
 
 Decide = Callable[[Lease, datetime], Awaitable[Ending | None]]
@@ -59,6 +62,7 @@ class Result(StrEnum):
     HELD = (
         "held"  # not now, and nothing has failed: a rule wants it later, or its domain takes no more at once
     )
+    GATHERED = "gathered"  # it waits in a digest now
     POSTPONED = "postponed"  # will be tried again
     BURIED = "buried"  # given up on
     LOST = "lost"  # the lease had ended, or the store could not be told: another attempt will follow
@@ -154,8 +158,10 @@ class Courier:
                     return ending
                 outgoing = await self._lane.seal.put_on(await self._rendered(held.lease))
                 await self._until_its_moment(bound)
+                if self._lane.is_paused():
+                    return Postponed(until=self._clock(), reason=PAUSED, counted=False, rule=PAUSE_RULE)
                 said = await self._lane.transport.send(outgoing, handing_over=held.handed_over)
-                return Sent(relay_id=said)
+                return Sent(relay_id=said, relay_key=key_of(said))
         except (StorageError, TemplateFailure, DeliveryFailure, RelayFailure):
             raise
         except Exception as error:
@@ -254,6 +260,8 @@ def _result(ending: Ending) -> Result:
             return Result.SENT
         case Postponed():
             return Result.HELD
+        case Gathered():
+            return Result.GATHERED
         case _:
             return Result.SKIPPED
 

@@ -225,6 +225,10 @@ class Inboxes(Protocol):
         """What the user did with one notification; an empty receipt when nothing or unknown."""
         ...
 
+    async def receipts_of(self, user: str, ids: Sequence[str]) -> dict[str, Receipt]:
+        """What the user did with each of these, by id, in a constant number of questions; nothing is an empty receipt."""
+        ...
+
     async def receipts(self, notification_id: str) -> dict[str, Receipt]:
         """What each user did with it, by user; those who did nothing are absent. At most 1,000 users."""
         ...

@@ -147,6 +147,13 @@ class Streams(Protocol):
         """
         ...
 
+    async def latest(self, *, limit: int, now: datetime) -> list[Notification]:
+        """What is shown of the `limit` newest notifications of all rooms, the newest first.
+
+        Recalled and expired ones are left out and not made up for, so that it costs the same however many they are.
+        """
+        ...
+
     async def notification(self, notification_id: str) -> Notification | None:
         """One notification with its mail, superseded, recalled or expired ones included."""
         ...

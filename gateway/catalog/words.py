@@ -71,7 +71,7 @@ def worded(
 def _line(phrase: Phrase | None, data: Mapping[str, Any], reader: Reader, type_: str, longest: int) -> str:
     if phrase is None:
         return ""
-    said = phrase.say(data, reader, type_=type_)
+    said = phrase.say(data, reader, type_)
     # What is short, printable and has no blanks at its ends or beside each other needs no cleaning, and is most.
     if len(said) <= longest and said.isprintable() and "  " not in said and said[:1] != " " != said[-1:]:
         return said
@@ -88,7 +88,7 @@ def _key(known: NotificationType, data: Mapping[str, Any], locale: str) -> str |
 def _body(phrase: Phrase | None, data: Mapping[str, Any], reader: Reader, type_: str) -> str:
     if phrase is None:
         return ""
-    said = phrase.say(data, reader, type_=type_).strip()
+    said = phrase.say(data, reader, type_).strip()
     if not said.isprintable():
         said = "\n\n".join("\n".join(lines) for lines in plain.paragraphs(said))
     return said if len(said) <= LONGEST_BODY else f"{said[: LONGEST_BODY - 1].rstrip()}…"
@@ -98,5 +98,5 @@ def _link(phrase: Phrase | None, data: Mapping[str, Any], reader: Reader, type_:
     """None where it has become too long for a link: half of one leads nowhere."""
     if phrase is None:
         return None
-    said = phrase.say(data, reader, type_=type_)
+    said = phrase.say(data, reader, type_)
     return said if len(said) <= LONGEST_LINK else None

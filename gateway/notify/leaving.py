@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.live import LiveCatalog
+from gateway.catalog.own import DIGEST
 from gateway.ground.rooms import user_of
 from gateway.notify.choosing import ATTEMPTS, Choice, Choices, Chosen, VersionMismatch
 from gateway.notify.preferences import Origin, ordered
@@ -195,13 +196,23 @@ class WaysOut:
         self._catalog = catalog
 
     async def of(self, notification: Notification) -> str | None:
-        """The URL; None for what is critical, and for what the catalog does not have: it may be. Raises `StorageError`."""
-        user, catalog = user_of(notification.room), self._catalog.current
-        type_ = None if catalog is None else catalog.types.get(notification.type)
-        if user is None or type_ is None or type_.critical:
+        """The URL; None for what is critical, and for what the catalog does not have: it may be. Raises `StorageError`.
+
+        That of a digest is about the category of its newest; its page is about all.
+        """
+        user, category = user_of(notification.room), self._category(notification)
+        if user is None or category is None:
             return None
         key = self._links.key(user)
         # Before the mail leaves: its link must never lead to nobody.
         if await self._keys.user_of(key) is None:
             await self._keys.remember({key: user})
-        return self._links.url(user, type_.category)
+        return self._links.url(user, category)
+
+    def _category(self, notification: Notification) -> str | None:
+        """What its reader can say no to, if anything."""
+        catalog = self._catalog.current
+        if notification.type == DIGEST:
+            return None if notification.entry is None else notification.entry.category
+        type_ = None if catalog is None else catalog.types.get(notification.type)
+        return None if type_ is None or type_.critical else type_.category

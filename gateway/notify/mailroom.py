@@ -4,10 +4,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.ground.clock import Clock
-from gateway.notify.requests import MailRequest
+from gateway.ground.rooms import user_room
+from gateway.notify.requests import HeldRequest, MailRequest
+from mailer.address import compared
+from storage.campaigns import Campaigns
 from storage.mail import LaneName, MailState
-from storage.outbox import MailPage, Outbox
+from storage.outbox import MailPage, MailSearch, Outbox
 
+CANCELLED = "cancelled"
+"""In the place of a rule: somebody has taken it back."""
 REVIVE_PAGE = 200
 REVIVE_PAGES = 5
 """One order revives 1,000 at most, so that a broken relay is not met by all at once."""
@@ -25,15 +30,21 @@ class Mailroom:
     """The use cases of mail. They raise `StoreUnavailable` when the store is away."""
 
     def __init__(
-        self, *, outbox: Outbox, clock: Clock, wake_mailer: Callable[[Iterable[LaneName]], None]
+        self,
+        *,
+        outbox: Outbox,
+        clock: Clock,
+        wake_mailer: Callable[[Iterable[LaneName]], None],
+        campaigns: Campaigns,
     ) -> None:
         self._outbox = outbox
+        self._campaigns = campaigns
         self._clock = clock
         self._wake_mailer = wake_mailer
 
     async def page(self, asked: MailRequest) -> MailPage:
         """A page of mail. Raises `InvalidCursor`."""
-        return await self._outbox.mail_page(state=asked.state, before=asked.before, limit=asked.limit)
+        return await self._outbox.mail_page(_search(asked), before=asked.before, limit=asked.limit)
 
     async def counts(self) -> Mapping[MailState, int]:
         """How many mails are in each state."""
@@ -44,17 +55,48 @@ class Mailroom:
         """Put those of `ids` back that are dead; answers which they were."""
         revived = await self._outbox.revive(ids, now=self._clock())
         if revived:
+            # A campaign accounts for its own.
+            await self._campaigns.revived(revived, now=self._clock())
             self._wake_mailer(LaneName)
         return revived
+
+    async def held(self, asked: HeldRequest) -> MailPage:
+        """A page of what a rule holds, the earliest due first. Raises `InvalidCursor`."""
+        return await self._outbox.held(after=asked.after, limit=asked.limit)
+
+    async def hasten(self, ids: Sequence[str]) -> list[str]:
+        """Send those of `ids` now that wait for their time, whatever holds them; answers which they were."""
+        hastened = await self._outbox.hasten(ids, now=self._clock())
+        if hastened:
+            self._wake_mailer(LaneName)
+        return hastened
+
+    async def drop(self, ids: Sequence[str], *, by: str) -> list[str]:
+        """Never send those of `ids` that wait for their time; answers which they were."""
+        return await self._outbox.drop(ids, rule=CANCELLED, reason=f"cancelled by {by}", now=self._clock())
 
     async def revive_all(self) -> Revived:
         """Put dead mail back, newest first, up to a bound."""
         count = 0
         before = None
         for _ in range(REVIVE_PAGES):
-            page = await self._outbox.mail_page(state=MailState.DEAD, before=before, limit=REVIVE_PAGE)
+            page = await self._outbox.mail_page(
+                MailSearch(state=MailState.DEAD), before=before, limit=REVIVE_PAGE
+            )
             count += len(await self.revive([item.id for item in page.items])) if page.items else 0
             before = page.next
             if before is None:
                 break
         return Revived(count=count, more=before is not None)
+
+
+def _search(asked: MailRequest) -> MailSearch:
+    return MailSearch(
+        state=asked.state,
+        # As it was written, and as another may have written it.
+        addresses=() if asked.address is None else tuple({asked.address: 0, compared(asked.address): 0}),
+        room=None if asked.user is None else user_room(asked.user),
+        of=asked.notification,
+        since=asked.since,
+        until=asked.until,
+    )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import time
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from gateway.catalog.channels import CHANNELS, Channel
 
@@ -20,8 +20,12 @@ if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
 
 Json = Mapping[str, Any]
+Value = bool | Literal["daily", "weekly"]
+"""Whether a channel is wanted; of email also that it is wanted in a digest of the day, or of the week."""
 _NONE: Final[Json] = MappingProxyType({})
 _NOTHING_REFUSED: Final[frozenset[str]] = frozenset()
+WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""As `date.weekday` counts them."""
 
 
 class Origin(StrEnum):
@@ -38,7 +42,7 @@ class Origin(StrEnum):
 class Cell:
     """What holds for one channel of one type."""
 
-    value: bool
+    value: Value
     origin: Origin
 
     @property
@@ -57,6 +61,8 @@ class QuietHours:
 
     start: time
     end: time
+    days: tuple[str, ...] = WEEKDAYS
+    """On which they begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,11 @@ class Preferences:
         hours = self.document.get("quiet_hours")
         if hours is None:
             return None
-        return QuietHours(time.fromisoformat(hours["start"]), time.fromisoformat(hours["end"]))
+        return QuietHours(
+            time.fromisoformat(hours["start"]),
+            time.fromisoformat(hours["end"]),
+            tuple(hours.get("days", WEEKDAYS)),
+        )
 
     def cell(self, type_: "NotificationType | None", name: str, channel: Channel) -> Cell:
         """What holds for the channel of the type called `name`; `type_` is None where the catalog does not have it."""

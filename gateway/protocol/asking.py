@@ -14,11 +14,26 @@ from auth.tokens import TOKEN_CHARACTERS_MAX
 from gateway.notify.requests import (
     AdminHistoryRequest,
     DisconnectRequest,
+    FindRequest,
+    HeldRequest,
     HistoryRequest,
     MailRequest,
     RosterRequest,
 )
-from gateway.protocol.fields import CATEGORY, INTEGER_MAX, PRINTABLE, TYPE, Flag, Items, Room, Text, UserId
+from gateway.protocol.fields import (
+    CATEGORY,
+    INTEGER_MAX,
+    PRINTABLE,
+    TYPE,
+    VISIBLE,
+    EmailAddress,
+    Flag,
+    Items,
+    Moment,
+    Room,
+    Text,
+    UserId,
+)
 from gateway.protocol.parsing import Invalid, parser
 from storage.mail import MailState
 
@@ -157,12 +172,46 @@ class MailSchema(Schema):
     """A page of mail."""
 
     state = fields.Enum(MailState, by_value=True, load_default=None)
+    address = EmailAddress(
+        load_default=None, metadata={"description": "Whither it goes or went, in whatever case."}
+    )
+    user = UserId(load_default=None, metadata={"description": "Whose it is."})
+    notification = _id_field(
+        load_default=None, metadata={"description": "That it tells; or a mail's own id, or a campaign's."}
+    )
+    since = Moment(load_default=None, metadata={"description": "Emitted then or later."})
+    until = Moment(load_default=None, metadata={"description": "Emitted before."})
     before = _cursor_field()
     limit = _limit_field(50, 200)
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> MailRequest:
         return MailRequest(**data)
+
+
+class HeldSchema(Schema):
+    """A page of mail that waits."""
+
+    after = _cursor_field()
+    limit = _limit_field(50, 200)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> HeldRequest:
+        return HeldRequest(**data)
+
+
+class FindSchema(Schema):
+    """Whom to look for."""
+
+    text = Text(
+        VISIBLE, "printable", longest=200, required=True,
+        metadata={"description": "Beginnings of the id, the address, or words of the name, in any case; all of them count."},
+    )  # fmt: skip
+    limit = _limit_field(20, 100)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> FindRequest:
+        return FindRequest(**data)
 
 
 class DisconnectSchema(Schema):

@@ -110,7 +110,15 @@ class FeedItem(Schema):
     created_at = required.time()
     in_app = required.flag()
     mail = required.flag()
-    by = required.text(metadata={"description": "Who emitted it."})
+    by = required.text(
+        allow_none=True, metadata={"description": "Who emitted it; null of what came before one looked."}
+    )
+
+
+class LatestAnswer(Schema):
+    """What came before, the newest first."""
+
+    notifications = fields.List(fields.Nested(FeedItem), required=True)
 
 
 class FeedEvent(Schema):

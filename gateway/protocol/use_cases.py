@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from gateway.ground.rooms import inbox_rooms, user_of
+from gateway.notify.campaigns.book import CampaignBook, Progress
+from gateway.notify.campaigns.plans import CampaignRequest
 from gateway.notify.choosing import Choice, Choices, Chosen, HalfQuiet, VersionMismatch
+from gateway.notify.digests import Digester
 from gateway.notify.emitting import Emitted, Emitter
+from gateway.notify.lanes import LanePage, Lanes, PauseRequest
 from gateway.notify.mailroom import Mailroom
 from gateway.notify.owing import USERS_NAMED
 from gateway.notify.people import People
@@ -36,6 +40,7 @@ from mailer.errors import RenderFailure, TemplateFailure
 from mailer.transport import Outgoing
 from storage.errors import StorageError
 from storage.inboxes import HistoryPage, Marked
+from storage.mail import LaneName
 from storage.people import Profile
 from storage.streams import Notification
 from storage.suppressions import Suppression
@@ -54,12 +59,15 @@ class UseCases:
     reading: Reading
     mailroom: Mailroom
     suppressions: SuppressionList
+    lanes: Lanes
     returns: Returns
     people: People
     profiles: Profiles
     choices: Choices
     topics: TopicBook
     scheduler: Scheduler
+    campaigns: CampaignBook
+    digests: Digester
     types: Types
     type_previewer: TypePreviewer
     observatory: Observatory
@@ -204,6 +212,23 @@ async def revive_one(use: UseCases, caller: Caller, notification_id: str) -> Seq
     return revived
 
 
+async def hasten_mail(use: UseCases, caller: Caller, mail_id: str) -> Sequence[str]:
+    del caller
+    return _waiting(await use.mailroom.hasten([mail_id]))
+
+
+async def drop_mail(use: UseCases, caller: Caller, mail_id: str) -> Sequence[str]:
+    # Not which admin: the mail may be kept when that admin is erased.
+    by = "an admin" if caller.user else caller.name
+    return _waiting(await use.mailroom.drop([mail_id], by=by))
+
+
+def _waiting(ids: Sequence[str]) -> Sequence[str]:
+    if not ids:
+        raise Problem("not_found", "No mail of this id waits for its time.")
+    return ids
+
+
 async def preview_mail(use: UseCases, caller: Caller, notification_id: str) -> Outgoing:
     del caller
     try:
@@ -318,8 +343,33 @@ async def suppress(use: UseCases, caller: Caller, asked: SuppressRequest) -> Sup
     return await use.suppressions.suppress(asked, source=caller.scope)
 
 
-async def watch_feed(use: UseCases, caller: Caller, on: bool) -> None:  # noqa: FBT001 - it is what is asked
-    if on:
-        await use.feed.watch(caller.sid)
-    else:
+async def suppress_many(use: UseCases, caller: Caller, asked: Sequence[SuppressRequest]) -> int:
+    return await use.suppressions.suppress_many(asked, source=caller.scope)
+
+
+async def pause_lane(use: UseCases, caller: Caller, asked: PauseRequest) -> LanePage:
+    return await use.lanes.pause(asked, by=caller.name)
+
+
+async def resume_lane(use: UseCases, caller: Caller, lane: LaneName) -> LanePage:
+    return await use.lanes.resume(lane, by=caller.name)
+
+
+async def create_campaign(use: UseCases, caller: Caller, asked: CampaignRequest) -> Progress:
+    return await use.campaigns.create(asked, by=caller.name)
+
+
+async def watch_feed(
+    use: UseCases,
+    caller: Caller,
+    on: bool,  # noqa: FBT001 - it is what is asked
+) -> Sequence[Notification]:
+    """Answers what came before, if the store is there to tell; the feed itself needs none."""
+    if not on:
         use.feed.unwatch(caller.sid)
+        return ()
+    await use.feed.watch(caller.sid)
+    try:
+        return await use.records.latest()
+    except StorageError:
+        return ()

@@ -13,7 +13,7 @@ from pymongo import IndexModel, UpdateMany
 from storage.collapsing import REASON, RULE, Latest, Pair
 from storage.encoding import ROOMS_PER_QUERY, WIPED, writable
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
-from storage.mongo.obligations import supersede_apart
+from storage.mongo.obligations import WAITING_STATES, supersede_apart
 
 INDEXES = (
     IndexModel(
@@ -117,7 +117,7 @@ def _hiding(by: Succession) -> list[Document]:
     def kept(field: str) -> Document:
         return {"$cond": [would_expire, "$$REMOVE", f"${field}"]}
 
-    waits = {"$eq": ["$mail.state", "pending"]}
+    waits = {"$in": ["$mail.state", WAITING_STATES]}
     skipped = {"state": "skipped", "reason": REASON, "decided_by": RULE, "updated_at": by.at}
     withdrawn = {"$unsetField": {"field": "wake", "input": {"$mergeObjects": ["$mail", skipped]}}}
     return [

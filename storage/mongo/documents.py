@@ -2,7 +2,16 @@
 
 import msgspec
 
-from storage.encoding import data_of, data_text, micros, moment, moment_or_none, receipt_of, shown_until
+from storage.encoding import (
+    data_of,
+    data_text,
+    entry_document,
+    micros,
+    moment,
+    moment_or_none,
+    receipt_of,
+    shown_until,
+)
 from storage.inboxes import Receipt
 from storage.mongo import obligations
 from storage.mongo.collections import Document
@@ -33,7 +42,7 @@ def document_of(notification: Notification) -> Document:
     if notification.mail is not None:
         document["mail"] = obligations.document_of(notification.mail)
     if notification.entry is not None:
-        document["entry"] = msgspec.to_builtins(notification.entry)
+        document["entry"] = entry_document(notification.entry)
     return document
 
 

@@ -158,6 +158,25 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
         return receipt_from(row, await c[INBOXES].find_one(here), place["seq"])
 
     @operation
+    async def receipts_of(self, c: Collections, user: str, ids: Sequence[str]) -> dict[str, Receipt]:
+        found = dict.fromkeys(ids, Receipt())
+        numbered = {"_id": {"$in": writable(ids)}, "seq": {"$gt": 0}}
+        places = await c[NOTIFICATIONS].find(numbered, {"room": 1, "seq": 1}).to_list()
+        if not places:
+            return found
+        rows = c[RECEIPTS].find({"user": user, "notification": {"$in": [place["_id"] for place in places]}})
+        by_id = {row["notification"]: row for row in await rows.to_list()}
+        rooms = list({place["room"] for place in places})
+        inboxes = {
+            inbox["room"]: inbox
+            for inbox in await c[INBOXES].find({"user": user, "room": {"$in": rooms}}).to_list()
+        }
+        for place in places:
+            id_, room = place["_id"], place["room"]
+            found[id_] = receipt_from(by_id.get(id_), inboxes.get(room), place["seq"])
+        return found
+
+    @operation
     async def receipts(self, c: Collections, notification_id: str) -> dict[str, Receipt]:
         place = await _place(c, notification_id)
         return {} if place is None else await _receipts(c, place["room"], place["seq"])

@@ -2,11 +2,13 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 
 from msgspec import structs
-from pymongo.errors import BulkWriteError
+from pymongo.asynchronous.client_session import AsyncClientSession as Session
+from pymongo.asynchronous.cursor import AsyncCursor
 
 from storage import collapsing
 from storage.encoding import (
@@ -23,21 +25,31 @@ from storage.encoding import (
     position_of,
     writable,
 )
-from storage.endings import Buried, Ending, Postponed, Released, Sent, Skipped
-from storage.mail import AFTER_SENT, LaneName, MailState
+from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent, Skipped
+from storage.mail import AFTER_SENT, HASTENED, LaneName, MailState
 from storage.mongo import collapsing as chains
-from storage.mongo import obligations
+from storage.mongo import digests, obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
-from storage.mongo.obligations import OBLIGATIONS
+from storage.mongo.obligations import ANY_CASE, OBLIGATIONS, OF_ROOM, THROTTLES, TO_ADDRESS
 from storage.mongo.shelf import MongoShelf, operation
-from storage.outbox import ORPHAN_AGE, ORPHAN_LOOK, Kind, Lease, MailPage, Obligation, Outbox, Subject
+from storage.mongo.transactions import atomically
+from storage.outbox import (
+    ORPHAN_AGE,
+    ORPHAN_LOOK,
+    Kind,
+    Lease,
+    MailPage,
+    MailSearch,
+    Obligation,
+    Outbox,
+    Subject,
+)
 from storage.people import Erasure
 from storage.streams import Notification
 
 _ENDED = {"mail.wake": "", "mail.token": ""}
 _ORPHAN_AGE, _ORPHAN_LOOK = (round(each.total_seconds() * 1_000_000) for each in (ORPHAN_AGE, ORPHAN_LOOK))
-_DUPLICATE = 11000
 _NOT_YET = "not yet"
 _BOTH = (NOTIFICATIONS, OBLIGATIONS)
 _WHY_GONE: tuple[tuple[str, Document], ...] = (
@@ -54,17 +66,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def owe(self, c: Collections, owed: Sequence[Obligation]) -> int:
-        if not owed:
-            return 0
-        documents = [obligations.owed_document(obligation) for obligation in owed]
-        try:
-            return len((await c[OBLIGATIONS].insert_many(documents, ordered=False)).inserted_ids)
-        except BulkWriteError as error:
-            details: Any = error.details
-            if any(each["code"] != _DUPLICATE for each in details["writeErrors"]):
-                raise
-            inserted: int = details["nInserted"]
-            return inserted
+        return await obligations.owe(c, owed)
 
     @operation
     async def lease(
@@ -106,8 +108,10 @@ class MongoOutbox(MongoShelf, Outbox):
         removed = {"mail.token": ""}
         attempts = 0
         match ending:
-            case Sent(relay_id=relay_id):
+            case Sent(relay_id=relay_id, relay_key=relay_key):
                 fields |= _said(MailState.SENT) | {"mail.sent_at": at, "mail.relay_id": relay_id}
+                # What has none stays out of the index.
+                fields |= {} if relay_key is None else {"mail.relay_key": relay_key}
                 removed = _ENDED
             case Skipped(rule=rule, reason=reason):
                 fields |= _said(MailState.SKIPPED, reason=reason, decided_by=rule)
@@ -120,12 +124,42 @@ class MongoOutbox(MongoShelf, Outbox):
                 fields |= _said(MailState.PENDING, reason=reason, code=code, decided_by=rule)
                 fields |= {"mail.due_at": due_at, "mail.wake": due_at}
                 attempts = 0 if counted else -1
+            case Gathered():
+                return await digests.gather(c, lease, ending, now=at)
             case Released():
                 # While it is leased nobody else moves the time it is due.
                 fields |= {"mail.state": "pending", "mail.wake": micros(lease.mail.due_at)}
                 attempts = -1
         update = {"$set": fields, "$unset": removed}
         return await _held(c, lease, update | ({"$inc": {"mail.attempts": attempts}} if attempts else {}))
+
+    @operation
+    async def claim(
+        self, c: Collections, lease: Lease, key: str, *, limit: int, since: datetime, now: datetime
+    ) -> bool:
+        async def work(session: Session) -> bool:
+            # It is written to, so that of several who count at once each sees what those before it have claimed.
+            await c[THROTTLES].update_one(
+                {"_id": blake2b(key.encode(), digest_size=16).hexdigest()},
+                {"$set": {"at": datetime.now(UTC)}},
+                upsert=True,
+                session=session,
+            )
+            others = {**_counted(key, since), "_id": {"$ne": lease.id}}
+            if await c[NOTIFICATIONS].count_documents(others, limit=limit, session=session) >= limit:
+                return False
+            claimed = await c[NOTIFICATIONS].update_one(
+                {"_id": lease.id, "mail.token": lease.token},
+                {"$set": {"mail.counted_as": key, "mail.counted_at": micros(now)}},
+                session=session,
+            )
+            return claimed.matched_count == 1
+
+        return await atomically(c, work)
+
+    @operation
+    async def counted(self, c: Collections, key: str, *, since: datetime) -> int:
+        return await c[NOTIFICATIONS].count_documents(_counted(key, since))
 
     @operation
     async def find(self, c: Collections, obligation_id: str) -> Notification | None:
@@ -136,6 +170,18 @@ class MongoOutbox(MongoShelf, Outbox):
             return notification_of(own)
         apart = await c[OBLIGATIONS].find_one({"_id": obligation_id})
         return None if apart is None else (await _told(c, [apart])).get(obligation_id)
+
+    @operation
+    async def taken_as(self, c: Collections, relay_key: str) -> str | None:
+        if not is_writable(relay_key):
+            return None
+        taken = {"mail.relay_key": relay_key}
+        ids = [
+            document["_id"]
+            for name in _BOTH
+            for document in await c[name].find(taken, {"_id": 1}).limit(2).to_list()
+        ]
+        return ids[0] if len(ids) == 1 else None
 
     @operation
     async def came_back(
@@ -158,27 +204,67 @@ class MongoOutbox(MongoShelf, Outbox):
     @operation
     async def revive(self, c: Collections, ids: Sequence[str], *, now: datetime) -> list[str]:
         at = micros(now)
-        revived = []
-        for obligation_id in dict.fromkeys(writable(ids)):
-            # One by one, for a truthful answer beside another that revives the same.
-            for name in _BOTH:
-                result = await c[name].update_one(
-                    {"_id": obligation_id, "mail.state": "dead"},
-                    {
-                        "$set": {
-                            "mail.state": "pending",
-                            "mail.attempts": 0,
-                            "mail.due_at": at,
-                            "mail.wake": at,
-                            "mail.updated_at": at,
-                        },
-                        "$unset": {"mail.reason": "", "mail.code": ""},
-                    },
-                )
-                if result.matched_count:
-                    revived.append(obligation_id)
-                    break
-        return revived
+        return await _change(
+            c,
+            ids,
+            MailState.DEAD,
+            {
+                "$set": {
+                    "mail.state": "pending",
+                    "mail.attempts": 0,
+                    "mail.due_at": at,
+                    "mail.wake": at,
+                    "mail.updated_at": at,
+                },
+                "$unset": {"mail.reason": "", "mail.code": ""},
+            },
+        )
+
+    @operation
+    async def hasten(self, c: Collections, ids: Sequence[str], *, now: datetime) -> list[str]:
+        at = micros(now)
+        due = {"mail.due_at": at, "mail.wake": at, "mail.updated_at": at, "mail.decided_by": HASTENED}
+        return await _change(c, ids, MailState.PENDING, {"$set": due})
+
+    @operation
+    async def drop(
+        self, c: Collections, ids: Sequence[str], *, rule: str, reason: str, now: datetime
+    ) -> list[str]:
+        fields = _said(MailState.SKIPPED, reason=reason, decided_by=rule) | {"mail.updated_at": micros(now)}
+        return await _change(c, ids, MailState.PENDING, {"$set": fields, "$unset": _ENDED})
+
+    @operation
+    async def held(self, c: Collections, *, after: str | None, limit: int) -> MailPage:
+        due_at, obligation_id = (-FOREVER, "") if after is None else position_of(after)
+        condition: dict[str, Any] = {
+            "mail.state": MailState.PENDING.value,
+            "mail.decided_by": {"$type": "string", "$ne": HASTENED},
+            "mail.due_at": {"$gte": due_at},
+            "$or": [{"mail.due_at": {"$gt": due_at}}, {"mail.due_at": due_at, "_id": {"$gt": obligation_id}}],
+        }
+        found = [
+            (name, document)
+            for name in _BOTH
+            for document in await c[name]
+            .find(condition)
+            .sort([("mail.due_at", 1), ("_id", 1)])
+            .limit(limit + 1)
+            .to_list()
+        ]
+        found.sort(key=lambda each: (each[1]["mail"]["due_at"], each[1]["_id"]))
+        items = await _items(c, found[:limit])
+        following = None
+        if len(found) > limit:
+            last = found[limit - 1][1]
+            following = f"{last['mail']['due_at']}~{last['_id']}"
+        return MailPage(items=items, next=following)
+
+    @operation
+    async def of_room(self, c: Collections, room: str, *, limit: int) -> tuple[Notification, ...]:
+        own = await c[NOTIFICATIONS].find({"room": room}, {"_id": 1}).to_list()
+        owed = {"$or": [{"room": room}, {"of.id": {"$in": [document["_id"] for document in own]}}]}
+        cursor = c[OBLIGATIONS].find(owed).sort([("created_at", -1), ("_id", -1)]).limit(limit)
+        return await _items(c, [(OBLIGATIONS, document) for document in await cursor.to_list()])
 
     @operation
     async def next_due(self, c: Collections, *, lane: LaneName) -> datetime | None:
@@ -192,36 +278,20 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def mail_page(
-        self, c: Collections, *, state: MailState | None, before: str | None, limit: int
+        self, c: Collections, search: MailSearch, *, before: str | None, limit: int
     ) -> MailPage:
-        time, obligation_id = (FOREVER, "") if before is None else position_of(before)
-        condition: dict[str, Any] = {
-            # Each state by name: the server merges the index's ranges, and sorts nothing.
-            "mail.state": {"$in": [s.value for s in MailState] if state is None else [state.value]},
-            "created_at": {"$lte": time},
-            "$or": [{"created_at": {"$lt": time}}, {"created_at": time, "_id": {"$lt": obligation_id}}],
-        }
+        place = (FOREVER, "") if before is None else position_of(before)
         found = [
             (name, document)
             for name in _BOTH
-            for document in await c.lagging(name)
-            .find(condition)
-            .sort([("created_at", -1), ("_id", -1)])
-            .limit(limit + 1)
-            .to_list()
+            for document in await _cursor(c, name, search, place).limit(limit + 1).to_list()
         ]
         found.sort(key=lambda each: (each[1]["created_at"], each[1]["_id"]), reverse=True)
         page = found[:limit]
-        apart = [document for name, document in page if name == OBLIGATIONS]
-        told = await _told(c, apart) if apart else {}
-        items = [
-            notification_of(document) if name == NOTIFICATIONS else told.get(document["_id"])
-            for name, document in page
-        ]
         following = None
         if page and len(found) > limit:
             following = f"{page[-1][1]['created_at']}~{page[-1][1]['_id']}"
-        return MailPage(items=tuple(filter(None, items)), next=following)
+        return MailPage(items=await _items(c, page), next=following)
 
     @operation
     async def mail_counts(self, c: Collections) -> dict[MailState, int]:
@@ -242,6 +312,51 @@ class MongoOutbox(MongoShelf, Outbox):
         return 0
 
 
+def _cursor(c: Collections, name: str, search: MailSearch, place: tuple[int, str]) -> AsyncCursor[Document]:
+    """What is searched for beyond the place in one collection, newest first, by the index that knows the fewest."""
+    condition = _condition(search, place)
+    if search.of is not None:
+        # By its own index each: one that there is not would make the server read everything.
+        either = [{"_id": search.of}] if name == NOTIFICATIONS else [{"_id": search.of}, {"of.id": search.of}]
+        condition["$and"] = [{"$or": either}]
+    cursor = c.lagging(name).find(condition).sort([("created_at", -1), ("_id", -1)])
+    if search.addresses:
+        return cursor.collation(ANY_CASE).hint(TO_ADDRESS)
+    if search.room is not None and name == NOTIFICATIONS:
+        return cursor.hint(OF_ROOM)
+    return cursor
+
+
+def _condition(search: MailSearch, place: tuple[int, str]) -> Document:
+    time, obligation_id = place
+    states = list(MailState) if search.state is None else [search.state]
+    when: Document = {"$lte": time}
+    if search.since is not None:
+        when["$gte"] = micros(search.since)
+    if search.until is not None:
+        when["$lt"] = micros(search.until)
+    condition: Document = {
+        # Each state by name: the server merges the index's ranges, and sorts nothing.
+        "mail.state": {"$in": [state.value for state in states]},
+        "created_at": when,
+        "$or": [{"created_at": {"$lt": time}}, {"created_at": time, "_id": {"$lt": obligation_id}}],
+    }
+    if search.addresses:
+        condition["mail.to"] = {"$in": writable(search.addresses)}
+    if search.room is not None:
+        condition["room"] = search.room
+    return condition
+
+
+def _counted(key: str, since: datetime) -> Document:
+    """The mails that count under a key since that time."""
+    return {
+        "mail.counted_as": key,
+        "mail.counted_at": {"$gt": micros(since)},
+        "mail.state": {"$in": [state.value for state in (MailState.LEASED, *AFTER_SENT)]},
+    }
+
+
 def _said(
     state: MailState, *, reason: str | None = None, code: int | None = None, decided_by: str | None = None
 ) -> Document:
@@ -251,6 +366,30 @@ def _said(
         "mail.code": code,
         "mail.decided_by": decided_by,
     }
+
+
+async def _change(c: Collections, ids: Sequence[str], state: MailState, update: Document) -> list[str]:
+    """Change those of these mails that are in `state`; answers which they were, in order."""
+    changed = []
+    for obligation_id in dict.fromkeys(writable(ids)):
+        # One by one, for a truthful answer beside another that changes the same.
+        for name in _BOTH:
+            chosen = {"_id": obligation_id, "mail.state": state.value}
+            if (await c[name].update_one(chosen, update)).matched_count:
+                changed.append(obligation_id)
+                break
+    return changed
+
+
+async def _items(c: Collections, page: Sequence[tuple[str, Document]]) -> tuple[Notification, ...]:
+    """What the documents of both collections tell; without those of which that is gone."""
+    apart = [document for name, document in page if name == OBLIGATIONS]
+    told = await _told(c, apart) if apart else {}
+    items = [
+        notification_of(document) if name == NOTIFICATIONS else told.get(document["_id"])
+        for name, document in page
+    ]
+    return tuple(filter(None, items))
 
 
 async def _due(c: Collections, lane: LaneName, now: int, limit: int) -> list[tuple[str, Document]]:

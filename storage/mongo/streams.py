@@ -82,6 +82,12 @@ class MongoStreams(MongoShelf, Streams):
         return [notification_of(document) for document in await cursor.sort("seq", 1).limit(limit).to_list()]
 
     @operation
+    async def latest(self, c: Collections, *, limit: int, now: datetime) -> list[Notification]:
+        newest = await c[NOTIFICATIONS].find().sort("_id", -1).limit(limit).to_list()
+        shown_at = micros(now)
+        return [notification_of(document) for document in newest if document["until"] > shown_at]
+
+    @operation
     async def notification(self, c: Collections, notification_id: str) -> Notification | None:
         return await _find(c, notification_id) if is_writable(notification_id) else None
 

@@ -72,12 +72,12 @@ def _prune_unplaced(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
 def _prune_stream(connection: sqlite3.Connection, room: str, *, before: int, limit: int) -> int:
     ids: list[str] = []
     floor = 0
-    for notification_id, seq, created_at, wake_at in connection.execute(
-        "SELECT n.id, n.seq, n.created_at, m.wake_at FROM notifications n LEFT JOIN obligations m ON m.id = n.id"
+    for notification_id, seq, created_at, owed in connection.execute(
+        f"SELECT n.id, n.seq, n.created_at, {obligations.OWES} FROM notifications n LEFT JOIN obligations m ON m.id = n.id"  # noqa: S608 - constants only
         " WHERE n.room = ? AND n.seq IS NOT NULL ORDER BY n.seq LIMIT ?",
         (room, limit),
     ):
-        if created_at >= before or wake_at is not None:
+        if created_at >= before or owed:
             break
         ids.append(notification_id)
         floor = seq

@@ -218,6 +218,29 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         )
 
     @reading
+    def receipts_of(
+        self, connection: sqlite3.Connection, user: str, ids: Sequence[str]
+    ) -> dict[str, Receipt]:
+        rows = connection.execute(
+            f"SELECT n.id, c.seen_at, c.read_at, c.dismissed_at, c.clicked_at, {COVERED_AT}"  # noqa: S608 - constants only
+            " FROM notifications n"
+            " LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room"
+            " LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq"
+            " WHERE n.id IN (SELECT value FROM json_each(:ids)) AND n.seq IS NOT NULL",
+            {"user": user, "ids": json.dumps(writable(ids))},
+        )
+        found = dict.fromkeys(ids, Receipt())
+        for id_, seen_at, read_at, dismissed_at, clicked_at, covered_at in rows:
+            found[id_] = receipt_of(
+                seen_at=seen_at,
+                read_at=read_at,
+                dismissed_at=dismissed_at,
+                clicked_at=clicked_at,
+                covered_at=covered_at,
+            )
+        return found
+
+    @reading
     def receipts(self, connection: sqlite3.Connection, notification_id: str) -> dict[str, Receipt]:
         return _receipts(connection, notification_id) if is_writable(notification_id) else {}
 

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from msgspec import structs
@@ -23,11 +24,21 @@ from storage.encoding import (
     position_of,
     writable,
 )
-from storage.endings import Buried, Ending, Postponed, Released, Sent, Skipped
-from storage.mail import AFTER_SENT, LaneName, MailState
-from storage.outbox import ORPHAN_AGE, ORPHAN_LOOK, Kind, Lease, MailPage, Obligation, Outbox, Subject
+from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent, Skipped
+from storage.mail import AFTER_SENT, HASTENED, LaneName, MailState
+from storage.outbox import (
+    ORPHAN_AGE,
+    ORPHAN_LOOK,
+    Kind,
+    Lease,
+    MailPage,
+    MailSearch,
+    Obligation,
+    Outbox,
+    Subject,
+)
 from storage.people import Erasure
-from storage.sqlite import obligations
+from storage.sqlite import digests, obligations
 from storage.sqlite.rows import MAIL, NOTIFICATION, NOTIFICATION_WIDTH, notification_of
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 from storage.streams import Notification
@@ -96,12 +107,12 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
     def end(self, connection: sqlite3.Connection, lease: Lease, ending: Ending, *, now: datetime) -> bool:
         at = micros(now)
         match ending:
-            case Sent(relay_id=relay_id):
+            case Sent(relay_id=relay_id, relay_key=relay_key):
                 change = (
-                    "state = 'sent', reason = NULL, code = NULL, decided_by = NULL, relay_id = ?, sent_at = ?,"
-                    " wake_at = NULL"
+                    "state = 'sent', reason = NULL, code = NULL, decided_by = NULL, relay_id = ?, relay_key = ?,"
+                    " sent_at = ?, wake_at = NULL"
                 )
-                values: obligations.Row = (relay_id, at)
+                values: obligations.Row = (relay_id, relay_key, at)
             case Skipped(rule=rule, reason=reason):
                 change = "state = 'skipped', reason = ?, code = NULL, decided_by = ?, wake_at = NULL"
                 values = (reason, rule)
@@ -115,6 +126,8 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
                 )
                 due_at = micros(until)
                 values = (reason, code, rule, 0 if counted else 1, due_at, due_at)
+            case Gathered():
+                return digests.gather(connection, lease, ending, now=at)
             case Released():
                 change, values = "state = 'pending', attempts = attempts - 1, wake_at = due_at", ()
         return _changed(
@@ -123,12 +136,44 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
             (*values, at, lease.id, lease.token),
         )
 
+    @writing
+    def claim(
+        self,
+        connection: sqlite3.Connection,
+        lease: Lease,
+        key: str,
+        *,
+        limit: int,
+        since: datetime,
+        now: datetime,
+    ) -> bool:
+        (others,) = connection.execute(f"{_COUNT} AND id <> ?", (key, micros(since), lease.id)).fetchone()
+        return others < limit and _changed(
+            connection,
+            "UPDATE obligations SET counted_as = ?, counted_at = ? WHERE id = ? AND token = ?",
+            (key, micros(now), lease.id, lease.token),
+        )
+
+    @reading
+    def counted(self, connection: sqlite3.Connection, key: str, *, since: datetime) -> int:
+        (count,) = connection.execute(_COUNT, (key, micros(since))).fetchone()
+        return int(count)
+
     @reading
     def find(self, connection: sqlite3.Connection, obligation_id: str) -> Notification | None:
         if not is_writable(obligation_id):
             return None
         row = connection.execute(f"SELECT {_OWED} {_FROM} WHERE m.id = ?", (obligation_id,)).fetchone()
         return None if row is None else _told(row)
+
+    @reading
+    def taken_as(self, connection: sqlite3.Connection, relay_key: str) -> str | None:
+        if not is_writable(relay_key):
+            return None
+        rows = connection.execute(
+            "SELECT id FROM obligations WHERE relay_key = ? LIMIT 2", (relay_key,)
+        ).fetchall()
+        return rows[0][0] if len(rows) == 1 else None
 
     @writing
     def came_back(
@@ -160,6 +205,41 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         }
         return [obligation_id for obligation_id in dict.fromkeys(ids) if obligation_id in revived]
 
+    @writing
+    def hasten(self, connection: sqlite3.Connection, ids: Sequence[str], *, now: datetime) -> list[str]:
+        return _of_pending(
+            connection, ids, "decided_by = :rule, due_at = :now, wake_at = :now", now=now, rule=HASTENED
+        )
+
+    @writing
+    def drop(
+        self, connection: sqlite3.Connection, ids: Sequence[str], *, rule: str, reason: str, now: datetime
+    ) -> list[str]:
+        change = "state = 'skipped', reason = :reason, code = NULL, decided_by = :rule, wake_at = NULL"
+        return _of_pending(connection, ids, change, now=now, rule=rule, reason=reason)
+
+    @reading
+    def held(self, connection: sqlite3.Connection, *, after: str | None, limit: int) -> MailPage:
+        due_at, obligation_id = (-FOREVER, "") if after is None else position_of(after)
+        rows = connection.execute(
+            f"SELECT {_OWED}, m.due_at {_FROM} WHERE m.state = 'pending' AND m.decided_by IS NOT NULL"
+            " AND m.decided_by <> ? AND (m.due_at, m.id) > (?, ?) ORDER BY m.due_at, m.id LIMIT ?",
+            (HASTENED, due_at, obligation_id, limit + 1),
+        ).fetchall()
+        page = rows[:limit]
+        following = f"{page[-1][-1]}~{page[-1][NOTIFICATION_WIDTH]}" if len(rows) > limit else None
+        return MailPage(items=tuple(told for row in page if (told := _told(row[:-1]))), next=following)
+
+    @reading
+    def of_room(self, connection: sqlite3.Connection, room: str, *, limit: int) -> tuple[Notification, ...]:
+        rows = connection.execute(
+            f"SELECT {_OWED} {_FROM} WHERE m.of_id IS NOT NULL"  # noqa: S608 - constants only
+            " AND (m.room = ?1 OR m.of_id IN (SELECT id FROM notifications WHERE room = ?1))"
+            " ORDER BY m.created_at DESC, m.id DESC LIMIT ?2",
+            (room, limit),
+        )
+        return tuple(told for row in rows if (told := _told(row)))
+
     @reading
     def next_due(self, connection: sqlite3.Connection, *, lane: LaneName) -> datetime | None:
         (wake_at,) = connection.execute(
@@ -169,14 +249,15 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
 
     @reading
     def mail_page(
-        self, connection: sqlite3.Connection, *, state: MailState | None, before: str | None, limit: int
+        self, connection: sqlite3.Connection, search: MailSearch, *, before: str | None, limit: int
     ) -> MailPage:
-        time, obligation_id = (FOREVER, "") if before is None else position_of(before)
+        place = (FOREVER, "") if before is None else position_of(before)
+        found = _found(search)
         rows = connection.execute(
-            f"SELECT {_OWED} {_FROM}"
-            f" WHERE (m.created_at, m.id) < (?, ?){'' if state is None else ' AND m.state = ?'}"
+            f"SELECT {_OWED} FROM obligations m {found.by} LEFT JOIN notifications n ON n.id = COALESCE(m.of_id, m.id)"  # noqa: S608 - constants, and marks for values
+            f" WHERE {' AND '.join(['(m.created_at, m.id) < (?, ?)', *found.conditions])}"
             " ORDER BY m.created_at DESC, m.id DESC LIMIT ?",
-            (time, obligation_id, *(() if state is None else (state,)), limit + 1),
+            (*place, *found.values, limit + 1),
         ).fetchall()
         page = rows[:limit]
         following = f"{page[-1][-1]}~{page[-1][-5]}" if page and len(rows) > limit else None
@@ -194,6 +275,47 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         return 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """How a search finds mail."""
+
+    by: str
+    """The index that it must take; empty where there is no choice."""
+    conditions: tuple[str, ...]
+    values: obligations.Row
+
+
+def _found(search: MailSearch) -> _Found:
+    asked: list[tuple[str, obligations.Row]] = []
+    by = ""
+    if search.of is not None:
+        asked.append(("(m.id = ? OR m.of_id = ?)", (search.of, search.of)))
+    if search.room is not None:
+        by = "INDEXED BY obligations_reader"
+        asked.append(("m.reader = ?", (search.room,)))
+    if search.addresses:
+        by = "INDEXED BY obligations_recipient"
+        forms = writable(search.addresses)
+        marks = ", ".join("?" * len(forms))
+        asked.append((f"m.recipient COLLATE NOCASE IN ({marks})", tuple(forms)))
+    if search.state is not None:
+        # With a plus it is no reason to go by its index.
+        asked.append(("+m.state = ?" if asked else "m.state = ?", (search.state,)))
+    if search.since is not None:
+        asked.append(("m.created_at >= ?", (micros(search.since),)))
+    if search.until is not None:
+        asked.append(("m.created_at < ?", (micros(search.until),)))
+    return _Found(
+        by,
+        tuple(condition for condition, _ in asked),
+        tuple(value for _, values in asked for value in values),
+    )
+
+
+_COUNT = (
+    "SELECT COUNT(*) FROM obligations WHERE counted_as = ? AND counted_at > ?"
+    " AND state IN ('leased', 'sent', 'delivered', 'bounced', 'complained')"
+)
 _OWED = f"{NOTIFICATION}, m.id, m.of_kind, m.of_id, m.news, m.created_at"
 _FROM = "FROM obligations m LEFT JOIN notifications n ON n.id = COALESCE(m.of_id, m.id)"
 
@@ -211,6 +333,21 @@ def _told(row: obligations.Row) -> Notification | None:
         return None
     mail = obligations.mail_of(row[MAIL:NOTIFICATION_WIDTH])
     return structs.replace(news_of(obligation_id, news), mail=mail)
+
+
+def _of_pending(
+    connection: sqlite3.Connection, ids: Sequence[str], change: str, *, now: datetime, **values: str
+) -> list[str]:
+    """Change those of these mails that are pending; answers which they were, in order."""
+    changed = {
+        row[0]
+        for row in connection.execute(
+            f"UPDATE obligations SET {change}, updated_at = :now"  # noqa: S608 - constants only
+            " WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'pending' RETURNING id",
+            {"now": micros(now), "ids": json.dumps(writable(ids)), **values},
+        )
+    }
+    return [obligation_id for obligation_id in dict.fromkeys(ids) if obligation_id in changed]
 
 
 def _pass_over(connection: sqlite3.Connection, obligation_id: str, *, owed_at: int, now: int) -> None:

@@ -142,6 +142,15 @@ class SQLiteStreams(SQLiteShelf, Streams):
         return span(connection, room, after=after, upto=FOREVER, limit=limit, shown_at=shown_at)
 
     @reading
+    def latest(self, connection: sqlite3.Connection, *, limit: int, now: datetime) -> list[Notification]:
+        found = connection.execute(
+            f"SELECT {NOTIFICATION} FROM (SELECT * FROM notifications ORDER BY id DESC LIMIT ?) n"  # noqa: S608
+            f" {obligations.JOIN} WHERE n.shown_until > ? ORDER BY n.id DESC",
+            (limit, micros(now)),
+        )
+        return [notification_of(row) for row in found]
+
+    @reading
     def notification(self, connection: sqlite3.Connection, notification_id: str) -> Notification | None:
         return rows.find(connection, notification_id) if is_writable(notification_id) else None
 

@@ -3,6 +3,7 @@
 from gateway.protocol import (
     answering,
     asking,
+    lanes,
     returns,
     shapes,
     suppressions,
@@ -49,6 +50,35 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
 
     Operation(
+        name="held", summary="Mail that a rule holds, the earliest due first",
+        asks=asking.HeldSchema, answers=answering.MailPageAnswer,
+        use=lambda use, _, asked: use.mailroom.held(asked), shape=shapes.mail_page,
+        route=Route(
+            method="GET", path="/internal/mail/held",
+            description="Such as for its reader's quiet hours; `decided_by` names the rule, and `due_at` says until when.",
+        ),
+        event="held",
+    ),
+    Operation(
+        name="hasten_mail", summary="Send mail now that waits for its time",
+        asks=asking.IdSchema, answers=answering.MailIdsAnswer, use=use_cases.hasten_mail, shape=shapes.ids,
+        route=Route(
+            method="POST", path="/internal/mail/{id}/send", problems=("not_found",), of_path=id_in,
+            description="Quiet hours hold it no more. Whatever keeps it from being sent at all still does.",
+        ),
+        event="send_mail",
+    ),
+    Operation(
+        name="drop_mail", summary="Never send mail that waits for its time",
+        asks=asking.IdSchema, answers=answering.MailIdsAnswer, use=use_cases.drop_mail, shape=shapes.ids,
+        route=Route(
+            method="DELETE", path="/internal/mail/{id}", problems=("not_found",), of_path=id_in,
+            description="The notification stays: it is its mail alone that is `skipped`, by `cancelled`.",
+        ),
+        event="cancel_mail",
+    ),
+
+    Operation(
         name="suppressions", summary="The addresses that must not be written to, newest first",
         asks=suppressions.SuppressionsSchema, answers=suppressions.SuppressionsAnswer,
         use=lambda use, _, asked: use.suppressions.page(asked), shape=suppressions.page,
@@ -66,6 +96,16 @@ OPERATIONS: tuple[Operation, ...] = (
         event="suppress", under="suppression",
     ),
     Operation(
+        name="suppress_many", summary="Write to several addresses no more",
+        asks=suppressions.SuppressManySchema, answers=suppressions.SuppressedAnswer,
+        use=use_cases.suppress_many, shape=suppressions.suppressed,
+        route=Route(
+            method="POST", path="/internal/suppressions/batch",
+            description="When one of them is wrong none is taken. What is there and lasts as long, stays.",
+        ),
+        event="suppress_many",
+    ),
+    Operation(
         name="lift_suppression", summary="Let an address be written to again",
         asks=suppressions.LiftSchema, answers=suppressions.LiftedAnswer,
         use=lambda use, _, asked: use.suppressions.lift(asked), shape=suppressions.lifted,
@@ -74,6 +114,34 @@ OPERATIONS: tuple[Operation, ...] = (
             description="In one scope, or in all. Repeating it changes nothing.",
         ),
         event="lift_suppression",
+    ),
+
+    Operation(
+        name="lanes", summary="How the mail of each lane fares, and whether it is paused",
+        asks=asking.NothingSchema, answers=lanes.LanesAnswer,
+        use=lambda use, *_: use.lanes.page(), shape=lanes.page,
+        route=Route(method="GET", path="/internal/lanes"),
+        event="lanes",
+    ),
+    Operation(
+        name="pause_lane", summary="Have no more bulk mail leave, on any node",
+        asks=lanes.PauseSchema, answers=lanes.LanesAnswer,
+        use=use_cases.pause_lane, shape=lanes.page,
+        route=Route(
+            method="POST", path="/internal/lanes/{lane}/pause", body_required=False,
+            description="What is on its way to the mail server, leaves. Of a lane that is paused the first reason stays.",
+        ),
+        event="pause_lane",
+    ),
+    Operation(
+        name="resume_lane", summary="Have bulk mail leave again",
+        asks=lanes.ResumeSchema, answers=lanes.LanesAnswer,
+        use=use_cases.resume_lane, shape=lanes.page,
+        route=Route(
+            method="POST", path="/internal/lanes/{lane}/resume", body_required=False,
+            description="Only what is sent from now on is judged by the brake. Repeating it changes nothing.",
+        ),
+        event="resume_lane",
     ),
 
     Operation(

@@ -15,6 +15,7 @@ import pytest
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.clock import Timekeeper
 from gateway.notify.decide import Judge
+from gateway.notify.departing import ending_of
 from gateway.notify.suppressions import SuppressionList
 from gateway.notify.verdicts import Sources
 from mailer.budget import LocalBudget
@@ -122,6 +123,9 @@ class Bench:
         async def is_online(user: str) -> bool:
             return self.online(user)
 
+        async def decide(lease: Lease, now: datetime) -> Ending | None:
+            return ending_of(await judge.at_lease(lease, now), lease, now)
+
         suppressions = SuppressionList(self.store.suppressions, Timekeeper())
         judge = Judge(
             Sources(
@@ -135,7 +139,7 @@ class Bench:
         lane = {name: options.pop(name) for name in LANE & options.keys()}
         policy = {name: options.pop(name) for name in POLICY & options.keys()}
         given: dict[str, Any] = {
-            "lane": self.lane(**lane), "outbox": self.outbox, "decide": judge.at_lease,
+            "lane": self.lane(**lane), "outbox": self.outbox, "decide": decide,
             "bounced": suppressions.bounced, "clock": self.clock, "random": lambda: 0.0, "observe": self.observe,
             "policy": Policy(**policy), "poll_seconds": 30,
         }  # fmt: skip
@@ -377,7 +381,7 @@ async def test_a_receipt_that_cannot_be_read_gives_the_mail_back_uncounted(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mailer.worker.STORE_PAUSE_SECONDS", (0.02, 0.02))
-    bench.outbox.fail("receipt", 1)
+    bench.outbox.fail("receipts_of", 1)
     await bench.owe(unless=Unless.READ)
 
     bench.start()
@@ -1183,3 +1187,44 @@ async def test_two_workers_share_an_outbox_without_sending_twice(bench: Bench) -
 
     await bench.until_observed(*[Result.SENT] * 8)
     assert len(bench.relay.received) == 8
+
+
+# A lane that is paused
+
+
+async def test_of_a_lane_that_is_paused_nothing_is_leased_until_it_goes_on(bench: Bench) -> None:
+    paused = True
+    asked = asyncio.Event()
+
+    def is_paused() -> bool:
+        asked.set()
+        return paused
+
+    await bench.owe()
+    worker = bench.start(is_paused=is_paused)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await asked.wait()
+    worker.wake()
+    assert bench.outbox.calls == []
+
+    paused = False
+    worker.wake()
+
+    await bench.until_observed(Result.SENT)
+    assert (await bench.mail()).attempts == 1
+
+
+async def test_what_waits_for_its_moment_as_its_lane_is_paused_is_not_sent_and_not_counted(
+    bench: Bench,
+) -> None:
+    """A lane of a small rate has mails that wait for minutes: they do not leave after somebody has said stop."""
+    answers = iter([False])
+    await bench.owe()
+
+    bench.start(is_paused=lambda: next(answers, True))
+
+    await bench.until_observed(Result.HELD)
+    mail = await bench.mail()
+    assert (mail.state, mail.attempts) == (MailState.PENDING, 0)
+    assert (mail.reason, mail.decided_by) == ("its lane is paused", "pause")
+    assert bench.relay.received == []

@@ -55,6 +55,8 @@ export interface Inbox {
   dismiss(...ids: string[]): void;
   loadMore(): void;
   setFilter(filter: Filter): void;
+  /** Asks the gateway what this page has no method for; rejects with an error whose `code` says why. */
+  ask: Ask;
   /** Tries again after `stopped`. */
   reconnect(): void;
   /** Ends the connection of this inbox for good. */
@@ -76,11 +78,9 @@ export const EMPTY: Snapshot = {
 
 /** Socket.IO would take a path for the name of a namespace, which no gateway has. */
 const checkOrigin = (url: string): void => {
-  const { pathname } = new URL(url, "http://page");
+  const { pathname } = new URL(url, "http://a");
   if (pathname === "/") return;
-  throw new TypeError(
-    `url has a path, which goes into the option path: "${pathname.replace(/\/$/, "")}/socket.io/"`,
-  );
+  throw new TypeError(`url must be an origin, with path: "${pathname.replace(/\/$/, "")}/socket.io/"`);
 };
 
 /**
@@ -261,6 +261,7 @@ export function connect(options: ConnectOptions): Inbox {
   };
 
   const receive: Receive = (event, payload) => {
+    options.hear?.(event, payload);
     if (event === "notification") streams.arrive(payload);
     else if (event === "ready") begin(payload);
     else if (event === "rooms") streams.catchUp((payload as Rooms).heads);
@@ -354,14 +355,14 @@ export function connect(options: ConnectOptions): Inbox {
       if (pages.isUntouched(filter)) pages.load(filter);
       touch();
     },
+    ask,
     reconnect: () => link?.open(),
     close() {
       closed = true;
       settled = false;
       fresh();
+      // Nobody is told anything from here on: nothing is laid out any more.
       link?.close();
-      listeners.clear();
-      arrivals.clear();
     },
   };
 }

@@ -66,6 +66,8 @@ export interface ConnectOptions {
   keep?: number | undefined;
   /** How many a page of history holds, 1 to 100; 20 by default. */
   pageSize?: number | undefined;
+  /** Told every event of the gateway as it comes, before the inbox is. */
+  hear?: Receive | undefined;
   /** Further options for socket.io-client, for example `{transports}`. */
   socket?: object | undefined;
 }

@@ -73,14 +73,23 @@ export interface ChosenChannelsAnswer {
   readonly email?: boolean;
 }
 
+/** The same of a category or a type. */
+export interface ChosenWishesAnswer {
+  readonly in_app?: boolean;
+  readonly email?: boolean | "daily" | "weekly";
+}
+
 export interface ChosenHoursAnswer {
   readonly start: string;
   readonly end: string;
+  /** All, where it is missing. */
+  readonly days?: readonly string[];
 }
 
 /** What holds for one channel of one type. */
 export interface CellAnswer {
-  readonly value: boolean;
+  /** `daily` and `weekly`: of email, in a digest. */
+  readonly value: boolean | "daily" | "weekly";
   /** What it comes from. */
   readonly from: Origin;
   /** Critical: it cannot be chosen. */
@@ -104,14 +113,16 @@ export interface RowAnswer {
 /** What a person has chosen, and what holds of it. */
 export interface PreferencesAnswer {
   readonly channels: ChosenChannelsAnswer;
-  readonly categories: Readonly<Record<string, ChosenChannelsAnswer>>;
-  readonly types: Readonly<Record<string, ChosenChannelsAnswer>>;
+  readonly categories: Readonly<Record<string, ChosenWishesAnswer>>;
+  readonly types: Readonly<Record<string, ChosenWishesAnswer>>;
   readonly timezone: string | null;
   readonly locale: string | null;
   readonly quiet_hours: ChosenHoursAnswer | null;
   readonly tracking: boolean | null;
   /** 0: nothing was ever chosen. */
   readonly version: number;
+  /** The languages that the catalog speaks, its own first. */
+  readonly locales: readonly string[];
   readonly grid: readonly RowAnswer[];
 }
 

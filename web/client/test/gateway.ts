@@ -35,6 +35,30 @@ interface Page {
 export const token = (sub: string, serial = 0, topics: string[] = []): string =>
   ["e30", Buffer.from(JSON.stringify({ sub, iat: serial, topics })).toString("base64url"), "x"].join(".");
 
+interface Tree {
+  [name: string]: unknown;
+}
+
+/** RFC 7396; what says nothing any more is left out. */
+const merged = (before: Tree, patch: Tree): Tree => {
+  const result = { ...before };
+  for (const [name, value] of Object.entries(patch)) {
+    const isTree = typeof value === "object" && value !== null && !Array.isArray(value);
+    const inner = isTree ? merged((result[name] ?? {}) as Tree, value as Tree) : value;
+    if (inner === null || (isTree && !Object.keys(inner as Tree).length)) delete result[name];
+    else result[name] = inner;
+  }
+  return result;
+};
+
+/** As a gateway's catalog would have it: of each type its category, and whether it is critical. */
+const TYPES = {
+  ORDER_UPDATE: ["orders", "Orders", false],
+  ORDER_CONFIRMATION: ["orders", "Orders", true],
+  SALE_OFFER: ["offers", "Offers", false],
+  PASSWORD_RESET: ["account", "Account", true],
+} as const;
+
 const claims = (text: string): { sub: string; topics?: string[] } =>
   JSON.parse(Buffer.from(text.split(".")[1] ?? "", "base64url").toString());
 
@@ -55,6 +79,9 @@ export class Gateway {
   kept: Kept[] = [];
   /** What the users do not want to be shown in shared rooms. */
   muted: string[] = [];
+  /** What everybody has chosen. */
+  chosen: Tree = {};
+  version = 0;
   private readonly read = new Set<string>();
   private readonly seen = new Set<string>();
   private readonly dismissed = new Set<string>();
@@ -168,6 +195,47 @@ export class Gateway {
     }
   }
 
+  /** Chooses as another device of the user would. */
+  choose(patch: object): void {
+    this.chosen = merged(this.chosen, patch as Tree);
+    this.version++;
+    this.tell("preferences", this.preferences());
+  }
+
+  preferences(): object {
+    const of = (place: string): Record<string, Record<string, boolean>> =>
+      (this.chosen[place] ?? {}) as never;
+    const cell = (type: string, channel: string): object => {
+      const [category, , critical] = TYPES[type as keyof typeof TYPES];
+      if (critical) return { value: true, from: "locked", locked: true };
+      if (((this.chosen.channels ?? {}) as Tree)[channel] === false)
+        return { value: false, from: "channel", locked: false };
+      const own = of("types")[type]?.[channel];
+      if (own !== undefined) return { value: own, from: "type", locked: false };
+      const all = of("categories")[category]?.[channel];
+      if (all !== undefined) return { value: all, from: "category", locked: false };
+      return { value: true, from: "default", locked: false };
+    };
+    return {
+      channels: {},
+      categories: {},
+      types: {},
+      timezone: null,
+      locale: null,
+      quiet_hours: null,
+      tracking: null,
+      ...this.chosen,
+      version: this.version,
+      locales: ["en", "de"],
+      grid: Object.entries(TYPES).map(([type, [category, name]]) => ({
+        category,
+        name,
+        type,
+        channels: { in_app: cell(type, "in_app"), email: cell(type, "email") },
+      })),
+    };
+  }
+
   private head(room: string): number {
     return this.heads[room] ?? 0;
   }
@@ -266,6 +334,10 @@ export class Gateway {
       socket.emit("rooms", { joined, left, heads });
       socket.emit("inbox", this.count(socket));
       return { expires_at: this.tokens.push(payload.token) };
+    });
+    on("preferences", ({ set }: { set?: object }) => {
+      if (set) this.choose(set);
+      return this.preferences();
     });
     on("replay", (payload: { since: Record<string, number> }) => {
       const { missed: notifications, resync } = this.missed(this.roomsOf(socket), payload.since);

@@ -5,7 +5,10 @@ export type Route =
   | { page: "online" }
   | { page: "feed"; room: string }
   | { page: "users"; user: string | null }
-  | { page: "mail"; state: string }
+  | { page: "topics"; topic: string | null }
+  | { page: "scheduled" }
+  | { page: "mail"; state: string; find: string; since: string; until: string }
+  | { page: "suppressions"; address: string; scope: string }
   | { page: "types"; type: string | null; view: string }
   | { page: "compose"; to: string; type: string };
 
@@ -15,13 +18,24 @@ export function parse(fragment: string): Route {
   const [page, rest] = [path.split("/", 1)[0], path.split("/").slice(1).join("/")];
   switch (page) {
     case "online":
+    case "scheduled":
       return { page };
+    case "topics":
+      return { page, topic: rest === "" ? null : decoded(rest) };
     case "feed":
       return { page, room: parameters.get("room") ?? "" };
     case "users":
       return { page, user: rest === "" ? null : decoded(rest) };
     case "mail":
-      return { page, state: parameters.get("state") ?? "" };
+      return {
+        page,
+        state: parameters.get("state") ?? "",
+        find: parameters.get("find") ?? "",
+        since: parameters.get("since") ?? "",
+        until: parameters.get("until") ?? "",
+      };
+    case "suppressions":
+      return { page, address: parameters.get("address") ?? "", scope: parameters.get("scope") ?? "" };
     case "types":
       return { page, type: rest === "" ? null : decoded(rest), view: parameters.get("view") ?? "" };
     case "compose":
@@ -35,10 +49,19 @@ export function href(route: Route): string {
   switch (route.page) {
     case "users":
       return route.user === null ? "#/users" : `#/users/${encodeURIComponent(route.user)}`;
+    case "topics":
+      return route.topic === null ? "#/topics" : `#/topics/${encodeURIComponent(route.topic)}`;
     case "feed":
       return withQuery("#/feed", { room: route.room });
     case "mail":
-      return withQuery("#/mail", { state: route.state });
+      return withQuery("#/mail", {
+        state: route.state,
+        find: route.find,
+        since: route.since,
+        until: route.until,
+      });
+    case "suppressions":
+      return withQuery("#/suppressions", { address: route.address, scope: route.scope });
     case "types":
       return withQuery(route.type === null ? "#/types" : `#/types/${encodeURIComponent(route.type)}`, {
         view: route.view,
@@ -57,6 +80,11 @@ function withQuery(path: string, values: Record<string, string>): string {
   const given = Object.entries(values).filter(([, value]) => value);
   if (given.length === 0) return path;
   return `${path}?${given.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&")}`;
+}
+
+/** All mail of a state, or all. */
+export function mailOf(state: string): Route {
+  return { page: "mail", state, find: "", since: "", until: "" };
 }
 
 /** The user whose room it is. */

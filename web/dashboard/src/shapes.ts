@@ -10,6 +10,8 @@ export type Origin = (typeof ORIGIN_VALUES)[number];
 export const MAIL_STATE_VALUES = [
   "pending",
   "leased",
+  "gathered",
+  "merged",
   "sent",
   "delivered",
   "bounced",
@@ -96,14 +98,23 @@ export interface ChosenChannelsAnswer {
   readonly email?: boolean;
 }
 
+/** The same of a category or a type. */
+export interface ChosenWishesAnswer {
+  readonly in_app?: boolean;
+  readonly email?: boolean | "daily" | "weekly";
+}
+
 export interface ChosenHoursAnswer {
   readonly start: string;
   readonly end: string;
+  /** All, where it is missing. */
+  readonly days?: readonly string[];
 }
 
 /** What holds for one channel of one type. */
 export interface CellAnswer {
-  readonly value: boolean;
+  /** `daily` and `weekly`: of email, in a digest. */
+  readonly value: boolean | "daily" | "weekly";
   /** What it comes from. */
   readonly from: Origin;
   /** Critical: it cannot be chosen. */
@@ -127,14 +138,16 @@ export interface RowAnswer {
 /** What a person has chosen, and what holds of it. */
 export interface PreferencesAnswer {
   readonly channels: ChosenChannelsAnswer;
-  readonly categories: Readonly<Record<string, ChosenChannelsAnswer>>;
-  readonly types: Readonly<Record<string, ChosenChannelsAnswer>>;
+  readonly categories: Readonly<Record<string, ChosenWishesAnswer>>;
+  readonly types: Readonly<Record<string, ChosenWishesAnswer>>;
   readonly timezone: string | null;
   readonly locale: string | null;
   readonly quiet_hours: ChosenHoursAnswer | null;
   readonly tracking: boolean | null;
   /** 0: nothing was ever chosen. */
   readonly version: number;
+  /** The languages that the catalog speaks, its own first. */
+  readonly locales: readonly string[];
   readonly grid: readonly RowAnswer[];
 }
 
@@ -176,8 +189,8 @@ export interface FeedItem {
   readonly created_at: string;
   readonly in_app: boolean;
   readonly mail: boolean;
-  /** Who emitted it. */
-  readonly by: string;
+  /** Who emitted it; null of what came before one looked. */
+  readonly by: string | null;
 }
 
 /** Some of what a node has taken in, and how much more there was. */
@@ -271,10 +284,12 @@ export interface MailAnswer {
   readonly code: number | null;
   /** The rule that skipped it, or holds it. */
   readonly decided_by: string | null;
-  /** In words, why it was not sent; null unless it was skipped. */
+  /** In words, why it was not sent, or is in a digest; null where neither is so. */
   readonly verdict: string | null;
   /** What the mail server said as it took it. */
   readonly relay_id: string | null;
+  /** The digest that it waits in, that told it, or that it was left out of. */
+  readonly digest: string | null;
   readonly updated_at: string;
   readonly sent_at: string | null;
 }
@@ -427,6 +442,10 @@ export interface AllRevivedAnswer {
   readonly more: boolean;
 }
 
+export interface MailIdsAnswer {
+  readonly ids: readonly string[];
+}
+
 /** How it is known. */
 export interface EvidenceAnswer {
   /** The id of the mail that came back. */
@@ -453,9 +472,57 @@ export interface SuppressionsAnswer {
   readonly next: string | null;
 }
 
+export interface SuppressedAnswer {
+  /** That are new, or last longer than what was there; the others were there. */
+  readonly suppressed: number;
+}
+
 export interface LiftedAnswer {
   /** How many there were, in as many scopes. */
   readonly lifted: number;
+}
+
+/** Why no mail of a lane leaves. */
+export interface PauseAnswer {
+  readonly at: string;
+  /** `brake`, `cli`, `user:…` or `service:…`. */
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** A lane, and what became of the mail that it has sent within the window. */
+export interface LaneAnswer {
+  readonly lane: LaneName;
+  readonly sent: number;
+  /** By the mail server, for their address. */
+  readonly refused: number;
+  /** Of those sent, as far as it was told. */
+  readonly delivered: number;
+  /** Of those sent. */
+  readonly bounced: number;
+  /** Of those sent. */
+  readonly complained: number;
+  /** A part of 1, of those refused or bounced; null of too few mails. */
+  readonly bounce_rate: number | null;
+  /** A part of 1. */
+  readonly complaint_rate: number | null;
+  readonly paused: PauseAnswer | null;
+  /** When it was resumed last: only mail that was sent after is counted. */
+  readonly since: string | null;
+}
+
+/** From where on bulk mail is paused; 0 is no bound. */
+export interface BrakeAnswer {
+  readonly bounces: number;
+  readonly complaints: number;
+  /** Of fewer no rate is told. */
+  readonly mails: number;
+  readonly window_seconds: number;
+}
+
+export interface LanesAnswer {
+  readonly lanes: readonly LaneAnswer[];
+  readonly brake: BrakeAnswer;
 }
 
 /** A report that changed nothing. */
@@ -492,6 +559,20 @@ export interface RosterAnswer {
   readonly next: string | null;
 }
 
+export interface FoundUserAnswer {
+  readonly user: string;
+  readonly email: string | null;
+  readonly name: string | null;
+  readonly last_seen: string | null;
+}
+
+export interface FoundUsersAnswer {
+  /** By id. */
+  readonly users: readonly FoundUserAnswer[];
+  /** There may be others: ask for more of a name. */
+  readonly more: boolean;
+}
+
 /** The same with the topics of the user's token. */
 export interface VisitorAnswer {
   readonly user: string;
@@ -517,9 +598,126 @@ export interface DisconnectedAnswer {
   readonly disconnected: number;
 }
 
+/** A notification whose mail waits in a digest. */
+export interface DigestItemAnswer {
+  readonly id: string;
+  readonly type: string;
+  readonly title: string;
+  readonly created_at: string;
+}
+
+/** One that would not be told, and why. */
+export interface LeftOutAnswer {
+  readonly id: string;
+  readonly type: string;
+  readonly title: string;
+  readonly created_at: string;
+  readonly rule: string;
+  readonly detail: string;
+}
+
+/** The same, with what would go out if it closed now; nothing where `total` is 0. */
+export interface OpenDigestAnswer {
+  /** Also of its mail, once it closes. */
+  readonly id: string;
+  /** `daily`, `weekly`, or `type:` with the type whose mail it gathers. */
+  readonly key: string;
+  /** By which it was opened. */
+  readonly rule: string;
+  readonly opened_at: string;
+  readonly closes_at: string;
+  /** Items that it was given. */
+  readonly gathered: number;
+  readonly total: number;
+  /** Newest first, 20 at most. */
+  readonly notifications: readonly DigestItemAnswer[];
+  /** Newest first, 20 at most. */
+  readonly left_out: readonly LeftOutAnswer[];
+  readonly left_out_total: number;
+  /** Whether all its items were looked at, and not only the newest. */
+  readonly complete: boolean;
+}
+
+export interface UserDigestsAnswer {
+  /** The first to close first. */
+  readonly digests: readonly OpenDigestAnswer[];
+}
+
 export interface ErasedAnswer {
   /** Notifications wiped. */
   readonly erased: number;
+}
+
+/** What is known of a user: the newer word of backends and of the user's tokens. */
+export interface ProfileAnswer {
+  readonly user: string;
+  readonly email: string | null;
+  readonly name: string | null;
+  readonly locale: string | null;
+  readonly timezone: string | null;
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly last_seen: string | null;
+}
+
+/** A topic that a backend has put a user into. */
+export interface UserTopicAnswer {
+  readonly topic: string;
+  readonly since: string;
+}
+
+export interface UserTopicsAnswer {
+  readonly topics: readonly UserTopicAnswer[];
+}
+
+export interface TopicsAnswer {
+  /** By name. */
+  readonly topics: readonly string[];
+  readonly next: string | null;
+}
+
+export interface MemberAnswer {
+  readonly user: string;
+  readonly since: string;
+}
+
+export interface MembersAnswer {
+  readonly members: readonly MemberAnswer[];
+  readonly next: string | null;
+}
+
+export interface MembersChangedAnswer {
+  /** That were no members before. */
+  readonly added: number;
+  readonly removed: number;
+}
+
+/** Who has chosen what, and when. */
+export interface PreferenceChangeAnswer {
+  readonly version: number;
+  readonly at: string;
+  /** `user:…`, `service:…` or `link`. */
+  readonly by: string;
+  /** The notification whose mail it came from, if from one. */
+  readonly mail: string | null;
+  readonly asked: Readonly<Record<string, unknown>>;
+}
+
+/** The same, with the proof of who has chosen. */
+export interface UserPreferencesAnswer {
+  readonly channels: ChosenChannelsAnswer;
+  readonly categories: Readonly<Record<string, ChosenWishesAnswer>>;
+  readonly types: Readonly<Record<string, ChosenWishesAnswer>>;
+  readonly timezone: string | null;
+  readonly locale: string | null;
+  readonly quiet_hours: ChosenHoursAnswer | null;
+  readonly tracking: boolean | null;
+  /** 0: nothing was ever chosen. */
+  readonly version: number;
+  /** The languages that the catalog speaks, its own first. */
+  readonly locales: readonly string[];
+  readonly grid: readonly RowAnswer[];
+  /** Newest first, the last 50. */
+  readonly changes: readonly PreferenceChangeAnswer[];
 }
 
 /** A row of a user's preferences. */
@@ -691,5 +889,7 @@ export interface OverviewAnswer {
   readonly emit_p99_ms: readonly (number | null)[];
 }
 
-/** That it was done. */
-export type NothingAnswer = Readonly<Record<string, never>>;
+/** What came before, the newest first. */
+export interface LatestAnswer {
+  readonly notifications: readonly FeedItem[];
+}

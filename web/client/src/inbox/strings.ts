@@ -15,6 +15,8 @@ export interface Strings {
   less: string;
   categories: string;
   allCategories: string;
+  /** Leads to what the person wants to be told. */
+  preferences: string;
   close: string;
   read: (title: string) => string;
   dismiss: (title: string) => string;
@@ -52,6 +54,7 @@ export const ENGLISH: Strings = {
   less: "Less",
   categories: "Category",
   allCategories: "All",
+  preferences: "Settings",
   close: "Close notifications",
   read: (title) => `Mark as read: ${title}`,
   dismiss: (title) => `Dismiss: ${title}`,
