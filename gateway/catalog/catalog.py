@@ -36,7 +36,8 @@ class Catalog:
         self, type_: NotificationType, data: Mapping[str, Any], locale: str, *, timezone: str = "UTC"
     ) -> Planned:
         """The words of a type in a locale that `spoken` has answered; the data must fit."""
-        return worded(type_, data, Reader(locale, timezone), catalog_version=self.version)
+        reader = Reader(locale, timezone)
+        return worded(type_, data, reader, catalog_version=self.version, default_locale=self.default_locale)
 
     def spoken(self, type_: NotificationType, locale: str | None) -> str:
         """The best locale that a type has for `locale`; one that has no words speaks any."""

@@ -40,9 +40,14 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def worded(
-    known: NotificationType, data: Mapping[str, Any], reader: Reader, *, catalog_version: str
+    known: NotificationType,
+    data: Mapping[str, Any],
+    reader: Reader,
+    *,
+    catalog_version: str,
+    default_locale: str,
 ) -> Planned:
-    """The words of a type, for data that fit its schema."""
+    """The words of a type, for data that fit its schema. The key that it collapses under is the same for all readers."""
     wording: Wording | None = known.wordings.get(reader.locale)
     title = body = link = subject = None
     if wording is not None:
@@ -58,7 +63,7 @@ def worded(
         body=body or "",
         link=link,
         subject=subject or None,
-        collapse=_line(known.collapse, data, reader, known.name, LONGEST_COLLAPSE) or None,
+        collapse=_key(known, data, default_locale),
         expires_in=known.expires_in,
     )
 
@@ -72,6 +77,12 @@ def _line(phrase: Phrase | None, data: Mapping[str, Any], reader: Reader, type_:
         return said
     line = plain.line(said, longest=longest + 1)
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
+
+
+def _key(known: NotificationType, data: Mapping[str, Any], locale: str) -> str | None:
+    if known.collapse is None:
+        return None
+    return _line(known.collapse, data, Reader(locale), known.name, LONGEST_COLLAPSE) or None
 
 
 def _body(phrase: Phrase | None, data: Mapping[str, Any], reader: Reader, type_: str) -> str:

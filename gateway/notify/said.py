@@ -27,6 +27,8 @@ class Text(Struct, frozen=True, gc=False):
     subject: str | None
     """Of its mail."""
     entry: Entry
+    collapse_key: str | None = None
+    """Under which it takes the place of older ones; None: it stands by itself."""
 
 
 class Said:
@@ -77,7 +79,8 @@ class Memory:
 
 def _text(planned: "Planned") -> Text:
     words = Words(planned.title or "", planned.body, planned.link)
-    return Text(words, planned.subject, _entry(planned.category, planned.locale, planned.catalog_version))
+    entry = _entry(planned.category, planned.locale, planned.catalog_version)
+    return Text(words, planned.subject, entry, planned.collapse)
 
 
 @lru_cache(maxsize=256)

@@ -45,6 +45,7 @@ from gateway.notify.languages import Languages
 from gateway.notify.leaving import Leaving
 from gateway.notify.mailboxes import Hints
 from gateway.notify.mailroom import Mailroom
+from gateway.notify.muting import Mutes
 from gateway.notify.people import People
 from gateway.notify.planning import Planner
 from gateway.notify.preview import Previewer
@@ -163,7 +164,10 @@ class Node(Process):
             due_clock=self.clock.cautious,
         )
         self._campaigns()
-        self.reading = Reading(inboxes=self.store.inboxes, fanout=self.fanout, clock=self.clock)
+        self.mutes = Mutes(self.catalog, self.preferences)
+        self.reading = Reading(
+            inboxes=self.store.inboxes, fanout=self.fanout, clock=self.clock, mutes=self.mutes
+        )
         self.topics = TopicBook(self.store.topics, bus=self.bus, clock=self.clock)
         self.choices = Choices(
             self.store.preferences,
@@ -251,6 +255,7 @@ class Node(Process):
             bus=self.bus,
             contacts=self.contacts,
             topics=self.topics,
+            mutes=self.mutes,
             lineage=self.lineage,
             clock=self.clock,
             token_clock=system_clock,
@@ -259,6 +264,8 @@ class Node(Process):
             connections_per_user=sockets.max_connections_per_user,
             replay_limit=sockets.replay_limit,
         )
+        self.preferences.listeners.append(self.namespaces.mutes.note)
+        self.catalog.on_change.append(lambda _: self.namespaces.mutes.look_at_all())
         self.lineage.on_turn = self.namespaces.orders.turn
         self.delivery.locale_of = self.namespaces.sessions.locale_of
         self.neighbours = (
@@ -405,6 +412,7 @@ class Node(Process):
             PresencePart(self.presence, self.people.announce),
             self.namespaces,
             self.namespaces.memberships,
+            self.namespaces.mutes,
             *([] if self.neighbours is None else [self.neighbours]),
             *([] if self.unsubscribe is None else [self.unsubscribe]),
             *([] if self.hooks is None else [self.hooks]),

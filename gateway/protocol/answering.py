@@ -107,6 +107,14 @@ class NotificationAnswer(AddressAnswer):
         metadata={"description": "The language of the words, where the catalog made them."}
     )
     catalog_version = fields.String(metadata={"description": "Of the catalog that made them."})
+    collapse_key = fields.String(
+        metadata={
+            "description": "It takes the place of what is shown in its room under this key; absent where it stands by itself."
+        }
+    )
+    collapsed = fields.Integer(
+        metadata={"description": "How many it stands for, itself included; goes with `collapse_key`."}
+    )
 
 
 class ItemAnswer(NotificationAnswer):
@@ -175,6 +183,9 @@ class RecordAnswer(NotificationAnswer):
     )
     expires_at = required.time(allow_none=True)
     recalled_at = required.time(allow_none=True)
+    superseded_by = required.text(
+        allow_none=True, metadata={"description": "The id of the newer one that stands for it."}
+    )
     mail = fields.Nested(MailAnswer, required=True, allow_none=True)
 
 
@@ -405,6 +416,10 @@ class RoomPreviewAnswer(Schema):
         metadata={"description": "The rule that would stop the mail now; null when none would."},
     )
     verdict = required.text(allow_none=True, metadata={"description": "The same in words."})
+    collapse_key = required.text(
+        allow_none=True,
+        metadata={"description": "It would take the place of what is shown in the room under this key."},
+    )
 
 
 class PreviewAnswer(Schema):

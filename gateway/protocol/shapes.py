@@ -77,6 +77,7 @@ def record(value: Notification) -> Json:
         "skipped": skipped(value.entry),
         "expires_at": time_or_none(value.expires_at),
         "recalled_at": time_or_none(value.recalled_at),
+        "superseded_by": value.superseded_by,
         "mail": None if value.mail is None else mail(value.mail),
     }
 
@@ -267,6 +268,7 @@ def preview(value: Preview) -> Json:
             "problem": each.problem,
             "decided_by": each.decided_by,
             "verdict": each.verdict,
+            "collapse_key": each.collapse_key,
         }
         for each in value.rooms
     ]

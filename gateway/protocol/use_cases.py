@@ -175,11 +175,12 @@ def _known(found: T | None) -> T:
 async def any_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest) -> HistoryPage:
     user, rooms = caller.user, caller.rooms
     if asked.room is not None:
-        # A user's own room is shown as that user sees it; of a shared one, what this admin has read.
+        # A user's own room is shown as that user sees it; of a shared one all, with what this admin has read.
         user, rooms = user_of(asked.room) or caller.user, (asked.room,)
     elif asked.user is not None:
         user, rooms = asked.user, await use.people.rooms(asked.user)
-    return await use.reading.history(user, rooms, asked.page, locale=caller.locale)
+    whole = asked.room is not None
+    return await use.reading.history(user, rooms, asked.page, locale=caller.locale, whole=whole)
 
 
 async def own_history(use: UseCases, caller: Caller, page: HistoryRequest) -> HistoryPage:

@@ -11,6 +11,7 @@ from pymongo import IndexModel
 from pymongo.collation import Collation, CollationStrength
 from pymongo.errors import BulkWriteError
 
+from storage import collapsing
 from storage.encoding import ERASED, micros, moment, moment_or_none, news_text
 from storage.mail import OWED, WAITING, LaneName, Mail, MailOrder, MailState, Unless
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
@@ -103,7 +104,7 @@ MIGRATIONS = (Migration(name="outbox-2", run=_name_lanes),)
 OWES = "mail.state"
 """The field to ask for, for `owes`."""
 _OWED_STATES = frozenset(state.value for state in OWED)
-_WAITING_STATES = [state.value for state in WAITING]
+WAITING_STATES = [state.value for state in WAITING]
 
 
 def document_of(mail: Mail) -> Document:
@@ -195,9 +196,26 @@ async def withdraw(c: Collections, ids: Sequence[str], *, reason: str, now: int)
     await _withdraw(c, OBLIGATIONS, {"of.id": {"$in": list(ids)}}, reason=reason, now=now)
 
 
+async def supersede_apart(c: Collections, ids: Sequence[str], *, now: int) -> None:
+    """Newer ones stand for these notifications: what stands by itself and waits is skipped."""
+    if ids:
+        await c[OBLIGATIONS].update_many(
+            {"of.id": {"$in": list(ids)}, "mail.state": {"$in": WAITING_STATES}},
+            {
+                "$set": {
+                    "mail.state": "skipped",
+                    "mail.reason": collapsing.REASON,
+                    "mail.decided_by": collapsing.RULE,
+                    "mail.updated_at": now,
+                },
+                "$unset": {"mail.wake": ""},
+            },
+        )
+
+
 async def _withdraw(c: Collections, name: str, chosen: Document, *, reason: str, now: int) -> None:
     await c[name].update_many(
-        {**chosen, "mail.state": {"$in": _WAITING_STATES}},
+        {**chosen, "mail.state": {"$in": WAITING_STATES}},
         {
             "$set": {"mail.state": "skipped", "mail.reason": reason, "mail.updated_at": now},
             "$unset": {"mail.wake": ""},

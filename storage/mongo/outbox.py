@@ -10,6 +10,7 @@ from msgspec import structs
 from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from pymongo.asynchronous.cursor import AsyncCursor
 
+from storage import collapsing
 from storage.encoding import (
     ERASED,
     EXPIRED,
@@ -26,6 +27,7 @@ from storage.encoding import (
 )
 from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent, Skipped
 from storage.mail import AFTER_SENT, HASTENED, LaneName, MailState
+from storage.mongo import collapsing as chains
 from storage.mongo import digests, obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
@@ -50,6 +52,12 @@ _ENDED = {"mail.wake": "", "mail.token": ""}
 _ORPHAN_AGE, _ORPHAN_LOOK = (round(each.total_seconds() * 1_000_000) for each in (ORPHAN_AGE, ORPHAN_LOOK))
 _NOT_YET = "not yet"
 _BOTH = (NOTIFICATIONS, OBLIGATIONS)
+_WHY_GONE: tuple[tuple[str, Document], ...] = (
+    (collapsing.REASON, {"superseded_by": {"$exists": True}}),
+    (RECALLED, {"recalled_at": {"$exists": True}}),
+    (EXPIRED, {"recalled_at": {"$exists": False}}),
+)
+"""Why mail of what is not shown any more is skipped, the first that is so."""
 
 
 class MongoOutbox(MongoShelf, Outbox):
@@ -391,7 +399,9 @@ async def _due(c: Collections, lane: LaneName, now: int, limit: int) -> list[tup
         (name, document)
         for name in _BOTH
         for document in await c[name]
-        .find(owed, {"until": 1, "of": 1, "news": 1, "created_at": 1, "mail.wake": 1})
+        .find(
+            owed, {"until": 1, "of": 1, "news": 1, "created_at": 1, "mail.wake": 1, "room": 1, "collapse": 1}
+        )
         .sort([("mail.wake", 1), ("_id", 1)])
         .limit(limit)
         .to_list()
@@ -402,9 +412,12 @@ async def _due(c: Collections, lane: LaneName, now: int, limit: int) -> list[tup
 
 async def _lease_own(c: Collections, due: Sequence[Document], *, until: int, now: int) -> list[Lease]:
     """The own mails of notifications."""
+    if chained := {document["room"] for document in due if "collapse" in document}:
+        # What is settled here is skipped, and is not taken below.
+        await chains.settle(c, list(chained))
     gone = [document["_id"] for document in due if document["until"] <= now]
-    for reason, recalled in ((RECALLED, True), (EXPIRED, False)) if gone else ():
-        await _skip_gone(c, NOTIFICATIONS, gone, {"recalled_at": {"$exists": recalled}}, reason, now)
+    for reason, also in _WHY_GONE if gone else ():
+        await _skip_gone(c, NOTIFICATIONS, gone, also, reason, now)
     ids = [document["_id"] for document in due if document["until"] > now]
     token = await _take(c, NOTIFICATIONS, ids, {"until": {"$gt": now}}, until=until, now=now)
     cursor = c[NOTIFICATIONS].find({"_id": {"$in": ids}, "mail.token": token})
@@ -426,7 +439,7 @@ async def _lease_own(c: Collections, due: Sequence[Document], *, until: int, now
 async def _lease_apart(c: Collections, due: Sequence[Document], *, until: int, now: int) -> list[Lease]:
     """What stands by itself: judged by the notification that it is of, if it is of one."""
     of = [d["of"]["id"] for d in due if d["of"]["kind"] == Kind.NOTIFICATION]
-    cursor = c[NOTIFICATIONS].find({"_id": {"$in": of}}, {"until": 1, "recalled_at": 1})
+    cursor = c[NOTIFICATIONS].find({"_id": {"$in": of}}, {"until": 1, "recalled_at": 1, "superseded_by": 1})
     found = {document["_id"]: document for document in await cursor.to_list()} if of else {}
     ids = []
     for document in due:
@@ -472,6 +485,8 @@ def _gone(obligation: Document, notification: Document | None, now: int) -> str 
         return ORPHANED if obligation["created_at"] + _ORPHAN_AGE <= now else _NOT_YET
     if notification["until"] > now:
         return None
+    if "superseded_by" in notification:
+        return collapsing.REASON
     return RECALLED if "recalled_at" in notification else EXPIRED
 
 
@@ -492,9 +507,11 @@ async def _told(c: Collections, documents: Sequence[Document]) -> dict[str, Noti
 async def _skip_gone(
     c: Collections, name: str, ids: Sequence[str], also: Document, reason: str, now: int
 ) -> None:
+    fields: Document = {"mail.state": "skipped", "mail.reason": reason, "mail.updated_at": now}
+    if reason == collapsing.REASON:
+        fields["mail.decided_by"] = collapsing.RULE
     await c[name].update_many(
-        {"_id": {"$in": list(ids)}, "mail.wake": {"$lte": now}, **also},
-        {"$set": {"mail.state": "skipped", "mail.reason": reason, "mail.updated_at": now}, "$unset": _ENDED},
+        {"_id": {"$in": list(ids)}, "mail.wake": {"$lte": now}, **also}, {"$set": fields, "$unset": _ENDED}
     )
 
 

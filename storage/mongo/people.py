@@ -179,7 +179,7 @@ class MongoPeople(MongoShelf, People):
     async def user_data(self, c: Collections, user: str, room: str, *, limit: int) -> UserData:
         newest = (
             c.lagging(NOTIFICATIONS)
-            .find({"room": room, "until": {"$gt": 0}})
+            .find({"room": room, "$or": [{"until": {"$gt": 0}}, {"superseded_by": {"$exists": True}}]})
             .sort([("created_at", -1), ("_id", -1)])
         )
         receipts = c[RECEIPTS].find({"user": user}).sort("notification", -1).limit(limit)

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from storage import collapsing
 from storage.encoding import ERASED, micros, micros_or_none, moment, moment_or_none, news_text
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.outbox import Obligation
@@ -195,6 +196,15 @@ def withdraw(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str,
         " state = CASE WHEN state IN ('pending', 'gathered') THEN 'skipped' ELSE state END"
         " WHERE id IN (SELECT value FROM json_each(?3)) OR of_id IN (SELECT value FROM json_each(?3))",
         (reason, now, json.dumps(ids)),
+    )
+
+
+def supersede(connection: sqlite3.Connection, notification_id: str, *, now: int) -> None:
+    """A newer one stands for this notification: what waits is skipped."""
+    connection.execute(
+        "UPDATE obligations SET state = 'skipped', reason = ?1, decided_by = ?2, updated_at = ?3, wake_at = NULL"
+        " WHERE (id = ?4 OR of_id = ?4) AND state IN ('pending', 'gathered')",
+        (collapsing.REASON, collapsing.RULE, now, notification_id),
     )
 
 

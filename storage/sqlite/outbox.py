@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from msgspec import structs
 
+from storage import collapsing
 from storage.encoding import (
     ERASED,
     EXPIRED,
@@ -67,16 +68,19 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         leases: list[Lease] = []
         while len(leases) < limit:
             due = connection.execute(
-                "SELECT m.id, m.of_kind, m.created_at, m.news IS NULL, n.shown_until, n.recalled_at"
+                "SELECT m.id, m.of_kind, m.created_at, m.news IS NULL, n.shown_until, n.recalled_at, n.superseded_by"
                 " FROM obligations m LEFT JOIN notifications n ON n.id = COALESCE(m.of_id, m.id)"
                 " WHERE m.lane = ? AND m.wake_at IS NOT NULL AND m.wake_at <= ? ORDER BY m.wake_at, m.id LIMIT ?",
                 (lane, at, limit - len(leases)),
             ).fetchall()
             if not due:
                 break
-            for obligation_id, kind, owed_at, is_mute, shown_until, recalled_at in due:
+            for obligation_id, kind, owed_at, is_mute, shown_until, recalled_at, superseded_by in due:
                 if kind in (None, Kind.NOTIFICATION) and shown_until is None:
                     _pass_over(connection, obligation_id, owed_at=owed_at, now=at)
+                elif superseded_by is not None:
+                    rule = collapsing.RULE
+                    _skip_gone(connection, obligation_id, reason=collapsing.REASON, rule=rule, now=at)
                 elif kind in (None, Kind.NOTIFICATION) and shown_until <= at:
                     reason = EXPIRED if recalled_at is None else RECALLED
                     _skip_gone(connection, obligation_id, reason=reason, now=at)
@@ -356,11 +360,13 @@ def _pass_over(connection: sqlite3.Connection, obligation_id: str, *, owed_at: i
         )
 
 
-def _skip_gone(connection: sqlite3.Connection, obligation_id: str, *, reason: str, now: int) -> None:
+def _skip_gone(
+    connection: sqlite3.Connection, obligation_id: str, *, reason: str, now: int, rule: str | None = None
+) -> None:
     connection.execute(
-        "UPDATE obligations SET state = 'skipped', reason = ?, updated_at = ?, wake_at = NULL, token = NULL"
-        " WHERE id = ?",
-        (reason, now, obligation_id),
+        "UPDATE obligations SET state = 'skipped', reason = ?, decided_by = COALESCE(?, decided_by), updated_at = ?,"
+        " wake_at = NULL, token = NULL WHERE id = ?",
+        (reason, rule, now, obligation_id),
     )
 
 

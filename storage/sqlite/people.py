@@ -233,7 +233,7 @@ class SQLitePeople(SQLiteShelf, People):
     def user_data(self, connection: sqlite3.Connection, user: str, room: str, *, limit: int) -> UserData:
         notifications = connection.execute(
             f"SELECT {NOTIFICATION} FROM notifications n {obligations.JOIN}"  # noqa: S608 - constants only
-            " WHERE n.room = ? AND n.shown_until <> ? ORDER BY n.created_at DESC, n.id DESC LIMIT ?",
+            " WHERE n.room = ? AND (n.shown_until <> ? OR n.superseded_by IS NOT NULL) ORDER BY n.created_at DESC, n.id DESC LIMIT ?",
             (room, WIPED, limit),
         )
         receipts = connection.execute(

@@ -47,6 +47,10 @@ export interface NotificationAnswer {
   readonly locale?: string;
   /** Of the catalog that made them. */
   readonly catalog_version?: string;
+  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
+  /** How many it stands for, itself included; goes with `collapse_key`. */
+  readonly collapsed?: number;
 }
 
 /** The same with the counts of the cluster; null while presence cannot tell. */
@@ -59,14 +63,19 @@ export interface AdminReadyEvent {
   readonly resync: readonly string[];
   /** Which line of sequences the heads are of. */
   readonly epoch: string;
+  /** Types not to be shown but in the user's own room; absent where there are none. */
+  readonly muted?: readonly string[];
   readonly expires_at: string;
   readonly users: number | null;
   readonly connections: number | null;
 }
 
-export interface CountAnswer {
+/** How much is unread. */
+export interface InboxEvent {
   readonly unread: number;
   readonly heads: Readonly<Record<string, number>>;
+  /** Types not to be shown but in the user's own room; where these have changed. */
+  readonly muted?: readonly string[];
 }
 
 export interface AddressAnswer {
@@ -237,6 +246,8 @@ export interface RoomPreviewAnswer {
   readonly decided_by: string | null;
   /** The same in words. */
   readonly verdict: string | null;
+  /** It would take the place of what is shown in the room under this key. */
+  readonly collapse_key: string | null;
 }
 
 /** A mail as its reader will see it. */
@@ -307,11 +318,17 @@ export interface RecordWithReceiptsAnswer {
   readonly locale?: string;
   /** Of the catalog that made them. */
   readonly catalog_version?: string;
+  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
+  /** How many it stands for, itself included; goes with `collapse_key`. */
+  readonly collapsed?: number;
   readonly in_app: boolean;
   /** Why it is not shown in-app, where a rule decided that. */
   readonly skipped: SkippedAnswer | null;
   readonly expires_at: string | null;
   readonly recalled_at: string | null;
+  /** The id of the newer one that stands for it. */
+  readonly superseded_by: string | null;
   readonly mail: MailAnswer | null;
   /** By user. */
   readonly receipts: Readonly<Record<string, ReceiptAnswer>>;
@@ -335,11 +352,17 @@ export interface RecordAnswer {
   readonly locale?: string;
   /** Of the catalog that made them. */
   readonly catalog_version?: string;
+  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
+  /** How many it stands for, itself included; goes with `collapse_key`. */
+  readonly collapsed?: number;
   readonly in_app: boolean;
   /** Why it is not shown in-app, where a rule decided that. */
   readonly skipped: SkippedAnswer | null;
   readonly expires_at: string | null;
   readonly recalled_at: string | null;
+  /** The id of the newer one that stands for it. */
+  readonly superseded_by: string | null;
   readonly mail: MailAnswer | null;
 }
 
@@ -361,6 +384,10 @@ export interface AdminItemAnswer {
   readonly locale?: string;
   /** Of the catalog that made them. */
   readonly catalog_version?: string;
+  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
+  /** How many it stands for, itself included; goes with `collapse_key`. */
+  readonly collapsed?: number;
   readonly read: boolean;
   readonly seen: boolean;
   readonly mail: MailAnswer | null;
@@ -777,6 +804,8 @@ export interface TypeItemAnswer {
   readonly title: string;
   readonly body: string;
   readonly link: string | null;
+  /** It would take the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
 }
 
 export interface TypeMailAnswer {
