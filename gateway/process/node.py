@@ -195,6 +195,7 @@ class Node(Process):
         )
         self.records = Records(
             streams=self.store.streams,
+            outbox=self.store.outbox,
             inboxes=self.store.inboxes,
             fanout=self.fanout,
             bus=self.bus,
@@ -286,6 +287,7 @@ class Node(Process):
             previewer=Previewer(
                 planner=self.planner,
                 streams=self.store.streams,
+                outbox=self.store.outbox,
                 presence=self.presence,
                 presses=self.presses,
             ),
