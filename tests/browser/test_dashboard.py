@@ -30,6 +30,7 @@ PAGES = {
     "#/users": "Users",
     "#/users/ann": "Ann Archer",
     "#/mail": "Mail",
+    "#/campaigns": "Campaigns",
     "#/types": "Types",
     "#/compose?to=user%3Aann": "Compose",
 }

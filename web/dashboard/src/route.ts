@@ -6,6 +6,7 @@ export type Route =
   | { page: "feed"; room: string }
   | { page: "users"; user: string | null }
   | { page: "mail"; state: string }
+  | { page: "campaigns"; campaign: string | null; state: string }
   | { page: "types"; type: string | null; view: string }
   | { page: "compose"; to: string; type: string };
 
@@ -22,6 +23,12 @@ export function parse(fragment: string): Route {
       return { page, user: rest === "" ? null : decoded(rest) };
     case "mail":
       return { page, state: parameters.get("state") ?? "" };
+    case "campaigns":
+      return {
+        page,
+        campaign: rest === "" ? null : decoded(rest),
+        state: parameters.get("state") ?? "",
+      };
     case "types":
       return { page, type: rest === "" ? null : decoded(rest), view: parameters.get("view") ?? "" };
     case "compose":
@@ -39,6 +46,11 @@ export function href(route: Route): string {
       return withQuery("#/feed", { room: route.room });
     case "mail":
       return withQuery("#/mail", { state: route.state });
+    case "campaigns":
+      return withQuery(
+        route.campaign === null ? "#/campaigns" : `#/campaigns/${encodeURIComponent(route.campaign)}`,
+        { state: route.state },
+      );
     case "types":
       return withQuery(route.type === null ? "#/types" : `#/types/${encodeURIComponent(route.type)}`, {
         view: route.view,

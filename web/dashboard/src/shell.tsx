@@ -12,6 +12,7 @@ const PAGES: readonly { route: Route; name: string; icon: IconName }[] = [
   { route: { page: "feed", room: "" }, name: "Feed", icon: "feed" },
   { route: { page: "users", user: null }, name: "Users", icon: "users" },
   { route: { page: "mail", state: "" }, name: "Mail", icon: "mail" },
+  { route: { page: "campaigns", campaign: null, state: "" }, name: "Campaigns", icon: "campaign" },
   { route: { page: "types", type: null, view: "" }, name: "Types", icon: "types" },
   { route: { page: "compose", to: "", type: "" }, name: "Compose", icon: "compose" },
 ];
