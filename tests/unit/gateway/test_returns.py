@@ -84,6 +84,18 @@ class Desk:
         await self.store.streams.append([Emission(notifications=(given_,))])
         return id_
 
+    async def owe_apart(self, id_: str) -> None:
+        """A mail that stands by itself is owed under this id."""
+        order = MailOrder(to=RECIPIENT, due_at=NOW, lane=LaneName.BULK)
+        news = Notification(
+            id="", room="user:ann", type="T", title="x", created_at=NOW, data={}, in_app=False
+        )
+        owed = Obligation(
+            id=id_, of=Subject(kind=Kind.CAMPAIGN, id="c"), news=news,
+            mail=Mail(order=order, state=MailState.PENDING, due_at=NOW, updated_at=NOW),
+        )  # fmt: skip
+        await self.store.outbox.owe([owed])
+
     async def _send(self, lane: LaneName, said: str = "queued") -> str:
         [lease] = await self.store.outbox.lease(lane=lane, limit=1, lease_seconds=60, now=NOW)
         await self.store.outbox.end(lease, Sent(relay_id=said, relay_key=key_of(said)), now=NOW)
@@ -271,13 +283,7 @@ async def test_what_is_heard_outweighs_what_was_heard_before_and_never_less(desk
 
 
 async def test_a_mail_that_stands_by_itself_comes_back_too(desk: Desk) -> None:
-    order = MailOrder(to=RECIPIENT, due_at=NOW, lane=LaneName.BULK)
-    news = Notification(id="", room="user:ann", type="T", title="x", created_at=NOW, data={}, in_app=False)
-    owed = Obligation(
-        id=uuid7(), of=Subject(kind=Kind.CAMPAIGN, id="c"), news=news,
-        mail=Mail(order=order, state=MailState.PENDING, due_at=NOW, updated_at=NOW),
-    )  # fmt: skip
-    await desk.store.outbox.owe([owed])
+    await desk.owe_apart(uuid7())
     id_ = await desk._send(LaneName.BULK)
 
     dealt = await desk.take(by_name("gmail-not-found"), id_)
@@ -517,13 +523,7 @@ async def test_a_queue_id_is_no_evidence_for_anybody_may_guess_it(desk: Desk) ->
 async def test_a_message_id_that_was_not_made_at_random_is_no_evidence(desk: Desk) -> None:
     """Whatever has an id that can be worked out is known by its return address alone."""
     id_ = str(uuid.uuid5(uuid.NAMESPACE_DNS, "campaign 1, ann"))
-    order = MailOrder(to=RECIPIENT, due_at=NOW, lane=LaneName.BULK)
-    news = Notification(id="", room="user:ann", type="T", title="x", created_at=NOW, data={}, in_app=False)
-    owed = Obligation(
-        id=id_, of=Subject(kind=Kind.CAMPAIGN, id="c"), news=news,
-        mail=Mail(order=order, state=MailState.PENDING, due_at=NOW, updated_at=NOW),
-    )  # fmt: skip
-    await desk.store.outbox.owe([owed])
+    await desk.owe_apart(id_)
     await desk._send(LaneName.BULK)
     sample, path = by_name("postfix-user-unknown"), PATH.address(id_)
     assert path is not None
@@ -532,6 +532,27 @@ async def test_a_message_id_that_was_not_made_at_random_is_no_evidence(desk: Des
     by_path = await desk.returns.take(sample.raw(path=path))
 
     assert (by_id.fate, by_path.fate) == (Fate.UNATTRIBUTED, Fate.BOUNCED)
+
+
+@pytest.mark.parametrize("by", ["service", "ses"])
+async def test_a_message_id_of_any_kind_is_believed_of_who_is_known(desk: Desk, by: str) -> None:
+    id_ = str(uuid.uuid5(uuid.NAMESPACE_DNS, "campaign 1, ann"))
+    await desk.owe_apart(id_)
+    await desk._send(LaneName.BULK)
+    message_id = f"<{id_}@shop.example>"
+
+    dealt = (
+        await desk.returns.hear(HearsayRequest(event=Event.BOUNCED, status="5.1.1", message_id=message_id))
+        if by == "service"
+        else await desk.hear(
+            ses_event(
+                "Bounce", message_id="x", to=RECIPIENT,
+                mail={"headers": [{"name": "Message-ID", "value": message_id}]},
+            )
+        )
+    )  # fmt: skip
+
+    assert dealt == Return(fate=Fate.BOUNCED, mail=id_, suppressed=True)
 
 
 # What providers tell themselves

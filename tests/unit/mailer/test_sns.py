@@ -76,6 +76,7 @@ async def test_a_certificate_is_asked_for_once():
         {"Timestamp": "2027-01-01T00:00:00.000Z"},
         {"Signature": "bm90IGl0"},
         {"Signature": "no base64"},
+        {"Signature": "ünd das auch nicht"},
         {"Signature": None},
         {"SignatureVersion": "2"},
         {"SignatureVersion": "3"},
