@@ -13,6 +13,7 @@ from marshmallow.fields import Field
 
 from auth.principal import USER_ID_MAX
 from gateway.http.edge import json_response
+from gateway.notify.lanes import BRAKED
 from gateway.observe.metrics import release
 from gateway.protocol import answering, emit, fields
 from gateway.protocol.fields import ROOMS_MAX, Rooms
@@ -119,6 +120,7 @@ _PATH_PARAMETERS = {
     "user": {"type": "string", "minLength": 1, "maxLength": USER_ID_MAX, "description": "A user id."},
     "id": {"type": "string", "minLength": 1, "description": "The id of a notification."},
     "topic": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$", "description": "The name of a topic."},
+    "lane": {"type": "string", "enum": [BRAKED.value], "description": "A lane that can be paused."},
 }
 
 

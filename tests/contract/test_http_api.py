@@ -873,7 +873,8 @@ def ask_in_many_ways(site: Gateway, operation: openapi.Description, known: Mappi
         if is_known and operation.path == "/internal/emit" and isinstance(case.body, dict):
             # A type that the catalog does not have brings its words.
             case.body.setdefault("title", "Hello")
-        for asked in (case.body, case.query):
+        several = case.body.get("suppressions") if isinstance(case.body, dict) else None
+        for asked in (case.body, case.query, *(several if isinstance(several, list) else [])):
             # Few addresses of the described pattern have a domain that IDNA takes.
             if is_known and isinstance(asked, dict) and isinstance(asked.get("address"), str):
                 asked["address"] = "ann@example.org"
