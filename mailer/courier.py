@@ -27,8 +27,9 @@ from mailer.errors import (
 )
 from mailer.held import Held
 from mailer.lanes import Lane
+from mailer.relay_ids import key_of
 from mailer.transport import Outgoing
-from storage.endings import Buried, Ending, Postponed, Released, Sent
+from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent
 from storage.errors import StorageError
 from storage.outbox import Lease, Outbox
 
@@ -61,6 +62,7 @@ class Result(StrEnum):
     HELD = (
         "held"  # not now, and nothing has failed: a rule wants it later, or its domain takes no more at once
     )
+    GATHERED = "gathered"  # it waits in a digest now
     POSTPONED = "postponed"  # will be tried again
     BURIED = "buried"  # given up on
     LOST = "lost"  # the lease had ended, or the store could not be told: another attempt will follow
@@ -159,7 +161,7 @@ class Courier:
                 if self._lane.is_paused():
                     return Postponed(until=self._clock(), reason=PAUSED, counted=False, rule=PAUSE_RULE)
                 said = await self._lane.transport.send(outgoing, handing_over=held.handed_over)
-                return Sent(relay_id=said)
+                return Sent(relay_id=said, relay_key=key_of(said))
         except (StorageError, TemplateFailure, DeliveryFailure, RelayFailure):
             raise
         except Exception as error:
@@ -258,6 +260,8 @@ def _result(ending: Ending) -> Result:
             return Result.SENT
         case Postponed():
             return Result.HELD
+        case Gathered():
+            return Result.GATHERED
         case _:
             return Result.SKIPPED
 

@@ -1,7 +1,9 @@
 """How the lease of an obligation ends: what its holder tells the outbox."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from storage.digests import Digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,6 +12,8 @@ class Sent:
 
     relay_id: str | None = None
     """What the relay said as it took it: by this it can be asked about the mail."""
+    relay_key: str | None = None
+    """The id in that, by which `taken_as` finds the mail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,18 @@ class Postponed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """It becomes an item of the open digest of that room and key, else of this one, which is opened with it."""
+
+    digest: Digest
+    silence: timedelta | None = None
+    """How long after it the digest waits for the next one at least, within its `latest_at`; None: it closes when it does."""
+    rule: str
+    """The name of the rule that said so."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Buried:
     """It is given up on."""
 
@@ -47,4 +63,4 @@ class Released:
     """It is given back as if it had not been leased: unsent, uncounted, due as before."""
 
 
-Ending = Sent | Skipped | Postponed | Buried | Released
+Ending = Sent | Skipped | Postponed | Gathered | Buried | Released

@@ -23,6 +23,8 @@ class LaneName(StrEnum):
 class MailState(StrEnum):
     PENDING = "pending"  # owed: waits for its due time or its next attempt
     LEASED = "leased"  # a worker holds it until the lease ends
+    GATHERED = "gathered"  # it waits in a digest that is open
+    MERGED = "merged"  # a digest tells it, whose own mail says what became of it
     SENT = "sent"  # the transport took it
     DELIVERED = "delivered"  # its recipient's server has said that it is in the mailbox
     BOUNCED = "bounced"  # it came back: its recipient's server did not take it
@@ -58,9 +60,17 @@ class Mail:
     """The name of the rule that skipped it, or holds it; None when none did."""
     relay_id: str | None = None
     """What the relay said as it took it."""
+    digest: str | None = None
+    """The id of the digest that it waits in, that told it, or that it was left out of."""
     updated_at: datetime
     sent_at: datetime | None = None
 
 
+HASTENED = "hastened"
+"""In the place of the rule that holds it: somebody has said that it is to go now, and no rule holds it at its next attempt."""
+OWED = (MailState.PENDING, MailState.LEASED, MailState.GATHERED)
+"""What may still be told: its notification is kept until then."""
+WAITING = (MailState.PENDING, MailState.GATHERED)
+"""What nobody is at work on, and can be taken back."""
 AFTER_SENT = (MailState.SENT, MailState.DELIVERED, MailState.BOUNCED, MailState.COMPLAINED)
 """What may be heard of a mail once it is sent, each of which outweighs those before it."""

@@ -67,7 +67,7 @@ class Lease:
     @property
     def is_own(self) -> bool:
         """Whether it is the one mail that was stored with its notification."""
-        return self.id == self.of.id
+        return self.of.kind is Kind.NOTIFICATION and self.id == self.of.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ ANY = MailSearch()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailPage:
     items: tuple[Notification, ...]
-    """What was to be told, with its `mail`, newest first. What stands by itself has the id of its obligation."""
+    """What was to be told, with its `mail`, in the order that was asked for. What stands by itself has the id of its obligation."""
     next: str | None
 
 
@@ -128,12 +128,29 @@ class Outbox(Protocol):
 
         `Sent`, `Skipped` and `Buried` are final, but what is buried can be revived. `Postponed` makes it `pending` again,
         due at its `until`; the attempt is given back unless it is counted. `Released` makes it `pending`, uncounted, and
-        due as before.
+        due as before. `Gathered` is of a notification's own mail: it makes it an item of an open digest, and opens that
+        where none is, in one transaction; a digest that is full with it is due at once.
         """
+        ...
+
+    async def claim(self, lease: Lease, key: str, *, limit: int, since: datetime, now: datetime) -> bool:
+        """Whether the leased mail, a notification's own, is one of the `limit` that may be sent under `key` since that time.
+
+        If it is, it counts from now on, for as long as it is under way or sent. However many claim at once, no more than
+        `limit` may.
+        """
+        ...
+
+    async def counted(self, key: str, *, since: datetime) -> int:
+        """How many mails that claimed under `key` since that time are under way or sent."""
         ...
 
     async def find(self, obligation_id: str) -> Notification | None:
         """What is or was to be told by this obligation, with its mail and under its id; None when that is not there."""
+        ...
+
+    async def taken_as(self, relay_key: str) -> str | None:
+        """The id of the obligation whose mail the relay took under this key; None when that is none, or more than one."""
         ...
 
     async def came_back(
@@ -147,6 +164,22 @@ class Outbox(Protocol):
 
     async def revive(self, ids: Sequence[str], *, now: datetime) -> list[str]:
         """Put dead mail back to `pending`, due now, attempts 0; answers the ids that were dead."""
+        ...
+
+    async def hasten(self, ids: Sequence[str], *, now: datetime) -> list[str]:
+        """Have pending mail due now, and `HASTENED`; answers the ids that were pending."""
+        ...
+
+    async def drop(self, ids: Sequence[str], *, rule: str, reason: str, now: datetime) -> list[str]:
+        """Skip pending mail; answers the ids that were pending."""
+        ...
+
+    async def held(self, *, after: str | None, limit: int) -> MailPage:
+        """What a rule holds, the earliest due first. Raises `InvalidCursor` for an `after` that no page gave."""
+        ...
+
+    async def of_room(self, room: str, *, limit: int) -> tuple[Notification, ...]:
+        """What stands by itself and is or was owed to the user of this room, newest first, with its mail."""
         ...
 
     async def next_due(self, *, lane: LaneName) -> datetime | None:

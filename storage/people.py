@@ -39,6 +39,15 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Whom a search has found, by id."""
+
+    contacts: tuple[Contact, ...]
+    more: bool
+    """Whether there may be others: then more of a name or an address is to be given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """What a backend tells of a user: of `TOLD`, what is left out stays, and a None takes away."""
 
@@ -92,6 +101,17 @@ class People(Protocol):
 
     async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
         """The same of many, by user, in one query; who is not known is absent."""
+        ...
+
+    async def search(self, text: str, *, limit: int) -> Found:
+        """Those known of whom every word of `text` begins the id, the address, or a word of the name, in any case.
+
+        It looks at a bounded number of them, whatever the text.
+        """
+        ...
+
+    async def known(self, *, after: str | None, limit: int) -> list[Profile]:
+        """Whoever is known, in the order of their ids, those behind `after`."""
         ...
 
     async def forget(self, users: Sequence[str]) -> None:

@@ -9,6 +9,8 @@ these sentences.
 from datetime import datetime
 from typing import Protocol
 
+from storage.campaigns import Campaigns
+from storage.digests import Digests
 from storage.epochs import Epochs
 from storage.inboxes import Inboxes
 from storage.lanes import Lanes
@@ -37,6 +39,9 @@ class Store(Protocol):
 
     @property
     def outbox(self) -> Outbox: ...
+
+    @property
+    def digests(self) -> Digests: ...
 
     @property
     def people(self) -> People: ...
@@ -73,6 +78,9 @@ class Store(Protocol):
 
     @property
     def mailboxes(self) -> Mailboxes: ...
+
+    @property
+    def campaigns(self) -> Campaigns: ...
 
     async def open(self) -> None:
         """Connect, and bring the store to this release's schema; idempotent, also while other nodes do it.

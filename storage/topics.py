@@ -42,8 +42,19 @@ class MembersPage:
     """The last user of the page; None at the end."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicsPage:
+    topics: tuple[str, ...]
+    next: str | None
+    """The last of the page; None at the end."""
+
+
 class Topics(Protocol):
     """Who is a member of which topic."""
+
+    async def named(self, *, prefix: str = "", after: str | None, limit: int) -> TopicsPage:
+        """The topics that have members, by name, those behind `after`; of those that begin with `prefix`."""
+        ...
 
     async def change(
         self, topic: str, *, room: str, add: Sequence[str], remove: Sequence[str], now: datetime
@@ -56,8 +67,8 @@ class Topics(Protocol):
         """
         ...
 
-    async def members(self, topic: str, *, after: str | None, limit: int) -> MembersPage:
-        """The members in the order of their ids, those behind `after`."""
+    async def members(self, topic: str, *, after: str | None, limit: int, prefix: str = "") -> MembersPage:
+        """The members in the order of their ids, those behind `after`; of those that begin with `prefix`."""
         ...
 
     async def of_user(self, user: str) -> Mapping[str, datetime]:

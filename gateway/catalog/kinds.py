@@ -8,7 +8,7 @@ from typing import Any, Literal
 from gateway.catalog.buckets import EVERYBODY, Rollout
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.payload import Payload
-from gateway.catalog.timing import Digest, Throttle
+from gateway.catalog.rhythms import Digest, Throttle
 from mailer.locales import lookup
 from mailer.phrases import Phrase
 

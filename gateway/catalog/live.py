@@ -23,6 +23,9 @@ class LiveCatalog:
         self.current: Catalog | None = None
         """None: there is no catalog. It is put in force by `replace`."""
         self._switches: Mapping[str, Switch] = MappingProxyType({})
+        self.has_digests = False
+        """Whether any type has a digest."""
+        self.has_throttles = False
         self._open: dict[tuple[str, Channel], bool] = {}
         """What is remembered of `is_open`, of the types that the catalog or a switch mentions."""
         self.on_change: list[Callable[[Catalog | None], None]] = []
@@ -46,6 +49,9 @@ class LiveCatalog:
     def replace(self, catalog: "Catalog | None") -> None:
         """Put a catalog in force from now on."""
         self.current = catalog
+        types = () if catalog is None else catalog.types.values()
+        self.has_digests = any(type_.digest is not None for type_ in types)
+        self.has_throttles = any(type_.throttle is not None for type_ in types)
         self._open.clear()
         for told in self.on_change:
             told(catalog)

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 
 from gateway.catalog.kinds import NotificationType
+from gateway.catalog.own import DIGEST, DIGEST_SCHEMA
+from gateway.catalog.payload import Payload
 from gateway.catalog.problems import Mistakes
 from gateway.catalog.types import undeclared
 from mailer import blueprints, languages
@@ -24,7 +26,10 @@ def check_templates(
         _check_name(name, types, mistakes)
         for flaw in blueprint.flaws:
             mistakes.add(name, flaw.line, flaw.problem)
-    for kind in types.values():
+    kinds = list(types.values())
+    if any(name.startswith(f"{DIGEST}.") for name in templates):
+        kinds.append(NotificationType(name=DIGEST, category="", payload=Payload(DIGEST_SCHEMA)))
+    for kind in kinds:
         if kind.email is not None or any(name.startswith(f"{kind.name}.") for name in templates):
             _check_uses(kind, read, default_locale, mistakes)
 
@@ -34,7 +39,7 @@ def _check_name(name: str, types: Mapping[str, NotificationType], mistakes: Mist
     if match is None:
         return  # a layout, or a part of others
     type_, locale, _ = match.groups()
-    if type_ != "default" and type_ not in types:
+    if type_ not in ("default", DIGEST) and type_ not in types:
         mistakes.add(name, 1, f"there is no type {type_}")
     if locale is not None and not languages.is_language(locale):
         mistakes.add(

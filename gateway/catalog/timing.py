@@ -1,49 +1,13 @@
 """Reading what a catalog says of how often a type may reach somebody: its digest and its throttle."""
 
 import re
-from dataclasses import dataclass
-from typing import Literal
 
+from gateway.catalog.rhythms import DAYS, Clock, Digest, Throttle
 from gateway.catalog.tables import Table
 
 WINDOW_SECONDS_MAX = 31 * 86400
 LIMIT_MAX = 1000
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_AT = re.compile(rf"(?:daily|weekly@(?P<day>{'|'.join(_DAYS)}))@(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
-    """A time of the person's own day, or of a day of the week."""
-
-    hour: int
-    minute: int
-    weekday: int | None = None
-    """0 is Monday; None is every day."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Digest:
-    """Many mails of a type into one."""
-
-    every: float | Clock
-    """Seconds from the first of them on, or a time of the person's day."""
-    sliding: float | None = None
-    """Seconds of silence that end it sooner."""
-    most: float | None = None
-    """Seconds after which it ends although there is no silence; goes with `sliding`."""
-    leading: bool = False
-    """Whether the first is mailed at once, by itself."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Throttle:
-    """No more mails of a type than so many in a rolling window."""
-
-    limit: int
-    per: float
-    """Seconds."""
-    then: Literal["digest", "drop"] = "digest"
+_AT = re.compile(rf"(?:daily|weekly@(?P<day>{'|'.join(DAYS)}))@(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)")
 
 
 def read_digest(table: Table) -> Digest | None:
@@ -87,5 +51,5 @@ def _every(table: Table) -> float | Clock:
     return Clock(
         hour=int(match["hour"]),
         minute=int(match["minute"]),
-        weekday=None if day is None else _DAYS.index(day),
+        weekday=None if day is None else DAYS.index(day),
     )

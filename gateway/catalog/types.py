@@ -11,6 +11,7 @@ from gateway.catalog.buckets import Rollout, Step
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.folder import Folder
 from gateway.catalog.kinds import LANES, Category, EmailRule, NotificationType, Wording
+from gateway.catalog.own import DIGEST
 from gateway.catalog.payload import Payload, SchemaError
 from gateway.catalog.places import Places
 from gateway.catalog.tables import Table, not_json
@@ -35,6 +36,8 @@ def read_type(
 ) -> NotificationType:
     """The type, as far as it is sound; each mistake is noted."""
     table.only(_KEYS)
+    if name == DIGEST:
+        table.wrong("is the gateway's own, for the mail of digests; its templates may stand here")
     lane = table.one_of("lane", LANES[0], LANES)
     critical = table.flag("critical", default=False)
     if critical and lane == "bulk":

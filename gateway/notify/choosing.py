@@ -32,6 +32,8 @@ class Chosen:
     """The language that the person reads, if anybody knows."""
     names: Mapping[str, str]
     """Of the categories, by key, in that language."""
+    locales: tuple[str, ...]
+    """The languages that the catalog has words in, its own first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +99,7 @@ class Choices:
                 raise VersionMismatch(before.version)
             document = merged({} if choice.anew else before.document, choice.patch)
             hours = document.get("quiet_hours")
-            if hours is not None and hours.keys() != {"start", "end"}:
+            if hours is not None and not hours.keys() >= {"start", "end"}:
                 raise HalfQuiet
             if document == dict(before.document):
                 return await self._chosen(choice.user, before)
@@ -144,6 +146,7 @@ class Choices:
             grid=tuple(preferences.grid(catalog)),
             locale=locale,
             names=names,
+            locales=() if catalog is None else catalog.locales(),
         )
 
 
@@ -159,6 +162,7 @@ def shown(value: Chosen) -> Json:
         "tracking": None,
         **value.preferences.document,
         "version": value.preferences.version,
+        "locales": list(value.locales),
         "grid": [
             {
                 "category": row.type.category,

@@ -9,11 +9,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.ground.rooms import user_of
-from gateway.notify.gates import address, preferences, quiet, rollout, suppression, switch, unless
-from gateway.notify.verdicts import EMAIL, AnyGate, Case, Delay, Moment, Send, Sources, Verdict
-from storage.endings import Ending, Postponed, Skipped
+from gateway.notify.gates import (
+    address,
+    campaign,
+    digest,
+    preferences,
+    quiet,
+    rollout,
+    suppression,
+    switch,
+    throttle,
+    unless,
+)
+from gateway.notify.verdicts import EMAIL, AnyGate, Case, Moment, Send, Sources, Verdict
+from storage.campaigns import TEST
 from storage.errors import StorageError
-from storage.outbox import Lease
+from storage.mail import HASTENED
+from storage.outbox import Kind, Lease
 
 GATES: tuple[AnyGate, ...] = (
     # The order of rules:
@@ -24,8 +36,13 @@ GATES: tuple[AnyGate, ...] = (
     preferences.GATE,
     unless.GATE,
     quiet.GATE,
-    # throttle and digest.
+    throttle.GATE,
+    digest.GATE,
 )
+OF_CAMPAIGNS: tuple[AnyGate, ...] = (campaign.GATE,)
+"""Those that stand before all others for a campaign's mail as it leaves."""
+OF_TESTS: tuple[AnyGate, ...] = (suppression.GATE,)
+"""All that a campaign's test mail has to pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +97,18 @@ class Judge:
         self._sources = sources
         self._gates = gates
 
-    async def judge(self, cases: Sequence[Case], moment: Moment) -> list[Judged | StorageError]:
-        """The verdict on each, in order, or why its facts could not be looked up. Each gate asks once for all."""
+    async def judge(
+        self, cases: Sequence[Case], moment: Moment, *, gates: Sequence[AnyGate] | None = None
+    ) -> list[Judged | StorageError]:
+        """The verdict on each, in order, or why its facts could not be looked up. Each gate asks once for all.
+
+        `gates` are other ones than the judge's own.
+        """
+        gates = self._gates if gates is None else gates
         cases = self._marked(cases)
         facts: list[tuple[object, ...]] = [()] * len(cases)
         failed: dict[int, StorageError] = {}
-        for gate in self._gates:
+        for gate in gates:
             if not gate.in_use(self._sources):
                 continue
             wanted = [
@@ -105,7 +128,7 @@ class Judge:
                     facts[index] += (fact,)
                     cases[index] = gate.teach(cases[index], fact)
         return [
-            failed.get(index) or Judged(decide(case, facts[index], self._gates), facts[index])
+            failed.get(index) or Judged(decide(case, facts[index], gates), facts[index])
             for index, case in enumerate(cases)
         ]
 
@@ -135,30 +158,32 @@ class Judge:
         verdict = next((step.verdict for step in steps if step.verdict is not None), Send())
         return Explained(case.channel, verdict, tuple(steps))
 
-    async def at_lease(self, lease: Lease, now: datetime) -> Ending | None:
-        """How the lease ends without a mail; None when it is to be sent. Raises `StorageError`."""
-        notification, order = lease.notification, lease.mail.order
-        case = Case(
-            type=notification.type,
-            user=user_of(notification.room),
-            room=notification.room,
-            channel=EMAIL,
-            now=now,
-            due_at=lease.mail.due_at,
-            notification_id=notification.id,
-            to=order.to,
-            unless=order.unless,
-            lane=order.lane,
-        )
-        (judged,) = await self.judge([case], Moment.LEASE)
+    async def at_lease(self, lease: Lease, now: datetime) -> Verdict:
+        """What is to become of a mail that a worker is about to send. Raises `StorageError`."""
+        gates = self._gates
+        if lease.of.kind is Kind.CAMPAIGN:
+            gates = OF_TESTS if lease.of.id.startswith(TEST) else (*OF_CAMPAIGNS, *gates)
+        (judged,) = await self.judge([case_of(lease, now)], Moment.LEASE, gates=gates)
         if isinstance(judged, StorageError):
             raise judged
-        return _ending(judged.verdict)
+        return judged.verdict
 
 
-def _ending(verdict: Verdict) -> Ending | None:
-    if isinstance(verdict, Send):
-        return None
-    if isinstance(verdict, Delay):
-        return Postponed(until=verdict.until, reason=verdict.detail, rule=verdict.rule, counted=False)
-    return Skipped(rule=verdict.rule, reason=verdict.detail)
+def case_of(lease: Lease, now: datetime) -> Case:
+    """The mail that a worker holds, in question."""
+    notification, order = lease.notification, lease.mail.order
+    return Case(
+        type=notification.type,
+        user=user_of(notification.room),
+        room=notification.room,
+        channel=EMAIL,
+        now=now,
+        due_at=lease.mail.due_at,
+        notification_id=notification.id,
+        to=order.to,
+        unless=order.unless,
+        lane=order.lane,
+        is_own=lease.of.kind is Kind.NOTIFICATION,
+        campaign=lease.of.id if lease.of.kind is Kind.CAMPAIGN else None,
+        hastened=lease.mail.decided_by == HASTENED,
+    )

@@ -4,15 +4,16 @@ A link may be forwarded, and a scanner may follow it. So it shows no name, no ad
 user is told in the app of what was turned off, with the way back.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.live import LiveCatalog
+from gateway.catalog.own import DIGEST
 from gateway.ground.rooms import user_of
 from gateway.notify.choosing import ATTEMPTS, Choice, Choices, Chosen, VersionMismatch
-from gateway.notify.preferences import Origin, ordered
+from gateway.notify.preferences import Origin, Value, ordered
 from mailer.unsubscribe import Ticket, UnsubscribeLinks, scope
 from storage.errors import StoreUnavailable
 from storage.links import Links
@@ -31,8 +32,8 @@ class Line:
 
     key: str
     name: str
-    cells: Mapping[Channel, bool | None]
-    """Whether anything of it is sent; None where nobody can choose."""
+    cells: Mapping[Channel, Value | None]
+    """Whether anything of it is sent, and if only in digests, how often; None where nobody can choose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,11 +158,16 @@ def _line(key: str, chosen: Chosen) -> Line | None:
     rows = [row for row in chosen.grid if row.type.category == key]
     if not rows:
         return None
-    cells: dict[Channel, bool | None] = {}
+    cells: dict[Channel, Value | None] = {}
     for channel in CHANNELS:
-        choosable = [row.cells[channel] for row in rows if not row.cells[channel].is_locked]
-        cells[channel] = any(cell.value for cell in choosable) if choosable else None
+        values = [row.cells[channel].value for row in rows if not row.cells[channel].is_locked]
+        cells[channel] = _loudest(values) if values else None
     return Line(key, chosen.names[key], cells)
+
+
+def _loudest(values: Sequence[Value]) -> Value:
+    """What is sent at once goes before what is gathered, and that before nothing."""
+    return next((value for value in (True, "daily", "weekly") if value in values), False)
 
 
 def _lowering(chosen: Chosen, places: Iterable[Place]) -> dict[str, Any]:
@@ -195,13 +201,23 @@ class WaysOut:
         self._catalog = catalog
 
     async def of(self, notification: Notification) -> str | None:
-        """The URL; None for what is critical, and for what the catalog does not have: it may be. Raises `StorageError`."""
-        user, catalog = user_of(notification.room), self._catalog.current
-        type_ = None if catalog is None else catalog.types.get(notification.type)
-        if user is None or type_ is None or type_.critical:
+        """The URL; None for what is critical, and for what the catalog does not have: it may be. Raises `StorageError`.
+
+        That of a digest is about the category of its newest; its page is about all.
+        """
+        user, category = user_of(notification.room), self._category(notification)
+        if user is None or category is None:
             return None
         key = self._links.key(user)
         # Before the mail leaves: its link must never lead to nobody.
         if await self._keys.user_of(key) is None:
             await self._keys.remember({key: user})
-        return self._links.url(user, type_.category)
+        return self._links.url(user, category)
+
+    def _category(self, notification: Notification) -> str | None:
+        """What its reader can say no to, if anything."""
+        catalog = self._catalog.current
+        if notification.type == DIGEST:
+            return None if notification.entry is None else notification.entry.category
+        type_ = None if catalog is None else catalog.types.get(notification.type)
+        return None if type_ is None or type_.critical else type_.category

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 from gateway.ground.clock import Clock
 from gateway.ground.rooms import user_room
-from gateway.notify.requests import MailRequest
+from gateway.notify.requests import HeldRequest, MailRequest
 from mailer.address import compared
+from storage.campaigns import Campaigns
 from storage.mail import LaneName, MailState
 from storage.outbox import MailPage, MailSearch, Outbox
 
+CANCELLED = "cancelled"
+"""In the place of a rule: somebody has taken it back."""
 REVIVE_PAGE = 200
 REVIVE_PAGES = 5
 """One order revives 1,000 at most, so that a broken relay is not met by all at once."""
@@ -27,9 +30,15 @@ class Mailroom:
     """The use cases of mail. They raise `StoreUnavailable` when the store is away."""
 
     def __init__(
-        self, *, outbox: Outbox, clock: Clock, wake_mailer: Callable[[Iterable[LaneName]], None]
+        self,
+        *,
+        outbox: Outbox,
+        clock: Clock,
+        wake_mailer: Callable[[Iterable[LaneName]], None],
+        campaigns: Campaigns,
     ) -> None:
         self._outbox = outbox
+        self._campaigns = campaigns
         self._clock = clock
         self._wake_mailer = wake_mailer
 
@@ -46,8 +55,25 @@ class Mailroom:
         """Put those of `ids` back that are dead; answers which they were."""
         revived = await self._outbox.revive(ids, now=self._clock())
         if revived:
+            # A campaign accounts for its own.
+            await self._campaigns.revived(revived, now=self._clock())
             self._wake_mailer(LaneName)
         return revived
+
+    async def held(self, asked: HeldRequest) -> MailPage:
+        """A page of what a rule holds, the earliest due first. Raises `InvalidCursor`."""
+        return await self._outbox.held(after=asked.after, limit=asked.limit)
+
+    async def hasten(self, ids: Sequence[str]) -> list[str]:
+        """Send those of `ids` now that wait for their time, whatever holds them; answers which they were."""
+        hastened = await self._outbox.hasten(ids, now=self._clock())
+        if hastened:
+            self._wake_mailer(LaneName)
+        return hastened
+
+    async def drop(self, ids: Sequence[str], *, by: str) -> list[str]:
+        """Never send those of `ids` that wait for their time; answers which they were."""
+        return await self._outbox.drop(ids, rule=CANCELLED, reason=f"cancelled by {by}", now=self._clock())
 
     async def revive_all(self) -> Revived:
         """Put dead mail back, newest first, up to a bound."""

@@ -8,7 +8,7 @@ from gateway.notify.decide import Judge, Judged
 from gateway.notify.gates import address
 from gateway.notify.requests import EmailRequest, EmitRequest
 from gateway.notify.said import Text
-from gateway.notify.verdicts import EMAIL, Case, Delay, Merge, Moment, Send, Skip, Verdict
+from gateway.notify.verdicts import EMAIL, Case, Delay, Moment, Send, Skip, Verdict
 from gateway.notify.wording import Filled
 from storage.errors import StorageError
 from storage.mail import LaneName, Mail, MailOrder, MailState
@@ -73,20 +73,27 @@ def cases_of(request: EmitRequest, rooms: Sequence[str], now: datetime) -> Mappi
 
 
 def mail_of(email: EmailRequest, case: Case, judged: Judged, text: Text | None) -> Mail:
-    """What is owed by the verdict: now, later, or nothing from the beginning. `text` is what the catalog says."""
-    to = case.to or next((fact.email for fact in judged.facts if isinstance(fact, address.Address)), None)
+    """What is owed by the verdict: now, later, or nothing from the beginning. `text` is what the catalog says.
+
+    What is to be merged waits as well: it is gathered when it is due.
+    """
+    to = case.to or address_of(judged)
     subject = email.subject if text is None else email.subject or text.subject
-    order = MailOrder(to=to or "", subject=subject, due_at=case.due_at, unless=email.unless, lane=email.lane)
+    order = MailOrder(to=to, subject=subject, due_at=case.due_at, unless=email.unless, lane=email.lane)
     verdict = judged.verdict
-    skipped = isinstance(verdict, (Skip, Merge))
     return Mail(
         order=order,
-        state=MailState.SKIPPED if skipped else MailState.PENDING,
+        state=MailState.SKIPPED if isinstance(verdict, Skip) else MailState.PENDING,
         due_at=verdict.until if isinstance(verdict, Delay) else case.due_at,
         reason=None if isinstance(verdict, Send) else verdict.detail,
         decided_by=None if isinstance(verdict, Send) else verdict.rule,
         updated_at=case.now,
     )
+
+
+def address_of(judged: Judged) -> str:
+    """What was found out of where the mail goes; empty when nobody has told."""
+    return next((fact.email or "" for fact in judged.facts if isinstance(fact, address.Address)), "")
 
 
 def lacks_address(verdict: Verdict) -> bool:

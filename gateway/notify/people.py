@@ -18,13 +18,17 @@ from gateway.notify.contacts import ContactBook
 from gateway.notify.fanout import Receiver
 from gateway.notify.preferences import Preferences
 from gateway.notify.reading import Reading
-from gateway.notify.requests import DisconnectRequest, RosterRequest
+from gateway.notify.requests import DisconnectRequest, FindRequest, RosterRequest
 from gateway.notify.suppressions import SuppressionList, forms_of
 from gateway.notify.topics import TopicBook
 from storage import people as shelf
-from storage.people import Contact, UserData
+from storage.campaigns import Campaign, Campaigns, RecipientRow
+from storage.digests import Digest, Digests
+from storage.outbox import Outbox
+from storage.people import Contact, Found, UserData
 from storage.preferences import CHANGES_KEPT, Change
 from storage.schedule import Schedule, Scheduled
+from storage.streams import Notification
 from storage.suppressions import Suppression
 
 USER_DATA_LIMIT = 10_000
@@ -62,8 +66,14 @@ class Held:
     """Of the preferences, newest first."""
     scheduled: tuple[Scheduled, ...]
     """What is still to come for the user, the earliest first."""
+    digests: tuple[Digest, ...]
+    """Those open for the user; what is gathered in them is among the notifications."""
     suppressions: tuple[Suppression, ...]
     """Of the user's addresses."""
+    mails: tuple[Notification, ...]
+    """Those that are no notification's own, newest first."""
+    campaigns: Sequence[tuple[Campaign, RecipientRow]]
+    """That the user is or was a recipient of, newest first."""
 
 
 class People:
@@ -77,8 +87,11 @@ class People:
         topics: TopicBook,
         choices: Choices,
         schedule: Schedule,
+        outbox: Outbox,
+        digests: Digests,
         held: shelf.People,
         suppressions: SuppressionList,
+        campaigns: Campaigns,
         reading: Reading,
         receiver: Receiver,
         bus: Bus,
@@ -89,8 +102,11 @@ class People:
         self._topics = topics
         self._choices = choices
         self._schedule = schedule
+        self._outbox = outbox
+        self._digests = digests
         self._held = held
         self._suppressions = suppressions
+        self._campaigns = campaigns
         self._reading = reading
         self._receiver = receiver
         self._bus = bus
@@ -106,6 +122,10 @@ class People:
             online=await self._presence.find(user),
             contact=await self._contacts.contact(user),
         )
+
+    async def search(self, asked: FindRequest) -> Found:
+        """Those known of whom every word that is asked begins the id, the address or a word of the name."""
+        return await self._held.search(asked.text, limit=asked.limit)
 
     async def reader(self, user: str) -> Reader:
         """The person, and how much is unread in the rooms that the person's token and the store name."""
@@ -144,7 +164,10 @@ class People:
             topics=await self._topics.since(user),
             preferences=(await self._choices.show(user)).preferences,
             changes=await self._choices.changes(user, limit=CHANGES_KEPT),
+            campaigns=await self._campaigns.of_user(user, limit=USER_DATA_LIMIT),
             scheduled=await self._schedule.of_room(user_room(user), limit=USER_DATA_LIMIT),
+            mails=await self._outbox.of_room(user_room(user), limit=USER_DATA_LIMIT),
+            digests=tuple(await self._digests.of_room(user_room(user), limit=USER_DATA_LIMIT)),
         )
 
     async def erase(self, user: str) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import time
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from gateway.catalog.channels import CHANNELS, Channel
 
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
 
 Json = Mapping[str, Any]
+Value = bool | Literal["daily", "weekly"]
+"""Whether a channel is wanted; of email also that it is wanted in a digest of the day, or of the week."""
 _NONE: Final[Json] = MappingProxyType({})
+_NOTHING_REFUSED: Final[frozenset[str]] = frozenset()
+WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+"""As `date.weekday` counts them."""
 
 
 class Origin(StrEnum):
@@ -37,7 +42,7 @@ class Origin(StrEnum):
 class Cell:
     """What holds for one channel of one type."""
 
-    value: bool
+    value: Value
     origin: Origin
 
     @property
@@ -56,6 +61,8 @@ class QuietHours:
 
     start: time
     end: time
+    days: tuple[str, ...] = WEEKDAYS
+    """On which they begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,11 @@ class Preferences:
         hours = self.document.get("quiet_hours")
         if hours is None:
             return None
-        return QuietHours(time.fromisoformat(hours["start"]), time.fromisoformat(hours["end"]))
+        return QuietHours(
+            time.fromisoformat(hours["start"]),
+            time.fromisoformat(hours["end"]),
+            tuple(hours.get("days", WEEKDAYS)),
+        )
 
     def cell(self, type_: "NotificationType | None", name: str, channel: Channel) -> Cell:
         """What holds for the channel of the type called `name`; `type_` is None where the catalog does not have it."""
@@ -106,6 +117,23 @@ class Preferences:
             if value is not None:
                 return Cell(value, Origin.CATEGORY)
         return Cell(by_default, Origin.DEFAULT)
+
+    def refused(self, catalog: "Catalog", channel: Channel) -> frozenset[str]:
+        """The types of the catalog that the person has said no to by this channel."""
+        if not self._has_refused(channel):
+            return _NOTHING_REFUSED
+        return frozenset(
+            name for name, type_ in catalog.types.items() if self.cell(type_, name, channel).is_refused
+        )
+
+    def _has_refused(self, channel: Channel) -> bool:
+        """Whether there is any no for the channel: most who have chosen something have chosen of mail."""
+        chosen = self.document.get
+        return chosen("channels", _NONE).get(channel) is False or any(
+            channels.get(channel) is False
+            for name in ("categories", "types")
+            for channels in chosen(name, _NONE).values()
+        )
 
     def grid(self, catalog: "Catalog | None") -> Iterator[Row]:
         """What holds for every type of the catalog, by its category and name."""

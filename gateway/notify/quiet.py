@@ -7,7 +7,7 @@ one that it shows twice the first counts.
 
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
-from gateway.notify.preferences import QuietHours
+from gateway.notify.preferences import WEEKDAYS, QuietHours
 
 DAY = timedelta(days=1)
 _DAYS = range(-2, 2)
@@ -21,7 +21,8 @@ def quiet_until(hours: QuietHours, zone: tzinfo, moment: datetime) -> datetime |
     today = moment.astimezone(zone).date()
     until = None
     # In their order: on the day of a change, the night before may reach into the next.
-    for begin, end in (_night(hours, zone, today + day * DAY) for day in _DAYS):
+    days = (today + day * DAY for day in _DAYS)
+    for begin, end in (_night(hours, zone, day) for day in days if WEEKDAYS[day.weekday()] in hours.days):
         if begin <= (until or moment) < end:
             until = end
     return until

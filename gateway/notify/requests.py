@@ -88,6 +88,8 @@ class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
     """A digest of the request's body: tells a repetition from another request under the same key."""
     timing: Timing | None = None
     """None: now."""
+    collapse_key: str | None = None
+    """In each of its rooms it takes the place of what is shown there under the key; None: as the type says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +140,22 @@ class MailRequest:
     """Exclusive."""
     before: str | None = None
     limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRequest:
+    """A page of mail that a rule holds, the earliest due first."""
+
+    after: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindRequest:
+    """Whom to look for, by how an id, an address or a word of a name begins."""
+
+    text: str
+    limit: int = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from gateway.ground.clock import Clock
 from gateway.ground.parts import Part
 from gateway.ground.rooms import topic_room
 from storage.coalescing import Coalescer
-from storage.topics import Changed, Full, MembersPage, Topics
+from storage.topics import Changed, Full, MembersPage, Topics, TopicsPage
 
 LOOKUPS_TOGETHER = 500
 LOOKUPS_WAITING = 50_000
@@ -31,6 +31,16 @@ class MembersRequest:
     """A page of a topic's members, by user id."""
 
     topic: str
+    prefix: str = ""
+    after: str | None = None
+    limit: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicsRequest:
+    """A page of the topics that have members, by name."""
+
+    prefix: str = ""
     after: str | None = None
     limit: int = 200
 
@@ -85,7 +95,12 @@ class TopicBook(Part):
         return await self._topics.of_user(user)
 
     async def members(self, asked: MembersRequest) -> MembersPage:
-        return await self._topics.members(asked.topic, after=asked.after, limit=asked.limit)
+        return await self._topics.members(
+            asked.topic, prefix=asked.prefix, after=asked.after, limit=asked.limit
+        )
+
+    async def named(self, asked: TopicsRequest) -> TopicsPage:
+        return await self._topics.named(prefix=asked.prefix, after=asked.after, limit=asked.limit)
 
     async def change(self, asked: MembersChange) -> Changed:
         """Change who is a member, on every node's live connections too. Raises `TooManyTopics`."""

@@ -12,6 +12,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from gateway.catalog.channels import Channel
 from gateway.catalog.live import LiveCatalog
 from gateway.notify.preferences import Preferences
+from gateway.notify.windows import Window
+from storage.campaigns import Standing
 from storage.inboxes import Receipt
 from storage.mail import LaneName, Unless
 from storage.people import Contact
@@ -39,9 +41,10 @@ class Delay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:
-    """It becomes a part of that digest, and goes out with it."""
+    """It becomes a part of a digest, and goes out with that."""
 
-    digest: str
+    window: Window
+    """Of the digest as it would be opened for it; where one is open, it joins that."""
     rule: str
     detail: str
 
@@ -65,7 +68,12 @@ def words(verdict: Verdict) -> str | None:
         return None
     if isinstance(verdict, Delay):
         return f"held until {clock_time(verdict.until)}: {verdict.detail}"
-    return f"in a digest: {verdict.detail}" if isinstance(verdict, Merge) else not_sent(verdict.detail)
+    return in_digest(verdict.detail) if isinstance(verdict, Merge) else not_sent(verdict.detail)
+
+
+def in_digest(detail: str) -> str:
+    """How a mail is told of that a digest tells, or is to tell."""
+    return f"in a digest: {detail}"
 
 
 def not_sent(detail: str) -> str:
@@ -84,6 +92,7 @@ class Moment(Enum):
 
     EMIT = auto()
     LEASE = auto()  # a worker is about to send it
+    CLOSING = auto()  # the digest that it is in is about to be sent
     PREVIEW = auto()  # nothing is stored or sent: as it would be decided now
 
 
@@ -107,8 +116,14 @@ class Case:
     lane: LaneName = LaneName.TRANSACTIONAL
     category: str | None = None
     """That its type belongs to; None for a type of none."""
+    is_own: bool = True
+    """Whether it is the mail of a single notification, and not one that tells several, or a campaign's."""
     critical: bool = False
     """Whether people cannot turn it off: a password, an invoice."""
+    hastened: bool = False
+    """Whether somebody has said that it is to go now, whatever holds it."""
+    campaign: str | None = None
+    """The campaign whose mail it is, when it is one's."""
 
 
 class Contacts(Protocol):
@@ -123,7 +138,24 @@ class Chosen(Protocol):
 
 
 class Receipts(Protocol):
-    async def receipt(self, user: str, notification_id: str) -> Receipt: ...
+    async def receipts_of(self, user: str, ids: Sequence[str]) -> Mapping[str, Receipt]: ...
+
+
+class Sendings(Protocol):
+    async def counted(self, key: str, *, since: datetime) -> int:
+        """How many mails that count as `key` were sent since that time, or are under way."""
+        ...
+
+
+class NothingSent:
+    """Of a process that counts no mail."""
+
+    async def counted(self, key: str, *, since: datetime) -> int:
+        del key, since
+        return 0
+
+
+NOTHING_SENT = NothingSent()
 
 
 class NobodyChose:
@@ -151,6 +183,20 @@ class Suppressions(Protocol):
         ...
 
 
+class Campaigns(Protocol):
+    async def standing(self, campaign_id: str, obligation_id: str) -> Standing | None: ...
+
+
+class NoCampaigns:
+    """Of a process that knows none."""
+
+    async def standing(self, campaign_id: str, obligation_id: str) -> None:
+        del campaign_id, obligation_id
+
+
+NO_CAMPAIGNS = NoCampaigns()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """Where gates look up their facts."""
@@ -160,6 +206,8 @@ class Sources:
     preferences: Chosen = NOBODY_CHOSE
     receipts: Receipts
     suppressions: Suppressions
+    campaigns: Campaigns = NO_CAMPAIGNS
+    sendings: Sendings = NOTHING_SENT
     is_online: Callable[[str], Awaitable[bool]]
     zone: tzinfo = UTC
     """Of people whose zone nobody has told."""

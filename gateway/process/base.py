@@ -1,7 +1,7 @@
 """What every process of Bellhop stands on, and how its parts are joined, started, drained and stopped."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,8 @@ from gateway.mail.seals import return_path_of, seals_of, sender_domains
 from gateway.mail.settings import BulkSettings, MailSettings
 from gateway.notify.contacts import ContactBook
 from gateway.notify.decide import Judge
+from gateway.notify.departing import Departures
+from gateway.notify.digests import Digester
 from gateway.notify.fates import Fate
 from gateway.notify.lanes import Lanes, bounds_of
 from gateway.notify.leaving import WaysOut
@@ -92,6 +94,8 @@ class Process(ABC):
             preferences=self.preferences,
             receipts=self.store.inboxes,
             suppressions=self.suppressions,
+            campaigns=self.store.campaigns,
+            sendings=self.store.outbox,
             is_online=self._is_online,
             zone=ZoneInfo(settings[PeopleSettings].timezone),
         )
@@ -114,7 +118,9 @@ class Process(ABC):
         """The workers that send what is owed."""
         desk = Desk(
             outbox=self.store.outbox,
-            decide=self.judge.at_lease,
+            decide=Departures(
+                judge=self.judge, sources=self.sources, outbox=self.store.outbox, digests=self.store.digests
+            ).decide,
             bounced=self._mail_bounced,
             presses=self.presses,
             seals=seals_of(self.settings),
@@ -127,6 +133,19 @@ class Process(ABC):
         mail = MailPart(self.settings[MailSettings], self.settings[BulkSettings], desk)
         self.lanes.resumed.append(mail.wake)
         return mail
+
+    def digester(self, wake_mailer: Callable[[Iterable[LaneName]], None]) -> Digester:
+        """What closes the digests that are due."""
+        return Digester(
+            self.store.digests,
+            judge=self.judge,
+            clock=self.clock,
+            due_clock=self.clock.cautious,
+            wake_mailer=wake_mailer,
+            base_url=self.settings[SiteSettings].base_url,
+            lease_seconds=self.settings[MailSettings].lease_seconds,
+            kept_days=self.settings[StoreSettings].history_days,
+        )
 
     def _way_out(self) -> WayOut:
         if self.unsubscribe_links is None:

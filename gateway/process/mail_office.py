@@ -25,6 +25,7 @@ class MailOffice(Office):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.mail = self.mail_part()
+        self.digests = self.digester(self.mail.wake)
         # Nobody is told anything, and nothing is heard: by the store the nodes find out what became of a mail, and it what is switched.
         self.switching = Switching(self.store.switches, self.catalog, LocalBus(), self.clock)
 
@@ -41,6 +42,7 @@ class MailOffice(Office):
             self.suppressions,
             self.lanes,
             PresencePart(self.presence, _announce_to_nobody),
+            self.digests,
         ]
 
     def doors(self) -> Sequence[Part]:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.access.part import Access
 from gateway.access.settings import KeySettings
@@ -29,7 +30,12 @@ from gateway.http.settings import SiteSettings
 from gateway.http.sites import Site
 from gateway.http.unsubscribe import UnsubscribePages
 from gateway.mail.part import PressPart
+from gateway.mail.provider_settings import ProviderSettings
 from gateway.mail.settings import MailSettings
+from gateway.notify.campaigns.audience import Audiences
+from gateway.notify.campaigns.book import CampaignBook
+from gateway.notify.campaigns.drafting import Drafter
+from gateway.notify.campaigns.running import CampaignRunner
 from gateway.notify.choosing import Choices
 from gateway.notify.delivery import Delivery
 from gateway.notify.emitting import Emitter
@@ -39,6 +45,7 @@ from gateway.notify.languages import Languages
 from gateway.notify.leaving import Leaving
 from gateway.notify.mailboxes import Hints
 from gateway.notify.mailroom import Mailroom
+from gateway.notify.muting import Mutes
 from gateway.notify.people import People
 from gateway.notify.planning import Planner
 from gateway.notify.preview import Previewer
@@ -75,6 +82,9 @@ from gateway.sockets.settings import SocketSettings
 from storage.connect import file_of
 from storage.groupcommit import GroupCommit
 from storage.mail import LaneName
+
+if TYPE_CHECKING:
+    from gateway.http.hooks import ProviderHooks
 
 logger = logging.getLogger(__name__)
 
@@ -124,6 +134,7 @@ class Node(Process):
         self.delivery.repairs.on_gone_back = self.lineage.suspect
         self.mail = self.mail_part() if self.settings[MailSettings].worker else None
         self._wake_mailer = _nobody_to_wake if self.mail is None else self.mail.wake
+        self.digests = self.digester(self._wake_mailer)
         self.fanout = Fanout(receiver=self.delivery, bus=self.bus, gossip=self.gossip)
         self.languages = Languages(self.contacts, self.preferences)
         self.contacts.listeners.append(self.languages.note)
@@ -152,7 +163,11 @@ class Node(Process):
             clock=self.clock,
             due_clock=self.clock.cautious,
         )
-        self.reading = Reading(inboxes=self.store.inboxes, fanout=self.fanout, clock=self.clock)
+        self._campaigns()
+        self.mutes = Mutes(self.catalog, self.preferences)
+        self.reading = Reading(
+            inboxes=self.store.inboxes, fanout=self.fanout, clock=self.clock, mutes=self.mutes
+        )
         self.topics = TopicBook(self.store.topics, bus=self.bus, clock=self.clock)
         self.choices = Choices(
             self.store.preferences,
@@ -168,8 +183,11 @@ class Node(Process):
             topics=self.topics,
             choices=self.choices,
             schedule=self.store.schedule,
+            outbox=self.store.outbox,
+            digests=self.store.digests,
             held=self.store.people,
             suppressions=self.suppressions,
+            campaigns=self.store.campaigns,
             reading=self.reading,
             receiver=self.delivery,
             bus=self.bus,
@@ -177,6 +195,7 @@ class Node(Process):
         )
         self.records = Records(
             streams=self.store.streams,
+            outbox=self.store.outbox,
             inboxes=self.store.inboxes,
             fanout=self.fanout,
             bus=self.bus,
@@ -198,6 +217,31 @@ class Node(Process):
             may_delete=lambda: self.clock.may_delete,
         )
 
+    def _campaigns(self) -> None:
+        """What is sent to many."""
+        audiences = Audiences(self.store.topics, self.store.people, self.languages)
+        drafter = Drafter(scribe=self.scribe, judge=self.judge, sources=self.sources)
+        self.campaign_runner = CampaignRunner(
+            self.store.campaigns,
+            audiences=audiences,
+            drafter=drafter,
+            emitter=self.emitter,
+            wake_mailer=self._wake_mailer,
+            clock=self.clock,
+            due_clock=self.clock.cautious,
+            history_days=self.settings[StoreSettings].history_days,
+            may_delete=lambda: self.clock.may_delete,
+        )
+        self.campaign_book = CampaignBook(
+            self.store.campaigns,
+            outbox=self.store.outbox,
+            catalog=self.catalog,
+            audiences=audiences,
+            drafter=drafter,
+            runner=self.campaign_runner,
+            clock=self.clock,
+        )
+
     def _sessions(self) -> None:
         """Who is connected here, and who else emits to them."""
         cluster, sockets = self.settings[ClusterSettings], self.settings[SocketSettings]
@@ -212,6 +256,7 @@ class Node(Process):
             bus=self.bus,
             contacts=self.contacts,
             topics=self.topics,
+            mutes=self.mutes,
             lineage=self.lineage,
             clock=self.clock,
             token_clock=system_clock,
@@ -220,6 +265,8 @@ class Node(Process):
             connections_per_user=sockets.max_connections_per_user,
             replay_limit=sockets.replay_limit,
         )
+        self.preferences.listeners.append(self.namespaces.mutes.note)
+        self.catalog.on_change.append(lambda _: self.namespaces.mutes.look_at_all())
         self.lineage.on_turn = self.namespaces.orders.turn
         self.delivery.locale_of = self.namespaces.sessions.locale_of
         self.neighbours = (
@@ -240,12 +287,18 @@ class Node(Process):
             previewer=Previewer(
                 planner=self.planner,
                 streams=self.store.streams,
+                outbox=self.store.outbox,
                 presence=self.presence,
                 presses=self.presses,
             ),
             records=self.records,
             reading=self.reading,
-            mailroom=Mailroom(outbox=self.store.outbox, clock=self.clock, wake_mailer=self._wake_mailer),
+            mailroom=Mailroom(
+                outbox=self.store.outbox,
+                clock=self.clock,
+                wake_mailer=self._wake_mailer,
+                campaigns=self.store.campaigns,
+            ),
             suppressions=self.suppressions,
             lanes=self.lanes,
             returns=self.returns,
@@ -256,6 +309,8 @@ class Node(Process):
             choices=self.choices,
             topics=self.topics,
             scheduler=self.scheduler,
+            campaigns=self.campaign_book,
+            digests=self.digests,
             types=Types(
                 live=self.catalog,
                 switching=self.switching,
@@ -300,6 +355,7 @@ class Node(Process):
             metrics=self.metrics,
         )
         self.unsubscribe = self._unsubscribe()
+        self.hooks = self._hooks()
         self._internal_site = Site(self.internal, site.internal_hosts, site.internal_port)
         self._public_site = Site(
             self.public, site.hosts, site.port, websockets=self.server.eio, reserve=descriptors.reserve
@@ -318,6 +374,16 @@ class Node(Process):
                 tell=Notices(self.emitter, self.languages).lowered,
             )
         )
+
+    def _hooks(self) -> "ProviderHooks | None":
+        """Where providers post; None where none is set."""
+        providers = self.settings[ProviderSettings]
+        if not (providers.ses_topics or providers.postmark_secrets):
+            return None
+        # Only here: a node that hears no provider loads nothing for it.
+        from gateway.http.hooks import ProviderHooks
+
+        return ProviderHooks(providers, self.returns, clock=self.clock)
 
     def own_parts(self) -> Sequence[Part]:
         return [
@@ -348,8 +414,10 @@ class Node(Process):
             PresencePart(self.presence, self.people.announce),
             self.namespaces,
             self.namespaces.memberships,
+            self.namespaces.mutes,
             *([] if self.neighbours is None else [self.neighbours]),
             *([] if self.unsubscribe is None else [self.unsubscribe]),
+            *([] if self.hooks is None else [self.hooks]),
             self.gossip,
             self.tally,
             self.feed,
@@ -358,6 +426,8 @@ class Node(Process):
             self.housekeeper,
             self.scheduler,
             self.hints,
+            self.campaign_runner,
+            self.digests,
             *([] if self.mail is None else [self.mail]),
         ]
 

@@ -16,6 +16,7 @@ from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Entry, Group, Settings, setting
 from gateway.ground.values import duration
 from gateway.http.settings import SiteSettings
+from gateway.mail.provider_settings import ProviderSettings
 from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings, SigningSettings
 from gateway.notify.settings import BrakeSettings, PeopleSettings, StoreSettings
 from gateway.sockets.settings import SocketSettings
@@ -41,6 +42,7 @@ GROUPS: tuple[type[Group], ...] = (
     BrakeSettings,
     SigningSettings,
     BounceSettings,
+    ProviderSettings,
     LinkSettings,
     ProcessSettings,
     LogSettings,

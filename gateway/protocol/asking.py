@@ -14,6 +14,8 @@ from auth.tokens import TOKEN_CHARACTERS_MAX
 from gateway.notify.requests import (
     AdminHistoryRequest,
     DisconnectRequest,
+    FindRequest,
+    HeldRequest,
     HistoryRequest,
     MailRequest,
     RosterRequest,
@@ -23,6 +25,7 @@ from gateway.protocol.fields import (
     INTEGER_MAX,
     PRINTABLE,
     TYPE,
+    VISIBLE,
     EmailAddress,
     Flag,
     Items,
@@ -184,6 +187,31 @@ class MailSchema(Schema):
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> MailRequest:
         return MailRequest(**data)
+
+
+class HeldSchema(Schema):
+    """A page of mail that waits."""
+
+    after = _cursor_field()
+    limit = _limit_field(50, 200)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> HeldRequest:
+        return HeldRequest(**data)
+
+
+class FindSchema(Schema):
+    """Whom to look for."""
+
+    text = Text(
+        VISIBLE, "printable", longest=200, required=True,
+        metadata={"description": "Beginnings of the id, the address, or words of the name, in any case; all of them count."},
+    )  # fmt: skip
+    limit = _limit_field(20, 100)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> FindRequest:
+        return FindRequest(**data)
 
 
 class DisconnectSchema(Schema):

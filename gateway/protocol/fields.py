@@ -45,6 +45,8 @@ ADDRESS = r"""[^\s@<>()\[\],;:"\\\u0000-\u001f\u007f-\u009f]{1,64}@[^\s@<>()\[\]
 """The shape of an address; whether mail can go there is for `mailer.address` to say."""
 KEY = r"[ -~]{1,255}"
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+WISHES = ("daily", "weekly")
+"""How often email may be wanted, where it is not wanted at once."""
 
 
 class Text(fields.String):
@@ -175,6 +177,18 @@ class Flag(fields.Boolean):
         if not isinstance(value, bool):
             raise ValidationError("Must be true or false.")
         return value
+
+
+class Wish(fields.Field[Any]):
+    """Whether email is wanted: true or false, or `daily` or `weekly` for a digest."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> bool | str:
+        del attr, data, options
+        if not isinstance(value, bool) and value not in WISHES:
+            raise ValidationError(f"Must be true, false, {' or '.join(WISHES)}.")
+        return value  # type: ignore[no-any-return]  # one of them
 
 
 class Seconds(fields.Float):

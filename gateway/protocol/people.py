@@ -12,7 +12,7 @@ from auth.tokens import NAME_CHARACTERS_MAX
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.ground.zones import ZONE_CHARACTERS, zone
 from gateway.notify.profiles import ProfileChange
-from gateway.notify.topics import MembersChange, MembersRequest
+from gateway.notify.topics import MembersChange, MembersRequest, TopicsRequest
 from gateway.protocol import required
 from gateway.protocol.answering import UserTopicAnswer
 from gateway.protocol.asking import OneFieldSchema
@@ -26,8 +26,8 @@ from gateway.protocol.fields import (
     UserId,
     locale_field,
 )
-from storage.people import Profile
-from storage.topics import CHANGED_AT_ONCE, Changed, MembersPage
+from storage.people import Found, Profile
+from storage.topics import CHANGED_AT_ONCE, Changed, MembersPage, TopicsPage
 
 ATTRIBUTES_BYTES = 4096
 USERS_AT_ONCE = 1000
@@ -155,6 +155,10 @@ class MembersSchema(Schema):
     """A page of the members."""
 
     topic = Topic(required=True)
+    prefix = Text(
+        PRINTABLE, "the beginning of a user id", shortest=0, longest=128, load_default="",
+        metadata={"description": "Those whose ids begin so."},
+    )  # fmt: skip
     after = Text(
         PRINTABLE,
         "a user id",
@@ -167,6 +171,41 @@ class MembersSchema(Schema):
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> MembersRequest:
         return MembersRequest(**data)
+
+
+class TopicsSchema(Schema):
+    """A page of topics."""
+
+    prefix = Text(
+        r"[A-Za-z0-9_.-]*", "the beginning of a topic", shortest=0, longest=64, load_default="",
+        metadata={"description": "Those whose names begin so."},
+    )  # fmt: skip
+    after = Text(
+        r"[A-Za-z0-9_.-]*", "the name of a topic", longest=64, load_default=None, allow_none=True,
+        metadata={"description": "`next` of the page before."},
+    )  # fmt: skip
+    limit = fields.Integer(strict=True, load_default=200, validate=validate.Range(min=1, max=1000))
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> TopicsRequest:
+        return TopicsRequest(**data)
+
+
+class FoundUserAnswer(Schema):
+    user = required.text()
+    email = required.text(allow_none=True)
+    name = required.text(allow_none=True)
+    last_seen = required.time(allow_none=True)
+
+
+class FoundUsersAnswer(Schema):
+    users = fields.List(fields.Nested(FoundUserAnswer), required=True, metadata={"description": "By id."})
+    more = required.flag(metadata={"description": "There may be others: ask for more of a name."})
+
+
+class TopicsAnswer(Schema):
+    topics = fields.List(fields.String(), required=True, metadata={"description": "By name."})
+    next = required.text(allow_none=True)
 
 
 class ProfileAnswer(Schema):
@@ -230,6 +269,25 @@ def members(page: MembersPage) -> Json:
         "members": [{"user": member.user, "since": time(member.since)} for member in page.members],
         "next": page.next,
     }
+
+
+def found(value: Found) -> Json:
+    return {
+        "users": [
+            {
+                "user": contact.user,
+                "email": contact.email,
+                "name": contact.name,
+                "last_seen": time_or_none(contact.last_seen),
+            }
+            for contact in value.contacts
+        ],
+        "more": value.more,
+    }
+
+
+def topics(page: TopicsPage) -> Json:
+    return {"topics": list(page.topics), "next": page.next}
 
 
 def user_topics(topics: Mapping[str, datetime]) -> Json:

@@ -8,10 +8,10 @@ from marshmallow import Schema, fields, post_load, validate
 
 from gateway.ground.encoding import Json, time
 from gateway.notify.choosing import Chosen, shown
-from gateway.notify.preferences import Origin
+from gateway.notify.preferences import WEEKDAYS, Origin
 from gateway.protocol import required
 from gateway.protocol.answering import PreferenceChangeAnswer
-from gateway.protocol.fields import TYPE, Flag, Text, UserId, locale_field
+from gateway.protocol.fields import TYPE, Flag, Items, Text, UserId, Wish, locale_field
 from gateway.protocol.people import Zone
 from storage.preferences import Change
 
@@ -38,17 +38,41 @@ class ChannelsSchema(Schema):
     email = Flag(allow_none=True)
 
 
+class WishesSchema(Schema):
+    """The same of a category or a type, whose email may also come in a digest."""
+
+    in_app = Flag(allow_none=True)
+    email = Wish(
+        allow_none=True,
+        metadata={
+            "description": "`daily` and `weekly`: in one mail a day or a week, at nine in the morning."
+        },
+    )
+
+
 class QuietHoursSchema(Schema):
     """By the clock on the person's wall, half-open, over midnight where the end comes first."""
 
     start = Text(CLOCK, "a time such as 22:00", longest=5)
     end = Text(CLOCK, "a time such as 07:00", longest=5)
+    days = Items(
+        fields.String(validate=validate.OneOf(WEEKDAYS)),
+        allow_none=True,
+        validate=validate.Length(min=1, max=len(WEEKDAYS)),
+        metadata={"description": "On which they begin; all, where none are named."},
+    )
+
+    @post_load
+    def _in_order(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        if data.get("days"):
+            data["days"] = [day for day in WEEKDAYS if day in data["days"]]
+        return data
 
 
 def _by_key(pattern: str, meaning: str, most: int) -> fields.Dict:
     return fields.Dict(
         keys=Text(pattern, meaning, longest=64),
-        values=fields.Nested(ChannelsSchema, allow_none=True),
+        values=fields.Nested(WishesSchema, allow_none=True),
         allow_none=True,
         validate=validate.Length(max=most),
     )
@@ -106,15 +130,23 @@ class ChosenChannelsAnswer(Schema):
     email = fields.Boolean()
 
 
+class ChosenWishesAnswer(Schema):
+    """The same of a category or a type."""
+
+    in_app = fields.Boolean()
+    email = Wish()
+
+
 class ChosenHoursAnswer(Schema):
     start = required.text()
     end = required.text()
+    days = fields.List(fields.String(), metadata={"description": "All, where it is missing."})
 
 
 class CellAnswer(Schema):
     """What holds for one channel of one type."""
 
-    value = required.flag()
+    value = Wish(required=True, metadata={"description": "`daily` and `weekly`: of email, in a digest."})
     origin = fields.Enum(
         Origin, by_value=True, required=True, data_key="from",
         metadata={"description": "What it comes from."},
@@ -140,13 +172,17 @@ class PreferencesAnswer(Schema):
     """What a person has chosen, and what holds of it."""
 
     channels = fields.Nested(ChosenChannelsAnswer, required=True)
-    categories = fields.Dict(keys=fields.String(), values=fields.Nested(ChosenChannelsAnswer), required=True)
-    types = fields.Dict(keys=fields.String(), values=fields.Nested(ChosenChannelsAnswer), required=True)
+    categories = fields.Dict(keys=fields.String(), values=fields.Nested(ChosenWishesAnswer), required=True)
+    types = fields.Dict(keys=fields.String(), values=fields.Nested(ChosenWishesAnswer), required=True)
     timezone = required.text(allow_none=True)
     locale = required.text(allow_none=True)
     quiet_hours = fields.Nested(ChosenHoursAnswer, required=True, allow_none=True)
     tracking = required.flag(allow_none=True)
     version = required.number(metadata={"description": "0: nothing was ever chosen."})
+    locales = fields.List(
+        fields.String(), required=True,
+        metadata={"description": "The languages that the catalog speaks, its own first."},
+    )  # fmt: skip
     grid = fields.List(fields.Nested(RowAnswer), required=True)
 
 

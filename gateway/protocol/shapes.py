@@ -17,8 +17,9 @@ from gateway.notify.people import Held, Person, Reader
 from gateway.notify.preview import Preview
 from gateway.notify.records import Record
 from gateway.notify.scheduling import PutOff
-from gateway.notify.verdicts import not_sent
-from gateway.protocol import preferences, schedule, suppressions
+from gateway.notify.verdicts import in_digest, not_sent
+from gateway.observe.feed import shown
+from gateway.protocol import campaigns, digests, preferences, schedule, suppressions
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
 from storage.mail import Mail, MailState
@@ -76,6 +77,7 @@ def record(value: Notification) -> Json:
         "skipped": skipped(value.entry),
         "expires_at": time_or_none(value.expires_at),
         "recalled_at": time_or_none(value.recalled_at),
+        "superseded_by": value.superseded_by,
         "mail": None if value.mail is None else mail(value.mail),
     }
 
@@ -93,7 +95,6 @@ def full_record(value: Record) -> Json:
 
 
 def mail(value: Mail) -> Json:
-    skipped = value.state is MailState.SKIPPED and value.reason is not None
     return {
         "state": value.state,
         "lane": value.order.lane,
@@ -105,11 +106,21 @@ def mail(value: Mail) -> Json:
         "reason": value.reason,
         "code": value.code,
         "decided_by": value.decided_by,
-        "verdict": not_sent(value.reason or "") if skipped else None,
+        "verdict": _verdict(value),
         "relay_id": value.relay_id,
+        "digest": value.digest,
         "updated_at": time(value.updated_at),
         "sent_at": time_or_none(value.sent_at),
     }
+
+
+def _verdict(value: Mail) -> str | None:
+    """In words, what a rule has made of it."""
+    if value.reason is None:
+        return None
+    if value.state is MailState.SKIPPED:
+        return not_sent(value.reason)
+    return in_digest(value.reason) if value.state in (MailState.GATHERED, MailState.MERGED) else None
 
 
 def receipt(value: Receipt) -> Json:
@@ -194,10 +205,16 @@ def user_data(value: Held) -> Json:
         "preferences": {**value.preferences.document, "version": value.preferences.version},
         "preference_changes": [preferences.change(each) for each in value.changes],
         "scheduled": [schedule.scheduled(item) for item in value.scheduled],
+        "mails": [record(item) for item in value.mails],
+        "digests": [digests.digest(each) for each in value.digests],
         "notifications": [record(item) for item in data.notifications],
         "receipts": receipts(data.receipts),
         "read_upto": dict(data.read_upto),
         "suppressions": [suppressions.suppression(each) for each in value.suppressions],
+        "campaigns": [
+            {"campaign": campaign.id, "name": campaign.name, **campaigns.recipient(row)}
+            for campaign, row in value.campaigns
+        ],
     }
 
 
@@ -229,6 +246,10 @@ def mail_counts(counts: Mapping[MailState, int]) -> Json:
     return {"counts": dict(counts)}
 
 
+def ids(changed: Sequence[str]) -> Json:
+    return {"ids": list(changed)}
+
+
 def revived(ids: Sequence[str]) -> Json:
     return {"revived": list(ids)}
 
@@ -247,6 +268,7 @@ def preview(value: Preview) -> Json:
             "problem": each.problem,
             "decided_by": each.decided_by,
             "verdict": each.verdict,
+            "collapse_key": each.collapse_key,
         }
         for each in value.rooms
     ]
@@ -259,6 +281,10 @@ def disconnected(connections: int) -> Json:
 
 def erased(notifications: int) -> Json:
     return {"erased": notifications}
+
+
+def latest(found: Sequence[Notification]) -> Json:
+    return {"notifications": [shown(each, by=None) for each in found]}
 
 
 def nothing(_: None) -> Json:

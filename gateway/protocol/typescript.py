@@ -12,6 +12,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from gateway.protocol import answering, catalog, telling
+from gateway.protocol.fields import WISHES, Wish
 from gateway.protocol.operations import OPERATIONS
 
 ROOT = Path(__file__).parents[2]
@@ -135,12 +136,16 @@ def _plain(field: fields.Field[Any]) -> str:
             key = "string" if field.key_field is None else _type(field.key_field)
             value = "unknown" if field.value_field is None else _type(field.value_field)
             return f"Readonly<Record<{key}, {value}>>"
+        case Wish():
+            return " | ".join(["boolean", *(f'"{wish}"' for wish in WISHES)])
         case fields.Boolean():
             return "boolean"
         case fields.Number():
             return "number"
         case fields.String() | fields.DateTime():
             return "string"
+        case fields.Raw():
+            return "unknown"
         case _:
             raise TypeError(f"no type is known for {type(field).__name__}")
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from gateway.ground.rooms import inbox_rooms, user_of
+from gateway.notify.campaigns.book import CampaignBook, Progress
+from gateway.notify.campaigns.plans import CampaignRequest
 from gateway.notify.choosing import Choice, Choices, Chosen, HalfQuiet, VersionMismatch
+from gateway.notify.digests import Digester
 from gateway.notify.emitting import Emitted, Emitter
 from gateway.notify.lanes import LanePage, Lanes, PauseRequest
 from gateway.notify.mailroom import Mailroom
@@ -63,6 +66,8 @@ class UseCases:
     choices: Choices
     topics: TopicBook
     scheduler: Scheduler
+    campaigns: CampaignBook
+    digests: Digester
     types: Types
     type_previewer: TypePreviewer
     observatory: Observatory
@@ -170,11 +175,12 @@ def _known(found: T | None) -> T:
 async def any_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest) -> HistoryPage:
     user, rooms = caller.user, caller.rooms
     if asked.room is not None:
-        # A user's own room is shown as that user sees it; of a shared one, what this admin has read.
+        # A user's own room is shown as that user sees it; of a shared one all, with what this admin has read.
         user, rooms = user_of(asked.room) or caller.user, (asked.room,)
     elif asked.user is not None:
         user, rooms = asked.user, await use.people.rooms(asked.user)
-    return await use.reading.history(user, rooms, asked.page, locale=caller.locale)
+    whole = asked.room is not None
+    return await use.reading.history(user, rooms, asked.page, locale=caller.locale, whole=whole)
 
 
 async def own_history(use: UseCases, caller: Caller, page: HistoryRequest) -> HistoryPage:
@@ -204,6 +210,23 @@ async def revive_one(use: UseCases, caller: Caller, notification_id: str) -> Seq
     if not revived:
         raise Problem("not_found", "No dead mail has this id.")
     return revived
+
+
+async def hasten_mail(use: UseCases, caller: Caller, mail_id: str) -> Sequence[str]:
+    del caller
+    return _waiting(await use.mailroom.hasten([mail_id]))
+
+
+async def drop_mail(use: UseCases, caller: Caller, mail_id: str) -> Sequence[str]:
+    # Not which admin: the mail may be kept when that admin is erased.
+    by = "an admin" if caller.user else caller.name
+    return _waiting(await use.mailroom.drop([mail_id], by=by))
+
+
+def _waiting(ids: Sequence[str]) -> Sequence[str]:
+    if not ids:
+        raise Problem("not_found", "No mail of this id waits for its time.")
+    return ids
 
 
 async def preview_mail(use: UseCases, caller: Caller, notification_id: str) -> Outgoing:
@@ -332,8 +355,21 @@ async def resume_lane(use: UseCases, caller: Caller, lane: LaneName) -> LanePage
     return await use.lanes.resume(lane, by=caller.name)
 
 
-async def watch_feed(use: UseCases, caller: Caller, on: bool) -> None:  # noqa: FBT001 - it is what is asked
-    if on:
-        await use.feed.watch(caller.sid)
-    else:
+async def create_campaign(use: UseCases, caller: Caller, asked: CampaignRequest) -> Progress:
+    return await use.campaigns.create(asked, by=caller.name)
+
+
+async def watch_feed(
+    use: UseCases,
+    caller: Caller,
+    on: bool,  # noqa: FBT001 - it is what is asked
+) -> Sequence[Notification]:
+    """Answers what came before, if the store is there to tell; the feed itself needs none."""
+    if not on:
         use.feed.unwatch(caller.sid)
+        return ()
+    await use.feed.watch(caller.sid)
+    try:
+        return await use.records.latest()
+    except StorageError:
+        return ()

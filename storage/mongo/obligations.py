@@ -9,18 +9,34 @@ from collections.abc import Sequence
 
 from pymongo import IndexModel
 from pymongo.collation import Collation, CollationStrength
+from pymongo.errors import BulkWriteError
 
+from storage import collapsing
 from storage.encoding import ERASED, micros, moment, moment_or_none, news_text
-from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
+from storage.mail import OWED, WAITING, LaneName, Mail, MailOrder, MailState, Unless
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
+from storage.mongo.errors import only_duplicates
 from storage.mongo.schema import Migration
 from storage.outbox import Obligation
 
 OBLIGATIONS = "obligations"
-_OWED = IndexModel(
+THROTTLES = "throttles"
+"""The collection of what those write to who count sent mail at once; a document goes when nobody has for long."""
+THROTTLES_KEPT_SECONDS = 86_400
+_BY_LANE = IndexModel(
     [("mail.lane", 1), ("mail.wake", 1)],
     name="owed by lane",
     partialFilterExpression={"mail.wake": {"$exists": True}},
+)
+_TAKEN_AS = IndexModel(
+    [("mail.relay_key", 1)],
+    name="taken as",
+    partialFilterExpression={"mail.relay_key": {"$exists": True}},
+)
+_HELD = IndexModel(
+    [("mail.due_at", 1), ("_id", 1)],
+    name="held",
+    partialFilterExpression={"mail.state": MailState.PENDING.value, "mail.decided_by": {"$type": "string"}},
 )
 _HAS_MAIL = {"mail.state": {"$exists": True}}
 ANY_CASE = Collation("en", strength=CollationStrength.SECONDARY)
@@ -35,7 +51,9 @@ _TO = IndexModel(
 )
 INDEXES = {
     NOTIFICATIONS: (
-        _OWED,
+        _BY_LANE,
+        _TAKEN_AS,
+        _HELD,
         _TO,
         IndexModel(
             [("room", 1), ("created_at", -1), ("_id", -1)], name=OF_ROOM, partialFilterExpression=_HAS_MAIL
@@ -45,14 +63,27 @@ INDEXES = {
             name="mail",
             partialFilterExpression=_HAS_MAIL,
         ),
+        IndexModel(
+            [("mail.digest", 1), ("created_at", -1), ("_id", -1)],
+            name="gathered",
+            partialFilterExpression={"mail.state": "gathered"},
+        ),
+        IndexModel(
+            [("mail.counted_as", 1), ("mail.counted_at", 1)],
+            name="counted",
+            partialFilterExpression={"mail.counted_as": {"$exists": True}},
+        ),
     ),
     OBLIGATIONS: (
-        _OWED,
+        _BY_LANE,
+        _TAKEN_AS,
+        _HELD,
         _TO,
         IndexModel([("mail.state", 1), ("created_at", -1), ("_id", -1)], name="mail"),
         IndexModel([("of.id", 1)], name="of"),
         IndexModel([("room", 1)], name="room", sparse=True),
     ),
+    THROTTLES: (IndexModel([("at", 1)], name="at", expireAfterSeconds=THROTTLES_KEPT_SECONDS),),
 }
 
 
@@ -70,8 +101,10 @@ async def _name_lanes(c: Collections) -> None:
 
 MIGRATIONS = (Migration(name="outbox-2", run=_name_lanes),)
 
-OWES = "mail.wake"
+OWES = "mail.state"
 """The field to ask for, for `owes`."""
+_OWED_STATES = frozenset(state.value for state in OWED)
+WAITING_STATES = [state.value for state in WAITING]
 
 
 def document_of(mail: Mail) -> Document:
@@ -116,14 +149,15 @@ def mail_of(document: Document) -> Mail:
         code=get("code"),
         decided_by=get("decided_by"),
         relay_id=get("relay_id"),
+        digest=get("digest"),
         updated_at=moment(document["updated_at"]),
         sent_at=moment_or_none(get("sent_at")),
     )
 
 
 def owes(notification: Document) -> bool:
-    """Whether mail of this notification is owed."""
-    return "wake" in notification.get("mail", {})
+    """Whether mail of this notification is owed, or waits in a digest."""
+    return notification.get("mail", {}).get("state") in _OWED_STATES
 
 
 def owed_document(obligation: Obligation) -> Document:
@@ -141,6 +175,18 @@ def owed_document(obligation: Obligation) -> Document:
     return document
 
 
+async def owe(c: Collections, owed: Sequence[Obligation]) -> int:
+    """Store what stands by itself; answers how many were new."""
+    if not owed:
+        return 0
+    documents = [owed_document(obligation) for obligation in owed]
+    try:
+        return len((await c[OBLIGATIONS].insert_many(documents, ordered=False)).inserted_ids)
+    except BulkWriteError as error:
+        inserted: int = only_duplicates(error)["nInserted"]
+        return inserted
+
+
 async def withdraw(c: Collections, ids: Sequence[str], *, reason: str, now: int) -> None:
     """Their notifications are wiped: what waits is skipped, and the subjects go.
 
@@ -150,9 +196,26 @@ async def withdraw(c: Collections, ids: Sequence[str], *, reason: str, now: int)
     await _withdraw(c, OBLIGATIONS, {"of.id": {"$in": list(ids)}}, reason=reason, now=now)
 
 
+async def supersede_apart(c: Collections, ids: Sequence[str], *, now: int) -> None:
+    """Newer ones stand for these notifications: what stands by itself and waits is skipped."""
+    if ids:
+        await c[OBLIGATIONS].update_many(
+            {"of.id": {"$in": list(ids)}, "mail.state": {"$in": WAITING_STATES}},
+            {
+                "$set": {
+                    "mail.state": "skipped",
+                    "mail.reason": collapsing.REASON,
+                    "mail.decided_by": collapsing.RULE,
+                    "mail.updated_at": now,
+                },
+                "$unset": {"mail.wake": ""},
+            },
+        )
+
+
 async def _withdraw(c: Collections, name: str, chosen: Document, *, reason: str, now: int) -> None:
     await c[name].update_many(
-        {**chosen, "mail.state": "pending"},
+        {**chosen, "mail.state": {"$in": WAITING_STATES}},
         {
             "$set": {"mail.state": "skipped", "mail.reason": reason, "mail.updated_at": now},
             "$unset": {"mail.wake": ""},
@@ -171,7 +234,7 @@ async def forget_recipients(c: Collections, room: str, *, now: int) -> None:
     )
     ids = [found["_id"] for found in await c[NOTIFICATIONS].find({"room": room}, {"_id": 1}).to_list()]
     await _withdraw(c, OBLIGATIONS, {"room": room}, reason=ERASED, now=now)
-    gone = {"$set": {"mail.to": ""}, "$unset": {"news": ""}}
+    gone = {"$set": {"mail.to": ""}, "$unset": {"news": "", "room": ""}}
     await c[OBLIGATIONS].update_many({"$or": [{"room": room}, {"of.id": {"$in": ids}}]}, gone)
 
 

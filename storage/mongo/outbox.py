@@ -2,13 +2,15 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 
 from msgspec import structs
+from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from pymongo.asynchronous.cursor import AsyncCursor
-from pymongo.errors import BulkWriteError
 
+from storage import collapsing
 from storage.encoding import (
     ERASED,
     EXPIRED,
@@ -23,13 +25,15 @@ from storage.encoding import (
     position_of,
     writable,
 )
-from storage.endings import Buried, Ending, Postponed, Released, Sent, Skipped
-from storage.mail import AFTER_SENT, LaneName, MailState
-from storage.mongo import obligations
+from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent, Skipped
+from storage.mail import AFTER_SENT, HASTENED, LaneName, MailState
+from storage.mongo import collapsing as chains
+from storage.mongo import digests, obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
-from storage.mongo.obligations import ANY_CASE, OBLIGATIONS, OF_ROOM, TO_ADDRESS
+from storage.mongo.obligations import ANY_CASE, OBLIGATIONS, OF_ROOM, THROTTLES, TO_ADDRESS
 from storage.mongo.shelf import MongoShelf, operation
+from storage.mongo.transactions import atomically
 from storage.outbox import (
     ORPHAN_AGE,
     ORPHAN_LOOK,
@@ -46,9 +50,14 @@ from storage.streams import Notification
 
 _ENDED = {"mail.wake": "", "mail.token": ""}
 _ORPHAN_AGE, _ORPHAN_LOOK = (round(each.total_seconds() * 1_000_000) for each in (ORPHAN_AGE, ORPHAN_LOOK))
-_DUPLICATE = 11000
 _NOT_YET = "not yet"
 _BOTH = (NOTIFICATIONS, OBLIGATIONS)
+_WHY_GONE: tuple[tuple[str, Document], ...] = (
+    (collapsing.REASON, {"superseded_by": {"$exists": True}}),
+    (RECALLED, {"recalled_at": {"$exists": True}}),
+    (EXPIRED, {"recalled_at": {"$exists": False}}),
+)
+"""Why mail of what is not shown any more is skipped, the first that is so."""
 
 
 class MongoOutbox(MongoShelf, Outbox):
@@ -57,17 +66,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def owe(self, c: Collections, owed: Sequence[Obligation]) -> int:
-        if not owed:
-            return 0
-        documents = [obligations.owed_document(obligation) for obligation in owed]
-        try:
-            return len((await c[OBLIGATIONS].insert_many(documents, ordered=False)).inserted_ids)
-        except BulkWriteError as error:
-            details: Any = error.details
-            if any(each["code"] != _DUPLICATE for each in details["writeErrors"]):
-                raise
-            inserted: int = details["nInserted"]
-            return inserted
+        return await obligations.owe(c, owed)
 
     @operation
     async def lease(
@@ -109,8 +108,10 @@ class MongoOutbox(MongoShelf, Outbox):
         removed = {"mail.token": ""}
         attempts = 0
         match ending:
-            case Sent(relay_id=relay_id):
+            case Sent(relay_id=relay_id, relay_key=relay_key):
                 fields |= _said(MailState.SENT) | {"mail.sent_at": at, "mail.relay_id": relay_id}
+                # What has none stays out of the index.
+                fields |= {} if relay_key is None else {"mail.relay_key": relay_key}
                 removed = _ENDED
             case Skipped(rule=rule, reason=reason):
                 fields |= _said(MailState.SKIPPED, reason=reason, decided_by=rule)
@@ -123,12 +124,42 @@ class MongoOutbox(MongoShelf, Outbox):
                 fields |= _said(MailState.PENDING, reason=reason, code=code, decided_by=rule)
                 fields |= {"mail.due_at": due_at, "mail.wake": due_at}
                 attempts = 0 if counted else -1
+            case Gathered():
+                return await digests.gather(c, lease, ending, now=at)
             case Released():
                 # While it is leased nobody else moves the time it is due.
                 fields |= {"mail.state": "pending", "mail.wake": micros(lease.mail.due_at)}
                 attempts = -1
         update = {"$set": fields, "$unset": removed}
         return await _held(c, lease, update | ({"$inc": {"mail.attempts": attempts}} if attempts else {}))
+
+    @operation
+    async def claim(
+        self, c: Collections, lease: Lease, key: str, *, limit: int, since: datetime, now: datetime
+    ) -> bool:
+        async def work(session: Session) -> bool:
+            # It is written to, so that of several who count at once each sees what those before it have claimed.
+            await c[THROTTLES].update_one(
+                {"_id": blake2b(key.encode(), digest_size=16).hexdigest()},
+                {"$set": {"at": datetime.now(UTC)}},
+                upsert=True,
+                session=session,
+            )
+            others = {**_counted(key, since), "_id": {"$ne": lease.id}}
+            if await c[NOTIFICATIONS].count_documents(others, limit=limit, session=session) >= limit:
+                return False
+            claimed = await c[NOTIFICATIONS].update_one(
+                {"_id": lease.id, "mail.token": lease.token},
+                {"$set": {"mail.counted_as": key, "mail.counted_at": micros(now)}},
+                session=session,
+            )
+            return claimed.matched_count == 1
+
+        return await atomically(c, work)
+
+    @operation
+    async def counted(self, c: Collections, key: str, *, since: datetime) -> int:
+        return await c[NOTIFICATIONS].count_documents(_counted(key, since))
 
     @operation
     async def find(self, c: Collections, obligation_id: str) -> Notification | None:
@@ -139,6 +170,18 @@ class MongoOutbox(MongoShelf, Outbox):
             return notification_of(own)
         apart = await c[OBLIGATIONS].find_one({"_id": obligation_id})
         return None if apart is None else (await _told(c, [apart])).get(obligation_id)
+
+    @operation
+    async def taken_as(self, c: Collections, relay_key: str) -> str | None:
+        if not is_writable(relay_key):
+            return None
+        taken = {"mail.relay_key": relay_key}
+        ids = [
+            document["_id"]
+            for name in _BOTH
+            for document in await c[name].find(taken, {"_id": 1}).limit(2).to_list()
+        ]
+        return ids[0] if len(ids) == 1 else None
 
     @operation
     async def came_back(
@@ -161,27 +204,67 @@ class MongoOutbox(MongoShelf, Outbox):
     @operation
     async def revive(self, c: Collections, ids: Sequence[str], *, now: datetime) -> list[str]:
         at = micros(now)
-        revived = []
-        for obligation_id in dict.fromkeys(writable(ids)):
-            # One by one, for a truthful answer beside another that revives the same.
-            for name in _BOTH:
-                result = await c[name].update_one(
-                    {"_id": obligation_id, "mail.state": "dead"},
-                    {
-                        "$set": {
-                            "mail.state": "pending",
-                            "mail.attempts": 0,
-                            "mail.due_at": at,
-                            "mail.wake": at,
-                            "mail.updated_at": at,
-                        },
-                        "$unset": {"mail.reason": "", "mail.code": ""},
-                    },
-                )
-                if result.matched_count:
-                    revived.append(obligation_id)
-                    break
-        return revived
+        return await _change(
+            c,
+            ids,
+            MailState.DEAD,
+            {
+                "$set": {
+                    "mail.state": "pending",
+                    "mail.attempts": 0,
+                    "mail.due_at": at,
+                    "mail.wake": at,
+                    "mail.updated_at": at,
+                },
+                "$unset": {"mail.reason": "", "mail.code": ""},
+            },
+        )
+
+    @operation
+    async def hasten(self, c: Collections, ids: Sequence[str], *, now: datetime) -> list[str]:
+        at = micros(now)
+        due = {"mail.due_at": at, "mail.wake": at, "mail.updated_at": at, "mail.decided_by": HASTENED}
+        return await _change(c, ids, MailState.PENDING, {"$set": due})
+
+    @operation
+    async def drop(
+        self, c: Collections, ids: Sequence[str], *, rule: str, reason: str, now: datetime
+    ) -> list[str]:
+        fields = _said(MailState.SKIPPED, reason=reason, decided_by=rule) | {"mail.updated_at": micros(now)}
+        return await _change(c, ids, MailState.PENDING, {"$set": fields, "$unset": _ENDED})
+
+    @operation
+    async def held(self, c: Collections, *, after: str | None, limit: int) -> MailPage:
+        due_at, obligation_id = (-FOREVER, "") if after is None else position_of(after)
+        condition: dict[str, Any] = {
+            "mail.state": MailState.PENDING.value,
+            "mail.decided_by": {"$type": "string", "$ne": HASTENED},
+            "mail.due_at": {"$gte": due_at},
+            "$or": [{"mail.due_at": {"$gt": due_at}}, {"mail.due_at": due_at, "_id": {"$gt": obligation_id}}],
+        }
+        found = [
+            (name, document)
+            for name in _BOTH
+            for document in await c[name]
+            .find(condition)
+            .sort([("mail.due_at", 1), ("_id", 1)])
+            .limit(limit + 1)
+            .to_list()
+        ]
+        found.sort(key=lambda each: (each[1]["mail"]["due_at"], each[1]["_id"]))
+        items = await _items(c, found[:limit])
+        following = None
+        if len(found) > limit:
+            last = found[limit - 1][1]
+            following = f"{last['mail']['due_at']}~{last['_id']}"
+        return MailPage(items=items, next=following)
+
+    @operation
+    async def of_room(self, c: Collections, room: str, *, limit: int) -> tuple[Notification, ...]:
+        own = await c[NOTIFICATIONS].find({"room": room}, {"_id": 1}).to_list()
+        owed = {"$or": [{"room": room}, {"of.id": {"$in": [document["_id"] for document in own]}}]}
+        cursor = c[OBLIGATIONS].find(owed).sort([("created_at", -1), ("_id", -1)]).limit(limit)
+        return await _items(c, [(OBLIGATIONS, document) for document in await cursor.to_list()])
 
     @operation
     async def next_due(self, c: Collections, *, lane: LaneName) -> datetime | None:
@@ -205,16 +288,10 @@ class MongoOutbox(MongoShelf, Outbox):
         ]
         found.sort(key=lambda each: (each[1]["created_at"], each[1]["_id"]), reverse=True)
         page = found[:limit]
-        apart = [document for name, document in page if name == OBLIGATIONS]
-        told = await _told(c, apart) if apart else {}
-        items = [
-            notification_of(document) if name == NOTIFICATIONS else told.get(document["_id"])
-            for name, document in page
-        ]
         following = None
         if page and len(found) > limit:
             following = f"{page[-1][1]['created_at']}~{page[-1][1]['_id']}"
-        return MailPage(items=tuple(filter(None, items)), next=following)
+        return MailPage(items=await _items(c, page), next=following)
 
     @operation
     async def mail_counts(self, c: Collections) -> dict[MailState, int]:
@@ -271,6 +348,15 @@ def _condition(search: MailSearch, place: tuple[int, str]) -> Document:
     return condition
 
 
+def _counted(key: str, since: datetime) -> Document:
+    """The mails that count under a key since that time."""
+    return {
+        "mail.counted_as": key,
+        "mail.counted_at": {"$gt": micros(since)},
+        "mail.state": {"$in": [state.value for state in (MailState.LEASED, *AFTER_SENT)]},
+    }
+
+
 def _said(
     state: MailState, *, reason: str | None = None, code: int | None = None, decided_by: str | None = None
 ) -> Document:
@@ -282,6 +368,30 @@ def _said(
     }
 
 
+async def _change(c: Collections, ids: Sequence[str], state: MailState, update: Document) -> list[str]:
+    """Change those of these mails that are in `state`; answers which they were, in order."""
+    changed = []
+    for obligation_id in dict.fromkeys(writable(ids)):
+        # One by one, for a truthful answer beside another that changes the same.
+        for name in _BOTH:
+            chosen = {"_id": obligation_id, "mail.state": state.value}
+            if (await c[name].update_one(chosen, update)).matched_count:
+                changed.append(obligation_id)
+                break
+    return changed
+
+
+async def _items(c: Collections, page: Sequence[tuple[str, Document]]) -> tuple[Notification, ...]:
+    """What the documents of both collections tell; without those of which that is gone."""
+    apart = [document for name, document in page if name == OBLIGATIONS]
+    told = await _told(c, apart) if apart else {}
+    items = [
+        notification_of(document) if name == NOTIFICATIONS else told.get(document["_id"])
+        for name, document in page
+    ]
+    return tuple(filter(None, items))
+
+
 async def _due(c: Collections, lane: LaneName, now: int, limit: int) -> list[tuple[str, Document]]:
     """What a worker must look at, of both collections, oldest due first."""
     owed = {"mail.lane": lane.value, "mail.wake": {"$lte": now}}
@@ -289,7 +399,9 @@ async def _due(c: Collections, lane: LaneName, now: int, limit: int) -> list[tup
         (name, document)
         for name in _BOTH
         for document in await c[name]
-        .find(owed, {"until": 1, "of": 1, "news": 1, "created_at": 1, "mail.wake": 1})
+        .find(
+            owed, {"until": 1, "of": 1, "news": 1, "created_at": 1, "mail.wake": 1, "room": 1, "collapse": 1}
+        )
         .sort([("mail.wake", 1), ("_id", 1)])
         .limit(limit)
         .to_list()
@@ -300,9 +412,12 @@ async def _due(c: Collections, lane: LaneName, now: int, limit: int) -> list[tup
 
 async def _lease_own(c: Collections, due: Sequence[Document], *, until: int, now: int) -> list[Lease]:
     """The own mails of notifications."""
+    if chained := {document["room"] for document in due if "collapse" in document}:
+        # What is settled here is skipped, and is not taken below.
+        await chains.settle(c, list(chained))
     gone = [document["_id"] for document in due if document["until"] <= now]
-    for reason, recalled in ((RECALLED, True), (EXPIRED, False)) if gone else ():
-        await _skip_gone(c, NOTIFICATIONS, gone, {"recalled_at": {"$exists": recalled}}, reason, now)
+    for reason, also in _WHY_GONE if gone else ():
+        await _skip_gone(c, NOTIFICATIONS, gone, also, reason, now)
     ids = [document["_id"] for document in due if document["until"] > now]
     token = await _take(c, NOTIFICATIONS, ids, {"until": {"$gt": now}}, until=until, now=now)
     cursor = c[NOTIFICATIONS].find({"_id": {"$in": ids}, "mail.token": token})
@@ -324,7 +439,7 @@ async def _lease_own(c: Collections, due: Sequence[Document], *, until: int, now
 async def _lease_apart(c: Collections, due: Sequence[Document], *, until: int, now: int) -> list[Lease]:
     """What stands by itself: judged by the notification that it is of, if it is of one."""
     of = [d["of"]["id"] for d in due if d["of"]["kind"] == Kind.NOTIFICATION]
-    cursor = c[NOTIFICATIONS].find({"_id": {"$in": of}}, {"until": 1, "recalled_at": 1})
+    cursor = c[NOTIFICATIONS].find({"_id": {"$in": of}}, {"until": 1, "recalled_at": 1, "superseded_by": 1})
     found = {document["_id"]: document for document in await cursor.to_list()} if of else {}
     ids = []
     for document in due:
@@ -370,6 +485,8 @@ def _gone(obligation: Document, notification: Document | None, now: int) -> str 
         return ORPHANED if obligation["created_at"] + _ORPHAN_AGE <= now else _NOT_YET
     if notification["until"] > now:
         return None
+    if "superseded_by" in notification:
+        return collapsing.REASON
     return RECALLED if "recalled_at" in notification else EXPIRED
 
 
@@ -390,9 +507,11 @@ async def _told(c: Collections, documents: Sequence[Document]) -> dict[str, Noti
 async def _skip_gone(
     c: Collections, name: str, ids: Sequence[str], also: Document, reason: str, now: int
 ) -> None:
+    fields: Document = {"mail.state": "skipped", "mail.reason": reason, "mail.updated_at": now}
+    if reason == collapsing.REASON:
+        fields["mail.decided_by"] = collapsing.RULE
     await c[name].update_many(
-        {"_id": {"$in": list(ids)}, "mail.wake": {"$lte": now}, **also},
-        {"$set": {"mail.state": "skipped", "mail.reason": reason, "mail.updated_at": now}, "$unset": _ENDED},
+        {"_id": {"$in": list(ids)}, "mail.wake": {"$lte": now}, **also}, {"$set": fields, "$unset": _ENDED}
     )
 
 

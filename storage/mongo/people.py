@@ -4,17 +4,33 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pymongo import UpdateOne
+from pymongo import IndexModel, UpdateOne
 
-from storage.encoding import data_of, data_text, micros, moment, moment_or_none, writable
+from storage.encoding import data_of, data_text, is_writable, micros, moment, moment_or_none, writable
+from storage.finding import CANDIDATES, LAST, forms, matching, sought
 from storage.mongo import obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of, receipt_from
+from storage.mongo.schema import Migration
 from storage.mongo.shelf import MongoShelf, Operations, operation
 from storage.mongo.standings import INBOXES, RECEIPTS
-from storage.people import TOLD, Contact, Erasure, People, Profile, Told, UserData
+from storage.people import TOLD, Contact, Erasure, Found, People, Profile, Told, UserData
 
 CONTACTS = "contacts"
+INDEXES = {CONTACTS: (IndexModel([("words", 1)], name="words"),)}
+_SAID = {
+    "$concat": ["$_id", " ", {"$ifNull": ["$email", ""]}, " ", {"$ifNull": ["$name", ""]}],
+}
+_WORDS: Document = {"$set": {"words": {"$split": [{"$toLower": _SAID}, " "]}}}
+"""The stage of a pipeline that writes the words that a contact is found by."""
+
+
+async def _note_words(c: Collections) -> None:
+    """Of contacts from before they were kept; may be begun again after any part of it."""
+    await c[CONTACTS].update_many({"words": {"$exists": False}}, [_WORDS])
+
+
+MIGRATIONS = (Migration(name="people-found", run=_note_words),)
 
 
 def _update(contact: Contact) -> UpdateOne:
@@ -45,7 +61,7 @@ def _update(contact: Contact) -> UpdateOne:
     fields["first_seen"] = {"$cond": [is_new, first, "$first_seen"]}
     if seen is not None:
         fields["last_seen"] = {"$max": ["$last_seen", seen]}
-    return UpdateOne({"_id": contact.user}, [{"$set": fields}], upsert=True)
+    return UpdateOne({"_id": contact.user}, [{"$set": fields}, _WORDS], upsert=True)
 
 
 def _telling(told: Told) -> UpdateOne:
@@ -93,6 +109,9 @@ async def _forget(c: Collections, users: Sequence[str]) -> None:
 class MongoPeople(MongoShelf, People):
     """A document for each user who is known."""
 
+    INDEXES = INDEXES
+    MIGRATIONS = MIGRATIONS
+
     def __init__(self, operations: Operations, shelves: Sequence[MongoShelf]) -> None:
         """`shelves` are all of the store: whoever is erased is erased from each."""
         super().__init__(operations)
@@ -108,6 +127,7 @@ class MongoPeople(MongoShelf, People):
     async def tell(self, c: Collections, told: Sequence[Told]) -> None:
         if told:
             await c[CONTACTS].bulk_write([_telling(each) for each in told], ordered=True)
+            await c[CONTACTS].update_many({"_id": {"$in": [each.user for each in told]}}, [_WORDS])
 
     @operation
     async def profile(self, c: Collections, user: str) -> Profile | None:
@@ -130,6 +150,28 @@ class MongoPeople(MongoShelf, People):
         return await _contacts(c, users)
 
     @operation
+    async def search(self, c: Collections, text: str, *, limit: int) -> Found:
+        words = sought(text) if is_writable(text) else []
+        if not words:
+            return Found(contacts=(), more=False)
+        begun = [{"words": {"$elemMatch": {"$gte": form, "$lt": form + LAST}}} for form in forms(words[0])]
+        cursor = c.lagging(CONTACTS).find({"$or": begun}, {"attributes": 0, "words": 0}).limit(CANDIDATES)
+        looked_at = [_contact_of(document) for document in await cursor.to_list()]
+        found = matching(looked_at, words)
+        return Found(contacts=tuple(found[:limit]), more=len(found) > limit or len(looked_at) >= CANDIDATES)
+
+    @operation
+    async def known(self, c: Collections, *, after: str | None, limit: int) -> list[Profile]:
+        rows = await c[CONTACTS].find({"_id": {"$gt": after or ""}}).sort("_id", 1).limit(limit).to_list()
+        return [
+            Profile(
+                contact=_contact_of(row),
+                attributes={} if row.get("attributes") is None else data_of(row["attributes"]),
+            )
+            for row in rows
+        ]
+
+    @operation
     async def forget(self, c: Collections, users: Sequence[str]) -> None:
         await _forget(c, users)
 
@@ -137,7 +179,7 @@ class MongoPeople(MongoShelf, People):
     async def user_data(self, c: Collections, user: str, room: str, *, limit: int) -> UserData:
         newest = (
             c.lagging(NOTIFICATIONS)
-            .find({"room": room, "until": {"$gt": 0}})
+            .find({"room": room, "$or": [{"until": {"$gt": 0}}, {"superseded_by": {"$exists": True}}]})
             .sort([("created_at", -1), ("_id", -1)])
         )
         receipts = c[RECEIPTS].find({"user": user}).sort("notification", -1).limit(limit)

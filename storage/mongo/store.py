@@ -12,7 +12,9 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from storage.errors import StoreConfigurationError, StoreUnavailable
+from storage.mongo.campaigns import MongoCampaigns
 from storage.mongo.collections import FACTS, NOTIFICATIONS, Collections
+from storage.mongo.digests import MongoDigests
 from storage.mongo.epochs import MongoEpochs
 from storage.mongo.inboxes import MongoInboxes
 from storage.mongo.lanes import MongoLanes
@@ -50,6 +52,7 @@ class MongoStore:
         self.streams = self._put_up(MongoStreams(self._operations))
         self.inboxes = self._put_up(MongoInboxes(self._operations))
         self.outbox = self._put_up(MongoOutbox(self._operations))
+        self.digests = self._put_up(MongoDigests(self._operations))
         self.people = self._put_up(MongoPeople(self._operations, self._shelves))
         self.epochs = self._put_up(MongoEpochs(self._operations))
         self.switches = self._put_up(MongoSwitches(self._operations))
@@ -62,6 +65,7 @@ class MongoStore:
         self.strays = self._put_up(MongoStrays(self._operations))
         self.lanes = self._put_up(MongoLanes(self._operations))
         self.mailboxes = self._put_up(MongoMailboxes(self._operations))
+        self.campaigns = self._put_up(MongoCampaigns(self._operations))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its indexes when the store is opened."""

@@ -7,7 +7,7 @@ from pymongo import IndexModel
 
 from storage.encoding import ERASED, EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros
 from storage.errors import IdempotencyMismatch
-from storage.mongo import clearing
+from storage.mongo import clearing, collapsing
 from storage.mongo.append import ROOMS, Appender, positions
 from storage.mongo.collections import NOTIFICATIONS, Collections
 from storage.mongo.documents import notification_of
@@ -35,6 +35,7 @@ INDEXES = {
         IndexModel(
             [("until", 1)], name="expiring", partialFilterExpression={"until": {"$gt": 0, "$lt": FOREVER}}
         ),
+        *collapsing.INDEXES,
     )
 }
 
@@ -68,7 +69,7 @@ class MongoStreams(MongoShelf, Streams):
     @operation
     async def heads(self, c: Collections, rooms: Sequence[str]) -> dict[str, int]:
         places = await positions(c, list(dict.fromkeys(rooms)))
-        return {room: head for room, (head, _, _) in places.items()}
+        return {room: position.head for room, position in places.items()}
 
     @operation
     async def span(
@@ -79,6 +80,12 @@ class MongoStreams(MongoShelf, Streams):
             {"room": room, "seq": {"$gt": max(after, 0)}, "until": {"$gt": shown_at}}
         )
         return [notification_of(document) for document in await cursor.sort("seq", 1).limit(limit).to_list()]
+
+    @operation
+    async def latest(self, c: Collections, *, limit: int, now: datetime) -> list[Notification]:
+        newest = await c[NOTIFICATIONS].find().sort("_id", -1).limit(limit).to_list()
+        shown_at = micros(now)
+        return [notification_of(document) for document in newest if document["until"] > shown_at]
 
     @operation
     async def notification(self, c: Collections, notification_id: str) -> Notification | None:

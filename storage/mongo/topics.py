@@ -6,12 +6,13 @@ from datetime import datetime
 from pymongo import IndexModel, ReturnDocument, UpdateOne
 
 from storage.encoding import micros, moment, writable
+from storage.finding import LAST
 from storage.mongo.append import positions
 from storage.mongo.collections import FACTS, Collections
 from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.standings import INBOXES
 from storage.people import Erasure
-from storage.topics import TOPICS_PER_USER, Changed, Full, Member, MembersPage, Topics
+from storage.topics import TOPICS_PER_USER, Changed, Full, Member, MembersPage, Topics, TopicsPage
 
 MEMBERSHIPS = "memberships"
 """The name of the collection, and of the fact that counts its changes."""
@@ -47,7 +48,7 @@ class MongoTopics(MongoShelf, Topics):
         added = removed = 0
         at = micros(now)
         if fresh:
-            head = (await positions(c, [room]))[room][0]
+            head = (await positions(c, [room]))[room].head
             begun = {"$setOnInsert": {"read_upto": head, "begins": head, "begun_at": at}}
             # Before the memberships: whoever is a member has the room begun.
             await c[INBOXES].bulk_write(
@@ -70,11 +71,28 @@ class MongoTopics(MongoShelf, Topics):
         return Changed(added=added, removed=removed, revision=fact["value"])
 
     @operation
-    async def members(self, c: Collections, topic: str, *, after: str | None, limit: int) -> MembersPage:
+    async def named(self, c: Collections, *, prefix: str = "", after: str | None, limit: int) -> TopicsPage:
+        behind = {"$gt": after or "", "$gte": prefix, "$lt": prefix + LAST}
+        # The server goes from one topic to the next by the index: not through all members of each.
+        cursor = await c[MEMBERSHIPS].aggregate(
+            [
+                {"$match": {"topic": behind}},
+                {"$sort": {"topic": 1}},
+                {"$group": {"_id": "$topic"}},
+                {"$sort": {"_id": 1}},
+                {"$limit": limit + 1},
+            ]
+        )
+        found = [row["_id"] for row in await cursor.to_list()]
+        return TopicsPage(topics=tuple(found[:limit]), next=found[limit - 1] if len(found) > limit else None)
+
+    @operation
+    async def members(
+        self, c: Collections, topic: str, *, after: str | None, limit: int, prefix: str = ""
+    ) -> MembersPage:
+        behind = {"$gt": after or "", "$gte": prefix, "$lt": prefix + LAST}
         cursor = (
-            c[MEMBERSHIPS]
-            .find({"topic": topic, "user": {"$gt": after or ""}}, {"user": 1, "since": 1})
-            .sort("user", 1)
+            c[MEMBERSHIPS].find({"topic": topic, "user": behind}, {"user": 1, "since": 1}).sort("user", 1)
         )
         found = await cursor.limit(limit + 1).to_list()
         page = found[:limit]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from storage.encoding import WIPED
 from storage.sqlite import obligations
-from storage.sqlite.append import HEAD
+from storage.sqlite.heads import HEAD
 
 
 def wipe(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str, now: int) -> int:
@@ -15,18 +15,19 @@ def wipe(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str, now
         row[0]
         for row in connection.execute(
             "UPDATE notifications SET title = '', body = '', link = NULL, data = '{}',"
-            " entry = json_remove(entry, '$.translations'), shown_until = ?"
-            " WHERE id IN (SELECT value FROM json_each(?)) AND shown_until <> ? RETURNING room",
+            " entry = json_remove(entry, '$.translations'), shown_until = ?, collapse_key = NULL,"
+            " superseded_by = NULL WHERE id IN (SELECT value FROM json_each(?))"
+            " AND (shown_until <> ? OR superseded_by IS NOT NULL) RETURNING room",
             (WIPED, json.dumps(ids), WIPED),
         )
     ]
     obligations.withdraw(connection, ids, reason=reason, now=now)
     for room in set(rooms):
-        _clear(connection, room)
+        clear(connection, room)
     return len(rooms)
 
 
-def _clear(connection: sqlite3.Connection, room: str) -> None:
+def clear(connection: sqlite3.Connection, room: str) -> None:
     """Move `cleared` up to just below the first notification still shown: unread need not count what lies below."""
     connection.execute(
         "INSERT INTO rooms (room, cleared) SELECT asked.value, COALESCE("  # noqa: S608 - constants only
@@ -71,12 +72,12 @@ def _prune_unplaced(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
 def _prune_stream(connection: sqlite3.Connection, room: str, *, before: int, limit: int) -> int:
     ids: list[str] = []
     floor = 0
-    for notification_id, seq, created_at, wake_at in connection.execute(
-        "SELECT n.id, n.seq, n.created_at, m.wake_at FROM notifications n LEFT JOIN obligations m ON m.id = n.id"
+    for notification_id, seq, created_at, owed in connection.execute(
+        f"SELECT n.id, n.seq, n.created_at, {obligations.OWES} FROM notifications n LEFT JOIN obligations m ON m.id = n.id"  # noqa: S608 - constants only
         " WHERE n.room = ? AND n.seq IS NOT NULL ORDER BY n.seq LIMIT ?",
         (room, limit),
     ):
-        if created_at >= before or wake_at is not None:
+        if created_at >= before or owed:
             break
         ids.append(notification_id)
         floor = seq

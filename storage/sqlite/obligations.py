@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from storage import collapsing
 from storage.encoding import ERASED, micros, micros_or_none, moment, moment_or_none, news_text
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.outbox import Obligation
@@ -69,6 +70,21 @@ CREATE INDEX obligations_room ON obligations (room) WHERE room IS NOT NULL;
     Migration(
         name="outbox-3",
         run=statements("""
+-- the id by which the relay knows the mail
+ALTER TABLE obligations ADD COLUMN relay_key TEXT;
+CREATE INDEX obligations_taken_as ON obligations (relay_key) WHERE relay_key IS NOT NULL;
+"""),
+    ),
+    Migration(
+        name="outbox-held",
+        run=statements("""
+-- what a rule holds, and what is to go whatever holds it
+CREATE INDEX obligations_held ON obligations (due_at, id) WHERE state = 'pending' AND decided_by IS NOT NULL;
+"""),
+    ),
+    Migration(
+        name="outbox-found",
+        run=statements("""
 -- the room of the notification whose own it is, or else `room`: to find a person's mail by
 ALTER TABLE obligations ADD COLUMN reader TEXT;
 UPDATE obligations SET reader = COALESCE(room, (SELECT n.room FROM notifications n WHERE n.id = obligations.id));
@@ -76,13 +92,27 @@ CREATE INDEX obligations_reader ON obligations (reader, created_at, id);
 CREATE INDEX obligations_recipient ON obligations (recipient COLLATE NOCASE, created_at, id);
 """),
     ),
+    Migration(
+        name="outbox-gathering",
+        run=statements("""
+-- the digest that it waits in, that told it, or that it was left out of
+ALTER TABLE obligations ADD COLUMN digest TEXT;
+CREATE INDEX obligations_gathered ON obligations (digest, created_at, id) WHERE state = 'gathered';
+-- what it counts as for a throttle, and since when
+ALTER TABLE obligations ADD COLUMN counted_as TEXT;
+ALTER TABLE obligations ADD COLUMN counted_at INTEGER;
+CREATE INDEX obligations_counted ON obligations (counted_as, counted_at) WHERE counted_as IS NOT NULL;
+"""),
+    ),
 )
 
 COLUMNS = (
     "m.recipient, m.subject, m.unless, m.ordered_at, m.state, m.attempts, m.due_at, m.reason, m.code,"
-    " m.updated_at, m.sent_at, m.lane, m.decided_by, m.relay_id"
+    " m.updated_at, m.sent_at, m.lane, m.decided_by, m.relay_id, m.digest"
 )
 """The columns that `mail_of` takes, of obligations `m`."""
+OWES = "(m.wake_at IS NOT NULL OR m.state IS 'gathered')"
+"""Whether a mail is owed, or waits in a digest, of obligations `m`; not so where there is none."""
 JOIN = "LEFT JOIN obligations m ON m.id = n.id"
 
 _INSERT = (
@@ -102,7 +132,7 @@ Row = tuple[Any, ...]
 def mail_of(row: Row) -> Mail:
     (
         recipient, subject, unless, ordered_at, state, attempts, due_at, reason, code, updated_at, sent_at, lane,
-        decided_by, relay_id,
+        decided_by, relay_id, digest,
     ) = row  # fmt: skip
     return Mail(
         order=MailOrder(
@@ -119,6 +149,7 @@ def mail_of(row: Row) -> Mail:
         code=code,
         decided_by=decided_by,
         relay_id=relay_id,
+        digest=digest,
         updated_at=moment(updated_at),
         sent_at=moment_or_none(sent_at),
     )
@@ -159,12 +190,21 @@ def withdraw(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str,
     """Their notifications are wiped: the subjects go, and what waits is skipped."""
     connection.execute(
         "UPDATE obligations SET subject = NULL,"
-        " reason = CASE state WHEN 'pending' THEN ?1 ELSE reason END,"
-        " updated_at = CASE state WHEN 'pending' THEN ?2 ELSE updated_at END,"
+        " reason = CASE WHEN state IN ('pending', 'gathered') THEN ?1 ELSE reason END,"
+        " updated_at = CASE WHEN state IN ('pending', 'gathered') THEN ?2 ELSE updated_at END,"
         " wake_at = CASE state WHEN 'pending' THEN NULL ELSE wake_at END,"
-        " state = CASE state WHEN 'pending' THEN 'skipped' ELSE state END"
+        " state = CASE WHEN state IN ('pending', 'gathered') THEN 'skipped' ELSE state END"
         " WHERE id IN (SELECT value FROM json_each(?3)) OR of_id IN (SELECT value FROM json_each(?3))",
         (reason, now, json.dumps(ids)),
+    )
+
+
+def supersede(connection: sqlite3.Connection, notification_id: str, *, now: int) -> None:
+    """A newer one stands for this notification: what waits is skipped."""
+    connection.execute(
+        "UPDATE obligations SET state = 'skipped', reason = ?1, decided_by = ?2, updated_at = ?3, wake_at = NULL"
+        " WHERE (id = ?4 OR of_id = ?4) AND state IN ('pending', 'gathered')",
+        (collapsing.REASON, collapsing.RULE, now, notification_id),
     )
 
 
@@ -179,7 +219,9 @@ def forget_recipients(connection: sqlite3.Connection, room: str, *, now: int) ->
     )
     own = [row[0] for row in connection.execute("SELECT id FROM obligations WHERE room = ?", (room,))]
     withdraw(connection, own, reason=ERASED, now=now)
-    connection.execute("UPDATE obligations SET recipient = '', news = NULL WHERE room = ?", (room,))
+    connection.execute(
+        "UPDATE obligations SET recipient = '', news = NULL, room = NULL WHERE room = ?", (room,)
+    )
 
 
 def recipients(connection: sqlite3.Connection, room: str) -> list[str]:
@@ -198,8 +240,8 @@ def settled(connection: sqlite3.Connection, ids: Sequence[str]) -> list[str]:
     return [
         row[0]
         for row in connection.execute(
-            "SELECT value FROM json_each(?) WHERE NOT EXISTS"
-            " (SELECT 1 FROM obligations WHERE (id = value OR of_id = value) AND wake_at IS NOT NULL)",
+            "SELECT value FROM json_each(?) WHERE NOT EXISTS"  # noqa: S608 - constants only
+            f" (SELECT 1 FROM obligations m WHERE (id = value OR of_id = value) AND {OWES})",
             (json.dumps(ids),),
         )
     ]

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from msgspec import structs
 
+from storage import collapsing
 from storage.encoding import (
     ERASED,
     EXPIRED,
@@ -23,8 +24,8 @@ from storage.encoding import (
     position_of,
     writable,
 )
-from storage.endings import Buried, Ending, Postponed, Released, Sent, Skipped
-from storage.mail import AFTER_SENT, LaneName, MailState
+from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent, Skipped
+from storage.mail import AFTER_SENT, HASTENED, LaneName, MailState
 from storage.outbox import (
     ORPHAN_AGE,
     ORPHAN_LOOK,
@@ -37,7 +38,7 @@ from storage.outbox import (
     Subject,
 )
 from storage.people import Erasure
-from storage.sqlite import obligations
+from storage.sqlite import digests, obligations
 from storage.sqlite.rows import MAIL, NOTIFICATION, NOTIFICATION_WIDTH, notification_of
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 from storage.streams import Notification
@@ -67,16 +68,19 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         leases: list[Lease] = []
         while len(leases) < limit:
             due = connection.execute(
-                "SELECT m.id, m.of_kind, m.created_at, m.news IS NULL, n.shown_until, n.recalled_at"
+                "SELECT m.id, m.of_kind, m.created_at, m.news IS NULL, n.shown_until, n.recalled_at, n.superseded_by"
                 " FROM obligations m LEFT JOIN notifications n ON n.id = COALESCE(m.of_id, m.id)"
                 " WHERE m.lane = ? AND m.wake_at IS NOT NULL AND m.wake_at <= ? ORDER BY m.wake_at, m.id LIMIT ?",
                 (lane, at, limit - len(leases)),
             ).fetchall()
             if not due:
                 break
-            for obligation_id, kind, owed_at, is_mute, shown_until, recalled_at in due:
+            for obligation_id, kind, owed_at, is_mute, shown_until, recalled_at, superseded_by in due:
                 if kind in (None, Kind.NOTIFICATION) and shown_until is None:
                     _pass_over(connection, obligation_id, owed_at=owed_at, now=at)
+                elif superseded_by is not None:
+                    rule = collapsing.RULE
+                    _skip_gone(connection, obligation_id, reason=collapsing.REASON, rule=rule, now=at)
                 elif kind in (None, Kind.NOTIFICATION) and shown_until <= at:
                     reason = EXPIRED if recalled_at is None else RECALLED
                     _skip_gone(connection, obligation_id, reason=reason, now=at)
@@ -103,12 +107,12 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
     def end(self, connection: sqlite3.Connection, lease: Lease, ending: Ending, *, now: datetime) -> bool:
         at = micros(now)
         match ending:
-            case Sent(relay_id=relay_id):
+            case Sent(relay_id=relay_id, relay_key=relay_key):
                 change = (
-                    "state = 'sent', reason = NULL, code = NULL, decided_by = NULL, relay_id = ?, sent_at = ?,"
-                    " wake_at = NULL"
+                    "state = 'sent', reason = NULL, code = NULL, decided_by = NULL, relay_id = ?, relay_key = ?,"
+                    " sent_at = ?, wake_at = NULL"
                 )
-                values: obligations.Row = (relay_id, at)
+                values: obligations.Row = (relay_id, relay_key, at)
             case Skipped(rule=rule, reason=reason):
                 change = "state = 'skipped', reason = ?, code = NULL, decided_by = ?, wake_at = NULL"
                 values = (reason, rule)
@@ -122,6 +126,8 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
                 )
                 due_at = micros(until)
                 values = (reason, code, rule, 0 if counted else 1, due_at, due_at)
+            case Gathered():
+                return digests.gather(connection, lease, ending, now=at)
             case Released():
                 change, values = "state = 'pending', attempts = attempts - 1, wake_at = due_at", ()
         return _changed(
@@ -130,12 +136,44 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
             (*values, at, lease.id, lease.token),
         )
 
+    @writing
+    def claim(
+        self,
+        connection: sqlite3.Connection,
+        lease: Lease,
+        key: str,
+        *,
+        limit: int,
+        since: datetime,
+        now: datetime,
+    ) -> bool:
+        (others,) = connection.execute(f"{_COUNT} AND id <> ?", (key, micros(since), lease.id)).fetchone()
+        return others < limit and _changed(
+            connection,
+            "UPDATE obligations SET counted_as = ?, counted_at = ? WHERE id = ? AND token = ?",
+            (key, micros(now), lease.id, lease.token),
+        )
+
+    @reading
+    def counted(self, connection: sqlite3.Connection, key: str, *, since: datetime) -> int:
+        (count,) = connection.execute(_COUNT, (key, micros(since))).fetchone()
+        return int(count)
+
     @reading
     def find(self, connection: sqlite3.Connection, obligation_id: str) -> Notification | None:
         if not is_writable(obligation_id):
             return None
         row = connection.execute(f"SELECT {_OWED} {_FROM} WHERE m.id = ?", (obligation_id,)).fetchone()
         return None if row is None else _told(row)
+
+    @reading
+    def taken_as(self, connection: sqlite3.Connection, relay_key: str) -> str | None:
+        if not is_writable(relay_key):
+            return None
+        rows = connection.execute(
+            "SELECT id FROM obligations WHERE relay_key = ? LIMIT 2", (relay_key,)
+        ).fetchall()
+        return rows[0][0] if len(rows) == 1 else None
 
     @writing
     def came_back(
@@ -166,6 +204,41 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
             )
         }
         return [obligation_id for obligation_id in dict.fromkeys(ids) if obligation_id in revived]
+
+    @writing
+    def hasten(self, connection: sqlite3.Connection, ids: Sequence[str], *, now: datetime) -> list[str]:
+        return _of_pending(
+            connection, ids, "decided_by = :rule, due_at = :now, wake_at = :now", now=now, rule=HASTENED
+        )
+
+    @writing
+    def drop(
+        self, connection: sqlite3.Connection, ids: Sequence[str], *, rule: str, reason: str, now: datetime
+    ) -> list[str]:
+        change = "state = 'skipped', reason = :reason, code = NULL, decided_by = :rule, wake_at = NULL"
+        return _of_pending(connection, ids, change, now=now, rule=rule, reason=reason)
+
+    @reading
+    def held(self, connection: sqlite3.Connection, *, after: str | None, limit: int) -> MailPage:
+        due_at, obligation_id = (-FOREVER, "") if after is None else position_of(after)
+        rows = connection.execute(
+            f"SELECT {_OWED}, m.due_at {_FROM} WHERE m.state = 'pending' AND m.decided_by IS NOT NULL"
+            " AND m.decided_by <> ? AND (m.due_at, m.id) > (?, ?) ORDER BY m.due_at, m.id LIMIT ?",
+            (HASTENED, due_at, obligation_id, limit + 1),
+        ).fetchall()
+        page = rows[:limit]
+        following = f"{page[-1][-1]}~{page[-1][NOTIFICATION_WIDTH]}" if len(rows) > limit else None
+        return MailPage(items=tuple(told for row in page if (told := _told(row[:-1]))), next=following)
+
+    @reading
+    def of_room(self, connection: sqlite3.Connection, room: str, *, limit: int) -> tuple[Notification, ...]:
+        rows = connection.execute(
+            f"SELECT {_OWED} {_FROM} WHERE m.of_id IS NOT NULL"  # noqa: S608 - constants only
+            " AND (m.room = ?1 OR m.of_id IN (SELECT id FROM notifications WHERE room = ?1))"
+            " ORDER BY m.created_at DESC, m.id DESC LIMIT ?2",
+            (room, limit),
+        )
+        return tuple(told for row in rows if (told := _told(row)))
 
     @reading
     def next_due(self, connection: sqlite3.Connection, *, lane: LaneName) -> datetime | None:
@@ -239,6 +312,10 @@ def _found(search: MailSearch) -> _Found:
     )
 
 
+_COUNT = (
+    "SELECT COUNT(*) FROM obligations WHERE counted_as = ? AND counted_at > ?"
+    " AND state IN ('leased', 'sent', 'delivered', 'bounced', 'complained')"
+)
 _OWED = f"{NOTIFICATION}, m.id, m.of_kind, m.of_id, m.news, m.created_at"
 _FROM = "FROM obligations m LEFT JOIN notifications n ON n.id = COALESCE(m.of_id, m.id)"
 
@@ -258,6 +335,21 @@ def _told(row: obligations.Row) -> Notification | None:
     return structs.replace(news_of(obligation_id, news), mail=mail)
 
 
+def _of_pending(
+    connection: sqlite3.Connection, ids: Sequence[str], change: str, *, now: datetime, **values: str
+) -> list[str]:
+    """Change those of these mails that are pending; answers which they were, in order."""
+    changed = {
+        row[0]
+        for row in connection.execute(
+            f"UPDATE obligations SET {change}, updated_at = :now"  # noqa: S608 - constants only
+            " WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'pending' RETURNING id",
+            {"now": micros(now), "ids": json.dumps(writable(ids)), **values},
+        )
+    }
+    return [obligation_id for obligation_id in dict.fromkeys(ids) if obligation_id in changed]
+
+
 def _pass_over(connection: sqlite3.Connection, obligation_id: str, *, owed_at: int, now: int) -> None:
     """Its notification is not stored, or not yet."""
     if owed_at + _ORPHAN_AGE <= now:
@@ -268,11 +360,13 @@ def _pass_over(connection: sqlite3.Connection, obligation_id: str, *, owed_at: i
         )
 
 
-def _skip_gone(connection: sqlite3.Connection, obligation_id: str, *, reason: str, now: int) -> None:
+def _skip_gone(
+    connection: sqlite3.Connection, obligation_id: str, *, reason: str, now: int, rule: str | None = None
+) -> None:
     connection.execute(
-        "UPDATE obligations SET state = 'skipped', reason = ?, updated_at = ?, wake_at = NULL, token = NULL"
-        " WHERE id = ?",
-        (reason, now, obligation_id),
+        "UPDATE obligations SET state = 'skipped', reason = ?, decided_by = COALESCE(?, decided_by), updated_at = ?,"
+        " wake_at = NULL, token = NULL WHERE id = ?",
+        (reason, rule, now, obligation_id),
     )
 
 

@@ -10,6 +10,7 @@ from storage.encoding import (
     WIPED,
     data_of,
     data_text,
+    is_writable,
     micros,
     micros_or_none,
     moment,
@@ -17,12 +18,25 @@ from storage.encoding import (
     receipt_of,
     writable,
 )
-from storage.people import TOLD, Contact, Erasure, People, Profile, Told, UserData
+from storage.finding import CANDIDATES, LAST, forms, matching, sought
+from storage.people import TOLD, Contact, Erasure, Found, People, Profile, Told, UserData
 from storage.sqlite import obligations
 from storage.sqlite.rows import NOTIFICATION, notification_of
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 from storage.sqlite.threads import Threads
+
+
+def _words(contact: str) -> str:
+    """A JSON list of the words that a contact is found by: a text in quotes, parted where it has blanks."""
+    said = f"{contact}.user || ' ' || COALESCE({contact}.email, '') || ' ' || COALESCE({contact}.name, '')"
+    return f"""'[' || replace(json_quote(lower({said})), ' ', '","') || ']'"""
+
+
+_NEW_WORDS = (
+    "INSERT INTO contact_words (word, user)"  # noqa: S608 - made of constants
+    f" SELECT DISTINCT value, NEW.user FROM json_each({_words('NEW')}) WHERE value <> ''"
+)
 
 MIGRATIONS = (
     Migration(
@@ -61,6 +75,26 @@ ALTER TABLE contacts ADD COLUMN attributes TEXT;
 -- when a backend last told each column, as JSON
 ALTER TABLE contacts ADD COLUMN told TEXT NOT NULL DEFAULT '{}';
 """),
+    ),
+    Migration(
+        name="people-found",
+        # By triggers: whoever comes back as the one who left costs one comparison.
+        run=statements(f"""
+CREATE TABLE contact_words (
+    word TEXT NOT NULL,
+    user TEXT NOT NULL,
+    PRIMARY KEY (word, user)
+) WITHOUT ROWID;
+CREATE INDEX contact_words_user ON contact_words (user);
+INSERT INTO contact_words (word, user)
+    SELECT DISTINCT each.value, contact.user FROM contacts AS contact, json_each({_words("contact")}) AS each
+    WHERE each.value <> '';
+CREATE TRIGGER contacts_added AFTER INSERT ON contacts BEGIN {_NEW_WORDS}; END;
+CREATE TRIGGER contacts_changed AFTER UPDATE OF email, name ON contacts
+    WHEN OLD.email IS NOT NEW.email OR OLD.name IS NOT NEW.name
+    BEGIN DELETE FROM contact_words WHERE user = NEW.user; {_NEW_WORDS}; END;
+CREATE TRIGGER contacts_gone AFTER DELETE ON contacts BEGIN DELETE FROM contact_words WHERE user = OLD.user; END;
+"""),  # noqa: S608 - made of constants
     ),
 )
 
@@ -165,6 +199,32 @@ class SQLitePeople(SQLiteShelf, People):
     def contacts(self, connection: sqlite3.Connection, users: Sequence[str]) -> dict[str, Contact]:
         return _contacts(connection, users)
 
+    @reading
+    def search(self, connection: sqlite3.Connection, text: str, *, limit: int) -> Found:
+        words = sought(text) if is_writable(text) else []
+        if not words:
+            return Found(contacts=(), more=False)
+        users: dict[str, None] = {}
+        for form in forms(words[0]):
+            rows = connection.execute(
+                "SELECT DISTINCT user FROM contact_words WHERE word >= ? AND word < ? LIMIT ?",
+                (form, form + LAST, CANDIDATES),
+            )
+            users |= dict.fromkeys(user for (user,) in rows)
+        found = matching(_contacts(connection, list(users)[:CANDIDATES]).values(), words)
+        return Found(contacts=tuple(found[:limit]), more=len(found) > limit or len(users) >= CANDIDATES)
+
+    @reading
+    def known(self, connection: sqlite3.Connection, *, after: str | None, limit: int) -> list[Profile]:
+        rows = connection.execute(
+            f"SELECT attributes, {_CONTACT} FROM contacts WHERE user > ? ORDER BY user LIMIT ?",  # noqa: S608 - constants only
+            (after or "", limit),
+        )
+        return [
+            Profile(contact=_contact_of(row[1:]), attributes={} if row[0] is None else data_of(row[0]))
+            for row in rows
+        ]
+
     @writing
     def forget(self, connection: sqlite3.Connection, users: Sequence[str]) -> None:
         _forget(connection, users)
@@ -173,7 +233,7 @@ class SQLitePeople(SQLiteShelf, People):
     def user_data(self, connection: sqlite3.Connection, user: str, room: str, *, limit: int) -> UserData:
         notifications = connection.execute(
             f"SELECT {NOTIFICATION} FROM notifications n {obligations.JOIN}"  # noqa: S608 - constants only
-            " WHERE n.room = ? AND n.shown_until <> ? ORDER BY n.created_at DESC, n.id DESC LIMIT ?",
+            " WHERE n.room = ? AND (n.shown_until <> ? OR n.superseded_by IS NOT NULL) ORDER BY n.created_at DESC, n.id DESC LIMIT ?",
             (room, WIPED, limit),
         )
         receipts = connection.execute(

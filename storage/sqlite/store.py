@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from storage.errors import StoreUnavailable
+from storage.sqlite.campaigns import SQLiteCampaigns
+from storage.sqlite.digests import SQLiteDigests
 from storage.sqlite.epochs import SQLiteEpochs
 from storage.sqlite.inboxes import SQLiteInboxes
 from storage.sqlite.lanes import SQLiteLanes
@@ -41,6 +43,7 @@ class SQLiteStore:
         self.streams = self._put_up(SQLiteStreams(self._threads))
         self.inboxes = self._put_up(SQLiteInboxes(self._threads))
         self.outbox = self._put_up(SQLiteOutbox(self._threads))
+        self.digests = self._put_up(SQLiteDigests(self._threads))
         self.people = self._put_up(SQLitePeople(self._threads, self._shelves))
         self.epochs = self._put_up(SQLiteEpochs(self._threads))
         self.switches = self._put_up(SQLiteSwitches(self._threads))
@@ -53,6 +56,7 @@ class SQLiteStore:
         self.strays = self._put_up(SQLiteStrays(self._threads))
         self.lanes = self._put_up(SQLiteLanes(self._threads))
         self.mailboxes = self._put_up(SQLiteMailboxes(self._threads))
+        self.campaigns = self._put_up(SQLiteCampaigns(self._threads))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its tables when the store is opened; those of an earlier one are there before."""

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from storage.encoding import micros, moment, writable
+from storage.finding import LAST
 from storage.people import Erasure
-from storage.sqlite.append import heads
+from storage.sqlite.heads import heads
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
-from storage.topics import TOPICS_PER_USER, Changed, Full, Member, MembersPage, Topics
+from storage.topics import TOPICS_PER_USER, Changed, Full, Member, MembersPage, Topics, TopicsPage
 
 MIGRATIONS = (
     Migration(
@@ -71,12 +72,32 @@ class SQLiteTopics(SQLiteShelf, Topics):
         return Changed(added=len(fresh), removed=removed, revision=revision)
 
     @reading
+    def named(
+        self, connection: sqlite3.Connection, *, prefix: str = "", after: str | None, limit: int
+    ) -> TopicsPage:
+        # From one to the next, by the index: not through all members of each.
+        found = [
+            topic
+            for (topic,) in connection.execute(
+                "WITH RECURSIVE named (topic) AS ("
+                " SELECT (SELECT topic FROM memberships WHERE topic > ?1 AND topic >= ?2 ORDER BY topic LIMIT 1)"
+                " UNION ALL"
+                " SELECT (SELECT m.topic FROM memberships m WHERE m.topic > named.topic ORDER BY m.topic LIMIT 1)"
+                " FROM named WHERE named.topic IS NOT NULL LIMIT ?4)"
+                " SELECT topic FROM named WHERE topic < ?3",
+                (after or "", prefix, prefix + LAST, limit + 1),
+            )
+        ]
+        return TopicsPage(topics=tuple(found[:limit]), next=found[limit - 1] if len(found) > limit else None)
+
+    @reading
     def members(
-        self, connection: sqlite3.Connection, topic: str, *, after: str | None, limit: int
+        self, connection: sqlite3.Connection, topic: str, *, after: str | None, limit: int, prefix: str = ""
     ) -> MembersPage:
         found = connection.execute(
-            "SELECT user, since FROM memberships WHERE topic = ? AND user > ? ORDER BY user LIMIT ?",
-            (topic, after or "", limit + 1),
+            "SELECT user, since FROM memberships WHERE topic = ? AND user > ? AND user >= ? AND user < ?"
+            " ORDER BY user LIMIT ?",
+            (topic, after or "", prefix, prefix + LAST, limit + 1),
         ).fetchall()
         page = found[:limit]
         return MembersPage(

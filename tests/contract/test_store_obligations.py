@@ -7,13 +7,15 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from storage.connect import connect
 from storage.endings import Buried, Postponed, Released, Sent, Skipped
+from storage.errors import InvalidCursor
 from storage.ids import uuid7
-from storage.mail import LaneName, MailState
+from storage.mail import HASTENED, LaneName, Mail, MailState
 from storage.outbox import ANY, ORPHAN_AGE, Kind, Lease, MailSearch, Obligation, Subject
 from tests.contract.store_cases import NOW, ROOT, later, mail, notification, put
 
@@ -326,3 +328,85 @@ async def test_a_crash_between_the_two_loses_no_mail_and_sends_none_of_what_was_
     for lease in leases.values():
         assert await after.streams.notification(lease.of.id) is not None
     await after.close()
+
+
+# What is held, sent before its time, and cancelled
+
+
+def _held(seconds: float, **fields: Any) -> Mail:
+    return replace(mail(due_at=later(seconds), **fields), decided_by="quiet_hours")
+
+
+async def _all_held(store, *, limit: int = 1) -> list[str]:
+    found: list[str] = []
+    after = None
+    while True:
+        page = await store.outbox.held(after=after, limit=limit)
+        found += [item.id for item in page.items]
+        if (after := page.next) is None:
+            return found
+
+
+async def test_what_is_held_is_told_the_earliest_due_first(store):
+    late, early = await put(
+        store, notification("user:1", mail=_held(90)), notification("user:1", mail=_held(30))
+    )
+    alone = recipient(mail=_held(60))
+    await store.outbox.owe([alone])
+    await put(store, notification("user:1", mail=mail(due_at=later(10))))
+
+    assert await _all_held(store) == await _all_held(store, limit=9) == [early.id, alone.id, late.id]
+    with pytest.raises(InvalidCursor):
+        await store.outbox.held(after="nonsense", limit=1)
+
+
+async def test_what_is_hastened_is_due_and_held_by_nothing_at_its_next_attempt(store):
+    (own,) = await put(store, notification("user:1", mail=_held(90)))
+    alone = recipient(mail=_held(60))
+    await store.outbox.owe([alone])
+
+    ids = [own.id, alone.id, "nobody", own.id]
+    assert await store.outbox.hasten(ids, now=NOW) == [own.id, alone.id]
+
+    assert await _all_held(store) == []
+    assert await store.outbox.next_due(lane=TRANSACTIONAL) == NOW
+    leases = {lease.id: lease for lease in await leased(store)}
+    assert {lease.mail.decided_by for lease in leases.values()} == {HASTENED}
+    assert await store.outbox.hasten([own.id], now=NOW) == []
+    await store.outbox.end(leases[own.id], Sent(), now=NOW)
+    found = await store.outbox.find(own.id)
+    assert (found.mail.state, found.mail.decided_by) == (MailState.SENT, None)
+
+
+async def test_what_is_cancelled_is_skipped_and_what_is_under_way_is_not(store):
+    waiting, leaving = await put(
+        store, notification("user:1", mail=_held(90)), notification("user:1", mail=mail())
+    )
+    alone = recipient(mail=_held(60))
+    await store.outbox.owe([alone])
+    assert [lease.id for lease in await leased(store)] == [leaving.id]
+
+    ids = [waiting.id, leaving.id, alone.id]
+    dropped = await store.outbox.drop(ids, rule="cancelled", reason="cancelled by ann", now=NOW)
+
+    assert dropped == [waiting.id, alone.id]
+    for each in dropped:
+        found = (await store.outbox.find(each)).mail
+        assert (found.state, found.decided_by, found.reason) == (
+            MailState.SKIPPED, "cancelled", "cancelled by ann",
+        )  # fmt: skip
+    assert await _all_held(store) == []
+    assert [lease.id for lease in await leased(store, at=100)] == [leaving.id]
+
+
+async def test_what_stands_by_itself_is_told_of_the_user_it_is_owed_to(store):
+    (told,) = await put(store, notification("user:ann"))
+    second, campaign, foreign = obligation(told.id), recipient(), recipient("user:bob")
+    await store.outbox.owe([second, campaign, foreign])
+
+    assert {item.id for item in await store.outbox.of_room("user:ann", limit=9)} == {second.id, campaign.id}
+    assert len(await store.outbox.of_room("user:ann", limit=1)) == 1
+    assert [item.title for item in await store.outbox.of_room("user:bob", limit=9)] == ["News"]
+    await store.people.erase_user("ann", "user:ann", now=NOW)
+    told_of = [item.mail.order.to for item in await store.outbox.of_room("user:ann", limit=9)]
+    assert set(told_of) <= {""}

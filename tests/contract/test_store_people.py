@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from storage.beginnings import Membership
+from storage.finding import CANDIDATES
 from storage.inboxes import Receipt
 from storage.mail import MailState
 from storage.people import TOLD, Contact, Profile, Told
@@ -159,3 +160,58 @@ async def test_all_that_is_held_about_a_user_is_told_and_then_forgotten(store):
     assert (wiped.mail.state, wiped.mail.reason, wiped.mail.order.to) == (MailState.SKIPPED, "erased", "")
     assert await store.streams.heads(["user:1", "all"]) == {"user:1": 1, "all": 2}
     assert await store.inboxes.receipts(shared.id) == {"2": Receipt(read_at=NOW)}
+
+
+async def _found(store, text: str, *, limit: int = 10) -> tuple[list[str], bool]:
+    found = await store.people.search(text, limit=limit)
+    return [contact.user for contact in found.contacts], found.more
+
+
+async def test_people_are_found_by_how_their_id_address_or_name_begins(store):
+    await store.people.remember(
+        [
+            Contact(user="42", name="Ann Smith", email="Ann.S@Example.org", last_seen=NOW),
+            Contact(user="43", name="Özil Smithers"),
+            Contact(user="ann", name='He said "hi" \\ $x'),
+            Contact(user="Bob 7"),
+        ]
+    )
+
+    assert await _found(store, "smith") == (["42", "43"], False)
+    assert await _found(store, "SMITH an") == (["42"], False)
+    assert await _found(store, "ann") == (["42", "ann"], False)
+    assert await _found(store, "ann.s@") == (["42"], False)
+    assert await _found(store, "4") == (["42", "43"], False)
+    assert await _found(store, "özil") == await _found(store, "Öz") == (["43"], False)
+    assert await _found(store, "bob") == await _found(store, "7") == (["Bob 7"], False)
+    assert await _found(store, '"hi') == (["ann"], False)
+    assert (
+        await _found(store, "mith")
+        == await _found(store, " ")
+        == await _found(store, "\ud800")
+        == ([], False)
+    )
+    assert (await store.people.search("42", limit=1)).contacts == (
+        Contact(user="42", name="Ann Smith", email="Ann.S@Example.org", last_seen=NOW),
+    )
+
+
+async def test_a_search_goes_by_what_is_known_now(store):
+    await store.people.remember([Contact(user="1", name="Ann"), Contact(user="2", name="Ann")])
+
+    await store.people.remember([Contact(user="1", name="Berta", last_seen=NOW)])
+    await store.people.tell([Told(user="2", fields={"name": None, "email": "cleo@example.org"}, at=later(1))])
+
+    assert await _found(store, "ann") == ([], False)
+    assert (await _found(store, "berta"), await _found(store, "cleo")) == ((["1"], False), (["2"], False))
+    await store.people.forget(["1"])
+    await store.people.erase_user("2", "user:2", now=later(2))
+    assert await _found(store, "b") == await _found(store, "c") == ([], False)
+
+
+async def test_a_search_says_when_there_are_more_than_it_shows_or_looks_at(store):
+    await store.people.remember([Contact(user=f"{n:04}", name=f"Ann {n}") for n in range(CANDIDATES + 1)])
+
+    assert await _found(store, "ann 7", limit=1) == (["0007"], True)
+    assert (await _found(store, "ann 7", limit=200))[1] is True
+    assert await _found(store, "0007") == (["0007"], False)

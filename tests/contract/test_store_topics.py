@@ -107,3 +107,31 @@ async def test_an_erased_user_is_no_member_any_more_and_the_others_are(store):
     await store.people.erase_user("ann", "user:ann", now=later(1))
 
     assert await store.topics.of_users(["ann", "bob"]) == {"bob": ("deals",)}
+
+
+async def _put_into(store, topic: str, *users: str) -> None:
+    await store.topics.change(topic, room=f"topic:{topic}", add=users, remove=[], now=NOW)
+
+
+async def test_topics_that_have_members_are_named_by_pages(store):
+    for topic in ("deals", "news", "news.de", "sport"):
+        await _put_into(store, topic, "ann", "bob")
+    await store.topics.change("sport", room="topic:sport", add=[], remove=["ann", "bob"], now=NOW)
+
+    first = await store.topics.named(after=None, limit=2)
+    rest = await store.topics.named(after=first.next, limit=2)
+
+    assert (first.topics, first.next) == (("deals", "news"), "news")
+    assert (rest.topics, rest.next) == (("news.de",), None)
+    assert (await store.topics.named(prefix="news", after=None, limit=9)).topics == ("news", "news.de")
+    assert (await store.topics.named(prefix="x", after=None, limit=9)).topics == ()
+
+
+async def test_members_are_found_by_how_their_ids_begin(store):
+    await _put_into(store, "deals", "ann", "anna", "bob")
+
+    page = await store.topics.members("deals", prefix="ann", after=None, limit=1)
+    rest = await store.topics.members("deals", prefix="ann", after=page.next, limit=1)
+
+    assert ([m.user for m in page.members], [m.user for m in rest.members]) == (["ann"], ["anna"])
+    assert rest.next is None

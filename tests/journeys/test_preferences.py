@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway.catalog.loading import load
+from gateway.notify.verdicts import Skip
 from gateway.process.node import Node
 from tests.support.gateway import Gateway, gateway, token
 from tests.support.node import NodeProcess
@@ -251,8 +252,9 @@ async def test_a_change_counts_for_mail_that_is_owed_already(nodes: list[Gateway
     [lease] = await three.node.store.outbox.lease(
         lane=notification.mail.order.lane, limit=1, lease_seconds=60, now=notification.mail.due_at
     )
-    ending = await three.node.judge.at_lease(lease, notification.mail.due_at)
-    assert (ending.rule, ending.reason) == (
+    verdict = await three.node.judge.at_lease(lease, notification.mail.due_at)
+    assert isinstance(verdict, Skip)
+    assert (verdict.rule, verdict.detail) == (
         "preferences",
         "ann wants nothing of its category by this channel",
     )
@@ -308,7 +310,9 @@ async def test_a_choice_for_another_version_is_refused_and_so_is_one_that_nobody
         answered = await _own(one, "PATCH", {name: value})
         assert (answered.status, answered.body["code"]) == (422, "validation_failed"), name
         assert next(iter(answered.body["errors"])).startswith(name)
-    assert (await _own(one, "PATCH", {"quiet_hours": {"start": "24:00", "end": "07:00"}})).status == 422
+    for hours in ({"start": "24:00"}, {"days": []}, {"days": ["someday"]}):
+        given = {"quiet_hours": {"start": "22:00", "end": "07:00", **hours}}
+        assert (await _own(one, "PATCH", given)).status == 422, hours
     assert (await _own(one, "GET")).body["version"] == 2
 
 

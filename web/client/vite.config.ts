@@ -13,7 +13,12 @@ export default defineConfig({
     sourcemap: true,
     minify: true,
     lib: {
-      entry: { index: "src/index.ts", react: "src/react.ts", inbox: "src/inbox/index.ts" },
+      entry: {
+        index: "src/index.ts",
+        react: "src/react.ts",
+        inbox: "src/inbox/index.ts",
+        preferences: "src/preferences/index.ts",
+      },
       formats: ["es"],
     },
     rolldownOptions: {
@@ -33,7 +38,9 @@ export default defineConfig({
     projects: [
       against("4.8", "socket.io-client", []),
       // What is published, and what is drawn, does not depend on the version beside it.
-      against("4.0", "socket.io-client-4.0", ["test/{package,element,notice,react}.test.{ts,tsx}"]),
+      against("4.0", "socket.io-client-4.0", [
+        "test/{package,element,notice,react,grid,preferences}.test.{ts,tsx}",
+      ]),
     ],
   },
 });

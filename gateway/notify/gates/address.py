@@ -22,7 +22,7 @@ def judge(case: Case, address: Address) -> Skip | None:
 
 def wants(case: Case, moment: Moment) -> bool:
     """Whether the address has to be looked up: an obligation has been given its own."""
-    return case.channel == EMAIL and case.to is None and moment is not Moment.LEASE
+    return case.channel == EMAIL and case.to is None and moment not in (Moment.LEASE, Moment.CLOSING)
 
 
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Address | None]:

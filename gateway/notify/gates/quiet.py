@@ -36,8 +36,9 @@ def judge(case: Case, night: Night) -> Delay | None:
 
 
 def wants(case: Case, moment: Moment) -> bool:
-    del moment
-    return case.channel == EMAIL and case.user is not None
+    """Not of what is in a digest, whose own mail waits."""
+    is_asked = case.channel == EMAIL and case.user is not None and not case.hastened
+    return is_asked and moment is not Moment.CLOSING
 
 
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Night | None]:

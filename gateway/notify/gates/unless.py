@@ -42,19 +42,26 @@ def wants(case: Case, moment: Moment) -> bool:
     """At an emit nobody can have read it, and who is online may be gone when it is due."""
     if case.channel != EMAIL or case.unless is None or case.user is None:
         return False
-    return moment is Moment.LEASE or (moment is Moment.PREVIEW and case.due_at <= case.now)
+    return moment in (Moment.LEASE, Moment.CLOSING) or (moment is Moment.PREVIEW and case.due_at <= case.now)
 
 
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Attention | None]:
-    return [await _attention(sources, case) for case in cases]
+    """What each user has done, in one question for each user; who is online is asked one by one."""
+    ids: dict[str, list[str]] = {}
+    for case in cases:
+        if case.unless is not Unless.ONLINE and case.notification_id is not None:
+            ids.setdefault(case.user or "", []).append(case.notification_id)
+    receipts = {user: await sources.receipts.receipts_of(user, asked) for user, asked in ids.items()}
+    return [
+        await _presence(sources, case)
+        if case.unless is Unless.ONLINE
+        else Attention(receipt=receipts.get(case.user or "", {}).get(case.notification_id or "", Receipt()))
+        for case in cases
+    ]
 
 
-async def _attention(sources: Sources, case: Case) -> Attention | None:
+async def _presence(sources: Sources, case: Case) -> Attention | None:
     assert case.user is not None
-    if case.unless is not Unless.ONLINE:
-        if case.notification_id is None:
-            return Attention()
-        return Attention(receipt=await sources.receipts.receipt(case.user, case.notification_id))
     try:
         return Attention(online=await sources.is_online(case.user))
     except Exception:

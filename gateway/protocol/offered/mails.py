@@ -50,6 +50,35 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
 
     Operation(
+        name="held", summary="Mail that a rule holds, the earliest due first",
+        asks=asking.HeldSchema, answers=answering.MailPageAnswer,
+        use=lambda use, _, asked: use.mailroom.held(asked), shape=shapes.mail_page,
+        route=Route(
+            method="GET", path="/internal/mail/held",
+            description="Such as for its reader's quiet hours; `decided_by` names the rule, and `due_at` says until when.",
+        ),
+        event="held",
+    ),
+    Operation(
+        name="hasten_mail", summary="Send mail now that waits for its time",
+        asks=asking.IdSchema, answers=answering.MailIdsAnswer, use=use_cases.hasten_mail, shape=shapes.ids,
+        route=Route(
+            method="POST", path="/internal/mail/{id}/send", problems=("not_found",), of_path=id_in,
+            description="Quiet hours hold it no more. Whatever keeps it from being sent at all still does.",
+        ),
+        event="send_mail",
+    ),
+    Operation(
+        name="drop_mail", summary="Never send mail that waits for its time",
+        asks=asking.IdSchema, answers=answering.MailIdsAnswer, use=use_cases.drop_mail, shape=shapes.ids,
+        route=Route(
+            method="DELETE", path="/internal/mail/{id}", problems=("not_found",), of_path=id_in,
+            description="The notification stays: it is its mail alone that is `skipped`, by `cancelled`.",
+        ),
+        event="cancel_mail",
+    ),
+
+    Operation(
         name="suppressions", summary="The addresses that must not be written to, newest first",
         asks=suppressions.SuppressionsSchema, answers=suppressions.SuppressionsAnswer,
         use=lambda use, _, asked: use.suppressions.page(asked), shape=suppressions.page,

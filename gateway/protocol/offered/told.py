@@ -17,6 +17,7 @@ OPERATIONS: tuple[Operation, ...] = (
         name="profile", summary="What is known of a user",
         asks=asking.UserSchema, answers=people.ProfileAnswer, use=use_cases.profile, shape=people.profile,
         route=Route(method="GET", path="/internal/users/{user}", problems=("not_found",)),
+        event="profile",
     ),
     Operation(
         name="replace_profile", summary="Tell all that you know of a user",
@@ -58,12 +59,21 @@ OPERATIONS: tuple[Operation, ...] = (
         asks=asking.UserSchema, answers=people.UserTopicsAnswer,
         use=lambda use, _, user: use.topics.since(user), shape=people.user_topics,
         route=Route(method="GET", path="/internal/users/{user}/topics"),
+        event="user_topics",
+    ),
+    Operation(
+        name="topics", summary="The topics that have members, by name",
+        asks=people.TopicsSchema, answers=people.TopicsAnswer,
+        use=lambda use, _, asked: use.topics.named(asked), shape=people.topics,
+        route=Route(method="GET", path="/internal/topics"),
+        event="topics",
     ),
     Operation(
         name="members", summary="Who is a member of a topic, by user id",
         asks=people.MembersSchema, answers=people.MembersAnswer,
         use=lambda use, _, asked: use.topics.members(asked), shape=people.members,
         route=Route(method="GET", path="/internal/topics/{topic}/members"),
+        event="members",
     ),
     Operation(
         name="change_members", summary="Put users into a topic, and take users out",
@@ -73,6 +83,7 @@ OPERATIONS: tuple[Operation, ...] = (
             method="POST", path="/internal/topics/{topic}/members", body_bytes=people.MEMBERS_BYTES,
             description="1,000 users together at most. Live connections on every node come in and go out at once. A topic that a token names stays as long as the token.",
         ),
+        event="change_members",
     ),
     Operation(
         name="add_member", summary="Put a user into a topic",
@@ -92,6 +103,7 @@ OPERATIONS: tuple[Operation, ...] = (
         asks=asking.UserSchema, answers=preferences.UserPreferencesAnswer,
         use=use_cases.user_preferences, shape=preferences.proven,
         route=Route(method="GET", path="/internal/users/{user}/preferences"),
+        event="user_preferences",
     ),
     Operation(
         name="choose_for", summary="Choose for a user",

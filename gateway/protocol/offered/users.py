@@ -3,6 +3,8 @@
 from gateway.protocol import (
     answering,
     asking,
+    digests,
+    people,
     shapes,
 )
 from gateway.protocol.operation import Operation, Route
@@ -22,6 +24,16 @@ OPERATIONS: tuple[Operation, ...] = (
         route=Route(method="GET", path="/internal/presence/{user}"),
     ),
     Operation(
+        name="find_users", summary="Users by how an id, an address or a name begins",
+        asks=asking.FindSchema, answers=people.FoundUsersAnswer,
+        use=lambda use, _, asked: use.people.search(asked), shape=people.found,
+        route=Route(
+            method="GET", path="/internal/users",
+            description="Of whom anything is known. A bounded number is looked at, whatever is asked.",
+        ),
+        event="find_users",
+    ),
+    Operation(
         name="user", summary="A user with what presence and the contacts know, and how much is unread",
         asks=asking.UserSchema, answers=answering.UserAnswer,
         use=lambda use, _, user: use.people.reader(user), shape=shapes.reader,
@@ -33,6 +45,13 @@ OPERATIONS: tuple[Operation, ...] = (
         use=lambda use, _, asked: use.people.disconnect(asked), shape=shapes.disconnected,
         route=Route(method="POST", path="/internal/users/{user}/disconnect", body_required=False),
         event="disconnect_user",
+    ),
+    Operation(
+        name="user_digests", summary="The digests that are open for a user, and what would go out now",
+        asks=asking.UserSchema, answers=digests.UserDigestsAnswer,
+        use=lambda use, _, user: use.digests.of_user(user), shape=digests.of_user,
+        route=Route(method="GET", path="/internal/users/{user}/digests"),
+        event="digests",
     ),
     Operation(
         name="user_data", summary="Everything held about a user",

@@ -14,8 +14,10 @@ from gateway.catalog.live import LiveCatalog
 from gateway.notify.decide import GATES, Judge, decide
 from gateway.notify.gates.preferences import Choice
 from gateway.notify.gates.quiet import SPREAD_SECONDS, Night
-from gateway.notify.preferences import Cell, Origin, Preferences, QuietHours
+from gateway.notify.gates.throttle import Usage
+from gateway.notify.preferences import WEEKDAYS, Cell, Origin, Preferences, QuietHours
 from gateway.notify.verdicts import EMAIL, Case, Delay, Moment, Send, Skip, Sources
+from gateway.notify.windows import DAILY, Plan
 from storage.people import Contact
 
 NOW = datetime(2026, 11, 26, 23, 30, tzinfo=UTC)
@@ -25,12 +27,23 @@ sender's wish. Of suppressions only those of all mail hold for it: `tests/unit/g
 
 times = st.builds(time, st.integers(0, 23), st.integers(0, 59))
 facts_of = {
-    Choice: st.builds(Choice, st.builds(Cell, st.booleans(), st.sampled_from(Origin))),
+    Choice: st.builds(
+        Choice, st.builds(Cell, st.sampled_from([True, False, "daily", "weekly"]), st.sampled_from(Origin))
+    ),
     Night: st.builds(
         Night,
         st.builds(QuietHours, times, times),
         st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu", "America/St_Johns"]),
     ),
+    Usage: st.builds(
+        Usage,
+        limit=st.integers(1, 3),
+        per=st.floats(1, 3600),
+        sent=st.integers(0, 5),
+        plan=st.none() | st.just(Plan(key="type:RESET", every=60.0)),
+    ),
+    Plan: st.just(Plan(key="daily", every=DAILY))
+    | st.builds(Plan, key=st.just("type:RESET"), every=st.floats(1, 3600)),
 }
 """Of every gate that spares what is critical, all the facts that it could find."""
 
@@ -138,7 +151,10 @@ async def test_what_the_gates_have_found_can_be_shown():
 
     facts = {step.rule: msgspec.to_builtins(step.fact) for step in explained.steps if step.fact is not None}
     assert facts["preferences"] == {"cell": {"value": True, "origin": "type"}}
-    assert facts["quiet_hours"] == {"hours": {"start": "22:00:00", "end": "07:00:00"}, "zone": "UTC"}
+    assert facts["quiet_hours"] == {
+        "hours": {"start": "22:00:00", "end": "07:00:00", "days": WEEKDAYS},
+        "zone": "UTC",
+    }
     assert isinstance(explained.verdict, Delay)
 
 

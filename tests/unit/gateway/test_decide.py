@@ -11,6 +11,7 @@ from gateway.catalog.buckets import bucket
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.switches import Flag, Share, Switch
 from gateway.notify.decide import GATES, Judge, Judged, decide
+from gateway.notify.departing import ending_of
 from gateway.notify.gates.address import Address
 from gateway.notify.gates.suppression import Suppressed
 from gateway.notify.gates.unless import Attention
@@ -28,7 +29,8 @@ from gateway.notify.verdicts import (
     Verdict,
     words,
 )
-from storage.endings import Postponed, Skipped
+from gateway.notify.windows import Window
+from storage.endings import Ending, Gathered, Postponed, Skipped
 from storage.errors import StorageError, StoreUnavailable
 from storage.inboxes import Receipt
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
@@ -129,7 +131,7 @@ def test_the_first_gate_that_stops_a_case_says_what_becomes_of_it(
 
 def test_the_gates_stand_in_the_order_of_the_rules() -> None:
     assert [gate.rule for gate in GATES] == [
-        "switch", "rollout", "address", "suppression", "preferences", "unless", "quiet_hours"
+        "switch", "rollout", "address", "suppression", "preferences", "unless", "quiet_hours", "throttle", "digest"
     ]  # fmt: skip
 
 
@@ -206,7 +208,10 @@ def test_a_suppression_says_why_and_since_when(reason: Reason, code: str | None,
             Delay(until=NOW, rule="quiet", detail="quiet hours"),
             "held until 2026-11-26 10:30 UTC: quiet hours",
         ),
-        (Merge(digest="d", rule="digest", detail="daily"), "in a digest: daily"),
+        (
+            Merge(window=Window(key="daily", closes_at=NOW), rule="digest", detail="daily"),
+            "in a digest: daily",
+        ),
     ],
 )
 def test_every_verdict_has_its_words(verdict: Verdict, said: str) -> None:
@@ -235,11 +240,11 @@ class Known:
         self.asked.append(f"{how} suppressions {' '.join(sorted(addresses))}")
         return {each: self.suppressed[each] for each in addresses if each in self.suppressed}
 
-    async def receipt(self, user: str, notification_id: str) -> Receipt:
-        self.asked.append(f"receipt {user} {notification_id}")
+    async def receipts_of(self, user: str, ids: Sequence[str]) -> dict[str, Receipt]:
+        self.asked.append(f"receipts {user} {' '.join(ids)}")
         if self.failure is not None:
             raise self.failure
-        return self._receipt
+        return dict.fromkeys(ids, self._receipt)
 
     async def is_online(self, user: str) -> bool:
         self.asked.append(f"presence {user}")
@@ -295,15 +300,15 @@ async def test_an_address_that_is_suppressed_is_found_by_the_form_it_was_given_o
     assert words_of(given) == "not sent: the address refused mail for good on 2026-11-25"
     assert other == Send()
     # at a lease an obligation has an address of its own
-    assert isinstance(told, Send if moment is Moment.LEASE else Skip)
+    assert isinstance(told, Send if moment in (Moment.LEASE, Moment.CLOSING) else Skip)
 
 
 async def test_at_a_lease_the_lane_of_the_mail_decides() -> None:
     known = Known()
     known.suppressed = {"ann@example.org": suppressed("lane:bulk").entries}
 
-    assert await known.judge().at_lease(lease(), NOW) is None
-    ending = await known.judge().at_lease(lease(lane=LaneName.BULK), NOW)
+    assert await ended(known.judge(), lease()) is None
+    ending = await ended(known.judge(), lease(lane=LaneName.BULK))
     assert ending == Skipped(rule="suppression", reason="the address refused mail for good on 2026-11-25")
 
 
@@ -409,31 +414,31 @@ def lease(
     return Lease(id="n1", of=of, notification=notification, mail=mail, token="t", until=NOW)
 
 
+async def ended(judge: Judge, given: Lease) -> Ending | None:
+    return ending_of(await judge.at_lease(given, NOW), given, NOW)
+
+
 async def test_at_a_lease_the_rule_and_its_words_end_it() -> None:
     known = Known(receipt=Receipt(read_at=AT))
 
-    ending = await known.judge().at_lease(lease(Unless.READ), NOW)
+    ending = await ended(known.judge(), lease(Unless.READ))
 
     assert ending == Skipped(rule="unless", reason="ann read it at 10:02 UTC")
-    assert known.asked == ["exact suppressions ann@example.org", "receipt ann n1"]
+    assert known.asked == ["exact suppressions ann@example.org", "receipts ann n1"]
 
 
 @pytest.mark.parametrize("given", [lease(), lease(Unless.READ), lease(Unless.ONLINE, room="topic:deals")])
 async def test_at_a_lease_what_no_gate_stops_is_sent(given: Lease) -> None:
-    assert await Known(online=True).judge().at_lease(given, NOW) is None
+    assert await ended(Known(online=True).judge(), given) is None
 
 
 async def test_at_a_lease_what_was_switched_off_meanwhile_is_skipped() -> None:
     known = Known()
     known.catalog.switches = {"T": Switch.of(EVERYTHING_OFF)}
 
-    assert await known.judge().at_lease(lease(), NOW) == Skipped(
-        rule="switch", reason="the type is switched off"
-    )
+    assert await ended(known.judge(), lease()) == Skipped(rule="switch", reason="the type is switched off")
     known.catalog.switches = {"T": Switch.of({"channels": {"email": {"percent": 0}}})}
-    [skipped, shared] = [
-        await known.judge().at_lease(lease(room=room), NOW) for room in ("user:ann", "topic:deals")
-    ]
+    [skipped, shared] = [await ended(known.judge(), lease(room=room)) for room in ("user:ann", "topic:deals")]
 
     assert (skipped.rule, shared.rule) == ("rollout", "rollout")
     assert str(bucket("T", EMAIL, "", "topic:deals")) in shared.reason
@@ -444,7 +449,7 @@ async def test_a_lease_that_cannot_be_judged_is_the_stores_failure() -> None:
     known.failure = StoreUnavailable("away")
 
     with pytest.raises(StoreUnavailable):
-        await known.judge().at_lease(lease(Unless.READ), NOW)
+        await ended(known.judge(), lease(Unless.READ))
 
 
 def gate(verdict: Verdict) -> Gate[Attention]:
@@ -464,25 +469,32 @@ async def test_a_rule_that_is_not_in_use_is_not_asked_for_its_facts() -> None:
     idle = replace(gate(Skip(rule="later", detail="x")), in_use=lambda sources: sources.catalog.in_use)
     known = Known()
 
-    assert await known.judge([idle]).at_lease(lease(), NOW) is None
+    assert await ended(known.judge([idle]), lease()) is None
     known.catalog.switches = {"OTHER": Switch.of(EVERYTHING_OFF)}
-    assert await known.judge([idle]).at_lease(lease(), NOW) == Skipped(rule="later", reason="x")
+    assert await ended(known.judge([idle]), lease()) == Skipped(rule="later", reason="x")
 
 
 async def test_a_rule_that_holds_a_mail_has_it_decided_again_later_uncounted() -> None:
     verdict = Delay(until=NOW + timedelta(hours=8), rule="quiet", detail="quiet hours")
 
-    ending = await Known().judge([gate(verdict)]).at_lease(lease(), NOW)
+    ending = await ended(Known().judge([gate(verdict)]), lease())
 
     assert ending == Postponed(until=verdict.until, reason="quiet hours", rule="quiet", counted=False)
 
 
 async def test_what_becomes_part_of_a_digest_is_not_sent_by_itself() -> None:
-    verdict = Merge(digest="d1", rule="digest", detail="in the digest of 18:00")
+    at, latest = NOW + timedelta(hours=1), NOW + timedelta(hours=4)
+    window = Window(key="daily", closes_at=at, latest_at=latest, silence=timedelta(minutes=5))
+    verdict = Merge(window=window, rule="digest", detail="in the digest of 18:00")
 
-    ending = await Known().judge([gate(verdict)]).at_lease(lease(), NOW)
+    ending = await ended(Known().judge([gate(verdict)]), lease())
 
-    assert ending == Skipped(rule="digest", reason="in the digest of 18:00")
+    assert isinstance(ending, Gathered)
+    assert (ending.rule, ending.reason) == ("digest", "in the digest of 18:00")
+    assert ending.silence == timedelta(minutes=5)
+    opened = ending.digest
+    assert (opened.room, opened.key, opened.rule, opened.lead) == ("user:ann", "daily", "digest", None)
+    assert (opened.opened_at, opened.closes_at, opened.latest_at) == (NOW, at, latest)
 
 
 async def test_presence_that_cannot_be_asked_stops_nothing() -> None:
@@ -495,7 +507,7 @@ async def test_presence_that_cannot_be_asked_stops_nothing() -> None:
         Sources(catalog=known.catalog, contacts=known, receipts=known, suppressions=known, is_online=away)
     )
 
-    assert await judge.at_lease(lease(Unless.ONLINE), NOW) is None
+    assert await ended(judge, lease(Unless.ONLINE)) is None
 
 
 async def test_what_every_gate_says_is_told_with_its_facts() -> None:

@@ -47,7 +47,12 @@ async def test_all_dead_mail_is_revived_page_by_page_up_to_a_bound(
     monkeypatch.setattr(mailroom, "REVIVE_PAGES", 2)
     monkeypatch.setattr(mailroom, "REVIVE_PAGE", 1)
     woken: list[None] = []
-    room = Mailroom(outbox=store.outbox, clock=lambda: NOW, wake_mailer=lambda lanes: woken.append(None))
+    room = Mailroom(
+        outbox=store.outbox,
+        campaigns=store.campaigns,
+        clock=lambda: NOW,
+        wake_mailer=lambda lanes: woken.append(None),
+    )
     await bury(store, 3)
 
     assert await room.revive_all() == Revived(count=2, more=True)

@@ -12,6 +12,7 @@ from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.kinds import Category, EmailRule, NotificationType
 from gateway.notify.preferences import (
     NOTHING,
+    WEEKDAYS,
     Cell,
     LockedPreference,
     Origin,
@@ -168,6 +169,9 @@ def test_hours_zone_and_language_are_read_from_the_document():
     hours = chosen.quiet_hours
     assert isinstance(hours, QuietHours)
     assert (hours.start.hour, hours.end.hour, hours.end.minute) == (22, 7, 30)
+    assert hours.days == WEEKDAYS
+    some = Preferences(document={"quiet_hours": {**chosen.document["quiet_hours"], "days": ["fri", "sat"]}})
+    assert some.quiet_hours == QuietHours(hours.start, hours.end, ("fri", "sat"))
     assert (chosen.timezone, chosen.locale) == ("Europe/Berlin", "de")
     assert (NOTHING.quiet_hours, NOTHING.timezone, NOTHING.locale) == (None, None, None)
 

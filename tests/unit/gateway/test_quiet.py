@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.ground.zones import zone
-from gateway.notify.preferences import QuietHours
+from gateway.notify.preferences import WEEKDAYS, QuietHours
 from gateway.notify.quiet import quiet_until
 
 ZONES = sorted(zoneinfo.available_timezones())
@@ -161,3 +161,31 @@ def test_a_zone_is_had_by_its_name_and_by_nothing_else():
     assert zone("Europe/Berlin") == BERLIN
     for name in ("", "Nowhere/Land", "../passwd", "/etc/localtime", "Europe", "a\0b"):
         assert zone(name) is None
+
+
+@pytest.mark.parametrize(
+    ("moment", "until"),
+    [
+        ("2026-11-27T23:00", "2026-11-28T07:00"),  # a Friday's night
+        ("2026-11-28T06:59", "2026-11-28T07:00"),  # which lasts into Saturday
+        ("2026-11-28T23:00", None),
+        ("2026-11-26T23:00", None),
+    ],
+)
+def test_quiet_hours_of_some_days_are_those_that_begin_on_them(moment: str, until: str | None):
+    fridays = QuietHours(time(22), time(7), ("fri",))
+
+    assert quiet_until(fridays, BERLIN, _at(moment)) == (None if until is None else _at(until))
+
+
+@given(st.lists(st.sampled_from(WEEKDAYS), unique=True), moments, st.sampled_from(ZONES))
+def test_on_the_days_left_out_nothing_is_held_that_is_not_held_on_all(
+    days: list[str], moment: datetime, name: str
+):
+    where = zone(name)
+    assert where is not None
+    always = quiet_until(NIGHT, where, moment)
+
+    some = quiet_until(QuietHours(NIGHT.start, NIGHT.end, tuple(days)), where, moment)
+
+    assert some is None or some == always

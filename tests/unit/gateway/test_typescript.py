@@ -38,6 +38,8 @@ def test_an_interface_has_what_its_schema_has():
         "\nexport const MAIL_STATE_VALUES = [\n"
         '  "pending",\n'
         '  "leased",\n'
+        '  "gathered",\n'
+        '  "merged",\n'
         '  "sent",\n'
         '  "delivered",\n'
         '  "bounced",\n'

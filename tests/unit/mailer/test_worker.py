@@ -15,6 +15,7 @@ import pytest
 from gateway.catalog.live import LiveCatalog
 from gateway.ground.clock import Timekeeper
 from gateway.notify.decide import Judge
+from gateway.notify.departing import ending_of
 from gateway.notify.suppressions import SuppressionList
 from gateway.notify.verdicts import Sources
 from mailer.budget import LocalBudget
@@ -24,7 +25,8 @@ from mailer.press import Press
 from mailer.smtp import Relay, SMTPTransport
 from mailer.transport import Transport
 from mailer.worker import Outcome, Worker
-from storage.endings import Ending, Postponed, Sent
+from storage.digests import Digest
+from storage.endings import Ending, Gathered, Postponed, Sent
 from storage.errors import StoreUnavailable
 from storage.inboxes import Inboxes
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
@@ -122,6 +124,9 @@ class Bench:
         async def is_online(user: str) -> bool:
             return self.online(user)
 
+        async def decide(lease: Lease, now: datetime) -> Ending | None:
+            return ending_of(await judge.at_lease(lease, now), lease, now)
+
         suppressions = SuppressionList(self.store.suppressions, Timekeeper())
         judge = Judge(
             Sources(
@@ -135,7 +140,7 @@ class Bench:
         lane = {name: options.pop(name) for name in LANE & options.keys()}
         policy = {name: options.pop(name) for name in POLICY & options.keys()}
         given: dict[str, Any] = {
-            "lane": self.lane(**lane), "outbox": self.outbox, "decide": judge.at_lease,
+            "lane": self.lane(**lane), "outbox": self.outbox, "decide": decide,
             "bounced": suppressions.bounced, "clock": self.clock, "random": lambda: 0.0, "observe": self.observe,
             "policy": Policy(**policy), "poll_seconds": 30,
         }  # fmt: skip
@@ -352,6 +357,27 @@ async def test_a_mail_that_a_rule_holds_is_decided_again_later(bench: Bench) -> 
     assert (await bench.mail()).decided_by is None
 
 
+async def test_a_mail_that_is_to_come_with_others_is_gathered_and_not_sent(bench: Bench) -> None:
+    async def decide(_lease: Lease, now: datetime) -> Ending | None:
+        opens = Digest(
+            id="d",
+            room="user:42",
+            key="daily",
+            rule="digest",
+            opened_at=now,
+            closes_at=now + timedelta(hours=8),
+        )
+        return Gathered(digest=opens, rule="digest", reason="once a day")
+
+    await bench.owe()
+    bench.start(decide=decide)
+
+    await bench.until_observed(Result.GATHERED)
+    mail = await bench.mail()
+    assert (mail.state, mail.digest, mail.attempts) == (MailState.GATHERED, "d", 0)
+    assert bench.relay.received == []
+
+
 async def test_when_presence_cannot_be_asked_the_mail_goes_out(bench: Bench) -> None:
     def broken(_user: str) -> bool:
         raise ConnectionError
@@ -377,7 +403,7 @@ async def test_a_receipt_that_cannot_be_read_gives_the_mail_back_uncounted(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mailer.worker.STORE_PAUSE_SECONDS", (0.02, 0.02))
-    bench.outbox.fail("receipt", 1)
+    bench.outbox.fail("receipts_of", 1)
     await bench.owe(unless=Unless.READ)
 
     bench.start()

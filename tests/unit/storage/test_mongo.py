@@ -3,7 +3,7 @@
 import pytest
 
 from storage.mongo import MongoStore, append
-from storage.mongo.append import QUIET_LOOKS, _Batch, positions
+from storage.mongo.append import QUIET_LOOKS, Position, _Batch, positions
 from tests.contract.store_cases import emission, key, mail, notification, put, sequences
 
 
@@ -132,7 +132,7 @@ async def test_the_heads_of_rooms_cost_one_index_entry_each(store):
     )
 
     assert "DISTINCT_SCAN" in stages(plan)
-    assert await positions(store._operations.collections, rooms) == dict.fromkeys(rooms, (30, 0, 0))
+    assert await positions(store._operations.collections, rooms) == dict.fromkeys(rooms, Position(30))
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,10 @@ export interface NotificationAnswer {
   readonly locale?: string;
   /** Of the catalog that made them. */
   readonly catalog_version?: string;
+  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
+  /** How many it stands for, itself included; goes with `collapse_key`. */
+  readonly collapsed?: number;
 }
 
 /** Nothing is missing from here on. */
@@ -36,12 +40,17 @@ export interface ReadyEvent {
   readonly resync: readonly string[];
   /** Which line of sequences the heads are of. */
   readonly epoch: string;
+  /** Types not to be shown but in the user's own room; absent where there are none. */
+  readonly muted?: readonly string[];
   readonly expires_at: string;
 }
 
-export interface CountAnswer {
+/** How much is unread. */
+export interface InboxEvent {
   readonly unread: number;
   readonly heads: Readonly<Record<string, number>>;
+  /** Types not to be shown but in the user's own room; where these have changed. */
+  readonly muted?: readonly string[];
 }
 
 export interface AddressAnswer {
@@ -64,14 +73,23 @@ export interface ChosenChannelsAnswer {
   readonly email?: boolean;
 }
 
+/** The same of a category or a type. */
+export interface ChosenWishesAnswer {
+  readonly in_app?: boolean;
+  readonly email?: boolean | "daily" | "weekly";
+}
+
 export interface ChosenHoursAnswer {
   readonly start: string;
   readonly end: string;
+  /** All, where it is missing. */
+  readonly days?: readonly string[];
 }
 
 /** What holds for one channel of one type. */
 export interface CellAnswer {
-  readonly value: boolean;
+  /** `daily` and `weekly`: of email, in a digest. */
+  readonly value: boolean | "daily" | "weekly";
   /** What it comes from. */
   readonly from: Origin;
   /** Critical: it cannot be chosen. */
@@ -95,14 +113,16 @@ export interface RowAnswer {
 /** What a person has chosen, and what holds of it. */
 export interface PreferencesAnswer {
   readonly channels: ChosenChannelsAnswer;
-  readonly categories: Readonly<Record<string, ChosenChannelsAnswer>>;
-  readonly types: Readonly<Record<string, ChosenChannelsAnswer>>;
+  readonly categories: Readonly<Record<string, ChosenWishesAnswer>>;
+  readonly types: Readonly<Record<string, ChosenWishesAnswer>>;
   readonly timezone: string | null;
   readonly locale: string | null;
   readonly quiet_hours: ChosenHoursAnswer | null;
   readonly tracking: boolean | null;
   /** 0: nothing was ever chosen. */
   readonly version: number;
+  /** The languages that the catalog speaks, its own first. */
+  readonly locales: readonly string[];
   readonly grid: readonly RowAnswer[];
 }
 
@@ -137,6 +157,10 @@ export interface ItemAnswer {
   readonly locale?: string;
   /** Of the catalog that made them. */
   readonly catalog_version?: string;
+  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
+  /** How many it stands for, itself included; goes with `collapse_key`. */
+  readonly collapsed?: number;
   readonly read: boolean;
   readonly seen: boolean;
 }
@@ -144,6 +168,11 @@ export interface ItemAnswer {
 export interface HistoryAnswer {
   readonly notifications: readonly ItemAnswer[];
   readonly next: string | null;
+}
+
+export interface CountAnswer {
+  readonly unread: number;
+  readonly heads: Readonly<Record<string, number>>;
 }
 
 /** A category as its reader sees it. */

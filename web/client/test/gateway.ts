@@ -19,6 +19,8 @@ export interface Kept {
   link: string | null;
   data: Record<string, unknown>;
   created_at: string;
+  collapse_key?: string;
+  collapsed?: number;
 }
 
 interface Page {
@@ -32,6 +34,30 @@ interface Page {
 /** A token as an identity provider would give it; of two of one user that with the higher `serial` is the newer. */
 export const token = (sub: string, serial = 0, topics: string[] = []): string =>
   ["e30", Buffer.from(JSON.stringify({ sub, iat: serial, topics })).toString("base64url"), "x"].join(".");
+
+interface Tree {
+  [name: string]: unknown;
+}
+
+/** RFC 7396; what says nothing any more is left out. */
+const merged = (before: Tree, patch: Tree): Tree => {
+  const result = { ...before };
+  for (const [name, value] of Object.entries(patch)) {
+    const isTree = typeof value === "object" && value !== null && !Array.isArray(value);
+    const inner = isTree ? merged((result[name] ?? {}) as Tree, value as Tree) : value;
+    if (inner === null || (isTree && !Object.keys(inner as Tree).length)) delete result[name];
+    else result[name] = inner;
+  }
+  return result;
+};
+
+/** As a gateway's catalog would have it: of each type its category, and whether it is critical. */
+const TYPES = {
+  ORDER_UPDATE: ["orders", "Orders", false],
+  ORDER_CONFIRMATION: ["orders", "Orders", true],
+  SALE_OFFER: ["offers", "Offers", false],
+  PASSWORD_RESET: ["account", "Account", true],
+} as const;
 
 const claims = (text: string): { sub: string; topics?: string[] } =>
   JSON.parse(Buffer.from(text.split(".")[1] ?? "", "base64url").toString());
@@ -51,6 +77,11 @@ export class Gateway {
   /** What happens between the making of an answer and its leaving. */
   meanwhile: ((event: string) => void) | undefined;
   kept: Kept[] = [];
+  /** What the users do not want to be shown in shared rooms. */
+  muted: string[] = [];
+  /** What everybody has chosen. */
+  chosen: Tree = {};
+  version = 0;
   private readonly read = new Set<string>();
   private readonly seen = new Set<string>();
   private readonly dismissed = new Set<string>();
@@ -114,7 +145,7 @@ export class Gateway {
   emit(
     room: string,
     title: string,
-    { silent = false, type = "NOTE", category = "", store = true } = {},
+    { silent = false, type = "NOTE", category = "", store = true, collapse = "" } = {},
   ): Kept {
     const seq = store ? this.head(room) + 1 : null;
     if (seq !== null) this.heads[room] = seq;
@@ -123,6 +154,11 @@ export class Gateway {
     const created_at = new Date(1_760_000_000_000 + at * 1000).toISOString();
     const notification: Kept = { id, room, seq, type, title, body: "", link: null, data: {}, created_at };
     if (category) notification.category = category;
+    if (collapse) {
+      const old = this.kept.find((n) => n.room === room && n.collapse_key === collapse);
+      this.kept = this.kept.filter((n) => n !== old);
+      Object.assign(notification, { collapse_key: collapse, collapsed: (old?.collapsed ?? 0) + 1 });
+    }
     if (store) this.kept.push(notification);
     if (!silent) this.io.to(room).emit("notification", notification);
     return notification;
@@ -130,6 +166,12 @@ export class Gateway {
 
   tell(event: string, payload: object): void {
     this.io.emit(event, payload);
+  }
+
+  /** All users have chosen so. */
+  mute(...types: string[]): void {
+    this.muted = types;
+    for (const socket of this.sockets) socket.emit("inbox", { ...this.count(socket), muted: types });
   }
 
   recall(id: string): void {
@@ -153,6 +195,47 @@ export class Gateway {
     }
   }
 
+  /** Chooses as another device of the user would. */
+  choose(patch: object): void {
+    this.chosen = merged(this.chosen, patch as Tree);
+    this.version++;
+    this.tell("preferences", this.preferences());
+  }
+
+  preferences(): object {
+    const of = (place: string): Record<string, Record<string, boolean>> =>
+      (this.chosen[place] ?? {}) as never;
+    const cell = (type: string, channel: string): object => {
+      const [category, , critical] = TYPES[type as keyof typeof TYPES];
+      if (critical) return { value: true, from: "locked", locked: true };
+      if (((this.chosen.channels ?? {}) as Tree)[channel] === false)
+        return { value: false, from: "channel", locked: false };
+      const own = of("types")[type]?.[channel];
+      if (own !== undefined) return { value: own, from: "type", locked: false };
+      const all = of("categories")[category]?.[channel];
+      if (all !== undefined) return { value: all, from: "category", locked: false };
+      return { value: true, from: "default", locked: false };
+    };
+    return {
+      channels: {},
+      categories: {},
+      types: {},
+      timezone: null,
+      locale: null,
+      quiet_hours: null,
+      tracking: null,
+      ...this.chosen,
+      version: this.version,
+      locales: ["en", "de"],
+      grid: Object.entries(TYPES).map(([type, [category, name]]) => ({
+        category,
+        name,
+        type,
+        channels: { in_app: cell(type, "in_app"), email: cell(type, "email") },
+      })),
+    };
+  }
+
   private head(room: string): number {
     return this.heads[room] ?? 0;
   }
@@ -164,7 +247,12 @@ export class Gateway {
 
   private mine(socket: Socket): Kept[] {
     const rooms = this.roomsOf(socket);
-    return this.kept.filter((n) => rooms.includes(n.room) && !this.dismissed.has(n.id));
+    return this.kept.filter(
+      (n) =>
+        rooms.includes(n.room) &&
+        !this.dismissed.has(n.id) &&
+        (n.room === rooms[0] || !this.muted.includes(n.type)),
+    );
   }
 
   /** How much is unread of what there is now. */
@@ -207,6 +295,7 @@ export class Gateway {
       replayed: missed.length,
       resync,
       epoch: this.epoch,
+      ...(this.muted.length ? { muted: this.muted } : {}),
       expires_at: "",
     });
     const on = (event: string, answer: (payload: never) => object): void => {
@@ -245,6 +334,10 @@ export class Gateway {
       socket.emit("rooms", { joined, left, heads });
       socket.emit("inbox", this.count(socket));
       return { expires_at: this.tokens.push(payload.token) };
+    });
+    on("preferences", ({ set }: { set?: object }) => {
+      if (set) this.choose(set);
+      return this.preferences();
     });
     on("replay", (payload: { since: Record<string, number> }) => {
       const { missed: notifications, resync } = this.missed(this.roomsOf(socket), payload.since);

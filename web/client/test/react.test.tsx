@@ -4,7 +4,7 @@ import { act, cleanup, render, screen } from "@testing-library/react";
 import { StrictMode } from "react";
 import { afterEach, it } from "vitest";
 import type { Inbox } from "../src/index.ts";
-import { useInbox } from "../src/react.ts";
+import { useInbox, usePreferences } from "../src/react.ts";
 import { token } from "./gateway.ts";
 import { eventually, expect, gateway, ready } from "./support.ts";
 
@@ -64,4 +64,36 @@ it("components that share an inbox render once for a burst", async () => {
   await screen.findByText("500 items");
 
   expect(renders - before).toBeLessThanOrEqual(Math.ceil((performance.now() - started) / 16) + 1);
+});
+
+function Switch({ url }: { url: string }) {
+  const { chosen, preferences } = usePreferences({
+    url,
+    token: token("ann"),
+    socket: { transports: ["websocket"] },
+  });
+  const on = chosen?.grid.find(({ type }) => type === "SALE_OFFER")?.channels.email.value;
+  return (
+    <button type="button" onClick={() => preferences?.choose({ categories: { offers: { email: !on } } })}>
+      Offers by email: {String(on)}
+    </button>
+  );
+}
+
+it("the hook of preferences shows what holds and changes it", async () => {
+  const server = await gateway();
+
+  const view = render(
+    <StrictMode>
+      <Switch url={server.url} />
+    </StrictMode>,
+  );
+  await screen.findByText("Offers by email: true");
+  screen.getByRole("button").click();
+  await screen.findByText("Offers by email: false");
+  server.choose({ categories: null });
+  await screen.findByText("Offers by email: true");
+  view.unmount();
+
+  await eventually(() => expect(server.sockets).toHaveLength(0));
 });

@@ -5,8 +5,11 @@ export type Route =
   | { page: "online" }
   | { page: "feed"; room: string }
   | { page: "users"; user: string | null }
+  | { page: "topics"; topic: string | null }
+  | { page: "scheduled" }
   | { page: "mail"; state: string; find: string; since: string; until: string }
   | { page: "suppressions"; address: string; scope: string }
+  | { page: "campaigns"; campaign: string | null; state: string }
   | { page: "types"; type: string | null; view: string }
   | { page: "compose"; to: string; type: string };
 
@@ -16,7 +19,10 @@ export function parse(fragment: string): Route {
   const [page, rest] = [path.split("/", 1)[0], path.split("/").slice(1).join("/")];
   switch (page) {
     case "online":
+    case "scheduled":
       return { page };
+    case "topics":
+      return { page, topic: rest === "" ? null : decoded(rest) };
     case "feed":
       return { page, room: parameters.get("room") ?? "" };
     case "users":
@@ -31,6 +37,12 @@ export function parse(fragment: string): Route {
       };
     case "suppressions":
       return { page, address: parameters.get("address") ?? "", scope: parameters.get("scope") ?? "" };
+    case "campaigns":
+      return {
+        page,
+        campaign: rest === "" ? null : decoded(rest),
+        state: parameters.get("state") ?? "",
+      };
     case "types":
       return { page, type: rest === "" ? null : decoded(rest), view: parameters.get("view") ?? "" };
     case "compose":
@@ -44,6 +56,8 @@ export function href(route: Route): string {
   switch (route.page) {
     case "users":
       return route.user === null ? "#/users" : `#/users/${encodeURIComponent(route.user)}`;
+    case "topics":
+      return route.topic === null ? "#/topics" : `#/topics/${encodeURIComponent(route.topic)}`;
     case "feed":
       return withQuery("#/feed", { room: route.room });
     case "mail":
@@ -55,6 +69,11 @@ export function href(route: Route): string {
       });
     case "suppressions":
       return withQuery("#/suppressions", { address: route.address, scope: route.scope });
+    case "campaigns":
+      return withQuery(
+        route.campaign === null ? "#/campaigns" : `#/campaigns/${encodeURIComponent(route.campaign)}`,
+        { state: route.state },
+      );
     case "types":
       return withQuery(route.type === null ? "#/types" : `#/types/${encodeURIComponent(route.type)}`, {
         view: route.view,

@@ -10,6 +10,8 @@ export type Origin = (typeof ORIGIN_VALUES)[number];
 export const MAIL_STATE_VALUES = [
   "pending",
   "leased",
+  "gathered",
+  "merged",
   "sent",
   "delivered",
   "bounced",
@@ -28,6 +30,19 @@ export type Unless = (typeof UNLESS_VALUES)[number];
 export const REASON_VALUES = ["hard_bounce", "soft_bounce", "complaint", "unsubscribe", "manual"] as const;
 export type Reason = (typeof REASON_VALUES)[number];
 
+export const CAMPAIGN_STATE_VALUES = [
+  "draft",
+  "scheduled",
+  "running",
+  "paused",
+  "finished",
+  "cancelled",
+] as const;
+export type CampaignState = (typeof CAMPAIGN_STATE_VALUES)[number];
+
+export const RECIPIENT_STATE_VALUES = ["pending", "owed", "sent", "skipped", "dead", "cancelled"] as const;
+export type RecipientState = (typeof RECIPIENT_STATE_VALUES)[number];
+
 export interface NotificationAnswer {
   readonly id: string;
   readonly room: string;
@@ -45,6 +60,10 @@ export interface NotificationAnswer {
   readonly locale?: string;
   /** Of the catalog that made them. */
   readonly catalog_version?: string;
+  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
+  /** How many it stands for, itself included; goes with `collapse_key`. */
+  readonly collapsed?: number;
 }
 
 /** The same with the counts of the cluster; null while presence cannot tell. */
@@ -57,14 +76,19 @@ export interface AdminReadyEvent {
   readonly resync: readonly string[];
   /** Which line of sequences the heads are of. */
   readonly epoch: string;
+  /** Types not to be shown but in the user's own room; absent where there are none. */
+  readonly muted?: readonly string[];
   readonly expires_at: string;
   readonly users: number | null;
   readonly connections: number | null;
 }
 
-export interface CountAnswer {
+/** How much is unread. */
+export interface InboxEvent {
   readonly unread: number;
   readonly heads: Readonly<Record<string, number>>;
+  /** Types not to be shown but in the user's own room; where these have changed. */
+  readonly muted?: readonly string[];
 }
 
 export interface AddressAnswer {
@@ -87,14 +111,23 @@ export interface ChosenChannelsAnswer {
   readonly email?: boolean;
 }
 
+/** The same of a category or a type. */
+export interface ChosenWishesAnswer {
+  readonly in_app?: boolean;
+  readonly email?: boolean | "daily" | "weekly";
+}
+
 export interface ChosenHoursAnswer {
   readonly start: string;
   readonly end: string;
+  /** All, where it is missing. */
+  readonly days?: readonly string[];
 }
 
 /** What holds for one channel of one type. */
 export interface CellAnswer {
-  readonly value: boolean;
+  /** `daily` and `weekly`: of email, in a digest. */
+  readonly value: boolean | "daily" | "weekly";
   /** What it comes from. */
   readonly from: Origin;
   /** Critical: it cannot be chosen. */
@@ -118,14 +151,16 @@ export interface RowAnswer {
 /** What a person has chosen, and what holds of it. */
 export interface PreferencesAnswer {
   readonly channels: ChosenChannelsAnswer;
-  readonly categories: Readonly<Record<string, ChosenChannelsAnswer>>;
-  readonly types: Readonly<Record<string, ChosenChannelsAnswer>>;
+  readonly categories: Readonly<Record<string, ChosenWishesAnswer>>;
+  readonly types: Readonly<Record<string, ChosenWishesAnswer>>;
   readonly timezone: string | null;
   readonly locale: string | null;
   readonly quiet_hours: ChosenHoursAnswer | null;
   readonly tracking: boolean | null;
   /** 0: nothing was ever chosen. */
   readonly version: number;
+  /** The languages that the catalog speaks, its own first. */
+  readonly locales: readonly string[];
   readonly grid: readonly RowAnswer[];
 }
 
@@ -167,8 +202,8 @@ export interface FeedItem {
   readonly created_at: string;
   readonly in_app: boolean;
   readonly mail: boolean;
-  /** Who emitted it. */
-  readonly by: string;
+  /** Who emitted it; null of what came before one looked. */
+  readonly by: string | null;
 }
 
 /** Some of what a node has taken in, and how much more there was. */
@@ -224,6 +259,8 @@ export interface RoomPreviewAnswer {
   readonly decided_by: string | null;
   /** The same in words. */
   readonly verdict: string | null;
+  /** It would take the place of what is shown in the room under this key. */
+  readonly collapse_key: string | null;
 }
 
 /** A mail as its reader will see it. */
@@ -260,10 +297,12 @@ export interface MailAnswer {
   readonly code: number | null;
   /** The rule that skipped it, or holds it. */
   readonly decided_by: string | null;
-  /** In words, why it was not sent; null unless it was skipped. */
+  /** In words, why it was not sent, or is in a digest; null where neither is so. */
   readonly verdict: string | null;
   /** What the mail server said as it took it. */
   readonly relay_id: string | null;
+  /** The digest that it waits in, that told it, or that it was left out of. */
+  readonly digest: string | null;
   readonly updated_at: string;
   readonly sent_at: string | null;
 }
@@ -292,11 +331,17 @@ export interface RecordWithReceiptsAnswer {
   readonly locale?: string;
   /** Of the catalog that made them. */
   readonly catalog_version?: string;
+  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
+  /** How many it stands for, itself included; goes with `collapse_key`. */
+  readonly collapsed?: number;
   readonly in_app: boolean;
   /** Why it is not shown in-app, where a rule decided that. */
   readonly skipped: SkippedAnswer | null;
   readonly expires_at: string | null;
   readonly recalled_at: string | null;
+  /** The id of the newer one that stands for it. */
+  readonly superseded_by: string | null;
   readonly mail: MailAnswer | null;
   /** By user. */
   readonly receipts: Readonly<Record<string, ReceiptAnswer>>;
@@ -320,11 +365,17 @@ export interface RecordAnswer {
   readonly locale?: string;
   /** Of the catalog that made them. */
   readonly catalog_version?: string;
+  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
+  /** How many it stands for, itself included; goes with `collapse_key`. */
+  readonly collapsed?: number;
   readonly in_app: boolean;
   /** Why it is not shown in-app, where a rule decided that. */
   readonly skipped: SkippedAnswer | null;
   readonly expires_at: string | null;
   readonly recalled_at: string | null;
+  /** The id of the newer one that stands for it. */
+  readonly superseded_by: string | null;
   readonly mail: MailAnswer | null;
 }
 
@@ -346,6 +397,10 @@ export interface AdminItemAnswer {
   readonly locale?: string;
   /** Of the catalog that made them. */
   readonly catalog_version?: string;
+  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
+  /** How many it stands for, itself included; goes with `collapse_key`. */
+  readonly collapsed?: number;
   readonly read: boolean;
   readonly seen: boolean;
   readonly mail: MailAnswer | null;
@@ -398,6 +453,10 @@ export interface AllRevivedAnswer {
   readonly revived: number;
   /** Dead mail is left. */
   readonly more: boolean;
+}
+
+export interface MailIdsAnswer {
+  readonly ids: readonly string[];
 }
 
 /** How it is known. */
@@ -513,6 +572,20 @@ export interface RosterAnswer {
   readonly next: string | null;
 }
 
+export interface FoundUserAnswer {
+  readonly user: string;
+  readonly email: string | null;
+  readonly name: string | null;
+  readonly last_seen: string | null;
+}
+
+export interface FoundUsersAnswer {
+  /** By id. */
+  readonly users: readonly FoundUserAnswer[];
+  /** There may be others: ask for more of a name. */
+  readonly more: boolean;
+}
+
 /** The same with the topics of the user's token. */
 export interface VisitorAnswer {
   readonly user: string;
@@ -538,9 +611,241 @@ export interface DisconnectedAnswer {
   readonly disconnected: number;
 }
 
+/** A notification whose mail waits in a digest. */
+export interface DigestItemAnswer {
+  readonly id: string;
+  readonly type: string;
+  readonly title: string;
+  readonly created_at: string;
+}
+
+/** One that would not be told, and why. */
+export interface LeftOutAnswer {
+  readonly id: string;
+  readonly type: string;
+  readonly title: string;
+  readonly created_at: string;
+  readonly rule: string;
+  readonly detail: string;
+}
+
+/** The same, with what would go out if it closed now; nothing where `total` is 0. */
+export interface OpenDigestAnswer {
+  /** Also of its mail, once it closes. */
+  readonly id: string;
+  /** `daily`, `weekly`, or `type:` with the type whose mail it gathers. */
+  readonly key: string;
+  /** By which it was opened. */
+  readonly rule: string;
+  readonly opened_at: string;
+  readonly closes_at: string;
+  /** Items that it was given. */
+  readonly gathered: number;
+  readonly total: number;
+  /** Newest first, 20 at most. */
+  readonly notifications: readonly DigestItemAnswer[];
+  /** Newest first, 20 at most. */
+  readonly left_out: readonly LeftOutAnswer[];
+  readonly left_out_total: number;
+  /** Whether all its items were looked at, and not only the newest. */
+  readonly complete: boolean;
+}
+
+export interface UserDigestsAnswer {
+  /** The first to close first. */
+  readonly digests: readonly OpenDigestAnswer[];
+}
+
 export interface ErasedAnswer {
   /** Notifications wiped. */
   readonly erased: number;
+}
+
+/** What is known of a user: the newer word of backends and of the user's tokens. */
+export interface ProfileAnswer {
+  readonly user: string;
+  readonly email: string | null;
+  readonly name: string | null;
+  readonly locale: string | null;
+  readonly timezone: string | null;
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly last_seen: string | null;
+}
+
+/** A topic that a backend has put a user into. */
+export interface UserTopicAnswer {
+  readonly topic: string;
+  readonly since: string;
+}
+
+export interface UserTopicsAnswer {
+  readonly topics: readonly UserTopicAnswer[];
+}
+
+export interface TopicsAnswer {
+  /** By name. */
+  readonly topics: readonly string[];
+  readonly next: string | null;
+}
+
+export interface MemberAnswer {
+  readonly user: string;
+  readonly since: string;
+}
+
+export interface MembersAnswer {
+  readonly members: readonly MemberAnswer[];
+  readonly next: string | null;
+}
+
+export interface MembersChangedAnswer {
+  /** That were no members before. */
+  readonly added: number;
+  readonly removed: number;
+}
+
+/** Who has chosen what, and when. */
+export interface PreferenceChangeAnswer {
+  readonly version: number;
+  readonly at: string;
+  /** `user:…`, `service:…` or `link`. */
+  readonly by: string;
+  /** The notification whose mail it came from, if from one. */
+  readonly mail: string | null;
+  readonly asked: Readonly<Record<string, unknown>>;
+}
+
+/** The same, with the proof of who has chosen. */
+export interface UserPreferencesAnswer {
+  readonly channels: ChosenChannelsAnswer;
+  readonly categories: Readonly<Record<string, ChosenWishesAnswer>>;
+  readonly types: Readonly<Record<string, ChosenWishesAnswer>>;
+  readonly timezone: string | null;
+  readonly locale: string | null;
+  readonly quiet_hours: ChosenHoursAnswer | null;
+  readonly tracking: boolean | null;
+  /** 0: nothing was ever chosen. */
+  readonly version: number;
+  /** The languages that the catalog speaks, its own first. */
+  readonly locales: readonly string[];
+  readonly grid: readonly RowAnswer[];
+  /** Newest first, the last 50. */
+  readonly changes: readonly PreferenceChangeAnswer[];
+}
+
+export interface CampaignAnswer {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly state: CampaignState;
+  /** Why it is paused, if nobody asked for it. */
+  readonly reason: string | null;
+  readonly by: string;
+  readonly created_at: string;
+  readonly send_at: string | null;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  /** Whether all recipients are written down. */
+  readonly gathered: boolean;
+  /** What was told in the app. */
+  readonly notification: string | null;
+}
+
+export interface CampaignsAnswer {
+  readonly campaigns: readonly CampaignAnswer[];
+  readonly next: string | null;
+}
+
+/** `imported` = `pending` + `owed` + `sent` + `skipped` + `dead` + `cancelled`, and `exact` says whether it is so. */
+export interface AccountingAnswer {
+  readonly imported: number;
+  /** Not decided for yet, or to be later. */
+  readonly pending: number;
+  /** The mail waits, or is being sent. */
+  readonly owed: number;
+  readonly sent: number;
+  readonly skipped: number;
+  readonly dead: number;
+  readonly cancelled: number;
+  /** Checked against the mails that have left. */
+  readonly exact: boolean;
+  readonly skipped_by: Readonly<Record<string, number>>;
+  /** Of those sent, as far as anything was heard. */
+  readonly delivered: number;
+  readonly bounced: number;
+  readonly complained: number;
+}
+
+/** A campaign in full. */
+export interface CampaignDetailAnswer {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly state: CampaignState;
+  /** Why it is paused, if nobody asked for it. */
+  readonly reason: string | null;
+  readonly by: string;
+  readonly created_at: string;
+  readonly send_at: string | null;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  /** Whether all recipients are written down. */
+  readonly gathered: boolean;
+  /** What was told in the app. */
+  readonly notification: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly audience: unknown;
+  readonly in_app: string | null;
+  readonly local_time: string | null;
+  readonly accounting: AccountingAnswer;
+}
+
+/** A recipient of a campaign, and what became of it. */
+export interface RecipientAnswer {
+  readonly id: string;
+  /** None: erased. */
+  readonly user: string | null;
+  readonly address: string | null;
+  readonly state: RecipientState;
+  /** The rule that skips it, or holds it. */
+  readonly decided_by: string | null;
+  readonly reason: string | null;
+  /** The mail's id. */
+  readonly mail: string | null;
+  readonly mail_state: MailState | null;
+  readonly updated_at: string;
+}
+
+export interface RecipientsAnswer {
+  readonly recipients: readonly RecipientAnswer[];
+  readonly next: string | null;
+}
+
+export interface DryRunAnswer {
+  readonly looked_at: number;
+  readonly send: number;
+  readonly later: Readonly<Record<string, number>>;
+  readonly skipped: Readonly<Record<string, number>>;
+  /** Whose data do not fit. */
+  readonly dead: number;
+  /** `after` of the next part. */
+  readonly next: string | null;
+}
+
+export interface TestedAnswer {
+  readonly mails: readonly string[];
+}
+
+export interface CampaignCancelledAnswer {
+  readonly campaign: CampaignAnswer;
+  /** Recipients who get nothing any more. */
+  readonly cancelled: number;
+  /** Mails that were being sent at that moment. */
+  readonly under_way: number;
+}
+
+export interface RetriedAnswer {
+  readonly retried: number;
 }
 
 /** A row of a user's preferences. */
@@ -627,6 +932,8 @@ export interface TypeItemAnswer {
   readonly title: string;
   readonly body: string;
   readonly link: string | null;
+  /** It would take the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
 }
 
 export interface TypeMailAnswer {
@@ -710,5 +1017,7 @@ export interface OverviewAnswer {
   readonly emit_p99_ms: readonly (number | null)[];
 }
 
-/** That it was done. */
-export type NothingAnswer = Readonly<Record<string, never>>;
+/** What came before, the newest first. */
+export interface LatestAnswer {
+  readonly notifications: readonly FeedItem[];
+}

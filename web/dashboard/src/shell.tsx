@@ -11,8 +11,11 @@ const PAGES: readonly { route: Route; name: string; icon: IconName }[] = [
   { route: { page: "online" }, name: "Online", icon: "online" },
   { route: { page: "feed", room: "" }, name: "Feed", icon: "feed" },
   { route: { page: "users", user: null }, name: "Users", icon: "users" },
+  { route: { page: "topics", topic: null }, name: "Topics", icon: "topics" },
+  { route: { page: "scheduled" }, name: "Scheduled", icon: "clock" },
   { route: mailOf(""), name: "Mail", icon: "mail" },
   { route: { page: "suppressions", address: "", scope: "" }, name: "Suppressions", icon: "banned" },
+  { route: { page: "campaigns", campaign: null, state: "" }, name: "Campaigns", icon: "campaign" },
   { route: { page: "types", type: null, view: "" }, name: "Types", icon: "types" },
   { route: { page: "compose", to: "", type: "" }, name: "Compose", icon: "compose" },
 ];
@@ -25,6 +28,7 @@ export function Shell(props: { route: Route; signOut: () => void; children: Reac
   const count = open.length;
   const [theme, setTheme] = useState<Theme>(currentTheme);
   const main = useRef<HTMLElement>(null);
+  const pages = useRef<HTMLElement>(null);
   const name = PAGES.find(({ route }) => route.page === props.route.page)?.name ?? "Bellhop";
   useEffect(() => {
     document.title = `${count ? `(${count}) ` : ""}${name} · Bellhop`;
@@ -33,6 +37,9 @@ export function Shell(props: { route: Route; signOut: () => void; children: Reac
   useEffect(() => {
     // In braces: newer browsers answer with a promise, which React would take for the end of the effect.
     main.current?.scrollTo(0, 0);
+    // On a phone there are more of them than fit.
+    const [row, here] = [pages.current, pages.current?.querySelector<HTMLElement>(`[data-page="${name}"]`)];
+    if (row && here) row.scrollLeft = here.offsetLeft - (row.clientWidth - here.offsetWidth) / 2;
   }, [name]);
   const ready = "ready" in status ? status.ready : null;
   const other = theme === "dark" ? "light" : "dark";
@@ -46,11 +53,12 @@ export function Shell(props: { route: Route; signOut: () => void; children: Reac
           <Mark />
           <span>Bellhop</span>
         </a>
-        <nav aria-label="Pages">
+        <nav aria-label="Pages" ref={pages}>
           {PAGES.map(({ route, name: label, icon }) => (
             <a
               key={label}
               href={href(route)}
+              data-page={label}
               aria-current={route.page === props.route.page ? "page" : undefined}
             >
               <Icon name={icon} />

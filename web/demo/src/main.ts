@@ -1,4 +1,5 @@
 import "@bellhop/client/inbox";
+import "@bellhop/client/preferences";
 import { act, type Customer, config, forget } from "./config.ts";
 import { shop } from "./shop.ts";
 

@@ -2,11 +2,14 @@
 
 import { connect } from "@bellhop/client";
 import type { BellhopInbox } from "@bellhop/client/inbox";
+import type { BellhopPreferences } from "@bellhop/client/preferences";
 import { type Action, act, type Customer, orderUpdates, tokenOf } from "./config.ts";
 import lamp from "./lamp.svg";
 import { type Order, orderOf, ordersIn } from "./orders.ts";
 
 const SHOWN = 3;
+/** The catalog has one for the staff too, which is no customer's business. */
+const CATEGORIES = ["orders", "service", "offers", "newsletter"];
 
 function element<K extends keyof HTMLElementTagNameMap>(
   tag: K,
@@ -36,6 +39,21 @@ function row(order: Order): HTMLElement {
   return made;
 }
 
+/** What the customer is told and how, in a dialog of the shop's own. */
+function settings(customer: Customer, path: string): HTMLDialogElement {
+  const preferences: BellhopPreferences = document.createElement("bellhop-preferences");
+  preferences.options = { getToken: () => tokenOf(customer), path };
+  preferences.categories = CATEGORIES;
+  const close = element("button", "button quiet", "Done");
+  close.type = "button";
+  const dialog = element("dialog", "settings", preferences, element("div", "settings-foot", close));
+  dialog.setAttribute("aria-label", `What ${customer.name} is told`);
+  close.addEventListener("click", () => dialog.close());
+  // It leaves the page with its connection.
+  dialog.addEventListener("close", () => dialog.remove());
+  return dialog;
+}
+
 /** `complain` shows what went wrong, and an empty text when it has gone right; `refused` that the token is not taken. */
 export function shop(
   customer: Customer,
@@ -44,11 +62,20 @@ export function shop(
 ): HTMLElement {
   // Beside the page's folder, under whatever path a proxy has put both.
   const path = new URL("../socket.io/", document.baseURI).pathname;
-  const inbox = connect({ getToken: () => tokenOf(customer), socket: { path } });
+  const inbox = connect({ getToken: () => tokenOf(customer), path });
   const bell: BellhopInbox = document.createElement("bellhop-inbox");
   // For what the catalog calls the categories.
   bell.options = { url: new URL("..", document.baseURI).href, getToken: () => tokenOf(customer) };
   bell.inbox = inbox;
+  bell.setAttribute("preferences-url", "#preferences");
+  bell.addEventListener("bellhop-preferences", (event) => {
+    event.preventDefault();
+    const dialog = settings(customer, path);
+    dialog.querySelector("bellhop-preferences")?.setAttribute("theme", bell.getAttribute("theme") ?? "light");
+    dialog.addEventListener("close", () => bell.shadowRoot?.querySelector<HTMLElement>(".bell")?.focus());
+    window.append(dialog);
+    dialog.showModal();
+  });
 
   const does = (action: Action, text: string, look: string): HTMLButtonElement => {
     const button = element("button", `button ${look}`, text);

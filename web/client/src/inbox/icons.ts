@@ -12,6 +12,8 @@ export type Icon = (notification: Notification) => Look;
 export const BELL =
   "M6 9a6 6 0 1 1 12 0c0 3.2.7 5.1 1.5 6.3.5.8 0 1.7-.9 1.7H5.4c-.9 0-1.4-.9-.9-1.7C5.3 14.1 6 12.2 6 9ZM9.7 20.2a2.6 2.6 0 0 0 4.6 0";
 export const CHECK = "m5 12.5 4.5 4.5L19 7.5";
+export const SLIDERS =
+  "M4 7h9m5 0h2M4 17h2m5 0h9M15.5 9.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5Zm-7 10a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5Z";
 export const CROSS = "m6.5 6.5 11 11m0-11-11 11";
 
 const PARCEL = "m12 3 8 4.5v9L12 21l-8-4.5v-9L12 3Zm0 9 8-4.5M12 12 4 7.5M12 12v9M8 5.3l8 4.5";

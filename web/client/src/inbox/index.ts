@@ -35,10 +35,11 @@ interface Parts {
 }
 
 /**
- * Attributes: `url`, `path`, `token`, `theme` (`light` or `dark`; otherwise the system's), `toasts="off"`, `share="off"`.
+ * Attributes: `url`, `path`, `token`, `theme` (`light` or `dark`; otherwise the system's), `toasts="off"`, `share="off"`,
+ * `preferences-url`, where the panel's header leads to the person's preferences.
  *
- * Events, both bubbling: `bellhop-open` with the notification as `detail` before its link is followed, which
- * `preventDefault` stops; `bellhop-unread` with the number.
+ * Events, all bubbling: `bellhop-open` with the notification as `detail` before its link is followed, and
+ * `bellhop-preferences` before that of the header is, which `preventDefault` stops; `bellhop-unread` with the number.
  */
 export class BellhopInbox extends Base {
   static readonly observedAttributes = ["url", "path", "token"];
@@ -207,6 +208,8 @@ export class BellhopInbox extends Base {
         told: () => this.#told,
         inbox: () => this.#inbox,
         follow,
+        preferences: () => this.getAttribute("preferences-url"),
+        leave: (event) => this.#leaveFor(event),
       }),
       toasts: toasts({ strings, icon, follow, open: () => this.open() }),
       speech: speech({ strings }),
@@ -265,10 +268,17 @@ export class BellhopInbox extends Base {
     if (this.#tell("bellhop-open", notification) && href) location.assign(href);
   }
 
+  /** Goes to the preferences, unless the page sees to that itself. */
+  #leaveFor(event: Event): void {
+    const url = this.getAttribute("preferences-url");
+    if (!this.#tell("bellhop-preferences", url) || !destination(url)) event.preventDefault();
+    this.#parts?.panel.close({ focus: false });
+  }
+
   /** Answers whether nobody prevented what comes of it. */
   #tell(name: string, detail: unknown): boolean {
     return this.dispatchEvent(
-      new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable: name === "bellhop-open" }),
+      new CustomEvent(name, { detail, bubbles: true, composed: true, cancelable: name !== "bellhop-unread" }),
     );
   }
 }

@@ -15,7 +15,7 @@ export interface Notice {
 }
 
 export function notice(options: {
-  strings: Strings;
+  strings: Pick<Strings, "connecting" | "stopped" | "reconnect">;
   reconnect: () => void;
   /** Told what it says, and an empty text when it says nothing. */
   told: (text: string) => void;

@@ -10,7 +10,7 @@ import type { Age } from "./age.ts";
 import { short } from "./bell.ts";
 import type { Category } from "./catalog.ts";
 import { drawing, h } from "./elements.ts";
-import { BELL, CHECK, CROSS, type Icon } from "./icons.ts";
+import { BELL, CHECK, CROSS, type Icon, SLIDERS } from "./icons.ts";
 import { kinds } from "./kinds.ts";
 import { feed } from "./list.ts";
 import { beside } from "./place.ts";
@@ -51,6 +51,10 @@ export function panel(options: {
   told: () => readonly Category[] | undefined;
   inbox: () => Inbox | undefined;
   follow: (item: Item) => void;
+  /** Where the person says what is to be told; null where the page has no such place. */
+  preferences: () => string | null;
+  /** Told of a click that leads there. */
+  leave: (event: Event) => void;
 }): Panel {
   const { bell, notice, strings: t, age, icon, inbox, follow } = options;
   let isOpen = false;
@@ -140,6 +144,11 @@ export function panel(options: {
     ...Array.from({ length: 5 }, () => h("i")),
   );
   const newer = h("button", { type: "button", class: "newer", hidden: true, onclick: () => list.toTop() });
+  const settings = h(
+    "a",
+    { class: "tool", "aria-label": t.preferences, title: t.preferences, onclick: options.leave },
+    drawing(SLIDERS),
+  );
   const element = h(
     "div",
     {
@@ -166,6 +175,7 @@ export function panel(options: {
       {},
       h("h2", { id: "title" }, t.title),
       readAll,
+      settings,
       tool(t.close, CROSS, () => close({ focus: true }), "grip"),
     ),
     h("div", { class: "filters", role: "group", "aria-label": t.filter }, all, unreadOnly),
@@ -234,6 +244,9 @@ export function panel(options: {
   const open = (): void => {
     if (isOpen) return;
     isOpen = true;
+    const url = options.preferences();
+    settings.hidden = url === null;
+    settings.href = url ?? "";
     bell.setAttribute("aria-expanded", "true");
     element.hidden = false;
     // The top layer is above everything and cut off by nothing.

@@ -15,9 +15,13 @@ export interface Strings {
   less: string;
   categories: string;
   allCategories: string;
+  /** Leads to what the person wants to be told. */
+  preferences: string;
   close: string;
   read: (title: string) => string;
   dismiss: (title: string) => string;
+  /** Beside one that stands for several, the older of which are not shown any more. */
+  updates: (count: number) => string;
   arrived: (count: number) => string;
   /** Below the newest of a burst. */
   others: (count: number) => string;
@@ -50,9 +54,11 @@ export const ENGLISH: Strings = {
   less: "Less",
   categories: "Category",
   allCategories: "All",
+  preferences: "Settings",
   close: "Close notifications",
   read: (title) => `Mark as read: ${title}`,
   dismiss: (title) => `Dismiss: ${title}`,
+  updates: (count) => `${count} updates`,
   arrived: many,
   others: (count) => `and ${count} more`,
   newer: many,

@@ -1,39 +1,9 @@
-/**
- * How the element looks. What a page may set is named `--bellhop-…`; what begins with `--_` is derived from it.
- *
- * A style sheet made in code needs no exception in a Content-Security-Policy.
- */
+import { sheetOf } from "./look.ts";
+
+/** How the inbox looks. */
 const STYLE = `
-:host {
-  --_accent: var(--bellhop-accent, light-dark(#4b4ade, #9a97ff));
-  --_on-accent: var(--bellhop-on-accent, light-dark(#fff, #14141c));
-  --_badge: var(--bellhop-badge, #d4313a);
-  --_bg: var(--bellhop-background, light-dark(#fff, #1a1b20));
-  --_hover: var(--bellhop-hover, light-dark(#f5f6f8, #23252b));
-  --_text: var(--bellhop-text, light-dark(#15171c, #eef0f4));
-  --_muted: var(--bellhop-muted, light-dark(#5f6570, #a0a6b2));
-  --_line: var(--bellhop-line, light-dark(#e7e9ee, #2d2f37));
-  --_radius: var(--bellhop-radius, 14px);
-  --_shadow: var(--bellhop-shadow,
-    0 0 0 1px light-dark(rgb(15 20 30 / .07), rgb(255 255 255 / .09)),
-    0 2px 6px light-dark(rgb(15 20 30 / .05), rgb(0 0 0 / .3)),
-    0 16px 48px -8px light-dark(rgb(15 20 30 / .22), rgb(0 0 0 / .7)));
-  --_row: var(--bellhop-row-height, 5.25rem);
-  color-scheme: light dark;
-  display: inline-block;
-  position: relative;
-  font: 400 .875rem/1.45 var(--bellhop-font, ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif);
-  color: var(--_text);
-  -webkit-font-smoothing: antialiased;
-}
-:host([hidden]) { display: none }
-:host([theme=light]) { color-scheme: light }
-:host([theme=dark]) { color-scheme: dark }
-*, ::before, ::after { box-sizing: border-box }
-button { font: inherit; color: inherit; background: none; border: 0; padding: 0; margin: 0; cursor: pointer }
-svg { inline-size: 1.25rem; block-size: 1.25rem; display: block; flex: none }
-:focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px }
-.spoken { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
+:host { --_row: var(--bellhop-row-height, 5.25rem) }
+:host(:not([hidden])) { display: inline-block }
 
 .bell { position: relative; display: grid; place-items: center; inline-size: 2.5rem; block-size: 2.5rem; border-radius: 10px; color: var(--bellhop-bell, var(--_text)); transition: background-color .12s }
 .bell:hover, .bell[aria-expanded=true] { background: var(--bellhop-bell-hover, color-mix(in srgb, currentColor 8%, transparent)) }
@@ -55,6 +25,7 @@ svg { inline-size: 1.25rem; block-size: 1.25rem; display: block; flex: none }
 header { display: flex; align-items: center; gap: .25rem; padding-block: .875rem .5rem; padding-inline: 1.125rem .75rem }
 h2 { flex: 1; margin: 0; font-size: 1rem; font-weight: 650; letter-spacing: -.011em }
 .tool { display: grid; place-items: center; inline-size: 2rem; block-size: 2rem; border-radius: 8px; color: var(--_muted) }
+.tool[hidden] { display: none }
 .tool:hover { background: var(--_hover); color: var(--_text) }
 .all { padding: .25rem .5rem; border-radius: 8px; font-size: .8125rem; font-weight: 550; color: var(--_muted) }
 .all:hover { background: var(--_hover); color: var(--_text) }
@@ -99,6 +70,7 @@ h2 { flex: 1; margin: 0; font-size: 1rem; font-weight: 650; letter-spacing: -.01
 .long .more { display: block }
 :is(.roomy, .open) .more { position: static; padding: 0 }
 .open .more { display: block; margin-block-start: .25rem }
+.times { flex: none; padding-inline: .375rem; border-radius: 99px; background: var(--_hover); font-size: .6875rem; font-weight: 600; color: var(--_muted); font-variant-numeric: tabular-nums }
 time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric: tabular-nums }
 .body { margin: .0625rem 0 0; font-size: .8125rem; color: var(--_muted); overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; line-clamp: 2; overflow-wrap: anywhere; text-align: start }
 .dot { inline-size: .5rem; block-size: .5rem; flex: none; border-radius: 50%; background: var(--_accent) }
@@ -163,13 +135,5 @@ time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric
 }
 `;
 
-let made: CSSStyleSheet | undefined;
-
-/** The one sheet of all elements. */
-export function sheet(): CSSStyleSheet {
-  if (!made) {
-    made = new CSSStyleSheet();
-    made.replaceSync(STYLE);
-  }
-  return made;
-}
+/** The one sheet of all inboxes. */
+export const sheet = sheetOf(STYLE);

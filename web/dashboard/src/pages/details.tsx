@@ -79,6 +79,14 @@ function Body({ record, reload }: { record: FullRecord; reload: () => void }): R
             <Ago time={record.expires_at} />
           </Fact>
         ) : null}
+        {record.superseded_by ? (
+          <Fact label="Superseded by">
+            <span className="mono small">{record.superseded_by}</span>
+          </Fact>
+        ) : null}
+        {(record.collapsed ?? 1) > 1 ? (
+          <Fact label="Stands for">{plural(record.collapsed as number, "update")}</Fact>
+        ) : null}
         <Fact label="Id">
           <span className="mono small">{record.id}</span>
         </Fact>

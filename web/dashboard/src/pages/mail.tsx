@@ -213,6 +213,8 @@ function isSearch({ find, since, until }: MailSearch): boolean {
 const DONE: Record<MailState, string> = {
   pending: "due",
   leased: "taken",
+  gathered: "gathered",
+  merged: "told in a digest",
   sent: "sent",
   delivered: "delivered",
   bounced: "came back",

@@ -1,6 +1,6 @@
 import { type ReactNode, useCallback, useEffect, useState } from "react";
-import { refusal, useAsk, useDesk, useEvent } from "../context.tsx";
-import type { HistoryItem, HistoryPage, Joined, Left, Roster, UserView } from "../protocol.ts";
+import { type Asked, refusal, useAsk, useDesk, useEvent } from "../context.tsx";
+import type { FoundUsers, HistoryItem, HistoryPage, Joined, Left, Roster, UserView } from "../protocol.ts";
 import { href } from "../route.ts";
 import {
   Ago,
@@ -18,8 +18,11 @@ import { Confirm } from "../ui/dialog.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { toast } from "../ui/toast.tsx";
 import { figure, plural } from "../words.ts";
+import { Choices } from "./choices.tsx";
 import { Details } from "./details.tsx";
+import { Digests } from "./digests.tsx";
 import { useSettled } from "./online.tsx";
+import { Profile, Topics } from "./person.tsx";
 
 const HISTORY_MS = 5_000;
 const NO_TOPICS: readonly string[] = [];
@@ -30,8 +33,10 @@ export function Users({ user }: { user: string | null }): ReactNode {
 
 function Find(): ReactNode {
   const [text, setText] = useState("");
-  const prefix = useSettled(text.trim());
-  const { data, error, reload } = useAsk<Roster>("presence", { prefix, limit: 8 });
+  const wanted = useSettled(text.trim());
+  const online = useAsk<Roster>("presence", { prefix: wanted, limit: 8 });
+  const known = useAsk<FoundUsers>("find_users", wanted ? { text: wanted, limit: 20 } : null);
+  const { data, error, reload } = online;
   return (
     <>
       <Heading title="Users" note="One person's view: what they got, what they read, what was mailed" />
@@ -46,8 +51,8 @@ function Find(): ReactNode {
           <Icon name="search" />
           <input
             type="search"
-            aria-label="User id"
-            placeholder="A user id, online or not"
+            aria-label="Name, address or user id"
+            placeholder="A name, an address, or a user id"
             value={text}
             onChange={(event) => setText(event.target.value)}
           />
@@ -56,10 +61,11 @@ function Find(): ReactNode {
           Look up
         </button>
       </form>
+      {wanted ? <Found wanted={wanted} asked={known} /> : null}
       {error ? <Failed error={error} retry={reload} /> : null}
       <section className="card" aria-labelledby="here">
         <header className="card-head">
-          <h2 id="here">{prefix ? `Online, beginning with “${prefix}”` : "Online now"}</h2>
+          <h2 id="here">{wanted ? `Online, with an id like “${wanted}”` : "Online now"}</h2>
           <a href={href({ page: "online" })}>Show all</a>
         </header>
         {data === null ? (
@@ -81,12 +87,57 @@ function Find(): ReactNode {
             ))}
           </ul>
         ) : (
-          <Empty icon="users" title="Nobody of that name is online">
-            Press “Look up” to see someone who is away.
+          <Empty icon="users" title={wanted ? "Nobody with such an id is online" : "Nobody is here"}>
+            Press “Look up” to see someone by the whole id.
           </Empty>
         )}
       </section>
     </>
+  );
+}
+
+/** Whom the gateway knows by what was written, online or not. */
+function Found({ wanted, asked }: { wanted: string; asked: Asked<FoundUsers> }): ReactNode {
+  const { data, error, reload } = asked;
+  return (
+    <section className="card below" aria-labelledby="known">
+      <header className="card-head">
+        <h2 id="known">Known as “{wanted}”</h2>
+      </header>
+      {error ? <Failed error={error} retry={reload} /> : null}
+      {data === null ? (
+        error ? null : (
+          <Waiting lines={3} />
+        )
+      ) : data.users.length ? (
+        <ul className="people">
+          {data.users.map(({ user, name, email, last_seen }) => (
+            <li key={user} className="person">
+              <Avatar name={name ?? user} />
+              <span className="clip">
+                <a className="row-link strong" href={href({ page: "users", user })}>
+                  {name ?? user}
+                </a>
+                <span className="under clip">
+                  <span className="mono">{user}</span>
+                  {email ? ` · ${email}` : null}
+                </span>
+              </span>
+              {last_seen ? (
+                <span className="soft small nowrap seen">
+                  <Ago time={last_seen} />
+                </span>
+              ) : null}
+            </li>
+          ))}
+        </ul>
+      ) : (
+        <Empty icon="search" title="Nobody is known by that">
+          People are found by how their id, their address, or a word of their name begins.
+        </Empty>
+      )}
+      {data?.more ? <p className="card-foot soft">There are more: write more of the name.</p> : null}
+    </section>
   );
 }
 
@@ -119,17 +170,6 @@ function One({ user }: { user: string }): ReactNode {
             <span className="mono">{user}</span>
             {data?.email ? ` · ${data.email}` : ""}
           </p>
-          {topics.length ? (
-            <ul className="topics" aria-label="Topics">
-              {topics.map((topic) => (
-                <li key={topic}>
-                  <a className="chip" href={href({ page: "feed", room: `topic:${topic}` })}>
-                    {topic}
-                  </a>
-                </li>
-              ))}
-            </ul>
-          ) : null}
         </div>
         <div className="acts">
           <a className="button" href={href({ page: "compose", to: `user:${user}`, type: "" })}>
@@ -190,6 +230,12 @@ function One({ user }: { user: string }): ReactNode {
           </div>
         </dl>
       )}
+      <div className="halves">
+        <Profile user={user} key={`profile ${version}`} />
+        <Topics user={user} ofToken={topics} changed={reload} key={`topics ${version}`} />
+      </div>
+      <Choices user={user} key={`choices ${version}`} />
+      <Digests user={user} key={`digests ${version}`} />
       <History user={user} topics={topics} key={version} />
       {asking === "disconnect" ? (
         <Confirm

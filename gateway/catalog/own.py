@@ -1,0 +1,37 @@
+"""The type that the gateway mails in its own name: no catalog has it, and any may have templates for it."""
+
+from typing import Any, Final
+
+DIGEST: Final = "DIGEST"
+"""Of the mail of a digest."""
+
+_TEXT: Final = {"type": "string"}
+_LISTED: Final = {
+    "type": "object",
+    "required": ["id", "type", "title", "body", "link", "created_at"],
+    "properties": {
+        "id": _TEXT,
+        "type": _TEXT,
+        "title": _TEXT,
+        "body": _TEXT,
+        "link": {"type": ["string", "null"]},
+        "created_at": _TEXT,
+    },
+}
+DIGEST_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["notifications", "total", "more", "more_words", "since", "words"],
+    "properties": {
+        "notifications": {"type": "array", "items": _LISTED},
+        "total": {"type": "integer"},
+        "more": {"type": "integer"},
+        "more_words": _TEXT,
+        "since": _TEXT,
+        "words": {
+            "type": "object",
+            "required": ["language", "open", "footer", "unsubscribe"],
+            "properties": dict.fromkeys(("language", "open", "footer", "unsubscribe"), _TEXT),
+        },
+    },
+}
+"""What a template is told of one as `data`."""

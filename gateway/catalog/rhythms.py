@@ -1,0 +1,40 @@
+"""How often a type may reach somebody by mail, as values. Reading them is the business of `gateway.catalog.timing`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """A time of the person's own day, or of a day of the week."""
+
+    hour: int
+    minute: int
+    weekday: int | None = None
+    """0 is Monday; None is every day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """Many mails of a type into one."""
+
+    every: float | Clock
+    """Seconds from the first of them on, or a time of the person's day."""
+    sliding: float | None = None
+    """Seconds of silence that it waits for after its last one, which put its end off."""
+    most: float | None = None
+    """Seconds after its first one when it ends although there is no silence; goes with `sliding`."""
+    leading: bool = False
+    """Whether the first is mailed at once, by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttle:
+    """No more mails of a type to a person than so many in a rolling window."""
+
+    limit: int
+    per: float
+    """Seconds."""
+    then: Literal["digest", "drop"] = "digest"

@@ -1,0 +1,86 @@
+"""Departing: what is done by the decision on a mail that a worker is about to send.
+
+A decision only reads. What must be written before a mail may leave, so that of several workers one is right, is written here: that it
+counts against a throttle, and that it begins a digest.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.catalog.live import LiveCatalog
+from gateway.catalog.rhythms import Throttle
+from gateway.ground.rooms import user_of
+from gateway.notify.decide import Judge, case_of
+from gateway.notify.gates import throttle
+from gateway.notify.verdicts import Delay, Merge, Send, Sources, Verdict
+from storage.digests import Digest, Digests
+from storage.endings import Ending, Gathered, Postponed, Skipped
+from storage.ids import uuid7
+from storage.outbox import Lease, Outbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departures:
+    """Decides on what leaves, and notes what that takes."""
+
+    judge: Judge
+    sources: Sources
+    outbox: Outbox
+    digests: Digests
+
+    async def decide(self, lease: Lease, now: datetime) -> Ending | None:
+        """How the lease ends without a mail; None when it is to be sent. Raises `StorageError`."""
+        verdict = await self.judge.at_lease(lease, now)
+        if isinstance(verdict, Merge) and verdict.window.leading:
+            opened = digest_of(verdict, lease.notification.room, now, lead=lease.id)
+            verdict = Send() if await self.digests.lead(opened) else verdict
+        if isinstance(verdict, Send):
+            verdict = await self._within_limit(lease, now)
+        return ending_of(verdict, lease, now)
+
+    async def _within_limit(self, lease: Lease, now: datetime) -> Verdict:
+        """`Send`, and it counts; else what becomes of one too many."""
+        user, limit = user_of(lease.notification.room), _throttle(self.sources.catalog, lease)
+        if limit is None or user is None or not lease.is_own:
+            return Send()
+        key = throttle.counted_as(lease.notification.type, user)
+        since = now - timedelta(seconds=limit.per)
+        if await self.outbox.claim(lease, key, limit=limit.limit, since=since, now=now):
+            return Send()
+        case = case_of(lease, now)
+        (usage,) = await throttle.gather(self.sources, [case])
+        # A catalog may have come into force meanwhile that has none.
+        return Send() if usage is None else throttle.exceeded(case, usage)
+
+
+def digest_of(merge: Merge, room: str, now: datetime, *, lead: str | None = None) -> Digest:
+    """The digest that is opened by it, where none is open."""
+    window = merge.window
+    return Digest(
+        id=uuid7(),
+        room=room,
+        key=window.key,
+        rule=merge.rule,
+        opened_at=now,
+        closes_at=window.closes_at,
+        latest_at=window.latest_at,
+        lead=lead,
+    )
+
+
+def _throttle(live: LiveCatalog, lease: Lease) -> Throttle | None:
+    type_ = None if live.current is None else live.current.types.get(lease.notification.type)
+    return None if type_ is None or type_.critical else type_.throttle
+
+
+def ending_of(verdict: Verdict, lease: Lease, now: datetime) -> Ending | None:
+    """How a lease ends by a verdict; None when the mail is to be sent."""
+    match verdict:
+        case Send():
+            return None
+        case Delay(until=until, rule=rule, detail=detail):
+            return Postponed(until=until, reason=detail, rule=rule, counted=False)
+        case Merge(window=window, rule=rule, detail=detail):
+            digest = digest_of(verdict, lease.notification.room, now)
+            return Gathered(digest=digest, silence=window.silence, rule=rule, reason=detail)
+    return Skipped(rule=verdict.rule, reason=verdict.detail)

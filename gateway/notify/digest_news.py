@@ -1,0 +1,107 @@
+"""What the mail of a digest tells: the newest of what was gathered, and how many there are. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urljoin
+
+from gateway.catalog.own import DIGEST
+from gateway.ground.encoding import time
+from gateway.notify.digest_words import DigestWords, words_in
+from storage.digests import Digest
+from storage.mail import LaneName, Mail, MailOrder, MailState
+from storage.outbox import Kind, Obligation, Subject
+from storage.streams import Entry, Notification
+
+LISTED: Final = 20
+"""The newest; the others are only counted."""
+BODY_CHARACTERS: Final = 300
+"""Of each that is listed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What is left of a digest at its closing."""
+
+    newest: Sequence[Notification]
+    """With their mail; `LISTED` at most, newest first."""
+    total: int
+    lane: LaneName
+    """Of what somebody waits for, if there is any."""
+
+
+def mail_of(digest: Digest, kept: Kept, now: datetime, *, base_url: str | None) -> Obligation:
+    """The mail that tells it, under the digest's id: however often it is sent, it is the same."""
+    newest = kept.newest[0]
+    assert newest.mail is not None
+    order = MailOrder(to=newest.mail.order.to, due_at=digest.closes_at, lane=kept.lane)
+    return Obligation(
+        id=digest.id,
+        of=Subject(kind=Kind.DIGEST, id=digest.id),
+        mail=Mail(order=order, state=MailState.PENDING, due_at=digest.closes_at, updated_at=now),
+        news=_news(digest, kept, now, base_url=base_url),
+    )
+
+
+def _news(digest: Digest, kept: Kept, now: datetime, *, base_url: str | None) -> Notification:
+    newest = kept.newest[0]
+    entry = newest.entry or Entry()
+    locale = entry.locale or "en"
+    words = words_in(locale)
+    more = kept.total - len(kept.newest)
+    title = newest.title if kept.total == 1 else words.heading.format(total=kept.total)
+    return Notification(
+        id=digest.id,
+        room=digest.room,
+        type=DIGEST,
+        title=title,
+        body=_body(kept, words, more),
+        data={
+            "notifications": [_listed(each, base_url) for each in kept.newest],
+            "total": kept.total,
+            "more": more,
+            "more_words": _more(words, more),
+            "since": time(digest.opened_at),
+            "words": {name: text for name, text in asdict(words).items() if "{" not in text},
+        },
+        created_at=now,
+        in_app=False,
+        entry=Entry(category=_category(kept), locale=locale, catalog_version=entry.catalog_version),
+    )
+
+
+def _category(kept: Kept) -> str | None:
+    """Of the newest that has one."""
+    return next((e.entry.category for e in kept.newest if e.entry is not None and e.entry.category), None)
+
+
+def _listed(each: Notification, base_url: str | None) -> dict[str, Any]:
+    link = each.link
+    if link is not None and base_url is not None:
+        link = urljoin(base_url, link)
+    return {
+        "id": each.id,
+        "type": each.type,
+        "title": each.title,
+        "body": _cut(each.body),
+        # A path alone leads nowhere from a mail.
+        "link": None if link is None or link.startswith("/") else link,
+        "created_at": time(each.created_at),
+    }
+
+
+def _body(kept: Kept, words: DigestWords, more: int) -> str:
+    """The same for a template that knows nothing of digests."""
+    paragraphs = ["\n".join(filter(None, (each.title, _cut(each.body)))) for each in kept.newest]
+    return "\n\n".join([*paragraphs, *filter(None, (_more(words, more),))])
+
+
+def _more(words: DigestWords, more: int) -> str:
+    if not more:
+        return ""
+    return words.one_more if more == 1 else words.more.format(more=more)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= BODY_CHARACTERS else f"{text[: BODY_CHARACTERS - 1].rstrip()}…"

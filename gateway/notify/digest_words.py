@@ -1,0 +1,50 @@
+"""What the mail of a digest says, in each language that it speaks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from mailer.locales import lookup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestWords:
+    language: str
+    heading: str
+    """With `{total}`, of two or more."""
+    more: str
+    """With `{more}`: those that are not listed."""
+    one_more: str
+    open: str
+    """A link to a single one."""
+    footer: str
+    unsubscribe: str
+
+
+ENGLISH: Final = DigestWords(
+    language="en",
+    heading="{total} notifications that you have not seen",
+    more="And {more} more.",
+    one_more="And one more.",
+    open="View",
+    footer="You get these together because you, or whoever sends them, wanted it so.",
+    unsubscribe="Unsubscribe",
+)
+GERMAN: Final = DigestWords(
+    language="de",
+    heading="{total} Benachrichtigungen, die Sie noch nicht gesehen haben",
+    more="Und {more} weitere.",
+    one_more="Und eine weitere.",
+    open="Ansehen",
+    footer="Sie bekommen sie gesammelt, weil Sie es so wollten, oder wer sie schickt.",
+    unsubscribe="Abmelden",
+)
+LANGUAGES: Final[Mapping[str, DigestWords]] = MappingProxyType(
+    {each.language: each for each in (ENGLISH, GERMAN)}
+)
+
+
+def words_in(locale: str | None) -> DigestWords:
+    """The words in the language that comes nearest; English where none does."""
+    return LANGUAGES[lookup(locale, LANGUAGES, "en")]

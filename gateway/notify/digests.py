@@ -1,0 +1,278 @@
+"""Digests: what is gathered for each user closes when its time has come, and is told in one mail: what the user has not seen of it.
+
+Whichever node sees first that one is due closes it, under a lease. What is left out is noted with the rule that said so, page by
+page; at the end the digest is closed and its mail is owed, in one step. So a node that dies before has sent nothing, and another
+begins again where it stood.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.ground.clock import Clock
+from gateway.ground.parts import Meters, Part
+from gateway.ground.rooms import user_of, user_room
+from gateway.ground.tasks import Tasks
+from gateway.notify.decide import Judge
+from gateway.notify.digest_news import LISTED, Kept, mail_of
+from gateway.notify.verdicts import EMAIL, Case, Moment, Skip
+from storage import digests as shelf
+from storage.digests import Digest
+from storage.endings import Skipped
+from storage.errors import StorageError
+from storage.mail import LaneName, Unless
+from storage.streams import Notification
+
+CLOSED_AT_ONCE = 16
+PAGE = 200
+"""Items that are decided together."""
+POLL_SECONDS = 2.0
+"""How late a digest may be noticed that another process has opened, or put off."""
+SHORTEST_REST_SECONDS = 0.05
+STORE_PAUSE_SECONDS = 1.0
+OPEN_SHOWN = 20
+"""Of one user."""
+DECIDED_AT_MOST = 1_000
+"""Items of an open digest, to tell what it would be now."""
+PRUNED_AT_ONCE = 2_000
+EXPIRED, RECALLED = "expired", "recalled"
+"""Rules that are no gates: there is nothing left to tell."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What is not told, and why."""
+
+    notification: Notification
+    why: Skipped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenDigest:
+    """A digest, and what would be told if it closed now."""
+
+    digest: Digest
+    newest: Sequence[Notification]
+    """`LISTED` at most, newest first."""
+    total: int
+    left_out: Sequence[LeftOut]
+    """The newest of them, `LISTED` at most."""
+    left_out_total: int
+    is_whole: bool
+    """Whether all its items were looked at, and not only the newest."""
+
+
+class Digester(Part):
+    """The use cases of digests, and the work of closing them. They raise `StoreUnavailable`."""
+
+    def __init__(
+        self,
+        digests: shelf.Digests,
+        *,
+        judge: Judge,
+        clock: Clock,
+        due_clock: Clock,
+        wake_mailer: Callable[[Iterable[LaneName]], None],
+        base_url: str | None,
+        lease_seconds: float,
+        kept_days: int,
+    ) -> None:
+        """What is due is judged by `due_clock`; `base_url` is the public site's; 0 days keep what is closed for ever."""
+        self.closed = {"mailed": 0, "empty": 0}
+        """Digests, by whether there was anything left to tell."""
+        self.items = {"told": 0, "left_out": 0}
+        """Of these digests."""
+        self.open: int | None = None
+        """Of all nodes; None until it was counted."""
+        self._digests = digests
+        self._judge = judge
+        self._clock = clock
+        self._due_clock = due_clock
+        self._wake_mailer = wake_mailer
+        self._base_url = base_url
+        self._lease_seconds = lease_seconds
+        self._kept = timedelta(days=kept_days)
+        self._tasks = Tasks()
+
+    def measure(self, meters: Meters) -> None:
+        meters.watch_gauge("bellhop_digests_open", "Digests that are open, of all nodes", lambda: self.open)
+        meters.watch_counts(
+            "bellhop_digests_closed", "Digests closed here, by what came of them", "outcome", self.closed
+        )
+        meters.watch_counts(
+            "bellhop_digest_items",
+            "Items of digests closed here, by what came of them",
+            "outcome",
+            self.items,
+        )
+
+    def start(self) -> None:
+        self._tasks.start(self._close_forever(), name="digests")
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+
+    async def keep_house(self) -> None:
+        if self._kept:
+            await self._digests.prune(before=self._clock() - self._kept, limit=PRUNED_AT_ONCE)
+        self.open = await self._digests.open_count()
+
+    # What is asked
+
+    async def of_user(self, user: str) -> list[OpenDigest]:
+        """What is open for the user, the first to close first, and what would go out now."""
+        found = await self._digests.of_room(user_room(user), limit=OPEN_SHOWN)
+        return [await self._preview(digest) for digest in found]
+
+    async def _preview(self, digest: Digest) -> OpenDigest:
+        now = self._clock()
+        newest: list[Notification] = []
+        left_out: list[LeftOut] = []
+        total = decided = dropped = 0
+        before: Notification | None = None
+        while decided < DECIDED_AT_MOST:
+            page = await self._digests.items(digest.id, before=before, limit=PAGE)
+            for item, why in await self._decide(page, now):
+                if why is None:
+                    total += 1
+                    newest += [item] if len(newest) < LISTED else []
+                else:
+                    dropped += 1
+                    left_out += [LeftOut(item, why)] if len(left_out) < LISTED else []
+            decided += len(page)
+            if len(page) < PAGE:
+                break
+            before = page[-1]
+        return OpenDigest(
+            digest=digest,
+            newest=newest,
+            total=total,
+            left_out=left_out,
+            left_out_total=dropped,
+            is_whole=decided < DECIDED_AT_MOST,
+        )
+
+    # What is due
+
+    async def _close_forever(self) -> None:
+        while True:
+            try:
+                rest = await self.close_due()
+            except StorageError:
+                rest = STORE_PAUSE_SECONDS
+            except Exception:
+                logger.exception("digests could not be closed")
+                rest = STORE_PAUSE_SECONDS
+            await asyncio.sleep(rest)
+
+    async def close_due(self) -> float:
+        """Close what is due, some of it; answers for how many seconds there is nothing to do then."""
+        now = self._due_clock()
+        token, due = await self._digests.lease(
+            limit=CLOSED_AT_ONCE, lease_seconds=self._lease_seconds, now=now
+        )
+        if due:
+            outcomes = await asyncio.gather(
+                *(self._close(digest, token) for digest in due), return_exceptions=True
+            )
+            for digest, outcome in zip(due, outcomes, strict=True):
+                if isinstance(outcome, BaseException):
+                    # Its lease runs out, and it comes again.
+                    known = isinstance(outcome, StorageError)
+                    logger.log(
+                        logging.INFO if known else logging.ERROR,
+                        "digest not closed",
+                        exc_info=None if known else outcome,
+                        extra={"digest": digest.id, "reason": type(outcome).__name__},
+                    )
+            return 0
+        next_due = await self._digests.next_due()
+        if next_due is None:
+            return POLL_SECONDS
+        return min(max((next_due - self._due_clock()).total_seconds(), SHORTEST_REST_SECONDS), POLL_SECONDS)
+
+    async def _close(self, digest: Digest, token: str) -> None:
+        now = self._clock()
+        kept, left_out = await self._left(digest, token, now)
+        if kept is None:
+            return
+        mail = mail_of(digest, kept, now, base_url=self._base_url) if kept.total else None
+        if not await self._digests.settle(digest.id, mail, token=token, now=now):
+            return
+        self.items["told"] += kept.total
+        self.items["left_out"] += left_out
+        self.closed["empty" if mail is None else "mailed"] += 1
+        if mail is not None:
+            self._wake_mailer([kept.lane])
+        logger.info(
+            "digest closed",
+            extra={"digest": digest.id, "key": digest.key, "told": kept.total, "left_out": left_out},
+        )
+
+    async def _left(self, digest: Digest, token: str, now: datetime) -> tuple[Kept | None, int]:
+        """What is to be told, and how many are not; None when another closes it by now."""
+        newest: list[Notification] = []
+        total = dropped = 0
+        lane = LaneName.BULK
+        before: Notification | None = None
+        while True:
+            page = await self._digests.items(digest.id, before=before, limit=PAGE)
+            decided = await self._decide(page, now)
+            left_out = {item.id: why for item, why in decided if why is not None}
+            if left_out and not await self._digests.leave_out(digest.id, left_out, token=token, now=now):
+                return None, 0
+            told = [item for item, why in decided if why is None]
+            newest += told[: LISTED - len(newest)]
+            total += len(told)
+            dropped += len(left_out)
+            if any(item.mail and item.mail.order.lane is LaneName.TRANSACTIONAL for item in told):
+                lane = LaneName.TRANSACTIONAL
+            if len(page) < PAGE:
+                return Kept(newest=newest, total=total, lane=lane), dropped
+            before = page[-1]
+
+    async def _decide(
+        self, items: Sequence[Notification], now: datetime
+    ) -> list[tuple[Notification, Skipped | None]]:
+        """Each with why it is not told, if it is not. Raises `StorageError`."""
+        judged = await self._judge.judge([_case(item, now) for item in items], Moment.CLOSING)
+        found: list[tuple[Notification, Skipped | None]] = []
+        for item, outcome in zip(items, judged, strict=True):
+            if isinstance(outcome, StorageError):
+                raise outcome
+            verdict = outcome.verdict
+            why = _gone(item, now)
+            if why is None and isinstance(verdict, Skip):
+                why = Skipped(rule=verdict.rule, reason=verdict.detail)
+            found.append((item, why))
+        return found
+
+
+def _case(item: Notification, now: datetime) -> Case:
+    """An item in question: whatever its sender has asked for, what was seen is not told again."""
+    assert item.mail is not None
+    order = item.mail.order
+    return Case(
+        type=item.type,
+        user=user_of(item.room),
+        room=item.room,
+        channel=EMAIL,
+        now=now,
+        due_at=now,
+        notification_id=item.id,
+        to=order.to,
+        unless=Unless.SEEN,
+        lane=order.lane,
+    )
+
+
+def _gone(item: Notification, now: datetime) -> Skipped | None:
+    if item.recalled_at is not None:
+        return Skipped(rule=RECALLED, reason="it was recalled")
+    if item.expires_at is not None and item.expires_at <= now:
+        return Skipped(rule=EXPIRED, reason="it has expired")
+    return None

@@ -1,0 +1,69 @@
+"""Mail that is to come in a digest: by the person's word, once a day or a week, else by what the catalog says of its type."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gateway.notify.preferences import NOTHING, Preferences
+from gateway.notify.verdicts import EMAIL, Case, Gate, Merge, Moment, Sources
+from gateway.notify.whereabouts import zones_of
+from gateway.notify.windows import DAILY, WEEKLY, Plan, plan_of
+
+if TYPE_CHECKING:
+    from gateway.catalog.kinds import NotificationType
+
+RULE = "digest"
+_CHOSEN = {"daily": Plan(key="daily", every=DAILY), "weekly": Plan(key="weekly", every=WEEKLY)}
+
+
+def judge(case: Case, plan: Plan) -> Merge:
+    window = plan.window(max(case.now, case.due_at))
+    first = "the first at once, then " if plan.leading else ""
+    return Merge(window=window, rule=RULE, detail=f"{case.user} gets {first}{plan.words}")
+
+
+def wants(case: Case, moment: Moment) -> bool:
+    """Not of what is in a digest already, nor of a digest's own mail."""
+    is_asked = case.channel == EMAIL and case.user is not None and not case.hastened
+    return is_asked and case.is_own and moment is not Moment.CLOSING
+
+
+async def gather(sources: Sources, cases: Sequence[Case]) -> list[Plan | None]:
+    """A plan for each case whose mail is gathered."""
+    catalog = sources.catalog.current
+    types = {} if catalog is None else catalog.types
+    chosen = await sources.preferences.of_many(list(dict.fromkeys(case.user or "" for case in cases)))
+    plans = [_plan(case, types.get(case.type), chosen.get(case.user or "", NOTHING)) for case in cases]
+    users = {case.user or "" for case, plan in zip(cases, plans, strict=True) if plan is not None}
+    if not users:
+        return plans
+    zones = await zones_of(sources, list(users), chosen)
+    return [
+        None if plan is None else replace(plan, zone=str(zones[case.user or ""]))
+        for case, plan in zip(cases, plans, strict=True)
+    ]
+
+
+def _plan(case: Case, type_: "NotificationType | None", preferences: Preferences) -> Plan | None:
+    value = preferences.cell(type_, case.type, EMAIL).value
+    if isinstance(value, str):
+        return _CHOSEN[value]
+    if type_ is None or type_.digest is None:
+        return None
+    return plan_of(type_.name, type_.digest, "UTC")
+
+
+def in_use(sources: Sources) -> bool:
+    """Whether any type has a digest, or anybody has chosen anything."""
+    return sources.catalog.has_digests or sources.preferences.in_use
+
+
+GATE = Gate(
+    rule=RULE,
+    facts=Plan,
+    judge=judge,
+    wants=wants,
+    gather=gather,
+    in_use=in_use,
+    spares_critical=True,
+)

@@ -1,0 +1,115 @@
+"""Windows: when a digest closes that is opened now, and whom it is of. Pure.
+
+A time of day is one on the person's wall: it is looked up in the person's zone, each time anew. A time that the wall does not show on
+a day moves forward with the clock; of one that it shows twice the first counts.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from typing import TYPE_CHECKING, Final
+
+from gateway.catalog.rhythms import DAYS, Clock
+from gateway.ground.zones import zone
+
+if TYPE_CHECKING:
+    from gateway.catalog.rhythms import Digest
+
+DAILY: Final = Clock(hour=9, minute=0)
+"""When who wants one mail a day gets it."""
+WEEKLY: Final = Clock(hour=9, minute=0, weekday=0)
+_DAY: Final = timedelta(days=1)
+_DAYS_AHEAD: Final = range(-1, 16)
+"""That may hold the next time: a zone may skip a day, and with it a week's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A digest as it would be opened now, for what is gathered in it."""
+
+    key: str
+    closes_at: datetime
+    latest_at: datetime | None = None
+    silence: timedelta | None = None
+    """How long it waits after each further item at least."""
+    leading: bool = False
+    """Whether the mail that opens it is sent alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How the mail of a type is gathered for a user."""
+
+    key: str
+    every: float | Clock
+    """Seconds, or a time by the user's clock."""
+    sliding: float | None = None
+    most: float | None = None
+    leading: bool = False
+    zone: str = "UTC"
+    """By its name: facts are shown to people."""
+
+    def window(self, now: datetime) -> Window:
+        """The digest that would be opened at this moment."""
+        if isinstance(self.every, Clock):
+            closes_at = next_time(self.every, zone(self.zone) or UTC, now)
+        else:
+            closes_at = now + timedelta(seconds=self.every)
+        latest_at = None if self.most is None else now + timedelta(seconds=self.most)
+        return Window(
+            key=self.key,
+            closes_at=closes_at if latest_at is None else min(closes_at, latest_at),
+            latest_at=latest_at,
+            silence=None if self.sliding is None else timedelta(seconds=self.sliding),
+            leading=self.leading,
+        )
+
+    @property
+    def words(self) -> str:
+        """How often, as people read it."""
+        every = self.every
+        if not isinstance(every, Clock):
+            return f"one mail every {spoken(every)}"
+        at = f"{every.hour:02}:{every.minute:02} ({self.zone})"
+        return (
+            f"one mail a day, at {at}"
+            if every.weekday is None
+            else f"one mail a week, on {DAYS[every.weekday]} at {at}"
+        )
+
+
+def plan_of(type_: str, digest: "Digest", zone_name: str) -> Plan:
+    """What the catalog says of a type, for a user of that zone."""
+    return Plan(
+        key=key_of(type_),
+        every=digest.every,
+        sliding=digest.sliding,
+        most=digest.most,
+        leading=digest.leading,
+        zone=zone_name,
+    )
+
+
+def key_of(type_: str) -> str:
+    """Under which the mail of one type is gathered; what people choose themselves is gathered over all types."""
+    return f"type:{type_}"
+
+
+def next_time(clock: Clock, zone: tzinfo, moment: datetime) -> datetime:
+    """When the wall of that zone shows the time next, after `moment`."""
+    today = moment.astimezone(zone).date()
+    wall = time(clock.hour, clock.minute)
+    days = (today + step * _DAY for step in _DAYS_AHEAD)
+    times = (
+        datetime.combine(day, wall, zone).astimezone(UTC)
+        for day in days
+        if clock.weekday in (None, day.weekday())
+    )
+    return next(at for at in times if at > moment)
+
+
+def spoken(seconds: float) -> str:
+    """A span of time as it is written in a catalog."""
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:g}s"

@@ -1,0 +1,48 @@
+"""Finding people: the words that somebody is found by, and what of a search they must begin with.
+
+Both stores keep the words of each contact: its id, its address, and those of its name, in lower case as far as ASCII goes, which
+is what both can make of a text by themselves. So a search asks for a word's first letter in both cases.
+"""
+
+from collections.abc import Iterable, Sequence
+from string import ascii_lowercase, ascii_uppercase
+
+from storage.people import Contact
+
+CANDIDATES = 500
+"""Contacts that are looked at for one search."""
+LAST = "\U0010ffff"
+"""What comes after all that begins alike."""
+
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+
+
+def lower(text: str) -> str:
+    """In lower case as the stores have it: ASCII letters only."""
+    return text.translate(_LOWER)
+
+
+def words_of(contact: Contact) -> list[str]:
+    return lower(" ".join(filter(None, (contact.user, contact.email, contact.name)))).split()
+
+
+def sought(text: str) -> list[str]:
+    """The words of a search, the longest first: that one finds the fewest."""
+    return sorted(lower(text).split(), key=len, reverse=True)
+
+
+def forms(word: str) -> tuple[str, ...]:
+    """How a word may begin that is kept; the same, where its first letter has no other case."""
+    first, rest = word[:1], word[1:]
+    return tuple(dict.fromkeys(lower(case) + rest for case in (first, first.lower(), first.upper())))
+
+
+def matching(contacts: Iterable[Contact], words: Sequence[str]) -> list[Contact]:
+    """Those of which every word of the search begins a word, by id."""
+    wanted = [forms(word) for word in words]
+    found = [
+        contact
+        for contact in contacts
+        if (own := words_of(contact)) and all(any(each.startswith(form) for each in own) for form in wanted)
+    ]
+    return sorted(found, key=lambda contact: contact.user)

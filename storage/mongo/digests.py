@@ -1,0 +1,277 @@
+"""The shelf of digests, in the collection `digests`; what is gathered lies with the notifications, as `obligations.py` has it."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import IndexModel, UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession as Session
+
+from storage.digests import FULL, Digest, Digests
+from storage.encoding import FOREVER, micros, micros_or_none, moment, moment_or_none
+from storage.endings import Gathered, Skipped
+from storage.mongo import obligations
+from storage.mongo.collections import NOTIFICATIONS, Collections, Document
+from storage.mongo.documents import notification_of
+from storage.mongo.obligations import OBLIGATIONS
+from storage.mongo.shelf import MongoShelf, operation
+from storage.mongo.transactions import atomically
+from storage.outbox import Kind, Lease, Obligation
+from storage.people import Erasure
+from storage.streams import Notification
+
+DIGESTS = "digests"
+INDEXES = {
+    DIGESTS: (
+        IndexModel(
+            [("room", 1), ("channel", 1), ("key", 1)], name="open", unique=True,
+            partialFilterExpression={"state": "open"},
+        ),
+        IndexModel([("wake_at", 1)], name="wake", partialFilterExpression={"wake_at": {"$exists": True}}),
+        IndexModel([("room", 1), ("closes_at", 1)], name="room"),
+        IndexModel([("ended_at", 1)], name="ended", partialFilterExpression={"ended_at": {"$exists": True}}),
+        IndexModel([("token", 1)], name="token", partialFilterExpression={"token": {"$exists": True}}),
+    ),
+}  # fmt: skip
+
+
+class _NotHeld(Exception):
+    """The lease is another's by now: the transaction is undone."""
+
+
+async def gather(c: Collections, lease: Lease, ending: Gathered, *, now: int) -> bool:
+    """End a lease so, as `Outbox.end` says."""
+
+    async def work(session: Session) -> None:
+        id_ = await _gathering(c, session, ending, now)
+        held = await c[NOTIFICATIONS].update_one(
+            {"_id": lease.id, "mail.token": lease.token},
+            {
+                "$set": {
+                    "mail.state": "gathered",
+                    "mail.digest": id_,
+                    "mail.reason": ending.reason,
+                    "mail.decided_by": ending.rule,
+                    "mail.code": None,
+                    "mail.updated_at": now,
+                },
+                "$unset": {"mail.wake": "", "mail.token": ""},
+                "$inc": {"mail.attempts": -1},
+            },
+            session=session,
+        )
+        if not held.matched_count:
+            raise _NotHeld
+
+    try:
+        await atomically(c, work)
+    except _NotHeld:
+        return False
+    return True
+
+
+async def _gathering(c: Collections, session: Session, ending: Gathered, now: int) -> str:
+    """The id of the digest that takes one item more. It is written to: so who closes it meanwhile is noticed."""
+    wanted = ending.digest
+    found = await c[DIGESTS].find_one(_open_for(wanted), session=session)
+    if found is None:
+        opened = replace(wanted, opened_at=moment(now))
+        await c[DIGESTS].insert_one(_document(opened, gathered=1), session=session)
+        return wanted.id
+    closes_at: int = found["closes_at"]
+    if ending.silence is not None:
+        closes_at = max(closes_at, now + ending.silence // timedelta(microseconds=1))
+        closes_at = min(closes_at, found.get("latest_at", FOREVER))
+    if found["gathered"] + 1 >= FULL:
+        closes_at = min(closes_at, now)
+    await c[DIGESTS].update_one(
+        {"_id": found["_id"]},
+        {"$inc": {"gathered": 1}, "$set": {"closes_at": closes_at, "wake_at": closes_at}},
+        session=session,
+    )
+    return str(found["_id"])
+
+
+class MongoDigests(MongoShelf, Digests):
+    """A document for each digest. One that is closed has no `wake_at` any more."""
+
+    INDEXES = INDEXES
+
+    @operation
+    async def lead(self, c: Collections, digest: Digest) -> bool:
+        async def work(session: Session) -> bool:
+            found = await c[DIGESTS].find_one(_open_for(digest), {"lead": 1}, session=session)
+            if found is None:
+                await c[DIGESTS].insert_one(_document(digest, gathered=0), session=session)
+                return True
+            return bool(found.get("lead") == digest.lead)
+
+        return await atomically(c, work)
+
+    @operation
+    async def lease(
+        self, c: Collections, *, limit: int, lease_seconds: float, now: datetime
+    ) -> tuple[str, list[Digest]]:
+        token = secrets.token_hex(8)
+        at = micros(now)
+        due = (
+            await c[DIGESTS]
+            .find({"wake_at": {"$lte": at}}, {"_id": 1})
+            .sort("wake_at", 1)
+            .limit(limit)
+            .to_list()
+        )
+        if not due:
+            return token, []
+        await c[DIGESTS].update_many(
+            {"_id": {"$in": [row["_id"] for row in due]}, "wake_at": {"$lte": at}},
+            {
+                "$set": {
+                    "state": "closing",
+                    "token": token,
+                    "wake_at": micros(now + timedelta(seconds=lease_seconds)),
+                }
+            },
+        )
+        # Only those that nobody else has taken in between.
+        taken = await c[DIGESTS].find({"token": token}).sort([("closes_at", 1), ("_id", 1)]).to_list()
+        return token, list(map(_digest, taken))
+
+    @operation
+    async def items(
+        self, c: Collections, digest_id: str, *, before: Notification | None, limit: int
+    ) -> tuple[Notification, ...]:
+        chosen: Document = {"mail.digest": digest_id, "mail.state": "gathered"}
+        if before is not None:
+            time = micros(before.created_at)
+            chosen["$or"] = [{"created_at": {"$lt": time}}, {"created_at": time, "_id": {"$lt": before.id}}]
+        cursor = c[NOTIFICATIONS].find(chosen).sort([("created_at", -1), ("_id", -1)]).limit(limit)
+        return tuple(map(notification_of, await cursor.to_list()))
+
+    @operation
+    async def leave_out(
+        self, c: Collections, digest_id: str, items: Mapping[str, Skipped], *, token: str, now: datetime
+    ) -> bool:
+        at = micros(now)
+        changes = [
+            UpdateOne(
+                {"_id": id_, "mail.digest": digest_id, "mail.state": "gathered"},
+                {
+                    "$set": {
+                        "mail.state": "skipped",
+                        "mail.reason": why.reason,
+                        "mail.decided_by": why.rule,
+                        "mail.updated_at": at,
+                    }
+                },
+            )
+            for id_, why in items.items()
+        ]
+
+        async def work(session: Session) -> bool:
+            if not await _is_held(c, session, digest_id, token, at):
+                return False
+            if changes:
+                await c[NOTIFICATIONS].bulk_write(changes, ordered=False, session=session)
+            return True
+
+        return await atomically(c, work)
+
+    @operation
+    async def settle(
+        self, c: Collections, digest_id: str, mail: Obligation | None, *, token: str, now: datetime
+    ) -> bool:
+        at = micros(now)
+
+        async def work(session: Session) -> bool:
+            ended = await c[DIGESTS].update_one(
+                {"_id": digest_id, "token": token},
+                {"$set": {"state": "closed", "ended_at": at}, "$unset": {"wake_at": "", "token": ""}},
+                session=session,
+            )
+            if not ended.matched_count:
+                return False
+            await c[NOTIFICATIONS].update_many(
+                {"mail.digest": digest_id, "mail.state": "gathered"},
+                {"$set": {"mail.state": "merged", "mail.updated_at": at}},
+                session=session,
+            )
+            if mail is not None:
+                await c[OBLIGATIONS].insert_one(obligations.owed_document(mail), session=session)
+            return True
+
+        return await atomically(c, work)
+
+    @operation
+    async def next_due(self, c: Collections) -> datetime | None:
+        row = await c[DIGESTS].find_one({"wake_at": {"$exists": True}}, {"wake_at": 1}, sort=[("wake_at", 1)])
+        return None if row is None else moment(row["wake_at"])
+
+    @operation
+    async def of_room(self, c: Collections, room: str, *, limit: int) -> Sequence[Digest]:
+        cursor = c[DIGESTS].find({"room": room, "state": "open"}).sort([("closes_at", 1), ("_id", 1)])
+        return tuple(map(_digest, await cursor.limit(limit).to_list()))
+
+    @operation
+    async def open_count(self, c: Collections) -> int:
+        return await c.lagging(DIGESTS).count_documents({"wake_at": {"$exists": True}})
+
+    @operation
+    async def prune(self, c: Collections, *, before: datetime, limit: int) -> int:
+        chosen = {"ended_at": {"$lt": micros(before)}}
+        old = await c[DIGESTS].find(chosen, {"_id": 1}).sort("ended_at", 1).limit(limit).to_list()
+        if not old:
+            return 0
+        ids = {"$in": [row["_id"] for row in old]}
+        # First: a mail whose digest is forgotten would be found by nobody.
+        await c[OBLIGATIONS].delete_many(
+            {"_id": ids, "of.kind": Kind.DIGEST.value, "mail.wake": {"$exists": False}}
+        )
+        return (await c[DIGESTS].delete_many({"_id": ids})).deleted_count
+
+    async def erase(self, c: Collections, erasure: Erasure) -> int:
+        await c[DIGESTS].delete_many({"room": erasure.room})
+        return 0
+
+
+def _open_for(digest: Digest) -> Document:
+    return {"room": digest.room, "channel": digest.channel, "key": digest.key, "state": "open"}
+
+
+async def _is_held(c: Collections, session: Session, digest_id: str, token: str, now: int) -> bool:
+    """Whether the lease is this token's; the digest is written to, so that another who takes it meanwhile is noticed."""
+    held = await c[DIGESTS].update_one(
+        {"_id": digest_id, "token": token}, {"$set": {"looked_at": now}}, session=session
+    )
+    return held.matched_count == 1
+
+
+def _document(digest: Digest, *, gathered: int) -> Document:
+    closes_at = micros(digest.closes_at)
+    document: Document = {
+        "_id": digest.id, "room": digest.room, "channel": digest.channel, "key": digest.key, "rule": digest.rule,
+        "opened_at": micros(digest.opened_at), "closes_at": closes_at, "wake_at": closes_at, "gathered": gathered,
+        "state": "open",
+    }  # fmt: skip
+    if digest.latest_at is not None:
+        document["latest_at"] = micros_or_none(digest.latest_at)
+    if digest.lead is not None:
+        document["lead"] = digest.lead
+    return document
+
+
+def _digest(row: Mapping[str, Any]) -> Digest:
+    return Digest(
+        id=row["_id"],
+        room=row["room"],
+        channel=row["channel"],
+        key=row["key"],
+        rule=row["rule"],
+        opened_at=moment(row["opened_at"]),
+        closes_at=moment(row["closes_at"]),
+        latest_at=moment_or_none(row.get("latest_at")),
+        gathered=row["gathered"],
+        lead=row.get("lead"),
+    )

@@ -1,0 +1,157 @@
+"""Erasing reaches every shelf there is: a new one has to say here what it keeps of users, and is looked through."""
+
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from pymongo import AsyncMongoClient
+
+from storage.connect import file_of
+from storage.digests import Digest
+from storage.ids import uuid7
+from storage.outbox import Kind, Obligation, Subject
+from storage.people import Contact, Told
+from storage.preferences import Change
+from storage.schedule import Scheduled
+from storage.store import Store
+from storage.strays import Stray
+from storage.suppressions import Reason, Suppression
+from tests.contract.store_cases import NOW, later, mail, notification, put
+
+ID = "erasee-7f3a"
+ROOM = f"user:{ID}"
+ADDRESS = "erasee@private.example"
+NAME = "Xanthippe"
+SECRET = "a-private-matter"
+TEXTS = (ADDRESS, NAME, NAME.lower(), SECRET)
+"""Of the user: of these nothing is kept anywhere."""
+NUMBERED = {"rooms", "notifications"}
+"""What keeps the name of a user's room all the same: its sequences never restart."""
+
+Filler = Callable[[Store], Awaitable[object]]
+
+
+async def _streams(store: Store) -> None:
+    await put(store, notification(ROOM, title=SECRET, body=SECRET, data={"of": SECRET}))
+
+
+async def _inboxes(store: Store) -> None:
+    (told,) = await put(store, notification("all"))
+    await store.inboxes.read(ID, ["all"], [told.id], now=NOW)
+    await store.inboxes.read_all(ID, [ROOM], now=NOW)
+
+
+async def _outbox(store: Store) -> None:
+    """A mail of its own, one that is held, and one of a campaign."""
+    await put(store, notification(ROOM, mail=mail(to=ADDRESS, subject=SECRET)))
+    held = replace(mail(to=ADDRESS, subject=SECRET, due_at=later(60)), decided_by="quiet_hours")
+    await put(store, notification(ROOM, mail=held))
+    news = notification(ROOM, title=SECRET, data={"of": SECRET}, in_app=False)
+    of = Subject(kind=Kind.CAMPAIGN, id="summer")
+    await store.outbox.owe([Obligation(id=uuid7(), of=of, mail=mail(to=ADDRESS), news=news)])
+
+
+async def _people(store: Store) -> None:
+    await store.people.remember([Contact(user=ID, email=ADDRESS, name=NAME, last_seen=NOW)])
+    await store.people.tell([Told(user=ID, fields={"attributes": {"of": SECRET}}, at=NOW)])
+
+
+async def _preferences(store: Store) -> None:
+    change = Change(version=1, at=NOW, by="link", mail=uuid7(), asked={"timezone": SECRET})
+    await store.preferences.put(ID, {"timezone": SECRET}, change)
+
+
+async def _schedule(store: Store) -> None:
+    item = Scheduled(
+        id=uuid7(), due_at=later(60), room=ROOM, scope="shop", request=SECRET, cancel_key=SECRET, created_at=NOW
+    )  # fmt: skip
+    await store.schedule.add([item], now=NOW)
+    await store.schedule.cancel("shop", "other", room=ROOM, now=NOW)
+
+
+async def _suppressions(store: Store) -> None:
+    suppression = Suppression(
+        id=uuid7(), address=ADDRESS, reason=Reason.UNSUBSCRIBE, source="link", created_at=NOW
+    )
+    await store.suppressions.add([suppression])
+    await store.suppressions.bounced_softly(ADDRESS, at=NOW, days=30)
+
+
+async def _strays(store: Store) -> None:
+    raw = f"Final-Recipient: rfc822; {ADDRESS}".encode()
+    await store.strays.keep(
+        Stray(id=uuid7(), received_at=NOW, kind="delivery", subject="Returned", raw=raw), most=10
+    )
+
+
+async def _digests(store: Store) -> None:
+    digest = Digest(
+        id=uuid7(), room=ROOM, key="daily", rule="digest", opened_at=NOW, closes_at=later(60), lead=uuid7()
+    )
+    await store.digests.lead(digest)
+
+
+KEEPS: dict[str, Filler | str] = {
+    "streams": _streams,
+    "inboxes": _inboxes,
+    "outbox": _outbox,
+    "people": _people,
+    "epochs": "keeps the line of the sequences",
+    "switches": lambda store: store.switches.change("SALE", {"enabled": False}, by=f"user:{ID}", now=NOW),
+    "tallies": "keeps numbers by type and hour",
+    "topics": lambda store: store.topics.change("deals", room="topic:deals", add=[ID], remove=[], now=NOW),
+    "preferences": _preferences,
+    "links": lambda store: store.links.remember({b"key": ID}),
+    "schedule": _schedule,
+    "digests": _digests,
+    "suppressions": _suppressions,
+    "strays": _strays,
+}
+"""By shelf: what it is given of a user, or what it keeps instead. Whoever adds a shelf adds a line here."""
+
+
+async def _records(url: str) -> dict[str, list[str]]:
+    """Everything in the store, by table or collection."""
+    path = file_of(url)
+    if path is None:
+        async with AsyncMongoClient[dict[str, Any]](url) as client:
+            database = client.get_default_database()
+            return {
+                name: [repr(document) for document in await database[name].find().to_list()]
+                for name in await database.list_collection_names()
+            }
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        return {
+            name: [repr(row) for row in connection.execute(f'SELECT * FROM "{name}"')]  # noqa: S608 - its own names
+            for (name,) in tables
+        }
+
+
+def _holding(records: dict[str, list[str]], marks: Iterable[str]) -> dict[str, int]:
+    """How many records of each table hold one of `marks`."""
+    counts = {name: sum(any(mark in row for mark in marks) for row in rows) for name, rows in records.items()}
+    return {name: count for name, count in counts.items() if count}
+
+
+def test_every_shelf_says_what_it_keeps_of_users():
+    shelves = {name for name, value in vars(Store).items() if isinstance(value, property)}
+
+    assert shelves == set(KEEPS)
+
+
+async def test_of_an_erased_user_no_shelf_keeps_anything(store, store_url):
+    for name, fill in KEEPS.items():
+        if isinstance(fill, str):
+            continue
+        before = sum(_holding(await _records(store_url), (ID, *TEXTS)).values())
+        await fill(store)
+        # Else this test would hold nothing of the shelf.
+        assert sum(_holding(await _records(store_url), (ID, *TEXTS)).values()) > before, name
+
+    await store.people.erase_user(ID, ROOM, now=later(1), addresses=[ADDRESS])
+
+    left = await _records(store_url)
+    assert _holding(left, TEXTS) == {}
+    assert set(_holding(left, (ID,))) <= NUMBERED

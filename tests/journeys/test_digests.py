@@ -1,0 +1,218 @@
+"""Mail that comes together: by what the catalog says of a type, and by what a person has chosen."""
+
+from collections.abc import AsyncIterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.catalog.loading import load
+from gateway.notify.preview import NoMail
+from gateway.notify.requests import EmitRequest
+from gateway.process.node import Node
+from tests.journeys.test_mailing import mail_in, until
+from tests.support.gateway import Gateway, gateway, token
+from tests.support.smtp import SMTPRelay
+
+CATALOG = """
+default_locale = "en"
+
+[categories.talk]
+name = { en = "Talk", de = "Gespräche" }
+
+[categories.offers]
+name = { en = "Offers", de = "Angebote" }
+
+[types.COMMENT]
+category = "talk"
+channels = { in_app = true, email = true }
+digest = { every = "1s" }
+
+[types.SALE_OFFER]
+category = "offers"
+channels = { in_app = true, email = true }
+
+[types.TIP]
+category = "offers"
+channels = { in_app = true, email = true }
+throttle = { limit = 1, per = "1h", then = "drop" }
+"""
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[SMTPRelay]:
+    async with SMTPRelay() as relay:
+        yield relay
+
+
+@pytest.fixture(params=["sqlite", "mongodb"])
+async def here(request: Any, tmp_path: Path, relay: SMTPRelay) -> AsyncIterator[Gateway]:
+    folder = tmp_path / "catalog"
+    folder.mkdir()
+    (folder / "catalog.toml").write_text(CATALOG, encoding="utf-8")
+    settings = {"STORE_URL": request.getfixturevalue("mongo_url")} if request.param == "mongodb" else {}
+
+    def with_catalog(node: Node) -> None:
+        node.catalog.replace(load(folder))
+
+    async with gateway(
+        tmp_path, extend=with_catalog, MAIL_URL=relay.url(query="starttls=never"), BASE_URL="https://shop.example",
+        LINK_SECRET="a-secret-for-the-links-that-is-long-enough", **settings,
+    ) as here:  # fmt: skip
+        await told(here, "PUT", "/internal/users/ann", {"email": "ann@example.org"})
+        yield here
+
+
+async def told(here: Gateway, method: str, path: str, body: Any = None, *, status: int = 200) -> Any:
+    answered = await here.ask(method, path, body=body)
+    assert answered.status == status, answered
+    return answered.body
+
+
+async def choose(here: Gateway, patch: Any, *, status: int = 200) -> Any:
+    return await told(here, "PATCH", "/internal/users/ann/preferences", patch, status=status)
+
+
+def letter(relay: SMTPRelay, number: int = 0) -> EmailMessage:
+    return message_from_bytes(relay.received[number].content, policy=policy.default)  # type: ignore[arg-type]  # typeshed's default
+
+
+async def test_several_are_told_in_one_mail_without_what_was_read_meanwhile(here: Gateway, relay: SMTPRelay):
+    """The whole way: 202, gathered, listed, closed, decided again, sent under the digest's id."""
+    ids = [
+        (await here.emit("user:ann", f"Comment {n}", type="COMMENT", link=f"/c/{n}"))["notification"]["id"] for n in range(3)
+    ]  # fmt: skip
+    read = await here.request(
+        "POST", here.public + "/api/notifications/read", body={"ids": ids[:1]},
+        headers={"Authorization": f"Bearer {token('ann')}"},
+    )  # fmt: skip
+    assert read.status == 200
+
+    first = await mail_in(here, ids[0], "skipped")
+    last = await mail_in(here, ids[2], "merged")
+    await relay.until_received(1)
+
+    assert (first["decided_by"], first["digest"]) == ("unless", last["digest"])
+    assert str(first["verdict"]).startswith("not sent: ann read it at")
+    assert last["verdict"] == "in a digest: ann gets one mail every 1s"
+    mail = letter(relay)
+    assert mail["Message-ID"] == f"<{last['digest']}@localhost>"
+    assert mail["Subject"] == "2 notifications that you have not seen"
+    text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]  # it has one
+    assert "* Comment 2" in text
+    assert "https://shop.example/c/2" in text
+    assert "Comment 0" not in text
+    assert mail["List-Unsubscribe"].startswith("<https://shop.example/u/")
+    assert len(relay.received) == 1
+
+    found: list[Any] = []
+
+    async def is_settled() -> bool:
+        found[:] = (await told(here, "GET", "/internal/mail?state=sent"))["mail"]
+        return bool(found)
+
+    await until(is_settled)
+    [sent] = found
+    assert (sent["id"], sent["type"], sent["data"]["total"]) == (last["digest"], "DIGEST", 2)
+    assert (await told(here, "GET", "/internal/users/ann/digests")) == {"digests": []}
+    record = await told(here, "GET", f"/internal/notifications/{last['digest']}")
+    assert (record["type"], record["mail"]["state"], record["receipts"]) == ("DIGEST", "sent", {})
+    assert here.node is not None
+    shown = await here.node.use_cases.previewer.stored(str(last["digest"]))
+    assert (shown.subject, shown.recipient) == (mail["Subject"], "ann@example.org")
+    with pytest.raises(NoMail):
+        await here.node.use_cases.previewer.stored("unknown")
+
+
+async def test_who_wants_one_mail_a_day_gets_none_now_and_everybody_is_told_so(
+    here: Gateway, relay: SMTPRelay
+):
+    chosen = await choose(here, {"categories": {"offers": {"email": "daily"}}})
+    [cell] = [row["channels"]["email"] for row in chosen["grid"] if row["type"] == "SALE_OFFER"]
+    assert cell == {"value": "daily", "from": "category", "locked": False}
+
+    assert here.node is not None
+    previewed = await here.node.use_cases.previewer.emit(
+        EmitRequest(rooms=("user:ann",), type="SALE_OFFER", title="Lamps", data={})
+    )
+    assert [room.decided_by for room in previewed.rooms] == ["digest"]
+    assert str(previewed.rooms[0].verdict).startswith("in a digest: ann gets one mail a day")
+    explained = await told(here, "GET", "/internal/users/ann/explain?type=SALE_OFFER")
+    [email] = [each for each in explained["channels"] if each["channel"] == "email"]
+    assert (email["verdict"], email["rule"]) == ("merge", "digest")
+    assert email["detail"] == "ann gets one mail a day, at 09:00 (UTC)"
+    [facts] = [gate["facts"] for gate in email["gates"] if gate["rule"] == "digest"]
+    assert facts["key"] == "daily"
+    assert facts["every"] == {"hour": 9, "minute": 0, "weekday": None}
+
+    emitted = await here.emit("user:ann", "Lamps", type="SALE_OFFER")
+    kept = await mail_in(here, emitted["notification"]["id"], "gathered")
+    assert (kept["decided_by"], kept["attempts"], kept["reason"]) == ("digest", 0, email["detail"])
+    [waiting] = (await told(here, "GET", "/internal/users/ann/digests"))["digests"]
+    assert (waiting["id"], waiting["key"], waiting["rule"]) == (kept["digest"], "daily", "digest")
+    assert waiting["closes_at"].endswith("T09:00:00.000Z")
+    assert [each["title"] for each in waiting["notifications"]] == ["Lamps"]
+    assert (waiting["gathered"], waiting["total"], waiting["left_out"], waiting["complete"]) == (
+        1,
+        1,
+        [],
+        True,
+    )
+
+    links = here.node.unsubscribe_links
+    assert links is not None
+    await here.node.store.links.remember({links.key("ann"): "ann"})
+    page = await here.request("GET", f"{here.public}/preferences/{links.token('ann', 'offers')}")
+    assert "checked" in page.body
+    assert "once a day" in page.body
+
+    await choose(here, {"channels": {"email": False}})
+    [waiting] = (await told(here, "GET", "/internal/users/ann/digests"))["digests"]
+    assert (waiting["total"], waiting["left_out_total"]) == (0, 1)
+    assert waiting["left_out"][0]["rule"] == "preferences"
+
+    held = await told(here, "GET", "/internal/users/ann/data")
+    assert [each["id"] for each in held["digests"]] == [kept["digest"]]
+    await told(here, "DELETE", "/internal/users/ann/data")
+    assert (await told(here, "GET", "/internal/users/ann/digests")) == {"digests": []}
+    assert relay.received == []
+
+
+async def test_how_often_is_chosen_of_email_alone_and_of_types_and_categories_alone(here: Gateway):
+    for wrong, place in (
+        ({"categories": {"offers": {"in_app": "daily"}}}, "categories.offers.value.in_app"),
+        ({"types": {"TIP": {"email": "hourly"}}}, "types.TIP.value.email"),
+        ({"types": {"TIP": {"email": ["daily"]}}}, "types.TIP.value.email"),
+        ({"channels": {"email": "daily"}}, "channels.email"),
+    ):
+        answered = await choose(here, wrong, status=422)
+        assert answered["code"] == "validation_failed"
+        assert list(answered["errors"]) == [place], answered
+
+    chosen = await choose(here, {"types": {"TIP": {"email": "weekly"}}})
+    assert chosen["types"] == {"TIP": {"email": "weekly"}}
+    assert (await choose(here, {"types": {"TIP": {"email": None}}}))["types"] == {}
+
+
+async def test_beyond_its_limit_a_type_is_not_mailed_and_the_record_says_why(here: Gateway, relay: SMTPRelay):
+    first, second = [await here.emit("user:ann", f"Tip {n}", type="TIP") for n in range(2)]
+
+    states = {}
+
+    async def ended() -> bool:
+        for each in (first, second):
+            record = await told(here, "GET", f"/internal/notifications/{each['notification']['id']}")
+            states[record["title"]] = (
+                record["mail"]["state"],
+                record["mail"]["decided_by"],
+                record["mail"]["verdict"],
+            )
+        return {state for state, *_ in states.values()} == {"sent", "skipped"}
+
+    await until(ended)
+    assert sorted(states.values()) == [
+        ("sent", None, None), ("skipped", "throttle", "not sent: ann gets 1 in 1h at most"),
+    ]  # fmt: skip
+    assert len(relay.received) == 1

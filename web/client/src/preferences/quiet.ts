@@ -1,0 +1,144 @@
+/** Quiet hours: whether there are any, from when to when, on which days, and by which clock. */
+
+import { h } from "../inbox/elements.ts";
+import type { PreferencesPatch } from "../preferences.ts";
+import type { PreferencesAnswer } from "../shapes.ts";
+import { options as choices, field } from "./fields.ts";
+import type { Strings } from "./strings.ts";
+
+export const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
+/** How long after the last key a time is taken for the one that is meant. */
+const TYPING_MS = 900;
+const USUAL = { start: "22:00", end: "07:00" };
+/** A Monday: the names of days are those of the week after it. */
+const MONDAY = Date.UTC(2024, 0, 1);
+const DAY_MS = 86_400_000;
+
+export const QUIET = "quiet_hours";
+export const ZONE = "timezone";
+
+export interface Quiet {
+  readonly element: HTMLElement;
+  show(chosen: PreferencesAnswer, failed: Readonly<Record<string, string>>): void;
+}
+
+const device = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+export function quiet(options: {
+  strings: Strings;
+  /** The language of the page. */
+  language: string;
+  choose: (patch: PreferencesPatch, place: string) => void;
+}): Quiet {
+  const { strings: t, language, choose } = options;
+  let known: PreferencesAnswer | undefined;
+  let typing: ReturnType<typeof setTimeout> | undefined;
+
+  const settle = (): void => {
+    clearTimeout(typing);
+    typing = undefined;
+    const hours = known?.quiet_hours;
+    const [from, to] = [start.value, end.value];
+    if (!hours || !from || !to || (hours.start === from && hours.end === to)) return;
+    choose({ quiet_hours: { start: from, end: to } }, QUIET);
+  };
+  const clock = (label: string): HTMLInputElement =>
+    h("input", {
+      type: "time",
+      required: true,
+      "aria-label": `${t.quiet}: ${label}`,
+      onblur: settle,
+      oninput: () => {
+        clearTimeout(typing);
+        typing = setTimeout(settle, TYPING_MS);
+      },
+      onkeydown: ({ key }: KeyboardEvent) => key === "Enter" && settle(),
+    });
+  const start = clock(t.from);
+  const end = clock(t.to);
+
+  const on = h("input", {
+    type: "checkbox",
+    class: "switch",
+    part: "switch",
+    id: "quiet-on",
+    "aria-describedby": "quiet-hint",
+    "data-focus": QUIET,
+    onchange: () => {
+      if (!on.checked) return choose({ quiet_hours: null }, QUIET);
+      // Whoever says when by the clock means the clock on the wall.
+      const zone = known?.timezone ? {} : { timezone: device() };
+      choose({ quiet_hours: USUAL, ...zone }, QUIET);
+    },
+  });
+
+  const day = (key: string, index: number): HTMLInputElement => {
+    const at = new Date(MONDAY + index * DAY_MS);
+    const named = (weekday: "short" | "long"): string =>
+      new Intl.DateTimeFormat(language, { weekday, timeZone: "UTC" }).format(at);
+    const box = h("input", {
+      type: "checkbox",
+      value: key,
+      "aria-label": named("long"),
+      onchange: () => {
+        const wanted = DAYS.filter((_, other) => days[other]?.checked);
+        if (!wanted.length) choose({ quiet_hours: null }, QUIET);
+        else choose({ quiet_hours: { days: wanted.length === DAYS.length ? null : wanted } }, QUIET);
+      },
+    });
+    pills.append(h("label", { class: "day" }, box, h("span", { "aria-hidden": "true" }, named("short"))));
+    return box;
+  };
+  const pills = h("span", { class: "days", role: "group", "aria-label": t.days });
+  const days = DAYS.map(day);
+
+  const zone = field(t.zone, ZONE, (value) => choose({ timezone: value || null }, ZONE));
+  const when = h("span", { class: "when" }, start, h("span", {}, t.to), end);
+  const details = h(
+    "div",
+    { class: "details" },
+    h("div", { class: "pair" }, h("span", { class: "label" }, t.from), when),
+    h("div", { class: "pair" }, h("span", { class: "label" }, t.days), pills),
+  );
+  const error = h("span", { class: "error", role: "alert" });
+  const element = h(
+    "section",
+    { class: "quiet", "aria-labelledby": "quiet" },
+    h("h3", { id: "quiet" }, t.quiet),
+    h("p", { class: "hint", id: "quiet-hint" }, t.quietHint),
+    h("label", { class: "line", for: "quiet-on" }, t.quietOn, on),
+    error,
+    details,
+    zone.element,
+  );
+
+  return {
+    element,
+    show(chosen, failed) {
+      known = chosen;
+      const hours = chosen.quiet_hours;
+      on.checked = hours !== null;
+      details.hidden = hours === null;
+      // Not under the hands of whoever is writing.
+      if (typing === undefined) {
+        start.value = hours?.start ?? USUAL.start;
+        end.value = hours?.end ?? USUAL.end;
+      }
+      for (const [index, box] of days.entries())
+        box.checked = hours?.days?.includes(DAYS[index] as string) ?? true;
+      const zones = choices([...Intl.supportedValuesOf("timeZone"), "UTC"], chosen.timezone);
+      zone.show(
+        zones.map((value) => [value, value.replace(/_/g, " ")]),
+        chosen.timezone,
+        t.automatic,
+        said(failed[ZONE], t),
+      );
+      const text = said(failed[QUIET], t);
+      if (error.textContent !== text) error.textContent = text;
+    },
+  };
+}
+
+/** What kept a change from being made, in words; nothing where nothing did. */
+export const said = (code: string | undefined, t: Strings): string =>
+  code === undefined ? "" : (t.failed[code] ?? t.failed.other);

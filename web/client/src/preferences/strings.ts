@@ -1,0 +1,179 @@
+/** Every text the element shows or speaks. Replace any of them through the property `strings`. */
+
+import type { Channel } from "../preferences.ts";
+
+export interface Strings {
+  title: string;
+  /** The heading of the first column. */
+  about: string;
+  channels: Record<Channel, string>;
+  /** The row that switches a channel as a whole. */
+  all: string;
+  allHint: string;
+  /** What a switch is called: of which channel, about what. */
+  cell: (channel: string, about: string) => string;
+  /** Opens the kinds of notifications that a category has, and closes them. */
+  kinds: (category: string) => string;
+  /** What a type is called; the gateway has no names for them. */
+  type: (type: string) => string;
+  /** Where a cell comes from. */
+  chosen: string;
+  byDefault: string;
+  /** The channel is off as a whole. */
+  channelOff: (channel: string) => string;
+  mixed: string;
+  /** How often mail comes. */
+  often: string;
+  atOnce: string;
+  daily: string;
+  weekly: string;
+  /** Each type of the category has a choice of its own. */
+  byType: string;
+  always: string;
+  never: string;
+  /** Why what is critical cannot be chosen. */
+  locked: string;
+  /** The same, of a channel that it does not come by. */
+  lockedOff: string;
+  /** Takes back what was chosen for one type: its category holds again. */
+  reset: (type: string, channel: string) => string;
+  quiet: string;
+  quietHint: string;
+  quietOn: string;
+  from: string;
+  to: string;
+  days: string;
+  zone: string;
+  /** Nothing is chosen. */
+  automatic: string;
+  language: string;
+  languageHint: string;
+  loading: string;
+  connecting: string;
+  /** By the reason of a stop; `other` for those without a text of their own. */
+  stopped: Record<string, string> & { other: string };
+  retry: string;
+  /** What kept a change from being made, by its code; `other` for those without a text of their own. */
+  failed: Record<string, string> & { other: string };
+  unreadable: string;
+  /** After a change. */
+  saved: (what: string) => string;
+  undo: string;
+}
+
+/** ORDER_UPDATE → Order update. */
+const humane = (type: string): string => {
+  const text = type.toLowerCase().replace(/_/g, " ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+};
+
+export const ENGLISH: Strings = {
+  title: "What you are told",
+  about: "About",
+  channels: { in_app: "In the app", email: "Email" },
+  all: "Everything",
+  allHint: "What is important comes in any case.",
+  cell: (channel, about) => `${channel}: ${about}`,
+  kinds: (category) => `Kinds of ${category}`,
+  type: humane,
+  chosen: "Your choice",
+  byDefault: "Default",
+  channelOff: (channel) => `${channel} is off`,
+  mixed: "Some of it",
+  often: "how often",
+  atOnce: "At once",
+  daily: "Once a day",
+  weekly: "Once a week",
+  byType: "As chosen below",
+  always: "Always",
+  never: "Never",
+  locked: "Important: it cannot be changed",
+  lockedOff: "It does not come this way",
+  reset: (type, channel) => `${channel}: ${type}: no choice of its own`,
+  quiet: "Quiet hours",
+  quietHint: "Email waits until they end. What is important does not, and the app shows all at once.",
+  quietOn: "Hold email",
+  from: "From",
+  to: "until",
+  days: "Beginning on",
+  zone: "Time zone",
+  automatic: "Automatic",
+  language: "Language",
+  languageHint: "Of notifications and email.",
+  loading: "Loading your preferences",
+  connecting: "Reconnecting…",
+  stopped: {
+    token_expired: "Your session has ended. Sign in again to go on.",
+    expired_token: "Your session has ended. Sign in again to go on.",
+    other: "Not connected.",
+  },
+  retry: "Try again",
+  failed: {
+    offline: "Not saved: there is no connection.",
+    timeout: "Not saved: no answer came.",
+    unavailable: "Not saved: try again in a moment.",
+    locked_preference: "Important: it cannot be changed.",
+    validation_failed: "Not saved: it is not possible any more.",
+    other: "Not saved. Try again.",
+  },
+  unreadable: "Your preferences could not be loaded.",
+  saved: (what) => `Saved: ${what}`,
+  undo: "Undo",
+};
+
+export const GERMAN: Strings = {
+  title: "Was Sie bekommen",
+  about: "Worüber",
+  channels: { in_app: "In der App", email: "E-Mail" },
+  all: "Alles",
+  allHint: "Wichtiges kommt auf jeden Fall.",
+  cell: (channel, about) => `${channel}: ${about}`,
+  kinds: (category) => `Arten: ${category}`,
+  type: humane,
+  chosen: "Ihre Wahl",
+  byDefault: "Standard",
+  channelOff: (channel) => `${channel} ist aus`,
+  mixed: "Teilweise",
+  often: "wie oft",
+  atOnce: "Sofort",
+  daily: "Täglich",
+  weekly: "Wöchentlich",
+  byType: "Wie unten gewählt",
+  always: "Immer",
+  never: "Nie",
+  locked: "Wichtig: nicht abstellbar",
+  lockedOff: "Kommt nicht auf diesem Weg",
+  reset: (type, channel) => `${channel}: ${type}: keine eigene Wahl`,
+  quiet: "Ruhezeiten",
+  quietHint: "E-Mails warten bis zu ihrem Ende. Wichtiges wartet nicht, und in der App steht alles sofort.",
+  quietOn: "E-Mails zurückhalten",
+  from: "Von",
+  to: "bis",
+  days: "Beginn am",
+  zone: "Zeitzone",
+  automatic: "Automatisch",
+  language: "Sprache",
+  languageHint: "Der Benachrichtigungen und E-Mails.",
+  loading: "Ihre Einstellungen werden geladen",
+  connecting: "Verbindung wird wiederhergestellt …",
+  stopped: {
+    token_expired: "Ihre Sitzung ist abgelaufen. Melden Sie sich wieder an.",
+    expired_token: "Ihre Sitzung ist abgelaufen. Melden Sie sich wieder an.",
+    other: "Nicht verbunden.",
+  },
+  retry: "Noch einmal versuchen",
+  failed: {
+    offline: "Nicht gespeichert: keine Verbindung.",
+    timeout: "Nicht gespeichert: keine Antwort.",
+    unavailable: "Nicht gespeichert: bitte gleich noch einmal.",
+    locked_preference: "Wichtig: nicht abstellbar.",
+    validation_failed: "Nicht gespeichert: nicht mehr möglich.",
+    other: "Nicht gespeichert. Bitte noch einmal.",
+  },
+  unreadable: "Ihre Einstellungen konnten nicht geladen werden.",
+  saved: (what) => `Gespeichert: ${what}`,
+  undo: "Rückgängig",
+};
+
+/** The texts in the language of the page, or else in English. */
+export const spoken = (language: string): Strings => (/^de\b/i.test(language) ? GERMAN : ENGLISH);

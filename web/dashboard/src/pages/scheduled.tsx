@@ -1,0 +1,282 @@
+import { type ReactNode, useState } from "react";
+import { type Asked, refusal, useAsk, useDesk } from "../context.tsx";
+import type { MailPage, MailRecord, Scheduled, SchedulePage } from "../protocol.ts";
+import { href, userOf } from "../route.ts";
+import { Ago, Chip, Empty, Failed, Heading, TypeChip, Waiting } from "../ui/bits.tsx";
+import { Confirm } from "../ui/dialog.tsx";
+import { Icon } from "../ui/icons.tsx";
+import { toast } from "../ui/toast.tsx";
+import { humane, moment } from "../words.ts";
+import { Details } from "./details.tsx";
+
+const EVERY_MS = 5_000;
+const PAGE = 50;
+
+/** What is asked before one of what waits is done away with, or sent before its time. */
+interface Asking {
+  readonly event: "send_scheduled" | "cancel_scheduled" | "send_mail" | "cancel_mail";
+  readonly id: string;
+  readonly title: string;
+}
+
+const WORDS: Readonly<Record<Asking["event"], { act: string; text: string; done: string }>> = {
+  send_scheduled: {
+    act: "Emit now",
+    text: "It is emitted at once, with the words of now, to everybody in its room.",
+    done: "Emitted",
+  },
+  cancel_scheduled: {
+    act: "Cancel it",
+    text: "It is never emitted. This cannot be undone.",
+    done: "Cancelled",
+  },
+  send_mail: {
+    act: "Send now",
+    text: "It leaves at once, also within its reader's quiet hours.",
+    done: "On its way",
+  },
+  cancel_mail: {
+    act: "Cancel it",
+    text: "The mail is never sent. What is shown in the app stays. This cannot be undone.",
+    done: "Cancelled",
+  },
+};
+
+/** What is still to come: notifications that are emitted later, and mail that is held. */
+export function ScheduledPage(): ReactNode {
+  const [asking, setAsking] = useState<Asking | null>(null);
+  const [done, setDone] = useState(0);
+  const { gateway } = useDesk();
+  const words = asking ? WORDS[asking.event] : null;
+  return (
+    <>
+      <Heading
+        title="Scheduled"
+        note="What is emitted later, and mail that is held until its reader wants it"
+      />
+      <Later key={`later ${done}`} ask={setAsking} />
+      <Held key={`held ${done}`} ask={setAsking} />
+      {asking && words ? (
+        <Confirm
+          title={`${words.act}: “${asking.title}”?`}
+          act={words.act}
+          danger={asking.event.startsWith("cancel")}
+          close={() => setAsking(null)}
+          run={async () => {
+            await gateway.ask(asking.event, { id: asking.id });
+            toast(words.done, "good");
+            setDone((before) => before + 1);
+          }}
+        >
+          <p>{words.text}</p>
+        </Confirm>
+      ) : null}
+    </>
+  );
+}
+
+/** Pages of what waits: the first is asked again and again, the others once. */
+function usePages<P extends { next: string | null }, T extends { id: string }>(
+  event: string,
+  of: (page: P) => readonly T[],
+): Asked<P> & { items: readonly T[]; next: string | null; more: () => Promise<void> } {
+  const { gateway } = useDesk();
+  const first = useAsk<P>(event, { limit: PAGE }, EVERY_MS);
+  const [later, setLater] = useState<{ items: readonly T[]; next: string | null } | null>(null);
+  const next = later ? later.next : (first.data?.next ?? null);
+  const known = new Map<string, T>();
+  for (const item of [...(first.data ? of(first.data) : []), ...(later?.items ?? [])])
+    known.set(item.id, item);
+  const more = async (): Promise<void> => {
+    try {
+      const page = await gateway.ask<P>(event, { limit: PAGE, after: next });
+      setLater({ items: [...(later?.items ?? []), ...of(page)], next: page.next });
+    } catch (failure) {
+      toast(refusal(failure).message, "bad");
+    }
+  };
+  return { ...first, items: [...known.values()], next, more };
+}
+
+const scheduledOf = (page: SchedulePage): readonly Scheduled[] => page.scheduled;
+const mailOf = (page: MailPage): readonly MailRecord[] => page.mail;
+
+function Later({ ask }: { ask: (asking: Asking) => void }): ReactNode {
+  const { data, error, reload, items, next, more } = usePages("scheduled", scheduledOf);
+  return (
+    <section className="card below" aria-labelledby="later">
+      <header className="card-head">
+        <h2 id="later">To be emitted</h2>
+      </header>
+      {error ? <Failed error={error} retry={reload} /> : null}
+      {data === null ? (
+        error ? null : (
+          <Waiting lines={4} />
+        )
+      ) : items.length ? (
+        <table className="waiting-list">
+          <thead>
+            <tr>
+              <th scope="col">Due</th>
+              <th scope="col">Notification</th>
+              <th scope="col">By</th>
+              <th scope="col">
+                <span className="unseen">Actions</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {items.map((item) => (
+              <tr key={item.id}>
+                <Due time={item.scheduled_for} />
+                <td className="said">
+                  <span className="strong clip">{item.title ?? humane(item.type)}</span>
+                  <span className="under clip">
+                    <TypeChip type={item.type} /> <Room room={item.room} />
+                  </span>
+                </td>
+                <td className="soft reason">
+                  <span className="clip">{item.by}</span>
+                  {item.cancel_key ? <span className="under clip">key {item.cancel_key}</span> : null}
+                </td>
+                <Acts
+                  title={item.title ?? humane(item.type)}
+                  send={() =>
+                    ask({ event: "send_scheduled", id: item.id, title: item.title ?? humane(item.type) })
+                  }
+                  cancel={() =>
+                    ask({ event: "cancel_scheduled", id: item.id, title: item.title ?? humane(item.type) })
+                  }
+                />
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      ) : (
+        <Empty icon="clock" title="Nothing is scheduled">
+          An emit with <code>send_at</code> waits here for its time.
+        </Empty>
+      )}
+      <More next={next} more={more} />
+    </section>
+  );
+}
+
+function Held({ ask }: { ask: (asking: Asking) => void }): ReactNode {
+  const { data, error, reload, items, next, more } = usePages("held", mailOf);
+  const [open, setOpen] = useState<string | null>(null);
+  return (
+    <section className="card" aria-labelledby="held">
+      <header className="card-head">
+        <h2 id="held">Held mail</h2>
+      </header>
+      {error ? <Failed error={error} retry={reload} /> : null}
+      {data === null ? (
+        error ? null : (
+          <Waiting lines={4} />
+        )
+      ) : items.length ? (
+        <table className="waiting-list">
+          <thead>
+            <tr>
+              <th scope="col">Held until</th>
+              <th scope="col">Mail</th>
+              <th scope="col">Why</th>
+              <th scope="col">
+                <span className="unseen">Actions</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {items.map((item) => {
+              const title = item.mail?.subject ?? item.title;
+              return (
+                <tr key={item.id}>
+                  <Due time={item.mail?.due_at ?? item.created_at} />
+                  <td className="said">
+                    <button type="button" className="row-link strong clip" onClick={() => setOpen(item.id)}>
+                      {title}
+                    </button>
+                    <span className="under clip">
+                      {item.mail?.to} <Room room={item.room} />
+                    </span>
+                  </td>
+                  <td className="reason">
+                    <Chip tone="warn">{humane(item.mail?.decided_by ?? "")}</Chip>
+                  </td>
+                  <Acts
+                    title={title}
+                    send={() => ask({ event: "send_mail", id: item.id, title })}
+                    cancel={() => ask({ event: "cancel_mail", id: item.id, title })}
+                  />
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      ) : (
+        <Empty icon="moon" title="No mail is held">
+          Mail that is due in its reader's quiet hours waits here.
+        </Empty>
+      )}
+      <More next={next} more={more} />
+      {open ? <Details id={open} close={() => setOpen(null)} /> : null}
+    </section>
+  );
+}
+
+function Due({ time }: { time: string }): ReactNode {
+  return (
+    <td className="nowrap">
+      <Ago time={time} />
+      <span className="under">{moment(time)}</span>
+    </td>
+  );
+}
+
+function Room({ room }: { room: string }): ReactNode {
+  const user = userOf(room);
+  if (user === null) return <span className="mono">{room}</span>;
+  return (
+    <a className="mono above" href={href({ page: "users", user })}>
+      {user}
+    </a>
+  );
+}
+
+function Acts(props: { title: string; send: () => void; cancel: () => void }): ReactNode {
+  return (
+    <td className="row-acts">
+      <span className="acts">
+        <button
+          type="button"
+          className="button small above"
+          aria-label={`Send now: ${props.title}`}
+          onClick={props.send}
+        >
+          Send now
+        </button>
+        <button
+          type="button"
+          className="button small above danger-quiet"
+          aria-label={`Cancel: ${props.title}`}
+          onClick={props.cancel}
+        >
+          Cancel
+        </button>
+      </span>
+    </td>
+  );
+}
+
+function More({ next, more }: { next: string | null; more: () => Promise<void> }): ReactNode {
+  if (next === null) return null;
+  return (
+    <footer className="card-foot">
+      <button type="button" className="button" onClick={() => void more()}>
+        <Icon name="next" />
+        Later ones
+      </button>
+    </footer>
+  );
+}
