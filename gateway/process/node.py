@@ -225,11 +225,13 @@ class Node(Process):
             previewer=Previewer(
                 planner=self.planner,
                 streams=self.store.streams,
+                outbox=self.store.outbox,
                 presence=self.presence,
                 presses=self.presses,
             ),
             records=Records(
                 streams=self.store.streams,
+                outbox=self.store.outbox,
                 inboxes=self.store.inboxes,
                 fanout=self.fanout,
                 bus=self.bus,

@@ -88,7 +88,7 @@ class Office:
         self.digester = self.another_digester()
 
     def another_digester(self, **options: Any) -> Digester:
-        given: dict[str, Any] = {"base_url": BASE_URL, "kept_days": 90}
+        given: dict[str, Any] = {"base_url": BASE_URL, "lease_seconds": 60, "kept_days": 90}
         return Digester(
             self.store.digests, judge=self.judge, clock=lambda: self.now, due_clock=lambda: self.now,
             wake_mailer=self.woken.extend, **(given | options),
