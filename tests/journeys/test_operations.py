@@ -41,6 +41,9 @@ async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway:
     emitted = await gateway.emit("user:ann", email=MAILED)
     await ann.event("notification")
     known = {"id": emitted["notification"]["id"]}
+    waiting = [(await gateway.emit("user:ann", email=MAILED))["notification"]["id"] for _ in range(2)]
+    await gateway.ask("PUT", "/internal/users/ann", body={"name": "Ann", "attributes": {"plan": "gold"}})
+    await gateway.ask("PATCH", "/internal/users/ann/preferences", body={"channels": {"email": True}})
     await ann.call("read", {"ids": [known["id"]]})
     gateway.node.trends.sample()
     gateway.node.trends.sample()
@@ -60,10 +63,21 @@ async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway:
         "mail": {},
         "mail_counts": {},
         "preview_mail": known,
+        "held": {},
+        "send_mail": {"id": waiting[0]},
+        "cancel_mail": {"id": waiting[1]},
         "revive": {"ids": [known["id"]]},
         "revive_all": {},
         "presence": {},
         "user": {"user": "ann"},
+        "find_users": {"text": "ann"},
+        "profile": {"user": "ann"},
+        "user_preferences": {"user": "ann"},
+        "digests": {"user": "ann"},
+        "change_members": {"topic": "deals", "add": ["ann"]},
+        "user_topics": {"user": "ann"},
+        "topics": {},
+        "members": {"topic": "deals"},
         "types": {},
         "type": {"type": "COMPLAINT"},
         "type_switch": {"type": "T", "enabled": True},
