@@ -13,6 +13,7 @@ from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.inboxes import Count, HistoryQuery
 from storage.mail import LaneName, MailState
 from storage.mongo import collapsing
+from storage.outbox import MailSearch
 from storage.streams import Appended, Collapse
 from tests.contract.store_cases import (
     NOW,
@@ -166,7 +167,10 @@ async def test_a_chain_that_does_not_end_does_not_starve_its_mail(store):
         [stored] = await put(store, told(f"at {minute}", seconds, mail=mail(due_at=later(seconds + 600))))
         due[minute] = stored.mail.due_at
 
-    sent = [n.title for n in (await store.outbox.mail_page(state=MailState.SENT, before=None, limit=9)).items]
+    sent = [
+        n.title
+        for n in (await store.outbox.mail_page(MailSearch(state=MailState.SENT), before=None, limit=9)).items
+    ]
     # The first hour is from the first one, the second from the first that was not mailed.
     assert sent == ["at 115", "at 55"]
     assert due[0] == later(600)
@@ -188,7 +192,7 @@ async def test_what_a_rule_holds_is_due_by_that_rule(store):
     await put(store, told("one", 0, mail=mail(due_at=later(600))), told("two", 300, mail=held))
     [three] = await put(store, told("three", 3_900, mail=mail(due_at=later(4_500))))
 
-    page = await store.outbox.mail_page(state=None, before=None, limit=9)
+    page = await store.outbox.mail_page(MailSearch(), before=None, limit=9)
     assert {n.title: n.mail.order.due_at for n in page.items}["two"] == later(30_000)
     assert three.mail.due_at == NOW + LONGEST_WAIT
 
