@@ -8,8 +8,10 @@ import pytest
 
 from storage.collapsing import LONGEST_WAIT
 from storage.connect import connect
-from storage.endings import Postponed, Sent
+from storage.digests import Digest
+from storage.endings import Gathered, Postponed, Sent
 from storage.errors import IdempotencyMismatch, StoreUnavailable
+from storage.ids import uuid7
 from storage.inboxes import Count, HistoryQuery
 from storage.mail import LaneName, MailState
 from storage.mongo import collapsing
@@ -155,6 +157,20 @@ async def test_a_mail_under_way_is_sent_and_one_that_comes_back_is_not_tried_aga
     assert await lease(store, 61) == []
     ended = await mail_of(store, other_one.id)
     assert (ended.state, ended.decided_by) == (MailState.SKIPPED, "superseded")
+
+
+async def test_what_a_digest_has_gathered_is_out_of_it(store):
+    one, _ = await put(store, told("one", 0, mail=mail()), told("else", 0, under=None, mail=mail()))
+    daily = Digest(id=uuid7(), room=ROOM, key="daily", rule="digest", opened_at=NOW, closes_at=later(3_600))
+    for taken in await lease(store, 1):
+        ending = Gathered(digest=daily, rule="digest", reason="once a day")
+        assert await store.outbox.end(taken, ending, now=later(2))
+    await put(store, told("two", 3, mail=mail(due_at=later(600))))
+
+    gone = await mail_of(store, one.id)
+    assert (gone.state, gone.decided_by) == (MailState.SKIPPED, "superseded")
+    items = await store.digests.items(daily.id, before=None, limit=9)
+    assert [item.title for item in items] == ["else"]
 
 
 async def test_a_chain_that_does_not_end_does_not_starve_its_mail(store):
