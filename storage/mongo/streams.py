@@ -11,6 +11,7 @@ from storage.mongo import clearing, collapsing
 from storage.mongo.append import ROOMS, Appender, positions
 from storage.mongo.collections import NOTIFICATIONS, Collections
 from storage.mongo.documents import notification_of
+from storage.mongo.schema import Migration
 from storage.mongo.shelf import MongoShelf, Operations, operation
 from storage.people import Erasure
 from storage.streams import Appended, Emission, Notification, Streams
@@ -25,7 +26,8 @@ INDEXES = {
             partialFilterExpression={"seq": {"$gt": 0}},
         ),
         IndexModel([("key", 1), ("ordinal", 1)], name="key", unique=True, sparse=True),
-        IndexModel([("room", 1), ("created_at", -1), ("_id", -1)], name="newest"),
+        # The last of it says what is not shown any more: a long chain is passed over without its documents.
+        IndexModel([("room", 1), ("created_at", -1), ("_id", -1), ("until", 1)], name="shown"),
         IndexModel([("created_at", 1), ("_id", 1)], name="oldest"),
         IndexModel(
             [("room", 1), ("until", 1), ("seq", 1)],
@@ -40,6 +42,15 @@ INDEXES = {
 }
 
 
+async def _drop_newest(c: Collections) -> None:
+    """What `shown` does, it did without the last field; may be begun again."""
+    if "newest" in await c[NOTIFICATIONS].index_information():
+        await c[NOTIFICATIONS].drop_index("newest")
+
+
+MIGRATIONS = (Migration(name="streams-2", run=_drop_newest),)
+
+
 async def _find(c: Collections, notification_id: str) -> Notification | None:
     document = await c[NOTIFICATIONS].find_one({"_id": notification_id})
     return None if document is None else notification_of(document)
@@ -49,6 +60,7 @@ class MongoStreams(MongoShelf, Streams):
     """Notifications, each a document that this process numbers before it inserts it."""
 
     INDEXES = INDEXES
+    MIGRATIONS = MIGRATIONS
 
     def __init__(self, operations: Operations) -> None:
         super().__init__(operations)

@@ -8,11 +8,14 @@ import pytest
 
 from storage.collapsing import LONGEST_WAIT
 from storage.connect import connect
-from storage.endings import Postponed, Sent
+from storage.digests import Digest
+from storage.endings import Gathered, Postponed, Sent
 from storage.errors import IdempotencyMismatch, StoreUnavailable
+from storage.ids import uuid7
 from storage.inboxes import Count, HistoryQuery
 from storage.mail import LaneName, MailState
 from storage.mongo import collapsing
+from storage.outbox import MailSearch
 from storage.streams import Appended, Collapse
 from tests.contract.store_cases import (
     NOW,
@@ -156,6 +159,20 @@ async def test_a_mail_under_way_is_sent_and_one_that_comes_back_is_not_tried_aga
     assert (ended.state, ended.decided_by) == (MailState.SKIPPED, "superseded")
 
 
+async def test_what_a_digest_has_gathered_is_out_of_it(store):
+    one, _ = await put(store, told("one", 0, mail=mail()), told("else", 0, under=None, mail=mail()))
+    daily = Digest(id=uuid7(), room=ROOM, key="daily", rule="digest", opened_at=NOW, closes_at=later(3_600))
+    for taken in await lease(store, 1):
+        ending = Gathered(digest=daily, rule="digest", reason="once a day")
+        assert await store.outbox.end(taken, ending, now=later(2))
+    await put(store, told("two", 3, mail=mail(due_at=later(600))))
+
+    gone = await mail_of(store, one.id)
+    assert (gone.state, gone.decided_by) == (MailState.SKIPPED, "superseded")
+    items = await store.digests.items(daily.id, before=None, limit=9)
+    assert [item.title for item in items] == ["else"]
+
+
 async def test_a_chain_that_does_not_end_does_not_starve_its_mail(store):
     """One every five minutes whose mail waits for ten: after an hour the newest goes out all the same."""
     due = {}
@@ -166,7 +183,10 @@ async def test_a_chain_that_does_not_end_does_not_starve_its_mail(store):
         [stored] = await put(store, told(f"at {minute}", seconds, mail=mail(due_at=later(seconds + 600))))
         due[minute] = stored.mail.due_at
 
-    sent = [n.title for n in (await store.outbox.mail_page(state=MailState.SENT, before=None, limit=9)).items]
+    sent = [
+        n.title
+        for n in (await store.outbox.mail_page(MailSearch(state=MailState.SENT), before=None, limit=9)).items
+    ]
     # The first hour is from the first one, the second from the first that was not mailed.
     assert sent == ["at 115", "at 55"]
     assert due[0] == later(600)
@@ -188,7 +208,7 @@ async def test_what_a_rule_holds_is_due_by_that_rule(store):
     await put(store, told("one", 0, mail=mail(due_at=later(600))), told("two", 300, mail=held))
     [three] = await put(store, told("three", 3_900, mail=mail(due_at=later(4_500))))
 
-    page = await store.outbox.mail_page(state=None, before=None, limit=9)
+    page = await store.outbox.mail_page(MailSearch(), before=None, limit=9)
     assert {n.title: n.mail.order.due_at for n in page.items}["two"] == later(30_000)
     assert three.mail.due_at == NOW + LONGEST_WAIT
 
