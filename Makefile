@@ -113,7 +113,7 @@ test: machine lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, 
 		--cov --cov-append --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --include='$(PROVEN)' --fail-under=100
 
-test-faults: machine $(TESTING) $(JOURNEYS)  ## a cluster under load, and everything that can fail (9 minutes)
+test-faults: machine $(TESTING) $(JOURNEYS)  ## a cluster under load, and everything that can fail (13 minutes)
 	$(BIN)/python -m pytest tests/faults -q $(if $(CI),-p tests.support.no_skips)
 
 # --- measure ---------------------------------------------------------------------------------------------------------
