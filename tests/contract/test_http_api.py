@@ -925,6 +925,9 @@ async def no_answer_is_new(site: Gateway) -> None:
             body = {"to": "user:ann", "type": "T", "title": "x", "send_at": FAR_AHEAD}
             later = await site.ask("POST", "/internal/emit", body=body)
             known |= {"id": later.body["scheduled"][0]["id"]}
+        if operation.path.startswith("/internal/mail/{id}"):
+            waiting = await site.emit("user:ann", email={"to": "ann@example.org", "after": 3600})
+            known |= {"id": waiting["notification"]["id"]}
         seen = await asyncio.to_thread(ask_in_many_ways, site, operation, known)
 
         # There is no dead mail here to be revived; every other operation must have been asked well, too.

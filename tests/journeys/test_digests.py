@@ -161,6 +161,13 @@ async def test_who_wants_one_mail_a_day_gets_none_now_and_everybody_is_told_so(
         True,
     )
 
+    links = here.node.unsubscribe_links
+    assert links is not None
+    await here.node.store.links.remember({links.key("ann"): "ann"})
+    page = await here.request("GET", f"{here.public}/preferences/{links.token('ann', 'offers')}")
+    assert "checked" in page.body
+    assert "once a day" in page.body
+
     await choose(here, {"channels": {"email": False}})
     [waiting] = (await told(here, "GET", "/internal/users/ann/digests"))["digests"]
     assert (waiting["total"], waiting["left_out_total"]) == (0, 1)
