@@ -16,7 +16,7 @@ from auth.tokens import TOKEN_CHARACTERS_MAX, Verifier
 API_KEY_CHARACTERS_MIN = 32
 API_KEY_SCOPES = frozenset({"emit", ADMIN})
 """Whoever holds an API key was given it by the operator, with no scope beside it: it opens the whole internal
-site. A service that should do less gets a token whose `scope` is `emit`."""
+site. A service that should do less gets a token whose `scope` is `emit` or `campaigns`."""
 
 _SCHEME = "bearer"
 

@@ -26,7 +26,7 @@ TOKEN_CHARACTERS_MAX = 8 * 1024
 ROLES_MAX = TOPICS_MAX = 100
 ROLE_CHARACTERS_MAX = 64
 NAME_CHARACTERS_MAX = 128
-SCOPES_OF_SERVICES = frozenset({"emit", "admin"})
+SCOPES_OF_SERVICES = frozenset({"emit", "campaigns", "admin"})
 """A token is a service's when its `scope` holds one of these; other scopes in it are kept but open nothing."""
 
 _LAST_SECOND = 253_402_300_799
@@ -110,7 +110,7 @@ class Verifier:
         )
 
     async def verify_service(self, token: object) -> Service:
-        """The service whose token it is: one whose `scope` (RFC 8693, section 4.2) holds `emit` or `admin`.
+        """The service whose token it is: one whose `scope` (RFC 8693, section 4.2) holds `emit`, `campaigns` or `admin`.
 
         Raises InvalidServiceKey for a sound token that is not a service's.
         """
@@ -118,7 +118,7 @@ class Verifier:
         scope = claims.get("scope")
         scopes = frozenset(scope.split()) if isinstance(scope, str) else frozenset[str]()
         if not scopes & SCOPES_OF_SERVICES:
-            raise InvalidServiceKey("the token's scope holds neither emit nor admin")
+            raise InvalidServiceKey("the token's scope holds none of emit, campaigns and admin")
         return Service(name=_subject(claims), scopes=scopes)
 
     async def _claims(self, token: object) -> Mapping[str, Any]:

@@ -27,6 +27,7 @@ from mailer.errors import (
 )
 from mailer.held import Held
 from mailer.lanes import Lane
+from mailer.relay_ids import key_of
 from mailer.transport import Outgoing
 from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent
 from storage.errors import StorageError
@@ -39,6 +40,8 @@ ATTEMPT_SECONDS = 4500.0
 RENDERING_SHARE = 0.5
 """Of the lease: for a mail that waits behind others whose templates do not come to an end."""
 CUT_OFF = "stopped before the relay's answer: it may have been taken"
+PAUSED = "its lane is paused"
+PAUSE_RULE = "pause"
 BUSY_DOMAIN = "its recipient's domain takes no more at once"
 
 Decide = Callable[[Lease, datetime], Awaitable[Ending | None]]
@@ -155,8 +158,10 @@ class Courier:
                     return ending
                 outgoing = await self._lane.seal.put_on(await self._rendered(held.lease))
                 await self._until_its_moment(bound)
+                if self._lane.is_paused():
+                    return Postponed(until=self._clock(), reason=PAUSED, counted=False, rule=PAUSE_RULE)
                 said = await self._lane.transport.send(outgoing, handing_over=held.handed_over)
-                return Sent(relay_id=said)
+                return Sent(relay_id=said, relay_key=key_of(said))
         except (StorageError, TemplateFailure, DeliveryFailure, RelayFailure):
             raise
         except Exception as error:

@@ -19,6 +19,15 @@ async def no_way_out(notification: Notification) -> None:
     del notification
 
 
+IsPaused = Callable[[], bool]
+"""Whether no mail of the lane may leave now, by somebody's word; asked before each. Whoever resumes it wakes the worker."""
+
+
+def never_paused() -> bool:
+    """Nobody can pause it."""
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
     """How the mail of one lane leaves. What it meets, a pause too, is its worker's to know."""
@@ -34,3 +43,4 @@ class Lane:
     budget: Budget = field(default_factory=Unlimited)
     """What all nodes may send of it together."""
     way_out: WayOut = no_way_out
+    is_paused: IsPaused = never_paused

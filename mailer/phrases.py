@@ -6,18 +6,17 @@ hold or do not for any JSON. What it costs is bounded by its length, whatever th
 rendered by `mailer.designs` in a process of their own.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, nodes
 from jinja2.exceptions import TemplateSyntaxError
 
 from mailer import languages
-from mailer.filters import FILTERS, WIDE, Reader
+from mailer.filters import FILTERS, WIDE
 from mailer.languages import text
-from mailer.phrasing import NAMES, TESTS, Spoken, Told, spoken
+from mailer.phrasing import NAMES, TESTS, Spoken, spoken
 from mailer.uses import Use, uses
 
 LONGEST_SOURCE = 10_000
@@ -49,11 +48,7 @@ class Phrase:
     source: str
     uses: tuple[Use, ...]
     """The paths of `data` that it prints or asks for."""
-    _say: Spoken
-
-    def say(self, data: Mapping[str, Any], reader: Reader, *, type_: str = "") -> str:
-        """The text. Never raises, for any JSON."""
-        return self._say(Told(data, reader, type_))
+    say: Spoken
 
 
 def phrase(source: str, *, locale: str, is_link: bool = False) -> Phrase:
@@ -74,7 +69,9 @@ def phrase(source: str, *, locale: str, is_link: bool = False) -> Phrase:
 
 
 def _in_link(value: object) -> str:
-    return quote(text(value)[:LONGEST_LINK_PART], safe="", errors="replace")
+    said = text(value)[:LONGEST_LINK_PART]
+    # Most are numbers and names, which need no encoding.
+    return said if said.isascii() and said.isalnum() else quote(said, safe="", errors="replace")
 
 
 def _check(tree: nodes.Template, locale: str) -> None:
@@ -121,6 +118,8 @@ def _check_filter(node: nodes.Filter, locale: str) -> None:
     if known is None or node.node is None or node.dyn_args or node.dyn_kwargs:
         raise PhraseError(f"has the filter {node.name}: there is {_list(FILTERS)}", node.lineno)
     given = {argument.key for argument in node.kwargs}
+    if len(given) < len(node.kwargs):
+        raise PhraseError(f"gives the filter {node.name} an argument twice", node.lineno)
     if len(node.args) > known.arguments or not given <= known.named:
         raise PhraseError(f"gives the filter {node.name} an argument that it does not take", node.lineno)
     if node.name == "plural" and (lacking := set(languages.plural_forms(locale)) - given):

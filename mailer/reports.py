@@ -7,6 +7,7 @@ is for people to read: words of one server mean another thing at the next.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from mailer import parts
@@ -35,6 +36,7 @@ _LEFT_FROM = ("return-path", "x-envelope-from")
 class Kind(StrEnum):
     DELIVERY = "delivery"  # what became of a mail
     COMPLAINT = "complaint"  # its reader calls it spam, or says that it is none
+    UNSUBSCRIBE = "unsubscribe"  # its reader wants no more, as a provider has heard
     REPLY = "reply"  # a machine's: somebody is away
     OTHER = "other"  # nothing that can be read by a rule
 
@@ -72,6 +74,14 @@ class Report:
     """Where it came back to, and where the mail says that it left from: one of them may be an address of ours."""
     message_ids: tuple[str, ...] = ()
     """Of the mail that is sent back with it, without their brackets."""
+    relay_ids: tuple[str, ...] = ()
+    """By which the relay may know the mail (`mailer.relay_ids`)."""
+    marks: tuple[str, ...] = ()
+    """Ids of ours that a provider was given with the mail, and gives back."""
+    about: tuple[str, ...] = ()
+    """Whom the mail was written to, as a provider says it."""
+    happened_at: datetime | None = None
+    """As a provider says it; None where nobody does."""
     subject: str = ""
     """Of the report itself."""
 
@@ -84,12 +94,15 @@ def read(raw: bytes, *, came_to: Sequence[str] = ()) -> Report:
     complaint = next((fields for part in found if (fields := _complaint_of(part)) is not None), None)
     feedback = "" if complaint is None else complaint.get("feedback-type").strip().lower()[:40]
     heads = [_head(part) for part in found if part.type in _RETURNED]
+    message_ids = tuple(dict.fromkeys(_ids(heads)))
     return Report(
         kind=_kind(whole, outcomes, feedback),
         outcomes=outcomes,
         feedback=feedback,
         paths=tuple(dict.fromkeys(_paths(whole.fields, heads, complaint, came_to))),
-        message_ids=tuple(dict.fromkeys(_ids(heads))),
+        message_ids=message_ids,
+        # A relay that gives mail a Message-ID of its own makes it of its own id.
+        relay_ids=tuple(each.partition("@")[0] for each in message_ids),
         subject=parts.words(whole.fields.get("subject"))[:200],
     )
 

@@ -170,6 +170,10 @@ class Worker:
         if self._leader is not None and self._leader.behindhand:
             await self._rest(self._wake, self._poll_seconds)
             return
+        if self._lane.is_paused():
+            # Until woken: what is owed stays as it is, and no attempt counts.
+            await self._rest(self._wake, self._poll_seconds)
+            return
         # After a refusal by the relay one mail goes ahead: eight wrong logins at once could lock the account.
         free = (1 if self.stopped else self._lane.concurrency) - len(self._held)
         if free <= 0:

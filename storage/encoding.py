@@ -6,10 +6,10 @@ neither of which a BSON document holds. Half a surrogate pair is escaped: JSON m
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import orjson
@@ -37,7 +37,8 @@ _AS_JSON = (
 )
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _entries = msgspec.json.Decoder(Entry)
-_entry_encoder = msgspec.json.Encoder()
+ENTRIES_REMEMBERED = 256
+Form = TypeVar("Form")
 
 
 @lru_cache(maxsize=256)
@@ -78,8 +79,32 @@ def data_of(text: str) -> dict[str, Any]:
     return data
 
 
-def entry_text(entry: Entry) -> str:
-    return _entry_encoder.encode(entry).decode()
+class Remembering(Generic[Form]):
+    """A way to write entries, each object once for as long as it is remembered: all news of a type often share theirs."""
+
+    def __init__(self, write: Callable[[Entry], Form]) -> None:
+        self._write = write
+        self._known: dict[int, tuple[Entry, Form]] = {}
+        """By identity, which is an object's own for as long as it is held here."""
+
+    def __call__(self, entry: Entry) -> Form:
+        """The form, which must not be changed."""
+        known = self._known.get(id(entry))
+        if known is not None:
+            return known[1]
+        if len(self._known) >= ENTRIES_REMEMBERED:
+            self._known.clear()
+        form = self._write(entry)
+        self._known[id(entry)] = (entry, form)
+        return form
+
+
+def _json(entry: Entry) -> str:
+    return msgspec.json.encode(entry).decode()
+
+
+entry_text: Remembering[str] = Remembering(_json)
+entry_document: Remembering[dict[str, Any]] = Remembering(msgspec.to_builtins)
 
 
 def entry_of(text: str) -> Entry:

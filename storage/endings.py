@@ -12,6 +12,8 @@ class Sent:
 
     relay_id: str | None = None
     """What the relay said as it took it: by this it can be asked about the mail."""
+    relay_key: str | None = None
+    """The id in that, by which `taken_as` finds the mail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

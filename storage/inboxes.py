@@ -37,6 +37,21 @@ class InboxItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Muted:
+    """What a user does not want to be shown: notifications of these types, in all rooms but the own one.
+
+    They stay in their streams, and what was read of them stays so.
+    """
+
+    types: frozenset[str]
+    own: str
+    """The room of the user alone: what is not wanted there was never told there."""
+
+    def hides(self, notification: Notification) -> bool:
+        return notification.type in self.types and notification.room != self.own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryQuery:
     """A page of what a user's rooms hold, newest first."""
 
@@ -49,6 +64,7 @@ class HistoryQuery:
     categories: Sequence[str] = ()
     """Of the catalog, as they were when each was emitted."""
     unread_only: bool = False
+    muted: Muted | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +87,7 @@ class OpeningRequest:
     """With it, shared rooms that the user has had no beginning in get one."""
     epoch: str | None = None
     """Of the store that `since` counts in; None from those who do not say."""
+    muted: Muted | None = None
 
     def since_in(self, epoch: str) -> Mapping[str, int]:
         """`since` in a store of this epoch: what was counted in another says nothing, and is beyond every head."""
@@ -109,7 +126,10 @@ class Marked(Count):
 
 
 class Inboxes(Protocol):
-    """What users have read, seen and dismissed. `rooms` are always all the rooms the user is in."""
+    """What users have read, seen and dismissed. `rooms` are always all the rooms the user is in.
+
+    What is `muted` is counted, shown and replayed nowhere; marks of it are kept, and `changed` counts them.
+    """
 
     async def opening(
         self,
@@ -121,6 +141,7 @@ class Inboxes(Protocol):
         now: datetime,
         membership: Membership | None = None,
         epoch: str | None = None,
+        muted: Muted | None = None,
     ) -> Opening:
         """Heads, unread count and what was missed, for a connection that has just joined `rooms`.
 
@@ -141,7 +162,7 @@ class Inboxes(Protocol):
         ...
 
     async def history(self, query: HistoryQuery, *, now: datetime) -> HistoryPage:
-        """A page newest first over the rooms; without what was recalled, has expired, or was dismissed by the user.
+        """A page newest first over the rooms; without what was recalled, superseded, has expired, or was dismissed by the user.
 
         Newest is by `created_at` or by the order of appending, as the store has it at hand: they differ by what an emit
         takes, and by the nodes' clocks.
@@ -150,27 +171,53 @@ class Inboxes(Protocol):
         """
         ...
 
-    async def unread(self, user: str, rooms: Sequence[str], *, now: datetime) -> Count:
+    async def unread(
+        self, user: str, rooms: Sequence[str], *, now: datetime, muted: Muted | None = None
+    ) -> Count:
         """How many notifications of the rooms the user has neither read nor dismissed, up to which heads."""
         ...
 
-    async def read(self, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime) -> Marked:
+    async def read(
+        self,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
         """Mark as read those of `ids` that are in `rooms`. Idempotent; others are ignored."""
         ...
 
     async def read_all(self, user: str, rooms: Sequence[str], *, now: datetime) -> Marked:
-        """Mark as read everything the rooms hold at this moment.
+        """Mark as read everything the rooms hold at this moment, what is muted included.
 
         Receipts that say no more than that are given up for `read_upto`: what was read or seen one by one is then
         reported as read at the time of this call.
         """
         ...
 
-    async def seen(self, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime) -> Marked:
+    async def seen(
+        self,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
         """Mark as seen, like `read`. Seeing does not change what is unread."""
         ...
 
-    async def dismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime) -> Marked:
+    async def dismiss(
+        self,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
         """Take out of this user's history, like `read`; what is dismissed counts as read."""
         ...
 

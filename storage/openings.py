@@ -5,7 +5,7 @@ from datetime import datetime
 
 from storage.beginnings import Membership
 from storage.coalescing import Coalescer
-from storage.inboxes import Opening, OpeningRequest
+from storage.inboxes import Muted, Opening, OpeningRequest
 
 QUEUE = 50_000
 """Sessions that may wait for their batch; more are turned away."""
@@ -31,8 +31,11 @@ class OpeningsTogether:
         now: datetime,
         membership: Membership | None = None,
         epoch: str | None = None,
+        muted: Muted | None = None,
     ) -> Opening:
-        return await self._openings.ask(OpeningRequest(user, rooms, since, limit, now, membership, epoch))
+        return await self._openings.ask(
+            OpeningRequest(user, rooms, since, limit, now, membership, epoch, muted)
+        )
 
     async def close(self) -> None:
         await self._openings.close()

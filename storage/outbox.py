@@ -71,6 +71,26 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MailSearch:
+    """Which mail is asked for: all that is said must hold, and what is None is not asked."""
+
+    state: MailState | None = None
+    addresses: tuple[str, ...] = ()
+    """One address in the forms that it may have been written in, whatever their case; empty: any."""
+    room: str | None = None
+    """Of the notification whose own it is; of what stands by itself, the person's own."""
+    of: str | None = None
+    """The notification, digest or campaign that it is of, or the obligation itself."""
+    since: datetime | None = None
+    """Owed then or later."""
+    until: datetime | None = None
+    """Owed before."""
+
+
+ANY = MailSearch()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MailPage:
     items: tuple[Notification, ...]
     """What was to be told, with its `mail`, in the order that was asked for. What stands by itself has the id of its obligation."""
@@ -129,6 +149,10 @@ class Outbox(Protocol):
         """What is or was to be told by this obligation, with its mail and under its id; None when that is not there."""
         ...
 
+    async def taken_as(self, relay_key: str) -> str | None:
+        """The id of the obligation whose mail the relay took under this key; None when that is none, or more than one."""
+        ...
+
     async def came_back(
         self, obligation_id: str, state: MailState, *, reason: str | None, now: datetime
     ) -> bool:
@@ -162,8 +186,12 @@ class Outbox(Protocol):
         """When the earliest owed mail of the lane is due or its lease ends; None when nothing is owed."""
         ...
 
-    async def mail_page(self, *, state: MailState | None, before: str | None, limit: int) -> MailPage:
-        """What was or is owed in `state` (any when None), newest first. Raises `InvalidCursor` as `history` does."""
+    async def mail_page(self, search: MailSearch, *, before: str | None, limit: int) -> MailPage:
+        """What was or is owed, newest first by when it came to be owed. Raises `InvalidCursor` as `history` does.
+
+        What it looks through is found by an index: the mail of the address, else of the room, else of the notification, else of the
+        state, within the times.
+        """
         ...
 
     async def mail_counts(self) -> dict[MailState, int]:

@@ -110,6 +110,10 @@ class People(Protocol):
         """
         ...
 
+    async def known(self, *, after: str | None, limit: int) -> list[Profile]:
+        """Whoever is known, in the order of their ids, those behind `after`."""
+        ...
+
     async def forget(self, users: Sequence[str]) -> None:
         """Keep no contact of these; who is not known is no error. `erase_user` forgets all else as well."""
         ...

@@ -9,10 +9,13 @@ these sentences.
 from datetime import datetime
 from typing import Protocol
 
+from storage.campaigns import Campaigns
 from storage.digests import Digests
 from storage.epochs import Epochs
 from storage.inboxes import Inboxes
+from storage.lanes import Lanes
 from storage.links import Links
+from storage.mailboxes import Mailboxes
 from storage.outbox import Outbox
 from storage.people import People
 from storage.preferences import Preferences
@@ -69,6 +72,15 @@ class Store(Protocol):
 
     @property
     def strays(self) -> Strays: ...
+
+    @property
+    def lanes(self) -> Lanes: ...
+
+    @property
+    def mailboxes(self) -> Mailboxes: ...
+
+    @property
+    def campaigns(self) -> Campaigns: ...
 
     async def open(self) -> None:
         """Connect, and bring the store to this release's schema; idempotent, also while other nodes do it.

@@ -39,6 +39,14 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The same in words."""
 
 
+class Collapse(Struct, frozen=True, gc=False):
+    """That a notification stands for the older ones of its room under the same key, as `storage.collapsing` says."""
+
+    key: str
+    count: int = 1
+    """How many it stands for, itself included; `append` knows."""
+
+
 class Notification(Struct, frozen=True, kw_only=True, gc=False):
     """A fact addressed to one room. `seq` is None before it is appended, and for ever if not shown in-app."""
 
@@ -58,6 +66,10 @@ class Notification(Struct, frozen=True, kw_only=True, gc=False):
     mail: Mail | None = None
     entry: Entry | None = None
     """None for a type that the catalog did not have, and that no switch held up."""
+    collapse: Collapse | None = None
+    """None for what stands by itself, and for what is not shown any more."""
+    superseded_by: str | None = None
+    """The id of the newer one that stands for it: it is kept, and shown to nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +112,9 @@ class Streams(Protocol):
         a key known with another fingerprint answers `IdempotencyMismatch` and stores nothing. The same key twice in one
         call counts as known the second time. The number of round trips does not depend on the number of emissions.
 
+        One with a `collapse` key takes the place of what its room shows under the key: that is out of the history and of
+        every count at once, its pending mail is skipped, and nobody is ever shown both, nor neither, whatever crashes.
+
         Raising `StoreUnavailable` means that nothing is known: the caller may retry under the same keys, or with the
         same ids: an emission whose notifications are stored already answers with those, as a duplicate. Raises
         `Unstorable`, having stored nothing, when one of the emissions can never be stored.
@@ -126,14 +141,21 @@ class Streams(Protocol):
     ) -> list[Notification]:
         """The notifications of `room` with `seq > after`, ascending, at most `limit`.
 
-        Recalled ones are left out, and expired ones: those that `expire` has wiped, with `now` also those that
-        await it. A sequence missing below the last one returned was one of these or was
+        Recalled ones are left out, superseded ones, and expired ones: those that `expire` has wiped, with `now` also
+        those that await it. A sequence missing below the last one returned was one of these or was
         pruned, and will never come.
         """
         ...
 
+    async def latest(self, *, limit: int, now: datetime) -> list[Notification]:
+        """What is shown of the `limit` newest notifications of all rooms, the newest first.
+
+        Recalled and expired ones are left out and not made up for, so that it costs the same however many they are.
+        """
+        ...
+
     async def notification(self, notification_id: str) -> Notification | None:
-        """One notification with its mail, recalled or expired ones included."""
+        """One notification with its mail, superseded, recalled or expired ones included."""
         ...
 
     async def recall(self, notification_id: str, *, now: datetime) -> Notification | None:

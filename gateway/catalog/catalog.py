@@ -33,16 +33,11 @@ class Catalog:
         return () if type_.payload is None else type_.payload.problems(data)
 
     def say(
-        self,
-        type_: NotificationType,
-        data: Mapping[str, Any],
-        locale: str | None = None,
-        *,
-        timezone: str = "UTC",
+        self, type_: NotificationType, data: Mapping[str, Any], locale: str, *, timezone: str = "UTC"
     ) -> Planned:
-        """The words of a type in the best locale that it has for `locale`; the data must fit."""
-        reader = Reader(self.spoken(type_, locale), timezone)
-        return worded(type_, data, reader, catalog_version=self.version)
+        """The words of a type in a locale that `spoken` has answered; the data must fit."""
+        reader = Reader(locale, timezone)
+        return worded(type_, data, reader, catalog_version=self.version, default_locale=self.default_locale)
 
     def spoken(self, type_: NotificationType, locale: str | None) -> str:
         """The best locale that a type has for `locale`; one that has no words speaks any."""
@@ -72,4 +67,4 @@ class Catalog:
                 category=known.category,
                 problems=problems,
             )
-        return self.say(known, data, locale, timezone=timezone)
+        return self.say(known, data, self.spoken(known, locale), timezone=timezone)

@@ -40,9 +40,14 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def worded(
-    known: NotificationType, data: Mapping[str, Any], reader: Reader, *, catalog_version: str
+    known: NotificationType,
+    data: Mapping[str, Any],
+    reader: Reader,
+    *,
+    catalog_version: str,
+    default_locale: str,
 ) -> Planned:
-    """The words of a type, for data that fit its schema."""
+    """The words of a type, for data that fit its schema. The key that it collapses under is the same for all readers."""
     wording: Wording | None = known.wordings.get(reader.locale)
     title = body = link = subject = None
     if wording is not None:
@@ -58,7 +63,7 @@ def worded(
         body=body or "",
         link=link,
         subject=subject or None,
-        collapse=_line(known.collapse, data, reader, known.name, LONGEST_COLLAPSE) or None,
+        collapse=_key(known, data, default_locale),
         expires_in=known.expires_in,
     )
 
@@ -66,7 +71,7 @@ def worded(
 def _line(phrase: Phrase | None, data: Mapping[str, Any], reader: Reader, type_: str, longest: int) -> str:
     if phrase is None:
         return ""
-    said = phrase.say(data, reader, type_=type_)
+    said = phrase.say(data, reader, type_)
     # What is short, printable and has no blanks at its ends or beside each other needs no cleaning, and is most.
     if len(said) <= longest and said.isprintable() and "  " not in said and said[:1] != " " != said[-1:]:
         return said
@@ -74,10 +79,16 @@ def _line(phrase: Phrase | None, data: Mapping[str, Any], reader: Reader, type_:
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
 
 
+def _key(known: NotificationType, data: Mapping[str, Any], locale: str) -> str | None:
+    if known.collapse is None:
+        return None
+    return _line(known.collapse, data, Reader(locale), known.name, LONGEST_COLLAPSE) or None
+
+
 def _body(phrase: Phrase | None, data: Mapping[str, Any], reader: Reader, type_: str) -> str:
     if phrase is None:
         return ""
-    said = phrase.say(data, reader, type_=type_).strip()
+    said = phrase.say(data, reader, type_).strip()
     if not said.isprintable():
         said = "\n\n".join("\n".join(lines) for lines in plain.paragraphs(said))
     return said if len(said) <= LONGEST_BODY else f"{said[: LONGEST_BODY - 1].rstrip()}…"
@@ -87,5 +98,5 @@ def _link(phrase: Phrase | None, data: Mapping[str, Any], reader: Reader, type_:
     """None where it has become too long for a link: half of one leads nowhere."""
     if phrase is None:
         return None
-    said = phrase.say(data, reader, type_=type_)
+    said = phrase.say(data, reader, type_)
     return said if len(said) <= LONGEST_LINK else None

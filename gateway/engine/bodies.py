@@ -6,7 +6,7 @@ other work between.
 
 import asyncio
 import zlib
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 
 from aiohttp import web
 
@@ -39,6 +39,36 @@ def coding_of(request: web.BaseRequest) -> str | None:
     if len(codings) > 1 or codings[0] not in CODINGS:
         raise BodyError(415)
     return codings[0]
+
+
+async def chunks(request: web.BaseRequest, *, limit: int, seconds: float) -> AsyncGenerator[bytes, None]:
+    """The body as it comes, inflated: of `limit` bytes at most, none of which keeps us waiting for `seconds`.
+
+    Raises `BodyError`. Nothing is read ahead of who takes the chunks.
+    """
+    coding = coding_of(request)
+    if (request.content_length or 0) > limit:
+        raise BodyError(413)
+    total = 0
+    inflater = None if coding is None else _Inflater(coding)
+    _ask_for(request)
+    try:
+        while True:
+            async with asyncio.timeout(seconds):
+                chunk = await request.content.readany()
+            if not chunk:
+                break
+            for step in (chunk,) if inflater is None else inflater.steps(chunk):
+                total += len(step)
+                if total > limit:
+                    raise BodyError(413)
+                yield step
+    except TimeoutError:
+        raise BodyError(408) from None
+    except (web.RequestPayloadError, zlib.error):
+        raise BodyError(400) from None
+    if inflater is not None and not inflater.is_whole:
+        raise BodyError(400)
 
 
 async def read(request: web.BaseRequest, *, limit: int, seconds: float) -> bytes:

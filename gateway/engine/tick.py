@@ -16,7 +16,7 @@ from gateway.engine.packets import Packet
 
 logger = logging.getLogger(__name__)
 
-TICK_SECONDS = 0.003
+TICK_SECONDS = 0.0005
 """The least pause between two rounds of writing."""
 PAUSE_PER_ROUND = 4
 """How many times as long as a round the pause after it is: most of the time is left to reading and emitting."""

@@ -6,7 +6,8 @@ no handler could answer, and reads JSON bodies within bounds for those that want
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import orjson
@@ -198,6 +199,16 @@ async def read_body(request: web.Request, *, limit: int) -> bytes:
     """The body of `limit` bytes at most, decompressed, whatever it is; nothing where there is none. Raises Problem."""
     try:
         return await bodies.read(request, limit=limit, seconds=BODY_SECONDS)
+    except BodyError as error:
+        raise _unreadable(error, limit) from None
+
+
+async def read_chunks(request: web.Request, *, limit: int) -> AsyncIterator[bytes]:
+    """The body as it comes, of `limit` bytes at most, decompressed. Raises Problem."""
+    try:
+        async with aclosing(bodies.chunks(request, limit=limit, seconds=BODY_SECONDS)) as chunks:
+            async for chunk in chunks:
+                yield chunk
     except BodyError as error:
         raise _unreadable(error, limit) from None
 

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from auth.services import Services
-from gateway.http import edge, openapi, routing, static
+from gateway.http import edge, imports, openapi, routing, static
 from gateway.http.edge import json_response
 from gateway.http.health import Health
 from gateway.http.rates import EmitRate
 from gateway.http.settings import SiteSettings
 from gateway.observe.metrics import Metrics
-from gateway.protocol import batch, emit, shapes, use_cases
+from gateway.protocol import batch, campaigns, emit, shapes, use_cases
+from gateway.protocol.offered.campaigns import IMPORT
 from gateway.protocol.offered.notifications import EMIT_MANY, EMIT_ONE
 from gateway.protocol.operation import USER, Operation
 from gateway.protocol.operations import OPERATIONS
@@ -31,7 +32,10 @@ def build(
 
 
 class InternalSite:
-    """The operations that services may ask. The two emits have answers of their own, for their bounds and headers."""
+    """The operations that services may ask.
+
+    The two emits have answers of their own, for their bounds and headers; so has an import, whose body has any length.
+    """
 
     def __init__(self, *, use: UseCases, services: Services, emit_rate: EmitRate) -> None:
         self._use = use
@@ -42,12 +46,13 @@ class InternalSite:
         return [
             routing.answered(EMIT_ONE, self._emit, self._authenticate),
             routing.answered(EMIT_MANY, self._emit_many, self._authenticate),
+            routing.answered(IMPORT, self._import, self._authenticate),
             *[
                 routing.route(operation, self._use, self._authenticate)
                 for operation in OPERATIONS
                 if operation.route is not None
                 and operation.scope != USER
-                and operation not in (EMIT_ONE, EMIT_MANY)
+                and operation not in (EMIT_ONE, EMIT_MANY, IMPORT)
             ],
         ]
 
@@ -75,6 +80,10 @@ class InternalSite:
         await self._emit_rate.spend(caller.scope, batch.notifications_of(items))
         outcomes = await use_cases.emit_many(self._use, caller, items)
         return json_response(batch.results(outcomes), status=207)
+
+    async def _import(self, request: web.Request, caller: Caller) -> web.Response:
+        del caller
+        return json_response(campaigns.imported(await imports.take_in(request, self._use.campaigns)))
 
 
 def _idempotency_key(request: web.Request) -> str | None:

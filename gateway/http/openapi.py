@@ -13,8 +13,9 @@ from marshmallow.fields import Field
 
 from auth.principal import USER_ID_MAX
 from gateway.http.edge import json_response
+from gateway.notify.lanes import BRAKED
 from gateway.observe.metrics import release
-from gateway.protocol import answering, emit, fields
+from gateway.protocol import answering, campaigns, emit, fields
 from gateway.protocol.fields import ROOMS_MAX, WISHES, Rooms, Wish
 from gateway.protocol.operation import USER, Operation, Route
 from gateway.protocol.operations import OPERATIONS
@@ -37,11 +38,11 @@ class Description:
     """By status; None for an answer that is not JSON."""
     problems: Sequence[str] = ()
     scope: str | None = None
-    """`emit` or `admin` for a service, `user` for a user's token; None for everyone."""
+    """`emit`, `campaigns` or `admin` for a service, `user` for a user's token; None for everyone."""
     body: Schema | None = None
     body_required: bool = True
-    raw_body: str | None = None
-    """The type of a body that is no JSON."""
+    raw_body: Sequence[str] = ()
+    """The types of a body that is no JSON."""
     query: Schema | None = None
     headers: Sequence[Mapping[str, Any]] = ()
     description: str | None = None
@@ -78,7 +79,7 @@ def described(operation: Operation, route: Route) -> Description:
         scope=operation.scope,
         body=body,
         body_required=route.body_required,
-        raw_body=None if route.raw_body is None else route.raw_body.media_type,
+        raw_body=() if (raw := route.raw_body) is None else (raw.media_type, *raw.also),
         query=query,
         headers=route.headers,
         description=route.description,
@@ -118,8 +119,25 @@ _ROOM = rf"^(user:\S(.{{0,{USER_ID_MAX - 2}}}\S)?|topic:[A-Za-z0-9_.-]{{1,64}}|a
 _PATH_PARAMETERS = {
     "user": {"type": "string", "minLength": 1, "maxLength": USER_ID_MAX, "description": "A user id."},
     "id": {"type": "string", "minLength": 1, "description": "The id of a notification."},
+    "campaign": {"type": "string", "minLength": 1, "maxLength": 64, "description": "The id of a campaign."},
     "topic": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$", "description": "The name of a topic."},
+    "lane": {"type": "string", "enum": [BRAKED.value], "description": "A lane that can be paused."},
 }
+
+
+_TOPIC_AUDIENCE = {
+    "type": "object", "required": ["topic"], "additionalProperties": False,
+    "properties": {"topic": _PATH_PARAMETERS["topic"]},
+}  # fmt: skip
+_USERS_AUDIENCE = {
+    "type": "object", "required": ["users"], "additionalProperties": False,
+    "properties": {
+        "users": {
+            "type": "object", "additionalProperties": False,
+            "properties": {"locale": {"type": "string"}, "attributes": {"type": "object"}},
+        }
+    },
+}  # fmt: skip
 
 
 def routes(base_url: str | None) -> list[web.RouteDef]:
@@ -167,6 +185,8 @@ def _own_field(converter: Any, field: Field[Any], **_: Any) -> dict[str, Any]:
     }
     if isinstance(field, Rooms):
         return {"oneOf": [room, {"type": "array", "items": room, "minItems": 1, "maxItems": ROOMS_MAX}]}
+    if isinstance(field, campaigns.AudienceField):
+        return {"oneOf": [{"type": "string", "enum": ["import"]}, _TOPIC_AUDIENCE, _USERS_AUDIENCE]}
     if isinstance(field, Wish):
         nothing = [{"type": "null"}] if field.allow_none else []
         return {"oneOf": [{"type": "boolean"}, {"type": "string", "enum": list(WISHES)}, *nothing]}
@@ -200,8 +220,9 @@ def _described(description: Description) -> dict[str, Any]:
     if description.body is not None:
         content = {"application/json": {"schema": description.body}}
         described["requestBody"] = {"required": description.body_required, "content": content}
-    if description.raw_body is not None:
-        raw = {description.raw_body: {"schema": {"type": "string", "format": "binary"}}}
+    if description.raw_body:
+        binary = {"schema": {"type": "string", "format": "binary"}}
+        raw = dict.fromkeys(description.raw_body, binary)
         described["requestBody"] = {"required": True, "content": raw}
     return described
 
@@ -224,7 +245,7 @@ def _responses(description: Description) -> dict[str, Any]:
         if description.answer_headers:
             responses[str(status)]["headers"] = description.answer_headers
     codes = [*description.problems, *_OF_ALL]
-    if description.body is not None or description.raw_body is not None:
+    if description.body is not None or description.raw_body:
         codes.append("request_timeout")
     if description.scope is not None:
         codes += ["unauthorized", "unavailable"]

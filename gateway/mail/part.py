@@ -55,6 +55,11 @@ def check_templates(settings: MailSettings) -> None:
     asyncio.run(check())
 
 
+def _never(lane: LaneName) -> bool:
+    del lane
+    return False
+
+
 def lanes_of(
     mail: MailSettings,
     bulk: BulkSettings,
@@ -62,10 +67,11 @@ def lanes_of(
     seals: Mapping[LaneName, Seal],
     budget: Callable[[str, float], Budget],
     way_out: WayOut = no_way_out,
+    is_paused: Callable[[LaneName], bool] = _never,
 ) -> tuple[Lane, Lane]:
     """Each lane has connections of its own, also to a relay that both use: none waits for the other's.
 
-    `budget` gives the budget of a lane by its rate. Raises `MailConfigurationError`.
+    `budget` gives the budget of a lane by its rate; `is_paused` says whether bulk mail is. Raises `MailConfigurationError`.
     """
     concurrency = bulk.concurrency or max(1, mail.concurrency // BULK_SHARE)
     transactional = Lane(
@@ -84,6 +90,7 @@ def lanes_of(
         seal=seals[LaneName.BULK],
         budget=budget(LaneName.BULK, bulk.rate),
         way_out=way_out,
+        is_paused=lambda: is_paused(LaneName.BULK),
     )
     return transactional, of_bulk
 
@@ -131,6 +138,8 @@ class Desk:
     ended: Callable[[LaneName, Outcome], None]
     """Told what became of each mail."""
     way_out: WayOut = no_way_out
+    is_paused: Callable[[LaneName], bool] = _never
+    """Asked of bulk mail alone: no other can be paused."""
 
 
 class MailPart(Part):
@@ -139,7 +148,9 @@ class MailPart(Part):
     def __init__(self, mail: MailSettings, bulk: BulkSettings, desk: Desk) -> None:
         self._mail = mail
         self._desk = desk
-        self._lanes = lanes_of(mail, bulk, desk.presses, desk.seals, desk.budget, desk.way_out)
+        self._lanes = lanes_of(
+            mail, bulk, desk.presses, desk.seals, desk.budget, desk.way_out, desk.is_paused
+        )
         transactional, of_bulk = (self._worker(lane) for lane in self._lanes)
         if bulk.url is None:
             of_bulk.follow(transactional)

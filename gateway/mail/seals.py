@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gateway.ground.links import LinkSettings
 from gateway.ground.settings import Settings
+from gateway.mail.provider_settings import ProviderSettings
 from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings, SigningSettings
 from mailer.envelope import ReturnPath
 from mailer.errors import MailConfigurationError
@@ -14,9 +15,9 @@ from storage.mail import LaneName
 def seals_of(settings: Settings) -> Mapping[LaneName, Seal]:
     """Raises `MailConfigurationError` for settings that cannot work together."""
     mail, bulk = settings[MailSettings], settings[BulkSettings]
-    back = return_path_of(settings)
+    back, mark = return_path_of(settings), _mark(settings[ProviderSettings])
     return {
-        lane: Seal(return_path=back, signer=_signer(sender.domain, settings[SigningSettings]))
+        lane: Seal(return_path=back, mark=mark, signer=_signer(sender.domain, settings[SigningSettings]))
         for lane, sender in (
             (LaneName.TRANSACTIONAL, mail.sender),
             (LaneName.BULK, bulk.sender or mail.sender),
@@ -40,6 +41,15 @@ def return_path_of(settings: Settings) -> ReturnPath | None:
             "BELLHOP_BOUNCE_DOMAIN needs BELLHOP_LINK_SECRET (try `openssl rand -hex 32`): without it anybody could make up bounces"
         )
     return ReturnPath(domain=domain, secrets=secrets)
+
+
+def _mark(providers: ProviderSettings) -> str | None:
+    """The field in which a provider wants to be given what it gives back."""
+    if not providers.postmark_secrets:
+        return None
+    from mailer.postmark import MARK
+
+    return MARK
 
 
 def _signer(domain: str, signing: SigningSettings) -> Signs | None:

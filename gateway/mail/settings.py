@@ -4,6 +4,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from environs import ValidationError
 
@@ -22,6 +23,9 @@ from gateway.ground.values import (
 from mailer.address import Mailbox, ascii_domain, parse_ours
 from mailer.letterhead import parse_unsubscribe
 from mailer.places import Place
+
+if TYPE_CHECKING:
+    from mailer.mailbox import Account
 
 
 def _mailbox(text: str) -> Mailbox:
@@ -100,6 +104,16 @@ def _private_keys(text: str) -> tuple[str, ...]:
         return blocks(text)
     except ValueError as error:
         raise ValidationError(f"must be private keys in PEM: {error}.") from None
+
+
+def _account(text: str) -> "Account":
+    # Only here: what speaks IMAP is nothing to a gateway that reads no mailbox.
+    from mailer.mailbox import account_of
+
+    try:
+        return account_of(text)
+    except ValueError as error:
+        raise ValidationError(f"is no mailbox: {error}.") from None
 
 
 def _place(text: str) -> Place:
@@ -234,7 +248,24 @@ class BounceSettings(Group):
         "mail comes back to an address of its own in this domain, whose MX leads to Bellhop; needs `BELLHOP_LINK_SECRET`; "
         "unset: it comes back to the sender",
     )  # fmt: skip
-    listen: Place = setting(  # noqa: RUF009 - it is dataclasses.field
-        "BOUNCE_LISTEN", "lmtp://127.0.0.1:2424", _place,
-        "where `bellhop bounces` takes what comes back: by LMTP from a mail server of yours, or with `smtp` for `lmtp` from anybody",
+    listen: Place | None = setting(  # noqa: RUF009 - it is dataclasses.field
+        "BOUNCE_LISTEN", None, _place,
+        "where `bellhop bounces` takes what comes back: by LMTP from a mail server of yours, or with `smtp` for `lmtp` from anybody; "
+        "needs `BELLHOP_BOUNCE_DOMAIN`; unset: `lmtp://127.0.0.1:2424`, or nowhere when `BELLHOP_BOUNCE_IMAP_URL` is set",
     )  # fmt: skip
+    mailbox: "Account | None" = setting(  # noqa: RUF009 - it is dataclasses.field
+        "BOUNCE_IMAP_URL", None, _account,
+        "the mailbox from which `bellhop bounces` collects what comes back: `imaps://user:password@host/INBOX`, or `imap://…` (STARTTLS "
+        "required unless `?starttls=never`); reports of mail of ours are moved to its folder `Bellhop`, or to that of `?done=…`",
+        show=masked_url, secret=True,
+    )  # fmt: skip
+    mailbox_seconds: float = setting(
+        "BOUNCE_IMAP_EVERY", "60s", positive_duration, "how often it looks there"
+    )
+
+    def contradictions(self) -> list[str]:
+        if self.listen is None or self.domain is not None:
+            return []
+        return [
+            "BELLHOP_BOUNCE_LISTEN needs BELLHOP_BOUNCE_DOMAIN: it takes mail to addresses there, and no other."
+        ]

@@ -11,6 +11,7 @@ from datetime import datetime
 from gateway.ground.rooms import user_of
 from gateway.notify.gates import (
     address,
+    campaign,
     digest,
     preferences,
     quiet,
@@ -21,6 +22,7 @@ from gateway.notify.gates import (
     unless,
 )
 from gateway.notify.verdicts import EMAIL, AnyGate, Case, Moment, Send, Sources, Verdict
+from storage.campaigns import TEST
 from storage.errors import StorageError
 from storage.mail import HASTENED
 from storage.outbox import Kind, Lease
@@ -37,6 +39,10 @@ GATES: tuple[AnyGate, ...] = (
     throttle.GATE,
     digest.GATE,
 )
+OF_CAMPAIGNS: tuple[AnyGate, ...] = (campaign.GATE,)
+"""Those that stand before all others for a campaign's mail as it leaves."""
+OF_TESTS: tuple[AnyGate, ...] = (suppression.GATE,)
+"""All that a campaign's test mail has to pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +97,18 @@ class Judge:
         self._sources = sources
         self._gates = gates
 
-    async def judge(self, cases: Sequence[Case], moment: Moment) -> list[Judged | StorageError]:
-        """The verdict on each, in order, or why its facts could not be looked up. Each gate asks once for all."""
+    async def judge(
+        self, cases: Sequence[Case], moment: Moment, *, gates: Sequence[AnyGate] | None = None
+    ) -> list[Judged | StorageError]:
+        """The verdict on each, in order, or why its facts could not be looked up. Each gate asks once for all.
+
+        `gates` are other ones than the judge's own.
+        """
+        gates = self._gates if gates is None else gates
         cases = self._marked(cases)
         facts: list[tuple[object, ...]] = [()] * len(cases)
         failed: dict[int, StorageError] = {}
-        for gate in self._gates:
+        for gate in gates:
             if not gate.in_use(self._sources):
                 continue
             wanted = [
@@ -116,7 +128,7 @@ class Judge:
                     facts[index] += (fact,)
                     cases[index] = gate.teach(cases[index], fact)
         return [
-            failed.get(index) or Judged(decide(case, facts[index], self._gates), facts[index])
+            failed.get(index) or Judged(decide(case, facts[index], gates), facts[index])
             for index, case in enumerate(cases)
         ]
 
@@ -148,7 +160,10 @@ class Judge:
 
     async def at_lease(self, lease: Lease, now: datetime) -> Verdict:
         """What is to become of a mail that a worker is about to send. Raises `StorageError`."""
-        (judged,) = await self.judge([case_of(lease, now)], Moment.LEASE)
+        gates = self._gates
+        if lease.of.kind is Kind.CAMPAIGN:
+            gates = OF_TESTS if lease.of.id.startswith(TEST) else (*OF_CAMPAIGNS, *gates)
+        (judged,) = await self.judge([case_of(lease, now)], Moment.LEASE, gates=gates)
         if isinstance(judged, StorageError):
             raise judged
         return judged.verdict
@@ -169,5 +184,6 @@ def case_of(lease: Lease, now: datetime) -> Case:
         unless=order.unless,
         lane=order.lane,
         is_own=lease.of.kind is Kind.NOTIFICATION,
+        campaign=lease.of.id if lease.of.kind is Kind.CAMPAIGN else None,
         hastened=lease.mail.decided_by == HASTENED,
     )

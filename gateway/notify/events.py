@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.ground.encoding import Json, dumps, time
 from gateway.notify.translations import joined, versions
-from storage.inboxes import Count
+from storage.inboxes import Count, Muted
 from storage.streams import Notification
 
 
@@ -44,7 +44,15 @@ def notification(value: Notification) -> Json:
         seen["category"] = entry.category
         seen["locale"] = entry.locale
         seen["catalog_version"] = entry.catalog_version
+    if value.collapse is not None:
+        seen["collapse_key"] = value.collapse.key
+        seen["collapsed"] = value.collapse.count
     return seen
+
+
+def muted(value: Muted | None) -> list[str]:
+    """The types that a reader does not want to be shown, but in the own room."""
+    return [] if value is None else sorted(value.types)
 
 
 def count(value: Count) -> Json:

@@ -44,11 +44,12 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HearsayRequest:
-    """What a service says of a mail, by its id or its Message-ID."""
+    """What a service says of a mail, by its id, its Message-ID, or the relay's id of it."""
 
     event: Event
     mail: str | None = None
     message_id: str | None = None
+    relay_id: str | None = None
     status: str = ""
     diagnostic: str = ""
 

@@ -4,9 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.ground.clock import Clock
+from gateway.ground.rooms import user_room
 from gateway.notify.requests import HeldRequest, MailRequest
+from mailer.address import compared
+from storage.campaigns import Campaigns
 from storage.mail import LaneName, MailState
-from storage.outbox import MailPage, Outbox
+from storage.outbox import MailPage, MailSearch, Outbox
 
 CANCELLED = "cancelled"
 """In the place of a rule: somebody has taken it back."""
@@ -27,15 +30,21 @@ class Mailroom:
     """The use cases of mail. They raise `StoreUnavailable` when the store is away."""
 
     def __init__(
-        self, *, outbox: Outbox, clock: Clock, wake_mailer: Callable[[Iterable[LaneName]], None]
+        self,
+        *,
+        outbox: Outbox,
+        clock: Clock,
+        wake_mailer: Callable[[Iterable[LaneName]], None],
+        campaigns: Campaigns,
     ) -> None:
         self._outbox = outbox
+        self._campaigns = campaigns
         self._clock = clock
         self._wake_mailer = wake_mailer
 
     async def page(self, asked: MailRequest) -> MailPage:
         """A page of mail. Raises `InvalidCursor`."""
-        return await self._outbox.mail_page(state=asked.state, before=asked.before, limit=asked.limit)
+        return await self._outbox.mail_page(_search(asked), before=asked.before, limit=asked.limit)
 
     async def counts(self) -> Mapping[MailState, int]:
         """How many mails are in each state."""
@@ -46,6 +55,8 @@ class Mailroom:
         """Put those of `ids` back that are dead; answers which they were."""
         revived = await self._outbox.revive(ids, now=self._clock())
         if revived:
+            # A campaign accounts for its own.
+            await self._campaigns.revived(revived, now=self._clock())
             self._wake_mailer(LaneName)
         return revived
 
@@ -69,9 +80,23 @@ class Mailroom:
         count = 0
         before = None
         for _ in range(REVIVE_PAGES):
-            page = await self._outbox.mail_page(state=MailState.DEAD, before=before, limit=REVIVE_PAGE)
+            page = await self._outbox.mail_page(
+                MailSearch(state=MailState.DEAD), before=before, limit=REVIVE_PAGE
+            )
             count += len(await self.revive([item.id for item in page.items])) if page.items else 0
             before = page.next
             if before is None:
                 break
         return Revived(count=count, more=before is not None)
+
+
+def _search(asked: MailRequest) -> MailSearch:
+    return MailSearch(
+        state=asked.state,
+        # As it was written, and as another may have written it.
+        addresses=() if asked.address is None else tuple({asked.address: 0, compared(asked.address): 0}),
+        room=None if asked.user is None else user_room(asked.user),
+        of=asked.notification,
+        since=asked.since,
+        until=asked.until,
+    )

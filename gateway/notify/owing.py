@@ -77,9 +77,9 @@ def mail_of(email: EmailRequest, case: Case, judged: Judged, text: Text | None) 
 
     What is to be merged waits as well: it is gathered when it is due.
     """
-    to = case.to or next((fact.email for fact in judged.facts if isinstance(fact, address.Address)), None)
+    to = case.to or address_of(judged)
     subject = email.subject if text is None else email.subject or text.subject
-    order = MailOrder(to=to or "", subject=subject, due_at=case.due_at, unless=email.unless, lane=email.lane)
+    order = MailOrder(to=to, subject=subject, due_at=case.due_at, unless=email.unless, lane=email.lane)
     verdict = judged.verdict
     return Mail(
         order=order,
@@ -89,6 +89,11 @@ def mail_of(email: EmailRequest, case: Case, judged: Judged, text: Text | None) 
         decided_by=None if isinstance(verdict, Send) else verdict.rule,
         updated_at=case.now,
     )
+
+
+def address_of(judged: Judged) -> str:
+    """What was found out of where the mail goes; empty when nobody has told."""
+    return next((fact.email or "" for fact in judged.facts if isinstance(fact, address.Address)), "")
 
 
 def lacks_address(verdict: Verdict) -> bool:

@@ -22,6 +22,7 @@ from gateway.notify.requests import DisconnectRequest, FindRequest, RosterReques
 from gateway.notify.suppressions import SuppressionList, forms_of
 from gateway.notify.topics import TopicBook
 from storage import people as shelf
+from storage.campaigns import Campaign, Campaigns, RecipientRow
 from storage.digests import Digest, Digests
 from storage.outbox import Outbox
 from storage.people import Contact, Found, UserData
@@ -71,6 +72,8 @@ class Held:
     """Of the user's addresses."""
     mails: tuple[Notification, ...]
     """Those that are no notification's own, newest first."""
+    campaigns: Sequence[tuple[Campaign, RecipientRow]]
+    """That the user is or was a recipient of, newest first."""
 
 
 class People:
@@ -88,6 +91,7 @@ class People:
         digests: Digests,
         held: shelf.People,
         suppressions: SuppressionList,
+        campaigns: Campaigns,
         reading: Reading,
         receiver: Receiver,
         bus: Bus,
@@ -102,6 +106,7 @@ class People:
         self._digests = digests
         self._held = held
         self._suppressions = suppressions
+        self._campaigns = campaigns
         self._reading = reading
         self._receiver = receiver
         self._bus = bus
@@ -159,6 +164,7 @@ class People:
             topics=await self._topics.since(user),
             preferences=(await self._choices.show(user)).preferences,
             changes=await self._choices.changes(user, limit=CHANGES_KEPT),
+            campaigns=await self._campaigns.of_user(user, limit=USER_DATA_LIMIT),
             scheduled=await self._schedule.of_room(user_room(user), limit=USER_DATA_LIMIT),
             mails=await self._outbox.of_room(user_room(user), limit=USER_DATA_LIMIT),
             digests=tuple(await self._digests.of_room(user_room(user), limit=USER_DATA_LIMIT)),

@@ -20,7 +20,7 @@ from gateway.notify.wording import Filled, Scribe
 from storage.errors import StorageError
 from storage.ids import uuid7
 from storage.mail import Mail
-from storage.streams import Emission, Entry, IdempotencyKey, Notification
+from storage.streams import Collapse, Emission, Entry, IdempotencyKey, Notification
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,7 @@ def _notification(
     if hidden is not None:
         entry = structs.replace(entry or Entry(), hidden_by=hidden.rule, hidden_why=hidden.detail)
     lifetime = request.expires_in_seconds
+    collapse_key = request.collapse_key or (None if text is None else text.collapse_key)
     return Notification(
         id=uuid7(),
         room=room,
@@ -142,4 +143,5 @@ def _notification(
         in_app=request.in_app and hidden is None,
         mail=mail,
         entry=entry,
+        collapse=None if collapse_key is None or not request.store else Collapse(collapse_key),
     )

@@ -6,7 +6,7 @@ for a while. The bus says when somebody has changed it; what it loses is found i
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,8 @@ class PreferenceBook(Part):
         self._looked_at = self._renewed_at = clock()
         self.asked = 0
         """Questions to the store."""
+        self.listeners: list[Callable[[Iterable[str]], None]] = []
+        """Told of users whose choices have changed, whoever has told of it here; they never wait."""
         self._tasks = Tasks()
 
     @property
@@ -65,9 +67,13 @@ class PreferenceBook(Part):
         """Whether anybody has chosen anything, as far as is known here."""
         return self._sieve.count > 0 or not self._is_loaded
 
+    def may_have_chosen(self, user: str) -> bool:
+        """False where it is known here that the user has chosen nothing: nothing has to be asked."""
+        return not self._is_loaded or user in self._sieve
+
     def may_refuse(self, user: str, type_: "NotificationType", channel: Channel) -> bool:
         """False where it is known here that the user has not refused the channel of the type: nothing has to be asked."""
-        if self._is_loaded and user not in self._sieve:
+        if not self.may_have_chosen(user):
             return False
         kept = self._kept.get(user)
         return kept is None or kept.cell(type_, type_.name, channel).is_refused
@@ -145,6 +151,8 @@ class PreferenceBook(Part):
         for user in users:
             self._sieve.add(user)
         self._forget(users)
+        for listen in self.listeners:
+            listen(users)
 
     def _forget(self, users: Sequence[str]) -> None:
         for user in users:

@@ -23,6 +23,7 @@ Json = Mapping[str, Any]
 Value = bool | Literal["daily", "weekly"]
 """Whether a channel is wanted; of email also that it is wanted in a digest of the day, or of the week."""
 _NONE: Final[Json] = MappingProxyType({})
+_NOTHING_REFUSED: Final[frozenset[str]] = frozenset()
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """As `date.weekday` counts them."""
 
@@ -116,6 +117,23 @@ class Preferences:
             if value is not None:
                 return Cell(value, Origin.CATEGORY)
         return Cell(by_default, Origin.DEFAULT)
+
+    def refused(self, catalog: "Catalog", channel: Channel) -> frozenset[str]:
+        """The types of the catalog that the person has said no to by this channel."""
+        if not self._has_refused(channel):
+            return _NOTHING_REFUSED
+        return frozenset(
+            name for name, type_ in catalog.types.items() if self.cell(type_, name, channel).is_refused
+        )
+
+    def _has_refused(self, channel: Channel) -> bool:
+        """Whether there is any no for the channel: most who have chosen something have chosen of mail."""
+        chosen = self.document.get
+        return chosen("channels", _NONE).get(channel) is False or any(
+            channels.get(channel) is False
+            for name in ("categories", "types")
+            for channels in chosen(name, _NONE).values()
+        )
 
     def grid(self, catalog: "Catalog | None") -> Iterator[Row]:
         """What holds for every type of the catalog, by its category and name."""

@@ -40,6 +40,8 @@ class RoomPreview:
     """The rule that would stop the mail if it were decided now."""
     verdict: str | None = None
     """The same in words."""
+    collapse_key: str | None = None
+    """Under which it would take the place of older ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,7 @@ class Previewer:
             problem=problem,
             decided_by=None if isinstance(verdict, Send) else verdict.rule,
             verdict=words(verdict),
+            collapse_key=None if notification.collapse is None else notification.collapse.key,
         )
         return room, shown
 

@@ -1,6 +1,6 @@
 """Profiles: what backends tell of users, and what is known of them by that and by their tokens."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +21,24 @@ class ProfileChange:
         return ProfileChange(user=self.user, fields=dict.fromkeys(TOLD) | dict(self.fields))
 
 
+def _nobody_asks(users: Sequence[str]) -> None:
+    del users
+
+
 class Profiles:
     """The use cases of what is known of users. They raise `StoreUnavailable` when the store is away."""
 
-    def __init__(self, people: People, *, contacts: ContactBook, clock: Clock) -> None:
+    def __init__(
+        self,
+        people: People,
+        *,
+        contacts: ContactBook,
+        clock: Clock,
+        moved: Callable[[Sequence[str]], None] = _nobody_asks,
+    ) -> None:
+        """`moved` is told whose address was told anew; it must neither wait nor raise."""
         self._people = people
+        self._moved = moved
         self._contacts = contacts
         self._clock = clock
 
@@ -43,6 +56,8 @@ class Profiles:
         await self._people.tell([Told(user=change.user, fields=change.fields, at=now) for change in changes])
         for change in changes:
             self._contacts.announce(Contact(user=change.user, locale=change.fields.get("locale")))
+        if users := [change.user for change in changes if "email" in change.fields]:
+            self._moved(users)
 
     async def tell_one(self, change: ProfileChange) -> Profile | None:
         """The same of one user; answers what is known then, None if the user was forgotten meanwhile."""

@@ -1,14 +1,16 @@
 """Reading: a user's history over the rooms of that user, its marks, and the badge that counts what is unread."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gateway.ground.clock import Clock
 from gateway.ground.rooms import membership, user_room
 from gateway.notify import events
 from gateway.notify.fanout import Fanout
+from gateway.notify.muting import Mutes
 from gateway.notify.requests import HistoryRequest
 from gateway.notify.translations import page_spoken
-from storage.inboxes import Count, HistoryPage, HistoryQuery, Inboxes, Marked
+from storage.inboxes import Count, HistoryPage, HistoryQuery, Inboxes, Marked, Muted
 
 
 class Reading:
@@ -17,8 +19,9 @@ class Reading:
     `rooms` are those that the reader is in; which they are is for the caller to know.
     """
 
-    def __init__(self, *, inboxes: Inboxes, fanout: Fanout, clock: Clock) -> None:
+    def __init__(self, *, inboxes: Inboxes, fanout: Fanout, clock: Clock, mutes: Mutes) -> None:
         self._inboxes = inboxes
+        self._mutes = mutes
         self._fanout = fanout
         self._clock = clock
 
@@ -27,39 +30,55 @@ class Reading:
         await self._inboxes.begin(user, rooms, membership=membership(user), now=self._clock())
 
     async def history(
-        self, user: str, rooms: Sequence[str], page: HistoryRequest, *, locale: str | None = None
+        self,
+        user: str,
+        rooms: Sequence[str],
+        page: HistoryRequest,
+        *,
+        locale: str | None = None,
+        whole: bool = False,
     ) -> HistoryPage:
-        """A page of what `user` sees of `rooms`, in the language as far as there is one. Raises `InvalidCursor`."""
+        """A page of what `user` is shown of `rooms`, in the language as far as there is one. Raises `InvalidCursor`.
+
+        With `whole`, what the user has muted is shown too.
+        """
         query = HistoryQuery(
             user=user, rooms=rooms, before=page.before, limit=page.limit, types=page.types,
             categories=page.categories, unread_only=page.unread_only,
+            muted=None if whole else await self._mutes.of(user),
         )  # fmt: skip
         found = await self._inboxes.history(query, now=self._clock())
         return found if locale is None else page_spoken(found, locale)
 
     async def unread(self, user: str, rooms: Sequence[str]) -> Count:
-        """How much of `rooms` the user has not read."""
-        return await self._inboxes.unread(user, rooms, now=self._clock())
+        """How much of what the user is shown of `rooms` is unread."""
+        return await self._inboxes.unread(user, rooms, now=self._clock(), muted=await self._mutes.of(user))
 
     async def read(self, user: str, rooms: Sequence[str], ids: Sequence[str] | None) -> Marked:
         """Mark `ids` as read, or everything when there are none."""
-        now = self._clock()
+        muted, now = await self._mutes.of(user), self._clock()
         if ids is None:
             marked = await self._inboxes.read_all(user, rooms, now=now)
         else:
-            marked = await self._inboxes.read(user, rooms, ids, now=now)
-        return await self._counted(user, marked)
+            marked = await self._inboxes.read(user, rooms, ids, now=now, muted=muted)
+        return await self._counted(user, rooms, marked, muted)
 
     async def dismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Take `ids` out of this user's history."""
-        return await self._counted(user, await self._inboxes.dismiss(user, rooms, ids, now=self._clock()))
+        muted = await self._mutes.of(user)
+        marked = await self._inboxes.dismiss(user, rooms, ids, now=self._clock(), muted=muted)
+        return await self._counted(user, rooms, marked, muted)
 
     async def seen(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Note that `ids` were on the user's screen; the badge stays as it is."""
         return await self._inboxes.seen(user, rooms, ids, now=self._clock())
 
-    async def _counted(self, user: str, marked: Marked) -> Marked:
+    async def _counted(self, user: str, rooms: Sequence[str], marked: Marked, muted: Muted | None) -> Marked:
         """Bring the badge up to date in every connection of the user."""
+        if await self._mutes.of(user) != muted:
+            # What is muted has changed meanwhile, and every connection has been told the count of that.
+            count = await self.unread(user, rooms)
+            marked = replace(marked, unread=count.unread, heads=count.heads)
         if marked.changed:
             await self._fanout.transient(user_room(user), "inbox", events.count(marked))
         return marked

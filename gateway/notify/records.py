@@ -1,6 +1,6 @@
 """Notifications once they are emitted: looking one up with what became of it, and taking it back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.cluster.bus.base import Bus
@@ -10,6 +10,8 @@ from gateway.notify.fanout import Fanout
 from storage.inboxes import Inboxes, Receipt
 from storage.outbox import Outbox
 from storage.streams import Notification, Streams
+
+LATEST = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,10 @@ class Records:
         self._fanout = fanout
         self._bus = bus
         self._clock = clock
+
+    async def latest(self) -> Sequence[Notification]:
+        """What is shown of those that were emitted last, anywhere; the newest first."""
+        return await self._streams.latest(limit=LATEST, now=self._clock())
 
     async def find(self, notification_id: str) -> Record | None:
         """The record of this id; None for an unknown one. What a mail tells that stands by itself, as a digest's, has no readers."""

@@ -15,7 +15,9 @@ NOTIFICATION = "notification"
 
 UNSUBSCRIBED = "UNSUBSCRIBED"
 """The type by which the gateway itself tells a person that a link in a mail has turned something off."""
-OWN_TYPES = frozenset({UNSUBSCRIBED})
+MAILBOX_REFUSED = "MAILBOX_REFUSED"
+"""The type by which the gateway itself tells a person that mail to their mailbox comes back."""
+OWN_TYPES = frozenset({UNSUBSCRIBED, MAILBOX_REFUSED})
 """Those that the gateway emits in its own name: no catalog has to have them, a strict one neither."""
 
 
@@ -86,6 +88,8 @@ class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
     """A digest of the request's body: tells a repetition from another request under the same key."""
     timing: Timing | None = None
     """None: now."""
+    collapse_key: str | None = None
+    """In each of its rooms it takes the place of what is shown there under the key; None: as the type says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +126,18 @@ class RosterRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailRequest:
-    """A page of mail, newest first; of every state when there is none."""
+    """A page of mail, newest first: what is None is not asked."""
 
     state: MailState | None = None
+    address: str | None = None
+    """Whither it goes or went."""
+    user: str | None = None
+    """Whose it is."""
+    notification: str | None = None
+    """That it tells; a mail's own id, or a campaign's, will do."""
+    since: datetime | None = None
+    until: datetime | None = None
+    """Exclusive."""
     before: str | None = None
     limit: int = 50
 

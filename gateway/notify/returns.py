@@ -1,72 +1,39 @@
-"""What comes back: a report is found its mail, and says what became of that and of its address.
+"""What comes back: a report is found its mail (`attribution`), and says what became of that and of its address.
 
-Anybody can send a report. One counts that came back to an address which only we can have made (`mailer.envelope`), or that
-sends back a mail by its Message-ID and names its recipient. All else changes nothing, and is kept for people to look at.
+What belongs to no mail changes nothing, and is kept for people to look at.
 """
 
 import asyncio
 import logging
-import uuid
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from gateway.ground.clock import Timekeeper
 from gateway.ground.parts import Part
+from gateway.notify.attribution import Attribution, Ours, Trust
 from gateway.notify.fates import Fate, HearsayRequest, Return, StraysRequest
-from gateway.notify.suppressions import SuppressionList, forms_of
+from gateway.notify.suppressions import SuppressionList
 from mailer import reports
 from mailer.bounces import Bounce, severity
 from mailer.envelope import ReturnPath
 from mailer.reports import Action, Kind, Outcome, Report
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
-from storage.mail import AFTER_SENT, LaneName, Mail, MailState
+from storage.mail import LaneName, Mail, MailState
 from storage.outbox import Outbox
 from storage.strays import RAW_BYTES, Stray, StrayPage, Strays
-from storage.streams import Notification
 from storage.suppressions import Evidence, Reason, Suppression, category_scope, lane_scope
 
 SOURCE = "report"
 STRAYS = 1000
 """That are kept."""
 STRAY_AGE = timedelta(days=30)
-SETTLING_SECONDS = 0.2
-SETTLING_LOOKS = 50
+YOUNG = timedelta(minutes=1)
+"""What a provider tells of a mail that is not known is heard again until it is so old: the mail's worker may be about to write it down."""
 COMPLAINTS = frozenset({"abuse", "fraud", "opt-out", "opt-out-list"})
 """The types of feedback that a reader gives; `auth-failure` and `virus` are machines', and `not-spam` is praise."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Clue:
-    """Which mail a report may be about."""
-
-    mail: str
-    certain: bool
-    """Whether nobody but us, and who got the mail, could know it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Ours:
-    """A mail of ours that something is said of."""
-
-    told: Notification
-    mail: Mail
-
-    @property
-    def id(self) -> str:
-        return self.told.id
-
-    @property
-    def forms(self) -> tuple[str, ...]:
-        """Its address, in the form that addresses are compared by; none for one that was forgotten."""
-        return forms_of([self.mail.order.to])
-
-    def has_been(self, state: MailState) -> bool:
-        """Whether as much is known of it, or more."""
-        return self.mail.state in AFTER_SENT[AFTER_SENT.index(state) :]
 
 
 class Returns(Part):
@@ -81,36 +48,62 @@ class Returns(Part):
         path: ReturnPath | None,
         domains: Collection[str],
         clock: Timekeeper,
-        count: Callable[[LaneName | None, Fate], None],
+        count: Callable[[Mail | None, Fate], None],
     ) -> None:
-        """`domains` are those that our Message-IDs end with; `count` is told of each report's lane, if known, and fate."""
+        """`domains` are those that our Message-IDs end with; `count` is told of each report's mail, if known, and fate."""
         self._outbox = outbox
+        self._attribution = Attribution(outbox, path, domains)
         self._strays = strays
         self._suppressions = suppressions
-        self._path = path
-        self._domains = frozenset(domains)
         self._clock = clock
         self._count = count
 
-    async def take(self, raw: bytes, *, came_to: Sequence[str] = ()) -> Return:
-        """Deal with a message that came back, to the envelope's recipients `came_to` if they are known."""
+    async def take(self, raw: bytes, *, came_to: Sequence[str] = (), keep_letters: bool = True) -> Return:
+        """Deal with a message that came back, to the envelope's recipients `came_to` if they are known.
+
+        Without `keep_letters` what is no report is not kept: it stays where it was found.
+        """
         # Beside the loop: who sends it says what it costs, within bounds.
         report = await asyncio.to_thread(reports.read, raw, came_to=came_to)
-        return await self._deal_with(report, await self._mail_of(report), raw)
+        ours = await self._attribution.of(report, Trust.ANYBODY)
+        keeps = keep_letters or report.kind is not Kind.OTHER
+        return await self._deal_with(report, ours, raw if keeps else None, source=SOURCE)
 
     async def hear(self, asked: HearsayRequest) -> Return:
         """Deal with what a service says of a mail, as a provider has told it: who may ask is believed."""
-        mail = asked.mail or self._id_of(asked.message_id or "")
-        ours = None if mail is None else await self._settled(await self._find(mail))
-        return await self._deal_with(asked.report(), ours, None)
+        ours = await self._attribution.named(
+            mail=asked.mail, message_id=asked.message_id, relay_id=asked.relay_id
+        )
+        return await self._deal_with(asked.report(), ours, None, source=SOURCE)
 
-    async def _deal_with(self, report: Report, ours: _Ours | None, raw: bytes | None) -> Return:
-        lane = None if ours is None else ours.mail.order.lane
-        dealt = await self._dealt(report, ours, raw)
-        self._count(lane, dealt.fate)
+    async def hear_provider(self, report: Report, *, provider: str, raw: bytes) -> Return:
+        """Deal with what a provider tells that has shown to be one; `raw` is what it said.
+
+        Raises `StoreUnavailable` too while the mail may be about to be written down: it is to be told again.
+        """
+        ours = await self._attribution.of(report, Trust.PROVIDER)
+        if (
+            ours is None
+            and report.happened_at is not None
+            and abs(self._clock() - report.happened_at) < YOUNG
+        ):
+            raise StoreUnavailable("no such mail is known yet", retry_after=20)
+        # A mail that arrived and is not ours is none that anybody looks for.
+        keeps = report.kind is not Kind.DELIVERY or any(
+            each.action is Action.FAILED for each in report.outcomes
+        )
+        return await self._deal_with(report, ours, raw if keeps else None, source=provider)
+
+    async def _deal_with(
+        self, report: Report, ours: Ours | None, raw: bytes | None, *, source: str
+    ) -> Return:
+        mail = None if ours is None else ours.mail
+        dealt = await self._dealt(report, ours, raw, source)
+        self._count(mail, dealt.fate)
         extra = {"kind": report.kind.value, "fate": dealt.fate.value, "mail": dealt.mail}
         # A complaint about mail that somebody waits for says that something is wrong with it.
-        loud = dealt.fate is Fate.COMPLAINED and lane is LaneName.TRANSACTIONAL
+        is_waited_for = mail is not None and mail.order.lane is LaneName.TRANSACTIONAL
+        loud = dealt.fate is Fate.COMPLAINED and is_waited_for
         logger.log(logging.WARNING if loud else logging.INFO, "mail came back", extra=extra)
         return dealt
 
@@ -124,47 +117,11 @@ class Returns(Part):
 
     def takes(self, address: str) -> bool:
         """Whether a report that came to this address is of a mail of ours."""
-        return self._path is not None and self._path.obligation(address) is not None
-
-    # Whose it is
-
-    async def _mail_of(self, report: Report) -> _Ours | None:
-        """The mail that the report is about; None when it cannot be known."""
-        for clue in self._clues(report):
-            ours = await self._find(clue.mail)
-            if ours is not None and (clue.certain or _names(report, ours)):
-                return await self._settled(ours)
-        return None
-
-    async def _find(self, mail: str) -> _Ours | None:
-        told = await self._outbox.find(mail)
-        return None if told is None or told.mail is None else _Ours(told, told.mail)
-
-    async def _settled(self, ours: _Ours | None) -> _Ours | None:
-        """The same, once its worker has written down that it is sent: a relay can be quicker with its report than that."""
-        for _ in range(SETTLING_LOOKS):
-            if ours is None or ours.mail.state is not MailState.LEASED:
-                return ours
-            await asyncio.sleep(SETTLING_SECONDS)
-            ours = await self._find(ours.id)
-        raise StoreUnavailable("the mail that came back is not settled yet", retry_after=60)
-
-    def _clues(self, report: Report) -> list[_Clue]:
-        found = []
-        if self._path is not None:
-            by_path = (self._path.obligation(path) for path in report.paths)
-            found += [_Clue(mail, certain=True) for mail in by_path if mail is not None]
-        by_id = map(self._id_of, report.message_ids)
-        return found + [_Clue(mail, certain=False) for mail in by_id if mail is not None]
-
-    def _id_of(self, message_id: str) -> str | None:
-        """The mail that this Message-ID is of; None for one that is not ours."""
-        local, _, domain = message_id.strip("<> ").rpartition("@")
-        return local.lower() if domain.lower() in self._domains and _is_id(local) else None
+        return self._attribution.takes(address)
 
     # What comes of it
 
-    async def _dealt(self, report: Report, ours: _Ours | None, raw: bytes | None) -> Return:
+    async def _dealt(self, report: Report, ours: Ours | None, raw: bytes | None, source: str) -> Return:
         if report.kind is Kind.REPLY:
             return Return(fate=Fate.IGNORED)
         if ours is None or report.kind is Kind.OTHER:
@@ -173,10 +130,13 @@ class Returns(Part):
                 await self._keep(report, raw, mail)
             return Return(fate=Fate.UNATTRIBUTED, mail=mail)
         if report.kind is Kind.COMPLAINT:
-            return await self._complained(report, ours)
-        return await self._delivered_or_not(report, ours)
+            return await self._complained(report, ours, source)
+        if report.kind is Kind.UNSUBSCRIBE:
+            suppressed = await self._suppress(ours, Reason.UNSUBSCRIBE, None, source)
+            return Return(fate=Fate.NOTED, mail=ours.id, suppressed=suppressed)
+        return await self._delivered_or_not(report, ours, source)
 
-    async def _delivered_or_not(self, report: Report, ours: _Ours) -> Return:
+    async def _delivered_or_not(self, report: Report, ours: Ours, source: str) -> Return:
         outcome = _decisive(report, ours)
         noted = Return(fate=Fate.NOTED, mail=ours.id)
         if outcome is None:
@@ -190,29 +150,38 @@ class Returns(Part):
         found = severity(outcome.status)
         bounce = Bounce(severity=found, status=outcome.status, diagnostic=outcome.diagnostic)
         # Before the mail's state, by which a repetition is known: a crash in between repeats both.
-        suppressed = await self._suppressions.refused(ours.mail.order.to, bounce, mail=ours.id, source=SOURCE)
+        suppressed = await self._suppressions.refused(
+            ours.mail.order.to, bounce, mail=ours.id, room=ours.told.room, source=source
+        )
         reason = " ".join(filter(None, ("came back:", outcome.status, outcome.diagnostic)))
         await self._came_back(ours, MailState.BOUNCED, reason)
         return Return(fate=Fate.BOUNCED, mail=ours.id, suppressed=suppressed)
 
-    async def _complained(self, report: Report, ours: _Ours) -> Return:
+    async def _complained(self, report: Report, ours: Ours, source: str) -> Return:
         if report.feedback not in COMPLAINTS or ours.has_been(MailState.COMPLAINED):
             return Return(fate=Fate.NOTED, mail=ours.id)
-        scope = _scope_of_complaint(ours)
-        added = [
-            Suppression(
-                id=uuid7(), address=form, scope=scope, reason=Reason.COMPLAINT, source=SOURCE,
-                evidence=Evidence(mail=ours.id, code=report.feedback), created_at=self._clock(),
-            )
-            for form in ours.forms
-            if scope is not None
-        ]  # fmt: skip
-        if added:
-            await self._suppressions.add(added)
+        suppressed = await self._suppress(ours, Reason.COMPLAINT, report.feedback, source)
         await self._came_back(ours, MailState.COMPLAINED, f"its reader complained: {report.feedback}")
-        return Return(fate=Fate.COMPLAINED, mail=ours.id, suppressed=bool(added))
+        return Return(fate=Fate.COMPLAINED, mail=ours.id, suppressed=suppressed)
 
-    async def _came_back(self, ours: _Ours, state: MailState, reason: str | None) -> bool:
+    async def _suppress(self, ours: Ours, reason: Reason, code: str | None, source: str) -> bool:
+        """Its reader has had enough; answers whether that ends anything."""
+        scope = _scope_of(ours)
+        if scope is None or not ours.forms:
+            return False
+        evidence = Evidence(mail=ours.id, code=code)
+        await self._suppressions.add(
+            [
+                Suppression(
+                    id=uuid7(), address=form, scope=scope, reason=reason, source=source, evidence=evidence,
+                    created_at=self._clock(),
+                )
+                for form in ours.forms
+            ]
+        )  # fmt: skip
+        return True
+
+    async def _came_back(self, ours: Ours, state: MailState, reason: str | None) -> bool:
         return await self._outbox.came_back(ours.id, state, reason=reason, now=self._clock())
 
     async def _keep(self, report: Report, raw: bytes, mail: str | None) -> None:
@@ -227,21 +196,12 @@ class Returns(Part):
         await self._strays.keep(stray, most=STRAYS)
 
 
-def _names(report: Report, ours: _Ours) -> bool:
-    """Whether the report is about the recipient of the mail; one of a complaint is mostly blackened."""
-    return report.kind is Kind.COMPLAINT or any(_is_of(outcome, ours) for outcome in report.outcomes)
-
-
-def _is_of(outcome: Outcome, ours: _Ours) -> bool:
-    return bool({*ours.forms} & {*forms_of(outcome.recipients)})
-
-
-def _decisive(report: Report, ours: _Ours) -> Outcome | None:
+def _decisive(report: Report, ours: Ours) -> Outcome | None:
     """What the report says in the end; None for what only tells that it goes on.
 
     Beyond a forwarding address there may be several recipients: one that has got it is enough.
     """
-    mine = [outcome for outcome in report.outcomes if _is_of(outcome, ours)] or report.outcomes
+    mine = [outcome for outcome in report.outcomes if ours.is_of(outcome)] or report.outcomes
     for action in (Action.DELIVERED, Action.FAILED):
         for outcome in mine:
             if outcome.action is action:
@@ -249,17 +209,10 @@ def _decisive(report: Report, ours: _Ours) -> Outcome | None:
     return None
 
 
-def _scope_of_complaint(ours: _Ours) -> str | None:
+def _scope_of(ours: Ours) -> str | None:
     """Bulk mail ends; of other mail only its kind does, and never what somebody needs."""
     lane, entry = ours.mail.order.lane, ours.told.entry
     if lane is LaneName.BULK:
         return lane_scope(lane)
     category = None if entry is None else entry.category
     return None if category is None else category_scope(category)
-
-
-def _is_id(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text.lower()
-    except ValueError:
-        return False

@@ -1,6 +1,7 @@
 """What types say of data: their words by language, made when they are asked for, and remembered for as long as they may be of use."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -26,6 +27,8 @@ class Text(Struct, frozen=True, gc=False):
     subject: str | None
     """Of its mail."""
     entry: Entry
+    collapse_key: str | None = None
+    """Under which it takes the place of older ones; None: it stands by itself."""
 
 
 class Said:
@@ -45,11 +48,11 @@ class Said:
     def text(self, locale: str | None) -> Text:
         """The words in the best language for `locale`."""
         best = self._catalog.spoken(self._type, locale)
-        if not self._type.wordings:
-            return _text(self._catalog.say(self._type, self._data, best))
         text = self._texts.get(best)
         if text is None:
-            text = self._texts[best] = _text(self._catalog.say(self._type, self._data, best))
+            text = _text(self._catalog.say(self._type, self._data, best))
+            if self._type.wordings:
+                self._texts[best] = text
         return text
 
 
@@ -76,5 +79,11 @@ class Memory:
 
 def _text(planned: "Planned") -> Text:
     words = Words(planned.title or "", planned.body, planned.link)
-    entry = Entry(category=planned.category, locale=planned.locale, catalog_version=planned.catalog_version)
-    return Text(words, planned.subject, entry)
+    entry = _entry(planned.category, planned.locale, planned.catalog_version)
+    return Text(words, planned.subject, entry, planned.collapse)
+
+
+@lru_cache(maxsize=256)
+def _entry(category: str | None, locale: str, catalog_version: str) -> Entry:
+    """The same object for the same: a store writes it once."""
+    return Entry(category=category, locale=locale, catalog_version=catalog_version)

@@ -35,9 +35,10 @@ async def hidden_of_each(
     """What is hidden of each request. Types that are on for everybody cost nothing, nor do users who have refused nothing."""
     if not catalog.in_use:
         return [NONE] * len(requests)
-    cases = [_cases(filled, _rooms(catalog, choosers, filled, now), now) for filled in requests]
-    if not any(cases):
+    rooms = [_rooms(catalog, choosers, filled, now) for filled in requests]
+    if not any(rooms):
         return [NONE] * len(requests)
+    cases = [_cases(filled, some, now) for filled, some in zip(requests, rooms, strict=True)]
     judged = iter(await judge.judge([case for some in cases for case in some], Moment.EMIT))
     found: list[Hidden | StorageError] = []
     for some in cases:

@@ -6,7 +6,7 @@ An address is written down in the form that addresses are compared by (`mailer.a
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -32,7 +32,14 @@ PRUNED_AT_ONCE = 500
 SERVER = "server"
 """The source of what a mail server answered to us."""
 
+NoteRefusal = Callable[[str, str, datetime], Awaitable[None]]
+"""Told of a mailbox that refuses us from now on: the room of whom its mail was for, and its address as it is compared."""
+
 logger = logging.getLogger(__name__)
+
+
+async def _note_nothing(room: str, address: str, at: datetime) -> None:
+    del room, address, at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +71,12 @@ class LiftRequest:
 class SuppressionList(Part):
     """The use cases of suppressions. They raise `StorageError` when the store is away, but for `bounced`."""
 
-    def __init__(self, shelf: Suppressions, clock: Timekeeper) -> None:
+    def __init__(
+        self, shelf: Suppressions, clock: Timekeeper, *, note_refusal: NoteRefusal = _note_nothing
+    ) -> None:
         self._shelf = shelf
         self._clock = clock
+        self._note_refusal = note_refusal
         self._was_empty = False
         self._looked_until = 0.0
         """How long that counts, by the loop's clock."""
@@ -112,7 +122,17 @@ class SuppressionList(Part):
 
     async def suppress(self, asked: SuppressRequest, *, source: str) -> Suppression:
         """Write the address down; answers what is in force in that scope then: it may have stood there for longer."""
-        given = Suppression(
+        given = self._made(asked, source)
+        await self.add([given])
+        found = await self._shelf.matching([given.address], now=self._clock())
+        return next((each for each in found.get(given.address, ()) if each.scope == given.scope), given)
+
+    async def suppress_many(self, asked: Sequence[SuppressRequest], *, source: str) -> int:
+        """Write these down; answers how many are new, or last longer than what was there."""
+        return await self.add([self._made(each, source) for each in asked])
+
+    def _made(self, asked: SuppressRequest, source: str) -> Suppression:
+        return Suppression(
             id=uuid7(),
             address=compared(asked.address),
             scope=asked.scope,
@@ -122,9 +142,6 @@ class SuppressionList(Part):
             created_at=self._clock(),
             expires_at=asked.expires_at,
         )
-        await self.add([given])
-        found = await self._shelf.matching([given.address], now=self._clock())
-        return next((each for each in found.get(given.address, ()) if each.scope == given.scope), given)
 
     async def add(self, suppressions: Sequence[Suppression]) -> int:
         """Write these down; answers how many are new, or last longer than what was there."""
@@ -146,13 +163,15 @@ class SuppressionList(Part):
     async def bounced(self, lease: Lease, bounce: Bounce) -> None:
         """A mail server has refused the address of this mail; raises nothing."""
         try:
-            await self.refused(lease.mail.order.to, bounce, mail=lease.id, source=SERVER)
+            await self.refused(
+                lease.mail.order.to, bounce, mail=lease.id, room=lease.notification.room, source=SERVER
+            )
         except StorageError:
             # Nothing is lost for good: the next mail to it is refused again.
             logger.warning("suppression not kept: the store is away", extra={"mail": lease.id})
 
-    async def refused(self, address: str, bounce: Bounce, *, mail: str, source: str) -> bool:
-        """Write down that the address refused a mail of ours; answers whether it is suppressed for that."""
+    async def refused(self, address: str, bounce: Bounce, *, mail: str, room: str, source: str) -> bool:
+        """Write down that the address refused a mail of ours to that room; answers whether it is suppressed for that."""
         form = _compared(address)
         if form is None or bounce.severity is Severity.NEITHER:
             return False
@@ -174,6 +193,7 @@ class SuppressionList(Part):
         )  # fmt: skip
         extra = {"mail": mail, "reason": reason.value, "code": bounce.status, "source": source}
         logger.info("address suppressed", extra=extra)
+        await self._note_refusal(room, form, now)
         return True
 
     async def keep_house(self) -> None:

@@ -56,6 +56,8 @@ class Tally(Part):
         self._clock = clock
         self._emits: Emits | None = None
         self._counts: dict[tallies.Tally, int] = {}
+        self._shown: dict[str, int] = {}
+        """What was shown and owes no mail, which is most, by types of `_named`: put to the counts when they are stored."""
         self._named: set[str] = set()
         self._named_day = 0
         self._tasks = Tasks()
@@ -96,8 +98,10 @@ class Tally(Part):
         del scope
         type_ = notifications[0].type
         if len(notifications) == 1 and notifications[0].in_app and notifications[0].mail is None:
-            # Most are so.
-            self.count(type_, IN_APP, SENT)
+            if type_ in self._named:
+                self._shown[type_] = self._shown.get(type_, 0) + 1
+            else:
+                self.count(type_, IN_APP, SENT)
             return
         if shown := sum([each.in_app for each in notifications]):
             self.count(type_, IN_APP, SENT, shown)
@@ -149,6 +153,9 @@ class Tally(Part):
             await self._flush()
 
     async def _flush(self) -> None:
+        shown, self._shown = self._shown, {}
+        for type_, number in shown.items():
+            self.count(type_, IN_APP, SENT, number)
         counts, self._counts = self._counts, {}
         if not counts:
             return

@@ -19,7 +19,7 @@ from mailer.press import Press
 from mailer.transport import Outgoing
 from storage.ids import uuid7
 from storage.mail import LaneName, MailOrder
-from storage.streams import Notification
+from storage.streams import Collapse, Notification
 
 if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
@@ -111,6 +111,7 @@ class TypePreviewer:
             data=request.data,
             created_at=self._clock(),
             entry=text.entry,
+            collapse=None if text.collapse_key is None else Collapse(text.collapse_key),
         )
         return notification, text.subject
 

@@ -13,6 +13,7 @@ from gateway.catalog.channels import Channel
 from gateway.catalog.live import LiveCatalog
 from gateway.notify.preferences import Preferences
 from gateway.notify.windows import Window
+from storage.campaigns import Standing
 from storage.inboxes import Receipt
 from storage.mail import LaneName, Unless
 from storage.people import Contact
@@ -121,6 +122,8 @@ class Case:
     """Whether people cannot turn it off: a password, an invoice."""
     hastened: bool = False
     """Whether somebody has said that it is to go now, whatever holds it."""
+    campaign: str | None = None
+    """The campaign whose mail it is, when it is one's."""
 
 
 class Contacts(Protocol):
@@ -180,6 +183,20 @@ class Suppressions(Protocol):
         ...
 
 
+class Campaigns(Protocol):
+    async def standing(self, campaign_id: str, obligation_id: str) -> Standing | None: ...
+
+
+class NoCampaigns:
+    """Of a process that knows none."""
+
+    async def standing(self, campaign_id: str, obligation_id: str) -> None:
+        del campaign_id, obligation_id
+
+
+NO_CAMPAIGNS = NoCampaigns()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """Where gates look up their facts."""
@@ -189,6 +206,7 @@ class Sources:
     preferences: Chosen = NOBODY_CHOSE
     receipts: Receipts
     suppressions: Suppressions
+    campaigns: Campaigns = NO_CAMPAIGNS
     sendings: Sendings = NOTHING_SENT
     is_online: Callable[[str], Awaitable[bool]]
     zone: tzinfo = UTC

@@ -3,7 +3,7 @@
 What is given in the request goes before what its type says. Without a catalog a request is what it says, and must say it all.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -60,15 +60,12 @@ class Scribe:
         catalog = self._catalog.current
         if catalog is None:
             return [_as_it_is(request) for request in requests]
-        known = catalog.types
-        languages = await self._languages_of(
-            (request, type_) for request in requests if (type_ := known.get(request.type)) is not None
-        )
+        types = [catalog.types.get(request.type) for request in requests]
+        languages = await self._languages_of(requests, types)
         filled: list[Filled | Exception] = []
-        for request in requests:
-            type_ = known.get(request.type)
+        for request, type_ in zip(requests, types, strict=True):
             if type_ is not None:
-                wishes = await self._wishes(type_, request)
+                wishes = await self._wishes(type_, request) if self._may_wish(type_, request) else NO_ROOMS
                 said = self._memory.said(catalog, type_, request.data)
                 filled.append(_filled(type_, request, said, languages, wishes))
             else:
@@ -76,13 +73,15 @@ class Scribe:
                 filled.append(UnknownType(request.type) if is_unknown else _as_it_is(request))
         return filled
 
-    async def _wishes(self, type_: "NotificationType", request: EmitRequest) -> frozenset[str] | StorageError:
-        """The rooms whose users have asked for mail that the type does not send by itself."""
-        if (
+    def _may_wish(self, type_: "NotificationType", request: EmitRequest) -> bool:
+        """Whether there is mail that the type does not send by itself, and that nobody has said anything of."""
+        return not (
             type_.email is None or type_.email.default or not self._chosen.in_use
             or request.email is not None or request.no_email or not request.store
-        ):  # fmt: skip
-            return NO_ROOMS
+        )  # fmt: skip
+
+    async def _wishes(self, type_: "NotificationType", request: EmitRequest) -> frozenset[str] | StorageError:
+        """The rooms whose users have asked for that mail."""
         rooms = {user: room for room in request.rooms if (user := user_of(room)) is not None}
         try:
             chosen = await self._chosen.of_many(list(rooms))
@@ -93,13 +92,13 @@ class Scribe:
         )
 
     async def _languages_of(
-        self, requests: Iterable[tuple[EmitRequest, "NotificationType"]]
+        self, requests: Sequence[EmitRequest], types: "Sequence[NotificationType | None]"
     ) -> Mapping[str, str | None]:
         """The languages of the users for whom it makes a difference."""
         users = {
             user: None
-            for request, type_ in requests
-            if request.locale is None and len(type_.wordings) > 1
+            for request, type_ in zip(requests, types, strict=True)
+            if type_ is not None and len(type_.wordings) > 1 and request.locale is None
             for room in request.rooms
             if (user := user_of(room)) is not None
         }
@@ -133,15 +132,18 @@ def _filled(
     filled = _with_channels(type_, request, wishes)
     if not filled.in_app and filled.email is None:
         return Unfit({"in_app": NOTHING_LEFT if type_.in_app else [_mail_only(request)]})
+    if request.locale is not None or len(type_.wordings) <= 1:
+        # All readers get the same, as of most types and in most requests.
+        text = _given(request, said.text(request.locale))
+        return Filled(filled, dict.fromkeys(request.rooms, text))
     texts = {}
     for room in request.rooms:
         user = user_of(room)
-        if user is None and request.locale is None:
+        if user is None:
             # A room of many readers has the words of all languages: which is whose is seen when it is delivered.
             texts[room] = _for_all(type_, request, said)
         else:
-            wanted = request.locale or (None if user is None else languages.get(user))
-            texts[room] = _given(request, said.text(wanted))
+            texts[room] = _given(request, said.text(languages.get(user)))
     return Filled(filled, texts)
 
 

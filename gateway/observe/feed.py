@@ -107,7 +107,7 @@ class Feed(Part):
         for notification in notifications[:ROOMS_SHOWN]:
             if self._allowance >= 1:
                 self._allowance -= 1
-                self._shown.append(_shown(notification, scope))
+                self._shown.append(shown(notification, by=scope))
             else:
                 self._left_out += 1
         self._left_out += max(0, len(notifications) - ROOMS_SHOWN)
@@ -151,8 +151,8 @@ def _now() -> float:
 BODY_CHARACTERS = 280
 
 
-def _shown(value: Notification, scope: str) -> Json:
-    """A notification as the feed shows it: without `data`, the body cut, with who emitted it."""
+def shown(value: Notification, *, by: str | None) -> Json:
+    """A notification as the feed shows it: without `data`, the body cut, with who emitted it where that is known."""
     return {
         "id": value.id,
         "room": value.room,
@@ -163,5 +163,5 @@ def _shown(value: Notification, scope: str) -> Json:
         "created_at": time(value.created_at),
         "in_app": value.in_app,
         "mail": value.mail is not None,
-        "by": scope,
+        "by": by,
     }

@@ -23,26 +23,40 @@ from gateway.notify.contacts import ContactBook
 from gateway.notify.decide import Judge
 from gateway.notify.departing import Departures
 from gateway.notify.digests import Digester
+from gateway.notify.fates import Fate
+from gateway.notify.lanes import Lanes, bounds_of
 from gateway.notify.leaving import WaysOut
+from gateway.notify.mailboxes import RefusalBook
 from gateway.notify.preference_book import PreferenceBook
 from gateway.notify.returns import Returns
-from gateway.notify.settings import PeopleSettings, StoreSettings
+from gateway.notify.settings import BrakeSettings, PeopleSettings, StoreSettings
 from gateway.notify.suppressions import SuppressionList
 from gateway.notify.tally import Tally
 from gateway.notify.verdicts import Sources
 from gateway.observe.metrics import Metrics
 from gateway.process.settings import ProcessSettings
+from mailer.bounces import Bounce, Severity
+from mailer.courier import Result
 from mailer.lanes import WayOut, no_way_out
 from mailer.unsubscribe import UnsubscribeLinks
 from mailer.worker import Outcome
+from storage import lanes
 from storage.connect import connect as connect_store
-from storage.mail import LaneName
+from storage.mail import LaneName, Mail
+from storage.outbox import Lease
 
 if TYPE_CHECKING:
     from gateway.catalog.catalog import Catalog
 
 DRAIN_SHARE = 0.8
 """Of the grace: what then remains is given back or cut off, which wants some of it too."""
+
+_HEARD = {
+    Fate.DELIVERED: lanes.Outcome.DELIVERED,
+    Fate.BOUNCED: lanes.Outcome.BOUNCED,
+    Fate.COMPLAINED: lanes.Outcome.COMPLAINED,
+}
+"""What is heard of a mail that says something of its lane."""
 
 
 class Process(ABC):
@@ -69,13 +83,18 @@ class Process(ABC):
         self.catalog.on_change.append(self._adopt_designs)
         self.contacts = ContactBook(self.store.people)
         self.preferences = PreferenceBook(self.store.preferences, self.clock)
-        self.suppressions = SuppressionList(self.store.suppressions, self.clock)
+        self.refusals = RefusalBook(self.store.mailboxes)
+        self.suppressions = SuppressionList(
+            self.store.suppressions, self.clock, note_refusal=self.refusals.note
+        )
+        self.lanes = Lanes(self.store.lanes, bounds_of(settings[BrakeSettings]), self.clock)
         self.sources = Sources(
             catalog=self.catalog,
             contacts=self.contacts,
             preferences=self.preferences,
             receipts=self.store.inboxes,
             suppressions=self.suppressions,
+            campaigns=self.store.campaigns,
             sendings=self.store.outbox,
             is_online=self._is_online,
             zone=ZoneInfo(settings[PeopleSettings].timezone),
@@ -87,7 +106,7 @@ class Process(ABC):
             path=return_path_of(settings),
             domains=sender_domains(settings),
             clock=self.clock,
-            count=self.metrics.mail_returned,
+            count=self._mail_returned,
         )
         self.judge = Judge(self.sources)
         self.tally = Tally(self.store.tallies, self.catalog, self.clock)
@@ -102,15 +121,18 @@ class Process(ABC):
             decide=Departures(
                 judge=self.judge, sources=self.sources, outbox=self.store.outbox, digests=self.store.digests
             ).decide,
-            bounced=self.suppressions.bounced,
+            bounced=self._mail_bounced,
             presses=self.presses,
             seals=seals_of(self.settings),
             clock=self.clock,
             budget=self.links.budget,
             way_out=self._way_out(),
             ended=self._mail_ended,
+            is_paused=self.lanes.is_paused,
         )
-        return MailPart(self.settings[MailSettings], self.settings[BulkSettings], desk)
+        mail = MailPart(self.settings[MailSettings], self.settings[BulkSettings], desk)
+        self.lanes.resumed.append(mail.wake)
+        return mail
 
     def digester(self, wake_mailer: Callable[[Iterable[LaneName]], None]) -> Digester:
         """What closes the digests that are due."""
@@ -133,6 +155,19 @@ class Process(ABC):
     def _mail_ended(self, lane: LaneName, outcome: Outcome) -> None:
         self.metrics.mail_outcome(lane, outcome.result)
         self.tally.mailed(outcome.type, outcome.result)
+        if outcome.result is Result.SENT:
+            self.lanes.count(lane, lanes.Outcome.SENT)
+
+    async def _mail_bounced(self, lease: Lease, bounce: Bounce) -> None:
+        if bounce.severity is Severity.HARD:
+            self.lanes.count(lease.mail.order.lane, lanes.Outcome.REFUSED)
+        await self.suppressions.bounced(lease, bounce)
+
+    def _mail_returned(self, mail: Mail | None, fate: Fate) -> None:
+        lane = None if mail is None else mail.order.lane
+        self.metrics.mail_returned(lane, fate)
+        if lane is not None and mail is not None and fate in _HEARD:
+            self.lanes.count(lane, _HEARD[fate], sent_at=mail.sent_at)
 
     def _adopt_designs(self, catalog: "Catalog | None") -> None:
         """Mail of a catalog's types is made by its designs."""

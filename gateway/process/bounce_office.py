@@ -1,29 +1,39 @@
 """What takes mail that comes back, in a process of its own, with a site for probes and metrics: what `bellhop bounces` runs."""
 
 import logging
+import random
 from collections.abc import Sequence
 
+from gateway.ground.clock import Timekeeper
 from gateway.ground.parts import Part
 from gateway.ground.settings import Settings
+from gateway.ground.tasks import Tasks
 from gateway.mail.settings import BounceSettings
+from gateway.notify.fates import Fate
 from gateway.notify.returns import Returns
 from gateway.notify.store import ClockPart, StorePart
 from gateway.process.office import Office
 from gateway.process.outlet import OutletPart
-from mailer.receiving import Receiver, is_desk
+from mailer.collecting import Collector
+from mailer.mailbox import Account
+from mailer.places import Place
+
+_USUAL = Place(host="127.0.0.1", port=2424, lmtp=True)
 
 logger = logging.getLogger(__name__)
 
 
 class ReceiverPart(Part):
-    """The server that reports come to."""
+    """The server that reports come to; it needs the extra `bounces`."""
 
-    def __init__(self, settings: BounceSettings, returns: Returns) -> None:
-        assert settings.domain is not None
+    def __init__(self, place: Place, domain: str, returns: Returns) -> None:
+        # Only here: who collects from a mailbox needs no server.
+        from mailer.receiving import Receiver
+
         self.port = 0
-        self._domain = settings.domain
+        self._domain = domain
         self._returns = returns
-        self._receiver = Receiver(settings.listen, name=settings.domain, takes=self._takes, take=self._take)
+        self._receiver = Receiver(place, name=domain, takes=self._takes, take=self._take)
 
     async def start(self) -> None:
         self.port = await self._receiver.start()
@@ -33,10 +43,39 @@ class ReceiverPart(Part):
         await self._receiver.stop()
 
     def _takes(self, address: str) -> bool:
+        from mailer.receiving import is_desk
+
         return self._returns.takes(address) or is_desk(address, self._domain)
 
     async def _take(self, raw: bytes, came_to: Sequence[str]) -> None:
         await self._returns.take(raw, came_to=came_to)
+
+
+class CollectorPart(Part):
+    """What collects from a mailbox."""
+
+    def __init__(
+        self, account: Account, returns: Returns, *, every_seconds: float, clock: Timekeeper
+    ) -> None:
+        self._returns = returns
+        self._tasks = Tasks()
+        self._collector = Collector(
+            account, self._take, every_seconds=every_seconds, clock=clock, random=random.random
+        )
+
+    def start(self) -> None:
+        self._tasks.start(self._collector.run(), name="collect what comes back")
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+
+    def concerns(self) -> list[str]:
+        return [] if self._collector.trouble is None else [f"bounces: {self._collector.trouble}"]
+
+    async def _take(self, raw: bytes) -> bool:
+        # Letters of people stay in the mailbox, which is somebody's.
+        dealt = await self._returns.take(raw, keep_letters=False)
+        return dealt.fate not in (Fate.UNATTRIBUTED, Fate.IGNORED)
 
 
 class BounceOffice(Office):
@@ -44,7 +83,16 @@ class BounceOffice(Office):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.receiver = ReceiverPart(settings[BounceSettings], self.returns)
+        bounces = settings[BounceSettings]
+        place, domain = place_of(bounces), bounces.domain
+        self.receiver = None if place is None or domain is None else ReceiverPart(place, domain, self.returns)
+        self.collector = (
+            None
+            if bounces.mailbox is None
+            else CollectorPart(
+                bounces.mailbox, self.returns, every_seconds=bounces.mailbox_seconds, clock=self.clock
+            )
+        )
 
     def own_parts(self) -> Sequence[Part]:
         return [
@@ -53,8 +101,15 @@ class BounceOffice(Office):
             StorePart(self.store),
             ClockPart(self.clock, self.store),
             self.suppressions,
+            self.lanes,
             self.returns,
         ]
 
     def doors(self) -> Sequence[Part]:
-        return [self._site, self.receiver]
+        ways = (self.receiver, self.collector)
+        return [self._site, *(way for way in ways if way is not None)]
+
+
+def place_of(settings: BounceSettings) -> Place | None:
+    """Where it listens; None where mail is collected and nothing is said of listening."""
+    return settings.listen or (_USUAL if settings.mailbox is None else None)

@@ -1,16 +1,14 @@
 """The `bellhop` command. Exit codes: 0 well, 1 failed, 2 wrong settings or usage."""
 
 import argparse
-import codecs
-import http.client
 import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from marshmallow import ValidationError
 
@@ -23,21 +21,10 @@ from gateway.ground import logs, places
 from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Settings, SettingsError
 from gateway.ground.values import duration
-from gateway.http.settings import SiteSettings
 from gateway.mail.settings import BounceSettings, MailSettings
 from gateway.observe.metrics import release
-from gateway.process import outlet, settings, signals, suppressing, zoning
-from gateway.process.alive import UnixConnection
-
-EMIT_SECONDS = 30
-
-
-class Failure(Exception):
-    """A command that ends with a sentence and an exit code."""
-
-    def __init__(self, sentence: str, code: int = 1) -> None:
-        super().__init__(sentence)
-        self.code = code
+from gateway.process import calling, campaigning, laning, outlet, settings, signals, suppressing, zoning
+from gateway.process.calling import Failure
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Failure as error:
         print(f"bellhop: {error}", file=sys.stderr)
         return error.code
+    except KeyboardInterrupt:
+        # What the shell itself would say of it.
+        return 130
     except BrokenPipeError:
         # Whoever read us has read enough. The interpreter's own last flush must not complain either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -94,8 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     command("mail", _mail, "run the mail worker alone", "SIGTERM and Ctrl-C let it finish what it holds.")
     command(
-        "bounces", _bounces, "take mail that comes back, by LMTP or SMTP",
-        "Where is said by BELLHOP_BOUNCE_LISTEN; it needs BELLHOP_BOUNCE_DOMAIN, and the extra `bounces`.",
+        "bounces", _bounces, "take mail that comes back, by LMTP or SMTP, or collect it from a mailbox",
+        "Where is said by BELLHOP_BOUNCE_LISTEN, which needs BELLHOP_BOUNCE_DOMAIN and the extra `bounces`, and BELLHOP_BOUNCE_IMAP_URL.",
     )  # fmt: skip
     _describe_demo(command("demo", _demo, "run everything on the embedded defaults, with links to open"))
     config = command(
@@ -105,6 +95,13 @@ def _parser() -> argparse.ArgumentParser:
     config.add_argument("--markdown", action="store_true", help="print the reference of all settings instead")
     _describe_token(command("token", _token, "print a token of a user, signed with BELLHOP_JWT_SECRET"))
     _describe_emit(command("emit", _emit, "emit a notification through a running node"))
+    campaigning.describe(
+        commands.add_parser(
+            "campaign",
+            help="make campaigns, import their recipients, run them and watch",
+            description="Through a running node. What a campaign is stands in docs/newsletters.md.",
+        )
+    )
     catalog = commands.add_parser(
         "catalog", help="make, check, render and import a catalog of types",
         description="What a catalog's folder holds is in docs/catalog.md. FOLDER is the one with its catalog.toml.",
@@ -115,6 +112,13 @@ def _parser() -> argparse.ArgumentParser:
             "suppressions",
             help="take over or write out the addresses that must not be written to",
             description="As CSV, by the store of the settings in force. Gateways may run meanwhile.",
+        )
+    )
+    laning.describe(
+        commands.add_parser(
+            "lanes",
+            help="how the mail of each lane fares; pause or resume bulk mail",
+            description="By the store of the settings in force. Gateways may run meanwhile. Exit code 1 while a lane is paused.",
         )
     )
     zoning.describe(
@@ -165,10 +169,6 @@ def _describe_token(parser: argparse.ArgumentParser) -> None:
 
 
 def _describe_emit(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = (
-        "The address comes from BELLHOP_INTERNAL_HOST and BELLHOP_INTERNAL_PORT, the key from BELLHOP_API_KEYS, "
-        "unless they are given here."
-    )
     parser.add_argument(
         "--to", required=True, action="append", metavar="ROOM",
         help="user:<id>, topic:<name>, admins or all; may be repeated",
@@ -185,13 +185,7 @@ def _describe_emit(parser: argparse.ArgumentParser) -> None:
         "--email", action="store_true", help="mail it too, to the address last seen in the user's token"
     )
     parser.add_argument("--idempotency-key", metavar="KEY", help="makes it safe to repeat this command")
-    parser.add_argument("--url", type=_http_url, help="the internal site, such as http://bellhop:8081")
-    parser.add_argument(
-        "--key-file", type=Path, metavar="FILE", help="a file that holds the API key, and nothing else"
-    )
-    parser.add_argument(
-        "--service", metavar="NAME", help="whose key of BELLHOP_API_KEYS to use (default: the first)"
-    )
+    calling.describe(parser)
 
 
 def _describe_store(parser: argparse.ArgumentParser) -> None:
@@ -237,17 +231,6 @@ def _json_object(text: str) -> dict[str, Any]:
     return value
 
 
-def _http_url(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
-    except ValueError:
-        sound = False
-    if not sound:
-        raise argparse.ArgumentTypeError("not an http(s) URL")
-    return text.rstrip("/")
-
-
 # --- what they do
 
 
@@ -270,12 +253,16 @@ def _mail(given: argparse.Namespace) -> int:
 def _bounces(given: argparse.Namespace) -> int:
     del given
     in_force = _in_force(serving=False)
-    if in_force[BounceSettings].domain is None:
-        raise Failure("there is nowhere that mail comes back to: set BELLHOP_BOUNCE_DOMAIN", 2)
-    try:
-        from gateway.process.bounce_office import BounceOffice
-    except ModuleNotFoundError as error:
-        raise Failure(f"the extra `bounces` is not installed: {error}", 2) from error
+    bounces = in_force[BounceSettings]
+    if bounces.domain is None and bounces.mailbox is None:
+        raise Failure(
+            "there is nowhere that mail comes back to: set BELLHOP_BOUNCE_DOMAIN or BELLHOP_BOUNCE_IMAP_URL",
+            2,
+        )
+    from gateway.process.bounce_office import BounceOffice, place_of
+
+    if place_of(bounces) is not None and find_spec("aiosmtpd") is None:
+        raise Failure("the extra `bounces` is not installed: without it there is BELLHOP_BOUNCE_IMAP_URL", 2)
     return BounceOffice.run(in_force)
 
 
@@ -353,19 +340,10 @@ def _emit(given: argparse.Namespace) -> int:
         "type": given.type, "title": given.title, "body": given.body, "link": given.link, "data": given.data,
         "locale": given.locale, "email": given.email or None,
     }  # fmt: skip
-    headers = {
-        "Authorization": f"Bearer {_api_key(given, in_force)}",
-        "Content-Type": "application/json",
-        "User-Agent": f"bellhop/{release()}",
-    }
-    if given.idempotency_key is not None:
-        headers["Idempotency-Key"] = given.idempotency_key
-    url = given.url or _internal_url(in_force)
+    headers = {} if given.idempotency_key is None else {"Idempotency-Key": given.idempotency_key}
     present = {name: value for name, value in body.items() if value is not None}
-    status, answer = _post(url, json.dumps(present).encode(), headers)
-    if status != 202:
-        raise Failure(_refusal(url, status, answer))
-    print(answer)
+    line = calling.Line(given, in_force)
+    print(line.ask("POST", "/internal/emit", json.dumps(present).encode(), headers=headers, wanted=(202,)))
     return 0
 
 
@@ -383,66 +361,3 @@ def _store(given: argparse.Namespace) -> int:
         raise Failure(f"{error}") from error
     print(f"epoch {epoch}")
     return 0
-
-
-def _api_key(given: argparse.Namespace, in_force: Settings) -> str:
-    if given.key_file is not None:
-        try:
-            key = str(given.key_file.read_bytes().removeprefix(codecs.BOM_UTF8).decode("ascii")).strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise Failure(f"{given.key_file} cannot be read: {error}", 2) from error
-        if not key or not key.isprintable() or " " in key:
-            raise Failure(f"{given.key_file} does not hold an API key", 2)
-        return key
-    keys = in_force[KeySettings].api_keys
-    if not keys:
-        raise Failure(
-            "there is no API key: give --key-file, or set BELLHOP_API_KEYS to what the gateway has", 2
-        )
-    if given.service is None:
-        return next(iter(keys.values()))
-    if given.service not in keys:
-        raise Failure(f"BELLHOP_API_KEYS has no {given.service}; it has {', '.join(keys)}", 2)
-    return keys[given.service]
-
-
-def _internal_url(in_force: Settings) -> str:
-    site = in_force[SiteSettings]
-    return places.url(places.near(site.internal_hosts[0]), site.internal_port)
-
-
-def _post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
-    connection, path = _connection(url)
-    try:
-        connection.request("POST", f"{path}/internal/emit", body, headers)
-        response = connection.getresponse()
-        return response.status, response.read().decode(errors="replace")
-    except ValueError as error:  # a header that cannot be sent
-        raise Failure(f"this cannot be sent: {error}", 2) from error
-    except (OSError, http.client.HTTPException) as error:
-        raise Failure(
-            f"nobody answers at {url}: {error or type(error).__name__}. Is `bellhop serve` running?"
-        ) from error
-    finally:
-        connection.close()
-
-
-def _connection(url: str) -> tuple[http.client.HTTPConnection, str]:
-    """To the site, and the path that it stands under."""
-    if places.is_unix(url):
-        return UnixConnection(places.path_of(url), timeout=EMIT_SECONDS), ""
-    parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    return kind(parts.hostname or "", parts.port, timeout=EMIT_SECONDS), parts.path
-
-
-def _refusal(url: str, status: int, answer: str) -> str:
-    """One sentence, from a problem as the gateway tells it or from whatever else has answered."""
-    try:
-        problem = json.loads(answer)
-        title, code, errors = problem["title"], problem["code"], problem.get("errors", {})
-    except (ValueError, KeyError, TypeError):
-        return f"{url} answered {status}, and not as a gateway does"
-    causes = [f"{name} {' '.join(texts)}".strip() for name, texts in errors.items()]
-    causes = causes or [problem["detail"]] if causes or "detail" in problem else []
-    return f"refused: {title} ({status} {code})" + (f": {' '.join(causes)}" if causes else "")

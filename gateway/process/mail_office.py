@@ -40,6 +40,7 @@ class MailOffice(Office):
             self.switching,
             self.tally,
             self.suppressions,
+            self.lanes,
             PresencePart(self.presence, _announce_to_nobody),
             self.digests,
         ]

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.access.part import Access
 from gateway.access.settings import KeySettings
@@ -29,14 +30,22 @@ from gateway.http.settings import SiteSettings
 from gateway.http.sites import Site
 from gateway.http.unsubscribe import UnsubscribePages
 from gateway.mail.part import PressPart
+from gateway.mail.provider_settings import ProviderSettings
 from gateway.mail.settings import MailSettings
+from gateway.notify.campaigns.audience import Audiences
+from gateway.notify.campaigns.book import CampaignBook
+from gateway.notify.campaigns.drafting import Drafter
+from gateway.notify.campaigns.running import CampaignRunner
 from gateway.notify.choosing import Choices
 from gateway.notify.delivery import Delivery
 from gateway.notify.emitting import Emitter
 from gateway.notify.fanout import Fanout
+from gateway.notify.lanes import LanesChanged
 from gateway.notify.languages import Languages
 from gateway.notify.leaving import Leaving
+from gateway.notify.mailboxes import Hints
 from gateway.notify.mailroom import Mailroom
+from gateway.notify.muting import Mutes
 from gateway.notify.people import People
 from gateway.notify.planning import Planner
 from gateway.notify.preview import Previewer
@@ -74,6 +83,9 @@ from storage.connect import file_of
 from storage.groupcommit import GroupCommit
 from storage.mail import LaneName
 
+if TYPE_CHECKING:
+    from gateway.http.hooks import ProviderHooks
+
 logger = logging.getLogger(__name__)
 
 
@@ -108,6 +120,7 @@ class Node(Process):
         self.commit = GroupCommit(self.writes, ping=self.store.ping)
         self.switching = Switching(self.store.switches, self.catalog, self.bus, self.clock)
         self.versions = Versions(self.catalog, self.bus, self.settings[ClusterSettings].node_id)
+        self.lanes.tell_others = lambda: self.bus.order_others(LanesChanged())
         self.gossip = HeadGossip(learns=self.store.streams, bus=self.bus)
 
     def _use_cases(self) -> None:
@@ -150,7 +163,11 @@ class Node(Process):
             clock=self.clock,
             due_clock=self.clock.cautious,
         )
-        self.reading = Reading(inboxes=self.store.inboxes, fanout=self.fanout, clock=self.clock)
+        self._campaigns()
+        self.mutes = Mutes(self.catalog, self.preferences)
+        self.reading = Reading(
+            inboxes=self.store.inboxes, fanout=self.fanout, clock=self.clock, mutes=self.mutes
+        )
         self.topics = TopicBook(self.store.topics, bus=self.bus, clock=self.clock)
         self.choices = Choices(
             self.store.preferences,
@@ -170,17 +187,59 @@ class Node(Process):
             digests=self.store.digests,
             held=self.store.people,
             suppressions=self.suppressions,
+            campaigns=self.store.campaigns,
             reading=self.reading,
             receiver=self.delivery,
             bus=self.bus,
             clock=self.clock,
         )
+        self.records = Records(
+            streams=self.store.streams,
+            outbox=self.store.outbox,
+            inboxes=self.store.inboxes,
+            fanout=self.fanout,
+            bus=self.bus,
+            clock=self.clock,
+        )
+        self.hints = Hints(
+            self.store.mailboxes,
+            contacts=self.contacts,
+            suppressions=self.suppressions,
+            tell=Notices(self.emitter, self.languages).mailbox_refused,
+            take_back=self.records.recall,
+        )
+        self.refusals.listeners.append(self.hints.look)
         self.housekeeper = Housekeeper(
             self.store.streams,
             self.store.outbox,
             self.clock,
             history_days=self.settings[StoreSettings].history_days,
             may_delete=lambda: self.clock.may_delete,
+        )
+
+    def _campaigns(self) -> None:
+        """What is sent to many."""
+        audiences = Audiences(self.store.topics, self.store.people, self.languages)
+        drafter = Drafter(scribe=self.scribe, judge=self.judge, sources=self.sources)
+        self.campaign_runner = CampaignRunner(
+            self.store.campaigns,
+            audiences=audiences,
+            drafter=drafter,
+            emitter=self.emitter,
+            wake_mailer=self._wake_mailer,
+            clock=self.clock,
+            due_clock=self.clock.cautious,
+            history_days=self.settings[StoreSettings].history_days,
+            may_delete=lambda: self.clock.may_delete,
+        )
+        self.campaign_book = CampaignBook(
+            self.store.campaigns,
+            outbox=self.store.outbox,
+            catalog=self.catalog,
+            audiences=audiences,
+            drafter=drafter,
+            runner=self.campaign_runner,
+            clock=self.clock,
         )
 
     def _sessions(self) -> None:
@@ -197,6 +256,7 @@ class Node(Process):
             bus=self.bus,
             contacts=self.contacts,
             topics=self.topics,
+            mutes=self.mutes,
             lineage=self.lineage,
             clock=self.clock,
             token_clock=system_clock,
@@ -205,6 +265,8 @@ class Node(Process):
             connections_per_user=sockets.max_connections_per_user,
             replay_limit=sockets.replay_limit,
         )
+        self.preferences.listeners.append(self.namespaces.mutes.note)
+        self.catalog.on_change.append(lambda _: self.namespaces.mutes.look_at_all())
         self.lineage.on_turn = self.namespaces.orders.turn
         self.delivery.locale_of = self.namespaces.sessions.locale_of
         self.neighbours = (
@@ -229,23 +291,25 @@ class Node(Process):
                 presence=self.presence,
                 presses=self.presses,
             ),
-            records=Records(
-                streams=self.store.streams,
-                outbox=self.store.outbox,
-                inboxes=self.store.inboxes,
-                fanout=self.fanout,
-                bus=self.bus,
-                clock=self.clock,
-            ),
+            records=self.records,
             reading=self.reading,
-            mailroom=Mailroom(outbox=self.store.outbox, clock=self.clock, wake_mailer=self._wake_mailer),
+            mailroom=Mailroom(
+                outbox=self.store.outbox,
+                clock=self.clock,
+                wake_mailer=self._wake_mailer,
+                campaigns=self.store.campaigns,
+            ),
             suppressions=self.suppressions,
+            lanes=self.lanes,
             returns=self.returns,
             people=self.people,
-            profiles=Profiles(self.store.people, contacts=self.contacts, clock=self.clock),
+            profiles=Profiles(
+                self.store.people, contacts=self.contacts, clock=self.clock, moved=self.hints.moved
+            ),
             choices=self.choices,
             topics=self.topics,
             scheduler=self.scheduler,
+            campaigns=self.campaign_book,
             digests=self.digests,
             types=Types(
                 live=self.catalog,
@@ -291,6 +355,7 @@ class Node(Process):
             metrics=self.metrics,
         )
         self.unsubscribe = self._unsubscribe()
+        self.hooks = self._hooks()
         self._internal_site = Site(self.internal, site.internal_hosts, site.internal_port)
         self._public_site = Site(
             self.public, site.hosts, site.port, websockets=self.server.eio, reserve=descriptors.reserve
@@ -306,9 +371,19 @@ class Node(Process):
                 self.unsubscribe_links,
                 choices=self.choices,
                 catalog=self.catalog,
-                tell=Notices(self.emitter).lowered,
+                tell=Notices(self.emitter, self.languages).lowered,
             )
         )
+
+    def _hooks(self) -> "ProviderHooks | None":
+        """Where providers post; None where none is set."""
+        providers = self.settings[ProviderSettings]
+        if not (providers.ses_topics or providers.postmark_secrets):
+            return None
+        # Only here: a node that hears no provider loads nothing for it.
+        from gateway.http.hooks import ProviderHooks
+
+        return ProviderHooks(providers, self.returns, clock=self.clock)
 
     def own_parts(self) -> Sequence[Part]:
         return [
@@ -333,13 +408,16 @@ class Node(Process):
                 returned=self.delivery.repairs.reconcile,
             ),
             self.switching,
+            self.lanes,
             self.versions,
             self.delivery,
             PresencePart(self.presence, self.people.announce),
             self.namespaces,
             self.namespaces.memberships,
+            self.namespaces.mutes,
             *([] if self.neighbours is None else [self.neighbours]),
             *([] if self.unsubscribe is None else [self.unsubscribe]),
+            *([] if self.hooks is None else [self.hooks]),
             self.gossip,
             self.tally,
             self.feed,
@@ -347,6 +425,8 @@ class Node(Process):
             self.observatory,
             self.housekeeper,
             self.scheduler,
+            self.hints,
+            self.campaign_runner,
             self.digests,
             *([] if self.mail is None else [self.mail]),
         ]

@@ -1,12 +1,19 @@
-"""What the gateway itself tells a person: that a link in a mail has turned something off."""
+"""What the gateway itself tells a person: that a link in a mail has turned something off, or that their mailbox refuses us."""
 
+import hashlib
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
 
 from gateway.ground.rooms import user_room
 from gateway.http.unsubscribe_words import WORDS, PageWords, language
 from gateway.notify.emitting import Emitter
+from gateway.notify.languages import Languages
 from gateway.notify.leaving import Lowered
-from gateway.notify.requests import UNSUBSCRIBED, EmitRequest
+from gateway.notify.requests import MAILBOX_REFUSED, UNSUBSCRIBED, EmitRequest
+from mailer.locales import lookup
+from storage.mailboxes import Refusal
 
 SCOPE = "bellhop"
 TITLE_CHARACTERS = 200
@@ -14,11 +21,53 @@ TITLE_CHARACTERS = 200
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailboxWords:
+    title: str
+    body: str
+    """With `{address}`."""
+
+
+MAILBOX_WORDS: Final[Mapping[str, MailboxWords]] = {
+    "en": MailboxWords(
+        title="Your mailbox refuses our mail",
+        body="Mail to {address} comes back to us, so we send none there any more. Tell us another address to get mail again.",
+    ),
+    "de": MailboxWords(
+        title="Ihr Postfach nimmt unsere E-Mails nicht an",
+        body="E-Mails an {address} kommen zu uns zurück, darum schicken wir keine mehr dorthin. Mit einer anderen Adresse "
+        "bekommen Sie wieder welche.",
+    ),
+}
+
+
 class Notices:
     """Emits in the name of the gateway."""
 
-    def __init__(self, emitter: Emitter) -> None:
+    def __init__(self, emitter: Emitter, languages: Languages) -> None:
         self._emitter = emitter
+        self._languages = languages
+
+    async def mailbox_refused(self, refusal: Refusal) -> str:
+        """Tell the user in the app that mail to them comes back; answers the notification's id. Repeated, it is the same one.
+
+        Raises `StorageError`.
+        """
+        locale = (await self._languages.of([refusal.user])).get(refusal.user)
+        words = MAILBOX_WORDS[lookup(locale, MAILBOX_WORDS, "en")]
+        # By the refusal, not by the words: the user's language may be another the second time.
+        key = hashlib.sha256(f"{refusal.user}\0{refusal.address}\0{refusal.at}".encode())
+        request = EmitRequest(
+            rooms=(user_room(refusal.user),),
+            type=MAILBOX_REFUSED,
+            title=words.title,
+            body=words.body.format(address=refusal.address),
+            data={"address": refusal.address},
+            no_email=True,
+            idempotency_key=f"mailbox-{key.hexdigest()}",
+        )
+        emitted = await self._emitter.emit(request, scope=SCOPE)
+        return emitted.notifications[0].id
 
     async def lowered(self, lowered: Lowered) -> None:
         """Tell the user in the app, with the way back: whoever has a mail that was forwarded can click in it."""

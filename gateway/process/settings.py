@@ -16,8 +16,9 @@ from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Entry, Group, Settings, setting
 from gateway.ground.values import duration
 from gateway.http.settings import SiteSettings
+from gateway.mail.provider_settings import ProviderSettings
 from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings, SigningSettings
-from gateway.notify.settings import PeopleSettings, StoreSettings
+from gateway.notify.settings import BrakeSettings, PeopleSettings, StoreSettings
 from gateway.sockets.settings import SocketSettings
 
 
@@ -38,8 +39,10 @@ GROUPS: tuple[type[Group], ...] = (
     CatalogSettings,
     MailSettings,
     BulkSettings,
+    BrakeSettings,
     SigningSettings,
     BounceSettings,
+    ProviderSettings,
     LinkSettings,
     ProcessSettings,
     LogSettings,

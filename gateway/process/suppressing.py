@@ -5,14 +5,15 @@ taken over as it is.
 """
 
 import argparse
-import asyncio
 import csv
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
+
+from gateway.process.at_store import FAILED, WELL, WRONG, failed, in_store
 
 if TYPE_CHECKING:
     # Only the types: the command line is read without them.
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 COLUMNS = ("address", "scope", "reason", "source", "mail", "code", "diagnostic", "created_at", "expires_at")
 SOURCE = "import"
 BATCH = 500
-WELL, FAILED, WRONG = 0, 1, 2
 _ALIASES = {"email": "address", "email address": "address", "recipient": "address"}
 _LONGEST_LINE = 16 * 1024
 
@@ -50,39 +50,17 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 def _import(given: argparse.Namespace) -> int:
     if given.file == "-":
-        return _in_store(lambda store: _take_over(store, sys.stdin))
+        return in_store(lambda store: _take_over(store, sys.stdin))
     try:
         with Path(given.file).open(encoding="utf-8-sig", newline="") as source:
-            return _in_store(lambda store: _take_over(store, source))
+            return in_store(lambda store: _take_over(store, source))
     except OSError as error:
-        return _failed(f"{given.file} cannot be read: {error.strerror}", WRONG)
+        return failed(f"{given.file} cannot be read: {error.strerror}", WRONG)
 
 
 def _export(given: argparse.Namespace) -> int:
     del given
-    return _in_store(_write_out)
-
-
-def _in_store(work: "Callable[[Store], Awaitable[int]]") -> int:
-    from gateway.notify.settings import StoreSettings
-    from gateway.process import settings
-    from storage.connect import connect
-    from storage.errors import StorageError
-
-    url = settings.load()[StoreSettings].url
-
-    async def run() -> int:
-        store = connect(url)
-        try:
-            await store.open()
-            return await work(store)
-        finally:
-            await store.close()
-
-    try:
-        return asyncio.run(run())
-    except StorageError as error:
-        return _failed(str(error), FAILED)
+    return in_store(_write_out)
 
 
 async def _take_over(store: "Store", source: TextIO) -> int:
@@ -103,7 +81,7 @@ async def _take_over(store: "Store", source: TextIO) -> int:
                 batch = []
         new += await store.suppressions.add(batch)
     except (ValueError, csv.Error) as error:
-        return _failed(f"this is no list: {error}", WRONG)
+        return failed(f"this is no list: {error}", WRONG)
     print(f"{read} read, {new} new, {wrong} left out")
     return FAILED if wrong else WELL
 
@@ -176,8 +154,3 @@ def _row(each: "Suppression") -> tuple[str, ...]:
         evidence.diagnostic or "", each.created_at.isoformat(),
         "" if each.expires_at is None else each.expires_at.isoformat(),
     )  # fmt: skip
-
-
-def _failed(sentence: str, code: int) -> int:
-    print(f"bellhop: {sentence}", file=sys.stderr)
-    return code

@@ -10,6 +10,7 @@ from marshmallow import Schema, fields
 from gateway.notify.owing import USERS_NAMED
 from gateway.protocol import required
 from gateway.protocol.suppressions import SuppressionAnswer
+from storage.campaigns import RecipientState
 from storage.mail import LaneName, MailState, Unless
 
 
@@ -106,6 +107,14 @@ class NotificationAnswer(AddressAnswer):
         metadata={"description": "The language of the words, where the catalog made them."}
     )
     catalog_version = fields.String(metadata={"description": "Of the catalog that made them."})
+    collapse_key = fields.String(
+        metadata={
+            "description": "It takes the place of what is shown in its room under this key; absent where it stands by itself."
+        }
+    )
+    collapsed = fields.Integer(
+        metadata={"description": "How many it stands for, itself included; goes with `collapse_key`."}
+    )
 
 
 class ItemAnswer(NotificationAnswer):
@@ -174,6 +183,9 @@ class RecordAnswer(NotificationAnswer):
     )
     expires_at = required.time(allow_none=True)
     recalled_at = required.time(allow_none=True)
+    superseded_by = required.text(
+        allow_none=True, metadata={"description": "The id of the newer one that stands for it."}
+    )
     mail = fields.Nested(MailAnswer, required=True, allow_none=True)
 
 
@@ -265,6 +277,29 @@ class ScheduledAnswer(Schema):
     created_at = required.time()
 
 
+class RecipientAnswer(Schema):
+    """A recipient of a campaign, and what became of it."""
+
+    id = required.text()
+    user = required.text(allow_none=True, metadata={"description": "None: erased."})
+    address = required.text(allow_none=True)
+    state = fields.Enum(RecipientState, by_value=True, required=True)
+    decided_by = required.text(
+        allow_none=True, metadata={"description": "The rule that skips it, or holds it."}
+    )
+    reason = required.text(allow_none=True)
+    mail = required.text(allow_none=True, metadata={"description": "The mail's id."})
+    mail_state = fields.Enum(MailState, by_value=True, required=True, allow_none=True)
+    updated_at = required.time()
+
+
+class UserCampaignAnswer(RecipientAnswer):
+    """The same, with the campaign."""
+
+    campaign = required.text()
+    name = required.text()
+
+
 class DigestAnswer(Schema):
     """A digest that is open."""
 
@@ -306,6 +341,7 @@ class UserDataAnswer(Schema):
         required=True,
         metadata={"description": "Of the user's addresses."},
     )
+    campaigns = fields.List(fields.Nested(UserCampaignAnswer), required=True)
 
 
 class ErasedAnswer(Schema):
@@ -380,6 +416,10 @@ class RoomPreviewAnswer(Schema):
         metadata={"description": "The rule that would stop the mail now; null when none would."},
     )
     verdict = required.text(allow_none=True, metadata={"description": "The same in words."})
+    collapse_key = required.text(
+        allow_none=True,
+        metadata={"description": "It would take the place of what is shown in the room under this key."},
+    )
 
 
 class PreviewAnswer(Schema):

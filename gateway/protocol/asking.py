@@ -26,8 +26,10 @@ from gateway.protocol.fields import (
     PRINTABLE,
     TYPE,
     VISIBLE,
+    EmailAddress,
     Flag,
     Items,
+    Moment,
     Room,
     Text,
     UserId,
@@ -170,6 +172,15 @@ class MailSchema(Schema):
     """A page of mail."""
 
     state = fields.Enum(MailState, by_value=True, load_default=None)
+    address = EmailAddress(
+        load_default=None, metadata={"description": "Whither it goes or went, in whatever case."}
+    )
+    user = UserId(load_default=None, metadata={"description": "Whose it is."})
+    notification = _id_field(
+        load_default=None, metadata={"description": "That it tells; or a mail's own id, or a campaign's."}
+    )
+    since = Moment(load_default=None, metadata={"description": "Emitted then or later."})
+    until = Moment(load_default=None, metadata={"description": "Emitted before."})
     before = _cursor_field()
     limit = _limit_field(50, 200)
 

@@ -193,6 +193,11 @@ class TypeItemAnswer(Schema):
     title = required.text()
     body = required.text()
     link = required.text(allow_none=True)
+    collapse_key = fields.String(
+        metadata={
+            "description": "It would take the place of what is shown in its room under this key; absent where it stands by itself."
+        }
+    )
 
 
 class TypeMailAnswer(Schema):

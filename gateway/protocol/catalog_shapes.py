@@ -81,13 +81,14 @@ def type_preview(value: TypePreview) -> Json:
 
 
 def _item(value: Notification) -> Json:
-    return {
+    item: Json = {
         "type": value.type,
         "category": None if value.entry is None else value.entry.category,
         "title": value.title,
         "body": value.body,
         "link": value.link,
     }
+    return item if value.collapse is None else {**item, "collapse_key": value.collapse.key}
 
 
 def _mail(value: Outgoing, of: TypePreview) -> Json:

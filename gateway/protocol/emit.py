@@ -187,6 +187,15 @@ class EmitSchema(Schema):
         load_default=None,
         metadata={"description": "Seconds after `send_at` from which on it is not emitted any more."},
     )
+    collapse_key = Text(
+        KEY,
+        "printable ASCII",
+        longest=255,
+        load_default=None,
+        metadata={
+            "description": "In each of its rooms it takes the place of what is shown there under the key; as the type says, where it is left out."
+        },
+    )
     store = Flag(
         load_default=True, metadata={"description": "False: deliver to who is connected, keep nothing."}
     )
@@ -204,7 +213,7 @@ class EmitSchema(Schema):
             data=data["data"], locale=data["locale"], email=data["email"] or None, no_email=data["email"] is False,
             expires_in_seconds=data["expires_in"], in_app=data["in_app"],
             store=data["store"], event=data["event"], idempotency_key=data.get("idempotency_key"),
-            timing=_timing(data),
+            timing=_timing(data), collapse_key=data["collapse_key"],
         )  # fmt: skip
         contradictions = _contradictions(request)
         if contradictions:
@@ -267,6 +276,8 @@ def _contradictions(request: EmitRequest) -> Mapping[str, str]:
         found["event"] = "Only what is not stored may have an event of its own: give store: false."
     elif event in RESERVED_EVENTS:
         found["event"] = "This name has a meaning of its own."
+    if request.collapse_key is not None and not store:
+        found["collapse_key"] = "What is not stored takes nothing's place: leave it out."
     if request.idempotency_key is not None and not store:
         found["idempotency_key"] = _UNSTORED_KEY
     return found
@@ -335,6 +346,7 @@ class _PlainEmit(msgspec.Struct, forbid_unknown_fields=True):
     email: bool | None = None
     store: bool = True
     event: str = NOTIFICATION
+    collapse_key: str | None = None
 
 
 class _PlainItem(_PlainEmit):
@@ -368,13 +380,14 @@ def _plain(given: Any, shape: type[_PlainEmit]) -> EmitRequest | None:
         and (link is None or _is_path(link))
         and (plain.locale is None or is_tag(plain.locale))
         and (key is None or _is_key(key))
+        and (plain.collapse_key is None or _is_key(plain.collapse_key))
         and type(data) is dict and unsound(data, DATA_DEPTH_MAX) is None
         and (event == NOTIFICATION or _is_event(event))
     ):  # fmt: skip
         request = EmitRequest(
             rooms=(room,), type=plain.type, title=title, body=body, link=link, data=data,
             email=_TO_THE_OWN_ADDRESS if plain.email else None, no_email=plain.email is False,
-            locale=plain.locale, store=plain.store, event=event,
+            locale=plain.locale, store=plain.store, event=event, collapse_key=plain.collapse_key,
             idempotency_key=key, fingerprint=b"" if key is None else _fingerprint(given),
         )  # fmt: skip
         return None if _contradictions(request) else request

@@ -7,6 +7,7 @@ surrogate, no integer beyond 64 bit, no bottomless nesting. Which fields a reque
 import math
 import re
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
@@ -43,6 +44,7 @@ LINK = (
 ADDRESS = r"""[^\s@<>()\[\],;:"\\\u0000-\u001f\u007f-\u009f]{1,64}@[^\s@<>()\[\],;:"\\\u0000-\u001f\u007f-\u009f]{1,189}"""
 """The shape of an address; whether mail can go there is for `mailer.address` to say."""
 KEY = r"[ -~]{1,255}"
+_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 WISHES = ("daily", "weekly")
 """How often email may be wanted, where it is not wanted at once."""
 
@@ -144,6 +146,25 @@ class UserId(fields.String):
                 f"Must be a user id: 1 to {USER_ID_MAX} characters of one line, no blanks at the ends."
             )
         return value
+
+
+class Moment(fields.AwareDateTime):
+    """A time with its zone, as RFC 3339 has it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(format="iso", **options)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> datetime:
+        if not isinstance(value, str):
+            raise ValidationError("Must be a time such as 2026-12-01T08:00:00Z.")
+        moment: datetime = super()._deserialize(value, attr, data, **options)
+        try:
+            moment = moment.astimezone(UTC)
+        except OverflowError:
+            moment = _LATEST
+        if moment >= _LATEST:
+            raise ValidationError("Must be before the year 9000.")
+        return moment
 
 
 class Flag(fields.Boolean):

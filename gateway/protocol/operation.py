@@ -18,6 +18,8 @@ from gateway.protocol.use_cases import Caller, UseCases
 
 EMIT = "emit"
 """The scope that lets a service emit; everything else on the internal site needs `admin`."""
+CAMPAIGNS = "campaigns"
+"""The scope that lets a service make campaigns and run them, and nothing else."""
 USER = "user"
 """Asked on the public site, by a user with the user's own token."""
 
@@ -31,6 +33,8 @@ class RawBody:
 
     media_type: str
     bytes_max: int
+    also: Sequence[str] = ()
+    """Other types that are taken as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,7 @@ class Operation:
     name: str
     summary: str
     scope: str = ADMIN
-    """`emit` or `admin` for a service, `user` for a user's token. An event of `/admin` is every admin's."""
+    """`emit`, `campaigns` or `admin` for a service, `user` for a user's token. An event of `/admin` is every admin's."""
     asks: type[Schema]
     answers: type[Schema]
     use: Use

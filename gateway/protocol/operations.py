@@ -7,7 +7,7 @@ module of `gateway.protocol.offered`, and its use case.
 What a connection asks of itself (`/`: read, seen, replay, token …) belongs to `gateway.sockets`.
 """
 
-from gateway.protocol.offered import kinds, mails, notifications, own, schedules, told, users
+from gateway.protocol.offered import campaigns, kinds, mails, notifications, own, schedules, told, users
 from gateway.protocol.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -16,6 +16,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *mails.OPERATIONS,
     *users.OPERATIONS,
     *told.OPERATIONS,
+    *campaigns.OPERATIONS,
     *kinds.OPERATIONS,
     *own.OPERATIONS,
 )

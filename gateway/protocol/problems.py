@@ -15,6 +15,7 @@ from aiohttp import web
 from auth.errors import AuthError, KeysUnavailable
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.ground import encoding, logs
+from gateway.notify.campaigns.book import NoSuchCampaign, WrongState
 from gateway.notify.owing import NoAddress
 from gateway.notify.requests import Unfit
 from gateway.notify.wording import UnknownType
@@ -33,6 +34,7 @@ TITLES: Mapping[str, tuple[int, str]] = {
     "method_not_allowed": (405, "The method does not fit"),
     "request_timeout": (408, "The body did not come in time"),
     "nothing_to_ship": (409, "There is nothing to ship"),
+    "campaign_state": (409, "The campaign's state does not allow that"),
     "version_mismatch": (409, "It was changed meanwhile"),
     "too_large": (413, "The body is too large"),
     "uri_too_long": (414, "The address is too long"),
@@ -125,6 +127,10 @@ def of(error: BaseException) -> Details:
             return Details(
                 code="validation_failed", errors={"before": ["Must be the `next` of a page before."]}
             )
+        case NoSuchCampaign():
+            return Details(code="not_found", detail="No campaign has this id.")
+        case WrongState():
+            return Details(code="campaign_state", detail=f"It is {error.state}.")
         case NoAddress():
             return Details(
                 code="validation_failed",

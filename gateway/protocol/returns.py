@@ -9,6 +9,7 @@ from gateway.notify.fates import Event, Fate, HearsayRequest, Return, StraysRequ
 from gateway.protocol import required
 from gateway.protocol.asking import CURSOR_MAX
 from gateway.protocol.fields import PRINTABLE, Text
+from mailer.relay_ids import LONGEST as RELAY_ID_MAX
 from storage.strays import StrayPage
 
 REPORT_TYPE = "message/rfc822"
@@ -31,10 +32,14 @@ class StraysSchema(Schema):
 
 
 class HearsaySchema(Schema):
-    """What a provider has told of a mail: by its id, or by its Message-ID."""
+    """What a provider has told of a mail: by its id, by its Message-ID, or by the id that the relay gave it."""
 
     mail = Text(r"[!-~]*", "an id", longest=64)
     message_id = Text(r"[!-~]*", "a Message-ID", longest=400)
+    relay_id = Text(
+        r"[!-~]*", "an id", longest=RELAY_ID_MAX,
+        metadata={"description": "The id in what the relay said as it took the mail, such as `4ABC` of `queued as 4ABC`."},
+    )  # fmt: skip
     event = fields.Enum(Event, by_value=True, required=True)
     status = Text(
         r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", "an enhanced code such as 5.1.1", longest=9, load_default="",
@@ -44,8 +49,8 @@ class HearsaySchema(Schema):
 
     @validates_schema
     def _agree(self, data: dict[str, Any], **_: Any) -> None:
-        if ("mail" in data) == ("message_id" in data):
-            raise ValidationError("Must have either mail or message_id.")
+        if len({"mail", "message_id", "relay_id"} & data.keys()) != 1:
+            raise ValidationError("Must have one of mail, message_id and relay_id.")
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> HearsayRequest:

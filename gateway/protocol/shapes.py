@@ -18,7 +18,8 @@ from gateway.notify.preview import Preview
 from gateway.notify.records import Record
 from gateway.notify.scheduling import PutOff
 from gateway.notify.verdicts import in_digest, not_sent
-from gateway.protocol import digests, preferences, schedule, suppressions
+from gateway.observe.feed import shown
+from gateway.protocol import campaigns, digests, preferences, schedule, suppressions
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
 from storage.mail import Mail, MailState
@@ -76,6 +77,7 @@ def record(value: Notification) -> Json:
         "skipped": skipped(value.entry),
         "expires_at": time_or_none(value.expires_at),
         "recalled_at": time_or_none(value.recalled_at),
+        "superseded_by": value.superseded_by,
         "mail": None if value.mail is None else mail(value.mail),
     }
 
@@ -209,6 +211,10 @@ def user_data(value: Held) -> Json:
         "receipts": receipts(data.receipts),
         "read_upto": dict(data.read_upto),
         "suppressions": [suppressions.suppression(each) for each in value.suppressions],
+        "campaigns": [
+            {"campaign": campaign.id, "name": campaign.name, **campaigns.recipient(row)}
+            for campaign, row in value.campaigns
+        ],
     }
 
 
@@ -262,6 +268,7 @@ def preview(value: Preview) -> Json:
             "problem": each.problem,
             "decided_by": each.decided_by,
             "verdict": each.verdict,
+            "collapse_key": each.collapse_key,
         }
         for each in value.rooms
     ]
@@ -274,6 +281,10 @@ def disconnected(connections: int) -> Json:
 
 def erased(notifications: int) -> Json:
     return {"erased": notifications}
+
+
+def latest(found: Sequence[Notification]) -> Json:
+    return {"notifications": [shown(each, by=None) for each in found]}
 
 
 def nothing(_: None) -> Json:

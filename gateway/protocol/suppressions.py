@@ -1,6 +1,6 @@
 """What is asked and answered about suppressions: the list, an address put on it, and one taken off."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
@@ -8,38 +8,20 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.suppressions import LiftRequest, SuppressionsRequest, SuppressRequest
 from gateway.protocol import required
-from gateway.protocol.asking import CURSOR_MAX
-from gateway.protocol.fields import PRINTABLE, EmailAddress, Text
+from gateway.protocol.asking import CURSOR_MAX, OneFieldSchema
+from gateway.protocol.fields import PRINTABLE, EmailAddress, Items, Moment, Text
 from gateway.protocol.parsing import Invalid
 from storage.suppressions import EVERYTHING, Evidence, Reason, Suppression, SuppressionPage
 
 SCOPE = r"\*|lane:(transactional|bulk)|category:[a-z][a-z0-9_]{0,63}"
 DIAGNOSTIC_MAX = 1000
 CODE_MAX = 40
-_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+SUPPRESSED_AT_ONCE = 200
+"""Which a connection takes as one event."""
 
 
 def _scope_field(**options: Any) -> Text:
     return Text(SCOPE, "*, lane:bulk, lane:transactional, or category: and its name", longest=80, **options)
-
-
-class Moment(fields.AwareDateTime):
-    """A time with its zone, as RFC 3339 has it."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(format="iso", **options)
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> datetime:
-        if not isinstance(value, str):
-            raise ValidationError("Must be a time such as 2026-12-01T08:00:00Z.")
-        moment: datetime = super()._deserialize(value, attr, data, **options)
-        try:
-            moment = moment.astimezone(UTC)
-        except OverflowError:
-            moment = _LATEST
-        if moment >= _LATEST:
-            raise ValidationError("Must be before the year 9000.")
-        return moment
 
 
 def created_at(text: str) -> datetime:
@@ -91,6 +73,14 @@ class SuppressSchema(Schema):
         return SuppressRequest(**data)
 
 
+class SuppressManySchema(OneFieldSchema):
+    """Addresses that are not to be written to, each as one would be; when one is wrong, none is taken."""
+
+    suppressions = Items(
+        fields.Nested(SuppressSchema), required=True, validate=validate.Length(min=1, max=SUPPRESSED_AT_ONCE)
+    )
+
+
 class LiftSchema(Schema):
     """An address that may be written to again."""
 
@@ -127,6 +117,12 @@ class SuppressionsAnswer(Schema):
     next = required.text(allow_none=True)
 
 
+class SuppressedAnswer(Schema):
+    suppressed = required.number(
+        metadata={"description": "That are new, or last longer than what was there; the others were there."}
+    )
+
+
 class LiftedAnswer(Schema):
     lifted = required.number(metadata={"description": "How many there were, in as many scopes."})
 
@@ -146,6 +142,10 @@ def suppression(value: Suppression) -> Json:
 
 def page(value: SuppressionPage) -> Json:
     return {"suppressions": [suppression(each) for each in value.items], "next": value.next}
+
+
+def suppressed(count: int) -> Json:
+    return {"suppressed": count}
 
 
 def lifted(count: int) -> Json:

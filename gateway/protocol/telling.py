@@ -29,6 +29,12 @@ class ReadyEvent(CountAnswer):
         fields.String(), required=True, metadata={"description": "Rooms of which too much was missed."}
     )
     epoch = required.text(metadata={"description": "Which line of sequences the heads are of."})
+    muted = fields.List(
+        fields.String(),
+        metadata={
+            "description": "Types not to be shown but in the user's own room; absent where there are none."
+        },
+    )
     expires_at = required.time()
 
 
@@ -37,6 +43,17 @@ class AdminReadyEvent(ReadyEvent):
 
     users = required.number(allow_none=True)
     connections = required.number(allow_none=True)
+
+
+class InboxEvent(CountAnswer):
+    """How much is unread."""
+
+    muted = fields.List(
+        fields.String(),
+        metadata={
+            "description": "Types not to be shown but in the user's own room; where these have changed."
+        },
+    )
 
 
 class RoomsEvent(Schema):
@@ -93,7 +110,15 @@ class FeedItem(Schema):
     created_at = required.time()
     in_app = required.flag()
     mail = required.flag()
-    by = required.text(metadata={"description": "Who emitted it."})
+    by = required.text(
+        allow_none=True, metadata={"description": "Who emitted it; null of what came before one looked."}
+    )
+
+
+class LatestAnswer(Schema):
+    """What came before, the newest first."""
+
+    notifications = fields.List(fields.Nested(FeedItem), required=True)
 
 
 class FeedEvent(Schema):
@@ -107,7 +132,7 @@ class FeedEvent(Schema):
 EVENTS: Mapping[str, type[Schema]] = {
     "notification": NotificationAnswer,
     "ready": ReadyEvent,
-    "inbox": CountAnswer,
+    "inbox": InboxEvent,
     "recalled": AddressAnswer,
     "rooms": RoomsEvent,
     "preferences": PreferencesAnswer,

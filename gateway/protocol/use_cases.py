@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from gateway.ground.rooms import inbox_rooms, user_of
+from gateway.notify.campaigns.book import CampaignBook, Progress
+from gateway.notify.campaigns.plans import CampaignRequest
 from gateway.notify.choosing import Choice, Choices, Chosen, HalfQuiet, VersionMismatch
 from gateway.notify.digests import Digester
 from gateway.notify.emitting import Emitted, Emitter
+from gateway.notify.lanes import LanePage, Lanes, PauseRequest
 from gateway.notify.mailroom import Mailroom
 from gateway.notify.owing import USERS_NAMED
 from gateway.notify.people import People
@@ -37,6 +40,7 @@ from mailer.errors import RenderFailure, TemplateFailure
 from mailer.transport import Outgoing
 from storage.errors import StorageError
 from storage.inboxes import HistoryPage, Marked
+from storage.mail import LaneName
 from storage.people import Profile
 from storage.streams import Notification
 from storage.suppressions import Suppression
@@ -55,12 +59,14 @@ class UseCases:
     reading: Reading
     mailroom: Mailroom
     suppressions: SuppressionList
+    lanes: Lanes
     returns: Returns
     people: People
     profiles: Profiles
     choices: Choices
     topics: TopicBook
     scheduler: Scheduler
+    campaigns: CampaignBook
     digests: Digester
     types: Types
     type_previewer: TypePreviewer
@@ -169,11 +175,12 @@ def _known(found: T | None) -> T:
 async def any_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest) -> HistoryPage:
     user, rooms = caller.user, caller.rooms
     if asked.room is not None:
-        # A user's own room is shown as that user sees it; of a shared one, what this admin has read.
+        # A user's own room is shown as that user sees it; of a shared one all, with what this admin has read.
         user, rooms = user_of(asked.room) or caller.user, (asked.room,)
     elif asked.user is not None:
         user, rooms = asked.user, await use.people.rooms(asked.user)
-    return await use.reading.history(user, rooms, asked.page, locale=caller.locale)
+    whole = asked.room is not None
+    return await use.reading.history(user, rooms, asked.page, locale=caller.locale, whole=whole)
 
 
 async def own_history(use: UseCases, caller: Caller, page: HistoryRequest) -> HistoryPage:
@@ -336,8 +343,33 @@ async def suppress(use: UseCases, caller: Caller, asked: SuppressRequest) -> Sup
     return await use.suppressions.suppress(asked, source=caller.scope)
 
 
-async def watch_feed(use: UseCases, caller: Caller, on: bool) -> None:  # noqa: FBT001 - it is what is asked
-    if on:
-        await use.feed.watch(caller.sid)
-    else:
+async def suppress_many(use: UseCases, caller: Caller, asked: Sequence[SuppressRequest]) -> int:
+    return await use.suppressions.suppress_many(asked, source=caller.scope)
+
+
+async def pause_lane(use: UseCases, caller: Caller, asked: PauseRequest) -> LanePage:
+    return await use.lanes.pause(asked, by=caller.name)
+
+
+async def resume_lane(use: UseCases, caller: Caller, lane: LaneName) -> LanePage:
+    return await use.lanes.resume(lane, by=caller.name)
+
+
+async def create_campaign(use: UseCases, caller: Caller, asked: CampaignRequest) -> Progress:
+    return await use.campaigns.create(asked, by=caller.name)
+
+
+async def watch_feed(
+    use: UseCases,
+    caller: Caller,
+    on: bool,  # noqa: FBT001 - it is what is asked
+) -> Sequence[Notification]:
+    """Answers what came before, if the store is there to tell; the feed itself needs none."""
+    if not on:
         use.feed.unwatch(caller.sid)
+        return ()
+    await use.feed.watch(caller.sid)
+    try:
+        return await use.records.latest()
+    except StorageError:
+        return ()

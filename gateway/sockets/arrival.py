@@ -27,6 +27,7 @@ from gateway.ground.rooms import ADMINS, membership, rooms_of
 from gateway.notify import events
 from gateway.notify.contacts import ContactBook, contact_of
 from gateway.notify.delivery import Delivery
+from gateway.notify.muting import Mutes
 from gateway.notify.topics import TopicBook
 from gateway.notify.translations import spoken
 from gateway.protocol import asking
@@ -70,6 +71,7 @@ class Reception:
     bus: Bus
     contacts: ContactBook
     topics: TopicBook
+    mutes: Mutes
     lineage: Lineage
     clock: Clock
     connections_per_user: int
@@ -119,6 +121,7 @@ class Arrival:
                 session.topics = await at.topics.of(session.user)
                 session.rooms = rooms_in(session.namespace, session.principal, session.topics)
             since, epoch = asking.since(self._since, session.rooms), asking.epoch(self._since)
+            session.muted = await at.mutes.of(session.user)
             # Join before reading the store: a repetition can be dropped, a hole cannot be seen.
             await at.delivery.join(session.sid, session.rooms)
             self._opening = await at.inboxes.opening(
@@ -129,6 +132,7 @@ class Arrival:
                 now=at.clock(),
                 membership=membership(session.user),
                 epoch=epoch,
+                muted=session.muted,
             )
             session.epoch = self._opening.epoch
             session.stage = Stage.ADMITTED
@@ -164,6 +168,7 @@ class Arrival:
                 limit=at.replay_limit,
                 now=at.clock(),
                 epoch=session.epoch,
+                muted=session.muted,
             )
             if opening.epoch != session.epoch:
                 await self.give_up(Reason.UNAVAILABLE)
@@ -193,6 +198,8 @@ class Arrival:
             "epoch": opening.epoch,
             "expires_at": encoding.time(session.principal.expires_at),
         }
+        if session.muted is not None:
+            facts["muted"] = events.muted(session.muted)
         if session.namespace == ADMIN:
             facts |= await self._online()
         return events.encode("ready", facts)
@@ -236,7 +243,7 @@ class Door:
     """Answers the engine when a client comes, was let in, and has gone."""
 
     def __init__(self, reception: Reception, settle: Callable[[Session], None]) -> None:
-        """`settle` is told of sessions that came in while their users' topics changed."""
+        """`settle` is told of sessions that came in while their users' topics or mutes changed."""
         self._at = reception
         self._settle = settle
         self._arrivals: dict[str, Arrival] = {}

@@ -8,6 +8,7 @@ from gateway.notify import events
 from gateway.notify.reading import Reading
 from gateway.notify.translations import spoken
 from gateway.protocol import asking, shapes
+from gateway.sockets.arrival import REPLAYS
 from gateway.sockets.events import ADMIN, ROOT, Answer, Events
 from gateway.sockets.sessions import Session
 from storage.inboxes import Inboxes
@@ -52,14 +53,20 @@ class InboxEvents:
     async def _replay(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         given = payload.get("since")
         since, epoch = asking.since(given, session.rooms), asking.epoch(given)
-        opening = await self._inboxes.opening(
-            session.user,
-            session.rooms,
-            since=since,
-            limit=self._replay_limit,
-            now=self._clock(),
-            epoch=epoch,
-        )
+        for _ in range(REPLAYS):
+            muted = session.muted
+            opening = await self._inboxes.opening(
+                session.user,
+                session.rooms,
+                since=since,
+                limit=self._replay_limit,
+                now=self._clock(),
+                epoch=epoch,
+                muted=muted,
+            )
+            # Else the client has been told meanwhile what it counts up to now.
+            if session.muted == muted:
+                break
         return {
             "notifications": [
                 events.notification(spoken(notification, session.principal.locale))

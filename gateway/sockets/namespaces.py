@@ -15,6 +15,7 @@ from gateway.ground.clock import Clock
 from gateway.ground.parts import CarryOut, Meters, Part
 from gateway.notify.contacts import ContactBook
 from gateway.notify.delivery import Delivery
+from gateway.notify.muting import Mutes
 from gateway.notify.reading import Reading
 from gateway.notify.topics import TopicBook
 from gateway.sockets.arrival import Door, Reception
@@ -24,8 +25,9 @@ from gateway.sockets.expiries import Expiries
 from gateway.sockets.inbox_events import InboxEvents
 from gateway.sockets.memberships import LiveMemberships
 from gateway.sockets.moving import Mover
+from gateway.sockets.muting import LiveMutes
 from gateway.sockets.renewal import Renewal
-from gateway.sockets.sessions import Sessions
+from gateway.sockets.sessions import Session, Sessions
 from storage.inboxes import Inboxes
 
 
@@ -44,6 +46,7 @@ class Namespaces(Part):
         bus: Bus,
         contacts: ContactBook,
         topics: TopicBook,
+        mutes: Mutes,
         lineage: Lineage,
         clock: Clock,
         token_clock: Clock,
@@ -75,6 +78,7 @@ class Namespaces(Part):
             bus=bus,
             contacts=contacts,
             topics=topics,
+            mutes=mutes,
             lineage=lineage,
             clock=clock,
             connections_per_user=connections_per_user,
@@ -82,9 +86,15 @@ class Namespaces(Part):
         )
         mover = Mover(reception, reading)
         self.memberships = LiveMemberships(topics, self.sessions, mover)
-        Door(reception, self.memberships.settle)
+        self.mutes = LiveMutes(mutes, self.sessions, reading)
+        Door(reception, self._settle)
         InboxEvents(self.registry, reading, inboxes, clock=clock, replay_limit=replay_limit)
         Renewal(self.registry, mover, reception)
+
+    def _settle(self, session: Session) -> None:
+        """The session has come in while its user's topics or mutes changed."""
+        self.memberships.settle(session)
+        self.mutes.note([session.user])
 
     def measure(self, meters: Meters) -> None:
         sessions = self.sessions

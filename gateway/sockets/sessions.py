@@ -7,6 +7,7 @@ from enum import IntEnum, auto
 
 from auth.principal import Principal
 from gateway.engine import Packet, Server
+from storage.inboxes import Muted
 
 
 class Stage(IntEnum):
@@ -36,9 +37,11 @@ class Session:
     topics: tuple[str, ...] = ()
     """Those that the store gives the user, beside the token's."""
     is_unsettled: bool = False
-    """Whether the user's topics may have changed while the session was on its way in."""
+    """Whether the user's topics or mutes may have changed while the session was on its way in."""
     moving: asyncio.Lock | None = None
     """Held by who moves the session into other rooms, once somebody has."""
+    muted: Muted | None = None
+    """The types that the client was told are not wanted."""
     erased: bool = False
     """Whether the user was erased meanwhile: nothing that the session still brings is remembered."""
 

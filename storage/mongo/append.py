@@ -8,23 +8,29 @@ A refusal says what to do with the rest:
 - (key, ordinal) is taken: another process, or this one before a crash, stores the same emission; answer with
   that one's notifications, and leave only those to insert that it did not get to.
 - the id is taken: the same call was made before, with its outcome unknown.
+- the place in a chain is taken (`collapsing.py`): look again what is shown under the key, and take the next.
 """
 
 import asyncio
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from bson.errors import BSONError
 from msgspec.structs import replace
+from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DocumentTooLarge
 
+from storage.collapsing import following, latest_of, pair_of
 from storage.encoding import ROOMS_PER_QUERY, key_text
 from storage.errors import IdempotencyMismatch, StoreUnavailable, Unstorable
+from storage.mongo import collapsing
+from storage.mongo.collapsing import Succession, succession_of
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import document_of, notification_of
 from storage.mongo.errors import said
+from storage.mongo.obligations import document_of as mail_document
 from storage.streams import Appended, Emission, Notification
 
 ROOMS = "rooms"
@@ -40,13 +46,25 @@ QUIET_LOOKS = 4
 """How often in a row a head has to be found where this process left it before it is taken for granted again."""
 
 
-async def positions(c: Collections, rooms: Sequence[str]) -> dict[str, tuple[int, int, int]]:
-    """Head, floor and cleared of each room, in one query for up to 1,000.
+class Position(NamedTuple):
+    """How far a room has come."""
+
+    head: int = 0
+    floor: int = 0
+    """Everything up to here was pruned."""
+    cleared: int = 0
+    """Everything up to here was pruned or wiped."""
+    chained: bool = False
+    """Whether something in it was ever superseded, or is about to be."""
+
+
+async def positions(c: Collections, rooms: Sequence[str]) -> dict[str, Position]:
+    """Of each room, in one query for up to 1,000.
 
     Sorted so, and grouped by the first, the server answers from one index entry per room (a DISTINCT_SCAN). The heads come
     before the floors: pruning raises the floor first and deletes afterwards, so a head is always in one of the two.
     """
-    answer = dict.fromkeys(rooms, (0, 0, 0))
+    answer = dict.fromkeys(rooms, Position())
     for start in range(0, len(rooms), ROOMS_PER_QUERY):
         asked = list(rooms[start : start + ROOMS_PER_QUERY])
         cursor = await c[NOTIFICATIONS].aggregate(
@@ -58,13 +76,13 @@ async def positions(c: Collections, rooms: Sequence[str]) -> dict[str, tuple[int
             ]
         )
         for found in await cursor.to_list():
-            head, floor, cleared = answer[found["_id"]]
+            head, floor, cleared, chained = answer[found["_id"]]
             if "seq" in found:
                 head = max(head, found["seq"])
             else:
                 floor, cleared = found.get("floor", 0), found.get("cleared", 0)
-                head = max(head, floor)
-            answer[found["_id"]] = (head, floor, max(floor, cleared))
+                head, chained = max(head, floor), "chained" in found
+            answer[found["_id"]] = Position(head, floor, max(floor, cleared), chained)
     return answer
 
 
@@ -93,8 +111,12 @@ class _Item:
 
     work: _Work
     ordinal: int
+    given: Notification
     notification: Notification
+    """The same, as it is to be stored."""
     document: Document
+    old: str | None = None
+    """The id of what it takes the place of."""
 
 
 class _Heads:
@@ -158,12 +180,15 @@ class Appender:
     def __init__(self) -> None:
         self._appending = asyncio.Lock()
         self._heads = _Heads()
+        self._chained: set[str] = set()
+        """Rooms that are known to say that they have chains."""
 
     def learn(self, heads: Mapping[str, int]) -> None:
         self._heads.learn(heads)
 
     def unlearn(self) -> None:
         self._heads.clear()
+        self._chained.clear()
 
     async def append(
         self, collections: Collections, emissions: Sequence[Emission]
@@ -171,8 +196,10 @@ class Appender:
         # One at a time: two batches in flight would number the same rooms, and a failed first leave holes under a second.
         async with self._appending:
             self._heads.trim()
+            if len(self._chained) > REMEMBERED_ROOMS:
+                self._chained.clear()
             try:
-                return await _Batch(collections, self._heads).append(emissions)
+                return await _Batch(collections, self._heads, self._chained).append(emissions)
             except BaseException:
                 # What was stored is not known: the next batch must look.
                 self._heads.clear()
@@ -182,9 +209,12 @@ class Appender:
 class _Batch:
     """One call of `append`."""
 
-    def __init__(self, collections: Collections, heads: _Heads) -> None:
+    def __init__(self, collections: Collections, heads: _Heads, chained: set[str]) -> None:
         self._collections = collections
         self._heads = heads
+        self._chained = chained
+        self._successions: list[Succession] = []
+        """Of what is stored now, and stands for something older."""
 
     async def append(self, emissions: Sequence[Emission]) -> list[Appended | IdempotencyMismatch]:
         works: list[_Work] = []
@@ -197,6 +227,9 @@ class _Batch:
             works.append(work)
         await self._look_up_keys(first_of_key)
         await self._insert_all([work for index, work in enumerate(works) if index not in repeats])
+        if self._successions:
+            await collapsing.finish(self._collections, self._successions)
+            self._successions = []
         answers = [work.answer() for work in works]
         for index, first in repeats.items():
             answers[index] = await self._repeat(works[index].emission, first)
@@ -227,6 +260,12 @@ class _Batch:
                 if document["ordinal"] not in work.stored:
                     work.duplicate = True
                 work.stored[document["ordinal"]] = notification_of(document)
+                self._go_on(document)
+
+    def _go_on(self, document: Document) -> None:
+        """Have what an earlier attempt has left undone be done: see `collapsing`."""
+        if "over" in document:
+            self._successions.append(succession_of(document))
 
     async def _insert_all(self, works: Iterable[_Work]) -> None:
         items = [item for work in works for item in _items(work)]
@@ -244,6 +283,8 @@ class _Batch:
     async def _insert(self, items: list[_Item]) -> list[_Item]:
         """Number and insert `items`; answers those still to be inserted."""
         await self._number(items)
+        if any(item.given.collapse is not None for item in items):
+            await self._follow([item for item in items if item.given.collapse is not None])
         try:
             await self._collections[NOTIFICATIONS].insert_many(
                 [item.document for item in items], ordered=True
@@ -265,14 +306,42 @@ class _Batch:
     async def _number(self, items: list[_Item]) -> None:
         heads = self._heads
         if doubtful := heads.doubtful(_numbered_rooms(items)):
-            for room, (head, _, _) in (await positions(self._collections, doubtful)).items():
-                heads.found(room, head)
+            for room, position in (await positions(self._collections, doubtful)).items():
+                heads.found(room, position.head)
         ahead: dict[str, int] = {}
         for item in items:
             if item.notification.in_app:
                 room = item.notification.room
                 before = ahead.get(room)
                 ahead[room] = item.document["seq"] = (heads.of(room) if before is None else before) + 1
+
+    async def _follow(self, items: list[_Item]) -> None:
+        """Have each be the newest of its chain, one after the other."""
+        c = self._collections
+        latest = await collapsing.latest(c, {pair_of(item.given) for item in items})
+        news = {room for room, _ in latest}
+        for item in items:
+            pair = pair_of(item.given)
+            before, last = latest.get(pair, (None, 0))
+            item.document.pop("over", None)
+            item.old = None
+            if before is not None:
+                news.add(pair[0])
+                item.document["over"] = before.seq or 0
+                item.old = before.id
+            followed, since = following(item.given, before)
+            assert followed.collapse is not None
+            chain = {"key": followed.collapse.key, "place": last + 1, "count": followed.collapse.count}
+            item.document["collapse"] = chain if since is None else {**chain, "since": since}
+            if followed.mail is not None:
+                item.document["mail"] = mail_document(followed.mail)
+            item.notification = followed
+            latest[pair] = latest_of(replace(followed, seq=item.document.get("seq")), since), last + 1
+        # Before the insert: who counts what is unread in a room has to know that it may have to look for more.
+        if news := news - self._chained:
+            marks = [UpdateOne({"_id": room}, {"$set": {"chained": True}}, upsert=True) for room in news]
+            await c[ROOMS].bulk_write(marks, ordered=False)
+            self._chained |= news
 
     def _take(self, items: list[_Item]) -> None:
         """These are stored."""
@@ -284,6 +353,8 @@ class _Batch:
                 heads.stored(notification.room, seq)
                 notification = replace(notification, seq=seq)
             item.work.stored[item.ordinal] = notification
+            if "over" in item.document:
+                self._successions.append(succession_of(item.document, item.old))
 
     async def _after_refusal(
         self, items: list[_Item], refusal: dict[str, Any], error: BulkWriteError
@@ -300,7 +371,7 @@ class _Batch:
             await self._look_up_keys(
                 {item.work.key: item.work for item in items if item.work.key is not None}
             )
-        else:
+        elif index != collapsing.PLACE:
             await self._look_up_ids(items)
         return [item for item in items if not item.work.mismatch and item.ordinal not in item.work.stored]
 
@@ -313,6 +384,7 @@ class _Batch:
                 raise Unstorable("a notification's id is taken by another")
             item.work.duplicate = True
             item.work.stored[item.ordinal] = notification_of(document)
+            self._go_on(document)
 
 
 def _numbered_rooms(items: Iterable[_Item]) -> Iterator[str]:
@@ -331,5 +403,5 @@ def _items(work: _Work) -> list[_Item]:
             document["key"] = work.key
             document["ordinal"] = ordinal
             document["fingerprint"] = work.emission.key.fingerprint
-        items.append(_Item(work, ordinal, notification, document))
+        items.append(_Item(work, ordinal, notification, notification, document))
     return items

@@ -91,7 +91,7 @@ async def _heard_at(c: Collections, own: str, first_seen: int | None) -> int | N
 async def _upto(c: Collections, room: str, begins: Beginning) -> int:
     """The last sequence before the beginning."""
     if not isinstance(begins, After):
-        return (await positions(c, [room]))[room][0]
+        return (await positions(c, [room]))[room].head
     if not begins.time:
         return 0
     last = await c[NOTIFICATIONS].find_one(

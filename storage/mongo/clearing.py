@@ -10,6 +10,9 @@ from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import WIPED_BELOW
 from storage.mongo.standings import RECEIPTS
 
+_CONTENTS = ("body", "link", "data", "entry.translations", "collapse", "over", "superseded_by")
+"""What goes of a notification that is wiped."""
+
 
 async def wipe(c: Collections, ids: Sequence[str], *, reason: str, now: int) -> int:
     """Take the contents away, and skip the mail that waits; answers how many were not wiped before."""
@@ -19,10 +22,10 @@ async def wipe(c: Collections, ids: Sequence[str], *, reason: str, now: int) -> 
         for document in await c[NOTIFICATIONS].find({**chosen, "seq": {"$gt": 0}}, {"room": 1}).to_list()
     }
     wiped = await c[NOTIFICATIONS].update_many(
-        {**chosen, "until": {"$gt": WIPED}},
+        {**chosen, "$or": [{"until": {"$gt": WIPED}}, {"superseded_by": {"$exists": True}}]},
         {
             "$set": {"title": "", "until": WIPED},
-            "$unset": {"body": "", "link": "", "data": "", "entry.translations": ""},
+            "$unset": dict.fromkeys(_CONTENTS, ""),
         },
     )
     await obligations.withdraw(c, ids, reason=reason, now=now)
@@ -34,7 +37,7 @@ async def wipe(c: Collections, ids: Sequence[str], *, reason: str, now: int) -> 
 async def _clear(c: Collections, room: str) -> None:
     """Move `cleared` up to just below the first notification still shown: unread need not count what lies below."""
     # The head before the first shown: what is appended between the two lies above the head.
-    head, _, cleared = (await positions(c, [room]))[room]
+    head, _, cleared, _ = (await positions(c, [room]))[room]
     shown = await c[NOTIFICATIONS].find_one(
         {"room": room, "seq": {"$gt": cleared}, "until": {"$gt": WIPED}}, {"seq": 1}, sort=[("seq", 1)]
     )

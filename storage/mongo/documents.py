@@ -2,18 +2,27 @@
 
 import msgspec
 
-from storage.encoding import data_of, data_text, micros, moment, moment_or_none, receipt_of, shown_until
+from storage.encoding import (
+    data_of,
+    data_text,
+    entry_document,
+    micros,
+    moment,
+    moment_or_none,
+    receipt_of,
+    shown_until,
+)
 from storage.inboxes import Receipt
 from storage.mongo import obligations
 from storage.mongo.collections import Document
-from storage.streams import Entry, Notification
+from storage.streams import Collapse, Entry, Notification
 
 WIPED_BELOW = -1
 """`until` of what was wiped and lies below its room's `cleared`: no index holds it any more."""
 
 
 def document_of(notification: Notification) -> Document:
-    """Without `seq`, which is not known yet."""
+    """Without `seq` and `collapse`, which are not known yet."""
     document: Document = {
         "_id": notification.id,
         "room": notification.room,
@@ -33,7 +42,7 @@ def document_of(notification: Notification) -> Document:
     if notification.mail is not None:
         document["mail"] = obligations.document_of(notification.mail)
     if notification.entry is not None:
-        document["entry"] = msgspec.to_builtins(notification.entry)
+        document["entry"] = entry_document(notification.entry)
     return document
 
 
@@ -43,6 +52,7 @@ def notification_of(document: Document) -> Notification:
     data = get("data")
     mail = get("mail")
     entry = get("entry")
+    collapse = get("collapse")
     return Notification(
         id=document["_id"],
         room=document["room"],
@@ -58,6 +68,8 @@ def notification_of(document: Document) -> Notification:
         in_app=seq is not None,
         mail=None if mail is None else obligations.mail_of(mail),
         entry=None if entry is None else msgspec.convert(entry, Entry),
+        collapse=None if collapse is None else Collapse(collapse["key"], collapse["count"]),
+        superseded_by=get("superseded_by"),
     )
 
 

@@ -54,9 +54,9 @@ async def _bring_back(c: Collections) -> None:
     rooms = list(furthest)
     for start in range(0, len(rooms), ROOMS_PER_QUERY):
         part = rooms[start : start + ROOMS_PER_QUERY]
-        for room, (head, _, _) in (await positions(c, part)).items():
-            if furthest[room] > head:
-                await _bring_back_room(c, room, head)
+        for room, position in (await positions(c, part)).items():
+            if furthest[room] > position.head:
+                await _bring_back_room(c, room, position.head)
 
 
 async def _bring_back_room(c: Collections, room: str, head: int) -> None:

@@ -2,8 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
+from pymongo.errors import (
+    BulkWriteError,
+    ConfigurationError,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+)
 
 from storage.errors import StoreConfigurationError, StoreUnavailable
 
@@ -19,6 +26,7 @@ _QUOTING = (
 """Behind these come documents, commands and topologies, with what users and callers have told us."""
 _UNAUTHORIZED = 13
 _AUTHENTICATION_FAILED = 18
+_DUPLICATE = 11000
 
 
 @contextmanager
@@ -68,3 +76,11 @@ def said(words: str) -> str:
     for quoting in _QUOTING:
         words = words.partition(quoting)[0]
     return " ".join(words.split())[:WORDS].rstrip(" ,:;")
+
+
+def only_duplicates(error: BulkWriteError) -> Any:
+    """What the server told of a bulk whose only fault is that some of it was there. Raises the error where it is another's."""
+    details: Any = error.details
+    if any(each["code"] != _DUPLICATE for each in details["writeErrors"]):
+        raise error
+    return details

@@ -5,6 +5,7 @@ from typing import Any
 
 from storage.encoding import FOREVER, cursor_of, position_of, writable
 from storage.inboxes import HistoryPage, HistoryQuery, InboxItem
+from storage.mongo import collapsing
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document, together
 from storage.mongo.documents import notification_of, receipt_from
 from storage.mongo.standings import RECEIPTS, inboxes_of
@@ -24,6 +25,10 @@ async def history(c: Collections, query: HistoryQuery, *, now: int) -> HistoryPa
     size = query.limit + 1
     while len(items) <= query.limit and rooms:
         candidates = await _candidates(c, query, upto, before=position, limit=size, now=now)
+        chained = {n.room for n in candidates if n.collapse is not None}
+        if chained and await collapsing.settle(c, list(chained)):
+            # Some of these are not shown any more.
+            candidates = await _candidates(c, query, upto, before=position, limit=size, now=now)
         receipts = await _receipts_of(c, query.user, candidates)
         for notification in candidates:
             row = receipts.get(notification.id)
@@ -63,6 +68,8 @@ async def _candidates(
         condition["type"] = {"$in": writable(query.types)}
     if query.categories:
         condition["entry.category"] = {"$in": writable(query.categories)}
+    if query.muted is not None:
+        condition["$nor"] = [{"type": {"$in": writable(query.muted.types)}, "room": {"$ne": query.muted.own}}]
     names = list(rooms)
 
     async def fetch(part: Sequence[str]) -> list[Document]:

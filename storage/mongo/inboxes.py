@@ -13,6 +13,7 @@ from storage.inboxes import (
     HistoryQuery,
     Inboxes,
     Marked,
+    Muted,
     Opening,
     OpeningRequest,
     Receipt,
@@ -21,6 +22,7 @@ from storage.mongo import beginnings
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document, both
 from storage.mongo.documents import receipt_from
 from storage.mongo.history import history
+from storage.mongo.muting import shown
 from storage.mongo.openings import openings
 from storage.mongo.schema import Migration
 from storage.mongo.shelf import MongoShelf, Operations, operation
@@ -71,34 +73,66 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
         return await history(c, query, now=micros(now))
 
     @operation
-    async def unread(self, c: Collections, user: str, rooms: Sequence[str], *, now: datetime) -> Count:
-        standing = await standings(c, {user: writable(rooms)}, now=micros(now))
-        return Count(unread=sum(standing.unread.values()), heads=standing.heads)
+    async def unread(
+        self,
+        c: Collections,
+        user: str,
+        rooms: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Count:
+        at = micros(now)
+        rooms = writable(rooms)
+        standing = await standings(c, {user: rooms}, now=at)
+        return Count(unread=await shown(c, user, rooms, standing, muted, now=at), heads=standing.heads)
 
     @operation
     async def read(
-        self, c: Collections, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime
+        self,
+        c: Collections,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
     ) -> Marked:
         at = micros(now)
-        return await _mark(c, user, rooms, ids, {"read_at": _once("read_at", at)}, now=at, unread_only=True)
+        fields = {"read_at": _once("read_at", at)}
+        return await _mark(c, user, rooms, ids, fields, muted, now=at, unread_only=True)
 
     @operation
     async def seen(
-        self, c: Collections, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime
+        self,
+        c: Collections,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
     ) -> Marked:
         at = micros(now)
         # What was read has been seen: nothing changes then.
         unseen = {"$eq": [{"$type": "$read_at"}, "missing"]}
         fields = {"seen_at": {"$cond": [unseen, _once("seen_at", at), "$seen_at"]}}
-        return await _mark(c, user, rooms, ids, fields, now=at, unread_only=True)
+        return await _mark(c, user, rooms, ids, fields, muted, now=at, unread_only=True)
 
     @operation
     async def dismiss(
-        self, c: Collections, user: str, rooms: Sequence[str], ids: Sequence[str], *, now: datetime
+        self,
+        c: Collections,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
     ) -> Marked:
         at = micros(now)
         fields = {"dismissed_at": _once("dismissed_at", at), "read_at": _once("read_at", at)}
-        return await _mark(c, user, rooms, ids, fields, now=at, unread_only=False)
+        return await _mark(c, user, rooms, ids, fields, muted, now=at, unread_only=False)
 
     @operation
     async def read_all(self, c: Collections, user: str, rooms: Sequence[str], *, now: datetime) -> Marked:
@@ -184,6 +218,7 @@ async def _mark(
     rooms: Sequence[str],
     ids: Sequence[str],
     fields: Document,
+    muted: Muted | None,
     *,
     now: int,
     unread_only: bool,
@@ -234,7 +269,8 @@ async def _mark(
             },
             read_at=None,
         )
-    return Marked(changed=changed, unread=sum(after.unread.values()), heads=after.heads)
+    unread = await shown(c, user, rooms, after, muted, now=now)
+    return Marked(changed=changed, unread=unread, heads=after.heads)
 
 
 async def _advance(c: Collections, user: str, heads: Mapping[str, int], *, read_at: int | None) -> None:

@@ -8,10 +8,14 @@ stands by itself is a document of the collection `obligations`, with the same fi
 from collections.abc import Sequence
 
 from pymongo import IndexModel
+from pymongo.collation import Collation, CollationStrength
+from pymongo.errors import BulkWriteError
 
+from storage import collapsing
 from storage.encoding import ERASED, micros, moment, moment_or_none, news_text
 from storage.mail import OWED, WAITING, LaneName, Mail, MailOrder, MailState, Unless
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
+from storage.mongo.errors import only_duplicates
 from storage.mongo.schema import Migration
 from storage.outbox import Obligation
 
@@ -24,19 +28,40 @@ _BY_LANE = IndexModel(
     name="owed by lane",
     partialFilterExpression={"mail.wake": {"$exists": True}},
 )
+_TAKEN_AS = IndexModel(
+    [("mail.relay_key", 1)],
+    name="taken as",
+    partialFilterExpression={"mail.relay_key": {"$exists": True}},
+)
 _HELD = IndexModel(
     [("mail.due_at", 1), ("_id", 1)],
     name="held",
     partialFilterExpression={"mail.state": MailState.PENDING.value, "mail.decided_by": {"$type": "string"}},
 )
+_HAS_MAIL = {"mail.state": {"$exists": True}}
+ANY_CASE = Collation("en", strength=CollationStrength.SECONDARY)
+"""How addresses are compared when mail is looked for: as people write them."""
+TO_ADDRESS = "mail to"
+OF_ROOM = "mail of room"
+_TO = IndexModel(
+    [("mail.to", 1), ("created_at", -1), ("_id", -1)],
+    name=TO_ADDRESS,
+    collation=ANY_CASE,
+    partialFilterExpression=_HAS_MAIL,
+)
 INDEXES = {
     NOTIFICATIONS: (
         _BY_LANE,
+        _TAKEN_AS,
         _HELD,
+        _TO,
+        IndexModel(
+            [("room", 1), ("created_at", -1), ("_id", -1)], name=OF_ROOM, partialFilterExpression=_HAS_MAIL
+        ),
         IndexModel(
             [("mail.state", 1), ("created_at", -1), ("_id", -1)],
             name="mail",
-            partialFilterExpression={"mail.state": {"$exists": True}},
+            partialFilterExpression=_HAS_MAIL,
         ),
         IndexModel(
             [("mail.digest", 1), ("created_at", -1), ("_id", -1)],
@@ -51,7 +76,9 @@ INDEXES = {
     ),
     OBLIGATIONS: (
         _BY_LANE,
+        _TAKEN_AS,
         _HELD,
+        _TO,
         IndexModel([("mail.state", 1), ("created_at", -1), ("_id", -1)], name="mail"),
         IndexModel([("of.id", 1)], name="of"),
         IndexModel([("room", 1)], name="room", sparse=True),
@@ -77,7 +104,7 @@ MIGRATIONS = (Migration(name="outbox-2", run=_name_lanes),)
 OWES = "mail.state"
 """The field to ask for, for `owes`."""
 _OWED_STATES = frozenset(state.value for state in OWED)
-_WAITING_STATES = [state.value for state in WAITING]
+WAITING_STATES = [state.value for state in WAITING]
 
 
 def document_of(mail: Mail) -> Document:
@@ -148,6 +175,18 @@ def owed_document(obligation: Obligation) -> Document:
     return document
 
 
+async def owe(c: Collections, owed: Sequence[Obligation]) -> int:
+    """Store what stands by itself; answers how many were new."""
+    if not owed:
+        return 0
+    documents = [owed_document(obligation) for obligation in owed]
+    try:
+        return len((await c[OBLIGATIONS].insert_many(documents, ordered=False)).inserted_ids)
+    except BulkWriteError as error:
+        inserted: int = only_duplicates(error)["nInserted"]
+        return inserted
+
+
 async def withdraw(c: Collections, ids: Sequence[str], *, reason: str, now: int) -> None:
     """Their notifications are wiped: what waits is skipped, and the subjects go.
 
@@ -157,9 +196,26 @@ async def withdraw(c: Collections, ids: Sequence[str], *, reason: str, now: int)
     await _withdraw(c, OBLIGATIONS, {"of.id": {"$in": list(ids)}}, reason=reason, now=now)
 
 
+async def supersede_apart(c: Collections, ids: Sequence[str], *, now: int) -> None:
+    """Newer ones stand for these notifications: what stands by itself and waits is skipped."""
+    if ids:
+        await c[OBLIGATIONS].update_many(
+            {"of.id": {"$in": list(ids)}, "mail.state": {"$in": WAITING_STATES}},
+            {
+                "$set": {
+                    "mail.state": "skipped",
+                    "mail.reason": collapsing.REASON,
+                    "mail.decided_by": collapsing.RULE,
+                    "mail.updated_at": now,
+                },
+                "$unset": {"mail.wake": ""},
+            },
+        )
+
+
 async def _withdraw(c: Collections, name: str, chosen: Document, *, reason: str, now: int) -> None:
     await c[name].update_many(
-        {**chosen, "mail.state": {"$in": _WAITING_STATES}},
+        {**chosen, "mail.state": {"$in": WAITING_STATES}},
         {
             "$set": {"mail.state": "skipped", "mail.reason": reason, "mail.updated_at": now},
             "$unset": {"mail.wake": ""},
@@ -180,6 +236,13 @@ async def forget_recipients(c: Collections, room: str, *, now: int) -> None:
     await _withdraw(c, OBLIGATIONS, {"room": room}, reason=ERASED, now=now)
     gone = {"$set": {"mail.to": ""}, "$unset": {"news": "", "room": ""}}
     await c[OBLIGATIONS].update_many({"$or": [{"room": room}, {"of.id": {"$in": ids}}]}, gone)
+
+
+async def forget(c: Collections, ids: Sequence[str], *, now: int) -> None:
+    """Nothing more of these is sent, and neither an address nor what was to be told is kept."""
+    chosen = {"_id": {"$in": list(ids)}}
+    await _withdraw(c, OBLIGATIONS, chosen, reason=ERASED, now=now)
+    await c[OBLIGATIONS].update_many(chosen, {"$set": {"mail.to": ""}, "$unset": {"news": ""}})
 
 
 async def recipients(c: Collections, room: str) -> list[str]:

@@ -8,6 +8,7 @@ from storage.mongo import beginnings
 from storage.mongo.collections import NOTIFICATIONS, Collections, both, together
 from storage.mongo.documents import notification_of
 from storage.mongo.epochs import in_force
+from storage.mongo.muting import hidden
 from storage.mongo.standings import RANGES_PER_QUERY, Standings, standings, within
 from storage.streams import Notification
 
@@ -39,15 +40,21 @@ async def openings(c: Collections, requests: Sequence[OpeningRequest]) -> list[O
         for room, had in fetch.items():
             after[room] = min(had, after.get(room, had))
     found = await _spans(c, after, heads=standing.heads, now=now)
+    unread = await _unread(c, requests, standing, now=now)
     return [
         Opening(
             heads={room: standing.heads.get(room, 0) for room in asked.rooms},
-            unread=sum(standing.unread.get((asked.user, room), 0) for room in dict.fromkeys(asked.rooms)),
-            missed=tuple(n for room, had in fetch.items() for n in found[room] if (n.seq or 0) > had),
+            unread=count,
+            missed=tuple(
+                n
+                for room, had in fetch.items()
+                for n in found[room]
+                if (n.seq or 0) > had and not (asked.muted and asked.muted.hides(n))
+            ),
             resync=tuple(lost),
             epoch=epoch,
         )
-        for asked, fetch, lost in zip(requests, behind, resync, strict=True)
+        for asked, fetch, lost, count in zip(requests, behind, resync, unread, strict=True)
     ]
 
 
@@ -68,6 +75,24 @@ def _behind(asked: OpeningRequest, standing: Standings, epoch: str) -> tuple[dic
         else:
             resync.append(room)
     return fetch, resync
+
+
+async def _unread(
+    c: Collections, requests: Sequence[OpeningRequest], standing: Standings, *, now: int
+) -> list[int]:
+    """How much of what each is shown is unread."""
+    counts = [standing.total(asked.user, asked.rooms) for asked in requests]
+    places = [place for place, asked in enumerate(requests) if asked.muted is not None and counts[place]]
+    unseen = await together(
+        *(
+            hidden(c, asked.user, asked.rooms, standing, asked.muted, now=now)
+            for place in places
+            if (asked := requests[place]).muted is not None
+        )
+    )
+    for place, count in zip(places, unseen, strict=True):
+        counts[place] -= count
+    return counts
 
 
 async def _spans(

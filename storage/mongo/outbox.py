@@ -8,8 +8,9 @@ from typing import Any
 
 from msgspec import structs
 from pymongo.asynchronous.client_session import AsyncClientSession as Session
-from pymongo.errors import BulkWriteError
+from pymongo.asynchronous.cursor import AsyncCursor
 
+from storage import collapsing
 from storage.encoding import (
     ERASED,
     EXPIRED,
@@ -26,21 +27,37 @@ from storage.encoding import (
 )
 from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent, Skipped
 from storage.mail import AFTER_SENT, HASTENED, LaneName, MailState
+from storage.mongo import collapsing as chains
 from storage.mongo import digests, obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
-from storage.mongo.obligations import OBLIGATIONS, THROTTLES
+from storage.mongo.obligations import ANY_CASE, OBLIGATIONS, OF_ROOM, THROTTLES, TO_ADDRESS
 from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.transactions import atomically
-from storage.outbox import ORPHAN_AGE, ORPHAN_LOOK, Kind, Lease, MailPage, Obligation, Outbox, Subject
+from storage.outbox import (
+    ORPHAN_AGE,
+    ORPHAN_LOOK,
+    Kind,
+    Lease,
+    MailPage,
+    MailSearch,
+    Obligation,
+    Outbox,
+    Subject,
+)
 from storage.people import Erasure
 from storage.streams import Notification
 
 _ENDED = {"mail.wake": "", "mail.token": ""}
 _ORPHAN_AGE, _ORPHAN_LOOK = (round(each.total_seconds() * 1_000_000) for each in (ORPHAN_AGE, ORPHAN_LOOK))
-_DUPLICATE = 11000
 _NOT_YET = "not yet"
 _BOTH = (NOTIFICATIONS, OBLIGATIONS)
+_WHY_GONE: tuple[tuple[str, Document], ...] = (
+    (collapsing.REASON, {"superseded_by": {"$exists": True}}),
+    (RECALLED, {"recalled_at": {"$exists": True}}),
+    (EXPIRED, {"recalled_at": {"$exists": False}}),
+)
+"""Why mail of what is not shown any more is skipped, the first that is so."""
 
 
 class MongoOutbox(MongoShelf, Outbox):
@@ -49,17 +66,7 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def owe(self, c: Collections, owed: Sequence[Obligation]) -> int:
-        if not owed:
-            return 0
-        documents = [obligations.owed_document(obligation) for obligation in owed]
-        try:
-            return len((await c[OBLIGATIONS].insert_many(documents, ordered=False)).inserted_ids)
-        except BulkWriteError as error:
-            details: Any = error.details
-            if any(each["code"] != _DUPLICATE for each in details["writeErrors"]):
-                raise
-            inserted: int = details["nInserted"]
-            return inserted
+        return await obligations.owe(c, owed)
 
     @operation
     async def lease(
@@ -101,8 +108,10 @@ class MongoOutbox(MongoShelf, Outbox):
         removed = {"mail.token": ""}
         attempts = 0
         match ending:
-            case Sent(relay_id=relay_id):
+            case Sent(relay_id=relay_id, relay_key=relay_key):
                 fields |= _said(MailState.SENT) | {"mail.sent_at": at, "mail.relay_id": relay_id}
+                # What has none stays out of the index.
+                fields |= {} if relay_key is None else {"mail.relay_key": relay_key}
                 removed = _ENDED
             case Skipped(rule=rule, reason=reason):
                 fields |= _said(MailState.SKIPPED, reason=reason, decided_by=rule)
@@ -161,6 +170,18 @@ class MongoOutbox(MongoShelf, Outbox):
             return notification_of(own)
         apart = await c[OBLIGATIONS].find_one({"_id": obligation_id})
         return None if apart is None else (await _told(c, [apart])).get(obligation_id)
+
+    @operation
+    async def taken_as(self, c: Collections, relay_key: str) -> str | None:
+        if not is_writable(relay_key):
+            return None
+        taken = {"mail.relay_key": relay_key}
+        ids = [
+            document["_id"]
+            for name in _BOTH
+            for document in await c[name].find(taken, {"_id": 1}).limit(2).to_list()
+        ]
+        return ids[0] if len(ids) == 1 else None
 
     @operation
     async def came_back(
@@ -257,23 +278,13 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def mail_page(
-        self, c: Collections, *, state: MailState | None, before: str | None, limit: int
+        self, c: Collections, search: MailSearch, *, before: str | None, limit: int
     ) -> MailPage:
-        time, obligation_id = (FOREVER, "") if before is None else position_of(before)
-        condition: dict[str, Any] = {
-            # Each state by name: the server merges the index's ranges, and sorts nothing.
-            "mail.state": {"$in": [s.value for s in MailState] if state is None else [state.value]},
-            "created_at": {"$lte": time},
-            "$or": [{"created_at": {"$lt": time}}, {"created_at": time, "_id": {"$lt": obligation_id}}],
-        }
+        place = (FOREVER, "") if before is None else position_of(before)
         found = [
             (name, document)
             for name in _BOTH
-            for document in await c.lagging(name)
-            .find(condition)
-            .sort([("created_at", -1), ("_id", -1)])
-            .limit(limit + 1)
-            .to_list()
+            for document in await _cursor(c, name, search, place).limit(limit + 1).to_list()
         ]
         found.sort(key=lambda each: (each[1]["created_at"], each[1]["_id"]), reverse=True)
         page = found[:limit]
@@ -299,6 +310,42 @@ class MongoOutbox(MongoShelf, Outbox):
     async def erase(self, c: Collections, erasure: Erasure) -> int:
         await obligations.forget_recipients(c, erasure.room, now=erasure.at)
         return 0
+
+
+def _cursor(c: Collections, name: str, search: MailSearch, place: tuple[int, str]) -> AsyncCursor[Document]:
+    """What is searched for beyond the place in one collection, newest first, by the index that knows the fewest."""
+    condition = _condition(search, place)
+    if search.of is not None:
+        # By its own index each: one that there is not would make the server read everything.
+        either = [{"_id": search.of}] if name == NOTIFICATIONS else [{"_id": search.of}, {"of.id": search.of}]
+        condition["$and"] = [{"$or": either}]
+    cursor = c.lagging(name).find(condition).sort([("created_at", -1), ("_id", -1)])
+    if search.addresses:
+        return cursor.collation(ANY_CASE).hint(TO_ADDRESS)
+    if search.room is not None and name == NOTIFICATIONS:
+        return cursor.hint(OF_ROOM)
+    return cursor
+
+
+def _condition(search: MailSearch, place: tuple[int, str]) -> Document:
+    time, obligation_id = place
+    states = list(MailState) if search.state is None else [search.state]
+    when: Document = {"$lte": time}
+    if search.since is not None:
+        when["$gte"] = micros(search.since)
+    if search.until is not None:
+        when["$lt"] = micros(search.until)
+    condition: Document = {
+        # Each state by name: the server merges the index's ranges, and sorts nothing.
+        "mail.state": {"$in": [state.value for state in states]},
+        "created_at": when,
+        "$or": [{"created_at": {"$lt": time}}, {"created_at": time, "_id": {"$lt": obligation_id}}],
+    }
+    if search.addresses:
+        condition["mail.to"] = {"$in": writable(search.addresses)}
+    if search.room is not None:
+        condition["room"] = search.room
+    return condition
 
 
 def _counted(key: str, since: datetime) -> Document:
@@ -352,7 +399,9 @@ async def _due(c: Collections, lane: LaneName, now: int, limit: int) -> list[tup
         (name, document)
         for name in _BOTH
         for document in await c[name]
-        .find(owed, {"until": 1, "of": 1, "news": 1, "created_at": 1, "mail.wake": 1})
+        .find(
+            owed, {"until": 1, "of": 1, "news": 1, "created_at": 1, "mail.wake": 1, "room": 1, "collapse": 1}
+        )
         .sort([("mail.wake", 1), ("_id", 1)])
         .limit(limit)
         .to_list()
@@ -363,9 +412,12 @@ async def _due(c: Collections, lane: LaneName, now: int, limit: int) -> list[tup
 
 async def _lease_own(c: Collections, due: Sequence[Document], *, until: int, now: int) -> list[Lease]:
     """The own mails of notifications."""
+    if chained := {document["room"] for document in due if "collapse" in document}:
+        # What is settled here is skipped, and is not taken below.
+        await chains.settle(c, list(chained))
     gone = [document["_id"] for document in due if document["until"] <= now]
-    for reason, recalled in ((RECALLED, True), (EXPIRED, False)) if gone else ():
-        await _skip_gone(c, NOTIFICATIONS, gone, {"recalled_at": {"$exists": recalled}}, reason, now)
+    for reason, also in _WHY_GONE if gone else ():
+        await _skip_gone(c, NOTIFICATIONS, gone, also, reason, now)
     ids = [document["_id"] for document in due if document["until"] > now]
     token = await _take(c, NOTIFICATIONS, ids, {"until": {"$gt": now}}, until=until, now=now)
     cursor = c[NOTIFICATIONS].find({"_id": {"$in": ids}, "mail.token": token})
@@ -387,7 +439,7 @@ async def _lease_own(c: Collections, due: Sequence[Document], *, until: int, now
 async def _lease_apart(c: Collections, due: Sequence[Document], *, until: int, now: int) -> list[Lease]:
     """What stands by itself: judged by the notification that it is of, if it is of one."""
     of = [d["of"]["id"] for d in due if d["of"]["kind"] == Kind.NOTIFICATION]
-    cursor = c[NOTIFICATIONS].find({"_id": {"$in": of}}, {"until": 1, "recalled_at": 1})
+    cursor = c[NOTIFICATIONS].find({"_id": {"$in": of}}, {"until": 1, "recalled_at": 1, "superseded_by": 1})
     found = {document["_id"]: document for document in await cursor.to_list()} if of else {}
     ids = []
     for document in due:
@@ -433,6 +485,8 @@ def _gone(obligation: Document, notification: Document | None, now: int) -> str 
         return ORPHANED if obligation["created_at"] + _ORPHAN_AGE <= now else _NOT_YET
     if notification["until"] > now:
         return None
+    if "superseded_by" in notification:
+        return collapsing.REASON
     return RECALLED if "recalled_at" in notification else EXPIRED
 
 
@@ -453,9 +507,11 @@ async def _told(c: Collections, documents: Sequence[Document]) -> dict[str, Noti
 async def _skip_gone(
     c: Collections, name: str, ids: Sequence[str], also: Document, reason: str, now: int
 ) -> None:
+    fields: Document = {"mail.state": "skipped", "mail.reason": reason, "mail.updated_at": now}
+    if reason == collapsing.REASON:
+        fields["mail.decided_by"] = collapsing.RULE
     await c[name].update_many(
-        {"_id": {"$in": list(ids)}, "mail.wake": {"$lte": now}, **also},
-        {"$set": {"mail.state": "skipped", "mail.reason": reason, "mail.updated_at": now}, "$unset": _ENDED},
+        {"_id": {"$in": list(ids)}, "mail.wake": {"$lte": now}, **also}, {"$set": fields, "$unset": _ENDED}
     )
 
 

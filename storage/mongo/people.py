@@ -161,6 +161,17 @@ class MongoPeople(MongoShelf, People):
         return Found(contacts=tuple(found[:limit]), more=len(found) > limit or len(looked_at) >= CANDIDATES)
 
     @operation
+    async def known(self, c: Collections, *, after: str | None, limit: int) -> list[Profile]:
+        rows = await c[CONTACTS].find({"_id": {"$gt": after or ""}}).sort("_id", 1).limit(limit).to_list()
+        return [
+            Profile(
+                contact=_contact_of(row),
+                attributes={} if row.get("attributes") is None else data_of(row["attributes"]),
+            )
+            for row in rows
+        ]
+
+    @operation
     async def forget(self, c: Collections, users: Sequence[str]) -> None:
         await _forget(c, users)
 
@@ -168,7 +179,7 @@ class MongoPeople(MongoShelf, People):
     async def user_data(self, c: Collections, user: str, room: str, *, limit: int) -> UserData:
         newest = (
             c.lagging(NOTIFICATIONS)
-            .find({"room": room, "until": {"$gt": 0}})
+            .find({"room": room, "$or": [{"until": {"$gt": 0}}, {"superseded_by": {"$exists": True}}]})
             .sort([("created_at", -1), ("_id", -1)])
         )
         receipts = c[RECEIPTS].find({"user": user}).sort("notification", -1).limit(limit)

@@ -5,11 +5,13 @@ what was wiped above that. What a query visits are those receipts and gaps, neve
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from storage.encoding import FOREVER
+from storage.encoding import FOREVER, WIPED
+from storage.inboxes import FAR
+from storage.mongo import collapsing
 from storage.mongo.append import positions
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document, both, together
 
@@ -29,10 +31,14 @@ class Standings:
     floors: dict[str, int]
     cleared: dict[str, int]
     gone: dict[str, list[int]]
-    """Sequences above `cleared`, ascending, that are wiped or expired."""
+    """Sequences above `cleared`, ascending, that are wiped or expired; of rooms with chains those above each user's base."""
     read_upto: dict[tuple[str, str], int]
     unread: dict[tuple[str, str], int]
     inboxes: dict[tuple[str, str], Document]
+
+    def total(self, user: str, rooms: Iterable[str]) -> int:
+        """How much is unread for the user in these rooms together."""
+        return sum(self.unread.get((user, room), 0) for room in dict.fromkeys(rooms))
 
 
 async def inboxes_of(c: Collections, users: Sequence[str]) -> dict[tuple[str, str], Document]:
@@ -40,12 +46,18 @@ async def inboxes_of(c: Collections, users: Sequence[str]) -> dict[tuple[str, st
     return {(inbox["user"], inbox["room"]): inbox for inbox in await cursor.to_list()}
 
 
-async def _gone(c: Collections, rooms: Sequence[str], *, now: int) -> dict[str, list[int]]:
+async def _gone(
+    c: Collections, patchy: Collection[str], chained: Mapping[str, int], *, now: int
+) -> dict[str, list[int]]:
+    """What is wiped or expired of the rooms; of `chained` ones what is so above a sequence of each."""
     gone: dict[str, list[int]] = {}
+    if chained:
+        gone = await _gone_of_chained(c, chained, now=now)
+    rooms = [room for room in patchy if room not in chained] if chained else list(patchy)
     if rooms:
         cursor = c[NOTIFICATIONS].find(
             {
-                "room": {"$in": list(rooms)},
+                "room": {"$in": rooms},
                 "until": {"$gte": 0, "$lte": min(now, FOREVER - 1)},
                 "seq": {"$gt": 0},
             },
@@ -53,9 +65,44 @@ async def _gone(c: Collections, rooms: Sequence[str], *, now: int) -> dict[str, 
         )
         for document in await cursor.to_list():
             gone.setdefault(document["room"], []).append(document["seq"])
-        for sequences in gone.values():
-            sequences.sort()
+        for room in rooms:
+            gone.get(room, []).sort()
     return gone
+
+
+async def _gone_of_chained(c: Collections, above: Mapping[str, int], *, now: int) -> dict[str, list[int]]:
+    """The same of rooms where something was superseded, as it may be without end: what lies above the given sequences.
+
+    What is superseded and not hidden yet is gone all the same; should a process have died over it, it is hidden here.
+    """
+    places = list(above.items())
+    gone: dict[str, set[int]] = {}
+    unfinished: set[str] = set()
+
+    async def fetch(part: Sequence[tuple[str, int]]) -> None:
+        rooms = {"room": {"$in": [room for room, _ in part]}}
+        found = [
+            *({"room": room, "until": WIPED, "seq": {"$gt": base}} for room, base in part),
+            {**rooms, "until": {"$gt": WIPED, "$lte": min(now, FOREVER - 1)}, "seq": {"$gt": 0}},
+            {**rooms, "over": {"$exists": True}},
+        ]
+        cursor = c[NOTIFICATIONS].find({"$or": found}, {"_id": 0, "room": 1, "seq": 1, "over": 1})
+        for document in await cursor.to_list():
+            sequence: int = document["over"] if "over" in document else document["seq"]
+            if "over" in document:
+                unfinished.add(document["room"])
+            if sequence > above[document["room"]]:
+                gone.setdefault(document["room"], set()).add(sequence)
+
+    await together(
+        *(
+            fetch(places[start : start + RANGES_PER_QUERY])
+            for start in range(0, len(places), RANGES_PER_QUERY)
+        )
+    )
+    if unfinished:
+        await collapsing.settle(c, list(unfinished))
+    return {room: sorted(sequences) for room, sequences in gone.items()}
 
 
 async def _read_one_by_one(
@@ -101,17 +148,21 @@ async def standings(
         for room in of_user:
             inbox = inboxes.get((user, room))
             read_upto[user, room] = 0 if inbox is None else inbox["read_upto"]
-            bases[user, room] = max(read_upto[user, room], places[room][2])
-    behind = {pair: base for pair, base in bases.items() if base < places[pair[1]][0]}
+            bases[user, room] = max(read_upto[user, room], places[room].cleared)
+    behind = {pair: base for pair, base in bases.items() if base < places[pair[1]].head}
     # An inbox document is made before its first receipt: without one there is none to look for.
-    patchy = {room for _, room in behind} | {room for room, had in since.items() if had < places[room][0]}
+    patchy = {room for _, room in behind} | {room for room, had in since.items() if had < places[room].head}
+    chained = {room: since.get(room, FAR) for room in patchy if places[room].chained}
+    for (_, room), base in behind.items():
+        if room in chained:
+            chained[room] = min(chained[room], base)
     gone, read = await both(
-        _gone(c, list(patchy), now=now),
+        _gone(c, patchy, chained, now=now),
         _read_one_by_one(c, {pair: base for pair, base in behind.items() if pair in inboxes}),
     )
     unread = dict.fromkeys(bases, 0)
     for pair, base in behind.items():
-        head = places[pair[1]][0]
+        head = places[pair[1]].head
         of_room = gone.get(pair[1], [])
         wiped = within(of_room, base, head)
         of_reader = [seq for seq in read.get(pair, ()) if seq <= head]
@@ -120,9 +171,9 @@ async def standings(
             of_reader = [seq for seq in of_reader if seq not in absent]
         unread[pair] = head - base - wiped - len(of_reader)
     return Standings(
-        heads={room: place[0] for room, place in places.items()},
-        floors={room: place[1] for room, place in places.items()},
-        cleared={room: place[2] for room, place in places.items()},
+        heads={room: place.head for room, place in places.items()},
+        floors={room: place.floor for room, place in places.items()},
+        cleared={room: place.cleared for room, place in places.items()},
         gone=gone,
         read_upto=read_upto,
         unread=unread,

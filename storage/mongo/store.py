@@ -12,11 +12,14 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from storage.errors import StoreConfigurationError, StoreUnavailable
+from storage.mongo.campaigns import MongoCampaigns
 from storage.mongo.collections import FACTS, NOTIFICATIONS, Collections
 from storage.mongo.digests import MongoDigests
 from storage.mongo.epochs import MongoEpochs
 from storage.mongo.inboxes import MongoInboxes
+from storage.mongo.lanes import MongoLanes
 from storage.mongo.links import MongoLinks
+from storage.mongo.mailboxes import MongoMailboxes
 from storage.mongo.outbox import MongoOutbox
 from storage.mongo.people import MongoPeople
 from storage.mongo.preferences import MongoPreferences
@@ -60,6 +63,9 @@ class MongoStore:
         self.schedule = self._put_up(MongoSchedule(self._operations))
         self.suppressions = self._put_up(MongoSuppressions(self._operations))
         self.strays = self._put_up(MongoStrays(self._operations))
+        self.lanes = self._put_up(MongoLanes(self._operations))
+        self.mailboxes = self._put_up(MongoMailboxes(self._operations))
+        self.campaigns = self._put_up(MongoCampaigns(self._operations))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its indexes when the store is opened."""

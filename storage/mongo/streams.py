@@ -7,10 +7,11 @@ from pymongo import IndexModel
 
 from storage.encoding import ERASED, EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros
 from storage.errors import IdempotencyMismatch
-from storage.mongo import clearing
+from storage.mongo import clearing, collapsing
 from storage.mongo.append import ROOMS, Appender, positions
 from storage.mongo.collections import NOTIFICATIONS, Collections
 from storage.mongo.documents import notification_of
+from storage.mongo.schema import Migration
 from storage.mongo.shelf import MongoShelf, Operations, operation
 from storage.people import Erasure
 from storage.streams import Appended, Emission, Notification, Streams
@@ -25,7 +26,8 @@ INDEXES = {
             partialFilterExpression={"seq": {"$gt": 0}},
         ),
         IndexModel([("key", 1), ("ordinal", 1)], name="key", unique=True, sparse=True),
-        IndexModel([("room", 1), ("created_at", -1), ("_id", -1)], name="newest"),
+        # The last of it says what is not shown any more: a long chain is passed over without its documents.
+        IndexModel([("room", 1), ("created_at", -1), ("_id", -1), ("until", 1)], name="shown"),
         IndexModel([("created_at", 1), ("_id", 1)], name="oldest"),
         IndexModel(
             [("room", 1), ("until", 1), ("seq", 1)],
@@ -35,8 +37,18 @@ INDEXES = {
         IndexModel(
             [("until", 1)], name="expiring", partialFilterExpression={"until": {"$gt": 0, "$lt": FOREVER}}
         ),
+        *collapsing.INDEXES,
     )
 }
+
+
+async def _drop_newest(c: Collections) -> None:
+    """What `shown` does, it did without the last field; may be begun again."""
+    if "newest" in await c[NOTIFICATIONS].index_information():
+        await c[NOTIFICATIONS].drop_index("newest")
+
+
+MIGRATIONS = (Migration(name="streams-2", run=_drop_newest),)
 
 
 async def _find(c: Collections, notification_id: str) -> Notification | None:
@@ -48,6 +60,7 @@ class MongoStreams(MongoShelf, Streams):
     """Notifications, each a document that this process numbers before it inserts it."""
 
     INDEXES = INDEXES
+    MIGRATIONS = MIGRATIONS
 
     def __init__(self, operations: Operations) -> None:
         super().__init__(operations)
@@ -68,7 +81,7 @@ class MongoStreams(MongoShelf, Streams):
     @operation
     async def heads(self, c: Collections, rooms: Sequence[str]) -> dict[str, int]:
         places = await positions(c, list(dict.fromkeys(rooms)))
-        return {room: head for room, (head, _, _) in places.items()}
+        return {room: position.head for room, position in places.items()}
 
     @operation
     async def span(
@@ -79,6 +92,12 @@ class MongoStreams(MongoShelf, Streams):
             {"room": room, "seq": {"$gt": max(after, 0)}, "until": {"$gt": shown_at}}
         )
         return [notification_of(document) for document in await cursor.sort("seq", 1).limit(limit).to_list()]
+
+    @operation
+    async def latest(self, c: Collections, *, limit: int, now: datetime) -> list[Notification]:
+        newest = await c[NOTIFICATIONS].find().sort("_id", -1).limit(limit).to_list()
+        shown_at = micros(now)
+        return [notification_of(document) for document in newest if document["until"] > shown_at]
 
     @operation
     async def notification(self, c: Collections, notification_id: str) -> Notification | None:

@@ -48,7 +48,7 @@ class MongoTopics(MongoShelf, Topics):
         added = removed = 0
         at = micros(now)
         if fresh:
-            head = (await positions(c, [room]))[room][0]
+            head = (await positions(c, [room]))[room].head
             begun = {"$setOnInsert": {"read_upto": head, "begins": head, "begun_at": at}}
             # Before the memberships: whoever is a member has the room begun.
             await c[INBOXES].bulk_write(

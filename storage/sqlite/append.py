@@ -2,33 +2,17 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from storage.encoding import key_text, writable
+from storage.collapsing import Latest, Pair, following, latest_of, pair_of
+from storage.encoding import key_text, micros
 from storage.errors import IdempotencyMismatch
-from storage.sqlite import obligations
+from storage.sqlite import collapsing, obligations
+from storage.sqlite.heads import heads
 from storage.sqlite.rows import NOTIFICATION, Row, find, insert, notification_of, row_of
 from storage.streams import Appended, Emission, Notification
-
-HEAD = """COALESCE(
-    (SELECT seq FROM notifications WHERE room = asked.value AND seq IS NOT NULL ORDER BY seq DESC LIMIT 1),
-    (SELECT floor FROM rooms WHERE room = asked.value),
-    0
-)"""
-"""The last sequence of the room `asked.value`: of what is left of its stream, or of what was pruned."""
-
-
-def heads(connection: sqlite3.Connection, rooms: Iterable[str]) -> dict[str, int]:
-    answer = dict.fromkeys(rooms, 0)
-    answer.update(
-        connection.execute(
-            f"SELECT asked.value, {HEAD} FROM json_each(?) asked",  # noqa: S608 - constants only
-            (json.dumps(writable(answer)),),
-        )
-    )
-    return answer
 
 
 class _Append:
@@ -41,15 +25,22 @@ class _Append:
         self._known: dict[str, tuple[bytes, tuple[Notification, ...]]] = {}
         self._rows: list[Row] = []
         self._mails: list[Row] = []
+        self._latest: dict[Pair, Latest] = {}
+        self._superseded: list[collapsing.Succession] = []
 
     def run(self) -> list[Appended | IdempotencyMismatch]:
         self._look_up_keys()
         rooms = {n.room for emission in self._emissions for n in emission.notifications if n.in_app}
         self._heads = heads(self._connection, rooms)
+        pairs = {pair_of(n) for each in self._emissions for n in each.notifications if n.collapse is not None}
+        if pairs:
+            self._latest = collapsing.latest(self._connection, pairs)
         answers = [self._answer(emission) for emission in self._emissions]
         insert(self._connection, self._rows)
         if self._mails:
             obligations.insert(self._connection, self._mails)
+        if self._superseded:
+            collapsing.supersede(self._connection, self._superseded)
         return answers
 
     def _look_up_keys(self) -> None:
@@ -88,11 +79,25 @@ class _Append:
             if given.in_app:
                 self._heads[given.room] = seq = self._heads[given.room] + 1
                 given = replace(given, seq=seq)
-            self._rows.append(row_of(given, key, None if key is None else ordinal, fingerprint))
+            since = None
+            if given.collapse is not None:
+                given, since = self._follow(given)
+            place = None if key is None else ordinal
+            self._rows.append(row_of(given, key, place, fingerprint, waits_since=since))
             if given.mail is not None:
                 self._mails.append(obligations.row_of(given, given.mail))
             numbered.append(given)
         return tuple(numbered)
+
+    def _follow(self, notification: Notification) -> tuple[Notification, int | None]:
+        """The notification as the newest of its chain, and since when mail of that waits."""
+        pair = pair_of(notification)
+        before = self._latest.get(pair)
+        followed, since = following(notification, before)
+        if before is not None:
+            self._superseded.append((before.id, followed.id, micros(followed.created_at)))
+        self._latest[pair] = latest_of(followed, since)
+        return followed, since
 
 
 def append(

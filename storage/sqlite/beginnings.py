@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from storage.beginnings import After, Beginning, Known, Membership, beginning
 from storage.encoding import writable
-from storage.sqlite.append import heads
+from storage.sqlite.heads import heads
 
 Request = tuple[str, Sequence[str], Membership]
 """A user, the user's rooms, and which of them are shared."""

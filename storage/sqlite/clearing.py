@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from storage.encoding import WIPED
 from storage.sqlite import obligations
-from storage.sqlite.append import HEAD
+from storage.sqlite.heads import HEAD
 
 
 def wipe(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str, now: int) -> int:
@@ -15,18 +15,19 @@ def wipe(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str, now
         row[0]
         for row in connection.execute(
             "UPDATE notifications SET title = '', body = '', link = NULL, data = '{}',"
-            " entry = json_remove(entry, '$.translations'), shown_until = ?"
-            " WHERE id IN (SELECT value FROM json_each(?)) AND shown_until <> ? RETURNING room",
+            " entry = json_remove(entry, '$.translations'), shown_until = ?, collapse_key = NULL,"
+            " superseded_by = NULL WHERE id IN (SELECT value FROM json_each(?))"
+            " AND (shown_until <> ? OR superseded_by IS NOT NULL) RETURNING room",
             (WIPED, json.dumps(ids), WIPED),
         )
     ]
     obligations.withdraw(connection, ids, reason=reason, now=now)
     for room in set(rooms):
-        _clear(connection, room)
+        clear(connection, room)
     return len(rooms)
 
 
-def _clear(connection: sqlite3.Connection, room: str) -> None:
+def clear(connection: sqlite3.Connection, room: str) -> None:
     """Move `cleared` up to just below the first notification still shown: unread need not count what lies below."""
     connection.execute(
         "INSERT INTO rooms (room, cleared) SELECT asked.value, COALESCE("  # noqa: S608 - constants only

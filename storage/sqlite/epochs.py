@@ -3,7 +3,7 @@
 import sqlite3
 
 from storage.epochs import Epochs
-from storage.sqlite.append import HEAD
+from storage.sqlite.heads import HEAD
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 

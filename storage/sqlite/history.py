@@ -48,6 +48,10 @@ def _room_history(
         categories = json.dumps(writable(query.categories))
     if query.unread_only:
         conditions += " AND c.read_at IS NULL AND n.seq > COALESCE(i.read_upto, 0)"
+    muted = None
+    if query.muted is not None and room != query.muted.own:
+        conditions += " AND n.type NOT IN (SELECT value FROM json_each(:muted))"
+        muted = json.dumps(writable(query.muted.types))
     rows = connection.execute(
         f"SELECT {NOTIFICATION}, c.seen_at, c.read_at, c.clicked_at,"  # noqa: S608 - constants and conditions
         f" {COVERED_AT}, n.rowid"
@@ -65,6 +69,7 @@ def _room_history(
             "now": now,
             "types": types,
             "categories": categories,
+            "muted": muted,
             "limit": query.limit + 1,
         },
     )

@@ -13,6 +13,7 @@ from storage.inboxes import (
     HistoryQuery,
     Inboxes,
     Marked,
+    Muted,
     Opening,
     OpeningRequest,
     Receipt,
@@ -21,6 +22,7 @@ from storage.openings import OpeningsTogether
 from storage.people import Erasure
 from storage.sqlite import beginnings
 from storage.sqlite.history import COVERED_AT, history
+from storage.sqlite.muting import shown
 from storage.sqlite.openings import openings
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
@@ -121,10 +123,17 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
 
     @reading
     def unread(
-        self, connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: datetime
+        self,
+        connection: sqlite3.Connection,
+        user: str,
+        rooms: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
     ) -> Count:
-        standing = standings(connection, of_user(user, rooms), now=micros(now))
-        return Count(unread=total(standing), heads=heads(standing))
+        at = micros(now)
+        standing = standings(connection, of_user(user, rooms), now=at)
+        return Count(unread=shown(connection, user, standing, muted, now=at), heads=heads(standing))
 
     @writing
     def read(
@@ -135,9 +144,10 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         ids: Sequence[str],
         *,
         now: datetime,
+        muted: Muted | None = None,
     ) -> Marked:
         at = micros(now)
-        return _mark(connection, user, rooms, ids, now=at, missing=_UNREAD, read=at)
+        return _mark(connection, user, rooms, ids, muted, now=at, missing=_UNREAD, read=at)
 
     @writing
     def seen(
@@ -148,11 +158,11 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         ids: Sequence[str],
         *,
         now: datetime,
+        muted: Muted | None = None,
     ) -> Marked:
         at = micros(now)
-        return _mark(
-            connection, user, rooms, ids, now=at, missing=f"{_UNREAD} AND c.seen_at IS NULL", seen=at
-        )
+        missing = f"{_UNREAD} AND c.seen_at IS NULL"
+        return _mark(connection, user, rooms, ids, muted, now=at, missing=missing, seen=at)
 
     @writing
     def dismiss(
@@ -163,10 +173,11 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         ids: Sequence[str],
         *,
         now: datetime,
+        muted: Muted | None = None,
     ) -> Marked:
         at = micros(now)
         missing = "c.dismissed_at IS NULL"
-        return _mark(connection, user, rooms, ids, now=at, missing=missing, read=at, dismissed=at)
+        return _mark(connection, user, rooms, ids, muted, now=at, missing=missing, read=at, dismissed=at)
 
     @writing
     def read_all(
@@ -244,6 +255,7 @@ def _mark(
     user: str,
     rooms: Sequence[str],
     ids: Sequence[str],
+    muted: Muted | None,
     *,
     now: int,
     missing: str,
@@ -267,7 +279,7 @@ def _mark(
     if read is not None and changed:
         # All of a room read one by one is the same as read up to its head, and cheaper ever after.
         _advance(connection, user, [s for s in after if s.unread == 0 and s.read_upto < s.head], read_at=None)
-    return Marked(changed=changed, unread=total(after), heads=heads(after))
+    return Marked(changed=changed, unread=shown(connection, user, after, muted, now=now), heads=heads(after))
 
 
 def _advance(

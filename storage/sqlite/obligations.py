@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from storage import collapsing
 from storage.encoding import ERASED, micros, micros_or_none, moment, moment_or_none, news_text
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.outbox import Obligation
@@ -67,10 +68,28 @@ CREATE INDEX obligations_room ON obligations (room) WHERE room IS NOT NULL;
 """),
     ),
     Migration(
+        name="outbox-taken-as",
+        run=statements("""
+-- the id by which the relay knows the mail
+ALTER TABLE obligations ADD COLUMN relay_key TEXT;
+CREATE INDEX obligations_taken_as ON obligations (relay_key) WHERE relay_key IS NOT NULL;
+"""),
+    ),
+    Migration(
         name="outbox-held",
         run=statements("""
 -- what a rule holds, and what is to go whatever holds it
 CREATE INDEX obligations_held ON obligations (due_at, id) WHERE state = 'pending' AND decided_by IS NOT NULL;
+"""),
+    ),
+    Migration(
+        name="outbox-found",
+        run=statements("""
+-- the room of the notification whose own it is, or else `room`: to find a person's mail by
+ALTER TABLE obligations ADD COLUMN reader TEXT;
+UPDATE obligations SET reader = COALESCE(room, (SELECT n.room FROM notifications n WHERE n.id = obligations.id));
+CREATE INDEX obligations_reader ON obligations (reader, created_at, id);
+CREATE INDEX obligations_recipient ON obligations (recipient COLLATE NOCASE, created_at, id);
 """),
     ),
     Migration(
@@ -98,12 +117,13 @@ JOIN = "LEFT JOIN obligations m ON m.id = n.id"
 
 _INSERT = (
     "INSERT INTO obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at, reason,"
-    " code, updated_at, sent_at, wake_at, lane, decided_by, relay_id) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " code, updated_at, sent_at, wake_at, lane, decided_by, relay_id, reader)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _OWE = (
     "INSERT OR IGNORE INTO obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at,"
-    " reason, code, updated_at, sent_at, wake_at, lane, decided_by, relay_id, channel, of_kind, of_id, room, news)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " reason, code, updated_at, sent_at, wake_at, lane, decided_by, relay_id, reader, channel, of_kind, of_id, room, news)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 
 Row = tuple[Any, ...]
@@ -136,16 +156,16 @@ def mail_of(row: Row) -> Mail:
 
 
 def row_of(notification: Notification, mail: Mail) -> Row:
-    return _row(notification.id, micros(notification.created_at), mail)
+    return _row(notification.id, micros(notification.created_at), mail, notification.room)
 
 
-def _row(id_: str, created_at: int, mail: Mail) -> Row:
+def _row(id_: str, created_at: int, mail: Mail, reader: str | None) -> Row:
     order = mail.order
     wake_at = micros(mail.due_at) if mail.state is MailState.PENDING else None
     return (
         id_, created_at, order.to, order.subject, order.unless, micros(order.due_at), mail.state, mail.attempts,
         micros(mail.due_at), mail.reason, mail.code, micros(mail.updated_at), micros_or_none(mail.sent_at), wake_at,
-        order.lane, mail.decided_by, mail.relay_id,
+        order.lane, mail.decided_by, mail.relay_id, reader,
     )  # fmt: skip
 
 
@@ -153,7 +173,8 @@ def owe(connection: sqlite3.Connection, obligations: Sequence[Obligation]) -> in
     """Store what stands by itself; answers how many were new."""
     rows = [
         (
-            *_row(o.id, micros(o.mail.updated_at), o.mail), o.channel, o.of.kind, o.of.id,
+            *_row(o.id, micros(o.mail.updated_at), o.mail, None if o.news is None else o.news.room),
+            o.channel, o.of.kind, o.of.id,
             None if o.news is None else o.news.room, None if o.news is None else news_text(o.news),
         )
         for o in obligations
@@ -178,6 +199,15 @@ def withdraw(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str,
     )
 
 
+def supersede(connection: sqlite3.Connection, notification_id: str, *, now: int) -> None:
+    """A newer one stands for this notification: what waits is skipped."""
+    connection.execute(
+        "UPDATE obligations SET state = 'skipped', reason = ?1, decided_by = ?2, updated_at = ?3, wake_at = NULL"
+        " WHERE (id = ?4 OR of_id = ?4) AND state IN ('pending', 'gathered')",
+        (collapsing.REASON, collapsing.RULE, now, notification_id),
+    )
+
+
 def forget_recipients(connection: sqlite3.Connection, room: str, *, now: int) -> None:
     """The user of this room is erased: of what was owed to them no address is kept, and nothing more is sent.
 
@@ -192,6 +222,7 @@ def forget_recipients(connection: sqlite3.Connection, room: str, *, now: int) ->
     connection.execute(
         "UPDATE obligations SET recipient = '', news = NULL, room = NULL WHERE room = ?", (room,)
     )
+    connection.execute("UPDATE obligations SET reader = NULL WHERE reader = ?", (room,))
 
 
 def recipients(connection: sqlite3.Connection, room: str) -> list[str]:

@@ -8,6 +8,7 @@ from storage.encoding import micros
 from storage.inboxes import Opening, OpeningRequest
 from storage.sqlite import beginnings
 from storage.sqlite.epochs import in_force
+from storage.sqlite.muting import shown
 from storage.sqlite.standings import Standing, of_user, standings
 from storage.sqlite.streams import span
 from storage.streams import Notification
@@ -45,11 +46,10 @@ def _opening(
     since = request.since_in(epoch)
     missed: list[Notification] = []
     resync: list[str] = []
-    unread = 0
+    muted = request.muted
     for standing in standings:
         room, head = standing.room, standing.head
         heads[room] = head
-        unread += standing.unread
         had = since.get(room, head)
         if had == head:
             continue
@@ -60,5 +60,6 @@ def _opening(
         if len(found) > request.limit:
             resync.append(room)
         else:
-            missed += found
+            missed += found if muted is None else [n for n in found if not muted.hides(n)]
+    unread = shown(connection, request.user, standings, muted, now=now)
     return Opening(heads=heads, unread=unread, missed=tuple(missed), resync=tuple(resync), epoch=epoch)

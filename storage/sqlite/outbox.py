@@ -4,10 +4,12 @@ import json
 import sqlite3
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from msgspec import structs
 
+from storage import collapsing
 from storage.encoding import (
     ERASED,
     EXPIRED,
@@ -24,7 +26,17 @@ from storage.encoding import (
 )
 from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent, Skipped
 from storage.mail import AFTER_SENT, HASTENED, LaneName, MailState
-from storage.outbox import ORPHAN_AGE, ORPHAN_LOOK, Kind, Lease, MailPage, Obligation, Outbox, Subject
+from storage.outbox import (
+    ORPHAN_AGE,
+    ORPHAN_LOOK,
+    Kind,
+    Lease,
+    MailPage,
+    MailSearch,
+    Obligation,
+    Outbox,
+    Subject,
+)
 from storage.people import Erasure
 from storage.sqlite import digests, obligations
 from storage.sqlite.rows import MAIL, NOTIFICATION, NOTIFICATION_WIDTH, notification_of
@@ -56,16 +68,19 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         leases: list[Lease] = []
         while len(leases) < limit:
             due = connection.execute(
-                "SELECT m.id, m.of_kind, m.created_at, m.news IS NULL, n.shown_until, n.recalled_at"
+                "SELECT m.id, m.of_kind, m.created_at, m.news IS NULL, n.shown_until, n.recalled_at, n.superseded_by"
                 " FROM obligations m LEFT JOIN notifications n ON n.id = COALESCE(m.of_id, m.id)"
                 " WHERE m.lane = ? AND m.wake_at IS NOT NULL AND m.wake_at <= ? ORDER BY m.wake_at, m.id LIMIT ?",
                 (lane, at, limit - len(leases)),
             ).fetchall()
             if not due:
                 break
-            for obligation_id, kind, owed_at, is_mute, shown_until, recalled_at in due:
+            for obligation_id, kind, owed_at, is_mute, shown_until, recalled_at, superseded_by in due:
                 if kind in (None, Kind.NOTIFICATION) and shown_until is None:
                     _pass_over(connection, obligation_id, owed_at=owed_at, now=at)
+                elif superseded_by is not None:
+                    rule = collapsing.RULE
+                    _skip_gone(connection, obligation_id, reason=collapsing.REASON, rule=rule, now=at)
                 elif kind in (None, Kind.NOTIFICATION) and shown_until <= at:
                     reason = EXPIRED if recalled_at is None else RECALLED
                     _skip_gone(connection, obligation_id, reason=reason, now=at)
@@ -92,12 +107,12 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
     def end(self, connection: sqlite3.Connection, lease: Lease, ending: Ending, *, now: datetime) -> bool:
         at = micros(now)
         match ending:
-            case Sent(relay_id=relay_id):
+            case Sent(relay_id=relay_id, relay_key=relay_key):
                 change = (
-                    "state = 'sent', reason = NULL, code = NULL, decided_by = NULL, relay_id = ?, sent_at = ?,"
-                    " wake_at = NULL"
+                    "state = 'sent', reason = NULL, code = NULL, decided_by = NULL, relay_id = ?, relay_key = ?,"
+                    " sent_at = ?, wake_at = NULL"
                 )
-                values: obligations.Row = (relay_id, at)
+                values: obligations.Row = (relay_id, relay_key, at)
             case Skipped(rule=rule, reason=reason):
                 change = "state = 'skipped', reason = ?, code = NULL, decided_by = ?, wake_at = NULL"
                 values = (reason, rule)
@@ -150,6 +165,15 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
             return None
         row = connection.execute(f"SELECT {_OWED} {_FROM} WHERE m.id = ?", (obligation_id,)).fetchone()
         return None if row is None else _told(row)
+
+    @reading
+    def taken_as(self, connection: sqlite3.Connection, relay_key: str) -> str | None:
+        if not is_writable(relay_key):
+            return None
+        rows = connection.execute(
+            "SELECT id FROM obligations WHERE relay_key = ? LIMIT 2", (relay_key,)
+        ).fetchall()
+        return rows[0][0] if len(rows) == 1 else None
 
     @writing
     def came_back(
@@ -225,14 +249,15 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
 
     @reading
     def mail_page(
-        self, connection: sqlite3.Connection, *, state: MailState | None, before: str | None, limit: int
+        self, connection: sqlite3.Connection, search: MailSearch, *, before: str | None, limit: int
     ) -> MailPage:
-        time, obligation_id = (FOREVER, "") if before is None else position_of(before)
+        place = (FOREVER, "") if before is None else position_of(before)
+        found = _found(search)
         rows = connection.execute(
-            f"SELECT {_OWED} {_FROM}"
-            f" WHERE (m.created_at, m.id) < (?, ?){'' if state is None else ' AND m.state = ?'}"
+            f"SELECT {_OWED} FROM obligations m {found.by} LEFT JOIN notifications n ON n.id = COALESCE(m.of_id, m.id)"  # noqa: S608 - constants, and marks for values
+            f" WHERE {' AND '.join(['(m.created_at, m.id) < (?, ?)', *found.conditions])}"
             " ORDER BY m.created_at DESC, m.id DESC LIMIT ?",
-            (time, obligation_id, *(() if state is None else (state,)), limit + 1),
+            (*place, *found.values, limit + 1),
         ).fetchall()
         page = rows[:limit]
         following = f"{page[-1][-1]}~{page[-1][-5]}" if page and len(rows) > limit else None
@@ -248,6 +273,43 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
     def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
         obligations.forget_recipients(connection, erasure.room, now=erasure.at)
         return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """How a search finds mail."""
+
+    by: str
+    """The index that it must take; empty where there is no choice."""
+    conditions: tuple[str, ...]
+    values: obligations.Row
+
+
+def _found(search: MailSearch) -> _Found:
+    asked: list[tuple[str, obligations.Row]] = []
+    by = ""
+    if search.of is not None:
+        asked.append(("(m.id = ? OR m.of_id = ?)", (search.of, search.of)))
+    if search.room is not None:
+        by = "INDEXED BY obligations_reader"
+        asked.append(("m.reader = ?", (search.room,)))
+    if search.addresses:
+        by = "INDEXED BY obligations_recipient"
+        forms = writable(search.addresses)
+        marks = ", ".join("?" * len(forms))
+        asked.append((f"m.recipient COLLATE NOCASE IN ({marks})", tuple(forms)))
+    if search.state is not None:
+        # With a plus it is no reason to go by its index.
+        asked.append(("+m.state = ?" if asked else "m.state = ?", (search.state,)))
+    if search.since is not None:
+        asked.append(("m.created_at >= ?", (micros(search.since),)))
+    if search.until is not None:
+        asked.append(("m.created_at < ?", (micros(search.until),)))
+    return _Found(
+        by,
+        tuple(condition for condition, _ in asked),
+        tuple(value for _, values in asked for value in values),
+    )
 
 
 _COUNT = (
@@ -298,11 +360,13 @@ def _pass_over(connection: sqlite3.Connection, obligation_id: str, *, owed_at: i
         )
 
 
-def _skip_gone(connection: sqlite3.Connection, obligation_id: str, *, reason: str, now: int) -> None:
+def _skip_gone(
+    connection: sqlite3.Connection, obligation_id: str, *, reason: str, now: int, rule: str | None = None
+) -> None:
     connection.execute(
-        "UPDATE obligations SET state = 'skipped', reason = ?, updated_at = ?, wake_at = NULL, token = NULL"
-        " WHERE id = ?",
-        (reason, now, obligation_id),
+        "UPDATE obligations SET state = 'skipped', reason = ?, decided_by = COALESCE(?, decided_by), updated_at = ?,"
+        " wake_at = NULL, token = NULL WHERE id = ?",
+        (reason, rule, now, obligation_id),
     )
 
 

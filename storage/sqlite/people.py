@@ -214,6 +214,17 @@ class SQLitePeople(SQLiteShelf, People):
         found = matching(_contacts(connection, list(users)[:CANDIDATES]).values(), words)
         return Found(contacts=tuple(found[:limit]), more=len(found) > limit or len(users) >= CANDIDATES)
 
+    @reading
+    def known(self, connection: sqlite3.Connection, *, after: str | None, limit: int) -> list[Profile]:
+        rows = connection.execute(
+            f"SELECT attributes, {_CONTACT} FROM contacts WHERE user > ? ORDER BY user LIMIT ?",  # noqa: S608 - constants only
+            (after or "", limit),
+        )
+        return [
+            Profile(contact=_contact_of(row[1:]), attributes={} if row[0] is None else data_of(row[0]))
+            for row in rows
+        ]
+
     @writing
     def forget(self, connection: sqlite3.Connection, users: Sequence[str]) -> None:
         _forget(connection, users)
@@ -222,7 +233,7 @@ class SQLitePeople(SQLiteShelf, People):
     def user_data(self, connection: sqlite3.Connection, user: str, room: str, *, limit: int) -> UserData:
         notifications = connection.execute(
             f"SELECT {NOTIFICATION} FROM notifications n {obligations.JOIN}"  # noqa: S608 - constants only
-            " WHERE n.room = ? AND n.shown_until <> ? ORDER BY n.created_at DESC, n.id DESC LIMIT ?",
+            " WHERE n.room = ? AND (n.shown_until <> ? OR n.superseded_by IS NOT NULL) ORDER BY n.created_at DESC, n.id DESC LIMIT ?",
             (room, WIPED, limit),
         )
         receipts = connection.execute(

@@ -15,11 +15,11 @@ from storage.encoding import (
     shown_until,
 )
 from storage.sqlite import obligations
-from storage.streams import Notification
+from storage.streams import Collapse, Notification
 
 _COLUMNS = (
     "n.id, n.room, n.seq, n.type, n.title, n.body, n.link, n.data, n.created_at, n.expires_at, n.recalled_at,"
-    " n.entry"
+    " n.entry, n.collapse_key, n.collapsed, n.superseded_by"
 )
 NOTIFICATION = f"{_COLUMNS}, {obligations.COLUMNS}"
 """The columns that `notification_of` takes, of notifications `n` and obligations `m`."""
@@ -29,7 +29,8 @@ MAIL = _COLUMNS.count(",") + 1
 
 _INSERT = (
     "INSERT INTO notifications (id, room, seq, type, title, body, link, data, created_at, expires_at, recalled_at,"
-    " shown_until, key, ordinal, fingerprint, entry) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " shown_until, key, ordinal, fingerprint, entry, collapse_key, collapsed, waits_since)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 
 Row = tuple[Any, ...]
@@ -50,15 +51,26 @@ def notification_of(row: Row) -> Notification:
         recalled_at=moment_or_none(row[10]),
         in_app=row[2] is not None,
         entry=None if row[11] is None else entry_of(row[11]),
+        collapse=None if row[12] is None else Collapse(row[12], row[13]),
+        superseded_by=row[14],
         mail=None if row[MAIL] is None else obligations.mail_of(row[MAIL:NOTIFICATION_WIDTH]),
     )
 
 
-def row_of(n: Notification, key: str | None, ordinal: int | None, fingerprint: bytes | None) -> Row:
+def row_of(
+    n: Notification,
+    key: str | None,
+    ordinal: int | None,
+    fingerprint: bytes | None,
+    *,
+    waits_since: int | None = None,
+) -> Row:
+    """`waits_since` is since when mail of the chain waits that it is the newest of."""
+    collapse_key, collapsed = (None, None) if n.collapse is None else (n.collapse.key, n.collapse.count)
     return (
         n.id, n.room, n.seq, n.type, n.title, n.body, n.link, data_text(n.data), micros(n.created_at),
         micros_or_none(n.expires_at), micros_or_none(n.recalled_at), shown_until(n), key, ordinal, fingerprint,
-        None if n.entry is None else entry_text(n.entry),
+        None if n.entry is None else entry_text(n.entry), collapse_key, collapsed, waits_since,
     )  # fmt: skip
 
 

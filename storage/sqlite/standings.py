@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from storage.encoding import FOREVER, writable
-from storage.sqlite.append import HEAD
+from storage.sqlite.heads import HEAD
 
 # Two ranges, not one: of the wiped (0) only those above the base are visited, of the merely expired there are few.
 _GONE = f"""((

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from storage.errors import StoreUnavailable
+from storage.sqlite.campaigns import SQLiteCampaigns
 from storage.sqlite.digests import SQLiteDigests
 from storage.sqlite.epochs import SQLiteEpochs
 from storage.sqlite.inboxes import SQLiteInboxes
+from storage.sqlite.lanes import SQLiteLanes
 from storage.sqlite.links import SQLiteLinks
+from storage.sqlite.mailboxes import SQLiteMailboxes
 from storage.sqlite.outbox import SQLiteOutbox
 from storage.sqlite.people import SQLitePeople
 from storage.sqlite.preferences import SQLitePreferences
@@ -51,6 +54,9 @@ class SQLiteStore:
         self.schedule = self._put_up(SQLiteSchedule(self._threads))
         self.suppressions = self._put_up(SQLiteSuppressions(self._threads))
         self.strays = self._put_up(SQLiteStrays(self._threads))
+        self.lanes = self._put_up(SQLiteLanes(self._threads))
+        self.mailboxes = self._put_up(SQLiteMailboxes(self._threads))
+        self.campaigns = self._put_up(SQLiteCampaigns(self._threads))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its tables when the store is opened; those of an earlier one are there before."""

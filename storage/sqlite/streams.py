@@ -7,7 +7,7 @@ from datetime import datetime
 from storage.encoding import ERASED, EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros
 from storage.errors import IdempotencyMismatch, Unstorable
 from storage.people import Erasure
-from storage.sqlite import append, clearing, obligations, rows
+from storage.sqlite import append, clearing, heads, obligations, rows
 from storage.sqlite.rows import NOTIFICATION, notification_of
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
@@ -74,6 +74,18 @@ ALTER TABLE rooms ADD COLUMN erased_at INTEGER;
 ALTER TABLE notifications ADD COLUMN entry TEXT;
 """),
     ),
+    Migration(
+        name="streams-5",
+        run=statements("""
+-- of the newest of a chain: the key that it is shown under, how many it stands for, since when mail of it waits
+ALTER TABLE notifications ADD COLUMN collapse_key TEXT;
+ALTER TABLE notifications ADD COLUMN collapsed INTEGER;
+ALTER TABLE notifications ADD COLUMN waits_since INTEGER;
+-- of the others: the newer one that stands for it; it keeps its words, and `shown_until` is 0
+ALTER TABLE notifications ADD COLUMN superseded_by TEXT;
+CREATE INDEX notifications_collapse ON notifications (room, collapse_key) WHERE collapse_key IS NOT NULL;
+"""),
+    ),
 )
 
 
@@ -114,7 +126,7 @@ class SQLiteStreams(SQLiteShelf, Streams):
 
     @reading
     def heads(self, connection: sqlite3.Connection, rooms: Sequence[str]) -> dict[str, int]:
-        return append.heads(connection, rooms)
+        return heads.heads(connection, rooms)
 
     @reading
     def span(
@@ -128,6 +140,15 @@ class SQLiteStreams(SQLiteShelf, Streams):
     ) -> list[Notification]:
         shown_at = WIPED if now is None else micros(now)
         return span(connection, room, after=after, upto=FOREVER, limit=limit, shown_at=shown_at)
+
+    @reading
+    def latest(self, connection: sqlite3.Connection, *, limit: int, now: datetime) -> list[Notification]:
+        found = connection.execute(
+            f"SELECT {NOTIFICATION} FROM (SELECT * FROM notifications ORDER BY id DESC LIMIT ?) n"  # noqa: S608
+            f" {obligations.JOIN} WHERE n.shown_until > ? ORDER BY n.id DESC",
+            (limit, micros(now)),
+        )
+        return [notification_of(row) for row in found]
 
     @reading
     def notification(self, connection: sqlite3.Connection, notification_id: str) -> Notification | None:

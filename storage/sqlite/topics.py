@@ -8,7 +8,7 @@ from datetime import datetime
 from storage.encoding import micros, moment, writable
 from storage.finding import LAST
 from storage.people import Erasure
-from storage.sqlite.append import heads
+from storage.sqlite.heads import heads
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 from storage.topics import TOPICS_PER_USER, Changed, Full, Member, MembersPage, Topics, TopicsPage

@@ -61,8 +61,9 @@ async def sequences(store: Store, room: str) -> list[int]:
 class Writer:
     """A process of its own that appends until it is told to stop, or has appended enough, or is killed."""
 
-    def __init__(self, url: str, rooms: list[str], *, count: int) -> None:
-        command = [sys.executable, "-m", "tests.contract.store_writer", url, str(count), *rooms]
+    def __init__(self, url: str, rooms: list[str], *, count: int, collapse_key: str = "") -> None:
+        """With a `collapse_key` each takes the place of the one before it in its room."""
+        command = [sys.executable, "-m", "tests.contract.store_writer", url, str(count), collapse_key, *rooms]
         self.process = subprocess.Popen(command, cwd=ROOT, env=dict(os.environ), stdout=subprocess.PIPE)
         self.answered: list[tuple[str, str, int]] = []
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from storage.connect import connect
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
-from storage.streams import Appended, Emission, Notification
+from storage.streams import Appended, Collapse, Emission, Notification
 
 BATCH = 5
 
 
-async def write(url: str, count: int, rooms: list[str]) -> None:
+async def write(url: str, count: int, collapse_key: str, rooms: list[str]) -> None:
     store = connect(url)
     await store.open()
     for number in range(count):
@@ -26,6 +26,7 @@ async def write(url: str, count: int, rooms: list[str]) -> None:
                         title=str(number),
                         created_at=datetime.now(UTC),
                         data={},
+                        collapse=Collapse(collapse_key) if collapse_key else None,
                     ),
                 )
             )
@@ -44,4 +45,4 @@ async def write(url: str, count: int, rooms: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(write(sys.argv[1], int(sys.argv[2]), sys.argv[3:]))
+    asyncio.run(write(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4:]))

@@ -4,19 +4,14 @@ import asyncio
 import gzip
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
-from gateway.catalog import loading
-from gateway.ground import encoding
 from gateway.http import openapi, static
 from storage.endings import Buried
 from storage.errors import StoreUnavailable
@@ -836,99 +831,3 @@ async def test_the_description_and_the_routes_are_the_same_list(site: Gateway):
     described = {(operation.method, operation.path) for operation in openapi.DESCRIPTIONS}
 
     assert {(method, path) for method, path in routes if path not in pages} == described
-
-
-CHECKS = [
-    schemathesis.checks.not_a_server_error,
-    schemathesis.checks.status_code_conformance,
-    schemathesis.checks.content_type_conformance,
-    schemathesis.checks.response_headers_conformance,
-    schemathesis.checks.response_schema_conformance,
-]
-
-
-SHOP = Path(loading.__file__).parent / "shop"
-
-
-def ask_in_many_ways(site: Gateway, operation: openapi.Description, known: Mapping[str, str]) -> set[int]:
-    """Ask one operation in ways sound and unsound, hold each answer to the description, and answer the statuses seen."""
-    described = schemathesis.openapi.from_dict(dict(openapi.document()))[operation.path][operation.method]
-    credential = token("ann", roles=("admin",)) if operation.scope == "user" else API_KEY
-    base_url = site.public if operation.scope == "user" else site.internal
-    positive, negative = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
-    seen = set()
-
-    @settings(
-        max_examples=60 if operation.body else 20, deadline=None, database=None, derandomize=True,
-        phases=[Phase.generate], suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    @given(
-        case=described.as_strategy(generation_mode=positive)
-        | described.as_strategy(generation_mode=negative),
-        is_known=st.booleans(),
-    )
-    def ask(case: schemathesis.Case, is_known: bool) -> None:
-        if is_known:
-            case.path_parameters |= {name: known[name] for name in known.keys() & case.path_parameters.keys()}
-        if is_known and operation.path == "/internal/emit" and isinstance(case.body, dict):
-            # A type that the catalog does not have brings its words.
-            case.body.setdefault("title", "Hello")
-        for asked in (case.body, case.query):
-            # Few addresses of the described pattern have a domain that IDNA takes.
-            if is_known and isinstance(asked, dict) and isinstance(asked.get("address"), str):
-                asked["address"] = "ann@example.org"
-        if is_known and operation.path.startswith("/internal/users/") and isinstance(case.body, dict):
-            # Hardly any text is the name of a zone, or an address.
-            users = case.body.get("users")
-            for told in [case.body, *(users if isinstance(users, list) else [])]:
-                for name in ("timezone", "email") if isinstance(told, dict) else ():
-                    told.pop(name, None)
-        headers = {"Authorization": f"Bearer {credential}"}
-        answer = case.call_and_validate(base_url=base_url, headers=headers, checks=CHECKS)
-        seen.add(answer.status_code)
-
-    ask()
-    return seen
-
-
-@schemathesis.serializer("message/rfc822")
-def as_it_is(context: Any, value: Any) -> bytes:
-    """How Schemathesis sends a message: any bytes are one."""
-    del context
-    return value if isinstance(value, bytes) else str(value).encode(errors="replace")
-
-
-@pytest.mark.timeout(400)
-# Schemathesis's own strategies draw from `random`.
-@pytest.mark.filterwarnings(
-    "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
-)
-@pytest.mark.timeout(400)  # each of all operations, in eighty ways
-async def test_no_request_gets_an_answer_that_is_not_described(tmp_path: Path):
-    async with gateway(tmp_path, CATALOG=str(SHOP)) as site:
-        await no_answer_is_new(site)
-
-
-FAR_AHEAD = encoding.time(datetime.now(UTC) + timedelta(days=300))
-
-
-async def no_answer_is_new(site: Gateway) -> None:
-    emitted = await site.emit("user:ann", email={"to": "ann@example.org", "after": 3600})
-    known = {"id": emitted["notification"]["id"], "type": "REVIEW"}
-
-    for operation in openapi.DESCRIPTIONS:
-        if operation.path == "/internal/users/{user}":
-            await site.ask("PUT", "/internal/users/ann", body={"name": "Ann"})
-            known |= {"user": "ann"}
-        if operation.path.startswith("/internal/scheduled/"):
-            # Whatever is done to one that is to come can be done to it once.
-            body = {"to": "user:ann", "type": "T", "title": "x", "send_at": FAR_AHEAD}
-            later = await site.ask("POST", "/internal/emit", body=body)
-            known |= {"id": later.body["scheduled"][0]["id"]}
-        if operation.path.startswith("/internal/mail/{id}"):
-            waiting = await site.emit("user:ann", email={"to": "ann@example.org", "after": 3600})
-            known |= {"id": waiting["notification"]["id"]}
-        seen = await asyncio.to_thread(ask_in_many_ways, site, operation, known)
-
-        # There is no dead mail here to be revived; every other operation must have been asked well, too.
-        assert operation.path.endswith("/revive") or seen & {200, 202, 207}, (operation.path, seen)

@@ -16,7 +16,7 @@ from storage.endings import Buried, Postponed, Released, Sent, Skipped
 from storage.errors import InvalidCursor
 from storage.ids import uuid7
 from storage.mail import HASTENED, LaneName, Mail, MailState
-from storage.outbox import ORPHAN_AGE, Kind, Lease, Obligation, Subject
+from storage.outbox import ANY, ORPHAN_AGE, Kind, Lease, MailSearch, Obligation, Subject
 from tests.contract.store_cases import NOW, ROOT, later, mail, notification, put
 
 TRANSACTIONAL, BULK = LaneName
@@ -77,7 +77,7 @@ async def test_an_ending_is_kept_with_its_rule_or_the_relays_words(store, alone)
             await put(store, notification("user:1", mail=mail()))
         [lease] = await leased(store, at=at)
         assert await store.outbox.end(lease, ending, now=later(1))
-        page = await store.outbox.mail_page(state=None, before=None, limit=10)
+        page = await store.outbox.mail_page(ANY, before=None, limit=10)
         return next(item.mail for item in page.items if item.id == lease.id)
 
     sent = await after(Sent(relay_id="queued as 4ABC"))
@@ -176,7 +176,7 @@ async def test_pages_and_counts_know_what_stands_by_itself(store):
 
     pages, before = [], None
     while not pages or before is not None:
-        page = await store.outbox.mail_page(state=MailState.PENDING, before=before, limit=2)
+        page = await store.outbox.mail_page(MailSearch(state=MailState.PENDING), before=before, limit=2)
         pages.append([item.id for item in page.items])
         before = page.next
 
@@ -223,7 +223,7 @@ async def test_erasing_a_user_reaches_what_stands_by_itself(store):
     await store.people.erase_user("ann", "user:ann", now=later(1))
 
     assert [lease.id for lease in await leased(store, at=2)] == [others.id]
-    page = await store.outbox.mail_page(state=MailState.SKIPPED, before=None, limit=10)
+    page = await store.outbox.mail_page(MailSearch(state=MailState.SKIPPED), before=None, limit=10)
     assert all(item.mail.order.to == "" for item in page.items)
     assert not [item for item in page.items if item.title == "News"]
 

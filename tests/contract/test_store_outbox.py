@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 from storage.connect import connect
 from storage.endings import Buried, Postponed, Released, Sent, Skipped
 from storage.mail import LaneName, MailState
-from storage.outbox import Lease
+from storage.outbox import Lease, MailSearch
 from tests.contract.store_cases import NOW, later, mail, notification, put
 
 
@@ -298,7 +298,7 @@ async def test_mail_pages_by_state_newest_first(store):
     async def all_ids(state):
         found, cursor, pages = [], None, 0
         while cursor is not None or not pages:
-            page = await store.outbox.mail_page(state=state, before=cursor, limit=3)
+            page = await store.outbox.mail_page(MailSearch(state=state), before=cursor, limit=3)
             found += [n.id for n in page.items]
             cursor, pages = page.next, pages + 1
         return found, pages

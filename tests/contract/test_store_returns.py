@@ -8,30 +8,30 @@ from storage.endings import Sent
 from storage.errors import InvalidCursor
 from storage.ids import uuid7
 from storage.mail import AFTER_SENT, LaneName, MailState
-from storage.outbox import Kind, Obligation, Subject
+from storage.outbox import Kind, MailSearch, Obligation, Subject
 from storage.strays import RAW_BYTES, Stray
 from tests.contract.store_cases import NOW, later, mail, notification, put
 
 
-async def sent(store) -> str:
+async def sent(store, relay_key: str | None = None) -> str:
     """A notification's own mail, which the relay took."""
     [told] = await put(store, notification("user:1", title="Hello", mail=mail()))
-    await end(store)
+    await end(store, relay_key)
     return told.id
 
 
-async def sent_apart(store) -> str:
+async def sent_apart(store, relay_key: str | None = None) -> str:
     """A mail that stands by itself, which the relay took."""
     news = notification("user:1", title="News", in_app=False)
     owed = Obligation(id=uuid7(), of=Subject(kind=Kind.CAMPAIGN, id="summer"), mail=mail(), news=news)
     await store.outbox.owe([owed])
-    await end(store)
+    await end(store, relay_key)
     return owed.id
 
 
-async def end(store) -> None:
+async def end(store, relay_key: str | None) -> None:
     [lease] = await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=1, lease_seconds=60, now=NOW)
-    assert await store.outbox.end(lease, Sent(relay_id="queued"), now=NOW)
+    assert await store.outbox.end(lease, Sent(relay_id="queued", relay_key=relay_key), now=NOW)
 
 
 async def state_of(store, id_: str) -> tuple[MailState, str | None]:
@@ -58,6 +58,28 @@ async def test_what_owes_no_mail_or_is_not_there_is_not_found(store):
 
 
 @pytest.mark.parametrize("make", [sent, sent_apart])
+async def test_a_mail_is_found_by_what_the_relay_calls_it(store, make):
+    await make(store)
+    id_ = await make(store, "4ABC")
+    await make(store, "4abc")
+
+    assert await store.outbox.taken_as("4ABC") == id_
+    assert [await store.outbox.taken_as(key) for key in ("", "4ABD", "4AB", "queued", "\ud800")] == [None] * 5
+    assert (await store.outbox.find(id_)).mail.relay_id == "queued"
+
+
+async def test_a_name_that_a_relay_has_given_twice_is_nobodys(store):
+    for make in (sent, sent_apart):
+        await make(store, f"twice {make}")
+        await make(store, f"twice {make}")
+        assert await store.outbox.taken_as(f"twice {make}") is None
+    await sent(store, "both")
+    await sent_apart(store, "both")
+
+    assert await store.outbox.taken_as("both") is None
+
+
+@pytest.mark.parametrize("make", [sent, sent_apart])
 async def test_what_is_heard_outweighs_what_was_heard_before(store, make):
     id_ = await make(store)
 
@@ -80,7 +102,7 @@ async def test_what_is_heard_outweighs_what_was_heard_before(store, make):
     )
     counts = await store.outbox.mail_counts()
     assert (counts[MailState.COMPLAINED], counts[MailState.SENT]) == (1, 0)
-    page = await store.outbox.mail_page(state=MailState.COMPLAINED, before=None, limit=10)
+    page = await store.outbox.mail_page(MailSearch(state=MailState.COMPLAINED), before=None, limit=10)
     assert [item.id for item in page.items] == [id_]
 
 

@@ -25,6 +25,26 @@ async def test_a_span_is_ascending_and_limited(store):
     assert await store.streams.span("a", after=5, limit=3) == []
 
 
+async def test_the_latest_are_of_all_rooms_the_newest_first_without_what_is_gone(store):
+    first, second, third, fourth, fifth = await put(
+        store,
+        notification("a"),
+        notification("b", in_app=False),
+        notification("a", expires_at=later(1)),
+        notification("c"),
+        notification("a"),
+    )
+    await store.streams.recall(fourth.id, now=NOW)
+
+    assert [n.id for n in await store.streams.latest(limit=9, now=later(2))] == [
+        fifth.id,
+        second.id,
+        first.id,
+    ]
+    assert [n.id for n in await store.streams.latest(limit=3, now=NOW)] == [fifth.id, third.id]
+    assert (await store.streams.latest(limit=1, now=NOW))[0] == fifth
+
+
 async def test_what_is_recalled_is_wiped_and_keeps_its_place(store):
     [given] = await put(
         store,

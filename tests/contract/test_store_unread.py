@@ -9,11 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.connect import connect
-from storage.inboxes import Count, HistoryQuery
+from storage.inboxes import Count, HistoryQuery, Muted
+from storage.streams import Collapse
 from tests.contract.store_cases import NOW, later, notification, put
 
 ROOMS = ("a", "b")
 USERS = ("1", "2")
+MUTED_TYPE = "CHATTER"
+MUTER = "2"
+"""Who does not want to be shown that type, but in the first of the rooms."""
 
 
 @dataclass
@@ -23,6 +27,8 @@ class Item:
     seq: int
     created_at: datetime
     expires_at: datetime | None
+    type: str = "NOTE"
+    key: str | None = None
     wiped: bool = False
     readers: set[str] = field(default_factory=set)
     dismissers: set[str] = field(default_factory=set)
@@ -37,14 +43,23 @@ class Model:
     def __init__(self) -> None:
         self.items: list[Item] = []
 
-    def unread(self, user: str, now: datetime) -> int:
-        return sum(i.is_shown(now) and user not in i.readers for i in self.items)
+    def append(self, item: Item) -> None:
+        for older in self.items:
+            if item.key is not None and (older.room, older.key) == (item.room, item.key):
+                older.wiped = True
+        self.items.append(item)
 
-    def history(self, user: str, now: datetime, *, unread_only: bool) -> list[str]:
+    def unread(self, user: str, now: datetime, *, own: str | None = None) -> int:
+        return sum(i.is_shown(now) and user not in i.readers and not hides(own, user, i) for i in self.items)
+
+    def history(self, user: str, now: datetime, *, unread_only: bool, own: str) -> list[str]:
         shown = [
             i
             for i in self.items
-            if i.is_shown(now) and user not in i.dismissers and not (unread_only and user in i.readers)
+            if i.is_shown(now)
+            and user not in i.dismissers
+            and not (unread_only and user in i.readers)
+            and not hides(own, user, i)
         ]
         return [i.id for i in sorted(shown, key=lambda i: (i.created_at, i.id), reverse=True)]
 
@@ -52,10 +67,22 @@ class Model:
         return [i.seq for i in self.items if i.room == room and i.seq > after and i.is_shown(now)]
 
 
+def hides(own: str | None, user: str, item: Item) -> bool:
+    return own is not None and user == MUTER and item.type == MUTED_TYPE and item.room != own
+
+
 picks = st.lists(st.integers(0, 30), max_size=4)
 steps = st.one_of(
-    st.tuples(st.just("append"), st.sampled_from(ROOMS), st.sampled_from([None, None, 2, 6])),
-    st.tuples(st.just("append"), st.sampled_from(ROOMS), st.none()),
+    st.tuples(
+        st.just("append"),
+        st.sampled_from(ROOMS),
+        st.tuples(
+            st.sampled_from([None, None, None, 2, 6]),
+            st.sampled_from([None, None, "x", "y"]),
+            st.sampled_from(["NOTE", MUTED_TYPE]),
+        ),
+    ),
+    st.tuples(st.just("append"), st.sampled_from(ROOMS), st.just((None, None, "NOTE"))),
     st.tuples(st.sampled_from(["read", "seen", "dismiss"]), st.sampled_from(USERS), picks),
     st.tuples(st.just("read_all"), st.sampled_from(USERS), st.none()),
     st.tuples(st.just("recall"), st.none(), st.integers(0, 30)),
@@ -96,9 +123,14 @@ async def play(store, script) -> None:
         marks = {i.id: i for i in chosen if i.is_shown(now)}.values()
         ids = [i.id for i in chosen]
         if step == "append":
-            expires = None if what is None else later(time + what)
-            [n] = await put(store, notification(rooms[who], created_at=now, expires_at=expires))
-            model.items.append(Item(n.id, n.room, n.seq, now, expires))
+            seconds, key, type_ = what
+            expires = None if seconds is None else later(time + seconds)
+            collapse = None if key is None else Collapse(key)
+            [n] = await put(
+                store,
+                notification(rooms[who], created_at=now, expires_at=expires, type=type_, collapse=collapse),
+            )
+            model.append(Item(n.id, n.room, n.seq, now, expires, type_, key))
         elif step == "read":
             changed = (await store.inboxes.read(users[who], list(rooms.values()), ids, now=now)).changed
             expected = sum(who not in i.readers for i in marks)
@@ -137,15 +169,17 @@ async def play(store, script) -> None:
 async def compare(store, model, rooms, users, now) -> None:
     names = list(rooms.values())
     heads = await store.streams.heads(names)
+    own = names[0]
     for user, name in users.items():
-        assert await store.inboxes.unread(name, names, now=now) == Count(
-            unread=model.unread(user, now), heads=heads
+        muted = Muted(types=frozenset({MUTED_TYPE}), own=own) if user == MUTER else None
+        assert await store.inboxes.unread(name, names, now=now, muted=muted) == Count(
+            unread=model.unread(user, now, own=own), heads=heads
         )
         for unread_only in (False, True):
-            query = HistoryQuery(user=name, rooms=names, limit=100, unread_only=unread_only)
+            query = HistoryQuery(user=name, rooms=names, limit=100, unread_only=unread_only, muted=muted)
             page = await store.inboxes.history(query, now=now)
             assert [i.notification.id for i in page.items] == model.history(
-                user, now, unread_only=unread_only
+                user, now, unread_only=unread_only, own=own
             )
     opening = await store.inboxes.opening(
         users["1"], names, since={room: max(0, heads[room] - 3) for room in names}, limit=2, now=now

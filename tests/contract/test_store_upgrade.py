@@ -21,7 +21,7 @@ from storage.endings import Sent
 from storage.errors import StoreConfigurationError
 from storage.inboxes import HistoryQuery
 from storage.mail import AFTER_SENT, LaneName, MailState
-from storage.outbox import Kind, Lease, Subject
+from storage.outbox import Kind, Lease, MailSearch, Subject
 from storage.streams import Emission, IdempotencyKey
 from tests.contract.notes import HALF, HALT, connect_with_notes
 from tests.contract.releases.questions import LATER, answers
@@ -78,7 +78,7 @@ def released(request, tmp_path) -> Released:
 
 ADDED = {
     "lane": "transactional", "decided_by": None, "relay_id": None, "entry": None, "locale": None, "timezone": None,
-    "said_at": None, "told_at": {}, "digest": None, "delivered": 0, "bounced": 0, "complained": 0, "gathered": 0, "merged": 0,
+    "said_at": None, "told_at": {}, "digest": None, "collapse": None, "superseded_by": None, "delivered": 0, "bounced": 0, "complained": 0, "gathered": 0, "merged": 0,
 }  # fmt: skip
 """What is said since, and is said of what an earlier release has stored."""
 
@@ -96,6 +96,8 @@ async def _asked(store, told: dict[str, Any]) -> dict[str, Any]:
     async def ask(shelf: str | None, method: str, *args: Any, **options: Any) -> Any:
         if method == "next_due":
             options["lane"] = LaneName.TRANSACTIONAL
+        if method == "mail_page":
+            args = (MailSearch(state=options.pop("state")),)
         return await getattr(store if shelf is None else getattr(store, shelf), method)(*args, **options)
 
     return {q: _as_then(a) for q, a in (await answers(ask, HistoryQuery, told["ids"])).items()}

@@ -11,6 +11,7 @@ from marshmallow import Schema, fields, post_load
 from gateway.ground import encoding
 from gateway.http import internal, openapi
 from gateway.protocol.fields import UserId
+from gateway.protocol.offered import campaigns
 from gateway.protocol.operation import Operation, Route
 from gateway.protocol.operations import OPERATIONS
 from gateway.protocol.telling import ADMIN_EVENTS, EVENTS
@@ -85,8 +86,12 @@ async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway:
         "send_scheduled": {"id": later[0]},
         "cancel_scheduled": {"id": later[1]},
         "suppress": {"address": "eve@shop.example"},
+        "suppress_many": {"suppressions": [{"address": "eve@shop.example"}]},
         "suppressions": {},
         "lift_suppression": {"address": "eve@shop.example"},
+        "lanes": {},
+        "pause_lane": {"lane": "bulk", "reason": "the list is old"},
+        "resume_lane": {"lane": "bulk"},
         "strays": {},
         "recall": known,
         "disconnect_user": {"user": "ann"},
@@ -95,8 +100,9 @@ async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway:
     }
     by_event = {operation.event: operation for operation in OPERATIONS if operation.event is not None}
 
-    # Without a catalog there is no type to be previewed.
-    assert payloads.keys() == by_event.keys() - {"preview_type"}
+    # Without a catalog there is no type to be previewed, nor to be sent to many.
+    of_catalogs = {"preview_type", *(each.event for each in campaigns.OPERATIONS)}
+    assert payloads.keys() == by_event.keys() - of_catalogs
     for event, payload in payloads.items():
         answer = await admin.call(event, payload)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.mail.seals import return_path_of
 from gateway.process.bounce_office import BounceOffice
 from gateway.process.settings import load
 from tests.journeys.test_lanes import owe_bulk
@@ -239,8 +240,7 @@ async def test_a_complaint_about_bulk_mail_ends_it_there(tmp_path: Path):
 
         await until(was_sent)
         assert here.node is not None
-        assert here.node.mail is not None
-        path = here.node.returns._path
+        path = return_path_of(here.node.settings)
         assert path is not None
         arf = next(each for each in SAMPLES if each.name == "arf-yahoo")
 

@@ -79,13 +79,13 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authority:
-    """A certificate authority and a server of its own for `localhost` and 127.0.0.1."""
+    """A certificate authority and a server of its own for one name and 127.0.0.1; `server.pem` and `server.key` are in the folder."""
 
     cafile: Path
     server: ssl.SSLContext
 
     @classmethod
-    def make(cls, folder: Path) -> "Authority":
+    def make(cls, folder: Path, name: str = "localhost") -> "Authority":
         folder.mkdir(parents=True, exist_ok=True)
         now = dt.datetime.now(dt.UTC)
         ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -119,9 +119,9 @@ class Authority:
             )
             .sign(ca_key, hashes.SHA256())
         )  # fmt: skip
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        names = [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         certificate = (
-            draft(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")]), key.public_key())
+            draft(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key.public_key())
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .sign(ca_key, hashes.SHA256())

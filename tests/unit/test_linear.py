@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from heapq import nlargest
 from ipaddress import ip_network
 from typing import Any
@@ -40,8 +41,9 @@ from gateway.protocol import asking, emit
 from gateway.protocol.fields import in_query, unsound
 from gateway.protocol.parsing import Invalid, parser
 from gateway.protocol.problems import Problem
-from mailer import address, plain, reports, smtp
+from mailer import address, plain, postmark, relay_ids, reports, ses, smtp, sns
 from mailer.envelope import ReturnPath
+from mailer.mailbox import account_of
 from storage.encoding import position_of
 from storage.errors import InvalidCursor
 from tests.support.rawsocket import masked
@@ -156,6 +158,33 @@ CODED = b"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n"
 RETURN_PATH = ReturnPath(domain="bounces.shop.example", secrets=("s" * 32,))
 
 
+SNS_HOST, TOPIC = "sns.eu-west-1.amazonaws.com", "arn:aws:sns:eu-west-1:123456789012:mail"
+SNS = {"Type": "Notification", "TopicArn": TOPIC}
+
+
+async def no_certificate(url: str, limit: int) -> bytes:
+    raise OSError(url, limit)
+
+
+INSPECTOR = sns.Inspector([sns.Topic.of(TOPIC)], no_certificate, clock=lambda: datetime.now(UTC))
+
+
+def told(text: str) -> dict[str, Any]:
+    """What a provider may say, with this text wherever one stands."""
+    mail = {
+        "messageId": text,
+        "source": text,
+        "timestamp": text,
+        "destination": [text],
+        "headers": [{"name": "Message-ID", "value": text}],
+    }
+    recipient = {"emailAddress": text, "status": text, "diagnosticCode": text, "action": text}
+    return {
+        "notificationType": "Bounce", "mail": mail, "bounce": {"bounceType": text, "bouncedRecipients": [recipient]},
+        "RecordType": "Bounce", "Type": "HardBounce", "Details": text, "MessageID": text, "Email": text, "BouncedAt": text,
+    }  # fmt: skip
+
+
 WAYS: dict[str, Callable[[str], Any]] = {
     # The first bytes of a connection
     "head": lambda text: handshake.read(raw(text)),
@@ -249,6 +278,17 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "report, what it sends back": lambda text: reports.read(REPORT + b"Content-Type: message/rfc822\n\n" + raw(text)),
     "report, in base64": lambda text: reports.read(REPORT + CODED + base64.encodebytes(raw(text))),
     "where a mail came back to": RETURN_PATH.obligation,
+    "what a relay said": relay_ids.key_of,
+    "a relay's id": relay_ids.is_unguessable,
+    "event of SES": ses.read,
+    "event of SES, a text": lambda text: ses.read(json.dumps(told(text))),
+    "event of Postmark": lambda text: postmark.read(raw(text)),
+    "event of Postmark, a text": lambda text: postmark.read(json.dumps(told(text)).encode()),
+    "message of SNS": lambda text: run(INSPECTOR.read({"Type": text, "TopicArn": text})),
+    "message of SNS, its certificate": lambda text: run(INSPECTOR.read(SNS | {"SigningCertURL": text})),
+    "message of SNS, a path": lambda text: run(INSPECTOR.read(SNS | {"SigningCertURL": f"https://{SNS_HOST}/{text}"})),
+    "mailbox": account_of,
+    "mailbox, its query": lambda text: account_of(f"imaps://u:p@h/?done={text}"),
     "address to compare": address.compared,
     "line of a mail": lambda text: plain.line(text, longest=200),
     "paragraphs of a mail": plain.paragraphs,
@@ -256,7 +296,9 @@ WAYS: dict[str, Callable[[str], Any]] = {
 
 SPOILED = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What ways in may make of a text, beside their own errors; each is answered by who calls them."""
-OWN = (Invalid, Problem, BodyError, InvalidCursor, AuthError, FrameError, zlib.error)
+OWN = (
+    Invalid, Problem, BodyError, InvalidCursor, AuthError, FrameError, sns.Refused, sns.Unreachable, zlib.error,
+)  # fmt: skip
 
 SLOW = {"frame", "fragments", "gzip"}
 """A call for each byte: the same for every text, so a few will do."""

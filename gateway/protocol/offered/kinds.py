@@ -7,6 +7,7 @@ from gateway.protocol import (
     catalog,
     catalog_shapes,
     shapes,
+    telling,
     use_cases,
 )
 from gateway.protocol.operation import Operation, Route
@@ -63,7 +64,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="feed", summary="Be shown what is emitted, or no more",
-        asks=asking.WatchSchema, answers=answering.NothingAnswer, use=use_cases.watch_feed, shape=shapes.nothing,
+        asks=asking.WatchSchema, answers=telling.LatestAnswer, use=use_cases.watch_feed, shape=shapes.latest,
         event="feed",
     ),
 )  # fmt: skip

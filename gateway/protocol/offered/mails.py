@@ -3,6 +3,7 @@
 from gateway.protocol import (
     answering,
     asking,
+    lanes,
     returns,
     shapes,
     suppressions,
@@ -95,6 +96,16 @@ OPERATIONS: tuple[Operation, ...] = (
         event="suppress", under="suppression",
     ),
     Operation(
+        name="suppress_many", summary="Write to several addresses no more",
+        asks=suppressions.SuppressManySchema, answers=suppressions.SuppressedAnswer,
+        use=use_cases.suppress_many, shape=suppressions.suppressed,
+        route=Route(
+            method="POST", path="/internal/suppressions/batch",
+            description="When one of them is wrong none is taken. What is there and lasts as long, stays.",
+        ),
+        event="suppress_many",
+    ),
+    Operation(
         name="lift_suppression", summary="Let an address be written to again",
         asks=suppressions.LiftSchema, answers=suppressions.LiftedAnswer,
         use=lambda use, _, asked: use.suppressions.lift(asked), shape=suppressions.lifted,
@@ -103,6 +114,34 @@ OPERATIONS: tuple[Operation, ...] = (
             description="In one scope, or in all. Repeating it changes nothing.",
         ),
         event="lift_suppression",
+    ),
+
+    Operation(
+        name="lanes", summary="How the mail of each lane fares, and whether it is paused",
+        asks=asking.NothingSchema, answers=lanes.LanesAnswer,
+        use=lambda use, *_: use.lanes.page(), shape=lanes.page,
+        route=Route(method="GET", path="/internal/lanes"),
+        event="lanes",
+    ),
+    Operation(
+        name="pause_lane", summary="Have no more bulk mail leave, on any node",
+        asks=lanes.PauseSchema, answers=lanes.LanesAnswer,
+        use=use_cases.pause_lane, shape=lanes.page,
+        route=Route(
+            method="POST", path="/internal/lanes/{lane}/pause", body_required=False,
+            description="What is on its way to the mail server, leaves. Of a lane that is paused the first reason stays.",
+        ),
+        event="pause_lane",
+    ),
+    Operation(
+        name="resume_lane", summary="Have bulk mail leave again",
+        asks=lanes.ResumeSchema, answers=lanes.LanesAnswer,
+        use=use_cases.resume_lane, shape=lanes.page,
+        route=Route(
+            method="POST", path="/internal/lanes/{lane}/resume", body_required=False,
+            description="Only what is sent from now on is judged by the brake. Repeating it changes nothing.",
+        ),
+        event="resume_lane",
     ),
 
     Operation(

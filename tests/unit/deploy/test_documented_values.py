@@ -35,7 +35,7 @@ STANDS_FOR = {"new,old": f"{SECRET}new,{SECRET}old"}
 """What a document writes where everybody puts something else."""
 SECRETS = {
     "BELLHOP_JWT_SECRET", "BELLHOP_API_KEYS", "BELLHOP_JWT_PUBLIC_KEY", "BELLHOP_MAIL_TEMPLATES", "BELLHOP_LINK_SECRET",
-    "BELLHOP_CATALOG",
+    "BELLHOP_CATALOG", "BELLHOP_POSTMARK_SECRET",
 }  # fmt: skip
 SIGNED = {
     "BELLHOP_MAIL_FROM": "orders@shop.example", "BELLHOP_DKIM_KEY": pem(rsa_key()) + pem(ed25519_key()),

@@ -8,7 +8,17 @@ from pathlib import Path
 
 MACHINE = Path(__file__).parents[3] / ".ci" / "machine"
 TOOLS = ("sh", "basename", "env", "grep", "id", "ldconfig", "uname")
-SERVERS = ("chromium", "redis-server", "redis-sentinel", "nginx", "haproxy", "postfix", "opendkim", "dnsmasq")
+SERVERS = (
+    "chromium",
+    "redis-server",
+    "redis-sentinel",
+    "nginx",
+    "haproxy",
+    "postfix",
+    "opendkim",
+    "dovecot",
+    "dnsmasq",
+)
 
 
 def ask(folder: Path, *programs: str) -> subprocess.CompletedProcess[str]:

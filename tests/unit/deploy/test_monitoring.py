@@ -46,7 +46,9 @@ def expressions() -> Iterator[tuple[str, str]]:
 
 async def scraped(folder: Path, redis_url: str) -> dict[str, set[str]]:
     """What a node on Redis shows after an emit, a mail and a report: the labels of each series, by its name."""
-    async with gateway(folder, BUS_URL=redis_url, BUS_PREFIX=folder.name) as here, asyncio.timeout(20):
+    # Of one mail already the rates are told.
+    settings = {"BUS_URL": redis_url, "BUS_PREFIX": folder.name, "BULK_BRAKE_MAILS": "1"}
+    async with gateway(folder, **settings) as here, asyncio.timeout(20):
         assert here.node is not None
         # It counts every half minute or so; the first time is awaited by nobody.
         await here.node.housekeeper.count()
@@ -55,11 +57,14 @@ async def scraped(folder: Path, redis_url: str) -> dict[str, set[str]]:
             "POST", "/internal/mail/reports", raw=b"Subject: x\r\n\r\n", Content_Type="message/rfc822"
         )
         while True:
+            # What was counted is stored and read again.
+            await here.node.lanes.page()
             text = (await here.request("GET", here.internal + "/metrics")).body
-            # The last two to come: the canary's first round, and what became of the mail.
+            # The last to come: the canary's first round, and what became of the mail.
             if (
                 "bellhop_bus_canary_seconds " in text
                 and 'bellhop_mail_total{lane="transactional",outcome="sent"}' in text
+                and 'bellhop_lane_bounce_rate{lane="transactional"}' in text
             ):
                 break
             await asyncio.sleep(0.05)

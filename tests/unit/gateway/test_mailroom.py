@@ -8,6 +8,7 @@ import pytest
 
 from gateway.notify import mailroom
 from gateway.notify.mailroom import Mailroom, Revived
+from gateway.notify.requests import MailRequest
 from storage.endings import Buried
 from storage.ids import uuid7
 from storage.mail import LaneName, Mail, MailOrder, MailState
@@ -46,7 +47,12 @@ async def test_all_dead_mail_is_revived_page_by_page_up_to_a_bound(
     monkeypatch.setattr(mailroom, "REVIVE_PAGES", 2)
     monkeypatch.setattr(mailroom, "REVIVE_PAGE", 1)
     woken: list[None] = []
-    room = Mailroom(outbox=store.outbox, clock=lambda: NOW, wake_mailer=lambda lanes: woken.append(None))
+    room = Mailroom(
+        outbox=store.outbox,
+        campaigns=store.campaigns,
+        clock=lambda: NOW,
+        wake_mailer=lambda lanes: woken.append(None),
+    )
     await bury(store, 3)
 
     assert await room.revive_all() == Revived(count=2, more=True)
@@ -54,3 +60,19 @@ async def test_all_dead_mail_is_revived_page_by_page_up_to_a_bound(
     assert len(woken) == 3
     assert await room.revive_all() == Revived(count=0, more=False)
     assert len(woken) == 3
+
+
+async def test_mail_is_looked_for_as_its_address_is_written_and_as_addresses_are_compared(store: SQLiteStore):
+    """The domain of the mail that is there may be written otherwise than that which is asked for."""
+    room = Mailroom(
+        outbox=store.outbox, clock=lambda: NOW, wake_mailer=lambda lanes: None, campaigns=store.campaigns
+    )
+    await bury(store, 2)
+
+    found = await room.page(MailRequest(address="Ann@SHOP.example", user="ann", state=MailState.DEAD))
+
+    assert [item.title for item in found.items] == ["1", "0"]
+    assert (await room.page(MailRequest(address="Ann@SHOP.example", user="bob"))).items == ()
+    [first] = (await room.page(MailRequest(limit=1))).items
+    assert (await room.page(MailRequest(notification=first.id))).items == (first,)
+    assert (await room.page(MailRequest(since=NOW, until=NOW))).items == ()

@@ -23,7 +23,7 @@ DATA = {
 
 
 def say(source: str, reader: Reader = EN, data: object = None) -> str:
-    said = phrase(source, locale=reader.locale).say(DATA if data is None else data, reader, type_="T")
+    said = phrase(source, locale=reader.locale).say(DATA if data is None else data, reader, "T")
     return said.replace("\u00a0", " ").replace("\u202f", " ")
 
 
@@ -206,3 +206,19 @@ def test_the_greatest_data_make_a_short_text():
     most = phrase("{{ data.a }}" * phrases.MOST_VALUES, locale="en")
 
     assert len(most.say({"a": "x" * 10**6}, EN)) == 64 * 4000
+
+
+def test_a_long_chain_of_conditions_is_one_function_still():
+    source = (
+        "{% if data.a == 0 %}0"
+        + "".join(f"{{% elif data.a == {n} %}}{n}" for n in range(1, 100))
+        + "{% endif %}"
+    )
+    made = phrase(source, locale="en")
+
+    assert [made.say({"a": n}, EN) for n in (0, 99, 100)] == ["0", "99", ""]
+
+
+def test_an_argument_that_is_given_twice_is_refused():
+    with pytest.raises(PhraseError, match="an argument twice"):
+        phrase("{{ data.a|plural(one='a', other='b', one='c') }}", locale="en")

@@ -1209,3 +1209,44 @@ async def test_two_workers_share_an_outbox_without_sending_twice(bench: Bench) -
 
     await bench.until_observed(*[Result.SENT] * 8)
     assert len(bench.relay.received) == 8
+
+
+# A lane that is paused
+
+
+async def test_of_a_lane_that_is_paused_nothing_is_leased_until_it_goes_on(bench: Bench) -> None:
+    paused = True
+    asked = asyncio.Event()
+
+    def is_paused() -> bool:
+        asked.set()
+        return paused
+
+    await bench.owe()
+    worker = bench.start(is_paused=is_paused)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        await asked.wait()
+    worker.wake()
+    assert bench.outbox.calls == []
+
+    paused = False
+    worker.wake()
+
+    await bench.until_observed(Result.SENT)
+    assert (await bench.mail()).attempts == 1
+
+
+async def test_what_waits_for_its_moment_as_its_lane_is_paused_is_not_sent_and_not_counted(
+    bench: Bench,
+) -> None:
+    """A lane of a small rate has mails that wait for minutes: they do not leave after somebody has said stop."""
+    answers = iter([False])
+    await bench.owe()
+
+    bench.start(is_paused=lambda: next(answers, True))
+
+    await bench.until_observed(Result.HELD)
+    mail = await bench.mail()
+    assert (mail.state, mail.attempts) == (MailState.PENDING, 0)
+    assert (mail.reason, mail.decided_by) == ("its lane is paused", "pause")
+    assert bench.relay.received == []

@@ -2,9 +2,11 @@
 
 import pytest
 
+from storage.inboxes import HistoryQuery
 from storage.mongo import MongoStore, append
-from storage.mongo.append import QUIET_LOOKS, _Batch, positions
-from tests.contract.store_cases import emission, key, mail, notification, put, sequences
+from storage.mongo.append import QUIET_LOOKS, Position, _Batch, positions
+from storage.streams import Collapse
+from tests.contract.store_cases import NOW, emission, key, mail, notification, put, sequences
 
 
 @pytest.fixture
@@ -132,7 +134,26 @@ async def test_the_heads_of_rooms_cost_one_index_entry_each(store):
     )
 
     assert "DISTINCT_SCAN" in stages(plan)
-    assert await positions(store._operations.collections, rooms) == dict.fromkeys(rooms, (30, 0, 0))
+    assert await positions(store._operations.collections, rooms) == dict.fromkeys(rooms, Position(30))
+
+
+async def test_a_page_passes_over_a_long_chain_without_reading_it(store):
+    for _ in range(3):
+        await put(store, *(notification("a", collapse=Collapse("progress")) for _ in range(100)))
+    database = store._operations.collections.client.get_default_database()
+    await database.command("profile", 2)
+
+    page = await store.inboxes.history(HistoryQuery(user="1", rooms=["a"]), now=NOW)
+
+    await database.command("profile", 0)
+    assert [item.notification.seq for item in page.items] == [300]
+    asked = {
+        "op": "query",
+        "ns": f"{database.name}.notifications",
+        "command.filter.created_at": {"$exists": True},
+    }
+    [found] = await database["system.profile"].find(asked).to_list()
+    assert found["docsExamined"] == 1
 
 
 @pytest.mark.parametrize(

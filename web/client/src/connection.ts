@@ -12,9 +12,6 @@ import {
   type State,
 } from "./protocol.ts";
 
-const ANSWER_MS = 10_000;
-const OPEN_MS = 30_000;
-
 /** A new token can mend these; nothing else that is final can be mended from here. */
 export const isAboutToken = (code: string): boolean => code.includes("token");
 
@@ -29,6 +26,8 @@ export function connection(
   receive: Receive,
   token: string | undefined = options.token,
 ): Link {
+  const ANSWER_MS = 10_000;
+  const OPEN_MS = 30_000;
   const { getToken } = options;
   const abandoned = new Set<(error: Error) => void>();
   let refused: string | undefined;
@@ -44,7 +43,7 @@ export function connection(
   let open = false;
 
   const socket = io(options.url as string, {
-    ...(options.path ? { path: options.path } : {}),
+    path: options.path ?? "/socket.io/",
     ...options.socket,
     autoConnect: false,
     forceNew: true,

@@ -25,8 +25,8 @@ import { streaming } from "./streams.ts";
 import { shareable, shared } from "./tabs.ts";
 import { subject } from "./token.ts";
 
-const STALE_MS = 300;
-const GONE = 1_000;
+/** Not all clients at once. */
+const soon = (): number => 300 * (1 + Math.random());
 
 /** The inbox at one moment. A new object whenever anything in it differs. */
 export interface Snapshot extends Status {
@@ -97,6 +97,7 @@ export function connect(options: ConnectOptions): Inbox {
   const line = since as { epoch?: string | undefined };
   /** Dismissed or recalled; a page that was on its way must not bring them back. */
   const gone = new Set<string>();
+  const GONE = 1_000;
   const listeners = new Set<() => void>();
   const arrivals = new Set<(arrived: readonly Notification[]) => void>();
   let arrived: Notification[] = [];
@@ -104,6 +105,8 @@ export function connect(options: ConnectOptions): Inbox {
   let status: Status = EMPTY;
   let user: string | null = null;
   let filter: Filter = {};
+  /** Types that are not shown, but in the user's own room. */
+  let muted: readonly string[] = [];
   let settled = false;
   let closed = false;
   let link: Link | undefined;
@@ -113,6 +116,7 @@ export function connect(options: ConnectOptions): Inbox {
   const ask: Ask = (event, payload) =>
     link ? link.request(event, payload) : Promise.reject(failure("offline"));
   const isSettled = (): boolean => settled;
+  const isMuted = (n: Notification): boolean => n.room !== `user:${user}` && muted.includes(n.type);
 
   const flush = (): void => {
     const all = [...items.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
@@ -161,7 +165,7 @@ export function connect(options: ConnectOptions): Inbox {
     found(n) {
       if (gone.has(n.id)) return;
       const read = n.read || marks.isQueued("read", n.id);
-      items.set(n.id, { ...n, read, seen: n.seen || read || marks.isQueued("seen", n.id) });
+      keepNewest({ ...n, read, seen: n.seen || read || marks.isQueued("seen", n.id) });
     },
     changed: touch,
   });
@@ -169,8 +173,14 @@ export function connect(options: ConnectOptions): Inbox {
     ask,
     isSettled,
     accept(n) {
-      if (n.seq !== null && !items.has(n.id) && !gone.has(n.id))
-        items.set(n.id, { ...n, read: false, seen: false });
+      if (isMuted(n)) return;
+      if (n.seq !== null && !items.has(n.id) && !gone.has(n.id)) {
+        const { size } = items;
+        keepNewest({ ...n, read: false, seen: false });
+        // Whether what is not loaded, and is not shown any more, was unread, the gateway alone knows.
+        if (settled && items.size > size && (n.collapsed as number) > 1)
+          setTimeout(() => ask<Count>("replay", { since: {} }).then(counts.hear, () => {}), soon());
+      }
       arrived.push(n);
       touch();
     },
@@ -179,19 +189,32 @@ export function connect(options: ConnectOptions): Inbox {
   });
 
   /** Shows a mark, whoever made it. */
-  const apply = (mark: Mark, ids: Iterable<string>): void => {
+  const apply = (mark: Mark, ids: Iterable<string>, counted = true): void => {
     for (const id of ids) {
       if (mark === "dismiss") {
-        const [oldest] = gone.add(id);
-        if (gone.size > GONE) gone.delete(oldest as string);
+        // Of so many none is still on its way.
+        if (gone.size > GONE) gone.clear();
+        gone.add(id);
       }
       const item = items.get(id);
       if (!item) continue;
       if (mark === "dismiss") items.delete(id);
-      else items.set(id, { ...item, seen: true, read: item.read || mark === "read" });
-      if (!item.read && mark !== "seen" && !counts.isUncounted(item)) counts.shift(-1);
+      else items.set(id, { ...item, seen: true, [mark]: true });
+      if (counted && !item.read && mark !== "seen" && !counts.isUncounted(item)) counts.shift(-1);
     }
     touch();
+  };
+
+  /** Keeps an item, and of its room and key the newest alone. */
+  const keepNewest = (n: Item): void => {
+    items.set(n.id, n);
+    if (n.collapse_key)
+      for (const o of items.values())
+        if (o.id !== n.id && o.room === n.room && o.collapse_key === n.collapse_key) {
+          const [older, newer] = (o.seq as number) < (n.seq as number) ? [o, n] : [n, o];
+          // A count that has the newer one has left the older out already.
+          apply("dismiss", [older.id], counts.isUncounted(newer));
+        }
   };
 
   /** Those that `count` covers, or all. */
@@ -199,10 +222,8 @@ export function connect(options: ConnectOptions): Inbox {
     [...items.values()].filter((n) => !n.read && !(count && counts.isUncounted(n, count))).map((n) => n.id);
 
   const mark = (how: Mark, ids: readonly string[]): void => {
-    const news = ids.filter((id) => {
-      const item = items.get(id);
-      return !item || !(how === "read" ? item.read : how === "seen" && item.seen);
-    });
+    // An item says of itself what it is by the name of the mark, but for those that are gone.
+    const news = ids.filter((id) => !(items.get(id) as Partial<Record<Mark, boolean>> | undefined)?.[how]);
     if (!news.length) return;
     apply(how, news);
     marks.queue(how, news);
@@ -220,7 +241,10 @@ export function connect(options: ConnectOptions): Inbox {
 
   const begin = (ready: Ready): void => {
     const { heads, resync } = ready;
-    let anew = !user || resync.length > 0;
+    const [before] = muted;
+    muted = ready.muted ?? [];
+    // What is muted may be other than it was: what is to be shown is known to the gateway.
+    let anew = !user || !!(resync[0] ?? before ?? muted[0]);
     user = ready.user;
     settled = true;
     counts.begin(ready.count ?? ready);
@@ -253,8 +277,11 @@ export function connect(options: ConnectOptions): Inbox {
       arrived = arrived.filter((n) => n.id !== id);
       apply("dismiss", [id]);
     } else if (event === "inbox") {
+      // What is counted from now on is something else: neither older nor newer than what was.
+      if ((payload as Ready).muted)
+        begin({ ...(payload as Ready), user: user as string, resync: [], epoch: line.epoch as string });
       // Marked on another device, or in a tab that is about to say so: the count tells that, but not what.
-      if (counts.hear(payload)) stale ??= setTimeout(refresh, STALE_MS * (1 + Math.random()));
+      else if (counts.hear(payload)) stale ??= setTimeout(refresh, soon());
     } else if (event === "applied") {
       const { mark: how, ids, ...count } = payload as { mark: Mark; ids?: string[] } & Count;
       apply(how, ids ?? unreadIds(count));
@@ -265,8 +292,13 @@ export function connect(options: ConnectOptions): Inbox {
 
   const welcome = (): [string, unknown][] => {
     const { epoch, ...heads } = since as Since & { epoch?: string };
-    const ready = { user, heads, count: counts.newest(), resync: [], epoch };
-    return [...(settled ? [["ready", ready] as [string, unknown]] : []), ["state", status]];
+    const ready = { user, heads, count: counts.newest(), resync: [], epoch, muted };
+    return settled
+      ? [
+          ["ready", ready],
+          ["state", status],
+        ]
+      : [["state", status]];
   };
 
   const start = async (): Promise<void> => {

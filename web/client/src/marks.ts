@@ -2,8 +2,6 @@
 
 import { type Ask, type Count, MARKS, type Mark } from "./protocol.ts";
 
-/** How many ids one request carries. */
-const IDS = 100;
 export const AGAIN_MS = 2_000;
 /** Failures that say nothing about the request itself. */
 const PASSING = ["offline", "timeout", "rate_limited", "unavailable"];
@@ -31,6 +29,8 @@ export interface Ends {
 }
 
 export function marking({ ask, isSettled, readAll, hear, settle }: Ends): Marks {
+  /** How many ids one request carries. */
+  const IDS = 100;
   const queued = { read: new Set<string>(), seen: new Set<string>(), dismiss: new Set<string>() };
   /** Whether all is to be marked as read. */
   let all = false;

@@ -61,7 +61,7 @@ export function paging(
     try {
       const { notifications, next } = await ask<Page>("history", {
         limit: again || pageSize,
-        ...(!again && view.next ? { before: view.next } : {}),
+        before: (!again && view.next) || undefined,
         ...filter,
       });
       // A list begun anew meanwhile has no use for the page.

@@ -42,6 +42,8 @@ export interface Ready extends Count {
   readonly resync: readonly string[];
   /** Which line of sequences the heads are of; another one begins when a store is put back to an older state. */
   readonly epoch?: string;
+  /** Types that are not to be shown, but in the user's own room. */
+  readonly muted?: readonly string[];
   /** From another tab: what to count from, where that is not `heads`. */
   readonly count?: Count;
 }

@@ -24,6 +24,10 @@ export interface NotificationAnswer {
   readonly locale?: string;
   /** Of the catalog that made them. */
   readonly catalog_version?: string;
+  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
+  /** How many it stands for, itself included; goes with `collapse_key`. */
+  readonly collapsed?: number;
 }
 
 /** Nothing is missing from here on. */
@@ -36,12 +40,17 @@ export interface ReadyEvent {
   readonly resync: readonly string[];
   /** Which line of sequences the heads are of. */
   readonly epoch: string;
+  /** Types not to be shown but in the user's own room; absent where there are none. */
+  readonly muted?: readonly string[];
   readonly expires_at: string;
 }
 
-export interface CountAnswer {
+/** How much is unread. */
+export interface InboxEvent {
   readonly unread: number;
   readonly heads: Readonly<Record<string, number>>;
+  /** Types not to be shown but in the user's own room; where these have changed. */
+  readonly muted?: readonly string[];
 }
 
 export interface AddressAnswer {
@@ -148,6 +157,10 @@ export interface ItemAnswer {
   readonly locale?: string;
   /** Of the catalog that made them. */
   readonly catalog_version?: string;
+  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
+  /** How many it stands for, itself included; goes with `collapse_key`. */
+  readonly collapsed?: number;
   readonly read: boolean;
   readonly seen: boolean;
 }
@@ -155,6 +168,11 @@ export interface ItemAnswer {
 export interface HistoryAnswer {
   readonly notifications: readonly ItemAnswer[];
   readonly next: string | null;
+}
+
+export interface CountAnswer {
+  readonly unread: number;
+  readonly heads: Readonly<Record<string, number>>;
 }
 
 /** A category as its reader sees it. */

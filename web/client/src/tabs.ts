@@ -11,13 +11,6 @@
 import { failure, type Link, MARKS, type Mark, type Receive, type Status } from "./protocol.ts";
 import { newer } from "./token.ts";
 
-const ANSWER_MS = 12_000;
-/** Longer than a message takes: the others must hear that it is over before they are given the lock. */
-const FAREWELL_MS = 500;
-const BEAT_MS = 1_500;
-/** Pings without an answer that another tab's leader may leave, before it is taken for one that does not run. */
-const PATIENCE = 2;
-
 /** `term` counts the leaders: whoever leads says it, and what an earlier one still says is not heard. */
 type Message =
   | { kind: "hello"; from: number; token: string | undefined }
@@ -45,6 +38,12 @@ export function shared(
   welcome: () => [string, unknown][],
   token: string | undefined,
 ): Link {
+  const ANSWER_MS = 12_000;
+  /** Longer than a message takes: the others must hear that it is over before they are given the lock. */
+  const FAREWELL_MS = 500;
+  const BEAT_MS = 1_500;
+  /** Pings without an answer that another tab's leader may leave, before it is taken for one that does not run. */
+  const PATIENCE = 2;
   const me = Math.random();
   const channel = new BroadcastChannel(name);
   const asked = new Map<number, (answer: { value?: unknown; code?: string }) => void>();
@@ -111,11 +110,11 @@ export function shared(
       link.open();
     });
 
-  const queue = (options: LockOptions): void => {
+  const queue = (steal = false): void => {
     const mine = new AbortController();
     place = mine;
     // A lock cannot be both taken and waited for.
-    const how = options.steal ? options : { signal: mine.signal };
+    const how = steal ? { steal } : { signal: mine.signal };
     navigator.locks
       .request(name, how, () => lead(mine))
       .catch(() => {
@@ -135,7 +134,7 @@ export function shared(
           watch();
         } else {
           place?.abort();
-          queue({ steal: true });
+          queue(true);
         }
       },
       BEAT_MS * (1 + Math.random() / 2),
@@ -163,7 +162,8 @@ export function shared(
       term = data.term;
       silence = 0;
     }
-    if (("to" in data && data.to !== me) || ("but" in data && data.but === me)) return;
+    const { to = me, but } = data as { to?: number; but?: number };
+    if (to !== me || but === me) return;
     if (data.kind === "event") {
       // Another tab has found a way in: come back behind it.
       if (!place && data.event === "ready") self.open();
@@ -195,7 +195,7 @@ export function shared(
       if (place) return;
       silence = 0;
       watch();
-      queue({});
+      queue();
       post({ kind: "hello", from: me, token });
     },
     close() {

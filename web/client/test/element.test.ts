@@ -41,6 +41,24 @@ const find = (root: ShadowRoot, selector: string): HTMLElement => {
   return found;
 };
 
+it("one that stands for several says for how many, in one row", async () => {
+  const server = await gateway();
+  server.emit("user:ann", "placed", { collapse: "order" });
+  server.emit("user:ann", "alone", { collapse: "other" });
+  const { root } = await shown(server);
+  find(root, ".bell").click();
+
+  server.emit("user:ann", "shipped", { collapse: "order" });
+  await eventually(() => expect(find(root, ".row .name").textContent).toBe("shipped"));
+
+  const rows = [...root.querySelectorAll(".row[data-id]")];
+  expect(rows.map((row) => row.querySelector(".name")?.textContent)).toEqual(["shipped", "alone"]);
+  const times = find(root, ".row .times");
+  expect(times.textContent).toBe("×22 updates");
+  expect(rows[0]?.getAttribute("aria-describedby")).toContain(times.id);
+  expect(rows[1]?.querySelector(".times")).toBeNull();
+});
+
 describe("the bell", () => {
   it("says and shows how many are unread", async () => {
     const server = await gateway();

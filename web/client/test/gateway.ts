@@ -19,6 +19,8 @@ export interface Kept {
   link: string | null;
   data: Record<string, unknown>;
   created_at: string;
+  collapse_key?: string;
+  collapsed?: number;
 }
 
 interface Page {
@@ -75,6 +77,8 @@ export class Gateway {
   /** What happens between the making of an answer and its leaving. */
   meanwhile: ((event: string) => void) | undefined;
   kept: Kept[] = [];
+  /** What the users do not want to be shown in shared rooms. */
+  muted: string[] = [];
   /** What everybody has chosen. */
   chosen: Tree = {};
   version = 0;
@@ -141,7 +145,7 @@ export class Gateway {
   emit(
     room: string,
     title: string,
-    { silent = false, type = "NOTE", category = "", store = true } = {},
+    { silent = false, type = "NOTE", category = "", store = true, collapse = "" } = {},
   ): Kept {
     const seq = store ? this.head(room) + 1 : null;
     if (seq !== null) this.heads[room] = seq;
@@ -150,6 +154,11 @@ export class Gateway {
     const created_at = new Date(1_760_000_000_000 + at * 1000).toISOString();
     const notification: Kept = { id, room, seq, type, title, body: "", link: null, data: {}, created_at };
     if (category) notification.category = category;
+    if (collapse) {
+      const old = this.kept.find((n) => n.room === room && n.collapse_key === collapse);
+      this.kept = this.kept.filter((n) => n !== old);
+      Object.assign(notification, { collapse_key: collapse, collapsed: (old?.collapsed ?? 0) + 1 });
+    }
     if (store) this.kept.push(notification);
     if (!silent) this.io.to(room).emit("notification", notification);
     return notification;
@@ -157,6 +166,12 @@ export class Gateway {
 
   tell(event: string, payload: object): void {
     this.io.emit(event, payload);
+  }
+
+  /** All users have chosen so. */
+  mute(...types: string[]): void {
+    this.muted = types;
+    for (const socket of this.sockets) socket.emit("inbox", { ...this.count(socket), muted: types });
   }
 
   recall(id: string): void {
@@ -232,7 +247,12 @@ export class Gateway {
 
   private mine(socket: Socket): Kept[] {
     const rooms = this.roomsOf(socket);
-    return this.kept.filter((n) => rooms.includes(n.room) && !this.dismissed.has(n.id));
+    return this.kept.filter(
+      (n) =>
+        rooms.includes(n.room) &&
+        !this.dismissed.has(n.id) &&
+        (n.room === rooms[0] || !this.muted.includes(n.type)),
+    );
   }
 
   /** How much is unread of what there is now. */
@@ -275,6 +295,7 @@ export class Gateway {
       replayed: missed.length,
       resync,
       epoch: this.epoch,
+      ...(this.muted.length ? { muted: this.muted } : {}),
       expires_at: "",
     });
     const on = (event: string, answer: (payload: never) => object): void => {

@@ -387,6 +387,146 @@ describe("the count of the unread", () => {
   });
 });
 
+describe("what takes the place of an older one", () => {
+  it("is shown in its place, counted once, and told as it comes", async () => {
+    const server = await gateway();
+    server.emit("user:ann", "placed", { collapse: "order" });
+    server.emit("user:ann", "else");
+    const ann = await ready({ url: server.url, token: token("ann") });
+    expect(ann.now().unread).toBe(2);
+
+    server.emit("user:ann", "packed", { collapse: "order" });
+    server.emit("all", "another room's", { collapse: "order" });
+    server.emit("user:ann", "shipped", { collapse: "order" });
+    await ann.until((s) => s.items[0]?.title === "shipped");
+
+    expect(ann.titles()).toEqual(["shipped", "another room's", "else"]);
+    expect(ann.now().items[0]?.collapsed).toBe(3);
+    expect(ann.now().unread).toBe(3);
+    expect(ann.told.map((n) => n.title)).toEqual(["packed", "another room's", "shipped"]);
+  });
+
+  it("is unread, whatever was done with the older", async () => {
+    const server = await gateway();
+    const one = server.emit("user:ann", "one", { collapse: "k" });
+    const ann = await ready({ url: server.url, token: token("ann") });
+    ann.inbox.read(one.id);
+    await ann.until((s) => s.unread === 0);
+
+    server.emit("user:ann", "two", { collapse: "k" });
+    await ann.until((s) => s.unread === 1);
+
+    expect(ann.now().items.map((n) => [n.title, n.read])).toEqual([["two", false]]);
+  });
+
+  it("takes the place of what is not loaded, and the badge is as the gateway counts it", async () => {
+    const server = await gateway();
+    server.emit("user:ann", "far below", { collapse: "k" });
+    for (let n = 1; n <= 30; n++) server.emit("user:ann", `number ${n}`);
+    const ann = await ready({ url: server.url, token: token("ann") });
+    expect(ann.now().unread).toBe(31);
+
+    server.emit("user:ann", "on top", { collapse: "k" });
+    await ann.until((s) => s.items[0]?.title === "on top" && s.unread === 31);
+    ann.inbox.loadMore();
+    await ann.until((s) => s.items.length === 31 && !s.loading);
+
+    expect(ann.titles().filter((title) => !title.startsWith("number"))).toEqual(["on top"]);
+    expect(ann.now().unread).toBe(31);
+  });
+
+  it("stays the only one when a page that was on its way has the older", async () => {
+    const server = await gateway();
+    server.emit("user:ann", "below", { collapse: "k" });
+    for (let n = 1; n <= 20; n++) server.emit("user:ann", `number ${n}`);
+    const ann = await ready({ url: server.url, token: token("ann") });
+    server.meanwhile = (event) =>
+      void (event === "history" && server.emit("user:ann", "new", { collapse: "k" }));
+
+    ann.inbox.loadMore();
+    await ann.until((s) => s.items.length === 21 && !s.loading);
+
+    expect(ann.titles()[0]).toBe("new");
+    expect(ann.titles()).not.toContain("below");
+    await ann.until((s) => s.unread === 21);
+  });
+
+  it("is missed once, and fills a hole with what is left in it", async () => {
+    const server = await gateway();
+    const ann = await ready({ url: server.url, token: token("ann") });
+    server.emit("user:ann", "one", { collapse: "k" });
+    await ann.until((s) => s.items.length === 1);
+
+    server.emit("user:ann", "two", { collapse: "k", silent: true });
+    server.emit("user:ann", "three", { collapse: "k", silent: true });
+    server.emit("user:ann", "else");
+    await ann.until((s) => s.items.length === 2 && s.items[0]?.title === "else");
+
+    expect(ann.titles()).toEqual(["else", "three"]);
+    expect(ann.told.map((n) => n.seq)).toEqual([1, 3, 4]);
+    expect(ann.now().unread).toBe(2);
+  });
+});
+
+describe("what is muted", () => {
+  it("is dropped where it comes to many, and counted by nobody", async () => {
+    const server = await gateway();
+    server.muted = ["TIP"];
+    const ann = await ready({ url: server.url, token: token("ann") });
+
+    server.emit("all", "tip", { type: "TIP" });
+    server.emit("user:ann", "own", { type: "TIP" });
+    server.emit("all", "note");
+    await ann.until((s) => s.items.length === 2);
+
+    expect(ann.titles()).toEqual(["note", "own"]);
+    expect(ann.told.map((n) => n.title)).toEqual(["own", "note"]);
+    expect(ann.now().unread).toBe(2);
+    expect(
+      server.asked.filter(([event]) => event === "replay"),
+      "no hole is seen",
+    ).toEqual([]);
+  });
+
+  it("goes at once when it is muted, and comes back when it is not", async () => {
+    const server = await gateway();
+    server.emit("all", "tip", { type: "TIP" });
+    server.emit("all", "note");
+    const ann = await ready({ url: server.url, token: token("ann") });
+    expect(ann.now().unread).toBe(2);
+
+    server.mute("TIP");
+    await ann.until((s) => s.unread === 1 && !s.loading);
+    expect(ann.titles()).toEqual(["note"]);
+    server.emit("all", "another", { type: "TIP" });
+    server.emit("all", "last");
+    await ann.until((s) => s.items[0]?.title === "last");
+    expect(ann.now().unread).toBe(2);
+
+    server.mute();
+    await ann.until((s) => s.unread === 4 && s.items.length === 4);
+    expect(ann.titles()).toEqual(["last", "another", "note", "tip"]);
+  });
+
+  it("is known after a return, also when it has changed meanwhile", async () => {
+    const server = await gateway();
+    server.emit("all", "tip", { type: "TIP" });
+    const ann = await ready({ url: server.url, token: token("ann") });
+    await server.stop();
+    await ann.until((s) => s.state === "offline");
+    server.muted = ["TIP"];
+
+    await server.start();
+    await ann.until((s) => s.state === "ready" && s.items.length === 0 && !s.loading);
+
+    expect(ann.now().unread).toBe(0);
+    server.emit("all", "another", { type: "TIP" });
+    server.emit("all", "note");
+    await ann.until((s) => s.items.length === 1);
+    expect(ann.titles()).toEqual(["note"]);
+  });
+});
+
 describe("pages", () => {
   it("follow each other down to the first notification", async () => {
     const server = await gateway();

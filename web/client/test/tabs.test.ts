@@ -38,6 +38,26 @@ it("tabs of two users have a connection each", async () => {
   expect(ann.now().items).toEqual([]);
 });
 
+it("what is muted is muted in all tabs, also in one that comes later", async () => {
+  const server = await gateway();
+  server.emit("all", "tip", { type: "TIP" });
+  const first = await ready({ url: server.url, token: token("ann") });
+  const second = await ready({ url: server.url, token: token("ann") });
+
+  server.mute("TIP");
+  await first.until((s) => s.unread === 0 && s.items.length === 0 && !s.loading);
+  await second.until((s) => s.unread === 0 && s.items.length === 0 && !s.loading);
+  const third = await ready({ url: server.url, token: token("ann") });
+  server.emit("all", "another", { type: "TIP" });
+  server.emit("all", "note");
+
+  for (const tab of [first, second, third]) {
+    await tab.until((s) => s.items.length === 1);
+    expect(tab.titles()).toEqual(["note"]);
+    expect(tab.now().unread).toBe(1);
+  }
+});
+
 it("tabs that do not want to share have a connection each", async () => {
   const server = await gateway();
   await ready({ url: server.url, token: token("ann"), share: false });

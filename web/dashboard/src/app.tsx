@@ -3,6 +3,7 @@ import { type ReactNode, useCallback, useEffect, useState, useSyncExternalStore 
 import { type Desk, DeskContext } from "./context.tsx";
 import { Gateway } from "./gateway.ts";
 import { Live } from "./live.ts";
+import { CampaignsPage } from "./pages/campaigns.tsx";
 import { Compose } from "./pages/compose.tsx";
 import { Feed } from "./pages/feed.tsx";
 import { MailPage } from "./pages/mail.tsx";
@@ -10,6 +11,7 @@ import { OnlinePage } from "./pages/online.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { ScheduledPage } from "./pages/scheduled.tsx";
 import { SignIn } from "./pages/signin.tsx";
+import { SuppressionsPage } from "./pages/suppressions.tsx";
 import { TopicsPage } from "./pages/topics.tsx";
 import { TypesPage } from "./pages/types.tsx";
 import { Users } from "./pages/users.tsx";
@@ -116,7 +118,11 @@ function Page({ route }: { route: Route }): ReactNode {
     case "scheduled":
       return <ScheduledPage />;
     case "mail":
-      return <MailPage state={route.state} />;
+      return <MailPage route={route} />;
+    case "suppressions":
+      return <SuppressionsPage key={route.address} address={route.address} scope={route.scope} />;
+    case "campaigns":
+      return <CampaignsPage campaign={route.campaign} state={route.state} />;
     case "types":
       return <TypesPage type={route.type} view={route.view} />;
     case "compose":

@@ -18,6 +18,18 @@ export function take(state: FeedState, batch: FeedBatch): FeedState {
   return { items: [...fresh, ...state.items].slice(0, KEPT), leftOut: state.leftOut + batch.left_out };
 }
 
+/** The state with what came before one looked, newest first. */
+export function withEarlier(state: FeedState, earlier: readonly FeedItem[]): FeedState {
+  const known = new Set(state.items.map((item) => item.id));
+  const fresh = earlier.filter((item) => !known.has(item.id));
+  return { ...state, items: newestFirst([...state.items, ...fresh]).slice(0, KEPT) };
+}
+
+/** Ids are UUIDv7: they sort by time. */
+export function newestFirst(items: readonly FeedItem[]): readonly FeedItem[] {
+  return [...items].sort((a, b) => (a.id < b.id ? 1 : -1));
+}
+
 export interface Filter {
   readonly type: string;
   readonly room: string;

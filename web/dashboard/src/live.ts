@@ -1,6 +1,6 @@
-import { EMPTY, type FeedState, take } from "./feed.ts";
+import { EMPTY, type FeedState, take, withEarlier } from "./feed.ts";
 import type { Gateway } from "./gateway.ts";
-import type { FeedBatch, HistoryPage, Notification, Types } from "./protocol.ts";
+import type { FeedBatch, HistoryPage, Latest, Notification, Types } from "./protocol.ts";
 import { Store } from "./store.ts";
 
 /** In one question for history. */
@@ -42,10 +42,13 @@ export class Live {
   }
 
   private async begin(): Promise<void> {
-    const [unread] = await Promise.all([this.unread(), this.gateway.ask("feed", { on: true })]).catch(
-      (): [readonly Notification[]] => [[]],
-    );
+    const nothing: [readonly Notification[], Latest] = [[], { notifications: [] }];
+    const [unread, latest] = await Promise.all([
+      this.unread(),
+      this.gateway.ask<Latest>("feed", { on: true }),
+    ]).catch(() => nothing);
     this.open.update((held) => merged(unread, held));
+    this.feed.update((state) => withEarlier(state, latest.notifications));
   }
 
   /** Learns which types are urgent, and answers what is unread of them. */

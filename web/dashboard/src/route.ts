@@ -7,7 +7,9 @@ export type Route =
   | { page: "users"; user: string | null }
   | { page: "topics"; topic: string | null }
   | { page: "scheduled" }
-  | { page: "mail"; state: string }
+  | { page: "mail"; state: string; find: string; since: string; until: string }
+  | { page: "suppressions"; address: string; scope: string }
+  | { page: "campaigns"; campaign: string | null; state: string }
   | { page: "types"; type: string | null; view: string }
   | { page: "compose"; to: string; type: string };
 
@@ -26,7 +28,21 @@ export function parse(fragment: string): Route {
     case "users":
       return { page, user: rest === "" ? null : decoded(rest) };
     case "mail":
-      return { page, state: parameters.get("state") ?? "" };
+      return {
+        page,
+        state: parameters.get("state") ?? "",
+        find: parameters.get("find") ?? "",
+        since: parameters.get("since") ?? "",
+        until: parameters.get("until") ?? "",
+      };
+    case "suppressions":
+      return { page, address: parameters.get("address") ?? "", scope: parameters.get("scope") ?? "" };
+    case "campaigns":
+      return {
+        page,
+        campaign: rest === "" ? null : decoded(rest),
+        state: parameters.get("state") ?? "",
+      };
     case "types":
       return { page, type: rest === "" ? null : decoded(rest), view: parameters.get("view") ?? "" };
     case "compose":
@@ -45,7 +61,19 @@ export function href(route: Route): string {
     case "feed":
       return withQuery("#/feed", { room: route.room });
     case "mail":
-      return withQuery("#/mail", { state: route.state });
+      return withQuery("#/mail", {
+        state: route.state,
+        find: route.find,
+        since: route.since,
+        until: route.until,
+      });
+    case "suppressions":
+      return withQuery("#/suppressions", { address: route.address, scope: route.scope });
+    case "campaigns":
+      return withQuery(
+        route.campaign === null ? "#/campaigns" : `#/campaigns/${encodeURIComponent(route.campaign)}`,
+        { state: route.state },
+      );
     case "types":
       return withQuery(route.type === null ? "#/types" : `#/types/${encodeURIComponent(route.type)}`, {
         view: route.view,
@@ -64,6 +92,11 @@ function withQuery(path: string, values: Record<string, string>): string {
   const given = Object.entries(values).filter(([, value]) => value);
   if (given.length === 0) return path;
   return `${path}?${given.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&")}`;
+}
+
+/** All mail of a state, or all. */
+export function mailOf(state: string): Route {
+  return { page: "mail", state, find: "", since: "", until: "" };
 }
 
 /** The user whose room it is. */

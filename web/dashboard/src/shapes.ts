@@ -30,6 +30,19 @@ export type Unless = (typeof UNLESS_VALUES)[number];
 export const REASON_VALUES = ["hard_bounce", "soft_bounce", "complaint", "unsubscribe", "manual"] as const;
 export type Reason = (typeof REASON_VALUES)[number];
 
+export const CAMPAIGN_STATE_VALUES = [
+  "draft",
+  "scheduled",
+  "running",
+  "paused",
+  "finished",
+  "cancelled",
+] as const;
+export type CampaignState = (typeof CAMPAIGN_STATE_VALUES)[number];
+
+export const RECIPIENT_STATE_VALUES = ["pending", "owed", "sent", "skipped", "dead", "cancelled"] as const;
+export type RecipientState = (typeof RECIPIENT_STATE_VALUES)[number];
+
 export interface NotificationAnswer {
   readonly id: string;
   readonly room: string;
@@ -47,6 +60,10 @@ export interface NotificationAnswer {
   readonly locale?: string;
   /** Of the catalog that made them. */
   readonly catalog_version?: string;
+  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
+  /** How many it stands for, itself included; goes with `collapse_key`. */
+  readonly collapsed?: number;
 }
 
 /** The same with the counts of the cluster; null while presence cannot tell. */
@@ -59,14 +76,19 @@ export interface AdminReadyEvent {
   readonly resync: readonly string[];
   /** Which line of sequences the heads are of. */
   readonly epoch: string;
+  /** Types not to be shown but in the user's own room; absent where there are none. */
+  readonly muted?: readonly string[];
   readonly expires_at: string;
   readonly users: number | null;
   readonly connections: number | null;
 }
 
-export interface CountAnswer {
+/** How much is unread. */
+export interface InboxEvent {
   readonly unread: number;
   readonly heads: Readonly<Record<string, number>>;
+  /** Types not to be shown but in the user's own room; where these have changed. */
+  readonly muted?: readonly string[];
 }
 
 export interface AddressAnswer {
@@ -180,8 +202,8 @@ export interface FeedItem {
   readonly created_at: string;
   readonly in_app: boolean;
   readonly mail: boolean;
-  /** Who emitted it. */
-  readonly by: string;
+  /** Who emitted it; null of what came before one looked. */
+  readonly by: string | null;
 }
 
 /** Some of what a node has taken in, and how much more there was. */
@@ -237,6 +259,8 @@ export interface RoomPreviewAnswer {
   readonly decided_by: string | null;
   /** The same in words. */
   readonly verdict: string | null;
+  /** It would take the place of what is shown in the room under this key. */
+  readonly collapse_key: string | null;
 }
 
 /** A mail as its reader will see it. */
@@ -307,11 +331,17 @@ export interface RecordWithReceiptsAnswer {
   readonly locale?: string;
   /** Of the catalog that made them. */
   readonly catalog_version?: string;
+  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
+  /** How many it stands for, itself included; goes with `collapse_key`. */
+  readonly collapsed?: number;
   readonly in_app: boolean;
   /** Why it is not shown in-app, where a rule decided that. */
   readonly skipped: SkippedAnswer | null;
   readonly expires_at: string | null;
   readonly recalled_at: string | null;
+  /** The id of the newer one that stands for it. */
+  readonly superseded_by: string | null;
   readonly mail: MailAnswer | null;
   /** By user. */
   readonly receipts: Readonly<Record<string, ReceiptAnswer>>;
@@ -335,11 +365,17 @@ export interface RecordAnswer {
   readonly locale?: string;
   /** Of the catalog that made them. */
   readonly catalog_version?: string;
+  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
+  /** How many it stands for, itself included; goes with `collapse_key`. */
+  readonly collapsed?: number;
   readonly in_app: boolean;
   /** Why it is not shown in-app, where a rule decided that. */
   readonly skipped: SkippedAnswer | null;
   readonly expires_at: string | null;
   readonly recalled_at: string | null;
+  /** The id of the newer one that stands for it. */
+  readonly superseded_by: string | null;
   readonly mail: MailAnswer | null;
 }
 
@@ -361,6 +397,10 @@ export interface AdminItemAnswer {
   readonly locale?: string;
   /** Of the catalog that made them. */
   readonly catalog_version?: string;
+  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
+  /** How many it stands for, itself included; goes with `collapse_key`. */
+  readonly collapsed?: number;
   readonly read: boolean;
   readonly seen: boolean;
   readonly mail: MailAnswer | null;
@@ -445,9 +485,57 @@ export interface SuppressionsAnswer {
   readonly next: string | null;
 }
 
+export interface SuppressedAnswer {
+  /** That are new, or last longer than what was there; the others were there. */
+  readonly suppressed: number;
+}
+
 export interface LiftedAnswer {
   /** How many there were, in as many scopes. */
   readonly lifted: number;
+}
+
+/** Why no mail of a lane leaves. */
+export interface PauseAnswer {
+  readonly at: string;
+  /** `brake`, `cli`, `user:…` or `service:…`. */
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** A lane, and what became of the mail that it has sent within the window. */
+export interface LaneAnswer {
+  readonly lane: LaneName;
+  readonly sent: number;
+  /** By the mail server, for their address. */
+  readonly refused: number;
+  /** Of those sent, as far as it was told. */
+  readonly delivered: number;
+  /** Of those sent. */
+  readonly bounced: number;
+  /** Of those sent. */
+  readonly complained: number;
+  /** A part of 1, of those refused or bounced; null of too few mails. */
+  readonly bounce_rate: number | null;
+  /** A part of 1. */
+  readonly complaint_rate: number | null;
+  readonly paused: PauseAnswer | null;
+  /** When it was resumed last: only mail that was sent after is counted. */
+  readonly since: string | null;
+}
+
+/** From where on bulk mail is paused; 0 is no bound. */
+export interface BrakeAnswer {
+  readonly bounces: number;
+  readonly complaints: number;
+  /** Of fewer no rate is told. */
+  readonly mails: number;
+  readonly window_seconds: number;
+}
+
+export interface LanesAnswer {
+  readonly lanes: readonly LaneAnswer[];
+  readonly brake: BrakeAnswer;
 }
 
 /** A report that changed nothing. */
@@ -645,6 +733,121 @@ export interface UserPreferencesAnswer {
   readonly changes: readonly PreferenceChangeAnswer[];
 }
 
+export interface CampaignAnswer {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly state: CampaignState;
+  /** Why it is paused, if nobody asked for it. */
+  readonly reason: string | null;
+  readonly by: string;
+  readonly created_at: string;
+  readonly send_at: string | null;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  /** Whether all recipients are written down. */
+  readonly gathered: boolean;
+  /** What was told in the app. */
+  readonly notification: string | null;
+}
+
+export interface CampaignsAnswer {
+  readonly campaigns: readonly CampaignAnswer[];
+  readonly next: string | null;
+}
+
+/** `imported` = `pending` + `owed` + `sent` + `skipped` + `dead` + `cancelled`, and `exact` says whether it is so. */
+export interface AccountingAnswer {
+  readonly imported: number;
+  /** Not decided for yet, or to be later. */
+  readonly pending: number;
+  /** The mail waits, or is being sent. */
+  readonly owed: number;
+  readonly sent: number;
+  readonly skipped: number;
+  readonly dead: number;
+  readonly cancelled: number;
+  /** Checked against the mails that have left. */
+  readonly exact: boolean;
+  readonly skipped_by: Readonly<Record<string, number>>;
+  /** Of those sent, as far as anything was heard. */
+  readonly delivered: number;
+  readonly bounced: number;
+  readonly complained: number;
+}
+
+/** A campaign in full. */
+export interface CampaignDetailAnswer {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly state: CampaignState;
+  /** Why it is paused, if nobody asked for it. */
+  readonly reason: string | null;
+  readonly by: string;
+  readonly created_at: string;
+  readonly send_at: string | null;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  /** Whether all recipients are written down. */
+  readonly gathered: boolean;
+  /** What was told in the app. */
+  readonly notification: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly audience: unknown;
+  readonly in_app: string | null;
+  readonly local_time: string | null;
+  readonly accounting: AccountingAnswer;
+}
+
+/** A recipient of a campaign, and what became of it. */
+export interface RecipientAnswer {
+  readonly id: string;
+  /** None: erased. */
+  readonly user: string | null;
+  readonly address: string | null;
+  readonly state: RecipientState;
+  /** The rule that skips it, or holds it. */
+  readonly decided_by: string | null;
+  readonly reason: string | null;
+  /** The mail's id. */
+  readonly mail: string | null;
+  readonly mail_state: MailState | null;
+  readonly updated_at: string;
+}
+
+export interface RecipientsAnswer {
+  readonly recipients: readonly RecipientAnswer[];
+  readonly next: string | null;
+}
+
+export interface DryRunAnswer {
+  readonly looked_at: number;
+  readonly send: number;
+  readonly later: Readonly<Record<string, number>>;
+  readonly skipped: Readonly<Record<string, number>>;
+  /** Whose data do not fit. */
+  readonly dead: number;
+  /** `after` of the next part. */
+  readonly next: string | null;
+}
+
+export interface TestedAnswer {
+  readonly mails: readonly string[];
+}
+
+export interface CampaignCancelledAnswer {
+  readonly campaign: CampaignAnswer;
+  /** Recipients who get nothing any more. */
+  readonly cancelled: number;
+  /** Mails that were being sent at that moment. */
+  readonly under_way: number;
+}
+
+export interface RetriedAnswer {
+  readonly retried: number;
+}
+
 /** A row of a user's preferences. */
 export interface CategoryAnswer {
   readonly key: string;
@@ -729,6 +932,8 @@ export interface TypeItemAnswer {
   readonly title: string;
   readonly body: string;
   readonly link: string | null;
+  /** It would take the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
 }
 
 export interface TypeMailAnswer {
@@ -812,5 +1017,7 @@ export interface OverviewAnswer {
   readonly emit_p99_ms: readonly (number | null)[];
 }
 
-/** That it was done. */
-export type NothingAnswer = Readonly<Record<string, never>>;
+/** What came before, the newest first. */
+export interface LatestAnswer {
+  readonly notifications: readonly FeedItem[];
+}

@@ -1,6 +1,6 @@
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { useDesk, useStatus } from "./context.tsx";
-import { href, type Route } from "./route.ts";
+import { href, mailOf, type Route } from "./route.ts";
 import { useStore } from "./store.ts";
 import { currentTheme, type Theme, wear } from "./theme.ts";
 import { Icon, type IconName, Mark } from "./ui/icons.tsx";
@@ -13,7 +13,9 @@ const PAGES: readonly { route: Route; name: string; icon: IconName }[] = [
   { route: { page: "users", user: null }, name: "Users", icon: "users" },
   { route: { page: "topics", topic: null }, name: "Topics", icon: "topics" },
   { route: { page: "scheduled" }, name: "Scheduled", icon: "clock" },
-  { route: { page: "mail", state: "" }, name: "Mail", icon: "mail" },
+  { route: mailOf(""), name: "Mail", icon: "mail" },
+  { route: { page: "suppressions", address: "", scope: "" }, name: "Suppressions", icon: "banned" },
+  { route: { page: "campaigns", campaign: null, state: "" }, name: "Campaigns", icon: "campaign" },
   { route: { page: "types", type: null, view: "" }, name: "Types", icon: "types" },
   { route: { page: "compose", to: "", type: "" }, name: "Compose", icon: "compose" },
 ];

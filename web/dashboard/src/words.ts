@@ -13,6 +13,11 @@ export function milliseconds(value: number): string {
   return `${value >= 10 || value === 0 ? value.toFixed(0) : value.toFixed(1)} ms`;
 }
 
+/** A part of 1 as a percentage: 5%, 0.31%. */
+export function part(value: number): string {
+  return `${Number((value * 100).toPrecision(2))}%`;
+}
+
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${figure(count)} ${count === 1 ? one : many}`;
 }

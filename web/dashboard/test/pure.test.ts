@@ -1,7 +1,7 @@
 import { subject } from "@bellhop/client";
 import { describe, expect, test } from "vitest";
 import { BLANK, bodyOf, errorOf, PATTERNS, roomsOf } from "../src/draft.ts";
-import { EMPTY, filtered, KEPT, take, typesIn } from "../src/feed.ts";
+import { EMPTY, filtered, KEPT, take, typesIn, withEarlier } from "../src/feed.ts";
 import { merged } from "../src/live.ts";
 import type { FeedItem, Notification, Online, Roster } from "../src/protocol.ts";
 import { begin, extend, joined, left } from "../src/roster.ts";
@@ -21,7 +21,9 @@ describe("the route", () => {
     { page: "feed", room: "user:a b&c" },
     { page: "users", user: null },
     { page: "users", user: "a/b?c#d%e ü" },
-    { page: "mail", state: "dead" },
+    { page: "mail", state: "dead", find: "", since: "", until: "" },
+    { page: "mail", state: "", find: "ann+x@b.example", since: "2026-11-26", until: "2026-11-27" },
+    { page: "suppressions", address: "a&b@c.example", scope: "lane:bulk" },
     { page: "types", type: null, view: "" },
     { page: "types", type: "ORDER_UPDATE", view: "preview" },
     { page: "compose", to: "user:ann", type: "" },
@@ -119,6 +121,12 @@ describe("the feed", () => {
     by: "shop",
   });
   const batch = (...items: FeedItem[]) => ({ node: "n", notifications: items, left_out: 0 });
+
+  test("begins with what came before, each once and newest first", () => {
+    const state = withEarlier(take(EMPTY, batch(item("3"), item("5"))), [item("4"), item("3"), item("1")]);
+
+    expect(state.items.map(({ id }) => id)).toEqual(["5", "4", "3", "1"]);
+  });
 
   test("has the newest on top, each once", () => {
     const state = take(take(EMPTY, batch(item("1"), item("2"))), batch(item("2"), item("3")));

@@ -21,7 +21,7 @@ export function row(
   options: { strings: Strings; icon: Icon; age: Age; acts: Acts },
 ): HTMLElement {
   const { strings: t, icon, age, acts } = options;
-  const { id, title, body, created_at } = item;
+  const { id, title, body, created_at, collapsed = 1 } = item;
   const made = old ?? h("article", { class: "row", part: "item", "data-id": id });
   made.classList.toggle("read", item.read);
   if (old) {
@@ -45,7 +45,7 @@ export function row(
     );
   };
   made.setAttribute("aria-labelledby", `s-${id} t-${id}`);
-  made.setAttribute("aria-describedby", `b-${id} w-${id}`);
+  made.setAttribute("aria-describedby", `b-${id} n-${id} w-${id}`);
   made.append(
     glyph(icon(item)),
     h(
@@ -56,6 +56,13 @@ export function row(
         { class: "line" },
         h("span", { class: "spoken state", id: `s-${id}` }, item.read ? "" : t.unreadMark),
         name,
+        collapsed > 1 &&
+          h(
+            "span",
+            { class: "times", id: `n-${id}`, title: t.updates(collapsed) },
+            h("span", { "aria-hidden": "true" }, `×${collapsed}`),
+            h("span", { class: "spoken" }, t.updates(collapsed)),
+          ),
         h("time", { id: `w-${id}`, datetime: created_at }, age(created_at)),
       ),
       h("p", { class: "body", id: `b-${id}`, dir: "auto" }, body),

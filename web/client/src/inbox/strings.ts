@@ -20,6 +20,8 @@ export interface Strings {
   close: string;
   read: (title: string) => string;
   dismiss: (title: string) => string;
+  /** Beside one that stands for several, the older of which are not shown any more. */
+  updates: (count: number) => string;
   arrived: (count: number) => string;
   /** Below the newest of a burst. */
   others: (count: number) => string;
@@ -56,6 +58,7 @@ export const ENGLISH: Strings = {
   close: "Close notifications",
   read: (title) => `Mark as read: ${title}`,
   dismiss: (title) => `Dismiss: ${title}`,
+  updates: (count) => `${count} updates`,
   arrived: many,
   others: (count) => `and ${count} more`,
   newer: many,

@@ -70,6 +70,7 @@ h2 { flex: 1; margin: 0; font-size: 1rem; font-weight: 650; letter-spacing: -.01
 .long .more { display: block }
 :is(.roomy, .open) .more { position: static; padding: 0 }
 .open .more { display: block; margin-block-start: .25rem }
+.times { flex: none; padding-inline: .375rem; border-radius: 99px; background: var(--_hover); font-size: .6875rem; font-weight: 600; color: var(--_muted); font-variant-numeric: tabular-nums }
 time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric: tabular-nums }
 .body { margin: .0625rem 0 0; font-size: .8125rem; color: var(--_muted); overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; line-clamp: 2; overflow-wrap: anywhere; text-align: start }
 .dot { inline-size: .5rem; block-size: .5rem; flex: none; border-radius: 50%; background: var(--_accent) }

@@ -8,15 +8,34 @@ import { MailView } from "../ui/mailview.tsx";
 import { toast } from "../ui/toast.tsx";
 import { humane, plural } from "../words.ts";
 
+/** A mail may be delivered, or come back, while one looks. */
+const EVERY_MS = 3_000;
+
 /** Everything about one notification, in a drawer. */
 export function Details({ id, close }: { id: string; close: () => void }): ReactNode {
-  const { data, error, reload } = useAsk<{ notification: FullRecord }>("notification", { id });
+  const { data, error, reload } = useAsk<{ notification: FullRecord }>("notification", { id }, EVERY_MS);
   const record = data?.notification;
   return (
     <Dialog title="Notification" shape="drawer" close={close}>
       {error ? <Failed error={error} retry={reload} /> : null}
       {record ? <Body record={record} reload={reload} /> : error ? null : <Waiting lines={8} />}
     </Dialog>
+  );
+}
+
+/** What was heard of a mail after it was sent. */
+const HEARD: Record<string, string> = {
+  delivered: "Delivered",
+  bounced: "Came back",
+  complained: "Called spam",
+};
+
+function Heard({ mail }: { mail: NonNullable<FullRecord["mail"]> }): ReactNode {
+  const label = HEARD[mail.state];
+  return label === undefined ? null : (
+    <Fact label={label}>
+      <Ago time={mail.updated_at} />
+    </Fact>
   );
 }
 
@@ -59,6 +78,14 @@ function Body({ record, reload }: { record: FullRecord; reload: () => void }): R
           <Fact label="Expires">
             <Ago time={record.expires_at} />
           </Fact>
+        ) : null}
+        {record.superseded_by ? (
+          <Fact label="Superseded by">
+            <span className="mono small">{record.superseded_by}</span>
+          </Fact>
+        ) : null}
+        {(record.collapsed ?? 1) > 1 ? (
+          <Fact label="Stands for">{plural(record.collapsed as number, "update")}</Fact>
         ) : null}
         <Fact label="Id">
           <span className="mono small">{record.id}</span>
@@ -135,6 +162,7 @@ function Body({ record, reload }: { record: FullRecord; reload: () => void }): R
                 <Ago time={record.mail.sent_at} />
               </Fact>
             ) : null}
+            <Heard mail={record.mail} />
           </dl>
           {record.recalled_at ? null : <StoredMail id={record.id} />}
         </section>

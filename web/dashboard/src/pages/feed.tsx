@@ -1,6 +1,6 @@
 import { type ReactNode, useCallback, useEffect, useMemo, useState } from "react";
 import { refusal, useAsk, useDesk } from "../context.tsx";
-import { type FeedState, filtered, typesIn } from "../feed.ts";
+import { type FeedState, filtered, newestFirst, typesIn } from "../feed.ts";
 import type { FeedItem, HistoryPage, Notification } from "../protocol.ts";
 import { href, userOf } from "../route.ts";
 import { useStore } from "../store.ts";
@@ -94,7 +94,7 @@ export function Feed(props: { room: string }): ReactNode {
             </Empty>
           ) : (
             <Empty icon="feed" title="Listening">
-              What is emitted from now on appears here.{" "}
+              Nothing is stored yet; what is emitted from now on appears here.{" "}
               <a href={href({ page: "compose", to: "", type: "" })}>Send one</a>.
             </Empty>
           )}
@@ -210,12 +210,11 @@ function useOlder(room: string): readonly FeedItem[] {
 
 function asFeedItem(notification: Notification, mail: boolean): FeedItem {
   const { id, room, seq, type, title, body, created_at } = notification;
-  return { id, room, seq, type, title, body, created_at, in_app: true, mail, by: "" };
+  return { id, room, seq, type, title, body, created_at, in_app: true, mail, by: null };
 }
 
 function withOlder(items: readonly FeedItem[], older: readonly FeedItem[]): readonly FeedItem[] {
   if (older.length === 0) return items;
   const known = new Set(items.map((item) => item.id));
-  // Ids are UUIDv7: they sort by time.
-  return [...items, ...older.filter((item) => !known.has(item.id))].sort((a, b) => (a.id < b.id ? 1 : -1));
+  return newestFirst([...items, ...older.filter((item) => !known.has(item.id))]);
 }

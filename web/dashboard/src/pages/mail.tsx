@@ -1,29 +1,31 @@
 import { type ReactNode, useState } from "react";
 import { refusal, useAsk, useDesk } from "../context.tsx";
+import { asked, type MailSearch } from "../mailsearch.ts";
 import { MAIL_STATES, type MailRecord, type MailState, type MailPage as Page } from "../protocol.ts";
-import { href, userOf } from "../route.ts";
+import { href, mailOf, type Route, userOf } from "../route.ts";
 import { Ago, Empty, Failed, Heading, MailChip, Segments, Waiting } from "../ui/bits.tsx";
 import { Confirm } from "../ui/dialog.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { toast } from "../ui/toast.tsx";
 import { humane, plural } from "../words.ts";
 import { Details } from "./details.tsx";
+import { LaneHealth } from "./lanes.tsx";
 
 const EVERY_MS = 5_000;
 type Choice = MailState | "";
 
-export function MailPage(props: { state: string }): ReactNode {
+export function MailPage({ route }: { route: Extract<Route, { page: "mail" }> }): ReactNode {
   const { gateway } = useDesk();
-  const state: Choice = MAIL_STATES.find((one) => one === props.state) ?? "";
+  const state: Choice = MAIL_STATES.find((one) => one === route.state) ?? "";
+  const question = { limit: 50, ...(state && { state }), ...asked(route) };
+  const of = JSON.stringify(question);
   const counts = useAsk<{ counts: Record<MailState, number> }>("mail_counts", {}, EVERY_MS);
-  const first = useAsk<Page>("mail", { limit: 50, ...(state && { state }) }, EVERY_MS);
-  const [older, setOlder] = useState<{ state: Choice; items: MailRecord[]; next: string | null } | null>(
-    null,
-  );
+  const first = useAsk<Page>("mail", question, EVERY_MS);
+  const [older, setOlder] = useState<{ of: string; items: MailRecord[]; next: string | null } | null>(null);
   const [open, setOpen] = useState<string | null>(null);
   const [revivingAll, setRevivingAll] = useState(false);
   const dead = counts.data?.counts.dead ?? 0;
-  const extra = older?.state === state ? older : null;
+  const extra = older?.of === of ? older : null;
   const items = joinedPages(first.data?.mail ?? [], extra?.items ?? []);
   const next = extra ? extra.next : (first.data?.next ?? null);
   const reload = () => {
@@ -42,8 +44,8 @@ export function MailPage(props: { state: string }): ReactNode {
   };
   const more = async () => {
     try {
-      const page = await gateway.ask<Page>("mail", { limit: 50, before: next, ...(state && { state }) });
-      setOlder({ state, items: [...(extra?.items ?? []), ...page.mail], next: page.next });
+      const page = await gateway.ask<Page>("mail", { ...question, before: next });
+      setOlder({ of, items: [...(extra?.items ?? []), ...page.mail], next: page.next });
     } catch (error) {
       toast(refusal(error).message, "bad");
     }
@@ -64,12 +66,14 @@ export function MailPage(props: { state: string }): ReactNode {
           Revive all dead…
         </button>
       </Heading>
+      <LaneHealth />
+      <Search key={`${route.find} ${route.since} ${route.until}`} route={route} />
       <div className="filters">
         <Segments<Choice>
           label="State"
           value={state}
           choose={(value) => {
-            location.hash = href({ page: "mail", state: value });
+            location.hash = href({ ...route, state: value });
           }}
           options={options}
         />
@@ -84,7 +88,11 @@ export function MailPage(props: { state: string }): ReactNode {
           <Empty
             icon="mail"
             title={
-              state ? `No ${options.find((o) => o.value === state)?.label.toLowerCase()} mail` : "No mail yet"
+              isSearch(route)
+                ? "No such mail"
+                : state
+                  ? `No ${options.find((o) => o.value === state)?.label.toLowerCase()} mail`
+                  : "No mail yet"
             }
           >
             {state === "dead" ? "Nothing was given up on." : "An emit with email: true makes some."}
@@ -97,7 +105,9 @@ export function MailPage(props: { state: string }): ReactNode {
                 <th scope="col">Mail</th>
                 <th scope="col">Attempts</th>
                 <th scope="col">Reason</th>
-                <th scope="col">Emitted</th>
+                <th scope="col" aria-sort="descending">
+                  When
+                </th>
                 <th scope="col">
                   <span className="unseen">Actions</span>
                 </th>
@@ -141,6 +151,62 @@ export function MailPage(props: { state: string }): ReactNode {
       ) : null}
     </>
   );
+}
+
+/** Finds the mail of an address, a user or a notification, of some days. */
+function Search({ route }: { route: Extract<Route, { page: "mail" }> }): ReactNode {
+  const [search, setSearch] = useState<MailSearch>(route);
+  const set = (change: Partial<MailSearch>) => setSearch((before) => ({ ...before, ...change }));
+  return (
+    <form
+      className="filters mail-search"
+      onSubmit={(event) => {
+        event.preventDefault();
+        location.hash = href({ ...route, ...search, find: search.find.trim() });
+      }}
+    >
+      <label className="search wide">
+        <Icon name="search" />
+        <input
+          type="search"
+          aria-label="Find mail"
+          placeholder="An address, a user id (user:… where it has an @), or a notification’s id"
+          value={search.find}
+          onChange={(event) => set({ find: event.target.value })}
+        />
+      </label>
+      <label className="day">
+        <span className="soft">From</span>
+        <input
+          type="date"
+          value={search.since}
+          max={search.until}
+          onChange={(event) => set({ since: event.target.value })}
+        />
+      </label>
+      <label className="day">
+        <span className="soft">to</span>
+        <input
+          type="date"
+          value={search.until}
+          min={search.since}
+          onChange={(event) => set({ until: event.target.value })}
+        />
+      </label>
+      <button type="submit" className="button">
+        Find
+      </button>
+      {isSearch(route) ? (
+        <a className="button" href={href(mailOf(route.state))}>
+          Clear
+        </a>
+      ) : null}
+    </form>
+  );
+}
+
+function isSearch({ find, since, until }: MailSearch): boolean {
+  return Boolean(find || since || until);
 }
 
 /** What happened to it when it was written down last. */

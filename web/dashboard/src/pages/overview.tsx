@@ -1,12 +1,13 @@
 import { type ReactNode, useState } from "react";
 import { useAsk, useDesk, useUrgent } from "../context.tsx";
 import type { FeedItem, MailState, Overview, Roster } from "../protocol.ts";
-import { href } from "../route.ts";
+import { href, mailOf } from "../route.ts";
 import { bucketed, highest, last, sum, type Window, windowOf, within } from "../series.ts";
 import { useStore } from "../store.ts";
 import { Ago, Empty, Failed, Heading, Segments, TypeChip, useNow, Waiting } from "../ui/bits.tsx";
 import { Chart, type Curve } from "../ui/chart.tsx";
 import { figure, humane, milliseconds, plural } from "../words.ts";
+import { PausedLanes } from "./lanes.tsx";
 
 const EVERY_MS = 10_000;
 const TONES: Record<string, string> = {
@@ -52,16 +53,17 @@ export function OverviewPage(): ReactNode {
           ]}
         />
       </Heading>
+      <PausedLanes />
       <div className="tiles">
         <Tile label="People online" to={href({ page: "online" })} value={roster.data?.users}>
           {roster.data ? plural(roster.data.connections, "connection") : NOTHING}
         </Tile>
-        <Tile label="Mail waiting" to={href({ page: "mail", state: "pending" })} value={waiting(counts)}>
+        <Tile label="Mail waiting" to={href(mailOf("pending"))} value={waiting(counts)}>
           {counts ? `${figure(gone(counts))} sent in all` : NOTHING}
         </Tile>
         <Tile
           label="Dead mail"
-          to={href({ page: "mail", state: "dead" })}
+          to={href(mailOf("dead"))}
           value={counts?.dead}
           tone={counts?.dead ? "bad" : ""}
         >

@@ -24,6 +24,7 @@ import { Digests } from "./digests.tsx";
 import { useSettled } from "./online.tsx";
 import { Profile, Topics } from "./person.tsx";
 
+const HISTORY_MS = 5_000;
 const NO_TOPICS: readonly string[] = [];
 
 export function Users({ user }: { user: string | null }): ReactNode {
@@ -279,10 +280,12 @@ type Shown = "all" | "unread";
 function History({ user, topics }: { user: string; topics: readonly string[] }): ReactNode {
   const { gateway } = useDesk();
   const [shown, setShown] = useState<Shown>("all");
-  const first = useAsk<HistoryPage>("history", { user, limit: 30, unread: shown === "unread" });
   const [older, setOlder] = useState<{ of: HistoryPage; items: HistoryItem[]; next: string | null } | null>(
     null,
   );
+  const asked = { user, limit: 30, unread: shown === "unread" };
+  // What became of a mail is told by nobody. Older pages would be lost by asking anew.
+  const first = useAsk<HistoryPage>("history", asked, older === null ? HISTORY_MS : undefined);
   const [busy, setBusy] = useState(false);
   const [open, setOpen] = useState<string | null>(null);
   const page = first.data;

@@ -1,0 +1,155 @@
+"""Where providers post what became of mail: `/hooks/ses` and `/hooks/postmark` of the public site, which they can reach.
+
+Anybody can. What SES tells is signed by SNS, and what Postmark tells comes with a password. It is answered once it is dealt with;
+what is answered with 503 comes again.
+"""
+
+import asyncio
+import base64
+import hmac
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
+
+import aiohttp
+from aiohttp import web
+
+from gateway.ground.clock import Clock
+from gateway.ground.parts import Part
+from gateway.http import edge
+from gateway.mail.provider_settings import ProviderSettings
+from gateway.notify.returns import Returns
+from gateway.protocol import returns as shapes
+from gateway.protocol.problems import Problem
+from mailer import postmark, ses, sns
+from mailer.reports import Report
+from mailer.telling import Unreadable
+
+SES, POSTMARK = "ses", "postmark"
+"""The providers' names, which stand as the source of what they have suppressed."""
+BODY_BYTES = 1024 * 1024
+"""A message of SNS has a quarter of that, with its quotes escaped."""
+FETCH_SECONDS = 5.0
+AT_ONCE = 64
+"""Bodies that are read of whom nobody knows; others are to come again."""
+CREDENTIALS_CHARACTERS = 1024
+REALM = {"WWW-Authenticate": 'Basic realm="bellhop"'}
+IGNORED = {"fate": "ignored", "mail": None, "suppressed": False}
+
+logger = logging.getLogger(__name__)
+
+
+class ProviderHooks(Part):
+    """The addresses of the providers that are set."""
+
+    def __init__(self, settings: ProviderSettings, returns: Returns, *, clock: Clock) -> None:
+        self._returns = returns
+        self._topics = [sns.Topic.of(arn) for arn in settings.ses_topics]
+        self._secrets = [secret.encode() for secret in settings.postmark_secrets]
+        self.session: Callable[[], aiohttp.ClientSession] = aiohttp.ClientSession
+        """What SNS is asked with."""
+        self._http: aiohttp.ClientSession | None = None
+        self._inspector = sns.Inspector(self._topics, self._get, clock=clock)
+        self._places = asyncio.Semaphore(AT_ONCE)
+
+    def public_routes(self) -> Sequence[web.AbstractRouteDef]:
+        return [
+            *([web.post("/hooks/ses", self._hear_ses)] if self._topics else []),
+            *([web.post("/hooks/postmark", self._hear_postmark)] if self._secrets else []),
+        ]
+
+    def start(self) -> None:
+        self._http = self.session()
+
+    async def stop(self) -> None:
+        assert self._http is not None
+        await self._http.close()
+
+    # Amazon SES
+
+    async def _hear_ses(self, request: web.Request) -> web.Response:
+        with _told():
+            # SNS says text/plain, whatever it sends.
+            message = await self._inspector.read(edge.json_of(await self._bounded(request)))
+            if message.kind is sns.Kind.NOTIFICATION:
+                raw = message.text.encode(errors="replace")
+                return await self._heard(SES, lambda: ses.read(message.text), raw)
+            await self._turned(message)
+        return edge.json_response(IGNORED)
+
+    async def _turned(self, message: sns.Message) -> None:
+        """Somebody has subscribed this address to the topic, or ended that."""
+        extra = {"topic": message.topic.arn}
+        if message.kind is sns.Kind.SUBSCRIBED:
+            await self._inspector.confirm(message)
+            logger.info("topic subscribed", extra=extra)
+        else:
+            logger.warning("topic unsubscribed: nothing more is heard of it", extra=extra)
+
+    async def _bounded(self, request: web.Request) -> bytes:
+        """The body, while not too many others are read: whoever it is of."""
+        if self._places.locked():
+            raise Problem("unavailable", "Too many at once.", headers={"Retry-After": "5"})
+        async with self._places:
+            return await edge.read_body(request, limit=BODY_BYTES)
+
+    # Postmark
+
+    async def _hear_postmark(self, request: web.Request) -> web.Response:
+        # Before the body is read: who may not tell cannot make us read it.
+        self._admit(request.headers.get("Authorization", ""))
+        body = await edge.read_body(request, limit=BODY_BYTES)
+        with _told():
+            return await self._heard(POSTMARK, lambda: postmark.read(body), body)
+
+    def _admit(self, authorization: str) -> None:
+        """Raises Problem for who does not have the password; the user's name is all the same."""
+        scheme, _, credentials = authorization[:CREDENTIALS_CHARACTERS].partition(" ")
+        try:
+            given = base64.b64decode(credentials.strip(), validate=True).partition(b":")[2]
+        except ValueError:
+            given = b""
+        # Each is compared, in a time that does not tell how much of it was right.
+        right = [hmac.compare_digest(given, secret) for secret in self._secrets]
+        if scheme.lower() != "basic" or not any(right):
+            raise Problem("unauthorized", "The password is wrong.", headers=REALM)
+
+    # Both
+
+    async def _heard(self, provider: str, read: Callable[[], Report | None], raw: bytes) -> web.Response:
+        # Beside the loop: it may be long.
+        report = await asyncio.to_thread(read)
+        if report is None:
+            return edge.json_response(IGNORED)
+        dealt = await self._returns.hear_provider(report, provider=provider, raw=raw)
+        return edge.json_response(shapes.dealt(dealt))
+
+    async def _get(self, url: str, limit: int) -> bytes:
+        assert self._http is not None
+        async with self._http.get(
+            url, timeout=aiohttp.ClientTimeout(FETCH_SECONDS), allow_redirects=False, raise_for_status=True
+        ) as answer:
+            if answer.status != HTTPStatus.OK:
+                raise OSError(f"answered {answer.status}")
+            body = bytearray()
+            async for piece in answer.content.iter_chunked(limit):
+                body += piece
+                if len(body) > limit:
+                    raise OSError("answered too much")
+            return bytes(body)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say what was wrong with a message, and log what an operator should know."""
+    try:
+        yield
+    except Unreadable as error:
+        raise Problem("bad_request", f"It is {error}.") from None
+    except sns.Refused as error:
+        logger.warning("message of SNS refused", extra={"reason": str(error)})
+        raise Problem("forbidden", f"It is not heard: {error}.") from None
+    except sns.Unreachable as error:
+        logger.warning("SNS could not be asked", extra={"error": str(error)})
+        raise Problem("unavailable", "SNS could not be asked.", headers={"Retry-After": "20"}) from None

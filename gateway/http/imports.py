@@ -1,0 +1,97 @@
+"""The import of a campaign's recipients: a body of any length, taken in as it comes.
+
+What has come is kept a batch after the other, so that memory is bound by a batch, and a client that is cut off loses the last one
+at most. Between two batches whatever else the loop has to do has its turn.
+"""
+
+import asyncio
+
+from aiohttp import web
+
+from gateway.http import edge
+from gateway.notify.campaigns.book import CampaignBook
+from gateway.notify.campaigns.plans import RecipientRequest
+from gateway.protocol import campaigns
+from gateway.protocol.campaign_rows import CSV, NDJSON, CsvRows, JsonRows, Mistake, Records
+from gateway.protocol.campaigns import ImportResult
+from gateway.protocol.problems import Problem
+from storage.campaigns import Campaign
+
+BATCH = 500
+STEP = 50
+"""Lines that are parsed at once: a few milliseconds."""
+
+
+async def take_in(request: web.Request, book: CampaignBook) -> ImportResult:
+    """Raises Problem, `Unfit`, and what the book raises."""
+    campaign = await book.importing(request.match_info["campaign"])
+    rows = _rows(request)
+    records = Records(quoted=isinstance(rows, CsvRows))
+    tally = _Tally(book, campaign)
+    step = 0
+    async for chunk in edge.read_chunks(request, limit=campaigns.IMPORT_BYTES_MAX):
+        for line, record in records.take(chunk):
+            await tally.add(rows.row(line, record))
+            step += 1
+            if step % STEP == 0:
+                await asyncio.sleep(0)
+    for line, record in records.end():
+        await tally.add(rows.row(line, record))
+    return await tally.end()
+
+
+def _rows(request: web.Request) -> JsonRows | CsvRows:
+    given = request.headers.get("Content-Type", "")
+    if len(given) <= edge.MEDIA_TYPE_CHARACTERS:
+        if request.content_type in (NDJSON, "application/ndjson", "application/jsonl"):
+            return JsonRows()
+        if request.content_type == CSV:
+            return CsvRows()
+    raise Problem("unsupported_media_type", f"It must be {NDJSON} or {CSV}.")
+
+
+class _Tally:
+    """Keeps what has come in batches, and counts."""
+
+    def __init__(self, book: CampaignBook, campaign: Campaign) -> None:
+        self._book = book
+        self._campaign = campaign
+        self._batch: list[RecipientRequest] = []
+        self._received = self._added = self._known = self._refused = 0
+        self._mistakes: list[tuple[int, str]] = []
+
+    async def add(self, row: RecipientRequest | Mistake | None) -> None:
+        if row is None:
+            return
+        self._received += 1
+        if isinstance(row, Mistake):
+            self._refuse(row.line, row.problem)
+            return
+        self._batch.append(row)
+        if len(self._batch) == BATCH:
+            await self._keep()
+
+    async def end(self) -> ImportResult:
+        await self._keep()
+        return ImportResult(
+            received=self._received,
+            added=self._added,
+            known=self._known,
+            refused=self._refused,
+            mistakes=sorted(self._mistakes),
+        )
+
+    async def _keep(self) -> None:
+        batch, self._batch = self._batch, []
+        if not batch:
+            return
+        taken = await self._book.take(self._campaign, batch)
+        self._added += taken.added
+        self._known += taken.known
+        for line, problem in taken.refused.items():
+            self._refuse(line, problem)
+
+    def _refuse(self, line: int, problem: str) -> None:
+        self._refused += 1
+        if len(self._mistakes) < campaigns.MISTAKES_TOLD:
+            self._mistakes.append((line, problem))

@@ -1,0 +1,77 @@
+"""When a lane's mail is to be paused: how much of it came back, or was called spam. Pure.
+
+Judged is what was sent within a window, and what became of that mail, whenever it was heard: a complaint of today about mail of
+last week says nothing of what is sent now.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from storage.lanes import Outcome
+
+FEW = 5
+"""As many mails that came back, or were called spam, may be chance, whatever part of all they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """From where on a lane is paused; the parts are of 1, and 0 is no bound."""
+
+    bounces: float
+    complaints: float
+    mails: int
+    """Of fewer no rate is told."""
+    window_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What became of the mail that a lane has sent within the window."""
+
+    counts: Mapping[Outcome, int] = field(default_factory=dict)
+    enough: int
+    """Mails without which no rate is told."""
+
+    def of(self, outcome: Outcome) -> int:
+        return self.counts.get(outcome, 0)
+
+    @property
+    def mails(self) -> int:
+        """What was sent, and what the relay refused for its address."""
+        return self.of(Outcome.SENT) + self.of(Outcome.REFUSED)
+
+    @property
+    def bounced(self) -> int:
+        """At the door, or later."""
+        return self.of(Outcome.REFUSED) + self.of(Outcome.BOUNCED)
+
+    @property
+    def complained(self) -> int:
+        return self.of(Outcome.COMPLAINED)
+
+    @property
+    def bounce_rate(self) -> float | None:
+        """A part of 1; None of too few mails."""
+        return self._rate(self.bounced)
+
+    @property
+    def complaint_rate(self) -> float | None:
+        return self._rate(self.complained)
+
+    def _rate(self, count: int) -> float | None:
+        return None if self.mails < self.enough else count / self.mails
+
+
+def reason_to_pause(health: Health, bounds: Bounds) -> str | None:
+    """Why the lane is to be paused, as people read it; None when it is well, or too little is known."""
+    for what, count, rate, bound in (
+        ("came back", health.bounced, health.bounce_rate, bounds.bounces),
+        ("were called spam", health.complained, health.complaint_rate, bounds.complaints),
+    ):
+        if bound and rate is not None and count > FEW and rate > bound:
+            return f"{count} of {health.mails} mails {what}: {_percent(rate)}, and {_percent(bound)} may"
+    return None
+
+
+def _percent(part: float) -> str:
+    return f"{part * 100:.3g} %"

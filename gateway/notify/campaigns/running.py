@@ -1,0 +1,254 @@
+"""The part that runs campaigns: it writes an audience down, decides for recipients, and collects what became of their mails.
+
+Each turn is a bounded step under a lease, on whichever node takes it; one that dies in the middle is taken over when its lease
+ends, and what it has done stays done. The mails leave by the outbox's bulk lane, from all nodes; no more than `AHEAD` wait
+there, so that a pause or a cancellation finds few that are under way.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from gateway.ground.clock import Clock
+from gateway.ground.parts import Meters, Part
+from gateway.ground.tasks import Tasks
+from gateway.notify.campaigns.audience import Audiences
+from gateway.notify.campaigns.drafting import Drafter
+from gateway.notify.campaigns.plans import plan_of
+from gateway.notify.emitting import Emitter
+from gateway.notify.requests import EmitRequest, Unfit
+from storage.campaigns import Campaign, Campaigns, CampaignState, Lead
+from storage.errors import StorageError
+from storage.mail import LaneName, MailState
+
+SCOPE = "campaigns"
+"""In this name a campaign is announced in the app."""
+LEASE_SECONDS = 10.0
+DECIDED_AT_ONCE = 200
+AHEAD = 1000
+"""Mails of one campaign that are owed at once."""
+COLLECTED_AT_ONCE = 2 * AHEAD
+COLLECT_SECONDS = 0.25
+"""Between two looks at mails that are under way."""
+POLL_SECONDS = 5.0
+"""How long what another node was asked may stay unnoticed here, should that node die."""
+WAKE_SECONDS = 1.0
+"""Between two looks while any campaign is at work: this node's mail worker is to help."""
+SHORTEST_REST_SECONDS = 0.02
+STORE_PAUSE_SECONDS = 1.0
+FAILED_SECONDS = 5.0
+LATEST = timedelta(hours=6)
+"""After its time a campaign does not begin by itself any more: somebody has to say that it still shall."""
+MISSED = "its time was over by more than six hours: resume it if it shall begin still"
+NO_TYPE = "the catalog does not have its type any more, with words and mail"
+UNTELLABLE = "its data do not fit the type any more: it cannot be told in the app"
+PRUNED_AT_ONCE = 2_000
+
+logger = logging.getLogger(__name__)
+
+
+class CampaignRunner(Part):
+    """Works on all campaigns that have work, one bounded turn after the other."""
+
+    def __init__(
+        self,
+        shelf: Campaigns,
+        *,
+        audiences: Audiences,
+        drafter: Drafter,
+        emitter: Emitter,
+        wake_mailer: Callable[[Iterable[LaneName]], None],
+        clock: Clock,
+        due_clock: Clock,
+        history_days: int,
+        may_delete: Callable[[], bool],
+    ) -> None:
+        """What is due is judged by `due_clock`: what went out early cannot be called back."""
+        self.decided: Counter[str] = Counter()
+        """Recipients that this node has decided for, by what they came to."""
+        self._shelf = shelf
+        self._audiences = audiences
+        self._drafter = drafter
+        self._emitter = emitter
+        self._wake_mailer = wake_mailer
+        self._clock = clock
+        self._due_clock = due_clock
+        self._history_days = history_days
+        self._may_delete = may_delete
+        self._news = asyncio.Event()
+        self._tasks = Tasks()
+
+    def measure(self, meters: Meters) -> None:
+        meters.watch_counts(
+            "bellhop_campaign_recipients",
+            "Recipients of campaigns that were decided for here, by what they came to",
+            "state",
+            self.decided,
+        )
+
+    def start(self) -> None:
+        self._tasks.start(self._run_forever(), name="campaigns")
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+
+    def wake(self) -> None:
+        """Say that a campaign may have work."""
+        self._news.set()
+
+    def hurry(self) -> None:
+        """Say that mail of the bulk lane is due."""
+        self._wake_mailer((LaneName.BULK,))
+
+    async def keep_house(self) -> None:
+        """Forget what ended longer ago than histories are kept."""
+        if self._history_days and self._may_delete():
+            before = self._clock() - timedelta(days=self._history_days)
+            await self._shelf.prune(before=before, limit=PRUNED_AT_ONCE)
+
+    async def _run_forever(self) -> None:
+        while True:
+            self._news.clear()
+            try:
+                rest = await self._turn()
+            except StorageError:
+                rest = STORE_PAUSE_SECONDS
+            except Exception:
+                logger.exception("campaigns cannot be worked on")
+                rest = STORE_PAUSE_SECONDS
+            if rest > 0:
+                try:
+                    async with asyncio.timeout(rest):
+                        await self._news.wait()
+                except TimeoutError:
+                    pass
+            else:
+                # Whatever else the loop has to do comes in between.
+                await asyncio.sleep(0)
+
+    async def _turn(self) -> float:
+        """Work on the one that has waited longest; answers for how many seconds there is nothing to do then."""
+        now = self._due_clock()
+        wake_at = await self._shelf.next_wake()
+        if wake_at is None:
+            return POLL_SECONDS
+        self.hurry()
+        if wake_at > now:
+            return min(max((wake_at - now).total_seconds(), SHORTEST_REST_SECONDS), WAKE_SECONDS)
+        lead = await self._shelf.lead(lease_seconds=LEASE_SECONDS, now=now)
+        if lead is not None:
+            await self._work(lead, now)
+        return 0
+
+    async def _work(self, lead: Lead, now: datetime) -> None:
+        try:
+            wake_at = await self._step(lead, now)
+        except StorageError:
+            raise
+        except Exception:
+            # The others have their turn meanwhile.
+            logger.exception("a campaign cannot be worked on", extra={"campaign": lead.campaign.id})
+            wake_at = now + timedelta(seconds=FAILED_SECONDS)
+        await self._shelf.rest(lead, wake_at=wake_at, now=now)
+
+    async def _step(self, lead: Lead, now: datetime) -> datetime | None:
+        """One bounded step; answers when the next is to be made, None for never."""
+        campaign = lead.campaign
+        match campaign.state:
+            case CampaignState.SCHEDULED:
+                await self._begin(campaign, now)
+                return now
+            case CampaignState.RUNNING if not campaign.gathered:
+                await self._gather(lead, now)
+                return now
+            case CampaignState.RUNNING:
+                return await self._go_on(lead, now)
+            case CampaignState.PAUSED | CampaignState.CANCELLED:
+                return await self._see_off(campaign, now)
+            case _:
+                return None
+
+    async def _begin(self, campaign: Campaign, now: datetime) -> None:
+        of = (CampaignState.SCHEDULED,)
+        if campaign.send_at is not None and now > campaign.send_at + LATEST:
+            logger.error("a campaign has missed its time", extra={"campaign": campaign.id})
+            await self._shelf.move(campaign.id, of, CampaignState.PAUSED, now=now, reason=MISSED)
+        else:
+            await self._shelf.move(campaign.id, of, CampaignState.RUNNING, now=now, wake_at=now)
+
+    async def _gather(self, lead: Lead, now: datetime) -> None:
+        """Write a page of the audience down. Who belongs to it later than now does not get it."""
+        campaign = lead.campaign
+        page = await self._audiences.page(plan_of(campaign).audience, after=campaign.gathered_upto)
+        if page.recipients:
+            await self._shelf.add(campaign.id, page.recipients, now=now, gathering=True)
+        upto = page.next or campaign.gathered_upto
+        # Afterwards: a crash in between writes the same down again, which changes nothing.
+        is_led = await self._shelf.gathered(lead, upto=upto, is_whole=page.next is None, now=now)
+        if is_led and page.next is None:
+            logger.info("a campaign's recipients are written down", extra={"campaign": campaign.id})
+
+    async def _go_on(self, lead: Lead, now: datetime) -> datetime | None:
+        """Collect, decide, and owe."""
+        campaign = lead.campaign
+        if not self._drafter.knows(campaign):
+            await self._give_up(campaign, NO_TYPE, now)
+            return None
+        if campaign.announced is None and plan_of(campaign).in_app is not None:
+            try:
+                # First of all: mails ask whether it was read.
+                await self._announce(lead)
+            except Unfit:
+                await self._give_up(campaign, UNTELLABLE, now)
+                return None
+        owed = await self._shelf.collect(campaign.id, limit=COLLECTED_AT_ONCE, now=now)
+        room = min(AHEAD - owed, DECIDED_AT_ONCE)
+        due = await self._shelf.due(campaign.id, limit=room, now=now) if room > 0 else []
+        if due:
+            decided = await self._drafter.decide(campaign, due, now=now)
+            owed += await self._shelf.decide(lead, decided, now=now)
+            self.decided.update(each.state.value for each in decided)
+            self.hurry()
+            return now
+        if owed:
+            return now + timedelta(seconds=COLLECT_SECONDS)
+        next_due = await self._shelf.next_due(campaign.id)
+        if next_due is not None:
+            return max(now, next_due)
+        if await self._shelf.finish(lead, now=now):
+            logger.info("a campaign is finished", extra={"campaign": campaign.id})
+            return None
+        return now + timedelta(seconds=COLLECT_SECONDS)
+
+    async def _see_off(self, campaign: Campaign, now: datetime) -> datetime | None:
+        """Collect what was under way as it was stopped."""
+        owed = await self._shelf.collect(campaign.id, limit=COLLECTED_AT_ONCE, now=now)
+        if owed and campaign.state is CampaignState.PAUSED:
+            # What waits in the outbox stays owed until it is resumed.
+            owed = (await self._shelf.counts(campaign.id)).mails.get(MailState.LEASED, 0)
+        return now + timedelta(seconds=COLLECT_SECONDS) if owed else None
+
+    async def _give_up(self, campaign: Campaign, reason: str, now: datetime) -> None:
+        """Leave it to somebody who can mend it."""
+        logger.error("a campaign cannot go on", extra={"campaign": campaign.id, "reason": reason})
+        of = (CampaignState.RUNNING,)
+        await self._shelf.move(campaign.id, of, CampaignState.PAUSED, now=now, reason=reason)
+
+    async def _announce(self, lead: Lead) -> None:
+        campaign = lead.campaign
+        plan = plan_of(campaign)
+        assert plan.in_app is not None
+        # By a key of its own: whoever announces it again announces the same.
+        request = EmitRequest(
+            rooms=(plan.in_app,),
+            type=campaign.type,
+            title=None,
+            data=plan.data,
+            no_email=True,
+            idempotency_key=f"campaign:{campaign.id}",
+            fingerprint=campaign.id.encode(),
+        )
+        emitted = await self._emitter.emit(request, scope=SCOPE)
+        await self._shelf.announce(lead, emitted.notifications[0].id)

@@ -1,0 +1,46 @@
+"""A campaign's mail leaves while the campaign runs: not when it is paused, and never when it is cancelled."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from gateway.notify.verdicts import Case, Delay, Gate, Moment, Skip, Sources, Verdict
+from storage.campaigns import CANCELLED_REASON, RULE, CampaignState, Standing
+
+PAUSED = "the campaign is paused"
+_WAITS = {
+    CampaignState.RUNNING: "its recipient is being decided again",
+    # A dead one that was revived: the campaign is about to be told.
+    CampaignState.FINISHED: "the campaign is finished",
+}
+LOOK_SECONDS = 60.0
+"""Between two looks at what slipped out of a campaign as that was paused."""
+
+
+def judge(case: Case, standing: Standing) -> Verdict | None:
+    if standing.state is CampaignState.CANCELLED:
+        return Skip(rule=RULE, detail=CANCELLED_REASON)
+    if standing.state is CampaignState.RUNNING and standing.is_owed:
+        return None
+    detail = _WAITS.get(standing.state, PAUSED)
+    return Delay(until=case.now + timedelta(seconds=LOOK_SECONDS), rule=RULE, detail=detail)
+
+
+def wants(case: Case, moment: Moment) -> bool:
+    """As a mail is about to leave. Before, the campaign itself is at work."""
+    return case.campaign is not None and moment is Moment.LEASE
+
+
+async def gather(sources: Sources, cases: Sequence[Case]) -> list[Standing | None]:
+    """A campaign that is not there holds nothing: its mails went with it."""
+    return [
+        await sources.campaigns.standing(case.campaign or "", case.notification_id or "") for case in cases
+    ]
+
+
+def teach(case: Case, standing: Standing) -> Case:
+    """What was read of the campaign is what was told in the app."""
+    return case if standing.announced is None else replace(case, notification_id=standing.announced)
+
+
+GATE = Gate(rule=RULE, facts=Standing, judge=judge, wants=wants, gather=gather, teach=teach)

@@ -1,0 +1,263 @@
+"""The lanes: how the mail of each fares, and the brake that pauses bulk mail when it fares badly.
+
+Each process counts what it sends and hears, and adds that to what the store has of all. By those sums any of them may pause the lane;
+the pause stands in the store, so it holds for all and over restarts, until an operator resumes it. Mail that somebody waits for is never
+paused.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from gateway.cluster.commands import Command
+from gateway.ground.clock import Timekeeper
+from gateway.ground.logs import Seldom
+from gateway.ground.parts import CarryOut, Meters, Part
+from gateway.ground.tasks import Tasks
+from gateway.notify.brakes import Bounds, Health, reason_to_pause
+from gateway.notify.settings import BrakeSettings
+from storage import lanes
+from storage.errors import StorageError
+from storage.lanes import MINUTE_SECONDS, UNTOUCHED, LaneCount, LaneState, Outcome, Pause
+from storage.mail import LaneName
+
+BRAKE = "brake"
+"""Who has paused a lane by its figures."""
+BRAKED = LaneName.BULK
+"""The lane that can be paused."""
+LOOK_SECONDS = 2.0
+"""After something was counted here, before it is stored and judged with what others have."""
+SELDOM_SECONDS = 10.0
+"""Between two looks at what others have counted and paused, while nothing is counted here."""
+KEPT_SECONDS = 4 * 86_400
+"""More than the longest window."""
+CLEAR_STEP = 1000
+REASON_OF_OPERATOR = "paused by an operator"
+
+logger = logging.getLogger(__name__)
+
+
+class LanesChanged(Command, frozen=True, tag="lanes"):
+    """Look at the lanes: one was paused or resumed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """A lane, as it is now."""
+
+    name: LaneName
+    health: Health
+    state: LaneState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanePage:
+    lanes: tuple[Lane, ...]
+    bounds: Bounds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PauseRequest:
+    lane: LaneName
+    reason: str = REASON_OF_OPERATOR
+
+
+def bounds_of(brake: BrakeSettings) -> Bounds:
+    return Bounds(
+        bounces=brake.bounces,
+        complaints=brake.complaints,
+        mails=brake.mails,
+        window_seconds=brake.window_seconds,
+    )
+
+
+async def _nobody() -> None:
+    """Of a process that no other hears of: they look now and then."""
+
+
+class Lanes(Part):
+    """The lanes as this process knows them. While the store is away, the last known state holds."""
+
+    def __init__(self, shelf: lanes.Lanes, bounds: Bounds, clock: Timekeeper) -> None:
+        self.tell_others: Callable[[], Awaitable[None]] = _nobody
+        """Has the other nodes look at once."""
+        self.resumed: list[Callable[[], None]] = []
+        """Called when a lane goes on."""
+        self._shelf = shelf
+        self._bounds = bounds
+        self._clock = clock
+        self._counts: Counter[LaneCount] = Counter()
+        self._states: Mapping[LaneName, LaneState] = {}
+        self._health: Mapping[LaneName, Health] = {}
+        self._news = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._away = Seldom(logger, "the lanes cannot be read: what was known before holds")
+        self._tasks = Tasks()
+
+    def measure(self, meters: Meters) -> None:
+        for lane in LaneName:
+            _measure(meters, lane, self)
+
+    def concerns(self) -> list[str]:
+        return [
+            f"mail: {lane} mail is paused since {state.paused.at:%Y-%m-%d %H:%M UTC}: {state.paused.reason}"
+            for lane, state in self._states.items()
+            if state.paused is not None
+        ]
+
+    def commands(self) -> Mapping[type[Any], CarryOut]:
+        return {LanesChanged: lambda _: self._news.set()}
+
+    async def start(self) -> None:
+        """No mail leaves before it is known whether its lane is paused. Raises `StorageError`."""
+        await self._learn()
+        self._tasks.start(self._look_forever(), name="lanes")
+
+    async def stop(self) -> None:
+        """Store what is still counted, if the store is there."""
+        if self._tasks:
+            await self._tasks.stop()
+            with suppress(StorageError):
+                await self._flush()
+
+    async def keep_house(self) -> None:
+        if self._clock.may_delete:
+            before = self._clock() - timedelta(seconds=KEPT_SECONDS)
+            await self._shelf.clear(before=_minute(before), limit=CLEAR_STEP)
+
+    # What happens
+
+    def is_paused(self, lane: LaneName) -> bool:
+        return self.state(lane).paused is not None
+
+    def state(self, lane: LaneName) -> LaneState:
+        return self._states.get(lane, UNTOUCHED)
+
+    def health(self, lane: LaneName) -> Health:
+        """As it was at the last look."""
+        return self._health.get(lane) or Health(enough=self._bounds.mails)
+
+    def count(self, lane: LaneName, outcome: Outcome, *, sent_at: datetime | None = None) -> None:
+        """A mail of the lane that was sent then (now, where it is not said) has come to this."""
+        if not self._counts:
+            asyncio.get_running_loop().call_later(LOOK_SECONDS, self._news.set)
+        self._counts[LaneCount(lane, _minute(sent_at or self._clock()), outcome)] += 1
+
+    # What is asked
+
+    async def page(self) -> LanePage:
+        """Each lane, by what all processes have stored. Raises `StorageError`."""
+        await self._learn()
+        found = [Lane(name=lane, health=self.health(lane), state=self.state(lane)) for lane in LaneName]
+        return LanePage(lanes=tuple(found), bounds=self._bounds)
+
+    async def pause(self, asked: PauseRequest, *, by: str) -> LanePage:
+        """Have no more mail of the lane leave, on any node; what is on its way to the relay, leaves. Raises `StorageError`."""
+        # By its state of now: a pause by one of before is none.
+        await self._learn()
+        await self._pause(asked.lane, Pause(at=self._clock(), by=by, reason=asked.reason))
+        return await self.page()
+
+    async def resume(self, lane: LaneName, *, by: str) -> LanePage:
+        """Have it go on; only what is sent from now on is judged. Raises `StorageError`."""
+        if await self._shelf.resume(lane, at=self._clock()):
+            logger.info("lane resumed", extra={"lane": lane, "by": by})
+            await self.tell_others()
+        return await self.page()
+
+    # How it is done
+
+    async def _look_forever(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SELDOM_SECONDS):
+                    await self._news.wait()
+            self._news.clear()
+            try:
+                await self.look()
+            except StorageError as error:
+                self._away.say(reason=str(error))
+
+    async def _learn(self) -> None:
+        """Store what was counted here, and learn what all have."""
+        # One after the other: what was read before must not come into force after what was read later.
+        async with self._turn:
+            await self._flush()
+            self._take(await self._shelf.states())
+            self._health = {lane: await self._weighed(lane) for lane in LaneName}
+
+    async def look(self) -> None:
+        """Store and learn, as is done now and then, and pause bulk mail where it fares too badly. Raises `StorageError`."""
+        await self._learn()
+        if self.is_paused(BRAKED):
+            return
+        reason = reason_to_pause(self.health(BRAKED), self._bounds)
+        if reason is not None:
+            await self._pause(BRAKED, Pause(at=self._clock(), by=BRAKE, reason=reason))
+            await self._learn()
+
+    async def _pause(self, lane: LaneName, pause: Pause) -> None:
+        if await self._shelf.pause(lane, pause, judged=self.state(lane).since):
+            extra = {"lane": lane, "by": pause.by, "reason": pause.reason}
+            logger.log(logging.ERROR if pause.by == BRAKE else logging.INFO, "lane paused", extra=extra)
+            await self.tell_others()
+
+    async def _weighed(self, lane: LaneName) -> Health:
+        since = self._clock() - timedelta(seconds=self._bounds.window_seconds)
+        minute = _minute(since)
+        if (resumed := self.state(lane).since) is not None:
+            # From the next minute on: of the one in which it was resumed, some may be from before.
+            minute = max(minute, _minute(resumed) + 1)
+        return Health(counts=await self._shelf.sums(lane, since=minute), enough=self._bounds.mails)
+
+    async def _flush(self) -> None:
+        counts, self._counts = self._counts, Counter()
+        try:
+            if counts:
+                await self._shelf.add(counts)
+        except StorageError:
+            self._counts.update(counts)
+            raise
+
+    def _take(self, states: Mapping[LaneName, LaneState]) -> None:
+        before, self._states = self._states, states
+        for lane, state in states.items():
+            if state.paused is None and before.get(lane, UNTOUCHED).paused is not None:
+                for tell in self.resumed:
+                    tell()
+
+
+def _minute(moment: datetime) -> int:
+    return int(moment.timestamp()) // MINUTE_SECONDS
+
+
+def _measure(meters: Meters, lane: LaneName, of: Lanes) -> None:
+    meters.watch_gauge(
+        "bellhop_lane_paused",
+        "1 while no mail of the lane leaves, by a brake or an operator",
+        lambda: int(of.is_paused(lane)),
+        lane=lane,
+    )
+    meters.watch_gauge(
+        "bellhop_lane_mails",
+        "Mails of the window, of all processes",
+        lambda: of.health(lane).mails,
+        lane=lane,
+    )
+    meters.watch_gauge(
+        "bellhop_lane_bounce_rate",
+        "Part of the mails of the window that came back or were refused for their address; absent while they are few",
+        lambda: of.health(lane).bounce_rate,
+        lane=lane,
+    )
+    meters.watch_gauge(
+        "bellhop_lane_complaint_rate",
+        "Part of the mails of the window that were called spam; absent while they are few",
+        lambda: of.health(lane).complaint_rate,
+        lane=lane,
+    )

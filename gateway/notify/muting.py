@@ -1,0 +1,41 @@
+"""Muting: which types a person does not want to be shown, where they come to many: in topics, in `all`, in rooms of a role.
+
+Such a room is one stream for all its readers. So nothing is left out of it for one: what is muted is left out of what that
+reader is shown and of what counts as unread. In the person's own room the gate `preferences` decides at each emit.
+"""
+
+from typing import Protocol
+
+from gateway.catalog.live import LiveCatalog
+from gateway.ground.rooms import user_room
+from gateway.notify.preferences import Preferences
+from gateway.notify.verdicts import IN_APP
+from storage.inboxes import Muted
+
+
+class Chosen(Protocol):
+    """What users have chosen: `gateway.notify.preference_book.PreferenceBook`."""
+
+    def may_have_chosen(self, user: str) -> bool: ...
+
+    async def of(self, user: str) -> Preferences: ...
+
+
+class Mutes:
+    """Knows of each user what is muted now, by what was chosen and by the catalog in force."""
+
+    def __init__(self, catalog: LiveCatalog, chosen: Chosen) -> None:
+        self._catalog = catalog
+        self._chosen = chosen
+
+    def may_have(self, user: str) -> bool:
+        """False where it is known here that the user has muted nothing: nothing has to be asked."""
+        return self._catalog.current is not None and self._chosen.may_have_chosen(user)
+
+    async def of(self, user: str) -> Muted | None:
+        """None for who has muted nothing, as nearly all have. Raises `StorageError`."""
+        catalog = self._catalog.current
+        if catalog is None or not self._chosen.may_have_chosen(user):
+            return None
+        types = (await self._chosen.of(user)).refused(catalog, IN_APP)
+        return Muted(types=types, own=user_room(user)) if types else None

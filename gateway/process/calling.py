@@ -1,0 +1,151 @@
+"""How commands ask a running node: where it is, by which key, and what is said when it does not do what is asked."""
+
+import argparse
+import codecs
+import http.client
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gateway.access.settings import KeySettings
+from gateway.ground import places
+from gateway.ground.settings import Settings
+from gateway.http.settings import SiteSettings
+from gateway.observe.metrics import release
+from gateway.process.alive import UnixConnection
+
+SECONDS = 30
+"""How long an answer may keep us waiting."""
+
+
+class Failure(Exception):
+    """A command that ends with a sentence and an exit code."""
+
+    def __init__(self, sentence: str, code: int = 1) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class Unreachable(Failure):
+    """Nobody answers, or whoever does cannot do anything now: another time it may be well."""
+
+
+def describe(parser: argparse.ArgumentParser) -> None:
+    """What says where the node is, and by which key it is asked."""
+    parser.epilog = (
+        "The address comes from BELLHOP_INTERNAL_HOST and BELLHOP_INTERNAL_PORT, the key from BELLHOP_API_KEYS, "
+        "unless they are given here."
+    )
+    parser.add_argument("--url", type=_http_url, help="the internal site, such as http://bellhop:8081")
+    parser.add_argument(
+        "--key-file", type=Path, metavar="FILE", help="a file that holds the API key, and nothing else"
+    )
+    parser.add_argument(
+        "--service", metavar="NAME", help="whose key of BELLHOP_API_KEYS to use (default: the first)"
+    )
+
+
+class Line:
+    """The way to a node."""
+
+    def __init__(self, given: argparse.Namespace, in_force: Settings) -> None:
+        self._url = given.url or _internal_url(in_force)
+        self._headers = {
+            "Authorization": f"Bearer {_api_key(given, in_force)}",
+            "User-Agent": f"bellhop/{release()}",
+        }
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        *,
+        media_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+        wanted: tuple[int, ...] = (200, 201, 202),
+    ) -> str:
+        """The body of the answer. Raises `Failure`, and `Unreachable` for what another time may be well."""
+        content = {"Content-Type": media_type} if body else {}
+        status, answer = self._answer(method, path, body, {**self._headers, **content, **(headers or {})})
+        if status not in wanted:
+            sentence = _refusal(self._url, status, answer)
+            raise Unreachable(sentence) if status in _PASSING else Failure(sentence)
+        return answer
+
+    def _answer(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
+        connection, base = _connection(self._url)
+        try:
+            connection.request(method, f"{base}{path}", body or None, dict(headers))
+            response = connection.getresponse()
+            return response.status, response.read().decode(errors="replace")
+        except ValueError as error:  # a header that cannot be sent
+            raise Failure(f"this cannot be sent: {error}", 2) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(
+                f"nobody answers at {self._url}: {error or type(error).__name__}. Is `bellhop serve` running?"
+            ) from error
+        finally:
+            connection.close()
+
+
+_PASSING = (429, 503)
+
+
+def _http_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
+    except ValueError:
+        sound = False
+    if not sound:
+        raise argparse.ArgumentTypeError("not an http(s) URL")
+    return text.rstrip("/")
+
+
+def _api_key(given: argparse.Namespace, in_force: Settings) -> str:
+    if given.key_file is not None:
+        try:
+            key = str(given.key_file.read_bytes().removeprefix(codecs.BOM_UTF8).decode("ascii")).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise Failure(f"{given.key_file} cannot be read: {error}", 2) from error
+        if not key or not key.isprintable() or " " in key:
+            raise Failure(f"{given.key_file} does not hold an API key", 2)
+        return key
+    keys = in_force[KeySettings].api_keys
+    if not keys:
+        raise Failure(
+            "there is no API key: give --key-file, or set BELLHOP_API_KEYS to what the gateway has", 2
+        )
+    if given.service is None:
+        return next(iter(keys.values()))
+    if given.service not in keys:
+        raise Failure(f"BELLHOP_API_KEYS has no {given.service}; it has {', '.join(keys)}", 2)
+    return keys[given.service]
+
+
+def _internal_url(in_force: Settings) -> str:
+    site = in_force[SiteSettings]
+    return places.url(places.near(site.internal_hosts[0]), site.internal_port)
+
+
+def _connection(url: str) -> tuple[http.client.HTTPConnection, str]:
+    """To the site, and the path that it stands under."""
+    if places.is_unix(url):
+        return UnixConnection(places.path_of(url), timeout=SECONDS), ""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return kind(parts.hostname or "", parts.port, timeout=SECONDS), parts.path
+
+
+def _refusal(url: str, status: int, answer: str) -> str:
+    """One sentence, from a problem as the gateway tells it or from whatever else has answered."""
+    try:
+        problem = json.loads(answer)
+        title, code, errors = problem["title"], problem["code"], problem.get("errors", {})
+    except (ValueError, KeyError, TypeError):
+        return f"{url} answered {status}, and not as a gateway does"
+    causes = [f"{name} {' '.join(texts)}".strip() for name, texts in errors.items()]
+    causes = causes or [problem["detail"]] if causes or "detail" in problem else []
+    return f"refused: {title} ({status} {code})" + (f": {' '.join(causes)}" if causes else "")

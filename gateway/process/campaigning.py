@@ -1,0 +1,229 @@
+"""`bellhop campaign …`: making campaigns, importing their recipients, running them and watching, through a running node."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from gateway.process import calling, campaign_import, settings
+from gateway.process.calling import Failure, Line
+from gateway.process.campaign_import import INTERRUPTED
+from gateway.process.progress import show, show_no_more
+
+WATCH_SECONDS = 1.0
+BAR_CHARACTERS = 30
+OVER = ("finished", "cancelled")
+
+
+def describe(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, dest="campaign", metavar="COMMAND", title="commands")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        calling.describe(added)
+        added.set_defaults(run=run)
+        return added
+
+    def of_one(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        added = command(name, run, text)
+        added.add_argument("id", metavar="ID", help="the campaign's id")
+        return added
+
+    _describe_create(command("create", _create, "make a campaign, as a draft, and print its id"))
+    campaign_import.describe(
+        of_one("import", campaign_import.run, "import recipients into a draft, from CSV or NDJSON")
+    )
+    of_one("check", _check, "count what would become of the recipients now; nothing is sent")
+    test = of_one("test", _test, "send the campaign's mail to a few addresses")
+    test.add_argument("to", nargs="+", metavar="ADDRESS", help="ten at most")
+    test.add_argument("--locale", metavar="TAG", help="the language, such as de")
+    for name, text in (
+        ("start", "start a campaign, now or at its time"), ("resume", "go on with a paused campaign"),
+    ):  # fmt: skip
+        started = of_one(name, _moved, text)
+        started.add_argument("--watch", action="store_true", help="show its progress until it is over")
+    of_one("pause", _moved, "have nothing more leave for now")
+    of_one("cancel", _cancel, "end a campaign for good")
+    of_one("retry", _retry, "try the dead mails again")
+    status = of_one("status", _status, "show what became of the recipients so far")
+    status.add_argument("--watch", action="store_true", help="until it is over")
+    command("list", _list, "list campaigns, newest first")
+
+
+def _describe_create(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", required=True, help="what it is called among you")
+    parser.add_argument("--type", required=True, help="a type of the catalog, of the lane bulk")
+    parser.add_argument("--data", type=_object, default={}, metavar="JSON", help="what its words are made of")
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument("--topic", help="for the members of a topic (default: for whom you import)")
+    who.add_argument("--users", action="store_true", help="for all users who are known")
+    parser.add_argument("--locale", metavar="TAG", help="of --users, those who read this language")
+    parser.add_argument(
+        "--attribute", action="append", default=[], type=_attribute, metavar="NAME=VALUE",
+        help="of --users, those who have this attribute; VALUE is JSON, or a text; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--in-app", metavar="ROOM", help="tell the same in the app: topic:<name> or all")
+    parser.add_argument("--send-at", metavar="TIME", help="begin then, such as 2026-12-01T09:00:00+01:00")
+    parser.add_argument("--local-time", metavar="HH:MM", help="by each recipient's own clock")
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError("not a JSON object")
+    return value
+
+
+def _attribute(text: str) -> tuple[str, Any]:
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise argparse.ArgumentTypeError("it reads NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+# --- what they do
+
+
+class _Campaigns:
+    """The campaigns of a running node."""
+
+    def __init__(self, given: argparse.Namespace) -> None:
+        self.line = Line(given, settings.load())
+
+    def ask(self, method: str, path: str = "", body: object = None) -> Any:
+        text = b"" if body is None else json.dumps(body).encode()
+        return json.loads(self.line.ask(method, f"/internal/campaigns{path}", text))
+
+
+def _create(given: argparse.Namespace) -> int:
+    audience: Any = "import"
+    if given.topic is not None:
+        audience = {"topic": given.topic}
+    elif given.users:
+        asked = {"locale": given.locale, "attributes": dict(given.attribute) or None}
+        audience = {"users": {name: value for name, value in asked.items() if value is not None}}
+    elif given.locale is not None or given.attribute:
+        raise Failure("--locale and --attribute choose among --users", 2)
+    body = {
+        "name": given.name, "type": given.type, "data": given.data, "audience": audience, "in_app": given.in_app,
+        "send_at": given.send_at, "local_time": given.local_time,
+    }  # fmt: skip
+    print(_Campaigns(given).ask("POST", body=body)["id"])
+    return 0
+
+
+def _check(given: argparse.Namespace) -> int:
+    campaigns = _Campaigns(given)
+    total = {"looked_at": 0, "send": 0, "dead": 0}
+    later: dict[str, int] = {}
+    skipped: dict[str, int] = {}
+    after = None
+    while True:
+        part = campaigns.ask("POST", f"/{given.id}/dry_run", {} if after is None else {"after": after})
+        for name in total:
+            total[name] += part[name]
+        for sums, found in ((later, part["later"]), (skipped, part["skipped"])):
+            for rule, number in found.items():
+                sums[rule] = sums.get(rule, 0) + number
+        show(f"{total['looked_at']:,} looked at")
+        after = part["next"]
+        if after is None:
+            break
+    show_no_more()
+    print(f"{total['looked_at']:,} recipients: {total['send']:,} would be sent it now")
+    for word, sums in (("later", later), ("skipped", skipped)):
+        for rule, number in sorted(sums.items()):
+            print(f"  {number:,} {word} by {rule}")
+    if total["dead"]:
+        print(f"  {total['dead']:,} whose data do not fit")
+    return 0
+
+
+def _test(given: argparse.Namespace) -> int:
+    body = {"to": given.to, "locale": given.locale}
+    mails = _Campaigns(given).ask("POST", f"/{given.id}/test", body)["mails"]
+    print("\n".join(mails))
+    return 0
+
+
+def _moved(given: argparse.Namespace) -> int:
+    campaigns = _Campaigns(given)
+    told = campaigns.ask("POST", f"/{given.id}/{given.campaign}")
+    if getattr(given, "watch", False):
+        return _watched(campaigns, given.id)
+    print(told["state"] + (f" from {told['send_at']}" if told["state"] == "scheduled" else ""))
+    return 0
+
+
+def _cancel(given: argparse.Namespace) -> int:
+    told = _Campaigns(given).ask("POST", f"/{given.id}/cancel")
+    print(f"cancelled: {told['cancelled']:,} get nothing any more, {told['under_way']:,} were being sent")
+    return 0
+
+
+def _retry(given: argparse.Namespace) -> int:
+    print(f"{_Campaigns(given).ask('POST', f'/{given.id}/retry')['retried']:,} are tried again")
+    return 0
+
+
+def _status(given: argparse.Namespace) -> int:
+    campaigns = _Campaigns(given)
+    if given.watch:
+        return _watched(campaigns, given.id)
+    _print_status(campaigns.ask("GET", f"/{given.id}"))
+    return 0
+
+
+def _list(given: argparse.Namespace) -> int:
+    for each in _Campaigns(given).ask("GET")["campaigns"]:
+        print(f"{each['id']}  {each['created_at'][:16]}  {each['state']:9}  {each['name']}")
+    return 0
+
+
+def _watched(campaigns: _Campaigns, campaign_id: str) -> int:
+    """Show its progress until it is over. Exit code 1 where it did not come to a good end."""
+    try:
+        while True:
+            told = campaigns.ask("GET", f"/{campaign_id}")
+            show(_bar(told))
+            if told["state"] in (*OVER, "paused"):
+                break
+            time.sleep(WATCH_SECONDS)
+    except KeyboardInterrupt:
+        show_no_more()
+        print("bellhop: not watched any more; the campaign goes on", file=sys.stderr)
+        return INTERRUPTED
+    show_no_more()
+    _print_status(told)
+    return 0 if told["state"] == "finished" and told["accounting"]["exact"] else 1
+
+
+def _bar(told: dict[str, Any]) -> str:
+    sums = told["accounting"]
+    over = sums["sent"] + sums["skipped"] + sums["dead"] + sums["cancelled"]
+    share = over / sums["imported"] if sums["imported"] else 0.0
+    filled = int(share * BAR_CHARACTERS)
+    bar = "█" * filled + "░" * (BAR_CHARACTERS - filled)
+    return f"{told['state']} {bar} {over:,} of {sums['imported']:,} ({share:.0%}), {sums['sent']:,} sent"
+
+
+def _print_status(told: dict[str, Any]) -> None:
+    sums = told["accounting"]
+    print(f"{told['name']}: {told['state']}" + (f", {told['reason']}" if told["reason"] else ""))
+    parts = ("pending", "owed", "sent", "skipped", "dead", "cancelled")
+    print(f"{sums['imported']:,} = " + " + ".join(f"{sums[part]:,} {part}" for part in parts))
+    for rule, number in sorted(sums["skipped_by"].items()):
+        print(f"  {number:,} skipped by {rule}")
+    for heard in ("delivered", "bounced", "complained"):
+        if sums[heard]:
+            print(f"  {sums[heard]:,} of those sent {heard}")
+    if not sums["exact"]:
+        print("  the accounting does not come out even: tell the makers of Bellhop")

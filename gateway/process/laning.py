@@ -1,0 +1,101 @@
+"""`bellhop lanes`: how the mail of each lane fares, and pausing or resuming bulk mail."""
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from gateway.process.at_store import FAILED, WELL, WRONG, failed, in_store
+
+if TYPE_CHECKING:
+    # Only the types: the command line is read without them.
+    from gateway.notify.lanes import Lane, LanePage, Lanes
+    from storage.store import Store
+
+BY = "cli"
+
+
+def describe(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_show)
+    parser.add_argument("--json", action="store_true", help="as GET /internal/lanes answers it")
+    commands = parser.add_subparsers(dest="lanes", metavar="COMMAND", title="commands")
+    pauses = commands.add_parser(
+        "pause", help="have no more bulk mail leave, on any node, until it is resumed"
+    )
+    pauses.add_argument("--reason", metavar="TEXT", help="what is shown to whoever asks why")
+    pauses.set_defaults(run=_pause)
+    resumes = commands.add_parser(
+        "resume", help="have bulk mail leave again; only what is sent from now on is judged"
+    )
+    resumes.set_defaults(run=_resume)
+
+
+def _show(given: argparse.Namespace) -> int:
+    async def show(store: "Store") -> int:
+        return _told(await _lanes(store).page(), as_json=given.json)
+
+    return in_store(show)
+
+
+def _pause(given: argparse.Namespace) -> int:
+    from gateway.protocol.lanes import PauseSchema
+    from gateway.protocol.parsing import Invalid, parser
+
+    reason = {} if given.reason is None else {"reason": given.reason}
+    try:
+        asked = parser(PauseSchema())({"lane": "bulk", **reason})
+    except Invalid as error:
+        return failed(str(error), WRONG)
+
+    async def pause(store: "Store") -> int:
+        return _told(await _lanes(store).pause(asked, by=BY), as_json=False, paused=WELL)
+
+    return in_store(pause)
+
+
+def _resume(given: argparse.Namespace) -> int:
+    del given
+
+    async def resume(store: "Store") -> int:
+        from gateway.notify.lanes import BRAKED
+
+        return _told(await _lanes(store).resume(BRAKED, by=BY), as_json=False)
+
+    return in_store(resume)
+
+
+def _lanes(store: "Store") -> "Lanes":
+    """The lanes as a gateway of these settings has them; it tells nobody, and the gateways look for themselves."""
+    from gateway.ground.clock import Timekeeper
+    from gateway.notify.lanes import Lanes, bounds_of
+    from gateway.notify.settings import BrakeSettings
+    from gateway.process import settings
+
+    return Lanes(store.lanes, bounds_of(settings.load()[BrakeSettings]), Timekeeper())
+
+
+def _told(page: "LanePage", *, as_json: bool, paused: int = FAILED) -> int:
+    """Print it; the exit code is `paused` while a lane is."""
+    if as_json:
+        from gateway.protocol import lanes
+
+        print(json.dumps(lanes.page(page), indent=2))
+    else:
+        for lane in page.lanes:
+            print(_line(lane))
+    return paused if any(lane.state.paused for lane in page.lanes) else WELL
+
+
+def _line(lane: "Lane") -> str:
+    health = lane.health
+    told = (
+        f"{lane.name:14} {health.mails} mails, {health.bounced} came back{_rate(health.bounce_rate)},"
+        f" {health.complained} called spam{_rate(health.complaint_rate)}"
+    )
+    paused = lane.state.paused
+    if paused is None:
+        return told
+    return f"{told}\n{'':14} PAUSED since {paused.at:%Y-%m-%d %H:%M UTC} by {paused.by}: {paused.reason}"
+
+
+def _rate(rate: float | None) -> str:
+    return "" if rate is None else f" ({rate * 100:.3g} %)"

@@ -1,0 +1,108 @@
+"""What is asked and answered about lanes of mail: how their mail fares, and whether they are paused."""
+
+from typing import Any
+
+from marshmallow import Schema, fields, post_load, validate
+
+from gateway.ground.encoding import Json, time, time_or_none
+from gateway.notify.lanes import BRAKED, REASON_OF_OPERATOR, Lane, LanePage, PauseRequest
+from gateway.protocol import required
+from gateway.protocol.asking import OneFieldSchema
+from gateway.protocol.fields import VISIBLE, Text
+from storage.lanes import Outcome, Pause
+from storage.mail import LaneName
+
+REASON_MAX = 200
+
+
+def _lane_field() -> fields.Enum[LaneName]:
+    only = validate.OneOf([BRAKED], error="Only bulk mail can be paused: somebody waits for all other.")
+    return fields.Enum(LaneName, by_value=True, required=True, validate=only)
+
+
+class PauseSchema(Schema):
+    """A lane to pause, and why."""
+
+    lane = _lane_field()
+    reason = Text(VISIBLE, "printable", longest=REASON_MAX, load_default=REASON_OF_OPERATOR)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> PauseRequest:
+        return PauseRequest(**data)
+
+
+class ResumeSchema(OneFieldSchema):
+    lane = _lane_field()
+
+
+class PauseAnswer(Schema):
+    """Why no mail of a lane leaves."""
+
+    at = required.time()
+    by = required.text(metadata={"description": "`brake`, `cli`, `user:…` or `service:…`."})
+    reason = required.text()
+
+
+class LaneAnswer(Schema):
+    """A lane, and what became of the mail that it has sent within the window."""
+
+    lane = fields.Enum(LaneName, by_value=True, required=True)
+    sent = required.number()
+    refused = required.number(metadata={"description": "By the mail server, for their address."})
+    delivered = required.number(metadata={"description": "Of those sent, as far as it was told."})
+    bounced = required.number(metadata={"description": "Of those sent."})
+    complained = required.number(metadata={"description": "Of those sent."})
+    bounce_rate = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={"description": "A part of 1, of those refused or bounced; null of too few mails."},
+    )
+    complaint_rate = fields.Float(required=True, allow_none=True, metadata={"description": "A part of 1."})
+    paused = fields.Nested(PauseAnswer, required=True, allow_none=True)
+    since = required.time(
+        allow_none=True,
+        metadata={"description": "When it was resumed last: only mail that was sent after is counted."},
+    )
+
+
+class BrakeAnswer(Schema):
+    """From where on bulk mail is paused; 0 is no bound."""
+
+    bounces = fields.Float(required=True)
+    complaints = fields.Float(required=True)
+    mails = required.number(metadata={"description": "Of fewer no rate is told."})
+    window_seconds = fields.Float(required=True)
+
+
+class LanesAnswer(Schema):
+    lanes = fields.List(fields.Nested(LaneAnswer), required=True)
+    brake = fields.Nested(BrakeAnswer, required=True)
+
+
+def page(value: LanePage) -> Json:
+    bounds = value.bounds
+    return {
+        "lanes": [_lane(each) for each in value.lanes],
+        "brake": {
+            "bounces": bounds.bounces,
+            "complaints": bounds.complaints,
+            "mails": bounds.mails,
+            "window_seconds": bounds.window_seconds,
+        },
+    }
+
+
+def _lane(value: Lane) -> Json:
+    health = value.health
+    return {
+        "lane": value.name,
+        **{outcome.value: health.of(outcome) for outcome in Outcome},
+        "bounce_rate": health.bounce_rate,
+        "complaint_rate": health.complaint_rate,
+        "paused": None if value.state.paused is None else _pause(value.state.paused),
+        "since": time_or_none(value.state.since),
+    }
+
+
+def _pause(value: Pause) -> Json:
+    return {"at": time(value.at), "by": value.by, "reason": value.reason}

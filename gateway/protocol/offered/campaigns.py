@@ -1,0 +1,114 @@
+"""Campaigns: one thing for many people, imported or found, decided for one by one, and accounted for."""
+
+from gateway.protocol import campaign_rows, campaigns, use_cases
+from gateway.protocol.operation import CAMPAIGNS, Operation, RawBody, Route
+
+_STATE = ("not_found", "campaign_state")
+
+IMPORT = Operation(
+    name="import_recipients", scope=CAMPAIGNS, summary="Import recipients into a draft",
+    asks=campaigns.CampaignIdSchema, answers=campaigns.ImportAnswer,
+    use=lambda use, _, asked: use.campaigns.importing(asked), shape=campaigns.imported,
+    route=Route(
+        method="POST", path="/internal/campaigns/{campaign}/recipients",
+        raw_body=RawBody(campaign_rows.NDJSON, campaigns.IMPORT_BYTES_MAX, also=(campaign_rows.CSV,)),
+        description="A line for each: `user` or `address`, and if you like `locale`, `timezone` and `data`; in CSV the first line names the columns, `data.…` for each text of the data. Lines are kept as they come: what was cut off is sent again whole, and whoever is there already is `known`. A line that is wrong is left out and told of.",
+        problems=("validation_failed", *_STATE),
+    ),
+)  # fmt: skip
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        name="campaigns", scope=CAMPAIGNS, summary="Campaigns, newest first",
+        asks=campaigns.CampaignsSchema, answers=campaigns.CampaignsAnswer,
+        use=lambda use, _, asked: use.campaigns.page(before=asked.before, limit=asked.limit), shape=campaigns.page,
+        route=Route(method="GET", path="/internal/campaigns"),
+        event="campaigns",
+    ),
+    Operation(
+        name="create_campaign", scope=CAMPAIGNS, summary="Make a campaign, as a draft",
+        asks=campaigns.CampaignSchema, answers=campaigns.CampaignDetailAnswer,
+        use=use_cases.create_campaign, shape=campaigns.detail,
+        route=Route(method="POST", path="/internal/campaigns", status=201),
+        event="create_campaign",
+    ),
+    Operation(
+        name="campaign", scope=CAMPAIGNS, summary="A campaign, and what became of its recipients so far",
+        asks=campaigns.CampaignIdSchema, answers=campaigns.CampaignDetailAnswer,
+        use=lambda use, _, asked: use.campaigns.progress(asked), shape=campaigns.detail,
+        route=Route(method="GET", path="/internal/campaigns/{campaign}", problems=("not_found",)),
+        event="campaign",
+    ),
+    IMPORT,
+    Operation(
+        name="recipients", scope=CAMPAIGNS, summary="A campaign's recipients, by what became of them",
+        asks=campaigns.RecipientsSchema, answers=campaigns.RecipientsAnswer,
+        use=lambda use, _, asked: use.campaigns.recipients(asked), shape=campaigns.recipients,
+        route=Route(method="GET", path="/internal/campaigns/{campaign}/recipients", problems=("not_found",)),
+        event="campaign_recipients",
+    ),
+    Operation(
+        name="dry_run", scope=CAMPAIGNS, summary="What would become of a part of the recipients now",
+        asks=campaigns.DryRunSchema, answers=campaigns.DryRunAnswer,
+        use=lambda use, _, asked: use.campaigns.dry_run(asked), shape=campaigns.dry_run,
+        route=Route(
+            method="POST", path="/internal/campaigns/{campaign}/dry_run", body_required=False, problems=("not_found",),
+            description="Nothing is kept or sent. `next` is the `after` of the next part.",
+        ),
+        event="campaign_dry_run",
+    ),
+    Operation(
+        name="test_campaign", scope=CAMPAIGNS, summary="Send a campaign's mail to a few addresses",
+        asks=campaigns.CampaignTestSchema, answers=campaigns.TestedAnswer,
+        use=lambda use, _, asked: use.campaigns.test(asked), shape=campaigns.tested,
+        route=Route(
+            method="POST", path="/internal/campaigns/{campaign}/test", status=202, problems=("not_found",),
+            description="They are no recipients by it, and nothing holds the mail but a suppressed address.",
+        ),
+        event="campaign_test",
+    ),
+    Operation(
+        name="start_campaign", scope=CAMPAIGNS, summary="Start a campaign, now or at its time",
+        asks=campaigns.CampaignIdSchema, answers=campaigns.CampaignDetailAnswer,
+        use=lambda use, _, asked: use.campaigns.start(asked), shape=campaigns.detail,
+        route=Route(
+            method="POST", path="/internal/campaigns/{campaign}/start", problems=_STATE,
+            description="From its beginning on nobody comes to its recipients any more.",
+        ),
+        event="start_campaign",
+    ),
+    Operation(
+        name="pause_campaign", scope=CAMPAIGNS, summary="Have nothing more of a campaign leave for now",
+        asks=campaigns.CampaignIdSchema, answers=campaigns.CampaignDetailAnswer,
+        use=lambda use, _, asked: use.campaigns.pause(asked), shape=campaigns.detail,
+        route=Route(method="POST", path="/internal/campaigns/{campaign}/pause", problems=_STATE),
+        event="pause_campaign",
+    ),
+    Operation(
+        name="resume_campaign", scope=CAMPAIGNS, summary="Go on with a paused campaign",
+        asks=campaigns.CampaignIdSchema, answers=campaigns.CampaignDetailAnswer,
+        use=lambda use, _, asked: use.campaigns.resume(asked), shape=campaigns.detail,
+        route=Route(method="POST", path="/internal/campaigns/{campaign}/resume", problems=_STATE),
+        event="resume_campaign",
+    ),
+    Operation(
+        name="cancel_campaign", scope=CAMPAIGNS, summary="End a campaign for good",
+        asks=campaigns.CampaignIdSchema, answers=campaigns.CampaignCancelledAnswer,
+        use=lambda use, _, asked: use.campaigns.cancel(asked), shape=campaigns.cancelled,
+        route=Route(
+            method="POST", path="/internal/campaigns/{campaign}/cancel", problems=_STATE,
+            description="Nothing leaves any more but the mails that are being sent at this moment, which are counted.",
+        ),
+        event="cancel_campaign",
+    ),
+    Operation(
+        name="retry_campaign", scope=CAMPAIGNS, summary="Try the dead mails of a campaign again",
+        asks=campaigns.CampaignIdSchema, answers=campaigns.RetriedAnswer,
+        use=lambda use, _, asked: use.campaigns.retry(asked), shape=campaigns.retried,
+        route=Route(
+            method="POST", path="/internal/campaigns/{campaign}/retry", problems=_STATE,
+            description="Each under the Message-ID that it had. A campaign that was finished runs again.",
+        ),
+        event="retry_campaign",
+    ),
+)  # fmt: skip

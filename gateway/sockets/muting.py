@@ -1,0 +1,87 @@
+"""Live mutes: when what a user has muted changes, the user's sessions on this node are told, with what is unread then.
+
+The book of preferences says whose choices to look at anew, whether it heard of them by the bus or found them in the store;
+a new catalog may mute other types for everybody who has chosen. What a session was told last is kept with it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from gateway.ground.parts import Part
+from gateway.ground.tasks import Tasks
+from gateway.notify import events
+from gateway.notify.muting import Mutes
+from gateway.notify.reading import Reading
+from gateway.sockets.sessions import Session, Sessions, Stage
+from storage.errors import StorageError
+from storage.inboxes import Muted
+
+logger = logging.getLogger(__name__)
+
+
+class LiveMutes(Part):
+    """Settles the sessions of those users whose mutes may have changed."""
+
+    def __init__(self, mutes: Mutes, sessions: Sessions, reading: Reading) -> None:
+        self._mutes = mutes
+        self._sessions = sessions
+        self._reading = reading
+        self._due: dict[str, None] = {}
+        """Users with sessions here, in the order in which they fell due: their sessions bound how many."""
+        self._news = asyncio.Event()
+        self._tasks = Tasks()
+
+    def start(self) -> None:
+        self._tasks.start(self._settle_forever(), name="live mutes")
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+
+    async def keep_house(self) -> None:
+        """Look at all again: once in a while the store has been away when somebody fell due."""
+        self.look_at_all()
+
+    def look_at_all(self) -> None:
+        """Other types may be muted now, by whoever has muted anything."""
+        self.note({session.user for session in self._sessions.all() if self._mutes.may_have(session.user)})
+
+    def note(self, users: Iterable[str]) -> None:
+        """What these users have chosen has changed, or may have."""
+        for user in users:
+            for session in self._sessions.of_user(user):
+                if session.stage < Stage.READY:
+                    # It is looked at when it has come in.
+                    session.is_unsettled = True
+                else:
+                    self._due[user] = None
+        if self._due:
+            self._news.set()
+
+    async def _settle_forever(self) -> None:
+        while True:
+            await self._news.wait()
+            user = next(iter(self._due))
+            # Before the look-up: what changes while it goes on falls due again.
+            del self._due[user]
+            if not self._due:
+                self._news.clear()
+            try:
+                await self._settle(user)
+            except StorageError:
+                logger.info("mutes wait: the store is away")
+            except Exception:
+                logger.exception("mutes could not be settled")
+
+    async def _settle(self, user: str) -> None:
+        muted = await self._mutes.of(user)
+        for session in self._sessions.of_user(user):
+            if session.stage >= Stage.READY and session.muted != muted:
+                await self._tell(session, muted)
+
+    async def _tell(self, session: Session, muted: Muted | None) -> None:
+        """Have the session go by other mutes: it is told of them with the count that goes with them."""
+        count = await self._reading.unread(session.user, session.rooms)
+        session.muted = muted
+        event = events.encode("inbox", {**events.count(count), "muted": events.muted(muted)})
+        self._sessions.write(session, event)

@@ -1,0 +1,93 @@
+"""What Amazon SES tells of a mail, by a topic of SNS: notifications, or the events of a configuration set.
+
+SES gives mail another Message-ID and says it as `messageId`, with which it had answered as it took the mail. Where it is asked to
+send the head back, ours stands in that; and `source` is the envelope's sender.
+"""
+
+from collections.abc import Iterator
+
+from mailer.reports import RECIPIENTS, Action, Kind, Outcome, Report
+from mailer.telling import Told, Unreadable, diagnostic_in, status_in
+
+SUPPRESSED = "5.1.1"
+"""What SES says of an address that it does not try any more."""
+_BY_SUBTYPE = {
+    "NoEmail": SUPPRESSED,
+    "Suppressed": SUPPRESSED,
+    "OnAccountSuppressionList": SUPPRESSED,
+    "MailboxFull": "5.2.2",
+}
+_ABUSE = "abuse"
+_READS = ("Bounce", "Complaint", "Delivery", "DeliveryDelay")
+
+
+def read(message: str) -> Report | None:
+    """What the `Message` of a notification says; None when it is nothing about what became of a mail.
+
+    Raises `Unreadable` for what is no event of SES.
+    """
+    told = Told.of(message)
+    event = told.text("eventType") or told.text("notificationType")
+    if not event:
+        raise Unreadable("no event of SES")
+    if event not in _READS:
+        return None
+    mail = told.part("mail")
+    kind, feedback, outcomes = Kind.DELIVERY, "", tuple(_outcomes(event, told))
+    if event == "Complaint":
+        # Some mailbox providers do not say what kind it is; who complains without a word complains.
+        kind, feedback = (
+            Kind.COMPLAINT,
+            told.part("complaint").text("complaintFeedbackType").lower() or _ABUSE,
+        )
+    return Report(
+        kind=kind,
+        outcomes=outcomes[:RECIPIENTS],
+        feedback=feedback[:40],
+        paths=tuple(filter(None, (mail.text("source"),))),
+        message_ids=tuple(_message_ids(mail)),
+        relay_ids=tuple(filter(None, (mail.text("messageId"),))),
+        about=tuple(filter(None, mail.texts("destination"))),
+        happened_at=mail.time("timestamp"),
+        subject=f"Amazon SES: {event}",
+    )
+
+
+def _outcomes(event: str, told: Told) -> Iterator[Outcome]:
+    if event == "Bounce":
+        bounce = told.part("bounce")
+        for recipient in bounce.parts("bouncedRecipients"):
+            yield _bounced(bounce, recipient)
+    elif event == "Delivery":
+        delivery = told.part("delivery")
+        for address in delivery.texts("recipients"):
+            yield _outcome(Action.DELIVERED, address, said=delivery.text("smtpResponse"))
+    elif event == "DeliveryDelay":
+        for recipient in told.part("deliveryDelay").parts("delayedRecipients"):
+            yield _outcome(
+                Action.DELAYED, recipient.text("emailAddress"), said=recipient.text("diagnosticCode")
+            )
+
+
+def _bounced(bounce: Told, recipient: Told) -> Outcome:
+    said, given, action = (recipient.text(name) for name in ("diagnosticCode", "status", "action"))
+    # The code that is given: SES calls a domain that takes no mail transient, and a full mailbox now and then permanent.
+    status = status_in(given) or status_in(said) or _BY_SUBTYPE.get(bounce.text("bounceSubType"), "")
+    if not status and not action and bounce.text("bounceType") != "Permanent":
+        # Without a report of delivery it is a machine's answer, such as that somebody is away.
+        return _outcome(Action.DELAYED, recipient.text("emailAddress"), said=said)
+    failed = action.lower() in ("", "failed")
+    return _outcome(
+        Action.FAILED if failed else Action.DELAYED, recipient.text("emailAddress"), said=said, status=status
+    )
+
+
+def _outcome(action: Action, address: str, *, said: str, status: str = "") -> Outcome:
+    recipients = (address,) if address else ()
+    return Outcome(action=action, status=status, diagnostic=diagnostic_in(said), recipients=recipients)
+
+
+def _message_ids(mail: Told) -> Iterator[str]:
+    for field in mail.parts("headers"):
+        if field.text("name").lower() == "message-id":
+            yield field.text("value").strip("<> ")

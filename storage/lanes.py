@@ -1,0 +1,88 @@
+"""The shelf of lanes: what became of the mail that each has sent, minute by minute, and whether it is paused.
+
+Counts are figures, not records: a process that crashes takes its last few seconds of them along.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from storage.mail import LaneName
+
+MINUTE_SECONDS = 60
+
+
+class Outcome(StrEnum):
+    """What a mail came to, as far as it says something of its lane."""
+
+    SENT = "sent"  # the relay took it
+    REFUSED = "refused"  # the relay refused its recipient for good
+    DELIVERED = "delivered"  # of those sent: said to be in the mailbox
+    BOUNCED = "bounced"  # of those sent: came back
+    COMPLAINED = "complained"  # of those sent: called spam
+
+
+OUTCOMES = frozenset(Outcome)
+"""What this release knows; what a newer one counts beside is left aside."""
+
+
+class LaneCount(NamedTuple):
+    """What is counted."""
+
+    lane: LaneName
+    minute: int
+    """In which the mail was sent, or refused: numbered since 1970."""
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Why no mail of a lane leaves."""
+
+    at: datetime
+    by: str
+    """Who or what has paused it: `brake`, `cli`, `user:ann`, `service:shop`."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneState:
+    paused: Pause | None = None
+    since: datetime | None = None
+    """When it was resumed last: only mail that was sent from then on is judged."""
+
+
+UNTOUCHED = LaneState()
+
+
+class Lanes(Protocol):
+    """The lanes of all processes on this store."""
+
+    async def add(self, counts: Mapping[LaneCount, int]) -> None:
+        """Count these beside what any process has counted; in one write, however many."""
+        ...
+
+    async def sums(self, lane: LaneName, *, since: int) -> Mapping[Outcome, int]:
+        """How many came to what, of the mail sent in that minute and after; an outcome of none may be absent."""
+        ...
+
+    async def states(self) -> Mapping[LaneName, LaneState]:
+        """Of each lane that was ever paused."""
+        ...
+
+    async def pause(self, lane: LaneName, pause: Pause, *, judged: datetime | None) -> bool:
+        """Have no mail of the lane leave; false, and no change, when it is paused, or was resumed since it was judged.
+
+        `judged` is the `since` of the state that the pause was decided by: whoever has resumed it is not overruled by figures of before.
+        """
+        ...
+
+    async def resume(self, lane: LaneName, *, at: datetime) -> bool:
+        """Let it go on, and judge it anew from then on; false, and no change, when it was not paused."""
+        ...
+
+    async def clear(self, *, before: int, limit: int) -> int:
+        """Forget up to `limit` counts of earlier minutes; answers how many."""
+        ...

@@ -1,0 +1,56 @@
+"""What is unread of what users do not want to be shown."""
+
+from collections.abc import Iterable, Sequence
+
+from storage.encoding import writable
+from storage.inboxes import Muted
+from storage.mongo.collections import NOTIFICATIONS, Collections, both, together
+from storage.mongo.standings import RANGES_PER_QUERY, RECEIPTS, Standings
+
+Place = tuple[str, int]
+"""A room, and a sequence of it."""
+
+
+async def shown(
+    c: Collections, user: str, rooms: Iterable[str], standing: Standings, muted: Muted | None, *, now: int
+) -> int:
+    """How much is unread of what the user is shown; only who has muted something has anything looked up."""
+    unread = standing.total(user, rooms)
+    if muted is None or not unread:
+        return unread
+    return unread - await hidden(c, user, rooms, standing, muted, now=now)
+
+
+async def hidden(
+    c: Collections, user: str, rooms: Iterable[str], standing: Standings, muted: Muted, *, now: int
+) -> int:
+    """How much is unread of what the user has muted."""
+    places = [
+        (room, standing.read_upto[user, room])
+        for room in dict.fromkeys(rooms)
+        if standing.unread.get((user, room)) and room != muted.own
+    ]
+    wanted = {"type": {"$in": writable(muted.types)}, "until": {"$gt": now}}
+
+    async def told(part: Sequence[Place]) -> int:
+        above = [{"room": room, "seq": {"$gt": base, "$lte": standing.heads[room]}} for room, base in part]
+        return await c[NOTIFICATIONS].count_documents({"$or": above, **wanted})
+
+    async def read(part: Sequence[Place]) -> int:
+        """Of these so much has a receipt: there is little, as the user is not shown it."""
+        above = [{"user": user, "room": room, "seq": {"$gt": base}} for room, base in part]
+        rows = await c[RECEIPTS].find({"$or": above, "read_at": {"$exists": True}}).to_list()
+        read = [
+            {"room": row["room"], "seq": row["seq"]}
+            for row in rows
+            if row["seq"] <= standing.heads[row["room"]]
+        ]
+        counts = [
+            c[NOTIFICATIONS].count_documents({"$or": read[start : start + RANGES_PER_QUERY], **wanted})
+            for start in range(0, len(read), RANGES_PER_QUERY)
+        ]
+        return sum(await together(*counts))
+
+    parts = [places[start : start + RANGES_PER_QUERY] for start in range(0, len(places), RANGES_PER_QUERY)]
+    of_all, of_read = await both(together(*map(told, parts)), together(*map(read, parts)))
+    return sum(of_all) - sum(of_read)

@@ -1,0 +1,26 @@
+"""The heads of rooms: the last sequence that each has handed out."""
+
+import json
+import sqlite3
+from collections.abc import Iterable
+
+from storage.encoding import writable
+
+HEAD = """COALESCE(
+    (SELECT seq FROM notifications WHERE room = asked.value AND seq IS NOT NULL ORDER BY seq DESC LIMIT 1),
+    (SELECT floor FROM rooms WHERE room = asked.value),
+    0
+)"""
+"""The last sequence of the room `asked.value`: of what is left of its stream, or of what was pruned."""
+
+
+def heads(connection: sqlite3.Connection, rooms: Iterable[str]) -> dict[str, int]:
+    """By room; part of a transaction of the caller."""
+    answer = dict.fromkeys(rooms, 0)
+    answer.update(
+        connection.execute(
+            f"SELECT asked.value, {HEAD} FROM json_each(?) asked",  # noqa: S608 - constants only
+            (json.dumps(writable(answer)),),
+        )
+    )
+    return answer

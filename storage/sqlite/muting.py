@@ -1,0 +1,36 @@
+"""What is unread of what a user does not want to be shown. Each function runs inside one transaction of its caller."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+
+from storage.encoding import writable
+from storage.inboxes import Muted
+from storage.sqlite.standings import Standing, total
+
+
+def shown(
+    connection: sqlite3.Connection, user: str, standings: Sequence[Standing], muted: Muted | None, *, now: int
+) -> int:
+    """How much is unread of what the user is shown; only who has muted something has anything looked up."""
+    unread = total(standings)
+    if muted is None or not unread:
+        return unread
+    places = [
+        (place.room, place.read_upto, place.head)
+        for place in standings
+        if place.unread and place.room != muted.own
+    ]
+    (hidden,) = connection.execute(
+        "SELECT COUNT(*) FROM json_each(:places) asked CROSS JOIN notifications n"
+        " ON n.room = asked.value ->> 0 AND n.seq > asked.value ->> 1 AND n.seq <= asked.value ->> 2"
+        " LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq"
+        " WHERE n.type IN (SELECT value FROM json_each(:types)) AND n.shown_until > :now AND c.read_at IS NULL",
+        {
+            "places": json.dumps(places),
+            "types": json.dumps(writable(muted.types)),
+            "user": user,
+            "now": now,
+        },
+    ).fetchone()
+    return unread - int(hidden)

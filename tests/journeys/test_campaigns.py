@@ -1,0 +1,479 @@
+"""A newsletter, from its draft to the mailboxes: each recipient is decided for once, gets one mail at most, and is accounted for."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from gateway.ground import encoding
+from gateway.notify.campaigns.running import LATEST, MISSED
+from gateway.protocol.offered.campaigns import OPERATIONS
+from storage.campaigns import CampaignState
+from tests.journeys.news import catalog, ended, fill, make, people, sums, told
+from tests.journeys.test_mailing import spooled, until
+from tests.support.gateway import SECRET, Gateway, gateway, gateway_process, token
+from tests.support.node import NodeProcess
+from tests.support.smtp import Reply, SMTPRelay, Wait
+
+UNSUBSCRIBED = {"categories": {"news": {"email": False}}}
+
+
+@pytest.fixture(params=["sqlite", "mongodb"])
+def store(request: Any) -> dict[str, str]:
+    """The settings of an empty store."""
+    return {"STORE_URL": request.getfixturevalue("mongo_url")} if request.param == "mongodb" else {}
+
+
+@pytest.fixture
+async def here(tmp_path: Path, store: dict[str, str]) -> AsyncIterator[Gateway]:
+    async with gateway(tmp_path, CATALOG=catalog(tmp_path), **store) as started:
+        yield started
+
+
+async def put(here: Gateway, method: str, path: str, body: Any) -> None:
+    answered = await here.ask(method, path, body=body)
+    assert answered.status == 200, answered
+
+
+def subjects(folder: Path) -> dict[str, str]:
+    """Of each address that got mail; none got two."""
+    mails = spooled(folder)
+    found = {mail["To"]: mail["Subject"] for mail in mails}
+    assert len(found) == len(mails)
+    return found
+
+
+async def test_each_who_is_imported_is_decided_for_and_gets_one_mail_at_most(here: Gateway, tmp_path: Path):
+    await put(here, "PUT", "/internal/users/known", {"email": "known@example.org", "locale": "de-AT"})
+    await put(here, "PATCH", "/internal/users/no/preferences", UNSUBSCRIBED)
+    await here.ask("POST", "/internal/suppressions", body={"address": "gone@example.org", "reason": "manual"})
+    id_ = await make(here)
+
+    imported = await fill(
+        here,
+        id_,
+        [
+            {"user": "ann", "address": "ann@example.org", "data": {"first": "Ann"}},
+            {"address": "Bob@Example.org", "locale": "de"},
+            {"user": "known"},
+            {"user": "no", "address": "no@example.org"},
+            {"user": "lost"},
+            {"user": "gone", "address": "gone@example.org"},
+            {"user": "twin", "address": "ANN@example.org"},
+            {"user": "ann", "address": "other@example.org"},
+            {"user": "odd", "data": {"issue": "seven"}},
+            {"nobody": 1},
+        ],
+    )
+    dry = await told(here, "POST", f"/{id_}/dry_run")
+    await told(here, "POST", f"/{id_}/start")
+    accounting = await ended(here, id_)
+
+    assert {name: imported[name] for name in ("received", "added", "known", "refused")} == {
+        "received": 10, "added": 7, "known": 1, "refused": 2,
+    }  # fmt: skip
+    assert [each["line"] for each in imported["errors"]] == [9, 10]
+    assert (dry["looked_at"], dry["send"], dry["skipped"]) == (
+        7, 4, {"address": 1, "preferences": 1, "suppression": 1},
+    )  # fmt: skip
+    assert sums(accounting) == {"sent": 3, "skipped": 4}
+    assert accounting["skipped_by"] == {"address": 1, "preferences": 1, "suppression": 1, "duplicate": 1}
+    found = subjects(tmp_path)
+    assert {"Bob@example.org" if "ob@" in each else each: said for each, said in found.items()} in (
+        {"ann@example.org": "Issue 7 for Ann", "Bob@example.org": "Ausgabe 7", "known@example.org": "Ausgabe 7"},
+        {"ANN@example.org": "Issue 7", "Bob@example.org": "Ausgabe 7", "known@example.org": "Ausgabe 7"},
+    )  # fmt: skip
+    page = await told(here, "GET", f"/{id_}/recipients?state=skipped&limit=2")
+    rest = await told(here, "GET", f"/{id_}/recipients?state=skipped&after={page['next']}")
+    skipped = [*page["recipients"], *rest["recipients"]]
+    assert {each["user"]: each["decided_by"] for each in skipped if each["user"] not in ("ann", "twin")} == {
+        "no": "preferences", "lost": "address", "gone": "suppression",
+    }  # fmt: skip
+    # Nobody's consent was touched by it.
+    assert (await here.ask("GET", "/internal/users/no/preferences")).body["categories"] == UNSUBSCRIBED[
+        "categories"
+    ]
+
+
+async def test_a_part_that_is_sent_again_adds_nobody_twice_and_csv_says_the_same(here: Gateway):
+    id_ = await make(here)
+    text = "email,user,locale,data.first\n" + "".join(f"u{n}@example.org,u{n},de,Zoë\n" for n in range(1200))
+
+    answers = [
+        (
+            await here.ask(
+                "POST", f"/internal/campaigns/{id_}/recipients", raw=text.encode(), Content_Type="text/csv"
+            )
+        ).body
+        for _ in range(2)
+    ]
+
+    assert [(each["added"], each["known"]) for each in answers] == [(1200, 0), (0, 1200)]
+    assert sums((await told(here, "GET", f"/{id_}"))["accounting"]) == {"pending": 1200}
+
+
+async def test_the_members_of_a_topic_as_they_are_at_the_start_get_it(here: Gateway, tmp_path: Path):
+    await put(here, "POST", "/internal/topics/garden/members", {"add": ["ann", "bob"]})
+    for user in ("ann", "bob", "cara"):
+        await put(here, "PUT", f"/internal/users/{user}", {"email": f"{user}@example.org"})
+    id_ = await make(here, audience={"topic": "garden"})
+    dry = await told(here, "POST", f"/{id_}/dry_run", {"limit": 1})
+    rest = await told(here, "POST", f"/{id_}/dry_run", {"after": dry["next"]})
+
+    await told(here, "POST", f"/{id_}/start")
+    await ended(here, id_)
+    await put(here, "POST", "/internal/topics/garden/members", {"add": ["cara"]})
+
+    assert (dry["send"], rest["send"], rest["next"]) == (1, 1, None)
+    assert sorted(subjects(tmp_path)) == ["ann@example.org", "bob@example.org"]
+    refused = await here.ask(
+        "POST", f"/internal/campaigns/{id_}/recipients", raw=b"{}", Content_Type="application/x-ndjson"
+    )
+    assert (refused.status, refused.body["code"]) == (409, "campaign_state")
+
+
+async def test_the_users_whom_a_filter_lets_pass_get_it(here: Gateway, tmp_path: Path):
+    for user, locale, plan in (
+        ("ann", "de-AT", "pro"), ("bob", "de", "free"), ("cara", "en", "pro"), ("dan", None, "pro"),
+    ):  # fmt: skip
+        body = {"email": f"{user}@example.org", "locale": locale, "attributes": {"plan": plan, "n": 1}}
+        await put(here, "PUT", f"/internal/users/{user}", body)
+    id_ = await make(here, audience={"users": {"locale": "de", "attributes": {"plan": "pro", "n": 1}}})
+
+    await told(here, "POST", f"/{id_}/start")
+
+    assert sums(await ended(here, id_)) == {"sent": 1}
+    assert subjects(tmp_path) == {"ann@example.org": "Ausgabe 7"}
+
+
+async def test_what_is_mailed_to_those_who_asked_is_mailed_to_no_others(here: Gateway, tmp_path: Path):
+    await put(here, "PATCH", "/internal/users/u1/preferences", {"types": {"ASKED_FOR": {"email": True}}})
+    id_ = await make(here, type="ASKED_FOR", data={})
+    await fill(here, id_, people(3))
+
+    await told(here, "POST", f"/{id_}/start")
+
+    accounting = await ended(here, id_)
+    assert (sums(accounting), accounting["skipped_by"]) == ({"sent": 1, "skipped": 2}, {"preferences": 2})
+    assert list(subjects(tmp_path)) == ["u1@example.org"]
+
+
+async def test_who_has_read_it_in_the_app_gets_no_mail(
+    tmp_path: Path, store: dict[str, str], node: NodeProcess
+):
+    """The room is told once; the mails are asked about it as they leave."""
+    later = catalog(tmp_path)
+    file = Path(later) / "catalog.toml"
+    file.write_text(file.read_text().replace('unless = "read"', 'unless = "read", after = "2s"'))
+    async with gateway(tmp_path, CATALOG=later, **store) as here:
+        await put(here, "POST", "/internal/topics/garden/members", {"add": ["ann", "bob"]})
+        for user in ("ann", "bob"):
+            await put(here, "PUT", f"/internal/users/{user}", {"email": f"{user}@example.org"})
+        client = await node.open(here.public, auth={"token": token("ann", topics=("garden",))})
+        await client.event("ready")
+        id_ = await make(here, audience={"topic": "garden"}, in_app="topic:garden")
+
+        await told(here, "POST", f"/{id_}/start")
+        shown = await client.event("notification")
+        await client.call("read", {"ids": [shown["id"]]})
+
+        accounting = await ended(here, id_)
+        assert (sums(accounting), accounting["skipped_by"]) == ({"sent": 1, "skipped": 1}, {"unless": 1})
+        assert shown["title"] == "Issue 7"
+        assert (await told(here, "GET", f"/{id_}"))["notification"] == shown["id"]
+        assert list(subjects(tmp_path)) == ["bob@example.org"]
+
+
+async def test_a_test_goes_to_its_makers_and_makes_nobody_a_recipient(here: Gateway, tmp_path: Path):
+    id_ = await make(here)
+
+    sent = await told(
+        here,
+        "POST",
+        f"/{id_}/test",
+        {"to": ["me@example.org"], "locale": "de", "data": {"issue": 8}},
+        status=202,
+    )
+
+    async def is_there() -> bool:
+        return bool(spooled(tmp_path))
+
+    await until(is_there)
+    assert subjects(tmp_path) == {"me@example.org": "Ausgabe 8"}
+    assert len(sent["mails"]) == 1
+    assert (await told(here, "GET", f"/{id_}"))["accounting"]["imported"] == 0
+    unfit = await here.ask(
+        "POST", f"/internal/campaigns/{id_}/test", body={"to": ["me@example.org"], "data": {"issue": "x"}}
+    )
+    assert (unfit.status, list(unfit.body["errors"])) == (422, ["/data/issue"])
+
+
+async def test_paused_nothing_leaves_and_cancelled_only_what_was_under_way(
+    tmp_path: Path, store: dict[str, str]
+):
+    async with (
+        SMTPRelay() as relay,
+        gateway(
+            tmp_path, CATALOG=catalog(tmp_path), MAIL_URL=relay.url(query="starttls=never"),
+            BULK_CONCURRENCY="2", **store,
+        ) as here,
+    ):  # fmt: skip
+        go_on = asyncio.Event()
+        relay.on("DATA", Wait(go_on), Wait(go_on))
+        id_ = await make(here)
+        await fill(here, id_, people(30))
+        await told(here, "POST", f"/{id_}/start")
+        await relay.until(lambda: len(relay.waiting) == 2)
+
+        paused = await told(here, "POST", f"/{id_}/pause")
+        assert paused["state"] == "paused"
+        go_on.set()
+        await relay.until_received(2)
+
+        async def are_sent() -> bool:
+            mails = await here.ask("GET", "/internal/mail?state=sent")
+            return len(mails.body["mail"]) == 2
+
+        await until(are_sent)
+
+        async def are_told_of() -> bool:
+            accounting = (await told(here, "GET", f"/{id_}"))["accounting"]
+            return bool(sums(accounting) == {"sent": 2, "owed": 28})
+
+        await until(are_told_of)
+        again = asyncio.Event()
+        relay.on("DATA", Wait(again), Wait(again))
+        relay.waiting.clear()
+        assert (await told(here, "POST", f"/{id_}/resume"))["state"] == "running"
+        await relay.until(lambda: len(relay.waiting) == 2)
+
+        cancelled = await told(here, "POST", f"/{id_}/cancel")
+        again.set()
+        accounting = await ended(here, id_)
+
+        assert (cancelled["cancelled"], cancelled["under_way"]) == (26, 2)
+        assert sums(accounting) == {"sent": 4, "cancelled": 26}
+        assert len(relay.received) == 4
+        for act in ("start", "pause", "resume", "cancel", "retry"):
+            refused = await here.ask("POST", f"/internal/campaigns/{id_}/{act}")
+            assert (refused.status, refused.body["code"]) == (409, "campaign_state")
+
+
+async def test_those_whom_the_relay_refused_are_tried_again_under_the_same_message_id(
+    tmp_path: Path, store: dict[str, str]
+):
+    async with (
+        SMTPRelay() as relay,
+        gateway(
+            tmp_path, CATALOG=catalog(tmp_path), MAIL_URL=relay.url(query="starttls=never"), **store
+        ) as here,
+    ):
+        relay.refuse["u1@example.org"] = Reply("550 5.3.4 too much of it")
+        id_ = await make(here)
+        await fill(here, id_, people(3))
+        await told(here, "POST", f"/{id_}/start")
+        assert sums(await ended(here, id_)) == {"sent": 2, "dead": 1}
+        [dead] = (await told(here, "GET", f"/{id_}/recipients?state=dead"))["recipients"]
+
+        relay.refuse.clear()
+        assert await told(here, "POST", f"/{id_}/retry") == {"retried": 1}
+
+        assert sums(await ended(here, id_)) == {"sent": 3}
+        assert f"<{dead['mail']}@" in _message_ids(relay)[-1]
+        assert await told(here, "POST", f"/{id_}/retry") == {"retried": 0}
+
+
+def _message_ids(relay: SMTPRelay) -> list[str]:
+    return [message_from_bytes(each.content, policy=policy.default)["Message-ID"] for each in relay.received]  # type: ignore[arg-type]
+
+
+async def test_a_node_that_is_killed_in_the_middle_costs_nobody_a_mail_and_gives_nobody_two(
+    tmp_path: Path, store: dict[str, str]
+):
+    """What it had handed over and not written down goes out again, by another node, under the Message-ID that it had."""
+    count = 60
+    async with SMTPRelay() as relay:
+        settings = {
+            "CATALOG": catalog(tmp_path), "MAIL_URL": relay.url(query="starttls=never"), "MAIL_LEASE": "2",
+        } | store  # fmt: skip
+        settings.setdefault("STORE_URL", f"sqlite:///{tmp_path}/bellhop.db")
+        async with gateway_process(tmp_path, **settings) as killed, gateway(tmp_path, **settings) as other:
+            id_ = await make(killed.gateway)
+            await fill(killed.gateway, id_, people(count))
+            await told(killed.gateway, "POST", f"/{id_}/start")
+            await relay.until_received(10)
+            await killed.kill()
+
+            accounting = await ended(other, id_)
+
+        assert sums(accounting) == {"sent": count}
+        by_address: dict[str, set[str]] = {}
+        for received, message_id in zip(relay.received, _message_ids(relay), strict=True):
+            by_address.setdefault(received.recipients[0], set()).add(message_id)
+        assert Counter(map(len, by_address.values())) == {1: count}
+        assert len(set().union(*by_address.values())) == count
+
+
+async def test_a_campaign_begins_at_its_time_and_not_by_itself_when_that_is_long_over(here: Gateway):
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    id_ = await make(here, send_at=encoding.time(soon))
+    await fill(here, id_, people(1))
+    assert (await told(here, "POST", f"/{id_}/start"))["state"] == "scheduled"
+    assert sums(await ended(here, id_)) == {"sent": 1}
+    assert (await told(here, "GET", f"/{id_}"))["started_at"] >= encoding.time(soon)
+
+    late = await make(here, send_at=encoding.time(datetime.now(UTC) - LATEST - timedelta(hours=1)))
+    await fill(here, late, people(1))
+    assert here.node is not None
+    # As it was left by a gateway that was away for so long.
+    now = here.node.clock()
+    await here.node.store.campaigns.move(
+        late, [CampaignState.DRAFT], CampaignState.SCHEDULED, now=now, wake_at=now
+    )
+    here.node.campaign_runner.wake()
+
+    async def is_paused() -> bool:
+        found = await told(here, "GET", f"/{late}")
+        return (found["state"], found["reason"]) == ("paused", MISSED)
+
+    await until(is_paused)
+    await told(here, "POST", f"/{late}/resume")
+    assert sums(await ended(here, late)) == {"sent": 1}
+
+
+async def test_each_waits_for_the_time_on_the_own_wall(here: Gateway):
+    zones = ("Pacific/Kiritimati", "UTC", "Pacific/Niue")
+    # An hour ago on the first wall, which is the same minute in none of the others.
+    wall = datetime.now(UTC) + timedelta(hours=1)
+    id_ = await make(here, local_time=wall.strftime("%H:%M"))
+    await fill(here, id_, [{**each, "timezone": zone} for each, zone in zip(people(3), zones, strict=True)])
+
+    dry = await told(here, "POST", f"/{id_}/dry_run")
+    await told(here, "POST", f"/{id_}/start")
+
+    async def all_wait() -> bool:
+        page = await told(here, "GET", f"/{id_}/recipients?state=pending")
+        return [each["decided_by"] for each in page["recipients"]] == ["local_time"] * 3
+
+    await until(all_wait)
+    assert dry["later"] == {"local_time": 3}
+    assert sums((await told(here, "GET", f"/{id_}"))["accounting"]) == {"pending": 3}
+
+
+def service_token(scope: str) -> str:
+    return jwt.encode({"sub": "press", "exp": time.time() + 600, "scope": scope}, SECRET)
+
+
+async def test_who_may_send_newsletters_may_do_nothing_else(gateway: Gateway, tmp_path: Path):
+    own, emitter = (
+        {"Authorization": f"Bearer {service_token(scope)}"} for scope in ("campaigns other", "emit")
+    )
+
+    assert (await gateway.ask("GET", "/internal/campaigns", **own)).status == 200
+    assert (await gateway.ask("GET", "/internal/campaigns", **emitter)).status == 403
+    for method, path in (
+        ("DELETE", "/internal/users/ann/data"), ("POST", "/internal/emit"), ("GET", "/internal/mail"),
+        ("POST", "/internal/suppressions"), ("PATCH", "/internal/types/NEWS"),
+    ):  # fmt: skip
+        refused = await gateway.ask(method, path, body={}, **own)
+        assert (refused.status, refused.body["code"]) == (403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"type": "NO_SUCH"}, "type"),
+        ({"type": "RECEIPT"}, "type"),
+        ({"audience": {"topic": "a b"}}, "audience"),
+        ({"audience": "all"}, "audience"),
+        ({"audience": {"users": {"locale": "x!"}}}, "audience"),
+        ({"audience": {"users": {"attributes": {"a": []}}}}, "audience"),
+        ({"audience": {"users": {}}, "data": {}}, "/data/issue"),
+        ({"in_app": "user:ann"}, "in_app"),
+        ({"type": "ASKED_FOR", "in_app": "all"}, "in_app"),
+        ({"local_time": "25:00"}, "local_time"),
+        ({"send_at": "tomorrow"}, "send_at"),
+        ({"name": ""}, "name"),
+        ({"clicks": True}, "clicks"),
+    ],
+)
+async def test_what_cannot_be_a_campaign_is_refused_with_its_reason(
+    tmp_path: Path, fields: dict[str, Any], wrong: str
+):
+    asked = {"name": "Autumn", "type": "NEWS", "data": {"issue": 7}, "audience": "import"} | fields
+    async with gateway(tmp_path, CATALOG=catalog(tmp_path)) as here:
+        refused = await here.ask("POST", "/internal/campaigns", body=asked)
+
+    assert (refused.status, refused.body["code"]) == (422, "validation_failed")
+    assert any(name.startswith(wrong) for name in refused.body["errors"]), refused.body
+
+
+async def test_what_is_not_there_or_cannot_be_read_is_said_so(tmp_path: Path):
+    async with gateway(tmp_path, CATALOG=catalog(tmp_path)) as here:
+        for method, path in (
+            ("GET", "/none"), ("POST", "/none/start"), ("POST", "/none/dry_run"), ("GET", "/none/recipients"),
+        ):  # fmt: skip
+            assert (await here.ask(method, f"/internal/campaigns{path}")).status == 404
+        id_ = await make(here)
+        where = f"/internal/campaigns/{id_}/recipients"
+        for raw, media_type, status, code in (
+            (b"{}", "application/json", 415, "unsupported_media_type"),
+            (b"name\nx\n", "text/csv", 422, "validation_failed"),
+            (b"x" * 70_000, "application/x-ndjson", 422, "validation_failed"),
+        ):
+            refused = await here.ask("POST", where, raw=raw, Content_Type=media_type)
+            assert (refused.status, refused.body["code"]) == (status, code)
+        topic = await make(here, audience={"topic": "garden"})
+        refused = await here.ask(
+            "POST", f"/internal/campaigns/{topic}/recipients", raw=b"", Content_Type="text/csv"
+        )
+        assert (refused.status, list(refused.body["errors"])) == (422, ["audience"])
+
+
+async def test_an_erased_user_is_told_of_before_and_not_after(here: Gateway):
+    id_ = await make(here)
+    await fill(here, id_, people(2))
+    data = (await here.ask("GET", "/internal/users/u1/data")).body
+    assert [(each["campaign"], each["state"]) for each in data["campaigns"]] == [(id_, "pending")]
+
+    assert (await here.ask("DELETE", "/internal/users/u1/data")).status == 200
+    await told(here, "POST", f"/{id_}/start")
+
+    accounting = await ended(here, id_)
+    assert (sums(accounting), accounting["skipped_by"]) == ({"sent": 1, "skipped": 1}, {"erased": 1})
+    assert (await here.ask("GET", "/internal/users/u1/data")).body["campaigns"] == []
+
+
+async def test_admins_ask_the_same_by_events_and_are_answered_in_the_shapes_of_the_table(
+    tmp_path: Path, node: NodeProcess
+):
+    async with gateway(tmp_path, CATALOG=catalog(tmp_path)) as here:
+        admin = await node.open(
+            here.public, auth={"token": token("root", roles=("admin",))}, namespace="/admin"
+        )
+        await admin.event("ready")
+        asked = {"name": "Autumn", "type": "NEWS", "data": {"issue": 7}, "audience": {"topic": "garden"}}
+        made = await admin.call("create_campaign", asked)
+        assert (made["by"], made["audience"]) == ("user:root", {"topic": "garden"})
+        one = {"campaign": made["id"]}
+        far = await admin.call("create_campaign", asked | {"send_at": "2099-01-01T00:00:00Z"})
+        other = {"campaign": far["id"]}
+        payloads = [
+            ("campaigns", {}), ("create_campaign", asked), ("campaign", one), ("campaign_recipients", one),
+            ("campaign_dry_run", one), ("campaign_test", {**one, "to": ["me@example.org"]}), ("start_campaign", other),
+            ("pause_campaign", other), ("resume_campaign", other), ("cancel_campaign", other), ("start_campaign", one),
+            ("retry_campaign", one),
+        ]  # fmt: skip
+        by_event = {each.event: each for each in OPERATIONS if each.event is not None}
+        for event, payload in payloads:
+            answer = await admin.call(event, payload)
+            assert answer.pop("ok") is True, answer
+            assert by_event[event].answers().validate(answer) == {}, event
+        assert {event for event, _ in payloads} == by_event.keys()
