@@ -31,6 +31,7 @@ from storage.mongo.obligations import OBLIGATIONS
 from storage.mongo.recipients import RECIPIENTS
 from storage.mongo.shelf import MongoShelf, operation
 from storage.people import Erasure
+from storage.switches import ERASED
 
 CAMPAIGNS = "campaigns"
 
@@ -295,6 +296,7 @@ class MongoCampaigns(MongoShelf, Campaigns):
         for address in erasure.addresses:
             await obligations.forget_recipients(c, f"{before}{address}", now=erasure.at)
         await recipients.erase(c, [erasure.user, *erasure.addresses], now=erasure.at)
+        await c[CAMPAIGNS].update_many({"by": f"user:{erasure.user}"}, {"$set": {"by": ERASED}})
         return 0
 
 

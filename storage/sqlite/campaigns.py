@@ -39,6 +39,7 @@ from storage.people import Erasure
 from storage.sqlite import obligations, recipients
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
+from storage.switches import ERASED
 
 MIGRATIONS = (
     Migration(
@@ -329,6 +330,9 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
         for address in erasure.addresses:
             obligations.forget_recipients(connection, f"{before}{address}", now=erasure.at)
         recipients.erase(connection, [erasure.user, *erasure.addresses], now=erasure.at)
+        connection.execute(
+            "UPDATE campaigns SET made_by = ? WHERE made_by = ?", (ERASED, f"user:{erasure.user}")
+        )
         return 0
 
 

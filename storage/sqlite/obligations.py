@@ -222,6 +222,7 @@ def forget_recipients(connection: sqlite3.Connection, room: str, *, now: int) ->
     connection.execute(
         "UPDATE obligations SET recipient = '', news = NULL, room = NULL WHERE room = ?", (room,)
     )
+    connection.execute("UPDATE obligations SET reader = NULL WHERE reader = ?", (room,))
 
 
 def recipients(connection: sqlite3.Connection, room: str) -> list[str]:

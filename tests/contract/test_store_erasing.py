@@ -7,9 +7,12 @@ from typing import Any
 
 from pymongo import AsyncMongoClient
 
+from storage.campaigns import Campaign, Recipient
 from storage.connect import file_of
 from storage.digests import Digest
 from storage.ids import uuid7
+from storage.lanes import Pause
+from storage.mail import LaneName
 from storage.outbox import Kind, Obligation, Subject
 from storage.people import Contact, Told
 from storage.preferences import Change
@@ -92,6 +95,19 @@ async def _digests(store: Store) -> None:
     await store.digests.lead(digest)
 
 
+async def _lanes(store: Store) -> None:
+    pause = Pause(at=NOW, by=f"user:{ID}", reason="too many come back")
+    await store.lanes.pause(LaneName.BULK, pause, judged=None)
+
+
+async def _campaigns(store: Store) -> None:
+    """One of the user's own, of which the user is a recipient."""
+    campaign = Campaign(id=uuid7(), name="Autumn", type="NEWS", plan="{}", by=f"user:{ID}", created_at=NOW)
+    await store.campaigns.create(campaign)
+    recipient = Recipient(id=uuid7(), user=ID, address=ADDRESS, given=SECRET)
+    await store.campaigns.add(campaign.id, [recipient], now=NOW)
+
+
 KEEPS: dict[str, Filler | str] = {
     "streams": _streams,
     "inboxes": _inboxes,
@@ -107,6 +123,9 @@ KEEPS: dict[str, Filler | str] = {
     "digests": _digests,
     "suppressions": _suppressions,
     "strays": _strays,
+    "lanes": _lanes,
+    "mailboxes": lambda store: store.mailboxes.refuse(ID, ADDRESS, at=NOW),
+    "campaigns": _campaigns,
 }
 """By shelf: what it is given of a user, or what it keeps instead. Whoever adds a shelf adds a line here."""
 

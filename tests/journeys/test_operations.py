@@ -73,7 +73,6 @@ async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway:
         "find_users": {"text": "ann"},
         "profile": {"user": "ann"},
         "user_preferences": {"user": "ann"},
-        "digests": {"user": "ann"},
         "change_members": {"topic": "deals", "add": ["ann"]},
         "user_topics": {"user": "ann"},
         "topics": {},
