@@ -7,11 +7,12 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import jwt
 
@@ -137,9 +138,17 @@ def _await_answer(process: subprocess.Popen[bytes], url: str, *, ok_only: bool =
 
 @contextmanager
 def bellhop(
-    folder: Path, *, store_url: str | None = None, bus_url: str | None = None, catalog: Path | None = None
+    folder: Path,
+    *,
+    store_url: str | None = None,
+    bus_url: str | None = None,
+    catalog: Path | None = None,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Server]:
-    """`bellhop serve` as documented, but for the limits per address: all the clients come from one here."""
+    """`bellhop serve` as documented, but for the limits per address: all the clients come from one here.
+
+    `settings` are further ones, without the prefix.
+    """
     port, internal_port = free_port(), free_port()
     environment = {
         "BELLHOP_PORT": str(port),
@@ -155,6 +164,7 @@ def bellhop(
         environment["BELLHOP_BUS_URL"] = bus_url
     if catalog is not None:
         environment["BELLHOP_CATALOG"] = str(catalog)
+    environment |= {f"BELLHOP_{name}": value for name, value in settings.items()}
     with _process(
         [sys.executable, "-m", "gateway", "serve"], folder=folder, environment=environment
     ) as process:

@@ -39,10 +39,13 @@ class Told:
         return cls(members)
 
     def text(self, name: str) -> str:
-        """Empty where there is none."""
+        """One line; empty where there is none."""
         value = self._members.get(name)
-        # Halves of characters, which JSON can spell, are stored nowhere.
-        return value[:LONGEST].encode(errors="replace").decode() if isinstance(value, str) else ""
+        if not isinstance(value, str):
+            return ""
+        # Halves of characters, which JSON can spell, are stored nowhere; nor are line ends and other controls.
+        sound = value[:LONGEST].encode(errors="replace").decode()
+        return "".join(each if each.isprintable() else " " for each in sound)
 
     def flag(self, name: str) -> bool | None:
         value = self._members.get(name)

@@ -198,7 +198,7 @@ class Campaigns(Protocol):
     ) -> int | None:
         """Write recipients down, durably; answers how many were new: a user who is known stays as is.
 
-        None, and no change, once the campaign is no draft any more; with `gathering`, once all were written down.
+        None, and no change, once the campaign is no draft any more; with `gathering`, unless it runs and not all are written down.
         """
         ...
 

@@ -58,7 +58,7 @@ class Suppression:
     """`*`, `lane:…` or `category:…`."""
     reason: Reason
     source: str
-    """Who or what put it here: a service by its name, `admin:ann`, `server`, `report`, `import`."""
+    """Who or what put it here: a service by its name, `admin:ann`, `server`, `report`, `ses`, `postmark`, `import`."""
     evidence: Evidence = Evidence()
     created_at: datetime
     expires_at: datetime | None = None

@@ -13,6 +13,7 @@ from marshmallow.fields import Field
 
 from auth.principal import USER_ID_MAX
 from gateway.http.edge import json_response
+from gateway.notify.lanes import BRAKED
 from gateway.observe.metrics import release
 from gateway.protocol import answering, campaigns, emit, fields
 from gateway.protocol.fields import ROOMS_MAX, WISHES, Rooms, Wish
@@ -120,6 +121,7 @@ _PATH_PARAMETERS = {
     "id": {"type": "string", "minLength": 1, "description": "The id of a notification."},
     "campaign": {"type": "string", "minLength": 1, "maxLength": 64, "description": "The id of a campaign."},
     "topic": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$", "description": "The name of a topic."},
+    "lane": {"type": "string", "enum": [BRAKED.value], "description": "A lane that can be paused."},
 }
 
 

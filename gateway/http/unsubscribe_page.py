@@ -110,9 +110,9 @@ def _cell(line: Line, channel: str, words: PageWords) -> str:
     is_on = line.cells[channel]  # type: ignore[index]  # one of `CHANNELS`
     if is_on is None:
         return escape(words.always)
-    return _switch(
-        f"{line.key}.{channel}", f"{line.name}: {words.channels[channel]}", words, is_on=is_on, is_shown=False
-    )
+    often = f" {escape(words.often[is_on])}" if isinstance(is_on, str) else ""
+    label = f"{line.name}: {words.channels[channel]}"
+    return _switch(f"{line.key}.{channel}", label, words, is_on=bool(is_on), is_shown=False) + often
 
 
 def _switch(place: str, label: str, words: PageWords, *, is_on: bool, is_shown: bool) -> str:

@@ -25,6 +25,8 @@ class PageWords:
     category: str
     channels: Mapping[str, str]
     always: str
+    often: Mapping[str, str]
+    """In a digest, by what was chosen."""
     off: str
     all_email: str
     save: str
@@ -47,6 +49,7 @@ ENGLISH: Final = PageWords(
     category="About",
     channels=MappingProxyType({"email": "Email", "in_app": "In the app"}),
     always="always",
+    often=MappingProxyType({"daily": "once a day", "weekly": "once a week"}),
     off="off",
     all_email="Email at all; what is important comes in any case",
     save="Save",
@@ -67,6 +70,7 @@ GERMAN: Final = PageWords(
     category="Worüber",
     channels=MappingProxyType({"email": "E-Mail", "in_app": "In der App"}),
     always="immer",
+    often=MappingProxyType({"daily": "einmal am Tag", "weekly": "einmal in der Woche"}),
     off="aus",
     all_email="Überhaupt E-Mails; was wichtig ist, kommt auf jeden Fall",
     save="Speichern",

@@ -3,7 +3,8 @@
 Anybody can send a report. Of what one holds, these count, from whomever it comes:
 
 - an address that it came back to, which only we can have made (`mailer.envelope`);
-- a Message-ID of ours, with the mail's recipient: half of it is random, and nobody has seen it but who has had the mail;
+- a Message-ID of ours, with the mail's recipient: half of it is random, and nobody has seen it but who has had the mail. One that
+  is made of what people know, such as that of a newsletter's recipient, is none of these;
 - the relay's own id, with the recipient, where that is random too (`mailer.relay_ids`): a queue id can be guessed.
 
 Who has shown to be the provider is believed in what it was given with a mail, and in any id that it gave the mail.
@@ -84,21 +85,21 @@ class Attribution:
         """
         for mail in self._by_path(report):
             if (ours := await self._find(mail)) is not None:
-                return await self.settled(ours)
+                return await self._settled(ours)
         async for mail in self._by_ids(report, trust):
             if (ours := await self._find(mail)) is not None and _names(report, ours):
-                return await self.settled(ours)
+                return await self._settled(ours)
         return None
 
     async def named(self, *, mail: str | None, message_id: str | None, relay_id: str | None) -> Ours | None:
         """The mail that somebody means whom we believe, by one of these."""
         if mail is None and message_id is not None:
-            mail = self._id_of(message_id)
+            mail = self._id_of(message_id, Trust.PROVIDER)
         if mail is None and relay_id is not None:
             mail = await self._outbox.taken_as(relay_id)
-        return None if mail is None else await self.settled(await self._find(mail))
+        return None if mail is None else await self._settled(await self._find(mail))
 
-    async def settled(self, ours: Ours | None) -> Ours | None:
+    async def _settled(self, ours: Ours | None) -> Ours | None:
         """The same, once its worker has written down that it is sent: a relay can be quicker with its report than that."""
         for _ in range(SETTLING_LOOKS):
             if ours is None or ours.mail.state is not MailState.LEASED:
@@ -123,7 +124,7 @@ class Attribution:
             for mark in report.marks[:CLUES]:
                 yield mark
         for message_id in report.message_ids[:CLUES]:
-            if (mail := self._id_of(message_id)) is not None:
+            if (mail := self._id_of(message_id, trust)) is not None:
                 yield mail
         for relay_id in report.relay_ids[:CLUES]:
             if trust is Trust.PROVIDER or is_unguessable(relay_id):
@@ -131,10 +132,12 @@ class Attribution:
                 if mail is not None:
                     yield mail
 
-    def _id_of(self, message_id: str) -> str | None:
-        """The mail that this Message-ID is of; None for one that is not ours."""
+    def _id_of(self, message_id: str, trust: Trust) -> str | None:
+        """The mail that this Message-ID is of; None for one that is not ours, or that anybody might have worked out."""
         local, _, domain = message_id.strip("<> ").rpartition("@")
-        return local.lower() if domain.lower() in self._domains and _is_random(local) else None
+        if domain.lower() not in self._domains:
+            return None
+        return local.lower() if trust is Trust.PROVIDER or _is_random(local) else None
 
 
 def _names(report: Report, ours: Ours) -> bool:

@@ -26,14 +26,13 @@ from storage.mail import LaneName, Unless
 from storage.streams import Notification
 
 CLOSED_AT_ONCE = 16
-LEASE_SECONDS = 60.0
 PAGE = 200
 """Items that are decided together."""
 POLL_SECONDS = 2.0
 """How late a digest may be noticed that another process has opened, or put off."""
 SHORTEST_REST_SECONDS = 0.05
 STORE_PAUSE_SECONDS = 1.0
-OPEN_SHOWN = 50
+OPEN_SHOWN = 20
 """Of one user."""
 DECIDED_AT_MOST = 1_000
 """Items of an open digest, to tell what it would be now."""
@@ -79,6 +78,7 @@ class Digester(Part):
         due_clock: Clock,
         wake_mailer: Callable[[Iterable[LaneName]], None],
         base_url: str | None,
+        lease_seconds: float,
         kept_days: int,
     ) -> None:
         """What is due is judged by `due_clock`; `base_url` is the public site's; 0 days keep what is closed for ever."""
@@ -94,6 +94,7 @@ class Digester(Part):
         self._due_clock = due_clock
         self._wake_mailer = wake_mailer
         self._base_url = base_url
+        self._lease_seconds = lease_seconds
         self._kept = timedelta(days=kept_days)
         self._tasks = Tasks()
 
@@ -171,7 +172,9 @@ class Digester(Part):
     async def close_due(self) -> float:
         """Close what is due, some of it; answers for how many seconds there is nothing to do then."""
         now = self._due_clock()
-        token, due = await self._digests.lease(limit=CLOSED_AT_ONCE, lease_seconds=LEASE_SECONDS, now=now)
+        token, due = await self._digests.lease(
+            limit=CLOSED_AT_ONCE, lease_seconds=self._lease_seconds, now=now
+        )
         if due:
             outcomes = await asyncio.gather(
                 *(self._close(digest, token) for digest in due), return_exceptions=True

@@ -4,7 +4,7 @@ A link may be forwarded, and a scanner may follow it. So it shows no name, no ad
 user is told in the app of what was turned off, with the way back.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from gateway.catalog.live import LiveCatalog
 from gateway.catalog.own import DIGEST
 from gateway.ground.rooms import user_of
 from gateway.notify.choosing import ATTEMPTS, Choice, Choices, Chosen, VersionMismatch
-from gateway.notify.preferences import Origin, ordered
+from gateway.notify.preferences import Origin, Value, ordered
 from mailer.unsubscribe import Ticket, UnsubscribeLinks, scope
 from storage.errors import StoreUnavailable
 from storage.links import Links
@@ -32,8 +32,8 @@ class Line:
 
     key: str
     name: str
-    cells: Mapping[Channel, bool | None]
-    """Whether anything of it is sent; None where nobody can choose."""
+    cells: Mapping[Channel, Value | None]
+    """Whether anything of it is sent, and if only in digests, how often; None where nobody can choose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,11 +158,16 @@ def _line(key: str, chosen: Chosen) -> Line | None:
     rows = [row for row in chosen.grid if row.type.category == key]
     if not rows:
         return None
-    cells: dict[Channel, bool | None] = {}
+    cells: dict[Channel, Value | None] = {}
     for channel in CHANNELS:
-        choosable = [row.cells[channel] for row in rows if not row.cells[channel].is_locked]
-        cells[channel] = any(cell.value for cell in choosable) if choosable else None
+        values = [row.cells[channel].value for row in rows if not row.cells[channel].is_locked]
+        cells[channel] = _loudest(values) if values else None
     return Line(key, chosen.names[key], cells)
+
+
+def _loudest(values: Sequence[Value]) -> Value:
+    """What is sent at once goes before what is gathered, and that before nothing."""
+    return next((value for value in (True, "daily", "weekly") if value in values), False)
 
 
 def _lowering(chosen: Chosen, places: Iterable[Place]) -> dict[str, Any]:

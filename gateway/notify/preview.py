@@ -14,6 +14,7 @@ from mailer.errors import RenderFailure, TemplateFailure
 from mailer.press import Press
 from mailer.transport import Outgoing
 from storage.mail import LaneName
+from storage.outbox import Outbox
 from storage.streams import Notification, Streams
 
 ROOMS_SHOWN = 20
@@ -56,9 +57,16 @@ class Previewer:
     """The use cases of looking before sending. They raise `StoreUnavailable` and `PresenceUnavailable`."""
 
     def __init__(
-        self, *, planner: Planner, streams: Streams, presence: Presence, presses: Mapping[LaneName, Press]
+        self,
+        *,
+        planner: Planner,
+        streams: Streams,
+        outbox: Outbox,
+        presence: Presence,
+        presses: Mapping[LaneName, Press],
     ) -> None:
         self._planner = planner
+        self._outbox = outbox
         self._streams = streams
         self._presence = presence
         self._presses = presses
@@ -96,8 +104,13 @@ class Previewer:
         return room, shown
 
     async def stored(self, notification_id: str) -> Outgoing:
-        """The mail of a notification that is kept. Raises `NoMail`, `RenderFailure` and `TemplateFailure`."""
+        """The mail of a notification that is kept, or one that stands by itself, as a digest's.
+
+        Raises `NoMail`, `RenderFailure` and `TemplateFailure`.
+        """
         notification = await self._streams.notification(notification_id)
+        if notification is None:
+            notification = await self._outbox.find(notification_id)
         if notification is None or notification.mail is None:
             raise NoMail("No mail has this id.")
         if notification.recalled_at is not None:

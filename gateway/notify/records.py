@@ -8,6 +8,7 @@ from gateway.cluster.commands import Recount
 from gateway.ground.clock import Clock
 from gateway.notify.fanout import Fanout
 from storage.inboxes import Inboxes, Receipt
+from storage.outbox import Outbox
 from storage.streams import Notification, Streams
 
 LATEST = 50
@@ -24,8 +25,11 @@ class Record:
 class Records:
     """The use cases of emitted notifications. They raise `StoreUnavailable` when the store is away."""
 
-    def __init__(self, *, streams: Streams, inboxes: Inboxes, fanout: Fanout, bus: Bus, clock: Clock) -> None:
+    def __init__(
+        self, *, streams: Streams, outbox: Outbox, inboxes: Inboxes, fanout: Fanout, bus: Bus, clock: Clock
+    ) -> None:
         self._streams = streams
+        self._outbox = outbox
         self._inboxes = inboxes
         self._fanout = fanout
         self._bus = bus
@@ -36,10 +40,11 @@ class Records:
         return await self._streams.latest(limit=LATEST, now=self._clock())
 
     async def find(self, notification_id: str) -> Record | None:
-        """The record of this id; None for an unknown one."""
+        """The record of this id; None for an unknown one. What a mail tells that stands by itself, as a digest's, has no readers."""
         notification = await self._streams.notification(notification_id)
         if notification is None:
-            return None
+            told = await self._outbox.find(notification_id)
+            return None if told is None else Record(notification=told, receipts={})
         return Record(notification=notification, receipts=await self._inboxes.receipts(notification_id))
 
     async def recall(self, notification_id: str) -> Notification | None:

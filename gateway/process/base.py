@@ -143,6 +143,7 @@ class Process(ABC):
             due_clock=self.clock.cautious,
             wake_mailer=wake_mailer,
             base_url=self.settings[SiteSettings].base_url,
+            lease_seconds=self.settings[MailSettings].lease_seconds,
             kept_days=self.settings[StoreSettings].history_days,
         )
 

@@ -8,6 +8,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.access.part import Access
 from gateway.access.settings import KeySettings
@@ -25,7 +26,6 @@ from gateway.ground.parts import Part
 from gateway.ground.settings import Settings
 from gateway.http import internal, public
 from gateway.http.health import Health
-from gateway.http.hooks import ProviderHooks
 from gateway.http.settings import SiteSettings
 from gateway.http.sites import Site
 from gateway.http.unsubscribe import UnsubscribePages
@@ -82,6 +82,9 @@ from gateway.sockets.settings import SocketSettings
 from storage.connect import file_of
 from storage.groupcommit import GroupCommit
 from storage.mail import LaneName
+
+if TYPE_CHECKING:
+    from gateway.http.hooks import ProviderHooks
 
 logger = logging.getLogger(__name__)
 
@@ -192,6 +195,7 @@ class Node(Process):
         )
         self.records = Records(
             streams=self.store.streams,
+            outbox=self.store.outbox,
             inboxes=self.store.inboxes,
             fanout=self.fanout,
             bus=self.bus,
@@ -283,6 +287,7 @@ class Node(Process):
             previewer=Previewer(
                 planner=self.planner,
                 streams=self.store.streams,
+                outbox=self.store.outbox,
                 presence=self.presence,
                 presses=self.presses,
             ),
@@ -370,11 +375,14 @@ class Node(Process):
             )
         )
 
-    def _hooks(self) -> ProviderHooks | None:
+    def _hooks(self) -> "ProviderHooks | None":
         """Where providers post; None where none is set."""
         providers = self.settings[ProviderSettings]
         if not (providers.ses_topics or providers.postmark_secrets):
             return None
+        # Only here: a node that hears no provider loads nothing for it.
+        from gateway.http.hooks import ProviderHooks
+
         return ProviderHooks(providers, self.returns, clock=self.clock)
 
     def own_parts(self) -> Sequence[Part]:

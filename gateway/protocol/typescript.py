@@ -144,6 +144,8 @@ def _plain(field: fields.Field[Any]) -> str:
             return "number"
         case fields.String() | fields.DateTime():
             return "string"
+        case fields.Raw():
+            return "unknown"
         case _:
             raise TypeError(f"no type is known for {type(field).__name__}")
 

@@ -310,7 +310,8 @@ async def _find(c: Collections, campaign_id: str) -> Campaign | None:
 async def _takes(c: Collections, campaign_id: str, *, gathering: bool) -> bool:
     """Whether recipients may be added now."""
     found = await _find(c, campaign_id)
-    return found is not None and not found.gathered and (found.state is CampaignState.DRAFT or gathering)
+    taking = CampaignState.RUNNING if gathering else CampaignState.DRAFT
+    return found is not None and not found.gathered and found.state is taking
 
 
 async def _move(

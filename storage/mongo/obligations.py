@@ -238,6 +238,13 @@ async def forget_recipients(c: Collections, room: str, *, now: int) -> None:
     await c[OBLIGATIONS].update_many({"$or": [{"room": room}, {"of.id": {"$in": ids}}]}, gone)
 
 
+async def forget(c: Collections, ids: Sequence[str], *, now: int) -> None:
+    """Nothing more of these is sent, and neither an address nor what was to be told is kept."""
+    chosen = {"_id": {"$in": list(ids)}}
+    await _withdraw(c, OBLIGATIONS, chosen, reason=ERASED, now=now)
+    await c[OBLIGATIONS].update_many(chosen, {"$set": {"mail.to": ""}, "$unset": {"news": ""}})
+
+
 async def recipients(c: Collections, room: str) -> list[str]:
     """Whither mail was owed to the user of this room."""
     own = await c[NOTIFICATIONS].find({"room": room}, {"mail.to": 1}).to_list()

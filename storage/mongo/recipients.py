@@ -130,6 +130,14 @@ async def decide(c: Collections, decided: Sequence[Decided], *, now: int) -> int
         if (obligation := wanted[row["_id"]]).id == row.get("mail")
     ]
     await obligations.owe(c, owed)
+    # Who was erased in between has taken what was owed then along, and not this.
+    erased = (
+        await c[RECIPIENTS]
+        .find({"_id": {"$in": list(wanted)}, "user": {"$exists": False}}, {"mail": 1})
+        .to_list()
+    )
+    if erased:
+        await obligations.forget(c, [row["mail"] for row in erased if "mail" in row], now=now)
     return len(owed)
 
 

@@ -117,7 +117,8 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
         gathering: bool = False,
     ) -> int | None:
         found = _find(connection, campaign_id)
-        if found is None or found.gathered or (found.state is not CampaignState.DRAFT and not gathering):
+        taking = CampaignState.RUNNING if gathering else CampaignState.DRAFT
+        if found is None or found.gathered or found.state is not taking:
             return None
         return recipients.add(connection, campaign_id, added, now=micros(now))
 

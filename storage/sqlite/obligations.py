@@ -68,7 +68,7 @@ CREATE INDEX obligations_room ON obligations (room) WHERE room IS NOT NULL;
 """),
     ),
     Migration(
-        name="outbox-3",
+        name="outbox-taken-as",
         run=statements("""
 -- the id by which the relay knows the mail
 ALTER TABLE obligations ADD COLUMN relay_key TEXT;

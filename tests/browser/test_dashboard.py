@@ -34,6 +34,7 @@ PAGES = {
     "#/scheduled": "Scheduled",
     "#/mail": "Mail",
     "#/suppressions": "Suppressions",
+    "#/campaigns": "Campaigns",
     "#/types": "Types",
     "#/compose?to=user%3Aann": "Compose",
 }

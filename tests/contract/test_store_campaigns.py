@@ -22,7 +22,7 @@ from storage.endings import Buried, Postponed, Sent, Skipped
 from storage.errors import InvalidCursor
 from storage.ids import uuid7
 from storage.mail import LaneName, MailState
-from storage.mongo import MongoStore
+from storage.mongo import MongoStore, obligations
 from storage.outbox import Kind, Obligation, Subject
 from storage.people import Contact, Told
 from tests.contract.store_cases import NOW, later, mail, notification
@@ -171,6 +171,7 @@ async def test_a_campaign_is_led_by_one_until_its_lease_ends_or_it_is_given_back
     assert await other.campaigns.lead(lease_seconds=10, now=later(10)) is None
     taken = await other.campaigns.lead(lease_seconds=10, now=later(11))
     assert taken.campaign == lead.campaign
+    assert await other.campaigns.add(made.id, [recipient("eve")], now=NOW, gathering=True) == 1
 
     # Who was too slow changes nothing.
     await store.campaigns.rest(lead, wake_at=later(12), now=later(12))
@@ -183,7 +184,7 @@ async def test_a_campaign_is_led_by_one_until_its_lease_ends_or_it_is_given_back
     await other.campaigns.rest(taken, wake_at=None, now=later(13))
     assert await store.campaigns.next_wake() is None
     found = await store.campaigns.find(made.id)
-    assert (found.gathered, found.recipients, found.announced) == (True, 1, "told")
+    assert (found.gathered, found.recipients, found.announced) == (True, 2, "told")
     assert await store.campaigns.add(made.id, [recipient("bob")], now=NOW, gathering=True) is None
 
 
@@ -299,6 +300,17 @@ async def test_cancelled_nobody_gets_any_more_but_those_whose_mail_is_being_sent
     assert await rows(store, lead.campaign.id) == {SENT: 1, CANCELLED: 2}
 
 
+async def test_who_is_gathered_for_a_campaign_that_was_stopped_meanwhile_is_not_written_down(store):
+    made, _ = await draft(store)
+    await store.campaigns.move(made.id, [DRAFT], RUNNING, now=NOW, wake_at=NOW)
+    await store.campaigns.move(made.id, [RUNNING], PAUSED, now=NOW)
+
+    assert await store.campaigns.add(made.id, [recipient()], now=NOW, gathering=True) is None
+    await store.campaigns.cancel(made.id, [PAUSED], now=NOW)
+    assert await store.campaigns.add(made.id, [recipient()], now=NOW, gathering=True) is None
+    assert await rows(store, made.id) == {}
+
+
 async def test_a_mail_that_a_worker_skips_for_its_campaign_is_cancelled_and_no_other(store):
     lead, [ann, bob] = await started(store, "ann", "bob")
     await store.campaigns.decide(lead, [owed(lead, ann), owed(lead, bob)], now=NOW)
@@ -381,6 +393,28 @@ async def test_who_is_owed_a_mail_that_was_never_stored_is_decided_again(mongo_u
     assert await store.campaigns.collect(lead.campaign.id, limit=9, now=after) == 0
     assert await store.campaigns.due(lead.campaign.id, limit=9, now=after) == [ann]
     assert await store.campaigns.decide(lead, [one], now=after) == 1
+    await store.close()
+
+
+async def test_who_is_erased_between_the_two_writes_is_sent_nothing(mongo_url, monkeypatch):
+    """The row is written, the user erased, and only then the mail is owed."""
+    store = MongoStore(mongo_url)
+    await store.open()
+    lead, [ann] = await started(store, "ann")
+    owe = obligations.owe
+
+    async def late(c, owed_):
+        await store.people.erase_user("ann", "user:ann", now=NOW)
+        return await owe(c, owed_)
+
+    monkeypatch.setattr(obligations, "owe", late)
+    await store.campaigns.decide(lead, [one := owed(lead, ann)], now=NOW)
+
+    assert await leases(store) == []
+    [mail_] = await store._operations.collections["obligations"].find({"_id": one.obligation.id}).to_list()
+    assert (mail_["mail"]["to"], mail_["mail"]["state"], "news" in mail_) == ("", "skipped", False)
+    await store.campaigns.collect(lead.campaign.id, limit=9, now=NOW)
+    assert await rows(store, lead.campaign.id) == {SKIPPED: 1}
     await store.close()
 
 

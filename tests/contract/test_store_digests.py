@@ -11,7 +11,7 @@ from storage.digests import Digest
 from storage.endings import Gathered, Postponed, Sent, Skipped
 from storage.ids import uuid7
 from storage.mail import LaneName, Mail, MailOrder, MailState
-from storage.outbox import Kind, Lease, Obligation, Subject
+from storage.outbox import Kind, Lease, MailSearch, Obligation, Subject
 from storage.streams import Notification
 from tests.contract.store_cases import NOW, later, mail, notification, put
 
@@ -346,7 +346,7 @@ async def test_mail_that_is_gathered_or_told_is_counted_and_listed_by_its_state(
     await gather(store, 2)
 
     counts = await store.outbox.mail_counts()
-    page = await store.outbox.mail_page(state=MailState.GATHERED, before=None, limit=10)
+    page = await store.outbox.mail_page(MailSearch(state=MailState.GATHERED), before=None, limit=10)
 
     assert Counter(counts) == Counter({MailState.GATHERED: 2})
     assert len(page.items) == 2

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.catalog.loading import load
+from gateway.notify.preview import NoMail
 from gateway.notify.requests import EmitRequest
 from gateway.process.node import Node
 from tests.journeys.test_mailing import mail_in, until
@@ -116,6 +117,13 @@ async def test_several_are_told_in_one_mail_without_what_was_read_meanwhile(here
     [sent] = found
     assert (sent["id"], sent["type"], sent["data"]["total"]) == (last["digest"], "DIGEST", 2)
     assert (await told(here, "GET", "/internal/users/ann/digests")) == {"digests": []}
+    record = await told(here, "GET", f"/internal/notifications/{last['digest']}")
+    assert (record["type"], record["mail"]["state"], record["receipts"]) == ("DIGEST", "sent", {})
+    assert here.node is not None
+    shown = await here.node.use_cases.previewer.stored(str(last["digest"]))
+    assert (shown.subject, shown.recipient) == (mail["Subject"], "ann@example.org")
+    with pytest.raises(NoMail):
+        await here.node.use_cases.previewer.stored("unknown")
 
 
 async def test_who_wants_one_mail_a_day_gets_none_now_and_everybody_is_told_so(
@@ -152,6 +160,13 @@ async def test_who_wants_one_mail_a_day_gets_none_now_and_everybody_is_told_so(
         [],
         True,
     )
+
+    links = here.node.unsubscribe_links
+    assert links is not None
+    await here.node.store.links.remember({links.key("ann"): "ann"})
+    page = await here.request("GET", f"{here.public}/preferences/{links.token('ann', 'offers')}")
+    assert "checked" in page.body
+    assert "once a day" in page.body
 
     await choose(here, {"channels": {"email": False}})
     [waiting] = (await told(here, "GET", "/internal/users/ann/digests"))["digests"]

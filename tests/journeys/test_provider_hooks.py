@@ -204,6 +204,7 @@ async def test_what_postmark_tells_of_a_mail_becomes_of_it(tmp_path: Path):
                 {"Authorization": f"Bearer {SECRET}"},
                 {"Authorization": f"Basic {SECRET}"},
                 {"Authorization": "Basic =" + "x" * 5000},
+                {"Authorization": "Basic é"},
             )
         ]
         assert [(each.status, each.body["code"]) for each in wrong] == [(401, "unauthorized")] * len(wrong)

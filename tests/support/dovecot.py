@@ -36,20 +36,22 @@ class Mailbox:
         written.write_bytes(raw)
         written.rename(self.folder / "mail" / "new" / name)
 
-    def in_inbox(self) -> dict[str, bytes]:
-        """The messages there, by their files, whose names tell their flags."""
-        return self._in(self.folder / "mail")
+    def letter_of(self, keyword: str) -> str | None:
+        """By which the names of files tell that a message has this keyword; None before any had it."""
+        known = self.folder / "mail" / "dovecot-keywords"
+        lines = known.read_text().splitlines() if known.exists() else []
+        number = next((line.split()[0] for line in lines if line.endswith(f" {keyword}")), None)
+        return None if number is None else chr(ord("a") + int(number))
 
-    def in_folder(self, name: str) -> dict[str, bytes]:
-        return self._in(self.folder / "mail" / f".{name}")
+    def read(self, name: str = "") -> list[bytes]:
+        """The messages in a folder; in the inbox when it has no name."""
+        return [file.read_bytes() for file in self.files(name)]
 
-    def _in(self, folder: Path) -> dict[str, bytes]:
-        return {
-            file.name: file.read_bytes()
-            for part in ("new", "cur")
-            if (folder / part).is_dir()
-            for file in sorted((folder / part).iterdir())
-        }
+    def files(self, name: str = "") -> list[Path]:
+        """The same as files, whose names tell their flags."""
+        folder = self.folder / "mail" / (f".{name}" if name else "")
+        parts = [folder / part for part in ("new", "cur")]
+        return [file for part in parts if part.is_dir() for file in sorted(part.iterdir())]
 
 
 def dovecot_program() -> str:
@@ -64,7 +66,7 @@ async def dovecot(**settings: str) -> AsyncIterator[Mailbox]:
     """One that listens on loopback, in the clear and by TLS; `settings` are lines of dovecot.conf."""
     program = dovecot_program()
     # Short, since sockets have their names below it; open to all, since Dovecot goes about as a user of its own.
-    with tempfile.TemporaryDirectory(prefix="bh-dc-") as name:
+    with tempfile.TemporaryDirectory(prefix="bh-dc-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
         authority = Authority.make(folder / "tls")

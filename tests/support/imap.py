@@ -1,6 +1,7 @@
 """A small IMAP server on loopback that says what a test wants it to: what no Dovecot can be made to say."""
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,6 +31,13 @@ class Scripted:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.closed.clear()
+        # Who has had enough hangs up in the middle of it.
+        with contextlib.suppress(ConnectionError):
+            await self._serve(reader, writer)
+        self.closed.set()
+        writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"* OK here\r\n")
         while line := (await reader.readline()).decode():
             tag, _, command = line.rstrip("\r\n").partition(" ")
@@ -42,8 +50,6 @@ class Scripted:
                 writer.write(self.instead[name].replace(b"%s", tag.encode()))
                 continue
             writer.write(self._answer(name, command) + f"{tag} OK done\r\n".encode())
-        self.closed.set()
-        writer.close()
 
     def _answer(self, name: str, command: str) -> bytes:
         match name:

@@ -141,8 +141,8 @@ class CampaignBook:
         type_ = self._type(asked.type)
         if asked.plan.in_app is not None and not type_.in_app:
             raise Unfit({"in_app": [f"The type {type_.name} is for mail only."]})
-        if not isinstance(asked.plan.audience, Imported):
-            # Nobody brings data of their own: the campaign's are all that there are.
+        if not isinstance(asked.plan.audience, Imported) or asked.plan.in_app is not None:
+            # Here nobody brings data of their own: the campaign's are all that there are.
             self._check(type_, asked.plan.data)
         campaign = Campaign(
             id=uuid7(), name=asked.name, type=asked.type, plan=written(asked.plan), by=by, created_at=self._clock(),
@@ -262,7 +262,8 @@ class CampaignBook:
         return await self._moved(campaign_id, moved)
 
     async def pause(self, campaign_id: str) -> Progress:
-        moved = await self._shelf.move(campaign_id, PAUSED_FROM, CampaignState.PAUSED, now=self._clock())
+        now = self._clock()
+        moved = await self._shelf.move(campaign_id, PAUSED_FROM, CampaignState.PAUSED, now=now, wake_at=now)
         return await self._moved(campaign_id, moved)
 
     async def resume(self, campaign_id: str) -> Progress:

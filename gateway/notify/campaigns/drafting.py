@@ -3,6 +3,7 @@
 It is the same decision as an emit's, and it is made again as the mail leaves.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -42,6 +43,7 @@ LOCAL_TIME = "local_time"
 """By this a recipient waits for the time on the own wall."""
 NOT_ASKED = Skip(rule=preferences.RULE, detail="has not asked for it")
 REASON_CHARACTERS = 200
+WORDED_AT_ONCE = 50
 SENT_ANYWAY = Judged(Send(), ())
 
 
@@ -86,7 +88,7 @@ class Drafter:
         unasked = await self._unasked(campaign, recipients)
         decided += [_skipped(id_, NOT_ASKED) for id_ in unasked - waiting.keys()]
         ready = [each for each in recipients if each.id not in waiting and each.id not in unasked]
-        filled = await self._scribe.fill([_request(campaign, plan, each, givens[each.id]) for each in ready])
+        filled = await self._filled([_request(campaign, plan, each, givens[each.id]) for each in ready])
         drafts: list[_Draft] = []
         for recipient, each in zip(ready, filled, strict=True):
             found = _drafted(recipient, each, now)
@@ -122,6 +124,14 @@ class Drafter:
             if due_at > now:
                 waiting[each.id] = due_at
         return waiting
+
+    async def _filled(self, requests: Sequence[EmitRequest]) -> list[Filled | Exception]:
+        """Each with its words. They are made a few at a time, with the loop's other work between."""
+        filled: list[Filled | Exception] = []
+        for start in range(0, len(requests), WORDED_AT_ONCE):
+            filled += await self._scribe.fill(requests[start : start + WORDED_AT_ONCE])
+            await asyncio.sleep(0)
+        return filled
 
     async def _unasked(self, campaign: Campaign, recipients: Sequence[Recipient]) -> set[str]:
         """Those who have not asked for mail of a type that is mailed only to who has, by their ids."""

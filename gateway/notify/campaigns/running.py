@@ -18,10 +18,10 @@ from gateway.notify.campaigns.audience import Audiences
 from gateway.notify.campaigns.drafting import Drafter
 from gateway.notify.campaigns.plans import plan_of
 from gateway.notify.emitting import Emitter
-from gateway.notify.requests import EmitRequest
+from gateway.notify.requests import EmitRequest, Unfit
 from storage.campaigns import Campaign, Campaigns, CampaignState, Lead
 from storage.errors import StorageError
-from storage.mail import LaneName
+from storage.mail import LaneName, MailState
 
 SCOPE = "campaigns"
 """In this name a campaign is announced in the app."""
@@ -43,6 +43,7 @@ LATEST = timedelta(hours=6)
 """After its time a campaign does not begin by itself any more: somebody has to say that it still shall."""
 MISSED = "its time was over by more than six hours: resume it if it shall begin still"
 NO_TYPE = "the catalog does not have its type any more, with words and mail"
+UNTELLABLE = "its data do not fit the type any more: it cannot be told in the app"
 PRUNED_AT_ONCE = 2_000
 
 logger = logging.getLogger(__name__)
@@ -164,9 +165,8 @@ class CampaignRunner(Part):
                 return now
             case CampaignState.RUNNING:
                 return await self._go_on(lead, now)
-            case CampaignState.CANCELLED:
-                owed = await self._shelf.collect(campaign.id, limit=COLLECTED_AT_ONCE, now=now)
-                return now + timedelta(seconds=COLLECT_SECONDS) if owed else None
+            case CampaignState.PAUSED | CampaignState.CANCELLED:
+                return await self._see_off(campaign, now)
             case _:
                 return None
 
@@ -194,15 +194,15 @@ class CampaignRunner(Part):
         """Collect, decide, and owe."""
         campaign = lead.campaign
         if not self._drafter.knows(campaign):
-            logger.error(
-                "a campaign has no type any more", extra={"campaign": campaign.id, "type": campaign.type}
-            )
-            of = (CampaignState.RUNNING,)
-            await self._shelf.move(campaign.id, of, CampaignState.PAUSED, now=now, reason=NO_TYPE)
+            await self._give_up(campaign, NO_TYPE, now)
             return None
         if campaign.announced is None and plan_of(campaign).in_app is not None:
-            # First of all: mails ask whether it was read.
-            await self._announce(lead)
+            try:
+                # First of all: mails ask whether it was read.
+                await self._announce(lead)
+            except Unfit:
+                await self._give_up(campaign, UNTELLABLE, now)
+                return None
         owed = await self._shelf.collect(campaign.id, limit=COLLECTED_AT_ONCE, now=now)
         room = min(AHEAD - owed, DECIDED_AT_ONCE)
         due = await self._shelf.due(campaign.id, limit=room, now=now) if room > 0 else []
@@ -221,6 +221,20 @@ class CampaignRunner(Part):
             logger.info("a campaign is finished", extra={"campaign": campaign.id})
             return None
         return now + timedelta(seconds=COLLECT_SECONDS)
+
+    async def _see_off(self, campaign: Campaign, now: datetime) -> datetime | None:
+        """Collect what was under way as it was stopped."""
+        owed = await self._shelf.collect(campaign.id, limit=COLLECTED_AT_ONCE, now=now)
+        if owed and campaign.state is CampaignState.PAUSED:
+            # What waits in the outbox stays owed until it is resumed.
+            owed = (await self._shelf.counts(campaign.id)).mails.get(MailState.LEASED, 0)
+        return now + timedelta(seconds=COLLECT_SECONDS) if owed else None
+
+    async def _give_up(self, campaign: Campaign, reason: str, now: datetime) -> None:
+        """Leave it to somebody who can mend it."""
+        logger.error("a campaign cannot go on", extra={"campaign": campaign.id, "reason": reason})
+        of = (CampaignState.RUNNING,)
+        await self._shelf.move(campaign.id, of, CampaignState.PAUSED, now=now, reason=reason)
 
     async def _announce(self, lead: Lead) -> None:
         campaign = lead.campaign

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gateway.catalog.rhythms import Clock
 from gateway.notify.preferences import NOTHING, Preferences
 from gateway.notify.verdicts import EMAIL, Case, Gate, Merge, Moment, Sources
 from gateway.notify.whereabouts import zones_of
@@ -30,16 +31,25 @@ def wants(case: Case, moment: Moment) -> bool:
 
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Plan | None]:
     """A plan for each case whose mail is gathered."""
+    chosen = await sources.preferences.of_many(list(dict.fromkeys(case.user or "" for case in cases)))
+    if not chosen and not sources.catalog.has_digests:
+        return [None] * len(cases)
     catalog = sources.catalog.current
     types = {} if catalog is None else catalog.types
-    chosen = await sources.preferences.of_many(list(dict.fromkeys(case.user or "" for case in cases)))
     plans = [_plan(case, types.get(case.type), chosen.get(case.user or "", NOTHING)) for case in cases]
-    users = {case.user or "" for case, plan in zip(cases, plans, strict=True) if plan is not None}
-    if not users:
+    # Only a time of day is another one elsewhere.
+    by_wall = {
+        case.user or ""
+        for case, plan in zip(cases, plans, strict=True)
+        if plan is not None and isinstance(plan.every, Clock)
+    }
+    if not by_wall:
         return plans
-    zones = await zones_of(sources, list(users), chosen)
+    zones = await zones_of(sources, list(by_wall), chosen)
     return [
-        None if plan is None else replace(plan, zone=str(zones[case.user or ""]))
+        replace(plan, zone=str(zones[user]))
+        if plan is not None and (user := case.user or "") in zones
+        else plan
         for case, plan in zip(cases, plans, strict=True)
     ]
 

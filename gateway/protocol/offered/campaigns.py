@@ -23,18 +23,21 @@ OPERATIONS: tuple[Operation, ...] = (
         asks=campaigns.CampaignsSchema, answers=campaigns.CampaignsAnswer,
         use=lambda use, _, asked: use.campaigns.page(before=asked.before, limit=asked.limit), shape=campaigns.page,
         route=Route(method="GET", path="/internal/campaigns"),
+        event="campaigns",
     ),
     Operation(
         name="create_campaign", scope=CAMPAIGNS, summary="Make a campaign, as a draft",
         asks=campaigns.CampaignSchema, answers=campaigns.CampaignDetailAnswer,
         use=use_cases.create_campaign, shape=campaigns.detail,
         route=Route(method="POST", path="/internal/campaigns", status=201),
+        event="create_campaign",
     ),
     Operation(
         name="campaign", scope=CAMPAIGNS, summary="A campaign, and what became of its recipients so far",
         asks=campaigns.CampaignIdSchema, answers=campaigns.CampaignDetailAnswer,
         use=lambda use, _, asked: use.campaigns.progress(asked), shape=campaigns.detail,
         route=Route(method="GET", path="/internal/campaigns/{campaign}", problems=("not_found",)),
+        event="campaign",
     ),
     IMPORT,
     Operation(
@@ -42,6 +45,7 @@ OPERATIONS: tuple[Operation, ...] = (
         asks=campaigns.RecipientsSchema, answers=campaigns.RecipientsAnswer,
         use=lambda use, _, asked: use.campaigns.recipients(asked), shape=campaigns.recipients,
         route=Route(method="GET", path="/internal/campaigns/{campaign}/recipients", problems=("not_found",)),
+        event="campaign_recipients",
     ),
     Operation(
         name="dry_run", scope=CAMPAIGNS, summary="What would become of a part of the recipients now",
@@ -51,6 +55,7 @@ OPERATIONS: tuple[Operation, ...] = (
             method="POST", path="/internal/campaigns/{campaign}/dry_run", body_required=False, problems=("not_found",),
             description="Nothing is kept or sent. `next` is the `after` of the next part.",
         ),
+        event="campaign_dry_run",
     ),
     Operation(
         name="test_campaign", scope=CAMPAIGNS, summary="Send a campaign's mail to a few addresses",
@@ -60,6 +65,7 @@ OPERATIONS: tuple[Operation, ...] = (
             method="POST", path="/internal/campaigns/{campaign}/test", status=202, problems=("not_found",),
             description="They are no recipients by it, and nothing holds the mail but a suppressed address.",
         ),
+        event="campaign_test",
     ),
     Operation(
         name="start_campaign", scope=CAMPAIGNS, summary="Start a campaign, now or at its time",
@@ -69,18 +75,21 @@ OPERATIONS: tuple[Operation, ...] = (
             method="POST", path="/internal/campaigns/{campaign}/start", problems=_STATE,
             description="From its beginning on nobody comes to its recipients any more.",
         ),
+        event="start_campaign",
     ),
     Operation(
         name="pause_campaign", scope=CAMPAIGNS, summary="Have nothing more of a campaign leave for now",
         asks=campaigns.CampaignIdSchema, answers=campaigns.CampaignDetailAnswer,
         use=lambda use, _, asked: use.campaigns.pause(asked), shape=campaigns.detail,
         route=Route(method="POST", path="/internal/campaigns/{campaign}/pause", problems=_STATE),
+        event="pause_campaign",
     ),
     Operation(
         name="resume_campaign", scope=CAMPAIGNS, summary="Go on with a paused campaign",
         asks=campaigns.CampaignIdSchema, answers=campaigns.CampaignDetailAnswer,
         use=lambda use, _, asked: use.campaigns.resume(asked), shape=campaigns.detail,
         route=Route(method="POST", path="/internal/campaigns/{campaign}/resume", problems=_STATE),
+        event="resume_campaign",
     ),
     Operation(
         name="cancel_campaign", scope=CAMPAIGNS, summary="End a campaign for good",
@@ -90,6 +99,7 @@ OPERATIONS: tuple[Operation, ...] = (
             method="POST", path="/internal/campaigns/{campaign}/cancel", problems=_STATE,
             description="Nothing leaves any more but the mails that are being sent at this moment, which are counted.",
         ),
+        event="cancel_campaign",
     ),
     Operation(
         name="retry_campaign", scope=CAMPAIGNS, summary="Try the dead mails of a campaign again",
@@ -99,5 +109,6 @@ OPERATIONS: tuple[Operation, ...] = (
             method="POST", path="/internal/campaigns/{campaign}/retry", problems=_STATE,
             description="Each under the Message-ID that it had. A campaign that was finished runs again.",
         ),
+        event="retry_campaign",
     ),
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """Digests from the decision to the mail, on a real store: what is gathered, what leaves alone, and what a digest tells when it closes."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from gateway.notify.departing import Departures
 from gateway.notify.digest_news import BODY_CHARACTERS, LISTED
 from gateway.notify.digests import Digester
 from gateway.notify.preferences import Preferences
-from gateway.notify.verdicts import EMAIL, Case, Merge, Moment, Send, Skip, Sources
+from gateway.notify.verdicts import EMAIL, NOTHING_SENT, Case, Merge, Moment, Send, Skip, Sources
 from mailer.press import Press
 from storage.digests import Digest
 from storage.endings import Ending, Gathered, Sent, Skipped
@@ -88,7 +88,7 @@ class Office:
         self.digester = self.another_digester()
 
     def another_digester(self, **options: Any) -> Digester:
-        given: dict[str, Any] = {"base_url": BASE_URL, "kept_days": 90}
+        given: dict[str, Any] = {"base_url": BASE_URL, "lease_seconds": 60, "kept_days": 90}
         return Digester(
             self.store.digests, judge=self.judge, clock=lambda: self.now, due_clock=lambda: self.now,
             wake_mailer=self.woken.extend, **(given | options),
@@ -574,6 +574,14 @@ async def test_a_preview_tells_what_was_sent_and_an_emit_does_not_ask(office: Of
 
     assert now_known.verdict == Skip(rule="throttle", detail="ann gets 1 in 1m at most")  # type: ignore[union-attr]
     assert at_emit.verdict == Send()  # type: ignore[union-attr]
+
+
+async def test_where_nobody_counts_nothing_is_throttled(office: Office):
+    judge = Judge(replace(office.sources, sendings=NOTHING_SENT))
+
+    [judged] = await judge.judge([case("AD")], Moment.LEASE)
+
+    assert judged.verdict == Send()  # type: ignore[union-attr]
 
 
 # Crashes and failures

@@ -31,7 +31,7 @@ class World:
         self.told: list[Refusal] = []
         self.taken_back: list[str] = []
         self.changed = asyncio.Event()
-        self.away = False
+        self.failure: Exception | None = None
         self.hints = Hints(
             store.mailboxes,
             contacts=store.people,
@@ -43,8 +43,8 @@ class World:
 
     async def _tell(self, refusal: Refusal) -> str:
         self.changed.set()
-        if self.away:
-            raise StoreUnavailable("away")
+        if self.failure is not None:
+            raise self.failure
         self.told.append(refusal)
         return f"n{len(self.told)}"
 
@@ -177,12 +177,13 @@ async def test_many_are_looked_at_page_by_page(world: World, monkeypatch: pytest
     assert world.taken_back == [f"n{number}" for number in range(1, 6)]
 
 
-async def test_what_could_not_be_told_is_told_later(world: World) -> None:
-    world.away = True
+@pytest.mark.parametrize("failure", [StoreUnavailable("away"), RuntimeError("a defect")])
+async def test_what_could_not_be_told_is_told_later(world: World, failure: Exception) -> None:
+    world.failure = failure
     await world.refuse()
     async with asyncio.timeout(DEADLINE_SECONDS):
         await world.changed.wait()
-    world.away = False
+    world.failure = None
 
     world.hints.look()
 

@@ -64,7 +64,9 @@ async def test_all_dead_mail_is_revived_page_by_page_up_to_a_bound(
 
 async def test_mail_is_looked_for_as_its_address_is_written_and_as_addresses_are_compared(store: SQLiteStore):
     """The domain of the mail that is there may be written otherwise than that which is asked for."""
-    room = Mailroom(outbox=store.outbox, clock=lambda: NOW, wake_mailer=lambda lanes: None)
+    room = Mailroom(
+        outbox=store.outbox, clock=lambda: NOW, wake_mailer=lambda lanes: None, campaigns=store.campaigns
+    )
     await bury(store, 2)
 
     found = await room.page(MailRequest(address="Ann@SHOP.example", user="ann", state=MailState.DEAD))

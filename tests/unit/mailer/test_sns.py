@@ -76,6 +76,7 @@ async def test_a_certificate_is_asked_for_once():
         {"Timestamp": "2027-01-01T00:00:00.000Z"},
         {"Signature": "bm90IGl0"},
         {"Signature": "no base64"},
+        {"Signature": "ünd das auch nicht"},
         {"Signature": None},
         {"SignatureVersion": "2"},
         {"SignatureVersion": "3"},
@@ -92,6 +93,25 @@ async def test_what_was_changed_on_the_way_is_refused(changed: dict[str, Any]):
 
     with pytest.raises(Refused):
         await Place().inspector().read(given)
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+async def test_each_character_counts_of_what_is_signed(version: str):
+    """Of the signature too, but for what base64 does not use of its last one."""
+    inspector, given = Place().inspector(), SIGNER.sign(version=version, Subject="Bounce")
+    assert await inspector.read(given)
+    names = ("Message", "MessageId", "Subject", "Timestamp", "Signature")
+    changes = [
+        (name, at) for name in names for at in range(len(given[name].rstrip("=")) - (name == "Signature"))
+    ]
+
+    for name, at in changes:
+        text = given[name]
+        other = "A" if text[at] != "A" else "B"
+        with pytest.raises(Refused):
+            await inspector.read(given | {name: text[:at] + other + text[at + 1 :]})
+
+    assert len(changes) > 400
 
 
 async def test_what_another_has_signed_is_refused():

@@ -334,9 +334,11 @@ def test_an_event_of_whatever_is_read_or_told_to_be_none(kind: str):
 
 
 def test_a_member_is_what_it_should_be_or_nothing():
-    told = Told({"text": "a\ud800", "flag": 1, "time": "2025-11-26T10:00:00", "list": [1, "a", {"b": "c"}]})
+    told = Told(
+        {"text": "a\ud800\r\nb\0", "flag": 1, "time": "2025-11-26T10:00:00", "list": [1, "a", {"b": "c"}]}
+    )
 
-    assert (told.text("text"), told.text("flag"), told.flag("flag")) == ("a?", "", None)
+    assert (told.text("text"), told.text("flag"), told.flag("flag")) == ("a?  b ", "", None)
     assert told.time("time") == datetime(2025, 11, 26, 10, tzinfo=UTC)
     assert (told.time("text"), told.time("list")) == (None, None)
     assert list(told.texts("list")) == ["", "a", ""]

@@ -25,7 +25,8 @@ from mailer.press import Press
 from mailer.smtp import Relay, SMTPTransport
 from mailer.transport import Transport
 from mailer.worker import Outcome, Worker
-from storage.endings import Ending, Postponed, Sent
+from storage.digests import Digest
+from storage.endings import Ending, Gathered, Postponed, Sent
 from storage.errors import StoreUnavailable
 from storage.inboxes import Inboxes
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
@@ -354,6 +355,27 @@ async def test_a_mail_that_a_rule_holds_is_decided_again_later(bench: Bench) -> 
     worker.wake()
     await bench.until_observed(Result.HELD, Result.SENT)
     assert (await bench.mail()).decided_by is None
+
+
+async def test_a_mail_that_is_to_come_with_others_is_gathered_and_not_sent(bench: Bench) -> None:
+    async def decide(_lease: Lease, now: datetime) -> Ending | None:
+        opens = Digest(
+            id="d",
+            room="user:42",
+            key="daily",
+            rule="digest",
+            opened_at=now,
+            closes_at=now + timedelta(hours=8),
+        )
+        return Gathered(digest=opens, rule="digest", reason="once a day")
+
+    await bench.owe()
+    bench.start(decide=decide)
+
+    await bench.until_observed(Result.GATHERED)
+    mail = await bench.mail()
+    assert (mail.state, mail.digest, mail.attempts) == (MailState.GATHERED, "d", 0)
+    assert bench.relay.received == []
 
 
 async def test_when_presence_cannot_be_asked_the_mail_goes_out(bench: Bench) -> None:

@@ -80,7 +80,7 @@ export const EMPTY: Snapshot = {
 const checkOrigin = (url: string): void => {
   const { pathname } = new URL(url, "http://a");
   if (pathname === "/") return;
-  throw new TypeError(`url must be an origin, option path: "${pathname.replace(/\/$/, "")}/socket.io/"`);
+  throw new TypeError(`url must be an origin; option path: "${pathname.replace(/\/$/, "")}/socket.io/"`);
 };
 
 /**

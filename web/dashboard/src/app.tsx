@@ -3,6 +3,7 @@ import { type ReactNode, useCallback, useEffect, useState, useSyncExternalStore 
 import { type Desk, DeskContext } from "./context.tsx";
 import { Gateway } from "./gateway.ts";
 import { Live } from "./live.ts";
+import { CampaignsPage } from "./pages/campaigns.tsx";
 import { Compose } from "./pages/compose.tsx";
 import { Feed } from "./pages/feed.tsx";
 import { MailPage } from "./pages/mail.tsx";
@@ -120,6 +121,8 @@ function Page({ route }: { route: Route }): ReactNode {
       return <MailPage route={route} />;
     case "suppressions":
       return <SuppressionsPage key={route.address} address={route.address} scope={route.scope} />;
+    case "campaigns":
+      return <CampaignsPage campaign={route.campaign} state={route.state} />;
     case "types":
       return <TypesPage type={route.type} view={route.view} />;
     case "compose":

@@ -9,6 +9,7 @@ export type Route =
   | { page: "scheduled" }
   | { page: "mail"; state: string; find: string; since: string; until: string }
   | { page: "suppressions"; address: string; scope: string }
+  | { page: "campaigns"; campaign: string | null; state: string }
   | { page: "types"; type: string | null; view: string }
   | { page: "compose"; to: string; type: string };
 
@@ -36,6 +37,12 @@ export function parse(fragment: string): Route {
       };
     case "suppressions":
       return { page, address: parameters.get("address") ?? "", scope: parameters.get("scope") ?? "" };
+    case "campaigns":
+      return {
+        page,
+        campaign: rest === "" ? null : decoded(rest),
+        state: parameters.get("state") ?? "",
+      };
     case "types":
       return { page, type: rest === "" ? null : decoded(rest), view: parameters.get("view") ?? "" };
     case "compose":
@@ -62,6 +69,11 @@ export function href(route: Route): string {
       });
     case "suppressions":
       return withQuery("#/suppressions", { address: route.address, scope: route.scope });
+    case "campaigns":
+      return withQuery(
+        route.campaign === null ? "#/campaigns" : `#/campaigns/${encodeURIComponent(route.campaign)}`,
+        { state: route.state },
+      );
     case "types":
       return withQuery(route.type === null ? "#/types" : `#/types/${encodeURIComponent(route.type)}`, {
         view: route.view,

@@ -30,6 +30,19 @@ export type Unless = (typeof UNLESS_VALUES)[number];
 export const REASON_VALUES = ["hard_bounce", "soft_bounce", "complaint", "unsubscribe", "manual"] as const;
 export type Reason = (typeof REASON_VALUES)[number];
 
+export const CAMPAIGN_STATE_VALUES = [
+  "draft",
+  "scheduled",
+  "running",
+  "paused",
+  "finished",
+  "cancelled",
+] as const;
+export type CampaignState = (typeof CAMPAIGN_STATE_VALUES)[number];
+
+export const RECIPIENT_STATE_VALUES = ["pending", "owed", "sent", "skipped", "dead", "cancelled"] as const;
+export type RecipientState = (typeof RECIPIENT_STATE_VALUES)[number];
+
 export interface NotificationAnswer {
   readonly id: string;
   readonly room: string;
@@ -718,6 +731,121 @@ export interface UserPreferencesAnswer {
   readonly grid: readonly RowAnswer[];
   /** Newest first, the last 50. */
   readonly changes: readonly PreferenceChangeAnswer[];
+}
+
+export interface CampaignAnswer {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly state: CampaignState;
+  /** Why it is paused, if nobody asked for it. */
+  readonly reason: string | null;
+  readonly by: string;
+  readonly created_at: string;
+  readonly send_at: string | null;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  /** Whether all recipients are written down. */
+  readonly gathered: boolean;
+  /** What was told in the app. */
+  readonly notification: string | null;
+}
+
+export interface CampaignsAnswer {
+  readonly campaigns: readonly CampaignAnswer[];
+  readonly next: string | null;
+}
+
+/** `imported` = `pending` + `owed` + `sent` + `skipped` + `dead` + `cancelled`, and `exact` says whether it is so. */
+export interface AccountingAnswer {
+  readonly imported: number;
+  /** Not decided for yet, or to be later. */
+  readonly pending: number;
+  /** The mail waits, or is being sent. */
+  readonly owed: number;
+  readonly sent: number;
+  readonly skipped: number;
+  readonly dead: number;
+  readonly cancelled: number;
+  /** Checked against the mails that have left. */
+  readonly exact: boolean;
+  readonly skipped_by: Readonly<Record<string, number>>;
+  /** Of those sent, as far as anything was heard. */
+  readonly delivered: number;
+  readonly bounced: number;
+  readonly complained: number;
+}
+
+/** A campaign in full. */
+export interface CampaignDetailAnswer {
+  readonly id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly state: CampaignState;
+  /** Why it is paused, if nobody asked for it. */
+  readonly reason: string | null;
+  readonly by: string;
+  readonly created_at: string;
+  readonly send_at: string | null;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  /** Whether all recipients are written down. */
+  readonly gathered: boolean;
+  /** What was told in the app. */
+  readonly notification: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly audience: unknown;
+  readonly in_app: string | null;
+  readonly local_time: string | null;
+  readonly accounting: AccountingAnswer;
+}
+
+/** A recipient of a campaign, and what became of it. */
+export interface RecipientAnswer {
+  readonly id: string;
+  /** None: erased. */
+  readonly user: string | null;
+  readonly address: string | null;
+  readonly state: RecipientState;
+  /** The rule that skips it, or holds it. */
+  readonly decided_by: string | null;
+  readonly reason: string | null;
+  /** The mail's id. */
+  readonly mail: string | null;
+  readonly mail_state: MailState | null;
+  readonly updated_at: string;
+}
+
+export interface RecipientsAnswer {
+  readonly recipients: readonly RecipientAnswer[];
+  readonly next: string | null;
+}
+
+export interface DryRunAnswer {
+  readonly looked_at: number;
+  readonly send: number;
+  readonly later: Readonly<Record<string, number>>;
+  readonly skipped: Readonly<Record<string, number>>;
+  /** Whose data do not fit. */
+  readonly dead: number;
+  /** `after` of the next part. */
+  readonly next: string | null;
+}
+
+export interface TestedAnswer {
+  readonly mails: readonly string[];
+}
+
+export interface CampaignCancelledAnswer {
+  readonly campaign: CampaignAnswer;
+  /** Recipients who get nothing any more. */
+  readonly cancelled: number;
+  /** Mails that were being sent at that moment. */
+  readonly under_way: number;
+}
+
+export interface RetriedAnswer {
+  readonly retried: number;
 }
 
 /** A row of a user's preferences. */

@@ -15,6 +15,7 @@ const PAGES: readonly { route: Route; name: string; icon: IconName }[] = [
   { route: { page: "scheduled" }, name: "Scheduled", icon: "clock" },
   { route: mailOf(""), name: "Mail", icon: "mail" },
   { route: { page: "suppressions", address: "", scope: "" }, name: "Suppressions", icon: "banned" },
+  { route: { page: "campaigns", campaign: null, state: "" }, name: "Campaigns", icon: "campaign" },
   { route: { page: "types", type: null, view: "" }, name: "Types", icon: "types" },
   { route: { page: "compose", to: "", type: "" }, name: "Compose", icon: "compose" },
 ];

@@ -105,7 +105,8 @@ export function TypePreviewer({ type }: { type: TypeDetail }): ReactNode {
   );
 }
 
-function Result({ judged, user }: { judged: Judged<TypePreview>; user: string }): ReactNode {
+/** What came of it: the item, the mail, and what is wrong. */
+export function Result({ judged, user }: { judged: Judged<TypePreview>; user: string }): ReactNode {
   const { answer, errors, problem, settled } = judged;
   const item = useId();
   const wrongs = Object.entries(errors);

@@ -1,0 +1,142 @@
+import { type ReactNode, useState } from "react";
+import { refusal, useAsk, useDesk } from "../context.tsx";
+import type { Campaign, CampaignState, Campaigns } from "../protocol.ts";
+import { href } from "../route.ts";
+import { Ago, Chip, Empty, Failed, Heading, type Tone, TypeChip, Waiting } from "../ui/bits.tsx";
+import { Icon } from "../ui/icons.tsx";
+import { toast } from "../ui/toast.tsx";
+import { humane } from "../words.ts";
+import { OneCampaign } from "./campaign.tsx";
+import { NewCampaign } from "./newcampaign.tsx";
+
+const EVERY_MS = 5_000;
+export const NEW = "new";
+
+const TONES: Record<CampaignState, Tone> = {
+  draft: "plain",
+  scheduled: "accent",
+  running: "accent",
+  paused: "warn",
+  finished: "good",
+  cancelled: "plain",
+};
+
+export function CampaignChip({ state }: { state: CampaignState }): ReactNode {
+  return <Chip tone={TONES[state]}>{humane(state)}</Chip>;
+}
+
+export function CampaignsPage(props: { campaign: string | null; state: string }): ReactNode {
+  if (props.campaign === null) return <All />;
+  if (props.campaign === NEW) return <NewCampaign />;
+  return <OneCampaign key={props.campaign} id={props.campaign} state={props.state} />;
+}
+
+function All(): ReactNode {
+  const { gateway } = useDesk();
+  const { data, error, reload } = useAsk<Campaigns>("campaigns", {}, EVERY_MS);
+  const [older, setOlder] = useState<Campaigns | null>(null);
+  const known = new Set(data?.campaigns.map(({ id }) => id));
+  const items = [...(data?.campaigns ?? []), ...(older?.campaigns ?? []).filter(({ id }) => !known.has(id))];
+  const next = older ? older.next : (data?.next ?? null);
+  const more = async () => {
+    try {
+      const page = await gateway.ask<Campaigns>("campaigns", { before: next });
+      setOlder({ ...page, campaigns: [...(older?.campaigns ?? []), ...page.campaigns] });
+    } catch (failure) {
+      toast(refusal(failure).message, "bad");
+    }
+  };
+  return (
+    <>
+      <Heading title="Campaigns" note="One thing to many people, and what became of each">
+        <a className="button primary" href={href({ page: "campaigns", campaign: NEW, state: "" })}>
+          <Icon name="plus" />
+          New campaign
+        </a>
+      </Heading>
+      {error ? <Failed error={error} retry={reload} /> : null}
+      <section className="card" aria-label="Campaigns">
+        {data === null ? (
+          error ? null : (
+            <Waiting lines={5} />
+          )
+        ) : items.length === 0 ? (
+          <Empty icon="campaign" title="No campaign yet">
+            A newsletter is one, to those you import, to a topic, or to all who are known.
+          </Empty>
+        ) : (
+          <table className="campaigns">
+            <thead>
+              <tr>
+                <th scope="col">State</th>
+                <th scope="col">Campaign</th>
+                <th scope="col">Type</th>
+                <th scope="col">Made</th>
+              </tr>
+            </thead>
+            <tbody>
+              {items.map((item) => (
+                <Row key={item.id} item={item} />
+              ))}
+            </tbody>
+          </table>
+        )}
+        {next === null ? null : (
+          <footer className="card-foot">
+            <button type="button" className="button" onClick={() => void more()}>
+              Older
+            </button>
+          </footer>
+        )}
+      </section>
+    </>
+  );
+}
+
+function Row({ item }: { item: Campaign }): ReactNode {
+  return (
+    <tr>
+      <td>
+        <CampaignChip state={item.state} />
+      </td>
+      <td className="said">
+        <a className="row-link strong clip" href={href({ page: "campaigns", campaign: item.id, state: "" })}>
+          {item.name}
+        </a>
+        <span className="under clip">{item.reason ?? when(item)}</span>
+      </td>
+      <td>
+        <TypeChip type={item.type} />
+      </td>
+      <td className="soft nowrap">
+        <Ago time={item.created_at} />
+        <span className="under clip">by {item.by.replace(/^(user|service):/, "")}</span>
+      </td>
+    </tr>
+  );
+}
+
+function when(item: Campaign): ReactNode {
+  if (item.ended_at) {
+    return (
+      <>
+        {item.state} <Ago time={item.ended_at} />
+      </>
+    );
+  }
+  if (item.started_at) {
+    return (
+      <>
+        began <Ago time={item.started_at} />
+      </>
+    );
+  }
+  if (item.send_at) {
+    return (
+      <>
+        begins <Ago time={item.send_at} />
+      </>
+    );
+  }
+  return "not started";
+}

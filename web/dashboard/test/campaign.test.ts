@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import { audienceOf, shares } from "../src/campaign.ts";
+import { href, parse } from "../src/route.ts";
+
+const NOTHING = {
+  imported: 0,
+  pending: 0,
+  owed: 0,
+  sent: 0,
+  skipped: 0,
+  dead: 0,
+  cancelled: 0,
+  exact: true,
+  skipped_by: {},
+  delivered: 0,
+  bounced: 0,
+  complained: 0,
+};
+
+describe("a campaign", () => {
+  it("is shown in shares that come to a whole, without what is nothing", () => {
+    expect(shares({ ...NOTHING, imported: 4, sent: 3, pending: 1 })).toEqual([
+      { part: "sent", percent: 75 },
+      { part: "pending", percent: 25 },
+    ]);
+    expect(shares(NOTHING)).toEqual([]);
+  });
+
+  it("says in words whom it is for", () => {
+    expect(audienceOf("import")).toBe("those you import");
+    expect(audienceOf({ topic: "garden" })).toBe("the topic garden");
+    expect(audienceOf({ users: {} })).toBe("all users");
+    expect(audienceOf({ users: { locale: "de", attributes: { plan: "pro", n: 1 } } })).toBe(
+      "all users who read de, with plan pro and n 1",
+    );
+  });
+
+  it("has a place of its own, with the state that is looked at", () => {
+    for (const route of [
+      { page: "campaigns", campaign: null, state: "" },
+      { page: "campaigns", campaign: "a/b", state: "dead" },
+    ] as const) {
+      expect(parse(href(route))).toEqual(route);
+    }
+  });
+});
