@@ -263,7 +263,7 @@ class CampaignDetailAnswer(CampaignAnswer):
     """A campaign in full."""
 
     data = fields.Dict(required=True)
-    audience = fields.Raw(required=True)
+    audience = AudienceField(required=True)
     in_app = required.text(allow_none=True)
     local_time = required.text(allow_none=True)
     accounting = fields.Nested(AccountingAnswer, required=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from gateway.protocol import answering, catalog, telling
+from gateway.protocol import answering, campaigns, catalog, telling
 from gateway.protocol.fields import WISHES, Wish
 from gateway.protocol.operations import OPERATIONS
 
@@ -144,8 +144,8 @@ def _plain(field: fields.Field[Any]) -> str:
             return "number"
         case fields.String() | fields.DateTime():
             return "string"
-        case fields.Raw():
-            return "unknown"
+        case campaigns.AudienceField():
+            return '"import" | Readonly<Record<string, unknown>>'
         case _:
             raise TypeError(f"no type is known for {type(field).__name__}")
 

@@ -119,7 +119,7 @@ class MongoCampaigns(MongoShelf, Campaigns):
         if moved is not None and to is CampaignState.PAUSED:
             await recipients.hold(c, campaign_id)
         elif moved is not None and to is CampaignState.RUNNING:
-            await recipients.let_go(c, campaign_id)
+            await recipients.let_go(c, campaign_id, now=micros(now))
         return moved
 
     @operation

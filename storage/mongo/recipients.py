@@ -234,10 +234,16 @@ async def hold(c: Collections, campaign_id: str) -> None:
     )
 
 
-async def let_go(c: Collections, campaign_id: str) -> None:
+async def let_go(c: Collections, campaign_id: str, *, now: int) -> None:
+    """What was held is due again as it was, and what a worker has put off for the campaign at once."""
+    due_at = {"$cond": [{"$eq": ["$mail.decided_by", RULE]}, now, "$mail.due_at"]}
     await c[OBLIGATIONS].update_many(
-        {"of.id": campaign_id, "mail.state": "pending", "mail.wake": {"$exists": False}},
-        [{"$set": {"mail.wake": "$mail.due_at"}}],
+        {
+            "of.id": campaign_id,
+            "mail.state": "pending",
+            "$or": [{"mail.wake": {"$exists": False}}, {"mail.decided_by": RULE}],
+        },
+        [{"$set": {"mail.due_at": due_at, "mail.wake": due_at}}],
     )
 
 

@@ -139,7 +139,7 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
         if moved is not None and to is CampaignState.PAUSED:
             recipients.hold(connection, campaign_id)
         elif moved is not None and to is CampaignState.RUNNING:
-            recipients.let_go(connection, campaign_id)
+            recipients.let_go(connection, campaign_id, now=micros(now))
         return moved
 
     @writing

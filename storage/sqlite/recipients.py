@@ -174,10 +174,13 @@ def hold(connection: sqlite3.Connection, campaign_id: str) -> None:
     )
 
 
-def let_go(connection: sqlite3.Connection, campaign_id: str) -> None:
+def let_go(connection: sqlite3.Connection, campaign_id: str, *, now: int) -> None:
+    """What was held is due again as it was, and what a worker has put off for the campaign at once."""
     connection.execute(
-        "UPDATE obligations SET wake_at = due_at WHERE of_id = ? AND state = 'pending' AND wake_at IS NULL",
-        (campaign_id,),
+        "UPDATE obligations SET due_at = CASE decided_by WHEN :rule THEN :now ELSE due_at END,"
+        " wake_at = CASE decided_by WHEN :rule THEN :now ELSE due_at END"
+        " WHERE of_id = :id AND state = 'pending' AND (wake_at IS NULL OR decided_by = :rule)",
+        {"rule": RULE, "now": now, "id": campaign_id},
     )
 
 

@@ -275,6 +275,22 @@ async def test_paused_nothing_is_due_and_what_is_decided_meanwhile_is_not_kept(s
     assert [lease.notification.room for lease in await leases(store, at=later(9))] == ["user:ann"]
 
 
+async def test_what_a_worker_has_put_off_for_a_paused_campaign_is_due_as_that_goes_on(store):
+    """It slipped out as the campaign was paused: nobody waits for the look that was put off."""
+    lead, [ann, bob] = await started(store, "ann", "bob")
+    await store.campaigns.decide(lead, [owed(lead, ann), owed(lead, bob)], now=NOW)
+    first, second = await leases(store)
+    await store.campaigns.move(lead.campaign.id, [RUNNING], PAUSED, now=later(1))
+    off = Postponed(until=later(61), reason="paused", rule=RULE, counted=False)
+    await store.outbox.end(first, off, now=later(1))
+    await store.outbox.end(second, Postponed(until=later(90), reason="busy"), now=later(1))
+
+    await store.campaigns.move(lead.campaign.id, [PAUSED], RUNNING, now=later(2), wake_at=later(2))
+
+    assert [lease.id for lease in await leases(store, at=later(2))] == [first.id]
+    assert [lease.id for lease in await leases(store, at=later(90))][-1] == second.id
+
+
 async def test_cancelled_nobody_gets_any_more_but_those_whose_mail_is_being_sent(store, other):
     lead, [ann, bob, cara] = await started(store, "ann", "bob", "cara")
     await store.campaigns.decide(lead, [owed(lead, ann), owed(lead, bob)], now=NOW)

@@ -5,10 +5,10 @@
 
 import asyncio
 import os
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from email import message_from_bytes, policy
 from pathlib import Path
 
 import psutil
@@ -21,6 +21,7 @@ from tests.support.smtp import SMTPRelay
 
 RECIPIENTS = int(os.environ.get("BELLHOP_TEST_RECIPIENTS", "2000"))
 KILLS = 5
+MESSAGE_ID = re.compile(rb"(?mi)^Message-ID: *(<[^>]+>)")
 DEADLINE_SECONDS = 120 + RECIPIENTS / 10
 
 pytestmark = [pytest.mark.timeout(300 + RECIPIENTS / 5)]
@@ -76,10 +77,12 @@ async def test_every_recipient_has_one_message_id_whoever_is_killed(
     accounting = await _finished(first.gateway, id_)
     took = time.monotonic() - began
 
-    ids: dict[str, set[str]] = {}
+    ids: dict[str, set[bytes]] = {}
     for received in relay.received:
-        message = message_from_bytes(received.content, policy=policy.default)
-        ids.setdefault(received.recipients[0], set()).add(message["Message-ID"])
+        # Not parsed whole: there are many.
+        found = MESSAGE_ID.search(received.content)
+        assert found is not None
+        ids.setdefault(received.recipients[0], set()).add(found[1])
     repeated = len(relay.received) - len(ids)
     with capsys.disabled():
         print(

@@ -794,7 +794,7 @@ export interface CampaignDetailAnswer {
   /** What was told in the app. */
   readonly notification: string | null;
   readonly data: Readonly<Record<string, unknown>>;
-  readonly audience: unknown;
+  readonly audience: "import" | Readonly<Record<string, unknown>>;
   readonly in_app: string | null;
   readonly local_time: string | null;
   readonly accounting: AccountingAnswer;
