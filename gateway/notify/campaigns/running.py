@@ -224,11 +224,12 @@ class CampaignRunner(Part):
 
     async def _see_off(self, campaign: Campaign, now: datetime) -> datetime | None:
         """Collect what was under way as it was stopped."""
+        # Before: what ends between the two is collected.
+        leased = (await self._shelf.counts(campaign.id)).mails.get(MailState.LEASED, 0)
         owed = await self._shelf.collect(campaign.id, limit=COLLECTED_AT_ONCE, now=now)
-        if owed and campaign.state is CampaignState.PAUSED:
-            # What waits in the outbox stays owed until it is resumed.
-            owed = (await self._shelf.counts(campaign.id)).mails.get(MailState.LEASED, 0)
-        return now + timedelta(seconds=COLLECT_SECONDS) if owed else None
+        # Paused, what waits in the outbox stays owed until it is resumed.
+        under_way = leased if campaign.state is CampaignState.PAUSED else owed
+        return now + timedelta(seconds=COLLECT_SECONDS) if under_way else None
 
     async def _give_up(self, campaign: Campaign, reason: str, now: datetime) -> None:
         """Leave it to somebody who can mend it."""
