@@ -3,11 +3,15 @@
 import os
 import uuid
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
 from tests.support import servers
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
 
 # How long an example takes is the machine's business, which other tests use too.
 settings.register_profile("untimed", deadline=None)
@@ -25,11 +29,22 @@ def mongod_url() -> Iterator[str]:
         yield server.url
 
 
+@pytest.fixture(scope="session")
+def mongo_client(mongod_url: str) -> Iterator["MongoClient[Any]"]:
+    """The way of the tests themselves to that server."""
+    from pymongo import MongoClient
+
+    with MongoClient(mongod_url) as client:
+        yield client
+
+
 @pytest.fixture
-def mongo_url(mongod_url: str) -> str:
-    """A URL with a database of this test's own."""
+def mongo_url(mongod_url: str, mongo_client: "MongoClient[Any]") -> Iterator[str]:
+    """A URL with a database of this test's own, which goes with it: each holds a hundred files open in the server."""
     head, _, query = mongod_url.partition("?")
-    return f"{head}bellhop-{uuid.uuid4().hex[:12]}?{query}"
+    name = f"bellhop-{uuid.uuid4().hex[:12]}"
+    yield f"{head}{name}?{query}"
+    mongo_client.drop_database(name)
 
 
 @pytest.fixture(scope="session")

@@ -459,3 +459,9 @@ class AliveAnswer(Schema):
 class ReadinessAnswer(Schema):
     status = required.text(metadata={"enum": ["ready", "unready"]})
     reasons = fields.List(fields.String(), required=True)
+    warnings = fields.List(
+        fields.String(),
+        metadata={
+            "description": "What an operator should know, where there is something: it is ready still."
+        },
+    )

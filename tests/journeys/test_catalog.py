@@ -169,6 +169,7 @@ async def test_a_type_is_seen_before_it_is_sent(shop: Gateway, node: NodeProcess
         "title": GERMAN,
         "body": "",
         "link": "/orders/1234",
+        "collapse_key": "order:1234",
     }
     explained = {each["channel"]: each for each in german["explain"]}
     assert {each["verdict"] for each in explained.values()} == {"send"}

@@ -95,6 +95,7 @@ async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway:
         "strays": {},
         "recall": known,
         "disconnect_user": {"user": "ann"},
+        "digests": {"user": "ann"},
         "erase_user": {"user": "ann"},
     }
     by_event = {operation.event: operation for operation in OPERATIONS if operation.event is not None}
