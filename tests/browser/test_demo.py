@@ -234,7 +234,7 @@ async def test_it_has_no_barrier_and_fits(
         await picture(page, f"demo-{name}")
 
         await ann.bell.click()
-        await ann.row("is placed").get_by_role("link").focus()
+        await ann.row("has shipped").get_by_role("link").focus()
         assert await violations(page) == []
         box = await ann.panel.bounding_box()
         assert box is not None
