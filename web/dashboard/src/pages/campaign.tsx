@@ -1,6 +1,7 @@
 import { type ReactNode, useId, useState } from "react";
 import { audienceOf, PARTS, shares } from "../campaign.ts";
 import { refusal, useAsk, useDesk } from "../context.tsx";
+import { More, usePages } from "../paging.tsx";
 import {
   type CampaignDetail,
   type CampaignState,
@@ -336,29 +337,15 @@ const added = (
 
 function People(props: { campaign: CampaignDetail; state: string; moving: boolean }): ReactNode {
   const { campaign } = props;
-  const { gateway } = useDesk();
   const state = RECIPIENT_STATES.find((one) => one === props.state) ?? "";
-  const question = { campaign: campaign.id, limit: PAGE, ...(state && { state }) };
-  const first = useAsk<Recipients>("campaign_recipients", question, props.moving ? MOVING_MS * 5 : STILL_MS);
-  const [further, setFurther] = useState<{ state: string; page: Recipients } | null>(null);
-  const extra = further?.state === state ? further.page : null;
-  const known = new Set(first.data?.recipients.map(({ id }) => id));
-  const items = [
-    ...(first.data?.recipients ?? []),
-    ...(extra?.recipients ?? []).filter(({ id }) => !known.has(id)),
-  ];
-  const next = extra ? extra.next : (first.data?.next ?? null);
-  const more = async () => {
-    try {
-      const page = await gateway.ask<Recipients>("campaign_recipients", { ...question, after: next });
-      setFurther({
-        state,
-        page: { ...page, recipients: [...(extra?.recipients ?? []), ...page.recipients] },
-      });
-    } catch (failure) {
-      toast(refusal(failure).message, "bad");
-    }
-  };
+  const { data, error, reload, items, next, more } = usePages<Recipients, RecipientRow>({
+    event: "campaign_recipients",
+    question: { campaign: campaign.id, limit: PAGE, ...(state && { state }) },
+    place: "after",
+    everyMs: props.moving ? MOVING_MS * 5 : STILL_MS,
+    itemsOf: (page) => page.recipients,
+    keyOf: (recipient) => recipient.id,
+  });
   return (
     <>
       <div className="filters">
@@ -378,10 +365,10 @@ function People(props: { campaign: CampaignDetail; state: string; moving: boolea
           ]}
         />
       </div>
-      {first.error ? <Failed error={first.error} retry={first.reload} /> : null}
+      {error ? <Failed error={error} retry={reload} /> : null}
       <section className="card" aria-label="Recipients">
-        {first.data === null ? (
-          first.error ? null : (
+        {data === null ? (
+          error ? null : (
             <Waiting lines={5} />
           )
         ) : items.length === 0 ? (
@@ -407,13 +394,9 @@ function People(props: { campaign: CampaignDetail; state: string; moving: boolea
             </tbody>
           </table>
         )}
-        {next === null ? null : (
-          <footer className="card-foot">
-            <button type="button" className="button" onClick={() => void more()}>
-              More
-            </button>
-          </footer>
-        )}
+        <More next={next} more={more}>
+          More
+        </More>
       </section>
     </>
   );

@@ -1,10 +1,9 @@
-import { type ReactNode, useState } from "react";
-import { refusal, useAsk, useDesk } from "../context.tsx";
+import type { ReactNode } from "react";
+import { More, usePages } from "../paging.tsx";
 import type { Campaign, CampaignState, Campaigns } from "../protocol.ts";
 import { href } from "../route.ts";
 import { Ago, Chip, Empty, Failed, Heading, type Tone, TypeChip, Waiting } from "../ui/bits.tsx";
 import { Icon } from "../ui/icons.tsx";
-import { toast } from "../ui/toast.tsx";
 import { humane } from "../words.ts";
 import { OneCampaign } from "./campaign.tsx";
 import { NewCampaign } from "./newcampaign.tsx";
@@ -32,20 +31,14 @@ export function CampaignsPage(props: { campaign: string | null; state: string })
 }
 
 function All(): ReactNode {
-  const { gateway } = useDesk();
-  const { data, error, reload } = useAsk<Campaigns>("campaigns", {}, EVERY_MS);
-  const [older, setOlder] = useState<Campaigns | null>(null);
-  const known = new Set(data?.campaigns.map(({ id }) => id));
-  const items = [...(data?.campaigns ?? []), ...(older?.campaigns ?? []).filter(({ id }) => !known.has(id))];
-  const next = older ? older.next : (data?.next ?? null);
-  const more = async () => {
-    try {
-      const page = await gateway.ask<Campaigns>("campaigns", { before: next });
-      setOlder({ ...page, campaigns: [...(older?.campaigns ?? []), ...page.campaigns] });
-    } catch (failure) {
-      toast(refusal(failure).message, "bad");
-    }
-  };
+  const { data, error, reload, items, next, more } = usePages<Campaigns, Campaign>({
+    event: "campaigns",
+    question: {},
+    place: "before",
+    everyMs: EVERY_MS,
+    itemsOf: (page) => page.campaigns,
+    keyOf: (campaign) => campaign.id,
+  });
   return (
     <>
       <Heading title="Campaigns" note="One thing to many people, and what became of each">
@@ -81,13 +74,9 @@ function All(): ReactNode {
             </tbody>
           </table>
         )}
-        {next === null ? null : (
-          <footer className="card-foot">
-            <button type="button" className="button" onClick={() => void more()}>
-              Older
-            </button>
-          </footer>
-        )}
+        <More next={next} more={more}>
+          Older
+        </More>
       </section>
     </>
   );

@@ -1,6 +1,7 @@
 import { type ReactNode, useState } from "react";
 import { refusal, useAsk, useDesk } from "../context.tsx";
 import { asked, type MailSearch } from "../mailsearch.ts";
+import { More, usePages } from "../paging.tsx";
 import { MAIL_STATES, type MailRecord, type MailState, type MailPage as Page } from "../protocol.ts";
 import { href, mailOf, type Route, userOf } from "../route.ts";
 import { Ago, Empty, Failed, Heading, MailChip, Segments, Waiting } from "../ui/bits.tsx";
@@ -18,34 +19,28 @@ export function MailPage({ route }: { route: Extract<Route, { page: "mail" }> })
   const { gateway } = useDesk();
   const state: Choice = MAIL_STATES.find((one) => one === route.state) ?? "";
   const question = { limit: 50, ...(state && { state }), ...asked(route) };
-  const of = JSON.stringify(question);
   const counts = useAsk<{ counts: Record<MailState, number> }>("mail_counts", {}, EVERY_MS);
-  const first = useAsk<Page>("mail", question, EVERY_MS);
-  const [older, setOlder] = useState<{ of: string; items: MailRecord[]; next: string | null } | null>(null);
+  const { data, error, items, next, more, ...pages } = usePages<Page, MailRecord>({
+    event: "mail",
+    question,
+    place: "before",
+    everyMs: EVERY_MS,
+    itemsOf: (page) => page.mail,
+    keyOf: (mail) => mail.id,
+  });
   const [open, setOpen] = useState<string | null>(null);
   const [revivingAll, setRevivingAll] = useState(false);
   const dead = counts.data?.counts.dead ?? 0;
-  const extra = older?.of === of ? older : null;
-  const items = joinedPages(first.data?.mail ?? [], extra?.items ?? []);
-  const next = extra ? extra.next : (first.data?.next ?? null);
   const reload = () => {
-    first.reload();
+    pages.reload();
     counts.reload();
   };
   const revive = async (id: string) => {
     try {
       const { revived } = await gateway.ask<{ revived: string[] }>("revive", { ids: [id] });
       toast(revived.length ? "Revived: it is tried again now" : "It is not dead any more", "good");
-      setOlder(null);
+      pages.forget();
       reload();
-    } catch (error) {
-      toast(refusal(error).message, "bad");
-    }
-  };
-  const more = async () => {
-    try {
-      const page = await gateway.ask<Page>("mail", { ...question, before: next });
-      setOlder({ of, items: [...(extra?.items ?? []), ...page.mail], next: page.next });
     } catch (error) {
       toast(refusal(error).message, "bad");
     }
@@ -78,10 +73,10 @@ export function MailPage({ route }: { route: Extract<Route, { page: "mail" }> })
           options={options}
         />
       </div>
-      {first.error ? <Failed error={first.error} retry={reload} /> : null}
+      {error ? <Failed error={error} retry={reload} /> : null}
       <section className="card" aria-label="Mail">
-        {first.data === null ? (
-          first.error ? null : (
+        {data === null ? (
+          error ? null : (
             <Waiting lines={6} />
           )
         ) : items.length === 0 ? (
@@ -120,13 +115,9 @@ export function MailPage({ route }: { route: Extract<Route, { page: "mail" }> })
             </tbody>
           </table>
         )}
-        {next === null ? null : (
-          <footer className="card-foot">
-            <button type="button" className="button" onClick={() => void more()}>
-              Older
-            </button>
-          </footer>
-        )}
+        <More next={next} more={more}>
+          Older
+        </More>
       </section>
       {open ? <Details id={open} close={() => setOpen(null)} /> : null}
       {revivingAll ? (
@@ -139,7 +130,7 @@ export function MailPage({ route }: { route: Extract<Route, { page: "mail" }> })
               "revive_all",
             );
             toast(`${plural(revived, "mail")} revived${left ? "; there are more" : ""}`, "good");
-            setOlder(null);
+            pages.forget();
             reload();
           }}
         >
@@ -286,10 +277,4 @@ function Row(props: {
       </td>
     </tr>
   );
-}
-
-/** Pages that were read at different moments: each mail once, as it was read last. */
-function joinedPages(first: readonly MailRecord[], older: readonly MailRecord[]): readonly MailRecord[] {
-  const known = new Set(first.map(({ id }) => id));
-  return [...first, ...older.filter(({ id }) => !known.has(id))];
 }

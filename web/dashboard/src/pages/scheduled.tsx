@@ -1,5 +1,6 @@
 import { type ReactNode, useState } from "react";
-import { type Asked, refusal, useAsk, useDesk } from "../context.tsx";
+import { useDesk } from "../context.tsx";
+import { More, usePages } from "../paging.tsx";
 import type { MailPage, MailRecord, Scheduled, SchedulePage } from "../protocol.ts";
 import { href, userOf } from "../route.ts";
 import { Ago, Chip, Empty, Failed, Heading, TypeChip, Waiting } from "../ui/bits.tsx";
@@ -75,34 +76,17 @@ export function ScheduledPage(): ReactNode {
   );
 }
 
-/** Pages of what waits: the first is asked again and again, the others once. */
-function usePages<P extends { next: string | null }, T extends { id: string }>(
-  event: string,
-  of: (page: P) => readonly T[],
-): Asked<P> & { items: readonly T[]; next: string | null; more: () => Promise<void> } {
-  const { gateway } = useDesk();
-  const first = useAsk<P>(event, { limit: PAGE }, EVERY_MS);
-  const [later, setLater] = useState<{ items: readonly T[]; next: string | null } | null>(null);
-  const next = later ? later.next : (first.data?.next ?? null);
-  const known = new Map<string, T>();
-  for (const item of [...(first.data ? of(first.data) : []), ...(later?.items ?? [])])
-    known.set(item.id, item);
-  const more = async (): Promise<void> => {
-    try {
-      const page = await gateway.ask<P>(event, { limit: PAGE, after: next });
-      setLater({ items: [...(later?.items ?? []), ...of(page)], next: page.next });
-    } catch (failure) {
-      toast(refusal(failure).message, "bad");
-    }
-  };
-  return { ...first, items: [...known.values()], next, more };
-}
-
+const keyOf = ({ id }: { id: string }): string => id;
+const ASKED = { question: { limit: PAGE }, place: "after", everyMs: EVERY_MS, keyOf } as const;
 const scheduledOf = (page: SchedulePage): readonly Scheduled[] => page.scheduled;
 const mailOf = (page: MailPage): readonly MailRecord[] => page.mail;
 
 function Later({ ask }: { ask: (asking: Asking) => void }): ReactNode {
-  const { data, error, reload, items, next, more } = usePages("scheduled", scheduledOf);
+  const { data, error, reload, items, next, more } = usePages({
+    ...ASKED,
+    event: "scheduled",
+    itemsOf: scheduledOf,
+  });
   return (
     <section className="card below" aria-labelledby="later">
       <header className="card-head">
@@ -157,13 +141,16 @@ function Later({ ask }: { ask: (asking: Asking) => void }): ReactNode {
           An emit with <code>send_at</code> waits here for its time.
         </Empty>
       )}
-      <More next={next} more={more} />
+      <More next={next} more={more}>
+        <Icon name="next" />
+        Later ones
+      </More>
     </section>
   );
 }
 
 function Held({ ask }: { ask: (asking: Asking) => void }): ReactNode {
-  const { data, error, reload, items, next, more } = usePages("held", mailOf);
+  const { data, error, reload, items, next, more } = usePages({ ...ASKED, event: "held", itemsOf: mailOf });
   const [open, setOpen] = useState<string | null>(null);
   return (
     <section className="card" aria-labelledby="held">
@@ -219,7 +206,10 @@ function Held({ ask }: { ask: (asking: Asking) => void }): ReactNode {
           Mail that is due in its reader's quiet hours waits here.
         </Empty>
       )}
-      <More next={next} more={more} />
+      <More next={next} more={more}>
+        <Icon name="next" />
+        Later ones
+      </More>
       {open ? <Details id={open} close={() => setOpen(null)} /> : null}
     </section>
   );
@@ -266,17 +256,5 @@ function Acts(props: { title: string; send: () => void; cancel: () => void }): R
         </button>
       </span>
     </td>
-  );
-}
-
-function More({ next, more }: { next: string | null; more: () => Promise<void> }): ReactNode {
-  if (next === null) return null;
-  return (
-    <footer className="card-foot">
-      <button type="button" className="button" onClick={() => void more()}>
-        <Icon name="next" />
-        Later ones
-      </button>
-    </footer>
   );
 }

@@ -1,5 +1,6 @@
 import { type ReactNode, useRef, useState } from "react";
-import { refusal, useAsk, useDesk } from "../context.tsx";
+import { refusal, useDesk } from "../context.tsx";
+import { More, usePages } from "../paging.tsx";
 import type { SuppressionPage as Page, Suppression } from "../protocol.ts";
 import { href } from "../route.ts";
 import { AT_ONCE, type Imported, type Item, imported, read, written } from "../suppressionlist.ts";
@@ -28,34 +29,24 @@ export function SuppressionsPage(props: { address: string; scope: string }): Rea
   const { address, scope } = props;
   const { gateway } = useDesk();
   const asked = { limit: SHOWN, ...(address && { address }), ...(scope && { scope }) };
-  const first = useAsk<Page>("suppressions", asked, EVERY_MS);
-  const [older, setOlder] = useState<{
-    of: string;
-    items: readonly Suppression[];
-    next: string | null;
-  } | null>(null);
+  const { data, error, items, next, more, ...pages } = usePages<Page, Suppression>({
+    event: "suppressions",
+    question: asked,
+    place: "before",
+    everyMs: EVERY_MS,
+    itemsOf: (page) => page.suppressions,
+    keyOf: ({ scope: within, address: of }) => `${within} ${of}`,
+  });
   const [text, setText] = useState(address);
   const [lifting, setLifting] = useState<Suppression | null>(null);
   const [open, setOpen] = useState<string | null>(null);
   const [adding, setAdding] = useState(false);
-  const of = JSON.stringify(asked);
-  const extra = older?.of === of ? older : null;
-  const items = joined(first.data?.suppressions ?? [], extra?.items ?? []);
-  const next = extra ? extra.next : (first.data?.next ?? null);
   const go = (where: { address?: string; scope?: string }) => {
     location.hash = href({ page: "suppressions", address, scope, ...where });
   };
   const reload = () => {
-    setOlder(null);
-    first.reload();
-  };
-  const more = async () => {
-    try {
-      const page = await gateway.ask<Page>("suppressions", { ...asked, before: next });
-      setOlder({ of, items: [...(extra?.items ?? []), ...page.suppressions], next: page.next });
-    } catch (error) {
-      toast(refusal(error).message, "bad");
-    }
+    pages.forget();
+    pages.reload();
   };
   return (
     <>
@@ -89,10 +80,10 @@ export function SuppressionsPage(props: { address: string; scope: string }): Rea
         </label>
         <Segments label="Scope" value={scope} choose={(value) => go({ scope: value })} options={SCOPES} />
       </form>
-      {first.error ? <Failed error={first.error} retry={reload} /> : null}
+      {error ? <Failed error={error} retry={reload} /> : null}
       <section className="card" aria-label="Suppressions">
-        {first.data === null ? (
-          first.error ? null : (
+        {data === null ? (
+          error ? null : (
             <Waiting lines={6} />
           )
         ) : items.length === 0 ? (
@@ -102,13 +93,9 @@ export function SuppressionsPage(props: { address: string; scope: string }): Rea
         ) : (
           <List items={items} lift={setLifting} open={setOpen} />
         )}
-        {next === null ? null : (
-          <footer className="card-foot">
-            <button type="button" className="button" onClick={() => void more()}>
-              Older
-            </button>
-          </footer>
-        )}
+        <More next={next} more={more}>
+          Older
+        </More>
       </section>
       {adding ? <AddSuppression close={() => setAdding(false)} done={reload} /> : null}
       {open ? <Details id={open} close={() => setOpen(null)} /> : null}
@@ -308,11 +295,4 @@ function scopeWords(scope: string, mail: string): string {
   if (scope === "*") return `all ${mail}`;
   const [kind, name = ""] = scope.split(":", 2);
   return kind === "lane" ? `${name} ${mail}` : `${mail} about ${humane(name).toLowerCase()}`;
-}
-
-/** Pages that were read at different moments: each entry once, as it was read last. */
-function joined(first: readonly Suppression[], older: readonly Suppression[]): readonly Suppression[] {
-  const name = ({ scope, address }: Suppression) => `${scope} ${address}`;
-  const known = new Set(first.map(name));
-  return [...first, ...older.filter((each) => !known.has(name(each)))];
 }

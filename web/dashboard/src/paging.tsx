@@ -1,0 +1,69 @@
+import { type ReactNode, useState } from "react";
+import { type Asked, refusal, useAsk, useDesk } from "./context.tsx";
+import { toast } from "./ui/toast.tsx";
+
+/** A list that the gateway tells page by page. */
+export interface Paging<P, T> {
+  readonly event: string;
+  /** What is asked beside the place. */
+  readonly question: object;
+  /** What the place of the next page is called when it is asked for. */
+  readonly place: "before" | "after";
+  readonly everyMs: number;
+  readonly itemsOf: (page: P) => readonly T[];
+  readonly keyOf: (item: T) => string;
+}
+
+export interface Paged<P, T> extends Asked<P> {
+  /** Of all pages that were read, each once, as it was read on the first of them. */
+  readonly items: readonly T[];
+  /** The place of the next page; null: there is none. */
+  readonly next: string | null;
+  readonly more: () => Promise<void>;
+  /** Lets the pages behind the first go. */
+  readonly forget: () => void;
+}
+
+/** Pages of a list: the first is asked again and again, the others once. Another question begins anew. */
+export function usePages<P extends { readonly next: string | null }, T>(paging: Paging<P, T>): Paged<P, T> {
+  const { event, question, place, everyMs, itemsOf, keyOf } = paging;
+  const { gateway } = useDesk();
+  const first = useAsk<P>(event, question, everyMs);
+  const [read, setRead] = useState<{ of: string; items: readonly T[]; next: string | null } | null>(null);
+  const of = JSON.stringify(question);
+  const further = read?.of === of ? read : null;
+  const items = first.data ? itemsOf(first.data) : [];
+  const known = new Set(items.map(keyOf));
+  const next = further ? further.next : (first.data?.next ?? null);
+  const more = async (): Promise<void> => {
+    try {
+      const page = await gateway.ask<P>(event, { ...question, [place]: next });
+      setRead({ of, items: [...(further?.items ?? []), ...itemsOf(page)], next: page.next });
+    } catch (failure) {
+      toast(refusal(failure).message, "bad");
+    }
+  };
+  return {
+    ...first,
+    items: [...items, ...(further?.items ?? []).filter((item) => !known.has(keyOf(item)))],
+    next,
+    more,
+    forget: () => setRead(null),
+  };
+}
+
+/** Asks for the next page, where there is one; `children` say what it has. */
+export function More(props: {
+  next: string | null;
+  more: () => Promise<void>;
+  children: ReactNode;
+}): ReactNode {
+  if (props.next === null) return null;
+  return (
+    <footer className="card-foot">
+      <button type="button" className="button" onClick={() => void props.more()}>
+        {props.children}
+      </button>
+    </footer>
+  );
+}
