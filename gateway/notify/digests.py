@@ -17,6 +17,7 @@ from gateway.ground.rooms import user_of, user_room
 from gateway.ground.tasks import Tasks
 from gateway.notify.decide import Judge
 from gateway.notify.digest_news import LISTED, Kept, mail_of
+from gateway.notify.rounds import Rounds, rest_until
 from gateway.notify.verdicts import EMAIL, Case, Moment, Skip
 from storage import digests as shelf
 from storage.digests import Digest
@@ -31,7 +32,6 @@ PAGE = 200
 POLL_SECONDS = 2.0
 """How late a digest may be noticed that another process has opened, or put off."""
 SHORTEST_REST_SECONDS = 0.05
-STORE_PAUSE_SECONDS = 1.0
 OPEN_SHOWN = 20
 """Of one user."""
 DECIDED_AT_MOST = 1_000
@@ -111,7 +111,7 @@ class Digester(Part):
         )
 
     def start(self) -> None:
-        self._tasks.start(self._close_forever(), name="digests")
+        self._tasks.start(Rounds(self.close_due, logger, "digests could not be closed").run(), name="digests")
 
     async def stop(self) -> None:
         await self._tasks.stop()
@@ -158,17 +158,6 @@ class Digester(Part):
 
     # What is due
 
-    async def _close_forever(self) -> None:
-        while True:
-            try:
-                rest = await self.close_due()
-            except StorageError:
-                rest = STORE_PAUSE_SECONDS
-            except Exception:
-                logger.exception("digests could not be closed")
-                rest = STORE_PAUSE_SECONDS
-            await asyncio.sleep(rest)
-
     async def close_due(self) -> float:
         """Close what is due, some of it; answers for how many seconds there is nothing to do then."""
         now = self._due_clock()
@@ -191,9 +180,7 @@ class Digester(Part):
                     )
             return 0
         next_due = await self._digests.next_due()
-        if next_due is None:
-            return POLL_SECONDS
-        return min(max((next_due - self._due_clock()).total_seconds(), SHORTEST_REST_SECONDS), POLL_SECONDS)
+        return rest_until(next_due, self._due_clock(), shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
 
     async def _close(self, digest: Digest, token: str) -> None:
         now = self._clock()

@@ -4,7 +4,6 @@ Until then it is in no stream and has no sequence, so that what is cancelled lea
 lease, and another emits again, under the same idempotency key: it is one notification.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from gateway.ground.tasks import Tasks
 from gateway.notify.emitting import Emitted, Emitter
 from gateway.notify.planning import Planner
 from gateway.notify.requests import EmitRequest, Timing
+from gateway.notify.rounds import Rounds, rest_until
 from gateway.notify.verdicts import Sources
 from gateway.notify.whereabouts import zones_of
 from storage.errors import IdempotencyMismatch, StorageError
@@ -35,7 +35,6 @@ LEASE_SECONDS = 15.0
 POLL_SECONDS = 5.0
 """How long what another node was asked may stay unnoticed here, should that node die."""
 SHORTEST_REST_SECONDS = 0.02
-STORE_PAUSE_SECONDS = 1.0
 KEPT = timedelta(days=7)
 """How long it is known that something was emitted, or cancelled."""
 PRUNED_AT_ONCE = 5_000
@@ -87,7 +86,7 @@ class Scheduler(Part):
         self._sources = sources
         self._clock = clock
         self._due_clock = due_clock
-        self._news = asyncio.Event()
+        self._rounds = Rounds(self._emit_due, logger, "what is scheduled could not be emitted")
         self._tasks = Tasks()
 
     def measure(self, meters: Meters) -> None:
@@ -99,7 +98,7 @@ class Scheduler(Part):
         )
 
     def start(self) -> None:
-        self._tasks.start(self._emit_forever(), name="scheduler")
+        self._tasks.start(self._rounds.run(), name="scheduler")
 
     async def stop(self) -> None:
         await self._tasks.stop()
@@ -125,7 +124,7 @@ class Scheduler(Part):
         added: list[Added] = []
         for start in range(0, len(flat), KEPT_AT_ONCE):
             added += await self._schedule.add(flat[start : start + KEPT_AT_ONCE], now=now)
-        self._news.set()
+        self._rounds.wake()
         answers = iter(added)
         return [
             _accepted(items, [next(answers) for _ in items]) if error is None else error
@@ -166,7 +165,7 @@ class Scheduler(Part):
     async def hasten(self, ids: Sequence[str]) -> list[str]:
         """Emit these now; answers which were still to come."""
         hastened = await self._schedule.hasten(ids, now=self._due_clock())
-        self._news.set()
+        self._rounds.wake()
         return hastened
 
     async def of_room(self, room: str, *, limit: int) -> tuple[Scheduled, ...]:
@@ -187,23 +186,6 @@ class Scheduler(Part):
 
     # What is due
 
-    async def _emit_forever(self) -> None:
-        while True:
-            self._news.clear()
-            try:
-                rest = await self._emit_due()
-            except StorageError:
-                rest = STORE_PAUSE_SECONDS
-            except Exception:
-                logger.exception("what is scheduled could not be emitted")
-                rest = STORE_PAUSE_SECONDS
-            if rest > 0:
-                try:
-                    async with asyncio.timeout(rest):
-                        await self._news.wait()
-                except TimeoutError:
-                    pass
-
     async def _emit_due(self) -> float:
         """Emit what is due, a batch of it; answers for how many seconds there is nothing to do then."""
         now = self._due_clock()
@@ -216,9 +198,7 @@ class Scheduler(Part):
             await self._schedule.end(ended, token=token, now=now)
             return 0
         due = await self._schedule.next_due()
-        if due is None:
-            return POLL_SECONDS
-        return min(max((due - self._due_clock()).total_seconds(), SHORTEST_REST_SECONDS), POLL_SECONDS)
+        return rest_until(due, self._due_clock(), shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
 
     async def _emit(self, items: Sequence[Scheduled]) -> list[str]:
         """Emit each; answers those that need not come again."""

@@ -5,7 +5,6 @@ ends, and what it has done stays done. The mails leave by the outbox's bulk lane
 there, so that a pause or a cancellation finds few that are under way.
 """
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -19,6 +18,7 @@ from gateway.notify.campaigns.drafting import Drafter
 from gateway.notify.campaigns.plans import plan_of
 from gateway.notify.emitting import Emitter
 from gateway.notify.requests import EmitRequest, Unfit
+from gateway.notify.rounds import Rounds, rest_until
 from storage.campaigns import Campaign, Campaigns, CampaignState, Lead
 from storage.errors import StorageError
 from storage.mail import LaneName, MailState
@@ -37,7 +37,6 @@ POLL_SECONDS = 5.0
 WAKE_SECONDS = 1.0
 """Between two looks while any campaign is at work: this node's mail worker is to help."""
 SHORTEST_REST_SECONDS = 0.02
-STORE_PAUSE_SECONDS = 1.0
 FAILED_SECONDS = 5.0
 LATEST = timedelta(hours=6)
 """After its time a campaign does not begin by itself any more: somebody has to say that it still shall."""
@@ -77,7 +76,7 @@ class CampaignRunner(Part):
         self._due_clock = due_clock
         self._history_days = history_days
         self._may_delete = may_delete
-        self._news = asyncio.Event()
+        self._rounds = Rounds(self._turn, logger, "campaigns cannot be worked on")
         self._tasks = Tasks()
 
     def measure(self, meters: Meters) -> None:
@@ -89,14 +88,14 @@ class CampaignRunner(Part):
         )
 
     def start(self) -> None:
-        self._tasks.start(self._run_forever(), name="campaigns")
+        self._tasks.start(self._rounds.run(), name="campaigns")
 
     async def stop(self) -> None:
         await self._tasks.stop()
 
     def wake(self) -> None:
         """Say that a campaign may have work."""
-        self._news.set()
+        self._rounds.wake()
 
     def hurry(self) -> None:
         """Say that mail of the bulk lane is due."""
@@ -108,26 +107,6 @@ class CampaignRunner(Part):
             before = self._clock() - timedelta(days=self._history_days)
             await self._shelf.prune(before=before, limit=PRUNED_AT_ONCE)
 
-    async def _run_forever(self) -> None:
-        while True:
-            self._news.clear()
-            try:
-                rest = await self._turn()
-            except StorageError:
-                rest = STORE_PAUSE_SECONDS
-            except Exception:
-                logger.exception("campaigns cannot be worked on")
-                rest = STORE_PAUSE_SECONDS
-            if rest > 0:
-                try:
-                    async with asyncio.timeout(rest):
-                        await self._news.wait()
-                except TimeoutError:
-                    pass
-            else:
-                # Whatever else the loop has to do comes in between.
-                await asyncio.sleep(0)
-
     async def _turn(self) -> float:
         """Work on the one that has waited longest; answers for how many seconds there is nothing to do then."""
         now = self._due_clock()
@@ -136,7 +115,7 @@ class CampaignRunner(Part):
             return POLL_SECONDS
         self.hurry()
         if wake_at > now:
-            return min(max((wake_at - now).total_seconds(), SHORTEST_REST_SECONDS), WAKE_SECONDS)
+            return rest_until(wake_at, now, shortest=SHORTEST_REST_SECONDS, longest=WAKE_SECONDS)
         lead = await self._shelf.lead(lease_seconds=LEASE_SECONDS, now=now)
         if lead is not None:
             await self._work(lead, now)

@@ -1,0 +1,54 @@
+"""Rounds: work that a node takes from the store, a part of it at a time, for as long as the node runs."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from storage.errors import StorageError
+
+STORE_PAUSE_SECONDS = 1.0
+
+Round = Callable[[], Awaitable[float]]
+"""Does a part of what there is; answers for how many seconds there is nothing to do then."""
+
+
+class Rounds:
+    """Makes one round after the other, and rests between them as the last one says, or until there is news."""
+
+    def __init__(self, make: Round, logger: logging.Logger, failure: str) -> None:
+        """`failure` is logged when a round fails otherwise than by the store, which says so itself."""
+        self._make = make
+        self._logger = logger
+        self._failure = failure
+        self._news = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that there may be something to do before the rest is over."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Ends by being cancelled; a round that fails is made again after a pause."""
+        while True:
+            self._news.clear()
+            try:
+                rest = await self._make()
+            except StorageError:
+                rest = STORE_PAUSE_SECONDS
+            except Exception:
+                self._logger.exception(self._failure)
+                rest = STORE_PAUSE_SECONDS
+            if rest <= 0:
+                # Whatever else the loop has to do comes in between.
+                await asyncio.sleep(0)
+                continue
+            try:
+                async with asyncio.timeout(rest):
+                    await self._news.wait()
+            except TimeoutError:
+                pass
+
+
+def rest_until(due: datetime | None, now: datetime, *, shortest: float, longest: float) -> float:
+    """The seconds until something is due, within these bounds; `longest` where nothing is."""
+    return longest if due is None else min(max((due - now).total_seconds(), shortest), longest)
