@@ -1,6 +1,5 @@
 """The shelf of digests, in the collection `digests`; what is gathered lies with the notifications, as `obligations.py` has it."""
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from storage.endings import Gathered, Skipped
 from storage.mongo import obligations
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import notification_of
+from storage.mongo.leasing import take_due
 from storage.mongo.obligations import OBLIGATIONS
 from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.transactions import atomically
@@ -114,30 +114,16 @@ class MongoDigests(MongoShelf, Digests):
     async def lease(
         self, c: Collections, *, limit: int, lease_seconds: float, now: datetime
     ) -> tuple[str, list[Digest]]:
-        token = secrets.token_hex(8)
-        at = micros(now)
-        due = (
-            await c[DIGESTS]
-            .find({"wake_at": {"$lte": at}}, {"_id": 1})
-            .sort("wake_at", 1)
-            .limit(limit)
-            .to_list()
+        token, rows = await take_due(
+            c,
+            DIGESTS,
+            order="closes_at",
+            limit=limit,
+            lease_seconds=lease_seconds,
+            now=now,
+            mark={"state": "closing"},
         )
-        if not due:
-            return token, []
-        await c[DIGESTS].update_many(
-            {"_id": {"$in": [row["_id"] for row in due]}, "wake_at": {"$lte": at}},
-            {
-                "$set": {
-                    "state": "closing",
-                    "token": token,
-                    "wake_at": micros(now + timedelta(seconds=lease_seconds)),
-                }
-            },
-        )
-        # Only those that nobody else has taken in between.
-        taken = await c[DIGESTS].find({"token": token}).sort([("closes_at", 1), ("_id", 1)]).to_list()
-        return token, list(map(_digest, taken))
+        return token, list(map(_digest, rows))
 
     @operation
     async def items(

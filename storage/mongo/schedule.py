@@ -1,6 +1,5 @@
 """The shelf of what is to be emitted later, in the collections `scheduled` and `cancellations`."""
 
-import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -16,6 +15,7 @@ from storage.encoding import (
     writable,
 )
 from storage.mongo.collections import Collections, Document
+from storage.mongo.leasing import take_due
 from storage.mongo.shelf import MongoShelf, operation
 from storage.people import Erasure
 from storage.schedule import TOMBSTONE, Added, Cancelled, Schedule, Scheduled, SchedulePage
@@ -75,24 +75,10 @@ class MongoSchedule(MongoShelf, Schedule):
     async def lease(
         self, c: Collections, *, limit: int, lease_seconds: float, now: datetime
     ) -> tuple[str, list[Scheduled]]:
-        token = secrets.token_hex(8)
-        at = micros(now)
-        due = (
-            await c[SCHEDULED]
-            .find({"wake_at": {"$lte": at}}, {"_id": 1})
-            .sort("wake_at", 1)
-            .limit(limit)
-            .to_list()
+        token, rows = await take_due(
+            c, SCHEDULED, order="due_at", limit=limit, lease_seconds=lease_seconds, now=now
         )
-        if not due:
-            return token, []
-        await c[SCHEDULED].update_many(
-            {"_id": {"$in": [row["_id"] for row in due]}, "wake_at": {"$lte": at}},
-            {"$set": {"token": token, "wake_at": micros(now + timedelta(seconds=lease_seconds))}},
-        )
-        # Only those that nobody else has taken in between.
-        taken = await c[SCHEDULED].find({"token": token}).sort([("due_at", 1), ("_id", 1)]).to_list()
-        return token, [_scheduled(row) for row in taken]
+        return token, [_scheduled(row) for row in rows]
 
     @operation
     async def end(self, c: Collections, ids: Sequence[str], *, token: str, now: datetime) -> None:
