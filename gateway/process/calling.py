@@ -6,6 +6,7 @@ import http.client
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from gateway.access.settings import KeySettings
@@ -44,6 +45,17 @@ def describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--service", metavar="NAME", help="whose key of BELLHOP_API_KEYS to use (default: the first)"
     )
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """What an option says that is part of what is asked. Raises `ArgumentTypeError`."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError("not a JSON object")
+    return value
 
 
 class Line:

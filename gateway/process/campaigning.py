@@ -55,7 +55,9 @@ def describe(parser: argparse.ArgumentParser) -> None:
 def _describe_create(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", required=True, help="what it is called among you")
     parser.add_argument("--type", required=True, help="a type of the catalog, of the lane bulk")
-    parser.add_argument("--data", type=_object, default={}, metavar="JSON", help="what its words are made of")
+    parser.add_argument(
+        "--data", type=calling.json_object, default={}, metavar="JSON", help="what its words are made of"
+    )
     who = parser.add_mutually_exclusive_group()
     who.add_argument("--topic", help="for the members of a topic (default: for whom you import)")
     who.add_argument("--users", action="store_true", help="for all users who are known")
@@ -67,16 +69,6 @@ def _describe_create(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--in-app", metavar="ROOM", help="tell the same in the app: topic:<name> or all")
     parser.add_argument("--send-at", metavar="TIME", help="begin then, such as 2026-12-01T09:00:00+01:00")
     parser.add_argument("--local-time", metavar="HH:MM", help="by each recipient's own clock")
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError("not a JSON object")
-    return value
 
 
 def _attribute(text: str) -> tuple[str, Any]:

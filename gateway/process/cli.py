@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from marshmallow import ValidationError
 
@@ -179,7 +178,9 @@ def _describe_emit(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--body", help="the text, 4000 characters at most")
     parser.add_argument("--link", metavar="URL", help="an absolute path, or an http(s) URL")
-    parser.add_argument("--data", type=_json_object, metavar="JSON", help="an object for the pages to use")
+    parser.add_argument(
+        "--data", type=calling.json_object, metavar="JSON", help="an object for the pages to use"
+    )
     parser.add_argument("--locale", metavar="TAG", help="the language of the type's words, for all readers")
     parser.add_argument(
         "--email", action="store_true", help="mail it too, to the address last seen in the user's token"
@@ -219,16 +220,6 @@ def _ttl(text: str) -> timedelta:
     if not 1 <= seconds <= 10 * 366 * 86400:
         raise argparse.ArgumentTypeError("a time such as 90s, 15m, 1h or 7d, ten years at most")
     return timedelta(seconds=seconds)
-
-
-def _json_object(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise argparse.ArgumentTypeError("not a JSON object")
-    return value
 
 
 # --- what they do
