@@ -18,6 +18,12 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
         yield started
 
 
+@pytest.fixture(params=["sqlite", "mongodb"])
+def store(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The settings of an empty store."""
+    return {"STORE_URL": request.getfixturevalue("mongo_url")} if request.param == "mongodb" else {}
+
+
 @pytest.fixture
 async def node() -> AsyncIterator[NodeProcess]:
     async with run_clients() as process:

@@ -25,12 +25,6 @@ from tests.support.smtp import Reply, SMTPRelay, Wait
 UNSUBSCRIBED = {"categories": {"news": {"email": False}}}
 
 
-@pytest.fixture(params=["sqlite", "mongodb"])
-def store(request: Any) -> dict[str, str]:
-    """The settings of an empty store."""
-    return {"STORE_URL": request.getfixturevalue("mongo_url")} if request.param == "mongodb" else {}
-
-
 @pytest.fixture
 async def here(tmp_path: Path, store: dict[str, str]) -> AsyncIterator[Gateway]:
     async with gateway(tmp_path, CATALOG=catalog(tmp_path), **store) as started:

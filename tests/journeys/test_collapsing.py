@@ -1,16 +1,13 @@
 """A newer notification takes the place of the older one under its key: in every inbox, in the badge, and in the mailbox."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.catalog.loading import load
-from gateway.process.node import Node
-from tests.support.gateway import Gateway, gateway, token
+from tests.support.gateway import Gateway, gateways, token, with_catalog
 from tests.support.node import NodeProcess
 
 CATALOG = """
@@ -33,29 +30,13 @@ title = "Bestellung {{ data.order }}: {{ data.status }}"
 """
 
 
-@pytest.fixture(params=["sqlite", "mongodb"])
-async def nodes(
-    request: pytest.FixtureRequest, tmp_path: Path, redis_url: str
-) -> AsyncIterator[list[Gateway]]:
+@pytest.fixture
+async def nodes(store: dict[str, str], tmp_path: Path, redis_url: str) -> AsyncIterator[list[Gateway]]:
     """Two nodes on one store, with a catalog."""
-    folder = tmp_path / "catalog"
-    folder.mkdir()
-    (folder / "catalog.toml").write_text(CATALOG, encoding="utf-8")
-    settings = {"STORE_URL": request.getfixturevalue("mongo_url")} if request.param == "mongodb" else {}
-
-    def with_catalog(node: Node) -> None:
-        node.catalog.replace(load(folder))
-
-    async with AsyncExitStack() as stack:
-        yield [
-            await stack.enter_async_context(
-                gateway(
-                    tmp_path, extend=with_catalog, BUS_URL=redis_url, BUS_PREFIX=tmp_path.name,
-                    NODE_ID=f"node-{number}", **settings,
-                )
-            )
-            for number in range(2)
-        ]  # fmt: skip
+    async with gateways(
+        2, tmp_path, bus_url=redis_url, extend=with_catalog(tmp_path / "catalog", CATALOG), **store
+    ) as nodes:
+        yield nodes
 
 
 async def order(gateway: Gateway, number: str, status: str, **fields: Any) -> Any:

@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from gateway.catalog.loading import load
 from gateway.notify.preview import NoMail
 from gateway.notify.requests import EmitRequest
-from gateway.process.node import Node
 from tests.journeys.test_mailing import mail_in, until
-from tests.support.gateway import Gateway, gateway, token
+from tests.support.gateway import Gateway, gateway, token, with_catalog
 from tests.support.smtp import SMTPRelay
 
 CATALOG = """
@@ -47,19 +45,11 @@ async def relay() -> AsyncIterator[SMTPRelay]:
         yield relay
 
 
-@pytest.fixture(params=["sqlite", "mongodb"])
-async def here(request: Any, tmp_path: Path, relay: SMTPRelay) -> AsyncIterator[Gateway]:
-    folder = tmp_path / "catalog"
-    folder.mkdir()
-    (folder / "catalog.toml").write_text(CATALOG, encoding="utf-8")
-    settings = {"STORE_URL": request.getfixturevalue("mongo_url")} if request.param == "mongodb" else {}
-
-    def with_catalog(node: Node) -> None:
-        node.catalog.replace(load(folder))
-
+@pytest.fixture
+async def here(store: dict[str, str], tmp_path: Path, relay: SMTPRelay) -> AsyncIterator[Gateway]:
     async with gateway(
-        tmp_path, extend=with_catalog, MAIL_URL=relay.url(query="starttls=never"), BASE_URL="https://shop.example",
-        LINK_SECRET="a-secret-for-the-links-that-is-long-enough", **settings,
+        tmp_path, extend=with_catalog(tmp_path / "catalog", CATALOG), MAIL_URL=relay.url(query="starttls=never"), BASE_URL="https://shop.example",
+        LINK_SECRET="a-secret-for-the-links-that-is-long-enough", **store,
     ) as here:  # fmt: skip
         await told(here, "PUT", "/internal/users/ann", {"email": "ann@example.org"})
         yield here

@@ -13,17 +13,16 @@ from tests.support.gateway import Gateway, gateway, token
 from tests.support.node import NodeProcess
 
 
-@pytest.fixture(params=["sqlite", "mongodb"])
-async def here(request: Any, tmp_path: Path) -> AsyncIterator[Gateway]:
+@pytest.fixture
+async def here(store: dict[str, str], tmp_path: Path) -> AsyncIterator[Gateway]:
     """A gateway whose user Ann has quiet hours now."""
-    settings = {"STORE_URL": request.getfixturevalue("mongo_url")} if request.param == "mongodb" else {}
     now = datetime.now(UTC)
     hours = {
         "start": (now - timedelta(hours=1)).strftime("%H:%M"),
         "end": (now + timedelta(hours=2)).strftime("%H:%M"),
     }
     async with AsyncExitStack() as stack:
-        started = await stack.enter_async_context(gateway(tmp_path, **settings))
+        started = await stack.enter_async_context(gateway(tmp_path, **store))
         await _told(started, "PATCH", "/internal/users/ann/preferences", {"quiet_hours": hours})
         yield started
 

@@ -2,16 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.catalog.loading import load
-from gateway.process.node import Node
 from storage.errors import StoreUnavailable
-from tests.support.gateway import Gateway, gateway, token
+from tests.support.gateway import Gateway, gateways, token, with_catalog
 from tests.support.node import JSClient, NodeProcess
 
 CATALOG = """
@@ -39,32 +37,18 @@ OFFERS = {"categories": {"offers": None}}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "catalog"
-    folder.mkdir()
-    (folder / "catalog.toml").write_text(CATALOG, encoding="utf-8")
-    return folder
+    return tmp_path / "catalog"
 
 
-@pytest.fixture(params=["sqlite", "mongodb"])
+@pytest.fixture
 async def nodes(
-    request: pytest.FixtureRequest, tmp_path: Path, folder: Path, redis_url: str
+    store: dict[str, str], tmp_path: Path, folder: Path, redis_url: str
 ) -> AsyncIterator[list[Gateway]]:
     """Three nodes on one store, with a catalog."""
-    settings = {"STORE_URL": request.getfixturevalue("mongo_url")} if request.param == "mongodb" else {}
-
-    def with_catalog(node: Node) -> None:
-        node.catalog.replace(load(folder))
-
-    async with AsyncExitStack() as stack:
-        yield [
-            await stack.enter_async_context(
-                gateway(
-                    tmp_path, extend=with_catalog, BUS_URL=redis_url, BUS_PREFIX=tmp_path.name,
-                    NODE_ID=f"node-{number}", **settings,
-                )
-            )
-            for number in range(3)
-        ]  # fmt: skip
+    async with gateways(
+        3, tmp_path, bus_url=redis_url, extend=with_catalog(folder, CATALOG), **store
+    ) as nodes:
+        yield nodes
 
 
 async def come(

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.catalog.loading import load
 from gateway.notify.verdicts import Skip
-from gateway.process.node import Node
-from tests.support.gateway import Gateway, gateway, token
+from tests.support.gateway import Gateway, gateways, token, with_catalog
 from tests.support.node import NodeProcess
 
 CATALOG = """
@@ -50,27 +47,13 @@ channels = { in_app = true, email = true }
 """
 
 
-@pytest.fixture(params=["sqlite", "mongodb"])
-async def nodes(request: Any, tmp_path: Path, redis_url: str) -> AsyncIterator[list[Gateway]]:
+@pytest.fixture
+async def nodes(store: dict[str, str], tmp_path: Path, redis_url: str) -> AsyncIterator[list[Gateway]]:
     """Three nodes on one store, with a catalog."""
-    folder = tmp_path / "catalog"
-    folder.mkdir()
-    (folder / "catalog.toml").write_text(CATALOG, encoding="utf-8")
-    settings = {"STORE_URL": request.getfixturevalue("mongo_url")} if request.param == "mongodb" else {}
-
-    def with_catalog(node: Node) -> None:
-        node.catalog.replace(load(folder))
-
-    async with AsyncExitStack() as stack:
-        yield [
-            await stack.enter_async_context(
-                gateway(
-                    tmp_path, extend=with_catalog, BUS_URL=redis_url, BUS_PREFIX=tmp_path.name,
-                    NODE_ID=f"node-{number}", **settings,
-                )
-            )
-            for number in range(3)
-        ]  # fmt: skip
+    async with gateways(
+        3, tmp_path, bus_url=redis_url, extend=with_catalog(tmp_path / "catalog", CATALOG), **store
+    ) as nodes:
+        yield nodes
 
 
 async def _told(gateway: Gateway, method: str, path: str, body: Any = None, *, status: int = 200) -> Any:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,23 +10,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from gateway.ground import encoding
-from tests.support.gateway import Gateway, GatewayProcess, gateway, token
+from tests.support.gateway import Gateway, GatewayProcess, gateways, token
 from tests.support.node import NodeProcess
 
 
-@pytest.fixture(params=["sqlite", "mongodb"])
-async def nodes(request: Any, tmp_path: Path, redis_url: str) -> AsyncIterator[list[Gateway]]:
+@pytest.fixture
+async def nodes(store: dict[str, str], tmp_path: Path, redis_url: str) -> AsyncIterator[list[Gateway]]:
     """Three nodes on one store."""
-    settings = {"STORE_URL": request.getfixturevalue("mongo_url")} if request.param == "mongodb" else {}
-    async with AsyncExitStack() as stack:
-        yield [
-            await stack.enter_async_context(
-                gateway(
-                    tmp_path, BUS_URL=redis_url, BUS_PREFIX=tmp_path.name, NODE_ID=f"node-{number}", **settings
-                )
-            )
-            for number in range(3)
-        ]  # fmt: skip
+    async with gateways(3, tmp_path, bus_url=redis_url, **store) as nodes:
+        yield nodes
 
 
 def _in(seconds: float) -> str:

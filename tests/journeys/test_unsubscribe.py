@@ -11,32 +11,22 @@ from typing import Any
 
 import pytest
 
-from gateway.catalog.loading import load
-from gateway.process.node import Node
 from tests.journeys.test_preferences import CATALOG
-from tests.support.gateway import Gateway, gateway, token
+from tests.support.gateway import Gateway, gateway, token, with_catalog
 from tests.support.node import NodeProcess
 
 SECRET = "a-secret-of-links-that-is-long-enough-for-all"
 SITE = "https://shop.example/notify"
 
 
-@pytest.fixture(params=["sqlite", "mongodb"])
-async def shop(request: Any, tmp_path: Path) -> AsyncIterator[Gateway]:
+@pytest.fixture
+async def shop(store: dict[str, str], tmp_path: Path) -> AsyncIterator[Gateway]:
     """A gateway with a catalog and links."""
-    folder = tmp_path / "catalog"
-    folder.mkdir()
-    (folder / "catalog.toml").write_text(CATALOG, encoding="utf-8")
-    settings = {"STORE_URL": request.getfixturevalue("mongo_url")} if request.param == "mongodb" else {}
-
-    def with_catalog(node: Node) -> None:
-        node.catalog.replace(load(folder))
-
     async with AsyncExitStack() as stack:
         started = await stack.enter_async_context(
             gateway(
-                tmp_path, extend=with_catalog, BASE_URL=SITE, LINK_SECRET=SECRET,
-                MAIL_UNSUBSCRIBE_URL="https://shop.example/old, mailto:leave@shop.example", **settings,
+                tmp_path, extend=with_catalog(tmp_path / "catalog", CATALOG), BASE_URL=SITE, LINK_SECRET=SECRET,
+                MAIL_UNSUBSCRIBE_URL="https://shop.example/old, mailto:leave@shop.example", **store,
             )
         )  # fmt: skip
         await _told(started, "PUT", "/internal/users/ann", {"email": "ann@example.org", "locale": "de"})

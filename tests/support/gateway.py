@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 
 from auth.tokens import Signer
+from gateway.catalog.loading import load as catalog_of
 from gateway.cluster.connect import connect
 from gateway.cluster.settings import ClusterSettings
 from gateway.cluster.witness import Witness
@@ -144,6 +145,39 @@ async def gateway(
         here = Gateway(addresses.public, addresses.internal, http)
         here.node = started
         yield here
+
+
+@asynccontextmanager
+async def gateways(
+    count: int,
+    folder: Path,
+    *,
+    bus_url: str,
+    extend: Callable[[node.Node], None] | None = None,
+    **settings: str,
+) -> AsyncIterator[list[Gateway]]:
+    """So many nodes of one cluster in this process."""
+    async with AsyncExitStack() as stack:
+        yield [
+            await stack.enter_async_context(
+                gateway(
+                    folder, extend=extend, BUS_URL=bus_url, BUS_PREFIX=folder.name, NODE_ID=f"node-{number}",
+                    **settings,
+                )
+            )
+            for number in range(count)
+        ]  # fmt: skip
+
+
+def with_catalog(folder: Path, text: str) -> Callable[[node.Node], None]:
+    """Has a node begin with this catalog, which lies in the folder from now on."""
+    folder.mkdir()
+    (folder / "catalog.toml").write_text(text, encoding="utf-8")
+
+    def extend(started: node.Node) -> None:
+        started.catalog.replace(catalog_of(folder))
+
+    return extend
 
 
 class GatewayProcess:
