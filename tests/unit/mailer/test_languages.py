@@ -69,7 +69,7 @@ def test_the_forms_of_a_plural_are_the_languages_own():
         (languages.money(1234.5, None, "de"), "1.234,5"),
         (languages.money(1234.5, "money", "de"), "1.234,5"),
         (languages.money("on request", "EUR", "de"), "on request"),
-        (languages.number(12345.678, "de-CH"), "12’345.678"),
+        (languages.number(12345.678, "pt-BR"), "12.345,678"),
         (languages.number(None, "de"), ""),
         (languages.percent(0.2, "de"), "20 %"),
         (languages.percent("a lot", "de"), "a lot"),
