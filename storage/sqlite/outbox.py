@@ -66,15 +66,13 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         at = micros(now)
         until = micros(now + timedelta(seconds=lease_seconds))
         leases: list[Lease] = []
-        while len(leases) < limit:
+        while (wanted := limit - len(leases)) > 0:
             due = connection.execute(
                 "SELECT m.id, m.of_kind, m.created_at, m.news IS NULL, n.shown_until, n.recalled_at, n.superseded_by"
                 " FROM obligations m LEFT JOIN notifications n ON n.id = COALESCE(m.of_id, m.id)"
                 " WHERE m.lane = ? AND m.wake_at IS NOT NULL AND m.wake_at <= ? ORDER BY m.wake_at, m.id LIMIT ?",
-                (lane, at, limit - len(leases)),
+                (lane, at, wanted),
             ).fetchall()
-            if not due:
-                break
             for obligation_id, kind, owed_at, is_mute, shown_until, recalled_at, superseded_by in due:
                 if kind in (None, Kind.NOTIFICATION) and shown_until is None:
                     _pass_over(connection, obligation_id, owed_at=owed_at, now=at)
@@ -88,8 +86,9 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
                     _skip_gone(connection, obligation_id, reason=ERASED, now=at)
                 else:
                     leases.append(_take(connection, obligation_id, until=until, now=at))
-            if until <= at:
-                break  # A lease that has ended already would be found again at once.
+            # That was all; or it would be found again at once, for its lease has ended already.
+            if len(due) < wanted or until <= at:
+                break
         return leases
 
     @writing
