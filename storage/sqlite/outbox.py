@@ -24,7 +24,7 @@ from storage.encoding import (
     position_of,
     writable,
 )
-from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent, Skipped
+from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent, Settled, Skipped
 from storage.mail import AFTER_SENT, HASTENED, LaneName, MailState
 from storage.outbox import (
     ORPHAN_AGE,
@@ -105,35 +105,16 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
     @writing
     def end(self, connection: sqlite3.Connection, lease: Lease, ending: Ending, *, now: datetime) -> bool:
         at = micros(now)
-        match ending:
-            case Sent(relay_id=relay_id, relay_key=relay_key):
-                change = (
-                    "state = 'sent', reason = NULL, code = NULL, decided_by = NULL, relay_id = ?, relay_key = ?,"
-                    " sent_at = ?, wake_at = NULL"
-                )
-                values: obligations.Row = (relay_id, relay_key, at)
-            case Skipped(rule=rule, reason=reason):
-                change = "state = 'skipped', reason = ?, code = NULL, decided_by = ?, wake_at = NULL"
-                values = (reason, rule)
-            case Buried(reason=reason, code=code):
-                change = "state = 'dead', reason = ?, code = ?, decided_by = NULL, wake_at = NULL"
-                values = (reason, code)
-            case Postponed(until=until, reason=reason, code=code, counted=counted, rule=rule):
-                change = (
-                    "state = 'pending', reason = ?, code = ?, decided_by = ?, attempts = attempts - ?, due_at = ?,"
-                    " wake_at = ?"
-                )
-                due_at = micros(until)
-                values = (reason, code, rule, 0 if counted else 1, due_at, due_at)
-            case Gathered():
-                return digests.gather(connection, lease, ending, now=at)
-            case Released():
-                change, values = "state = 'pending', attempts = attempts - 1, wake_at = due_at", ()
-        return _changed(
-            connection,
-            f"UPDATE obligations SET {change}, updated_at = ?, token = NULL WHERE id = ? AND token = ?",  # noqa: S608 - constants only
-            (*values, at, lease.id, lease.token),
-        )
+        if isinstance(ending, Gathered):
+            return digests.gather(connection, lease, ending, now=at)
+        return _end(connection, lease, ending, at)
+
+    @writing
+    def end_together(
+        self, connection: sqlite3.Connection, endings: Sequence[tuple[Lease, Settled]], *, now: datetime
+    ) -> list[bool]:
+        at = micros(now)
+        return [_end(connection, lease, ending, at) for lease, ending in endings]
 
     @writing
     def claim(
@@ -389,6 +370,36 @@ def _take(connection: sqlite3.Connection, obligation_id: str, *, until: int, now
     # The notification under its own id: by that its receipts are found.
     told = structs.replace(told, id=of.id) if of.kind is Kind.NOTIFICATION else told
     return Lease(id=obligation_id, of=of, notification=told, mail=mail, token=token, until=moment(until))
+
+
+def _end(connection: sqlite3.Connection, lease: Lease, ending: Settled, now: int) -> bool:
+    match ending:
+        case Sent(relay_id=relay_id, relay_key=relay_key):
+            change = (
+                "state = 'sent', reason = NULL, code = NULL, decided_by = NULL, relay_id = ?, relay_key = ?,"
+                " sent_at = ?, wake_at = NULL"
+            )
+            values: obligations.Row = (relay_id, relay_key, now)
+        case Skipped(rule=rule, reason=reason):
+            change = "state = 'skipped', reason = ?, code = NULL, decided_by = ?, wake_at = NULL"
+            values = (reason, rule)
+        case Buried(reason=reason, code=code):
+            change = "state = 'dead', reason = ?, code = ?, decided_by = NULL, wake_at = NULL"
+            values = (reason, code)
+        case Postponed(until=until, reason=reason, code=code, counted=counted, rule=rule):
+            change = (
+                "state = 'pending', reason = ?, code = ?, decided_by = ?, attempts = attempts - ?, due_at = ?,"
+                " wake_at = ?"
+            )
+            due_at = micros(until)
+            values = (reason, code, rule, 0 if counted else 1, due_at, due_at)
+        case Released():
+            change, values = "state = 'pending', attempts = attempts - 1, wake_at = due_at", ()
+    return _changed(
+        connection,
+        f"UPDATE obligations SET {change}, updated_at = ?, token = NULL WHERE id = ? AND token = ?",  # noqa: S608 - constants only
+        (*values, now, lease.id, lease.token),
+    )
 
 
 def _changed(connection: sqlite3.Connection, statement: str, values: obligations.Row) -> bool:
