@@ -29,6 +29,8 @@ STORE_PAUSE_SECONDS = (1.0, 30.0)
 STOCK_SHARE = 0.5
 """Of a lane's places: while more of them are taken by mail that waits for its moment, no more is leased."""
 
+_OVER = frozenset({Result.SENT, Result.SKIPPED, Result.GATHERED, Result.BURIED})
+
 logger = logging.getLogger(__name__)
 
 
@@ -235,9 +237,11 @@ class Worker:
         held.task.add_done_callback(lambda _task: self._finished(lease.id))
 
     def _finished(self, obligation_id: str) -> None:
-        if self._held.pop(obligation_id).put_off:
+        held = self._held.pop(obligation_id)
+        if held.put_off:
             asyncio.get_running_loop().call_later(PUT_OFF_REST_SECONDS, self._wake.set)
-        else:
+        elif self.behindhand or not held.is_over:
+            # Else nothing more is due, and of this one nothing will be: who owes more, or the next due time, wakes.
             self._wake.set()
 
     def _tasks(self) -> list["asyncio.Task[None]"]:
@@ -278,6 +282,7 @@ class Worker:
             held.put_off = result is Result.HELD
             if not await self._settler.end(held, ending):
                 result = Result.LOST
+            held.is_over = result in _OVER
         except asyncio.CancelledError:
             await self._settler.end(held, self._courier.cut_off(held))
             raise

@@ -1194,7 +1194,8 @@ async def test_what_ends_while_the_store_is_busy_is_settled_in_one_round(bench: 
     all_sent.set()
 
     await bench.until_observed(*[Result.SENT] * 5)
-    assert len(rounds) == 2
+    # Those that ended before the first round began are in it.
+    assert len(rounds) <= 2
     assert sum(rounds) == 5
     assert (await bench.store.outbox.mail_counts())[MailState.SENT] == 5
 
