@@ -127,11 +127,19 @@ def bounded(pieces: Iterator[str]) -> str:
     kept: list[str] = []
     size = 0
     for piece in pieces:
-        size += len(piece.encode(errors="replace"))
+        size += len(piece)
         if size > LARGEST_BYTES:
-            raise TemplateRuntimeError(f"it makes more than {LARGEST_BYTES} bytes")
+            raise _too_large()
         kept.append(piece)
-    return "".join(kept)
+    whole = "".join(kept)
+    # A character has four bytes at most: what is short need not be counted.
+    if size > LARGEST_BYTES // 4 and len(whole.encode(errors="replace")) > LARGEST_BYTES:
+        raise _too_large()
+    return whole
+
+
+def _too_large() -> TemplateRuntimeError:
+    return TemplateRuntimeError(f"it makes more than {LARGEST_BYTES} bytes")
 
 
 def account(error: Exception, name: str) -> str:
