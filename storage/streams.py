@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from storage.errors import IdempotencyMismatch
 from storage.mail import Mail
+from storage.rhythms import Rhythm
 
 
 class Words(Struct, frozen=True, array_like=True, gc=False):
@@ -24,7 +25,7 @@ class Words(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What the catalog and its switches made of a notification when it was emitted: later ones change nothing of it."""
+    """What was made of a notification when it was emitted, by the catalog, its switches and its sender: later ones change nothing of it."""
 
     category: str | None = None
     """None for a type that the catalog did not have; so are the next two."""
@@ -37,6 +38,8 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The rule by which it is not shown in-app."""
     hidden_why: str | None = None
     """The same in words."""
+    rhythm: Rhythm | None = None
+    """How often its mail may come, as its sender has said."""
 
 
 class Collapse(Struct, frozen=True, gc=False):
@@ -65,7 +68,7 @@ class Notification(Struct, frozen=True, kw_only=True, gc=False):
     in_app: bool = True
     mail: Mail | None = None
     entry: Entry | None = None
-    """None for a type that the catalog did not have, and that no switch held up."""
+    """None for a type that the catalog did not have, that no switch held up, and that its sender said nothing of."""
     collapse: Collapse | None = None
     """None for what stands by itself, and for what is not shown any more."""
     superseded_by: str | None = None

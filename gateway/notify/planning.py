@@ -128,6 +128,8 @@ def _notification(
     entry = None if text is None else text.entry
     if hidden is not None:
         entry = structs.replace(entry or Entry(), hidden_by=hidden.rule, hidden_why=hidden.detail)
+    if request.rhythm is not None:
+        entry = structs.replace(entry or Entry(), rhythm=request.rhythm)
     lifetime = request.expires_in_seconds
     collapse_key = request.collapse_key or (None if text is None else text.collapse_key)
     return Notification(

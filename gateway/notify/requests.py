@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from storage.mail import LaneName, MailState, Unless
+from storage.rhythms import Rhythm
 
 NOTIFICATION = "notification"
 """The event that a notification is, unless it is not stored and has a name of its own."""
@@ -90,6 +91,8 @@ class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
     """None: now."""
     collapse_key: str | None = None
     """In each of its rooms it takes the place of what is shown there under the key; None: as the type says."""
+    rhythm: Rhythm | None = None
+    """How often its mail may come; None, or a part that is None: as the type says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

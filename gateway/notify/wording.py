@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 NO_ROOMS: frozenset[str] = frozenset()
 MISSING = ["Missing data for required field."]
+NO_MAIL = "Digest and throttle are about mail, and there is to be none: give it."
 NOTHING_LEFT = ["Neither shown nor mailed: there would be nothing left."]
 
 
@@ -108,8 +109,11 @@ class Scribe:
 def _as_it_is(request: EmitRequest) -> Filled | Exception:
     if request.title is None:
         return Unfit({"title": MISSING})
-    if not request.in_app and request.email is None:
-        return Unfit({"in_app": NOTHING_LEFT})
+    if request.email is None:
+        if not request.in_app:
+            return Unfit({"in_app": NOTHING_LEFT})
+        if request.rhythm is not None:
+            return Unfit({"email": [NO_MAIL]})
     return Filled(request, {})
 
 
