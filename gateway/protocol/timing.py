@@ -8,8 +8,9 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load
 
 from gateway.notify.requests import Timing
+from gateway.protocol.fields import Moment
 
-DAYS_AHEAD_MAX = 366
+DAYS_AWAY_MAX = 366
 
 
 class LocalTimeSchema(Schema):
@@ -26,7 +27,7 @@ class LocalTimeSchema(Schema):
 class SendAt(fields.Field[Timing]):
     """A time, or a time on each reader's wall."""
 
-    _time = fields.AwareDateTime(format="iso")
+    _time = Moment()
     _local = fields.Nested(LocalTimeSchema)
 
     def _deserialize(
@@ -37,9 +38,7 @@ class SendAt(fields.Field[Timing]):
             return local
         if not isinstance(value, str):
             raise ValidationError("Must be a time with its zone, or an object with local and date.")
-        at = self._time.deserialize(value, attr, data, **options)
-        assert at is not None
-        return Timing(at=at.astimezone(UTC))
+        return Timing(at=self._time.deserialize(value, attr, data, **options))
 
 
 def timing(data: Mapping[str, Any]) -> Timing | None:
@@ -51,7 +50,7 @@ def timing(data: Mapping[str, Any]) -> Timing | None:
             raise ValidationError(dict.fromkeys(given, "Only with send_at."))
         return None
     day = send_at.local_date or (send_at.at and send_at.at.date())
-    if day is None or day > datetime.now(UTC).date() + timedelta(days=DAYS_AHEAD_MAX):
+    if day is None or abs(day - datetime.now(UTC).date()) > timedelta(days=DAYS_AWAY_MAX):
         raise ValidationError({"send_at": "Must be within a year."})
     if not data["store"]:
         raise ValidationError({"send_at": "What is not stored is emitted now: leave store out."})
