@@ -1,4 +1,4 @@
-"""The shelf of inboxes: what each user has read, seen and dismissed in the rooms that the user is in."""
+"""The shelf of inboxes: what each user has read, seen, dismissed and clicked in the rooms that the user is in."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -119,7 +119,7 @@ class Opening(Count):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marked(Count):
-    """The answer to read, seen and dismiss."""
+    """The answer to read, seen, dismiss and click."""
 
     changed: int
     """How many notifications changed for the user; unknown ids and repeated calls change nothing."""
@@ -219,6 +219,18 @@ class Inboxes(Protocol):
         muted: Muted | None = None,
     ) -> Marked:
         """Take out of this user's history, like `read`; what is dismissed counts as read."""
+        ...
+
+    async def click(
+        self,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        """Note that the user has followed their links, like `read`; what is clicked counts as read. The first time stays."""
         ...
 
     async def receipt(self, user: str, notification_id: str) -> Receipt:

@@ -73,6 +73,12 @@ class Reading:
         """Note that `ids` were on the user's screen; the badge stays as it is."""
         return await self._inboxes.seen(user, rooms, ids, now=self._clock())
 
+    async def click(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
+        """Note that the user has followed the links of `ids`, which reads them too."""
+        muted = await self._mutes.of(user)
+        marked = await self._inboxes.click(user, rooms, ids, now=self._clock(), muted=muted)
+        return await self._counted(user, rooms, marked, muted)
+
     async def _counted(self, user: str, rooms: Sequence[str], marked: Marked, muted: Muted | None) -> Marked:
         """Bring the badge up to date in every connection of the user."""
         if await self._mutes.of(user) != muted:

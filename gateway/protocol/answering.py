@@ -122,6 +122,7 @@ class ItemAnswer(NotificationAnswer):
 
     read = required.flag()
     seen = required.flag()
+    clicked = required.flag(metadata={"description": "Whether its link was followed."})
 
 
 class HistoryAnswer(Schema):

@@ -141,6 +141,7 @@ def inbox_item(value: InboxItem) -> Json:
         **events.notification(value.notification),
         "read": value.receipt.is_read,
         "seen": value.receipt.is_seen,
+        "clicked": value.receipt.clicked_at is not None,
     }
 
 

@@ -74,8 +74,8 @@ INSERT INTO facts (name, value) SELECT 'beginnings', CASE WHEN EXISTS (SELECT 1 
 )
 
 _UPSERT = """
-INSERT INTO receipts (user, room, seq, id, seen_at, read_at, dismissed_at)
-SELECT :user, n.room, n.seq, n.id, :seen, CASE WHEN n.seq > COALESCE(i.read_upto, 0) THEN :read END, :dismissed
+INSERT INTO receipts (user, room, seq, id, seen_at, read_at, dismissed_at, clicked_at)
+SELECT :user, n.room, n.seq, n.id, :seen, CASE WHEN n.seq > COALESCE(i.read_upto, 0) THEN :read END, :dismissed, :clicked
 FROM json_each(:ids) asked CROSS JOIN notifications n ON n.id = asked.value
 LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room
 LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq
@@ -83,7 +83,8 @@ WHERE n.room IN (SELECT value FROM json_each(:rooms)) AND n.seq IS NOT NULL AND 
 ON CONFLICT (user, room, seq) DO UPDATE SET
     seen_at = COALESCE(seen_at, excluded.seen_at),
     read_at = COALESCE(read_at, excluded.read_at),
-    dismissed_at = COALESCE(dismissed_at, excluded.dismissed_at)
+    dismissed_at = COALESCE(dismissed_at, excluded.dismissed_at),
+    clicked_at = COALESCE(clicked_at, excluded.clicked_at)
 """
 _UNREAD = "n.seq > COALESCE(i.read_upto, 0) AND c.read_at IS NULL"
 
@@ -180,6 +181,21 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         return _mark(connection, user, rooms, ids, muted, now=at, missing=missing, read=at, dismissed=at)
 
     @writing
+    def click(
+        self,
+        connection: sqlite3.Connection,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        at = micros(now)
+        missing = "c.clicked_at IS NULL"
+        return _mark(connection, user, rooms, ids, muted, now=at, missing=missing, read=at, clicked=at)
+
+    @writing
     def read_all(
         self, connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: datetime
     ) -> Marked:
@@ -262,6 +278,7 @@ def _mark(
     seen: int | None = None,
     read: int | None = None,
     dismissed: int | None = None,
+    clicked: int | None = None,
 ) -> Marked:
     changed = connection.execute(
         _UPSERT.format(missing=missing),
@@ -273,6 +290,7 @@ def _mark(
             "seen": seen,
             "read": read,
             "dismissed": dismissed,
+            "clicked": clicked,
         },
     ).rowcount
     after = standings(connection, of_user(user, rooms), now=now)

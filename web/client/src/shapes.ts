@@ -163,6 +163,8 @@ export interface ItemAnswer {
   readonly collapsed?: number;
   readonly read: boolean;
   readonly seen: boolean;
+  /** Whether its link was followed. */
+  readonly clicked: boolean;
 }
 
 export interface HistoryAnswer {

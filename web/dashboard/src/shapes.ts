@@ -403,6 +403,8 @@ export interface AdminItemAnswer {
   readonly collapsed?: number;
   readonly read: boolean;
   readonly seen: boolean;
+  /** Whether its link was followed. */
+  readonly clicked: boolean;
   readonly mail: MailAnswer | null;
 }
 
