@@ -9,6 +9,7 @@ these sentences.
 from datetime import datetime
 from typing import Protocol
 
+from storage.audit import Audit
 from storage.campaigns import Campaigns
 from storage.digests import Digests
 from storage.epochs import Epochs
@@ -81,6 +82,9 @@ class Store(Protocol):
 
     @property
     def campaigns(self) -> Campaigns: ...
+
+    @property
+    def audit(self) -> Audit: ...
 
     async def open(self) -> None:
         """Connect, and bring the store to this release's schema; idempotent, also while other nodes do it.

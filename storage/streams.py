@@ -7,13 +7,16 @@ garbage collector need not know of them.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
 from storage.errors import IdempotencyMismatch
 from storage.mail import Mail
 from storage.rhythms import Rhythm
+
+if TYPE_CHECKING:
+    from storage.searching import FoundPage, Provenance, Search
 
 
 class Words(Struct, frozen=True, array_like=True, gc=False):
@@ -84,6 +87,15 @@ class IdempotencyKey:
     """A digest of the request: the same key with another fingerprint is a mismatch."""
 
 
+class Origin(Struct, frozen=True, gc=False):
+    """Who has asked for an emission, and by which request."""
+
+    by: str
+    """A service's name; of people no more than what they are."""
+    request_id: str | None = None
+    """None where it was not asked over HTTP."""
+
+
 class Emission(Struct, frozen=True, kw_only=True, gc=False):
     """One request to append: all its notifications or none, once per key.
 
@@ -93,6 +105,7 @@ class Emission(Struct, frozen=True, kw_only=True, gc=False):
 
     notifications: tuple[Notification, ...]
     key: IdempotencyKey | None = None
+    origin: Origin | None = None
 
 
 class Appended(Struct, frozen=True, kw_only=True, gc=False):
@@ -159,6 +172,18 @@ class Streams(Protocol):
 
     async def notification(self, notification_id: str) -> Notification | None:
         """One notification with its mail, superseded, recalled or expired ones included."""
+        ...
+
+    async def provenance(self, notification_id: str) -> "Provenance | None":
+        """By which call it was emitted, as far as that is kept; None for an unknown id."""
+        ...
+
+    async def search(self, asked: "Search", *, before: str | None, limit: int) -> "FoundPage":
+        """A page of what was emitted, newest first, whatever became of it. Raises `InvalidCursor` as `history` does.
+
+        A page looks at `LOOKED_AT` notifications at most, of all or of the room that is asked for, and may have fewer
+        than `limit` items and a `next` all the same. What is asked for by its key is found by that alone.
+        """
         ...
 
     async def recall(self, notification_id: str, *, now: datetime) -> Notification | None:

@@ -22,6 +22,7 @@ from gateway.notify.requests import DisconnectRequest, FindRequest, RosterReques
 from gateway.notify.suppressions import SuppressionList, forms_of
 from gateway.notify.topics import TopicBook
 from storage import people as shelf
+from storage.audit import Audit, Deed
 from storage.campaigns import Campaign, Campaigns, RecipientRow
 from storage.digests import Digest, Digests
 from storage.outbox import Outbox
@@ -74,6 +75,8 @@ class Held:
     """Those that are no notification's own, newest first."""
     campaigns: Sequence[tuple[Campaign, RecipientRow]]
     """That the user is or was a recipient of, newest first."""
+    deeds: Sequence[Deed]
+    """What was done by the user as an admin, and to the user, newest first."""
 
 
 class People:
@@ -92,6 +95,7 @@ class People:
         held: shelf.People,
         suppressions: SuppressionList,
         campaigns: Campaigns,
+        audit: Audit,
         reading: Reading,
         receiver: Receiver,
         bus: Bus,
@@ -107,6 +111,7 @@ class People:
         self._held = held
         self._suppressions = suppressions
         self._campaigns = campaigns
+        self._audit = audit
         self._reading = reading
         self._receiver = receiver
         self._bus = bus
@@ -168,6 +173,7 @@ class People:
             scheduled=await self._schedule.of_room(user_room(user), limit=USER_DATA_LIMIT),
             mails=await self._outbox.of_room(user_room(user), limit=USER_DATA_LIMIT),
             digests=tuple(await self._digests.of_room(user_room(user), limit=USER_DATA_LIMIT)),
+            deeds=await self._audit.of_person(user, limit=USER_DATA_LIMIT),
         )
 
     async def erase(self, user: str) -> int:

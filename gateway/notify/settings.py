@@ -44,6 +44,9 @@ class StoreSettings(Group):
         show=masked_url,
     )  # fmt: skip
     history_days: int = setting("HISTORY_DAYS", "90", whole(), "days a notification is kept; 0: for ever")
+    audit_days: int = setting(
+        "AUDIT_DAYS", "365", whole(), "days it is kept who did what, as ids alone; 0: for ever"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

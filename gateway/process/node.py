@@ -32,6 +32,7 @@ from gateway.http.unsubscribe import UnsubscribePages
 from gateway.mail.part import PressPart
 from gateway.mail.provider_settings import ProviderSettings
 from gateway.mail.settings import MailSettings
+from gateway.notify.auditing import AuditBook
 from gateway.notify.campaigns.audience import Audiences
 from gateway.notify.campaigns.book import CampaignBook
 from gateway.notify.campaigns.drafting import Drafter
@@ -64,6 +65,8 @@ from gateway.notify.versions import Versions
 from gateway.notify.wording import Scribe
 from gateway.observe.feed import Feed
 from gateway.observe.overview import Observatory
+from gateway.observe.peers import Peers
+from gateway.observe.trace import Tracer
 from gateway.observe.trends import Trends
 from gateway.observe.writes import Writes
 from gateway.process import descriptors, lifetime
@@ -188,6 +191,7 @@ class Node(Process):
             held=self.store.people,
             suppressions=self.suppressions,
             campaigns=self.store.campaigns,
+            audit=self.store.audit,
             reading=self.reading,
             receiver=self.delivery,
             bus=self.bus,
@@ -282,6 +286,10 @@ class Node(Process):
         self.trends = Trends(self.metrics.registry, system_clock)
         self.observatory = Observatory(self.trends, bus=self.bus, node=node)
         self.feed = Feed(emitter=self.emitter, watchers=self.namespaces.sessions, bus=self.bus, node=node)
+        self.peers = Peers(bus=self.bus, node=node)
+        self.audit = AuditBook(
+            self.store.audit, self.clock, kept_days=self.settings[StoreSettings].audit_days
+        )
         self.use_cases = UseCases(
             emitter=self.emitter,
             previewer=Previewer(
@@ -328,6 +336,17 @@ class Node(Process):
             ),
             observatory=self.observatory,
             feed=self.feed,
+            tracer=Tracer(
+                records=self.records,
+                streams=self.store.streams,
+                outbox=self.store.outbox,
+                campaigns=self.store.campaigns,
+                audit=self.audit,
+                delivery=self.delivery,
+                peers=self.peers,
+                clock=self.clock,
+            ),
+            audit=self.audit,
         )
         AdminEvents(self.namespaces.registry, self.use_cases)
         PreferenceEvents(self.namespaces.registry, self.use_cases)
@@ -423,6 +442,8 @@ class Node(Process):
             self.feed,
             self.trends,
             self.observatory,
+            self.peers,
+            self.audit,
             self.housekeeper,
             self.scheduler,
             self.hints,

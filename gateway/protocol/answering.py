@@ -9,6 +9,7 @@ from marshmallow import Schema, fields
 
 from gateway.notify.owing import USERS_NAMED
 from gateway.protocol import required
+from gateway.protocol.audits import DeedAnswer
 from gateway.protocol.suppressions import SuppressionAnswer
 from storage.campaigns import RecipientState
 from storage.mail import LaneName, MailState, Unless
@@ -343,6 +344,13 @@ class UserDataAnswer(Schema):
         metadata={"description": "Of the user's addresses."},
     )
     campaigns = fields.List(fields.Nested(UserCampaignAnswer), required=True)
+    audit = fields.List(
+        fields.Nested(DeedAnswer),
+        required=True,
+        metadata={
+            "description": "What was done by the user as an admin, and to the user. It is kept when the user is erased."
+        },
+    )
 
 
 class ErasedAnswer(Schema):

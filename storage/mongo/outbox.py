@@ -11,6 +11,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from pymongo.asynchronous.cursor import AsyncCursor
 
 from storage import collapsing
+from storage.courses import Course, Step, StepKind, heard, step_of
 from storage.encoding import (
     ERASED,
     EXPIRED,
@@ -130,7 +131,7 @@ class MongoOutbox(MongoShelf, Outbox):
                 # While it is leased nobody else moves the time it is due.
                 fields |= {"mail.state": "pending", "mail.wake": micros(lease.mail.due_at)}
                 attempts = -1
-        update = {"$set": fields, "$unset": removed}
+        update = {"$set": fields, "$unset": removed} | obligations.stepped(step_of(ending, lease, now))
         return await _held(c, lease, update | ({"$inc": {"mail.attempts": attempts}} if attempts else {}))
 
     @operation
@@ -172,6 +173,10 @@ class MongoOutbox(MongoShelf, Outbox):
         return None if apart is None else (await _told(c, [apart])).get(obligation_id)
 
     @operation
+    async def courses(self, c: Collections, ids: Sequence[str]) -> dict[str, Course]:
+        return await obligations.courses(c, writable(ids))
+
+    @operation
     async def taken_as(self, c: Collections, relay_key: str) -> str | None:
         if not is_writable(relay_key):
             return None
@@ -195,7 +200,8 @@ class MongoOutbox(MongoShelf, Outbox):
     ) -> bool:
         outweighed = [each.value for each in AFTER_SENT[: AFTER_SENT.index(state)]]
         chosen = {"_id": obligation_id, "mail.state": {"$in": outweighed}}
-        update = {"$set": {"mail.state": state.value, "mail.reason": reason, "mail.updated_at": micros(now)}}
+        fields = {"mail.state": state.value, "mail.reason": reason, "mail.updated_at": micros(now)}
+        update = {"$set": fields} | obligations.stepped(heard(state, reason, now))
         for name in _BOTH:
             if (await c[name].update_one(chosen, update)).matched_count:
                 return True
@@ -217,6 +223,7 @@ class MongoOutbox(MongoShelf, Outbox):
                     "mail.updated_at": at,
                 },
                 "$unset": {"mail.reason": "", "mail.code": ""},
+                **obligations.stepped(Step(at=now, kind=StepKind.REVIVED)),
             },
         )
 

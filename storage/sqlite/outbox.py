@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from msgspec import structs
 
 from storage import collapsing
+from storage.courses import Course, Step, StepKind, heard, step_of
 from storage.encoding import (
     ERASED,
     EXPIRED,
@@ -130,6 +131,8 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
                 return digests.gather(connection, lease, ending, now=at)
             case Released():
                 change, values = "state = 'pending', attempts = attempts - 1, wake_at = due_at", ()
+        if (step := step_of(ending, lease, now)) is not None:
+            change, values = f"{change}, {obligations.STEPPED}", (*values, obligations.step_text(step))
         return _changed(
             connection,
             f"UPDATE obligations SET {change}, updated_at = ?, token = NULL WHERE id = ? AND token = ?",  # noqa: S608 - constants only
@@ -167,6 +170,10 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         return None if row is None else _told(row)
 
     @reading
+    def courses(self, connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Course]:
+        return obligations.courses(connection, writable(ids))
+
+    @reading
     def taken_as(self, connection: sqlite3.Connection, relay_key: str) -> str | None:
         if not is_writable(relay_key):
             return None
@@ -185,22 +192,25 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         reason: str | None,
         now: datetime,
     ) -> bool:
+        outweighed = json.dumps(AFTER_SENT[: AFTER_SENT.index(state)])
+        step = obligations.step_text(heard(state, reason, now))
         return _changed(
             connection,
-            "UPDATE obligations SET state = ?, reason = ?, updated_at = ?"
+            f"UPDATE obligations SET state = ?, reason = ?, updated_at = ?, {obligations.STEPPED}"  # noqa: S608 - constants only
             " WHERE id = ? AND state IN (SELECT value FROM json_each(?))",
-            (state, reason, micros(now), obligation_id, json.dumps(AFTER_SENT[: AFTER_SENT.index(state)])),
+            (state, reason, micros(now), step, obligation_id, outweighed),
         )
 
     @writing
     def revive(self, connection: sqlite3.Connection, ids: Sequence[str], *, now: datetime) -> list[str]:
+        at, step = micros(now), obligations.step_text(Step(at=now, kind=StepKind.REVIVED))
         revived = {
             row[0]
             for row in connection.execute(
-                "UPDATE obligations SET state = 'pending', attempts = 0, due_at = :now, wake_at = :now,"
-                " updated_at = :now, reason = NULL, code = NULL"
-                " WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'dead' RETURNING id",
-                {"now": micros(now), "ids": json.dumps(writable(ids))},
+                "UPDATE obligations SET state = 'pending', attempts = 0, due_at = ?, wake_at = ?,"  # noqa: S608 - constants only
+                f" updated_at = ?, reason = NULL, code = NULL, {obligations.STEPPED}"
+                " WHERE id IN (SELECT value FROM json_each(?)) AND state = 'dead' RETURNING id",
+                (at, at, at, step, json.dumps(writable(ids))),
             )
         }
         return [obligation_id for obligation_id in dict.fromkeys(ids) if obligation_id in revived]
