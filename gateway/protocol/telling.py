@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from marshmallow import Schema, fields
 
 from gateway.protocol import required
-from gateway.protocol.answering import AddressAnswer, CountAnswer, NotificationAnswer
+from gateway.protocol.answering import AddressAnswer, CountAnswer, ItemAnswer, NotificationAnswer
 from gateway.protocol.preferences import PreferencesAnswer
 
 
@@ -45,6 +45,24 @@ class AdminReadyEvent(ReadyEvent):
     connections = required.number(allow_none=True)
 
 
+class DidAnswer(Schema):
+    """What was done in another connection of the user, or what came back by itself."""
+
+    event = required.text(
+        metadata={
+            "description": "The client's event that it was done by.",
+            "enum": ["unread", "archive", "unarchive", "snooze", "act", "back"],
+        }
+    )
+    ids = fields.List(fields.String(), required=True)
+    until = fields.DateTime(metadata={"description": "Of `snooze`."})
+    action = fields.String(metadata={"description": "Of `act`: what was pressed first."})
+    at = fields.DateTime(metadata={"description": "Of `act`: when that was."})
+    notifications = fields.List(
+        fields.Nested(ItemAnswer), metadata={"description": "Of `back`: what came back from a snooze."}
+    )
+
+
 class InboxEvent(CountAnswer):
     """How much is unread."""
 
@@ -53,6 +71,9 @@ class InboxEvent(CountAnswer):
         metadata={
             "description": "Types not to be shown but in the user's own room; where these have changed."
         },
+    )
+    did = fields.Nested(
+        DidAnswer, metadata={"description": "What was done, where that is more than reading or dismissing."}
     )
 
 
