@@ -19,12 +19,24 @@ if TYPE_CHECKING:
     from storage.searching import FoundPage, Provenance, Search
 
 
+class Action(Struct, frozen=True, array_like=True, gc=False):
+    """A button of a notification: pressed once by each reader, and then answered."""
+
+    id: str
+    label: str
+    link: str | None = None
+    """Where pressing it leads; None: nowhere."""
+    style: str = "default"
+
+
 class Words(Struct, frozen=True, array_like=True, gc=False):
     """The texts of a notification in one language."""
 
     title: str
     body: str = ""
     link: str | None = None
+    actions: tuple[Action, ...] = ()
+    image: str | None = None
 
 
 class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -37,6 +49,9 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     catalog_version: str | None = None
     translations: dict[str, Words] = {}
     """The texts in other languages, for a room whose readers have several."""
+    actions: tuple[Action, ...] = ()
+    image: str | None = None
+    """Where its picture is."""
     hidden_by: str | None = None
     """The rule by which it is not shown in-app."""
     hidden_why: str | None = None

@@ -5,9 +5,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from storage.streams import Entry, Words
+from storage.streams import Action, Entry, Words
 
 if TYPE_CHECKING:
     from gateway.catalog.catalog import Catalog
@@ -78,9 +78,17 @@ class Memory:
 
 
 def _text(planned: "Planned") -> Text:
-    words = Words(planned.title or "", planned.body, planned.link)
-    entry = _entry(planned.category, planned.locale, planned.catalog_version)
+    actions = tuple([Action(each.id, each.label, each.link, each.style) for each in planned.actions])
+    words = Words(planned.title or "", planned.body, planned.link, actions, planned.image)
+    entry = pictured(_entry(planned.category, planned.locale, planned.catalog_version), words)
     return Text(words, planned.subject, entry, planned.collapse)
+
+
+def pictured(entry: Entry, words: Words) -> Entry:
+    """The entry with the buttons and the picture of the words: those of most are the same without."""
+    if words.actions == entry.actions and words.image == entry.image:
+        return entry
+    return structs.replace(entry, actions=words.actions, image=words.image)
 
 
 @lru_cache(maxsize=256)

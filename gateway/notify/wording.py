@@ -13,7 +13,7 @@ from gateway.catalog.live import LiveCatalog
 from gateway.ground.rooms import user_of
 from gateway.notify.languages import Languages
 from gateway.notify.requests import OWN_TYPES, EmailRequest, EmitRequest, Unfit
-from gateway.notify.said import Memory, Said, Text
+from gateway.notify.said import Memory, Said, Text, pictured
 from gateway.notify.verdicts import EMAIL, NOBODY_CHOSE, Chosen
 from storage.errors import StorageError
 from storage.mail import LaneName, Unless
@@ -196,12 +196,17 @@ def _for_all(type_: "NotificationType", request: EmitRequest, said: Said) -> Tex
 
 def _given(request: EmitRequest, text: Text) -> Text:
     """The text, with what the request gives before it."""
-    if request.title is None and not request.body and request.link is None:
+    if (
+        request.title is None and not request.body and request.link is None
+        and not request.actions and request.image is None
+    ):  # fmt: skip
         return text
     words = text.words
     given = Words(
         request.title or words.title,
         request.body or words.body,
         words.link if request.link is None else request.link,
+        request.actions or words.actions,
+        words.image if request.image is None else request.image,
     )
-    return structs.replace(text, words=given)
+    return structs.replace(text, words=given, entry=pictured(text.entry, given))

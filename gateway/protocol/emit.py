@@ -19,8 +19,10 @@ from auth.principal import USER_ID_MAX
 from gateway.ground.rooms import is_room, user_of
 from gateway.notify.requests import NOTIFICATION, EmailRequest, EmitRequest
 from gateway.protocol.fields import (
+    ACTION_ID,
     DATA_DEPTH_MAX,
     EVENT,
+    IMAGE,
     INVISIBLE,
     KEY,
     LINK,
@@ -42,12 +44,16 @@ from gateway.protocol.rhythms import DigestSchema, ThrottleSchema, rhythm
 from gateway.protocol.timing import SendAt, timing
 from mailer.locales import is_tag
 from storage.mail import Unless
+from storage.streams import Action
 
 BATCH_MAX = 1000
 EMIT_BYTES_MAX = 64 * 1024
 TITLE_MAX = 200
 BODY_MAX = 4000
 LINK_MAX = 2048
+ACTIONS_MAX = 3
+ACTION_STYLES = ("default", "primary", "danger")
+LABEL_MAX = 40
 AFTER_SECONDS_MAX = 365 * 86400
 EXPIRES_SECONDS_MAX = 10 * 365 * 86400
 
@@ -60,6 +66,19 @@ RESERVED_EVENTS = frozenset({
 
 _UNSTORED_KEY = "What is not stored cannot be recognized again: leave it out."
 _NONE: Mapping[str, str] = {}
+
+
+class ActionSchema(Schema):
+    """A button of the notification."""
+
+    id = Text(ACTION_ID, "a name such as track: small letters, digits, _ and -", longest=32, required=True)
+    label = Text(VISIBLE, "printable, with something to see", longest=LABEL_MAX, required=True)
+    link = Text(LINK, "an absolute path or an http(s) URL", longest=LINK_MAX, load_default=None)
+    style = fields.String(load_default=ACTION_STYLES[0], validate=validate.OneOf(ACTION_STYLES))
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> Action:
+        return Action(data["id"], data["label"], data["link"], data["style"])
 
 
 class EmailSchema(Schema):
@@ -167,6 +186,21 @@ class EmitSchema(Schema):
     )
     digest = fields.Nested(DigestSchema, load_default=None, allow_none=True)
     throttle = fields.Nested(ThrottleSchema, load_default=None, allow_none=True)
+    actions = Items(
+        fields.Nested(ActionSchema),
+        load_default=(),
+        validate=validate.Length(max=ACTIONS_MAX),
+        metadata={
+            "description": "Buttons, each with an id of its own; those of the type where it is left out."
+        },
+    )
+    image = Text(
+        IMAGE,
+        "an https URL",
+        longest=LINK_MAX,
+        load_default=None,
+        metadata={"description": "Where its picture is; as the type says, where it is left out."},
+    )
     store = Flag(
         load_default=True, metadata={"description": "False: deliver to who is connected, keep nothing."}
     )
@@ -184,7 +218,8 @@ class EmitSchema(Schema):
             data=data["data"], locale=data["locale"], email=data["email"] or None, no_email=data["email"] is False,
             expires_in_seconds=data["expires_in"], in_app=data["in_app"],
             store=data["store"], event=data["event"], idempotency_key=data.get("idempotency_key"),
-            timing=timing(data), rhythm=rhythm(data), collapse_key=data["collapse_key"],
+            timing=timing(data), rhythm=rhythm(data), collapse_key=data["collapse_key"], actions=tuple(data["actions"]),
+            image=data["image"],
         )  # fmt: skip
         contradictions = _contradictions(request)
         if contradictions:
@@ -216,7 +251,7 @@ class _ItemsSchema(Schema):
 def _contradictions(request: EmitRequest) -> Mapping[str, str]:
     """Which fields of a request exclude each other, each with the reason."""
     email, store, event = request.email, request.store, request.event
-    if email is None and store and event == NOTIFICATION and request.rhythm is None:
+    if email is None and store and event == NOTIFICATION and request.rhythm is None and not request.actions:
         return _NONE
     found: dict[str, str] = {}
     if email is not None:
@@ -239,6 +274,11 @@ def _contradictions(request: EmitRequest) -> Mapping[str, str]:
         found["event"] = "This name has a meaning of its own."
     if request.collapse_key is not None and not store:
         found["collapse_key"] = "What is not stored takes nothing's place: leave it out."
+    if request.actions:
+        if not store:
+            found["actions"] = "What is not stored cannot be answered: leave them out."
+        elif len({action.id for action in request.actions}) < len(request.actions):
+            found["actions"] = "Each must have an id of its own."
     if request.idempotency_key is not None and not store:
         found["idempotency_key"] = _UNSTORED_KEY
     return found

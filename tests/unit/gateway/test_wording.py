@@ -21,6 +21,7 @@ from gateway.notify.wording import Filled, Scribe, UnknownType
 from storage.errors import StoreUnavailable
 from storage.mail import LaneName, Unless
 from storage.people import Contact
+from storage.streams import Action
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 CATALOG = """
@@ -149,6 +150,18 @@ async def test_what_is_given_goes_before_what_the_type_says(scribe: Scribe):
     email = found.request.email
     assert email is not None
     assert (email.after_seconds, email.unless, email.if_known) == (0, Unless.SEEN, False)
+
+
+async def test_actions_and_a_picture_that_are_given_go_before_the_types(scribe: Scribe):
+    given = Action("yes", "Yes")
+    of_type = await filled(scribe, asked("user:bob"))
+    found = await filled(scribe, asked("user:bob", "topic:x", actions=(given,), image="https://a.example/b"))
+
+    assert of_type.texts["user:bob"].entry.actions == ()
+    entry = found.texts["user:bob"].entry
+    assert (entry.actions, entry.image, entry.category) == ((given,), "https://a.example/b", "orders")
+    assert found.texts["topic:x"].entry.translations["de"].actions == (given,)
+    assert found.texts["user:bob"].words.title == "Order 7 has shipped"
 
 
 async def test_the_type_has_mail_of_its_own_accord(scribe: Scribe):
