@@ -9,8 +9,8 @@ from marshmallow import Schema, fields
 
 from gateway.notify.owing import USERS_NAMED
 from gateway.protocol import required
+from gateway.protocol.actions import ACTION_STYLES
 from gateway.protocol.audits import DeedAnswer
-from gateway.protocol.emit import ACTION_STYLES
 from gateway.protocol.suppressions import SuppressionAnswer
 from storage.campaigns import RecipientState
 from storage.inboxes import RETURNED_MAX
