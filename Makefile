@@ -2,8 +2,10 @@
 # what .ci/machine lists, where it may be: a venv for all, real servers and a browser for the tests.
 
 .DEFAULT_GOAL := help
-.PHONY: help machine run shapes pages screenshots check quick test test-faults lint bench bench-emit bench-cluster bench-mail bench-refused clean
+.PHONY: help machine run shapes pages screenshots check quick test test-long test-faults lint bench bench-emit bench-cluster bench-mail bench-refused clean
 .DELETE_ON_ERROR:
+# Images of Python set it. Without a cache of what is compiled each process of the tests begins with seconds of compiling.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -96,7 +98,7 @@ lint: $(DEVELOPING)  ## style, types and the arrows between packages
 machine:
 	@.ci/machine test $(PYTHON)
 
-ifneq ($(filter test test-faults,$(MAKECMDGOALS)),)
+ifneq ($(filter test test-long test-faults,$(MAKECMDGOALS)),)
 $(BIN)/pip: | machine
 endif
 
@@ -112,6 +114,10 @@ test: machine lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, 
 	$(BIN)/python -m pytest -m alone $(if $(CI),-p tests.support.no_skips) \
 		--cov --cov-append --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --include='$(PROVEN)' --fail-under=100
+
+# What tries a few examples or events every day tries all that are worth the wait, at random; a failure prints how to repeat it.
+test-long: machine $(TESTING) $(JOURNEYS)  ## the tests that are worth more examples and events than a day has time for
+	BELLHOP_TEST_LONG=1 $(BIN)/python -m pytest -m "long or hypothesis" -n 3 --dist worksteal $(if $(CI),-p tests.support.no_skips)
 
 test-faults: machine $(TESTING) $(JOURNEYS)  ## a cluster under load, and everything that can fail (13 minutes)
 	$(BIN)/python -m pytest tests/faults -q $(if $(CI),-p tests.support.no_skips)
