@@ -15,6 +15,7 @@ from gateway.protocol import emit, emit_plain, emit_rules, fields
 from gateway.protocol.parsing import Invalid
 from storage.mail import Unless
 from storage.streams import Action
+from tests.support.amounts import amount
 
 PLAIN = {"to": "user:42", "type": "ORDER_UPDATE", "title": "Your order has shipped"}
 
@@ -343,7 +344,7 @@ bodies = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=amount(60, long=400), deadline=None)
 @given(bodies)
 def test_the_short_way_takes_nothing_the_schemas_would_not_and_makes_the_same_of_it(body: dict[str, Any]):
     for shape, schema in (
@@ -372,7 +373,7 @@ def test_the_common_bodies_go_the_short_way():
         assert emit_plain.judged(PLAIN | more, emit_plain.PlainEmit) is not None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=amount(60, long=300), deadline=None)
 @given(bodies)
 def test_whatever_is_taken_can_be_written_as_json(body: dict[str, Any]):
     try:
