@@ -149,6 +149,10 @@ class Outbox(Protocol):
         """What is or was to be told by this obligation, with its mail and under its id; None when that is not there."""
         ...
 
+    async def subject(self, obligation_id: str) -> Subject | None:
+        """What the obligation is of; a notification's own mail is of that. None when it is not there."""
+        ...
+
     async def taken_as(self, relay_key: str) -> str | None:
         """The id of the obligation whose mail the relay took under this key; None when that is none, or more than one."""
         ...

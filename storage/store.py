@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from storage.campaigns import Campaigns
+from storage.clicks import Clicks
 from storage.digests import Digests
 from storage.epochs import Epochs
 from storage.inboxes import Inboxes
@@ -81,6 +82,9 @@ class Store(Protocol):
 
     @property
     def campaigns(self) -> Campaigns: ...
+
+    @property
+    def clicks(self) -> Clicks: ...
 
     async def open(self) -> None:
         """Connect, and bring the store to this release's schema; idempotent, also while other nodes do it.

@@ -9,6 +9,7 @@ from marshmallow import Schema, fields
 
 from gateway.notify.owing import USERS_NAMED
 from gateway.protocol import required
+from gateway.protocol.clicks import HitAnswer
 from gateway.protocol.suppressions import SuppressionAnswer
 from storage.campaigns import RecipientState
 from storage.mail import LaneName, MailState, Unless
@@ -204,6 +205,11 @@ class RecordWithReceiptsAnswer(RecordAnswer):
         required=True,
         metadata={"description": "By user."},
     )
+    clicks = fields.List(
+        fields.Nested(HitAnswer),
+        required=True,
+        metadata={"description": "On tracked links of its mail, the newest 100."},
+    )
 
 
 class MailPageAnswer(Schema):
@@ -343,6 +349,16 @@ class UserDataAnswer(Schema):
         metadata={"description": "Of the user's addresses."},
     )
     campaigns = fields.List(fields.Nested(UserCampaignAnswer), required=True)
+    clicks = fields.List(
+        fields.Nested(HitAnswer),
+        required=True,
+        metadata={"description": "On tracked links in the user's mail."},
+    )
+    click_targets = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "What those links lead to that nobody else was sent."},
+    )
 
 
 class ErasedAnswer(Schema):

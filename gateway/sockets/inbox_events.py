@@ -1,4 +1,4 @@
-"""What everybody may ask about an inbox: its history, what was missed, and to have notifications read, seen, dismissed, clicked."""
+"""What everybody may ask about an inbox: its history, what was missed, and to have notifications read, seen, dismissed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from gateway.ground.clock import Clock
 from gateway.notify import events
 from gateway.notify.reading import Reading
 from gateway.notify.translations import spoken
-from gateway.protocol import asking, clicks, shapes
+from gateway.protocol import asking, shapes
 from gateway.sockets.arrival import REPLAYS
 from gateway.sockets.events import ADMIN, ROOT, Answer, Events
 from gateway.sockets.sessions import Session
@@ -30,7 +30,6 @@ class InboxEvents:
             registry.on(namespace, "read", self._read)
             registry.on(namespace, "seen", self._seen)
             registry.on(namespace, "dismiss", self._dismiss)
-            registry.on(namespace, "click", self._click)
             registry.on(namespace, "replay", self._replay)
 
     async def _history(self, session: Session, payload: Mapping[str, Any]) -> Answer:
@@ -50,11 +49,6 @@ class InboxEvents:
     async def _dismiss(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         marked = await self._reading.dismiss(session.user, session.rooms, asking.ids(payload))
         return events.count(marked)
-
-    async def _click(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        id_ = clicks.click(payload)
-        marked = await self._reading.click(session.user, session.rooms, [id_])
-        return {"id": id_, **events.count(marked)}
 
     async def _replay(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         given = payload.get("since")
