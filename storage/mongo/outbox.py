@@ -13,6 +13,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from pymongo.asynchronous.cursor import AsyncCursor
 
 from storage import collapsing
+from storage.courses import Course, Step, StepKind, heard, step_of
 from storage.encoding import (
     ERASED,
     EXPIRED,
@@ -104,19 +105,17 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def end(self, c: Collections, lease: Lease, ending: Ending, *, now: datetime) -> bool:
-        at = micros(now)
         if isinstance(ending, Gathered):
-            return await digests.gather(c, lease, ending, now=at)
-        return await _held(c, lease, _ended(lease, ending, at))
+            return await digests.gather(c, lease, ending, now=micros(now))
+        return await _held(c, lease, _ended(lease, ending, now))
 
     @operation
     async def end_together(
         self, c: Collections, endings: Sequence[tuple[Lease, Settled]], *, now: datetime
     ) -> list[bool]:
-        at = micros(now)
         done: set[str] = set()
         for name in _BOTH:
-            some = [(lease, _ended(lease, ending, at)) for lease, ending in endings if _home(lease) == name]
+            some = [(lease, _ended(lease, ending, now)) for lease, ending in endings if _home(lease) == name]
             done |= await _end_all(c, name, some)
         return [lease.id in done for lease, _ in endings]
 
@@ -159,6 +158,20 @@ class MongoOutbox(MongoShelf, Outbox):
         return None if apart is None else (await _told(c, [apart])).get(obligation_id)
 
     @operation
+    async def courses(self, c: Collections, ids: Sequence[str]) -> dict[str, Course]:
+        return await obligations.courses(c, writable(ids))
+
+    @operation
+    async def subject(self, c: Collections, obligation_id: str) -> Subject | None:
+        if not is_writable(obligation_id):
+            return None
+        apart = await c[OBLIGATIONS].find_one({"_id": obligation_id}, {"of": 1})
+        if apart is not None:
+            return Subject(kind=Kind(apart["of"]["kind"]), id=apart["of"]["id"])
+        own = await c[NOTIFICATIONS].find_one({"_id": obligation_id, "mail": {"$exists": True}}, {"_id": 1})
+        return None if own is None else Subject(kind=Kind.NOTIFICATION, id=obligation_id)
+
+    @operation
     async def taken_as(self, c: Collections, relay_key: str) -> str | None:
         if not is_writable(relay_key):
             return None
@@ -182,7 +195,8 @@ class MongoOutbox(MongoShelf, Outbox):
     ) -> bool:
         outweighed = [each.value for each in AFTER_SENT[: AFTER_SENT.index(state)]]
         chosen = {"_id": obligation_id, "mail.state": {"$in": outweighed}}
-        update = {"$set": {"mail.state": state.value, "mail.reason": reason, "mail.updated_at": micros(now)}}
+        fields = {"mail.state": state.value, "mail.reason": reason, "mail.updated_at": micros(now)}
+        update = {"$set": fields} | obligations.stepped(heard(state, reason, now))
         for name in _BOTH:
             if (await c[name].update_one(chosen, update)).matched_count:
                 return True
@@ -204,6 +218,7 @@ class MongoOutbox(MongoShelf, Outbox):
                     "mail.updated_at": at,
                 },
                 "$unset": {"mail.reason": "", "mail.code": ""},
+                **obligations.stepped(Step(at=now, kind=StepKind.REVIVED)),
             },
         )
 
@@ -524,14 +539,15 @@ async def _take(
     return token
 
 
-def _ended(lease: Lease, ending: Settled, now: int) -> Document:
+def _ended(lease: Lease, ending: Settled, now: datetime) -> Document:
     """What is changed in a mail whose lease ends so."""
-    fields: Document = {"mail.updated_at": now}
+    at = micros(now)
+    fields: Document = {"mail.updated_at": at}
     removed = {"mail.token": ""}
     attempts = 0
     match ending:
         case Sent(relay_id=relay_id, relay_key=relay_key):
-            fields |= _said(MailState.SENT) | {"mail.sent_at": now, "mail.relay_id": relay_id}
+            fields |= _said(MailState.SENT) | {"mail.sent_at": at, "mail.relay_id": relay_id}
             # What has none stays out of the index.
             fields |= {} if relay_key is None else {"mail.relay_key": relay_key}
             removed = _ENDED
@@ -550,7 +566,7 @@ def _ended(lease: Lease, ending: Settled, now: int) -> Document:
             # While it is leased nobody else moves the time it is due.
             fields |= {"mail.state": "pending", "mail.wake": micros(lease.mail.due_at)}
             attempts = -1
-    update = {"$set": fields, "$unset": removed}
+    update = {"$set": fields, "$unset": removed} | obligations.stepped(step_of(ending, lease, now))
     return update | ({"$inc": {"mail.attempts": attempts}} if attempts else {})
 
 
