@@ -98,7 +98,7 @@ export function Shell(props: { route: Route; signOut: () => void; children: Reac
             onClick={() => setMore((before) => !before)}
           >
             <Icon name={more ? "close" : "more"} />
-            <span className="nav-name">{behind ? name : "More"}</span>
+            <span className="nav-name">{more ? "Close" : behind ? name : "More"}</span>
           </button>
         </nav>
         <div className="side-foot">

@@ -22,10 +22,10 @@ export function idIn(text: string): string | null {
 }
 
 /** The fields of the question; what is empty is not asked. */
-export function wanted({ since, until, ...texts }: TraceSearch): Record<string, string> {
-  const said = Object.entries(texts).map(([name, value]): [string, string] => [name, value.trim()]);
+export function wanted({ user, type, service, key, since, until }: TraceSearch): Record<string, string> {
+  const texts = { user: user.trim(), type: type.trim(), service: service.trim(), key: key.trim() };
   return {
-    ...Object.fromEntries(said.filter(([, value]) => value)),
+    ...Object.fromEntries(Object.entries(texts).filter(([, value]) => value)),
     ...(since && { since: midnight(since, 0) }),
     ...(until && { until: midnight(until, 1) }),
   };

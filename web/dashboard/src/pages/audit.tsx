@@ -154,8 +154,14 @@ function Target({ deed: { operation, target } }: { deed: Deed }): ReactNode {
 
 function said(detail: Readonly<Record<string, unknown>>): string {
   return Object.entries(detail)
-    .map(([name, value]) => `${humane(name)}: ${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .filter(([, value]) => !Array.isArray(value) || value.length > 0)
+    .map(([name, value]) => `${humane(name)}: ${worded(value)}`)
     .join(" · ");
+}
+
+function worded(value: unknown): string {
+  if (Array.isArray(value)) return value.join(", ");
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 const HEAD = ["at", "by", "role", "operation", "target", "detail", "outcome", "ended_at", "request_id", "id"];
