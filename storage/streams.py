@@ -15,7 +15,7 @@ from storage.errors import IdempotencyMismatch
 from storage.mail import Mail
 
 if TYPE_CHECKING:
-    from storage.searching import FoundPage, Provenance, Search
+    from storage.searching import Found, FoundPage, Provenance, Search
 
 
 class Words(Struct, frozen=True, array_like=True, gc=False):
@@ -160,7 +160,7 @@ class Streams(Protocol):
         """
         ...
 
-    async def latest(self, *, limit: int, now: datetime) -> list[Notification]:
+    async def latest(self, *, limit: int, now: datetime) -> "list[Found]":
         """What is shown of the `limit` newest notifications of all rooms, the newest first.
 
         Recalled and expired ones are left out and not made up for, so that it costs the same however many they are.

@@ -52,7 +52,8 @@ export function MailPage({ route }: { route: Extract<Route, { page: "mail" }> })
     ...MAIL_STATES.map((value) => ({
       value,
       label: value === "leased" ? "Sending" : humane(value),
-      count: counts.data?.counts[value],
+      // Where there is none, no figure: all of them stand in one row then.
+      count: counts.data?.counts[value] || undefined,
     })),
   ];
   return (
