@@ -26,6 +26,8 @@ SHORTEST_REST_SECONDS = 0.05
 PUT_OFF_REST_SECONDS = 0.1
 """How long the place of a mail stays empty that was put off untried: a long backlog of such must not be rushed through."""
 STORE_PAUSE_SECONDS = (1.0, 30.0)
+STOCK_SHARE = 0.5
+"""Of a lane's places: while more of them are taken by mail that waits for its moment, no more is leased."""
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +93,7 @@ class Worker:
             random=random,
             # Of several under way at once, the first may have been refused and have paused.
             taken=self._reopened.set,
+            let_go=self._wake_for_more,
         )
         self._settler = Settler(outbox, clock=clock, random=random)
         self._leader: Worker | None = None
@@ -133,6 +136,7 @@ class Worker:
             if not self._stopping.is_set():
                 self._stopping.set()
                 await self._give_back()
+                await self._settler.close()
             self._ended.set()
 
     async def drain(self, *, seconds: float) -> None:
@@ -153,6 +157,7 @@ class Worker:
         if tasks := self._tasks():
             await asyncio.wait(tasks, timeout=seconds)
         await self._give_back()
+        await self._settler.close()
 
     # The loop
 
@@ -176,7 +181,7 @@ class Worker:
             return
         # After a refusal by the relay one mail goes ahead: eight wrong logins at once could lock the account.
         free = (1 if self.stopped else self._lane.concurrency) - len(self._held)
-        if free <= 0:
+        if free <= 0 or self._has_stock():
             await self._rest(self._wake, self._poll_seconds)
             return
         try:
@@ -199,6 +204,14 @@ class Worker:
         if due is not None:
             rest = min(rest, max((due - self._clock()).total_seconds(), SHORTEST_REST_SECONDS))
         await self._rest(self._wake, rest)
+
+    def _has_stock(self) -> bool:
+        """Whether it is the lane's rate that mail waits for, and enough does: then several are leased at a time, and none too late."""
+        return self._courier.awaiting_moment > STOCK_SHARE * self._lane.concurrency
+
+    def _wake_for_more(self) -> None:
+        if not self._has_stock():
+            self._wake.set()
 
     def _note(self, *, behindhand: bool) -> None:
         """Those who follow may go on when all that is due is under way."""

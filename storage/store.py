@@ -21,6 +21,7 @@ from storage.outbox import Outbox
 from storage.people import People
 from storage.preferences import Preferences
 from storage.schedule import Schedule
+from storage.snoozes import Snoozes
 from storage.strays import Strays
 from storage.streams import Streams
 from storage.suppressions import Suppressions
@@ -37,6 +38,9 @@ class Store(Protocol):
 
     @property
     def inboxes(self) -> Inboxes: ...
+
+    @property
+    def snoozes(self) -> Snoozes: ...
 
     @property
     def outbox(self) -> Outbox: ...

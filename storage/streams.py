@@ -13,9 +13,20 @@ from msgspec import Struct
 
 from storage.errors import IdempotencyMismatch
 from storage.mail import Mail
+from storage.rhythms import Rhythm
 
 if TYPE_CHECKING:
     from storage.searching import Found, FoundPage, Provenance, Search
+
+
+class Action(Struct, frozen=True, array_like=True, gc=False):
+    """A button of a notification: pressed once by each reader, and then answered."""
+
+    id: str
+    label: str
+    link: str | None = None
+    """Where pressing it leads; None: nowhere."""
+    style: str = "default"
 
 
 class Words(Struct, frozen=True, array_like=True, gc=False):
@@ -24,10 +35,12 @@ class Words(Struct, frozen=True, array_like=True, gc=False):
     title: str
     body: str = ""
     link: str | None = None
+    actions: tuple[Action, ...] = ()
+    image: str | None = None
 
 
 class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What the catalog and its switches made of a notification when it was emitted: later ones change nothing of it."""
+    """What was made of a notification when it was emitted, by the catalog, its switches and its sender: later ones change nothing of it."""
 
     category: str | None = None
     """None for a type that the catalog did not have; so are the next two."""
@@ -36,10 +49,15 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     catalog_version: str | None = None
     translations: dict[str, Words] = {}
     """The texts in other languages, for a room whose readers have several."""
+    actions: tuple[Action, ...] = ()
+    image: str | None = None
+    """Where its picture is."""
     hidden_by: str | None = None
     """The rule by which it is not shown in-app."""
     hidden_why: str | None = None
     """The same in words."""
+    rhythm: Rhythm | None = None
+    """How often its mail may come, as its sender has said."""
 
 
 class Collapse(Struct, frozen=True, gc=False):
@@ -68,7 +86,7 @@ class Notification(Struct, frozen=True, kw_only=True, gc=False):
     in_app: bool = True
     mail: Mail | None = None
     entry: Entry | None = None
-    """None for a type that the catalog did not have, and that no switch held up."""
+    """None for a type that the catalog did not have, that no switch held up, and that its sender said nothing of."""
     collapse: Collapse | None = None
     """None for what stands by itself, and for what is not shown any more."""
     superseded_by: str | None = None

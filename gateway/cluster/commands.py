@@ -54,6 +54,13 @@ class Recount(Command, frozen=True, tag="recount"):
     room: str
 
 
+class CameBack(Command, frozen=True, tag="back"):
+    """Tell these users what has come back to them from a snooze."""
+
+    items: tuple[tuple[str, str], ...]
+    """A user, and the id of a notification."""
+
+
 class TopicsChanged(Command, frozen=True, tag="topics"):
     """Know that the store gives these users other topics than it did."""
 

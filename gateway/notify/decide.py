@@ -109,7 +109,7 @@ class Judge:
         facts: list[tuple[object, ...]] = [()] * len(cases)
         failed: dict[int, StorageError] = {}
         for gate in gates:
-            if not gate.in_use(self._sources):
+            if not gate.in_use(self._sources, cases):
                 continue
             wanted = [
                 index
@@ -191,4 +191,5 @@ def case_of(lease: Lease, now: datetime) -> Case:
         is_own=lease.of.kind is Kind.NOTIFICATION,
         campaign=lease.of.id if lease.of.kind is Kind.CAMPAIGN else None,
         hastened=lease.mail.decided_by == HASTENED,
+        rhythm=None if notification.entry is None else notification.entry.rhythm,
     )

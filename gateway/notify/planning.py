@@ -138,13 +138,22 @@ def _origin(scope: str) -> Origin:
     return Origin(by, logs.request_id.get())
 
 
+def _own_entry(request: EmitRequest) -> Entry | None:
+    """Of a type that the catalog does not have."""
+    if not request.actions and request.image is None:
+        return None
+    return Entry(actions=request.actions, image=request.image)
+
+
 def _notification(
     filled: Filled, room: str, now: datetime, mail: Mail | None, hidden: Skip | None
 ) -> Notification:
     request, text = filled.request, filled.texts.get(room)
-    entry = None if text is None else text.entry
+    entry = _own_entry(request) if text is None else text.entry
     if hidden is not None:
         entry = structs.replace(entry or Entry(), hidden_by=hidden.rule, hidden_why=hidden.detail)
+    if request.rhythm is not None:
+        entry = structs.replace(entry or Entry(), rhythm=request.rhythm)
     lifetime = request.expires_in_seconds
     collapse_key = request.collapse_key or (None if text is None else text.collapse_key)
     return Notification(

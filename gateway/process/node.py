@@ -14,6 +14,7 @@ from gateway.access.part import Access
 from gateway.access.settings import KeySettings
 from gateway.catalog.part import CatalogPart
 from gateway.catalog.settings import CatalogSettings
+from gateway.cluster.commands import CameBack
 from gateway.cluster.gossip import HeadGossip
 from gateway.cluster.lineage import Lineage, Witnessed
 from gateway.cluster.part import BusPart, PresencePart
@@ -32,6 +33,7 @@ from gateway.http.unsubscribe import UnsubscribePages
 from gateway.mail.part import PressPart
 from gateway.mail.provider_settings import ProviderSettings
 from gateway.mail.settings import MailSettings
+from gateway.notify.acting import Acting
 from gateway.notify.auditing import AuditBook
 from gateway.notify.campaigns.audience import Audiences
 from gateway.notify.campaigns.book import CampaignBook
@@ -56,6 +58,7 @@ from gateway.notify.records import Records
 from gateway.notify.retention import Housekeeper
 from gateway.notify.scheduling import Scheduler
 from gateway.notify.settings import StoreSettings
+from gateway.notify.snoozing import Snoozer
 from gateway.notify.store import ClockPart, CommitPart, LineagePart, StorePart
 from gateway.notify.switching import Switching
 from gateway.notify.topics import TopicBook
@@ -171,6 +174,19 @@ class Node(Process):
         self.reading = Reading(
             inboxes=self.store.inboxes, fanout=self.fanout, clock=self.clock, mutes=self.mutes
         )
+        self.snoozer = Snoozer(
+            self.store.snoozes,
+            tell=lambda back: self.bus.order_all(CameBack(tuple((each.user, each.id) for each in back))),
+            due_clock=self.clock.cautious,
+        )
+        self.acting = Acting(
+            reading=self.reading,
+            inboxes=self.store.inboxes,
+            streams=self.store.streams,
+            mutes=self.mutes,
+            clock=self.clock,
+            snoozed=self.snoozer.wake,
+        )
         self.topics = TopicBook(self.store.topics, bus=self.bus, clock=self.clock)
         self.choices = Choices(
             self.store.preferences,
@@ -254,7 +270,9 @@ class Node(Process):
             server=self.server,
             verifier=self.access.verifier,
             inboxes=self.store.inboxes,
+            streams=self.store.streams,
             reading=self.reading,
+            acting=self.acting,
             delivery=self.delivery,
             presence=self.presence,
             bus=self.bus,
@@ -434,6 +452,7 @@ class Node(Process):
             self.namespaces,
             self.namespaces.memberships,
             self.namespaces.mutes,
+            self.namespaces.returns,
             *([] if self.neighbours is None else [self.neighbours]),
             *([] if self.unsubscribe is None else [self.unsubscribe]),
             *([] if self.hooks is None else [self.hooks]),
@@ -446,6 +465,7 @@ class Node(Process):
             self.audit,
             self.housekeeper,
             self.scheduler,
+            self.snoozer,
             self.hints,
             self.campaign_runner,
             self.digests,

@@ -6,8 +6,6 @@ NaN, lone surrogates, integers beyond 64 bit, bottomless nesting.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace as dc_replace
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -19,10 +17,12 @@ from msgspec.structs import replace
 
 from auth.principal import USER_ID_MAX
 from gateway.ground.rooms import is_room, user_of
-from gateway.notify.requests import NOTIFICATION, EmailRequest, EmitRequest, Timing
+from gateway.notify.requests import NOTIFICATION, EmailRequest, EmitRequest
 from gateway.protocol.fields import (
+    ACTION_ID,
     DATA_DEPTH_MAX,
     EVENT,
+    IMAGE,
     INVISIBLE,
     KEY,
     LINK,
@@ -40,16 +40,21 @@ from gateway.protocol.fields import (
     unsound,
 )
 from gateway.protocol.parsing import Invalid, parser
+from gateway.protocol.rhythms import DigestSchema, ThrottleSchema, rhythm
+from gateway.protocol.timing import SendAt, timing
 from mailer.locales import is_tag
 from storage.mail import Unless
+from storage.streams import Action
 
 BATCH_MAX = 1000
 EMIT_BYTES_MAX = 64 * 1024
 TITLE_MAX = 200
 BODY_MAX = 4000
 LINK_MAX = 2048
+ACTIONS_MAX = 3
+ACTION_STYLES = ("default", "primary", "danger")
+LABEL_MAX = 40
 AFTER_SECONDS_MAX = 365 * 86400
-DAYS_AHEAD_MAX = 366
 EXPIRES_SECONDS_MAX = 10 * 365 * 86400
 
 RESERVED_EVENTS = frozenset({
@@ -61,6 +66,19 @@ RESERVED_EVENTS = frozenset({
 
 _UNSTORED_KEY = "What is not stored cannot be recognized again: leave it out."
 _NONE: Mapping[str, str] = {}
+
+
+class ActionSchema(Schema):
+    """A button of the notification."""
+
+    id = Text(ACTION_ID, "a name such as track: small letters, digits, _ and -", longest=32, required=True)
+    label = Text(VISIBLE, "printable, with something to see", longest=LABEL_MAX, required=True)
+    link = Text(LINK, "an absolute path or an http(s) URL", longest=LINK_MAX, load_default=None)
+    style = fields.String(load_default=ACTION_STYLES[0], validate=validate.OneOf(ACTION_STYLES))
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> Action:
+        return Action(data["id"], data["label"], data["link"], data["style"])
 
 
 class EmailSchema(Schema):
@@ -106,36 +124,6 @@ class Email(fields.Field[EmailRequest | bool]):
             raise ValidationError("Must be true, false or an object.")
         parsed: EmailRequest = self._object.deserialize(value, attr, data, **options)
         return parsed
-
-
-class LocalTimeSchema(Schema):
-    """A time on the wall of each reader, in the reader's own zone."""
-
-    local = fields.Time(format="%H:%M", required=True, metadata={"description": "Such as 09:00."})
-    date = fields.Date(required=True)
-
-    @post_load
-    def _parse(self, data: dict[str, Any], **_: Any) -> Timing:
-        return Timing(local_date=data["date"], local_time=data["local"])
-
-
-class SendAt(fields.Field[Timing]):
-    """A time, or a time on each reader's wall."""
-
-    _time = fields.AwareDateTime(format="iso")
-    _local = fields.Nested(LocalTimeSchema)
-
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
-    ) -> Timing:
-        if isinstance(value, dict):
-            local: Timing = self._local.deserialize(value, attr, data, **options)
-            return local
-        if not isinstance(value, str):
-            raise ValidationError("Must be a time with its zone, or an object with local and date.")
-        at = self._time.deserialize(value, attr, data, **options)
-        assert at is not None
-        return Timing(at=at.astimezone(UTC))
 
 
 class EmitSchema(Schema):
@@ -196,6 +184,23 @@ class EmitSchema(Schema):
             "description": "In each of its rooms it takes the place of what is shown there under the key; as the type says, where it is left out."
         },
     )
+    digest = fields.Nested(DigestSchema, load_default=None, allow_none=True)
+    throttle = fields.Nested(ThrottleSchema, load_default=None, allow_none=True)
+    actions = Items(
+        fields.Nested(ActionSchema),
+        load_default=(),
+        validate=validate.Length(max=ACTIONS_MAX),
+        metadata={
+            "description": "Buttons, each with an id of its own; those of the type where it is left out."
+        },
+    )
+    image = Text(
+        IMAGE,
+        "an https URL",
+        longest=LINK_MAX,
+        load_default=None,
+        metadata={"description": "Where its picture is; as the type says, where it is left out."},
+    )
     store = Flag(
         load_default=True, metadata={"description": "False: deliver to who is connected, keep nothing."}
     )
@@ -213,27 +218,13 @@ class EmitSchema(Schema):
             data=data["data"], locale=data["locale"], email=data["email"] or None, no_email=data["email"] is False,
             expires_in_seconds=data["expires_in"], in_app=data["in_app"],
             store=data["store"], event=data["event"], idempotency_key=data.get("idempotency_key"),
-            timing=_timing(data), collapse_key=data["collapse_key"],
+            timing=timing(data), rhythm=rhythm(data), collapse_key=data["collapse_key"], actions=tuple(data["actions"]),
+            image=data["image"],
         )  # fmt: skip
         contradictions = _contradictions(request)
         if contradictions:
             raise ValidationError(dict(contradictions))
         return request
-
-
-def _timing(data: Mapping[str, Any]) -> Timing | None:
-    send_at: Timing | None = data["send_at"]
-    given = {name: data[name] for name in ("cancel_key", "max_lateness") if data[name] is not None}
-    if send_at is None:
-        if given:
-            raise ValidationError(dict.fromkeys(given, "Only with send_at."))
-        return None
-    day = send_at.local_date or (send_at.at and send_at.at.date())
-    if day is None or day > datetime.now(UTC).date() + timedelta(days=DAYS_AHEAD_MAX):
-        raise ValidationError({"send_at": "Must be within a year."})
-    if not data["store"]:
-        raise ValidationError({"send_at": "What is not stored is emitted now: leave store out."})
-    return dc_replace(send_at, cancel_key=data["cancel_key"], max_lateness_seconds=data["max_lateness"])
 
 
 class ItemSchema(EmitSchema):
@@ -260,7 +251,7 @@ class _ItemsSchema(Schema):
 def _contradictions(request: EmitRequest) -> Mapping[str, str]:
     """Which fields of a request exclude each other, each with the reason."""
     email, store, event = request.email, request.store, request.event
-    if email is None and store and event == NOTIFICATION:
+    if email is None and store and event == NOTIFICATION and request.rhythm is None and not request.actions:
         return _NONE
     found: dict[str, str] = {}
     if email is not None:
@@ -270,6 +261,11 @@ def _contradictions(request: EmitRequest) -> Mapping[str, str]:
             found["email"] = "Mail goes to user: rooms only."
         elif email.to is not None and len(request.rooms) > 1:
             found["email.to"] = "One address for several users: leave it out, or emit to each."
+    if request.rhythm is not None and (request.no_email or not store):
+        reason = "It is about mail, and there is to be none: leave it out."
+        found |= {
+            name: reason for name in ("digest", "throttle") if getattr(request.rhythm, name) is not None
+        }
     if not request.in_app and not store:
         found["in_app"] = "Neither shown nor mailed: there would be nothing left."
     if event != NOTIFICATION and store:
@@ -278,6 +274,11 @@ def _contradictions(request: EmitRequest) -> Mapping[str, str]:
         found["event"] = "This name has a meaning of its own."
     if request.collapse_key is not None and not store:
         found["collapse_key"] = "What is not stored takes nothing's place: leave it out."
+    if request.actions:
+        if not store:
+            found["actions"] = "What is not stored cannot be answered: leave them out."
+        elif len({action.id for action in request.actions}) < len(request.actions):
+            found["actions"] = "Each must have an id of its own."
     if request.idempotency_key is not None and not store:
         found["idempotency_key"] = _UNSTORED_KEY
     return found

@@ -130,6 +130,10 @@ def receipt(value: Receipt) -> Json:
         "read_at": time_or_none(value.read_at),
         "dismissed_at": time_or_none(value.dismissed_at),
         "clicked_at": time_or_none(value.clicked_at),
+        "archived_at": time_or_none(value.archived_at),
+        "snoozed_until": time_or_none(value.snoozed_until),
+        "acted": value.acted,
+        "acted_at": time_or_none(value.acted_at),
     }
 
 
@@ -138,15 +142,30 @@ def receipts(values: Mapping[str, Receipt]) -> Json:
 
 
 def inbox_item(value: InboxItem) -> Json:
-    return {
+    receipt = value.receipt
+    item = {
         **events.notification(value.notification),
-        "read": value.receipt.is_read,
-        "seen": value.receipt.is_seen,
+        "read": receipt.is_read,
+        "seen": receipt.is_seen,
+        "clicked": receipt.clicked_at is not None,
     }
+    if receipt.acted is not None:
+        item["acted"] = receipt.acted
+    if receipt.archived_at is not None:
+        item["archived"] = True
+    if receipt.snoozed_until is not None:
+        item["snoozed_until"] = time(receipt.snoozed_until)
+    if receipt.returned_at is not None:
+        item["returned_at"] = time(receipt.returned_at)
+    return item
 
 
 def history(page: HistoryPage) -> Json:
-    return {"notifications": [inbox_item(item) for item in page.items], "next": page.next}
+    return {"notifications": [inbox_item(item) for item in page.items], "next": page.next, **_returned(page)}
+
+
+def _returned(page: HistoryPage) -> Json:
+    return {"returned": [inbox_item(item) for item in page.returned]} if page.returned else {}
 
 
 def mail_page(page: MailPage) -> Json:
@@ -169,7 +188,7 @@ def admin_history(page: HistoryPage) -> Json:
         {**inbox_item(item), "mail": None if item.notification.mail is None else mail(item.notification.mail)}
         for item in page.items
     ]
-    return {"notifications": items, "next": page.next}
+    return {"notifications": items, "next": page.next, **_returned(page)}
 
 
 def rendered(value: Outgoing) -> Json:

@@ -27,6 +27,7 @@ from storage.mongo.preferences import MongoPreferences
 from storage.mongo.schedule import MongoSchedule
 from storage.mongo.schema import LEASE_SECONDS, migrate
 from storage.mongo.shelf import MongoShelf, Operations
+from storage.mongo.snoozes import MongoSnoozes
 from storage.mongo.strays import MongoStrays
 from storage.mongo.streams import MongoStreams
 from storage.mongo.suppressions import MongoSuppressions
@@ -52,6 +53,7 @@ class MongoStore:
         self._shelves: list[MongoShelf] = []
         self.streams = self._put_up(MongoStreams(self._operations))
         self.inboxes = self._put_up(MongoInboxes(self._operations))
+        self.snoozes = self._put_up(MongoSnoozes(self._operations))
         self.outbox = self._put_up(MongoOutbox(self._operations))
         self.digests = self._put_up(MongoDigests(self._operations))
         self.people = self._put_up(MongoPeople(self._operations, self._shelves))

@@ -12,8 +12,10 @@ from storage.encoding import (
     micros_or_none,
     moment,
     moment_or_none,
+    receipt_of,
     shown_until,
 )
+from storage.inboxes import Receipt
 from storage.sqlite import obligations
 from storage.streams import Collapse, Notification, Origin
 
@@ -33,7 +35,17 @@ _INSERT = (
     " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 
+_RECEIPT = ("seen_at", "read_at", "dismissed_at", "clicked_at", "archived_at", "snoozed_until", "unread_at",
+            "returned_at", "acted", "acted_at")  # fmt: skip
+RECEIPT = ", ".join(f"c.{column}" for column in _RECEIPT)
+"""The columns that `receipt_from` takes of receipts `c`; behind them it takes when the notification was covered."""
+RECEIPT_WIDTH = len(_RECEIPT) + 1
+
 Row = tuple[Any, ...]
+
+
+def receipt_from(row: Row) -> Receipt:
+    return receipt_of(**dict(zip((*_RECEIPT, "covered_at"), row, strict=True)))
 
 
 def notification_of(row: Row) -> Notification:

@@ -22,6 +22,7 @@ from storage.sqlite.preferences import SQLitePreferences
 from storage.sqlite.schedule import SQLiteSchedule
 from storage.sqlite.schema import migrate
 from storage.sqlite.shelf import SQLiteShelf
+from storage.sqlite.snoozes import SQLiteSnoozes
 from storage.sqlite.strays import SQLiteStrays
 from storage.sqlite.streams import SQLiteStreams
 from storage.sqlite.suppressions import SQLiteSuppressions
@@ -43,6 +44,7 @@ class SQLiteStore:
         self._shelves: list[SQLiteShelf] = []
         self.streams = self._put_up(SQLiteStreams(self._threads))
         self.inboxes = self._put_up(SQLiteInboxes(self._threads))
+        self.snoozes = self._put_up(SQLiteSnoozes(self._threads))
         self.outbox = self._put_up(SQLiteOutbox(self._threads))
         self.digests = self._put_up(SQLiteDigests(self._threads))
         self.people = self._put_up(SQLitePeople(self._threads, self._shelves))

@@ -118,6 +118,7 @@ KEEPS: dict[str, Filler | str] = {
     "streams": _streams,
     "inboxes": _inboxes,
     "outbox": _outbox,
+    "snoozes": "keeps nothing beside the inboxes",
     "people": _people,
     "epochs": "keeps the line of the sequences",
     "switches": lambda store: store.switches.change("SALE", {"enabled": False}, by=f"user:{ID}", now=NOW),

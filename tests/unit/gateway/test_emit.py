@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from gateway.notify.requests import EmailRequest, EmitRequest
 from gateway.protocol import emit, fields
 from gateway.protocol.parsing import Invalid
 from storage.mail import Unless
+from storage.streams import Action
 
 PLAIN = {"to": "user:42", "type": "ORDER_UPDATE", "title": "Your order has shipped"}
 
@@ -101,6 +103,9 @@ def test_a_body_that_is_no_object_is_refused(body: object):
         ("expires_in", 10**12), ("expires_in", 10**400),
         ("in_app", 1), ("in_app", "true"), ("in_app", None), ("store", 0),
         ("event", ""), ("event", "a b"), ("event", None),
+        ("image", "http://shop.example/a.png"), ("image", "/a.png"), ("image", "data:image/png,x"), ("image", "https://a@b/c"),
+        ("image", "https://"), ("image", "https://a/" + "x" * 2048), ("actions", {}),
+        ("actions", [{"id": f"a{n}", "label": "A"} for n in range(4)]),
     ],
 )  # fmt: skip
 def test_a_wrong_field_is_named(field: str, value: object):
@@ -199,11 +204,53 @@ def test_a_wrong_field_of_the_mail_is_named_by_its_path(email: dict[str, Any], f
         ({"to": ["user:1", "user:2"], "email": {"to": "a@example.org"}}, "email.to"),
         ({"in_app": False, "store": False}, "in_app"),
         ({"event": "price"}, "event"),
+        ({"actions": [{"id": "a", "label": "A"}], "store": False}, "actions"),
+        ({"actions": [{"id": "a", "label": "A"}, {"id": "a", "label": "B"}]}, "actions"),
         *[({"event": name, "store": False}, "event") for name in sorted(emit.RESERVED_EVENTS)],
     ],
 )
 def test_fields_that_contradict_each_other_are_named(fields_given: dict[str, Any], field: str):
     assert set(errors(emit.parse, PLAIN | fields_given)) == {field}
+
+
+@pytest.mark.parametrize(
+    ("action", "field"),
+    [
+        ({"label": "A"}, "id"),
+        ({"id": "A", "label": "A"}, "id"),
+        ({"id": "a" * 33, "label": "A"}, "id"),
+        ({"id": "a"}, "label"),
+        ({"id": "a", "label": " "}, "label"),
+        ({"id": "a", "label": "x" * 41}, "label"),
+        ({"id": "a", "label": "A", "link": "javascript:alert(1)"}, "link"),
+        ({"id": "a", "label": "A", "style": "huge"}, "style"),
+        ({"id": "a", "label": "A", "color": "red"}, "color"),
+    ],
+)
+def test_a_wrong_field_of_an_action_is_named_by_its_place(action: dict[str, Any], field: str):
+    good = {"id": "good", "label": "Good"}
+
+    assert set(errors(emit.parse, PLAIN | {"actions": [good, action]})) == {f"actions.1.{field}"}
+
+
+def test_actions_and_a_picture_are_taken_as_they_are():
+    asked = {
+        "actions": [
+            {"id": "track-1", "label": "Track it", "link": "/orders/1", "style": "primary"},
+            {"id": "no_thanks", "label": "No"},
+        ],
+        "image": "https://shop.example/a.png?w=96",
+    }
+
+    request = emit.parse(PLAIN | asked)
+
+    assert request.actions == (
+        Action("track-1", "Track it", "/orders/1", "primary"),
+        Action("no_thanks", "No", None, "default"),
+    )
+    assert request.image == asked["image"]
+    # What is kept for later is written, and read again.
+    assert msgspec.json.decode(msgspec.json.encode(request), type=EmitRequest) == request
 
 
 def test_what_is_not_stored_may_have_an_event_of_its_own():

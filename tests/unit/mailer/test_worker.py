@@ -1025,7 +1025,7 @@ async def test_an_observer_that_fails_does_not_end_the_worker(bench: Bench) -> N
 
 
 async def test_a_store_that_is_briefly_away_is_told_again_because_the_mail_has_gone_out(bench: Bench) -> None:
-    bench.outbox.fail("end", 2)
+    bench.outbox.fail("end_together", 2)
     await bench.owe()
 
     bench.start()
@@ -1041,7 +1041,7 @@ async def test_a_mail_that_could_not_be_settled_is_sent_again_under_the_same_mes
 ) -> None:
     """As after a crash between the relay's 250 and the settle."""
     monkeypatch.setattr("mailer.settling.SETTLE_TRIES", 2)
-    bench.outbox.fail("end", 2 if error is None else 1, error)
+    bench.outbox.fail("end_together", 2 if error is None else 1, error)
     await bench.owe()
     worker = bench.start(lease_seconds=5)
     await bench.until_observed(Result.LOST)
@@ -1059,17 +1059,17 @@ async def test_a_lease_that_has_ended_meanwhile_changes_nothing(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     await bench.owe()
-    real = bench.outbox.end
+    real = bench.outbox.end_together
 
-    async def end(lease: Any, ending: Any, **options: Any) -> bool:
+    async def end_together(endings: Any, **options: Any) -> list[bool]:
         bench.clock.advance(120)
         await bench.store.outbox.lease(
             lane=LaneName.TRANSACTIONAL, limit=1, lease_seconds=600, now=bench.clock()
         )
-        settled: bool = await real(lease, ending, now=bench.clock())
+        settled: list[bool] = await real(endings, now=bench.clock())
         return settled
 
-    bench.outbox.replace("end", end)
+    bench.outbox.replace("end_together", end_together)
 
     bench.start()
 
@@ -1170,25 +1170,81 @@ async def test_a_cancelled_run_gives_back_what_it_holds(bench: Bench) -> None:
     await worker.drain(seconds=1)
 
 
+async def test_what_ends_while_the_store_is_busy_is_settled_in_one_round(bench: Bench) -> None:
+    rounds: list[int] = []
+    all_sent = asyncio.Event()
+    real = bench.outbox.end_together
+
+    async def end_together(endings: Any, **options: Any) -> list[bool]:
+        rounds.append(len(endings))
+        if len(rounds) == 1:
+            await all_sent.wait()
+        settled: list[bool] = await real(endings, **options)
+        return settled
+
+    bench.outbox.replace("end_together", end_together)
+    for number in range(5):
+        await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}", to=f"{number}@shop.example")
+    bench.start()
+    await bench.relay.until(lambda: len(bench.relay.received) == 5)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while sum(task.get_name().startswith("settle ") for task in asyncio.all_tasks()) < 5:
+            await asyncio.sleep(0)
+
+    all_sent.set()
+
+    await bench.until_observed(*[Result.SENT] * 5)
+    assert len(rounds) == 2
+    assert sum(rounds) == 5
+    assert (await bench.store.outbox.mail_counts())[MailState.SENT] == 5
+
+
+async def test_an_end_that_cannot_be_written_keeps_no_other_from_it(bench: Bench) -> None:
+    poison = "019a0c5e-7d00-7000-8000-000000000001"
+    both_sent = asyncio.Event()
+    real = bench.outbox.end_together
+
+    async def end_together(endings: Any, **options: Any) -> list[bool]:
+        await both_sent.wait()
+        if poison in {lease.id for lease, _ in endings}:
+            raise ValueError("this cannot be written")
+        settled: list[bool] = await real(endings, **options)
+        return settled
+
+    bench.outbox.replace("end_together", end_together)
+    for number in range(3):
+        await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}", to=f"{number}@shop.example")
+    bench.start()
+    await bench.relay.until(lambda: len(bench.relay.received) == 3)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while sum(task.get_name().startswith("settle ") for task in asyncio.all_tasks()) < 3:
+            await asyncio.sleep(0)
+
+    both_sent.set()
+
+    await bench.until_observed(Result.SENT, Result.SENT, Result.LOST)
+    assert (await bench.mail(poison)).state is MailState.LEASED
+
+
 async def test_a_settling_that_has_begun_is_finished_by_a_drain(bench: Bench) -> None:
-    bench.outbox.fail("end", 1)
+    bench.outbox.fail("end_together", 1)
     await bench.owe()
     worker = bench.start()
-    await bench.outbox.until_called("end")
+    await bench.outbox.until_called("end_together")
 
     await worker.drain(seconds=0)
 
     assert (await bench.mail()).state is MailState.SENT
-    assert bench.outbox.calls.count("end") == 2  # the same once more, and no release
+    assert bench.outbox.calls.count("end_together") == 2  # the same once more, and no release
     assert [outcome.result for outcome in bench.outcomes] == [Result.SENT]
 
 
 async def test_the_end_of_the_loop_ends_a_settling_too(bench: Bench) -> None:
     """asyncio cancels every task when its loop ends; a worker must not resist for ever."""
-    bench.outbox.fail("end", 1)
+    bench.outbox.fail("end_together", 1)
     await bench.owe()
     worker = bench.start(random=lambda: 1.0)
-    await bench.outbox.until_called("end")
+    await bench.outbox.until_called("end_together")
     draining = asyncio.create_task(worker.drain(seconds=0))
     (settling,) = (task for task in asyncio.all_tasks() if task.get_name().startswith("settle "))
 
@@ -1196,7 +1252,9 @@ async def test_the_end_of_the_loop_ends_a_settling_too(bench: Bench) -> None:
 
     async with asyncio.timeout(DEADLINE_SECONDS):
         await draining
-    assert bench.outbox.calls.count("end") == 2  # the settling, and what a delivery that is cut off says
+    assert (
+        bench.outbox.calls.count("end_together") == 2
+    )  # the settling, and what a delivery that is cut off says
     assert worker.held == 0
 
 

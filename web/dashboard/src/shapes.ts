@@ -55,6 +55,15 @@ export type CampaignState = (typeof CAMPAIGN_STATE_VALUES)[number];
 export const RECIPIENT_STATE_VALUES = ["pending", "owed", "sent", "skipped", "dead", "cancelled"] as const;
 export type RecipientState = (typeof RECIPIENT_STATE_VALUES)[number];
 
+/** What a reader may press. */
+export interface ActionAnswer {
+  readonly id: string;
+  readonly label: string;
+  readonly style: string;
+  /** Where pressing it leads; absent where it leads nowhere. */
+  readonly link?: string;
+}
+
 export interface NotificationAnswer {
   readonly id: string;
   readonly room: string;
@@ -76,12 +85,18 @@ export interface NotificationAnswer {
   readonly collapse_key?: string;
   /** How many it stands for, itself included; goes with `collapse_key`. */
   readonly collapsed?: number;
+  /** Its buttons; absent where it has none. */
+  readonly actions?: readonly ActionAnswer[];
+  /** Where its picture is; absent where it has none. */
+  readonly image?: string;
 }
 
 /** The same with the counts of the cluster; null while presence cannot tell. */
 export interface AdminReadyEvent {
   readonly unread: number;
   readonly heads: Readonly<Record<string, number>>;
+  /** How often something became unread again; absent where nothing ever did. */
+  readonly turn?: number;
   readonly user: string;
   readonly replayed: number;
   /** Rooms of which too much was missed. */
@@ -98,12 +113,71 @@ export interface AdminReadyEvent {
   readonly may: readonly string[];
 }
 
+/** A notification in a user's history. */
+export interface ItemAnswer {
+  readonly id: string;
+  readonly room: string;
+  /** Null for what was not stored, or is not shown. */
+  readonly seq: number | null;
+  readonly type: string;
+  readonly title: string;
+  readonly body: string;
+  readonly link: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly created_at: string;
+  /** Of the catalog; absent for a type that it has not. */
+  readonly category?: string;
+  /** The language of the words, where the catalog made them. */
+  readonly locale?: string;
+  /** Of the catalog that made them. */
+  readonly catalog_version?: string;
+  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
+  /** How many it stands for, itself included; goes with `collapse_key`. */
+  readonly collapsed?: number;
+  /** Its buttons; absent where it has none. */
+  readonly actions?: readonly ActionAnswer[];
+  /** Where its picture is; absent where it has none. */
+  readonly image?: string;
+  readonly read: boolean;
+  readonly seen: boolean;
+  /** Whether its link was followed. */
+  readonly clicked: boolean;
+  /** The action that was pressed; absent before. */
+  readonly acted?: string;
+  /** Absent where it is not. */
+  readonly archived?: boolean;
+  /** When it comes back; absent where it is there. */
+  readonly snoozed_until?: string;
+  /** When it came back; absent once it was read again. */
+  readonly returned_at?: string;
+}
+
+/** What was done in another connection of the user, or what came back by itself. */
+export interface DidAnswer {
+  /** The client's event that it was done by. */
+  readonly event: string;
+  readonly ids: readonly string[];
+  /** Of `snooze`. */
+  readonly until?: string;
+  /** Of `act`: what was pressed first. */
+  readonly action?: string;
+  /** Of `act`: when that was. */
+  readonly at?: string;
+  /** Of `back`: what came back from a snooze. */
+  readonly notifications?: readonly ItemAnswer[];
+}
+
 /** How much is unread. */
 export interface InboxEvent {
   readonly unread: number;
   readonly heads: Readonly<Record<string, number>>;
+  /** How often something became unread again; absent where nothing ever did. */
+  readonly turn?: number;
   /** Types not to be shown but in the user's own room; where these have changed. */
   readonly muted?: readonly string[];
+  /** What was done, where that is more than reading or dismissing. */
+  readonly did?: DidAnswer;
 }
 
 export interface AddressAnswer {
@@ -327,6 +401,11 @@ export interface ReceiptAnswer {
   readonly read_at: string | null;
   readonly dismissed_at: string | null;
   readonly clicked_at: string | null;
+  readonly archived_at: string | null;
+  readonly snoozed_until: string | null;
+  /** The action that was pressed. */
+  readonly acted: string | null;
+  readonly acted_at: string | null;
 }
 
 export interface RecordWithReceiptsAnswer {
@@ -350,6 +429,10 @@ export interface RecordWithReceiptsAnswer {
   readonly collapse_key?: string;
   /** How many it stands for, itself included; goes with `collapse_key`. */
   readonly collapsed?: number;
+  /** Its buttons; absent where it has none. */
+  readonly actions?: readonly ActionAnswer[];
+  /** Where its picture is; absent where it has none. */
+  readonly image?: string;
   readonly in_app: boolean;
   /** Why it is not shown in-app, where a rule decided that. */
   readonly skipped: SkippedAnswer | null;
@@ -384,6 +467,10 @@ export interface RecordAnswer {
   readonly collapse_key?: string;
   /** How many it stands for, itself included; goes with `collapse_key`. */
   readonly collapsed?: number;
+  /** Its buttons; absent where it has none. */
+  readonly actions?: readonly ActionAnswer[];
+  /** Where its picture is; absent where it has none. */
+  readonly image?: string;
   readonly in_app: boolean;
   /** Why it is not shown in-app, where a rule decided that. */
   readonly skipped: SkippedAnswer | null;
@@ -514,6 +601,10 @@ export interface FoundNotificationAnswer {
   readonly collapse_key?: string;
   /** How many it stands for, itself included; goes with `collapse_key`. */
   readonly collapsed?: number;
+  /** Its buttons; absent where it has none. */
+  readonly actions?: readonly ActionAnswer[];
+  /** Where its picture is; absent where it has none. */
+  readonly image?: string;
   readonly in_app: boolean;
   /** Why it is not shown in-app, where a rule decided that. */
   readonly skipped: SkippedAnswer | null;
@@ -555,14 +646,30 @@ export interface AdminItemAnswer {
   readonly collapse_key?: string;
   /** How many it stands for, itself included; goes with `collapse_key`. */
   readonly collapsed?: number;
+  /** Its buttons; absent where it has none. */
+  readonly actions?: readonly ActionAnswer[];
+  /** Where its picture is; absent where it has none. */
+  readonly image?: string;
   readonly read: boolean;
   readonly seen: boolean;
+  /** Whether its link was followed. */
+  readonly clicked: boolean;
+  /** The action that was pressed; absent before. */
+  readonly acted?: string;
+  /** Absent where it is not. */
+  readonly archived?: boolean;
+  /** When it comes back; absent where it is there. */
+  readonly snoozed_until?: string;
+  /** When it came back; absent once it was read again. */
+  readonly returned_at?: string;
   readonly mail: MailAnswer | null;
 }
 
 export interface AdminHistoryAnswer {
   readonly notifications: readonly AdminItemAnswer[];
   readonly next: string | null;
+  /** As in a user's own history. */
+  readonly returned?: readonly ItemAnswer[];
 }
 
 /** What is emitted later to one room. */
@@ -1088,6 +1195,10 @@ export interface TypeItemAnswer {
   readonly link: string | null;
   /** It would take the place of what is shown in its room under this key; absent where it stands by itself. */
   readonly collapse_key?: string;
+  /** Absent where it has none. */
+  readonly actions?: readonly ActionAnswer[];
+  /** Absent where it has none. */
+  readonly image?: string;
 }
 
 export interface TypeMailAnswer {
