@@ -13,7 +13,10 @@ const TITLES: Readonly<Record<string, string>> = {
   read: "Read",
   dismissed: "Dismissed",
   clicked: "Clicked",
-  acted: "Answered by a button",
+  acted: "A button was pressed",
+  archived: "Archived",
+  returns: "To come back from a snooze",
+  returned: "Came back from a snooze",
   postponed: "Attempt failed, tried again later",
   held: "Held",
   buried: "Given up",
@@ -63,7 +66,8 @@ export function wordsOf(point: Point): string {
   const request = point.via === "call" ? point.detail && `request ${point.detail}` : point.detail;
   const attempt = point.via === "mail" && point.count ? `attempt ${point.count}` : null;
   const rule = point.rule ? humane(point.rule) : null;
-  const who = point.via === "call" ? null : point.by;
+  // A reader stands in the title.
+  const who = point.via === "call" || point.via === "reader" ? null : point.by;
   const code = point.code === null ? null : String(point.code);
   return [by, who, attempt, rule, code, request].filter(Boolean).join(" · ");
 }

@@ -100,7 +100,7 @@ function Line(props: { point: Point; before: Point | undefined; several: boolean
             <a href={href({ page: "users", user: point.by })}>{point.by}</a>
           </>
         ) : null}
-        {words && point.via !== "reader" ? <span className="under">{words}</span> : null}
+        {words ? <span className="under">{words}</span> : null}
         {props.several && point.mail ? <span className="under mono">mail {point.mail}</span> : null}
       </span>
       <span className="trace-when soft">
