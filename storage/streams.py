@@ -16,7 +16,7 @@ from storage.mail import Mail
 from storage.rhythms import Rhythm
 
 if TYPE_CHECKING:
-    from storage.searching import FoundPage, Provenance, Search
+    from storage.searching import Found, FoundPage, Provenance, Search
 
 
 class Action(Struct, frozen=True, array_like=True, gc=False):
@@ -178,7 +178,7 @@ class Streams(Protocol):
         """
         ...
 
-    async def latest(self, *, limit: int, now: datetime) -> list[Notification]:
+    async def latest(self, *, limit: int, now: datetime) -> "list[Found]":
         """What is shown of the `limit` newest notifications of all rooms, the newest first.
 
         Recalled and expired ones are left out and not made up for, so that it costs the same however many they are.

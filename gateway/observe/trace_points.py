@@ -15,6 +15,9 @@ from storage.streams import Notification
 
 READERS = 100
 """Whose acts are shown."""
+ACTED = "acted"
+NAMES = {"snoozed_until": "returns"}
+"""Of what a receipt holds, that is not called by its name."""
 HEARD = {
     MailState.DELIVERED: StepKind.DELIVERED,
     MailState.BOUNCED: StepKind.BOUNCED,
@@ -63,7 +66,9 @@ def of_readers(record: Record) -> Iterator[Point]:
         for name in (field.name for field in fields(Receipt)):
             at = getattr(receipt, name)
             if isinstance(at, datetime):
-                yield Point(at=at, via=Via.READER, what=name.removesuffix("_at"), by=user)
+                what = NAMES.get(name, name.removesuffix("_at"))
+                detail = receipt.acted if what == ACTED else None
+                yield Point(at=at, via=Via.READER, what=what, by=user, detail=detail)
 
 
 def of_deeds(deeds: Sequence[Deed]) -> Iterator[Point]:

@@ -24,6 +24,7 @@ from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
 from storage.mail import Mail, MailState
 from storage.outbox import MailPage
+from storage.searching import Found
 from storage.streams import Entry, Notification
 
 
@@ -309,8 +310,12 @@ def erased(notifications: int) -> Json:
     return {"erased": notifications}
 
 
-def latest(found: Sequence[Notification]) -> Json:
-    return {"notifications": [shown(each, by=None) for each in found]}
+def latest(found: Sequence[Found]) -> Json:
+    return {
+        "notifications": [
+            shown(each.notification, by=None if each.origin is None else each.origin.by) for each in found
+        ]
+    }
 
 
 def nothing(_: None) -> Json:

@@ -46,6 +46,7 @@ from storage.errors import StorageError
 from storage.inboxes import HistoryPage, Marked
 from storage.mail import LaneName
 from storage.people import Profile
+from storage.searching import Found
 from storage.streams import Notification
 from storage.suppressions import Suppression
 from storage.topics import TOPICS_PER_USER, Changed
@@ -374,7 +375,7 @@ async def watch_feed(
     use: UseCases,
     caller: Caller,
     on: bool,  # noqa: FBT001 - it is what is asked
-) -> Sequence[Notification]:
+) -> Sequence[Found]:
     """Answers what came before, if the store is there to tell; the feed itself needs none."""
     if not on:
         use.feed.unwatch(caller.sid)

@@ -35,6 +35,10 @@ def _origin(document: Document) -> Origin | None:
     return None if by is None else Origin(by=by, request_id=document.get("request_id"))
 
 
+def found_of(document: Document) -> Found:
+    return Found(notification=notification_of(document), origin=_origin(document))
+
+
 async def search(c: Collections, asked: Search, *, before: str | None, limit: int) -> FoundPage:
     place = (FOREVER, "") if before is None else position_of(before)
     texts = (asked.room, asked.type, asked.by, asked.key, asked.request_id)
@@ -53,7 +57,7 @@ async def search(c: Collections, asked: Search, *, before: str | None, limit: in
         condition["$nor"] = [{"created_at": {"$lt": time}}, {"created_at": time, "_id": {"$lt": id_}}]
         condition["created_at"] = {**looked_at["created_at"], "$gte": time}
     documents = await c.lagging(NOTIFICATIONS).find(condition).sort(NEWEST).limit(limit + 1).to_list()
-    items = [Found(notification=notification_of(each), origin=_origin(each)) for each in documents[:limit]]
+    items = [found_of(each) for each in documents[:limit]]
     following = None
     if len(documents) > limit:
         following = cursor_of(items[-1].notification)

@@ -14,7 +14,7 @@ from storage.mongo.documents import notification_of
 from storage.mongo.schema import Migration
 from storage.mongo.shelf import MongoShelf, Operations, operation
 from storage.people import Erasure
-from storage.searching import FoundPage, Provenance, Search
+from storage.searching import Found, FoundPage, Provenance, Search
 from storage.streams import Appended, Emission, Notification, Streams
 
 INDEXES = {
@@ -95,10 +95,10 @@ class MongoStreams(MongoShelf, Streams):
         return [notification_of(document) for document in await cursor.sort("seq", 1).limit(limit).to_list()]
 
     @operation
-    async def latest(self, c: Collections, *, limit: int, now: datetime) -> list[Notification]:
+    async def latest(self, c: Collections, *, limit: int, now: datetime) -> list[Found]:
         newest = await c[NOTIFICATIONS].find().sort("_id", -1).limit(limit).to_list()
         shown_at = micros(now)
-        return [notification_of(document) for document in newest if document["until"] > shown_at]
+        return [searching.found_of(document) for document in newest if document["until"] > shown_at]
 
     @operation
     async def notification(self, c: Collections, notification_id: str) -> Notification | None:

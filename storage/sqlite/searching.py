@@ -12,7 +12,7 @@ from storage.encoding import cursor_of, cursor_text, is_writable, key_parts, key
 from storage.ids import first_of
 from storage.searching import LOOKED_AT, Found, FoundPage, Provenance, Search
 from storage.sqlite import obligations
-from storage.sqlite.rows import NOTIFICATION, NOTIFICATION_WIDTH, notification_of
+from storage.sqlite.rows import NOTIFICATION, NOTIFICATION_WIDTH, Row, notification_of
 from storage.streams import IdempotencyKey, Origin
 
 MARGIN = timedelta(minutes=10)
@@ -21,6 +21,12 @@ LAST = "g"
 """Behind every id."""
 
 _ORIGIN = "n.emitted_by, n.request_id"
+FOUND = f"{NOTIFICATION}, {_ORIGIN}"
+"""The columns that `found_of` takes."""
+
+
+def found_of(row: Row) -> Found:
+    return Found(notification=notification_of(row), origin=_origin(*row[NOTIFICATION_WIDTH:]))
 
 
 def provenance(connection: sqlite3.Connection, notification_id: str) -> Provenance | None:
@@ -54,14 +60,11 @@ def search(connection: sqlite3.Connection, asked: Search, *, before: str | None,
         ).fetchone()
     by, conditions, values = _conditions(asked)
     rows = connection.execute(
-        f"SELECT {NOTIFICATION}, {_ORIGIN} FROM notifications n {by} {obligations.JOIN}"  # noqa: S608 - constants, and marks for values
+        f"SELECT {FOUND} FROM notifications n {by} {obligations.JOIN}"  # noqa: S608 - constants, and marks for values
         f" WHERE {' AND '.join(['n.id < ?', 'n.id >= ?', *conditions])} ORDER BY n.id DESC LIMIT ?",
         (last, first if edge is None else edge[0], *values, limit + 1),
     ).fetchall()
-    items = [
-        Found(notification=notification_of(row), origin=_origin(*row[NOTIFICATION_WIDTH:]))
-        for row in rows[:limit]
-    ]
+    items = [found_of(row) for row in rows[:limit]]
     following = None
     if len(rows) > limit:
         following = cursor_of(items[-1].notification)

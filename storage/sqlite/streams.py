@@ -7,7 +7,7 @@ from datetime import datetime
 from storage.encoding import ERASED, EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros
 from storage.errors import IdempotencyMismatch, Unstorable
 from storage.people import Erasure
-from storage.searching import FoundPage, Provenance, Search
+from storage.searching import Found, FoundPage, Provenance, Search
 from storage.sqlite import append, clearing, heads, obligations, rows, searching
 from storage.sqlite.rows import NOTIFICATION, notification_of
 from storage.sqlite.schema import Migration, statements
@@ -151,13 +151,13 @@ class SQLiteStreams(SQLiteShelf, Streams):
         return span(connection, room, after=after, upto=FOREVER, limit=limit, shown_at=shown_at)
 
     @reading
-    def latest(self, connection: sqlite3.Connection, *, limit: int, now: datetime) -> list[Notification]:
+    def latest(self, connection: sqlite3.Connection, *, limit: int, now: datetime) -> list[Found]:
         found = connection.execute(
-            f"SELECT {NOTIFICATION} FROM (SELECT * FROM notifications ORDER BY id DESC LIMIT ?) n"  # noqa: S608
+            f"SELECT {searching.FOUND} FROM (SELECT * FROM notifications ORDER BY id DESC LIMIT ?) n"  # noqa: S608
             f" {obligations.JOIN} WHERE n.shown_until > ? ORDER BY n.id DESC",
             (limit, micros(now)),
         )
-        return [notification_of(row) for row in found]
+        return [searching.found_of(row) for row in found]
 
     @reading
     def notification(self, connection: sqlite3.Connection, notification_id: str) -> Notification | None:
