@@ -188,13 +188,17 @@ class Courier:
 
     async def _rendered(self, lease: Lease) -> Outgoing:
         url = await self._lane.way_out(lease.notification)
+        marks = await self._lane.clicks.marks(lease)
         try:
             async with asyncio.timeout(RENDERING_SHARE * self._policy.lease_seconds):
-                return await self._lane.press.render(
-                    lease.notification, lease.mail.order, id_=lease.id, unsubscribe_url=url
+                outgoing = await self._lane.press.render(
+                    lease.notification, lease.mail.order, id_=lease.id, unsubscribe_url=url, marks=marks
                 )
         except TimeoutError as error:
             raise TemplateFailure("the mail was not rendered within its share of the lease") from error
+        if outgoing.targets:
+            await self._lane.clicks.keep(lease, outgoing.targets)
+        return outgoing
 
     @asynccontextmanager
     async def _kept_leased(self, held: Held, bound: asyncio.Timeout) -> AsyncIterator[None]:

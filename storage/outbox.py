@@ -163,6 +163,10 @@ class Outbox(Protocol):
         """The courses of these obligations, by id; what is not there is absent."""
         ...
 
+    async def subject(self, obligation_id: str) -> Subject | None:
+        """What the obligation is of; a notification's own mail is of that. None when it is not there."""
+        ...
+
     async def taken_as(self, relay_key: str) -> str | None:
         """The id of the obligation whose mail the relay took under this key; None when that is none, or more than one."""
         ...

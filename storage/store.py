@@ -11,6 +11,7 @@ from typing import Protocol
 
 from storage.audit import Audit
 from storage.campaigns import Campaigns
+from storage.clicks import Clicks
 from storage.digests import Digests
 from storage.epochs import Epochs
 from storage.inboxes import Inboxes
@@ -89,6 +90,9 @@ class Store(Protocol):
 
     @property
     def audit(self) -> Audit: ...
+
+    @property
+    def clicks(self) -> Clicks: ...
 
     async def open(self) -> None:
         """Connect, and bring the store to this release's schema; idempotent, also while other nodes do it.

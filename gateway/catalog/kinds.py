@@ -41,6 +41,8 @@ class EmailRule:
     unless: Literal["read"] | None = None
     after: float = 0.0
     """Seconds to wait."""
+    clicks: bool = False
+    """Whether its links are led by way of the gateway, for those who have agreed to that."""
 
 
 BUTTON_STYLES = ("default", "primary", "danger")

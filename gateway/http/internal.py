@@ -12,7 +12,7 @@ from gateway.http.health import Health
 from gateway.http.rates import EmitRate
 from gateway.http.settings import SiteSettings
 from gateway.observe.metrics import Metrics
-from gateway.protocol import batch, campaigns, emit, shapes, use_cases
+from gateway.protocol import batch, campaigns, emit, emit_rules, shapes, use_cases
 from gateway.protocol.auditing import audited
 from gateway.protocol.offered.campaigns import IMPORT
 from gateway.protocol.offered.notifications import EMIT_MANY, EMIT_ONE
@@ -68,7 +68,7 @@ class InternalSite:
 
     async def _emit(self, request: web.Request, caller: Caller) -> web.Response:
         try:
-            body = await edge.read_json(request, limit=emit.EMIT_BYTES_MAX)
+            body = await edge.read_json(request, limit=emit_rules.EMIT_BYTES_MAX)
             asked = emit.parse(body, idempotency_key=_idempotency_key(request))
             await self._emit_rate.spend(caller.scope, len(asked.rooms))
         except Exception as error:

@@ -17,7 +17,7 @@ from gateway.ground import spans
 from gateway.http.edge import json_response
 from gateway.notify.lanes import BRAKED
 from gateway.observe.metrics import release
-from gateway.protocol import answering, campaigns, emit, fields, rhythms, timing
+from gateway.protocol import answering, campaigns, emit_mail, fields, rhythms, timing
 from gateway.protocol.fields import ROOMS_MAX, WISHES, Rooms, Wish
 from gateway.protocol.operation import USER, Operation, Route
 from gateway.protocol.operations import OPERATIONS
@@ -200,8 +200,8 @@ def _own_field(converter: Any, field: Field[Any], **_: Any) -> dict[str, Any]:
         clock = f"|{CLOCK}" if isinstance(field, rhythms.Every) else ""
         seconds = {"type": "number", "exclusiveMinimum": 0, "maximum": WINDOW_SECONDS_MAX}
         return {"oneOf": [seconds, {"type": "string", "pattern": f"^({spans.PATTERN}{clock})$"}]}
-    if isinstance(field, emit.Email):
-        inner = converter.resolve_nested_schema(emit.EmailSchema)
+    if isinstance(field, emit_mail.Email):
+        inner = converter.resolve_nested_schema(emit_mail.EmailSchema)
         return {"oneOf": [{"type": "boolean"}, inner, {"type": "null"}]}
     return {}
 

@@ -24,6 +24,7 @@ from gateway.notify.topics import TopicBook
 from storage import people as shelf
 from storage.audit import Audit, Deed
 from storage.campaigns import Campaign, Campaigns, RecipientRow
+from storage.clicks import Clicks, Hit
 from storage.digests import Digest, Digests
 from storage.outbox import Outbox
 from storage.people import Contact, Found, UserData
@@ -77,6 +78,10 @@ class Held:
     """That the user is or was a recipient of, newest first."""
     deeds: Sequence[Deed]
     """What was done by the user as an admin, and to the user, newest first."""
+    clicks: Sequence[Hit]
+    """On links in the user's mail, newest first."""
+    click_targets: Sequence[str]
+    """What those links lead to that nobody else was sent."""
 
 
 class People:
@@ -96,6 +101,7 @@ class People:
         suppressions: SuppressionList,
         campaigns: Campaigns,
         audit: Audit,
+        clicks: Clicks,
         reading: Reading,
         receiver: Receiver,
         bus: Bus,
@@ -112,6 +118,7 @@ class People:
         self._suppressions = suppressions
         self._campaigns = campaigns
         self._audit = audit
+        self._clicks = clicks
         self._reading = reading
         self._receiver = receiver
         self._bus = bus
@@ -170,6 +177,8 @@ class People:
             preferences=(await self._choices.show(user)).preferences,
             changes=await self._choices.changes(user, limit=CHANGES_KEPT),
             campaigns=await self._campaigns.of_user(user, limit=USER_DATA_LIMIT),
+            clicks=await self._clicks.of_user(user, limit=USER_DATA_LIMIT),
+            click_targets=await self._clicks.targets_of(user, limit=USER_DATA_LIMIT),
             scheduled=await self._schedule.of_room(user_room(user), limit=USER_DATA_LIMIT),
             mails=await self._outbox.of_room(user_room(user), limit=USER_DATA_LIMIT),
             digests=tuple(await self._digests.of_room(user_room(user), limit=USER_DATA_LIMIT)),

@@ -47,6 +47,9 @@ class StoreSettings(Group):
     audit_days: int = setting(
         "AUDIT_DAYS", "365", whole(), "days it is kept who did what, as ids alone; 0: for ever"
     )
+    click_days: int = setting(
+        "CLICK_DAYS", "365", whole(), "days a link in mail that leads by way of the public site goes on leading there; 0: for ever"
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

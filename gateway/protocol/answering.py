@@ -9,8 +9,9 @@ from marshmallow import Schema, fields
 
 from gateway.notify.owing import USERS_NAMED
 from gateway.protocol import required
+from gateway.protocol.actions import ACTION_STYLES
 from gateway.protocol.audits import DeedAnswer
-from gateway.protocol.emit import ACTION_STYLES
+from gateway.protocol.clicks import HitAnswer
 from gateway.protocol.suppressions import SuppressionAnswer
 from storage.campaigns import RecipientState
 from storage.inboxes import RETURNED_MAX
@@ -239,6 +240,11 @@ class RecordWithReceiptsAnswer(RecordAnswer):
         required=True,
         metadata={"description": "By user."},
     )
+    clicks = fields.List(
+        fields.Nested(HitAnswer),
+        required=True,
+        metadata={"description": "On tracked links of its mail, the newest 100."},
+    )
 
 
 class MailPageAnswer(Schema):
@@ -384,6 +390,16 @@ class UserDataAnswer(Schema):
         metadata={
             "description": "What was done by the user as an admin, and to the user. It is kept when the user is erased."
         },
+    )
+    clicks = fields.List(
+        fields.Nested(HitAnswer),
+        required=True,
+        metadata={"description": "On tracked links in the user's mail."},
+    )
+    click_targets = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "What those links lead to that nobody else was sent."},
     )
 
 

@@ -19,7 +19,7 @@ from gateway.notify.records import Record
 from gateway.notify.scheduling import PutOff
 from gateway.notify.verdicts import in_digest, not_sent
 from gateway.observe.feed import shown
-from gateway.protocol import audits, campaigns, digests, preferences, schedule, suppressions
+from gateway.protocol import audits, campaigns, clicks, digests, preferences, schedule, suppressions
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
 from storage.mail import Mail, MailState
@@ -92,7 +92,11 @@ def skipped(entry: Entry | None) -> Json | None:
 
 def full_record(value: Record) -> Json:
     """The same, with what each reader did with it."""
-    return {**record(value.notification), "receipts": receipts(value.receipts)}
+    return {
+        **record(value.notification),
+        "receipts": receipts(value.receipts),
+        "clicks": clicks.hits(value.clicks),
+    }
 
 
 def mail(value: Mail) -> Json:
@@ -236,6 +240,8 @@ def user_data(value: Held) -> Json:
             for campaign, row in value.campaigns
         ],
         "audit": [audits.deed(each) for each in value.deeds],
+        "clicks": clicks.hits(value.clicks),
+        "click_targets": list(value.click_targets),
     }
 
 

@@ -9,7 +9,7 @@ from gateway.notify import events
 from gateway.notify.acting import Acting
 from gateway.notify.reading import Reading
 from gateway.notify.translations import spoken
-from gateway.protocol import asking, clicks, shapes
+from gateway.protocol import asking, shapes
 from gateway.protocol.problems import Problem
 from gateway.sockets.arrival import REPLAYS
 from gateway.sockets.events import ADMIN, ROOT, Answer, Ask, Events
@@ -44,7 +44,6 @@ class InboxEvents:
             registry.on(namespace, "read", self._read)
             registry.on(namespace, "seen", self._seen)
             registry.on(namespace, "dismiss", self._dismiss)
-            registry.on(namespace, "click", self._click)
             registry.on(namespace, "unread", self._doing(acting.mark_unread))
             registry.on(namespace, "archive", self._doing(acting.archive))
             registry.on(namespace, "unarchive", self._doing(acting.unarchive))
@@ -69,11 +68,6 @@ class InboxEvents:
     async def _dismiss(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         marked = await self._reading.dismiss(session.user, session.rooms, asking.ids(payload))
         return events.count(marked)
-
-    async def _click(self, session: Session, payload: Mapping[str, Any]) -> Answer:
-        id_ = clicks.click(payload)
-        marked = await self._reading.click(session.user, session.rooms, [id_])
-        return {"id": id_, **events.count(marked)}
 
     def _doing(self, do: Do) -> Ask:
         """Has something done with ids."""

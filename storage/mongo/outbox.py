@@ -162,6 +162,16 @@ class MongoOutbox(MongoShelf, Outbox):
         return await obligations.courses(c, writable(ids))
 
     @operation
+    async def subject(self, c: Collections, obligation_id: str) -> Subject | None:
+        if not is_writable(obligation_id):
+            return None
+        apart = await c[OBLIGATIONS].find_one({"_id": obligation_id}, {"of": 1})
+        if apart is not None:
+            return Subject(kind=Kind(apart["of"]["kind"]), id=apart["of"]["id"])
+        own = await c[NOTIFICATIONS].find_one({"_id": obligation_id, "mail": {"$exists": True}}, {"_id": 1})
+        return None if own is None else Subject(kind=Kind.NOTIFICATION, id=obligation_id)
+
+    @operation
     async def taken_as(self, c: Collections, relay_key: str) -> str | None:
         if not is_writable(relay_key):
             return None

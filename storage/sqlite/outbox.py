@@ -150,6 +150,18 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         return obligations.courses(connection, writable(ids))
 
     @reading
+    def subject(self, connection: sqlite3.Connection, obligation_id: str) -> Subject | None:
+        if not is_writable(obligation_id):
+            return None
+        row = connection.execute(
+            "SELECT of_kind, of_id FROM obligations WHERE id = ?", (obligation_id,)
+        ).fetchone()
+        if row is None:
+            return None
+        kind, of = row
+        return Subject(kind=Kind(kind or Kind.NOTIFICATION), id=of or obligation_id)
+
+    @reading
     def taken_as(self, connection: sqlite3.Connection, relay_key: str) -> str | None:
         if not is_writable(relay_key):
             return None

@@ -9,6 +9,7 @@ from pymongo import AsyncMongoClient
 
 from storage.audit import Deed
 from storage.campaigns import Campaign, Recipient
+from storage.clicks import Hit
 from storage.connect import file_of
 from storage.digests import Digest
 from storage.ids import uuid7
@@ -114,6 +115,16 @@ async def _audit(store: Store) -> None:
     await store.audit.begin(deed)
 
 
+async def _clicks(store: Store) -> None:
+    """A link that only the user was sent, and a hit on it."""
+    await store.clicks.keep({b"key": f"https://shop.example/{SECRET}"}, user=ID, until=None)
+    hit = Hit(
+        id=uuid7(), mail=uuid7(), user=ID, type="NEWS", notification=uuid7(), room=ROOM, campaign=None, target=b"key",
+        links=1, at=NOW, network=b"net", signals=(),
+    )  # fmt: skip
+    assert await store.clicks.note(hit, most=1)
+
+
 KEEPS: dict[str, Filler | str] = {
     "streams": _streams,
     "inboxes": _inboxes,
@@ -134,6 +145,7 @@ KEEPS: dict[str, Filler | str] = {
     "mailboxes": lambda store: store.mailboxes.refuse(ID, ADDRESS, at=NOW),
     "campaigns": _campaigns,
     "audit": _audit,
+    "clicks": _clicks,
 }
 """By shelf: what it is given of a user, or what it keeps instead. Whoever adds a shelf adds a line here."""
 

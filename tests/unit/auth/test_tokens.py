@@ -14,6 +14,7 @@ from auth.errors import AuthError, ExpiredToken, InvalidServiceKey, InvalidToken
 from auth.keys import Keys
 from auth.principal import Principal, Role, Service
 from auth.tokens import Signer, Verifier
+from tests.support.amounts import amount
 from tests.unit.auth.conftest import (
     NOW,
     NOW_SECONDS,
@@ -587,7 +588,7 @@ claim_names = st.sampled_from(
     ]
 )
 same_verifier = settings(
-    max_examples=200,
+    max_examples=amount(40, long=200),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

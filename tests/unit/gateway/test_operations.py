@@ -1,10 +1,8 @@
 """The table of operations agrees with itself."""
 
 from collections import Counter
-from pathlib import Path
 
 from auth.principal import Role
-from gateway.protocol import role_table
 from gateway.protocol.operation import EMIT, USER
 from gateway.protocol.operations import OPERATIONS, events_for
 
@@ -80,11 +78,3 @@ def test_support_may_help_a_person_to_their_mail_and_no_more():
         "lift_suppression",
     ]
     assert set(events_for(Role.ADMIN)) > set(events_for(Role.SUPPORT)) > set(events_for(Role.VIEWER))
-
-
-def test_the_documents_say_who_may_ask_what():
-    """To mend it, put what `python -m gateway.protocol.role_table` prints between the marks."""
-    text = (Path(__file__).parents[3] / "docs/protocol.md").read_text(encoding="utf-8")
-    _, _, behind = text.partition("by a test -->\n")
-
-    assert behind.partition("\n<!-- /roles -->")[0] == role_table.markdown()

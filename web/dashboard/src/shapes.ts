@@ -30,6 +30,9 @@ export type LaneName = (typeof LANE_NAME_VALUES)[number];
 export const UNLESS_VALUES = ["read", "seen", "online"] as const;
 export type Unless = (typeof UNLESS_VALUES)[number];
 
+export const HIT_KIND_VALUES = ["unknown", "human", "bot"] as const;
+export type HitKind = (typeof HIT_KIND_VALUES)[number];
+
 export const VIA_VALUES = ["call", "inbox", "reader", "mail", "deed"] as const;
 export type Via = (typeof VIA_VALUES)[number];
 
@@ -408,6 +411,21 @@ export interface ReceiptAnswer {
   readonly acted_at: string | null;
 }
 
+/** A tracked link of a mail that was followed. */
+export interface HitAnswer {
+  readonly at: string;
+  /** Whose mail it is. */
+  readonly user: string;
+  /** The id of the mail. */
+  readonly mail: string;
+  readonly kind: HitKind;
+  /** The rules that it was judged by. */
+  readonly why: readonly string[];
+  readonly judged_at: string | null;
+  /** When the user's own client has said that it was the user. */
+  readonly confirmed_at: string | null;
+}
+
 export interface RecordWithReceiptsAnswer {
   readonly id: string;
   readonly room: string;
@@ -443,6 +461,8 @@ export interface RecordWithReceiptsAnswer {
   readonly mail: MailAnswer | null;
   /** By user. */
   readonly receipts: Readonly<Record<string, ReceiptAnswer>>;
+  /** On tracked links of its mail, the newest 100. */
+  readonly clicks: readonly HitAnswer[];
 }
 
 /** A notification with what became of it. */
