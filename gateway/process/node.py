@@ -69,6 +69,7 @@ from gateway.notify.types import Types
 from gateway.notify.versions import Versions
 from gateway.notify.wording import Scribe
 from gateway.observe.feed import Feed
+from gateway.observe.nodes import Nodes
 from gateway.observe.overview import Observatory
 from gateway.observe.peers import Peers
 from gateway.observe.trace import Tracer
@@ -326,6 +327,14 @@ class Node(Process):
         self.audit = AuditBook(
             self.store.audit, self.clock, kept_days=self.settings[StoreSettings].audit_days
         )
+        self.nodes = Nodes(
+            peers=self.peers,
+            bus=self.bus,
+            node=node,
+            started_at=self.trends.started_at,
+            catalog=lambda: None if self.catalog.current is None else self.catalog.current.version,
+            sessions=self.namespaces.sessions,
+        )
         self.use_cases = UseCases(
             emitter=self.emitter,
             previewer=Previewer(
@@ -383,6 +392,7 @@ class Node(Process):
                 clock=self.clock,
             ),
             audit=self.audit,
+            nodes=self.nodes,
         )
         AdminEvents(self.namespaces.registry, self.use_cases)
         PreferenceEvents(self.namespaces.registry, self.use_cases)
@@ -489,6 +499,7 @@ class Node(Process):
             self.trends,
             self.observatory,
             self.peers,
+            self.nodes,
             self.audit,
             self.housekeeper,
             self.scheduler,

@@ -15,6 +15,7 @@ from gateway.protocol.offered import (
     campaigns,
     kinds,
     mails,
+    nodes,
     notifications,
     own,
     schedules,
@@ -32,6 +33,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *campaigns.OPERATIONS,
     *kinds.OPERATIONS,
     *audits.OPERATIONS,
+    *nodes.OPERATIONS,
     *own.OPERATIONS,
 )
 """All of them."""

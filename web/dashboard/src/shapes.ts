@@ -967,6 +967,8 @@ export interface TopicsAnswer {
   /** By name. */
   readonly topics: readonly string[];
   readonly next: string | null;
+  /** How many each has, with `counted`; 10000 stand for so many, or more. */
+  readonly members?: Readonly<Record<string, number>>;
 }
 
 export interface MemberAnswer {
@@ -1330,3 +1332,31 @@ export interface AuditAnswer {
   readonly deeds: readonly DeedAnswer[];
   readonly next: string | null;
 }
+
+/** A node, as it tells of itself. */
+export interface NodeAnswer {
+  readonly node: string;
+  readonly release: string;
+  /** The version of its catalog. */
+  readonly catalog: string | null;
+  readonly started_at: string;
+  readonly sessions: number;
+  /** With a session there. */
+  readonly users: number;
+  /** The part of one core that its process has used lately. */
+  readonly load: number;
+  /** It sends its clients away, and stops. */
+  readonly leaving: boolean;
+}
+
+export interface NodesAnswer {
+  /** By name. */
+  readonly nodes: readonly NodeAnswer[];
+  /** Nodes that did not answer in time. */
+  readonly silent: readonly string[];
+  /** The node that was asked. */
+  readonly asked: string;
+}
+
+/** That it was done. */
+export type NothingAnswer = Readonly<Record<string, never>>;

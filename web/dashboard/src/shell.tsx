@@ -29,6 +29,7 @@ const PAGES: readonly Entry[] = [
   { route: { page: "campaigns", campaign: null, state: "" }, name: "Campaigns", icon: "campaign" },
   { route: { page: "types", type: null, view: "" }, name: "Types", icon: "types" },
   { route: { page: "compose", to: "", type: "" }, name: "Compose", icon: "compose", needs: "emit" },
+  { route: { page: "nodes" }, name: "Nodes", icon: "node" },
   { route: auditOf(""), name: "Audit", icon: "audit", needs: "audit" },
 ];
 /** Those with a place of their own on a phone. */
