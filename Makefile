@@ -124,7 +124,7 @@ test: machine lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, 
 	$(BIN)/coverage report --include='$(PROVEN)' --fail-under=100
 
 # What tries a few examples or events every day tries all that are worth the wait, at random; a failure prints how to repeat it.
-test-long: machine $(TESTING) $(JOURNEYS)  ## the tests that are worth more examples and events than a day has time for
+test-long: machine $(JOURNEYS) $(PAGES)  ## the tests that are worth more examples and events than a day has time for
 	BELLHOP_TEST_LONG=1 $(BIN)/python -m pytest -m "long or hypothesis" -n 3 --dist worksteal $(if $(CI),-p tests.support.no_skips)
 
 test-faults: machine $(TESTING) $(JOURNEYS)  ## a cluster under load, and everything that can fail (13 minutes)

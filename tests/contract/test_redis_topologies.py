@@ -57,7 +57,7 @@ class Gateways:
         a, b = self.buses
         # Both may be well, and for a moment on two different servers: what goes between is lost.
         mark = f'["mark",{number}]'.encode()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             while mark not in [event for _, _, event in b.frames]:
                 await a.bus.publish([("all", TRANSIENT, mark)])
                 await asyncio.sleep(0.05)
