@@ -89,7 +89,8 @@ async def node(request, url_of, make) -> Node:
 
 @pytest.fixture
 async def two(redis_url, make) -> tuple[Node, Node]:
-    a, b = await Node(make(redis_url, "a")).start(), await Node(make(redis_url, "b")).start()
+    """On a Redis that is well, however long it keeps them waiting on a busy machine."""
+    a, b = [await Node(make(redis_url, name, patience_seconds=15)).start() for name in "ab"]
     await healthy(a, b)
     return a, b
 
