@@ -73,6 +73,8 @@ SOUND_QUERIES: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("delete", "/internal/suppressions"): {"address": "bob@example.org", "scope": "*"},
     ("get", "/internal/users/{user}/explain"): {"type": "REVIEW"},
     ("get", "/internal/users"): {"text": "ann"},
+    ("get", "/internal/notifications"): {"user": "ann", "service": "shop"},
+    ("get", "/internal/audit"): {"operation": "recall"},
 }
 NEVER_WELL = frozenset(
     {("post", "/internal/mail/{id}/revive"), ("post", "/internal/campaigns/{campaign}/retry")}
