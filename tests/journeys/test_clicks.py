@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import dkim
 import pytest
 
 from gateway.notify.clicks import judging
 from gateway.notify.clicks.news import Clicked
 from gateway.process.node import Node
+from mailer.signing_keys import Key
 from storage.clicks import Kind
 from tests.journeys.news import ended, fill, make
 from tests.journeys.news import told as campaign_told
 from tests.journeys.test_mailing import spooled, until
-from tests.support.gateway import Gateway, gateway, token, with_catalog
+from tests.support.dkim import pem, record, rsa_key
+from tests.support.gateway import Gateway, gateway, gateways, token, with_catalog
 from tests.support.node import JSClient, NodeProcess
 from tests.support.smtp import Reply, SMTPRelay
 
@@ -195,6 +198,28 @@ async def test_a_persons_click_leads_on_and_reads_it_in_every_tab_once_it_is_jud
     assert 'bellhop_clicks_total{kind="human"} 1.0' in (await here.ask("GET", "/metrics")).body
 
 
+async def test_a_click_that_is_judged_at_one_node_reads_it_at_all(
+    tmp_path: Path, redis_url: str, node: NodeProcess, at_ease: None
+):
+    async with gateways(
+        2, tmp_path, bus_url=redis_url, extend=catalog(tmp_path / "catalog"), **LINKS
+    ) as nodes:
+        await told(nodes[0], "PUT", "/internal/users/ann", {"email": "ann@gmail.com"})
+        await told(nodes[0], "PATCH", "/internal/users/ann/preferences", AGREED)
+        opened = [(await tabs(each, node, 1, topics=(f"t{n}",)))[0] for n, each in enumerate(nodes)]
+        id_, link = await offered(nodes[0], tmp_path)
+
+        await follow(nodes[1], link)
+        for each in nodes:
+            await judged(each)
+
+        for n, tab in enumerate(opened):
+            # Each over the rooms that its own token names.
+            heads = {"user:ann": 1, "all": 0, f"topic:t{n}": 0}
+            assert await tab.event("inbox") == {"unread": 0, "heads": heads}
+        assert [hit["kind"] for hit in await hits(nodes[1], id_)] == ["human"]
+
+
 async def test_what_programs_follow_counts_for_nobody_unless_the_person_says_so(
     here: Gateway, tmp_path: Path, node: NodeProcess
 ):
@@ -321,11 +346,24 @@ async def test_a_click_in_a_campaigns_mail_reads_what_the_campaign_has_told_in_t
     assert link[-32:] != others[-32:]
 
 
-async def test_a_mail_that_is_tried_again_is_the_same_to_the_byte(tmp_path: Path):
+async def test_a_type_that_asks_for_it_without_a_secret_is_warned_of(tmp_path: Path):
+    async with gateway(tmp_path, extend=catalog(tmp_path / "catalog"), BASE_URL=SITE) as here:
+        await told(here, "PATCH", "/internal/users/ann/preferences", AGREED)
+        await here.emit("user:ann", "Sale", type="SALE", link="/offers/lamps", email={"to": "ann@gmail.com"})
+
+        assert links_in(await mail_to(tmp_path, "ann@gmail.com", "Sale")) == []
+        warnings = (await here.ask("GET", "/readyz")).body["warnings"]
+        assert [text for text in warnings if text.startswith("clicks: NEWS, SALE: ")] != []
+        assert (await here.request("GET", here.public + "/c/x")).status == 404
+
+
+async def test_a_mail_that_is_tried_again_is_the_same_to_the_byte_and_signed_as_it_is_sent(tmp_path: Path):
+    key = Key(domain="shop.example", selector="bh1", private=rsa_key())
     async with SMTPRelay() as relay:
         relay.on("CONTENT", Reply("451 4.3.0 try again"))
         async with gateway(
-            tmp_path, extend=catalog(tmp_path / "catalog"), MAIL_RETRY="0.1s",
+            tmp_path, extend=catalog(tmp_path / "catalog"), MAIL_RETRY="0.1s", MAIL_FROM="Shop <shop@shop.example>",
+            DKIM_KEY=pem(key.private), DKIM_SELECTOR="bh1", DKIM_DOMAIN="shop.example",
             MAIL_URL=relay.url(query="starttls=never"), **LINKS,
         ) as here:  # fmt: skip
             await told(here, "PATCH", "/internal/users/ann/preferences", AGREED)
@@ -336,4 +374,5 @@ async def test_a_mail_that_is_tried_again_is_the_same_to_the_byte(tmp_path: Path
 
     (first,), (second,) = relay.turned_away, [each.content for each in relay.received]
     assert first == second
+    assert dkim.verify(first, dnsfunc=lambda *_, **__: record(key).encode())
     assert links_in(message_from_bytes(first, policy=policy.default)) != []  # type: ignore[arg-type]
