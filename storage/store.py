@@ -9,6 +9,7 @@ these sentences.
 from datetime import datetime
 from typing import Protocol
 
+from storage.audit import Audit
 from storage.campaigns import Campaigns
 from storage.clicks import Clicks
 from storage.digests import Digests
@@ -21,6 +22,7 @@ from storage.outbox import Outbox
 from storage.people import People
 from storage.preferences import Preferences
 from storage.schedule import Schedule
+from storage.snoozes import Snoozes
 from storage.strays import Strays
 from storage.streams import Streams
 from storage.suppressions import Suppressions
@@ -37,6 +39,9 @@ class Store(Protocol):
 
     @property
     def inboxes(self) -> Inboxes: ...
+
+    @property
+    def snoozes(self) -> Snoozes: ...
 
     @property
     def outbox(self) -> Outbox: ...
@@ -82,6 +87,9 @@ class Store(Protocol):
 
     @property
     def campaigns(self) -> Campaigns: ...
+
+    @property
+    def audit(self) -> Audit: ...
 
     @property
     def clicks(self) -> Clicks: ...

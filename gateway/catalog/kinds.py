@@ -8,9 +8,9 @@ from typing import Any, Literal
 from gateway.catalog.buckets import EVERYBODY, Rollout
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.payload import Payload
-from gateway.catalog.rhythms import Digest, Throttle
 from mailer.locales import lookup
 from mailer.phrases import Phrase
+from storage.rhythms import Digest, Throttle
 
 Lane = Literal["transactional", "bulk"]
 LANES: tuple[Lane, ...] = ("transactional", "bulk")
@@ -45,6 +45,19 @@ class EmailRule:
     """Whether its links are led by way of the gateway, for those who have agreed to that."""
 
 
+BUTTON_STYLES = ("default", "primary", "danger")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Button:
+    """What a reader may press, in one locale."""
+
+    id: str
+    label: Phrase
+    link: Phrase | None = None
+    style: str = "default"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wording:
     """The texts of a type in one locale."""
@@ -53,6 +66,8 @@ class Wording:
     body: Phrase | None = None
     link: Phrase | None = None
     subject: Phrase | None = None
+    buttons: tuple[Button, ...] = ()
+    image: Phrase | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from gateway.notify.requests import DisconnectRequest, FindRequest, RosterReques
 from gateway.notify.suppressions import SuppressionList, forms_of
 from gateway.notify.topics import TopicBook
 from storage import people as shelf
+from storage.audit import Audit, Deed
 from storage.campaigns import Campaign, Campaigns, RecipientRow
 from storage.clicks import Clicks, Hit
 from storage.digests import Digest, Digests
@@ -75,6 +76,8 @@ class Held:
     """Those that are no notification's own, newest first."""
     campaigns: Sequence[tuple[Campaign, RecipientRow]]
     """That the user is or was a recipient of, newest first."""
+    deeds: Sequence[Deed]
+    """What was done by the user as an admin, and to the user, newest first."""
     clicks: Sequence[Hit]
     """On links in the user's mail, newest first."""
     click_targets: Sequence[str]
@@ -97,6 +100,7 @@ class People:
         held: shelf.People,
         suppressions: SuppressionList,
         campaigns: Campaigns,
+        audit: Audit,
         clicks: Clicks,
         reading: Reading,
         receiver: Receiver,
@@ -113,6 +117,7 @@ class People:
         self._held = held
         self._suppressions = suppressions
         self._campaigns = campaigns
+        self._audit = audit
         self._clicks = clicks
         self._reading = reading
         self._receiver = receiver
@@ -177,6 +182,7 @@ class People:
             scheduled=await self._schedule.of_room(user_room(user), limit=USER_DATA_LIMIT),
             mails=await self._outbox.of_room(user_room(user), limit=USER_DATA_LIMIT),
             digests=tuple(await self._digests.of_room(user_room(user), limit=USER_DATA_LIMIT)),
+            deeds=await self._audit.of_person(user, limit=USER_DATA_LIMIT),
         )
 
     async def erase(self, user: str) -> int:

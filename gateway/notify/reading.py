@@ -1,7 +1,8 @@
 """Reading: a user's history over the rooms of that user, its marks, and the badge that counts what is unread."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from gateway.ground.clock import Clock
 from gateway.ground.rooms import membership, user_room
@@ -11,6 +12,8 @@ from gateway.notify.muting import Mutes
 from gateway.notify.requests import HistoryRequest
 from gateway.notify.translations import page_spoken
 from storage.inboxes import Count, HistoryPage, HistoryQuery, Inboxes, Marked, Muted
+
+M = TypeVar("M", bound=Marked)
 
 
 class Reading:
@@ -44,7 +47,7 @@ class Reading:
         """
         query = HistoryQuery(
             user=user, rooms=rooms, before=page.before, limit=page.limit, types=page.types,
-            categories=page.categories, unread_only=page.unread_only,
+            categories=page.categories, unread_only=page.unread_only, place=page.place,
             muted=None if whole else await self._mutes.of(user),
         )  # fmt: skip
         found = await self._inboxes.history(query, now=self._clock())
@@ -61,13 +64,13 @@ class Reading:
             marked = await self._inboxes.read_all(user, rooms, now=now)
         else:
             marked = await self._inboxes.read(user, rooms, ids, now=now, muted=muted)
-        return await self._counted(user, rooms, marked, muted)
+        return await self.counted(user, rooms, marked, muted)
 
     async def dismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Take `ids` out of this user's history."""
         muted = await self._mutes.of(user)
         marked = await self._inboxes.dismiss(user, rooms, ids, now=self._clock(), muted=muted)
-        return await self._counted(user, rooms, marked, muted)
+        return await self.counted(user, rooms, marked, muted)
 
     async def seen(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Note that `ids` were on the user's screen; the badge stays as it is."""
@@ -77,14 +80,23 @@ class Reading:
         """Note that the user has followed the links of `ids`, which reads them too."""
         muted = await self._mutes.of(user)
         marked = await self._inboxes.click(user, rooms, ids, now=self._clock(), muted=muted)
-        return await self._counted(user, rooms, marked, muted)
+        return await self.counted(user, rooms, marked, muted)
 
-    async def _counted(self, user: str, rooms: Sequence[str], marked: Marked, muted: Muted | None) -> Marked:
-        """Bring the badge up to date in every connection of the user."""
+    async def counted(
+        self,
+        user: str,
+        rooms: Sequence[str],
+        marked: M,
+        muted: Muted | None,
+        *,
+        did: Mapping[str, Any] | None = None,
+    ) -> M:
+        """Bring the badge up to date in every connection of the user, and tell what was done beyond reading."""
         if await self._mutes.of(user) != muted:
             # What is muted has changed meanwhile, and every connection has been told the count of that.
             count = await self.unread(user, rooms)
-            marked = replace(marked, unread=count.unread, heads=count.heads)
+            marked = replace(marked, unread=count.unread, heads=count.heads, turn=count.turn)
         if marked.changed:
-            await self._fanout.transient(user_room(user), "inbox", events.count(marked))
+            told = events.count(marked) if did is None else {**events.count(marked), "did": did}
+            await self._fanout.transient(user_room(user), "inbox", told)
         return marked

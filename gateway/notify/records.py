@@ -10,6 +10,7 @@ from gateway.notify.fanout import Fanout
 from storage.clicks import Clicks, Hit
 from storage.inboxes import Inboxes, Receipt
 from storage.outbox import Outbox
+from storage.searching import Found
 from storage.streams import Notification, Streams
 
 LATEST = 50
@@ -48,7 +49,7 @@ class Records:
         self._bus = bus
         self._clock = clock
 
-    async def latest(self) -> Sequence[Notification]:
+    async def latest(self) -> Sequence[Found]:
         """What is shown of those that were emitted last, anywhere; the newest first."""
         return await self._streams.latest(limit=LATEST, now=self._clock())
 

@@ -14,6 +14,7 @@ from gateway.access.part import Access
 from gateway.access.settings import KeySettings
 from gateway.catalog.part import CatalogPart
 from gateway.catalog.settings import CatalogSettings
+from gateway.cluster.commands import CameBack
 from gateway.cluster.gossip import HeadGossip
 from gateway.cluster.lineage import Lineage, Witnessed
 from gateway.cluster.part import BusPart, PresencePart
@@ -33,6 +34,8 @@ from gateway.http.unsubscribe import UnsubscribePages
 from gateway.mail.part import PressPart
 from gateway.mail.provider_settings import ProviderSettings
 from gateway.mail.settings import MailSettings
+from gateway.notify.acting import Acting
+from gateway.notify.auditing import AuditBook
 from gateway.notify.campaigns.audience import Audiences
 from gateway.notify.campaigns.book import CampaignBook
 from gateway.notify.campaigns.drafting import Drafter
@@ -57,6 +60,7 @@ from gateway.notify.records import Records
 from gateway.notify.retention import Housekeeper
 from gateway.notify.scheduling import Scheduler
 from gateway.notify.settings import StoreSettings
+from gateway.notify.snoozing import Snoozer
 from gateway.notify.store import ClockPart, CommitPart, LineagePart, StorePart
 from gateway.notify.switching import Switching
 from gateway.notify.topics import TopicBook
@@ -66,6 +70,8 @@ from gateway.notify.versions import Versions
 from gateway.notify.wording import Scribe
 from gateway.observe.feed import Feed
 from gateway.observe.overview import Observatory
+from gateway.observe.peers import Peers
+from gateway.observe.trace import Tracer
 from gateway.observe.trends import Trends
 from gateway.observe.writes import Writes
 from gateway.process import descriptors, lifetime
@@ -171,6 +177,19 @@ class Node(Process):
         self.reading = Reading(
             inboxes=self.store.inboxes, fanout=self.fanout, clock=self.clock, mutes=self.mutes
         )
+        self.snoozer = Snoozer(
+            self.store.snoozes,
+            tell=lambda back: self.bus.order_all(CameBack(tuple((each.user, each.id) for each in back))),
+            due_clock=self.clock.cautious,
+        )
+        self.acting = Acting(
+            reading=self.reading,
+            inboxes=self.store.inboxes,
+            streams=self.store.streams,
+            mutes=self.mutes,
+            clock=self.clock,
+            snoozed=self.snoozer.wake,
+        )
         self.clicks = ClickBook(
             self.store.clicks,
             self.click_links,
@@ -205,6 +224,7 @@ class Node(Process):
             held=self.store.people,
             suppressions=self.suppressions,
             campaigns=self.store.campaigns,
+            audit=self.store.audit,
             clicks=self.store.clicks,
             reading=self.reading,
             receiver=self.delivery,
@@ -269,7 +289,9 @@ class Node(Process):
             server=self.server,
             verifier=self.access.verifier,
             inboxes=self.store.inboxes,
+            streams=self.store.streams,
             reading=self.reading,
+            acting=self.acting,
             delivery=self.delivery,
             presence=self.presence,
             bus=self.bus,
@@ -301,6 +323,10 @@ class Node(Process):
         self.trends = Trends(self.metrics.registry, system_clock)
         self.observatory = Observatory(self.trends, bus=self.bus, node=node)
         self.feed = Feed(emitter=self.emitter, watchers=self.namespaces.sessions, bus=self.bus, node=node)
+        self.peers = Peers(bus=self.bus, node=node)
+        self.audit = AuditBook(
+            self.store.audit, self.clock, kept_days=self.settings[StoreSettings].audit_days
+        )
         self.use_cases = UseCases(
             emitter=self.emitter,
             previewer=Previewer(
@@ -347,6 +373,17 @@ class Node(Process):
             ),
             observatory=self.observatory,
             feed=self.feed,
+            tracer=Tracer(
+                records=self.records,
+                streams=self.store.streams,
+                outbox=self.store.outbox,
+                campaigns=self.store.campaigns,
+                audit=self.audit,
+                delivery=self.delivery,
+                peers=self.peers,
+                clock=self.clock,
+            ),
+            audit=self.audit,
         )
         AdminEvents(self.namespaces.registry, self.use_cases)
         PreferenceEvents(self.namespaces.registry, self.use_cases)
@@ -441,6 +478,7 @@ class Node(Process):
             self.namespaces,
             self.namespaces.memberships,
             self.namespaces.mutes,
+            self.namespaces.returns,
             *([] if self.neighbours is None else [self.neighbours]),
             *([] if self.unsubscribe is None else [self.unsubscribe]),
             *([] if self.hooks is None else [self.hooks]),
@@ -451,8 +489,11 @@ class Node(Process):
             self.feed,
             self.trends,
             self.observatory,
+            self.peers,
+            self.audit,
             self.housekeeper,
             self.scheduler,
+            self.snoozer,
             self.hints,
             self.campaign_runner,
             self.digests,

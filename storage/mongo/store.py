@@ -12,6 +12,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from storage.errors import StoreConfigurationError, StoreUnavailable
+from storage.mongo.audit import MongoAudit
 from storage.mongo.campaigns import MongoCampaigns
 from storage.mongo.clicks import MongoClicks
 from storage.mongo.collections import FACTS, NOTIFICATIONS, Collections
@@ -27,6 +28,7 @@ from storage.mongo.preferences import MongoPreferences
 from storage.mongo.schedule import MongoSchedule
 from storage.mongo.schema import LEASE_SECONDS, migrate
 from storage.mongo.shelf import MongoShelf, Operations
+from storage.mongo.snoozes import MongoSnoozes
 from storage.mongo.strays import MongoStrays
 from storage.mongo.streams import MongoStreams
 from storage.mongo.suppressions import MongoSuppressions
@@ -52,6 +54,7 @@ class MongoStore:
         self._shelves: list[MongoShelf] = []
         self.streams = self._put_up(MongoStreams(self._operations))
         self.inboxes = self._put_up(MongoInboxes(self._operations))
+        self.snoozes = self._put_up(MongoSnoozes(self._operations))
         self.outbox = self._put_up(MongoOutbox(self._operations))
         self.digests = self._put_up(MongoDigests(self._operations))
         self.people = self._put_up(MongoPeople(self._operations, self._shelves))
@@ -67,6 +70,7 @@ class MongoStore:
         self.lanes = self._put_up(MongoLanes(self._operations))
         self.mailboxes = self._put_up(MongoMailboxes(self._operations))
         self.campaigns = self._put_up(MongoCampaigns(self._operations))
+        self.audit = self._put_up(MongoAudit(self._operations))
         self.clicks = self._put_up(MongoClicks(self._operations))
 
     def _put_up(self, shelf: Shelf) -> Shelf:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from storage.errors import StoreUnavailable
+from storage.sqlite.audit import SQLiteAudit
 from storage.sqlite.campaigns import SQLiteCampaigns
 from storage.sqlite.clicks import SQLiteClicks
 from storage.sqlite.digests import SQLiteDigests
@@ -22,6 +23,7 @@ from storage.sqlite.preferences import SQLitePreferences
 from storage.sqlite.schedule import SQLiteSchedule
 from storage.sqlite.schema import migrate
 from storage.sqlite.shelf import SQLiteShelf
+from storage.sqlite.snoozes import SQLiteSnoozes
 from storage.sqlite.strays import SQLiteStrays
 from storage.sqlite.streams import SQLiteStreams
 from storage.sqlite.suppressions import SQLiteSuppressions
@@ -43,6 +45,7 @@ class SQLiteStore:
         self._shelves: list[SQLiteShelf] = []
         self.streams = self._put_up(SQLiteStreams(self._threads))
         self.inboxes = self._put_up(SQLiteInboxes(self._threads))
+        self.snoozes = self._put_up(SQLiteSnoozes(self._threads))
         self.outbox = self._put_up(SQLiteOutbox(self._threads))
         self.digests = self._put_up(SQLiteDigests(self._threads))
         self.people = self._put_up(SQLitePeople(self._threads, self._shelves))
@@ -58,6 +61,7 @@ class SQLiteStore:
         self.lanes = self._put_up(SQLiteLanes(self._threads))
         self.mailboxes = self._put_up(SQLiteMailboxes(self._threads))
         self.campaigns = self._put_up(SQLiteCampaigns(self._threads))
+        self.audit = self._put_up(SQLiteAudit(self._threads))
         self.clicks = self._put_up(SQLiteClicks(self._threads))
 
     def _put_up(self, shelf: Shelf) -> Shelf:

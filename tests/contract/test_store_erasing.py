@@ -7,6 +7,7 @@ from typing import Any
 
 from pymongo import AsyncMongoClient
 
+from storage.audit import Deed
 from storage.campaigns import Campaign, Recipient
 from storage.clicks import Hit
 from storage.connect import file_of
@@ -30,8 +31,8 @@ NAME = "Xanthippe"
 SECRET = "a-private-matter"
 TEXTS = (ADDRESS, NAME, NAME.lower(), SECRET)
 """Of the user: of these nothing is kept anywhere."""
-NUMBERED = {"rooms", "notifications"}
-"""What keeps the name of a user's room all the same: its sequences never restart."""
+NUMBERED = {"rooms", "notifications", "deeds"}
+"""What keeps the name of a user's room all the same: its sequences never restart, and an audit says to whom it was done."""
 
 Filler = Callable[[Store], Awaitable[object]]
 
@@ -109,6 +110,11 @@ async def _campaigns(store: Store) -> None:
     await store.campaigns.add(campaign.id, [recipient], now=NOW)
 
 
+async def _audit(store: Store) -> None:
+    deed = Deed(id=uuid7(), at=NOW, by=f"user:{ID}", role="admin", operation="disconnect", target=ROOM)
+    await store.audit.begin(deed)
+
+
 async def _clicks(store: Store) -> None:
     """A link that only the user was sent, and a hit on it."""
     await store.clicks.keep({b"key": f"https://shop.example/{SECRET}"}, user=ID, until=None)
@@ -123,6 +129,7 @@ KEEPS: dict[str, Filler | str] = {
     "streams": _streams,
     "inboxes": _inboxes,
     "outbox": _outbox,
+    "snoozes": "keeps nothing beside the inboxes",
     "people": _people,
     "epochs": "keeps the line of the sequences",
     "switches": lambda store: store.switches.change("SALE", {"enabled": False}, by=f"user:{ID}", now=NOW),
@@ -137,6 +144,7 @@ KEEPS: dict[str, Filler | str] = {
     "lanes": _lanes,
     "mailboxes": lambda store: store.mailboxes.refuse(ID, ADDRESS, at=NOW),
     "campaigns": _campaigns,
+    "audit": _audit,
     "clicks": _clicks,
 }
 """By shelf: what it is given of a user, or what it keeps instead. Whoever adds a shelf adds a line here."""

@@ -1,12 +1,12 @@
 """The page of who may ask what is what the operations say."""
 
+from gateway.protocol.access import PAGE, page
 from gateway.protocol.operation import CAMPAIGNS
 from gateway.protocol.operations import OPERATIONS
-from gateway.protocol.scopes import PAGE, page
 
 
-def test_the_page_of_scopes_has_every_operation_as_it_is():
-    """To mend it: `python -m gateway.protocol.scopes`."""
+def test_the_page_of_who_may_ask_what_has_every_operation_as_it_is():
+    """To mend it: `python -m gateway.protocol.access`."""
     text = PAGE.read_text(encoding="utf-8")
 
     assert page(text) == text
