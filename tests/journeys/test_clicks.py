@@ -326,6 +326,30 @@ async def test_who_agrees_no_more_is_still_led_on_and_nothing_is_written_down(
     assert 'bellhop_clicks_total{kind="untracked"} 1.0' in (await here.ask("GET", "/metrics")).body
 
 
+async def test_the_page_that_mails_link_to_takes_the_agreement_back_and_never_gives_it(
+    here: Gateway, tmp_path: Path
+):
+    await here.emit(["user:ann", "user:bob"], "Sale", type="SALE", link="/offers/lamps")
+    pages = []
+    for user in ("ann", "bob"):
+        mail = await mail_to(tmp_path, f"{user}@gmail.com", "Sale")
+        found = re.search(r"notify/u/([\w-]+)>", mail["List-Unsubscribe"])
+        assert found is not None
+        pages.append(f"{here.public}/preferences/{found[1]}")
+    form = b"shown=*.tracking&shown=*.email&keep=*.email"
+
+    shown = [(await here.request("GET", page)).body for page in pages]
+    assert ["which links in email you follow" in page for page in shown] == [True, False]
+    for page in pages:
+        for _ in range(2):
+            assert (await here.request("POST", page, raw=form)).status == 200
+
+    chosen = [await told(here, "GET", f"/internal/users/{user}/preferences") for user in ("ann", "bob")]
+    assert [each["tracking"] for each in chosen] == [False, None]
+    assert [each["version"] for each in chosen] == [2, 0]
+    assert chosen[0]["changes"][0]["by"] == "link"
+
+
 async def test_a_click_in_a_campaigns_mail_reads_what_the_campaign_has_told_in_the_app(
     here: Gateway, tmp_path: Path, node: NodeProcess, at_ease: None
 ):
