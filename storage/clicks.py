@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 
-class Kind(StrEnum):
+class HitKind(StrEnum):
     """Who has followed a link, as far as the rules can tell."""
 
     UNKNOWN = "unknown"  # not judged yet, or some of it looks like a program's
@@ -43,7 +43,7 @@ class Hit:
     """A hash of where it came from."""
     signals: tuple[str, ...]
     """What was seen of the request that tells of a program."""
-    kind: Kind = Kind.UNKNOWN
+    kind: HitKind = HitKind.UNKNOWN
     why: tuple[str, ...] = ()
     """The rules that it was judged by."""
     judged_at: datetime | None = None
@@ -53,7 +53,7 @@ class Hit:
     @property
     def counts(self) -> bool:
         """Whether a person is known to have followed it."""
-        return self.kind is Kind.HUMAN or self.confirmed_at is not None
+        return self.kind is HitKind.HUMAN or self.confirmed_at is not None
 
 
 class Clicks(Protocol):
@@ -96,7 +96,7 @@ class Clicks(Protocol):
         """Newest first."""
         ...
 
-    async def judge(self, id_: str, kind: Kind, why: Sequence[str], *, now: datetime) -> bool:
+    async def judge(self, id_: str, kind: HitKind, why: Sequence[str], *, now: datetime) -> bool:
         """Note what it is. False, and no change, for one that is judged: so one of several judges is the one that did."""
         ...
 

@@ -10,7 +10,7 @@ from gateway.ground.encoding import Json, time, time_or_none
 from gateway.protocol import required
 from gateway.protocol.fields import Text
 from gateway.protocol.parsing import parser
-from storage.clicks import Hit, Kind
+from storage.clicks import Hit, HitKind
 
 TOKEN_MAX = 128
 
@@ -48,7 +48,7 @@ class HitAnswer(Schema):
     at = required.time()
     user = required.text(metadata={"description": "Whose mail it is."})
     mail = required.text(metadata={"description": "The id of the mail."})
-    kind = fields.Enum(Kind, by_value=True, required=True)
+    kind = fields.Enum(HitKind, by_value=True, required=True)
     why = fields.List(
         fields.String(), required=True, metadata={"description": "The rules that it was judged by."}
     )

@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import IndexModel, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from storage.clicks import Clicks, Hit, Kind
+from storage.clicks import Clicks, Hit, HitKind
 from storage.encoding import FOREVER, is_writable, micros, moment, moment_or_none
 from storage.mongo.collections import Collections, Document
 from storage.mongo.shelf import MongoShelf, operation
@@ -89,7 +89,9 @@ class MongoClicks(MongoShelf, Clicks):
         return await _hits(c, {"user": user}, _NEWEST, limit) if is_writable(user) else []
 
     @operation
-    async def judge(self, c: Collections, id_: str, kind: Kind, why: Sequence[str], *, now: datetime) -> bool:
+    async def judge(
+        self, c: Collections, id_: str, kind: HitKind, why: Sequence[str], *, now: datetime
+    ) -> bool:
         judged = await c[HITS].update_one(
             {"_id": id_, "judged_at": None},
             {"$set": {"kind": kind.value, "why": list(why), "judged_at": micros(now)}},
@@ -186,7 +188,7 @@ def _hit(found: Document) -> Hit:
         at=moment(found["at"]),
         network=bytes(found["network"]),
         signals=tuple(found["signals"]),
-        kind=Kind(found["kind"]),
+        kind=HitKind(found["kind"]),
         why=tuple(found["why"]),
         judged_at=moment_or_none(found["judged_at"]),
         confirmed_at=moment_or_none(found["confirmed_at"]),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from storage.clicks import Clicks, Hit, Kind
+from storage.clicks import Clicks, Hit, HitKind
 from storage.encoding import FOREVER, is_writable, micros, micros_or_none, moment, moment_or_none
 from storage.people import Erasure
 from storage.sqlite.schema import Migration, statements
@@ -139,7 +139,7 @@ class SQLiteClicks(SQLiteShelf, Clicks):
 
     @writing
     def judge(
-        self, connection: sqlite3.Connection, id_: str, kind: Kind, why: Sequence[str], *, now: datetime
+        self, connection: sqlite3.Connection, id_: str, kind: HitKind, why: Sequence[str], *, now: datetime
     ) -> bool:
         return (
             connection.execute(
@@ -198,6 +198,6 @@ def _hit(row: tuple[Any, ...]) -> Hit:
     return Hit(
         id=id_, mail=mail, user=user, type=type_, notification=notification, room=room, campaign=campaign,
         target=bytes(target), links=links, at=moment(at), network=bytes(network), signals=tuple(json.loads(signals)),
-        kind=Kind(kind), why=tuple(json.loads(why)), judged_at=moment_or_none(judged_at),
+        kind=HitKind(kind), why=tuple(json.loads(why)), judged_at=moment_or_none(judged_at),
         confirmed_at=moment_or_none(confirmed_at),
     )  # fmt: skip

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from storage.clicks import Hit, Kind
+from storage.clicks import Hit, HitKind
 from storage.ids import uuid7
 from storage.outbox import Kind as Of
 from storage.outbox import Obligation, Subject
@@ -58,7 +58,7 @@ async def test_hits_are_noted_up_to_so_many_of_a_mail(store):
 
 async def test_a_hit_comes_back_as_it_was_noted_and_is_found_by_what_it_is_about(store, other):
     whole = hit(
-        notification="n1", room="topic:garden", campaign="c1", signals=("agent",), why=("agent",), kind=Kind.BOT,
+        notification="n1", room="topic:garden", campaign="c1", signals=("agent",), why=("agent",), kind=HitKind.BOT,
         judged_at=later(1), confirmed_at=later(2),
     )  # fmt: skip
     of_mail = hit("n1", at=later(1))
@@ -81,16 +81,16 @@ async def test_one_of_several_judges_judges(store, other):
 
     assert await store.clicks.unjudged(before=later(5), limit=9) == [first]
     judged = await asyncio.gather(
-        *(each.clicks.judge(first.id, Kind.HUMAN, ("x",), now=later(60)) for each in (store, other) * 3)
+        *(each.clicks.judge(first.id, HitKind.HUMAN, ("x",), now=later(60)) for each in (store, other) * 3)
     )
 
     assert judged.count(True) == 1
     [found] = await store.clicks.unjudged(before=later(9), limit=9)
     assert found == second
     assert (await store.clicks.of_mail("m1"))[0] == replace(
-        first, kind=Kind.HUMAN, why=("x",), judged_at=later(60)
+        first, kind=HitKind.HUMAN, why=("x",), judged_at=later(60)
     )
-    assert not await store.clicks.judge("unknown", Kind.HUMAN, (), now=NOW)
+    assert not await store.clicks.judge("unknown", HitKind.HUMAN, (), now=NOW)
 
 
 async def test_the_newest_hit_on_a_link_is_confirmed_once(store, other):

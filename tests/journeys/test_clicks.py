@@ -17,7 +17,7 @@ from gateway.notify.clicks import judging
 from gateway.notify.clicks.news import Clicked
 from gateway.process.node import Node
 from mailer.signing_keys import Key
-from storage.clicks import Kind
+from storage.clicks import HitKind
 from tests.journeys.news import ended, fill, make
 from tests.journeys.news import told as campaign_told
 from tests.journeys.test_mailing import mail_in, spooled, until
@@ -196,7 +196,7 @@ async def test_a_persons_click_leads_on_and_reads_it_in_every_tab_once_it_is_jud
     assert (clicked.user, clicked.type, clicked.channel, clicked.notification, clicked.mail) == (
         "ann", "SALE", "email", id_, id_,
     )  # fmt: skip
-    assert (clicked.kind, clicked.is_first, clicked.is_confirmed) == (Kind.HUMAN, True, False)
+    assert (clicked.kind, clicked.is_first, clicked.is_confirmed) == (HitKind.HUMAN, True, False)
     assert 'bellhop_clicks_total{kind="human"} 1.0' in (await here.ask("GET", "/metrics")).body
 
 

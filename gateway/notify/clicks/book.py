@@ -26,7 +26,7 @@ from gateway.notify.verdicts import EMAIL, IN_APP
 from mailer.clicks import ClickLinks, Ticket
 from storage import clicks as shelf
 from storage.campaigns import Campaigns
-from storage.clicks import Hit, Kind
+from storage.clicks import Hit, HitKind
 from storage.ids import uuid7
 from storage.inboxes import Count, Inboxes
 from storage.outbox import Kind as Of
@@ -236,7 +236,7 @@ class ClickBook(Part):
         hits = await self._clicks.unjudged(before=before, limit=JUDGED_AT_ONCE)
         for hit in hits:
             kind, why = judge(hit, await self._clicks.of_mail(hit.mail), await self._posted(hit.mail))
-            if kind is Kind.HUMAN:
+            if kind is HitKind.HUMAN:
                 # Before: whoever dies in between leaves it to be judged again.
                 await self._mark(hit)
             if await self._clicks.judge(hit.id, kind, why, now=self._clock()):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from storage.clicks import Hit, Kind
+from storage.clicks import Hit, HitKind
 
 # What is seen of a request.
 PREFETCH: Final = "prefetch"
@@ -53,7 +53,7 @@ class Posted:
     """Of the address that it went to."""
 
 
-def judge(hit: Hit, others: Sequence[Hit], posted: Posted | None) -> tuple[Kind, tuple[str, ...]]:
+def judge(hit: Hit, others: Sequence[Hit], posted: Posted | None) -> tuple[HitKind, tuple[str, ...]]:
     """What the hit is, and by which rules; `others` are all on its mail. None is known of a mail that is not kept any more."""
     why = [*hit.signals]
     if _in_burst(hit, others):
@@ -65,8 +65,8 @@ def judge(hit: Hit, others: Sequence[Hit], posted: Posted | None) -> tuple[Kind,
         elif since < SOON_TIME and posted.domain not in OF_EVERYBODY:
             why.append(SOON)
     if OF_PROGRAMS.intersection(why):
-        return Kind.BOT, tuple(why)
-    return Kind.UNKNOWN if DOUBTS.intersection(why) else Kind.HUMAN, tuple(why)
+        return HitKind.BOT, tuple(why)
+    return HitKind.UNKNOWN if DOUBTS.intersection(why) else HitKind.HUMAN, tuple(why)
 
 
 def _in_burst(hit: Hit, others: Sequence[Hit]) -> bool:

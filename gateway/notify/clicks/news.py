@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.catalog.channels import Channel
-from storage.clicks import Kind
+from storage.clicks import HitKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Clicked:
     mail: str | None = None
     """The obligation whose mail held the link; None in the app."""
     campaign: str | None = None
-    kind: Kind = Kind.HUMAN
+    kind: HitKind = HitKind.HUMAN
     is_confirmed: bool = False
     """Whether the user's own client has said so: always in the app."""
     is_first: bool

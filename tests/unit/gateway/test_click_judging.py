@@ -15,7 +15,7 @@ from gateway.notify.clicks.judging import (
     Posted,
     judge,
 )
-from storage.clicks import Hit, Kind
+from storage.clicks import Hit, HitKind
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 AT_HOME = Posted(sent_at=NOW - timedelta(hours=1), domain="gmail.com")
@@ -43,23 +43,23 @@ def sent(seconds: float, domain: str = "gmail.com") -> Posted:
 @pytest.mark.parametrize(
     ("signals", "posted", "kind", "why"),
     [
-        ((), AT_HOME, Kind.HUMAN, ()),
-        ((), None, Kind.HUMAN, ()),
-        ((PREFETCH,), AT_HOME, Kind.BOT, (PREFETCH,)),
-        ((AGENT, NO_NAVIGATION), AT_HOME, Kind.BOT, (AGENT, NO_NAVIGATION)),
-        ((NO_NAVIGATION,), AT_HOME, Kind.UNKNOWN, (NO_NAVIGATION,)),
-        ((), sent(9.9), Kind.BOT, (EARLY,)),
-        ((), Posted(sent_at=None, domain="gmail.com"), Kind.BOT, (EARLY,)),
-        ((), sent(-3), Kind.BOT, (EARLY,)),
-        ((), sent(10), Kind.HUMAN, ()),
-        ((), sent(10, "company.example"), Kind.UNKNOWN, (SOON,)),
-        ((), sent(599, "company.example"), Kind.UNKNOWN, (SOON,)),
-        ((), sent(600, "company.example"), Kind.HUMAN, ()),
-        ((NO_NAVIGATION,), sent(9), Kind.BOT, (NO_NAVIGATION, EARLY)),
+        ((), AT_HOME, HitKind.HUMAN, ()),
+        ((), None, HitKind.HUMAN, ()),
+        ((PREFETCH,), AT_HOME, HitKind.BOT, (PREFETCH,)),
+        ((AGENT, NO_NAVIGATION), AT_HOME, HitKind.BOT, (AGENT, NO_NAVIGATION)),
+        ((NO_NAVIGATION,), AT_HOME, HitKind.UNKNOWN, (NO_NAVIGATION,)),
+        ((), sent(9.9), HitKind.BOT, (EARLY,)),
+        ((), Posted(sent_at=None, domain="gmail.com"), HitKind.BOT, (EARLY,)),
+        ((), sent(-3), HitKind.BOT, (EARLY,)),
+        ((), sent(10), HitKind.HUMAN, ()),
+        ((), sent(10, "company.example"), HitKind.UNKNOWN, (SOON,)),
+        ((), sent(599, "company.example"), HitKind.UNKNOWN, (SOON,)),
+        ((), sent(600, "company.example"), HitKind.HUMAN, ()),
+        ((NO_NAVIGATION,), sent(9), HitKind.BOT, (NO_NAVIGATION, EARLY)),
     ],
 )
 def test_by_what_is_seen_of_the_request_and_of_the_mail(
-    signals: tuple[str, ...], posted: Posted | None, kind: Kind, why: tuple[str, ...]
+    signals: tuple[str, ...], posted: Posted | None, kind: HitKind, why: tuple[str, ...]
 ):
     one = hit(signals=signals)
     assert judge(one, [one], posted) == (kind, why)
@@ -80,14 +80,14 @@ def test_by_what_is_seen_of_the_request_and_of_the_mail(
 def test_three_links_from_one_network_within_a_moment_are_a_programs(others: list[Hit], is_burst: bool):
     one = hit()
     kind, why = judge(one, [one, *others], AT_HOME)
-    assert (kind is Kind.BOT, BURST in why) == (is_burst, is_burst)
+    assert (kind is HitKind.BOT, BURST in why) == (is_burst, is_burst)
 
 
 def test_half_of_a_mails_links_are_a_programs_and_its_only_one_is_not():
     few = hit(links=4)
-    assert judge(few, [few, hit("rug", links=4)], AT_HOME)[0] is Kind.BOT
+    assert judge(few, [few, hit("rug", links=4)], AT_HOME)[0] is HitKind.BOT
     only = hit(links=1)
-    assert judge(only, [only], AT_HOME)[0] is Kind.HUMAN
+    assert judge(only, [only], AT_HOME)[0] is HitKind.HUMAN
 
 
 @pytest.mark.parametrize(

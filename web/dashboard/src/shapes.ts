@@ -30,8 +30,8 @@ export type LaneName = (typeof LANE_NAME_VALUES)[number];
 export const UNLESS_VALUES = ["read", "seen", "online"] as const;
 export type Unless = (typeof UNLESS_VALUES)[number];
 
-export const KIND_VALUES = ["unknown", "human", "bot"] as const;
-export type Kind = (typeof KIND_VALUES)[number];
+export const HIT_KIND_VALUES = ["unknown", "human", "bot"] as const;
+export type HitKind = (typeof HIT_KIND_VALUES)[number];
 
 export const VIA_VALUES = ["call", "inbox", "reader", "mail", "deed"] as const;
 export type Via = (typeof VIA_VALUES)[number];
@@ -418,7 +418,7 @@ export interface HitAnswer {
   readonly user: string;
   /** The id of the mail. */
   readonly mail: string;
-  readonly kind: Kind;
+  readonly kind: HitKind;
   /** The rules that it was judged by. */
   readonly why: readonly string[];
   readonly judged_at: string | null;
