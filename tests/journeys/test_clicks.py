@@ -191,6 +191,10 @@ async def test_a_persons_click_leads_on_and_reads_it_in_every_tab_once_it_is_jud
     assert [(hit["kind"], hit["why"], hit["user"], hit["mail"]) for hit in record["clicks"]] == [
         ("human", [], "ann", id_)
     ]
+    line = (await told(here, "GET", f"/internal/notifications/{id_}/trace"))["line"]
+    assert [
+        (point["by"], point["mail"], point["detail"]) for point in line if point["what"] == "followed"
+    ] == [("ann", id_, "human")]
     await judged(here)
     [clicked] = heard
     assert (clicked.user, clicked.type, clicked.channel, clicked.notification, clicked.mail) == (
