@@ -194,6 +194,7 @@ class Node(Process):
         self.clicks = ClickBook(
             self.store.clicks,
             self.click_links,
+            catalog=self.catalog,
             streams=self.store.streams,
             inboxes=self.store.inboxes,
             outbox=self.store.outbox,
