@@ -1,7 +1,7 @@
 """The shelf of inboxes: what each user has read, seen and dismissed in the rooms that the user is in."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -123,6 +123,8 @@ class Marked(Count):
 
     changed: int
     """How many notifications changed for the user; unknown ids and repeated calls change nothing."""
+    read_from: Mapping[str, int] = field(default_factory=dict)
+    """Of `read_all`: the rooms that it changed something in, and up to where each had been read before."""
 
 
 class Inboxes(Protocol):

@@ -20,6 +20,7 @@ from storage.outbox import Outbox
 from storage.people import People
 from storage.preferences import Preferences
 from storage.schedule import Schedule
+from storage.stats import Stats
 from storage.strays import Strays
 from storage.streams import Streams
 from storage.suppressions import Suppressions
@@ -81,6 +82,9 @@ class Store(Protocol):
 
     @property
     def campaigns(self) -> Campaigns: ...
+
+    @property
+    def stats(self) -> Stats: ...
 
     async def open(self) -> None:
         """Connect, and bring the store to this release's schema; idempotent, also while other nodes do it.

@@ -1,6 +1,6 @@
 """Reading: a user's history over the rooms of that user, its marks, and the badge that counts what is unread."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from gateway.ground.clock import Clock
@@ -11,6 +11,10 @@ from gateway.notify.muting import Mutes
 from gateway.notify.requests import HistoryRequest
 from gateway.notify.translations import page_spoken
 from storage.inboxes import Count, HistoryPage, HistoryQuery, Inboxes, Marked, Muted
+from storage.stats import Outcome
+
+Listener = Callable[[Outcome, str, Sequence[str], Sequence[str] | None, Marked], None]
+"""Takes what a user did with which ids, None for all, in which rooms, and what the store says to it; must neither wait nor raise."""
 
 
 class Reading:
@@ -24,6 +28,7 @@ class Reading:
         self._mutes = mutes
         self._fanout = fanout
         self._clock = clock
+        self.listeners: list[Listener] = []
 
     async def begin(self, user: str, rooms: Sequence[str]) -> None:
         """The user has come, with these rooms: those that have never begun for the user begin here."""
@@ -61,17 +66,33 @@ class Reading:
             marked = await self._inboxes.read_all(user, rooms, now=now)
         else:
             marked = await self._inboxes.read(user, rooms, ids, now=now, muted=muted)
+        self._tell(Outcome.READ, user, rooms, ids, marked)
         return await self._counted(user, rooms, marked, muted)
 
     async def dismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Take `ids` out of this user's history."""
         muted = await self._mutes.of(user)
         marked = await self._inboxes.dismiss(user, rooms, ids, now=self._clock(), muted=muted)
+        # What is dismissed counts as read, here as everywhere.
+        self._tell(Outcome.READ, user, rooms, ids, marked)
         return await self._counted(user, rooms, marked, muted)
 
     async def seen(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Note that `ids` were on the user's screen; the badge stays as it is."""
-        return await self._inboxes.seen(user, rooms, ids, now=self._clock())
+        marked = await self._inboxes.seen(user, rooms, ids, now=self._clock())
+        self._tell(Outcome.SEEN, user, rooms, ids, marked)
+        return marked
+
+    def _tell(
+        self,
+        outcome: Outcome,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str] | None,
+        marked: Marked,
+    ) -> None:
+        for listen in self.listeners:
+            listen(outcome, user, rooms, ids, marked)
 
     async def _counted(self, user: str, rooms: Sequence[str], marked: Marked, muted: Muted | None) -> Marked:
         """Bring the badge up to date in every connection of the user."""

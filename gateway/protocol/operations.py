@@ -7,7 +7,17 @@ module of `gateway.protocol.offered`, and its use case.
 What a connection asks of itself (`/`: read, seen, replay, token …) belongs to `gateway.sockets`.
 """
 
-from gateway.protocol.offered import campaigns, kinds, mails, notifications, own, schedules, told, users
+from gateway.protocol.offered import (
+    campaigns,
+    kinds,
+    mails,
+    notifications,
+    own,
+    schedules,
+    stats,
+    told,
+    users,
+)
 from gateway.protocol.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -18,6 +28,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *told.OPERATIONS,
     *campaigns.OPERATIONS,
     *kinds.OPERATIONS,
+    *stats.OPERATIONS,
     *own.OPERATIONS,
 )
 """All of them."""

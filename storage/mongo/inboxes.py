@@ -146,7 +146,8 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
             await c[RECEIPTS].delete_many(
                 {"$or": ranges, "dismissed_at": {"$exists": False}, "clicked_at": {"$exists": False}}
             )
-        return Marked(changed=sum(unread.values()), unread=0, heads=standing.heads)
+        read_from = {room: standing.read_upto.get((user, room), 0) for room in unread}
+        return Marked(changed=sum(unread.values()), unread=0, heads=standing.heads, read_from=read_from)
 
     @operation
     async def receipt(self, c: Collections, user: str, notification_id: str) -> Receipt:

@@ -26,6 +26,7 @@ from storage.mongo.preferences import MongoPreferences
 from storage.mongo.schedule import MongoSchedule
 from storage.mongo.schema import LEASE_SECONDS, migrate
 from storage.mongo.shelf import MongoShelf, Operations
+from storage.mongo.stats import MongoStats
 from storage.mongo.strays import MongoStrays
 from storage.mongo.streams import MongoStreams
 from storage.mongo.suppressions import MongoSuppressions
@@ -66,6 +67,7 @@ class MongoStore:
         self.lanes = self._put_up(MongoLanes(self._operations))
         self.mailboxes = self._put_up(MongoMailboxes(self._operations))
         self.campaigns = self._put_up(MongoCampaigns(self._operations))
+        self.stats = self._put_up(MongoStats(self._operations))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its indexes when the store is opened."""

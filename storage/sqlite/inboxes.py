@@ -192,7 +192,8 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
             " WHERE user = ? AND room = ? AND seq <= ? AND dismissed_at IS NULL AND clicked_at IS NULL",
             [(user, place.room, place.head) for place in unread],
         )
-        return Marked(changed=total(unread), unread=0, heads=heads(standing))
+        read_from = {place.room: place.read_upto for place in unread}
+        return Marked(changed=total(unread), unread=0, heads=heads(standing), read_from=read_from)
 
     @reading
     def receipt(self, connection: sqlite3.Connection, user: str, notification_id: str) -> Receipt:

@@ -21,6 +21,7 @@ from storage.sqlite.preferences import SQLitePreferences
 from storage.sqlite.schedule import SQLiteSchedule
 from storage.sqlite.schema import migrate
 from storage.sqlite.shelf import SQLiteShelf
+from storage.sqlite.stats import SQLiteStats
 from storage.sqlite.strays import SQLiteStrays
 from storage.sqlite.streams import SQLiteStreams
 from storage.sqlite.suppressions import SQLiteSuppressions
@@ -57,6 +58,7 @@ class SQLiteStore:
         self.lanes = self._put_up(SQLiteLanes(self._threads))
         self.mailboxes = self._put_up(SQLiteMailboxes(self._threads))
         self.campaigns = self._put_up(SQLiteCampaigns(self._threads))
+        self.stats = self._put_up(SQLiteStats(self._threads))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its tables when the store is opened; those of an earlier one are there before."""
