@@ -16,6 +16,7 @@ const PAGES: readonly { route: Route; name: string; icon: IconName }[] = [
   { route: mailOf(""), name: "Mail", icon: "mail" },
   { route: { page: "suppressions", address: "", scope: "" }, name: "Suppressions", icon: "banned" },
   { route: { page: "campaigns", campaign: null, state: "" }, name: "Campaigns", icon: "campaign" },
+  { route: { page: "statistics", span: "", type: "", channel: "" }, name: "Statistics", icon: "chart" },
   { route: { page: "types", type: null, view: "" }, name: "Types", icon: "types" },
   { route: { page: "compose", to: "", type: "" }, name: "Compose", icon: "compose" },
 ];
