@@ -175,12 +175,11 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToldPage:
-    """Events in the order in which they came."""
+class Told:
+    """An event, and its place in the order in which they came."""
 
-    events: tuple[Event, ...]
-    next: str | None
-    """The cursor behind the last of them; None where there are none."""
+    cursor: str
+    event: Event
 
 
 class Stats(Protocol):
@@ -221,7 +220,9 @@ class Stats(Protocol):
         """What was counted, by time and then by what it is told apart by; at most `limit`. Read from where it may lag."""
         ...
 
-    async def told(self, *, after: str | None, since: datetime | None, limit: int, now: datetime) -> ToldPage:
+    async def told(
+        self, *, after: str | None, since: datetime | None, limit: int, now: datetime
+    ) -> list[Told]:
         """Events that came behind the cursor `after`, of `since` or later; those of the last `SETTLING` may be left out.
 
         Nothing comes later that would stand before what was answered. Raises `InvalidCursor`.

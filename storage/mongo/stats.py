@@ -31,7 +31,7 @@ from storage.stats import (
     Stats,
     Step,
     Sum,
-    ToldPage,
+    Told,
     key_of_one,
 )
 
@@ -196,7 +196,7 @@ class MongoStats(MongoShelf, Stats):
     @operation
     async def told(
         self, c: Collections, *, after: str | None, since: datetime | None, limit: int, now: datetime
-    ) -> ToldPage:
+    ) -> list[Told]:
         # An id begins with the second in which it was made: beyond that age none is still on its way.
         behind = {"$lt": ObjectId.from_datetime(now - SETTLING)}
         if after is not None:
@@ -210,7 +210,7 @@ class MongoStats(MongoShelf, Stats):
         if since is not None:
             asked["at"] = {"$gte": micros(since)}
         rows = await c[EVENTS].find(asked).sort("_id", 1).limit(limit).to_list()
-        return ToldPage(events=tuple(map(_event, rows)), next=str(rows[-1]["_id"]) if rows else None)
+        return [Told(cursor=str(row["_id"]), event=_event(row)) for row in rows]
 
     @operation
     async def clear_events(self, c: Collections, *, before: datetime, limit: int) -> int:

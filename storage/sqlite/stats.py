@@ -25,7 +25,7 @@ from storage.stats import (
     Stats,
     Step,
     Sum,
-    ToldPage,
+    Told,
     key_of_one,
 )
 
@@ -221,7 +221,7 @@ class SQLiteStats(SQLiteShelf, Stats):
         since: datetime | None,
         limit: int,
         now: datetime,
-    ) -> ToldPage:
+    ) -> list[Told]:
         del now  # one writes after the other: what has come is settled
         earliest = None if since is None else micros(since)
         rows = connection.execute(
@@ -230,11 +230,15 @@ class SQLiteStats(SQLiteShelf, Stats):
             " WHERE e.position > ? AND e.at >= ? ORDER BY e.position LIMIT ?",
             (_position(connection, after, earliest), earliest or 0, limit),
         ).fetchall()
-        events = tuple(
-            Event(key=key, at=moment(at), series=Series(*series), outcome=OUTCOMES[place], count=count)
-            for _, key, at, place, count, *series in rows
-        )
-        return ToldPage(events=events, next=str(rows[-1][0]) if rows else None)
+        return [
+            Told(
+                cursor=str(position),
+                event=Event(
+                    key=key, at=moment(at), series=Series(*series), outcome=OUTCOMES[place], count=count
+                ),
+            )
+            for position, key, at, place, count, *series in rows
+        ]
 
     @writing
     def clear_events(self, connection: sqlite3.Connection, *, before: datetime, limit: int) -> int:

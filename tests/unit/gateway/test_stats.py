@@ -57,8 +57,8 @@ class Process:
         """All events that are stored."""
         page = await self.store.stats.told(after=None, since=None, limit=100_000, now=self.now)
         found: Counter[tuple[Series, Outcome]] = Counter()
-        for event in page.events:
-            found[event.series, event.outcome] += event.count
+        for each in page:
+            found[each.event.series, each.event.outcome] += each.event.count
         return found
 
     async def count(self) -> None:
