@@ -50,6 +50,10 @@ class Command:
         names = ",".join(known)
         self._parser.add_argument(option, default=names, help=f"some of {names}")
 
+    def number(self, option: str, default: int) -> None:
+        """Have an option that takes a number."""
+        self._parser.add_argument(option, type=int, default=default)
+
     def parse(self) -> argparse.Namespace:
         return self._parser.parse_args()
 

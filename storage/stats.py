@@ -208,11 +208,11 @@ class Stats(Protocol):
         """What there is in the bucket, by the roll-ups of a shorter step, or by the events themselves."""
         ...
 
-    async def replace(self, bucket: Bucket, counts: Counts, *, of: Stale, turn: int) -> bool:
+    async def replace(self, bucket: Bucket, counts: Counts, *, of: Sequence[Stale], turn: int) -> bool:
         """Have the bucket hold these counts and no others; all of it or nothing.
 
-        The longer step that it is a part of is stale then, and `of` is not any more, unless something has come meanwhile. False,
-        and no change, when the turn is over.
+        The longer step that it is a part of is stale then, and what is in `of` is not any more, unless something has come
+        meanwhile. False, and no change, when the turn is over.
         """
         ...
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
-from pymongo import IndexModel, ReplaceOne
+from pymongo import DeleteOne, IndexModel, ReplaceOne
 from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from pymongo.errors import DuplicateKeyError
 
@@ -137,7 +137,9 @@ class MongoStats(MongoShelf, Stats):
         return found
 
     @operation
-    async def replace(self, c: Collections, bucket: Bucket, counts: Counts, *, of: Stale, turn: int) -> bool:
+    async def replace(
+        self, c: Collections, bucket: Bucket, counts: Counts, *, of: Sequence[Stale], turn: int
+    ) -> bool:
         step, start = _STEPS[bucket.step], micros(bucket.start)
         rows = [
             {
@@ -161,7 +163,9 @@ class MongoStats(MongoShelf, Stats):
                 await c[ROLLUPS].insert_many([dict(row) for row in rows], ordered=False, session=session)
             if bucket.step.above is not None:
                 await _mark(c, [bucket.within(bucket.step.above)], session)
-            await c[STALE].delete_one({"_id": _place(of.bucket), "mark": of.mark}, session=session)
+            marks = [DeleteOne({"_id": _place(each.bucket), "mark": each.mark}) for each in of]
+            if marks:
+                await c[STALE].bulk_write(marks, ordered=False, session=session)
             return True
 
         return await atomically(c, put)

@@ -5,7 +5,7 @@ What events and roll-ups share is written once, in `stats_series`; outcomes are 
 
 import secrets
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from storage.encoding import micros, moment
@@ -161,7 +161,13 @@ class SQLiteStats(SQLiteShelf, Stats):
 
     @writing
     def replace(
-        self, connection: sqlite3.Connection, bucket: Bucket, counts: Counts, *, of: Stale, turn: int
+        self,
+        connection: sqlite3.Connection,
+        bucket: Bucket,
+        counts: Counts,
+        *,
+        of: Sequence[Stale],
+        turn: int,
     ) -> bool:
         if connection.execute("SELECT 1 FROM stats_lead WHERE turn = ?", (turn,)).fetchone() is None:
             return False
@@ -174,9 +180,9 @@ class SQLiteStats(SQLiteShelf, Stats):
         )
         if bucket.step.above is not None:
             _mark(connection, bucket.within(bucket.step.above))
-        connection.execute(
+        connection.executemany(
             "DELETE FROM stats_stale WHERE step = ? AND start = ? AND mark = ?",
-            (_STEPS[of.bucket.step], micros(of.bucket.start), of.mark),
+            [(_STEPS[each.bucket.step], micros(each.bucket.start), each.mark) for each in of],
         )
         return True
 
@@ -185,21 +191,16 @@ class SQLiteStats(SQLiteShelf, Stats):
         by = [DIMENSIONS[DIMENSIONS.index(name)] for name in question.by]
         told = [*(["r.start"] if question.each else []), *(f"s.{name}" for name in by)]
         where = {name: value for name, value in (question.where or {}).items() if name in DIMENSIONS}
-        # Added up by series first: of these there are few, and their names are looked up once.
-        inner = ["r.start"] if question.each else []
+        span = (_STEPS[question.step], micros(question.since), micros(question.until))
+        conditions = [*([_SPAN] if question.each else []), *(f"s.{name} = ?" for name in where)]
+        # As a whole it is added up by series first: of these there are few, whose names are looked up once. Of each bucket a
+        # series has one row anyway.
+        table = "stats_rollups" if question.each else _BY_SERIES
         rows = connection.execute(
-            f"SELECT {', '.join([*told, _SUMS])} FROM ("  # noqa: S608 - names of columns only
-            f"SELECT {', '.join([*inner, 'series', _SUMS_AS])} FROM stats_rollups r"
-            f" WHERE step = ? AND start >= ? AND start < ? GROUP BY {', '.join([*inner, 'series'])}) r"
-            f" JOIN stats_series s ON s.id = r.series {_that(where)}"
-            f" GROUP BY {', '.join(told) or 'NULL'} ORDER BY {', '.join(told) or 'NULL'} LIMIT ?",
-            (
-                _STEPS[question.step],
-                micros(question.since),
-                micros(question.until),
-                *where.values(),
-                question.limit,
-            ),
+            f"SELECT {', '.join([*told, _SUMS])} FROM {table} r JOIN stats_series s ON s.id = r.series"  # noqa: S608 - names of columns only
+            f" WHERE {' AND '.join(conditions) or 'TRUE'} GROUP BY {', '.join(told) or 'NULL'}"
+            f" ORDER BY {', '.join(told) or 'NULL'} LIMIT ?",
+            (*span, *where.values(), question.limit),
         )
         width = len(told)
         return [
@@ -259,11 +260,9 @@ class SQLiteStats(SQLiteShelf, Stats):
 
 
 _SUMS = ", ".join(f"SUM({outcome})" for outcome in OUTCOMES)
+_SPAN = "step = ? AND start >= ? AND start < ?"
 _SUMS_AS = ", ".join(f"SUM({outcome}) AS {outcome}" for outcome in OUTCOMES)
-
-
-def _that(where: Mapping[str, str]) -> str:
-    return f"WHERE {' AND '.join(f's.{name} = ?' for name in where)}" if where else ""
+_BY_SERIES = f"(SELECT series, {_SUMS_AS} FROM stats_rollups WHERE {_SPAN} GROUP BY series)"  # noqa: S608 - names of columns only
 
 
 def _counts(row: Sequence[int]) -> dict[Outcome, int]:

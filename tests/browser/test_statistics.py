@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from storage.stats import Bucket, Counts, Event, Outcome, Series, Stale, Step, key_of_many
+from storage.stats import Bucket, Counts, Event, Outcome, Series, Step, key_of_many
 from tests.browser.shop import picture
 from tests.browser.test_dashboard import signed_in
 from tests.journeys.test_stats import count
@@ -61,7 +61,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[Gateway]:
         assert turn is not None
         for day in range(1, DAYS):
             bucket = Bucket(Step.DAY, Step.DAY.start(now - timedelta(days=day)))
-            assert await stats.replace(bucket, _day(day), of=Stale(bucket=bucket, mark=""), turn=turn)
+            assert await stats.replace(bucket, _day(day), of=[], turn=turn)
         yield here
 
 

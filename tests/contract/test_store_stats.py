@@ -40,7 +40,7 @@ async def count_all(store: Store, turn: int) -> None:
     while stale := await store.stats.stale(limit=5):
         for each in stale:
             counts = await store.stats.recount(each.bucket, of=each.bucket.step.below)
-            assert await store.stats.replace(each.bucket, counts, of=each, turn=turn)
+            assert await store.stats.replace(each.bucket, counts, of=[each], turn=turn)
 
 
 async def leads(store: Store, holder: str = "one", at: float = 0) -> int:
@@ -112,7 +112,7 @@ async def test_what_comes_while_a_bucket_is_counted_leaves_it_stale(store, other
     counts = await store.stats.recount(stale.bucket, of=None)
     await other.stats.note([event()])
 
-    assert await store.stats.replace(stale.bucket, counts, of=stale, turn=turn)
+    assert await store.stats.replace(stale.bucket, counts, of=[stale], turn=turn)
 
     found = await store.stats.stale(limit=10)
     assert [each.bucket for each in found] == [stale.bucket, stale.bucket.within(Step.HOUR)]
@@ -131,7 +131,7 @@ async def test_one_counts_at_a_time_and_who_comes_too_late_changes_nothing(store
     second = await leads(other, "two", at=50)
 
     assert second != first
-    assert not await store.stats.replace(stale.bucket, {SALE: {Outcome.READ: 9}}, of=stale, turn=first)
+    assert not await store.stats.replace(stale.bucket, {SALE: {Outcome.READ: 9}}, of=[stale], turn=first)
     assert await store.stats.stale(limit=10) == [stale]
     await count_all(other, second)
     assert await store.stats.sums(BY_TYPE) == [Sum(None, ("ORDER",), {Outcome.SEEN: 1})]
@@ -153,7 +153,7 @@ async def test_a_bucket_holds_what_it_was_counted_to_and_no_more(store):
     await store.stats.note([event(), event(SALE)])
     [stale] = await store.stats.stale(limit=10)
     for counts in ({ORDER: {Outcome.SEEN: 5}, SALE: {Outcome.READ: 2}}, {SALE: {Outcome.READ: 1}}, {}):
-        await store.stats.replace(stale.bucket, counts, of=stale, turn=turn)
+        await store.stats.replace(stale.bucket, counts, of=[stale], turn=turn)
         assert await store.stats.recount(stale.bucket.within(Step.HOUR), of=Step.MINUTE) == counts
 
 
@@ -294,7 +294,7 @@ async def _count_or_crash(store: Store, dice, *, holder: str, at: float) -> None
             counts = await store.stats.recount(stale.bucket, of=_recounted_by(stale, dice))
             if dice.random() < 0.1:
                 raise Crash
-            assert await store.stats.replace(stale.bucket, counts, of=stale, turn=turn)
+            assert await store.stats.replace(stale.bucket, counts, of=[stale], turn=turn)
 
 
 def _recounted_by(stale: Stale, dice) -> Step | None:
@@ -307,7 +307,7 @@ async def test_a_write_that_fails_in_the_middle_leaves_all_as_it_was(store, monk
     turn = await leads(store)
     await store.stats.note([event()])
     [stale] = await store.stats.stale(limit=10)
-    await store.stats.replace(stale.bucket, {ORDER: {Outcome.SEEN: 1}}, of=stale, turn=turn)
+    await store.stats.replace(stale.bucket, {ORDER: {Outcome.SEEN: 1}}, of=[stale], turn=turn)
     [hour] = await store.stats.stale(limit=10)
 
     module = type(store.stats).__module__
@@ -315,7 +315,7 @@ async def test_a_write_that_fails_in_the_middle_leaves_all_as_it_was(store, monk
     with pytest.raises(StoreUnavailable):
         await store.stats.note([event(SALE)])
     with pytest.raises(StoreUnavailable):
-        await store.stats.replace(hour.bucket, {ORDER: {Outcome.SEEN: 1}}, of=hour, turn=turn)
+        await store.stats.replace(hour.bucket, {ORDER: {Outcome.SEEN: 1}}, of=[hour], turn=turn)
     monkeypatch.undo()
 
     assert await store.stats.stale(limit=10) == [hour]

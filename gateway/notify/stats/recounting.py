@@ -7,7 +7,7 @@ counted by its events: whatever comes late is counted all the same.
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -20,7 +20,7 @@ from storage.stats import Bucket, Stale, Stats, Step
 
 ROUND_SECONDS = 10.0
 LEASE_SECONDS = 30.0
-LOOKED_AT_ONCE = 50
+LOOKED_AT_ONCE = 100
 CLEARED_AT_ONCE = 2000
 CLEARINGS = 5
 """Of each kind, a round."""
@@ -64,8 +64,9 @@ class Recounter(Part):
             return ROUND_SECONDS
         counted: set[Bucket] = set()
         while stale := await self._next(counted):
-            for each in stale:
-                if not await self._count(each, turn, now):
+            for (bucket, of), marks in _grouped(stale, now).items():
+                counts = await self._shelf.recount(bucket, of=of)
+                if not await self._shelf.replace(bucket, counts, of=marks, turn=turn):
                     return ROUND_SECONDS
             if len(stale) == LOOKED_AT_ONCE:
                 return 0
@@ -78,11 +79,6 @@ class Recounter(Part):
         found = await self._shelf.stale(limit=LOOKED_AT_ONCE)
         fresh = [each for each in found if each.bucket not in counted]
         return [each for each in fresh if each.bucket.step is fresh[0].bucket.step]
-
-    async def _count(self, stale: Stale, turn: int, now: datetime) -> bool:
-        bucket, of = basis(stale.bucket, now)
-        counts = await self._shelf.recount(bucket, of=of)
-        return await self._shelf.replace(bucket, counts, of=stale, turn=turn)
 
     async def _clear(self, now: datetime) -> None:
         edge = kept_from(Step.HOUR, now, days=self._days)
@@ -99,6 +95,14 @@ class Recounter(Part):
             )
             if max(cleared) < CLEARED_AT_ONCE:
                 return
+
+
+def _grouped(stale: Sequence[Stale], now: datetime) -> dict[tuple[Bucket, Step | None], list[Stale]]:
+    """What is to be counted, once, and for what."""
+    grouped: dict[tuple[Bucket, Step | None], list[Stale]] = {}
+    for each in stale:
+        grouped.setdefault(basis(each.bucket, now), []).append(each)
+    return grouped
 
 
 def basis(bucket: Bucket, now: datetime) -> tuple[Bucket, Step | None]:
