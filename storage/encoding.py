@@ -163,6 +163,12 @@ def key_text(key: IdempotencyKey) -> str:
     return f"{len(key.scope)}:{key.scope}:{key.text}"
 
 
+def key_parts(text: str) -> tuple[str, str]:
+    """The scope and the text that `key_text` was made of."""
+    length, _, rest = text.partition(":")
+    return rest[: int(length)], rest[int(length) + 1 :]
+
+
 def writable(texts: Iterable[str]) -> list[str]:
     """Those of `texts` that a database can hold at all; half a surrogate pair matches nothing, so it is left out."""
     return [text for text in texts if is_writable(text)]
@@ -206,12 +212,28 @@ def receipt_of(
     read_at: int | None = None,
     dismissed_at: int | None = None,
     clicked_at: int | None = None,
+    archived_at: int | None = None,
+    snoozed_until: int | None = None,
+    unread_at: int | None = None,
+    returned_at: int | None = None,
+    acted: str | None = None,
+    acted_at: int | None = None,
     covered_at: int | None = None,
 ) -> Receipt:
-    """A receipt from its row; `covered_at` is the time of the `read_all` that covers the notification, if one does."""
+    """A receipt from its row.
+
+    `covered_at` is the time of the `read_all` that covers the notification, if one does; with `unread_at` none does.
+    """
+    if read_at is None and unread_at is None:
+        read_at = covered_at
     return Receipt(
         seen_at=moment_or_none(seen_at),
-        read_at=moment_or_none(covered_at if read_at is None else read_at),
+        read_at=moment_or_none(read_at),
         dismissed_at=moment_or_none(dismissed_at),
         clicked_at=moment_or_none(clicked_at),
+        archived_at=moment_or_none(archived_at),
+        snoozed_until=moment_or_none(snoozed_until),
+        returned_at=moment_or_none(returned_at),
+        acted=acted,
+        acted_at=moment_or_none(acted_at),
     )

@@ -1,8 +1,9 @@
-"""The shelf of inboxes: what each user has read, seen and dismissed in the rooms that the user is in."""
+"""The shelf of inboxes: what each user has read, seen, dismissed and clicked in the rooms that the user is in."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from storage.beginnings import Membership
@@ -10,6 +11,7 @@ from storage.streams import Notification
 
 FAR = (1 << 62) - 1
 """A sequence that no room reaches."""
+RETURNED_MAX = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +22,14 @@ class Receipt:
     read_at: datetime | None = None
     dismissed_at: datetime | None = None
     clicked_at: datetime | None = None
+    archived_at: datetime | None = None
+    snoozed_until: datetime | None = None
+    """It is hidden until then, and counts as read; None once it has come back."""
+    returned_at: datetime | None = None
+    """When it came back from a snooze; None again once it was read."""
+    acted: str | None = None
+    """The action that the user has pressed."""
+    acted_at: datetime | None = None
 
     @property
     def is_read(self) -> bool:
@@ -28,6 +38,23 @@ class Receipt:
     @property
     def is_seen(self) -> bool:
         return self.seen_at is not None or self.read_at is not None
+
+
+class Place(StrEnum):
+    """Where a user has a notification. What was dismissed is nowhere."""
+
+    INBOX = "inbox"
+    ARCHIVE = "archive"
+    SNOOZED = "snoozed"
+
+
+def place_of(receipt: Receipt) -> Place | None:
+    """Where the notification of this receipt is; None: nowhere."""
+    if receipt.dismissed_at is not None:
+        return None
+    if receipt.snoozed_until is not None:
+        return Place.SNOOZED
+    return Place.INBOX if receipt.archived_at is None else Place.ARCHIVE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +91,13 @@ class HistoryQuery:
     categories: Sequence[str] = ()
     """Of the catalog, as they were when each was emitted."""
     unread_only: bool = False
+    place: Place = Place.INBOX
     muted: Muted | None = None
+
+    @property
+    def wants_returned(self) -> bool:
+        """Whether what came back from a snooze is told beside it: with the first page."""
+        return self.place is Place.INBOX and self.before is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +105,8 @@ class HistoryPage:
     items: tuple[InboxItem, ...]
     next: str | None
     """The cursor of the next, older page; None at the end."""
+    returned: tuple[InboxItem, ...] = ()
+    """What came back from a snooze and is unread, the last to come first, `RETURNED_MAX` at most: it may be far down in the pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +133,15 @@ class OpeningRequest:
 class Count:
     """How much of some rooms a user has neither read nor dismissed.
 
-    Up to the same heads `unread` never grows, and heads never go back: so two counts tell which is the newer.
+    In the same turn and up to the same heads `unread` never grows, and neither turns nor heads ever go back: so two counts
+    tell which is the newer.
     """
 
     unread: int
     heads: Mapping[str, int]
     """The last sequence of every room asked for, 0 for a room that never had one: what comes after it is not counted."""
+    turn: int = 0
+    """How often something of the rooms has become unread again; 0 for nearly everybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +157,21 @@ class Opening(Count):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marked(Count):
-    """The answer to read, seen and dismiss."""
+    """The answer to whatever a user does with notifications."""
 
     changed: int
     """How many notifications changed for the user; unknown ids and repeated calls change nothing."""
     read_from: Mapping[str, int] = field(default_factory=dict)
     """Of `read_all`: the rooms that it changed something in, and up to where each had been read before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acted(Marked):
+    """The answer to pressing a button."""
+
+    acted: str | None
+    """What was pressed first, now or before; None for a notification that the user is not shown."""
+    acted_at: datetime | None
 
 
 class Inboxes(Protocol):
@@ -221,6 +268,83 @@ class Inboxes(Protocol):
         muted: Muted | None = None,
     ) -> Marked:
         """Take out of this user's history, like `read`; what is dismissed counts as read."""
+        ...
+
+    async def click(
+        self,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        """Note that the user has followed their links, like `read`; what is clicked counts as read. The first time stays."""
+        ...
+
+    async def mark_unread(
+        self,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        """Have them be unread again, like `read`; what is archived or snoozed is back in the inbox by that.
+
+        What was dismissed stays so. The turn has grown before the answer counts, whatever crashes.
+        """
+        ...
+
+    async def archive(
+        self,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        """Put away, like `read`; what is archived counts as read, and comes back from no snooze."""
+        ...
+
+    async def unarchive(
+        self,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        """Take back what `archive` has put away, as read."""
+        ...
+
+    async def snooze(
+        self,
+        user: str,
+        rooms: Sequence[str],
+        notification_id: str,
+        *,
+        until: datetime,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        """Hide it until then, like `read`: it counts as read meanwhile, and `storage.snoozes` has it come back as unread."""
+        ...
+
+    async def act(
+        self,
+        user: str,
+        rooms: Sequence[str],
+        notification_id: str,
+        action: str,
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Acted:
+        """Note what the user has pressed, once: of several, wherever they were pressed, the first stays. It counts as read."""
         ...
 
     async def receipt(self, user: str, notification_id: str) -> Receipt:

@@ -189,8 +189,8 @@ class Stats(Protocol):
         """Keep those whose keys are not known, and have the minutes that they are of be stale; all of it or nothing."""
         ...
 
-    async def campaigns_of(self, mails: Sequence[str]) -> dict[str, str]:
-        """Of those mails that were accepted for a campaign, which that is."""
+    async def series_of(self, mails: Sequence[str]) -> dict[str, Series]:
+        """Of those mails that are known to be sent, in which series."""
         ...
 
     async def lead(self, holder: str, *, lease_seconds: float, now: datetime) -> int | None:

@@ -9,7 +9,9 @@ these sentences.
 from datetime import datetime
 from typing import Protocol
 
+from storage.audit import Audit
 from storage.campaigns import Campaigns
+from storage.clicks import Clicks
 from storage.digests import Digests
 from storage.epochs import Epochs
 from storage.inboxes import Inboxes
@@ -20,6 +22,7 @@ from storage.outbox import Outbox
 from storage.people import People
 from storage.preferences import Preferences
 from storage.schedule import Schedule
+from storage.snoozes import Snoozes
 from storage.stats import Stats
 from storage.strays import Strays
 from storage.streams import Streams
@@ -37,6 +40,9 @@ class Store(Protocol):
 
     @property
     def inboxes(self) -> Inboxes: ...
+
+    @property
+    def snoozes(self) -> Snoozes: ...
 
     @property
     def outbox(self) -> Outbox: ...
@@ -85,6 +91,12 @@ class Store(Protocol):
 
     @property
     def stats(self) -> Stats: ...
+
+    @property
+    def audit(self) -> Audit: ...
+
+    @property
+    def clicks(self) -> Clicks: ...
 
     async def open(self) -> None:
         """Connect, and bring the store to this release's schema; idempotent, also while other nodes do it.

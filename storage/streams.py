@@ -7,12 +7,26 @@ garbage collector need not know of them.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
 from storage.errors import IdempotencyMismatch
 from storage.mail import Mail
+from storage.rhythms import Rhythm
+
+if TYPE_CHECKING:
+    from storage.searching import Found, FoundPage, Provenance, Search
+
+
+class Action(Struct, frozen=True, array_like=True, gc=False):
+    """A button of a notification: pressed once by each reader, and then answered."""
+
+    id: str
+    label: str
+    link: str | None = None
+    """Where pressing it leads; None: nowhere."""
+    style: str = "default"
 
 
 class Words(Struct, frozen=True, array_like=True, gc=False):
@@ -21,10 +35,12 @@ class Words(Struct, frozen=True, array_like=True, gc=False):
     title: str
     body: str = ""
     link: str | None = None
+    actions: tuple[Action, ...] = ()
+    image: str | None = None
 
 
 class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What the catalog and its switches made of a notification when it was emitted: later ones change nothing of it."""
+    """What was made of a notification when it was emitted, by the catalog, its switches and its sender: later ones change nothing of it."""
 
     category: str | None = None
     """None for a type that the catalog did not have; so are the next two."""
@@ -33,10 +49,15 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     catalog_version: str | None = None
     translations: dict[str, Words] = {}
     """The texts in other languages, for a room whose readers have several."""
+    actions: tuple[Action, ...] = ()
+    image: str | None = None
+    """Where its picture is."""
     hidden_by: str | None = None
     """The rule by which it is not shown in-app."""
     hidden_why: str | None = None
     """The same in words."""
+    rhythm: Rhythm | None = None
+    """How often its mail may come, as its sender has said."""
 
 
 class Collapse(Struct, frozen=True, gc=False):
@@ -65,7 +86,7 @@ class Notification(Struct, frozen=True, kw_only=True, gc=False):
     in_app: bool = True
     mail: Mail | None = None
     entry: Entry | None = None
-    """None for a type that the catalog did not have, and that no switch held up."""
+    """None for a type that the catalog did not have, that no switch held up, and that its sender said nothing of."""
     collapse: Collapse | None = None
     """None for what stands by itself, and for what is not shown any more."""
     superseded_by: str | None = None
@@ -81,6 +102,15 @@ class IdempotencyKey:
     """A digest of the request: the same key with another fingerprint is a mismatch."""
 
 
+class Origin(Struct, frozen=True, gc=False):
+    """Who has asked for an emission, and by which request."""
+
+    by: str
+    """A service's name; of people no more than what they are."""
+    request_id: str | None = None
+    """None where it was not asked over HTTP."""
+
+
 class Emission(Struct, frozen=True, kw_only=True, gc=False):
     """One request to append: all its notifications or none, once per key.
 
@@ -90,6 +120,7 @@ class Emission(Struct, frozen=True, kw_only=True, gc=False):
 
     notifications: tuple[Notification, ...]
     key: IdempotencyKey | None = None
+    origin: Origin | None = None
 
 
 class Appended(Struct, frozen=True, kw_only=True, gc=False):
@@ -154,7 +185,7 @@ class Streams(Protocol):
         """
         ...
 
-    async def latest(self, *, limit: int, now: datetime) -> list[Notification]:
+    async def latest(self, *, limit: int, now: datetime) -> "list[Found]":
         """What is shown of the `limit` newest notifications of all rooms, the newest first.
 
         Recalled and expired ones are left out and not made up for, so that it costs the same however many they are.
@@ -167,6 +198,18 @@ class Streams(Protocol):
 
     async def placed(self, ids: Sequence[str]) -> dict[str, Placed]:
         """Of each of these that is in a stream, where; one question for up to 1,000."""
+        ...
+
+    async def provenance(self, notification_id: str) -> "Provenance | None":
+        """By which call it was emitted, as far as that is kept; None for an unknown id."""
+        ...
+
+    async def search(self, asked: "Search", *, before: str | None, limit: int) -> "FoundPage":
+        """A page of what was emitted, newest first, whatever became of it. Raises `InvalidCursor` as `history` does.
+
+        A page looks at `LOOKED_AT` notifications at most, of all or of the room that is asked for, and may have fewer
+        than `limit` items and a `next` all the same. What is asked for by its key is found by that alone.
+        """
         ...
 
     async def recall(self, notification_id: str, *, now: datetime) -> Notification | None:

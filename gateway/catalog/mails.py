@@ -7,7 +7,7 @@ from gateway.catalog.kinds import NotificationType
 from gateway.catalog.own import DIGEST, DIGEST_SCHEMA
 from gateway.catalog.payload import Payload
 from gateway.catalog.problems import Mistakes
-from gateway.catalog.types import undeclared
+from gateway.catalog.texts import undeclared
 from mailer import blueprints, languages
 from mailer.choice import chosen
 

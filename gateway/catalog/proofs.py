@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import structs
+
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.kinds import NotificationType
 from gateway.catalog.words import Planned
@@ -36,11 +38,15 @@ class Proof:
     def files(self) -> Iterator[tuple[str, str]]:
         """Name and content of what this proof is kept as."""
         stem = f"{self.type}/{self.number}.{self.locale}"
-        item = {
+        item: dict[str, object] = {
             "locale": self.planned.locale, "category": self.planned.category, "title": self.planned.title,
             "body": self.planned.body, "link": self.planned.link, "subject": self.planned.subject,
             "collapse": self.planned.collapse, "expires_in": self.planned.expires_in,
         }  # fmt: skip
+        if self.planned.actions:
+            item["actions"] = [structs.asdict(action) for action in self.planned.actions]
+        if self.planned.image is not None:
+            item["image"] = self.planned.image
         yield f"{stem}.json", json.dumps(item, ensure_ascii=False, indent=2) + "\n"
         if self.mail is not None:
             yield f"{stem}.html", self.mail.html

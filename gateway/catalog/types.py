@@ -15,10 +15,9 @@ from gateway.catalog.own import DIGEST
 from gateway.catalog.payload import Payload, SchemaError
 from gateway.catalog.places import Places
 from gateway.catalog.tables import Table, not_json
+from gateway.catalog.texts import agree_on_buttons, read_buttons, read_link, read_phrase
 from gateway.catalog.timing import read_digest, read_throttle
 from mailer import languages
-from mailer.phrases import Phrase, PhraseError, phrase
-from mailer.uses import Use
 
 TYPE = r"[A-Z][A-Z0-9_]{0,63}"
 KEY = r"[a-z][a-z0-9_]{0,63}"
@@ -28,7 +27,6 @@ STEPS_MAX = 100
 _KEYS = (
     "category", "critical", "urgent", "lane", "schema", "channels", "texts", "examples", "expires_in", "collapse", "digest", "throttle", "enabled", "rollout",
 )  # fmt: skip
-_LINK_START = ("/", "https://", "http://")
 
 
 def read_type(
@@ -56,23 +54,12 @@ def read_type(
         wordings=MappingProxyType(_wordings(table, payload, default_locale)),
         examples=tuple(_examples(table, payload)),
         expires_in=table.seconds("expires_in", None, most=EXPIRES_SECONDS_MAX),
-        collapse=_phrase(table, "collapse", default_locale, payload),
+        collapse=read_phrase(table, "collapse", default_locale, payload),
         digest=read_digest(table),
         throttle=read_throttle(table),
         enabled=MappingProxyType(_enabled(table)),
         rollouts=MappingProxyType(dict(_rollouts(table))),
     )
-
-
-def undeclared(use: Use, payload: Payload | None) -> str | None:
-    """Why a path of `data` that a template uses cannot be relied on, if it cannot."""
-    if payload is None:
-        return f"uses {use}, and the type has no schema that declares it"
-    if shapes.declares(payload.schema, use.path):
-        return None
-    known = shapes.names_at(payload.schema, use.path[:-1])
-    there = f"; there is {', '.join(known)}" if known else ""
-    return f"uses {use}, which the schema does not declare{there}"
 
 
 def _category(table: Table, categories: Mapping[str, Category]) -> str:
@@ -134,73 +121,39 @@ def _channels(table: Table) -> tuple[bool, EmailRule | None]:
     email = channels.table("email")
     if email is None:
         return channels.flag("in_app", default=True), None
-    email.only(("default", "unless", "after"))
+    email.only(("default", "unless", "after", "clicks"))
     return channels.flag("in_app", default=True), EmailRule(
         default=email.flag("default", default=True),
         unless=email.one_of("unless", None, ("read",)),  # type: ignore[arg-type]  # that or none
         after=email.seconds("after", 0.0, most=AFTER_SECONDS_MAX),
+        clicks=email.flag("clicks", default=False),
     )
 
 
 def _wordings(table: Table, payload: Payload | None, default_locale: str) -> dict[str, Wording]:
     found = {}
     for locale, texts in table.tables("texts"):
-        texts.only(("title", "body", "link", "subject"))
+        texts.only(("title", "body", "link", "subject", "actions", "image"))
         if not languages.is_language(locale):
             texts.wrong("is no language that CLDR knows, such as en or pt-BR")
             continue
-        title = _phrase(texts, "title", locale, payload)
+        title = read_phrase(texts, "title", locale, payload)
         if "title" not in texts.value:
             texts.wrong("title is missing")
         if title is not None:
             found[locale] = Wording(
                 title=title,
-                body=_phrase(texts, "body", locale, payload),
-                link=_link(texts, locale, payload),
-                subject=_phrase(texts, "subject", locale, payload),
+                body=read_phrase(texts, "body", locale, payload),
+                link=read_link(texts, "link", locale, payload),
+                subject=read_phrase(texts, "subject", locale, payload),
+                buttons=read_buttons(texts, locale, payload),
+                image=read_link(texts, "image", locale, payload, starts=("https://",)),
             )
+    agree_on_buttons(table, found)
     given = table.value.get("texts")
     if isinstance(given, dict) and given and default_locale not in given:
         table.wrong(f"there are no texts in {default_locale}, the default locale", "texts")
     return found
-
-
-def _link(texts: Table, locale: str, payload: Payload | None) -> Phrase | None:
-    source = texts.value.get("link")
-    if isinstance(source, str):
-        start = next((start for start in _LINK_START if source.startswith(start)), None)
-        after = source[len(start or "") :]
-        # The host, and that it is a path of ours at all, must not come from anybody's data.
-        if (
-            start is None
-            or after[:1] in ("/", "\\")
-            or (start == "/" and after[:1] == "{")
-            or (start != "/" and "{" in after.partition("/")[0])
-        ):
-            texts.wrong(
-                "must begin with / and a word, or with http(s):// and a host, before any value", "link"
-            )
-    return _phrase(texts, "link", locale, payload, is_link=True)
-
-
-def _phrase(
-    table: Table, key: str, locale: str, payload: Payload | None, *, is_link: bool = False
-) -> Phrase | None:
-    source = table.text(key, None)
-    if source is None:
-        return None
-    if not source.strip():
-        table.wrong("is empty", key)
-        return None
-    try:
-        made = phrase(source, locale=locale, is_link=is_link)
-    except PhraseError as error:
-        table.wrong_in_text(str(error), error.line, key)
-        return None
-    for use in made.uses:
-        if problem := undeclared(use, payload):
-            table.wrong_in_text(problem, use.line, key)
-    return made
 
 
 def _examples(table: Table, payload: Payload | None) -> Iterable[Mapping[str, Any]]:

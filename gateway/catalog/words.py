@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.catalog.kinds import NotificationType, Wording
+from gateway.catalog.kinds import Button, NotificationType, Wording
 from gateway.catalog.payload import Problems
 from mailer import plain
 from mailer.filters import Reader
@@ -15,6 +15,16 @@ LONGEST_TITLE = 200
 LONGEST_BODY = 4000
 LONGEST_LINK = 2048
 LONGEST_COLLAPSE = 255
+LONGEST_LABEL = 40
+
+
+class PlannedAction(msgspec.Struct, frozen=True):
+    """A button as its reader gets it."""
+
+    id: str
+    label: str
+    link: str | None
+    style: str
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +46,8 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """Of a mail; None: its title."""
     collapse: str | None = None
     expires_in: float | None = None
+    actions: tuple[PlannedAction, ...] = ()
+    image: str | None = None
     problems: Problems = ()
 
 
@@ -49,12 +61,15 @@ def worded(
 ) -> Planned:
     """The words of a type, for data that fit its schema. The key that it collapses under is the same for all readers."""
     wording: Wording | None = known.wordings.get(reader.locale)
-    title = body = link = subject = None
+    title = body = link = subject = image = None
+    actions: tuple[PlannedAction, ...] = ()
     if wording is not None:
         title = _line(wording.title, data, reader, known.name, LONGEST_TITLE) or known.name
         body = _body(wording.body, data, reader, known.name)
         link = _link(wording.link, data, reader, known.name)
         subject = _line(wording.subject, data, reader, known.name, LONGEST_TITLE)
+        image = _link(wording.image, data, reader, known.name)
+        actions = tuple([_action(button, data, reader, known.name) for button in wording.buttons])
     return Planned(
         locale=reader.locale,
         catalog_version=catalog_version,
@@ -65,7 +80,15 @@ def worded(
         subject=subject or None,
         collapse=_key(known, data, default_locale),
         expires_in=known.expires_in,
+        actions=actions,
+        image=image,
     )
+
+
+def _action(button: Button, data: Mapping[str, Any], reader: Reader, type_: str) -> PlannedAction:
+    """With its id for a label where the data leave nothing of that."""
+    label = _line(button.label, data, reader, type_, LONGEST_LABEL) or button.id
+    return PlannedAction(button.id, label, _link(button.link, data, reader, type_), button.style)
 
 
 def _line(phrase: Phrase | None, data: Mapping[str, Any], reader: Reader, type_: str, longest: int) -> str:

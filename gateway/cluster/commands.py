@@ -54,6 +54,13 @@ class Recount(Command, frozen=True, tag="recount"):
     room: str
 
 
+class CameBack(Command, frozen=True, tag="back"):
+    """Tell these users what has come back to them from a snooze."""
+
+    items: tuple[tuple[str, str], ...]
+    """A user, and the id of a notification."""
+
+
 class TopicsChanged(Command, frozen=True, tag="topics"):
     """Know that the store gives these users other topics than it did."""
 
@@ -109,6 +116,25 @@ class OverviewTell(Command, frozen=True, tag="overview:tell"):
     rows: list[Any]
     more: bool
     """Whether another of these follows."""
+
+
+class PeerAsk(Command, frozen=True, tag="peer:ask"):
+    """Tell `node` what is known here about something."""
+
+    node: str
+    number: int
+    """Of the question, among those of `node`."""
+    about: str
+    facts: dict[str, Any]
+
+
+class PeerTell(Command, frozen=True, tag="peer:tell"):
+    """Take what `node` has answered, if it is `to` here."""
+
+    to: str
+    number: int
+    node: str
+    facts: dict[str, Any]
 
 
 class Unknown(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from typing import Any
 from gateway.ground.encoding import Json, dumps, time
 from gateway.notify.translations import joined, versions
 from storage.inboxes import Count, Muted
-from storage.streams import Notification
+from storage.streams import Action, Notification
 
 
 def encode(name: str, payload: Mapping[str, Any]) -> bytes:
@@ -40,14 +40,27 @@ def notification(value: Notification) -> Json:
         "created_at": time(value.created_at),
     }
     entry = value.entry
-    if entry is not None and entry.catalog_version is not None:
-        seen["category"] = entry.category
-        seen["locale"] = entry.locale
-        seen["catalog_version"] = entry.catalog_version
+    if entry is not None:
+        if entry.catalog_version is not None:
+            seen["category"] = entry.category
+            seen["locale"] = entry.locale
+            seen["catalog_version"] = entry.catalog_version
+        if entry.actions:
+            seen["actions"] = [action(each) for each in entry.actions]
+        if entry.image is not None:
+            seen["image"] = entry.image
     if value.collapse is not None:
         seen["collapse_key"] = value.collapse.key
         seen["collapsed"] = value.collapse.count
     return seen
+
+
+def action(value: Action) -> Json:
+    """A button as its readers see it."""
+    shown: Json = {"id": value.id, "label": value.label, "style": value.style}
+    if value.link is not None:
+        shown["link"] = value.link
+    return shown
 
 
 def muted(value: Muted | None) -> list[str]:
@@ -57,4 +70,7 @@ def muted(value: Muted | None) -> list[str]:
 
 def count(value: Count) -> Json:
     """How much is unread, and up to where that was counted: a notification beyond it is one more."""
-    return {"unread": value.unread, "heads": value.heads}
+    told: Json = {"unread": value.unread, "heads": value.heads}
+    if value.turn:
+        told["turn"] = value.turn
+    return told

@@ -1,7 +1,8 @@
 """Reading: a user's history over the rooms of that user, its marks, and the badge that counts what is unread."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from gateway.ground.clock import Clock
 from gateway.ground.rooms import membership, user_room
@@ -15,6 +16,8 @@ from storage.stats import Outcome
 
 Listener = Callable[[Outcome, str, Sequence[str], Sequence[str] | None, Marked], None]
 """Takes what a user did with which ids, None for all, in which rooms, and what the store says to it; must neither wait nor raise."""
+
+M = TypeVar("M", bound=Marked)
 
 
 class Reading:
@@ -49,7 +52,7 @@ class Reading:
         """
         query = HistoryQuery(
             user=user, rooms=rooms, before=page.before, limit=page.limit, types=page.types,
-            categories=page.categories, unread_only=page.unread_only,
+            categories=page.categories, unread_only=page.unread_only, place=page.place,
             muted=None if whole else await self._mutes.of(user),
         )  # fmt: skip
         found = await self._inboxes.history(query, now=self._clock())
@@ -66,24 +69,50 @@ class Reading:
             marked = await self._inboxes.read_all(user, rooms, now=now)
         else:
             marked = await self._inboxes.read(user, rooms, ids, now=now, muted=muted)
-        self._tell(Outcome.READ, user, rooms, ids, marked)
-        return await self._counted(user, rooms, marked, muted)
+        self.tell(Outcome.READ, user, rooms, ids, marked)
+        return await self.counted(user, rooms, marked, muted)
 
     async def dismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Take `ids` out of this user's history."""
         muted = await self._mutes.of(user)
         marked = await self._inboxes.dismiss(user, rooms, ids, now=self._clock(), muted=muted)
         # What is dismissed counts as read, here as everywhere.
-        self._tell(Outcome.READ, user, rooms, ids, marked)
-        return await self._counted(user, rooms, marked, muted)
+        self.tell(Outcome.READ, user, rooms, ids, marked)
+        return await self.counted(user, rooms, marked, muted)
 
     async def seen(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Note that `ids` were on the user's screen; the badge stays as it is."""
         marked = await self._inboxes.seen(user, rooms, ids, now=self._clock())
-        self._tell(Outcome.SEEN, user, rooms, ids, marked)
+        self.tell(Outcome.SEEN, user, rooms, ids, marked)
         return marked
 
-    def _tell(
+    async def click(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
+        """Note that the user has followed the links of `ids`, which reads them too."""
+        muted = await self._mutes.of(user)
+        marked = await self._inboxes.click(user, rooms, ids, now=self._clock(), muted=muted)
+        self.tell(Outcome.CLICKED, user, rooms, ids, marked)
+        return await self.counted(user, rooms, marked, muted)
+
+    async def counted(
+        self,
+        user: str,
+        rooms: Sequence[str],
+        marked: M,
+        muted: Muted | None,
+        *,
+        did: Mapping[str, Any] | None = None,
+    ) -> M:
+        """Bring the badge up to date in every connection of the user, and tell what was done beyond reading."""
+        if await self._mutes.of(user) != muted:
+            # What is muted has changed meanwhile, and every connection has been told the count of that.
+            count = await self.unread(user, rooms)
+            marked = replace(marked, unread=count.unread, heads=count.heads, turn=count.turn)
+        if marked.changed:
+            told = events.count(marked) if did is None else {**events.count(marked), "did": did}
+            await self._fanout.transient(user_room(user), "inbox", told)
+        return marked
+
+    def tell(
         self,
         outcome: Outcome,
         user: str,
@@ -91,15 +120,6 @@ class Reading:
         ids: Sequence[str] | None,
         marked: Marked,
     ) -> None:
+        """Tell the listeners what a user did."""
         for listen in self.listeners:
             listen(outcome, user, rooms, ids, marked)
-
-    async def _counted(self, user: str, rooms: Sequence[str], marked: Marked, muted: Muted | None) -> Marked:
-        """Bring the badge up to date in every connection of the user."""
-        if await self._mutes.of(user) != muted:
-            # What is muted has changed meanwhile, and every connection has been told the count of that.
-            count = await self.unread(user, rooms)
-            marked = replace(marked, unread=count.unread, heads=count.heads)
-        if marked.changed:
-            await self._fanout.transient(user_room(user), "inbox", events.count(marked))
-        return marked

@@ -7,7 +7,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from storage.inboxes import Place
 from storage.mail import LaneName, MailState, Unless
+from storage.rhythms import Rhythm
+from storage.streams import Action
 
 NOTIFICATION = "notification"
 """The event that a notification is, unless it is not stored and has a name of its own."""
@@ -90,6 +93,12 @@ class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
     """None: now."""
     collapse_key: str | None = None
     """In each of its rooms it takes the place of what is shown there under the key; None: as the type says."""
+    rhythm: Rhythm | None = None
+    """How often its mail may come; None, or a part that is None: as the type says."""
+    actions: tuple[Action, ...] = ()
+    """Its buttons; none: those of the type."""
+    image: str | None = None
+    """Where its picture is; None: as the type says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +113,19 @@ class HistoryRequest:
     categories: tuple[str, ...] = ()
     """Empty: all, and what has none."""
     unread_only: bool = False
+    place: Place = Place.INBOX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnoozeRequest:
+    id: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActRequest:
+    id: str
+    action: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

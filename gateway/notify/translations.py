@@ -12,7 +12,7 @@ from msgspec import structs
 
 from gateway.engine import Packet
 from mailer.locales import lookup
-from storage.inboxes import HistoryPage
+from storage.inboxes import HistoryPage, InboxItem
 from storage.streams import Notification, Words
 
 MARK = 0x0A
@@ -40,8 +40,11 @@ def versions(notification: Notification) -> Mapping[str, Notification]:
 
 def page_spoken(page: HistoryPage, locale: str) -> HistoryPage:
     """A page of history in a reader's language."""
-    items = tuple(replace(item, notification=spoken(item.notification, locale)) for item in page.items)
-    return replace(page, items=items)
+
+    def of(items: tuple[InboxItem, ...]) -> tuple[InboxItem, ...]:
+        return tuple(replace(item, notification=spoken(item.notification, locale)) for item in items)
+
+    return replace(page, items=of(page.items), returned=of(page.returned))
 
 
 def joined(events: Mapping[str, bytes]) -> bytes:
@@ -75,5 +78,5 @@ def _said(notification: Notification, locale: str, words: Words) -> Notification
         title=words.title,
         body=words.body,
         link=words.link,
-        entry=structs.replace(notification.entry, locale=locale),
+        entry=structs.replace(notification.entry, locale=locale, actions=words.actions, image=words.image),
     )

@@ -14,6 +14,7 @@ from gateway.access.part import Access
 from gateway.access.settings import KeySettings
 from gateway.catalog.part import CatalogPart
 from gateway.catalog.settings import CatalogSettings
+from gateway.cluster.commands import CameBack
 from gateway.cluster.gossip import HeadGossip
 from gateway.cluster.lineage import Lineage, Witnessed
 from gateway.cluster.part import BusPart, PresencePart
@@ -25,6 +26,7 @@ from gateway.ground.origins import Origins
 from gateway.ground.parts import Part
 from gateway.ground.settings import Settings
 from gateway.http import internal, public
+from gateway.http.clicks import ClickPages
 from gateway.http.health import Health
 from gateway.http.settings import SiteSettings
 from gateway.http.sites import Site
@@ -32,11 +34,14 @@ from gateway.http.unsubscribe import UnsubscribePages
 from gateway.mail.part import PressPart
 from gateway.mail.provider_settings import ProviderSettings
 from gateway.mail.settings import MailSettings
+from gateway.notify.acting import Acting
+from gateway.notify.auditing import AuditBook
 from gateway.notify.campaigns.audience import Audiences
 from gateway.notify.campaigns.book import CampaignBook
 from gateway.notify.campaigns.drafting import Drafter
 from gateway.notify.campaigns.running import CampaignRunner
 from gateway.notify.choosing import Choices
+from gateway.notify.clicks.book import ClickBook
 from gateway.notify.delivery import Delivery
 from gateway.notify.emitting import Emitter
 from gateway.notify.fanout import Fanout
@@ -55,6 +60,7 @@ from gateway.notify.records import Records
 from gateway.notify.retention import Housekeeper
 from gateway.notify.scheduling import Scheduler
 from gateway.notify.settings import StoreSettings
+from gateway.notify.snoozing import Snoozer
 from gateway.notify.stats.asking import Statistics
 from gateway.notify.stats.recounting import Recounter
 from gateway.notify.stats.settings import StatsSettings
@@ -67,6 +73,8 @@ from gateway.notify.versions import Versions
 from gateway.notify.wording import Scribe
 from gateway.observe.feed import Feed
 from gateway.observe.overview import Observatory
+from gateway.observe.peers import Peers
+from gateway.observe.trace import Tracer
 from gateway.observe.trends import Trends
 from gateway.observe.writes import Writes
 from gateway.process import descriptors, lifetime
@@ -77,6 +85,7 @@ from gateway.process.settings import ProcessSettings
 from gateway.protocol import problems
 from gateway.protocol.use_cases import UseCases
 from gateway.sockets.admin_events import AdminEvents
+from gateway.sockets.click_events import ClickEvents
 from gateway.sockets.namespaces import Namespaces
 from gateway.sockets.neighbours import Neighbours
 from gateway.sockets.part import EnginePart, server_of
@@ -171,6 +180,32 @@ class Node(Process):
         self.reading = Reading(
             inboxes=self.store.inboxes, fanout=self.fanout, clock=self.clock, mutes=self.mutes
         )
+        self.snoozer = Snoozer(
+            self.store.snoozes,
+            tell=lambda back: self.bus.order_all(CameBack(tuple((each.user, each.id) for each in back))),
+            due_clock=self.clock.cautious,
+        )
+        self.acting = Acting(
+            reading=self.reading,
+            inboxes=self.store.inboxes,
+            streams=self.store.streams,
+            mutes=self.mutes,
+            clock=self.clock,
+            snoozed=self.snoozer.wake,
+        )
+        self.clicks = ClickBook(
+            self.store.clicks,
+            self.click_links,
+            streams=self.store.streams,
+            inboxes=self.store.inboxes,
+            outbox=self.store.outbox,
+            campaigns=self.store.campaigns,
+            preferences=self.preferences,
+            reading=self.reading,
+            bus=self.bus,
+            clock=self.clock,
+            history_days=self.settings[StoreSettings].history_days,
+        )
         self.topics = TopicBook(self.store.topics, bus=self.bus, clock=self.clock)
         self.choices = Choices(
             self.store.preferences,
@@ -191,6 +226,8 @@ class Node(Process):
             held=self.store.people,
             suppressions=self.suppressions,
             campaigns=self.store.campaigns,
+            audit=self.store.audit,
+            clicks=self.store.clicks,
             reading=self.reading,
             receiver=self.delivery,
             bus=self.bus,
@@ -200,6 +237,7 @@ class Node(Process):
             streams=self.store.streams,
             outbox=self.store.outbox,
             inboxes=self.store.inboxes,
+            clicks=self.store.clicks,
             fanout=self.fanout,
             bus=self.bus,
             clock=self.clock,
@@ -237,6 +275,7 @@ class Node(Process):
             self.delivery.on_written = self.noter.written
             self.delivery.on_replayed = self.noter.replayed
             self.reading.listeners.append(self.noter.marked)
+            self.clicks.listeners.append(self.noter.clicked)
 
     def _campaigns(self) -> None:
         """What is sent to many."""
@@ -271,7 +310,9 @@ class Node(Process):
             server=self.server,
             verifier=self.access.verifier,
             inboxes=self.store.inboxes,
+            streams=self.store.streams,
             reading=self.reading,
+            acting=self.acting,
             delivery=self.delivery,
             presence=self.presence,
             bus=self.bus,
@@ -303,6 +344,10 @@ class Node(Process):
         self.trends = Trends(self.metrics.registry, system_clock)
         self.observatory = Observatory(self.trends, bus=self.bus, node=node)
         self.feed = Feed(emitter=self.emitter, watchers=self.namespaces.sessions, bus=self.bus, node=node)
+        self.peers = Peers(bus=self.bus, node=node)
+        self.audit = AuditBook(
+            self.store.audit, self.clock, kept_days=self.settings[StoreSettings].audit_days
+        )
         self.use_cases = UseCases(
             emitter=self.emitter,
             previewer=Previewer(
@@ -350,9 +395,21 @@ class Node(Process):
             ),
             observatory=self.observatory,
             feed=self.feed,
+            tracer=Tracer(
+                records=self.records,
+                streams=self.store.streams,
+                outbox=self.store.outbox,
+                campaigns=self.store.campaigns,
+                audit=self.audit,
+                delivery=self.delivery,
+                peers=self.peers,
+                clock=self.clock,
+            ),
+            audit=self.audit,
         )
         AdminEvents(self.namespaces.registry, self.use_cases)
         PreferenceEvents(self.namespaces.registry, self.use_cases)
+        ClickEvents(self.namespaces.registry, self.clicks)
 
     def _sites(self) -> None:
         """The two doors: for browsers, and for services and operators."""
@@ -397,6 +454,12 @@ class Node(Process):
             )
         )
 
+    def _click_pages(self) -> ClickPages:
+        """Where the links in mails lead that lead by way of us."""
+        return ClickPages(
+            self.clicks, self.origins, trusted_proxies=self.settings[SiteSettings].trusted_proxies
+        )
+
     def _hooks(self) -> "ProviderHooks | None":
         """Where providers post; None where none is set."""
         providers = self.settings[ProviderSettings]
@@ -437,17 +500,23 @@ class Node(Process):
             self.namespaces,
             self.namespaces.memberships,
             self.namespaces.mutes,
+            self.namespaces.returns,
             *([] if self.neighbours is None else [self.neighbours]),
             *([] if self.unsubscribe is None else [self.unsubscribe]),
             *([] if self.hooks is None else [self.hooks]),
+            self.clicks,
+            *([] if self.click_links is None else [self._click_pages()]),
             self.gossip,
             self.tally,
             *([] if self.noter is None else [self.noter, self.recounter]),
             self.feed,
             self.trends,
             self.observatory,
+            self.peers,
+            self.audit,
             self.housekeeper,
             self.scheduler,
+            self.snoozer,
             self.hints,
             self.campaign_runner,
             self.digests,

@@ -9,8 +9,12 @@ from marshmallow import Schema, fields
 
 from gateway.notify.owing import USERS_NAMED
 from gateway.protocol import required
+from gateway.protocol.actions import ACTION_STYLES
+from gateway.protocol.audits import DeedAnswer
+from gateway.protocol.clicks import HitAnswer
 from gateway.protocol.suppressions import SuppressionAnswer
 from storage.campaigns import RecipientState
+from storage.inboxes import RETURNED_MAX
 from storage.mail import LaneName, MailState, Unless
 
 
@@ -95,6 +99,15 @@ class ResultsAnswer(Schema):
     results = fields.List(fields.Nested(ResultAnswer), required=True)
 
 
+class ActionAnswer(Schema):
+    """What a reader may press."""
+
+    id = required.text()
+    label = required.text()
+    style = required.text(metadata={"enum": list(ACTION_STYLES)})
+    link = fields.String(metadata={"description": "Where pressing it leads; absent where it leads nowhere."})
+
+
 class NotificationAnswer(AddressAnswer):
     type = required.text()
     title = required.text()
@@ -115,6 +128,10 @@ class NotificationAnswer(AddressAnswer):
     collapsed = fields.Integer(
         metadata={"description": "How many it stands for, itself included; goes with `collapse_key`."}
     )
+    actions = fields.List(
+        fields.Nested(ActionAnswer), metadata={"description": "Its buttons; absent where it has none."}
+    )
+    image = fields.String(metadata={"description": "Where its picture is; absent where it has none."})
 
 
 class ItemAnswer(NotificationAnswer):
@@ -122,16 +139,32 @@ class ItemAnswer(NotificationAnswer):
 
     read = required.flag()
     seen = required.flag()
+    clicked = required.flag(metadata={"description": "Whether its link was followed."})
+    acted = fields.String(metadata={"description": "The action that was pressed; absent before."})
+    archived = fields.Boolean(metadata={"description": "Absent where it is not."})
+    snoozed_until = fields.DateTime(metadata={"description": "When it comes back; absent where it is there."})
+    returned_at = fields.DateTime(
+        metadata={"description": "When it came back; absent once it was read again."}
+    )
 
 
 class HistoryAnswer(Schema):
     notifications = fields.List(fields.Nested(ItemAnswer), required=True)
     next = required.text(allow_none=True)
+    returned = fields.List(
+        fields.Nested(ItemAnswer),
+        metadata={
+            "description": f"With the first page: what came back from a snooze and is unread, the last first, {RETURNED_MAX} at most; absent where nothing did."
+        },
+    )
 
 
 class CountAnswer(Schema):
     unread = required.number()
     heads = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    turn = fields.Integer(
+        metadata={"description": "How often something became unread again; absent where nothing ever did."}
+    )
 
 
 class MailAnswer(Schema):
@@ -194,6 +227,10 @@ class ReceiptAnswer(Schema):
     read_at = required.time(allow_none=True)
     dismissed_at = required.time(allow_none=True)
     clicked_at = required.time(allow_none=True)
+    archived_at = required.time(allow_none=True)
+    snoozed_until = required.time(allow_none=True)
+    acted = required.text(allow_none=True, metadata={"description": "The action that was pressed."})
+    acted_at = required.time(allow_none=True)
 
 
 class RecordWithReceiptsAnswer(RecordAnswer):
@@ -202,6 +239,11 @@ class RecordWithReceiptsAnswer(RecordAnswer):
         values=fields.Nested(ReceiptAnswer),
         required=True,
         metadata={"description": "By user."},
+    )
+    clicks = fields.List(
+        fields.Nested(HitAnswer),
+        required=True,
+        metadata={"description": "On tracked links of its mail, the newest 100."},
     )
 
 
@@ -342,6 +384,23 @@ class UserDataAnswer(Schema):
         metadata={"description": "Of the user's addresses."},
     )
     campaigns = fields.List(fields.Nested(UserCampaignAnswer), required=True)
+    audit = fields.List(
+        fields.Nested(DeedAnswer),
+        required=True,
+        metadata={
+            "description": "What was done by the user as an admin, and to the user. It is kept when the user is erased."
+        },
+    )
+    clicks = fields.List(
+        fields.Nested(HitAnswer),
+        required=True,
+        metadata={"description": "On tracked links in the user's mail."},
+    )
+    click_targets = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "What those links lead to that nobody else was sent."},
+    )
 
 
 class ErasedAnswer(Schema):
@@ -361,6 +420,7 @@ class AdminItemAnswer(ItemAnswer):
 class AdminHistoryAnswer(Schema):
     notifications = fields.List(fields.Nested(AdminItemAnswer), required=True)
     next = required.text(allow_none=True)
+    returned = fields.List(fields.Nested(ItemAnswer), metadata={"description": "As in a user's own history."})
 
 
 class MailCountsAnswer(Schema):

@@ -4,7 +4,8 @@ Unknown fields are refused. The marshmallow schemas are the one truth, for valid
 schema of one field loads that field's value, the others load a request of `gateway.notify.requests`.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
@@ -12,6 +13,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 from auth.principal import USER_ID_MAX
 from auth.tokens import TOKEN_CHARACTERS_MAX
 from gateway.notify.requests import (
+    ActRequest,
     AdminHistoryRequest,
     DisconnectRequest,
     FindRequest,
@@ -19,8 +21,10 @@ from gateway.notify.requests import (
     HistoryRequest,
     MailRequest,
     RosterRequest,
+    SnoozeRequest,
 )
 from gateway.protocol.fields import (
+    ACTION_ID,
     CATEGORY,
     INTEGER_MAX,
     PRINTABLE,
@@ -35,6 +39,7 @@ from gateway.protocol.fields import (
     UserId,
 )
 from gateway.protocol.parsing import Invalid, parser
+from storage.inboxes import Place
 from storage.mail import MailState
 
 IDS_MAX = 1000
@@ -42,6 +47,7 @@ CURSOR_MAX = 512
 REASON_MAX = 200
 EPOCH = "epoch"
 EPOCH_CHARACTERS = 64
+SNOOZE_MAX = timedelta(days=366)
 
 
 class NothingSchema(Schema):
@@ -107,6 +113,28 @@ class ReadSchema(Schema):
         return data.get("ids")
 
 
+class SnoozeSchema(Schema):
+    """One notification, and when it is to come back."""
+
+    id = _id_field(required=True)
+    until = Moment(required=True)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> SnoozeRequest:
+        return SnoozeRequest(**data)
+
+
+class ActSchema(Schema):
+    """One notification, and which of its buttons is pressed."""
+
+    id = _id_field(required=True)
+    action = Text(ACTION_ID, "the id of an action", longest=32, required=True)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> ActRequest:
+        return ActRequest(**data)
+
+
 class HistorySchema(Schema):
     """A page of history."""
 
@@ -117,6 +145,13 @@ class HistorySchema(Schema):
         Text(CATEGORY, "a category", longest=64), load_default=(), validate=validate.Length(max=50)
     )
     unread = Flag(load_default=False)
+    archived = Flag(load_default=False, metadata={"description": "What was put away, and nothing else."})
+    snoozed = Flag(load_default=False, metadata={"description": "What was put off, and nothing else."})
+
+    @validates_schema
+    def _one_place(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("archived") and data.get("snoozed"):
+            raise ValidationError("Must be left out: what is archived is not snoozed.", "snoozed")
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> Any:
@@ -153,6 +188,7 @@ def _history_request(data: Mapping[str, Any]) -> HistoryRequest:
     return HistoryRequest(
         before=data["before"], limit=data["limit"], types=tuple(data["type"]),
         categories=tuple(data["category"]), unread_only=data["unread"],
+        place=Place.ARCHIVE if data["archived"] else Place.SNOOZED if data["snoozed"] else Place.INBOX,
     )  # fmt: skip
 
 
@@ -248,7 +284,15 @@ class TokenSchema(OneFieldSchema):
 history = parser(HistorySchema())
 ids = parser(IdsSchema())
 read = parser(ReadSchema())
+snooze: Callable[[object], SnoozeRequest] = parser(SnoozeSchema())
+act: Callable[[object], ActRequest] = parser(ActSchema())
 token = parser(TokenSchema())
+
+
+def check_until(until: datetime, now: datetime) -> None:
+    """Raises `Invalid` for a snooze that ends before it begins, or when nobody will be there any more."""
+    if not now < until <= now + SNOOZE_MAX:
+        raise Invalid({"until": [f"Must be ahead, and within {SNOOZE_MAX.days} days."]})
 
 
 def since(value: object, rooms: Collection[str]) -> dict[str, int]:

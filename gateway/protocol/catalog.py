@@ -8,6 +8,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from gateway.notify.requests import TypePreviewRequest
 from gateway.protocol import required
+from gateway.protocol.answering import ActionAnswer
 from gateway.protocol.asking import OneFieldSchema
 from gateway.protocol.fields import TYPE, Flag, Object, Percent, Text, UserId, locale_field
 from storage.mail import LaneName
@@ -198,6 +199,8 @@ class TypeItemAnswer(Schema):
             "description": "It would take the place of what is shown in its room under this key; absent where it stands by itself."
         }
     )
+    actions = fields.List(fields.Nested(ActionAnswer), metadata={"description": "Absent where it has none."})
+    image = fields.String(metadata={"description": "Absent where it has none."})
 
 
 class TypeMailAnswer(Schema):

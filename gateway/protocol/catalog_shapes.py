@@ -6,6 +6,7 @@ import msgspec
 
 from gateway.catalog.switches import Share
 from gateway.ground.encoding import Json, time
+from gateway.notify import events
 from gateway.notify.decide import Explained
 from gateway.notify.type_preview import TypePreview
 from gateway.notify.types import KnownTypes, NamedCategory, TypeDetail, TypeState
@@ -88,6 +89,11 @@ def _item(value: Notification) -> Json:
         "body": value.body,
         "link": value.link,
     }
+    entry = value.entry
+    if entry is not None and entry.actions:
+        item["actions"] = [events.action(each) for each in entry.actions]
+    if entry is not None and entry.image is not None:
+        item["image"] = entry.image
     return item if value.collapse is None else {**item, "collapse_key": value.collapse.key}
 
 

@@ -36,11 +36,13 @@ VISIBLE = rf"[{INVISIBLE}]*[^{INVISIBLE}{NOT_IN_A_LINE}]{PRINTABLE}"
 PRINTABLE_LINES = r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*"
 TYPE = r"[A-Z][A-Z0-9_]{0,63}"
 CATEGORY = r"[a-z][a-z0-9_]{0,63}"
+ACTION_ID = r"[a-z][a-z0-9_-]{0,31}"
 EVENT = r"[A-Za-z][A-Za-z0-9_:.-]{0,63}"
 # "//host" and "/\host" lead to another site in a browser, so neither is a path.
 LINK = (
     r"(/(?![/\\])|https?://[^\s/?#\\@\u0000-\u001f\u007f-\u009f]+(?=[/?#]|$))[^\s\u0000-\u001f\u007f-\u009f]*"
 )
+IMAGE = r"https://[^\s/?#\\@\u0000-\u001f\u007f-\u009f]+(?=[/?#]|$)[^\s\u0000-\u001f\u007f-\u009f]*"
 ADDRESS = r"""[^\s@<>()\[\],;:"\\\u0000-\u001f\u007f-\u009f]{1,64}@[^\s@<>()\[\],;:"\\\u0000-\u001f\u007f-\u009f]{1,189}"""
 """The shape of an address; whether mail can go there is for `mailer.address` to say."""
 KEY = r"[ -~]{1,255}"

@@ -7,7 +7,11 @@ module of `gateway.protocol.offered`, and its use case.
 What a connection asks of itself (`/`: read, seen, replay, token …) belongs to `gateway.sockets`.
 """
 
+from functools import lru_cache
+
+from auth.principal import Role
 from gateway.protocol.offered import (
+    audits,
     campaigns,
     kinds,
     mails,
@@ -28,7 +32,18 @@ OPERATIONS: tuple[Operation, ...] = (
     *told.OPERATIONS,
     *campaigns.OPERATIONS,
     *kinds.OPERATIONS,
+    *audits.OPERATIONS,
     *stats.OPERATIONS,
     *own.OPERATIONS,
 )
 """All of them."""
+
+
+@lru_cache(maxsize=len(Role))
+def events_for(role: Role) -> tuple[str, ...]:
+    """The events of `/admin` that whoever has this role may ask."""
+    return tuple(
+        operation.event
+        for operation in OPERATIONS
+        if operation.event is not None and role.covers(operation.role)
+    )

@@ -19,11 +19,12 @@ from gateway.notify.records import Record
 from gateway.notify.scheduling import PutOff
 from gateway.notify.verdicts import in_digest, not_sent
 from gateway.observe.feed import shown
-from gateway.protocol import campaigns, digests, preferences, schedule, suppressions
+from gateway.protocol import audits, campaigns, clicks, digests, preferences, schedule, suppressions
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
 from storage.mail import Mail, MailState
 from storage.outbox import MailPage
+from storage.searching import Found
 from storage.streams import Entry, Notification
 
 
@@ -91,7 +92,11 @@ def skipped(entry: Entry | None) -> Json | None:
 
 def full_record(value: Record) -> Json:
     """The same, with what each reader did with it."""
-    return {**record(value.notification), "receipts": receipts(value.receipts)}
+    return {
+        **record(value.notification),
+        "receipts": receipts(value.receipts),
+        "clicks": clicks.hits(value.clicks),
+    }
 
 
 def mail(value: Mail) -> Json:
@@ -129,6 +134,10 @@ def receipt(value: Receipt) -> Json:
         "read_at": time_or_none(value.read_at),
         "dismissed_at": time_or_none(value.dismissed_at),
         "clicked_at": time_or_none(value.clicked_at),
+        "archived_at": time_or_none(value.archived_at),
+        "snoozed_until": time_or_none(value.snoozed_until),
+        "acted": value.acted,
+        "acted_at": time_or_none(value.acted_at),
     }
 
 
@@ -137,15 +146,30 @@ def receipts(values: Mapping[str, Receipt]) -> Json:
 
 
 def inbox_item(value: InboxItem) -> Json:
-    return {
+    receipt = value.receipt
+    item = {
         **events.notification(value.notification),
-        "read": value.receipt.is_read,
-        "seen": value.receipt.is_seen,
+        "read": receipt.is_read,
+        "seen": receipt.is_seen,
+        "clicked": receipt.clicked_at is not None,
     }
+    if receipt.acted is not None:
+        item["acted"] = receipt.acted
+    if receipt.archived_at is not None:
+        item["archived"] = True
+    if receipt.snoozed_until is not None:
+        item["snoozed_until"] = time(receipt.snoozed_until)
+    if receipt.returned_at is not None:
+        item["returned_at"] = time(receipt.returned_at)
+    return item
 
 
 def history(page: HistoryPage) -> Json:
-    return {"notifications": [inbox_item(item) for item in page.items], "next": page.next}
+    return {"notifications": [inbox_item(item) for item in page.items], "next": page.next, **_returned(page)}
+
+
+def _returned(page: HistoryPage) -> Json:
+    return {"returned": [inbox_item(item) for item in page.returned]} if page.returned else {}
 
 
 def mail_page(page: MailPage) -> Json:
@@ -168,7 +192,7 @@ def admin_history(page: HistoryPage) -> Json:
         {**inbox_item(item), "mail": None if item.notification.mail is None else mail(item.notification.mail)}
         for item in page.items
     ]
-    return {"notifications": items, "next": page.next}
+    return {"notifications": items, "next": page.next, **_returned(page)}
 
 
 def rendered(value: Outgoing) -> Json:
@@ -215,6 +239,9 @@ def user_data(value: Held) -> Json:
             {"campaign": campaign.id, "name": campaign.name, **campaigns.recipient(row)}
             for campaign, row in value.campaigns
         ],
+        "audit": [audits.deed(each) for each in value.deeds],
+        "clicks": clicks.hits(value.clicks),
+        "click_targets": list(value.click_targets),
     }
 
 
@@ -283,8 +310,12 @@ def erased(notifications: int) -> Json:
     return {"erased": notifications}
 
 
-def latest(found: Sequence[Notification]) -> Json:
-    return {"notifications": [shown(each, by=None) for each in found]}
+def latest(found: Sequence[Found]) -> Json:
+    return {
+        "notifications": [
+            shown(each.notification, by=None if each.origin is None else each.origin.by) for each in found
+        ]
+    }
 
 
 def nothing(_: None) -> Json:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from marshmallow import Schema, fields
 
+from auth.principal import Role
 from gateway.protocol import required
-from gateway.protocol.answering import AddressAnswer, CountAnswer, NotificationAnswer
+from gateway.protocol.answering import AddressAnswer, CountAnswer, ItemAnswer, NotificationAnswer
 from gateway.protocol.preferences import PreferencesAnswer
 
 
@@ -43,6 +44,28 @@ class AdminReadyEvent(ReadyEvent):
 
     users = required.number(allow_none=True)
     connections = required.number(allow_none=True)
+    role = fields.Enum(Role, by_value=True, required=True)
+    may = fields.List(
+        fields.String(), required=True, metadata={"description": "The events that this role may ask."}
+    )
+
+
+class DidAnswer(Schema):
+    """What was done in another connection of the user, or what came back by itself."""
+
+    event = required.text(
+        metadata={
+            "description": "The client's event that it was done by.",
+            "enum": ["unread", "archive", "unarchive", "snooze", "act", "back"],
+        }
+    )
+    ids = fields.List(fields.String(), required=True)
+    until = fields.DateTime(metadata={"description": "Of `snooze`."})
+    action = fields.String(metadata={"description": "Of `act`: what was pressed first."})
+    at = fields.DateTime(metadata={"description": "Of `act`: when that was."})
+    notifications = fields.List(
+        fields.Nested(ItemAnswer), metadata={"description": "Of `back`: what came back from a snooze."}
+    )
 
 
 class InboxEvent(CountAnswer):
@@ -53,6 +76,9 @@ class InboxEvent(CountAnswer):
         metadata={
             "description": "Types not to be shown but in the user's own room; where these have changed."
         },
+    )
+    did = fields.Nested(
+        DidAnswer, metadata={"description": "What was done, where that is more than reading or dismissing."}
     )
 
 

@@ -1,26 +1,40 @@
-"""What everybody may ask about an inbox: its history, what was missed, and to have notifications read, seen, dismissed."""
+"""What everybody may ask about an inbox: its history, what was missed, and to have something done with notifications."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from gateway.ground.clock import Clock
+from gateway.ground.encoding import time_or_none
 from gateway.notify import events
+from gateway.notify.acting import Acting
 from gateway.notify.reading import Reading
 from gateway.notify.translations import spoken
 from gateway.protocol import asking, shapes
+from gateway.protocol.problems import Problem
 from gateway.sockets.arrival import REPLAYS
-from gateway.sockets.events import ADMIN, ROOT, Answer, Events
+from gateway.sockets.events import ADMIN, ROOT, Answer, Ask, Events
 from gateway.sockets.sessions import Session
-from storage.inboxes import Inboxes
+from storage.inboxes import Inboxes, Marked
+
+Do = Callable[[str, Sequence[str], Sequence[str]], Awaitable[Marked]]
+M = TypeVar("M", bound=Marked)
 
 
 class InboxEvents:
     """Registers the events of both namespaces; each is about the rooms that the session is in."""
 
     def __init__(
-        self, registry: Events, reading: Reading, inboxes: Inboxes, *, clock: Clock, replay_limit: int
+        self,
+        registry: Events,
+        reading: Reading,
+        acting: Acting,
+        inboxes: Inboxes,
+        *,
+        clock: Clock,
+        replay_limit: int,
     ) -> None:
         self._reading = reading
+        self._acting = acting
         self._inboxes = inboxes
         self._clock = clock
         self._replay_limit = replay_limit
@@ -30,6 +44,11 @@ class InboxEvents:
             registry.on(namespace, "read", self._read)
             registry.on(namespace, "seen", self._seen)
             registry.on(namespace, "dismiss", self._dismiss)
+            registry.on(namespace, "unread", self._doing(acting.mark_unread))
+            registry.on(namespace, "archive", self._doing(acting.archive))
+            registry.on(namespace, "unarchive", self._doing(acting.unarchive))
+            registry.on(namespace, "snooze", self._snooze)
+            registry.on(namespace, "act", self._act)
             registry.on(namespace, "replay", self._replay)
 
     async def _history(self, session: Session, payload: Mapping[str, Any]) -> Answer:
@@ -49,6 +68,26 @@ class InboxEvents:
     async def _dismiss(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         marked = await self._reading.dismiss(session.user, session.rooms, asking.ids(payload))
         return events.count(marked)
+
+    def _doing(self, do: Do) -> Ask:
+        """Has something done with ids."""
+
+        async def ask(session: Session, payload: Mapping[str, Any]) -> Answer:
+            return events.count(await do(session.user, session.rooms, asking.ids(payload)))
+
+        return ask
+
+    async def _snooze(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        asked = asking.snooze(payload)
+        asking.check_until(asked.until, self._clock())
+        return events.count(
+            _shown(await self._acting.snooze(session.user, session.rooms, asked.id, until=asked.until))
+        )
+
+    async def _act(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        asked = asking.act(payload)
+        acted = _shown(await self._acting.act(session.user, session.rooms, asked.id, action=asked.action))
+        return {**events.count(acted), "acted": acted.acted, "acted_at": time_or_none(acted.acted_at)}
 
     async def _replay(self, session: Session, payload: Mapping[str, Any]) -> Answer:
         given = payload.get("since")
@@ -76,3 +115,9 @@ class InboxEvents:
             "epoch": opening.epoch,
             **events.count(opening),
         }
+
+
+def _shown(marked: M | None) -> M:
+    if marked is None:
+        raise Problem("not_found", "No notification of this inbox has this id.")
+    return marked

@@ -13,6 +13,7 @@ from gateway.cluster.presence.base import Presence
 from gateway.engine import Server
 from gateway.ground.clock import Clock
 from gateway.ground.parts import CarryOut, Meters, Part
+from gateway.notify.acting import Acting
 from gateway.notify.contacts import ContactBook
 from gateway.notify.delivery import Delivery
 from gateway.notify.muting import Mutes
@@ -27,8 +28,10 @@ from gateway.sockets.memberships import LiveMemberships
 from gateway.sockets.moving import Mover
 from gateway.sockets.muting import LiveMutes
 from gateway.sockets.renewal import Renewal
+from gateway.sockets.returning import LiveReturns
 from gateway.sockets.sessions import Session, Sessions
 from storage.inboxes import Inboxes
+from storage.streams import Streams
 
 
 class Namespaces(Part):
@@ -40,7 +43,9 @@ class Namespaces(Part):
         server: Server,
         verifier: Verifier,
         inboxes: Inboxes,
+        streams: Streams,
         reading: Reading,
+        acting: Acting,
         delivery: Delivery,
         presence: Presence,
         bus: Bus,
@@ -87,14 +92,16 @@ class Namespaces(Part):
         mover = Mover(reception, reading)
         self.memberships = LiveMemberships(topics, self.sessions, mover)
         self.mutes = LiveMutes(mutes, self.sessions, reading)
+        self.returns = LiveReturns(self.sessions, reading, inboxes, streams)
         Door(reception, self._settle)
-        InboxEvents(self.registry, reading, inboxes, clock=clock, replay_limit=replay_limit)
+        InboxEvents(self.registry, reading, acting, inboxes, clock=clock, replay_limit=replay_limit)
         Renewal(self.registry, mover, reception)
 
     def _settle(self, session: Session) -> None:
-        """The session has come in while its user's topics or mutes changed."""
+        """The session has come in while its user's topics, mutes or snoozes changed."""
         self.memberships.settle(session)
         self.mutes.note([session.user])
+        self.returns.settle(session)
 
     def measure(self, meters: Meters) -> None:
         sessions = self.sessions

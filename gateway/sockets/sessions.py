@@ -38,6 +38,8 @@ class Session:
     """Those that the store gives the user, beside the token's."""
     is_unsettled: bool = False
     """Whether the user's topics or mutes may have changed while the session was on its way in."""
+    missed_return: bool = False
+    """Whether something may have come back from a snooze while the session was on its way in."""
     moving: asyncio.Lock | None = None
     """Held by who moves the session into other rooms, once somebody has."""
     muted: Muted | None = None

@@ -10,7 +10,17 @@ from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import WIPED_BELOW
 from storage.mongo.standings import RECEIPTS
 
-_CONTENTS = ("body", "link", "data", "entry.translations", "collapse", "over", "superseded_by")
+_CONTENTS = (
+    "body",
+    "link",
+    "data",
+    "entry.translations",
+    "entry.actions",
+    "entry.image",
+    "collapse",
+    "over",
+    "superseded_by",
+)
 """What goes of a notification that is wiped."""
 
 

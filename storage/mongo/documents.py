@@ -21,6 +21,10 @@ WIPED_BELOW = -1
 """`until` of what was wiped and lies below its room's `cleared`: no index holds it any more."""
 
 
+_RECEIPT = ("seen_at", "read_at", "dismissed_at", "clicked_at", "archived_at", "snoozed_until", "unread_at",
+            "returned_at", "acted", "acted_at")  # fmt: skip
+
+
 def document_of(notification: Notification) -> Document:
     """Without `seq` and `collapse`, which are not known yet."""
     document: Document = {
@@ -79,10 +83,4 @@ def receipt_from(receipt: Document | None, inbox: Document | None, seq: int) -> 
     covered_at = None
     if inbox is not None and inbox["read_upto"] >= seq:
         covered_at = inbox.get("begun_at" if inbox.get("begins", 0) >= seq else "read_at")
-    return receipt_of(
-        seen_at=row.get("seen_at"),
-        read_at=row.get("read_at"),
-        dismissed_at=row.get("dismissed_at"),
-        clicked_at=row.get("clicked_at"),
-        covered_at=covered_at,
-    )
+    return receipt_of(**{name: row[name] for name in _RECEIPT if name in row}, covered_at=covered_at)

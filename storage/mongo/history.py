@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from storage.encoding import FOREVER, cursor_of, position_of, writable
-from storage.inboxes import HistoryPage, HistoryQuery, InboxItem
+from storage.inboxes import RETURNED_MAX, HistoryPage, HistoryQuery, InboxItem, Place, place_of
 from storage.mongo import collapsing
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document, together
 from storage.mongo.documents import notification_of, receipt_from
@@ -14,6 +14,8 @@ from storage.streams import Notification
 ROOMS_PER_MERGE = 100
 """Fewer than the number of ranges up to which the server merges sorted index scans instead of sorting."""
 CANDIDATES = 1_000
+AWAY_MAX = 10_000
+"""How much of what a user has put away is looked at, the newest of it."""
 
 
 async def history(c: Collections, query: HistoryQuery, *, now: int) -> HistoryPage:
@@ -21,19 +23,23 @@ async def history(c: Collections, query: HistoryQuery, *, now: int) -> HistoryPa
     rooms = list(dict.fromkeys(writable(query.rooms)))
     inboxes = await inboxes_of(c, [query.user])
     upto = {room: inboxes.get((query.user, room), {}).get("read_upto", 0) for room in rooms}
+    asked = _asked(query)
+    if query.place is not Place.INBOX:
+        asked["_id"] = {"$in": await _away(c, query, rooms)}
+    again = await _again(c, query, rooms) if query.unread_only else []
     items: list[InboxItem] = []
     size = query.limit + 1
     while len(items) <= query.limit and rooms:
-        candidates = await _candidates(c, query, upto, before=position, limit=size, now=now)
+        candidates = await _candidates(c, query, asked, upto, again, before=position, limit=size, now=now)
         chained = {n.room for n in candidates if n.collapse is not None}
         if chained and await collapsing.settle(c, list(chained)):
             # Some of these are not shown any more.
-            candidates = await _candidates(c, query, upto, before=position, limit=size, now=now)
+            candidates = await _candidates(c, query, asked, upto, again, before=position, limit=size, now=now)
         receipts = await _receipts_of(c, query.user, candidates)
         for notification in candidates:
             row = receipts.get(notification.id)
             receipt = receipt_from(row, inboxes.get((query.user, notification.room)), notification.seq or 0)
-            if receipt.dismissed_at is None and not (query.unread_only and receipt.is_read):
+            if place_of(receipt) is query.place and not (query.unread_only and receipt.is_read):
                 items.append(InboxItem(notification=notification, receipt=receipt))
         if len(candidates) < size:
             break
@@ -41,15 +47,75 @@ async def history(c: Collections, query: HistoryQuery, *, now: int) -> HistoryPa
         position = position_of(cursor_of(candidates[-1]))
         size = min(size * 2, CANDIDATES)
     page = tuple(items[: query.limit])
+    returned = await _returned(c, query, rooms, asked, inboxes, now=now) if query.wants_returned else ()
     return HistoryPage(
-        items=page, next=cursor_of(page[-1].notification) if page and len(items) > query.limit else None
+        items=page,
+        next=cursor_of(page[-1].notification) if page and len(items) > query.limit else None,
+        returned=returned,
+    )
+
+
+def _asked(query: HistoryQuery) -> Document:
+    """What is asked of the notification alone."""
+    asked: Document = {}
+    if query.types:
+        asked["type"] = {"$in": writable(query.types)}
+    if query.categories:
+        asked["entry.category"] = {"$in": writable(query.categories)}
+    if query.muted is not None:
+        asked["$nor"] = [{"type": {"$in": writable(query.muted.types)}, "room": {"$ne": query.muted.own}}]
+    return asked
+
+
+async def _away(c: Collections, query: HistoryQuery, rooms: Sequence[str]) -> list[str]:
+    """What the user has put away or off: its newest `AWAY_MAX`, which is found by its receipts."""
+    field = "archived_at" if query.place is Place.ARCHIVE else "snoozed_until"
+    there = {"user": query.user, "room": {"$in": list(rooms)}, field: {"$gt": 0}}
+    rows = c[RECEIPTS].find(there, {"_id": 0, "notification": 1}).sort("notification", -1).limit(AWAY_MAX)
+    return [row["notification"] for row in await rows.to_list()]
+
+
+async def _again(c: Collections, query: HistoryQuery, rooms: Sequence[str]) -> list[str]:
+    """What the user has made unread again."""
+    there = {"user": query.user, "room": {"$in": list(rooms)}, "unread_at": {"$gt": 0}}
+    rows = c[RECEIPTS].find(there, {"_id": 0, "notification": 1}).sort("notification", -1).limit(AWAY_MAX)
+    return [row["notification"] for row in await rows.to_list()]
+
+
+async def _returned(
+    c: Collections,
+    query: HistoryQuery,
+    rooms: Sequence[str],
+    asked: Document,
+    inboxes: Mapping[tuple[str, str], Document],
+    *,
+    now: int,
+) -> tuple[InboxItem, ...]:
+    """What came back from a snooze; whom nothing ever became unread again is not asked about."""
+    rooms = [room for room in rooms if inboxes.get((query.user, room), {}).get("turn")]
+    if not rooms:
+        return ()
+    there = {"user": query.user, "room": {"$in": rooms}, "returned_at": {"$gt": 0}}
+    newest = c[RECEIPTS].find(there).sort([("returned_at", -1), ("notification", -1)]).limit(RETURNED_MAX)
+    rows = await newest.to_list()
+    shown = {"_id": {"$in": [row["notification"] for row in rows]}, "until": {"$gt": now}, **asked}
+    found = {d["_id"]: notification_of(d) for d in await c[NOTIFICATIONS].find(shown).to_list()}
+    return tuple(
+        InboxItem(
+            notification=found[row["notification"]],
+            receipt=receipt_from(row, inboxes.get((query.user, row["room"])), row["seq"]),
+        )
+        for row in rows
+        if row["notification"] in found
     )
 
 
 async def _candidates(
     c: Collections,
     query: HistoryQuery,
+    asked: Document,
     rooms: Mapping[str, int],
+    again: Sequence[str],
     *,
     before: tuple[int, str],
     limit: int,
@@ -63,19 +129,17 @@ async def _candidates(
         "created_at": {"$lte": time},
         # Spelled out beside the range that bounds the index: equal times are told apart by the id.
         "$or": [{"created_at": {"$lt": time}}, {"created_at": time, "_id": {"$lt": notification_id}}],
+        **asked,
     }
-    if query.types:
-        condition["type"] = {"$in": writable(query.types)}
-    if query.categories:
-        condition["entry.category"] = {"$in": writable(query.categories)}
-    if query.muted is not None:
-        condition["$nor"] = [{"type": {"$in": writable(query.muted.types)}, "room": {"$ne": query.muted.own}}]
     names = list(rooms)
 
     async def fetch(part: Sequence[str]) -> list[Document]:
         if query.unread_only:
+            unread: list[Document] = [{"room": room, "seq": {"$gt": rooms[room]}} for room in part]
+            if again:
+                unread.append({"_id": {"$in": list(again)}})
             condition_of_part = {
-                "$and": [condition, {"$or": [{"room": room, "seq": {"$gt": rooms[room]}} for room in part]}],
+                "$and": [condition, {"$or": unread}],
                 "room": {"$in": list(part)},
             }
         else:

@@ -1,13 +1,14 @@
 """The shelf of inboxes, in the collections `inboxes` and `receipts`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from pymongo import IndexModel, UpdateOne
 
 from storage.beginnings import Membership
-from storage.encoding import is_writable, micros, writable
+from storage.encoding import is_writable, micros, moment_or_none, writable
 from storage.inboxes import (
+    Acted,
     Count,
     HistoryPage,
     HistoryQuery,
@@ -18,7 +19,7 @@ from storage.inboxes import (
     OpeningRequest,
     Receipt,
 )
-from storage.mongo import beginnings
+from storage.mongo import acts, beginnings
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document, both
 from storage.mongo.documents import receipt_from
 from storage.mongo.history import history
@@ -41,6 +42,11 @@ INDEXES = {
         IndexModel([("user", 1), ("room", 1), ("seq", 1)], name="receipt", unique=True),
         IndexModel([("room", 1), ("seq", 1)], name="readers"),
         IndexModel([("user", 1), ("notification", -1)], name="newest"),
+        # What few have: where nobody has done such a thing, nothing is in them.
+        *(
+            IndexModel([("user", 1), (field, -1)], name=field, partialFilterExpression={field: {"$gt": 0}})
+            for field in ("archived_at", "snoozed_until", "unread_at", "returned_at")
+        ),
     ),
 }
 
@@ -85,7 +91,8 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
         at = micros(now)
         rooms = writable(rooms)
         standing = await standings(c, {user: rooms}, now=at)
-        return Count(unread=await shown(c, user, rooms, standing, muted, now=at), heads=standing.heads)
+        unread = await shown(c, user, rooms, standing, muted, now=at)
+        return Count(unread=unread, heads=standing.heads, turn=standing.turn(user, rooms))
 
     @operation
     async def read(
@@ -131,7 +138,25 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
         muted: Muted | None = None,
     ) -> Marked:
         at = micros(now)
-        fields = {"dismissed_at": _once("dismissed_at", at), "read_at": _once("read_at", at)}
+        fields = {
+            "dismissed_at": _once("dismissed_at", at), "read_at": _once("read_at", at),
+            **dict.fromkeys(acts.AWAKE, "$$REMOVE"),
+        }  # fmt: skip
+        return await _mark(c, user, rooms, ids, fields, muted, now=at, unread_only=False)
+
+    @operation
+    async def click(
+        self,
+        c: Collections,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        at = micros(now)
+        fields = {"clicked_at": _once("clicked_at", at), "read_at": _once("read_at", at)}
         return await _mark(c, user, rooms, ids, fields, muted, now=at, unread_only=False)
 
     @operation
@@ -139,15 +164,89 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
         at = micros(now)
         standing = await standings(c, {user: list(dict.fromkeys(writable(rooms)))}, now=at)
         unread = {room: count for (_, room), count in standing.unread.items() if count}
-        await _advance(c, user, {room: standing.heads[room] for room in unread}, read_at=at)
+        await acts.advance(c, user, {room: standing.heads[room] for room in unread}, read_at=at)
         if unread:
             # After the advance: between the two a receipt says no more than `read_upto` does.
-            ranges = [{"user": user, "room": room, "seq": {"$lte": standing.heads[room]}} for room in unread]
-            await c[RECEIPTS].delete_many(
-                {"$or": ranges, "dismissed_at": {"$exists": False}, "clicked_at": {"$exists": False}}
-            )
+            await acts.settle(c, user, {room: standing.heads[room] for room in unread})
         read_from = {room: standing.read_upto.get((user, room), 0) for room in unread}
-        return Marked(changed=sum(unread.values()), unread=0, heads=standing.heads, read_from=read_from)
+        turn = standing.turn(user, list(standing.heads))
+        return Marked(
+            changed=sum(unread.values()), unread=0, heads=standing.heads, turn=turn, read_from=read_from
+        )
+
+    @operation
+    async def mark_unread(
+        self,
+        c: Collections,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        return await acts.do(c, acts.UNREAD, user, rooms, ids, muted, now=micros(now))
+
+    @operation
+    async def archive(
+        self,
+        c: Collections,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        return await acts.do(c, acts.ARCHIVE, user, rooms, ids, muted, now=micros(now))
+
+    @operation
+    async def unarchive(
+        self,
+        c: Collections,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        return await acts.do(c, acts.UNARCHIVE, user, rooms, ids, muted, now=micros(now))
+
+    @operation
+    async def snooze(
+        self,
+        c: Collections,
+        user: str,
+        rooms: Sequence[str],
+        notification_id: str,
+        *,
+        until: datetime,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        act = acts.snoozing(micros(until))
+        return await acts.do(c, act, user, rooms, [notification_id], muted, now=micros(now))
+
+    @operation
+    async def act(
+        self,
+        c: Collections,
+        user: str,
+        rooms: Sequence[str],
+        notification_id: str,
+        action: str,
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Acted:
+        at = micros(now)
+        marked = await acts.do(c, acts.pressing(action), user, rooms, [notification_id], muted, now=at)
+        acted, acted_at = await acts.acted(c, user, rooms, notification_id, now=at)
+        return Acted(
+            changed=marked.changed, unread=marked.unread, heads=marked.heads, turn=marked.turn, acted=acted,
+            acted_at=moment_or_none(acted_at),
+        )  # fmt: skip
 
     @operation
     async def receipt(self, c: Collections, user: str, notification_id: str) -> Receipt:
@@ -231,36 +330,31 @@ async def _mark(
     )
     places, inboxes = await both(cursor.to_list(), inboxes_of(c, [user]))
     upserts = []
+    # Whoever has read it has it unread no more.
+    unless_seen = {"unread_at": "$$REMOVE", "returned_at": "$$REMOVE"} if "read_at" in fields else {}
     for place in places:
         covered = inboxes.get((user, place["room"]), {}).get("read_upto", 0) >= place["seq"]
+        key = {"user": user, "room": place["room"], "seq": place["seq"]}
+        if covered and inboxes[user, place["room"]].get("turn"):
+            # Only what was made unread again has to be read again.
+            upserts.append(UpdateOne({**key, "unread_at": {"$gt": 0}}, [{"$set": {**fields, **unless_seen}}]))
         if covered and unread_only:
             continue
         marks = {name: value for name, value in fields.items() if not (covered and name == "read_at")}
         upserts.append(
-            UpdateOne(
-                {"user": user, "room": place["room"], "seq": place["seq"]},
-                [{"$set": {"notification": place["_id"], **marks}}],
-                upsert=True,
-            )
+            UpdateOne(key, [{"$set": {"notification": place["_id"], **marks, **unless_seen}}], upsert=True)
         )
     changed = 0
     if upserts:
         missing = {place["room"] for place in places if (user, place["room"]) not in inboxes}
-        if missing:
-            # Before the receipts: whoever looks for those looks here first.
-            await c[INBOXES].bulk_write(
-                [
-                    UpdateOne({"user": user, "room": room}, {"$setOnInsert": {"read_upto": 0}}, upsert=True)
-                    for room in missing
-                ],
-                ordered=False,
-            )
+        # Before the receipts: whoever looks for those looks here first.
+        await acts.begin(c, user, missing)
         result = await c[RECEIPTS].bulk_write(upserts, ordered=False)
         changed = result.upserted_count + result.modified_count
     after = await standings(c, {user: rooms}, now=now)
     if changed and "read_at" in fields:
         # All of a room read one by one is the same as read up to its head, and cheaper ever after.
-        await _advance(
+        await acts.advance(
             c,
             user,
             {
@@ -271,17 +365,4 @@ async def _mark(
             read_at=None,
         )
     unread = await shown(c, user, rooms, after, muted, now=now)
-    return Marked(changed=changed, unread=unread, heads=after.heads)
-
-
-async def _advance(c: Collections, user: str, heads: Mapping[str, int], *, read_at: int | None) -> None:
-    if not heads:
-        return
-    when = {} if read_at is None else {"$set": {"read_at": read_at}}
-    await c[INBOXES].bulk_write(
-        [
-            UpdateOne({"user": user, "room": room}, {"$max": {"read_upto": head}, **when}, upsert=True)
-            for room, head in heads.items()
-        ],
-        ordered=False,
-    )
+    return Marked(changed=changed, unread=unread, heads=after.heads, turn=after.turn(user, rooms))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from storage.encoding import writable
 from storage.inboxes import Muted
 from storage.mongo.collections import NOTIFICATIONS, Collections, both, together
-from storage.mongo.standings import RANGES_PER_QUERY, RECEIPTS, Standings
+from storage.mongo.standings import RANGES_PER_QUERY, RECEIPTS, Standings, unread_again
 
 Place = tuple[str, int]
 """A room, and a sequence of it."""
@@ -53,4 +53,10 @@ async def hidden(
 
     parts = [places[start : start + RANGES_PER_QUERY] for start in range(0, len(places), RANGES_PER_QUERY)]
     of_all, of_read = await both(together(*map(told, parts)), together(*map(read, parts)))
-    return sum(of_all) - sum(of_read)
+    again = {
+        (user, room): standing.read_upto[user, room]
+        for room in dict.fromkeys(rooms)
+        if room != muted.own and standing.inboxes.get((user, room), {}).get("turn")
+    }
+    below = await unread_again(c, again, wanted) if again else {}
+    return sum(of_all) - sum(of_read) + sum(below.values())

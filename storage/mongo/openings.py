@@ -53,6 +53,7 @@ async def openings(c: Collections, requests: Sequence[OpeningRequest]) -> list[O
             ),
             resync=tuple(lost),
             epoch=epoch,
+            turn=standing.turn(asked.user, asked.rooms),
         )
         for asked, fetch, lost, count in zip(requests, behind, resync, unread, strict=True)
     ]

@@ -1,13 +1,15 @@
 """How users stand in rooms.
 
 Unread is arithmetic on a room's head: less what lies below `read_upto` or is pruned, less the user's own receipts and
-what was wiped above that. What a query visits are those receipts and gaps, never the history.
+what was wiped above that, and with those below it that the user has made unread again. What a query visits are those
+receipts and gaps, never the history.
 """
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from storage.encoding import FOREVER, WIPED
 from storage.inboxes import FAR
@@ -35,6 +37,10 @@ class Standings:
     read_upto: dict[tuple[str, str], int]
     unread: dict[tuple[str, str], int]
     inboxes: dict[tuple[str, str], Document]
+
+    def turn(self, user: str, rooms: Iterable[str]) -> int:
+        """How often something of these rooms became unread again for the user."""
+        return sum(self.inboxes.get((user, room), {}).get("turn", 0) for room in dict.fromkeys(rooms))
 
     def total(self, user: str, rooms: Iterable[str]) -> int:
         """How much is unread for the user in these rooms together."""
@@ -132,6 +138,31 @@ async def _read_one_by_one(
     return found
 
 
+async def unread_again(
+    c: Collections, bases: Mapping[tuple[str, str], int], shown: Mapping[str, Any]
+) -> dict[tuple[str, str], int]:
+    """How much at or below each base the user has made unread again, of notifications of which `shown` holds."""
+    counts = dict.fromkeys(bases, 0)
+    places = list(bases.items())
+
+    async def count(part: Sequence[tuple[tuple[str, str], int]]) -> None:
+        ranges = [{"user": user, "room": room, "seq": {"$lte": base}} for (user, room), base in part]
+        rows = await c[RECEIPTS].find({"$or": ranges, "unread_at": {"$gt": 0}}).to_list()
+        ids = {"_id": {"$in": [row["notification"] for row in rows]}}
+        found = await c[NOTIFICATIONS].find({**ids, **shown}, {"_id": 1}).to_list() if rows else []
+        there = {document["_id"] for document in found}
+        for row in rows:
+            counts[row["user"], row["room"]] += row["notification"] in there
+
+    await together(
+        *(
+            count(places[start : start + RANGES_PER_QUERY])
+            for start in range(0, len(places), RANGES_PER_QUERY)
+        )
+    )
+    return counts
+
+
 async def standings(
     c: Collections,
     wanted: Mapping[str, Sequence[str]],
@@ -164,6 +195,11 @@ async def standings(
         _read_one_by_one(c, {pair: base for pair, base in behind.items() if pair in inboxes}),
     )
     unread = dict.fromkeys(bases, 0)
+    # After the turns were read: what grew them is counted with them.
+    again = [pair for pair in bases if inboxes.get(pair, {}).get("turn")]
+    if again:
+        below = await unread_again(c, {pair: bases[pair] for pair in again}, {"until": {"$gt": now}})
+        unread |= below
     for pair, base in behind.items():
         head = places[pair[1]].head
         of_room = gone.get(pair[1], [])
@@ -172,7 +208,7 @@ async def standings(
         if of_reader and wiped:
             absent = set(of_room)
             of_reader = [seq for seq in of_reader if seq not in absent]
-        unread[pair] = head - base - wiped - len(of_reader)
+        unread[pair] += head - base - wiped - len(of_reader)
     return Standings(
         heads={room: place.head for room, place in places.items()},
         floors={room: place.floor for room, place in places.items()},

@@ -72,12 +72,10 @@ class MongoStats(MongoShelf, Stats):
         await atomically(c, keep)
 
     @operation
-    async def campaigns_of(self, c: Collections, mails: Sequence[str]) -> dict[str, str]:
-        mail_of = {key_of_one(mail, Outcome.ACCEPTED): mail for mail in mails}
-        found = c[EVENTS].find(
-            {"key": {"$in": list(mail_of)}, "campaign": {"$exists": True}}, {"key": 1, "campaign": 1}
-        )
-        return {mail_of[bytes(each["key"])]: each["campaign"] for each in await found.to_list()}
+    async def series_of(self, c: Collections, mails: Sequence[str]) -> dict[str, Series]:
+        mail_of = {key_of_one(mail, Outcome.SENT): mail for mail in mails}
+        found = await c[EVENTS].find({"key": {"$in": list(mail_of)}}).to_list()
+        return {mail_of[bytes(each["key"])]: _series(each) for each in found}
 
     @operation
     async def lead(self, c: Collections, holder: str, *, lease_seconds: float, now: datetime) -> int | None:

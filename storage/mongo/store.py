@@ -12,7 +12,9 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from storage.errors import StoreConfigurationError, StoreUnavailable
+from storage.mongo.audit import MongoAudit
 from storage.mongo.campaigns import MongoCampaigns
+from storage.mongo.clicks import MongoClicks
 from storage.mongo.collections import FACTS, NOTIFICATIONS, Collections
 from storage.mongo.digests import MongoDigests
 from storage.mongo.epochs import MongoEpochs
@@ -26,6 +28,7 @@ from storage.mongo.preferences import MongoPreferences
 from storage.mongo.schedule import MongoSchedule
 from storage.mongo.schema import LEASE_SECONDS, migrate
 from storage.mongo.shelf import MongoShelf, Operations
+from storage.mongo.snoozes import MongoSnoozes
 from storage.mongo.stats import MongoStats
 from storage.mongo.strays import MongoStrays
 from storage.mongo.streams import MongoStreams
@@ -52,6 +55,7 @@ class MongoStore:
         self._shelves: list[MongoShelf] = []
         self.streams = self._put_up(MongoStreams(self._operations))
         self.inboxes = self._put_up(MongoInboxes(self._operations))
+        self.snoozes = self._put_up(MongoSnoozes(self._operations))
         self.outbox = self._put_up(MongoOutbox(self._operations))
         self.digests = self._put_up(MongoDigests(self._operations))
         self.people = self._put_up(MongoPeople(self._operations, self._shelves))
@@ -68,6 +72,8 @@ class MongoStore:
         self.mailboxes = self._put_up(MongoMailboxes(self._operations))
         self.campaigns = self._put_up(MongoCampaigns(self._operations))
         self.stats = self._put_up(MongoStats(self._operations))
+        self.audit = self._put_up(MongoAudit(self._operations))
+        self.clicks = self._put_up(MongoClicks(self._operations))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its indexes when the store is opened."""

@@ -8,14 +8,17 @@ from storage.encoding import WIPED
 from storage.sqlite import obligations
 from storage.sqlite.heads import HEAD
 
+BARE_ENTRY = "json_remove(entry, '$.translations', '$.actions', '$.image')"
+"""What is left of an entry when the contents go."""
+
 
 def wipe(connection: sqlite3.Connection, ids: Sequence[str], *, reason: str, now: int) -> int:
     """Take the contents away, and skip the mail that waits; answers how many were not wiped before."""
     rooms = [
         row[0]
         for row in connection.execute(
-            "UPDATE notifications SET title = '', body = '', link = NULL, data = '{}',"
-            " entry = json_remove(entry, '$.translations'), shown_until = ?, collapse_key = NULL,"
+            "UPDATE notifications SET title = '', body = '', link = NULL, data = '{}',"  # noqa: S608 - constants only
+            f" entry = {BARE_ENTRY}, shown_until = ?, collapse_key = NULL,"
             " superseded_by = NULL WHERE id IN (SELECT value FROM json_each(?))"
             " AND (shown_until <> ? OR superseded_by IS NOT NULL) RETURNING room",
             (WIPED, json.dumps(ids), WIPED),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from storage.collapsing import Latest, Pair
 from storage.encoding import WIPED, is_writable
 from storage.sqlite import obligations
-from storage.sqlite.clearing import clear
+from storage.sqlite.clearing import BARE_ENTRY, clear
 
 Succession = tuple[str, str, int]
 """The id of what is not shown any more, the id of what stands for it, and when that was made."""
@@ -43,8 +43,8 @@ def supersede(connection: sqlite3.Connection, successions: Sequence[Succession])
             )
         )
         connection.execute(
-            "UPDATE notifications SET title = '', body = '', link = NULL, data = '{}',"
-            " entry = json_remove(entry, '$.translations') WHERE id = ? AND expires_at IS NOT NULL",
+            "UPDATE notifications SET title = '', body = '', link = NULL, data = '{}',"  # noqa: S608 - constants only
+            f" entry = {BARE_ENTRY} WHERE id = ? AND expires_at IS NOT NULL",
             (old,),
         )
         obligations.supersede(connection, old, now=at)

@@ -6,12 +6,39 @@ import sqlite3
 from collections.abc import Iterator
 from itertools import islice
 from operator import itemgetter
+from typing import Any
 
-from storage.encoding import FOREVER, cursor_of, position_of, receipt_of, writable
-from storage.inboxes import HistoryPage, HistoryQuery, InboxItem
+from storage.encoding import FOREVER, cursor_of, position_of, writable
+from storage.inboxes import RETURNED_MAX, HistoryPage, HistoryQuery, InboxItem, Place
 from storage.sqlite import obligations
-from storage.sqlite.rows import NOTIFICATION, NOTIFICATION_WIDTH, notification_of
+from storage.sqlite.rows import (
+    NOTIFICATION,
+    NOTIFICATION_WIDTH,
+    RECEIPT,
+    RECEIPT_WIDTH,
+    Row,
+    notification_of,
+    receipt_from,
+)
 
+_ITEM = f"{NOTIFICATION}, {RECEIPT},"
+_RECEIPTS = "receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq"
+_INBOXES = "inboxes i ON i.user = :user AND i.room = n.room"
+_IN = {
+    Place.INBOX: (
+        f"notifications n LEFT JOIN {_RECEIPTS}",
+        " AND c.dismissed_at IS NULL AND c.archived_at IS NULL AND c.snoozed_until IS NULL",
+    ),
+    Place.ARCHIVE: (
+        "receipts c INDEXED BY receipts_archived CROSS JOIN notifications n ON n.room = c.room AND n.seq = c.seq",
+        " AND c.user = :user AND c.room = :room AND c.archived_at IS NOT NULL AND c.dismissed_at IS NULL",
+    ),
+    Place.SNOOZED: (
+        "receipts c INDEXED BY receipts_snoozed CROSS JOIN notifications n ON n.room = c.room AND n.seq = c.seq",
+        " AND c.user = :user AND c.room = :room AND c.snoozed_until IS NOT NULL AND c.dismissed_at IS NULL",
+    ),
+}
+"""Of each place what is read, and which of it is there. What few have is found by their receipts."""
 COVERED_AT = "CASE WHEN i.begins >= n.seq THEN i.begun_at WHEN i.read_upto >= n.seq THEN i.read_at END"
 """When the notification `n` counted as read for the user of the inbox `i` without a receipt that says so."""
 
@@ -31,49 +58,75 @@ def history(connection: sqlite3.Connection, query: HistoryQuery, *, now: int) ->
     return HistoryPage(
         items=tuple(item for _, item in page),
         next=None if last is None or len(found) <= query.limit else cursor_of(last.notification, place),
+        returned=_returned(connection, query, list(rooms), now=now) if query.wants_returned else (),
     )
+
+
+def _returned(
+    connection: sqlite3.Connection, query: HistoryQuery, rooms: list[str], *, now: int
+) -> tuple[InboxItem, ...]:
+    """What came back from a snooze; who has none looks into an index that has nothing of them."""
+    conditions, values = _conditions(query)
+    if query.muted is not None:
+        conditions += " AND (n.room = :own OR n.type NOT IN (SELECT value FROM json_each(:muted)))"
+        values |= {"own": query.muted.own, "muted": json.dumps(writable(query.muted.types))}
+    rows = connection.execute(
+        f"SELECT {_ITEM} NULL FROM receipts c INDEXED BY receipts_returned"  # noqa: S608 - constants and conditions
+        f" CROSS JOIN notifications n ON n.room = c.room AND n.seq = c.seq {obligations.JOIN} LEFT JOIN {_INBOXES}"
+        " WHERE c.user = :user AND c.returned_at IS NOT NULL AND n.room IN (SELECT value FROM json_each(:rooms))"
+        f" AND n.shown_until > :now{conditions} ORDER BY c.returned_at DESC, n.id DESC LIMIT {RETURNED_MAX}",
+        {**values, "user": query.user, "rooms": json.dumps(rooms), "now": now},
+    )
+    return tuple([_item(row) for row in rows])
+
+
+def _conditions(query: HistoryQuery) -> tuple[str, dict[str, Any]]:
+    """What is asked of the notification and its receipt, whatever the room."""
+    conditions = ""
+    values: dict[str, Any] = {}
+    if query.types:
+        conditions += " AND n.type IN (SELECT value FROM json_each(:types))"
+        values["types"] = json.dumps(writable(query.types))
+    if query.categories:
+        conditions += " AND json_extract(n.entry, '$.category') IN (SELECT value FROM json_each(:categories))"
+        values["categories"] = json.dumps(writable(query.categories))
+    if query.unread_only:
+        conditions += (
+            " AND (c.unread_at IS NOT NULL OR (c.read_at IS NULL AND n.seq > COALESCE(i.read_upto, 0)))"
+        )
+    return conditions, values
+
+
+def _item(row: Row) -> InboxItem:
+    receipt = receipt_from(row[NOTIFICATION_WIDTH : NOTIFICATION_WIDTH + RECEIPT_WIDTH])
+    return InboxItem(notification=notification_of(row), receipt=receipt)
 
 
 def _room_history(
     connection: sqlite3.Connection, query: HistoryQuery, room: str, *, before: int, now: int
 ) -> Iterator[tuple[int, InboxItem]]:
     """One room's part with the places, newest first; rows are read as far as the merge asks for them."""
-    conditions = ""
-    types = categories = None
-    if query.types:
-        conditions += " AND n.type IN (SELECT value FROM json_each(:types))"
-        types = json.dumps(writable(query.types))
-    if query.categories:
-        conditions += " AND json_extract(n.entry, '$.category') IN (SELECT value FROM json_each(:categories))"
-        categories = json.dumps(writable(query.categories))
-    if query.unread_only:
-        conditions += " AND c.read_at IS NULL AND n.seq > COALESCE(i.read_upto, 0)"
-    muted = None
+    conditions, values = _conditions(query)
     if query.muted is not None and room != query.muted.own:
         conditions += " AND n.type NOT IN (SELECT value FROM json_each(:muted))"
-        muted = json.dumps(writable(query.muted.types))
+        values["muted"] = json.dumps(writable(query.muted.types))
+    read, there = _IN[query.place]
     rows = connection.execute(
-        f"SELECT {NOTIFICATION}, c.seen_at, c.read_at, c.clicked_at,"  # noqa: S608 - constants and conditions
+        f"SELECT {_ITEM}"  # noqa: S608 - constants and conditions
         f" {COVERED_AT}, n.rowid"
-        f" FROM notifications n {obligations.JOIN}"
-        " LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq"
-        " LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room"
+        f" FROM {read} {obligations.JOIN} LEFT JOIN {_INBOXES}"
         # The plus keeps SQLite to the index of the room, where it finds the row ids too.
         " WHERE n.room = :room AND +n.rowid < :before AND n.seq IS NOT NULL"
-        f" AND n.shown_until > :now AND c.dismissed_at IS NULL{conditions}"
+        f" AND n.shown_until > :now{there}{conditions}"
         " ORDER BY n.seq DESC LIMIT :limit",
         {
             "user": query.user,
             "room": room,
             "before": before,
             "now": now,
-            "types": types,
-            "categories": categories,
-            "muted": muted,
             "limit": query.limit + 1,
+            **values,
         },
     )
     for row in rows:
-        seen_at, read_at, clicked_at, covered_at, place = row[NOTIFICATION_WIDTH:]
-        receipt = receipt_of(seen_at=seen_at, read_at=read_at, clicked_at=clicked_at, covered_at=covered_at)
-        yield place, InboxItem(notification=notification_of(row), receipt=receipt)
+        yield row[-1], _item(row)

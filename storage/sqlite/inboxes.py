@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from storage.beginnings import Membership
-from storage.encoding import is_writable, micros, receipt_of, writable
+from storage.encoding import is_writable, micros, moment_or_none, receipt_of, writable
 from storage.inboxes import (
+    Acted,
     Count,
     HistoryPage,
     HistoryQuery,
@@ -20,13 +21,14 @@ from storage.inboxes import (
 )
 from storage.openings import OpeningsTogether
 from storage.people import Erasure
-from storage.sqlite import beginnings
+from storage.sqlite import acts, beginnings
 from storage.sqlite.history import COVERED_AT, history
 from storage.sqlite.muting import shown
 from storage.sqlite.openings import openings
+from storage.sqlite.rows import RECEIPT, receipt_from
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
-from storage.sqlite.standings import Standing, heads, of_user, standings, total
+from storage.sqlite.standings import heads, of_user, standings, total, turn
 from storage.sqlite.threads import Threads
 
 MIGRATIONS = (
@@ -71,11 +73,35 @@ INSERT INTO facts (name, value) SELECT 'beginnings', CASE WHEN EXISTS (SELECT 1 
     THEN CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER) ELSE 0 END;
 """),
     ),
+    Migration(
+        name="inboxes-3",
+        run=statements("""
+-- how often something of the room became unread again; NULL: never
+ALTER TABLE inboxes ADD COLUMN turn INTEGER;
+ALTER TABLE receipts ADD COLUMN archived_at INTEGER;
+ALTER TABLE receipts ADD COLUMN acted TEXT;
+ALTER TABLE receipts ADD COLUMN acted_at INTEGER;
+-- since when it is unread again, whatever `read_upto` says; `read_at` is NULL then
+ALTER TABLE receipts ADD COLUMN unread_at INTEGER;
+-- the same where it was a snooze that ended
+ALTER TABLE receipts ADD COLUMN returned_at INTEGER;
+ALTER TABLE receipts ADD COLUMN snoozed_until INTEGER;
+-- when it is to come back, or to be told that it has; NULL: not at all
+ALTER TABLE receipts ADD COLUMN wake_at INTEGER;
+ALTER TABLE receipts ADD COLUMN token TEXT;
+CREATE INDEX receipts_archived ON receipts (user, room, seq) WHERE archived_at IS NOT NULL;
+CREATE INDEX receipts_snoozed ON receipts (user, room, seq) WHERE snoozed_until IS NOT NULL;
+CREATE INDEX receipts_unread ON receipts (user, room, seq) WHERE unread_at IS NOT NULL;
+CREATE INDEX receipts_returned ON receipts (user, returned_at) WHERE returned_at IS NOT NULL;
+CREATE INDEX receipts_waking ON receipts (wake_at) WHERE wake_at IS NOT NULL;
+"""),
+    ),
 )
 
 _UPSERT = """
-INSERT INTO receipts (user, room, seq, id, seen_at, read_at, dismissed_at)
-SELECT :user, n.room, n.seq, n.id, :seen, CASE WHEN n.seq > COALESCE(i.read_upto, 0) THEN :read END, :dismissed
+INSERT INTO receipts (user, room, seq, id, seen_at, read_at, dismissed_at, clicked_at)
+SELECT :user, n.room, n.seq, n.id, :seen,
+    CASE WHEN n.seq > COALESCE(i.read_upto, 0) OR c.unread_at IS NOT NULL THEN :read END, :dismissed, :clicked
 FROM json_each(:ids) asked CROSS JOIN notifications n ON n.id = asked.value
 LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room
 LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq
@@ -83,9 +109,14 @@ WHERE n.room IN (SELECT value FROM json_each(:rooms)) AND n.seq IS NOT NULL AND 
 ON CONFLICT (user, room, seq) DO UPDATE SET
     seen_at = COALESCE(seen_at, excluded.seen_at),
     read_at = COALESCE(read_at, excluded.read_at),
-    dismissed_at = COALESCE(dismissed_at, excluded.dismissed_at)
+    dismissed_at = COALESCE(dismissed_at, excluded.dismissed_at),
+    clicked_at = COALESCE(clicked_at, excluded.clicked_at),
+    unread_at = CASE WHEN :read IS NULL THEN unread_at END,
+    returned_at = CASE WHEN :read IS NULL THEN returned_at END,
+    snoozed_until = CASE WHEN :dismissed IS NULL THEN snoozed_until END,
+    wake_at = CASE WHEN :dismissed IS NULL THEN wake_at END
 """
-_UNREAD = "n.seq > COALESCE(i.read_upto, 0) AND c.read_at IS NULL"
+_UNREAD = "((n.seq > COALESCE(i.read_upto, 0) AND c.read_at IS NULL) OR c.unread_at IS NOT NULL)"
 
 
 class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
@@ -133,7 +164,8 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
     ) -> Count:
         at = micros(now)
         standing = standings(connection, of_user(user, rooms), now=at)
-        return Count(unread=shown(connection, user, standing, muted, now=at), heads=heads(standing))
+        unread = shown(connection, user, standing, muted, now=at)
+        return Count(unread=unread, heads=heads(standing), turn=turn(standing))
 
     @writing
     def read(
@@ -180,50 +212,132 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         return _mark(connection, user, rooms, ids, muted, now=at, missing=missing, read=at, dismissed=at)
 
     @writing
+    def click(
+        self,
+        connection: sqlite3.Connection,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        at = micros(now)
+        missing = f"(c.clicked_at IS NULL OR {_UNREAD})"
+        return _mark(connection, user, rooms, ids, muted, now=at, missing=missing, read=at, clicked=at)
+
+    @writing
     def read_all(
         self, connection: sqlite3.Connection, user: str, rooms: Sequence[str], *, now: datetime
     ) -> Marked:
         at = micros(now)
         standing = standings(connection, of_user(user, rooms), now=at)
         unread = [place for place in standing if place.unread]
-        _advance(connection, user, unread, read_at=at)
-        connection.executemany(
-            "DELETE FROM receipts"
-            " WHERE user = ? AND room = ? AND seq <= ? AND dismissed_at IS NULL AND clicked_at IS NULL",
-            [(user, place.room, place.head) for place in unread],
-        )
+        acts.advance(connection, user, unread, read_at=at)
+        acts.settle(connection, user, unread)
         read_from = {place.room: place.read_upto for place in unread}
-        return Marked(changed=total(unread), unread=0, heads=heads(standing), read_from=read_from)
+        return Marked(
+            changed=total(unread),
+            unread=0,
+            heads=heads(standing),
+            turn=turn(standing),
+            read_from=read_from,
+        )
+
+    @writing
+    def mark_unread(
+        self,
+        connection: sqlite3.Connection,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        return acts.do(connection, acts.UNREAD, user, rooms, ids, muted, now=micros(now))
+
+    @writing
+    def archive(
+        self,
+        connection: sqlite3.Connection,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        return acts.do(connection, acts.ARCHIVE, user, rooms, ids, muted, now=micros(now))
+
+    @writing
+    def unarchive(
+        self,
+        connection: sqlite3.Connection,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        return acts.do(connection, acts.UNARCHIVE, user, rooms, ids, muted, now=micros(now))
+
+    @writing
+    def snooze(
+        self,
+        connection: sqlite3.Connection,
+        user: str,
+        rooms: Sequence[str],
+        notification_id: str,
+        *,
+        until: datetime,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        ids, given = [notification_id], {"until": micros(until)}
+        return acts.do(connection, acts.SNOOZE, user, rooms, ids, muted, now=micros(now), given=given)
+
+    @writing
+    def act(
+        self,
+        connection: sqlite3.Connection,
+        user: str,
+        rooms: Sequence[str],
+        notification_id: str,
+        action: str,
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Acted:
+        at, ids = micros(now), [notification_id]
+        marked = acts.do(connection, acts.ACT, user, rooms, ids, muted, now=at, given={"action": action})
+        acted, acted_at = acts.acted(connection, user, rooms, notification_id, now=at)
+        return Acted(
+            changed=marked.changed, unread=marked.unread, heads=marked.heads, turn=marked.turn, acted=acted,
+            acted_at=moment_or_none(acted_at),
+        )  # fmt: skip
 
     @reading
     def receipt(self, connection: sqlite3.Connection, user: str, notification_id: str) -> Receipt:
         if not is_writable(notification_id):
             return Receipt()
         row = connection.execute(
-            f"SELECT c.seen_at, c.read_at, c.dismissed_at, c.clicked_at, {COVERED_AT}"  # noqa: S608 - constants only
+            f"SELECT {RECEIPT}, {COVERED_AT}"  # noqa: S608 - constants only
             " FROM notifications n"
             " LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room"
             " LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq"
             " WHERE n.id = :id AND n.seq IS NOT NULL",
             {"user": user, "id": notification_id},
         ).fetchone()
-        if row is None:
-            return Receipt()
-        seen_at, read_at, dismissed_at, clicked_at, covered_at = row
-        return receipt_of(
-            seen_at=seen_at,
-            read_at=read_at,
-            dismissed_at=dismissed_at,
-            clicked_at=clicked_at,
-            covered_at=covered_at,
-        )
+        return Receipt() if row is None else receipt_from(row)
 
     @reading
     def receipts_of(
         self, connection: sqlite3.Connection, user: str, ids: Sequence[str]
     ) -> dict[str, Receipt]:
         rows = connection.execute(
-            f"SELECT n.id, c.seen_at, c.read_at, c.dismissed_at, c.clicked_at, {COVERED_AT}"  # noqa: S608 - constants only
+            f"SELECT n.id, {RECEIPT}, {COVERED_AT}"  # noqa: S608 - constants only
             " FROM notifications n"
             " LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room"
             " LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq"
@@ -231,14 +345,8 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
             {"user": user, "ids": json.dumps(writable(ids))},
         )
         found = dict.fromkeys(ids, Receipt())
-        for id_, seen_at, read_at, dismissed_at, clicked_at, covered_at in rows:
-            found[id_] = receipt_of(
-                seen_at=seen_at,
-                read_at=read_at,
-                dismissed_at=dismissed_at,
-                clicked_at=clicked_at,
-                covered_at=covered_at,
-            )
+        for id_, *row in rows:
+            found[id_] = receipt_from(tuple(row))
         return found
 
     @reading
@@ -263,6 +371,7 @@ def _mark(
     seen: int | None = None,
     read: int | None = None,
     dismissed: int | None = None,
+    clicked: int | None = None,
 ) -> Marked:
     changed = connection.execute(
         _UPSERT.format(missing=missing),
@@ -274,24 +383,17 @@ def _mark(
             "seen": seen,
             "read": read,
             "dismissed": dismissed,
+            "clicked": clicked,
         },
     ).rowcount
     after = standings(connection, of_user(user, rooms), now=now)
     if read is not None and changed:
         # All of a room read one by one is the same as read up to its head, and cheaper ever after.
-        _advance(connection, user, [s for s in after if s.unread == 0 and s.read_upto < s.head], read_at=None)
-    return Marked(changed=changed, unread=shown(connection, user, after, muted, now=now), heads=heads(after))
-
-
-def _advance(
-    connection: sqlite3.Connection, user: str, places: Sequence[Standing], *, read_at: int | None
-) -> None:
-    connection.executemany(
-        "INSERT INTO inboxes (user, room, read_upto, read_at) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (user, room) DO UPDATE SET read_upto = MAX(read_upto, excluded.read_upto),"
-        " read_at = COALESCE(excluded.read_at, read_at)",
-        [(user, standing.room, standing.head, read_at) for standing in places],
-    )
+        acts.advance(
+            connection, user, [s for s in after if s.unread == 0 and s.read_upto < s.head], read_at=None
+        )
+    unread = shown(connection, user, after, muted, now=now)
+    return Marked(changed=changed, unread=unread, heads=heads(after), turn=turn(after))
 
 
 def _receipts(connection: sqlite3.Connection, notification_id: str) -> dict[str, Receipt]:
@@ -302,20 +404,14 @@ def _receipts(connection: sqlite3.Connection, notification_id: str) -> dict[str,
         return {}
     room, seq = place
     found: dict[str, Receipt] = {}
-    for user, seen_at, read_at, dismissed_at, clicked_at, covered_at in connection.execute(
-        "SELECT r.user, r.seen_at, r.read_at, r.dismissed_at, r.clicked_at,"
-        " CASE WHEN i.read_upto >= r.seq AND COALESCE(i.begins, 0) < r.seq THEN i.read_at END"
-        " FROM receipts r LEFT JOIN inboxes i ON i.user = r.user AND i.room = r.room"
-        " WHERE r.room = ? AND r.seq = ? LIMIT 1000",
+    for user, *row in connection.execute(
+        f"SELECT c.user, {RECEIPT},"  # noqa: S608 - constants only
+        " CASE WHEN i.read_upto >= c.seq AND COALESCE(i.begins, 0) < c.seq THEN i.read_at END"
+        " FROM receipts c LEFT JOIN inboxes i ON i.user = c.user AND i.room = c.room"
+        " WHERE c.room = ? AND c.seq = ? LIMIT 1000",
         (room, seq),
     ):
-        found[user] = receipt_of(
-            seen_at=seen_at,
-            read_at=read_at,
-            dismissed_at=dismissed_at,
-            clicked_at=clicked_at,
-            covered_at=covered_at,
-        )
+        found[user] = receipt_from(tuple(row))
     for user, read_at in connection.execute(
         "SELECT user, read_at FROM inboxes WHERE room = ? AND read_upto >= ? AND read_at IS NOT NULL"
         # Before whose time it was has not read it.

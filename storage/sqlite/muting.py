@@ -33,4 +33,24 @@ def shown(
             "now": now,
         },
     ).fetchone()
-    return unread - int(hidden)
+    again = [place.room for place in standings if place.turn and place.room != muted.own]
+    return unread - int(hidden) - (_unread_again(connection, user, again, muted, now=now) if again else 0)
+
+
+def _unread_again(
+    connection: sqlite3.Connection, user: str, rooms: Sequence[str], muted: Muted, *, now: int
+) -> int:
+    """How much of what is muted the user has made unread again below what was read of these rooms."""
+    (again,) = connection.execute(
+        "SELECT COUNT(*) FROM json_each(:rooms) asked CROSS JOIN inboxes i ON i.user = :user AND i.room = asked.value"
+        " CROSS JOIN receipts c ON c.user = :user AND c.room = asked.value AND c.unread_at IS NOT NULL AND c.seq <= i.read_upto"
+        " CROSS JOIN notifications n ON n.room = c.room AND n.seq = c.seq"
+        " WHERE n.type IN (SELECT value FROM json_each(:types)) AND n.shown_until > :now",
+        {
+            "rooms": json.dumps(rooms),
+            "types": json.dumps(writable(muted.types)),
+            "user": user,
+            "now": now,
+        },
+    ).fetchone()
+    return int(again)

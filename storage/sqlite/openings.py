@@ -9,7 +9,7 @@ from storage.inboxes import Opening, OpeningRequest
 from storage.sqlite import beginnings
 from storage.sqlite.epochs import in_force
 from storage.sqlite.muting import shown
-from storage.sqlite.standings import Standing, of_user, standings
+from storage.sqlite.standings import Standing, of_user, standings, turn
 from storage.sqlite.streams import span
 from storage.streams import Notification
 
@@ -62,4 +62,11 @@ def _opening(
         else:
             missed += found if muted is None else [n for n in found if not muted.hides(n)]
     unread = shown(connection, request.user, standings, muted, now=now)
-    return Opening(heads=heads, unread=unread, missed=tuple(missed), resync=tuple(resync), epoch=epoch)
+    return Opening(
+        heads=heads,
+        unread=unread,
+        missed=tuple(missed),
+        resync=tuple(resync),
+        epoch=epoch,
+        turn=turn(standings),
+    )

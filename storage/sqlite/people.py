@@ -15,13 +15,12 @@ from storage.encoding import (
     micros_or_none,
     moment,
     moment_or_none,
-    receipt_of,
     writable,
 )
 from storage.finding import CANDIDATES, LAST, forms, matching, sought
 from storage.people import TOLD, Contact, Erasure, Found, People, Profile, Told, UserData
 from storage.sqlite import obligations
-from storage.sqlite.rows import NOTIFICATION, notification_of
+from storage.sqlite.rows import NOTIFICATION, RECEIPT, notification_of, receipt_from
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 from storage.sqlite.threads import Threads
@@ -237,7 +236,7 @@ class SQLitePeople(SQLiteShelf, People):
             (room, WIPED, limit),
         )
         receipts = connection.execute(
-            "SELECT c.id, c.seen_at, c.read_at, c.dismissed_at, c.clicked_at,"
+            f"SELECT c.id, {RECEIPT},"  # noqa: S608 - constants only
             " CASE WHEN i.begins >= c.seq THEN i.begun_at WHEN i.read_upto >= c.seq THEN i.read_at END"
             " FROM receipts c LEFT JOIN inboxes i ON i.user = c.user AND i.room = c.room"
             " WHERE c.user = ? ORDER BY c.id DESC LIMIT ?",
@@ -246,12 +245,7 @@ class SQLitePeople(SQLiteShelf, People):
         return UserData(
             contact=_contacts(connection, [user]).get(user),
             notifications=tuple(notification_of(row) for row in notifications),
-            receipts={
-                row[0]: receipt_of(
-                    seen_at=row[1], read_at=row[2], dismissed_at=row[3], clicked_at=row[4], covered_at=row[5]
-                )
-                for row in receipts
-            },
+            receipts={row[0]: receipt_from(row[1:]) for row in receipts},
             read_upto=dict(connection.execute("SELECT room, read_upto FROM inboxes WHERE user = ?", (user,))),
         )
 

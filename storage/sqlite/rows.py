@@ -12,10 +12,12 @@ from storage.encoding import (
     micros_or_none,
     moment,
     moment_or_none,
+    receipt_of,
     shown_until,
 )
+from storage.inboxes import Receipt
 from storage.sqlite import obligations
-from storage.streams import Collapse, Notification
+from storage.streams import Collapse, Notification, Origin
 
 _COLUMNS = (
     "n.id, n.room, n.seq, n.type, n.title, n.body, n.link, n.data, n.created_at, n.expires_at, n.recalled_at,"
@@ -29,11 +31,21 @@ MAIL = _COLUMNS.count(",") + 1
 
 _INSERT = (
     "INSERT INTO notifications (id, room, seq, type, title, body, link, data, created_at, expires_at, recalled_at,"
-    " shown_until, key, ordinal, fingerprint, entry, collapse_key, collapsed, waits_since)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " shown_until, key, ordinal, fingerprint, entry, collapse_key, collapsed, waits_since, emitted_by, request_id)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 
+_RECEIPT = ("seen_at", "read_at", "dismissed_at", "clicked_at", "archived_at", "snoozed_until", "unread_at",
+            "returned_at", "acted", "acted_at")  # fmt: skip
+RECEIPT = ", ".join(f"c.{column}" for column in _RECEIPT)
+"""The columns that `receipt_from` takes of receipts `c`; behind them it takes when the notification was covered."""
+RECEIPT_WIDTH = len(_RECEIPT) + 1
+
 Row = tuple[Any, ...]
+
+
+def receipt_from(row: Row) -> Receipt:
+    return receipt_of(**dict(zip((*_RECEIPT, "covered_at"), row, strict=True)))
 
 
 def notification_of(row: Row) -> Notification:
@@ -64,6 +76,7 @@ def row_of(
     fingerprint: bytes | None,
     *,
     waits_since: int | None = None,
+    origin: Origin | None = None,
 ) -> Row:
     """`waits_since` is since when mail of the chain waits that it is the newest of."""
     collapse_key, collapsed = (None, None) if n.collapse is None else (n.collapse.key, n.collapse.count)
@@ -71,6 +84,7 @@ def row_of(
         n.id, n.room, n.seq, n.type, n.title, n.body, n.link, data_text(n.data), micros(n.created_at),
         micros_or_none(n.expires_at), micros_or_none(n.recalled_at), shown_until(n), key, ordinal, fingerprint,
         None if n.entry is None else entry_text(n.entry), collapse_key, collapsed, waits_since,
+        *((None, None) if origin is None else (origin.by, origin.request_id)),
     )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """How users stand in rooms. Each function runs inside one transaction of its caller.
 
 Unread is arithmetic on a room's head: less what lies below `read_upto` or is pruned, less the user's own receipts and
-what was wiped above that. What a query visits are those receipts and gaps, never the history.
+what was wiped above that, and with those below it that the user has made unread again. What a query visits are those
+receipts and gaps, never the history.
 """
 
 import json
@@ -25,12 +26,16 @@ _BASE = "MAX(COALESCE(i.read_upto, 0), COALESCE(r.cleared, 0))"
 # than the queries.
 _STANDING = f"""
 SELECT json_group_array(json_array(
-    {HEAD}, COALESCE(r.floor, 0), COALESCE(i.read_upto, 0),
+    {HEAD}, COALESCE(r.floor, 0), COALESCE(i.read_upto, 0), COALESCE(i.turn, 0),
     {_BASE} + {_GONE.format(base=_BASE)} + (
         SELECT COUNT(*) FROM receipts c CROSS JOIN notifications n ON n.room = c.room AND n.seq = c.seq
         WHERE c.user = asked.user AND c.room = asked.value AND c.seq > {_BASE} AND c.read_at IS NOT NULL
             AND n.seq IS NOT NULL AND n.shown_until > :now
-    )
+    ) - CASE WHEN i.turn IS NULL THEN 0 ELSE (
+        SELECT COUNT(*) FROM receipts c CROSS JOIN notifications n ON n.room = c.room AND n.seq = c.seq
+        WHERE c.user = asked.user AND c.room = asked.value AND c.unread_at IS NOT NULL AND c.seq <= {_BASE}
+            AND n.shown_until > :now
+    ) END
 ))
 FROM (SELECT value ->> 0 AS user, value ->> 1 AS value FROM json_each(:asked) ORDER BY key) asked
 LEFT JOIN rooms r ON r.room = asked.value
@@ -46,6 +51,8 @@ class Standing:
     head: int
     floor: int
     read_upto: int
+    turn: int
+    """How often something of the room became unread again for the user."""
     unread: int
 
 
@@ -55,8 +62,8 @@ def standings(
     """How each (user, room) stands, in the order in which they are asked for."""
     (found,) = connection.execute(_STANDING, {"asked": json.dumps(asked), "now": now}).fetchone()
     return [
-        Standing(room, head, floor, read_upto, max(0, head - settled))
-        for (_, room), (head, floor, read_upto, settled) in zip(asked, json.loads(found), strict=True)
+        Standing(room, head, floor, read_upto, turn, max(0, head - settled))
+        for (_, room), (head, floor, read_upto, turn, settled) in zip(asked, json.loads(found), strict=True)
     ]
 
 
@@ -66,6 +73,10 @@ def of_user(user: str, rooms: Iterable[str]) -> list[tuple[str, str]]:
 
 def total(standings: Sequence[Standing]) -> int:
     return sum(standing.unread for standing in standings)
+
+
+def turn(standings: Sequence[Standing]) -> int:
+    return sum(standing.turn for standing in standings)
 
 
 def heads(standings: Sequence[Standing]) -> dict[str, int]:

@@ -106,16 +106,16 @@ class SQLiteStats(SQLiteShelf, Stats):
             _mark(connection, Bucket(Step.MINUTE, start))
 
     @reading
-    def campaigns_of(self, connection: sqlite3.Connection, mails: Sequence[str]) -> dict[str, str]:
-        found: dict[str, str] = {}
+    def series_of(self, connection: sqlite3.Connection, mails: Sequence[str]) -> dict[str, Series]:
+        found: dict[str, Series] = {}
         for mail in mails:
             row = connection.execute(
-                "SELECT s.campaign FROM stats_events e JOIN stats_series s ON s.id = e.series"
-                " WHERE e.key = ? AND s.campaign <> ''",
-                (key_of_one(mail, Outcome.ACCEPTED),),
+                "SELECT s.type, s.channel, s.lane, s.campaign, s.rule FROM stats_events e"
+                " JOIN stats_series s ON s.id = e.series WHERE e.key = ?",
+                (key_of_one(mail, Outcome.SENT),),
             ).fetchone()
             if row is not None:
-                found[mail] = row[0]
+                found[mail] = Series(*row)
         return found
 
     @writing

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from storage.errors import StoreUnavailable
+from storage.sqlite.audit import SQLiteAudit
 from storage.sqlite.campaigns import SQLiteCampaigns
+from storage.sqlite.clicks import SQLiteClicks
 from storage.sqlite.digests import SQLiteDigests
 from storage.sqlite.epochs import SQLiteEpochs
 from storage.sqlite.inboxes import SQLiteInboxes
@@ -21,6 +23,7 @@ from storage.sqlite.preferences import SQLitePreferences
 from storage.sqlite.schedule import SQLiteSchedule
 from storage.sqlite.schema import migrate
 from storage.sqlite.shelf import SQLiteShelf
+from storage.sqlite.snoozes import SQLiteSnoozes
 from storage.sqlite.stats import SQLiteStats
 from storage.sqlite.strays import SQLiteStrays
 from storage.sqlite.streams import SQLiteStreams
@@ -43,6 +46,7 @@ class SQLiteStore:
         self._shelves: list[SQLiteShelf] = []
         self.streams = self._put_up(SQLiteStreams(self._threads))
         self.inboxes = self._put_up(SQLiteInboxes(self._threads))
+        self.snoozes = self._put_up(SQLiteSnoozes(self._threads))
         self.outbox = self._put_up(SQLiteOutbox(self._threads))
         self.digests = self._put_up(SQLiteDigests(self._threads))
         self.people = self._put_up(SQLitePeople(self._threads, self._shelves))
@@ -59,6 +63,8 @@ class SQLiteStore:
         self.mailboxes = self._put_up(SQLiteMailboxes(self._threads))
         self.campaigns = self._put_up(SQLiteCampaigns(self._threads))
         self.stats = self._put_up(SQLiteStats(self._threads))
+        self.audit = self._put_up(SQLiteAudit(self._threads))
+        self.clicks = self._put_up(SQLiteClicks(self._threads))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its tables when the store is opened; those of an earlier one are there before."""

@@ -201,16 +201,16 @@ async def test_what_is_old_is_forgotten_in_steps(store):
     assert len(await stats.told(after=None, since=None, limit=9, now=NOW.replace(year=2100))) == 3
 
 
-async def test_which_campaign_a_mail_is_of_is_known_by_its_events(store):
+async def test_in_which_series_a_mail_was_sent_is_known_by_its_events(store):
     ours, other = uuid7(), uuid7()
     await store.stats.note(
         [
-            event(LETTER, Outcome.ACCEPTED, key=key_of_one(ours, Outcome.ACCEPTED)),
+            event(LETTER, Outcome.SENT, key=key_of_one(ours, Outcome.SENT)),
             event(LETTER._replace(campaign=""), Outcome.ACCEPTED, key=key_of_one(other, Outcome.ACCEPTED)),
         ]
     )
 
-    assert await store.stats.campaigns_of([ours, other, uuid7()]) == {ours: "autumn"}
+    assert await store.stats.series_of([ours, other, uuid7()]) == {ours: LETTER}
 
 
 def test_a_key_is_of_one_thing_alone():

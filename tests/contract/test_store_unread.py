@@ -5,13 +5,15 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from storage.connect import connect
-from storage.inboxes import Count, HistoryQuery, Muted
+from storage.inboxes import Count, HistoryQuery, Muted, Place
 from storage.streams import Collapse
 from tests.contract.store_cases import NOW, later, notification, put
+from tests.support.amounts import amount
 
 ROOMS = ("a", "b")
 USERS = ("1", "2")
@@ -32,6 +34,21 @@ class Item:
     wiped: bool = False
     readers: set[str] = field(default_factory=set)
     dismissers: set[str] = field(default_factory=set)
+    archivers: set[str] = field(default_factory=set)
+    snoozers: dict[str, datetime] = field(default_factory=dict)
+    returned: dict[str, datetime] = field(default_factory=dict)
+    pressed: dict[str, str] = field(default_factory=dict)
+
+    def place(self, user: str) -> Place | None:
+        if user in self.dismissers:
+            return None
+        if user in self.snoozers:
+            return Place.SNOOZED
+        return Place.ARCHIVE if user in self.archivers else Place.INBOX
+
+    def read(self, user: str) -> None:
+        self.readers.add(user)
+        self.returned.pop(user, None)
 
     def is_shown(self, now: datetime) -> bool:
         return not self.wiped and (self.expires_at is None or self.expires_at > now)
@@ -52,16 +69,35 @@ class Model:
     def unread(self, user: str, now: datetime, *, own: str | None = None) -> int:
         return sum(i.is_shown(now) and user not in i.readers and not hides(own, user, i) for i in self.items)
 
-    def history(self, user: str, now: datetime, *, unread_only: bool, own: str) -> list[str]:
+    def history(
+        self, user: str, now: datetime, *, unread_only: bool, own: str, place: Place = Place.INBOX
+    ) -> list[str]:
         shown = [
             i
             for i in self.items
             if i.is_shown(now)
-            and user not in i.dismissers
+            and i.place(user) is place
             and not (unread_only and user in i.readers)
             and not hides(own, user, i)
         ]
         return [i.id for i in sorted(shown, key=lambda i: (i.created_at, i.id), reverse=True)]
+
+    def returned(self, user: str, now: datetime, own: str) -> set[str]:
+        """What came back from a snooze and was not read since."""
+        return {
+            i.id for i in self.items if i.is_shown(now) and user in i.returned and not hides(own, user, i)
+        }
+
+    def wake(self, now: datetime) -> set[tuple[str, str]]:
+        """Who gets what back now."""
+        back = {(user, i.id) for i in self.items for user, until in i.snoozers.items() if until <= now}
+        for i in self.items:
+            for user, until in list(i.snoozers.items()):
+                if until <= now:
+                    del i.snoozers[user]
+                    i.readers.discard(user)
+                    i.returned[user] = now
+        return back
 
     def missed(self, room: str, after: int, now: datetime) -> list[int]:
         return [i.seq for i in self.items if i.room == room and i.seq > after and i.is_shown(now)]
@@ -84,6 +120,9 @@ steps = st.one_of(
     ),
     st.tuples(st.just("append"), st.sampled_from(ROOMS), st.just((None, None, "NOTE"))),
     st.tuples(st.sampled_from(["read", "seen", "dismiss"]), st.sampled_from(USERS), picks),
+    st.tuples(st.sampled_from(["unread", "unread", "archive", "unarchive"]), st.sampled_from(USERS), picks),
+    st.tuples(st.sampled_from(["snooze", "act"]), st.sampled_from(USERS), st.integers(0, 30)),
+    st.tuples(st.just("wake"), st.none(), st.none()),
     st.tuples(st.just("read_all"), st.sampled_from(USERS), st.none()),
     st.tuples(st.just("recall"), st.none(), st.integers(0, 30)),
     st.tuples(st.just("expire"), st.none(), st.none()),
@@ -91,12 +130,16 @@ steps = st.one_of(
 )
 
 
+@pytest.mark.long
+@pytest.mark.timeout(300)
 def test_unread_history_and_missed_agree_with_counting_one_by_one(store_url):
     with asyncio.Runner() as runner:
         store = connect(store_url)
         runner.run(store.open())
 
-        @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        @settings(
+            max_examples=amount(10, long=25), deadline=None, suppress_health_check=list(HealthCheck), database=None,
+        )  # fmt: skip
         @given(st.lists(steps, max_size=25))
         def example(script):
             runner.run(play(store, script))
@@ -112,12 +155,13 @@ async def play(store, script) -> None:
     rooms = {name: f"{name}-{own}" for name in ROOMS}
     users = {name: f"{name}-{own}" for name in USERS}
     model = Model()
+    turns: dict[str, Count] = {}
     for time, (step, who, what) in enumerate(script):
         now = later(time)
         changed = expected = None
         chosen = (
             [model.items[i % len(model.items)] for i in what]
-            if step in ("read", "seen", "dismiss") and model.items
+            if isinstance(what, list) and model.items
             else []
         )
         marks = {i.id: i for i in chosen if i.is_shown(now)}.values()
@@ -135,7 +179,36 @@ async def play(store, script) -> None:
             changed = (await store.inboxes.read(users[who], list(rooms.values()), ids, now=now)).changed
             expected = sum(who not in i.readers for i in marks)
             for i in marks:
-                i.readers.add(who)
+                i.read(who)
+        elif step in ("unread", "archive", "unarchive"):
+            do = {"unread": "mark_unread"}.get(step, step)
+            marked = await getattr(store.inboxes, do)(users[who], list(rooms.values()), ids, now=now)
+            changed, expected = marked.changed, sum(put_into(step, who, i) for i in marks)
+        elif step in ("snooze", "act") and model.items:
+            item = model.items[what % len(model.items)]
+            here = users[who], list(rooms.values()), item.id
+            there = item.is_shown(now) and who not in item.dismissers
+            if step == "snooze":
+                until = later(time + 1 + what % 4)
+                changed = (await store.inboxes.snooze(*here, until=until, now=now)).changed
+                expected = int(there and item.snoozers.get(who) != until)
+                if there:
+                    item.snoozers[who] = until
+                    item.archivers.discard(who)
+                    item.read(who)
+            else:
+                action = f"action-{what % 2}"
+                acted = await store.inboxes.act(*here, action, now=now)
+                if there and who not in item.pressed:
+                    item.pressed[who] = action
+                    item.read(who)
+                assert acted.acted == (item.pressed.get(who) if there else None)
+        elif step == "wake":
+            named = {name: user for user, name in users.items()}
+            token, back = await store.snoozes.bring_back(limit=100, lease_seconds=5, now=now)
+            await store.snoozes.end(back, token=token)
+            # All examples share one store: some of it may be of earlier ones.
+            assert {(named[b.user], b.id) for b in back if b.user in named} == model.wake(now)
         elif step == "seen":
             await store.inboxes.seen(users[who], list(rooms.values()), ids, now=now)
         elif step == "dismiss":
@@ -143,12 +216,13 @@ async def play(store, script) -> None:
             expected = sum(who not in i.dismissers for i in marks)
             for i in marks:
                 i.dismissers.add(who)
-                i.readers.add(who)
+                i.snoozers.pop(who, None)
+                i.read(who)
         elif step == "read_all":
             expected = model.unread(who, now)
             changed = (await store.inboxes.read_all(users[who], list(rooms.values()), now=now)).changed
             for i in model.items:
-                i.readers.add(who)
+                i.read(who)
         elif step == "recall" and model.items:
             item = model.items[what % len(model.items)]
             await store.streams.recall(item.id, now=now)
@@ -163,24 +237,60 @@ async def play(store, script) -> None:
             # All examples share one clock and one store, so this prunes the rooms of earlier ones too.
             model.items = [i for i in model.items if i.created_at >= before]
         assert changed == expected
-        await compare(store, model, rooms, users, now)
+        await compare(store, model, rooms, users, now, turns)
 
 
-async def compare(store, model, rooms, users, now) -> None:
+def put_into(step: str, who: str, item: Item) -> bool:
+    """Do it in the model; whether that changed anything."""
+    if who in item.dismissers:
+        return False
+    if step == "unread":
+        changed = who in item.readers or item.place(who) is not Place.INBOX
+        item.readers.discard(who)
+        item.archivers.discard(who)
+        item.snoozers.pop(who, None)
+    elif step == "archive":
+        changed = who not in item.archivers
+        item.archivers.add(who)
+        item.snoozers.pop(who, None)
+        if changed:
+            item.read(who)
+    else:
+        changed = who in item.archivers
+        item.archivers.discard(who)
+    return changed
+
+
+def is_newer_or_same(count: Count, before: Count) -> bool:
+    """What a client takes for the newer of two counts, as docs/protocol.md has it, or the same."""
+    if count.turn != before.turn:
+        return count.turn > before.turn
+    grown = any(count.heads[room] > before.heads[room] for room in count.heads)
+    return grown or count.unread <= before.unread
+
+
+async def compare(store, model, rooms, users, now, turns) -> None:
     names = list(rooms.values())
     heads = await store.streams.heads(names)
     own = names[0]
     for user, name in users.items():
         muted = Muted(types=frozenset({MUTED_TYPE}), own=own) if user == MUTER else None
-        assert await store.inboxes.unread(name, names, now=now, muted=muted) == Count(
-            unread=model.unread(user, now, own=own), heads=heads
-        )
+        counted = await store.inboxes.unread(name, names, now=now, muted=muted)
+        assert counted == Count(unread=model.unread(user, now, own=own), heads=heads, turn=counted.turn)
+        assert is_newer_or_same(counted, turns.setdefault(name, counted))
+        turns[name] = counted
         for unread_only in (False, True):
             query = HistoryQuery(user=name, rooms=names, limit=100, unread_only=unread_only, muted=muted)
             page = await store.inboxes.history(query, now=now)
             assert [i.notification.id for i in page.items] == model.history(
                 user, now, unread_only=unread_only, own=own
             )
+            assert {i.notification.id for i in page.returned} == model.returned(user, now, own)
+        for place in (Place.ARCHIVE, Place.SNOOZED):
+            query = HistoryQuery(user=name, rooms=names, limit=100, place=place, muted=muted)
+            page = await store.inboxes.history(query, now=now)
+            there = model.history(user, now, unread_only=False, own=own, place=place)
+            assert [i.notification.id for i in page.items] == there
     opening = await store.inboxes.opening(
         users["1"], names, since={room: max(0, heads[room] - 3) for room in names}, limit=2, now=now
     )

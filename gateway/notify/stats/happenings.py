@@ -15,7 +15,6 @@ import orjson
 
 from gateway.ground.rooms import user_of
 from gateway.notify.translations import MARK
-from storage.mail import Mail
 from storage.outbox import Kind, Subject
 from storage.stats import Event, Outcome, Series, StatsChannel, key_of_one
 from storage.streams import Placed, Streams
@@ -55,7 +54,8 @@ class Marked:
     at: datetime
     outcome: Outcome
     user: str
-    rooms: Sequence[str]
+    rooms: Sequence[str] | None
+    """None: the store has marked them, whichever they are in."""
     ids: Sequence[str]
 
 
@@ -84,17 +84,16 @@ class MailEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class MailReturned:
+class MailHeard:
     """Something was heard of a mail that had left."""
 
     at: datetime
     outcome: Outcome
     id: str
     type: str
-    mail: Mail
 
 
-Happening = Written | Replayed | Marked | ReadAll | MailEnded | MailReturned
+Happening = Written | Replayed | Marked | ReadAll | MailEnded | MailHeard
 
 
 def weight(happening: Happening) -> int:
@@ -112,10 +111,10 @@ def weight(happening: Happening) -> int:
             return 1
 
 
-class Campaigns(Protocol):
-    """Who knows which campaign a mail was of: `storage.stats.Stats`."""
+class Sent(Protocol):
+    """Who knows in which series a mail was sent: `storage.stats.Stats`."""
 
-    async def campaigns_of(self, mails: Sequence[str]) -> dict[str, str]: ...
+    async def series_of(self, mails: Sequence[str]) -> dict[str, Series]: ...
 
 
 @dataclass(slots=True)
@@ -123,7 +122,7 @@ class Reckoner:
     """Makes events of happenings. Raises `StorageError` when the store is away: then all is to be asked again."""
 
     streams: Streams
-    campaigns: Campaigns
+    sent: Sent
     secret: bytes = field(repr=False)
     """By which readers of shared rooms are told apart, and not known."""
 
@@ -131,7 +130,7 @@ class Reckoner:
         """The events of all, in a number of questions that does not grow with them, but with those who read all."""
         events: list[Event] = []
         marks: list[Marked] = []
-        returned: list[MailReturned] = []
+        heard: list[MailHeard] = []
         for each in happenings:
             match each:
                 case Written():
@@ -146,9 +145,9 @@ class Reckoner:
                     events += await self._of_all(each)
                 case MailEnded():
                     events += _of_mail(each)
-                case MailReturned():
-                    returned.append(each)
-        return [*events, *await self._of_marks(marks), *await self._of_returned(returned)]
+                case MailHeard():
+                    heard.append(each)
+        return [*events, *await self._of_marks(marks), *await self._of_heard(heard)]
 
     async def _of_marks(self, marks: Sequence[Marked]) -> list[Event]:
         ids = list(dict.fromkeys(id_ for mark in marks for id_ in mark.ids))
@@ -158,7 +157,7 @@ class Reckoner:
             for mark in marks
             for id_ in dict.fromkeys(mark.ids)
             # What is none of the reader's rooms, the store has not marked either.
-            if (place := placed.get(id_)) is not None and place.room in mark.rooms
+            if (place := placed.get(id_)) is not None and (mark.rooms is None or place.room in mark.rooms)
             for outcome in _IMPLIED[mark.outcome]
         ]
 
@@ -174,18 +173,17 @@ class Reckoner:
             ]
         return events
 
-    async def _of_returned(self, returned: Sequence[MailReturned]) -> list[Event]:
-        campaigns = await self.campaigns.campaigns_of([each.id for each in returned]) if returned else {}
+    async def _of_heard(self, heard: Sequence[MailHeard]) -> list[Event]:
+        series = await self.sent.series_of([each.id for each in heard]) if heard else {}
         return [
             Event(
                 key=key_of_one(each.id, each.outcome),
                 at=each.at,
                 outcome=each.outcome,
-                series=Series(
-                    each.type, StatsChannel.EMAIL, each.mail.order.lane.value, campaigns.get(each.id, "")
-                ),
+                # Of a mail from before there were statistics the type is known still.
+                series=series.get(each.id, Series(each.type, StatsChannel.EMAIL.value)),
             )
-            for each in returned
+            for each in heard
         ]
 
     def _of(self, at: datetime, outcome: Outcome, id_: str, place: Placed, user: str) -> Event:

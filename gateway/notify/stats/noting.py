@@ -19,11 +19,12 @@ from gateway.ground.logs import Seldom
 from gateway.ground.parts import Meters, Part
 from gateway.ground.rooms import user_of
 from gateway.ground.tasks import Tasks
+from gateway.notify.clicks.news import Clicked
 from gateway.notify.emitting import Listener
 from gateway.notify.stats.happenings import (
     Happening,
     MailEnded,
-    MailReturned,
+    MailHeard,
     Marked,
     ReadAll,
     Reckoner,
@@ -34,8 +35,9 @@ from gateway.notify.stats.happenings import (
 from mailer.courier import Result
 from mailer.worker import Outcome as MailOutcome
 from storage import inboxes
+from storage.clicks import HitKind
 from storage.errors import StorageError
-from storage.mail import LaneName, Mail, MailState
+from storage.mail import LaneName, MailState
 from storage.stats import Event, Outcome, Series, Stats, StatsChannel, key_of_many
 from storage.streams import Notification, Placed, Streams
 
@@ -150,9 +152,17 @@ class Noter(Part):
                 )
             )
 
-    def mail_returned(self, outcome: Outcome, told: Notification, mail: Mail) -> None:
+    def mail_returned(self, outcome: Outcome, told: Notification) -> None:
         """`told` is what the mail told, under the mail's id."""
-        self._put(MailReturned(self._clock(), outcome, told.id, told.type, mail))
+        self._put(MailHeard(self._clock(), outcome, told.id, told.type))
+
+    def clicked(self, click: Clicked) -> None:
+        """Of one in the app its reader's marks tell; of one in a mail, a person's, this."""
+        if click.mail is None or not (click.kind is HitKind.HUMAN or click.is_confirmed):
+            return
+        self._put(MailHeard(click.at, Outcome.CLICKED, click.mail, click.type))
+        if click.notification is not None:
+            self._put(Marked(click.at, Outcome.CLICKED, click.user, None, [click.notification]))
 
     # Telling the store
 

@@ -1,11 +1,12 @@
 """What came of notifications and mails."""
 
+from auth.principal import Role
 from gateway.protocol import stats, use_cases
 from gateway.protocol.operation import Operation, Route
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
-        name="stats", summary="What came of notifications and mails",
+        name="stats", role=Role.VIEWER, summary="What came of notifications and mails",
         asks=stats.StatsSchema, answers=stats.StatsAnswer,
         use=use_cases.look_at_stats, shape=stats.report,
         route=Route(

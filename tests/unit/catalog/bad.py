@@ -146,6 +146,18 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
                                   ["catalog.toml:9: types.T.texts.en.title: uses data.ordr, which the schema does not declare; there is items, order"]),
     "data that is not declared, deeply": ({"catalog.toml": HEAD + TYPE + OBJECT + "texts.en.title = '{{ data.items[0].nam }}'\n"},
                                           ["catalog.toml:9: types.T.texts.en.title: uses data.items[0].nam, which the schema does not declare; there is name"]),
+    "a picture": ({"catalog.toml": HEAD + TYPE + "[types.T.texts.en]\ntitle = 'x'\nimage = '/a.png'\n"},
+        ["catalog.toml:10: types.T.texts.en.image: must begin with https:// and a host, before any value"]),
+    "too many actions": ({"catalog.toml": HEAD + TYPE + "[types.T.texts.en]\ntitle = 'x'\nactions = [{}, {}, {}, {}]\n"},
+        ["catalog.toml:10: types.T.texts.en.actions: has more than 3 actions"]),
+    "actions": ({"catalog.toml": HEAD + TYPE + "[types.T.texts.en]\ntitle = 'x'\nactions = [\n"
+        "{ label = 'A' },\n{ id = 'B', label = 'B' },\n{ id = 'c', label = 'C', link = 'javascript:x', style = 'huge' },\n]\n"},
+        ["catalog.toml:11: types.T.texts.en.actions.0: id is missing", "catalog.toml:12: types.T.texts.en.actions.1.id: must be a name such as track",
+         "catalog.toml:13: types.T.texts.en.actions.2.style: must be default or primary or danger", "catalog.toml:13: types.T.texts.en.actions.2.link: must begin with / and a word"]),
+    "actions of one name": ({"catalog.toml": HEAD + TYPE + "[types.T.texts.en]\ntitle = 'x'\nactions = [\n{ id = 'a', label = 'A' },\n{ id = 'a', label = 'B' },\n{ id = 'b' }]\n"},
+        ["catalog.toml:12: types.T.texts.en.actions.1.id: there is an action a before it", "catalog.toml:13: types.T.texts.en.actions.2: label is missing"]),
+    "actions of another language": ({"catalog.toml": HEAD + TYPE + "[types.T.texts.en]\ntitle = 'x'\nactions = [{ id = 'a', label = 'A' }]\n[types.T.texts.de]\ntitle = 'x'\n"},
+        ["catalog.toml:11: types.T.texts.de: has other actions than en: each language has the same"]),
     "links": ({"catalog.toml": HEAD + TYPE + OBJECT + "".join(
         f"[types.T.texts.{locale}]\ntitle = 'x'\nlink = '{link}'\n"
         for locale, link in {"en": "{{ data.order }}", "de": "//evil.example", "fr": "/{{ data.order }}", "it": "https://{{ data.order }}/", "es": "javascript:x", "pt": "/\\evil"}.items())},

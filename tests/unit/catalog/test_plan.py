@@ -6,7 +6,7 @@ import pytest
 
 import gateway.catalog
 from gateway.catalog.loading import load
-from gateway.catalog.words import LONGEST_BODY, LONGEST_TITLE
+from gateway.catalog.words import LONGEST_BODY, LONGEST_TITLE, PlannedAction
 from tests.unit.catalog.bad import HEAD, TYPE
 from tests.unit.catalog.test_loading import write
 
@@ -105,6 +105,26 @@ def test_words_are_cut_to_what_a_notification_holds(tmp_path):
     assert long.link is None
     assert (nothing.title, nothing.body, nothing.subject) == ("a", "", None)
     assert (blank.title, blank.body, blank.link) == ("a", "", "/x///")
+
+
+def test_actions_and_a_picture_are_made_of_the_data_in_each_language(tmp_path):
+    text = HEAD + TYPE + "schema = { type = 'object', properties = { a = {} } }\n"
+    for locale, label in (("en", "Track {{ data.a }}"), ("de", "{{ data.a }} verfolgen")):
+        text += f"[types.T.texts.{locale}]\ntitle = 'x'\nimage = 'https://a.example/{{{{ data.a }}}}.png'\n"
+        text += f"actions = [{{ id = 'track', label = '{label}', link = '/t/{{{{ data.a }}}}', style = 'primary' }}, {{ id = 'no', label = '{{{{ data.a }}}}' }}]\n"
+    catalog = load(write(tmp_path, {"catalog.toml": text}))
+
+    german = catalog.plan("T", {"a": "7 b"}, "de")
+    bare = catalog.plan("T", {}, "en")
+    long = catalog.plan("T", {"a": "x" * 90}, "en")
+
+    assert german.image == "https://a.example/7%20b.png"
+    assert german.actions == (
+        PlannedAction("track", "7 b verfolgen", "/t/7%20b", "primary"),
+        PlannedAction("no", "7 b", None, "default"),
+    )
+    assert bare.actions[1].label == "no"
+    assert long.actions[0].label == "Track " + "x" * 33 + "…"
 
 
 def test_a_title_of_nothing_is_the_types_name(tmp_path):

@@ -11,13 +11,16 @@ from types import SimpleNamespace
 import pytest
 
 from gateway.notify import events
+from gateway.notify.clicks.news import Clicked
 from gateway.notify.stats import noting
 from gateway.notify.stats.asking import ROWS_MAX, Report, Statistics, StatsRequest, Unanswerable
 from gateway.notify.stats.noting import OTHERS, Names, Noter
 from gateway.notify.stats.recounting import MINUTES_KEPT, Recounter, basis, kept_from
+from gateway.notify.verdicts import EMAIL
 from mailer.courier import Result
 from mailer.worker import Outcome as MailOutcome
 from storage import stats
+from storage.clicks import HitKind
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
 from storage.inboxes import Marked
@@ -40,7 +43,7 @@ class Process:
         self.now = NOON
         self.fails: Exception | None = None
         self.notes = 0
-        shelf = SimpleNamespace(note=self._note, campaigns_of=self.store.stats.campaigns_of)
+        shelf = SimpleNamespace(note=self._note, series_of=self.store.stats.series_of)
         self.noter = Noter(shelf, self.store.streams, self.store.shared_secret, lambda: self.now)
         self.recounter = Recounter(
             self.store.stats, lambda: self.now, holder="node", days=90, may_delete=lambda: True
@@ -209,8 +212,8 @@ async def test_mail_that_stands_by_itself_is_accepted_when_it_ends(process: Proc
         process.noter.mailed(LaneName.BULK, outcome)
     told = notification("user:ann", id=of_campaign, type="NEWS")
     await process.noter.flush()
-    process.noter.mail_returned(Outcome.BOUNCED, told, mail(lane=LaneName.BULK))
-    process.noter.mail_returned(Outcome.BOUNCED, told, mail(lane=LaneName.BULK))
+    process.noter.mail_returned(Outcome.BOUNCED, told)
+    process.noter.mail_returned(Outcome.BOUNCED, told)
 
     await process.noter.flush()
 
@@ -223,6 +226,45 @@ async def test_mail_that_stands_by_itself_is_accepted_when_it_ends(process: Proc
         (plain, Outcome.ACCEPTED): 1,
         (plain._replace(rule="quiet"), Outcome.SKIPPED): 1,
         (plain, Outcome.DEAD): 1,
+    }
+
+
+async def test_a_persons_click_in_a_mail_counts_in_the_mail_and_in_the_app(process: Process):
+    [own] = await put(process.store, notification("user:ann", type="ORDER"))
+    old, mail_id = uuid7(), uuid7()
+    sent = MailOutcome(
+        id=mail_id,
+        of=Subject(kind=Kind.CAMPAIGN, id="c"),
+        type="NEWS",
+        result=Result.SENT,
+        seconds=0,
+        attempts=1,
+    )
+    process.noter.mailed(LaneName.BULK, sent)
+    await process.noter.flush()
+
+    def click(mail_id: str | None, kind: HitKind, notification: str | None = None, **rest: bool) -> Clicked:
+        return Clicked(
+            user="ann", type="NEWS", channel=EMAIL, notification=notification, mail=mail_id, kind=kind,
+            is_first=True, at=NOON, **rest,
+        )  # fmt: skip
+
+    for each in (
+        click(mail_id, HitKind.HUMAN, own.id),
+        click(mail_id, HitKind.UNKNOWN, is_confirmed=True),
+        click(uuid7(), HitKind.BOT),
+        click(None, HitKind.HUMAN),
+        click(old, HitKind.HUMAN),
+    ):
+        process.noter.clicked(each)
+    await process.noter.flush()
+
+    letter = series("NEWS", "email", lane="bulk", campaign="c")
+    in_app = (Outcome.DELIVERED, Outcome.SEEN, Outcome.READ, Outcome.CLICKED)
+    assert await process.told() == {
+        **{(letter, outcome): 1 for outcome in (Outcome.ACCEPTED, Outcome.SENT, Outcome.CLICKED)},
+        (series("NEWS", "email"), Outcome.CLICKED): 1,
+        **{(series("ORDER"), outcome): 1 for outcome in in_app},
     }
 
 

@@ -31,7 +31,12 @@ export interface Ends {
 export function marking({ ask, isSettled, readAll, hear, settle }: Ends): Marks {
   /** How many ids one request carries. */
   const IDS = 100;
-  const queued = { read: new Set<string>(), seen: new Set<string>(), dismiss: new Set<string>() };
+  const queued: Record<Mark, Set<string>> = {
+    read: new Set(),
+    seen: new Set(),
+    dismiss: new Set(),
+    click: new Set(),
+  };
   /** Whether all is to be marked as read. */
   let all = false;
   let sending = false;
@@ -54,8 +59,9 @@ export function marking({ ask, isSettled, readAll, hear, settle }: Ends): Marks 
         }
         for (const mark of MARKS)
           while (queued[mark].size) {
-            const ids = [...queued[mark]].slice(0, IDS);
-            hear(await ask(mark, { ids }));
+            // A person follows one link at a time.
+            const ids = [...queued[mark]].slice(0, mark === "click" ? 1 : IDS);
+            hear(await ask(mark, mark === "click" ? { id: ids[0] } : { ids }));
             for (const id of ids) queued[mark].delete(id);
           }
       }

@@ -7,6 +7,15 @@
 export const ORIGIN_VALUES = ["type", "category", "default", "channel", "locked"] as const;
 export type Origin = (typeof ORIGIN_VALUES)[number];
 
+/** What a reader may press. */
+export interface ActionAnswer {
+  readonly id: string;
+  readonly label: string;
+  readonly style: string;
+  /** Where pressing it leads; absent where it leads nowhere. */
+  readonly link?: string;
+}
+
 export interface NotificationAnswer {
   readonly id: string;
   readonly room: string;
@@ -28,12 +37,18 @@ export interface NotificationAnswer {
   readonly collapse_key?: string;
   /** How many it stands for, itself included; goes with `collapse_key`. */
   readonly collapsed?: number;
+  /** Its buttons; absent where it has none. */
+  readonly actions?: readonly ActionAnswer[];
+  /** Where its picture is; absent where it has none. */
+  readonly image?: string;
 }
 
 /** Nothing is missing from here on. */
 export interface ReadyEvent {
   readonly unread: number;
   readonly heads: Readonly<Record<string, number>>;
+  /** How often something became unread again; absent where nothing ever did. */
+  readonly turn?: number;
   readonly user: string;
   readonly replayed: number;
   /** Rooms of which too much was missed. */
@@ -45,12 +60,71 @@ export interface ReadyEvent {
   readonly expires_at: string;
 }
 
+/** A notification in a user's history. */
+export interface ItemAnswer {
+  readonly id: string;
+  readonly room: string;
+  /** Null for what was not stored, or is not shown. */
+  readonly seq: number | null;
+  readonly type: string;
+  readonly title: string;
+  readonly body: string;
+  readonly link: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly created_at: string;
+  /** Of the catalog; absent for a type that it has not. */
+  readonly category?: string;
+  /** The language of the words, where the catalog made them. */
+  readonly locale?: string;
+  /** Of the catalog that made them. */
+  readonly catalog_version?: string;
+  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
+  /** How many it stands for, itself included; goes with `collapse_key`. */
+  readonly collapsed?: number;
+  /** Its buttons; absent where it has none. */
+  readonly actions?: readonly ActionAnswer[];
+  /** Where its picture is; absent where it has none. */
+  readonly image?: string;
+  readonly read: boolean;
+  readonly seen: boolean;
+  /** Whether its link was followed. */
+  readonly clicked: boolean;
+  /** The action that was pressed; absent before. */
+  readonly acted?: string;
+  /** Absent where it is not. */
+  readonly archived?: boolean;
+  /** When it comes back; absent where it is there. */
+  readonly snoozed_until?: string;
+  /** When it came back; absent once it was read again. */
+  readonly returned_at?: string;
+}
+
+/** What was done in another connection of the user, or what came back by itself. */
+export interface DidAnswer {
+  /** The client's event that it was done by. */
+  readonly event: string;
+  readonly ids: readonly string[];
+  /** Of `snooze`. */
+  readonly until?: string;
+  /** Of `act`: what was pressed first. */
+  readonly action?: string;
+  /** Of `act`: when that was. */
+  readonly at?: string;
+  /** Of `back`: what came back from a snooze. */
+  readonly notifications?: readonly ItemAnswer[];
+}
+
 /** How much is unread. */
 export interface InboxEvent {
   readonly unread: number;
   readonly heads: Readonly<Record<string, number>>;
+  /** How often something became unread again; absent where nothing ever did. */
+  readonly turn?: number;
   /** Types not to be shown but in the user's own room; where these have changed. */
   readonly muted?: readonly string[];
+  /** What was done, where that is more than reading or dismissing. */
+  readonly did?: DidAnswer;
 }
 
 export interface AddressAnswer {
@@ -139,40 +213,18 @@ export interface ClosingEvent {
   readonly retry_after: number | null;
 }
 
-/** A notification in a user's history. */
-export interface ItemAnswer {
-  readonly id: string;
-  readonly room: string;
-  /** Null for what was not stored, or is not shown. */
-  readonly seq: number | null;
-  readonly type: string;
-  readonly title: string;
-  readonly body: string;
-  readonly link: string | null;
-  readonly data: Readonly<Record<string, unknown>>;
-  readonly created_at: string;
-  /** Of the catalog; absent for a type that it has not. */
-  readonly category?: string;
-  /** The language of the words, where the catalog made them. */
-  readonly locale?: string;
-  /** Of the catalog that made them. */
-  readonly catalog_version?: string;
-  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
-  readonly collapse_key?: string;
-  /** How many it stands for, itself included; goes with `collapse_key`. */
-  readonly collapsed?: number;
-  readonly read: boolean;
-  readonly seen: boolean;
-}
-
 export interface HistoryAnswer {
   readonly notifications: readonly ItemAnswer[];
   readonly next: string | null;
+  /** With the first page: what came back from a snooze and is unread, the last first, 50 at most; absent where nothing did. */
+  readonly returned?: readonly ItemAnswer[];
 }
 
 export interface CountAnswer {
   readonly unread: number;
   readonly heads: Readonly<Record<string, number>>;
+  /** How often something became unread again; absent where nothing ever did. */
+  readonly turn?: number;
 }
 
 /** A category as its reader sees it. */

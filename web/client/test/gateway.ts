@@ -85,6 +85,9 @@ export class Gateway {
   private readonly read = new Set<string>();
   private readonly seen = new Set<string>();
   private readonly dismissed = new Set<string>();
+  readonly clicked = new Set<string>();
+  /** What the links of mails are of, by their tokens. */
+  readonly tracked = new Map<string, string>();
   private http!: HttpServer;
   private readonly path: string;
   private io!: Server;
@@ -318,6 +321,11 @@ export class Gateway {
     };
     on("read", marking(this.read));
     on("dismiss", marking(this.dismissed));
+    on("click", ({ id, token }: { id?: string; token?: string }) => {
+      const marked = id ?? (token && this.tracked.get(token)) ?? null;
+      if (marked) this.clicked.add(marked);
+      return { id: marked, ...marking(this.read)({ ids: marked ? [marked] : [] }) };
+    });
     on("seen", (payload) => {
       marking(this.seen)(payload);
       return {};
@@ -352,7 +360,12 @@ export class Gateway {
         .reverse();
       const page = found.slice(0, asked.limit ?? 20);
       return {
-        notifications: page.map((n) => ({ ...n, read: this.read.has(n.id), seen: this.seen.has(n.id) })),
+        notifications: page.map((n) => ({
+          ...n,
+          read: this.read.has(n.id),
+          seen: this.seen.has(n.id),
+          clicked: this.clicked.has(n.id),
+        })),
         next: found.length > page.length ? (page.at(-1)?.id ?? null) : null,
       };
     });

@@ -1,0 +1,63 @@
+"""Snoozing: what users have put off comes back when its time has come, by whichever node sees first that it has.
+
+A node that dies over it loses its lease, and another tells those users of it: it comes back once, and may be told twice.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from gateway.ground.clock import Clock
+from gateway.ground.parts import Meters, Part
+from gateway.ground.tasks import Tasks
+from gateway.notify.rounds import Rounds, rest_until
+from storage.snoozes import Returned, Snoozes
+
+BACK_AT_ONCE = 200
+LEASE_SECONDS = 10.0
+POLL_SECONDS = 1.0
+"""How long what another node was asked may stay unnoticed here, should that node die."""
+SHORTEST_REST_SECONDS = 0.02
+
+logger = logging.getLogger(__name__)
+
+
+class Snoozer(Part):
+    """Has what is due come back, and its users told."""
+
+    def __init__(
+        self, snoozes: Snoozes, *, tell: Callable[[Sequence[Returned]], Awaitable[None]], due_clock: Clock
+    ) -> None:
+        """`tell` has every node tell the users who are connected there; it need not reach them."""
+        self.returned = 0
+        self._snoozes = snoozes
+        self._tell = tell
+        self._due_clock = due_clock
+        self._rounds = Rounds(self._bring_back, logger, "what was snoozed could not be brought back")
+        self._tasks = Tasks()
+
+    def measure(self, meters: Meters) -> None:
+        meters.watch_counter("bellhop_snoozes_ended", "Snoozes ended here", lambda: self.returned)
+
+    def wake(self) -> None:
+        """Something may be due sooner than was known."""
+        self._rounds.wake()
+
+    def start(self) -> None:
+        self._tasks.start(self._rounds.run(), name="snoozer")
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+
+    async def _bring_back(self) -> float:
+        """Bring back what is due, a batch of it; answers for how many seconds there is nothing to do then."""
+        now = self._due_clock()
+        token, returned = await self._snoozes.bring_back(
+            limit=BACK_AT_ONCE, lease_seconds=LEASE_SECONDS, now=now
+        )
+        if returned:
+            await self._tell(returned)
+            await self._snoozes.end(returned, token=token)
+            self.returned += len(returned)
+            return 0
+        due = await self._snoozes.next_due()
+        return rest_until(due, self._due_clock(), shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)

@@ -1,0 +1,100 @@
+"""Live returns: what has come back from a snooze is told to its user's sessions on this node, with what is unread then."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gateway.cluster.commands import CameBack
+from gateway.ground.parts import CarryOut, Part
+from gateway.ground.tasks import Tasks
+from gateway.notify import events
+from gateway.notify.reading import Reading
+from gateway.notify.translations import spoken
+from gateway.protocol import shapes
+from gateway.sockets.sessions import Session, Sessions, Stage
+from storage.errors import StorageError
+from storage.inboxes import Inboxes, InboxItem
+from storage.streams import Notification, Streams
+
+logger = logging.getLogger(__name__)
+
+
+class LiveReturns(Part):
+    """Tells the sessions of those users to whom something has come back."""
+
+    def __init__(self, sessions: Sessions, reading: Reading, inboxes: Inboxes, streams: Streams) -> None:
+        self._sessions = sessions
+        self._reading = reading
+        self._inboxes = inboxes
+        self._streams = streams
+        self._due: dict[str, dict[str, None]] = {}
+        """By user, the ids to tell: of users with sessions here alone, whose snoozes bound how many."""
+        self._news = asyncio.Event()
+        self._tasks = Tasks()
+
+    def commands(self) -> Mapping[type[Any], CarryOut]:
+        return {CameBack: self._came_back}
+
+    def start(self) -> None:
+        self._tasks.start(self._tell_forever(), name="live returns")
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+
+    def settle(self, session: Session) -> None:
+        """The session has come in, and something may have come back while its inbox was being read."""
+        if session.missed_return:
+            session.missed_return = False
+            self._tell_soon(session.user, ())
+
+    def _came_back(self, command: CameBack) -> None:
+        for user, id_ in command.items:
+            for session in self._sessions.of_user(user):
+                if session.stage < Stage.READY:
+                    session.is_unsettled = session.missed_return = True
+                else:
+                    self._tell_soon(user, (id_,))
+
+    def _tell_soon(self, user: str, ids: Iterable[str]) -> None:
+        self._due.setdefault(user, {}).update(dict.fromkeys(ids))
+        self._news.set()
+
+    async def _tell_forever(self) -> None:
+        while True:
+            await self._news.wait()
+            user = next(iter(self._due))
+            # Before the look-up: what comes back while it goes on is told afterwards.
+            ids = list(self._due.pop(user))
+            if not self._due:
+                self._news.clear()
+            try:
+                await self._tell(user, ids)
+            except StorageError:
+                logger.info("what came back is not told: the store is away")
+            except Exception:
+                logger.exception("what came back could not be told")
+
+    async def _tell(self, user: str, ids: list[str]) -> None:
+        receipts = await self._inboxes.receipts_of(user, ids)
+        found: list[Notification] = []
+        for id_ in ids:
+            notification = await self._streams.notification(id_)
+            if notification is not None and receipts[id_].returned_at is not None:
+                found.append(notification)
+        for session in self._sessions.of_user(user):
+            if session.stage < Stage.READY:
+                continue
+            # Each by the rooms and the mutes that it has: its token may have other topics.
+            count = await self._reading.unread(user, session.rooms)
+            items = [
+                InboxItem(notification=spoken(each, session.principal.locale), receipt=receipts[each.id])
+                for each in found
+                if each.room in session.rooms and not (session.muted and session.muted.hides(each))
+            ]
+            did = {
+                "event": "back",
+                "ids": [item.notification.id for item in items],
+                "notifications": [shapes.inbox_item(item) for item in items],
+            }
+            self._sessions.write(session, events.encode("inbox", {**events.count(count), "did": did}))

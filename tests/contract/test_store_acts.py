@@ -1,0 +1,213 @@
+"""What users do with notifications beyond reading them, held against every store: `storage/inboxes.py`, `storage/snoozes.py`."""
+
+import asyncio
+
+from storage.inboxes import HistoryQuery, Place, Receipt
+from storage.snoozes import Returned
+from storage.streams import Action, Entry, Words
+from tests.contract.store_cases import NOW, fill, later, notification, put
+
+ROOMS = ["user:1", "all"]
+
+
+async def ids(store, **fields) -> list[str]:
+    page = await store.inboxes.history(HistoryQuery(user="1", rooms=ROOMS, **fields), now=later(9))
+    return [item.notification.id for item in page.items]
+
+
+async def test_buttons_and_a_picture_come_back_as_they_were_and_go_with_a_recall(store):
+    entry = Entry(
+        category="orders",
+        locale="en",
+        catalog_version="1f",
+        actions=(Action("track", "Track", "/t", "primary"), Action("no", "No")),
+        image="https://shop.example/a.png",
+        translations={"de": Words("Titel", actions=(Action("track", "Verfolgen"),))},
+    )
+    [sent] = await put(store, notification("user:1", entry=entry))
+    plain = Entry(actions=(Action("yes", "Yes"),))
+    [uncatalogued] = await put(store, notification("user:1", entry=plain))
+
+    found = await store.streams.notification(sent.id)
+    assert found.entry == entry
+    assert (await store.streams.notification(uncatalogued.id)).entry == plain
+
+    recalled = await store.streams.recall(sent.id, now=NOW)
+    assert recalled.entry == Entry(category="orders", locale="en", catalog_version="1f")
+
+
+async def test_of_all_who_press_at_once_one_is_the_first_and_all_are_told_which(store, other):
+    [one] = await fill(store, "user:1", 1)
+    here = "1", ROOMS, one.id
+
+    answers = await asyncio.gather(
+        *((store if n % 2 else other).inboxes.act(*here, f"action-{n}", now=later(n)) for n in range(8))
+    )
+
+    [first] = [answer for answer in answers if answer.changed]
+    assert {(answer.acted, answer.acted_at) for answer in answers} == {(first.acted, first.acted_at)}
+    assert {answer.unread for answer in answers} == {0}
+    receipt = (await store.inboxes.receipts(one.id))["1"]
+    assert (receipt.acted, receipt.acted_at, receipt.is_read) == (first.acted, first.acted_at, True)
+    again = await store.inboxes.act(*here, "late", now=later(9))
+    assert (again.changed, again.acted) == (0, first.acted)
+
+
+async def test_nothing_is_pressed_of_what_the_user_is_not_shown(store):
+    one, two = await fill(store, "user:1", 2)
+    [foreign] = await fill(store, "user:2", 1)
+    await store.inboxes.dismiss("1", ROOMS, [one.id], now=NOW)
+    await store.streams.recall(two.id, now=NOW)
+
+    for id_ in (one.id, two.id, foreign.id, "no such id", "\ud800"):
+        acted = await store.inboxes.act("1", ROOMS, id_, "yes", now=NOW)
+        assert (acted.changed, acted.acted) == (0, None)
+    assert await store.inboxes.receipts(foreign.id) == {}
+
+
+async def test_what_was_pressed_stays_when_all_is_read(store):
+    one, _ = await fill(store, "user:1", 2)
+    await store.inboxes.act("1", ROOMS, one.id, "yes", now=later(1))
+
+    await store.inboxes.read_all("1", ROOMS, now=later(2))
+
+    assert (await store.inboxes.receipt("1", one.id)).acted == "yes"
+    assert (await store.people.user_data("1", "user:1", limit=9)).receipts[one.id].acted == "yes"
+
+
+async def test_archiving_counts_as_read_and_is_taken_back_as_read(store):
+    one, two = await fill(store, "user:1", 2)
+
+    archived = await store.inboxes.archive("1", ROOMS, [one.id, "unknown"], now=later(1))
+    assert (archived.changed, archived.unread, archived.turn) == (1, 1, 0)
+    assert (await ids(store), await ids(store, place=Place.ARCHIVE)) == ([two.id], [one.id])
+    assert await store.inboxes.receipt("1", one.id) == Receipt(read_at=later(1), archived_at=later(1))
+    assert (await store.inboxes.archive("1", ROOMS, [one.id], now=later(2))).changed == 0
+    # Another's archive is not touched.
+    page = await store.inboxes.history(HistoryQuery(user="2", rooms=ROOMS, place=Place.ARCHIVE), now=NOW)
+    assert page.items == ()
+
+    back = await store.inboxes.unarchive("1", ROOMS, [one.id, two.id], now=later(3))
+    assert (back.changed, back.unread) == (1, 1)
+    assert await ids(store) == [two.id, one.id]
+
+
+async def test_the_archive_comes_in_pages_over_all_rooms(store):
+    stored = await put(store, *(notification(ROOMS[n % 2], created_at=later(n / 9)) for n in range(30)))
+    await store.inboxes.archive("1", ROOMS, [n.id for n in stored[::2]], now=NOW)
+
+    found, before = [], None
+    while True:
+        query = HistoryQuery(user="1", rooms=ROOMS, place=Place.ARCHIVE, limit=4, before=before)
+        page = await store.inboxes.history(query, now=later(9))
+        found += [item.notification.id for item in page.items]
+        before = page.next
+        if before is None:
+            break
+
+    assert found == [n.id for n in reversed(stored[::2])]
+
+
+async def test_what_is_made_unread_again_counts_below_what_was_read_and_is_a_turn(store, other):
+    one, two, _ = await fill(store, "user:1", 3)
+    await store.inboxes.read_all("1", ROOMS, now=later(1))
+
+    again = await store.inboxes.mark_unread("1", ROOMS, [one.id, two.id], now=later(2))
+    assert (again.changed, again.unread, again.turn) == (2, 2, 1)
+    assert (await other.inboxes.unread("1", ROOMS, now=later(3))).turn == 1
+    opening = await other.inboxes.opening("1", ROOMS, since={}, limit=9, now=later(3))
+    assert (opening.unread, opening.turn) == (2, 1)
+    assert await ids(store, unread_only=True) == [two.id, one.id]
+    assert await store.inboxes.receipt("1", one.id) == Receipt(seen_at=later(2))
+
+    assert (await store.inboxes.read("1", ROOMS, [one.id], now=later(4))).unread == 1
+    assert (await store.inboxes.receipt("1", one.id)).read_at == later(4)
+    assert (await store.inboxes.dismiss("1", ROOMS, [two.id], now=later(5))).unread == 0
+    assert (await store.inboxes.mark_unread("1", ROOMS, [two.id], now=later(6))).changed == 0
+    await store.inboxes.mark_unread("1", ROOMS, [one.id], now=later(7))
+    assert (await store.inboxes.read_all("1", ROOMS, now=later(8))).unread == 0
+
+
+async def test_what_is_unread_already_changes_nothing(store):
+    [one] = await fill(store, "user:1", 1)
+
+    assert (await store.inboxes.mark_unread("1", ROOMS, [one.id], now=later(1))).changed == 0
+    assert await store.inboxes.receipt("1", one.id) == Receipt()
+
+
+async def test_what_is_snoozed_is_gone_and_comes_back_once_as_unread(store, other):
+    one, two = await fill(store, "user:1", 2)
+    await store.inboxes.read_all("1", ROOMS, now=NOW)
+
+    asleep = await store.inboxes.snooze("1", ROOMS, one.id, until=later(5), now=later(1))
+    assert (asleep.changed, asleep.unread) == (1, 0)
+    assert (await ids(store), await ids(store, place=Place.SNOOZED)) == ([two.id], [one.id])
+    await store.inboxes.read_all("1", ROOMS, now=later(2))
+    assert await store.snoozes.next_due() == later(5)
+    _, early = await store.snoozes.bring_back(limit=9, lease_seconds=1, now=later(4.9))
+    assert early == []
+
+    both = await asyncio.gather(
+        *(node.snoozes.bring_back(limit=9, lease_seconds=2, now=later(5)) for node in (store, other))
+    )
+
+    back = [each for _, some in both for each in some]
+    assert back == [Returned(user="1", room="user:1", seq=1, id=one.id)]
+    count = await store.inboxes.unread("1", ROOMS, now=later(5))
+    assert (count.unread, count.turn > 0) == (1, True)
+    page = await store.inboxes.history(HistoryQuery(user="1", rooms=ROOMS), now=later(5))
+    assert [item.notification.id for item in page.returned] == [one.id]
+    assert page.returned[0].receipt == Receipt(seen_at=None, returned_at=later(5))
+    for token, some in both:
+        await store.snoozes.end(some, token=token)
+    assert await store.snoozes.next_due() is None
+    await store.inboxes.read("1", ROOMS, [one.id], now=later(6))
+    page = await store.inboxes.history(HistoryQuery(user="1", rooms=ROOMS), now=later(6))
+    assert (page.returned, len(page.items)) == ((), 2)
+
+
+async def test_what_was_brought_back_and_not_told_is_told_by_another_and_is_unread_no_second_time(
+    store, other
+):
+    """Whoever brought it back has died over it."""
+    one, two = await fill(store, "user:1", 2)
+    for n in (one, two):
+        await store.inboxes.snooze("1", ROOMS, n.id, until=later(5), now=later(1))
+    _, back = await store.snoozes.bring_back(limit=9, lease_seconds=2, now=later(5))
+    assert {each.id for each in back} == {one.id, two.id}
+    await store.inboxes.read("1", ROOMS, [one.id], now=later(6))
+
+    _, leased = await other.snoozes.bring_back(limit=9, lease_seconds=2, now=later(6.9))
+    token, again = await other.snoozes.bring_back(limit=9, lease_seconds=2, now=later(7.1))
+
+    assert (leased, [each.id for each in again]) == ([], [two.id])
+    assert (await store.inboxes.unread("1", ROOMS, now=later(7))).unread == 1
+    await other.snoozes.end(again, token=token)
+    assert await other.snoozes.next_due() is None
+
+
+async def test_what_is_dismissed_archived_or_made_unread_does_not_come_back(store):
+    stored = await fill(store, "user:1", 3)
+    for n in stored:
+        await store.inboxes.snooze("1", ROOMS, n.id, until=later(5), now=later(1))
+
+    await store.inboxes.dismiss("1", ROOMS, [stored[0].id], now=later(2))
+    await store.inboxes.archive("1", ROOMS, [stored[1].id], now=later(2))
+    woken = await store.inboxes.mark_unread("1", ROOMS, [stored[2].id], now=later(2))
+
+    assert woken.unread == 1
+    assert await store.snoozes.next_due() is None
+    assert await ids(store, place=Place.SNOOZED) == []
+    assert await ids(store, place=Place.ARCHIVE) == [stored[1].id]
+
+
+async def test_a_click_reads_again_what_was_made_unread_and_stays_the_first(store):
+    [one] = await fill(store, "user:1", 1)
+    await store.inboxes.click("1", ROOMS, [one.id], now=later(1))
+    await store.inboxes.mark_unread("1", ROOMS, [one.id], now=later(2))
+
+    clicked = await store.inboxes.click("1", ROOMS, [one.id], now=later(3))
+
+    assert (clicked.changed, clicked.unread) == (1, 0)
+    receipt = await store.inboxes.receipt("1", one.id)
+    assert (receipt.clicked_at, receipt.is_read) == (later(1), True)
