@@ -9,6 +9,7 @@ from gateway.notify.muting import Mutes
 from gateway.notify.reading import Reading
 from gateway.notify.requests import Unfit
 from storage.inboxes import Acted, Inboxes, Marked
+from storage.stats import Outcome
 from storage.streams import Notification, Streams
 
 
@@ -53,6 +54,7 @@ class Acting:
         """Put `ids` away, as read."""
         muted = await self._mutes.of(user)
         marked = await self._inboxes.archive(user, rooms, ids, now=self._clock(), muted=muted)
+        self._reading.tell(Outcome.READ, user, rooms, ids, marked)
         return await self._reading.counted(user, rooms, marked, muted, did={"event": "archive", "ids": ids})
 
     async def unarchive(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
@@ -86,6 +88,7 @@ class Acting:
         acted = await self._inboxes.act(user, rooms, id_, action, now=now, muted=muted)
         if acted.acted is None or acted.acted_at is None:
             return None
+        self._reading.tell(Outcome.READ, user, rooms, [id_], acted)
         did = {"event": "act", "ids": [id_], "action": acted.acted, "at": time(acted.acted_at)}
         return await self._reading.counted(user, rooms, acted, muted, did=did)
 

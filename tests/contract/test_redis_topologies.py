@@ -38,7 +38,7 @@ class Gateways:
             prefix=self._prefix,
             secret=secret,
             canary_seconds=0.2,
-            patience_seconds=1.0,
+            patience_seconds=2.0,
         )
         self.buses.append(await Node(bus).start())
         self.heard.append(Announced())
@@ -57,7 +57,7 @@ class Gateways:
         a, b = self.buses
         # Both may be well, and for a moment on two different servers: what goes between is lost.
         mark = f'["mark",{number}]'.encode()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             while mark not in [event for _, _, event in b.frames]:
                 await a.bus.publish([("all", TRANSIENT, mark)])
                 await asyncio.sleep(0.05)
@@ -108,7 +108,7 @@ async def test_bus_and_presence_speak_tls_to_a_redis_whose_certificate_they_can_
 
 
 async def test_a_redis_whose_certificate_nobody_vouches_for_is_not_spoken_to(tls):
-    bus = RedisBus(f"rediss://127.0.0.1:{tls.port}", node_id="a", secret=secret, patience_seconds=0.4)
+    bus = RedisBus(f"rediss://127.0.0.1:{tls.port}", node_id="a", secret=secret, patience_seconds=5)
     await Node(bus).start()
 
     distrust = "its certificate is not trusted: unable to get local issuer certificate"
@@ -217,7 +217,7 @@ async def test_sentinels_that_ask_for_a_user_lead_to_a_redis_that_asks_for_a_pas
         async with gateways(url + "spw") as group:
             await group.work(1)
 
-        bus = RedisBus(url + "wrong", node_id="a", secret=secret, patience_seconds=0.4)
+        bus = RedisBus(url + "wrong", node_id="a", secret=secret, patience_seconds=5)
         await Node(bus).start()
         for reason in bus.reasons():
             assert "no Sentinel tells where the primary is: WRONGPASS" in reason
@@ -229,7 +229,7 @@ async def test_a_service_that_no_sentinel_knows_is_told(program):
         primary = stack.enter_context(servers.redis(program=program))
         sentinel = stack.enter_context(servers.sentinel("orders", primary.port, program=program))
         bus = RedisBus(
-            sentinel.url.replace("orders", "sales"), node_id="a", secret=secret, patience_seconds=0.4
+            sentinel.url.replace("orders", "sales"), node_id="a", secret=secret, patience_seconds=5
         )
         await Node(bus).start()
 

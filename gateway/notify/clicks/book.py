@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.catalog.live import LiveCatalog
 from gateway.cluster.bus.base import Bus
 from gateway.cluster.commands import Recount
 from gateway.ground.clock import Clock
@@ -40,6 +41,10 @@ LOOK_SECONDS = 10.0
 PRUNED_AT_ONCE = 2_000
 UNTRACKED, BEYOND = "untracked", "beyond"
 """Hits that are not written down: the person agrees no more, or the mail has `HITS_PER_MAIL`."""
+TYPES_NAMED = 5
+UNSET = (
+    "links in mail are left as they are without BELLHOP_LINK_SECRET and BELLHOP_BASE_URL or BELLHOP_CLICK_URL"
+)
 FOLLOWED, CONFIRMED = "in_app", "confirmed"
 
 logger = logging.getLogger(__name__)
@@ -81,6 +86,7 @@ class ClickBook(Part):
         clicks: shelf.Clicks,
         links: ClickLinks | None,
         *,
+        catalog: LiveCatalog,
         streams: Streams,
         inboxes: Inboxes,
         outbox: Outbox,
@@ -97,6 +103,7 @@ class ClickBook(Part):
         self.counted: Counter[str] = Counter()
         self._clicks = clicks
         self._links = links
+        self._catalog = catalog
         self._streams = streams
         self._inboxes = inboxes
         self._outbox = outbox
@@ -115,6 +122,17 @@ class ClickBook(Part):
             "kind",
             self.counted,
         )
+
+    def concerns(self) -> list[str]:
+        if self._links is not None or self._catalog.current is None:
+            return []
+        types = sorted(
+            name
+            for name, each in self._catalog.current.types.items()
+            if each.email is not None and each.email.clicks
+        )
+        named = ", ".join(types[:TYPES_NAMED])
+        return [f"clicks: {named}: {UNSET}"] if types else []
 
     def start(self) -> None:
         if self._links is not None:

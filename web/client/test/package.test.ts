@@ -8,7 +8,7 @@ import { beforeAll, describe, it } from "vitest";
 import { expect } from "./support.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const CORE_BYTES = 5_248;
+const CORE_BYTES = 5_632;
 /** Of the element, beside the core. */
 const ELEMENT_BYTES = 14_336;
 /** Of the preferences, beside the core. */
@@ -33,7 +33,7 @@ const zipped = (entry: string): number =>
   [...closure(entry)].reduce((sum, file) => sum + gzipSync(code(file), { level: 9 }).length, 0);
 
 describe("the package", () => {
-  it("has a core within 5.1 KB and an element within 14, zipped", () => {
+  it("has a core within 5.5 KB and an element within 14, zipped", () => {
     const sizes = Object.fromEntries(
       ["index.js", "react.js", "inbox.js", "preferences.js"].map((entry) => [entry, zipped(entry)]),
     );
