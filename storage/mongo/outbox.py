@@ -141,6 +141,8 @@ class MongoOutbox(MongoShelf, Outbox):
         reason: str | None,
         now: datetime,
     ) -> bool:
+        if state is MailState.SENT:
+            return False  # it outweighs nothing
         outweighed = [each.value for each in AFTER_SENT[: AFTER_SENT.index(state)]]
         chosen = {"_id": obligation_id, "mail.state": {"$in": outweighed}}
         fields = {"mail.state": state.value, "mail.reason": reason, "mail.updated_at": micros(now)}
