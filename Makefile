@@ -2,14 +2,18 @@
 # what .ci/machine lists, where it may be: a venv for all, real servers and a browser for the tests.
 
 .DEFAULT_GOAL := help
-.PHONY: help machine run shapes pages screenshots check quick test test-faults lint bench bench-emit bench-cluster bench-mail bench-refused clean
+.PHONY: help machine run shapes pages screenshots check quick test test-long test-faults lint tested bench bench-emit bench-cluster bench-mail bench-refused clean
 .DELETE_ON_ERROR:
+# Images of Python set it. Without a cache of what is compiled each process of the tests begins with seconds of compiling.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv
 BIN := $(VENV)/bin
 # uv does in ten seconds what pip does in a minute or two; a version manager's shim of it may have none behind it.
 PIP := $(if $(shell uv --version 2>/dev/null),uv pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install \
 	--quiet --disable-pip-version-check --no-compile)
+# What runs is what was tested: the same versions here, in CI and in the image.
+TESTED := constraints.txt
 NPM := $(CURDIR)/.ci/npm
 
 # The first Python that is new enough, by running it: a version manager's shim may have none behind it.
@@ -33,22 +37,28 @@ $(BIN)/pip:
 	@.ci/machine build $(PYTHON)
 	@$(or $(PYTHON),python3) -m venv --clear $(VENV)
 
-$(RUNTIME): setup.cfg pyproject.toml | $(BIN)/pip
-	$(PIP) --editable .
+$(RUNTIME): setup.cfg pyproject.toml $(TESTED) | $(BIN)/pip
+	$(PIP) --constraint $(TESTED) --editable .
 	@touch $@
 
 # No servers and no browser: what style, types and most unit tests need.
-$(DEVELOPING): setup.cfg pyproject.toml | $(BIN)/pip
-	$(PIP) --editable '.[dev]'
+$(DEVELOPING): setup.cfg pyproject.toml $(TESTED) | $(BIN)/pip
+	$(PIP) --constraint $(TESTED) --editable '.[dev]'
 	@touch $@ $(RUNTIME)
 
-$(TESTING): setup.cfg pyproject.toml | $(BIN)/pip
-	$(PIP) --editable '.[test]'
+$(TESTING): setup.cfg pyproject.toml $(TESTED) | $(BIN)/pip
+	$(PIP) --constraint $(TESTED) --editable '.[test]'
 	@touch $@ $(DEVELOPING) $(RUNTIME)
 
 $(JOURNEYS): tests/journeys/node/package-lock.json $(TESTING)
 	cd tests/journeys/node && $(NPM) ci --no-audit --no-fund
 	@touch $@
+
+# For every Python and platform at once, which pip cannot do.
+tested:  ## write constraints.txt anew: the newest release of every dependency, for the tests to judge
+	@uv --version >/dev/null || { echo "what goes together is found out by uv: https://docs.astral.sh/uv/" >&2; exit 1; }
+	uv pip compile --quiet --universal --python-version 3.11 --upgrade --all-extras --no-annotate \
+		--no-emit-package bellhop-gateway --custom-compile-command 'make tested' --output-file $(TESTED) setup.cfg
 
 # --- run -------------------------------------------------------------------------------------------------------------
 
@@ -96,7 +106,7 @@ lint: $(DEVELOPING)  ## style, types and the arrows between packages
 machine:
 	@.ci/machine test $(PYTHON)
 
-ifneq ($(filter test test-faults,$(MAKECMDGOALS)),)
+ifneq ($(filter test test-long test-faults,$(MAKECMDGOALS)),)
 $(BIN)/pip: | machine
 endif
 
@@ -112,6 +122,10 @@ test: machine lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, 
 	$(BIN)/python -m pytest -m alone $(if $(CI),-p tests.support.no_skips) \
 		--cov --cov-append --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --include='$(PROVEN)' --fail-under=100
+
+# What tries a few examples or events every day tries all that are worth the wait, at random; a failure prints how to repeat it.
+test-long: machine $(TESTING) $(JOURNEYS)  ## the tests that are worth more examples and events than a day has time for
+	BELLHOP_TEST_LONG=1 $(BIN)/python -m pytest -m "long or hypothesis" -n 3 --dist worksteal $(if $(CI),-p tests.support.no_skips)
 
 test-faults: machine $(TESTING) $(JOURNEYS)  ## a cluster under load, and everything that can fail (13 minutes)
 	$(BIN)/python -m pytest tests/faults -q $(if $(CI),-p tests.support.no_skips)

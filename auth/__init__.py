@@ -10,7 +10,7 @@ from auth.errors import (
     MissingToken,
 )
 from auth.keys import JWKS_BYTES_MAX, Fetch, Keys, KeySet
-from auth.principal import Principal, Service
+from auth.principal import Principal, Role, Service
 from auth.services import Services
 from auth.tokens import Signer, Verifier
 
@@ -27,6 +27,7 @@ __all__ = [
     "KeysUnavailable",
     "MissingToken",
     "Principal",
+    "Role",
     "Service",
     "Services",
     "Signer",

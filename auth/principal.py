@@ -1,13 +1,35 @@
 """Whom a credential proves: a user with roles and topics, or a service with its scopes."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from auth.characters import is_name
 
 ADMIN = "admin"
-"""The role that opens the admin namespace and the room `admins`."""
+"""The role, and the scope, that may do everything."""
+
+
+class Role(StrEnum):
+    """What somebody may do beside what is their own. Each may do what those behind it may."""
+
+    ADMIN = ADMIN
+    SUPPORT = "support"  # looks, and helps a person to their mail
+    VIEWER = "viewer"  # looks
+
+    def covers(self, needed: "Role") -> bool:
+        """Whether whoever has this role may do what needs that one."""
+        return _RANKS[self] <= _RANKS[needed]
+
+    @classmethod
+    def among(cls, names: Collection[str]) -> "Role | None":
+        """The highest of the roles that are named."""
+        return next((role for role in cls if role in names), None)
+
+
+_RANKS = {role: rank for rank, role in enumerate(Role)}
 
 USER_ID_MAX = 128
 _TOPIC = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -39,8 +61,9 @@ class Principal:
     """When the token was made; None for one that does not say."""
 
     @property
-    def is_admin(self) -> bool:
-        return ADMIN in self.roles
+    def role(self) -> Role | None:
+        """None for whoever may do only what is their own."""
+        return Role.among(self.roles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +76,8 @@ class Service:
     def may(self, scope: str) -> bool:
         """True when the service holds `scope`; `admin` holds every scope."""
         return scope in self.scopes or ADMIN in self.scopes
+
+    @property
+    def role(self) -> Role | None:
+        """Those of its scopes that are roles too, the highest of them."""
+        return Role.among(self.scopes)

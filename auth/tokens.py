@@ -20,13 +20,13 @@ from jwt.algorithms import HMACAlgorithm
 from auth.characters import BLANKS, is_line
 from auth.errors import ExpiredToken, InvalidServiceKey, InvalidToken, MissingToken
 from auth.keys import PUBLISHED_ALGORITHMS, SECRET_ALGORITHM, Key, Keys, secret_key
-from auth.principal import Principal, Service, is_topic, is_user_id
+from auth.principal import Principal, Role, Service, is_topic, is_user_id
 
 TOKEN_CHARACTERS_MAX = 8 * 1024
 ROLES_MAX = TOPICS_MAX = 100
 ROLE_CHARACTERS_MAX = 64
 NAME_CHARACTERS_MAX = 128
-SCOPES_OF_SERVICES = frozenset({"emit", "campaigns", "admin"})
+SCOPES_OF_SERVICES = frozenset({"emit", "campaigns", *Role})
 """A token is a service's when its `scope` holds one of these; other scopes in it are kept but open nothing."""
 
 _LAST_SECOND = 253_402_300_799
@@ -110,7 +110,7 @@ class Verifier:
         )
 
     async def verify_service(self, token: object) -> Service:
-        """The service whose token it is: one whose `scope` (RFC 8693, section 4.2) holds `emit`, `campaigns` or `admin`.
+        """The service whose token it is: one whose `scope` (RFC 8693, section 4.2) holds `emit`, `campaigns` or a role.
 
         Raises InvalidServiceKey for a sound token that is not a service's.
         """
@@ -118,7 +118,9 @@ class Verifier:
         scope = claims.get("scope")
         scopes = frozenset(scope.split()) if isinstance(scope, str) else frozenset[str]()
         if not scopes & SCOPES_OF_SERVICES:
-            raise InvalidServiceKey("the token's scope holds none of emit, campaigns and admin")
+            raise InvalidServiceKey(
+                "the token's scope holds none of emit, campaigns, admin, support and viewer"
+            )
         return Service(name=_subject(claims), scopes=scopes)
 
     async def _claims(self, token: object) -> Mapping[str, Any]:

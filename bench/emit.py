@@ -2,13 +2,16 @@
 
 One by one from 100 callers, and in batches of 500 from four; to 200 rooms that nobody is connected to, so that only the
 way into the store is measured; with a catalog, the emits bring type and data alone. CPU is the gateway's process alone; that of mongod stands beside it.
+What preferences cost is asked for by name (`--stores`): a catalog and 100,000 users, of whom nobody or 5 % have chosen anything.
 """
 
+import asyncio
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -16,9 +19,14 @@ from bench import machine
 from bench.command import Command
 from bench.programs import Posted, Stream, post
 from bench.servers import Server, bellhop, cost
+from storage.connect import connect
+from storage.preferences import Change, Preferences
 from tests.support.servers import mongod
 
 ROOMS = 200
+MANY_ROOMS = 100_000
+CHOOSERS_IN = 20
+"""One in so many of them has chosen something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,25 +66,46 @@ class Backing:
     store_pid: int | None
     wordless: bool
     """Whether the emits leave their words to the gateway's catalog."""
+    rooms: int = ROOMS
 
 
 @contextmanager
-def on_sqlite(catalog: Path | None = None) -> Iterator[Backing]:
-    with (
-        tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder,
-        bellhop(Path(folder), catalog=catalog) as gateway,
-    ):
-        yield Backing(gateway=gateway, store_pid=None, wordless=catalog is not None)
+def on_sqlite(catalog: Path | None = None, *, rooms: int = ROOMS, chosen: bool = False) -> Iterator[Backing]:
+    with tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder:
+        url = f"sqlite:///{folder}/bellhop.db"
+        if chosen:
+            asyncio.run(choose(url, rooms))
+        with bellhop(Path(folder), store_url=url, catalog=catalog) as gateway:
+            yield Backing(gateway=gateway, store_pid=None, wordless=catalog is not None, rooms=rooms)
 
 
 @contextmanager
-def on_mongodb(catalog: Path | None = None) -> Iterator[Backing]:
-    with (
-        tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder,
-        mongod() as store,
-        bellhop(Path(folder), store_url=store.url.replace("/?", "/bench?"), catalog=catalog) as gateway,
-    ):
-        yield Backing(gateway=gateway, store_pid=store.pid, wordless=catalog is not None)
+def on_mongodb(catalog: Path | None = None, *, rooms: int = ROOMS, chosen: bool = False) -> Iterator[Backing]:
+    with tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder, mongod() as store:
+        url = store.url.replace("/?", "/bench?")
+        if chosen:
+            asyncio.run(choose(url, rooms))
+        with bellhop(Path(folder), store_url=url, catalog=catalog) as gateway:
+            yield Backing(gateway=gateway, store_pid=store.pid, wordless=catalog is not None, rooms=rooms)
+
+
+async def choose(store_url: str, users: int) -> None:
+    """Have some of the users choose: one in four of these that nothing of orders is shown in the app, the others no mail."""
+    store = connect(store_url)
+    await store.open()
+    try:
+        choosers = range(0, users, CHOOSERS_IN)
+        for first in range(0, len(choosers), 200):
+            some = choosers[first : first + 200]
+            await asyncio.gather(*(_choose(store.preferences, str(user), user % 80 == 0) for user in some))
+    finally:
+        await store.close()
+
+
+async def _choose(preferences: Preferences, user: str, in_app: bool) -> None:
+    asked = {"categories": {"orders": {"in_app": False}}} if in_app else {"channels": {"email": False}}
+    change = Change(version=1, at=datetime.now(UTC), by="bench", asked=asked)
+    await preferences.put(user, asked, change)
 
 
 CATALOG = Path(__file__).parent / "catalog"
@@ -85,6 +114,12 @@ STORES = {
     "mongodb": on_mongodb,
     "sqlite with a catalog": partial(on_sqlite, CATALOG),
     "mongodb with a catalog": partial(on_mongodb, CATALOG),
+}
+PREFERENCES = {
+    "sqlite for many": partial(on_sqlite, CATALOG, rooms=MANY_ROOMS),
+    "sqlite for many who choose": partial(on_sqlite, CATALOG, rooms=MANY_ROOMS, chosen=True),
+    "mongodb for many": partial(on_mongodb, CATALOG, rooms=MANY_ROOMS),
+    "mongodb for many who choose": partial(on_mongodb, CATALOG, rooms=MANY_ROOMS, chosen=True),
 }
 
 
@@ -99,7 +134,11 @@ def measure(backing: Backing, way: Way, *, share: float = 1.0) -> Kept:
     posted = post(
         backing.gateway,
         Stream(
-            users=ROOMS, count=count, items=way.items, connections=way.connections, wordless=backing.wordless
+            users=backing.rooms,
+            count=count,
+            items=way.items,
+            connections=way.connections,
+            wordless=backing.wordless,
         ),
     )
     gateway = backing.gateway.cost().cpu_seconds - gateway_before
@@ -139,14 +178,15 @@ HEAD = """\
 
 def main() -> None:
     command = Command("bench-emit", __doc__, rounds=3)
-    command.choice("--stores", STORES)
+    known = {**STORES, **PREFERENCES}
+    command.choice("--stores", known, usual=STORES)
     options = command.parse()
     machine.raise_file_limit()
     share = 0.1 if options.quick else 1.0
     found: dict[tuple[str, Way], list[Kept]] = {}
     for _ in range(options.rounds):
         for store in options.stores.split(","):
-            with STORES[store]() as backing:
+            with known[store]() as backing:
                 for way in WAYS:
                     measure(backing, way, share=0.05)  # warms the gateway and the store; not counted
                     found.setdefault((store, way), []).append(measure(backing, way, share=share))

@@ -95,8 +95,9 @@ class Courier:
         clock: Callable[[], datetime],
         random: Random,
         taken: Callable[[], None],
+        let_go: Callable[[], None],
     ) -> None:
-        """`taken` is called when the relay has taken a mail, before the store is told."""
+        """`taken` is called when the relay has taken a mail, before the store is told; `let_go` when its moment has come."""
         self._lane = lane
         self._outbox = outbox
         self._decide = decide
@@ -106,8 +107,11 @@ class Courier:
         self._clock = clock
         self._random = random
         self._taken = taken
+        self._let_go = let_go
         self._domains = Domains(lane.concurrency)
         self._refused_in_a_row = 0
+        self.awaiting_moment = 0
+        """How many mails are ready, and wait until the lane's rate lets them go."""
 
     async def carry(self, held: Held) -> tuple[Result, Ending]:
         """Send it, or find out why not; the store is not told. Raises `StorageError` when it could not be judged."""
@@ -172,20 +176,29 @@ class Courier:
 
     async def _until_its_moment(self, bound: asyncio.Timeout) -> None:
         """Wait until the lane's rate allows one more; an attempt that waits for that is not late."""
-        seconds = await self._lane.budget.reserve()
-        if seconds > 0:
-            bound.reschedule((bound.when() or 0.0) + seconds)
-            await asyncio.sleep(seconds)
+        self.awaiting_moment += 1
+        try:
+            seconds = await self._lane.budget.reserve()
+            if seconds > 0:
+                bound.reschedule((bound.when() or 0.0) + seconds)
+                await asyncio.sleep(seconds)
+        finally:
+            self.awaiting_moment -= 1
+            self._let_go()
 
     async def _rendered(self, lease: Lease) -> Outgoing:
         url = await self._lane.way_out(lease.notification)
+        marks = await self._lane.clicks.marks(lease)
         try:
             async with asyncio.timeout(RENDERING_SHARE * self._policy.lease_seconds):
-                return await self._lane.press.render(
-                    lease.notification, lease.mail.order, id_=lease.id, unsubscribe_url=url
+                outgoing = await self._lane.press.render(
+                    lease.notification, lease.mail.order, id_=lease.id, unsubscribe_url=url, marks=marks
                 )
         except TimeoutError as error:
             raise TemplateFailure("the mail was not rendered within its share of the lease") from error
+        if outgoing.targets:
+            await self._lane.clicks.keep(lease, outgoing.targets)
+        return outgoing
 
     @asynccontextmanager
     async def _kept_leased(self, held: Held, bound: asyncio.Timeout) -> AsyncIterator[None]:

@@ -1,13 +1,16 @@
 """The lanes: ways out, each with its own relay, sender, rate and concurrency."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from mailer.budget import Budget, Unlimited
+from mailer.clicks import Marks
 from mailer.press import Press
 from mailer.sealing import NOTHING, Seal
 from mailer.transport import Transport
 from storage.mail import LaneName
+from storage.outbox import Lease
 from storage.streams import Notification
 
 WayOut = Callable[[Notification], Awaitable[str | None]]
@@ -17,6 +20,31 @@ WayOut = Callable[[Notification], Awaitable[str | None]]
 async def no_way_out(notification: Notification) -> None:
     """Mails have no URL of their own."""
     del notification
+
+
+class Clicks(Protocol):
+    """Whose links lead by way of us. Both raise `StorageError`."""
+
+    async def marks(self, lease: Lease) -> Marks | None:
+        """What makes its links; None for a mail whose links are to be left as they are."""
+        ...
+
+    async def keep(self, lease: Lease, targets: Sequence[str]) -> None:
+        """Keep what its links lead to, before it leaves: none may lead nowhere."""
+        ...
+
+
+class NoClicks:
+    """All links are left as they are."""
+
+    async def marks(self, lease: Lease) -> None:
+        del lease
+
+    async def keep(self, lease: Lease, targets: Sequence[str]) -> None:
+        """Nothing is led by way of us."""
+
+
+NO_CLICKS = NoClicks()
 
 
 IsPaused = Callable[[], bool]
@@ -43,4 +71,5 @@ class Lane:
     budget: Budget = field(default_factory=Unlimited)
     """What all nodes may send of it together."""
     way_out: WayOut = no_way_out
+    clicks: Clicks = NO_CLICKS
     is_paused: IsPaused = never_paused

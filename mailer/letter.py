@@ -9,7 +9,9 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
 def body(rendered: str) -> str:
     """A rendered text as a mail may contain it: a template can print raw `data`, so this comes after the rendering."""
-    sound = rendered.encode(errors="replace").decode().replace("\r\n", "\n").replace("\r", "\n")
+    sound = rendered if rendered.isascii() else rendered.encode(errors="replace").decode()
+    if "\r" in sound:
+        sound = sound.replace("\r\n", "\n").replace("\r", "\n")
     return _CONTROLS.sub("", sound)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mailer import templating
 from mailer.choice import has_design
+from mailer.clicks import Marks
 from mailer.composed import Composed, Composition
 from mailer.errors import MailConfigurationError, RenderFailure, TemplateFailure
 from mailer.letterhead import Letterhead
@@ -87,13 +88,20 @@ class Press:
         *,
         id_: str | None = None,
         unsubscribe_url: str | None = None,
+        marks: Marks | None = None,
     ) -> Outgoing:
         """Raises as `Renderer.render`. What a template does costs a bounded time and memory, and none of the loop's."""
         if self._renderer is not None and not self._is_designed(notification):
             return await asyncio.to_thread(
-                self._renderer.render, notification, order, id_=id_, unsubscribe_url=unsubscribe_url
+                self._renderer.render,
+                notification,
+                order,
+                id_=id_,
+                unsubscribe_url=unsubscribe_url,
+                marks=marks,
             )
-        answer = await self._ask(Render(notification, order, id_, unsubscribe_url), of=notification.type)
+        request = Render(notification, order, id_, unsubscribe_url, marks)
+        answer = await self._ask(request, of=notification.type)
         if isinstance(answer, Unaddressable):
             raise RenderFailure(answer.reason)
         assert isinstance(answer, Rendered)

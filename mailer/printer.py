@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
+from mailer.clicks import Marks
 from mailer.composed import Composed, Composition
 from mailer.errors import RenderFailure, TemplateFailure
 from mailer.letterhead import Letterhead
@@ -46,6 +47,7 @@ class Render(msgspec.Struct, frozen=True, tag=True):
     order: MailOrder
     id: str | None = None
     unsubscribe_url: str | None = None
+    marks: Marks | None = None
 
 
 class Adopt(msgspec.Struct, frozen=True, tag=True):
@@ -162,6 +164,7 @@ class _Desk:
                     request.order,
                     id_=request.id,
                     unsubscribe_url=request.unsubscribe_url,
+                    marks=request.marks,
                     compose=compose,
                 )
             )

@@ -4,15 +4,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC
 from typing import Any
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import urljoin
 
 from mailer import address, composed, headers, letter, plain
+from mailer.clicks import Marks
 from mailer.composed import BULK_BYTES_MAX, Composed, Composition
 from mailer.errors import RenderFailure
 from mailer.letterhead import Letterhead
 from mailer.order import Order
 from mailer.templating import Templates
 from mailer.transport import Outgoing
+from mailer.weblinks import is_path, web_url
 from storage.mail import LaneName, MailOrder
 from storage.streams import Notification
 
@@ -21,7 +23,6 @@ _SUBJECT_LENGTH = 250
 _PREVIEW_LENGTH = 140
 _LINK_LENGTH = 2000
 _LONGEST_URI = 900
-_URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]"
 _UNSAFE_IN_ID = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -54,11 +55,12 @@ class Renderer:
         *,
         id_: str | None = None,
         unsubscribe_url: str | None = None,
+        marks: Marks | None = None,
         compose: Compose | None = None,
     ) -> Outgoing:
         """`id_` is what the mail is called, if it is not its notification's own; `compose` makes it by a catalog's designs.
 
-        `unsubscribe_url` stands in the place of the letterhead's URL of the web.
+        `unsubscribe_url` stands in the place of the letterhead's URL of the web; with `marks` its links lead by way of us.
 
         Raises `RenderFailure` for an address that cannot work and for bulk mail that is too large, `TemplateFailure` for
         such a template.
@@ -80,6 +82,12 @@ class Renderer:
         else:
             made = compose(self.composition(notification, subject, next(iter(unsubscribe), None)))
             text, html = made.text, made.html
+        targets: tuple[str, ...] = ()
+        if marks is not None:
+            # Only here: whoever leads no links by way of us loads no parser for it.
+            from mailer.tracking import tracked
+
+            html, targets = tracked(html, marks, spared=self._spared(unsubscribe))
         if order.lane is LaneName.BULK and (size := len(html.encode())) > BULK_BYTES_MAX:
             raise RenderFailure(f"its HTML has {size} bytes, and bulk mail {BULK_BYTES_MAX} at most")
         id_ = id_ or notification.id
@@ -103,9 +111,16 @@ class Renderer:
             date=order.due_at.astimezone(UTC),
             text=text,
             html=html,
+            targets=targets,
             # Parts are told apart by a text that must not be random, so that a repeat is the same mail.
             raw=letter.compose(fields, text=text, html=html, boundary=f"=_{safe_id[:60]}"),
         )
+
+    def _spared(self, unsubscribe: Sequence[str]) -> Sequence[str]:
+        """Beginnings of URLs by which a reader says no, or chooses."""
+        base_url = self._letterhead.base_url
+        pages = () if base_url is None else (f"{base_url}/u/", f"{base_url}/preferences/")
+        return (*unsubscribe, *pages)
 
     def composition(
         self, notification: Notification, subject: str, unsubscribe_url: str | None
@@ -145,7 +160,7 @@ class Renderer:
                 " ".join(line for lines in paragraphs for line in lines), longest=_PREVIEW_LENGTH
             ),
             "link": self._absolute(link),
-            "path": link if _is_path(link) and self._letterhead.base_url is None else None,
+            "path": link if is_path(link) and self._letterhead.base_url is None else None,
             "data": notification.data,
             "order": Order.from_data(notification.data),
             "created_at": notification.created_at.astimezone(UTC),
@@ -155,9 +170,9 @@ class Renderer:
 
     def _absolute(self, link: str) -> str | None:
         """The link as a URL of the web, or None: nothing else, `javascript:` least of all, becomes an href."""
-        if _is_path(link) and self._letterhead.base_url is not None:
+        if is_path(link) and self._letterhead.base_url is not None:
             link = urljoin(self._letterhead.base_url, link)
-        return quote(_with_ascii_host(link), safe=_URL_CHARACTERS) if _is_web(link) else None
+        return web_url(link)
 
 
 def _unsubscription(urls: Sequence[str]) -> Iterator[str]:
@@ -167,32 +182,3 @@ def _unsubscription(urls: Sequence[str]) -> Iterator[str]:
         yield headers.uris("List-Unsubscribe", fitting)
     if any(url.startswith("https:") for url in fitting):
         yield headers.raw("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")  # RFC 8058
-
-
-def _with_ascii_host(url: str) -> str:
-    """The URL with a host of any script as the DNS has it; a mail program may know an older encoding, or none."""
-    parts = urlsplit(url)
-    host, colon, port = parts.netloc.partition(":")
-    if host.isascii():
-        return url
-    try:
-        return parts._replace(netloc=f"{address.ascii_domain(host)}{colon}{port}").geturl()
-    except ValueError:
-        return url
-
-
-def _is_path(link: str) -> bool:
-    """An absolute path of our own site; after two slashes, forward or back, browsers read another host."""
-    return link.startswith("/") and link[1:2] not in ("/", "\\")
-
-
-def _is_web(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return (
-            parts.scheme in ("http", "https")
-            and bool(parts.hostname)
-            and not re.search(r"[\s\x00-\x20]", url)
-        )
-    except ValueError:
-        return False

@@ -2,27 +2,42 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from mailer.backoff import Random, pause_seconds
 from mailer.held import Held
-from storage.endings import Ending
+from storage.coalescing import Coalescer
+from storage.endings import Ending, Gathered, Settled
 from storage.errors import StoreUnavailable
-from storage.outbox import Outbox
+from storage.outbox import Lease, Outbox
 
 SETTLE_TRIES = 6
+TOGETHER = 100
+"""Mails, at most, whose ends are written in one round."""
+WAITING = 10_000
+"""Mails, at most, whose ends wait for their round: more than are under way."""
 
 logger = logging.getLogger(__name__)
 
 
 class Settler:
-    """Ends leases. What was sent and is not written down is sent again, so a store that is briefly away is asked again."""
+    """Ends leases. What was sent and is not written down is sent again, so a store that is briefly away is asked again.
+
+    What ends while the store writes others down goes to it in one round, and none of it waits for more to come.
+    """
 
     def __init__(self, outbox: Outbox, *, clock: Callable[[], datetime], random: Random) -> None:
         self._outbox = outbox
         self._clock = clock
         self._random = random
+        self._rounds: Coalescer[tuple[Lease, Settled], bool] = Coalescer(
+            self._round, name="mail settling", batch_weight=TOGETHER, queue_weight=WAITING
+        )
+
+    async def close(self) -> None:
+        """Finish what was begun; idempotent. Nothing ends after it."""
+        await self._rounds.close()
 
     async def end(self, held: Held, ending: Ending) -> bool:
         """Write the ending down; once begun, no cancellation ends it.
@@ -43,7 +58,7 @@ class Settler:
         extra = {"notification": notification.id, "type": notification.type}
         for failures in range(1, SETTLE_TRIES + 1):
             try:
-                settled = await self._outbox.end(held.lease, ending, now=self._clock())
+                settled = await self._settled(held.lease, ending)
             except StoreUnavailable:
                 if failures < SETTLE_TRIES:
                     await asyncio.sleep(pause_seconds(failures, first=0.2, longest=5.0, random=self._random))
@@ -56,3 +71,26 @@ class Settler:
                 return settled
         logger.error("mail not settled: the store stayed away", extra=extra)
         return False
+
+    async def _settled(self, lease: Lease, ending: Ending) -> bool:
+        if isinstance(ending, Gathered):
+            # A transaction of its own, that others need not wait for.
+            return await self._outbox.end(lease, ending, now=self._clock())
+        return await self._rounds.ask((lease, ending))
+
+    async def _round(self, endings: list[tuple[Lease, Settled]]) -> Sequence[bool | Exception]:
+        try:
+            return await self._outbox.end_together(endings, now=self._clock())
+        except StoreUnavailable:
+            raise
+        except Exception:
+            if len(endings) == 1:
+                raise
+        # One of them cannot be written, and shall keep no other from it.
+        answers: list[bool | Exception] = []
+        for each in endings:
+            try:
+                answers += await self._outbox.end_together([each], now=self._clock())
+            except Exception as error:  # noqa: BLE001 - its own answer
+                answers.append(error)
+        return answers

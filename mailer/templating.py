@@ -50,6 +50,8 @@ class Templates:
         if folder is not None:
             loaders.insert(0, _Folder(folder))
         self._loader = ChoiceLoader(loaders)
+        self._all = None if folder is not None else frozenset(self._loader.list_templates())
+        """The names of all templates; None where an operator may make and change some at any time."""
         self._environment = ImmutableSandboxedEnvironment(
             loader=self._loader,
             autoescape=lambda name: name is not None and name.endswith(".html"),
@@ -57,12 +59,15 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
+            auto_reload=folder is not None,
         )
 
     def render(self, type_: str, suffix: str, context: Mapping[str, Any]) -> str:
         """The text of `<TYPE>.<suffix>`, or of `default.<suffix>` where there is none."""
         # A type is checked at the edge; here it becomes a file name, so it is checked again.
         name = f"{type_ if _TYPE.fullmatch(type_) else 'default'}.{suffix}"
+        if self._all is not None and name not in self._all:
+            name = f"default.{suffix}"
         try:
             try:
                 template = self._environment.get_template(name)
@@ -122,11 +127,19 @@ def bounded(pieces: Iterator[str]) -> str:
     kept: list[str] = []
     size = 0
     for piece in pieces:
-        size += len(piece.encode(errors="replace"))
+        size += len(piece)
         if size > LARGEST_BYTES:
-            raise TemplateRuntimeError(f"it makes more than {LARGEST_BYTES} bytes")
+            raise _too_large()
         kept.append(piece)
-    return "".join(kept)
+    whole = "".join(kept)
+    # A character has four bytes at most: what is short need not be counted.
+    if size > LARGEST_BYTES // 4 and len(whole.encode(errors="replace")) > LARGEST_BYTES:
+        raise _too_large()
+    return whole
+
+
+def _too_large() -> TemplateRuntimeError:
+    return TemplateRuntimeError(f"it makes more than {LARGEST_BYTES} bytes")
 
 
 def account(error: Exception, name: str) -> str:

@@ -21,6 +21,8 @@ class Outgoing:
     text: str
     html: str
     raw: bytes
+    targets: tuple[str, ...] = ()
+    """What its links lead to that lead by way of us."""
 
     @property
     def needs_utf8(self) -> bool:

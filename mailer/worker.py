@@ -26,6 +26,12 @@ SHORTEST_REST_SECONDS = 0.05
 PUT_OFF_REST_SECONDS = 0.1
 """How long the place of a mail stays empty that was put off untried: a long backlog of such must not be rushed through."""
 STORE_PAUSE_SECONDS = (1.0, 30.0)
+STOCK_SHARE = 0.5
+"""Of a lane's places: while more of them are taken by mail that waits for its moment, no more is leased."""
+PAGE_SHARE = 0.5
+"""Of a lane's places: so many are worth a lease while much is due."""
+
+_OVER = frozenset({Result.SENT, Result.SKIPPED, Result.GATHERED, Result.BURIED})
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +97,7 @@ class Worker:
             random=random,
             # Of several under way at once, the first may have been refused and have paused.
             taken=self._reopened.set,
+            let_go=self._let_go,
         )
         self._settler = Settler(outbox, clock=clock, random=random)
         self._leader: Worker | None = None
@@ -100,6 +107,10 @@ class Worker:
         """Whether more may be due than is under way; so it is until the first look."""
         self._paused_until = 0.0
         """By the loop's clock."""
+        self._lease_seconds = 0.0
+        """How long the store took for the last lease."""
+        self._patient_since: float | None = None
+        """Since when more places are waited for, by the loop's clock."""
 
     @property
     def held(self) -> int:
@@ -133,6 +144,7 @@ class Worker:
             if not self._stopping.is_set():
                 self._stopping.set()
                 await self._give_back()
+                await self._settler.close()
             self._ended.set()
 
     async def drain(self, *, seconds: float) -> None:
@@ -153,6 +165,7 @@ class Worker:
         if tasks := self._tasks():
             await asyncio.wait(tasks, timeout=seconds)
         await self._give_back()
+        await self._settler.close()
 
     # The loop
 
@@ -174,17 +187,22 @@ class Worker:
             # Until woken: what is owed stays as it is, and no attempt counts.
             await self._rest(self._wake, self._poll_seconds)
             return
-        # After a refusal by the relay one mail goes ahead: eight wrong logins at once could lock the account.
-        free = (1 if self.stopped else self._lane.concurrency) - len(self._held)
-        if free <= 0:
+        if self._free <= 0 or self._has_stock(self._courier.awaiting_moment):
+            # Whoever has woken us may have owed more.
+            self.behindhand = True
             await self._rest(self._wake, self._poll_seconds)
             return
+        if (patience := self._patience()) > 0:
+            await self._rest(self._wake, patience)
+            return
+        free, self._patient_since = self._free, None
         try:
             leased_at = loop.time()
             now = self._clock()
             leases = await self._outbox.lease(
                 lane=self._lane.name, limit=free, lease_seconds=self._policy.lease_seconds, now=now
             )
+            self._lease_seconds = loop.time() - leased_at
             for lease in leases:
                 self._start(lease, leased_at)
             self._note(behindhand=len(leases) == free)
@@ -199,6 +217,33 @@ class Worker:
         if due is not None:
             rest = min(rest, max((due - self._clock()).total_seconds(), SHORTEST_REST_SECONDS))
         await self._rest(self._wake, rest)
+
+    @property
+    def _free(self) -> int:
+        """How many mails more may be under way."""
+        # After a refusal by the relay one mail goes ahead: eight wrong logins at once could lock the account.
+        return (1 if self.stopped else self._lane.concurrency) - len(self._held)
+
+    def _patience(self) -> float:
+        """How many seconds to wait for more places to come free: while much is due, several mails are worth a lease.
+
+        No longer than the store takes for one, so that no place is empty for much longer than it has to be.
+        """
+        if not self.behindhand or self.stopped or self._free >= PAGE_SHARE * self._lane.concurrency:
+            return 0.0
+        now = asyncio.get_running_loop().time()
+        self._patient_since = self._patient_since or now
+        return self._patient_since + self._lease_seconds - now
+
+    def _has_stock(self, awaiting_moment: int) -> bool:
+        """Whether it is the lane's rate that mail waits for, and enough does: then several are leased at a time, and none too late."""
+        return awaiting_moment > STOCK_SHARE * self._lane.concurrency
+
+    def _let_go(self) -> None:
+        """One mail less waits for its moment: the stock may have come to its end with it."""
+        left = self._courier.awaiting_moment
+        if self._has_stock(left + 1) and not self._has_stock(left):
+            self._wake.set()
 
     def _note(self, *, behindhand: bool) -> None:
         """Those who follow may go on when all that is due is under way."""
@@ -222,9 +267,11 @@ class Worker:
         held.task.add_done_callback(lambda _task: self._finished(lease.id))
 
     def _finished(self, obligation_id: str) -> None:
-        if self._held.pop(obligation_id).put_off:
+        held = self._held.pop(obligation_id)
+        if held.put_off:
             asyncio.get_running_loop().call_later(PUT_OFF_REST_SECONDS, self._wake.set)
-        else:
+        elif self.behindhand or not held.is_over:
+            # Else nothing more is due, and of this one nothing will be: who owes more, or the next due time, wakes.
             self._wake.set()
 
     def _tasks(self) -> list["asyncio.Task[None]"]:
@@ -265,6 +312,7 @@ class Worker:
             held.put_off = result is Result.HELD
             if not await self._settler.end(held, ending):
                 result = Result.LOST
+            held.is_over = result in _OVER
         except asyncio.CancelledError:
             await self._settler.end(held, self._courier.cut_off(held))
             raise

@@ -163,6 +163,12 @@ def key_text(key: IdempotencyKey) -> str:
     return f"{len(key.scope)}:{key.scope}:{key.text}"
 
 
+def key_parts(text: str) -> tuple[str, str]:
+    """The scope and the text that `key_text` was made of."""
+    length, _, rest = text.partition(":")
+    return rest[: int(length)], rest[int(length) + 1 :]
+
+
 def writable(texts: Iterable[str]) -> list[str]:
     """Those of `texts` that a database can hold at all; half a surrogate pair matches nothing, so it is left out."""
     return [text for text in texts if is_writable(text)]

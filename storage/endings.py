@@ -63,4 +63,6 @@ class Released:
     """It is given back as if it had not been leased: unsent, uncounted, due as before."""
 
 
-Ending = Sent | Skipped | Postponed | Gathered | Buried | Released
+Settled = Sent | Skipped | Postponed | Buried | Released
+"""What is written into the mail alone."""
+Ending = Settled | Gathered

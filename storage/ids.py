@@ -57,6 +57,12 @@ class UUID7Source:
         self._time = f"{digits[:8]}-{digits[8:]}-7"
 
 
+def first_of(millisecond: int) -> str:
+    """What every id of this millisecond since the epoch, or a later one, is greater than, and none of an earlier one."""
+    digits = f"{max(millisecond, 0):012x}"
+    return f"{digits[:8]}-{digits[8:]}-"
+
+
 def _random_tails() -> list[str]:
     digits = os.urandom(_TAIL_BYTES * _TAILS).hex()
     tails = [digits[begin : begin + 2 * _TAIL_BYTES] for begin in range(0, len(digits), 2 * _TAIL_BYTES)]

@@ -1,4 +1,4 @@
-"""The shelf of inboxes: what each user has read, seen and dismissed in the rooms that the user is in."""
+"""The shelf of inboxes: what each user has read, seen, dismissed and clicked in the rooms that the user is in."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -266,6 +266,18 @@ class Inboxes(Protocol):
         muted: Muted | None = None,
     ) -> Marked:
         """Take out of this user's history, like `read`; what is dismissed counts as read."""
+        ...
+
+    async def click(
+        self,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        """Note that the user has followed their links, like `read`; what is clicked counts as read. The first time stays."""
         ...
 
     async def mark_unread(

@@ -4,15 +4,18 @@ An obligation is of one notification, of many, or of none. A notification's own 
 its id. What else is owed stands by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from storage.endings import Ending
+from storage.endings import Ending, Settled
 from storage.mail import LaneName, Mail, MailState
 from storage.streams import Notification
+
+if TYPE_CHECKING:
+    from storage.courses import Course
 
 ORPHAN_AGE = timedelta(hours=1)
 """How long an obligation waits for the notification that it is of."""
@@ -133,6 +136,13 @@ class Outbox(Protocol):
         """
         ...
 
+    async def end_together(self, endings: Sequence[tuple[Lease, Settled]], *, now: datetime) -> list[bool]:
+        """What became of several mails, each once: answers as `end` would for each, in order, in as few writes as can be.
+
+        Each is ended for itself. Of those that were ended before an error is raised, nothing is known.
+        """
+        ...
+
     async def claim(self, lease: Lease, key: str, *, limit: int, since: datetime, now: datetime) -> bool:
         """Whether the leased mail, a notification's own, is one of the `limit` that may be sent under `key` since that time.
 
@@ -147,6 +157,14 @@ class Outbox(Protocol):
 
     async def find(self, obligation_id: str) -> Notification | None:
         """What is or was to be told by this obligation, with its mail and under its id; None when that is not there."""
+        ...
+
+    async def courses(self, ids: Sequence[str]) -> Mapping[str, "Course"]:
+        """The courses of these obligations, by id; what is not there is absent."""
+        ...
+
+    async def subject(self, obligation_id: str) -> Subject | None:
+        """What the obligation is of; a notification's own mail is of that. None when it is not there."""
         ...
 
     async def taken_as(self, relay_key: str) -> str | None:

@@ -9,7 +9,9 @@ these sentences.
 from datetime import datetime
 from typing import Protocol
 
+from storage.audit import Audit
 from storage.campaigns import Campaigns
+from storage.clicks import Clicks
 from storage.digests import Digests
 from storage.epochs import Epochs
 from storage.inboxes import Inboxes
@@ -85,6 +87,12 @@ class Store(Protocol):
 
     @property
     def campaigns(self) -> Campaigns: ...
+
+    @property
+    def audit(self) -> Audit: ...
+
+    @property
+    def clicks(self) -> Clicks: ...
 
     async def open(self) -> None:
         """Connect, and bring the store to this release's schema; idempotent, also while other nodes do it.

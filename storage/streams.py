@@ -7,12 +7,16 @@ garbage collector need not know of them.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 
 from storage.errors import IdempotencyMismatch
 from storage.mail import Mail
+from storage.rhythms import Rhythm
+
+if TYPE_CHECKING:
+    from storage.searching import Found, FoundPage, Provenance, Search
 
 
 class Action(Struct, frozen=True, array_like=True, gc=False):
@@ -36,7 +40,7 @@ class Words(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What the catalog and its switches made of a notification when it was emitted: later ones change nothing of it."""
+    """What was made of a notification when it was emitted, by the catalog, its switches and its sender: later ones change nothing of it."""
 
     category: str | None = None
     """None for a type that the catalog did not have; so are the next two."""
@@ -52,6 +56,8 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The rule by which it is not shown in-app."""
     hidden_why: str | None = None
     """The same in words."""
+    rhythm: Rhythm | None = None
+    """How often its mail may come, as its sender has said."""
 
 
 class Collapse(Struct, frozen=True, gc=False):
@@ -80,7 +86,7 @@ class Notification(Struct, frozen=True, kw_only=True, gc=False):
     in_app: bool = True
     mail: Mail | None = None
     entry: Entry | None = None
-    """None for a type that the catalog did not have, and that no switch held up."""
+    """None for a type that the catalog did not have, that no switch held up, and that its sender said nothing of."""
     collapse: Collapse | None = None
     """None for what stands by itself, and for what is not shown any more."""
     superseded_by: str | None = None
@@ -96,6 +102,15 @@ class IdempotencyKey:
     """A digest of the request: the same key with another fingerprint is a mismatch."""
 
 
+class Origin(Struct, frozen=True, gc=False):
+    """Who has asked for an emission, and by which request."""
+
+    by: str
+    """A service's name; of people no more than what they are."""
+    request_id: str | None = None
+    """None where it was not asked over HTTP."""
+
+
 class Emission(Struct, frozen=True, kw_only=True, gc=False):
     """One request to append: all its notifications or none, once per key.
 
@@ -105,6 +120,7 @@ class Emission(Struct, frozen=True, kw_only=True, gc=False):
 
     notifications: tuple[Notification, ...]
     key: IdempotencyKey | None = None
+    origin: Origin | None = None
 
 
 class Appended(Struct, frozen=True, kw_only=True, gc=False):
@@ -162,7 +178,7 @@ class Streams(Protocol):
         """
         ...
 
-    async def latest(self, *, limit: int, now: datetime) -> list[Notification]:
+    async def latest(self, *, limit: int, now: datetime) -> "list[Found]":
         """What is shown of the `limit` newest notifications of all rooms, the newest first.
 
         Recalled and expired ones are left out and not made up for, so that it costs the same however many they are.
@@ -171,6 +187,18 @@ class Streams(Protocol):
 
     async def notification(self, notification_id: str) -> Notification | None:
         """One notification with its mail, superseded, recalled or expired ones included."""
+        ...
+
+    async def provenance(self, notification_id: str) -> "Provenance | None":
+        """By which call it was emitted, as far as that is kept; None for an unknown id."""
+        ...
+
+    async def search(self, asked: "Search", *, before: str | None, limit: int) -> "FoundPage":
+        """A page of what was emitted, newest first, whatever became of it. Raises `InvalidCursor` as `history` does.
+
+        A page looks at `LOOKED_AT` notifications at most, of all or of the room that is asked for, and may have fewer
+        than `limit` items and a `next` all the same. What is asked for by its key is found by that alone.
+        """
         ...
 
     async def recall(self, notification_id: str, *, now: datetime) -> Notification | None:

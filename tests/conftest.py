@@ -1,7 +1,6 @@
 """Fixtures that every kind of test may use: real servers, started once per test process when first asked for."""
 
 import os
-import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +8,19 @@ import pytest
 from hypothesis import settings
 
 from tests.support import servers
+from tests.support.amounts import LONG, amount
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
-# How long an example takes is the machine's business, which other tests use too.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+    from tests.support.databases import Databases
+
+# How long an example takes is the machine's business, which other tests use too. Every day the same examples are tried, so
+# that a change is judged by what it changes; what nobody has thought of yet is looked for in the long runs.
+settings.register_profile(
+    "bellhop", deadline=None, derandomize=not LONG, print_blob=True, max_examples=amount(25, long=100)
+)
+settings.load_profile("bellhop")
 
 
 @pytest.fixture(scope="session")
@@ -38,13 +43,27 @@ def mongo_client(mongod_url: str) -> Iterator["MongoClient[Any]"]:
         yield client
 
 
+@pytest.fixture(scope="session")
+def databases(mongod_url: str, mongo_client: "MongoClient[Any]") -> Iterator["Databases"]:
+    from tests.support.databases import Databases
+
+    made = Databases(mongod_url, mongo_client)
+    yield made
+    made.drop()
+
+
 @pytest.fixture
-def mongo_url(mongod_url: str, mongo_client: "MongoClient[Any]") -> Iterator[str]:
-    """A URL with a database of this test's own, which goes with it: each holds a hundred files open in the server."""
-    head, _, query = mongod_url.partition("?")
-    name = f"bellhop-{uuid.uuid4().hex[:12]}"
-    yield f"{head}{name}?{query}"
-    mongo_client.drop_database(name)
+def mongo_url(databases: "Databases") -> Iterator[str]:
+    """The URL of an empty database for this test alone; other tests have had it, and left nothing in it."""
+    with databases.empty() as url:
+        yield url
+
+
+@pytest.fixture
+def new_mongo_url(databases: "Databases") -> Iterator[str]:
+    """The URL of a database that is made by whoever opens it first."""
+    with databases.new() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

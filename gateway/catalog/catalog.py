@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from gateway.catalog.kinds import Category, NotificationType
@@ -36,8 +37,13 @@ class Catalog:
         self, type_: NotificationType, data: Mapping[str, Any], locale: str, *, timezone: str = "UTC"
     ) -> Planned:
         """The words of a type in a locale that `spoken` has answered; the data must fit."""
-        reader = Reader(locale, timezone)
-        return worded(type_, data, reader, catalog_version=self.version, default_locale=self.default_locale)
+        return worded(
+            type_,
+            data,
+            _reader(locale, timezone),
+            catalog_version=self.version,
+            default_locale=self.default_locale,
+        )
 
     def spoken(self, type_: NotificationType, locale: str | None) -> str:
         """The best locale that a type has for `locale`; one that has no words speaks any."""
@@ -68,3 +74,7 @@ class Catalog:
                 problems=problems,
             )
         return self.say(known, data, self.spoken(known, locale), timezone=timezone)
+
+
+_reader = lru_cache(maxsize=1024)(Reader)
+"""Made once: most texts are for few languages and zones."""

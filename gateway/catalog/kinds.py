@@ -8,9 +8,9 @@ from typing import Any, Literal
 from gateway.catalog.buckets import EVERYBODY, Rollout
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.payload import Payload
-from gateway.catalog.rhythms import Digest, Throttle
 from mailer.locales import lookup
 from mailer.phrases import Phrase
+from storage.rhythms import Digest, Throttle
 
 Lane = Literal["transactional", "bulk"]
 LANES: tuple[Lane, ...] = ("transactional", "bulk")
@@ -41,6 +41,8 @@ class EmailRule:
     unless: Literal["read"] | None = None
     after: float = 0.0
     """Seconds to wait."""
+    clicks: bool = False
+    """Whether its links are led by way of the gateway, for those who have agreed to that."""
 
 
 BUTTON_STYLES = ("default", "primary", "danger")

@@ -9,9 +9,8 @@ from typing import Any, TypeVar
 
 from gateway.catalog.places import Path, Places
 from gateway.catalog.problems import Mistakes
+from gateway.ground.spans import seconds_of
 
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(s|m|h|d)")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _Default = TypeVar("_Default")
 
 
@@ -89,13 +88,11 @@ class Table:
         value = self.value.get(key)
         if value is None:
             return default
-        match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-        number = float(match[1]) * _UNITS[match[2]] if match else value
-        is_number = isinstance(number, (int, float)) and not isinstance(number, bool)
-        if not is_number or not 0 <= number <= most:
+        seconds = seconds_of(value)
+        if seconds is None or not 0 <= seconds <= most:
             self.wrong(f"must be seconds, or a time such as 90s, 10m, 2h or 7d, and {most:g} s at most", key)
             return default
-        return float(number)
+        return seconds
 
     def percent(self, key: str, default: float) -> float:
         """From 0 to 100, in hundredths: there are 10,000 buckets."""

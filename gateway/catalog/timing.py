@@ -2,12 +2,14 @@
 
 import re
 
-from gateway.catalog.rhythms import DAYS, Clock, Digest, Throttle
 from gateway.catalog.tables import Table
+from storage.rhythms import DAYS, Clock, Digest, Throttle
 
 WINDOW_SECONDS_MAX = 31 * 86400
 LIMIT_MAX = 1000
-_AT = re.compile(rf"(?:daily|weekly@(?P<day>{'|'.join(DAYS)}))@(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)")
+CLOCK = rf"(?:daily|weekly@({'|'.join(DAYS)}))@([01]\d|2[0-3]):([0-5]\d)"
+"""A time of the reader's day: the same for a reader of the interface's description."""
+_AT = re.compile(CLOCK)
 
 
 def read_digest(table: Table) -> Digest | None:
@@ -42,14 +44,15 @@ def read_throttle(table: Table) -> Throttle | None:
     )
 
 
-def _every(table: Table) -> float | Clock:
-    value = table.value.get("every")
+def clock_of(value: object) -> Clock | None:
+    """A time of day, as `daily@09:00` or `weekly@mon@09:00` says it; None of what is none."""
     match = _AT.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        return table.seconds("every", 3600.0, most=WINDOW_SECONDS_MAX)
-    day = match["day"]
-    return Clock(
-        hour=int(match["hour"]),
-        minute=int(match["minute"]),
-        weekday=None if day is None else DAYS.index(day),
-    )
+        return None
+    day, hour, minute = match.groups()
+    return Clock(hour=int(hour), minute=int(minute), weekday=None if day is None else DAYS.index(day))
+
+
+def _every(table: Table) -> float | Clock:
+    clock = clock_of(table.value.get("every"))
+    return table.seconds("every", 3600.0, most=WINDOW_SECONDS_MAX) if clock is None else clock

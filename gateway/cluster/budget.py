@@ -6,6 +6,7 @@ is never exceeded by more than the nodes that have come since, and mail does not
 
 import asyncio
 import logging
+from dataclasses import dataclass
 
 from gateway.cluster.redis.address import Address
 from gateway.cluster.redis.line import Line
@@ -30,13 +31,23 @@ redis.call('ZADD', nodes, now, ARGV[2])
 redis.call('ZREMRANGEBYSCORE', nodes, '-inf', now - ARGV[3])
 redis.call('PEXPIRE', nodes, math.ceil(ARGV[3] / 1000))
 local moment = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
-local following = moment + interval
+local following = moment + interval * ARGV[4]
 redis.call('SET', KEYS[1], string.format('%.0f', following), 'PX', math.ceil((following - now) / 1000) + 1)
 return {string.format('%.0f', moment - now), redis.call('ZCARD', nodes)}
 """
-"""Gives the next moment away, in microseconds from now, and counts the nodes. By Redis's clock, which all nodes share."""
+"""Gives the next moments away, of which the first is so many microseconds from now, and counts the nodes. By Redis's clock, which
+all nodes share."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Round:
+    """Mails whose moments are asked for in one question: they follow one another."""
+
+    count: int = 0
+    first: float | None = None
+    """The first moment, by the loop's clock; None until there is an answer."""
 
 
 class RedisBudget:
@@ -55,22 +66,31 @@ class RedisBudget:
         self._own = LocalBudget(rate / UNKNOWN_NODES)
         self._line = Line(address, patience_seconds=PATIENCE_SECONDS)
         self._turn = asyncio.Lock()
+        self._next = _Round()
+        """Those who ask while a question is under way."""
         self._away_until = 0.0
         """By the loop's clock."""
         self._trouble = Trouble(logger, "mail budget")
 
     async def reserve(self) -> float:
+        loop = asyncio.get_running_loop()
+        mine, place = self._next, self._next.count
+        mine.count += 1
         # One at a time: the answers come in the order of the questions.
         async with self._turn:
-            if asyncio.get_running_loop().time() < self._away_until:
-                return await self._own.reserve()
-            try:
-                wait, self._nodes = _answer(await self._ask())
-            except (OSError, ValueError) as problem:
-                self._lose(problem)
-                return await self._own.reserve()
-            self._trouble.over()
-            return wait
+            if mine is self._next:
+                self._next = _Round()
+            if mine.first is None:
+                if loop.time() < self._away_until:
+                    return await self._own.reserve()
+                try:
+                    wait, self._nodes = _answer(await self._ask(mine.count))
+                except (OSError, ValueError) as problem:
+                    self._lose(problem)
+                    return await self._own.reserve()
+                self._trouble.over()
+                mine.first = loop.time() + wait
+        return max(0.0, mine.first + place / self._rate - loop.time())
 
     def warnings(self) -> list[str]:
         if self._trouble.words is None:
@@ -82,11 +102,13 @@ class RedisBudget:
     async def close(self) -> None:
         self._line.hang_up()
 
-    async def _ask(self) -> Reply:
+    async def _ask(self, count: int) -> Reply:
         interval = b"%d" % max(1, round(1_000_000 / self._rate))
         window = b"%d" % (NODE_SECONDS * 1_000_000)
         # The text each time: it is short, and a Redis that has restarted knows no script of ours.
-        return await self._line.ask(b"EVAL", _RESERVE, b"2", *self._keys, interval, self._node, window)
+        return await self._line.ask(
+            b"EVAL", _RESERVE, b"2", *self._keys, interval, self._node, window, b"%d" % count
+        )
 
     def _lose(self, problem: Exception) -> None:
         self._line.hang_up()

@@ -118,6 +118,25 @@ class OverviewTell(Command, frozen=True, tag="overview:tell"):
     """Whether another of these follows."""
 
 
+class PeerAsk(Command, frozen=True, tag="peer:ask"):
+    """Tell `node` what is known here about something."""
+
+    node: str
+    number: int
+    """Of the question, among those of `node`."""
+    about: str
+    facts: dict[str, Any]
+
+
+class PeerTell(Command, frozen=True, tag="peer:tell"):
+    """Take what `node` has answered, if it is `to` here."""
+
+    to: str
+    number: int
+    node: str
+    facts: dict[str, Any]
+
+
 class Unknown(msgspec.Struct, frozen=True):
     """A command that this release does not know, or knows with other fields."""
 

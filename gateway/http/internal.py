@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from auth.principal import ADMIN
 from auth.services import Services
 from gateway.http import edge, imports, openapi, routing, static
 from gateway.http.edge import json_response
@@ -11,7 +12,8 @@ from gateway.http.health import Health
 from gateway.http.rates import EmitRate
 from gateway.http.settings import SiteSettings
 from gateway.observe.metrics import Metrics
-from gateway.protocol import batch, campaigns, emit, shapes, use_cases
+from gateway.protocol import batch, campaigns, emit, emit_rules, shapes, use_cases
+from gateway.protocol.auditing import audited
 from gateway.protocol.offered.campaigns import IMPORT
 from gateway.protocol.offered.notifications import EMIT_MANY, EMIT_ONE
 from gateway.protocol.operation import USER, Operation
@@ -58,13 +60,15 @@ class InternalSite:
 
     async def _authenticate(self, request: web.Request, operation: Operation) -> Caller:
         service = await self._services.authenticate(request.headers.get("Authorization"))
-        if not service.may(operation.scope):
-            raise Problem("forbidden", f"This needs the scope {operation.scope}.")
+        has_role = service.role is not None and service.role.covers(operation.role)
+        if not has_role and not service.may(operation.scope):
+            needed = operation.role if operation.scope == ADMIN else operation.scope
+            raise Problem("forbidden", f"This needs the scope {needed}.")
         return Caller(scope=service.name)
 
     async def _emit(self, request: web.Request, caller: Caller) -> web.Response:
         try:
-            body = await edge.read_json(request, limit=emit.EMIT_BYTES_MAX)
+            body = await edge.read_json(request, limit=emit_rules.EMIT_BYTES_MAX)
             asked = emit.parse(body, idempotency_key=_idempotency_key(request))
             await self._emit_rate.spend(caller.scope, len(asked.rooms))
         except Exception as error:
@@ -82,8 +86,11 @@ class InternalSite:
         return json_response(batch.results(outcomes), status=207)
 
     async def _import(self, request: web.Request, caller: Caller) -> web.Response:
-        del caller
-        return json_response(campaigns.imported(await imports.take_in(request, self._use.campaigns)))
+        asked = request.match_info["campaign"]
+        imported = await audited(
+            IMPORT, self._use, caller, asked, lambda: imports.take_in(request, self._use.campaigns)
+        )
+        return json_response(campaigns.imported(imported))
 
 
 def _idempotency_key(request: web.Request) -> str | None:

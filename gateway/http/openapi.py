@@ -12,10 +12,12 @@ from marshmallow import Schema
 from marshmallow.fields import Field
 
 from auth.principal import USER_ID_MAX
+from gateway.catalog.timing import CLOCK, WINDOW_SECONDS_MAX
+from gateway.ground import spans
 from gateway.http.edge import json_response
 from gateway.notify.lanes import BRAKED
 from gateway.observe.metrics import release
-from gateway.protocol import answering, campaigns, emit, fields
+from gateway.protocol import answering, campaigns, emit_mail, fields, rhythms, timing
 from gateway.protocol.fields import ROOMS_MAX, WISHES, Rooms, Wish
 from gateway.protocol.operation import USER, Operation, Route
 from gateway.protocol.operations import OPERATIONS
@@ -190,11 +192,15 @@ def _own_field(converter: Any, field: Field[Any], **_: Any) -> dict[str, Any]:
     if isinstance(field, Wish):
         nothing = [{"type": "null"}] if field.allow_none else []
         return {"oneOf": [{"type": "boolean"}, {"type": "string", "enum": list(WISHES)}, *nothing]}
-    if isinstance(field, emit.SendAt):
-        inner = converter.resolve_nested_schema(emit.LocalTimeSchema)
+    if isinstance(field, timing.SendAt):
+        inner = converter.resolve_nested_schema(timing.LocalTimeSchema)
         return {"oneOf": [{"type": "string", "format": "date-time"}, inner, {"type": "null"}]}
-    if isinstance(field, emit.Email):
-        inner = converter.resolve_nested_schema(emit.EmailSchema)
+    if isinstance(field, rhythms.Span):
+        clock = f"|{CLOCK}" if isinstance(field, rhythms.Every) else ""
+        seconds = {"type": "number", "exclusiveMinimum": 0, "maximum": WINDOW_SECONDS_MAX}
+        return {"oneOf": [seconds, {"type": "string", "pattern": f"^({spans.PATTERN}{clock})$"}]}
+    if isinstance(field, emit_mail.Email):
+        inner = converter.resolve_nested_schema(emit_mail.EmailSchema)
         return {"oneOf": [{"type": "boolean"}, inner, {"type": "null"}]}
     return {}
 

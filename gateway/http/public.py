@@ -76,7 +76,7 @@ class PublicSite:
         user = principal.user
         rooms = rooms_of(principal, await self._topics.of(user))
         return Caller(
-            scope=f"user:{user}", user=user, rooms=rooms, is_admin=principal.is_admin,
+            scope=f"user:{user}", user=user, rooms=rooms, role=principal.role,
             locale=principal.locale,
         )  # fmt: skip
 

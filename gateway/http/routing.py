@@ -11,6 +11,7 @@ from aiohttp import web
 from gateway.http import edge
 from gateway.http.edge import json_response
 from gateway.protocol import fields
+from gateway.protocol.auditing import perform
 from gateway.protocol.operation import Operation, Route
 from gateway.protocol.parsing import Invalid, Parse, parser
 from gateway.protocol.use_cases import Caller, UseCases
@@ -46,7 +47,9 @@ def _answer_of(operation: Operation, where: Route, use: UseCases) -> Answer:
 
     async def answer(request: web.Request, caller: Caller) -> web.StreamResponse:
         asked = await read(request)
-        return json_response(operation.shape(await operation.use(use, caller, asked)), status=where.status)
+        return json_response(
+            operation.shape(await perform(operation, use, caller, asked)), status=where.status
+        )
 
     return answer
 

@@ -89,6 +89,12 @@ class SiteSettings(Group):
         _base_url,
         "the public site's address as browsers and mail readers see it, for links; may have a path, such as `/notify`",
     )
+    click_url: str | None = setting(
+        "CLICK_URL",
+        None,
+        _base_url,
+        "the address of links in mail that are led by way of the public site (`/c/…`), on a domain of their own; unset: `BELLHOP_BASE_URL`",
+    )
     trusted_proxies: tuple[IPNetwork | str, ...] = setting(
         "TRUSTED_PROXIES", None, _networks,
         "addresses or networks whose `X-Forwarded-For` is believed, comma-separated; `unix` for what comes by a unix socket",

@@ -11,7 +11,7 @@ from gateway.mail.settings import BulkSettings, MailSettings
 from mailer.budget import Budget
 from mailer.connect import connect
 from mailer.courier import Bounced, Decide, Policy
-from mailer.lanes import Lane, WayOut, no_way_out
+from mailer.lanes import NO_CLICKS, Clicks, Lane, WayOut, no_way_out
 from mailer.letterhead import Letterhead
 from mailer.press import Press
 from mailer.sealing import Seal
@@ -67,6 +67,7 @@ def lanes_of(
     seals: Mapping[LaneName, Seal],
     budget: Callable[[str, float], Budget],
     way_out: WayOut = no_way_out,
+    clicks: Clicks = NO_CLICKS,
     is_paused: Callable[[LaneName], bool] = _never,
 ) -> tuple[Lane, Lane]:
     """Each lane has connections of its own, also to a relay that both use: none waits for the other's.
@@ -80,6 +81,7 @@ def lanes_of(
         press=presses[LaneName.TRANSACTIONAL],
         concurrency=mail.concurrency,
         way_out=way_out,
+        clicks=clicks,
         seal=seals[LaneName.TRANSACTIONAL],
     )
     of_bulk = Lane(
@@ -90,6 +92,7 @@ def lanes_of(
         seal=seals[LaneName.BULK],
         budget=budget(LaneName.BULK, bulk.rate),
         way_out=way_out,
+        clicks=clicks,
         is_paused=lambda: is_paused(LaneName.BULK),
     )
     return transactional, of_bulk
@@ -138,6 +141,7 @@ class Desk:
     ended: Callable[[LaneName, Outcome], None]
     """Told what became of each mail."""
     way_out: WayOut = no_way_out
+    clicks: Clicks = NO_CLICKS
     is_paused: Callable[[LaneName], bool] = _never
     """Asked of bulk mail alone: no other can be paused."""
 
@@ -149,7 +153,7 @@ class MailPart(Part):
         self._mail = mail
         self._desk = desk
         self._lanes = lanes_of(
-            mail, bulk, desk.presses, desk.seals, desk.budget, desk.way_out, desk.is_paused
+            mail, bulk, desk.presses, desk.seals, desk.budget, desk.way_out, desk.clicks, desk.is_paused
         )
         transactional, of_bulk = (self._worker(lane) for lane in self._lanes)
         if bulk.url is None:

@@ -25,7 +25,7 @@ from gateway.notify.verdicts import EMAIL, AnyGate, Case, Moment, Send, Sources,
 from storage.campaigns import TEST
 from storage.errors import StorageError
 from storage.mail import HASTENED
-from storage.outbox import Kind, Lease
+from storage.outbox import Kind, Lease, Subject
 
 GATES: tuple[AnyGate, ...] = (
     # The order of rules:
@@ -109,7 +109,7 @@ class Judge:
         facts: list[tuple[object, ...]] = [()] * len(cases)
         failed: dict[int, StorageError] = {}
         for gate in gates:
-            if not gate.in_use(self._sources):
+            if not gate.in_use(self._sources, cases):
                 continue
             wanted = [
                 index
@@ -160,13 +160,18 @@ class Judge:
 
     async def at_lease(self, lease: Lease, now: datetime) -> Verdict:
         """What is to become of a mail that a worker is about to send. Raises `StorageError`."""
-        gates = self._gates
-        if lease.of.kind is Kind.CAMPAIGN:
-            gates = OF_TESTS if lease.of.id.startswith(TEST) else (*OF_CAMPAIGNS, *gates)
+        gates = gates_of(lease.of, self._gates)
         (judged,) = await self.judge([case_of(lease, now)], Moment.LEASE, gates=gates)
         if isinstance(judged, StorageError):
             raise judged
         return judged.verdict
+
+
+def gates_of(of: Subject, gates: Sequence[AnyGate] = GATES) -> Sequence[AnyGate]:
+    """Those that a mail of this subject has to pass as it leaves, in their order."""
+    if of.kind is not Kind.CAMPAIGN:
+        return gates
+    return OF_TESTS if of.id.startswith(TEST) else (*OF_CAMPAIGNS, *gates)
 
 
 def case_of(lease: Lease, now: datetime) -> Case:
@@ -186,4 +191,5 @@ def case_of(lease: Lease, now: datetime) -> Case:
         is_own=lease.of.kind is Kind.NOTIFICATION,
         campaign=lease.of.id if lease.of.kind is Kind.CAMPAIGN else None,
         hastened=lease.mail.decided_by == HASTENED,
+        rhythm=None if notification.entry is None else notification.entry.rhythm,
     )

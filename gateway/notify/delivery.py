@@ -24,6 +24,7 @@ from gateway.ground.tasks import Tasks
 from gateway.notify.repair import Repairs
 from gateway.notify.streams import DeliveryStats, Guest, Sockets, Stream, namespace_of
 from gateway.notify.translations import MARK, Variants
+from gateway.notify.written import WrittenLog
 from storage.streams import Streams
 
 HOLE_SECONDS = 0.05
@@ -57,6 +58,7 @@ class Delivery(Part):
         self.repairs = Repairs(self, streams, clock, reconcile_seconds=reconcile_seconds)
         self.locale_of: Callable[[str], str | None] = _any_locale
         """Which language a session reads."""
+        self.written = WrittenLog()
         self._sockets = sockets
         self._bus = bus
         self._release_seconds = release_seconds
@@ -189,6 +191,7 @@ class Delivery(Part):
 
         The sessions that were let in before have to go: their cursors are of the other line.
         """
+        self.written.forget()
         for stream in self.streams.values():
             stream.cursor = None
             stream.waiting.clear()
@@ -236,7 +239,7 @@ class Delivery(Part):
             reached = self._sockets.fan_out(namespace, stream.room, packet)
             if reached != len(stream.members):
                 reached += self._put_right(stream, lambda _: packet)
-            self.stats.delivered += reached
+            self._count(stream, seq, reached)
         if stream.guests:
             for sid, guest in list(stream.guests.items()):
                 self._write_to_guest(stream, sid, guest, seq, packet)
@@ -247,9 +250,14 @@ class Delivery(Part):
             reached = self._sockets.fan_out_each(namespace_of(stream.room), stream.room, variants.of)
             if reached != len(stream.members):
                 reached += self._put_right(stream, variants.of)
-            self.stats.delivered += reached
+            self._count(stream, seq, reached)
         for sid, guest in list(stream.guests.items()):
             self._write_to_guest(stream, sid, guest, seq, variants.of(sid))
+
+    def _count(self, stream: Stream, seq: int, reached: int) -> None:
+        self.stats.delivered += reached
+        if seq != TRANSIENT:
+            self.written.note(stream.room, seq, reached, stream.members)
 
     def _put_right(self, stream: Stream, missed: Callable[[str], Packet] | None = None) -> int:
         """Have the engine's members be those that are; answers how many of them had to be written what they `missed`.

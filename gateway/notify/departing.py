@@ -7,16 +7,15 @@ counts against a throttle, and that it begins a digest.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.catalog.live import LiveCatalog
-from gateway.catalog.rhythms import Throttle
 from gateway.ground.rooms import user_of
 from gateway.notify.decide import Judge, case_of
 from gateway.notify.gates import throttle
-from gateway.notify.verdicts import Delay, Merge, Send, Sources, Verdict
+from gateway.notify.verdicts import Case, Delay, Merge, Send, Sources, Verdict
 from storage.digests import Digest, Digests
 from storage.endings import Ending, Gathered, Postponed, Skipped
 from storage.ids import uuid7
 from storage.outbox import Lease, Outbox
+from storage.rhythms import Throttle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +39,25 @@ class Departures:
 
     async def _within_limit(self, lease: Lease, now: datetime) -> Verdict:
         """`Send`, and it counts; else what becomes of one too many."""
-        user, limit = user_of(lease.notification.room), _throttle(self.sources.catalog, lease)
-        if limit is None or user is None or not lease.is_own:
-            return Send()
-        key = throttle.counted_as(lease.notification.type, user)
-        since = now - timedelta(seconds=limit.per)
-        if await self.outbox.claim(lease, key, limit=limit.limit, since=since, now=now):
+        if user_of(lease.notification.room) is None or not lease.is_own:
             return Send()
         case = case_of(lease, now)
+        limit = self._throttle(case)
+        if limit is None:
+            return Send()
+        since = now - timedelta(seconds=limit.per)
+        key = throttle.counted_as(case, limit)
+        if await self.outbox.claim(lease, key, limit=limit.limit, since=since, now=now):
+            return Send()
         (usage,) = await throttle.gather(self.sources, [case])
         # A catalog may have come into force meanwhile that has none.
         return Send() if usage is None else throttle.exceeded(case, usage)
+
+    def _throttle(self, case: Case) -> Throttle | None:
+        catalog = self.sources.catalog.current
+        type_ = None if catalog is None else catalog.types.get(case.type)
+        is_spared = type_ is not None and type_.critical
+        return None if is_spared else throttle.throttle_of(case, type_)
 
 
 def digest_of(merge: Merge, room: str, now: datetime, *, lead: str | None = None) -> Digest:
@@ -66,11 +73,6 @@ def digest_of(merge: Merge, room: str, now: datetime, *, lead: str | None = None
         latest_at=window.latest_at,
         lead=lead,
     )
-
-
-def _throttle(live: LiveCatalog, lease: Lease) -> Throttle | None:
-    type_ = None if live.current is None else live.current.types.get(lease.notification.type)
-    return None if type_ is None or type_.critical else type_.throttle
 
 
 def ending_of(verdict: Verdict, lease: Lease, now: datetime) -> Ending | None:

@@ -66,6 +66,7 @@ def cases_of(request: EmitRequest, rooms: Sequence[str], now: datetime) -> Mappi
             due_at=due_at,
             to=email.to,
             unless=email.unless,
+            rhythm=request.rhythm,
         )
         for room in rooms
         if (user := user_of(room)) is not None and (email.only is None or room in email.only)

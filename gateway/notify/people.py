@@ -22,7 +22,9 @@ from gateway.notify.requests import DisconnectRequest, FindRequest, RosterReques
 from gateway.notify.suppressions import SuppressionList, forms_of
 from gateway.notify.topics import TopicBook
 from storage import people as shelf
+from storage.audit import Audit, Deed
 from storage.campaigns import Campaign, Campaigns, RecipientRow
+from storage.clicks import Clicks, Hit
 from storage.digests import Digest, Digests
 from storage.outbox import Outbox
 from storage.people import Contact, Found, UserData
@@ -74,6 +76,12 @@ class Held:
     """Those that are no notification's own, newest first."""
     campaigns: Sequence[tuple[Campaign, RecipientRow]]
     """That the user is or was a recipient of, newest first."""
+    deeds: Sequence[Deed]
+    """What was done by the user as an admin, and to the user, newest first."""
+    clicks: Sequence[Hit]
+    """On links in the user's mail, newest first."""
+    click_targets: Sequence[str]
+    """What those links lead to that nobody else was sent."""
 
 
 class People:
@@ -92,6 +100,8 @@ class People:
         held: shelf.People,
         suppressions: SuppressionList,
         campaigns: Campaigns,
+        audit: Audit,
+        clicks: Clicks,
         reading: Reading,
         receiver: Receiver,
         bus: Bus,
@@ -107,6 +117,8 @@ class People:
         self._held = held
         self._suppressions = suppressions
         self._campaigns = campaigns
+        self._audit = audit
+        self._clicks = clicks
         self._reading = reading
         self._receiver = receiver
         self._bus = bus
@@ -165,9 +177,12 @@ class People:
             preferences=(await self._choices.show(user)).preferences,
             changes=await self._choices.changes(user, limit=CHANGES_KEPT),
             campaigns=await self._campaigns.of_user(user, limit=USER_DATA_LIMIT),
+            clicks=await self._clicks.of_user(user, limit=USER_DATA_LIMIT),
+            click_targets=await self._clicks.targets_of(user, limit=USER_DATA_LIMIT),
             scheduled=await self._schedule.of_room(user_room(user), limit=USER_DATA_LIMIT),
             mails=await self._outbox.of_room(user_room(user), limit=USER_DATA_LIMIT),
             digests=tuple(await self._digests.of_room(user_room(user), limit=USER_DATA_LIMIT)),
+            deeds=await self._audit.of_person(user, limit=USER_DATA_LIMIT),
         )
 
     async def erase(self, user: str) -> int:

@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 
 from msgspec import structs
 
+from auth.principal import ADMIN
 from gateway.catalog.live import LiveCatalog
+from gateway.ground import logs
 from gateway.ground.clock import Clock
 from gateway.notify import owing, showing
 from gateway.notify.decide import Judge
@@ -20,7 +22,10 @@ from gateway.notify.wording import Filled, Scribe
 from storage.errors import StorageError
 from storage.ids import uuid7
 from storage.mail import Mail
-from storage.streams import Collapse, Emission, Entry, IdempotencyKey, Notification
+from storage.streams import Collapse, Emission, Entry, IdempotencyKey, Notification, Origin
+
+_OF_ADMINS = f"{ADMIN}:"
+"""How the scope of an admin's connection begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class Planner:
 
     async def plan(self, requests: Sequence[EmitRequest], scope: str) -> list[Emission | Exception]:
         """What is to be appended for each, or why nothing is."""
-        now = self._clock()
+        now, origin = self._clock(), _origin(scope)
         filled = await self._scribe.fill(requests)
         sound = [each for each in filled if isinstance(each, Filled)]
         hidden = iter(await showing.hidden_of_each(self._judge, self._catalog, self._choosers, sound, now))
@@ -66,7 +71,7 @@ class Planner:
                 planned.append(unseen)
             else:
                 planned.append(
-                    owed if isinstance(owed, Exception) else _emission(each, scope, now, owed, unseen)
+                    owed if isinstance(owed, Exception) else _emission(each, scope, origin, now, owed, unseen)
                 )
         return planned
 
@@ -108,7 +113,12 @@ class Planner:
 
 
 def _emission(
-    filled: Filled, scope: str, now: datetime, mails: Mapping[str, Mail], hidden: Hidden
+    filled: Filled,
+    scope: str,
+    origin: Origin,
+    now: datetime,
+    mails: Mapping[str, Mail],
+    hidden: Hidden,
 ) -> Emission:
     """What the store is asked to append; `mails` and `hidden` are by room."""
     request = filled.request
@@ -116,9 +126,16 @@ def _emission(
         [_notification(filled, room, now, mails.get(room), hidden.get(room)) for room in request.rooms]
     )
     if request.idempotency_key is None:
-        return Emission(notifications=notifications)
+        return Emission(notifications=notifications, origin=origin)
     key = IdempotencyKey(scope=scope, text=request.idempotency_key, fingerprint=request.fingerprint)
-    return Emission(notifications=notifications, key=key)
+    return Emission(notifications=notifications, key=key, origin=origin)
+
+
+def _origin(scope: str) -> Origin:
+    """Who has asked, and by which request."""
+    # Not which admin: the notification may be kept when that admin is erased.
+    by = ADMIN if scope.startswith(_OF_ADMINS) else scope
+    return Origin(by, logs.request_id.get())
 
 
 def _own_entry(request: EmitRequest) -> Entry | None:
@@ -135,6 +152,8 @@ def _notification(
     entry = _own_entry(request) if text is None else text.entry
     if hidden is not None:
         entry = structs.replace(entry or Entry(), hidden_by=hidden.rule, hidden_why=hidden.detail)
+    if request.rhythm is not None:
+        entry = structs.replace(entry or Entry(), rhythm=request.rhythm)
     lifetime = request.expires_in_seconds
     collapse_key = request.collapse_key or (None if text is None else text.collapse_key)
     return Notification(

@@ -91,6 +91,11 @@ class Preferences:
         return self.document.get("locale")
 
     @property
+    def tracking(self) -> bool:
+        """Whether the person has agreed that it is known which links in mail they follow."""
+        return self.document.get("tracking") is True
+
+    @property
     def quiet_hours(self) -> QuietHours | None:
         hours = self.document.get("quiet_hours")
         if hours is None:

@@ -76,6 +76,12 @@ class Reading:
         """Note that `ids` were on the user's screen; the badge stays as it is."""
         return await self._inboxes.seen(user, rooms, ids, now=self._clock())
 
+    async def click(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
+        """Note that the user has followed the links of `ids`, which reads them too."""
+        muted = await self._mutes.of(user)
+        marked = await self._inboxes.click(user, rooms, ids, now=self._clock(), muted=muted)
+        return await self.counted(user, rooms, marked, muted)
+
     async def counted(
         self,
         user: str,

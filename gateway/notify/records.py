@@ -7,11 +7,14 @@ from gateway.cluster.bus.base import Bus
 from gateway.cluster.commands import Recount
 from gateway.ground.clock import Clock
 from gateway.notify.fanout import Fanout
+from storage.clicks import Clicks, Hit
 from storage.inboxes import Inboxes, Receipt
 from storage.outbox import Outbox
+from storage.searching import Found
 from storage.streams import Notification, Streams
 
 LATEST = 50
+CLICKS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,32 +23,47 @@ class Record:
 
     notification: Notification
     receipts: Mapping[str, Receipt]
+    clicks: Sequence[Hit] = ()
+    """On the links of its mail, the newest first; `CLICKS` at most."""
 
 
 class Records:
     """The use cases of emitted notifications. They raise `StoreUnavailable` when the store is away."""
 
     def __init__(
-        self, *, streams: Streams, outbox: Outbox, inboxes: Inboxes, fanout: Fanout, bus: Bus, clock: Clock
+        self,
+        *,
+        streams: Streams,
+        outbox: Outbox,
+        inboxes: Inboxes,
+        clicks: Clicks,
+        fanout: Fanout,
+        bus: Bus,
+        clock: Clock,
     ) -> None:
         self._streams = streams
         self._outbox = outbox
         self._inboxes = inboxes
+        self._clicks = clicks
         self._fanout = fanout
         self._bus = bus
         self._clock = clock
 
-    async def latest(self) -> Sequence[Notification]:
+    async def latest(self) -> Sequence[Found]:
         """What is shown of those that were emitted last, anywhere; the newest first."""
         return await self._streams.latest(limit=LATEST, now=self._clock())
 
     async def find(self, notification_id: str) -> Record | None:
         """The record of this id; None for an unknown one. What a mail tells that stands by itself, as a digest's, has no readers."""
         notification = await self._streams.notification(notification_id)
-        if notification is None:
-            told = await self._outbox.find(notification_id)
-            return None if told is None else Record(notification=told, receipts={})
-        return Record(notification=notification, receipts=await self._inboxes.receipts(notification_id))
+        told = await self._outbox.find(notification_id) if notification is None else notification
+        if told is None:
+            return None
+        return Record(
+            notification=told,
+            receipts={} if notification is None else await self._inboxes.receipts(notification_id),
+            clicks=await self._clicks.about(notification_id, limit=CLICKS),
+        )
 
     async def recall(self, notification_id: str) -> Notification | None:
         """Take a notification back, from the history and from every screen; None for an unknown id."""

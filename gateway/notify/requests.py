@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from storage.inboxes import Place
 from storage.mail import LaneName, MailState, Unless
+from storage.rhythms import Rhythm
 from storage.streams import Action
 
 NOTIFICATION = "notification"
@@ -92,6 +93,8 @@ class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
     """None: now."""
     collapse_key: str | None = None
     """In each of its rooms it takes the place of what is shown there under the key; None: as the type says."""
+    rhythm: Rhythm | None = None
+    """How often its mail may come; None, or a part that is None: as the type says."""
     actions: tuple[Action, ...] = ()
     """Its buttons; none: those of the type."""
     image: str | None = None

@@ -1,4 +1,4 @@
-"""What types say of data: their words by language, made when they are asked for, and remembered for as long as they may be of use."""
+"""What types say of data: their words by language, made when they are asked for, and remembered until they are asked for others."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -14,10 +14,8 @@ if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
     from gateway.catalog.words import Planned
 
-REMEMBERED = 512
-"""Different data at once."""
-REMEMBERED_BYTES = 2048
-"""Of data, as JSON, at most: what is said of larger ones is made anew."""
+REMEMBERED = 64
+"""Types, of each of which the last is remembered."""
 
 
 class Text(Struct, frozen=True, gc=False):
@@ -45,6 +43,10 @@ class Said:
         self.problems = catalog.problems(type_, data)
         """With any, there are no words."""
 
+    def is_of(self, data: Mapping[str, Any]) -> bool:
+        """Whether it is of these data, to the letter: 1, 1.0 and true are equal, and said otherwise."""
+        return self._data == data and orjson.dumps(self._data) == orjson.dumps(data)
+
     def text(self, locale: str | None) -> Text:
         """The words in the best language for `locale`."""
         best = self._catalog.spoken(self._type, locale)
@@ -57,23 +59,21 @@ class Said:
 
 
 class Memory:
-    """What was said lately: one piece of news often goes to many, in one request or in several."""
+    """What was said last of each type: one piece of news often goes to many, in one request or in several."""
 
     def __init__(self) -> None:
         self._catalog: Catalog | None = None
-        self._said: dict[tuple[str, bytes], Said] = {}
+        self._last: dict[str, Said] = {}
 
     def said(self, catalog: "Catalog", type_: "NotificationType", data: Mapping[str, Any]) -> Said:
         """What the type of this catalog says; what another said is forgotten."""
-        if catalog is not self._catalog or len(self._said) >= REMEMBERED:
-            self._said.clear()
+        if catalog is not self._catalog or len(self._last) >= REMEMBERED:
+            self._last.clear()
             self._catalog = catalog
-        key = type_.name, orjson.dumps(data)
-        said = self._said.get(key)
-        if said is None:
-            said = Said(catalog, type_, data)
-            if len(key[1]) <= REMEMBERED_BYTES:
-                self._said[key] = said
+        last = self._last.get(type_.name)
+        if last is not None and last.is_of(data):
+            return last
+        self._last[type_.name] = said = Said(catalog, type_, data)
         return said
 
 

@@ -44,6 +44,12 @@ class StoreSettings(Group):
         show=masked_url,
     )  # fmt: skip
     history_days: int = setting("HISTORY_DAYS", "90", whole(), "days a notification is kept; 0: for ever")
+    audit_days: int = setting(
+        "AUDIT_DAYS", "365", whole(), "days it is kept who did what, as ids alone; 0: for ever"
+    )
+    click_days: int = setting(
+        "CLICK_DAYS", "365", whole(), "days a link in mail that leads by way of the public site goes on leading there; 0: for ever"
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from gateway.ground.clock import Timekeeper
 from gateway.ground.parts import Meters, Part
 from mailer.address import compared
 from mailer.bounces import SOFT_DAYS, SOFT_HOLD, SOFT_WINDOW_DAYS, Bounce, Severity
+from storage.coalescing import Coalescer
 from storage.errors import StorageError
 from storage.ids import uuid7
 from storage.outbox import Lease
@@ -28,6 +29,9 @@ from storage.suppressions import (
 
 EMPTY_SECONDS = 1.0
 """How long a list that was seen empty is taken for empty at emits: what nobody uses costs no look-up."""
+ASKED_AT_ONCE = 1_000
+ASKED_AT_MOST = 20_000
+"""Addresses that wait for their question; beyond these nobody is answered."""
 PRUNED_AT_ONCE = 500
 SERVER = "server"
 """The source of what a mail server answered to us."""
@@ -81,6 +85,13 @@ class SuppressionList(Part):
         self._looked_until = 0.0
         """How long that counts, by the loop's clock."""
         self._added: Counter[str] = Counter(dict.fromkeys(Reason, 0))
+        self._questions: Coalescer[Sequence[str], Mapping[str, tuple[Suppression, ...]]] = Coalescer(
+            self._ask,
+            name="suppressions",
+            batch_weight=ASKED_AT_ONCE,
+            queue_weight=ASKED_AT_MOST,
+            weight=len,
+        )
 
     def measure(self, meters: Meters) -> None:
         meters.watch_counts(
@@ -90,18 +101,28 @@ class SuppressionList(Part):
             self._added,
         )
 
+    async def stop(self) -> None:
+        await self._questions.close()
+
     async def matching(
         self, addresses: Sequence[str], *, roughly: bool = False
     ) -> Mapping[str, tuple[Suppression, ...]]:
         """Those in force of the addresses, each as it was given; of whatever is no address there is none.
 
+        Those that are asked for while the store answers others go to it in one question: of many mails that leave, few ask alone.
         `roughly` takes a list that was seen empty a moment ago for empty: another process may have added to it.
         """
         if not addresses or (roughly and await self._seems_empty()):
             return {}
         forms = {address: form for address in addresses if (form := _compared(address)) is not None}
-        found = await self._shelf.matching(list(set(forms.values())), now=self._clock())
+        if not forms:
+            return {}
+        found = await self._questions.ask(list(set(forms.values())))
         return {address: found[form] for address, form in forms.items() if form in found}
+
+    async def _ask(self, questions: list[Sequence[str]]) -> list[Mapping[str, tuple[Suppression, ...]]]:
+        forms = list({form for question in questions for form in question})
+        return [await self._shelf.matching(forms, now=self._clock())] * len(questions)
 
     async def _seems_empty(self) -> bool:
         now = asyncio.get_running_loop().time()

@@ -17,6 +17,7 @@ from storage.campaigns import Standing
 from storage.inboxes import Receipt
 from storage.mail import LaneName, Unless
 from storage.people import Contact
+from storage.rhythms import Rhythm
 from storage.suppressions import Suppression
 
 IN_APP: Channel = "in_app"
@@ -124,6 +125,8 @@ class Case:
     """Whether somebody has said that it is to go now, whatever holds it."""
     campaign: str | None = None
     """The campaign whose mail it is, when it is one's."""
+    rhythm: Rhythm | None = None
+    """What its sender has said of how often it may come."""
 
 
 class Contacts(Protocol):
@@ -216,8 +219,8 @@ class Sources:
 F = TypeVar("F")
 
 
-def _always(sources: Sources) -> bool:
-    del sources
+def _always(sources: Sources, cases: Sequence[Case]) -> bool:
+    del sources, cases
     return True
 
 
@@ -234,8 +237,8 @@ class Gate(Generic[F]):
     facts: type[F]
     judge: Callable[[Case, F], Verdict | None]
     """None lets it pass."""
-    in_use: Callable[[Sources], bool] = _always
-    """Whether any case may have facts now: a rule that nobody has made costs nothing."""
+    in_use: Callable[[Sources, Sequence[Case]], bool] = _always
+    """Whether any of these cases may have facts now: a rule that nobody has made costs nothing."""
     wants: Callable[[Case, Moment], bool]
     """Whether facts are to be looked up for this case at this moment; without facts the gate is open."""
     gather: Callable[[Sources, Sequence[Case]], Awaitable[Sequence[F | None]]]

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING, Final
 
-from gateway.catalog.rhythms import DAYS, Clock
 from gateway.ground.zones import zone
+from storage.rhythms import DAYS, Clock
 
 if TYPE_CHECKING:
-    from gateway.catalog.rhythms import Digest
+    from storage.rhythms import Digest
 
 DAILY: Final = Clock(hour=9, minute=0)
 """When who wants one mail a day gets it."""
@@ -78,9 +78,9 @@ class Plan:
 
 
 def plan_of(type_: str, digest: "Digest", zone_name: str) -> Plan:
-    """What the catalog says of a type, for a user of that zone."""
+    """What is said of the digest of a type, for a user of that zone."""
     return Plan(
-        key=key_of(type_),
+        key=key_of(type_, digest.key),
         every=digest.every,
         sliding=digest.sliding,
         most=digest.most,
@@ -89,9 +89,12 @@ def plan_of(type_: str, digest: "Digest", zone_name: str) -> Plan:
     )
 
 
-def key_of(type_: str) -> str:
-    """Under which the mail of one type is gathered; what people choose themselves is gathered over all types."""
-    return f"type:{type_}"
+def key_of(type_: str, key: str | None = None) -> str:
+    """Under which mail is gathered or counted: by its type, or by the key that its sender gives, whatever the type.
+
+    What people choose themselves is gathered over all types.
+    """
+    return f"type:{type_}" if key is None else f"key:{key}"
 
 
 def next_time(clock: Clock, zone: tzinfo, moment: datetime) -> datetime:

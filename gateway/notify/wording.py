@@ -20,10 +20,13 @@ from storage.mail import LaneName, Unless
 from storage.streams import Words
 
 if TYPE_CHECKING:
+    from gateway.catalog.catalog import Catalog
     from gateway.catalog.kinds import NotificationType
 
 NO_ROOMS: frozenset[str] = frozenset()
+NO_LANGUAGES: Mapping[str, str | None] = {}
 MISSING = ["Missing data for required field."]
+NO_MAIL = "Digest and throttle are about mail, and there is to be none: give it."
 NOTHING_LEFT = ["Neither shown nor mailed: there would be nothing left."]
 
 
@@ -60,17 +63,18 @@ class Scribe:
         catalog = self._catalog.current
         if catalog is None:
             return [_as_it_is(request) for request in requests]
-        types = [catalog.types.get(request.type) for request in requests]
-        languages = await self._languages_of(requests, types)
+        languages = await self._languages_of(catalog, requests)
         filled: list[Filled | Exception] = []
-        for request, type_ in zip(requests, types, strict=True):
+        for request in requests:
+            type_ = catalog.types.get(request.type)
             if type_ is not None:
                 wishes = await self._wishes(type_, request) if self._may_wish(type_, request) else NO_ROOMS
                 said = self._memory.said(catalog, type_, request.data)
                 filled.append(_filled(type_, request, said, languages, wishes))
+            elif catalog.strict and request.type not in OWN_TYPES:
+                filled.append(UnknownType(request.type))
             else:
-                is_unknown = catalog.strict and request.type not in OWN_TYPES
-                filled.append(UnknownType(request.type) if is_unknown else _as_it_is(request))
+                filled.append(_as_it_is(request))
         return filled
 
     def _may_wish(self, type_: "NotificationType", request: EmitRequest) -> bool:
@@ -92,24 +96,25 @@ class Scribe:
         )
 
     async def _languages_of(
-        self, requests: Sequence[EmitRequest], types: "Sequence[NotificationType | None]"
+        self, catalog: "Catalog", requests: Sequence[EmitRequest]
     ) -> Mapping[str, str | None]:
         """The languages of the users for whom it makes a difference."""
-        users = {
-            user: None
-            for request, type_ in zip(requests, types, strict=True)
-            if type_ is not None and len(type_.wordings) > 1 and request.locale is None
-            for room in request.rooms
-            if (user := user_of(room)) is not None
-        }
-        return await self._languages.of(list(users)) if users else {}
+        users: dict[str, None] = {}
+        for request in requests:
+            type_ = catalog.types.get(request.type)
+            if type_ is not None and len(type_.wordings) > 1 and request.locale is None:
+                users |= {user: None for room in request.rooms if (user := user_of(room)) is not None}
+        return await self._languages.of(list(users)) if users else NO_LANGUAGES
 
 
 def _as_it_is(request: EmitRequest) -> Filled | Exception:
     if request.title is None:
         return Unfit({"title": MISSING})
-    if not request.in_app and request.email is None:
-        return Unfit({"in_app": NOTHING_LEFT})
+    if request.email is None:
+        if not request.in_app:
+            return Unfit({"in_app": NOTHING_LEFT})
+        if request.rhythm is not None:
+            return Unfit({"email": [NO_MAIL]})
     return Filled(request, {})
 
 

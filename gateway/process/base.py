@@ -19,6 +19,7 @@ from gateway.http.settings import SiteSettings
 from gateway.mail.part import Desk, MailPart, presses_of
 from gateway.mail.seals import return_path_of, seals_of, sender_domains
 from gateway.mail.settings import BulkSettings, MailSettings
+from gateway.notify.clicks.tracking import Tracker
 from gateway.notify.contacts import ContactBook
 from gateway.notify.decide import Judge
 from gateway.notify.departing import Departures
@@ -36,8 +37,9 @@ from gateway.notify.verdicts import Sources
 from gateway.observe.metrics import Metrics
 from gateway.process.settings import ProcessSettings
 from mailer.bounces import Bounce, Severity
+from mailer.clicks import ClickLinks
 from mailer.courier import Result
-from mailer.lanes import WayOut, no_way_out
+from mailer.lanes import NO_CLICKS, Clicks, WayOut, no_way_out
 from mailer.unsubscribe import UnsubscribeLinks
 from mailer.worker import Outcome
 from storage import lanes
@@ -111,6 +113,7 @@ class Process(ABC):
         self.judge = Judge(self.sources)
         self.tally = Tally(self.store.tallies, self.catalog, self.clock)
         self.unsubscribe_links = _unsubscribe_links(settings)
+        self.click_links = _click_links(settings)
         self._added: list[Part] = []
         self._running = Running()
 
@@ -127,6 +130,7 @@ class Process(ABC):
             clock=self.clock,
             budget=self.links.budget,
             way_out=self._way_out(),
+            clicks=self._tracker(),
             ended=self._mail_ended,
             is_paused=self.lanes.is_paused,
         )
@@ -151,6 +155,18 @@ class Process(ABC):
         if self.unsubscribe_links is None:
             return no_way_out
         return WaysOut(self.store.links, self.unsubscribe_links, self.catalog).of
+
+    def _tracker(self) -> Clicks:
+        if self.click_links is None:
+            return NO_CLICKS
+        return Tracker(
+            self.store.clicks,
+            self.click_links,
+            catalog=self.catalog,
+            preferences=self.preferences,
+            clock=self.clock,
+            days=self.settings[StoreSettings].click_days,
+        )
 
     def _mail_ended(self, lane: LaneName, outcome: Outcome) -> None:
         self.metrics.mail_outcome(lane, outcome.result)
@@ -218,3 +234,10 @@ def _unsubscribe_links(settings: Settings) -> UnsubscribeLinks | None:
     """What makes and reads the links in mails; None unless there is a secret, and a site for them to lead to."""
     secrets, base_url = settings[LinkSettings].secrets, settings[SiteSettings].base_url
     return UnsubscribeLinks(secrets, base_url=base_url) if secrets and base_url is not None else None
+
+
+def _click_links(settings: Settings) -> ClickLinks | None:
+    """What makes and reads the links that lead by way of us; None as above."""
+    secrets, site = settings[LinkSettings].secrets, settings[SiteSettings]
+    base_url = site.click_url or site.base_url
+    return ClickLinks(secrets, base_url=base_url) if secrets and base_url is not None else None

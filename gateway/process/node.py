@@ -26,6 +26,7 @@ from gateway.ground.origins import Origins
 from gateway.ground.parts import Part
 from gateway.ground.settings import Settings
 from gateway.http import internal, public
+from gateway.http.clicks import ClickPages
 from gateway.http.health import Health
 from gateway.http.settings import SiteSettings
 from gateway.http.sites import Site
@@ -34,11 +35,13 @@ from gateway.mail.part import PressPart
 from gateway.mail.provider_settings import ProviderSettings
 from gateway.mail.settings import MailSettings
 from gateway.notify.acting import Acting
+from gateway.notify.auditing import AuditBook
 from gateway.notify.campaigns.audience import Audiences
 from gateway.notify.campaigns.book import CampaignBook
 from gateway.notify.campaigns.drafting import Drafter
 from gateway.notify.campaigns.running import CampaignRunner
 from gateway.notify.choosing import Choices
+from gateway.notify.clicks.book import ClickBook
 from gateway.notify.delivery import Delivery
 from gateway.notify.emitting import Emitter
 from gateway.notify.fanout import Fanout
@@ -67,6 +70,8 @@ from gateway.notify.versions import Versions
 from gateway.notify.wording import Scribe
 from gateway.observe.feed import Feed
 from gateway.observe.overview import Observatory
+from gateway.observe.peers import Peers
+from gateway.observe.trace import Tracer
 from gateway.observe.trends import Trends
 from gateway.observe.writes import Writes
 from gateway.process import descriptors, lifetime
@@ -77,6 +82,7 @@ from gateway.process.settings import ProcessSettings
 from gateway.protocol import problems
 from gateway.protocol.use_cases import UseCases
 from gateway.sockets.admin_events import AdminEvents
+from gateway.sockets.click_events import ClickEvents
 from gateway.sockets.namespaces import Namespaces
 from gateway.sockets.neighbours import Neighbours
 from gateway.sockets.part import EnginePart, server_of
@@ -184,6 +190,19 @@ class Node(Process):
             clock=self.clock,
             snoozed=self.snoozer.wake,
         )
+        self.clicks = ClickBook(
+            self.store.clicks,
+            self.click_links,
+            streams=self.store.streams,
+            inboxes=self.store.inboxes,
+            outbox=self.store.outbox,
+            campaigns=self.store.campaigns,
+            preferences=self.preferences,
+            reading=self.reading,
+            bus=self.bus,
+            clock=self.clock,
+            history_days=self.settings[StoreSettings].history_days,
+        )
         self.topics = TopicBook(self.store.topics, bus=self.bus, clock=self.clock)
         self.choices = Choices(
             self.store.preferences,
@@ -204,6 +223,8 @@ class Node(Process):
             held=self.store.people,
             suppressions=self.suppressions,
             campaigns=self.store.campaigns,
+            audit=self.store.audit,
+            clicks=self.store.clicks,
             reading=self.reading,
             receiver=self.delivery,
             bus=self.bus,
@@ -213,6 +234,7 @@ class Node(Process):
             streams=self.store.streams,
             outbox=self.store.outbox,
             inboxes=self.store.inboxes,
+            clicks=self.store.clicks,
             fanout=self.fanout,
             bus=self.bus,
             clock=self.clock,
@@ -300,6 +322,10 @@ class Node(Process):
         self.trends = Trends(self.metrics.registry, system_clock)
         self.observatory = Observatory(self.trends, bus=self.bus, node=node)
         self.feed = Feed(emitter=self.emitter, watchers=self.namespaces.sessions, bus=self.bus, node=node)
+        self.peers = Peers(bus=self.bus, node=node)
+        self.audit = AuditBook(
+            self.store.audit, self.clock, kept_days=self.settings[StoreSettings].audit_days
+        )
         self.use_cases = UseCases(
             emitter=self.emitter,
             previewer=Previewer(
@@ -346,9 +372,21 @@ class Node(Process):
             ),
             observatory=self.observatory,
             feed=self.feed,
+            tracer=Tracer(
+                records=self.records,
+                streams=self.store.streams,
+                outbox=self.store.outbox,
+                campaigns=self.store.campaigns,
+                audit=self.audit,
+                delivery=self.delivery,
+                peers=self.peers,
+                clock=self.clock,
+            ),
+            audit=self.audit,
         )
         AdminEvents(self.namespaces.registry, self.use_cases)
         PreferenceEvents(self.namespaces.registry, self.use_cases)
+        ClickEvents(self.namespaces.registry, self.clicks)
 
     def _sites(self) -> None:
         """The two doors: for browsers, and for services and operators."""
@@ -391,6 +429,12 @@ class Node(Process):
                 catalog=self.catalog,
                 tell=Notices(self.emitter, self.languages).lowered,
             )
+        )
+
+    def _click_pages(self) -> ClickPages:
+        """Where the links in mails lead that lead by way of us."""
+        return ClickPages(
+            self.clicks, self.origins, trusted_proxies=self.settings[SiteSettings].trusted_proxies
         )
 
     def _hooks(self) -> "ProviderHooks | None":
@@ -437,11 +481,15 @@ class Node(Process):
             *([] if self.neighbours is None else [self.neighbours]),
             *([] if self.unsubscribe is None else [self.unsubscribe]),
             *([] if self.hooks is None else [self.hooks]),
+            self.clicks,
+            *([] if self.click_links is None else [self._click_pages()]),
             self.gossip,
             self.tally,
             self.feed,
             self.trends,
             self.observatory,
+            self.peers,
+            self.audit,
             self.housekeeper,
             self.scheduler,
             self.snoozer,

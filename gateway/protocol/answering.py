@@ -9,7 +9,9 @@ from marshmallow import Schema, fields
 
 from gateway.notify.owing import USERS_NAMED
 from gateway.protocol import required
-from gateway.protocol.emit import ACTION_STYLES
+from gateway.protocol.actions import ACTION_STYLES
+from gateway.protocol.audits import DeedAnswer
+from gateway.protocol.clicks import HitAnswer
 from gateway.protocol.suppressions import SuppressionAnswer
 from storage.campaigns import RecipientState
 from storage.inboxes import RETURNED_MAX
@@ -137,6 +139,7 @@ class ItemAnswer(NotificationAnswer):
 
     read = required.flag()
     seen = required.flag()
+    clicked = required.flag(metadata={"description": "Whether its link was followed."})
     acted = fields.String(metadata={"description": "The action that was pressed; absent before."})
     archived = fields.Boolean(metadata={"description": "Absent where it is not."})
     snoozed_until = fields.DateTime(metadata={"description": "When it comes back; absent where it is there."})
@@ -236,6 +239,11 @@ class RecordWithReceiptsAnswer(RecordAnswer):
         values=fields.Nested(ReceiptAnswer),
         required=True,
         metadata={"description": "By user."},
+    )
+    clicks = fields.List(
+        fields.Nested(HitAnswer),
+        required=True,
+        metadata={"description": "On tracked links of its mail, the newest 100."},
     )
 
 
@@ -376,6 +384,23 @@ class UserDataAnswer(Schema):
         metadata={"description": "Of the user's addresses."},
     )
     campaigns = fields.List(fields.Nested(UserCampaignAnswer), required=True)
+    audit = fields.List(
+        fields.Nested(DeedAnswer),
+        required=True,
+        metadata={
+            "description": "What was done by the user as an admin, and to the user. It is kept when the user is erased."
+        },
+    )
+    clicks = fields.List(
+        fields.Nested(HitAnswer),
+        required=True,
+        metadata={"description": "On tracked links in the user's mail."},
+    )
+    click_targets = fields.List(
+        fields.String(),
+        required=True,
+        metadata={"description": "What those links lead to that nobody else was sent."},
+    )
 
 
 class ErasedAnswer(Schema):

@@ -11,7 +11,7 @@ from gateway.ground.encoding import Json
 from gateway.notify.emitting import STEP_NOTIFICATIONS, Emitted
 from gateway.notify.requests import EmitRequest
 from gateway.notify.scheduling import PutOff
-from gateway.protocol import emit, problems, shapes
+from gateway.protocol import emit, emit_rules, problems, shapes
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem
 
@@ -31,7 +31,7 @@ async def parse(body: object, *, size: int) -> list[Item]:
     Raises `Invalid` where the whole is no batch, Problem where all together name too many rooms.
     """
     # Where the whole is no longer than an item may be, none need be measured.
-    parse_one = _parsed if size <= emit.EMIT_BYTES_MAX else _measured
+    parse_one = _parsed if size <= emit_rules.EMIT_BYTES_MAX else _measured
     return await _in_steps(parse_one, emit.items(body))
 
 
@@ -64,8 +64,12 @@ def _parsed(item: Any) -> Item:
 def _measured(item: Any) -> Item:
     parsed = _parsed(item)
     # Only the data can be of any length; what is measured is what it is when written without spaces.
-    if isinstance(parsed, EmitRequest) and parsed.data and len(orjson.dumps(item)) > emit.EMIT_BYTES_MAX:
-        return Problem("too_large", f"{emit.EMIT_BYTES_MAX} bytes an item at most.")
+    if (
+        isinstance(parsed, EmitRequest)
+        and parsed.data
+        and len(orjson.dumps(item)) > emit_rules.EMIT_BYTES_MAX
+    ):
+        return Problem("too_large", f"{emit_rules.EMIT_BYTES_MAX} bytes an item at most.")
     return parsed
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
@@ -25,7 +24,17 @@ from gateway.notify.campaigns.plans import (
 from gateway.protocol import required
 from gateway.protocol.answering import RecipientAnswer
 from gateway.protocol.asking import CURSOR_MAX
-from gateway.protocol.fields import TYPE, VISIBLE, EmailAddress, Items, Object, Room, Text, locale_field
+from gateway.protocol.fields import (
+    TYPE,
+    VISIBLE,
+    EmailAddress,
+    Items,
+    Moment,
+    Object,
+    Room,
+    Text,
+    locale_field,
+)
 from mailer.locales import is_tag
 from storage.campaigns import (
     Campaign,
@@ -141,9 +150,7 @@ class CampaignSchema(Schema):
         allow_none=True,
         metadata={"description": "A room of many that is told the same in the app, once."},
     )
-    send_at = fields.AwareDateTime(
-        format="iso", load_default=None, allow_none=True, metadata={"description": "None: as it is started."}
-    )
+    send_at = Moment(load_default=None, allow_none=True, metadata={"description": "None: as it is started."})
     local_time = fields.Time(
         format="%H:%M",
         load_default=None,
@@ -156,9 +163,7 @@ class CampaignSchema(Schema):
         plan = Plan(
             audience=data["audience"], data=data["data"], in_app=data["in_app"], local_time=data["local_time"]
         )
-        at = data["send_at"]
-        send_at = None if at is None else at.astimezone(UTC)
-        return CampaignRequest(name=data["name"], type=data["type"], plan=plan, send_at=send_at)
+        return CampaignRequest(name=data["name"], type=data["type"], plan=plan, send_at=data["send_at"])
 
 
 class CampaignsSchema(Schema):

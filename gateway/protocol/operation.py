@@ -10,7 +10,7 @@ from typing import Any
 
 from marshmallow import Schema
 
-from auth.principal import ADMIN
+from auth.principal import ADMIN, Role
 from gateway.ground.encoding import Json
 from gateway.protocol import emit
 from gateway.protocol.parsing import Parse, parser
@@ -67,6 +67,27 @@ class Route:
         return frozenset(step[1:-1] for step in self.path.split("/") if step.startswith("{"))
 
 
+def _nothing(asked: Any) -> None:
+    del asked
+
+
+def _no_detail(asked: Any) -> Mapping[str, Any]:
+    del asked
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """What of an operation is written down, in `storage.audit`: ids and names, and nothing else of a person."""
+
+    target: Callable[[Any], str | None] = _nothing
+    """What it is done to, by what was asked."""
+    detail: Callable[[Any], Mapping[str, Any]] = _no_detail
+    """What else was asked."""
+    of_services: bool = True
+    """Whether it is written down of services too: what backends do all day is not."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """One thing that can be asked."""
@@ -74,7 +95,11 @@ class Operation:
     name: str
     summary: str
     scope: str = ADMIN
-    """`emit`, `campaigns` or `admin` for a service, `user` for a user's token. An event of `/admin` is every admin's."""
+    """`emit`, `campaigns` or `admin` for a service, `user` for a user's token."""
+    role: Role = Role.ADMIN
+    """The least that may ask it in `/admin`, and, as a scope of a service, on the internal site."""
+    audit: Audit | None = None
+    """What is written down of who asks it; None: nothing is."""
     asks: type[Schema]
     answers: type[Schema]
     use: Use

@@ -7,7 +7,20 @@ module of `gateway.protocol.offered`, and its use case.
 What a connection asks of itself (`/`: read, seen, replay, token …) belongs to `gateway.sockets`.
 """
 
-from gateway.protocol.offered import campaigns, kinds, mails, notifications, own, schedules, told, users
+from functools import lru_cache
+
+from auth.principal import Role
+from gateway.protocol.offered import (
+    audits,
+    campaigns,
+    kinds,
+    mails,
+    notifications,
+    own,
+    schedules,
+    told,
+    users,
+)
 from gateway.protocol.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -18,6 +31,17 @@ OPERATIONS: tuple[Operation, ...] = (
     *told.OPERATIONS,
     *campaigns.OPERATIONS,
     *kinds.OPERATIONS,
+    *audits.OPERATIONS,
     *own.OPERATIONS,
 )
 """All of them."""
+
+
+@lru_cache(maxsize=len(Role))
+def events_for(role: Role) -> tuple[str, ...]:
+    """The events of `/admin` that whoever has this role may ask."""
+    return tuple(
+        operation.event
+        for operation in OPERATIONS
+        if operation.event is not None and role.covers(operation.role)
+    )

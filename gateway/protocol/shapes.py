@@ -19,11 +19,12 @@ from gateway.notify.records import Record
 from gateway.notify.scheduling import PutOff
 from gateway.notify.verdicts import in_digest, not_sent
 from gateway.observe.feed import shown
-from gateway.protocol import campaigns, digests, preferences, schedule, suppressions
+from gateway.protocol import audits, campaigns, clicks, digests, preferences, schedule, suppressions
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
 from storage.mail import Mail, MailState
 from storage.outbox import MailPage
+from storage.searching import Found
 from storage.streams import Entry, Notification
 
 
@@ -91,7 +92,11 @@ def skipped(entry: Entry | None) -> Json | None:
 
 def full_record(value: Record) -> Json:
     """The same, with what each reader did with it."""
-    return {**record(value.notification), "receipts": receipts(value.receipts)}
+    return {
+        **record(value.notification),
+        "receipts": receipts(value.receipts),
+        "clicks": clicks.hits(value.clicks),
+    }
 
 
 def mail(value: Mail) -> Json:
@@ -142,7 +147,12 @@ def receipts(values: Mapping[str, Receipt]) -> Json:
 
 def inbox_item(value: InboxItem) -> Json:
     receipt = value.receipt
-    item = {**events.notification(value.notification), "read": receipt.is_read, "seen": receipt.is_seen}
+    item = {
+        **events.notification(value.notification),
+        "read": receipt.is_read,
+        "seen": receipt.is_seen,
+        "clicked": receipt.clicked_at is not None,
+    }
     if receipt.acted is not None:
         item["acted"] = receipt.acted
     if receipt.archived_at is not None:
@@ -229,6 +239,9 @@ def user_data(value: Held) -> Json:
             {"campaign": campaign.id, "name": campaign.name, **campaigns.recipient(row)}
             for campaign, row in value.campaigns
         ],
+        "audit": [audits.deed(each) for each in value.deeds],
+        "clicks": clicks.hits(value.clicks),
+        "click_targets": list(value.click_targets),
     }
 
 
@@ -297,8 +310,12 @@ def erased(notifications: int) -> Json:
     return {"erased": notifications}
 
 
-def latest(found: Sequence[Notification]) -> Json:
-    return {"notifications": [shown(each, by=None) for each in found]}
+def latest(found: Sequence[Found]) -> Json:
+    return {
+        "notifications": [
+            shown(each.notification, by=None if each.origin is None else each.origin.by) for each in found
+        ]
+    }
 
 
 def nothing(_: None) -> Json:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from marshmallow import Schema, fields
 
+from auth.principal import Role
 from gateway.protocol import required
 from gateway.protocol.answering import AddressAnswer, CountAnswer, ItemAnswer, NotificationAnswer
 from gateway.protocol.preferences import PreferencesAnswer
@@ -43,6 +44,10 @@ class AdminReadyEvent(ReadyEvent):
 
     users = required.number(allow_none=True)
     connections = required.number(allow_none=True)
+    role = fields.Enum(Role, by_value=True, required=True)
+    may = fields.List(
+        fields.String(), required=True, metadata={"description": "The events that this role may ask."}
+    )
 
 
 class ChangedAnswer(Schema):

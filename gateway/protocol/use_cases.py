@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from auth.principal import Role
 from gateway.ground.rooms import inbox_rooms, user_of
+from gateway.notify.auditing import AuditBook
 from gateway.notify.campaigns.book import CampaignBook, Progress
 from gateway.notify.campaigns.plans import CampaignRequest
 from gateway.notify.choosing import Choice, Choices, Chosen, HalfQuiet, VersionMismatch
@@ -31,6 +33,8 @@ from gateway.notify.type_preview import NoSuchType, TypePreview, TypePreviewer
 from gateway.notify.types import TypeDetail, Types
 from gateway.observe.feed import Feed
 from gateway.observe.overview import Observatory
+from gateway.observe.trace import Tracer
+from gateway.observe.traced import Trace
 from gateway.protocol import preferences
 from gateway.protocol.catalog import SwitchRequest
 from gateway.protocol.parsing import Invalid
@@ -42,6 +46,7 @@ from storage.errors import StorageError
 from storage.inboxes import HistoryPage, Marked
 from storage.mail import LaneName
 from storage.people import Profile
+from storage.searching import Found
 from storage.streams import Notification
 from storage.suppressions import Suppression
 from storage.topics import TOPICS_PER_USER, Changed
@@ -72,6 +77,8 @@ class UseCases:
     type_previewer: TypePreviewer
     observatory: Observatory
     feed: Feed
+    tracer: Tracer
+    audit: AuditBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +91,8 @@ class Caller:
     """Empty for a service."""
     rooms: Sequence[str] = ()
     """Of the user, or of the connection."""
-    is_admin: bool = False
+    role: Role | None = None
+    """None for a service, and for a user who has none."""
     sid: str = ""
     """Of the connection; empty where there is none."""
     locale: str | None = None
@@ -161,6 +169,11 @@ async def notification(use: UseCases, caller: Caller, notification_id: str) -> R
     return _known(await use.records.find(notification_id))
 
 
+async def trace(use: UseCases, caller: Caller, notification_id: str) -> Trace:
+    del caller
+    return _known(await use.tracer.trace(notification_id))
+
+
 async def recall(use: UseCases, caller: Caller, notification_id: str) -> Notification:
     del caller
     return _known(await use.records.recall(notification_id))
@@ -192,8 +205,8 @@ async def user_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest
     user = asked.user or caller.user
     if user == caller.user:
         return await own_history(use, caller, asked.page)
-    if not caller.is_admin:
-        raise Problem("forbidden", "Another's history needs the role admin.")
+    if caller.role is None:
+        raise Problem("forbidden", "Another's history needs the role admin, support or viewer.")
     # Which topics another's token names is known to nobody but that user.
     rooms = inbox_rooms(user, await use.topics.of(user))
     return await use.reading.history(user, rooms, asked.page, locale=caller.locale)
@@ -335,8 +348,7 @@ async def type_in_full(use: UseCases, caller: Caller, name: str) -> TypeDetail:
 
 
 async def switch_type(use: UseCases, caller: Caller, asked: SwitchRequest) -> TypeDetail:
-    by = f"user:{caller.user}" if caller.user else f"service:{caller.scope}"
-    return await use.types.switch(asked.type, asked.changes, by=by)
+    return await use.types.switch(asked.type, asked.changes, by=caller.name)
 
 
 async def suppress(use: UseCases, caller: Caller, asked: SuppressRequest) -> Suppression:
@@ -363,7 +375,7 @@ async def watch_feed(
     use: UseCases,
     caller: Caller,
     on: bool,  # noqa: FBT001 - it is what is asked
-) -> Sequence[Notification]:
+) -> Sequence[Found]:
     """Answers what came before, if the store is there to tell; the feed itself needs none."""
     if not on:
         use.feed.unwatch(caller.sid)

@@ -1,11 +1,16 @@
-"""What only admins may ask, beyond what everybody asks of an own connection: the events among the operations."""
+"""What may be asked in `/admin`, beyond what everybody asks of an own connection: the events among the operations.
+
+Each is looked at for the role that the session has now: a newer token may have given it another.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.protocol.auditing import perform
 from gateway.protocol.operation import Operation
 from gateway.protocol.operations import OPERATIONS
 from gateway.protocol.parsing import Invalid
+from gateway.protocol.problems import Problem
 from gateway.protocol.use_cases import Caller, UseCases
 from gateway.sockets.events import ADMIN, Answer, Ask, Events
 from gateway.sockets.sessions import Session
@@ -22,13 +27,16 @@ class AdminEvents:
 
     def _asking(self, operation: Operation) -> Ask:
         async def ask(session: Session, payload: Mapping[str, Any]) -> Answer:
+            caller = _caller(session)
+            if caller.role is None or not caller.role.covers(operation.role):
+                raise Problem("forbidden", f"This needs the role {operation.role}.")
             try:
                 asked = operation.parse(payload)
             except Invalid as error:
                 if operation.refused is not None:
                     operation.refused(self._use, error)
                 raise
-            answer = operation.shape(await operation.use(self._use, _caller(session), asked))
+            answer = operation.shape(await perform(operation, self._use, caller, asked))
             return answer if operation.under is None else {operation.under: answer}
 
         return ask
@@ -37,6 +45,6 @@ class AdminEvents:
 def _caller(session: Session) -> Caller:
     user = session.user
     return Caller(
-        scope=f"admin:{user}", user=user, rooms=session.rooms, is_admin=True, sid=session.sid,
+        scope=f"admin:{user}", user=user, rooms=session.rooms, role=session.principal.role, sid=session.sid,
         locale=session.principal.locale,
     )  # fmt: skip

@@ -31,6 +31,7 @@ from gateway.notify.muting import Mutes
 from gateway.notify.topics import TopicBook
 from gateway.notify.translations import spoken
 from gateway.protocol import asking
+from gateway.protocol.operations import events_for
 from gateway.protocol.parsing import Invalid
 from gateway.sockets.events import ADMIN, ROOT, Answer
 from gateway.sockets.expiries import Expiries
@@ -101,8 +102,10 @@ class Arrival:
     async def verified(cls, at: Reception, sid: str, namespace: str, auth: Mapping[str, Any]) -> Self:
         """The arrival of a client whose token is good. Raises `AuthError`, or the refusal itself."""
         principal = await at.verifier.verify(auth.get("token"))
-        if namespace == ADMIN and not principal.is_admin:
-            raise refusal("forbidden", "this token has not the role admin", retry=False)
+        if namespace == ADMIN and principal.role is None:
+            raise refusal(
+                "forbidden", "this token has none of the roles admin, support and viewer", retry=False
+            )
         rooms = rooms_in(namespace, principal)
         ends_at = at.expiries.end_of(principal)
         session = Session(sid=sid, namespace=namespace, principal=principal, rooms=rooms, ends_at=ends_at)
@@ -201,7 +204,7 @@ class Arrival:
         if session.muted is not None:
             facts["muted"] = events.muted(session.muted)
         if session.namespace == ADMIN:
-            facts |= await self._online()
+            facts |= await self._online() | _allowed(session.principal)
         return events.encode("ready", facts)
 
     async def _online(self) -> Answer:
@@ -237,6 +240,11 @@ class Arrival:
     async def give_up(self, reason: Reason) -> None:
         """End a session that has not come all the way."""
         await self._at.server.close(self.session.sid, self.session.namespace, reason)
+
+
+def _allowed(principal: Principal) -> Answer:
+    role = principal.role
+    return {} if role is None else {"role": role, "may": events_for(role)}
 
 
 class Door:

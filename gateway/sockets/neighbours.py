@@ -25,7 +25,7 @@ from gateway.ground.rooms import is_room
 from gateway.ground.tasks import Tasks
 from gateway.notify.requests import NOTIFICATION
 from gateway.notify.streams import namespace_of
-from gateway.protocol.emit import EMIT_BYTES_MAX, RESERVED_EVENTS
+from gateway.protocol.emit_rules import EMIT_BYTES_MAX, RESERVED_EVENTS
 from gateway.protocol.fields import DATA_DEPTH_MAX, EVENT, ROOMS_MAX, unsound
 
 EMITS_PER_SECOND = 1000

@@ -27,8 +27,8 @@ class Renewal:
         principal = await at.verifier.verify(asking.token(payload))
         if principal.user != session.user:
             raise Invalid({"token": ["It is another user's."]})
-        if session.namespace == ADMIN and not principal.is_admin:
-            raise Invalid({"token": ["It has not the role admin."]})
+        if session.namespace == ADMIN and principal.role is None:
+            raise Invalid({"token": ["It has none of the roles admin, support and viewer."]})
         await self._mover.move(session, principal=principal)
         session.ends_at = at.expiries.end_of(principal)
         at.expiries.watch(session)

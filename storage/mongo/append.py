@@ -403,5 +403,9 @@ def _items(work: _Work) -> list[_Item]:
             document["key"] = work.key
             document["ordinal"] = ordinal
             document["fingerprint"] = work.emission.key.fingerprint
+        if (origin := work.emission.origin) is not None:
+            document["emitted_by"] = origin.by
+            if origin.request_id is not None:
+                document["request_id"] = origin.request_id
         items.append(_Item(work, ordinal, notification, notification, document))
     return items

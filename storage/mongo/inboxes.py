@@ -145,6 +145,21 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
         return await _mark(c, user, rooms, ids, fields, muted, now=at, unread_only=False)
 
     @operation
+    async def click(
+        self,
+        c: Collections,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        at = micros(now)
+        fields = {"clicked_at": _once("clicked_at", at), "read_at": _once("read_at", at)}
+        return await _mark(c, user, rooms, ids, fields, muted, now=at, unread_only=False)
+
+    @operation
     async def read_all(self, c: Collections, user: str, rooms: Sequence[str], *, now: datetime) -> Marked:
         at = micros(now)
         standing = await standings(c, {user: list(dict.fromkeys(writable(rooms)))}, now=at)

@@ -12,12 +12,13 @@ from pymongo.collation import Collation, CollationStrength
 from pymongo.errors import BulkWriteError
 
 from storage import collapsing
+from storage.courses import STEPS_KEPT, Course, Step, fields_of, step_from
 from storage.encoding import ERASED, micros, moment, moment_or_none, news_text
 from storage.mail import OWED, WAITING, LaneName, Mail, MailOrder, MailState, Unless
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.errors import only_duplicates
 from storage.mongo.schema import Migration
-from storage.outbox import Obligation
+from storage.outbox import Kind, Obligation, Subject
 
 OBLIGATIONS = "obligations"
 THROTTLES = "throttles"
@@ -105,6 +106,29 @@ OWES = "mail.state"
 """The field to ask for, for `owes`."""
 _OWED_STATES = frozenset(state.value for state in OWED)
 WAITING_STATES = [state.value for state in WAITING]
+
+
+def stepped(step: Step | None) -> Document:
+    """What of an update keeps a step beside the newest of those before."""
+    return (
+        {} if step is None else {"$push": {"mail.steps": {"$each": [fields_of(step)], "$slice": -STEPS_KEPT}}}
+    )
+
+
+async def courses(c: Collections, ids: Sequence[str]) -> dict[str, Course]:
+    found: dict[str, Course] = {}
+    for name in (NOTIFICATIONS, OBLIGATIONS):
+        chosen = {"_id": {"$in": list(ids)}, "mail.state": {"$exists": True}}
+        for document in await c[name].find(chosen, {"of": 1, "mail.steps": 1}).to_list():
+            id_, of = document["_id"], document.get("of")
+            subject = (
+                Subject(kind=Kind.NOTIFICATION, id=id_)
+                if of is None
+                else Subject(kind=Kind(of["kind"]), id=of["id"])
+            )
+            steps = [step_from(fields) for fields in document.get("mail", {}).get("steps", ())]
+            found[id_] = Course(of=subject, steps=steps)
+    return found
 
 
 def document_of(mail: Mail) -> Document:
@@ -230,11 +254,11 @@ async def forget_recipients(c: Collections, room: str, *, now: int) -> None:
     A worker that holds a lease has its own copy of the address, and may still settle.
     """
     await c[NOTIFICATIONS].update_many(
-        {"room": room, "mail.to": {"$exists": True}}, {"$set": {"mail.to": ""}}
+        {"room": room, "mail.to": {"$exists": True}}, {"$set": {"mail.to": ""}, "$unset": {"mail.steps": ""}}
     )
     ids = [found["_id"] for found in await c[NOTIFICATIONS].find({"room": room}, {"_id": 1}).to_list()]
     await _withdraw(c, OBLIGATIONS, {"room": room}, reason=ERASED, now=now)
-    gone = {"$set": {"mail.to": ""}, "$unset": {"news": "", "room": ""}}
+    gone = {"$set": {"mail.to": ""}, "$unset": {"news": "", "room": "", "mail.steps": ""}}
     await c[OBLIGATIONS].update_many({"$or": [{"room": room}, {"of.id": {"$in": ids}}]}, gone)
 
 
@@ -242,7 +266,9 @@ async def forget(c: Collections, ids: Sequence[str], *, now: int) -> None:
     """Nothing more of these is sent, and neither an address nor what was to be told is kept."""
     chosen = {"_id": {"$in": list(ids)}}
     await _withdraw(c, OBLIGATIONS, chosen, reason=ERASED, now=now)
-    await c[OBLIGATIONS].update_many(chosen, {"$set": {"mail.to": ""}, "$unset": {"news": ""}})
+    await c[OBLIGATIONS].update_many(
+        chosen, {"$set": {"mail.to": ""}, "$unset": {"news": "", "mail.steps": ""}}
+    )
 
 
 async def recipients(c: Collections, room: str) -> list[str]:

@@ -1,5 +1,6 @@
 """The shelf of what is owed: what workers do, with the fields of `obligations.py`."""
 
+import secrets
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -7,10 +8,12 @@ from hashlib import blake2b
 from typing import Any
 
 from msgspec import structs
+from pymongo import UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from pymongo.asynchronous.cursor import AsyncCursor
 
 from storage import collapsing
+from storage.courses import Course, Step, StepKind, heard, step_of
 from storage.encoding import (
     ERASED,
     EXPIRED,
@@ -25,7 +28,7 @@ from storage.encoding import (
     position_of,
     writable,
 )
-from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent, Skipped
+from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent, Settled, Skipped
 from storage.mail import AFTER_SENT, HASTENED, LaneName, MailState
 from storage.mongo import collapsing as chains
 from storage.mongo import digests, obligations
@@ -81,19 +84,18 @@ class MongoOutbox(MongoShelf, Outbox):
         at = micros(now)
         until = micros(now + timedelta(seconds=lease_seconds))
         leases: list[Lease] = []
-        while len(leases) < limit:
-            due = await _due(c, lane, at, limit - len(leases))
-            if not due:
-                break
+        while (wanted := limit - len(leases)) > 0:
+            due = await _due(c, lane, at, wanted)
             own = [d for name, d in due if name == NOTIFICATIONS]
-            taken = await _lease_own(c, own, until=until, now=at)
+            taken = await _lease_own(c, own, until=until, now=at) if own else []
             if len(own) < len(due):
                 apart = [d for name, d in due if name == OBLIGATIONS]
                 taken += await _lease_apart(c, apart, until=until, now=at)
             order = {document["_id"]: place for place, (_, document) in enumerate(due)}
             leases += sorted(taken, key=lambda lease: order[lease.id])
-            if until <= at:
-                break  # A lease that has ended already would be found again at once.
+            # That was all; or it would be found again at once, for its lease has ended already.
+            if len(due) < wanted or until <= at:
+                break
         return leases
 
     @operation
@@ -103,35 +105,19 @@ class MongoOutbox(MongoShelf, Outbox):
 
     @operation
     async def end(self, c: Collections, lease: Lease, ending: Ending, *, now: datetime) -> bool:
-        at = micros(now)
-        fields: Document = {"mail.updated_at": at}
-        removed = {"mail.token": ""}
-        attempts = 0
-        match ending:
-            case Sent(relay_id=relay_id, relay_key=relay_key):
-                fields |= _said(MailState.SENT) | {"mail.sent_at": at, "mail.relay_id": relay_id}
-                # What has none stays out of the index.
-                fields |= {} if relay_key is None else {"mail.relay_key": relay_key}
-                removed = _ENDED
-            case Skipped(rule=rule, reason=reason):
-                fields |= _said(MailState.SKIPPED, reason=reason, decided_by=rule)
-                removed = _ENDED
-            case Buried(reason=reason, code=code):
-                fields |= _said(MailState.DEAD, reason=reason, code=code)
-                removed = _ENDED
-            case Postponed(until=until, reason=reason, code=code, counted=counted, rule=rule):
-                due_at = micros(until)
-                fields |= _said(MailState.PENDING, reason=reason, code=code, decided_by=rule)
-                fields |= {"mail.due_at": due_at, "mail.wake": due_at}
-                attempts = 0 if counted else -1
-            case Gathered():
-                return await digests.gather(c, lease, ending, now=at)
-            case Released():
-                # While it is leased nobody else moves the time it is due.
-                fields |= {"mail.state": "pending", "mail.wake": micros(lease.mail.due_at)}
-                attempts = -1
-        update = {"$set": fields, "$unset": removed}
-        return await _held(c, lease, update | ({"$inc": {"mail.attempts": attempts}} if attempts else {}))
+        if isinstance(ending, Gathered):
+            return await digests.gather(c, lease, ending, now=micros(now))
+        return await _held(c, lease, _ended(lease, ending, now))
+
+    @operation
+    async def end_together(
+        self, c: Collections, endings: Sequence[tuple[Lease, Settled]], *, now: datetime
+    ) -> list[bool]:
+        done: set[str] = set()
+        for name in _BOTH:
+            some = [(lease, _ended(lease, ending, now)) for lease, ending in endings if _home(lease) == name]
+            done |= await _end_all(c, name, some)
+        return [lease.id in done for lease, _ in endings]
 
     @operation
     async def claim(
@@ -172,6 +158,20 @@ class MongoOutbox(MongoShelf, Outbox):
         return None if apart is None else (await _told(c, [apart])).get(obligation_id)
 
     @operation
+    async def courses(self, c: Collections, ids: Sequence[str]) -> dict[str, Course]:
+        return await obligations.courses(c, writable(ids))
+
+    @operation
+    async def subject(self, c: Collections, obligation_id: str) -> Subject | None:
+        if not is_writable(obligation_id):
+            return None
+        apart = await c[OBLIGATIONS].find_one({"_id": obligation_id}, {"of": 1})
+        if apart is not None:
+            return Subject(kind=Kind(apart["of"]["kind"]), id=apart["of"]["id"])
+        own = await c[NOTIFICATIONS].find_one({"_id": obligation_id, "mail": {"$exists": True}}, {"_id": 1})
+        return None if own is None else Subject(kind=Kind.NOTIFICATION, id=obligation_id)
+
+    @operation
     async def taken_as(self, c: Collections, relay_key: str) -> str | None:
         if not is_writable(relay_key):
             return None
@@ -195,7 +195,8 @@ class MongoOutbox(MongoShelf, Outbox):
     ) -> bool:
         outweighed = [each.value for each in AFTER_SENT[: AFTER_SENT.index(state)]]
         chosen = {"_id": obligation_id, "mail.state": {"$in": outweighed}}
-        update = {"$set": {"mail.state": state.value, "mail.reason": reason, "mail.updated_at": micros(now)}}
+        fields = {"mail.state": state.value, "mail.reason": reason, "mail.updated_at": micros(now)}
+        update = {"$set": fields} | obligations.stepped(heard(state, reason, now))
         for name in _BOTH:
             if (await c[name].update_one(chosen, update)).matched_count:
                 return True
@@ -217,6 +218,7 @@ class MongoOutbox(MongoShelf, Outbox):
                     "mail.updated_at": at,
                 },
                 "$unset": {"mail.reason": "", "mail.code": ""},
+                **obligations.stepped(Step(at=now, kind=StepKind.REVIVED)),
             },
         )
 
@@ -402,7 +404,8 @@ async def _due(c: Collections, lane: LaneName, now: int, limit: int) -> list[tup
         .find(
             owed, {"until": 1, "of": 1, "news": 1, "created_at": 1, "mail.wake": 1, "room": 1, "collapse": 1}
         )
-        .sort([("mail.wake", 1), ("_id", 1)])
+        # By the index alone: for one more key the server would look at all that is due, every time.
+        .sort("mail.wake", 1)
         .limit(limit)
         .to_list()
     ]
@@ -536,10 +539,65 @@ async def _take(
     return token
 
 
+def _ended(lease: Lease, ending: Settled, now: datetime) -> Document:
+    """What is changed in a mail whose lease ends so."""
+    at = micros(now)
+    fields: Document = {"mail.updated_at": at}
+    removed = {"mail.token": ""}
+    attempts = 0
+    match ending:
+        case Sent(relay_id=relay_id, relay_key=relay_key):
+            fields |= _said(MailState.SENT) | {"mail.sent_at": at, "mail.relay_id": relay_id}
+            # What has none stays out of the index.
+            fields |= {} if relay_key is None else {"mail.relay_key": relay_key}
+            removed = _ENDED
+        case Skipped(rule=rule, reason=reason):
+            fields |= _said(MailState.SKIPPED, reason=reason, decided_by=rule)
+            removed = _ENDED
+        case Buried(reason=reason, code=code):
+            fields |= _said(MailState.DEAD, reason=reason, code=code)
+            removed = _ENDED
+        case Postponed(until=until, reason=reason, code=code, counted=counted, rule=rule):
+            due_at = micros(until)
+            fields |= _said(MailState.PENDING, reason=reason, code=code, decided_by=rule)
+            fields |= {"mail.due_at": due_at, "mail.wake": due_at}
+            attempts = 0 if counted else -1
+        case Released():
+            # While it is leased nobody else moves the time it is due.
+            fields |= {"mail.state": "pending", "mail.wake": micros(lease.mail.due_at)}
+            attempts = -1
+    update = {"$set": fields, "$unset": removed} | obligations.stepped(step_of(ending, lease, now))
+    return update | ({"$inc": {"mail.attempts": attempts}} if attempts else {})
+
+
+async def _end_all(c: Collections, name: str, endings: Sequence[tuple[Lease, Document]]) -> set[str]:
+    """End several of one collection in one write; answers the ids of those whose lease was still their token's."""
+    if len(endings) == 1:
+        [(lease, update)] = endings
+        return {lease.id} if await _held(c, lease, update) else set()
+    if not endings:
+        return set()
+    # The server counts those it has found, and does not say which: that is read from the mails, where it is not all.
+    mark = secrets.randbits(62)
+    writes = [
+        UpdateOne(_token_of(lease), {**update, "$set": {**update["$set"], "mail.ended_in": mark}})
+        for lease, update in endings
+    ]
+    ids = [lease.id for lease, _ in endings]
+    if (await c[name].bulk_write(writes, ordered=False)).matched_count == len(ids):
+        return set(ids)
+    found = c[name].find({"_id": {"$in": ids}, "mail.ended_in": mark}, {"_id": 1})
+    return {document["_id"] for document in await found.to_list()}
+
+
 async def _held(c: Collections, lease: Lease, update: Document) -> bool:
     """Change the mail if the lease is still this token's."""
-    held = {"_id": lease.id, "mail.token": lease.token}
-    return (await c[_home(lease)].update_one(held, update)).matched_count == 1
+    return (await c[_home(lease)].update_one(_token_of(lease), update)).matched_count == 1
+
+
+def _token_of(lease: Lease) -> Document:
+    """Where the lease is still this token's."""
+    return {"_id": lease.id, "mail.token": lease.token}
 
 
 def _home(lease: Lease) -> str:

@@ -12,7 +12,9 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from storage.errors import StoreConfigurationError, StoreUnavailable
+from storage.mongo.audit import MongoAudit
 from storage.mongo.campaigns import MongoCampaigns
+from storage.mongo.clicks import MongoClicks
 from storage.mongo.collections import FACTS, NOTIFICATIONS, Collections
 from storage.mongo.digests import MongoDigests
 from storage.mongo.epochs import MongoEpochs
@@ -68,6 +70,8 @@ class MongoStore:
         self.lanes = self._put_up(MongoLanes(self._operations))
         self.mailboxes = self._put_up(MongoMailboxes(self._operations))
         self.campaigns = self._put_up(MongoCampaigns(self._operations))
+        self.audit = self._put_up(MongoAudit(self._operations))
+        self.clicks = self._put_up(MongoClicks(self._operations))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its indexes when the store is opened."""

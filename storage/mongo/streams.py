@@ -7,13 +7,14 @@ from pymongo import IndexModel
 
 from storage.encoding import ERASED, EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros
 from storage.errors import IdempotencyMismatch
-from storage.mongo import clearing, collapsing
+from storage.mongo import clearing, collapsing, searching
 from storage.mongo.append import ROOMS, Appender, positions
 from storage.mongo.collections import NOTIFICATIONS, Collections
 from storage.mongo.documents import notification_of
 from storage.mongo.schema import Migration
 from storage.mongo.shelf import MongoShelf, Operations, operation
 from storage.people import Erasure
+from storage.searching import Found, FoundPage, Provenance, Search
 from storage.streams import Appended, Emission, Notification, Streams
 
 INDEXES = {
@@ -94,14 +95,22 @@ class MongoStreams(MongoShelf, Streams):
         return [notification_of(document) for document in await cursor.sort("seq", 1).limit(limit).to_list()]
 
     @operation
-    async def latest(self, c: Collections, *, limit: int, now: datetime) -> list[Notification]:
+    async def latest(self, c: Collections, *, limit: int, now: datetime) -> list[Found]:
         newest = await c[NOTIFICATIONS].find().sort("_id", -1).limit(limit).to_list()
         shown_at = micros(now)
-        return [notification_of(document) for document in newest if document["until"] > shown_at]
+        return [searching.found_of(document) for document in newest if document["until"] > shown_at]
 
     @operation
     async def notification(self, c: Collections, notification_id: str) -> Notification | None:
         return await _find(c, notification_id) if is_writable(notification_id) else None
+
+    @operation
+    async def provenance(self, c: Collections, notification_id: str) -> Provenance | None:
+        return await searching.provenance(c, notification_id) if is_writable(notification_id) else None
+
+    @operation
+    async def search(self, c: Collections, asked: Search, *, before: str | None, limit: int) -> FoundPage:
+        return await searching.search(c, asked, before=before, limit=limit)
 
     @operation
     async def recall(self, c: Collections, notification_id: str, *, now: datetime) -> Notification | None:

@@ -83,7 +83,9 @@ class _Append:
             if given.collapse is not None:
                 given, since = self._follow(given)
             place = None if key is None else ordinal
-            self._rows.append(row_of(given, key, place, fingerprint, waits_since=since))
+            self._rows.append(
+                row_of(given, key, place, fingerprint, waits_since=since, origin=emission.origin)
+            )
             if given.mail is not None:
                 self._mails.append(obligations.row_of(given, given.mail))
             numbered.append(given)

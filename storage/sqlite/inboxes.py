@@ -99,9 +99,9 @@ CREATE INDEX receipts_waking ON receipts (wake_at) WHERE wake_at IS NOT NULL;
 )
 
 _UPSERT = """
-INSERT INTO receipts (user, room, seq, id, seen_at, read_at, dismissed_at)
+INSERT INTO receipts (user, room, seq, id, seen_at, read_at, dismissed_at, clicked_at)
 SELECT :user, n.room, n.seq, n.id, :seen,
-    CASE WHEN n.seq > COALESCE(i.read_upto, 0) OR c.unread_at IS NOT NULL THEN :read END, :dismissed
+    CASE WHEN n.seq > COALESCE(i.read_upto, 0) OR c.unread_at IS NOT NULL THEN :read END, :dismissed, :clicked
 FROM json_each(:ids) asked CROSS JOIN notifications n ON n.id = asked.value
 LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room
 LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq
@@ -110,6 +110,7 @@ ON CONFLICT (user, room, seq) DO UPDATE SET
     seen_at = COALESCE(seen_at, excluded.seen_at),
     read_at = COALESCE(read_at, excluded.read_at),
     dismissed_at = COALESCE(dismissed_at, excluded.dismissed_at),
+    clicked_at = COALESCE(clicked_at, excluded.clicked_at),
     unread_at = CASE WHEN :read IS NULL THEN unread_at END,
     returned_at = CASE WHEN :read IS NULL THEN returned_at END,
     snoozed_until = CASE WHEN :dismissed IS NULL THEN snoozed_until END,
@@ -209,6 +210,21 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         at = micros(now)
         missing = "c.dismissed_at IS NULL"
         return _mark(connection, user, rooms, ids, muted, now=at, missing=missing, read=at, dismissed=at)
+
+    @writing
+    def click(
+        self,
+        connection: sqlite3.Connection,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str],
+        *,
+        now: datetime,
+        muted: Muted | None = None,
+    ) -> Marked:
+        at = micros(now)
+        missing = f"(c.clicked_at IS NULL OR {_UNREAD})"
+        return _mark(connection, user, rooms, ids, muted, now=at, missing=missing, read=at, clicked=at)
 
     @writing
     def read_all(
@@ -348,6 +364,7 @@ def _mark(
     seen: int | None = None,
     read: int | None = None,
     dismissed: int | None = None,
+    clicked: int | None = None,
 ) -> Marked:
     changed = connection.execute(
         _UPSERT.format(missing=missing),
@@ -359,6 +376,7 @@ def _mark(
             "seen": seen,
             "read": read,
             "dismissed": dismissed,
+            "clicked": clicked,
         },
     ).rowcount
     after = standings(connection, of_user(user, rooms), now=now)

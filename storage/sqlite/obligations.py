@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from storage import collapsing
+from storage.courses import STEPS_KEPT, Course, Step, fields_of, step_from
 from storage.encoding import ERASED, micros, micros_or_none, moment, moment_or_none, news_text
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
-from storage.outbox import Obligation
+from storage.outbox import Kind, Obligation, Subject
 from storage.sqlite.schema import Migration, statements
 from storage.streams import Notification
 
@@ -104,6 +105,13 @@ ALTER TABLE obligations ADD COLUMN counted_at INTEGER;
 CREATE INDEX obligations_counted ON obligations (counted_as, counted_at) WHERE counted_as IS NOT NULL;
 """),
     ),
+    Migration(
+        name="outbox-courses",
+        run=statements("""
+-- what was said of it on its way, as JSON; NULL where its state says it all
+ALTER TABLE obligations ADD COLUMN steps TEXT;
+"""),
+    ),
 )
 
 COLUMNS = (
@@ -111,6 +119,11 @@ COLUMNS = (
     " m.updated_at, m.sent_at, m.lane, m.decided_by, m.relay_id, m.digest"
 )
 """The columns that `mail_of` takes, of obligations `m`."""
+STEPPED = (
+    f"steps = json_insert(CASE WHEN json_array_length(steps) >= {STEPS_KEPT} THEN json_remove(steps, '$[0]')"
+    " ELSE COALESCE(steps, '[]') END, '$[#]', json(?))"
+)
+"""Keeps the step that `step_text` writes beside the newest of those before."""
 OWES = "(m.wake_at IS NOT NULL OR m.state IS 'gathered')"
 """Whether a mail is owed, or waits in a digest, of obligations `m`; not so where there is none."""
 JOIN = "LEFT JOIN obligations m ON m.id = n.id"
@@ -127,6 +140,24 @@ _OWE = (
 )
 
 Row = tuple[Any, ...]
+
+
+def step_text(step: Step) -> str:
+    return json.dumps(fields_of(step))
+
+
+def courses(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Course]:
+    rows = connection.execute(
+        "SELECT id, of_kind, of_id, steps FROM obligations WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(ids),),
+    )
+    return {
+        id_: Course(
+            of=Subject(kind=Kind(kind or Kind.NOTIFICATION), id=of_id or id_),
+            steps=[step_from(fields) for fields in json.loads(steps or "[]")],
+        )
+        for id_, kind, of_id, steps in rows
+    }
 
 
 def mail_of(row: Row) -> Mail:
@@ -215,12 +246,14 @@ def forget_recipients(connection: sqlite3.Connection, room: str, *, now: int) ->
     """
     told = [row[0] for row in connection.execute("SELECT id FROM notifications WHERE room = ?", (room,))]
     connection.executemany(
-        "UPDATE obligations SET recipient = '' WHERE id = ?1 OR of_id = ?1", [(each,) for each in told]
+        "UPDATE obligations SET recipient = '', steps = NULL WHERE id = ?1 OR of_id = ?1",
+        [(each,) for each in told],
     )
     own = [row[0] for row in connection.execute("SELECT id FROM obligations WHERE room = ?", (room,))]
     withdraw(connection, own, reason=ERASED, now=now)
     connection.execute(
-        "UPDATE obligations SET recipient = '', news = NULL, room = NULL WHERE room = ?", (room,)
+        "UPDATE obligations SET recipient = '', news = NULL, room = NULL, steps = NULL WHERE room = ?",
+        (room,),
     )
     connection.execute("UPDATE obligations SET reader = NULL WHERE reader = ?", (room,))
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from msgspec import structs
 
 from storage import collapsing
+from storage.courses import Course, Step, StepKind, heard, step_of
 from storage.encoding import (
     ERASED,
     EXPIRED,
@@ -24,7 +25,7 @@ from storage.encoding import (
     position_of,
     writable,
 )
-from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent, Skipped
+from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent, Settled, Skipped
 from storage.mail import AFTER_SENT, HASTENED, LaneName, MailState
 from storage.outbox import (
     ORPHAN_AGE,
@@ -66,15 +67,13 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         at = micros(now)
         until = micros(now + timedelta(seconds=lease_seconds))
         leases: list[Lease] = []
-        while len(leases) < limit:
+        while (wanted := limit - len(leases)) > 0:
             due = connection.execute(
                 "SELECT m.id, m.of_kind, m.created_at, m.news IS NULL, n.shown_until, n.recalled_at, n.superseded_by"
                 " FROM obligations m LEFT JOIN notifications n ON n.id = COALESCE(m.of_id, m.id)"
                 " WHERE m.lane = ? AND m.wake_at IS NOT NULL AND m.wake_at <= ? ORDER BY m.wake_at, m.id LIMIT ?",
-                (lane, at, limit - len(leases)),
+                (lane, at, wanted),
             ).fetchall()
-            if not due:
-                break
             for obligation_id, kind, owed_at, is_mute, shown_until, recalled_at, superseded_by in due:
                 if kind in (None, Kind.NOTIFICATION) and shown_until is None:
                     _pass_over(connection, obligation_id, owed_at=owed_at, now=at)
@@ -88,8 +87,9 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
                     _skip_gone(connection, obligation_id, reason=ERASED, now=at)
                 else:
                     leases.append(_take(connection, obligation_id, until=until, now=at))
-            if until <= at:
-                break  # A lease that has ended already would be found again at once.
+            # That was all; or it would be found again at once, for its lease has ended already.
+            if len(due) < wanted or until <= at:
+                break
         return leases
 
     @writing
@@ -105,36 +105,15 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
 
     @writing
     def end(self, connection: sqlite3.Connection, lease: Lease, ending: Ending, *, now: datetime) -> bool:
-        at = micros(now)
-        match ending:
-            case Sent(relay_id=relay_id, relay_key=relay_key):
-                change = (
-                    "state = 'sent', reason = NULL, code = NULL, decided_by = NULL, relay_id = ?, relay_key = ?,"
-                    " sent_at = ?, wake_at = NULL"
-                )
-                values: obligations.Row = (relay_id, relay_key, at)
-            case Skipped(rule=rule, reason=reason):
-                change = "state = 'skipped', reason = ?, code = NULL, decided_by = ?, wake_at = NULL"
-                values = (reason, rule)
-            case Buried(reason=reason, code=code):
-                change = "state = 'dead', reason = ?, code = ?, decided_by = NULL, wake_at = NULL"
-                values = (reason, code)
-            case Postponed(until=until, reason=reason, code=code, counted=counted, rule=rule):
-                change = (
-                    "state = 'pending', reason = ?, code = ?, decided_by = ?, attempts = attempts - ?, due_at = ?,"
-                    " wake_at = ?"
-                )
-                due_at = micros(until)
-                values = (reason, code, rule, 0 if counted else 1, due_at, due_at)
-            case Gathered():
-                return digests.gather(connection, lease, ending, now=at)
-            case Released():
-                change, values = "state = 'pending', attempts = attempts - 1, wake_at = due_at", ()
-        return _changed(
-            connection,
-            f"UPDATE obligations SET {change}, updated_at = ?, token = NULL WHERE id = ? AND token = ?",  # noqa: S608 - constants only
-            (*values, at, lease.id, lease.token),
-        )
+        if isinstance(ending, Gathered):
+            return digests.gather(connection, lease, ending, now=micros(now))
+        return _end(connection, lease, ending, now)
+
+    @writing
+    def end_together(
+        self, connection: sqlite3.Connection, endings: Sequence[tuple[Lease, Settled]], *, now: datetime
+    ) -> list[bool]:
+        return [_end(connection, lease, ending, now) for lease, ending in endings]
 
     @writing
     def claim(
@@ -167,6 +146,22 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         return None if row is None else _told(row)
 
     @reading
+    def courses(self, connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Course]:
+        return obligations.courses(connection, writable(ids))
+
+    @reading
+    def subject(self, connection: sqlite3.Connection, obligation_id: str) -> Subject | None:
+        if not is_writable(obligation_id):
+            return None
+        row = connection.execute(
+            "SELECT of_kind, of_id FROM obligations WHERE id = ?", (obligation_id,)
+        ).fetchone()
+        if row is None:
+            return None
+        kind, of = row
+        return Subject(kind=Kind(kind or Kind.NOTIFICATION), id=of or obligation_id)
+
+    @reading
     def taken_as(self, connection: sqlite3.Connection, relay_key: str) -> str | None:
         if not is_writable(relay_key):
             return None
@@ -185,22 +180,25 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         reason: str | None,
         now: datetime,
     ) -> bool:
+        outweighed = json.dumps(AFTER_SENT[: AFTER_SENT.index(state)])
+        step = obligations.step_text(heard(state, reason, now))
         return _changed(
             connection,
-            "UPDATE obligations SET state = ?, reason = ?, updated_at = ?"
+            f"UPDATE obligations SET state = ?, reason = ?, updated_at = ?, {obligations.STEPPED}"  # noqa: S608 - constants only
             " WHERE id = ? AND state IN (SELECT value FROM json_each(?))",
-            (state, reason, micros(now), obligation_id, json.dumps(AFTER_SENT[: AFTER_SENT.index(state)])),
+            (state, reason, micros(now), step, obligation_id, outweighed),
         )
 
     @writing
     def revive(self, connection: sqlite3.Connection, ids: Sequence[str], *, now: datetime) -> list[str]:
+        at, step = micros(now), obligations.step_text(Step(at=now, kind=StepKind.REVIVED))
         revived = {
             row[0]
             for row in connection.execute(
-                "UPDATE obligations SET state = 'pending', attempts = 0, due_at = :now, wake_at = :now,"
-                " updated_at = :now, reason = NULL, code = NULL"
-                " WHERE id IN (SELECT value FROM json_each(:ids)) AND state = 'dead' RETURNING id",
-                {"now": micros(now), "ids": json.dumps(writable(ids))},
+                "UPDATE obligations SET state = 'pending', attempts = 0, due_at = ?, wake_at = ?,"  # noqa: S608 - constants only
+                f" updated_at = ?, reason = NULL, code = NULL, {obligations.STEPPED}"
+                " WHERE id IN (SELECT value FROM json_each(?)) AND state = 'dead' RETURNING id",
+                (at, at, at, step, json.dumps(writable(ids))),
             )
         }
         return [obligation_id for obligation_id in dict.fromkeys(ids) if obligation_id in revived]
@@ -390,6 +388,39 @@ def _take(connection: sqlite3.Connection, obligation_id: str, *, until: int, now
     # The notification under its own id: by that its receipts are found.
     told = structs.replace(told, id=of.id) if of.kind is Kind.NOTIFICATION else told
     return Lease(id=obligation_id, of=of, notification=told, mail=mail, token=token, until=moment(until))
+
+
+def _end(connection: sqlite3.Connection, lease: Lease, ending: Settled, now: datetime) -> bool:
+    at = micros(now)
+    match ending:
+        case Sent(relay_id=relay_id, relay_key=relay_key):
+            change = (
+                "state = 'sent', reason = NULL, code = NULL, decided_by = NULL, relay_id = ?, relay_key = ?,"
+                " sent_at = ?, wake_at = NULL"
+            )
+            values: obligations.Row = (relay_id, relay_key, at)
+        case Skipped(rule=rule, reason=reason):
+            change = "state = 'skipped', reason = ?, code = NULL, decided_by = ?, wake_at = NULL"
+            values = (reason, rule)
+        case Buried(reason=reason, code=code):
+            change = "state = 'dead', reason = ?, code = ?, decided_by = NULL, wake_at = NULL"
+            values = (reason, code)
+        case Postponed(until=until, reason=reason, code=code, counted=counted, rule=rule):
+            change = (
+                "state = 'pending', reason = ?, code = ?, decided_by = ?, attempts = attempts - ?, due_at = ?,"
+                " wake_at = ?"
+            )
+            due_at = micros(until)
+            values = (reason, code, rule, 0 if counted else 1, due_at, due_at)
+        case Released():
+            change, values = "state = 'pending', attempts = attempts - 1, wake_at = due_at", ()
+    if (step := step_of(ending, lease, now)) is not None:
+        change, values = f"{change}, {obligations.STEPPED}", (*values, obligations.step_text(step))
+    return _changed(
+        connection,
+        f"UPDATE obligations SET {change}, updated_at = ?, token = NULL WHERE id = ? AND token = ?",  # noqa: S608 - constants only
+        (*values, at, lease.id, lease.token),
+    )
 
 
 def _changed(connection: sqlite3.Connection, statement: str, values: obligations.Row) -> bool:

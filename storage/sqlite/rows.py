@@ -17,7 +17,7 @@ from storage.encoding import (
 )
 from storage.inboxes import Receipt
 from storage.sqlite import obligations
-from storage.streams import Collapse, Notification
+from storage.streams import Collapse, Notification, Origin
 
 _COLUMNS = (
     "n.id, n.room, n.seq, n.type, n.title, n.body, n.link, n.data, n.created_at, n.expires_at, n.recalled_at,"
@@ -31,8 +31,8 @@ MAIL = _COLUMNS.count(",") + 1
 
 _INSERT = (
     "INSERT INTO notifications (id, room, seq, type, title, body, link, data, created_at, expires_at, recalled_at,"
-    " shown_until, key, ordinal, fingerprint, entry, collapse_key, collapsed, waits_since)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " shown_until, key, ordinal, fingerprint, entry, collapse_key, collapsed, waits_since, emitted_by, request_id)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 
 _RECEIPT = ("seen_at", "read_at", "dismissed_at", "clicked_at", "archived_at", "snoozed_until", "unread_at",
@@ -76,6 +76,7 @@ def row_of(
     fingerprint: bytes | None,
     *,
     waits_since: int | None = None,
+    origin: Origin | None = None,
 ) -> Row:
     """`waits_since` is since when mail of the chain waits that it is the newest of."""
     collapse_key, collapsed = (None, None) if n.collapse is None else (n.collapse.key, n.collapse.count)
@@ -83,6 +84,7 @@ def row_of(
         n.id, n.room, n.seq, n.type, n.title, n.body, n.link, data_text(n.data), micros(n.created_at),
         micros_or_none(n.expires_at), micros_or_none(n.recalled_at), shown_until(n), key, ordinal, fingerprint,
         None if n.entry is None else entry_text(n.entry), collapse_key, collapsed, waits_since,
+        *((None, None) if origin is None else (origin.by, origin.request_id)),
     )  # fmt: skip
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from storage.errors import StoreUnavailable
+from storage.sqlite.audit import SQLiteAudit
 from storage.sqlite.campaigns import SQLiteCampaigns
+from storage.sqlite.clicks import SQLiteClicks
 from storage.sqlite.digests import SQLiteDigests
 from storage.sqlite.epochs import SQLiteEpochs
 from storage.sqlite.inboxes import SQLiteInboxes
@@ -59,6 +61,8 @@ class SQLiteStore:
         self.lanes = self._put_up(SQLiteLanes(self._threads))
         self.mailboxes = self._put_up(SQLiteMailboxes(self._threads))
         self.campaigns = self._put_up(SQLiteCampaigns(self._threads))
+        self.audit = self._put_up(SQLiteAudit(self._threads))
+        self.clicks = self._put_up(SQLiteClicks(self._threads))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its tables when the store is opened; those of an earlier one are there before."""

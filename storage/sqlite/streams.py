@@ -7,7 +7,8 @@ from datetime import datetime
 from storage.encoding import ERASED, EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros
 from storage.errors import IdempotencyMismatch, Unstorable
 from storage.people import Erasure
-from storage.sqlite import append, clearing, heads, obligations, rows
+from storage.searching import Found, FoundPage, Provenance, Search
+from storage.sqlite import append, clearing, heads, obligations, rows, searching
 from storage.sqlite.rows import NOTIFICATION, notification_of
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
@@ -86,6 +87,14 @@ ALTER TABLE notifications ADD COLUMN superseded_by TEXT;
 CREATE INDEX notifications_collapse ON notifications (room, collapse_key) WHERE collapse_key IS NOT NULL;
 """),
     ),
+    Migration(
+        name="streams-origins",
+        run=statements("""
+-- who has asked for it, and by which request
+ALTER TABLE notifications ADD COLUMN emitted_by TEXT;
+ALTER TABLE notifications ADD COLUMN request_id TEXT;
+"""),
+    ),
 )
 
 
@@ -142,17 +151,27 @@ class SQLiteStreams(SQLiteShelf, Streams):
         return span(connection, room, after=after, upto=FOREVER, limit=limit, shown_at=shown_at)
 
     @reading
-    def latest(self, connection: sqlite3.Connection, *, limit: int, now: datetime) -> list[Notification]:
+    def latest(self, connection: sqlite3.Connection, *, limit: int, now: datetime) -> list[Found]:
         found = connection.execute(
-            f"SELECT {NOTIFICATION} FROM (SELECT * FROM notifications ORDER BY id DESC LIMIT ?) n"  # noqa: S608
+            f"SELECT {searching.FOUND} FROM (SELECT * FROM notifications ORDER BY id DESC LIMIT ?) n"  # noqa: S608
             f" {obligations.JOIN} WHERE n.shown_until > ? ORDER BY n.id DESC",
             (limit, micros(now)),
         )
-        return [notification_of(row) for row in found]
+        return [searching.found_of(row) for row in found]
 
     @reading
     def notification(self, connection: sqlite3.Connection, notification_id: str) -> Notification | None:
         return rows.find(connection, notification_id) if is_writable(notification_id) else None
+
+    @reading
+    def provenance(self, connection: sqlite3.Connection, notification_id: str) -> Provenance | None:
+        return searching.provenance(connection, notification_id) if is_writable(notification_id) else None
+
+    @reading
+    def search(
+        self, connection: sqlite3.Connection, asked: Search, *, before: str | None, limit: int
+    ) -> FoundPage:
+        return searching.search(connection, asked, before=before, limit=limit)
 
     @writing
     def recall(

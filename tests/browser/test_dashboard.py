@@ -37,6 +37,8 @@ PAGES = {
     "#/campaigns": "Campaigns",
     "#/types": "Types",
     "#/compose?to=user%3Aann": "Compose",
+    "#/trace": "Trace",
+    "#/audit": "Audit",
 }
 
 
@@ -122,7 +124,7 @@ async def test_a_token_is_pasted_kept_over_a_reload_and_forgotten_at_the_end(
 @pytest.mark.parametrize(
     ("refused", "why"),
     [
-        (token("ann"), "does not have the role admin"),
+        (token("ann"), "has none of the roles"),
         (token("root", roles=("admin",), ttl_seconds=-3600), "has expired"),
     ],
 )

@@ -49,6 +49,14 @@ def store_url(request, tmp_path) -> str:
     return request.getfixturevalue("mongo_url")
 
 
+@pytest.fixture(params=["sqlite", "mongodb"])
+def new_store_url(request, tmp_path) -> str:
+    """A URL of a store that nobody has opened yet."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'folder' / 'store.db'}"
+    return request.getfixturevalue("new_mongo_url")
+
+
 @pytest.fixture
 async def store(store_url) -> AsyncIterator[Store]:
     store = connect(store_url)

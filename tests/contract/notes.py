@@ -13,7 +13,7 @@ from typing import Protocol
 from pymongo import IndexModel, UpdateOne
 
 from storage.connect import file_of
-from storage.mongo import MongoStore
+from storage.mongo import MongoStore, schema
 from storage.mongo.collections import Collections
 from storage.mongo.schema import Migration as MongoMigration
 from storage.mongo.shelf import MongoShelf, operation
@@ -112,7 +112,8 @@ class SQLiteStoreWithNotes(SQLiteStore):
 
 
 class MongoStoreWithNotes(MongoStore):
-    migration_lease_seconds = 2.0
+    # Whoever is killed in the middle is not waited for long.
+    migration_lease_seconds = 2.0 if HALT in os.environ else schema.LEASE_SECONDS
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -130,4 +131,6 @@ async def _open(url: str) -> None:
 
 
 if __name__ == "__main__":
+    # What holds another up is how busy the machine is with other tests.
+    schema.PATIENCE_SECONDS = 90.0
     asyncio.run(_open(sys.argv[1]))

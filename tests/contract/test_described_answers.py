@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from gateway.catalog import loading
 from gateway.ground import encoding
 from gateway.http import openapi
+from tests.support.amounts import amount
 from tests.support.gateway import API_KEY, Gateway, gateway, token
 
 UNKNOWN_ID = "01900000-0000-7000-8000-000000000000"
@@ -72,6 +73,8 @@ SOUND_QUERIES: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("delete", "/internal/suppressions"): {"address": "bob@example.org", "scope": "*"},
     ("get", "/internal/users/{user}/explain"): {"type": "REVIEW"},
     ("get", "/internal/users"): {"text": "ann"},
+    ("get", "/internal/notifications"): {"user": "ann", "service": "shop"},
+    ("get", "/internal/audit"): {"operation": "recall"},
 }
 NEVER_WELL = frozenset(
     {("post", "/internal/mail/{id}/revive"), ("post", "/internal/campaigns/{campaign}/retry")}
@@ -91,7 +94,7 @@ class Asking:
         self._base_url = site.public if is_users else site.internal
         self._credential = token("ann", roles=("admin",)) if is_users else API_KEY
         self._raw = operation.raw_body
-        self._examples = 30 if operation.body else 10
+        self._examples = amount(8, long=30) if operation.body else amount(3, long=10)
 
     def well(self) -> int:
         """The status of a sound request."""
@@ -159,6 +162,7 @@ PARTS = 4
 @pytest.mark.filterwarnings(
     "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
 )
+@pytest.mark.long
 @pytest.mark.timeout(400)  # each of a quarter of all operations, in many ways
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_no_request_gets_an_answer_that_is_not_described(tmp_path: Path, part: int):

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.cluster import budget
 from gateway.cluster.budget import RedisBudget
+from gateway.cluster.redis.resp import Reply
 from tests.support import servers
 
 
@@ -49,6 +50,29 @@ async def test_two_nodes_share_one_rate(redis_url: str, prefix: str) -> None:
     # 40 mails at 10 a second take 3.9 s, however many nodes ask; twice the rate would take half of it.
     assert found[-1] > 3.5
     assert len([wait for wait in found if wait < 1]) <= 12
+
+
+async def test_those_who_ask_meanwhile_share_a_question_and_have_a_moment_each(
+    redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    ask = RedisBudget._ask
+
+    async def counted(here: RedisBudget, count: int) -> Reply:
+        asked.append(count)
+        return await ask(here, count)
+
+    monkeypatch.setattr(RedisBudget, "_ask", counted)
+    async with (
+        node(redis_url, prefix=prefix, rate=0.1) as here,
+        node(redis_url, prefix=prefix, rate=0.1) as there,
+    ):
+        waits = await asyncio.gather(*[here.reserve() for _ in range(5)])
+        after = await there.reserve()
+
+    assert asked == [1, 4, 1]  # the first goes at once
+    assert [round(wait, -1) for wait in waits] == [0, 10, 20, 30, 40]
+    assert round(after, -1) == 50
 
 
 async def test_lanes_and_prefixes_have_budgets_of_their_own(redis_url: str, prefix: str) -> None:

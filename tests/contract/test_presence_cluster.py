@@ -28,6 +28,7 @@ from gateway.cluster.redis.address import Address
 from gateway.process.lifetime import loop_factory
 from tests.contract.test_presence import START, Announced, Clock, until, until_answered, visitor
 from tests.support import servers
+from tests.support.amounts import amount
 from tests.support.proxy import Proxy
 
 TTL = 30
@@ -308,7 +309,8 @@ class Cluster(RuleBasedStateMachine):
             self.runner.close()
 
 
-@pytest.mark.timeout(100)
+@pytest.mark.long
+@pytest.mark.timeout(300)
 def test_presence_agrees_with_a_model_of_nodes_that_crash_pause_and_come_back(redis_url):
     class OnThisRedis(Cluster):
         url = redis_url
@@ -316,7 +318,7 @@ def test_presence_agrees_with_a_model_of_nodes_that_crash_pause_and_come_back(re
     run_state_machine_as_test(
         OnThisRedis,
         settings=settings(
-            max_examples=30,
+            max_examples=amount(5, long=30),
             stateful_step_count=25,
             deadline=None,
             database=None,

@@ -51,8 +51,8 @@ async def test_what_is_stored_outlives_the_store(store_url):
         assert stored.seq == seq
 
 
-async def test_several_nodes_may_open_a_new_store_at_once(store_url):
-    stores = [connect(store_url) for _ in range(4)]
+async def test_several_nodes_may_open_a_new_store_at_once(new_store_url):
+    stores = [connect(new_store_url) for _ in range(4)]
 
     await asyncio.gather(*(node.open() for node in stores))
 

@@ -199,3 +199,15 @@ async def test_what_is_dismissed_archived_or_made_unread_does_not_come_back(stor
     assert await store.snoozes.next_due() is None
     assert await ids(store, place=Place.SNOOZED) == []
     assert await ids(store, place=Place.ARCHIVE) == [stored[1].id]
+
+
+async def test_a_click_reads_again_what_was_made_unread_and_stays_the_first(store):
+    [one] = await fill(store, "user:1", 1)
+    await store.inboxes.click("1", ROOMS, [one.id], now=later(1))
+    await store.inboxes.mark_unread("1", ROOMS, [one.id], now=later(2))
+
+    clicked = await store.inboxes.click("1", ROOMS, [one.id], now=later(3))
+
+    assert (clicked.changed, clicked.unread) == (1, 0)
+    receipt = await store.inboxes.receipt("1", one.id)
+    assert (receipt.clicked_at, receipt.is_read) == (later(1), True)

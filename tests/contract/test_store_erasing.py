@@ -7,7 +7,9 @@ from typing import Any
 
 from pymongo import AsyncMongoClient
 
+from storage.audit import Deed
 from storage.campaigns import Campaign, Recipient
+from storage.clicks import Hit
 from storage.connect import file_of
 from storage.digests import Digest
 from storage.ids import uuid7
@@ -29,8 +31,8 @@ NAME = "Xanthippe"
 SECRET = "a-private-matter"
 TEXTS = (ADDRESS, NAME, NAME.lower(), SECRET)
 """Of the user: of these nothing is kept anywhere."""
-NUMBERED = {"rooms", "notifications"}
-"""What keeps the name of a user's room all the same: its sequences never restart."""
+NUMBERED = {"rooms", "notifications", "deeds"}
+"""What keeps the name of a user's room all the same: its sequences never restart, and an audit says to whom it was done."""
 
 Filler = Callable[[Store], Awaitable[object]]
 
@@ -108,6 +110,21 @@ async def _campaigns(store: Store) -> None:
     await store.campaigns.add(campaign.id, [recipient], now=NOW)
 
 
+async def _audit(store: Store) -> None:
+    deed = Deed(id=uuid7(), at=NOW, by=f"user:{ID}", role="admin", operation="disconnect", target=ROOM)
+    await store.audit.begin(deed)
+
+
+async def _clicks(store: Store) -> None:
+    """A link that only the user was sent, and a hit on it."""
+    await store.clicks.keep({b"key": f"https://shop.example/{SECRET}"}, user=ID, until=None)
+    hit = Hit(
+        id=uuid7(), mail=uuid7(), user=ID, type="NEWS", notification=uuid7(), room=ROOM, campaign=None, target=b"key",
+        links=1, at=NOW, network=b"net", signals=(),
+    )  # fmt: skip
+    assert await store.clicks.note(hit, most=1)
+
+
 KEEPS: dict[str, Filler | str] = {
     "streams": _streams,
     "inboxes": _inboxes,
@@ -127,6 +144,8 @@ KEEPS: dict[str, Filler | str] = {
     "lanes": _lanes,
     "mailboxes": lambda store: store.mailboxes.refuse(ID, ADDRESS, at=NOW),
     "campaigns": _campaigns,
+    "audit": _audit,
+    "clicks": _clicks,
 }
 """By shelf: what it is given of a user, or what it keeps instead. Whoever adds a shelf adds a line here."""
 

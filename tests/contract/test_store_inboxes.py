@@ -315,3 +315,47 @@ async def test_history_of_some_categories(store):
     assert await found("service") == [other.id]
     assert await found("none") == []
     assert len(await found()) == 4
+
+
+# Clicks
+
+
+async def test_a_click_reads_counts_and_stays_the_first(store, other):
+    stored = await fill(store, "a", 3)
+
+    clicked = await store.inboxes.click("1", ["a"], [stored[1].id, "unknown"], now=later(1))
+    again = await other.inboxes.click("1", ["a"], [stored[1].id], now=later(2))
+    elsewhere = await store.inboxes.click("1", ["b"], [stored[0].id], now=later(3))
+
+    assert (clicked.changed, clicked.unread, clicked.heads) == (1, 2, {"a": 3})
+    assert (again.changed, again.unread) == (0, 2)
+    assert (elsewhere.changed, elsewhere.unread) == (0, 0)
+    assert await store.inboxes.receipt("1", stored[1].id) == Receipt(read_at=later(1), clicked_at=later(1))
+    page = await store.inboxes.history(HistoryQuery(user="1", rooms=["a"]), now=later(4))
+    assert [item.receipt.clicked_at for item in page.items] == [None, later(1), None]
+
+
+async def test_what_was_read_already_is_clicked_and_stays_read_as_it_was(store):
+    stored = await fill(store, "a", 2)
+    await store.inboxes.read("1", ["a"], [stored[0].id], now=later(1))
+    await store.inboxes.read_all("1", ["a"], now=later(2))
+
+    clicked = await store.inboxes.click("1", ["a"], [each.id for each in stored], now=later(3))
+
+    assert (clicked.changed, clicked.unread) == (2, 0)
+    found = await store.inboxes.receipts_of("1", [each.id for each in stored])
+    assert {receipt.clicked_at for receipt in found.values()} == {later(3)}
+    assert {receipt.read_at for receipt in found.values()} == {later(2)}
+
+
+async def test_reading_all_leaves_what_was_clicked_and_the_last_click_reads_a_room(store):
+    stored = await fill(store, "a", 2)
+    await store.inboxes.click("1", ["a"], [stored[0].id], now=later(1))
+    last = await store.inboxes.click("1", ["a"], [stored[1].id], now=later(2))
+    more = await fill(store, "a", 1)
+
+    assert (last.unread, (await store.inboxes.unread("1", ["a"], now=later(3))).unread) == (0, 1)
+    await store.inboxes.read_all("1", ["a"], now=later(4))
+    assert (await store.inboxes.receipt("1", stored[0].id)).clicked_at == later(1)
+    assert (await store.inboxes.receipts(stored[1].id))["1"].clicked_at == later(2)
+    assert (await store.inboxes.receipt("1", more[0].id)).clicked_at is None

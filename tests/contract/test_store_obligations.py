@@ -92,6 +92,44 @@ async def test_an_ending_is_kept_with_its_rule_or_the_relays_words(store, alone)
     assert (dead.state, dead.code, dead.decided_by) == (MailState.DEAD, 550, None)
 
 
+async def test_several_are_ended_together_each_as_it_would_be_alone(store):
+    """What is no longer held is told apart, and is left as it is."""
+    own = await put(store, *(notification("user:1", mail=mail(due_at=later(n))) for n in range(3)))
+    apart = [recipient(mail=mail(due_at=later(3 + n))) for n in range(3)]
+    await store.outbox.owe(apart)
+    [late] = await store.outbox.lease(lane=TRANSACTIONAL, limit=1, lease_seconds=1, now=later(10))
+    held = {lease.id: lease for lease in await leased(store, at=12)}
+    ids = [each.id for each in (*own, *apart)]
+    assert late.id == ids[0]
+    assert held.keys() == set(ids)
+    # In the same moment as ours: not by its time can the one be told from the other.
+    assert await store.outbox.end(held[late.id], Sent(relay_id="another's"), now=later(20))
+
+    endings = [
+        (late, Sent(relay_id="ours")),
+        (held[ids[1]], Sent(relay_id="r", relay_key="k")),
+        (held[ids[2]], Buried(reason="no such user", code=550)),
+        (held[ids[3]], Skipped(rule="unless", reason="read")),
+        (held[ids[4]], Postponed(until=later(100), reason="busy", code=451)),
+        (held[ids[5]], Released()),
+    ]
+    assert await store.outbox.end_together(endings, now=later(20)) == [False, *[True] * 5]
+
+    mails = [(await store.outbox.find(id_)).mail for id_ in ids]
+    assert [(each.state.value, each.reason, each.relay_id, each.attempts) for each in mails] == [
+        ("sent", None, "another's", 2),
+        ("sent", None, "r", 1),
+        ("dead", "no such user", None, 1),
+        ("skipped", "read", None, 1),
+        ("pending", "busy", None, 1),
+        ("pending", None, None, 0),
+    ]
+    assert await store.outbox.taken_as("k") == ids[1]
+    assert await store.outbox.end_together(endings, now=later(21)) == [False] * 6
+    assert await store.outbox.end_together([], now=later(21)) == []
+    assert [lease.id for lease in await leased(store, at=200)] == [ids[5], ids[4]]
+
+
 async def test_what_is_sent_at_last_is_held_by_no_rule_any_more(store):
     [kept] = await put(store, notification("user:1", mail=mail()))
     [lease] = await leased(store)

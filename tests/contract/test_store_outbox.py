@@ -23,6 +23,7 @@ from storage.endings import Buried, Postponed, Released, Sent, Skipped
 from storage.mail import LaneName, MailState
 from storage.outbox import Lease, MailSearch
 from tests.contract.store_cases import NOW, later, mail, notification, put
+from tests.support.amounts import amount
 
 
 async def owe(store, *dues: float, room: str = "user:1", **fields):
@@ -441,13 +442,15 @@ class OutboxMachine(RuleBasedStateMachine):
         self.runner.close()
 
 
+@pytest.mark.long
+@pytest.mark.timeout(300)
 def test_every_mail_ends_and_is_never_leased_twice_at_a_time(store_url):
     machine = type("Machine", (OutboxMachine,), {"url": store_url})
 
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=25,
+            max_examples=amount(10, long=25),
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -36,13 +36,13 @@ async def test_the_latest_are_of_all_rooms_the_newest_first_without_what_is_gone
     )
     await store.streams.recall(fourth.id, now=NOW)
 
-    assert [n.id for n in await store.streams.latest(limit=9, now=later(2))] == [
+    assert [n.notification.id for n in await store.streams.latest(limit=9, now=later(2))] == [
         fifth.id,
         second.id,
         first.id,
     ]
-    assert [n.id for n in await store.streams.latest(limit=3, now=NOW)] == [fifth.id, third.id]
-    assert (await store.streams.latest(limit=1, now=NOW))[0] == fifth
+    assert [n.notification.id for n in await store.streams.latest(limit=3, now=NOW)] == [fifth.id, third.id]
+    assert (await store.streams.latest(limit=1, now=NOW))[0].notification == fifth
 
 
 async def test_what_is_recalled_is_wiped_and_keeps_its_place(store):

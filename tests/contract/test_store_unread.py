@@ -5,6 +5,7 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from storage.connect import connect
 from storage.inboxes import Count, HistoryQuery, Muted, Place
 from storage.streams import Collapse
 from tests.contract.store_cases import NOW, later, notification, put
+from tests.support.amounts import amount
 
 ROOMS = ("a", "b")
 USERS = ("1", "2")
@@ -128,12 +130,16 @@ steps = st.one_of(
 )
 
 
+@pytest.mark.long
+@pytest.mark.timeout(300)
 def test_unread_history_and_missed_agree_with_counting_one_by_one(store_url):
     with asyncio.Runner() as runner:
         store = connect(store_url)
         runner.run(store.open())
 
-        @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+        @settings(
+            max_examples=amount(10, long=25), deadline=None, suppress_health_check=list(HealthCheck), database=None,
+        )  # fmt: skip
         @given(st.lists(steps, max_size=25))
         def example(script):
             runner.run(play(store, script))

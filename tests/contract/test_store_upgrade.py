@@ -66,6 +66,12 @@ def _put_back_database(url: str) -> None:
                 )
 
 
+@pytest.fixture
+def mongo_url(new_mongo_url: str) -> str:
+    """Of a database that nobody has brought to any schema yet."""
+    return new_mongo_url
+
+
 @pytest.fixture(params=["sqlite", "mongodb"])
 def released(request, tmp_path) -> Released:
     told = json.loads(_packed(f"{request.param}-answers.json.gz"))

@@ -394,6 +394,7 @@ async def test_who_may_send_newsletters_may_do_nothing_else(gateway: Gateway, tm
         ({"type": "ASKED_FOR", "in_app": "all"}, "in_app"),
         ({"local_time": "25:00"}, "local_time"),
         ({"send_at": "tomorrow"}, "send_at"),
+        ({"send_at": "9999-12-31T23:59:59-01:00"}, "send_at"),
         ({"name": ""}, "name"),
         ({"clicks": True}, "clicks"),
     ],

@@ -170,6 +170,18 @@ async def test_who_wants_one_mail_a_day_gets_none_now_and_everybody_is_told_so(
     assert relay.received == []
 
 
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+async def test_the_readers_word_goes_before_the_senders_and_his_before_the_types(here: Gateway):
+    await choose(here, {"types": {"SALE_OFFER": {"email": "weekly"}}})
+
+    for type_ in ("SALE_OFFER", "COMMENT"):
+        emitted = await here.emit("user:ann", "News", type=type_, digest={"every": "1h", "key": "news"})
+        await mail_in(here, emitted["notification"]["id"], "gathered")
+
+    waiting = (await told(here, "GET", "/internal/users/ann/digests"))["digests"]
+    assert sorted(each["key"] for each in waiting) == ["key:news", "weekly"]
+
+
 async def test_how_often_is_chosen_of_email_alone_and_of_types_and_categories_alone(here: Gateway):
     for wrong, place in (
         ({"categories": {"offers": {"in_app": "daily"}}}, "categories.offers.value.in_app"),

@@ -71,6 +71,29 @@ async def test_unread_filter_seen_and_dismissed(gateway: Gateway, node: NodeProc
     assert [n["title"] for n in unread["notifications"]] == ["0"]
 
 
+async def test_a_click_is_told_by_the_history_by_its_sender_and_by_every_badge(
+    gateway: Gateway, node: NodeProcess
+):
+    one, two = await open_tab(gateway, node), await open_tab(gateway, node)
+    ids = [
+        (await gateway.emit("user:ann", str(number), link="/x"))["notification"]["id"] for number in range(2)
+    ]
+
+    count = {"unread": 1, "heads": {"user:ann": 2, "all": 0}}
+    assert await one.call("click", {"id": ids[0]}) == {"ok": True, "id": ids[0], **count}
+    assert await one.call("click", {"id": ids[0]}) == {"ok": True, "id": ids[0], **count}
+
+    assert await two.event("inbox") == count
+    items = (await two.call("history"))["notifications"]
+    assert [(n["title"], n["read"], n["clicked"]) for n in items] == [("1", False, False), ("0", True, True)]
+    record = (await gateway.ask("GET", f"/internal/notifications/{ids[0]}")).body
+    receipt = record["receipts"]["ann"]
+    assert receipt["clicked_at"] == receipt["read_at"] is not None
+    assert len(two.received("inbox")) == 1
+    for wrong in ({}, {"id": 7}, {"id": ids[0], "more": 1}):
+        assert (await one.call("click", wrong))["error"]["code"] == "validation_failed"
+
+
 async def test_a_recall_reaches_the_screen_and_the_badge(gateway: Gateway, node: NodeProcess):
     tab = await open_tab(gateway, node)
     sent = (await gateway.emit("user:ann"))["notification"]

@@ -5,6 +5,7 @@ import contextlib
 import shutil
 import signal
 import sqlite3
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,7 @@ async def kept(request, tmp_path: Path) -> AsyncIterator[Kept]:
     if request.param == "mongodb":
         settings["STORE_URL"] = url = request.getfixturevalue("mongo_url")
         settings["BUS_URL"] = request.getfixturevalue("redis_url")
-        settings["BUS_PREFIX"] = "restore-" + url.partition("?")[0][-12:]
+        settings["BUS_PREFIX"] = f"restore-{uuid.uuid4().hex[:12]}"
 
         async def back_up() -> None:
             async with AsyncMongoClient(url) as client:

@@ -238,6 +238,8 @@ class SMTPRelay:
         utf8: bool = True,
     ) -> None:
         self.received: list[Received] = []
+        self.turned_away: list[bytes] = []
+        """The contents that were answered with a reply of the script."""
         self.steps: list[str] = []
         self.sessions: set[_Session] = set()
         self.greetings: list[str] = []
@@ -295,6 +297,8 @@ class SMTPRelay:
         if planned and isinstance(reply := planned[0], Reply):
             planned.popleft()
             self.steps.append("CONTENT")
+            assert envelope.original_content is not None
+            self.turned_away.append(envelope.original_content)
             return reply.line
         if await session.scripted("CONTENT"):
             # The connection has gone; aiosmtpd would answer all the same.

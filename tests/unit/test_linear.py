@@ -37,7 +37,7 @@ from gateway.ground import logs
 from gateway.ground.origins import Origins
 from gateway.ground.rooms import is_room
 from gateway.http import coding, edge, static
-from gateway.protocol import asking, emit
+from gateway.protocol import asking, emit, emit_rules
 from gateway.protocol.fields import in_query, unsound
 from gateway.protocol.parsing import Invalid, parser
 from gateway.protocol.problems import Problem
@@ -237,8 +237,8 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "cursor, digits": lambda text: position_of("1" * len(text) + "~" + text),
     # What is asked
     **{f"emit, {field}": emitted(field) for field in ("to", "type", "title", "body", "link", "event", "email", "data", "in_app")},
-    "emit, a long body": lambda text: emit.parse({**EMIT, "body": text[: emit.BODY_MAX]}),
-    "emit, link": lambda text: emit.parse({**EMIT, "link": ("https://" + text)[: emit.LINK_MAX]}),
+    "emit, a long body": lambda text: emit.parse({**EMIT, "body": text[: emit_rules.BODY_MAX]}),
+    "emit, link": lambda text: emit.parse({**EMIT, "link": ("https://" + text)[: emit_rules.LINK_MAX]}),
     "emit, address": lambda text: emit.parse({**EMIT, "email": {"to": text[:254]}}),
     "emit, any address": lambda text: emit.parse({**EMIT, "email": {"to": text}}),
     "emit, data": lambda text: emit.parse({**EMIT, "data": dict.fromkeys(text.split(","), text[:10])}),

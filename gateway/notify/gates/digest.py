@@ -1,14 +1,16 @@
-"""Mail that is to come in a digest: by the person's word, once a day or a week, else by what the catalog says of its type."""
+"""Mail that is to come in a digest: by the person's word, once a day or a week, else by its sender's, else by what the catalog says of
+its type.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gateway.catalog.rhythms import Clock
 from gateway.notify.preferences import NOTHING, Preferences
 from gateway.notify.verdicts import EMAIL, Case, Gate, Merge, Moment, Sources
 from gateway.notify.whereabouts import zones_of
 from gateway.notify.windows import DAILY, WEEKLY, Plan, plan_of
+from storage.rhythms import Clock, Digest
 
 if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
@@ -32,7 +34,7 @@ def wants(case: Case, moment: Moment) -> bool:
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Plan | None]:
     """A plan for each case whose mail is gathered."""
     chosen = await sources.preferences.of_many(list(dict.fromkeys(case.user or "" for case in cases)))
-    if not chosen and not sources.catalog.has_digests:
+    if not chosen and not in_use(sources, cases):
         return [None] * len(cases)
     catalog = sources.catalog.current
     types = {} if catalog is None else catalog.types
@@ -58,14 +60,22 @@ def _plan(case: Case, type_: "NotificationType | None", preferences: Preferences
     value = preferences.cell(type_, case.type, EMAIL).value
     if isinstance(value, str):
         return _CHOSEN[value]
-    if type_ is None or type_.digest is None:
-        return None
-    return plan_of(type_.name, type_.digest, "UTC")
+    digest = digest_of(case, type_)
+    return None if digest is None else plan_of(case.type, digest, "UTC")
 
 
-def in_use(sources: Sources) -> bool:
-    """Whether any type has a digest, or anybody has chosen anything."""
-    return sources.catalog.has_digests or sources.preferences.in_use
+def digest_of(case: Case, type_: "NotificationType | None") -> Digest | None:
+    """What its sender says of it, else its type."""
+    if case.rhythm is not None and case.rhythm.digest is not None:
+        return case.rhythm.digest
+    return None if type_ is None else type_.digest
+
+
+def in_use(sources: Sources, cases: Sequence[Case]) -> bool:
+    """Whether any type has a digest, anybody has chosen anything, or a sender wants one."""
+    if sources.catalog.has_digests or sources.preferences.in_use:
+        return True
+    return any(case.rhythm is not None and case.rhythm.digest is not None for case in cases)
 
 
 GATE = Gate(

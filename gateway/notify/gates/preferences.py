@@ -46,8 +46,9 @@ async def gather(sources: Sources, cases: Sequence[Case]) -> list[Choice | None]
     ]
 
 
-def in_use(sources: Sources) -> bool:
+def in_use(sources: Sources, cases: Sequence[Case]) -> bool:
     """Whether anybody has chosen anything."""
+    del cases
     return sources.preferences.in_use
 
 

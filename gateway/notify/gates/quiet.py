@@ -54,8 +54,9 @@ async def gather(sources: Sources, cases: Sequence[Case]) -> list[Night | None]:
     return [nights.get(case.user or "") for case in cases]
 
 
-def in_use(sources: Sources) -> bool:
+def in_use(sources: Sources, cases: Sequence[Case]) -> bool:
     """Whether anybody has chosen anything."""
+    del cases
     return sources.preferences.in_use
 
 

@@ -1,13 +1,18 @@
-"""No more mail of a type than the catalog allows in a rolling window, by what was sent; what is more goes into a digest, or nowhere."""
+"""No more mail than its sender or the catalog allows in a rolling window, by what was sent; what is more goes into a digest, or nowhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from gateway.catalog.rhythms import Throttle
+from gateway.notify.gates.digest import digest_of
 from gateway.notify.verdicts import EMAIL, Case, Gate, Merge, Moment, Skip, Sources
 from gateway.notify.whereabouts import zones_of
 from gateway.notify.windows import Plan, key_of, plan_of, spoken
+from storage.rhythms import Throttle
+
+if TYPE_CHECKING:
+    from gateway.catalog.kinds import NotificationType
 
 RULE = "throttle"
 
@@ -36,9 +41,16 @@ def exceeded(case: Case, usage: Usage) -> Merge | Skip:
     return Merge(window=usage.plan.window(max(case.now, case.due_at)), rule=RULE, detail=detail)
 
 
-def counted_as(type_: str, user: str) -> str:
+def counted_as(case: Case, throttle: Throttle) -> str:
     """What a mail counts as that is sent."""
-    return f"{type_}\0{user}"
+    return f"{key_of(case.type, throttle.key)}\0{case.user}"
+
+
+def throttle_of(case: Case, type_: "NotificationType | None") -> Throttle | None:
+    """What its sender says of it, else its type."""
+    if case.rhythm is not None and case.rhythm.throttle is not None:
+        return case.rhythm.throttle
+    return None if type_ is None else type_.throttle
 
 
 def wants(case: Case, moment: Moment) -> bool:
@@ -55,35 +67,34 @@ def wants(case: Case, moment: Moment) -> bool:
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Usage | None]:
     catalog = sources.catalog.current
     types = {} if catalog is None else catalog.types
-    found: list[Usage | None] = []
-    for case in cases:
-        type_ = types.get(case.type)
-        throttle = None if type_ is None else type_.throttle
-        if throttle is None:
-            found.append(None)
-            continue
-        user = case.user or ""
-        since = case.now - timedelta(seconds=throttle.per)
-        sent = await sources.sendings.counted(counted_as(case.type, user), since=since)
-        plan = await _plan(sources, case.type, user, throttle)
-        found.append(Usage(limit=throttle.limit, per=throttle.per, sent=sent, plan=plan))
-    return found
+    return [await _usage(sources, case, types.get(case.type)) for case in cases]
 
 
-async def _plan(sources: Sources, type_: str, user: str, throttle: Throttle) -> Plan | None:
-    if throttle.then == "drop":
+async def _usage(sources: Sources, case: Case, type_: "NotificationType | None") -> Usage | None:
+    throttle = throttle_of(case, type_)
+    if throttle is None:
         return None
-    catalog = sources.catalog.current
-    digest = None if catalog is None else catalog.types[type_].digest
+    since = case.now - timedelta(seconds=throttle.per)
+    sent = await sources.sendings.counted(counted_as(case, throttle), since=since)
+    plan = None if throttle.then == "drop" else await _plan(sources, case, type_, throttle)
+    return Usage(limit=throttle.limit, per=throttle.per, sent=sent, plan=plan)
+
+
+async def _plan(sources: Sources, case: Case, type_: "NotificationType | None", throttle: Throttle) -> Plan:
+    """Of the digest that takes what is more: the one that it would come in anyway, else one as long as the window."""
+    digest = digest_of(case, type_)
     if digest is None:
-        return Plan(key=key_of(type_), every=throttle.per)
+        return Plan(key=key_of(case.type, throttle.key), every=throttle.per)
+    user = case.user or ""
     zones = await zones_of(sources, [user])
-    return plan_of(type_, digest, str(zones[user]))
+    return plan_of(case.type, digest, str(zones[user]))
 
 
-def in_use(sources: Sources) -> bool:
-    """Whether any type has a throttle."""
-    return sources.catalog.has_throttles
+def in_use(sources: Sources, cases: Sequence[Case]) -> bool:
+    """Whether any type has a throttle, or a sender wants one."""
+    if sources.catalog.has_throttles:
+        return True
+    return any(case.rhythm is not None and case.rhythm.throttle is not None for case in cases)
 
 
 GATE = Gate(

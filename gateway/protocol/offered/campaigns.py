@@ -1,12 +1,15 @@
 """Campaigns: one thing for many people, imported or found, decided for one by one, and accounted for."""
 
+from auth.principal import Role
 from gateway.protocol import campaign_rows, campaigns, use_cases
-from gateway.protocol.operation import CAMPAIGNS, Operation, RawBody, Route
+from gateway.protocol.deeds import OF_ID
+from gateway.protocol.operation import CAMPAIGNS, Audit, Operation, RawBody, Route
 
 _STATE = ("not_found", "campaign_state")
 
 IMPORT = Operation(
     name="import_recipients", scope=CAMPAIGNS, summary="Import recipients into a draft",
+    audit=OF_ID,
     asks=campaigns.CampaignIdSchema, answers=campaigns.ImportAnswer,
     use=lambda use, _, asked: use.campaigns.importing(asked), shape=campaigns.imported,
     route=Route(
@@ -19,7 +22,7 @@ IMPORT = Operation(
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
-        name="campaigns", scope=CAMPAIGNS, summary="Campaigns, newest first",
+        name="campaigns", role=Role.VIEWER, scope=CAMPAIGNS, summary="Campaigns, newest first",
         asks=campaigns.CampaignsSchema, answers=campaigns.CampaignsAnswer,
         use=lambda use, _, asked: use.campaigns.page(before=asked.before, limit=asked.limit), shape=campaigns.page,
         route=Route(method="GET", path="/internal/campaigns"),
@@ -27,13 +30,14 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="create_campaign", scope=CAMPAIGNS, summary="Make a campaign, as a draft",
+        audit=Audit(detail=lambda asked: {"name": asked.name, "type": asked.type}),
         asks=campaigns.CampaignSchema, answers=campaigns.CampaignDetailAnswer,
         use=use_cases.create_campaign, shape=campaigns.detail,
         route=Route(method="POST", path="/internal/campaigns", status=201),
         event="create_campaign",
     ),
     Operation(
-        name="campaign", scope=CAMPAIGNS, summary="A campaign, and what became of its recipients so far",
+        name="campaign", role=Role.VIEWER, scope=CAMPAIGNS, summary="A campaign, and what became of its recipients so far",
         asks=campaigns.CampaignIdSchema, answers=campaigns.CampaignDetailAnswer,
         use=lambda use, _, asked: use.campaigns.progress(asked), shape=campaigns.detail,
         route=Route(method="GET", path="/internal/campaigns/{campaign}", problems=("not_found",)),
@@ -41,7 +45,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     IMPORT,
     Operation(
-        name="recipients", scope=CAMPAIGNS, summary="A campaign's recipients, by what became of them",
+        name="recipients", role=Role.VIEWER, scope=CAMPAIGNS, summary="A campaign's recipients, by what became of them",
         asks=campaigns.RecipientsSchema, answers=campaigns.RecipientsAnswer,
         use=lambda use, _, asked: use.campaigns.recipients(asked), shape=campaigns.recipients,
         route=Route(method="GET", path="/internal/campaigns/{campaign}/recipients", problems=("not_found",)),
@@ -59,6 +63,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="test_campaign", scope=CAMPAIGNS, summary="Send a campaign's mail to a few addresses",
+        audit=Audit(target=lambda asked: asked.campaign, detail=lambda asked: {"addresses": len(asked.to)}),
         asks=campaigns.CampaignTestSchema, answers=campaigns.TestedAnswer,
         use=lambda use, _, asked: use.campaigns.test(asked), shape=campaigns.tested,
         route=Route(
@@ -69,6 +74,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="start_campaign", scope=CAMPAIGNS, summary="Start a campaign, now or at its time",
+        audit=OF_ID,
         asks=campaigns.CampaignIdSchema, answers=campaigns.CampaignDetailAnswer,
         use=lambda use, _, asked: use.campaigns.start(asked), shape=campaigns.detail,
         route=Route(
@@ -79,6 +85,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="pause_campaign", scope=CAMPAIGNS, summary="Have nothing more of a campaign leave for now",
+        audit=OF_ID,
         asks=campaigns.CampaignIdSchema, answers=campaigns.CampaignDetailAnswer,
         use=lambda use, _, asked: use.campaigns.pause(asked), shape=campaigns.detail,
         route=Route(method="POST", path="/internal/campaigns/{campaign}/pause", problems=_STATE),
@@ -86,6 +93,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="resume_campaign", scope=CAMPAIGNS, summary="Go on with a paused campaign",
+        audit=OF_ID,
         asks=campaigns.CampaignIdSchema, answers=campaigns.CampaignDetailAnswer,
         use=lambda use, _, asked: use.campaigns.resume(asked), shape=campaigns.detail,
         route=Route(method="POST", path="/internal/campaigns/{campaign}/resume", problems=_STATE),
@@ -93,6 +101,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="cancel_campaign", scope=CAMPAIGNS, summary="End a campaign for good",
+        audit=OF_ID,
         asks=campaigns.CampaignIdSchema, answers=campaigns.CampaignCancelledAnswer,
         use=lambda use, _, asked: use.campaigns.cancel(asked), shape=campaigns.cancelled,
         route=Route(
@@ -103,6 +112,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="retry_campaign", scope=CAMPAIGNS, summary="Try the dead mails of a campaign again",
+        audit=OF_ID,
         asks=campaigns.CampaignIdSchema, answers=campaigns.RetriedAnswer,
         use=lambda use, _, asked: use.campaigns.retry(asked), shape=campaigns.retried,
         route=Route(

@@ -1,5 +1,6 @@
 """What notifications are about, and what happens."""
 
+from auth.principal import Role
 from gateway.observe import overview
 from gateway.protocol import (
     answering,
@@ -10,18 +11,18 @@ from gateway.protocol import (
     telling,
     use_cases,
 )
-from gateway.protocol.operation import Operation, Route
+from gateway.protocol.operation import Audit, Operation, Route
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
-        name="types", summary="The types of the catalog, and those switched without, with what holds for each",
+        name="types", role=Role.VIEWER, summary="The types of the catalog, and those switched without, with what holds for each",
         asks=asking.NothingSchema, answers=catalog.TypesAnswer,
         use=lambda use, *_: use.types.known(), shape=catalog_shapes.types,
         route=Route(method="GET", path="/internal/types"),
         event="types",
     ),
     Operation(
-        name="preview_type", summary="A type as a reader would get it, and for a user what every gate says",
+        name="preview_type", role=Role.VIEWER, summary="A type as a reader would get it, and for a user what every gate says",
         asks=catalog.TypePreviewSchema, answers=catalog.TypePreviewAnswer,
         use=use_cases.preview_type, shape=catalog_shapes.type_preview,
         route=Route(
@@ -31,13 +32,13 @@ OPERATIONS: tuple[Operation, ...] = (
         event="preview_type",
     ),
     Operation(
-        name="explain", summary="What every gate says of a type for a user now, by channel",
+        name="explain", role=Role.VIEWER, summary="What every gate says of a type for a user now, by channel",
         asks=catalog.ExplainSchema, answers=catalog.ExplainAnswer,
         use=lambda use, _, asked: use.type_previewer.explain(*asked), shape=catalog_shapes.explain,
         route=Route(method="GET", path="/internal/users/{user}/explain"),
     ),
     Operation(
-        name="type", summary="A type in full, with the history of its switches",
+        name="type", role=Role.VIEWER, summary="A type in full, with the history of its switches",
         asks=catalog.TypeSchema, answers=catalog.TypeDetailAnswer,
         use=use_cases.type_in_full, shape=catalog_shapes.type_in_full,
         route=Route(
@@ -48,6 +49,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="type_switch", summary="Switch a type or its channels on or off, or for a part of the users",
+        audit=Audit(target=lambda asked: asked.type, detail=lambda asked: asked.changes),
         asks=catalog.SwitchSchema, answers=catalog.TypeDetailAnswer,
         use=use_cases.switch_type, shape=catalog_shapes.type_in_full,
         route=Route(
@@ -57,13 +59,13 @@ OPERATIONS: tuple[Operation, ...] = (
         event="type_switch",
     ),
     Operation(
-        name="overview", summary="What all nodes did, step by step",
+        name="overview", role=Role.VIEWER, summary="What all nodes did, step by step",
         asks=asking.OverviewSchema, answers=answering.OverviewAnswer,
         use=lambda use, _, minutes: use.observatory.look(minutes * 60), shape=overview.shape,
         event="overview",
     ),
     Operation(
-        name="feed", summary="Be shown what is emitted, or no more",
+        name="feed", role=Role.VIEWER, summary="Be shown what is emitted, or no more",
         asks=asking.WatchSchema, answers=telling.LatestAnswer, use=use_cases.watch_feed, shape=shapes.latest,
         event="feed",
     ),

@@ -1,56 +1,62 @@
 """Mail: what became of it, what came back, and who gets none."""
 
+from auth.principal import Role
 from gateway.protocol import (
     answering,
     asking,
+    deeds,
     lanes,
     returns,
     shapes,
     suppressions,
     use_cases,
 )
-from gateway.protocol.operation import Operation, RawBody, Route, id_in
+from gateway.protocol.deeds import OF_ALL, OF_ID, OF_IDS
+from gateway.protocol.operation import Audit, Operation, RawBody, Route, id_in
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
-        name="mail", summary="Mail by its state, newest first",
+        name="mail", role=Role.VIEWER, summary="Mail by its state, newest first",
         asks=asking.MailSchema, answers=answering.MailPageAnswer,
         use=lambda use, _, asked: use.mailroom.page(asked), shape=shapes.mail_page,
         route=Route(method="GET", path="/internal/mail"),
         event="mail",
     ),
     Operation(
-        name="mail_counts", summary="How much mail is in each state",
+        name="mail_counts", role=Role.VIEWER, summary="How much mail is in each state",
         asks=asking.NothingSchema, answers=answering.MailCountsAnswer,
         use=lambda use, *_: use.mailroom.counts(), shape=shapes.mail_counts,
         event="mail_counts",
     ),
     Operation(
-        name="preview_mail", summary="A mail as its reader will see it",
+        name="preview_mail", role=Role.VIEWER, summary="A mail as its reader will see it",
         asks=asking.IdSchema, answers=answering.RenderedMailAnswer,
         use=use_cases.preview_mail, shape=shapes.rendered,
         event="preview_mail",
     ),
     Operation(
-        name="revive_one", summary="Try dead mail again",
+        name="revive_one", role=Role.SUPPORT, summary="Try dead mail again",
+        audit=OF_ID,
         asks=asking.IdSchema, answers=answering.RevivedAnswer, use=use_cases.revive_one, shape=shapes.revived,
         route=Route(method="POST", path="/internal/mail/{id}/revive", problems=("not_found",), of_path=id_in),
     ),
     Operation(
-        name="revive", summary="Try dead mail again",
+        name="revive", role=Role.SUPPORT, summary="Try dead mail again",
+        audit=OF_IDS,
         asks=asking.IdsSchema, answers=answering.RevivedAnswer,
         use=lambda use, _, asked: use.mailroom.revive(asked), shape=shapes.revived,
         event="revive",
     ),
     Operation(
         name="revive_all", summary="Try all dead mail again, up to a bound",
+        audit=OF_ALL,
         asks=asking.NothingSchema, answers=answering.AllRevivedAnswer,
         use=lambda use, *_: use.mailroom.revive_all(), shape=shapes.all_revived,
         event="revive_all",
     ),
 
     Operation(
-        name="held", summary="Mail that a rule holds, the earliest due first",
+        name="held", role=Role.VIEWER, summary="Mail that a rule holds, the earliest due first",
         asks=asking.HeldSchema, answers=answering.MailPageAnswer,
         use=lambda use, _, asked: use.mailroom.held(asked), shape=shapes.mail_page,
         route=Route(
@@ -60,7 +66,8 @@ OPERATIONS: tuple[Operation, ...] = (
         event="held",
     ),
     Operation(
-        name="hasten_mail", summary="Send mail now that waits for its time",
+        name="hasten_mail", role=Role.SUPPORT, summary="Send mail now that waits for its time",
+        audit=OF_ID,
         asks=asking.IdSchema, answers=answering.MailIdsAnswer, use=use_cases.hasten_mail, shape=shapes.ids,
         route=Route(
             method="POST", path="/internal/mail/{id}/send", problems=("not_found",), of_path=id_in,
@@ -70,6 +77,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="drop_mail", summary="Never send mail that waits for its time",
+        audit=OF_ID,
         asks=asking.IdSchema, answers=answering.MailIdsAnswer, use=use_cases.drop_mail, shape=shapes.ids,
         route=Route(
             method="DELETE", path="/internal/mail/{id}", problems=("not_found",), of_path=id_in,
@@ -79,7 +87,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
 
     Operation(
-        name="suppressions", summary="The addresses that must not be written to, newest first",
+        name="suppressions", role=Role.VIEWER, summary="The addresses that must not be written to, newest first",
         asks=suppressions.SuppressionsSchema, answers=suppressions.SuppressionsAnswer,
         use=lambda use, _, asked: use.suppressions.page(asked), shape=suppressions.page,
         route=Route(method="GET", path="/internal/suppressions"),
@@ -87,6 +95,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="suppress", summary="Write to an address no more",
+        audit=Audit(detail=lambda asked: deeds.of_address(asked.address, asked.scope)),
         asks=suppressions.SuppressSchema, answers=suppressions.SuppressionAnswer,
         use=use_cases.suppress, shape=suppressions.suppression,
         route=Route(
@@ -97,6 +106,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="suppress_many", summary="Write to several addresses no more",
+        audit=Audit(detail=lambda asked: {"addresses": len(asked)}),
         asks=suppressions.SuppressManySchema, answers=suppressions.SuppressedAnswer,
         use=use_cases.suppress_many, shape=suppressions.suppressed,
         route=Route(
@@ -106,7 +116,8 @@ OPERATIONS: tuple[Operation, ...] = (
         event="suppress_many",
     ),
     Operation(
-        name="lift_suppression", summary="Let an address be written to again",
+        name="lift_suppression", role=Role.SUPPORT, summary="Let an address be written to again",
+        audit=Audit(detail=lambda asked: deeds.of_address(asked.address, asked.scope)),
         asks=suppressions.LiftSchema, answers=suppressions.LiftedAnswer,
         use=lambda use, _, asked: use.suppressions.lift(asked), shape=suppressions.lifted,
         route=Route(
@@ -117,7 +128,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
 
     Operation(
-        name="lanes", summary="How the mail of each lane fares, and whether it is paused",
+        name="lanes", role=Role.VIEWER, summary="How the mail of each lane fares, and whether it is paused",
         asks=asking.NothingSchema, answers=lanes.LanesAnswer,
         use=lambda use, *_: use.lanes.page(), shape=lanes.page,
         route=Route(method="GET", path="/internal/lanes"),
@@ -125,6 +136,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="pause_lane", summary="Have no more bulk mail leave, on any node",
+        audit=Audit(target=lambda asked: asked.lane),
         asks=lanes.PauseSchema, answers=lanes.LanesAnswer,
         use=use_cases.pause_lane, shape=lanes.page,
         route=Route(
@@ -135,6 +147,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="resume_lane", summary="Have bulk mail leave again",
+        audit=Audit(target=lambda asked: asked),
         asks=lanes.ResumeSchema, answers=lanes.LanesAnswer,
         use=use_cases.resume_lane, shape=lanes.page,
         route=Route(
@@ -163,7 +176,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
     ),
     Operation(
-        name="strays", summary="What came back and changed nothing, newest first",
+        name="strays", role=Role.VIEWER, summary="What came back and changed nothing, newest first",
         asks=returns.StraysSchema, answers=returns.StraysAnswer,
         use=lambda use, _, asked: use.returns.page(asked), shape=returns.strays,
         route=Route(method="GET", path="/internal/mail/reports"),

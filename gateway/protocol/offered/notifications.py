@@ -1,15 +1,19 @@
 """Notifications: emitting them, looking one up, taking it back, and the histories that admins read."""
 
+from auth.principal import Role
 from gateway.protocol import (
     answering,
     asking,
     batch,
+    deeds,
     emit,
     shapes,
+    tracing,
     use_cases,
 )
+from gateway.protocol.deeds import OF_ID
 from gateway.protocol.fields import KEY
-from gateway.protocol.operation import EMIT, Operation, Route, id_in
+from gateway.protocol.operation import EMIT, Audit, Operation, Route, id_in
 
 _KEY_HEADER = {
     "name": "Idempotency-Key",
@@ -20,6 +24,7 @@ _KEY_HEADER = {
 
 EMIT_ONE = Operation(
     name="emit", scope=EMIT, summary="Emit a notification",
+    audit=Audit(target=deeds.room_of, detail=deeds.emit, of_services=False),
     asks=emit.EmitSchema, answers=answering.EmittedAnswer, use=use_cases.emit, shape=shapes.emitted,
     route=Route(
         method="POST", path="/internal/emit", status=202,
@@ -50,14 +55,35 @@ OPERATIONS: tuple[Operation, ...] = (
         event="preview",
     ),
     Operation(
-        name="notification", summary="A notification, its mail and its receipts",
+        name="notification", role=Role.VIEWER, summary="A notification, its mail and its receipts",
         asks=asking.IdSchema, answers=answering.RecordWithReceiptsAnswer,
         use=use_cases.notification, shape=shapes.full_record,
         route=Route(method="GET", path="/internal/notifications/{id}", problems=("not_found",), of_path=id_in),
         event="notification", under="notification",
     ),
     Operation(
+        name="trace", role=Role.VIEWER, summary="All that is known of the way of one notification, on one line of time",
+        asks=asking.IdSchema, answers=tracing.TraceAnswer,
+        use=use_cases.trace, shape=tracing.trace,
+        route=Route(
+            method="GET", path="/internal/notifications/{id}/trace", problems=("not_found",), of_path=id_in,
+            description="The id may also be that of a mail that stands by itself: of a digest, or of a campaign's recipient.",
+        ),
+        event="trace", under="trace",
+    ),
+    Operation(
+        name="find_notifications", role=Role.VIEWER, summary="What was emitted, newest first",
+        asks=tracing.FindNotificationsSchema, answers=tracing.FoundNotificationsAnswer,
+        use=lambda use, _, asked: use.tracer.search(asked[0], before=asked[1], limit=asked[2]), shape=tracing.page,
+        route=Route(
+            method="GET", path="/internal/notifications",
+            description="A page looks at a bounded number of notifications: follow `next` until it is null, also from a page that is empty.",
+        ),
+        event="find_notifications",
+    ),
+    Operation(
         name="recall", summary="Recall a notification",
+        audit=OF_ID,
         asks=asking.IdSchema, answers=answering.RecordAnswer, use=use_cases.recall, shape=shapes.record,
         route=Route(
             method="DELETE", path="/internal/notifications/{id}", problems=("not_found",), of_path=id_in,
@@ -66,7 +92,7 @@ OPERATIONS: tuple[Operation, ...] = (
         event="recall", under="notification",
     ),
     Operation(
-        name="history", summary="The admins' own history, or that of a user or of a room, newest first",
+        name="history", role=Role.VIEWER, summary="The admins' own history, or that of a user or of a room, newest first",
         asks=asking.AdminHistorySchema, answers=answering.AdminHistoryAnswer,
         use=use_cases.any_history, shape=shapes.admin_history,
         event="history",

@@ -1,10 +1,12 @@
 """What is emitted later."""
 
+from auth.principal import Role
 from gateway.protocol import (
     asking,
     schedule,
     use_cases,
 )
+from gateway.protocol.deeds import OF_ID
 from gateway.protocol.operation import EMIT, Operation, Route, id_in
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -18,7 +20,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
     ),
     Operation(
-        name="scheduled", summary="What is still to come, the earliest first",
+        name="scheduled", role=Role.VIEWER, summary="What is still to come, the earliest first",
         asks=schedule.ScheduledSchema, answers=schedule.SchedulePageAnswer,
         use=lambda use, _, asked: use.scheduler.page(asked), shape=schedule.page,
         route=Route(method="GET", path="/internal/scheduled"),
@@ -26,6 +28,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="drop_scheduled", summary="Cancel one of what is still to come",
+        audit=OF_ID,
         asks=asking.IdSchema, answers=schedule.ChangedScheduleAnswer,
         use=use_cases.drop_scheduled, shape=schedule.ids,
         route=Route(method="DELETE", path="/internal/scheduled/{id}", problems=("not_found",), of_path=id_in),
@@ -33,6 +36,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="hasten_scheduled", summary="Emit now what is still to come",
+        audit=OF_ID,
         asks=asking.IdSchema, answers=schedule.ChangedScheduleAnswer,
         use=use_cases.hasten_scheduled, shape=schedule.ids,
         route=Route(method="POST", path="/internal/scheduled/{id}/send", problems=("not_found",), of_path=id_in),

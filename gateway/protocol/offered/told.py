@@ -1,20 +1,24 @@
 """What backends tell of people: profiles, topics, preferences."""
 
+from auth.principal import Role
+from gateway.ground.rooms import topic_room
 from gateway.protocol import (
     answering,
     asking,
+    deeds,
     people,
     preferences,
     shapes,
     use_cases,
 )
-from gateway.protocol.operation import Operation, Route
+from gateway.protocol.deeds import OF_CHOICE
+from gateway.protocol.operation import Audit, Operation, Route
 
 _CHOOSING = "A merge patch (RFC 7396): what is left out stays, null takes a choice back. Every connection of the user is told."
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
-        name="profile", summary="What is known of a user",
+        name="profile", role=Role.VIEWER, summary="What is known of a user",
         asks=asking.UserSchema, answers=people.ProfileAnswer, use=use_cases.profile, shape=people.profile,
         route=Route(method="GET", path="/internal/users/{user}", problems=("not_found",)),
         event="profile",
@@ -55,21 +59,21 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
     ),
     Operation(
-        name="user_topics", summary="The topics that you have put a user into",
+        name="user_topics", role=Role.VIEWER, summary="The topics that you have put a user into",
         asks=asking.UserSchema, answers=people.UserTopicsAnswer,
         use=lambda use, _, user: use.topics.since(user), shape=people.user_topics,
         route=Route(method="GET", path="/internal/users/{user}/topics"),
         event="user_topics",
     ),
     Operation(
-        name="topics", summary="The topics that have members, by name",
+        name="topics", role=Role.VIEWER, summary="The topics that have members, by name",
         asks=people.TopicsSchema, answers=people.TopicsAnswer,
         use=lambda use, _, asked: use.topics.named(asked), shape=people.topics,
         route=Route(method="GET", path="/internal/topics"),
         event="topics",
     ),
     Operation(
-        name="members", summary="Who is a member of a topic, by user id",
+        name="members", role=Role.VIEWER, summary="Who is a member of a topic, by user id",
         asks=people.MembersSchema, answers=people.MembersAnswer,
         use=lambda use, _, asked: use.topics.members(asked), shape=people.members,
         route=Route(method="GET", path="/internal/topics/{topic}/members"),
@@ -77,6 +81,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="change_members", summary="Put users into a topic, and take users out",
+        audit=Audit(target=lambda asked: topic_room(asked.topic), detail=deeds.members, of_services=False),
         asks=people.MembersChangeSchema, answers=people.MembersChangedAnswer,
         use=use_cases.change_members, shape=people.members_changed,
         route=Route(
@@ -99,7 +104,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
 
     Operation(
-        name="user_preferences", summary="What a user has chosen to be told, and who has chosen so",
+        name="user_preferences", role=Role.VIEWER, summary="What a user has chosen to be told, and who has chosen so",
         asks=asking.UserSchema, answers=preferences.UserPreferencesAnswer,
         use=use_cases.user_preferences, shape=preferences.proven,
         route=Route(method="GET", path="/internal/users/{user}/preferences"),
@@ -107,6 +112,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="choose_for", summary="Choose for a user",
+        audit=OF_CHOICE,
         asks=preferences.UserPreferencesSchema, answers=preferences.UserPreferencesAnswer,
         use=use_cases.choose_for, shape=preferences.proven,
         route=Route(
@@ -116,6 +122,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="choose_anew", summary="Choose all anew for a user",
+        audit=OF_CHOICE,
         asks=preferences.UserPreferencesSchema, answers=preferences.UserPreferencesAnswer,
         use=use_cases.choose_anew, shape=preferences.proven,
         route=Route(

@@ -1,5 +1,7 @@
 """Users: who is online, what is held about them, and ending that."""
 
+from auth.principal import Role
+from gateway.ground.rooms import user_room
 from gateway.protocol import (
     answering,
     asking,
@@ -7,24 +9,25 @@ from gateway.protocol import (
     people,
     shapes,
 )
-from gateway.protocol.operation import Operation, Route
+from gateway.protocol.deeds import OF_USER
+from gateway.protocol.operation import Audit, Operation, Route
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
-        name="roster", summary="Who is online",
+        name="roster", role=Role.VIEWER, summary="Who is online",
         asks=asking.RosterSchema, answers=answering.RosterAnswer,
         use=lambda use, _, asked: use.people.roster(asked), shape=shapes.roster,
         route=Route(method="GET", path="/internal/presence"),
         event="presence",
     ),
     Operation(
-        name="presence", summary="Whether a user is online",
+        name="presence", role=Role.VIEWER, summary="Whether a user is online",
         asks=asking.UserSchema, answers=answering.PresenceAnswer,
         use=lambda use, _, user: use.people.find(user), shape=shapes.presence,
         route=Route(method="GET", path="/internal/presence/{user}"),
     ),
     Operation(
-        name="find_users", summary="Users by how an id, an address or a name begins",
+        name="find_users", role=Role.VIEWER, summary="Users by how an id, an address or a name begins",
         asks=asking.FindSchema, answers=people.FoundUsersAnswer,
         use=lambda use, _, asked: use.people.search(asked), shape=people.found,
         route=Route(
@@ -34,20 +37,21 @@ OPERATIONS: tuple[Operation, ...] = (
         event="find_users",
     ),
     Operation(
-        name="user", summary="A user with what presence and the contacts know, and how much is unread",
+        name="user", role=Role.VIEWER, summary="A user with what presence and the contacts know, and how much is unread",
         asks=asking.UserSchema, answers=answering.UserAnswer,
         use=lambda use, _, user: use.people.reader(user), shape=shapes.reader,
         event="user",
     ),
     Operation(
         name="disconnect", summary="End a user's connections, on every node",
+        audit=Audit(target=lambda asked: user_room(asked.user)),
         asks=asking.DisconnectSchema, answers=answering.DisconnectedAnswer,
         use=lambda use, _, asked: use.people.disconnect(asked), shape=shapes.disconnected,
         route=Route(method="POST", path="/internal/users/{user}/disconnect", body_required=False),
         event="disconnect_user",
     ),
     Operation(
-        name="user_digests", summary="The digests that are open for a user, and what would go out now",
+        name="user_digests", role=Role.VIEWER, summary="The digests that are open for a user, and what would go out now",
         asks=asking.UserSchema, answers=digests.UserDigestsAnswer,
         use=lambda use, _, user: use.digests.of_user(user), shape=digests.of_user,
         route=Route(method="GET", path="/internal/users/{user}/digests"),
@@ -55,12 +59,14 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="user_data", summary="Everything held about a user",
+        audit=OF_USER,
         asks=asking.UserSchema, answers=answering.UserDataAnswer,
         use=lambda use, _, user: use.people.data(user), shape=shapes.user_data,
         route=Route(method="GET", path="/internal/users/{user}/data"),
     ),
     Operation(
         name="erase", summary="Forget a user",
+        audit=OF_USER,
         asks=asking.UserSchema, answers=answering.ErasedAnswer,
         use=lambda use, _, user: use.people.erase(user), shape=shapes.erased,
         route=Route(method="DELETE", path="/internal/users/{user}/data"),

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from auth.errors import InvalidToken, KeyConfigurationError, KeysUnavailable
 from auth.keys import JWKS_BYTES_MAX, Keys, KeySet, public_keys, published_keys, secret_key
 from auth.tokens import Verifier
+from tests.support.amounts import amount
 from tests.unit.auth.conftest import (
     SECRET,
     Clock,
@@ -205,7 +206,7 @@ class TestPublishedKeys:
             published_keys(document)
 
     @settings(
-        max_examples=300,
+        max_examples=amount(60, long=300),
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     )

@@ -11,6 +11,7 @@ from auth.keys import Keys, KeySet
 from auth.principal import Service
 from auth.services import Services
 from auth.tokens import Verifier
+from tests.support.amounts import amount
 from tests.unit.auth.conftest import NOW_SECONDS, signed
 
 ORDERS = "orders-key-0123456789-0123456789"
@@ -136,7 +137,7 @@ def test_two_processes_hold_the_same_key_as_different_digests():
 
 
 @settings(
-    max_examples=200,
+    max_examples=amount(40, long=200),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -13,6 +13,7 @@ from gateway.catalog.proofs import BRAND
 from gateway.catalog.shapes import resolved
 from mailer.composed import Composition, context
 from mailer.designs import Designs
+from tests.support.amounts import amount
 from tests.unit.mailer.test_languages import ANYTHING
 
 SHOP = load(Path(gateway.catalog.__file__).parent / "shop")
@@ -55,7 +56,9 @@ LOCALES = st.sampled_from(["en", "de", "de-AT", "fr", "zh-Hant-TW", "", "x" * 30
 
 @pytest.mark.parametrize("type_", SHOP.types)
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
+    max_examples=amount(10, long=25),
+    deadline=None,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
 @given(drawn=st.data(), locale=LOCALES)
 def test_what_passes_the_schema_has_words_and_a_mail_in_every_locale(type_, drawn, locale):
@@ -82,7 +85,7 @@ def test_what_passes_the_schema_has_words_and_a_mail_in_every_locale(type_, draw
 
 
 @pytest.mark.parametrize("type_", SHOP.types)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=amount(10, long=40), deadline=None)
 @given(
     data=st.dictionaries(
         st.sampled_from(["order", "status", "items", "total", "name", "issue", "text"]) | st.text(max_size=4),

@@ -117,6 +117,19 @@ def test_every_package_of_the_distribution_is_copied_into_it():
     assert packages <= let_through
 
 
+def test_its_dependencies_have_the_versions_that_were_tested():
+    installs = [
+        shlex.split(step) for name, rest in instructions() if name == "RUN" for step in rest.split("&&")
+    ]
+    (of_others,) = [step for step in installs if "-r" in step and "install" in step]
+
+    assert of_others[of_others.index("--constraint") + 1] == "constraints.txt"
+    assert "constraints.txt" in next(
+        rest for name, rest in instructions() if name == "COPY" and "setup.cfg" in rest
+    )
+    assert "!constraints.txt" in (ROOT / ".dockerignore").read_text().splitlines()
+
+
 def test_the_package_and_the_image_have_one_version(base: Cluster):
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")

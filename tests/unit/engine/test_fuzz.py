@@ -1,11 +1,7 @@
-"""Whatever a client sends, the engine neither breaks nor tells of it at length, and others notice nothing.
-
-`BELLHOP_FUZZ_INPUTS` sets how many inputs are tried; the default is enough for every day.
-"""
+"""Whatever a client sends, the engine neither breaks nor tells of it at length, and others notice nothing."""
 
 import asyncio
 import json
-import os
 from typing import Any
 
 import pytest
@@ -16,10 +12,11 @@ from gateway.engine.admission import Allowance
 from gateway.engine.connection import Connection
 from gateway.engine.frames import FrameError, FrameReader
 from gateway.engine.websocket import WebSocket
+from tests.support.amounts import amount
 from tests.support.rawsocket import RawSocket, masked
 from tests.unit.engine.hosts import Host
 
-INPUTS = int(os.environ.get("BELLHOP_FUZZ_INPUTS", "5000"))
+INPUTS = amount(900, long=5000)
 relaxed = settings(
     max_examples=INPUTS // 3,  # each example has two to five
     deadline=None,
@@ -58,7 +55,7 @@ inputs = st.lists(frames | frames | frames | st.binary(max_size=40), min_size=2,
 
 
 @given(data=st.lists(st.binary(max_size=100), max_size=10))
-@settings(max_examples=500, deadline=None, database=None)
+@settings(max_examples=amount(100, long=500), deadline=None, database=None)
 def test_a_frame_reader_takes_any_bytes(data):
     reader = FrameReader(1000)
     try:
@@ -75,7 +72,7 @@ def test_a_frame_reader_takes_any_bytes(data):
     cuts=st.lists(st.integers(0, 3000), max_size=12),
     pieces=st.integers(1, 4),
 )
-@settings(max_examples=500, deadline=None, database=None)
+@settings(max_examples=amount(100, long=500), deadline=None, database=None)
 def test_messages_come_out_whole_however_they_were_cut(messages, cuts, pieces):
     stream = b""
     for opcode, payload in messages:
@@ -133,6 +130,7 @@ def connected(host: Host) -> tuple[Connection, WebSocket]:
     return connection, socket
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1200)
 async def test_no_input_leaks_a_task_or_writes_a_traceback(hosts, caplog):
     host = await hosts(max_connections=0)
@@ -175,6 +173,7 @@ async def test_no_input_leaks_a_task_or_writes_a_traceback(hosts, caplog):
     assert host.server.stats.malformed > len(attempts) / 10
 
 
+@pytest.mark.long
 async def test_other_clients_notice_nothing_of_an_attack(hosts, caplog):
     """The same over real connections: fewer, because each is one."""
     host = await hosts(max_connections=0, connect_rate=0)
@@ -182,7 +181,7 @@ async def test_other_clients_notice_nothing_of_an_attack(hosts, caplog):
     attempts: list[list[bytes]] = []
 
     @given(data=inputs)
-    @settings(relaxed, max_examples=200)
+    @settings(relaxed, max_examples=amount(40, long=200))
     def attack(data: list[bytes]) -> None:
         attempts.append(data)
 

@@ -8,16 +8,18 @@ import pytest
 import socketio
 
 from gateway.engine import Packet
+from tests.support.amounts import amount
 from tests.support.rawsocket import RawPoller, RawSocket
 
-EVENTS = 2000
+EVENTS = amount(400, long=2000)
 
 
 def numbered(number: int) -> Packet:
     return Packet.event("/", json.dumps(["notification", number]).encode())
 
 
-async def test_thirty_mixed_clients_get_two_thousand_events_in_order(hosts):
+@pytest.mark.long
+async def test_thirty_mixed_clients_get_all_events_in_order(hosts):
     """Ten poll, ten use a websocket, ten upgrade while the events come; three ways to send take turns."""
     host = await hosts(client_events_per_second=0, send_buffer_bytes=0, ping_interval_seconds=120)
     clients, received = [], []

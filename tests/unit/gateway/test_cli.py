@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from auth.keys import Keys
+from auth.principal import Role
 from auth.tokens import Verifier
 from gateway.process import cli, demo
 from gateway.process.settings import SETTINGS
@@ -152,7 +153,7 @@ async def test_a_printed_token_is_what_a_gateway_with_the_secret_takes(monkeypat
 
     verifier = Verifier(Keys.of(secrets=(SECRET,)), audience="shop")
     principal = await verifier.verify(capsys.readouterr().out.strip())
-    assert (principal.user, principal.is_admin, principal.topics) == ("ann", True, ("a", "b"))
+    assert (principal.user, principal.role, principal.topics) == ("ann", Role.ADMIN, ("a", "b"))
     assert principal.email == "a@b.example"
 
 

@@ -466,7 +466,7 @@ def gate(verdict: Verdict) -> Gate[Attention]:
 
 
 async def test_a_rule_that_is_not_in_use_is_not_asked_for_its_facts() -> None:
-    idle = replace(gate(Skip(rule="later", detail="x")), in_use=lambda sources: sources.catalog.in_use)
+    idle = replace(gate(Skip(rule="later", detail="x")), in_use=lambda sources, cases: sources.catalog.in_use)
     known = Known()
 
     assert await ended(known.judge([idle]), lease()) is None

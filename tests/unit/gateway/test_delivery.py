@@ -17,6 +17,7 @@ from gateway.notify import events
 from gateway.notify.delivery import HELD_LIMIT, WAITING_LIMIT, Delivery
 from storage.errors import StoreUnavailable
 from storage.streams import Notification
+from tests.support.amounts import amount
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ROOM = "topic:deals"
@@ -518,7 +519,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=amount(15, long=60), deadline=None)
 @given(steps)
 def test_whatever_the_bus_does_each_session_gets_each_once_in_order(steps: list[str]):
     """Losses, repetitions, disorder and joins in any order: from its head on, every session has every sequence."""

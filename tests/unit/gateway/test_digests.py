@@ -11,8 +11,6 @@ import pytest
 from gateway.catalog.catalog import Catalog
 from gateway.catalog.kinds import Category, EmailRule, NotificationType
 from gateway.catalog.live import LiveCatalog
-from gateway.catalog.rhythms import Digest as DigestRule
-from gateway.catalog.rhythms import Throttle
 from gateway.catalog.switches import Switch
 from gateway.notify.decide import Judge
 from gateway.notify.departing import Departures
@@ -28,6 +26,8 @@ from storage.ids import uuid7
 from storage.mail import LaneName, Mail, MailOrder, MailState
 from storage.outbox import Kind, Lease
 from storage.people import Contact
+from storage.rhythms import Digest as DigestRule
+from storage.rhythms import Throttle
 from storage.sqlite import SQLiteStore
 from storage.streams import Emission, Entry, Notification
 from storage.suppressions import Suppression

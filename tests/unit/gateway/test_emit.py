@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from gateway.notify.requests import EmailRequest, EmitRequest
-from gateway.protocol import emit, fields
+from gateway.protocol import emit, emit_plain, emit_rules, fields
 from gateway.protocol.parsing import Invalid
 from storage.mail import Unless
 from storage.streams import Action
+from tests.support.amounts import amount
 
 PLAIN = {"to": "user:42", "type": "ORDER_UPDATE", "title": "Your order has shipped"}
 
@@ -206,7 +207,7 @@ def test_a_wrong_field_of_the_mail_is_named_by_its_path(email: dict[str, Any], f
         ({"event": "price"}, "event"),
         ({"actions": [{"id": "a", "label": "A"}], "store": False}, "actions"),
         ({"actions": [{"id": "a", "label": "A"}, {"id": "a", "label": "B"}]}, "actions"),
-        *[({"event": name, "store": False}, "event") for name in sorted(emit.RESERVED_EVENTS)],
+        *[({"event": name, "store": False}, "event") for name in sorted(emit_rules.RESERVED_EVENTS)],
     ],
 )
 def test_fields_that_contradict_each_other_are_named(fields_given: dict[str, Any], field: str):
@@ -343,14 +344,14 @@ bodies = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=amount(60, long=400), deadline=None)
 @given(bodies)
 def test_the_short_way_takes_nothing_the_schemas_would_not_and_makes_the_same_of_it(body: dict[str, Any]):
     for shape, schema in (
-        (emit._PlainEmit, emit._parse_emit),
-        (emit._PlainItem, emit._parse_item),
+        (emit_plain.PlainEmit, emit._parse_emit),
+        (emit_plain.PlainItem, emit._parse_item),
     ):
-        short = emit._plain(body, shape)
+        short = emit_plain.judged(body, shape)
 
         if short is not None:
             long = schema(body)
@@ -369,10 +370,10 @@ def test_the_common_bodies_go_the_short_way():
         {"store": True},
         {"store": False, "event": "cart:changed"},
     ):
-        assert emit._plain(PLAIN | more, emit._PlainEmit) is not None
+        assert emit_plain.judged(PLAIN | more, emit_plain.PlainEmit) is not None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=amount(60, long=300), deadline=None)
 @given(bodies)
 def test_whatever_is_taken_can_be_written_as_json(body: dict[str, Any]):
     try:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.cluster.bus.base import TRANSIENT
-from gateway.protocol.emit import RESERVED_EVENTS
+from gateway.protocol.emit_rules import RESERVED_EVENTS
 from gateway.sockets.neighbours import EMITS_PER_SECOND, Neighbours, Refused, read
 from tests.support import servers
 

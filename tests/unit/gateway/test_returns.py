@@ -27,6 +27,7 @@ from storage.outbox import Kind, Obligation, Subject
 from storage.sqlite import SQLiteStore
 from storage.streams import Emission, Entry, Notification
 from storage.suppressions import Reason
+from tests.support.amounts import amount
 from tests.support.corpus import NOBODYS_PATH, RECIPIENT, SAMPLES, Sample
 from tests.support.sns import ses_event
 from tests.unit.gateway.test_suppressions import NOW, HeldClock
@@ -750,15 +751,16 @@ def forged(seed: int, ids: list[str]) -> bytes:
     return random.choice(SAMPLES).raw(path=path, message_id=message_id, to=f"u{ids.index(id_)}@example.org")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
-async def test_ten_thousand_forged_reports_suppress_nobody(desk: Desk) -> None:
+async def test_thousands_of_forged_reports_suppress_nobody(desk: Desk) -> None:
     ids = []
     for n in range(20):
         said = f"queued as {QUEUED}{n:04X}" if n % 2 else f"Ok {TAKEN}-{uuid.uuid4()}-000000"
         lane = LaneName.BULK if n % 4 < 2 else LaneName.TRANSACTIONAL
         ids.append(await desk.sent(lane=lane, to=f"u{n}@example.org", said=said))
     fates: Counter[Fate] = Counter()
-    for begin in range(0, 10_000, 100):
+    for begin in range(0, amount(1000, long=10_000), 100):
         made = [forged(seed, ids) for seed in range(begin, begin + 100)]
         dealt = await asyncio.gather(*map(desk.returns.take, made))
         fates.update(each.fate for each in dealt)

@@ -1,5 +1,6 @@
 """The suppression list over a real store: how an address comes to stand there, and is found."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -202,6 +203,22 @@ async def test_an_empty_list_is_not_asked_for_each_mail_and_a_new_entry_counts_a
     assert (await suppressed.matching(["bob@example.org"])).keys() == {"bob@example.org"}
     await suppressed.suppress(SuppressRequest(address="eve@example.org"), source="shop")
     assert (await suppressed.matching(["bob@example.org"], roughly=True)).keys() == {"bob@example.org"}
+
+
+async def test_those_who_ask_while_the_store_answers_are_answered_together(
+    suppressed: SuppressionList, store: SQLiteStore, clock: HeldClock
+) -> None:
+    await suppressed.suppress(SuppressRequest(address="bob@example.org"), source="shop")
+    shelf = Asked(store.suppressions)
+    asking = SuppressionList(shelf, clock)  # type: ignore[arg-type]
+
+    answers = await asyncio.gather(
+        *(asking.matching([f"{name}@example.org", "no address"]) for name in ["ann", "bob", "Bob", "cid"])
+    )
+
+    assert [list(answer) for answer in answers] == [[], ["bob@example.org"], ["Bob@example.org"], []]
+    assert shelf.times == 1
+    await asking.stop()
 
 
 async def test_what_is_there_and_lasts_as_long_is_what_suppressing_again_answers(

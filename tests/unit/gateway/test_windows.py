@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.catalog.rhythms import Clock, Digest
 from gateway.notify.windows import DAILY, WEEKLY, Plan, key_of, next_time, plan_of, spoken
+from storage.rhythms import Clock, Digest
 from tests.unit.gateway.test_quiet import CHANGES
 
 ZONES = sorted(zoneinfo.available_timezones())

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailer.address import ascii_domain, parse, parse_ours
+from tests.support.amounts import amount
 
 texts = st.text(st.characters(codec=None, exclude_categories=()), max_size=80)
 
@@ -71,7 +72,7 @@ def test_a_local_part_stays_as_it_is_and_is_quoted_where_its_dots_are_odd() -> N
         assert parse(f"{odd}@docomo.ne.jp").address == f'"{odd}"@docomo.ne.jp'
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=amount(60, long=300))
 @given(texts)
 def test_whatever_is_parsed_reads_as_one_address(text: str) -> None:
     for candidate in (text, f"a@{text}", f"{text}@example.org"):
@@ -116,7 +117,7 @@ def test_a_sender_that_does_not_read_as_one_address_is_refused(text: str) -> Non
         parse_ours(text)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=amount(60, long=300))
 @given(texts)
 def test_a_sender_with_any_name_reads_as_its_address(name: str) -> None:
     for text in (f"{name} <a@shop.example>", f'"{name}" <a@shop.example>'):

@@ -14,6 +14,7 @@ from mailer.dkim import OVERSIGNED, Signer, relaxed_body, relaxed_header, signer
 from mailer.errors import MailConfigurationError
 from mailer.sealing import Seal
 from mailer.signing_keys import Key, blocks, keys_of, private_key
+from tests.support.amounts import amount
 from tests.support.dkim import ed25519_key, pem, record, rsa_key
 from tests.unit.mailer.letters import letter, notification, order, renderer
 
@@ -58,7 +59,7 @@ def test_both_signatures_of_a_mail_are_accepted() -> None:
 
 
 @given(title=st.text(min_size=1, max_size=80), body=st.text(max_size=400))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=amount(10, long=20), deadline=None)
 def test_whatever_a_mail_says_its_signatures_are_accepted(title: str, body: str) -> None:
     assert verdicts(signed(mail(title=title, body=body))) == [True, True]
 
@@ -69,7 +70,7 @@ def test_whatever_a_mail_says_its_signatures_are_accepted(title: str, body: str)
         st.sampled_from([b"X-A: 1", b"Subject:  a\t b ", b"To: a@b.example,\r\n\tc@d.example"]), max_size=4
     ),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=amount(15, long=60), deadline=None)
 def test_blanks_folds_and_empty_lines_are_signed_as_verifiers_read_them(
     body: list[bytes], fields: list[bytes]
 ) -> None:
@@ -105,7 +106,7 @@ def test_with_one_byte_changed_or_a_field_added_neither_signature_is_accepted() 
 
 
 @given(st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=amount(10, long=30), deadline=None)
 def test_with_any_letter_of_the_body_changed_neither_is_accepted(data: st.DataObject) -> None:
     message = bytearray(signed(mail()))
     begin = message.index(b"\r\n\r\n") + 4

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mailer.envelope import ReturnPath
 from mailer.sealing import Seal
 from storage.ids import uuid7
+from tests.support.amounts import amount
 from tests.unit.mailer.letters import ID, letter
 
 PATH = ReturnPath(domain="bounces.shop.example", secrets=("a" * 32, "b" * 32))
@@ -48,7 +49,7 @@ def test_what_was_sent_by_an_older_secret_comes_back_too() -> None:
 
 
 @given(st.data())
-@settings(max_examples=300)
+@settings(max_examples=amount(60, long=300))
 def test_with_any_character_changed_it_is_nobodys(data: st.DataObject) -> None:
     made = address()
     place = data.draw(st.integers(0, len(made) - 1))

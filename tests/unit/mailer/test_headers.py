@@ -1,6 +1,5 @@
 """Header fields that say what they were given, and nothing else, to every reader."""
 
-import os
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from email import message_from_bytes
@@ -14,10 +13,10 @@ from hypothesis import strategies as st
 
 from mailer import headers, plain
 from mailer.errors import RenderFailure
+from tests.support.amounts import amount
 from tests.unit.mailer.letters import ID, LETTERHEAD, notification, order, renderer
 
-EXAMPLES = int(os.environ.get("BELLHOP_TEST_HEADERS", "300"))
-"""For a long run: BELLHOP_TEST_HEADERS=200000 python -m pytest tests/unit/mailer/test_headers.py -n 0 --timeout 0"""
+EXAMPLES = amount(60, long=300)
 EXPECTED = [
     "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "List-Unsubscribe", "List-Unsubscribe-Post",
     "MIME-Version", "Content-Type",

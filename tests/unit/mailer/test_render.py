@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mailer.errors import RenderFailure
 from mailer.letterhead import parse_unsubscribe
 from mailer.render import Renderer
+from tests.support.amounts import amount
 from tests.unit.mailer.letters import ID, RENDERER, notification, order, renderer
 
 HEADERS = [
@@ -87,7 +88,7 @@ def test_a_subject_of_its_own_stands_in_place_of_the_title() -> None:
     assert b"\r\nSubject: On its way\r\n" in mail.content()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=amount(15, long=60))
 @given(texts, texts, texts)
 def test_no_text_can_add_a_header(title: str, subject: str, body: str) -> None:
     rendered = RENDERER.render(notification(title=title, body=body), order(subject=subject))
@@ -97,7 +98,7 @@ def test_no_text_can_add_a_header(title: str, subject: str, body: str) -> None:
     assert not {"\r", "\n"} & set(mail["Subject"])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=amount(15, long=60))
 @given(st.sampled_from(["\r\n", "\n", "\r", "\x0b", "\x85", "\u2028", "\r\n ", "\r\n\r\n"]), texts)
 def test_a_line_break_in_a_title_is_a_space(line_break: str, rest: str) -> None:
     mail = message_from_bytes(
@@ -111,7 +112,7 @@ def test_a_line_break_in_a_title_is_a_space(line_break: str, rest: str) -> None:
     assert mail["Subject"].startswith("Hello Bcc: eve")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=amount(15, long=60))
 @given(texts | st.from_regex(r"[a-z]+[\r\n<>, ]+[a-z]+@[a-z]+\.[a-z]+", fullmatch=True))
 def test_a_recipient_is_one_bare_address_or_nothing(to: str) -> None:
     try:
@@ -137,7 +138,7 @@ def test_what_is_no_address_buries_the_mail_without_being_told(to: str) -> None:
     assert str(caught.value) == "the recipient is no mail address"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=amount(15, long=60))
 @given(order_data)
 def test_no_data_can_fail_a_template(data: dict[str, Any]) -> None:
     for type_ in ("ORDER_CONFIRMATION", "ANYTHING"):

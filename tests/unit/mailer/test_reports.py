@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mailer import parts, reports
 from mailer.bounces import severity
 from mailer.reports import Kind, Report
+from tests.support.amounts import amount
 from tests.support.corpus import FOLDER, RECIPIENT, SAMPLES, Sample
 
 PATH = "b-abcdefghijklmnopqrstuvwxyz-abcdefghijklmnop@bounces.shop.example"
@@ -192,13 +193,13 @@ def test_no_more_parts_are_looked_at_than_a_report_has() -> None:
 
 
 @given(st.binary(max_size=2000))
-@settings(max_examples=300)
+@settings(max_examples=amount(60, long=300))
 def test_any_bytes_are_read(raw: bytes) -> None:
     assert reports.read(raw).kind in Kind
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=amount(60, long=300), deadline=None)
 def test_any_damage_to_a_report_is_borne(data: st.DataObject) -> None:
     raw = bytearray(data.draw(st.sampled_from(SAMPLES)).raw())
     for _ in range(data.draw(st.integers(1, 5))):

@@ -97,8 +97,13 @@ def test_a_broken_default_is_the_one_that_is_named(tmp_path: Path) -> None:
     assert failure(tmp_path, "{{", name="default.txt").startswith("default.txt, line 1")
 
 
-def test_a_text_that_no_mail_should_have_is_not_finished(tmp_path: Path) -> None:
-    said = failure(tmp_path, "{% for i in range(99999) %}{{ 'x' * 1000 }}{% endfor %}")
+@pytest.mark.parametrize(
+    "text",
+    ["{% for i in range(99999) %}{{ 'x' * 1000 }}{% endfor %}", f"{{{{ '€' * {LARGEST_BYTES // 2} }}}}"],
+    ids=["many characters", "of many bytes each"],
+)
+def test_a_text_that_no_mail_should_have_is_not_finished(tmp_path: Path, text: str) -> None:
+    said = failure(tmp_path, text)
 
     assert said == f"T.txt: it makes more than {LARGEST_BYTES} bytes"
 

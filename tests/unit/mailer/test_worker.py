@@ -297,6 +297,50 @@ async def test_a_slot_that_comes_free_is_used_at_once(bench: Bench) -> None:
     await bench.until_observed(*[Result.SENT] * 5)
 
 
+async def settled(bench: Bench, count: int) -> None:
+    """Return when so many mails were sent, and the worker has done what it does at once after them."""
+    await bench.until(lambda: bench.count(Result.SENT) == count)
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def owe_many(bench: Bench, count: int) -> None:
+    for number in range(count):
+        await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}", to=f"{number}@shop.example")
+
+
+@pytest.mark.parametrize("patience_seconds", [0.0, 3600.0])
+async def test_while_much_is_due_several_places_are_filled_by_one_lease(
+    bench: Bench, patience_seconds: float
+) -> None:
+    """They are waited for no longer than a lease takes."""
+    go_on = [asyncio.Event() for _ in range(4)]
+    bench.relay.on("CONTENT", *map(Wait, go_on))
+    await owe_many(bench, 6)
+    worker = bench.start(concurrency=4)
+    await bench.relay.until(lambda: len(bench.relay.waiting) == 4)
+    worker._lease_seconds = patience_seconds
+
+    go_on[0].set()
+    await settled(bench, 1) if patience_seconds else await bench.outbox.until_called("lease", 2)
+    assert bench.outbox.calls.count("lease") == (1 if patience_seconds else 2)
+    go_on[1].set()
+    await bench.outbox.until_called("lease", 2)
+
+    for each in go_on[2:]:
+        each.set()
+    await bench.until(lambda: bench.count(Result.SENT) == 6)
+
+
+async def test_after_the_last_mail_that_was_due_the_store_is_not_asked_for_more(bench: Bench) -> None:
+    await bench.owe()
+    bench.start()
+
+    await settled(bench, 1)
+
+    assert bench.outbox.calls.count("lease") == 1
+
+
 # Judging again
 
 
@@ -441,6 +485,40 @@ async def test_mail_leaves_no_faster_than_its_lane_may(bench: Bench) -> None:
     times = [received.at for received in bench.relay.received]
     # 1.4 s, less what the first was late by; without the rate they leave in a tenth of it.
     assert max(times) - min(times) > 0.7
+
+
+class Granting:
+    """A budget whose moments the test gives."""
+
+    def __init__(self) -> None:
+        self.moments = asyncio.Semaphore(0)
+
+    async def reserve(self) -> float:
+        await self.moments.acquire()
+        return 0.0
+
+    def warnings(self) -> list[str]:
+        return []
+
+    async def close(self) -> None:
+        return
+
+
+async def test_while_enough_mail_waits_for_its_moment_no_more_is_leased(bench: Bench) -> None:
+    budget = Granting()
+    await owe_many(bench, 6)
+    bench.start(budget=budget, concurrency=4)
+    await bench.until_leased()
+
+    budget.moments.release()
+    await settled(bench, 1)
+    assert bench.outbox.calls.count("lease") == 1
+    budget.moments.release()
+    await bench.outbox.until_called("lease", 2)
+
+    for _ in range(4):
+        budget.moments.release()
+    await bench.until(lambda: bench.count(Result.SENT) == 6)
 
 
 async def test_a_mail_that_waits_for_its_moment_is_not_late(bench: Bench) -> None:
@@ -1025,7 +1103,7 @@ async def test_an_observer_that_fails_does_not_end_the_worker(bench: Bench) -> N
 
 
 async def test_a_store_that_is_briefly_away_is_told_again_because_the_mail_has_gone_out(bench: Bench) -> None:
-    bench.outbox.fail("end", 2)
+    bench.outbox.fail("end_together", 2)
     await bench.owe()
 
     bench.start()
@@ -1041,7 +1119,7 @@ async def test_a_mail_that_could_not_be_settled_is_sent_again_under_the_same_mes
 ) -> None:
     """As after a crash between the relay's 250 and the settle."""
     monkeypatch.setattr("mailer.settling.SETTLE_TRIES", 2)
-    bench.outbox.fail("end", 2 if error is None else 1, error)
+    bench.outbox.fail("end_together", 2 if error is None else 1, error)
     await bench.owe()
     worker = bench.start(lease_seconds=5)
     await bench.until_observed(Result.LOST)
@@ -1059,17 +1137,17 @@ async def test_a_lease_that_has_ended_meanwhile_changes_nothing(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     await bench.owe()
-    real = bench.outbox.end
+    real = bench.outbox.end_together
 
-    async def end(lease: Any, ending: Any, **options: Any) -> bool:
+    async def end_together(endings: Any, **options: Any) -> list[bool]:
         bench.clock.advance(120)
         await bench.store.outbox.lease(
             lane=LaneName.TRANSACTIONAL, limit=1, lease_seconds=600, now=bench.clock()
         )
-        settled: bool = await real(lease, ending, now=bench.clock())
+        settled: list[bool] = await real(endings, now=bench.clock())
         return settled
 
-    bench.outbox.replace("end", end)
+    bench.outbox.replace("end_together", end_together)
 
     bench.start()
 
@@ -1170,25 +1248,82 @@ async def test_a_cancelled_run_gives_back_what_it_holds(bench: Bench) -> None:
     await worker.drain(seconds=1)
 
 
+async def test_what_ends_while_the_store_is_busy_is_settled_in_one_round(bench: Bench) -> None:
+    rounds: list[int] = []
+    all_sent = asyncio.Event()
+    real = bench.outbox.end_together
+
+    async def end_together(endings: Any, **options: Any) -> list[bool]:
+        rounds.append(len(endings))
+        if len(rounds) == 1:
+            await all_sent.wait()
+        settled: list[bool] = await real(endings, **options)
+        return settled
+
+    bench.outbox.replace("end_together", end_together)
+    for number in range(5):
+        await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}", to=f"{number}@shop.example")
+    bench.start()
+    await bench.relay.until(lambda: len(bench.relay.received) == 5)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while sum(task.get_name().startswith("settle ") for task in asyncio.all_tasks()) < 5:
+            await asyncio.sleep(0)
+
+    all_sent.set()
+
+    await bench.until_observed(*[Result.SENT] * 5)
+    # Those that ended before the first round began are in it.
+    assert len(rounds) <= 2
+    assert sum(rounds) == 5
+    assert (await bench.store.outbox.mail_counts())[MailState.SENT] == 5
+
+
+async def test_an_end_that_cannot_be_written_keeps_no_other_from_it(bench: Bench) -> None:
+    poison = "019a0c5e-7d00-7000-8000-000000000001"
+    both_sent = asyncio.Event()
+    real = bench.outbox.end_together
+
+    async def end_together(endings: Any, **options: Any) -> list[bool]:
+        await both_sent.wait()
+        if poison in {lease.id for lease, _ in endings}:
+            raise ValueError("this cannot be written")
+        settled: list[bool] = await real(endings, **options)
+        return settled
+
+    bench.outbox.replace("end_together", end_together)
+    for number in range(3):
+        await bench.owe(f"019a0c5e-7d00-7000-8000-00000000000{number}", to=f"{number}@shop.example")
+    bench.start()
+    await bench.relay.until(lambda: len(bench.relay.received) == 3)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while sum(task.get_name().startswith("settle ") for task in asyncio.all_tasks()) < 3:
+            await asyncio.sleep(0)
+
+    both_sent.set()
+
+    await bench.until_observed(Result.SENT, Result.SENT, Result.LOST)
+    assert (await bench.mail(poison)).state is MailState.LEASED
+
+
 async def test_a_settling_that_has_begun_is_finished_by_a_drain(bench: Bench) -> None:
-    bench.outbox.fail("end", 1)
+    bench.outbox.fail("end_together", 1)
     await bench.owe()
     worker = bench.start()
-    await bench.outbox.until_called("end")
+    await bench.outbox.until_called("end_together")
 
     await worker.drain(seconds=0)
 
     assert (await bench.mail()).state is MailState.SENT
-    assert bench.outbox.calls.count("end") == 2  # the same once more, and no release
+    assert bench.outbox.calls.count("end_together") == 2  # the same once more, and no release
     assert [outcome.result for outcome in bench.outcomes] == [Result.SENT]
 
 
 async def test_the_end_of_the_loop_ends_a_settling_too(bench: Bench) -> None:
     """asyncio cancels every task when its loop ends; a worker must not resist for ever."""
-    bench.outbox.fail("end", 1)
+    bench.outbox.fail("end_together", 1)
     await bench.owe()
     worker = bench.start(random=lambda: 1.0)
-    await bench.outbox.until_called("end")
+    await bench.outbox.until_called("end_together")
     draining = asyncio.create_task(worker.drain(seconds=0))
     (settling,) = (task for task in asyncio.all_tasks() if task.get_name().startswith("settle "))
 
@@ -1196,7 +1331,9 @@ async def test_the_end_of_the_loop_ends_a_settling_too(bench: Bench) -> None:
 
     async with asyncio.timeout(DEADLINE_SECONDS):
         await draining
-    assert bench.outbox.calls.count("end") == 2  # the settling, and what a delivery that is cut off says
+    assert (
+        bench.outbox.calls.count("end_together") == 2
+    )  # the settling, and what a delivery that is cut off says
     assert worker.held == 0
 
 

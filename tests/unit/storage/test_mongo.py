@@ -3,6 +3,7 @@
 import pytest
 
 from storage.inboxes import HistoryQuery
+from storage.mail import LaneName
 from storage.mongo import MongoStore, append
 from storage.mongo.append import QUIET_LOOKS, Position, _Batch, positions
 from storage.streams import Collapse
@@ -156,6 +157,20 @@ async def test_a_page_passes_over_a_long_chain_without_reading_it(store):
     assert found["docsExamined"] == 1
 
 
+async def test_a_lease_looks_at_as_many_mails_as_it_takes_however_many_are_due(store):
+    await put(store, *(notification("a", mail=mail()) for _ in range(100)))
+    database = store._operations.collections.client.get_default_database()
+    await database.command("profile", 2)
+
+    leases = await store.outbox.lease(lane=LaneName.TRANSACTIONAL, limit=3, lease_seconds=60, now=NOW)
+
+    await database.command("profile", 0)
+    assert len(leases) == 3
+    asked = {"op": "query", "ns": f"{database.name}.notifications"}
+    looks = await database["system.profile"].find(asked).to_list()
+    assert [look["docsExamined"] for look in looks] == [3, 3]  # what is due, and then what was taken
+
+
 @pytest.mark.parametrize(
     ("condition", "order"),
     [
@@ -165,7 +180,7 @@ async def test_a_page_passes_over_a_long_chain_without_reading_it(store):
         ({"created_at": {"$lt": 5}}, [("created_at", 1), ("_id", 1)]),
         ({"room": {"$in": ["a", "b"]}, "until": {"$gte": 0, "$lte": 5}, "seq": {"$gt": 0}}, None),
         ({"until": {"$gt": 0, "$lte": 5}}, [("until", 1)]),
-        ({"mail.lane": "bulk", "mail.wake": {"$lte": 5}}, [("mail.wake", 1), ("_id", 1)]),
+        ({"mail.lane": "bulk", "mail.wake": {"$lte": 5}}, [("mail.wake", 1)]),
         (
             {"mail.state": {"$in": ["sent", "dead"]}, "created_at": {"$lte": 5}},
             [("created_at", -1), ("_id", -1)],

@@ -15,6 +15,12 @@ LEASE_SECONDS = 0.9
 
 
 @pytest.fixture
+def mongo_url(new_mongo_url: str) -> str:
+    """Of a database that nobody has brought to any schema yet."""
+    return new_mongo_url
+
+
+@pytest.fixture
 async def c(mongo_url):
     collections = Collections(f"{mongo_url}&timeoutMS=2000")
     yield collections

@@ -3,6 +3,7 @@
 import { connection } from "./connection.ts";
 import { counting } from "./counts.ts";
 import { framed } from "./frames.ts";
+import { landing } from "./landing.ts";
 import { marking } from "./marks.ts";
 import { paging } from "./pages.ts";
 import {
@@ -57,6 +58,8 @@ export interface Inbox {
   readAll(): void;
   seen(...ids: string[]): void;
   dismiss(...ids: string[]): void;
+  /** Its link is followed, which reads it too. The element says so by itself. */
+  click(id: string): void;
   loadMore(): void;
   setFilter(filter: Filter): void;
   /** Asks the gateway what this page has no method for; rejects with an error whose `code` says why. */
@@ -66,6 +69,13 @@ export interface Inbox {
   /** Ends the connection of this inbox for good. */
   close(): void;
 }
+
+/** A mark of another tab, with the count that it was answered. */
+type Applied = { mark: Mark; ids?: string[]; id?: string | null } & Count;
+
+const READ = { seen: true, read: true };
+/** What an item is once it has the mark. */
+const DONE = { seen: { seen: true }, read: READ, dismiss: READ, click: { ...READ, clicked: true } };
 
 /** What there is before anything is known. */
 export const EMPTY: Snapshot = {
@@ -112,6 +122,8 @@ export function connect(options: ConnectOptions): Inbox {
   let muted: readonly string[] = [];
   let settled = false;
   let closed = false;
+  /** Brought by the link of a mail, and not told yet. */
+  let landed = landing();
   let link: Link | undefined;
   let memory: string | undefined;
   let stale: ReturnType<typeof setTimeout> | undefined;
@@ -171,8 +183,9 @@ export function connect(options: ConnectOptions): Inbox {
     isSettled,
     (n) => {
       if (gone.has(n.id)) return;
-      const read = n.read || isQueued("read", n.id);
-      keepNewest({ ...n, read, seen: n.seen || read || isQueued("seen", n.id) });
+      const clicked = n.clicked || isQueued("click", n.id);
+      const read = n.read || clicked || isQueued("read", n.id);
+      keepNewest({ ...n, read, clicked, seen: n.seen || read || isQueued("seen", n.id) });
     },
     touch,
   );
@@ -184,7 +197,7 @@ export function connect(options: ConnectOptions): Inbox {
       if (isMuted(n)) return;
       if (n.seq !== null && !items.has(n.id) && !gone.has(n.id)) {
         const { size } = items;
-        keepNewest({ ...n, read: false, seen: false });
+        keepNewest({ ...n, read: false, seen: false, clicked: false });
         // Whether what is not loaded, and is not shown any more, was unread, the gateway alone knows.
         if (settled && items.size > size && (n.collapsed as number) > 1)
           setTimeout(() => ask<Count>("replay", { since: {} }).then(hear, () => {}), soon());
@@ -204,7 +217,7 @@ export function connect(options: ConnectOptions): Inbox {
         if (gone.size > GONE) gone.clear();
         gone.add(id);
       }
-      change(id, mark === "seen" ? { seen: true } : { seen: true, read: true }, counted);
+      change(id, DONE[mark], counted);
       if (mark === "dismiss") items.delete(id);
     }
     touch();
@@ -237,7 +250,8 @@ export function connect(options: ConnectOptions): Inbox {
 
   const mark = (how: Mark, ids: readonly string[]): void => {
     // An item says of itself what it is by the name of the mark, but for those that are gone.
-    const news = ids.filter((id) => !(items.get(id) as Partial<Record<Mark, boolean>> | undefined)?.[how]);
+    const told = how === "click" ? "clicked" : how;
+    const news = ids.filter((id) => !(items.get(id) as Partial<Record<string, boolean>> | undefined)?.[told]);
     if (!news.length) return;
     apply(how, news);
     queue(how, news);
@@ -271,7 +285,19 @@ export function connect(options: ConnectOptions): Inbox {
     else if (marked) refresh();
     else begun(filter);
     send();
+    confirm();
     touch();
+  };
+
+  /** Says that it was this user who came by the link of a mail; if it was not, the gateway knows better. */
+  const confirm = (): void => {
+    const token = landed;
+    landed = undefined;
+    if (token)
+      ask<object>("click", { token }).then(
+        (told) => receive("applied", { mark: "click", ...told } as never),
+        () => {},
+      );
   };
 
   const receive: Receive = (event, payload) => {
@@ -300,9 +326,10 @@ export function connect(options: ConnectOptions): Inbox {
       // Marked on another device, or in a tab that is about to say so: the count tells that, but not what.
       else if (hear(payload) || did) stale ??= setTimeout(refresh, soon());
     } else if (event === "applied") {
-      const { mark: how, ids, ...count } = payload as { mark: Mark; ids?: string[] } & Count;
+      const { mark: how, ids, id, ...count } = payload as Applied;
       fresh();
-      apply(how, ids ?? unreadIds(count));
+      // A click that is nobody's names none.
+      apply(how, id === undefined ? (ids ?? unreadIds(count)) : [`${id}`]);
       hear(count);
     }
   };
@@ -351,6 +378,7 @@ export function connect(options: ConnectOptions): Inbox {
     read: (...ids) => mark("read", ids),
     seen: (...ids) => mark("seen", ids),
     dismiss: (...ids) => mark("dismiss", ids),
+    click: (id) => mark("click", [id]),
     readAll() {
       const ids = unreadIds();
       // While away only what is at hand is marked: what comes meanwhile was seen by nobody.

@@ -41,8 +41,9 @@ export function marking(
       while (queued[0]) {
         const [mark, ids] = queued[0];
         if (ids) {
-          const part = ids.slice(0, IDS);
-          hear(await ask(mark, { ids: part }));
+          // A person follows one link at a time.
+          const part = ids.slice(0, mark === "click" ? 1 : IDS);
+          hear(await ask(mark, mark === "click" ? { id: part[0] } : { ids: part }));
           // More may have been put behind them meanwhile.
           ids.splice(0, part.length);
           if (!ids[0]) queued.shift();

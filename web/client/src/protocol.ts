@@ -54,7 +54,7 @@ export interface Ready extends Count {
   readonly count?: Count;
 }
 
-export const MARKS = ["read", "seen", "dismiss"] as const;
+export const MARKS = ["read", "seen", "dismiss", "click"] as const;
 export type Mark = (typeof MARKS)[number];
 
 export interface ConnectOptions {

@@ -96,6 +96,8 @@ export interface ItemAnswer {
   readonly image?: string;
   readonly read: boolean;
   readonly seen: boolean;
+  /** Whether its link was followed. */
+  readonly clicked: boolean;
   /** The action that was pressed; absent before. */
   readonly acted?: string;
   /** Absent where it is not. */

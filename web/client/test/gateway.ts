@@ -100,6 +100,9 @@ export class Gateway {
   private readonly dismissed = new Set<string>();
   private readonly acts = new Map<string, Acted>();
   private turn = 0;
+  readonly clicked = new Set<string>();
+  /** What the links of mails are of, by their tokens. */
+  readonly tracked = new Map<string, string>();
   private http!: HttpServer;
   private readonly path: string;
   private io!: Server;
@@ -232,6 +235,7 @@ export class Gateway {
       ...acted,
       read: this.read.has(n.id),
       seen: this.seen.has(n.id),
+      clicked: this.clicked.has(n.id),
       ...(archived && { archived }),
       ...(snoozed_until && { snoozed_until }),
     };
@@ -369,6 +373,11 @@ export class Gateway {
     };
     on("read", marking(this.read));
     on("dismiss", marking(this.dismissed));
+    on("click", ({ id, token }: { id?: string; token?: string }) => {
+      const marked = id ?? (token && this.tracked.get(token)) ?? null;
+      if (marked) this.clicked.add(marked);
+      return { id: marked, ...marking(this.read)({ ids: marked ? [marked] : [] }) };
+    });
     on("seen", (payload) => {
       marking(this.seen)(payload);
       return {};

@@ -145,6 +145,27 @@ describe("marks", () => {
     expect(ann.now().items.map((n) => n.read)).toEqual([false, true, true]);
   });
 
+  it("tell of a link that was followed, which is read by it", async () => {
+    const server = await gateway();
+    const [one, two] = ["one", "two"].map((title) => server.emit("user:ann", title).id) as [string, string];
+    const ann = await ready({ url: server.url, token: token("ann") });
+
+    ann.inbox.click(one);
+    ann.inbox.click(two);
+    ann.inbox.click(one);
+    await ann.until((s) => s.unread === 0);
+    await eventually(() => expect([...server.clicked]).toEqual([one, two]));
+
+    expect(server.asked.filter(([e]) => e === "click")).toEqual([
+      ["click", { id: one }],
+      ["click", { id: two }],
+    ]);
+    expect(ann.now().items.map((n) => [n.read, n.seen, n.clicked])).toEqual([
+      [true, true, true],
+      [true, true, true],
+    ]);
+  });
+
   it("are sent a hundred ids at a time", async () => {
     const server = await gateway();
     for (let n = 1; n <= 250; n++) server.emit("user:ann", `number ${n}`);

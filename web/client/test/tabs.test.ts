@@ -150,6 +150,21 @@ it("when the tab with the connection goes, another takes over from where it was"
   expect(third.now().unread).toBe(3);
 });
 
+it("a link that was followed in one tab is read in all, and nothing else is", async () => {
+  const server = await gateway();
+  server.emit("user:ann", "one");
+  const { id } = server.emit("user:ann", "two");
+  const first = await ready({ url: server.url, token: token("ann") });
+  const second = await ready({ url: server.url, token: token("ann") });
+
+  second.inbox.click(id);
+
+  for (const tab of [first, second]) {
+    await tab.until((s) => s.unread === 1 && s.items.some((n) => n.id === id && n.clicked));
+    expect(tab.now().items.map((n) => n.read)).toEqual([true, false]);
+  }
+});
+
 it("a mark made through a tab that goes is sent through the next", async () => {
   const server = await gateway();
   const { id } = server.emit("user:ann", "one");

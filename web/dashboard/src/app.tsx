@@ -3,6 +3,8 @@ import { type ReactNode, useCallback, useEffect, useState, useSyncExternalStore 
 import { type Desk, DeskContext } from "./context.tsx";
 import { Gateway } from "./gateway.ts";
 import { Live } from "./live.ts";
+import { For } from "./may.tsx";
+import { AuditPage } from "./pages/audit.tsx";
 import { CampaignsPage } from "./pages/campaigns.tsx";
 import { Compose } from "./pages/compose.tsx";
 import { Feed } from "./pages/feed.tsx";
@@ -13,10 +15,11 @@ import { ScheduledPage } from "./pages/scheduled.tsx";
 import { SignIn } from "./pages/signin.tsx";
 import { SuppressionsPage } from "./pages/suppressions.tsx";
 import { TopicsPage } from "./pages/topics.tsx";
+import { TracePage } from "./pages/trace.tsx";
 import { TypesPage } from "./pages/types.tsx";
 import { Users } from "./pages/users.tsx";
 import { Renewal } from "./renewal.tsx";
-import { href, parse, type Route } from "./route.ts";
+import { feedOf, href, parse, type Route } from "./route.ts";
 import { Shell } from "./shell.tsx";
 import { forgetToken, keepToken, whenGiven } from "./token.ts";
 import { Fence } from "./ui/fence.tsx";
@@ -62,7 +65,7 @@ function Session(props: {
     const gateway = new Gateway(token);
     const live = new Live(gateway);
     live.onUrgent = ({ type, title }) =>
-      toast(`${humane(type)}: ${title}`, "bad", { label: "Show", href: href({ page: "feed", room: "" }) });
+      toast(`${humane(type)}: ${title}`, "bad", { label: "Show", href: href(feedOf("")) });
     const renew = async (fresh: string) => {
       // Another's token is another session.
       if (subject(fresh) !== subject(gateway.token)) return signIn(fresh);
@@ -110,7 +113,7 @@ function Page({ route }: { route: Route }): ReactNode {
     case "online":
       return <OnlinePage />;
     case "feed":
-      return <Feed key={route.room} room={route.room} />;
+      return <Feed route={route} />;
     case "users":
       return <Users key={route.user} user={route.user} />;
     case "topics":
@@ -125,8 +128,16 @@ function Page({ route }: { route: Route }): ReactNode {
       return <CampaignsPage campaign={route.campaign} state={route.state} />;
     case "types":
       return <TypesPage type={route.type} view={route.view} />;
+    case "trace":
+      return <TracePage route={route} />;
+    case "audit":
+      return <AuditPage route={route} />;
     case "compose":
-      return <Compose key={`${route.to} ${route.type}`} to={route.to} type={route.type} />;
+      return (
+        <For event="emit">
+          <Compose key={`${route.to} ${route.type}`} to={route.to} type={route.type} />
+        </For>
+      );
   }
 }
 

@@ -33,15 +33,24 @@ export function newestFirst(items: readonly FeedItem[]): readonly FeedItem[] {
 export interface Filter {
   readonly type: string;
   readonly room: string;
+  readonly by: string;
 }
 
-/** Those that the filter lets through: a type exactly, a room by its beginning. */
-export function filtered(items: readonly FeedItem[], { type, room }: Filter): readonly FeedItem[] {
+/** Those that the filter lets through: a type and a service exactly, a room by its beginning. */
+export function filtered(items: readonly FeedItem[], { type, room, by }: Filter): readonly FeedItem[] {
   const start = room.trim().toLowerCase();
-  if (!type && !start) return items;
+  if (!type && !start && !by) return items;
   return items.filter(
-    (item) => (!type || item.type === type) && (!start || item.room.toLowerCase().startsWith(start)),
+    (item) =>
+      (!type || item.type === type) &&
+      (!by || item.by === by) &&
+      (!start || item.room.toLowerCase().startsWith(start)),
   );
+}
+
+/** Who has emitted what is in the feed, by name; of what came before one looked, that is not told. */
+export function servicesIn(items: readonly FeedItem[]): string[] {
+  return [...new Set(items.flatMap(({ by }) => (by === null ? [] : [by])))].sort();
 }
 
 /** The types in the feed, by name. */

@@ -28,7 +28,7 @@ export class Refusal extends Error {
 }
 
 const ENDS: Record<string, string> = {
-  forbidden: "This token does not have the role admin.",
+  forbidden: "This token has none of the roles admin, support and viewer.",
   expired_token: "This token has expired. Paste a fresh one.",
   token_expired: "Your token has expired. Paste a fresh one to go on.",
   invalid_token: "The gateway does not accept this token.",

@@ -1,5 +1,7 @@
 /** What one types to find mail, and what is asked for it. */
 
+import { midnight } from "./days.ts";
+
 export interface MailSearch {
   /** An address, a user id, or an id. */
   readonly find: string;
@@ -19,10 +21,4 @@ export function asked({ find, since, until }: MailSearch): Record<string, string
   if (ID.test(text)) return { notification: text.toLowerCase(), ...days };
   if (text.includes("@")) return { address: text, ...days };
   return text ? { user: text, ...days } : days;
-}
-
-/** When the day begins here, or one of those after it. */
-function midnight(day: string, later: number): string {
-  const [year = 0, month = 1, date = 1] = day.split("-").map(Number);
-  return new Date(year, month - 1, date + later).toISOString();
 }

@@ -1,9 +1,11 @@
 /** Where one is: a page, kept in the fragment, which never reaches a server's log. */
 
+import { NO_SEARCH, type TraceSearch } from "./tracesearch.ts";
+
 export type Route =
   | { page: "overview" }
   | { page: "online" }
-  | { page: "feed"; room: string }
+  | { page: "feed"; room: string; type: string; by: string }
   | { page: "users"; user: string | null }
   | { page: "topics"; topic: string | null }
   | { page: "scheduled" }
@@ -11,11 +13,23 @@ export type Route =
   | { page: "suppressions"; address: string; scope: string }
   | { page: "campaigns"; campaign: string | null; state: string }
   | { page: "types"; type: string | null; view: string }
-  | { page: "compose"; to: string; type: string };
+  | { page: "compose"; to: string; type: string }
+  | ({ page: "trace"; id: string | null } & TraceSearch)
+  | ({ page: "audit" } & AuditSearch);
+
+/** Which deeds are looked for; what is empty is not asked. */
+export interface AuditSearch {
+  readonly by: string;
+  readonly operation: string;
+  readonly target: string;
+  readonly since: string;
+  readonly until: string;
+}
 
 export function parse(fragment: string): Route {
   const [path = "", query = ""] = fragment.replace(/^#\/?/, "").split("?", 2);
   const parameters = new URLSearchParams(query);
+  const said = (name: string): string => parameters.get(name) ?? "";
   const [page, rest] = [path.split("/", 1)[0], path.split("/").slice(1).join("/")];
   switch (page) {
     case "online":
@@ -24,7 +38,7 @@ export function parse(fragment: string): Route {
     case "topics":
       return { page, topic: rest === "" ? null : decoded(rest) };
     case "feed":
-      return { page, room: parameters.get("room") ?? "" };
+      return { page, room: said("room"), type: said("type"), by: said("by") };
     case "users":
       return { page, user: rest === "" ? null : decoded(rest) };
     case "mail":
@@ -34,6 +48,26 @@ export function parse(fragment: string): Route {
         find: parameters.get("find") ?? "",
         since: parameters.get("since") ?? "",
         until: parameters.get("until") ?? "",
+      };
+    case "trace":
+      return {
+        page,
+        id: rest === "" ? null : decoded(rest),
+        user: said("user"),
+        type: said("type"),
+        service: said("service"),
+        key: said("key"),
+        since: said("since"),
+        until: said("until"),
+      };
+    case "audit":
+      return {
+        page,
+        by: said("by"),
+        operation: said("operation"),
+        target: said("target"),
+        since: said("since"),
+        until: said("until"),
       };
     case "suppressions":
       return { page, address: parameters.get("address") ?? "", scope: parameters.get("scope") ?? "" };
@@ -59,7 +93,15 @@ export function href(route: Route): string {
     case "topics":
       return route.topic === null ? "#/topics" : `#/topics/${encodeURIComponent(route.topic)}`;
     case "feed":
-      return withQuery("#/feed", { room: route.room });
+      return withQuery("#/feed", { room: route.room, type: route.type, by: route.by });
+    case "trace": {
+      const { page, id, ...search } = route;
+      return withQuery(id === null ? `#/${page}` : `#/${page}/${encodeURIComponent(id)}`, search);
+    }
+    case "audit": {
+      const { page, ...search } = route;
+      return withQuery(`#/${page}`, { ...search });
+    }
     case "mail":
       return withQuery("#/mail", {
         state: route.state,
@@ -97,6 +139,27 @@ function withQuery(path: string, values: Record<string, string>): string {
 /** All mail of a state, or all. */
 export function mailOf(state: string): Route {
   return { page: "mail", state, find: "", since: "", until: "" };
+}
+
+/** Goes there without a step back to where one is: a filter that one types is one place. */
+export function replaceRoute(route: Route): void {
+  history.replaceState(history.state, "", href(route));
+  dispatchEvent(new HashChangeEvent("hashchange"));
+}
+
+/** What is emitted, without a filter or in one room. */
+export function feedOf(room: string): Route {
+  return { page: "feed", room, type: "", by: "" };
+}
+
+/** The trace of one, or the search for one. */
+export function traceOf(id: string | null, search: TraceSearch = NO_SEARCH): Route {
+  return { page: "trace", id, ...search };
+}
+
+/** Who did what: all, or what was done to one. */
+export function auditOf(target: string): Route {
+  return { page: "audit", by: "", operation: "", target, since: "", until: "" };
 }
 
 /** The user whose room it is. */

@@ -4,6 +4,9 @@
  * Not to be edited: what is wrong here is wrong in `gateway/protocol`.
  */
 
+export const ROLE_VALUES = ["admin", "support", "viewer"] as const;
+export type Role = (typeof ROLE_VALUES)[number];
+
 export const ORIGIN_VALUES = ["type", "category", "default", "channel", "locked"] as const;
 export type Origin = (typeof ORIGIN_VALUES)[number];
 
@@ -26,6 +29,18 @@ export type LaneName = (typeof LANE_NAME_VALUES)[number];
 
 export const UNLESS_VALUES = ["read", "seen", "online"] as const;
 export type Unless = (typeof UNLESS_VALUES)[number];
+
+export const HIT_KIND_VALUES = ["unknown", "human", "bot"] as const;
+export type HitKind = (typeof HIT_KIND_VALUES)[number];
+
+export const VIA_VALUES = ["call", "inbox", "reader", "mail", "deed"] as const;
+export type Via = (typeof VIA_VALUES)[number];
+
+export const SAID_VALUES = ["passed", "held", "merged", "skipped", "not_asked", "unknown"] as const;
+export type Said = (typeof SAID_VALUES)[number];
+
+export const KIND_VALUES = ["notification", "digest", "campaign"] as const;
+export type Kind = (typeof KIND_VALUES)[number];
 
 export const REASON_VALUES = ["hard_bounce", "soft_bounce", "complaint", "unsubscribe", "manual"] as const;
 export type Reason = (typeof REASON_VALUES)[number];
@@ -96,6 +111,9 @@ export interface AdminReadyEvent {
   readonly expires_at: string;
   readonly users: number | null;
   readonly connections: number | null;
+  readonly role: Role;
+  /** The events that this role may ask. */
+  readonly may: readonly string[];
 }
 
 /** Some of what a history says of a notification. */
@@ -134,6 +152,8 @@ export interface ItemAnswer {
   readonly image?: string;
   readonly read: boolean;
   readonly seen: boolean;
+  /** Whether its link was followed. */
+  readonly clicked: boolean;
   /** The action that was pressed; absent before. */
   readonly acted?: string;
   /** Absent where it is not. */
@@ -395,6 +415,21 @@ export interface ReceiptAnswer {
   readonly acted_at: string | null;
 }
 
+/** A tracked link of a mail that was followed. */
+export interface HitAnswer {
+  readonly at: string;
+  /** Whose mail it is. */
+  readonly user: string;
+  /** The id of the mail. */
+  readonly mail: string;
+  readonly kind: HitKind;
+  /** The rules that it was judged by. */
+  readonly why: readonly string[];
+  readonly judged_at: string | null;
+  /** When the user's own client has said that it was the user. */
+  readonly confirmed_at: string | null;
+}
+
 export interface RecordWithReceiptsAnswer {
   readonly id: string;
   readonly room: string;
@@ -430,6 +465,8 @@ export interface RecordWithReceiptsAnswer {
   readonly mail: MailAnswer | null;
   /** By user. */
   readonly receipts: Readonly<Record<string, ReceiptAnswer>>;
+  /** On tracked links of its mail, the newest 100. */
+  readonly clicks: readonly HitAnswer[];
 }
 
 /** A notification with what became of it. */
@@ -468,6 +505,149 @@ export interface RecordAnswer {
   readonly mail: MailAnswer | null;
 }
 
+/** By which call it came, as far as that is kept. */
+export interface CallAnswer {
+  readonly by: string | null;
+  readonly request_id: string | null;
+  readonly idempotency_key: string | null;
+  /** The id under which it waited for its time. */
+  readonly scheduled: string | null;
+}
+
+/** Something that happened on its way, or is to happen. */
+export interface PointAnswer {
+  readonly at: string;
+  readonly via: Via;
+  /** One word: `called`, `stored`, `hidden`, `written`, `recalled`, `expires`, `expired`; what a reader did; `postponed`, `held`, `sent`, `delivered` and so on of a mail; of a deed, the operation's name. */
+  readonly what: string;
+  /** In the words of the rule, or of the mail server. */
+  readonly detail: string | null;
+  /** A service, a node, a person, or who did it. */
+  readonly by: string | null;
+  /** The id of the mail that it is of. */
+  readonly mail: string | null;
+  /** Which attempt it was; of `written`, how many sessions. */
+  readonly count: number | null;
+  readonly rule: string | null;
+  /** Of SMTP. */
+  readonly code: number | null;
+}
+
+/** What a rule has said of a mail last. */
+export interface SayingAnswer {
+  readonly rule: string;
+  readonly said: Said;
+}
+
+/** A mail of it, or that tells it. */
+export interface TracedMailAnswer {
+  readonly state: MailState;
+  readonly lane: LaneName;
+  readonly to: string;
+  readonly subject: string | null;
+  readonly unless: Unless | null;
+  readonly attempts: number;
+  readonly due_at: string;
+  readonly reason: string | null;
+  readonly code: number | null;
+  /** The rule that skipped it, or holds it. */
+  readonly decided_by: string | null;
+  /** In words, why it was not sent, or is in a digest; null where neither is so. */
+  readonly verdict: string | null;
+  /** What the mail server said as it took it. */
+  readonly relay_id: string | null;
+  /** The digest that it waits in, that told it, or that it was left out of. */
+  readonly digest: string | null;
+  readonly updated_at: string;
+  readonly sent_at: string | null;
+  readonly id: string;
+  /** What it is of. */
+  readonly kind: Kind;
+  /** The id of that. */
+  readonly of: string;
+  /** In their order. */
+  readonly gates: readonly SayingAnswer[];
+}
+
+export interface TracedCampaignAnswer {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** What a node knows of it now. */
+export interface NodeViewAnswer {
+  readonly node: string;
+  /** Sessions in the room now. */
+  readonly here: number;
+  /** Whether the node has written the room's stream up to it, or beyond. */
+  readonly has_come: boolean;
+  /** Null: it does not remember. */
+  readonly written_at: string | null;
+  /** Sessions that it was written to then. */
+  readonly reached: number;
+  /** Those, where they were few. */
+  readonly sessions: readonly string[];
+}
+
+/** All that is known of the way of one notification, or of a mail that stands by itself. */
+export interface TraceAnswer {
+  readonly notification: RecordAnswer;
+  readonly call: CallAnswer;
+  /** The earliest first; what is to come, last. */
+  readonly line: readonly PointAnswer[];
+  readonly receipts: Readonly<Record<string, ReceiptAnswer>>;
+  readonly mails: readonly TracedMailAnswer[];
+  readonly campaign: TracedCampaignAnswer | null;
+  readonly nodes: readonly NodeViewAnswer[];
+  /** Nodes that did not answer in time. */
+  readonly silent: readonly string[];
+}
+
+/** A notification, and by which call it came. */
+export interface FoundNotificationAnswer {
+  readonly id: string;
+  readonly room: string;
+  /** Null for what was not stored, or is not shown. */
+  readonly seq: number | null;
+  readonly type: string;
+  readonly title: string;
+  readonly body: string;
+  readonly link: string | null;
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly created_at: string;
+  /** Of the catalog; absent for a type that it has not. */
+  readonly category?: string;
+  /** The language of the words, where the catalog made them. */
+  readonly locale?: string;
+  /** Of the catalog that made them. */
+  readonly catalog_version?: string;
+  /** It takes the place of what is shown in its room under this key; absent where it stands by itself. */
+  readonly collapse_key?: string;
+  /** How many it stands for, itself included; goes with `collapse_key`. */
+  readonly collapsed?: number;
+  /** Its buttons; absent where it has none. */
+  readonly actions?: readonly ActionAnswer[];
+  /** Where its picture is; absent where it has none. */
+  readonly image?: string;
+  readonly in_app: boolean;
+  /** Why it is not shown in-app, where a rule decided that. */
+  readonly skipped: SkippedAnswer | null;
+  readonly expires_at: string | null;
+  readonly recalled_at: string | null;
+  /** The id of the newer one that stands for it. */
+  readonly superseded_by: string | null;
+  readonly mail: MailAnswer | null;
+  /** Who has asked for it; `admin` for any admin. Null: not kept. */
+  readonly by: string | null;
+  readonly request_id: string | null;
+}
+
+export interface FoundNotificationsAnswer {
+  readonly notifications: readonly FoundNotificationAnswer[];
+  /** A page may be shorter than asked, even empty, and have a next one. */
+  readonly next: string | null;
+}
+
 /** The same with what became of its mail. */
 export interface AdminItemAnswer {
   readonly id: string;
@@ -496,6 +676,8 @@ export interface AdminItemAnswer {
   readonly image?: string;
   readonly read: boolean;
   readonly seen: boolean;
+  /** Whether its link was followed. */
+  readonly clicked: boolean;
   /** The action that was pressed; absent before. */
   readonly acted?: string;
   /** Absent where it is not. */
@@ -1127,4 +1309,28 @@ export interface OverviewAnswer {
 /** What came before, the newest first. */
 export interface LatestAnswer {
   readonly notifications: readonly FeedItem[];
+}
+
+/** Who did what, and what came of it. */
+export interface DeedAnswer {
+  readonly id: string;
+  readonly at: string;
+  /** `user:…` or `service:…`. */
+  readonly by: string;
+  /** `admin`, `support` or `service`. */
+  readonly role: string;
+  /** By its name in the OpenAPI document. */
+  readonly operation: string;
+  readonly target: string | null;
+  /** What else was asked: ids, names, numbers. */
+  readonly detail: Readonly<Record<string, unknown>>;
+  readonly request_id: string | null;
+  /** `done`, or the code of what went wrong; null: begun, and its end is not known. */
+  readonly outcome: string | null;
+  readonly ended_at: string | null;
+}
+
+export interface AuditAnswer {
+  readonly deeds: readonly DeedAnswer[];
+  readonly next: string | null;
 }

@@ -1,24 +1,38 @@
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { useDesk, useStatus } from "./context.tsx";
-import { href, mailOf, type Route } from "./route.ts";
+import { useMay } from "./may.tsx";
+import { auditOf, feedOf, href, mailOf, type Route, traceOf } from "./route.ts";
 import { useStore } from "./store.ts";
 import { currentTheme, type Theme, wear } from "./theme.ts";
 import { Icon, type IconName, Mark } from "./ui/icons.tsx";
 import { figure, openOnes } from "./words.ts";
 
-const PAGES: readonly { route: Route; name: string; icon: IconName }[] = [
+interface Entry {
+  readonly route: Route;
+  readonly name: string;
+  readonly icon: IconName;
+  /** The event without which the page is of no use. */
+  readonly needs?: string;
+}
+
+/** On a phone the first of them have a place of their own, and the rest is behind "More". */
+const PAGES: readonly Entry[] = [
   { route: { page: "overview" }, name: "Overview", icon: "overview" },
-  { route: { page: "online" }, name: "Online", icon: "online" },
-  { route: { page: "feed", room: "" }, name: "Feed", icon: "feed" },
+  { route: feedOf(""), name: "Feed", icon: "feed" },
+  { route: traceOf(null), name: "Trace", icon: "trace" },
   { route: { page: "users", user: null }, name: "Users", icon: "users" },
+  { route: { page: "online" }, name: "Online", icon: "online" },
   { route: { page: "topics", topic: null }, name: "Topics", icon: "topics" },
   { route: { page: "scheduled" }, name: "Scheduled", icon: "clock" },
   { route: mailOf(""), name: "Mail", icon: "mail" },
   { route: { page: "suppressions", address: "", scope: "" }, name: "Suppressions", icon: "banned" },
   { route: { page: "campaigns", campaign: null, state: "" }, name: "Campaigns", icon: "campaign" },
   { route: { page: "types", type: null, view: "" }, name: "Types", icon: "types" },
-  { route: { page: "compose", to: "", type: "" }, name: "Compose", icon: "compose" },
+  { route: { page: "compose", to: "", type: "" }, name: "Compose", icon: "compose", needs: "emit" },
+  { route: auditOf(""), name: "Audit", icon: "audit", needs: "audit" },
 ];
+/** Those with a place of their own on a phone. */
+const FIRST = 4;
 
 /** What stands around every page: where one is, whether the gateway is there, and who one is. */
 export function Shell(props: { route: Route; signOut: () => void; children: ReactNode }): ReactNode {
@@ -28,7 +42,10 @@ export function Shell(props: { route: Route; signOut: () => void; children: Reac
   const count = open.length;
   const [theme, setTheme] = useState<Theme>(currentTheme);
   const main = useRef<HTMLElement>(null);
-  const pages = useRef<HTMLElement>(null);
+  const [more, setMore] = useState(false);
+  const may = useMay();
+  const shown = PAGES.filter(({ needs }) => needs === undefined || may(needs));
+  const behind = shown.slice(FIRST).some(({ route }) => route.page === props.route.page);
   const name = PAGES.find(({ route }) => route.page === props.route.page)?.name ?? "Bellhop";
   useEffect(() => {
     document.title = `${count ? `(${count}) ` : ""}${name} · Bellhop`;
@@ -37,9 +54,7 @@ export function Shell(props: { route: Route; signOut: () => void; children: Reac
   useEffect(() => {
     // In braces: newer browsers answer with a promise, which React would take for the end of the effect.
     main.current?.scrollTo(0, 0);
-    // On a phone there are more of them than fit.
-    const [row, here] = [pages.current, pages.current?.querySelector<HTMLElement>(`[data-page="${name}"]`)];
-    if (row && here) row.scrollLeft = here.offsetLeft - (row.clientWidth - here.offsetWidth) / 2;
+    setMore(false);
   }, [name]);
   const ready = "ready" in status ? status.ready : null;
   const other = theme === "dark" ? "light" : "dark";
@@ -53,12 +68,17 @@ export function Shell(props: { route: Route; signOut: () => void; children: Reac
           <Mark />
           <span>Bellhop</span>
         </a>
-        <nav aria-label="Pages" ref={pages}>
-          {PAGES.map(({ route, name: label, icon }) => (
+        <nav
+          aria-label="Pages"
+          className={more ? "all" : ""}
+          onKeyDown={(event) => event.key === "Escape" && setMore(false)}
+        >
+          {shown.map(({ route, name: label, icon }, place) => (
             <a
               key={label}
               href={href(route)}
-              data-page={label}
+              className={place < FIRST ? "" : "behind"}
+              onClick={() => setMore(false)}
               aria-current={route.page === props.route.page ? "page" : undefined}
             >
               <Icon name={icon} />
@@ -71,6 +91,15 @@ export function Shell(props: { route: Route; signOut: () => void; children: Reac
               ) : null}
             </a>
           ))}
+          <button
+            type="button"
+            className={`more ${behind ? "here" : ""}`}
+            aria-expanded={more}
+            onClick={() => setMore((before) => !before)}
+          >
+            <Icon name={more ? "close" : "more"} />
+            <span className="nav-name">{more ? "Close" : behind ? name : "More"}</span>
+          </button>
         </nav>
         <div className="side-foot">
           <Presence />

@@ -1,14 +1,17 @@
 import { subject } from "@bellhop/client";
 import { describe, expect, test } from "vitest";
+import { sheet } from "../src/download.ts";
 import { BLANK, bodyOf, errorOf, PATTERNS, roomsOf } from "../src/draft.ts";
-import { EMPTY, filtered, KEPT, take, typesIn, withEarlier } from "../src/feed.ts";
+import { EMPTY, filtered, KEPT, servicesIn, take, typesIn, withEarlier } from "../src/feed.ts";
 import { merged } from "../src/live.ts";
-import type { FeedItem, Notification, Online, Roster } from "../src/protocol.ts";
+import type { FeedItem, Notification, Online, Point, Roster } from "../src/protocol.ts";
 import { begin, extend, joined, left } from "../src/roster.ts";
 import { href, parse, type Route, userOf } from "../src/route.ts";
 import { bucketed, scale, stretches, sum, windowOf, within } from "../src/series.ts";
 import { Store } from "../src/store.ts";
 import { looksLikeToken, tokenInFragment } from "../src/token.ts";
+import { iconOf, since, titleOf, toneOf, wordsOf } from "../src/traceline.ts";
+import { idIn, NO_SEARCH, wanted } from "../src/tracesearch.ts";
 import { ago, figure, humane, initials, milliseconds, openOnes, plural } from "../src/words.ts";
 
 const AT = "2026-01-01T12:00:00.000Z";
@@ -17,8 +20,28 @@ describe("the route", () => {
   const routes: Route[] = [
     { page: "overview" },
     { page: "online" },
-    { page: "feed", room: "" },
-    { page: "feed", room: "user:a b&c" },
+    { page: "feed", room: "", type: "", by: "" },
+    { page: "feed", room: "user:a b&c", type: "", by: "" },
+    { page: "feed", room: "", type: "SALE", by: "shop" },
+    {
+      page: "trace",
+      id: null,
+      user: "ann",
+      type: "SALE",
+      service: "a&b",
+      key: "k=1",
+      since: "2026-11-26",
+      until: "",
+    },
+    { page: "trace", id: "01900000-0000-7000-8000-000000000000", ...NO_SEARCH },
+    {
+      page: "audit",
+      by: "user:ann",
+      operation: "recall",
+      target: "user:bob",
+      since: "",
+      until: "2026-11-27",
+    },
     { page: "users", user: null },
     { page: "users", user: "a/b?c#d%e ü" },
     { page: "mail", state: "dead", find: "", since: "", until: "" },
@@ -145,12 +168,15 @@ describe("the feed", () => {
 
   test("is filtered by type exactly and by the beginning of the room", () => {
     const items = [item("1", "user:ann", "A"), item("2", "user:bob", "B"), item("3", "topic:deals", "A")];
-    const ids = (type: string, room: string) => filtered(items, { type, room }).map(({ id }) => id);
+    const ids = (type: string, room: string) => filtered(items, { type, room, by: "" }).map(({ id }) => id);
     expect(ids("A", "")).toEqual(["1", "3"]);
     expect(ids("", " USER:")).toEqual(["1", "2"]);
     expect(ids("A", "user:")).toEqual(["1"]);
-    expect(filtered(items, { type: "", room: "" })).toBe(items);
+    expect(filtered(items, { type: "", room: "", by: "" })).toBe(items);
     expect(typesIn(items)).toEqual(["A", "B"]);
+    const told = items.map((each, at) => ({ ...each, by: at ? "shop" : null }));
+    expect(filtered(told, { type: "", room: "", by: "shop" })).toHaveLength(2);
+    expect(servicesIn(told)).toEqual(["shop"]);
   });
 });
 
@@ -319,5 +345,67 @@ describe("words", () => {
   test("of types and names", () => {
     expect(humane("ORDER_UPDATE")).toBe("Order update");
     expect([initials("Ann Archer"), initials("bob"), initials("")]).toEqual(["AA", "B", "?"]);
+  });
+});
+
+describe("a trace", () => {
+  const point = (fields: Partial<Point>): Point => ({
+    at: AT,
+    via: "mail",
+    what: "sent",
+    detail: null,
+    by: null,
+    mail: null,
+    count: null,
+    rule: null,
+    code: null,
+    ...fields,
+  });
+
+  test("says of each point what it is, by whom, and in whose words", () => {
+    const failed = point({ what: "postponed", count: 2, code: 450, detail: "greylisted" });
+    const written = point({ via: "inbox", what: "written", count: 2, by: "node-1" });
+    const called = point({ via: "call", what: "called", by: "shop", detail: "req-1" });
+    const unknown = point({ via: "reader", what: "nodded", by: "ann" });
+
+    expect([titleOf(failed), toneOf(failed), wordsOf(failed)]).toEqual([
+      "Attempt failed, tried again later",
+      "bad",
+      "attempt 2 · 450 · greylisted",
+    ]);
+    expect([titleOf(written), wordsOf(written)]).toEqual(["Written to 2 sessions", "node-1"]);
+    expect([titleOf(called), wordsOf(called)]).toEqual(["Asked for", "by shop · request req-1"]);
+    expect([titleOf(unknown), toneOf(unknown), iconOf(unknown)]).toEqual(["Nodded", "plain", "users"]);
+  });
+
+  test("tells how long it took in the unit that fits", () => {
+    const after = (ms: number) => since(AT, new Date(Date.parse(AT) + ms).toISOString());
+
+    expect([0, 4, 1_500, 180_000, 7_200_000, 259_200_000].map(after)).toEqual([
+      "",
+      "+4 ms",
+      "+1.5 s",
+      "+3 min",
+      "+2 h",
+      "+3 d",
+    ]);
+  });
+
+  test("is asked for by an id, or by what is known", () => {
+    const id = "01900000-0000-7000-8000-000000000000";
+
+    expect([idIn(` ${id.toUpperCase()} `), idIn("ann")]).toEqual([id, null]);
+    expect(wanted({ ...NO_SEARCH, user: " ann ", since: "2026-11-26" })).toEqual({
+      user: "ann",
+      since: new Date(2026, 10, 26).toISOString(),
+    });
+  });
+});
+
+describe("a file for a spreadsheet", () => {
+  test("quotes what needs it, and holds no formula", () => {
+    expect(sheet([["a,b", 'say "x"', null, 7, "=1+1", "-2", "@x"]])).toBe(
+      `"a,b","say ""x""",,7,'=1+1,'-2,'@x\n`,
+    );
   });
 });

@@ -306,8 +306,9 @@ export class BellhopInbox extends Base {
 
   /** Reads it, and goes where its link leads, unless the page sees to that itself. */
   #follow(notification: Notification): void {
-    this.#inbox?.read(notification.id);
     const href = destination(notification.link);
+    if (href) this.#inbox?.click(notification.id);
+    else this.#inbox?.read(notification.id);
     if (this.#tell("bellhop-open", notification) && href) location.assign(href);
   }
 

@@ -1,6 +1,7 @@
 import { type ReactNode, useId, useState } from "react";
 import { audienceOf, PARTS, shares } from "../campaign.ts";
 import { refusal, useAsk, useDesk } from "../context.tsx";
+import { For } from "../may.tsx";
 import { More, usePages } from "../paging.tsx";
 import {
   type CampaignDetail,
@@ -57,11 +58,17 @@ export function OneCampaign(props: { id: string; state: string }): ReactNode {
   return (
     <>
       <Heading title={data.name} note={<Note campaign={data} />}>
-        <Acts campaign={data} reload={reload} />
+        <For event="start_campaign">
+          <Acts campaign={data} reload={reload} />
+        </For>
       </Heading>
       {error ? <Failed error={error} retry={reload} /> : null}
       <Progress campaign={data} />
-      {data.state === "draft" ? <Before campaign={data} /> : null}
+      {data.state === "draft" ? (
+        <For event="campaign_test">
+          <Before campaign={data} />
+        </For>
+      ) : null}
       <People campaign={data} state={props.state} moving={moving} />
     </>
   );

@@ -1,4 +1,5 @@
 import type { ReactNode } from "react";
+import { For } from "../may.tsx";
 import { More, usePages } from "../paging.tsx";
 import type { Campaign, CampaignState, Campaigns } from "../protocol.ts";
 import { href } from "../route.ts";
@@ -42,10 +43,12 @@ function All(): ReactNode {
   return (
     <>
       <Heading title="Campaigns" note="One thing to many people, and what became of each">
-        <a className="button primary" href={href({ page: "campaigns", campaign: NEW, state: "" })}>
-          <Icon name="plus" />
-          New campaign
-        </a>
+        <For event="create_campaign">
+          <a className="button primary" href={href({ page: "campaigns", campaign: NEW, state: "" })}>
+            <Icon name="plus" />
+            New campaign
+          </a>
+        </For>
       </Heading>
       {error ? <Failed error={error} retry={reload} /> : null}
       <section className="card" aria-label="Campaigns">

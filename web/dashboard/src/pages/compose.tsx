@@ -3,7 +3,7 @@ import { refusal, useAsk, useDesk } from "../context.tsx";
 import { BLANK, bodyOf, type Draft, errorOf, PATTERNS, roomsOf } from "../draft.ts";
 import { useJudged } from "../judge.ts";
 import type { Emitted, Preview, Roster, TypeDetail, TypePreview, Types } from "../protocol.ts";
-import { href } from "../route.ts";
+import { feedOf, href } from "../route.ts";
 import { Heading } from "../ui/bits.tsx";
 import { Confirm } from "../ui/dialog.tsx";
 import { toast } from "../ui/toast.tsx";
@@ -54,7 +54,7 @@ export function Compose(props: { to: string; type: string }): ReactNode {
         "good",
         {
           label: "Open the feed",
-          href: href({ page: "feed", room: "" }),
+          href: href(feedOf("")),
         },
       );
       setTouched(new Set());

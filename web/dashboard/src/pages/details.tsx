@@ -1,7 +1,8 @@
 import { type ReactNode, useState } from "react";
 import { useAsk, useDesk } from "../context.tsx";
+import { useMay } from "../may.tsx";
 import type { FullRecord, RenderedMail } from "../protocol.ts";
-import { href, userOf } from "../route.ts";
+import { href, traceOf, userOf } from "../route.ts";
 import { Ago, Chip, Fact, Failed, MailChip, TypeChip, Waiting } from "../ui/bits.tsx";
 import { Confirm, Dialog } from "../ui/dialog.tsx";
 import { MailView } from "../ui/mailview.tsx";
@@ -18,7 +19,7 @@ export function Details({ id, close }: { id: string; close: () => void }): React
   return (
     <Dialog title="Notification" shape="drawer" close={close}>
       {error ? <Failed error={error} retry={reload} /> : null}
-      {record ? <Body record={record} reload={reload} /> : error ? null : <Waiting lines={8} />}
+      {record ? <Body record={record} reload={reload} close={close} /> : error ? null : <Waiting lines={8} />}
     </Dialog>
   );
 }
@@ -39,7 +40,9 @@ function Heard({ mail }: { mail: NonNullable<FullRecord["mail"]> }): ReactNode {
   );
 }
 
-function Body({ record, reload }: { record: FullRecord; reload: () => void }): ReactNode {
+function Body(props: { record: FullRecord; reload: () => void; close: () => void }): ReactNode {
+  const { record, reload, close } = props;
+  const may = useMay();
   const { gateway } = useDesk();
   const [recalling, setRecalling] = useState(false);
   const user = userOf(record.room);
@@ -89,6 +92,11 @@ function Body({ record, reload }: { record: FullRecord; reload: () => void }): R
         ) : null}
         <Fact label="Id">
           <span className="mono small">{record.id}</span>
+        </Fact>
+        <Fact label="What happened">
+          <a href={href(traceOf(record.id))} onClick={close}>
+            Its trace
+          </a>
         </Fact>
       </dl>
       {Object.keys(record.data).length ? (
@@ -167,7 +175,7 @@ function Body({ record, reload }: { record: FullRecord; reload: () => void }): R
           {record.recalled_at ? null : <StoredMail id={record.id} />}
         </section>
       ) : null}
-      {record.recalled_at ? null : (
+      {record.recalled_at || !may("recall") ? null : (
         <footer className="dialog-foot">
           <button type="button" className="button danger-quiet" onClick={() => setRecalling(true)}>
             Recall…

@@ -1,9 +1,11 @@
 import { type ReactNode, useCallback, useEffect, useMemo, useState } from "react";
 import { refusal, useAsk, useDesk } from "../context.tsx";
-import { type FeedState, filtered, newestFirst, typesIn } from "../feed.ts";
+import { download } from "../download.ts";
+import { type FeedState, type Filter, filtered, newestFirst, servicesIn, typesIn } from "../feed.ts";
 import type { FeedItem, HistoryPage, Notification } from "../protocol.ts";
-import { href, userOf } from "../route.ts";
+import { href, type Route, replaceRoute, traceOf, userOf } from "../route.ts";
 import { useStore } from "../store.ts";
+import { NO_SEARCH } from "../tracesearch.ts";
 import { Ago, Empty, Heading, TypeChip } from "../ui/bits.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { toast } from "../ui/toast.tsx";
@@ -11,18 +13,19 @@ import { Cell, VirtualRows } from "../ui/virtual.tsx";
 import { figure, openOnes, plural } from "../words.ts";
 import { Details } from "./details.tsx";
 
-export function Feed(props: { room: string }): ReactNode {
+export function Feed({ route }: { route: Extract<Route, { page: "feed" }> }): ReactNode {
   const { live } = useDesk();
   const current = useStore(live.feed);
   const [held, setHeld] = useState<FeedState | null>(null);
-  const [type, setType] = useState("");
-  const [room, setRoom] = useState(props.room);
+  const { type, room, by } = route;
   const [open, setOpen] = useState<string | null>(null);
   const shown = held ?? current;
   const older = useOlder(room);
   const all = useMemo(() => withOlder(shown.items, older), [shown.items, older]);
-  const items = useMemo(() => filtered(all, { type, room }), [all, type, room]);
+  const items = useMemo(() => filtered(all, { type, room, by }), [all, type, room, by]);
   const types = useMemo(() => typesIn(all), [all]);
+  const services = useMemo(() => servicesIn(all), [all]);
+  const filter = (change: Partial<Filter>): void => replaceRoute({ ...route, ...change });
   const waiting = held ? current.items.length - held.items.length : 0;
   const render = useCallback((item: FeedItem) => row(item, setOpen), []);
   const urgent = useStore(live.urgent);
@@ -30,6 +33,15 @@ export function Feed(props: { room: string }): ReactNode {
   return (
     <div className="fill">
       <Heading title="Feed" note="What is emitted anywhere in the cluster, as it happens">
+        <button
+          type="button"
+          className="button"
+          disabled={items.length === 0}
+          onClick={() => download("feed.csv", [HEAD, ...items.map(cells)])}
+        >
+          <Icon name="download" />
+          CSV
+        </button>
         <button
           type="button"
           className="button"
@@ -44,9 +56,18 @@ export function Feed(props: { room: string }): ReactNode {
       <div className="filters">
         <label className="select">
           <span className="unseen">Type</span>
-          <select value={type} onChange={(event) => setType(event.target.value)}>
+          <select value={type} onChange={(event) => filter({ type: event.target.value })}>
             <option value="">All types</option>
             {[...new Set([...types, ...(type ? [type] : [])])].map((name) => (
+              <option key={name}>{name}</option>
+            ))}
+          </select>
+        </label>
+        <label className="select">
+          <span className="unseen">Service</span>
+          <select value={by} onChange={(event) => filter({ by: event.target.value })}>
+            <option value="">All services</option>
+            {[...new Set([...services, ...(by ? [by] : [])])].map((name) => (
               <option key={name}>{name}</option>
             ))}
           </select>
@@ -58,7 +79,7 @@ export function Feed(props: { room: string }): ReactNode {
             aria-label="Room"
             placeholder="Room, such as user:ann"
             value={room}
-            onChange={(event) => setRoom(event.target.value)}
+            onChange={(event) => filter({ room: event.target.value })}
           />
         </label>
         <span className="soft filters-note" role="status">
@@ -79,18 +100,18 @@ export function Feed(props: { room: string }): ReactNode {
         />
       ) : (
         <div className="card">
-          {type || room ? (
+          {type || room || by ? (
             <Empty icon="search" title="Nothing fits this filter">
               <button
                 type="button"
                 className="button small"
-                onClick={() => {
-                  setType("");
-                  setRoom("");
-                }}
+                onClick={() => filter({ type: "", room: "", by: "" })}
               >
                 Clear the filter
-              </button>
+              </button>{" "}
+              <a className="button small" href={href(traceOf(null, { ...NO_SEARCH, type, service: by }))}>
+                Look in all that is kept
+              </a>
             </Empty>
           ) : (
             <Empty icon="feed" title="Listening">
@@ -106,6 +127,20 @@ export function Feed(props: { room: string }): ReactNode {
 }
 
 const keyOf = (item: FeedItem): string => item.id;
+
+const HEAD = ["at", "type", "title", "room", "seq", "by", "in_app", "mail", "id"];
+
+const cells = (item: FeedItem): (string | number | null)[] => [
+  item.created_at,
+  item.type,
+  item.title,
+  item.room,
+  item.seq,
+  item.by,
+  String(item.in_app),
+  String(item.mail),
+  item.id,
+];
 
 function row(item: FeedItem, open: (id: string) => void): ReactNode {
   const user = userOf(item.room);

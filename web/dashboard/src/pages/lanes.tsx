@@ -1,5 +1,6 @@
 import { type ReactNode, useState } from "react";
 import { useAsk, useDesk } from "../context.tsx";
+import { For } from "../may.tsx";
 import type { Lane, Lanes } from "../protocol.ts";
 import { href, mailOf } from "../route.ts";
 import { Ago, Chip, Failed, Waiting } from "../ui/bits.tsx";
@@ -109,15 +110,19 @@ function Row(props: { lane: Lane; ask: (what: "pause" | "resume") => void }): Re
       </td>
       <td className="row-acts">
         {lane.lane !== "bulk" ? null : paused ? (
-          <button type="button" className="button small" onClick={() => props.ask("resume")}>
-            <Icon name="play" />
-            Resume…
-          </button>
+          <For event="resume_lane">
+            <button type="button" className="button small" onClick={() => props.ask("resume")}>
+              <Icon name="play" />
+              Resume…
+            </button>
+          </For>
         ) : (
-          <button type="button" className="button small" onClick={() => props.ask("pause")}>
-            <Icon name="pause" />
-            Pause…
-          </button>
+          <For event="pause_lane">
+            <button type="button" className="button small" onClick={() => props.ask("pause")}>
+              <Icon name="pause" />
+              Pause…
+            </button>
+          </For>
         )}
       </td>
     </tr>

@@ -1,11 +1,13 @@
 import { type ReactNode, useState } from "react";
 import { refusal, useAsk, useDesk } from "../context.tsx";
 import { asked, type MailSearch } from "../mailsearch.ts";
+import { For } from "../may.tsx";
 import { More, usePages } from "../paging.tsx";
 import { MAIL_STATES, type MailRecord, type MailState, type MailPage as Page } from "../protocol.ts";
 import { href, mailOf, type Route, userOf } from "../route.ts";
 import { Ago, Empty, Failed, Heading, MailChip, Segments, Waiting } from "../ui/bits.tsx";
 import { Confirm } from "../ui/dialog.tsx";
+import { DayRange } from "../ui/field.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { toast } from "../ui/toast.tsx";
 import { humane, plural } from "../words.ts";
@@ -50,16 +52,19 @@ export function MailPage({ route }: { route: Extract<Route, { page: "mail" }> })
     ...MAIL_STATES.map((value) => ({
       value,
       label: value === "leased" ? "Sending" : humane(value),
-      count: counts.data?.counts[value],
+      // Where there is none, no figure: all of them stand in one row then.
+      count: counts.data?.counts[value] || undefined,
     })),
   ];
   return (
     <>
       <Heading title="Mail" note="What is owed, what has left, and what was given up on">
-        <button type="button" className="button" disabled={!dead} onClick={() => setRevivingAll(true)}>
-          <Icon name="retry" />
-          Revive all dead…
-        </button>
+        <For event="revive_all">
+          <button type="button" className="button" disabled={!dead} onClick={() => setRevivingAll(true)}>
+            <Icon name="retry" />
+            Revive all dead…
+          </button>
+        </For>
       </Heading>
       <LaneHealth />
       <Search key={`${route.find} ${route.since} ${route.until}`} route={route} />
@@ -166,24 +171,7 @@ function Search({ route }: { route: Extract<Route, { page: "mail" }> }): ReactNo
           onChange={(event) => set({ find: event.target.value })}
         />
       </label>
-      <label className="day">
-        <span className="soft">From</span>
-        <input
-          type="date"
-          value={search.since}
-          max={search.until}
-          onChange={(event) => set({ since: event.target.value })}
-        />
-      </label>
-      <label className="day">
-        <span className="soft">to</span>
-        <input
-          type="date"
-          value={search.until}
-          min={search.since}
-          onChange={(event) => set({ until: event.target.value })}
-        />
-      </label>
+      <DayRange since={search.since} until={search.until} set={set} />
       <button type="submit" className="button">
         Find
       </button>
@@ -260,19 +248,21 @@ function Row(props: {
       </td>
       <td className="row-acts">
         {mail.state === "dead" ? (
-          <button
-            type="button"
-            className="button small above"
-            disabled={busy}
-            aria-label={`Revive ${title}`}
-            onClick={() => {
-              setBusy(true);
-              void props.revive(item.id).finally(() => setBusy(false));
-            }}
-          >
-            <Icon name="retry" />
-            Revive
-          </button>
+          <For event="revive">
+            <button
+              type="button"
+              className="button small above"
+              disabled={busy}
+              aria-label={`Revive ${title}`}
+              onClick={() => {
+                setBusy(true);
+                void props.revive(item.id).finally(() => setBusy(false));
+              }}
+            >
+              <Icon name="retry" />
+              Revive
+            </button>
+          </For>
         ) : null}
       </td>
     </tr>

@@ -1,7 +1,7 @@
 import { type ReactNode, useState } from "react";
 import { useAsk, useDesk, useUrgent } from "../context.tsx";
 import type { FeedItem, MailState, Overview, Roster } from "../protocol.ts";
-import { href, mailOf } from "../route.ts";
+import { feedOf, href, mailOf } from "../route.ts";
 import { bucketed, highest, last, sum, type Window, windowOf, within } from "../series.ts";
 import { useStore } from "../store.ts";
 import { Ago, Empty, Failed, Heading, Segments, TypeChip, useNow, Waiting } from "../ui/bits.tsx";
@@ -71,7 +71,7 @@ export function OverviewPage(): ReactNode {
         </Tile>
         <Tile
           label="Emits"
-          to={href({ page: "feed", room: "" })}
+          to={href(feedOf(""))}
           value={data ? total(data.emits, window, data.at) : undefined}
         >
           {span}
@@ -221,7 +221,7 @@ function Latest(): ReactNode {
     <section className="card latest" aria-labelledby="latest">
       <header className="card-head">
         <h2 id="latest">Latest</h2>
-        <a href={href({ page: "feed", room: "" })}>Open the feed</a>
+        <a href={href(feedOf(""))}>Open the feed</a>
       </header>
       {items.length ? (
         <ul>

@@ -1,5 +1,6 @@
 import { type FormEvent, type ReactNode, useState } from "react";
 import { refusal, useAsk, useDesk } from "../context.tsx";
+import { For } from "../may.tsx";
 import type { Profile as ProfileView, UserTopics } from "../protocol.ts";
 import { href } from "../route.ts";
 import { Ago, Empty, Fact, Failed, Waiting } from "../ui/bits.tsx";
@@ -102,16 +103,18 @@ export function Topics(props: { user: string; ofToken: readonly string[]; change
                   <span className="soft small">
                     joined <Ago time={since} />
                   </span>
-                  <button
-                    type="button"
-                    className="icon-button"
-                    aria-label={`Take out of ${topic}`}
-                    title={`Take out of ${topic}`}
-                    disabled={busy}
-                    onClick={() => void change(topic, "remove")}
-                  >
-                    <Icon name="close" />
-                  </button>
+                  <For event="change_members">
+                    <button
+                      type="button"
+                      className="icon-button"
+                      aria-label={`Take out of ${topic}`}
+                      title={`Take out of ${topic}`}
+                      disabled={busy}
+                      onClick={() => void change(topic, "remove")}
+                    >
+                      <Icon name="close" />
+                    </button>
+                  </For>
                 </li>
               ))}
               {others.map((topic) => (
@@ -126,26 +129,28 @@ export function Topics(props: { user: string; ofToken: readonly string[]; change
           ) : (
             <p className="soft card-note">No topics yet.</p>
           )}
-          <form className="adding" onSubmit={add}>
-            <input
-              aria-label="A topic to put them into"
-              placeholder="A topic"
-              value={name}
-              maxLength={64}
-              aria-invalid={problem !== null}
-              aria-describedby={problem ? "topic-problem" : undefined}
-              onChange={(event) => setName(event.target.value)}
-            />
-            <button type="submit" className="button" disabled={busy || !name.trim()}>
-              <Icon name="plus" />
-              Add
-            </button>
-            {problem ? (
-              <span className="problem" id="topic-problem" role="alert">
-                {problem}
-              </span>
-            ) : null}
-          </form>
+          <For event="change_members">
+            <form className="adding" onSubmit={add}>
+              <input
+                aria-label="A topic to put them into"
+                placeholder="A topic"
+                value={name}
+                maxLength={64}
+                aria-invalid={problem !== null}
+                aria-describedby={problem ? "topic-problem" : undefined}
+                onChange={(event) => setName(event.target.value)}
+              />
+              <button type="submit" className="button" disabled={busy || !name.trim()}>
+                <Icon name="plus" />
+                Add
+              </button>
+              {problem ? (
+                <span className="problem" id="topic-problem" role="alert">
+                  {problem}
+                </span>
+              ) : null}
+            </form>
+          </For>
         </>
       )}
     </section>

@@ -1,5 +1,6 @@
 import { type ReactNode, useState } from "react";
 import { useDesk } from "../context.tsx";
+import { For } from "../may.tsx";
 import { More, usePages } from "../paging.tsx";
 import type { MailPage, MailRecord, Scheduled, SchedulePage } from "../protocol.ts";
 import { href, userOf } from "../route.ts";
@@ -124,6 +125,7 @@ function Later({ ask }: { ask: (asking: Asking) => void }): ReactNode {
                   {item.cancel_key ? <span className="under clip">key {item.cancel_key}</span> : null}
                 </td>
                 <Acts
+                  of="scheduled"
                   title={item.title ?? humane(item.type)}
                   send={() =>
                     ask({ event: "send_scheduled", id: item.id, title: item.title ?? humane(item.type) })
@@ -192,6 +194,7 @@ function Held({ ask }: { ask: (asking: Asking) => void }): ReactNode {
                     <Chip tone="warn">{humane(item.mail?.decided_by ?? "")}</Chip>
                   </td>
                   <Acts
+                    of="mail"
                     title={title}
                     send={() => ask({ event: "send_mail", id: item.id, title })}
                     cancel={() => ask({ event: "cancel_mail", id: item.id, title })}
@@ -234,26 +237,35 @@ function Room({ room }: { room: string }): ReactNode {
   );
 }
 
-function Acts(props: { title: string; send: () => void; cancel: () => void }): ReactNode {
+function Acts(props: {
+  of: "scheduled" | "mail";
+  title: string;
+  send: () => void;
+  cancel: () => void;
+}): ReactNode {
   return (
     <td className="row-acts">
       <span className="acts">
-        <button
-          type="button"
-          className="button small above"
-          aria-label={`Send now: ${props.title}`}
-          onClick={props.send}
-        >
-          Send now
-        </button>
-        <button
-          type="button"
-          className="button small above danger-quiet"
-          aria-label={`Cancel: ${props.title}`}
-          onClick={props.cancel}
-        >
-          Cancel
-        </button>
+        <For event={`send_${props.of}`}>
+          <button
+            type="button"
+            className="button small above"
+            aria-label={`Send now: ${props.title}`}
+            onClick={props.send}
+          >
+            Send now
+          </button>
+        </For>
+        <For event={`cancel_${props.of}`}>
+          <button
+            type="button"
+            className="button small above danger-quiet"
+            aria-label={`Cancel: ${props.title}`}
+            onClick={props.cancel}
+          >
+            Cancel
+          </button>
+        </For>
       </span>
     </td>
   );

@@ -8,7 +8,9 @@ export function SignIn(props: { why: string | null; signIn: (token: string) => v
       <div className="card signin-card">
         <Mark />
         <h1>Sign in to Bellhop</h1>
-        <p className="soft">Paste a token of a user with the role admin. It stays in this tab.</p>
+        <p className="soft">
+          Paste a token of a user with the role admin, support or viewer. It stays in this tab.
+        </p>
         <TokenForm why={props.why} act="Sign in" give={async (token) => props.signIn(token)} />
         <p className="hint">
           No token?{" "}

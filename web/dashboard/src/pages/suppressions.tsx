@@ -1,5 +1,6 @@
 import { type ReactNode, useRef, useState } from "react";
 import { refusal, useDesk } from "../context.tsx";
+import { For } from "../may.tsx";
 import { More, usePages } from "../paging.tsx";
 import type { SuppressionPage as Page, Suppression } from "../protocol.ts";
 import { href } from "../route.ts";
@@ -51,11 +52,13 @@ export function SuppressionsPage(props: { address: string; scope: string }): Rea
   return (
     <>
       <Heading title="Suppressions" note="Addresses that get no mail, how that is known, and the way back">
-        <button type="button" className="button" onClick={() => setAdding(true)}>
-          <Icon name="plus" />
-          Add…
-        </button>
-        <Import done={reload} />
+        <For event="suppress">
+          <button type="button" className="button" onClick={() => setAdding(true)}>
+            <Icon name="plus" />
+            Add…
+          </button>
+          <Import done={reload} />
+        </For>
         <Export asked={asked} />
       </Heading>
       <form
@@ -172,14 +175,16 @@ function List(props: {
               ) : null}
             </td>
             <td className="row-acts">
-              <button
-                type="button"
-                className="button small"
-                aria-label={`Lift ${item.address}`}
-                onClick={() => props.lift(item)}
-              >
-                Lift…
-              </button>
+              <For event="lift_suppression">
+                <button
+                  type="button"
+                  className="button small"
+                  aria-label={`Lift ${item.address}`}
+                  onClick={() => props.lift(item)}
+                >
+                  Lift…
+                </button>
+              </For>
             </td>
           </tr>
         ))}

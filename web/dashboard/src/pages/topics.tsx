@@ -1,7 +1,8 @@
 import { type FormEvent, type ReactNode, useState } from "react";
 import { refusal, useAsk, useDesk } from "../context.tsx";
+import { For } from "../may.tsx";
 import type { Members as Page, TopicsPage as Topics } from "../protocol.ts";
-import { href } from "../route.ts";
+import { feedOf, href } from "../route.ts";
 import { Ago, Empty, Failed, Heading, Waiting } from "../ui/bits.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { toast } from "../ui/toast.tsx";
@@ -134,14 +135,16 @@ function One({ topic }: { topic: string }): ReactNode {
             : "Members"
         }
       >
-        <a className="button" href={href({ page: "feed", room: `topic:${topic}` })}>
+        <a className="button" href={href(feedOf(`topic:${topic}`))}>
           <Icon name="feed" />
           Feed
         </a>
-        <a className="button" href={href({ page: "compose", to: `topic:${topic}`, type: "" })}>
-          <Icon name="compose" />
-          Notify
-        </a>
+        <For event="emit">
+          <a className="button" href={href({ page: "compose", to: `topic:${topic}`, type: "" })}>
+            <Icon name="compose" />
+            Notify
+          </a>
+        </For>
       </Heading>
       {first.error ? <Failed error={first.error} retry={first.reload} /> : null}
       <section className="card" aria-label="Members">
@@ -156,21 +159,23 @@ function One({ topic }: { topic: string }): ReactNode {
               onChange={(event) => setText(event.target.value)}
             />
           </label>
-          <form className="adding" onSubmit={add}>
-            <input
-              aria-label="A user id to add"
-              placeholder="A user id"
-              value={name}
-              maxLength={128}
-              aria-invalid={problem !== null}
-              aria-describedby={problem ? "member-problem" : undefined}
-              onChange={(event) => setName(event.target.value)}
-            />
-            <button type="submit" className="button" disabled={busy || !name.trim()}>
-              <Icon name="plus" />
-              Add
-            </button>
-          </form>
+          <For event="change_members">
+            <form className="adding" onSubmit={add}>
+              <input
+                aria-label="A user id to add"
+                placeholder="A user id"
+                value={name}
+                maxLength={128}
+                aria-invalid={problem !== null}
+                aria-describedby={problem ? "member-problem" : undefined}
+                onChange={(event) => setName(event.target.value)}
+              />
+              <button type="submit" className="button" disabled={busy || !name.trim()}>
+                <Icon name="plus" />
+                Add
+              </button>
+            </form>
+          </For>
         </div>
         {problem ? (
           <p className="problem card-note" id="member-problem" role="alert">
@@ -191,16 +196,18 @@ function One({ topic }: { topic: string }): ReactNode {
                 <span className="soft small nowrap">
                   joined <Ago time={since} />
                 </span>
-                <button
-                  type="button"
-                  className="icon-button"
-                  aria-label={`Take ${user} out`}
-                  title={`Take ${user} out`}
-                  disabled={busy}
-                  onClick={() => void change(user, "remove")}
-                >
-                  <Icon name="close" />
-                </button>
+                <For event="change_members">
+                  <button
+                    type="button"
+                    className="icon-button"
+                    aria-label={`Take ${user} out`}
+                    title={`Take ${user} out`}
+                    disabled={busy}
+                    onClick={() => void change(user, "remove")}
+                  >
+                    <Icon name="close" />
+                  </button>
+                </For>
               </li>
             ))}
           </ul>

@@ -9,6 +9,7 @@ import {
   nameOf,
 } from "../catalog.ts";
 import { refusal, useAsk, useDesk } from "../context.tsx";
+import { For, useMay } from "../may.tsx";
 import type { TypeDetail, Types } from "../protocol.ts";
 import { href } from "../route.ts";
 import { Ago, Chip, Empty, Failed, Segments, Waiting } from "../ui/bits.tsx";
@@ -33,6 +34,7 @@ export interface Wish {
 export function OneType(props: { type: string; view: string }): ReactNode {
   const { type } = props;
   const { gateway } = useDesk();
+  const may = useMay();
   const asked = useAsk<TypeDetail>("type", { type }, EVERY_MS);
   const all = useAsk<Types>("types", {});
   // What a switch answers is newer than what was asked before it.
@@ -96,12 +98,14 @@ export function OneType(props: { type: string; view: string }): ReactNode {
         <TypePreviewer type={data} />
       ) : (
         <>
-          <Kill type={data} set={set} />
-          <div className="channels">
-            {CHANNELS.map((channel) => (
-              <Channel key={channel} type={data} channel={channel} set={set} />
-            ))}
-          </div>
+          <fieldset className="bare" disabled={!may("type_switch")}>
+            <Kill type={data} set={set} />
+            <div className="channels">
+              {CHANNELS.map((channel) => (
+                <Channel key={channel} type={data} channel={channel} set={set} />
+              ))}
+            </div>
+          </fieldset>
           <Changes type={data} />
         </>
       )}
@@ -124,9 +128,11 @@ function Unknown({ type, set }: { type: string; set: (wish: Wish) => Promise<voi
         <p>
           It is not in the catalog, and nobody has switched it. If backends emit it, it goes out as they say.
         </p>
-        <button type="button" className="button danger-quiet" onClick={() => setAsking(true)}>
-          Switch off…
-        </button>
+        <For event="type_switch">
+          <button type="button" className="button danger-quiet" onClick={() => setAsking(true)}>
+            Switch off…
+          </button>
+        </For>
       </Empty>
       {asking ? <SwitchOff type={type} critical={false} set={set} close={() => setAsking(false)} /> : null}
     </section>

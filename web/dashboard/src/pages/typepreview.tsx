@@ -1,5 +1,6 @@
 import { type ReactNode, useId, useMemo, useState } from "react";
 import { type Judged, useJudged } from "../judge.ts";
+import { For } from "../may.tsx";
 import type { TypeDetail, TypeMail, TypePreview } from "../protocol.ts";
 import { href } from "../route.ts";
 import { sentence } from "../schema.ts";
@@ -91,13 +92,15 @@ export function TypePreviewer({ type }: { type: TypeDetail }): ReactNode {
         </div>
         <footer className="form-foot">
           <span className="soft">{judged.answer ? `Shown in ${judged.answer.locale}` : ""}</span>
-          <a
-            className="button"
-            href={href({ page: "compose", to: user.trim() && `user:${user.trim()}`, type: type.type })}
-          >
-            <Icon name="compose" />
-            Compose one
-          </a>
+          <For event="emit">
+            <a
+              className="button"
+              href={href({ page: "compose", to: user.trim() && `user:${user.trim()}`, type: type.type })}
+            >
+              <Icon name="compose" />
+              Compose one
+            </a>
+          </For>
         </footer>
       </section>
       <Result judged={judged} user={user.trim()} />

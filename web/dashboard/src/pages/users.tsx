@@ -1,5 +1,6 @@
 import { type ReactNode, useCallback, useEffect, useState } from "react";
 import { type Asked, refusal, useAsk, useDesk, useEvent } from "../context.tsx";
+import { For } from "../may.tsx";
 import type { FoundUsers, HistoryItem, HistoryPage, Joined, Left, Roster, UserView } from "../protocol.ts";
 import { href } from "../route.ts";
 import {
@@ -172,23 +173,29 @@ function One({ user }: { user: string }): ReactNode {
           </p>
         </div>
         <div className="acts">
-          <a className="button" href={href({ page: "compose", to: `user:${user}`, type: "" })}>
-            <Icon name="compose" />
-            Notify
-          </a>
-          <button
-            type="button"
-            className="button"
-            disabled={!data?.online}
-            onClick={() => setAsking("disconnect")}
-          >
-            <Icon name="plug" />
-            Disconnect…
-          </button>
-          <button type="button" className="button danger-quiet" onClick={() => setAsking("erase")}>
-            <Icon name="trash" />
-            Erase…
-          </button>
+          <For event="emit">
+            <a className="button" href={href({ page: "compose", to: `user:${user}`, type: "" })}>
+              <Icon name="compose" />
+              Notify
+            </a>
+          </For>
+          <For event="disconnect_user">
+            <button
+              type="button"
+              className="button"
+              disabled={!data?.online}
+              onClick={() => setAsking("disconnect")}
+            >
+              <Icon name="plug" />
+              Disconnect…
+            </button>
+          </For>
+          <For event="erase_user">
+            <button type="button" className="button danger-quiet" onClick={() => setAsking("erase")}>
+              <Icon name="trash" />
+              Erase…
+            </button>
+          </For>
         </div>
       </header>
       {error ? <Failed error={error} retry={reload} /> : null}

@@ -71,3 +71,34 @@ export function Switch(props: {
     </label>
   );
 }
+
+/** From a day to a day, either of which may be left open. */
+export function DayRange(props: {
+  since: string;
+  until: string;
+  set: (change: { since?: string; until?: string }) => void;
+}): ReactNode {
+  const { since, until, set } = props;
+  return (
+    <>
+      <label className="day">
+        <span className="soft">From</span>
+        <input
+          type="date"
+          value={since}
+          max={until}
+          onChange={(event) => set({ since: event.target.value })}
+        />
+      </label>
+      <label className="day">
+        <span className="soft">to</span>
+        <input
+          type="date"
+          value={until}
+          min={since}
+          onChange={(event) => set({ until: event.target.value })}
+        />
+      </label>
+    </>
+  );
+}

@@ -15,6 +15,7 @@ export function InboxItem({ item, now }: { item: TypeItem; now?: string }): Reac
       created_at: now ?? new Date().toISOString(),
       read: false,
       seen: false,
+      clicked: false,
       ...words,
       ...(category === null ? {} : { category }),
     });

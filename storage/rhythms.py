@@ -1,4 +1,4 @@
-"""How often a type may reach somebody by mail, as values. Reading them is the business of `gateway.catalog.timing`."""
+"""How often mail may reach somebody, as values: what a type of the catalog or an emit says of it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -18,7 +18,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """Many mails of a type into one."""
+    """Many mails into one."""
 
     every: float | Clock
     """Seconds from the first of them on, or a time of the person's day."""
@@ -28,13 +28,25 @@ class Digest:
     """Seconds after its first one when it ends although there is no silence; goes with `sliding`."""
     leading: bool = False
     """Whether the first is mailed at once, by itself."""
+    key: str | None = None
+    """What is gathered together, of whichever type; None: what is of one type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throttle:
-    """No more mails of a type to a person than so many in a rolling window."""
+    """No more mails to a person than so many in a rolling window."""
 
     limit: int
     per: float
     """Seconds."""
     then: Literal["digest", "drop"] = "digest"
+    key: str | None = None
+    """What is counted together, of whichever type; None: what is of one type."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rhythm:
+    """What an emit says itself of how often its mail may come: it goes before what its type says."""
+
+    digest: Digest | None = None
+    throttle: Throttle | None = None

@@ -1,0 +1,131 @@
+"""Where tracked links in mails lead: on, to what the store keeps for them, and nowhere else.
+
+Whoever follows one is sent on at once. That it was followed is written down beside that; what only asks where it leads (HEAD)
+is no click. A page that may use the public site is handed the token on, so that the person's own session there can say that it
+was them: in the fragment, which no server is told and which outlasts redirects; in the query where the address has a fragment.
+"""
+
+import logging
+import re
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from gateway.engine.admission import client_address
+from gateway.engine.answers import peer
+from gateway.ground.origins import Origins
+from gateway.ground.parts import Part
+from gateway.http import unsubscribe_page as pages
+from gateway.http.unsubscribe_words import WORDS, language
+from gateway.notify.clicks.book import ClickBook, Destination, Visit
+from gateway.notify.clicks.judging import AGENT, NO_NAVIGATION, PREFETCH
+from storage.errors import StorageError
+
+HANDED_ON = "bellhop-click"
+"""The name of the token in the address of the page that the link leads to."""
+HEADER_CHARACTERS = 500
+"""Of one that is looked at."""
+_AHEAD = re.compile("prefetch|prerender|preview", re.IGNORECASE)
+_PURPOSES = ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz")
+_PROGRAM = re.compile(
+    "(?<!cu)bot|crawl|spider|scan|preview|headless|python|curl|wget|java/|go-http|okhttp|httpclient|http-client|axios"
+    "|node-fetch|undici|libwww|ruby|php|barracuda|mimecast|proofpoint|symantec|trendmicro|sophos|fireeye|cisco|bitdefender",
+    re.IGNORECASE,
+)
+"""What programs call themselves that look at the links of mail."""
+
+logger = logging.getLogger(__name__)
+
+
+class ClickPages(Part):
+    """The links `/c/{token}` of the public site."""
+
+    def __init__(
+        self,
+        clicks: ClickBook,
+        origins: Origins,
+        *,
+        trusted_proxies: Sequence[IPv4Network | IPv6Network | str],
+    ) -> None:
+        self._clicks = clicks
+        self._origins = origins
+        self._trusted_proxies = trusted_proxies
+
+    def public_routes(self) -> Sequence[web.AbstractRouteDef]:
+        return [web.get("/c/{token}", self._follow)]
+
+    async def _follow(self, request: web.Request) -> web.Response:
+        token = request.match_info["token"]
+        destination = await self._clicks.destination(token)
+        if destination is None:
+            return await self._unknown(request, token)
+        if request.method != "HEAD":
+            await self._note(request, destination)
+        return web.Response(
+            status=302,
+            headers={"Location": self._handed_on(destination.url, token), "X-Robots-Tag": "noindex"},
+        )
+
+    async def _note(self, request: web.Request, destination: Destination) -> None:
+        visit = Visit(network=self._network(request), signals=tuple(_signals(request)))
+        try:
+            await self._clicks.note(destination, visit)
+        except StorageError:
+            # Whoever wants to read on is not to wait for our books.
+            logger.info("a click is not written down: the store is away")
+
+    def _network(self, request: web.Request) -> str:
+        forwarded = ",".join(request.headers.getall("X-Forwarded-For", ()))
+        return network_of(client_address(peer(request), forwarded, self._trusted_proxies))
+
+    def _handed_on(self, url: str, token: str) -> str:
+        parts = urlsplit(url)
+        if not self._origins.allow(f"{parts.scheme}://{parts.netloc}", None):
+            return url
+        if not parts.fragment:
+            return parts._replace(fragment=f"{HANDED_ON}={token}").geturl()
+        query = f"{parts.query}&" if parts.query else ""
+        return parts._replace(query=f"{query}{HANDED_ON}={token}").geturl()
+
+    async def _unknown(self, request: web.Request, token: str) -> web.Response:
+        try:
+            locale = await self._clicks.language(token)
+        except StorageError:
+            locale = None
+        tongue = language(locale, request.headers.get("Accept-Language", ""))
+        words = WORDS[tongue].unknown
+        return web.Response(
+            status=404,
+            text=pages.page(words, [], language=tongue, title=words),
+            content_type="text/html",
+            charset="utf-8",
+            headers={"Content-Security-Policy": pages.POLICY, "Content-Language": tongue, "X-Robots-Tag": "noindex"},
+        )  # fmt: skip
+
+
+def network_of(address: str) -> str:
+    """The network that an address is of: of IPv4 a /24, of IPv6 a /48; the text itself where it is no address."""
+    try:
+        bits = 24 if ip_address(address).version == 4 else 48
+        return str(ip_network(f"{address.partition('%')[0]}/{bits}", strict=False))
+    except ValueError:
+        return address
+
+
+def _signals(request: web.Request) -> list[str]:
+    """What tells of a program."""
+
+    def said(name: str) -> str:
+        return request.headers.get(name, "")[:HEADER_CHARACTERS]
+
+    signals = []
+    if any(_AHEAD.search(said(name)) for name in _PURPOSES):
+        signals.append(PREFETCH)
+    agent = said("User-Agent")
+    if not agent.strip() or _PROGRAM.search(agent):
+        signals.append(AGENT)
+    if said("Sec-Fetch-Mode") != "navigate":
+        signals.append(NO_NAVIGATION)
+    return signals

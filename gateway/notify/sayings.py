@@ -1,0 +1,52 @@
+"""What each gate has said of a mail, by what became of it: told from the end, for nobody writes it down gate by gate.
+
+The gates stand in a fixed order, and the first that stops a mail decides. So those before it have let it pass, and those
+behind it were not asked. A mail that has left has passed them all.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.notify.verdicts import AnyGate
+from storage.mail import AFTER_SENT, HASTENED, Mail, MailState
+
+
+class Said(StrEnum):
+    PASSED = "passed"  # it lets it go
+    HELD = "held"  # not before a time
+    MERGED = "merged"  # into a digest
+    SKIPPED = "skipped"  # it is never sent
+    NOT_ASKED = "not_asked"  # another has decided before
+    UNKNOWN = "unknown"  # it is not decided, or something else has ended it
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    rule: str
+    said: Said
+
+
+_STOPPED = {
+    MailState.PENDING: Said.HELD,
+    MailState.GATHERED: Said.MERGED,
+    MailState.MERGED: Said.MERGED,
+    MailState.SKIPPED: Said.SKIPPED,
+}
+_TRIED = (*AFTER_SENT, MailState.DEAD)
+
+
+def sayings(gates: Sequence[AnyGate], mail: Mail) -> list[Saying]:
+    """What each of the gates has said of it last, in their order."""
+    rules = [gate.rule for gate in gates]
+    if mail.state in _TRIED:
+        return [Saying(rule, Said.PASSED) for rule in rules]
+    decided = mail.decided_by
+    if decided is None or decided == HASTENED or decided not in rules or mail.state not in _STOPPED:
+        return [Saying(rule, Said.UNKNOWN) for rule in rules]
+    at = rules.index(decided)
+    return [
+        *(Saying(rule, Said.PASSED) for rule in rules[:at]),
+        Saying(decided, _STOPPED[mail.state]),
+        *(Saying(rule, Said.NOT_ASKED) for rule in rules[at + 1 :]),
+    ]

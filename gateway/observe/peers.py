@@ -1,0 +1,111 @@
+"""What a node asks all the others about: it asks on the bus, and takes what is answered in time.
+
+Who has answered the last time is waited for, up to `ANSWER_SECONDS`; who is not heard of by then is silent. A question that a
+node of another release does not know is not answered there.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.cluster.bus.base import Bus
+from gateway.cluster.commands import PeerAsk, PeerTell
+from gateway.ground.parts import CarryOut, Part
+from gateway.ground.tasks import Tasks
+
+ANSWER_SECONDS = 0.5
+QUESTIONS_WAITING = 100
+"""Of other nodes; more are not answered."""
+
+Facts = Mapping[str, Any]
+"""What goes over the bus: JSON."""
+Answer = Callable[[Facts], Facts]
+"""Answers what is asked of this node; never waits."""
+
+
+@dataclass(slots=True)
+class _Question:
+    """What is being asked, and who has answered."""
+
+    expected: frozenset[str]
+    answers: dict[str, Facts] = field(default_factory=dict)
+    complete: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What the nodes have answered, by node, this one included."""
+
+    answers: Mapping[str, Facts]
+    silent: tuple[str, ...]
+    """Those that answered the last time, and not now."""
+
+
+class Peers(Part):
+    """Questions of this node, and its answers to those of others. What can be asked stands in `answers`, by name."""
+
+    def __init__(self, *, bus: Bus, node: str) -> None:
+        self.answers: dict[str, Answer] = {}
+        self._bus = bus
+        self._node = node
+        self._known: frozenset[str] = frozenset()
+        self._number = 0
+        self._open: dict[int, _Question] = {}
+        self._asked: asyncio.Queue[PeerAsk] = asyncio.Queue(QUESTIONS_WAITING)
+        self._tasks = Tasks()
+
+    def commands(self) -> Mapping[type[Any], CarryOut]:
+        return {PeerAsk: self.asked, PeerTell: self.told}
+
+    def start(self) -> None:
+        self._tasks.start(self._answer_forever(), name="peers")
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+
+    async def ask(self, about: str, facts: Facts) -> Told:
+        """Ask every node, this one too."""
+        own = {self._node: self.answers[about](facts)}
+        if not self._bus.carries:
+            return Told(answers=own, silent=())
+        self._number += 1
+        number, question = self._number, _Question(self._known)
+        self._open[number] = question
+        try:
+            await self._bus.order_all(PeerAsk(self._node, number, about, dict(facts)))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    # Where nobody is known yet, only the time tells that all have answered.
+                    await question.complete.wait()
+        finally:
+            del self._open[number]
+        silent = question.expected - question.answers.keys()
+        self._known -= silent
+        return Told(answers={**own, **question.answers}, silent=tuple(sorted(silent)))
+
+    def asked(self, command: PeerAsk) -> None:
+        """Another node asks something."""
+        if command.node != self._node and command.about in self.answers:
+            # Full, it is asked in vain: whoever asks hears nothing of this node, and is told so.
+            with suppress(asyncio.QueueFull):
+                self._asked.put_nowait(command)
+
+    def told(self, command: PeerTell) -> None:
+        """A node answers somebody."""
+        if command.to != self._node:
+            return
+        # Also of one that is late: it is waited for the next time.
+        self._known |= {command.node}
+        question = self._open.get(command.number)
+        if question is not None:
+            question.answers[command.node] = command.facts
+            if question.expected and question.answers.keys() >= question.expected:
+                question.complete.set()
+
+    async def _answer_forever(self) -> None:
+        while True:
+            asked = await self._asked.get()
+            facts = dict(self.answers[asked.about](asked.facts))
+            await self._bus.order_all(PeerTell(asked.node, asked.number, self._node, facts))

@@ -1,0 +1,26 @@
+"""The buttons of a notification, as an emit asks for them."""
+
+from typing import Any
+
+from marshmallow import Schema, fields, post_load, validate
+
+from gateway.protocol.emit_rules import LINK_MAX
+from gateway.protocol.fields import ACTION_ID, LINK, VISIBLE, Text
+from storage.streams import Action
+
+ACTIONS_MAX = 3
+ACTION_STYLES = ("default", "primary", "danger")
+LABEL_MAX = 40
+
+
+class ActionSchema(Schema):
+    """A button of the notification."""
+
+    id = Text(ACTION_ID, "a name such as track: small letters, digits, _ and -", longest=32, required=True)
+    label = Text(VISIBLE, "printable, with something to see", longest=LABEL_MAX, required=True)
+    link = Text(LINK, "an absolute path or an http(s) URL", longest=LINK_MAX, load_default=None)
+    style = fields.String(load_default=ACTION_STYLES[0], validate=validate.OneOf(ACTION_STYLES))
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> Action:
+        return Action(data["id"], data["label"], data["link"], data["style"])

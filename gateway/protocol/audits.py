@@ -1,0 +1,87 @@
+"""What is asked and answered of the audit."""
+
+from typing import Any
+
+from marshmallow import Schema, fields, post_load, validate
+
+from gateway.ground.encoding import Json, time, time_or_none
+from gateway.notify.auditing import AuditRequest
+from gateway.protocol import required
+from gateway.protocol.asking import CURSOR_MAX
+from gateway.protocol.fields import PRINTABLE, Moment, Text
+from storage.audit import Deed, DeedPage
+
+
+class AuditSchema(Schema):
+    """A page of who did what, newest first; all that is said must hold."""
+
+    by = Text(
+        PRINTABLE,
+        "printable",
+        longest=160,
+        load_default=None,
+        metadata={"description": "`user:…` or `service:…`."},
+    )
+    operation = Text(
+        r"[a-z_]*", "the name of an operation", longest=64, load_default=None,
+        metadata={"description": "Such as `recall`."},
+    )  # fmt: skip
+    target = Text(
+        PRINTABLE, "printable", longest=160, load_default=None,
+        metadata={"description": "What it was done to: `user:…`, `topic:…`, an id, or a name."},
+    )  # fmt: skip
+    since = Moment(load_default=None, metadata={"description": "Begun then or later."})
+    until = Moment(load_default=None, metadata={"description": "Begun before."})
+    before = Text(
+        r"[ -~]*", "a cursor", longest=CURSOR_MAX, load_default=None,
+        metadata={"description": "`next` of the page before."},
+    )  # fmt: skip
+    limit = fields.Integer(strict=True, load_default=50, validate=validate.Range(min=1, max=500))
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> AuditRequest:
+        return AuditRequest(**data)
+
+
+class DeedAnswer(Schema):
+    """Who did what, and what came of it."""
+
+    id = required.text()
+    at = required.time()
+    by = required.text(metadata={"description": "`user:…` or `service:…`."})
+    role = required.text(metadata={"description": "`admin`, `support` or `service`."})
+    operation = required.text(metadata={"description": "By its name in the OpenAPI document."})
+    target = required.text(allow_none=True)
+    detail = fields.Dict(required=True, metadata={"description": "What else was asked: ids, names, numbers."})
+    request_id = required.text(allow_none=True)
+    outcome = required.text(
+        allow_none=True,
+        metadata={
+            "description": "`done`, or the code of what went wrong; null: begun, and its end is not known."
+        },
+    )
+    ended_at = required.time(allow_none=True)
+
+
+class AuditAnswer(Schema):
+    deeds = fields.List(fields.Nested(DeedAnswer), required=True)
+    next = required.text(allow_none=True)
+
+
+def deed(value: Deed) -> Json:
+    return {
+        "id": value.id,
+        "at": time(value.at),
+        "by": value.by,
+        "role": value.role,
+        "operation": value.operation,
+        "target": value.target,
+        "detail": dict(value.detail),
+        "request_id": value.request_id,
+        "outcome": value.outcome,
+        "ended_at": time_or_none(value.ended_at),
+    }
+
+
+def page(found: DeedPage) -> Json:
+    return {"deeds": [deed(each) for each in found.items], "next": found.next}

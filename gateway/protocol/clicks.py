@@ -1,0 +1,74 @@
+"""What is said and told of clicks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
+
+from gateway.ground.encoding import Json, time, time_or_none
+from gateway.protocol import required
+from gateway.protocol.fields import Text
+from gateway.protocol.parsing import parser
+from storage.clicks import Hit, HitKind
+
+TOKEN_MAX = 128
+
+
+@dataclass(frozen=True, slots=True)
+class ClickRequest:
+    """Which link was followed: that of a notification, that of a mail, or one that is both."""
+
+    id: str | None
+    token: str | None
+
+
+class ClickSchema(Schema):
+    """A link was followed."""
+
+    id = Text(r"[!-~]*", "an id", longest=64, load_default=None)
+    token = Text(r"[!-~]*", "a token", longest=TOKEN_MAX, load_default=None)
+
+    @validates_schema
+    def _agree(self, data: dict[str, Any], **_: Any) -> None:
+        if data["id"] is None and data["token"] is None:
+            raise ValidationError("Must have id or token.")
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> ClickRequest:
+        return ClickRequest(**data)
+
+
+click = parser(ClickSchema())
+
+
+class HitAnswer(Schema):
+    """A tracked link of a mail that was followed."""
+
+    at = required.time()
+    user = required.text(metadata={"description": "Whose mail it is."})
+    mail = required.text(metadata={"description": "The id of the mail."})
+    kind = fields.Enum(HitKind, by_value=True, required=True)
+    why = fields.List(
+        fields.String(), required=True, metadata={"description": "The rules that it was judged by."}
+    )
+    judged_at = required.time(allow_none=True)
+    confirmed_at = required.time(
+        allow_none=True, metadata={"description": "When the user's own client has said that it was the user."}
+    )
+
+
+def hit(value: Hit) -> Json:
+    return {
+        "at": time(value.at),
+        "user": value.user,
+        "mail": value.mail,
+        "kind": value.kind,
+        "why": list(value.why or value.signals),
+        "judged_at": time_or_none(value.judged_at),
+        "confirmed_at": time_or_none(value.confirmed_at),
+    }
+
+
+def hits(values: Sequence[Hit]) -> list[Json]:
+    return [hit(value) for value in values]

@@ -1,0 +1,59 @@
+"""What of the operations is written down: ids, names and numbers. No address, no words, and of a person the id alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway.ground.rooms import user_room
+from gateway.notify.requests import EmitRequest
+from gateway.notify.topics import MembersChange
+from gateway.protocol.operation import Audit
+from gateway.protocol.preferences import ChoiceRequest
+
+NAMED = 20
+"""Of many ids, those that are written down."""
+
+
+def _itself(asked: str) -> str:
+    return asked
+
+
+def _only_one(asked: Sequence[str]) -> str | None:
+    return asked[0] if len(asked) == 1 else None
+
+
+def _some(ids: Sequence[str]) -> list[str]:
+    return list(ids[:NAMED])
+
+
+def _of_ids(asked: Sequence[str]) -> Mapping[str, Any]:
+    return {} if len(asked) == 1 else {"count": len(asked), "ids": _some(asked)}
+
+
+def _choice(asked: ChoiceRequest) -> Mapping[str, Any]:
+    # What a person has chosen is theirs; of what, is not.
+    return {"fields": sorted(asked.patch)}
+
+
+OF_ID = Audit(target=_itself)
+"""It is done to what has the id that is asked."""
+OF_IDS = Audit(target=_only_one, detail=_of_ids)
+OF_ALL = Audit()
+OF_USER = Audit(target=user_room)
+OF_CHOICE = Audit(target=lambda asked: user_room(asked.user), detail=_choice)
+
+
+def of_address(address: str, scope: str | None) -> Mapping[str, Any]:
+    """Of an address only the domain: the rest is a person's."""
+    return {"domain": address.rpartition("@")[2], "scope": scope}
+
+
+def room_of(asked: EmitRequest) -> str | None:
+    return asked.rooms[0] if len(asked.rooms) == 1 else None
+
+
+def emit(asked: EmitRequest) -> Mapping[str, Any]:
+    return {"type": asked.type} if len(asked.rooms) == 1 else {"type": asked.type, "rooms": len(asked.rooms)}
+
+
+def members(asked: MembersChange) -> Mapping[str, Any]:
+    return {"added": _some(asked.add), "removed": _some(asked.remove)}

@@ -1,0 +1,100 @@
+"""How often an emit lets its mail reach somebody: in a digest with others, or no more than so many."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+
+from gateway.catalog.timing import LIMIT_MAX, WINDOW_SECONDS_MAX, clock_of
+from gateway.ground.spans import seconds_of
+from gateway.protocol.fields import KEY, Flag, Text
+from storage.rhythms import Clock, Digest, Rhythm, Throttle
+
+KEY_MAX = 100
+THEN = ("digest", "drop")
+
+
+class Span(fields.Field[float]):
+    """Seconds, or a text such as 30m."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> float:
+        del attr, data, options
+        seconds = seconds_of(value)
+        if seconds is None or not 0 < seconds <= WINDOW_SECONDS_MAX:
+            raise ValidationError(
+                "Must be seconds, or a time such as 90s, 10m, 2h or 7d, and 31 days at most."
+            )
+        return seconds
+
+
+class Every(Span):
+    """A span, or a time of the reader's own day."""
+
+    def _deserialize(  # type: ignore[override]  # a clock beside the span
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> float | Clock:
+        return clock_of(value) or super()._deserialize(value, attr, data, **options)
+
+
+def _key(of: str) -> Text:
+    described = {
+        "description": f"{of} together under it, of whichever type; what is of one type, where it is left out."
+    }
+    return Text(KEY, "printable ASCII", longest=KEY_MAX, load_default=None, metadata=described)
+
+
+class DigestSchema(Schema):
+    """The mail comes with others in a digest, of what its reader has not seen."""
+
+    every = Every(
+        required=True,
+        metadata={
+            "description": "A time such as 30m, or the time of the reader's day: `daily@09:00`, `weekly@mon@09:00`."
+        },
+    )
+    sliding = Span(
+        load_default=None, metadata={"description": "It also waits for so long a silence; goes with `max`."}
+    )
+    max = Span(load_default=None, metadata={"description": "When it ends although there is no silence."})
+    leading = Flag(load_default=False, metadata={"description": "The first is mailed at once, by itself."})
+    key = _key("Gathered")
+
+    @validates_schema
+    def _ends(self, data: dict[str, Any], **_: Any) -> None:
+        if data["sliding"] is not None and data["max"] is None:
+            raise ValidationError("Goes with max: without one it might never end.", "sliding")
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> Digest:
+        return Digest(
+            every=data["every"],
+            sliding=data["sliding"],
+            most=data["max"],
+            leading=data["leading"],
+            key=data["key"],
+        )
+
+
+class ThrottleSchema(Schema):
+    """No more mails than so many in any span of `per`, by what was sent."""
+
+    limit = fields.Integer(required=True, strict=True, validate=validate.Range(min=1, max=LIMIT_MAX))
+    per = Span(required=True, metadata={"description": "A time such as 1h."})
+    then = fields.String(
+        load_default="digest",
+        validate=validate.OneOf(THEN),
+        metadata={"description": "What becomes of one too many: it comes in a digest, or not at all."},
+    )
+    key = _key("Counted")
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> Throttle:
+        return Throttle(limit=data["limit"], per=data["per"], then=data["then"], key=data["key"])
+
+
+def rhythm(data: Mapping[str, Any]) -> Rhythm | None:
+    """What an emit's fields say together; None: nothing."""
+    digest, throttle = data["digest"], data["throttle"]
+    return None if digest is None and throttle is None else Rhythm(digest=digest, throttle=throttle)

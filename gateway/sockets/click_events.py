@@ -1,0 +1,32 @@
+"""What a connection says of links: that its user has followed one, of a notification or of a mail."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.notify import events
+from gateway.notify.clicks.book import ClickBook
+from gateway.protocol import clicks
+from gateway.protocol.problems import Problem
+from gateway.sockets.events import ADMIN, ROOT, Answer, Events
+from gateway.sockets.sessions import Session
+
+
+class ClickEvents:
+    """Registers the event `click` of both namespaces."""
+
+    def __init__(self, registry: Events, book: ClickBook) -> None:
+        self._book = book
+        for namespace in (ROOT, ADMIN):
+            registry.on(namespace, "click", self._click)
+
+    async def _click(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        asked = clicks.click(payload)
+        marked = asked.id
+        if asked.token is not None:
+            confirmed = await self._book.confirm(session.user, session.rooms, asked.token)
+            if confirmed is None:
+                raise Problem("not_found", "The token is of no mail of this user's.")
+            marked, count = confirmed
+        if asked.id is not None:
+            marked, count = asked.id, await self._book.follow(session.user, session.rooms, asked.id)
+        return {"id": marked, **events.count(count)}

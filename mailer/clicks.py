@@ -1,0 +1,108 @@
+"""Links in mail that lead by way of us, so that it is known whether they were followed.
+
+A token names the mail that holds the link and what the link leads to, by a hash: the address itself is kept in the store, so
+that no link of ours leads where its sender has not said. A MAC shows that the token is ours. It follows from the mail and the
+link alone: a mail that is made again is the same. It holds no address and no name.
+"""
+
+import hmac
+import uuid
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+
+VERSION: Final = b"\x01"
+MAIL_BYTES: Final = 16
+TARGET_BYTES: Final = 10
+MAC_BYTES: Final = 10
+LINKS_MAX: Final = 255
+"""Of one mail that are tracked; what comes behind is left as it is."""
+_BYTES: Final = len(VERSION) + MAIL_BYTES + 1 + TARGET_BYTES + MAC_BYTES
+CHARACTERS: Final = -(-_BYTES * 4 // 3)
+"""Of a token."""
+NETWORK_BYTES: Final = 8
+_OF_MAIL: Final = b"bellhop click mail\0"
+_OF_NETWORK: Final = b"bellhop click network\0"
+
+
+def target_key(url: str) -> bytes:
+    """What a target is called in tokens, and in the store."""
+    return sha256(url.encode()).digest()[:TARGET_BYTES]
+
+
+class Marks(msgspec.Struct, frozen=True):
+    """What makes the links of one mail, and of no other: it goes to whatever process renders that."""
+
+    url: str
+    """In front of each token."""
+    mail: bytes
+    key: bytes
+    """To make MACs by; of this mail alone, and no secret of ours."""
+
+    def link(self, target: str, *, links: int) -> str:
+        """The link that leads to `target`, one of so many in the mail."""
+        said = VERSION + self.mail + bytes([links]) + target_key(target)
+        token = urlsafe_b64encode(said + _mac(self.key, said)).decode().rstrip("=")
+        return f"{self.url}{token}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a token says."""
+
+    mail: str
+    """The id of the obligation."""
+    links: int
+    """How many tracked links its mail holds."""
+    target: bytes
+
+
+class ClickLinks:
+    """Makes links by the first secret, and reads those of all."""
+
+    def __init__(self, secrets: Sequence[str], *, base_url: str) -> None:
+        self._secrets = [secret.encode() for secret in secrets]
+        self._url = f"{base_url}/c/"
+
+    def marks(self, mail: str) -> Marks | None:
+        """Of this mail; None for an id that is no UUID, as no obligation's of ours is."""
+        try:
+            packed = uuid.UUID(mail).bytes
+        except ValueError:
+            return None
+        return Marks(url=self._url, mail=packed, key=_key(self._secrets[0], packed))
+
+    def read(self, token: str) -> Ticket | None:
+        """What the token says; None for one that is not ours."""
+        if len(token) != CHARACTERS or not token.isascii():
+            return None
+        try:
+            whole = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        except ValueError:
+            return None
+        said, mac = whole[:-MAC_BYTES], whole[-MAC_BYTES:]
+        if len(whole) != _BYTES or said[:1] != VERSION:
+            return None
+        mail = said[1 : 1 + MAIL_BYTES]
+        if not any(hmac.compare_digest(_mac(_key(secret, mail), said), mac) for secret in self._secrets):
+            return None
+        return Ticket(
+            mail=str(uuid.UUID(bytes=mail)), links=said[1 + MAIL_BYTES], target=said[-TARGET_BYTES:]
+        )
+
+    def network(self, mail: str, network: str) -> bytes:
+        """A network as it is kept beside a click: to be told from others of the same mail, and from nothing else."""
+        said = _OF_NETWORK + mail.encode() + b"\0" + network.encode()
+        return hmac.digest(self._secrets[0], said, "sha256")[:NETWORK_BYTES]
+
+
+def _key(secret: bytes, mail: bytes) -> bytes:
+    return hmac.digest(secret, _OF_MAIL + mail, "sha256")
+
+
+def _mac(key: bytes, said: bytes) -> bytes:
+    return hmac.digest(key, said, "sha256")[:MAC_BYTES]

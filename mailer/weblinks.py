@@ -1,0 +1,42 @@
+"""Addresses of the web as a mail may hold them."""
+
+import re
+from urllib.parse import quote, urlsplit
+
+from mailer import address
+
+_URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]"
+
+
+def web_url(text: str) -> str | None:
+    """The text as a URL of the web in ASCII, or None: nothing else, `javascript:` least of all, becomes an href."""
+    return quote(_with_ascii_host(text), safe=_URL_CHARACTERS) if is_web(text) else None
+
+
+def is_path(link: str) -> bool:
+    """An absolute path of our own site; after two slashes, forward or back, browsers read another host."""
+    return link.startswith("/") and link[1:2] not in ("/", "\\")
+
+
+def is_web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and not re.search(r"[\s\x00-\x20]", url)
+        )
+    except ValueError:
+        return False
+
+
+def _with_ascii_host(url: str) -> str:
+    """The URL with a host of any script as the DNS has it; a mail program may know an older encoding, or none."""
+    parts = urlsplit(url)
+    host, colon, port = parts.netloc.partition(":")
+    if host.isascii():
+        return url
+    try:
+        return parts._replace(netloc=f"{address.ascii_domain(host)}{colon}{port}").geturl()
+    except ValueError:
+        return url

@@ -1,0 +1,103 @@
+"""A table of clicks, and whose each is."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gateway.http.clicks import network_of
+from gateway.notify.clicks.judging import (
+    AGENT,
+    BURST,
+    EARLY,
+    NO_NAVIGATION,
+    PREFETCH,
+    SOON,
+    Posted,
+    judge,
+)
+from storage.clicks import Hit, HitKind
+
+NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+AT_HOME = Posted(sent_at=NOW - timedelta(hours=1), domain="gmail.com")
+
+
+def hit(
+    target: str = "lamp",
+    *,
+    seconds: float = 0,
+    network: str = "home",
+    links: int = 9,
+    signals: tuple[str, ...] = (),
+) -> Hit:
+    return Hit(
+        id=f"{target}{seconds}", mail="m", user="ann", type="NEWS", notification=None, room=None, campaign=None,
+        target=target.encode(), links=links, at=NOW + timedelta(seconds=seconds), network=network.encode(),
+        signals=signals,
+    )  # fmt: skip
+
+
+def sent(seconds: float, domain: str = "gmail.com") -> Posted:
+    return Posted(sent_at=NOW - timedelta(seconds=seconds), domain=domain)
+
+
+@pytest.mark.parametrize(
+    ("signals", "posted", "kind", "why"),
+    [
+        ((), AT_HOME, HitKind.HUMAN, ()),
+        ((), None, HitKind.HUMAN, ()),
+        ((PREFETCH,), AT_HOME, HitKind.BOT, (PREFETCH,)),
+        ((AGENT, NO_NAVIGATION), AT_HOME, HitKind.BOT, (AGENT, NO_NAVIGATION)),
+        ((NO_NAVIGATION,), AT_HOME, HitKind.UNKNOWN, (NO_NAVIGATION,)),
+        ((), sent(9.9), HitKind.BOT, (EARLY,)),
+        ((), Posted(sent_at=None, domain="gmail.com"), HitKind.BOT, (EARLY,)),
+        ((), sent(-3), HitKind.BOT, (EARLY,)),
+        ((), sent(10), HitKind.HUMAN, ()),
+        ((), sent(10, "company.example"), HitKind.UNKNOWN, (SOON,)),
+        ((), sent(599, "company.example"), HitKind.UNKNOWN, (SOON,)),
+        ((), sent(600, "company.example"), HitKind.HUMAN, ()),
+        ((NO_NAVIGATION,), sent(9), HitKind.BOT, (NO_NAVIGATION, EARLY)),
+    ],
+)
+def test_by_what_is_seen_of_the_request_and_of_the_mail(
+    signals: tuple[str, ...], posted: Posted | None, kind: HitKind, why: tuple[str, ...]
+):
+    one = hit(signals=signals)
+    assert judge(one, [one], posted) == (kind, why)
+
+
+@pytest.mark.parametrize(
+    ("others", "is_burst"),
+    [
+        ([], False),
+        ([hit(seconds=3), hit(seconds=6)], False),
+        ([hit("rug", seconds=3)], False),
+        ([hit("rug", seconds=3), hit("bed", seconds=-6)], True),
+        ([hit("rug", seconds=3), hit("bed", seconds=10)], False),
+        ([hit("rug", seconds=3), hit("bed", seconds=4, network="work")], False),
+    ],
+    ids=["alone", "the same again", "another", "three", "the third later", "the third from elsewhere"],
+)
+def test_three_links_from_one_network_within_a_moment_are_a_programs(others: list[Hit], is_burst: bool):
+    one = hit()
+    kind, why = judge(one, [one, *others], AT_HOME)
+    assert (kind is HitKind.BOT, BURST in why) == (is_burst, is_burst)
+
+
+def test_half_of_a_mails_links_are_a_programs_and_its_only_one_is_not():
+    few = hit(links=4)
+    assert judge(few, [few, hit("rug", links=4)], AT_HOME)[0] is HitKind.BOT
+    only = hit(links=1)
+    assert judge(only, [only], AT_HOME)[0] is HitKind.HUMAN
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.77", "192.0.2.0/24"),
+        ("2001:db8:1:2::3", "2001:db8:1::/48"),
+        ("fe80::1%eth0", "fe80::/48"),
+        ("unix", "unix"),
+    ],
+)
+def test_an_address_is_of_a_network(address: str, network: str):
+    assert network_of(address) == network

@@ -1,0 +1,22 @@
+import { text } from "./csv.ts";
+
+/** Rows of which a spreadsheet would take the cell for a formula. */
+const FORMULA = /^[=+\-@\t\r]/;
+
+/** The text of rows for a spreadsheet: what begins like a formula is made a text. */
+export function sheet(rows: readonly (readonly (string | number | null)[])[]): string {
+  return text(rows.map((cells) => cells.map((cell) => safe(cell === null ? "" : String(cell)))));
+}
+
+const safe = (cell: string): string => (FORMULA.test(cell) ? `'${cell}` : cell);
+
+/** Has the browser keep the rows as a file. */
+export function download(name: string, rows: readonly (readonly (string | number | null)[])[]): void {
+  // With a mark in front, or a spreadsheet takes it for another coding.
+  const url = URL.createObjectURL(new Blob(["\uFEFF", sheet(rows)], { type: "text/csv;charset=utf-8" }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 1_000);
+}
