@@ -42,6 +42,7 @@ from gateway.notify.campaigns.drafting import Drafter
 from gateway.notify.campaigns.running import CampaignRunner
 from gateway.notify.choosing import Choices
 from gateway.notify.clicks.book import ClickBook
+from gateway.notify.clicks.mails import TrackedMails
 from gateway.notify.delivery import Delivery
 from gateway.notify.emitting import Emitter
 from gateway.notify.fanout import Fanout
@@ -72,6 +73,7 @@ from gateway.notify.types import Types
 from gateway.notify.versions import Versions
 from gateway.notify.wording import Scribe
 from gateway.observe.feed import Feed
+from gateway.observe.nodes import Nodes
 from gateway.observe.overview import Observatory
 from gateway.observe.peers import Peers
 from gateway.observe.trace import Tracer
@@ -196,10 +198,12 @@ class Node(Process):
         self.clicks = ClickBook(
             self.store.clicks,
             self.click_links,
+            catalog=self.catalog,
             streams=self.store.streams,
             inboxes=self.store.inboxes,
-            outbox=self.store.outbox,
-            campaigns=self.store.campaigns,
+            mails=TrackedMails(
+                streams=self.store.streams, outbox=self.store.outbox, campaigns=self.store.campaigns
+            ),
             preferences=self.preferences,
             reading=self.reading,
             bus=self.bus,
@@ -348,6 +352,14 @@ class Node(Process):
         self.audit = AuditBook(
             self.store.audit, self.clock, kept_days=self.settings[StoreSettings].audit_days
         )
+        self.nodes = Nodes(
+            peers=self.peers,
+            bus=self.bus,
+            node=node,
+            started_at=self.trends.started_at,
+            catalog=lambda: None if self.catalog.current is None else self.catalog.current.version,
+            sessions=self.namespaces.sessions,
+        )
         self.use_cases = UseCases(
             emitter=self.emitter,
             previewer=Previewer(
@@ -406,6 +418,7 @@ class Node(Process):
                 clock=self.clock,
             ),
             audit=self.audit,
+            nodes=self.nodes,
         )
         AdminEvents(self.namespaces.registry, self.use_cases)
         PreferenceEvents(self.namespaces.registry, self.use_cases)
@@ -513,6 +526,7 @@ class Node(Process):
             self.trends,
             self.observatory,
             self.peers,
+            self.nodes,
             self.audit,
             self.housekeeper,
             self.scheduler,

@@ -15,6 +15,7 @@ from gateway.protocol.offered import (
     campaigns,
     kinds,
     mails,
+    nodes,
     notifications,
     own,
     schedules,
@@ -33,6 +34,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *campaigns.OPERATIONS,
     *kinds.OPERATIONS,
     *audits.OPERATIONS,
+    *nodes.OPERATIONS,
     *stats.OPERATIONS,
     *own.OPERATIONS,
 )

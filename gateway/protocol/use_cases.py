@@ -33,6 +33,7 @@ from gateway.notify.topics import MembersChange, TooManyTopics, TopicBook
 from gateway.notify.type_preview import NoSuchType, TypePreview, TypePreviewer
 from gateway.notify.types import TypeDetail, Types
 from gateway.observe.feed import Feed
+from gateway.observe.nodes import Nodes
 from gateway.observe.overview import Observatory
 from gateway.observe.trace import Tracer
 from gateway.observe.traced import Trace
@@ -81,6 +82,7 @@ class UseCases:
     feed: Feed
     tracer: Tracer
     audit: AuditBook
+    nodes: Nodes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,6 +377,12 @@ async def pause_lane(use: UseCases, caller: Caller, asked: PauseRequest) -> Lane
 
 async def resume_lane(use: UseCases, caller: Caller, lane: LaneName) -> LanePage:
     return await use.lanes.resume(lane, by=caller.name)
+
+
+async def drain_node(use: UseCases, caller: Caller, node: str) -> None:
+    del caller
+    if not await use.nodes.send_away(node):
+        raise Problem("not_found", "No node of this name answers.")
 
 
 async def create_campaign(use: UseCases, caller: Caller, asked: CampaignRequest) -> Progress:

@@ -9,6 +9,7 @@ import { CampaignsPage } from "./pages/campaigns.tsx";
 import { Compose } from "./pages/compose.tsx";
 import { Feed } from "./pages/feed.tsx";
 import { MailPage } from "./pages/mail.tsx";
+import { NodesPage } from "./pages/nodes.tsx";
 import { OnlinePage } from "./pages/online.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { ScheduledPage } from "./pages/scheduled.tsx";
@@ -121,6 +122,8 @@ function Page({ route }: { route: Route }): ReactNode {
       return <TopicsPage key={route.topic} topic={route.topic} />;
     case "scheduled":
       return <ScheduledPage />;
+    case "nodes":
+      return <NodesPage />;
     case "mail":
       return <MailPage route={route} />;
     case "suppressions":

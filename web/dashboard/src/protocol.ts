@@ -35,6 +35,8 @@ export {
   type MailPageAnswer as MailPage,
   type MailState,
   type MembersAnswer as Members,
+  type NodeAnswer as NodeState,
+  type NodesAnswer as NodesPage,
   type NodeViewAnswer as NodeView,
   type NotificationAnswer as Notification,
   type OnlineAnswer as Online,

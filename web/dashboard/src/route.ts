@@ -9,6 +9,7 @@ export type Route =
   | { page: "users"; user: string | null }
   | { page: "topics"; topic: string | null }
   | { page: "scheduled" }
+  | { page: "nodes" }
   | { page: "mail"; state: string; find: string; since: string; until: string }
   | { page: "suppressions"; address: string; scope: string }
   | { page: "campaigns"; campaign: string | null; state: string }
@@ -35,6 +36,7 @@ export function parse(fragment: string): Route {
   switch (page) {
     case "online":
     case "scheduled":
+    case "nodes":
       return { page };
     case "topics":
       return { page, topic: rest === "" ? null : decoded(rest) };

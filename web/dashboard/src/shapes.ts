@@ -122,6 +122,14 @@ export interface AdminReadyEvent {
   readonly may: readonly string[];
 }
 
+/** Some of what a history says of a notification. */
+export interface ChangedAnswer {
+  readonly read?: boolean;
+  readonly archived?: boolean;
+  readonly snoozed_until?: string | null;
+  readonly acted?: string;
+}
+
 /** A notification in a user's history. */
 export interface ItemAnswer {
   readonly id: string;
@@ -167,12 +175,8 @@ export interface DidAnswer {
   /** The client's event that it was done by. */
   readonly event: string;
   readonly ids: readonly string[];
-  /** Of `snooze`. */
-  readonly until?: string;
-  /** Of `act`: what was pressed first. */
-  readonly action?: string;
-  /** Of `act`: when that was. */
-  readonly at?: string;
+  /** What of each of them is different now. */
+  readonly item?: ChangedAnswer;
   /** Of `back`: what came back from a snooze. */
   readonly notifications?: readonly ItemAnswer[];
 }
@@ -973,6 +977,8 @@ export interface TopicsAnswer {
   /** By name. */
   readonly topics: readonly string[];
   readonly next: string | null;
+  /** How many each has, with `counted`; 10000 stand for so many, or more. */
+  readonly members?: Readonly<Record<string, number>>;
 }
 
 export interface MemberAnswer {
@@ -1336,6 +1342,34 @@ export interface AuditAnswer {
   readonly deeds: readonly DeedAnswer[];
   readonly next: string | null;
 }
+
+/** A node, as it tells of itself. */
+export interface NodeAnswer {
+  readonly node: string;
+  readonly release: string;
+  /** The version of its catalog. */
+  readonly catalog: string | null;
+  readonly started_at: string;
+  readonly sessions: number;
+  /** With a session there. */
+  readonly users: number;
+  /** The part of one core that its process has used lately. */
+  readonly load: number;
+  /** It sends its clients away, and stops. */
+  readonly leaving: boolean;
+}
+
+export interface NodesAnswer {
+  /** By name. */
+  readonly nodes: readonly NodeAnswer[];
+  /** Nodes that did not answer in time. */
+  readonly silent: readonly string[];
+  /** The node that was asked. */
+  readonly asked: string;
+}
+
+/** That it was done. */
+export type NothingAnswer = Readonly<Record<string, never>>;
 
 /** How many came to which end; those that are not there are 0. */
 export interface StatsCountsAnswer {

@@ -30,6 +30,7 @@ const PAGES: readonly Entry[] = [
   { route: { page: "statistics", span: "", type: "", channel: "" }, name: "Statistics", icon: "chart" },
   { route: { page: "types", type: null, view: "" }, name: "Types", icon: "types" },
   { route: { page: "compose", to: "", type: "" }, name: "Compose", icon: "compose", needs: "emit" },
+  { route: { page: "nodes" }, name: "Nodes", icon: "node" },
   { route: auditOf(""), name: "Audit", icon: "audit", needs: "audit" },
 ];
 /** Those with a place of their own on a phone. */

@@ -20,6 +20,7 @@ describe("the route", () => {
   const routes: Route[] = [
     { page: "overview" },
     { page: "online" },
+    { page: "nodes" },
     { page: "feed", room: "", type: "", by: "" },
     { page: "feed", room: "user:a b&c", type: "", by: "" },
     { page: "feed", room: "", type: "SALE", by: "shop" },
