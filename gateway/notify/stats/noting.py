@@ -30,6 +30,7 @@ from gateway.notify.stats.happenings import (
     Written,
     weight,
 )
+from gateway.notify.stats.names import Names
 from mailer.courier import Result
 from mailer.worker import Outcome as MailOutcome
 from storage import inboxes
@@ -48,9 +49,6 @@ WAITING_MAX = 20_000
 """What waits at most, by weight; and so many events."""
 OLDEST = timedelta(hours=12)
 """What could not be stored for so long is lost: roll-ups are counted by then."""
-NAMES_MAX = 1000
-"""Types, and as many campaigns, that are told by name of a day in one process; all others together are `OTHERS`."""
-OTHERS = "*"
 
 _OF_RESULT = {Result.SENT: Outcome.SENT, Result.SKIPPED: Outcome.SKIPPED, Result.BURIED: Outcome.DEAD}
 
@@ -267,35 +265,3 @@ class Noter(Part):
                 self._waiting.clear()
                 self._unnoted.clear()
                 self._weight = 0
-
-
-class Names:
-    """Which types and campaigns are told by name: so many of a day, so that figures are few whatever is emitted."""
-
-    def __init__(self, most: int = NAMES_MAX) -> None:
-        self._most = most
-        self._day = 0
-        self._types: set[str] = set()
-        self._campaigns: set[str] = set()
-
-    def bound(self, series: Series, at: datetime) -> Series:
-        """The same series, or one that has `OTHERS` for a name."""
-        if (day := at.toordinal()) != self._day:
-            self._day = day
-            self._types.clear()
-            self._campaigns.clear()
-        if self._has(self._types, series.type) and self._has(self._campaigns, series.campaign):
-            return series
-        return series._replace(
-            type=series.type if self._has(self._types, series.type) else OTHERS,
-            campaign=series.campaign if self._has(self._campaigns, series.campaign) else OTHERS,
-        )
-
-    def _has(self, names: set[str], name: str) -> bool:
-        if name in names:
-            return True
-        if name and len(names) >= self._most:
-            return False
-        if name:
-            names.add(name)
-        return True
