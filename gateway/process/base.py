@@ -197,7 +197,7 @@ class Process(ABC):
         if lane is not None and ours is not None and fate in _HEARD:
             self.lanes.count(lane, _HEARD[fate], sent_at=ours.mail.sent_at)
             if self.noter is not None:
-                self.noter.mail_returned(stats.Outcome(_HEARD[fate]), ours.told)
+                self.noter.mail_returned(stats.Outcome(_HEARD[fate]), ours.told, lane)
 
     def _adopt_designs(self, catalog: "Catalog | None") -> None:
         """Mail of a catalog's types is made by its designs."""

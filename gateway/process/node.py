@@ -42,6 +42,7 @@ from gateway.notify.campaigns.drafting import Drafter
 from gateway.notify.campaigns.running import CampaignRunner
 from gateway.notify.choosing import Choices
 from gateway.notify.clicks.book import ClickBook
+from gateway.notify.clicks.mails import TrackedMails
 from gateway.notify.delivery import Delivery
 from gateway.notify.emitting import Emitter
 from gateway.notify.fanout import Fanout
@@ -200,8 +201,9 @@ class Node(Process):
             catalog=self.catalog,
             streams=self.store.streams,
             inboxes=self.store.inboxes,
-            outbox=self.store.outbox,
-            campaigns=self.store.campaigns,
+            mails=TrackedMails(
+                streams=self.store.streams, outbox=self.store.outbox, campaigns=self.store.campaigns
+            ),
             preferences=self.preferences,
             reading=self.reading,
             bus=self.bus,

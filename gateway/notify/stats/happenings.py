@@ -91,6 +91,8 @@ class MailHeard:
     outcome: Outcome
     id: str
     type: str
+    lane: str = ""
+    """As far as it is known."""
 
 
 Happening = Written | Replayed | Marked | ReadAll | MailEnded | MailHeard
@@ -131,6 +133,7 @@ class Reckoner:
         events: list[Event] = []
         marks: list[Marked] = []
         heard: list[MailHeard] = []
+        sent: dict[str, Series] = {}
         for each in happenings:
             match each:
                 case Written():
@@ -145,9 +148,11 @@ class Reckoner:
                     events += await self._of_all(each)
                 case MailEnded():
                     events += _of_mail(each)
+                    if each.outcome is Outcome.SENT:
+                        sent[each.id] = _series_of(each)
                 case MailHeard():
                     heard.append(each)
-        return [*events, *await self._of_marks(marks), *await self._of_heard(heard)]
+        return [*events, *await self._of_marks(marks), *await self._of_heard(heard, sent)]
 
     async def _of_marks(self, marks: Sequence[Marked]) -> list[Event]:
         ids = list(dict.fromkeys(id_ for mark in marks for id_ in mark.ids))
@@ -173,15 +178,16 @@ class Reckoner:
             ]
         return events
 
-    async def _of_heard(self, heard: Sequence[MailHeard]) -> list[Event]:
-        series = await self.sent.series_of([each.id for each in heard]) if heard else {}
+    async def _of_heard(self, heard: Sequence[MailHeard], sent: Mapping[str, Series]) -> list[Event]:
+        """In the series that each was sent in: just now, or as the store knows."""
+        series = {**await self.sent.series_of([each.id for each in heard]), **sent} if heard else {}
         return [
             Event(
                 key=key_of_one(each.id, each.outcome),
                 at=each.at,
                 outcome=each.outcome,
-                # Of a mail from before there were statistics the type is known still.
-                series=series.get(each.id, Series(each.type, StatsChannel.EMAIL.value)),
+                # It may be older than the statistics, or another node be about to tell of it.
+                series=series.get(each.id, Series(each.type, StatsChannel.EMAIL.value, each.lane)),
             )
             for each in heard
         ]
@@ -218,11 +224,15 @@ def _of_frame(written: Written) -> Iterable[Event]:
 
 
 def _of_mail(ended: MailEnded) -> Iterable[Event]:
-    campaign = ended.of.id if ended.of.kind is Kind.CAMPAIGN else ""
-    series = Series(ended.type, StatsChannel.EMAIL, ended.lane, campaign)
+    series = _series_of(ended)
     if ended.of.kind is not Kind.NOTIFICATION or ended.id != ended.of.id:
         # What stands by itself is not emitted: that it was owed is known by its end at the latest.
         key = key_of_one(ended.id, Outcome.ACCEPTED)
         yield Event(key=key, at=ended.at, outcome=Outcome.ACCEPTED, series=series)
     key = key_of_one(ended.id, ended.outcome)
     yield Event(key=key, at=ended.at, outcome=ended.outcome, series=series._replace(rule=ended.rule))
+
+
+def _series_of(ended: MailEnded) -> Series:
+    campaign = ended.of.id if ended.of.kind is Kind.CAMPAIGN else ""
+    return Series(ended.type, StatsChannel.EMAIL.value, ended.lane, campaign)

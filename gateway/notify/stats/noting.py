@@ -152,9 +152,9 @@ class Noter(Part):
                 )
             )
 
-    def mail_returned(self, outcome: Outcome, told: Notification) -> None:
+    def mail_returned(self, outcome: Outcome, told: Notification, lane: LaneName) -> None:
         """`told` is what the mail told, under the mail's id."""
-        self._put(MailHeard(self._clock(), outcome, told.id, told.type))
+        self._put(MailHeard(self._clock(), outcome, told.id, told.type, lane.value))
 
     def clicked(self, click: Clicked) -> None:
         """Of one in the app its reader's marks tell; of one in a mail, a person's, this."""

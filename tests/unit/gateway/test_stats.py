@@ -211,9 +211,10 @@ async def test_mail_that_stands_by_itself_is_accepted_when_it_ends(process: Proc
     ):
         process.noter.mailed(LaneName.BULK, outcome)
     told = notification("user:ann", id=of_campaign, type="NEWS")
+    process.noter.mail_returned(Outcome.DELIVERED, told, LaneName.BULK)
     await process.noter.flush()
-    process.noter.mail_returned(Outcome.BOUNCED, told)
-    process.noter.mail_returned(Outcome.BOUNCED, told)
+    process.noter.mail_returned(Outcome.BOUNCED, told, LaneName.BULK)
+    process.noter.mail_returned(Outcome.BOUNCED, told, LaneName.BULK)
 
     await process.noter.flush()
 
@@ -223,6 +224,7 @@ async def test_mail_that_stands_by_itself_is_accepted_when_it_ends(process: Proc
         (autumn, Outcome.ACCEPTED): 1,
         (autumn, Outcome.SENT): 1,
         (autumn, Outcome.BOUNCED): 1,
+        (autumn, Outcome.DELIVERED): 1,
         (plain, Outcome.ACCEPTED): 1,
         (plain._replace(rule="quiet"), Outcome.SKIPPED): 1,
         (plain, Outcome.DEAD): 1,
