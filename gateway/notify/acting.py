@@ -4,12 +4,22 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from gateway.ground.clock import Clock
-from gateway.ground.encoding import time
+from gateway.ground.encoding import Json, time
 from gateway.notify.muting import Mutes
 from gateway.notify.reading import Reading
 from gateway.notify.requests import Unfit
 from storage.inboxes import Acted, Inboxes, Marked
+from storage.stats import Outcome
 from storage.streams import Notification, Streams
+
+# What of each is different then, as its reader's history has it.
+UNREAD: Json = {"read": False, "archived": False, "snoozed_until": None}
+ARCHIVED: Json = {"read": True, "archived": True, "snoozed_until": None}
+TAKEN_BACK: Json = {"archived": False}
+
+
+def _did(event: str, ids: Sequence[str], item: Json) -> Json:
+    return {"event": event, "ids": ids, "item": item}
 
 
 class UnknownAction(Unfit):
@@ -47,19 +57,20 @@ class Acting:
         """Have `ids` be unread, and back in the inbox."""
         muted = await self._mutes.of(user)
         marked = await self._inboxes.mark_unread(user, rooms, ids, now=self._clock(), muted=muted)
-        return await self._reading.counted(user, rooms, marked, muted, did={"event": "unread", "ids": ids})
+        return await self._reading.counted(user, rooms, marked, muted, did=_did("unread", ids, UNREAD))
 
     async def archive(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Put `ids` away, as read."""
         muted = await self._mutes.of(user)
         marked = await self._inboxes.archive(user, rooms, ids, now=self._clock(), muted=muted)
-        return await self._reading.counted(user, rooms, marked, muted, did={"event": "archive", "ids": ids})
+        self._reading.tell(Outcome.READ, user, rooms, ids, marked)
+        return await self._reading.counted(user, rooms, marked, muted, did=_did("archive", ids, ARCHIVED))
 
     async def unarchive(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Take `ids` back, as read."""
         muted = await self._mutes.of(user)
         marked = await self._inboxes.unarchive(user, rooms, ids, now=self._clock(), muted=muted)
-        return await self._reading.counted(user, rooms, marked, muted, did={"event": "unarchive", "ids": ids})
+        return await self._reading.counted(user, rooms, marked, muted, did=_did("unarchive", ids, TAKEN_BACK))
 
     async def snooze(self, user: str, rooms: Sequence[str], id_: str, *, until: datetime) -> Marked | None:
         """Hide it until then; None for what the reader is not shown."""
@@ -71,7 +82,7 @@ class Acting:
         if not marked.changed and (await self._inboxes.receipt(user, id_)).dismissed_at is not None:
             return None
         self._snoozed()
-        did = {"event": "snooze", "ids": [id_], "until": time(until)}
+        did = _did("snooze", [id_], {"read": True, "archived": False, "snoozed_until": time(until)})
         return await self._reading.counted(user, rooms, marked, muted, did=did)
 
     async def act(self, user: str, rooms: Sequence[str], id_: str, *, action: str) -> Acted | None:
@@ -84,9 +95,10 @@ class Acting:
             raise UnknownAction
         muted = await self._mutes.of(user)
         acted = await self._inboxes.act(user, rooms, id_, action, now=now, muted=muted)
-        if acted.acted is None or acted.acted_at is None:
+        if acted.acted is None:
             return None
-        did = {"event": "act", "ids": [id_], "action": acted.acted, "at": time(acted.acted_at)}
+        self._reading.tell(Outcome.READ, user, rooms, [id_], acted)
+        did = _did("act", [id_], {"read": True, "acted": acted.acted})
         return await self._reading.counted(user, rooms, acted, muted, did=did)
 
     async def _shown(self, rooms: Sequence[str], id_: str, now: datetime) -> Notification | None:

@@ -1,6 +1,6 @@
 """Whether what an emit makes is shown in-app: its cases are judged where a rule could stop them, and what is stopped is kept unseen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +15,8 @@ from storage.errors import StorageError
 if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
 
+Suspicion = Callable[[str], bool]
+"""Tells of a room whether a rule may hide something in it."""
 Hidden = Mapping[str, Skip]
 """Why a notification is not shown, by its room."""
 NONE: Hidden = {}
@@ -33,47 +35,62 @@ async def hidden_of_each(
     judge: Judge, catalog: LiveCatalog, choosers: Choosers, requests: Sequence[Filled], now: datetime
 ) -> list[Hidden | StorageError]:
     """What is hidden of each request. Types that are on for everybody cost nothing, nor do users who have refused nothing."""
+    hidden: list[Hidden | StorageError] = [NONE] * len(requests)
     if not catalog.in_use:
-        return [NONE] * len(requests)
-    rooms = [_rooms(catalog, choosers, filled, now) for filled in requests]
-    if not any(rooms):
-        return [NONE] * len(requests)
-    cases = [_cases(filled, some, now) for filled, some in zip(requests, rooms, strict=True)]
-    judged = iter(await judge.judge([case for some in cases for case in some], Moment.EMIT))
-    found: list[Hidden | StorageError] = []
-    for some in cases:
-        verdicts = [next(judged) for _ in some]
-        failure = next((verdict for verdict in verdicts if isinstance(verdict, StorageError)), None)
-        found.append(
-            failure
-            or {
-                case.room: each.verdict
-                for case, each in zip(some, verdicts, strict=True)
-                if not isinstance(each, StorageError) and isinstance(each.verdict, Skip)
-            }
-        )
-    return found
+        return hidden
+    suspicions: dict[str, Suspicion] = {}
+    cases: list[Case] = []
+    asked_by: list[int] = []
+    for index, filled in enumerate(requests):
+        request = filled.request
+        if not request.in_app:
+            continue
+        suspicion = suspicions.get(request.type)
+        if suspicion is None:
+            suspicions[request.type] = suspicion = _suspicion(catalog, choosers, request.type, now)
+        if suspicion is _of_nobody:
+            continue
+        for room in filter(suspicion, request.rooms):
+            user = user_of(room)
+            cases.append(Case(type=request.type, user=user, room=room, channel=IN_APP, now=now, due_at=now))
+            asked_by.append(index)
+    if not cases:
+        return hidden
+    skips: dict[int, dict[str, Skip]] = {}
+    failures: dict[int, StorageError] = {}
+    verdicts = await judge.judge(cases, Moment.EMIT)
+    for index, case, verdict in zip(asked_by, cases, verdicts, strict=True):
+        if isinstance(verdict, StorageError):
+            failures[index] = verdict
+        elif isinstance(verdict.verdict, Skip):
+            skips.setdefault(index, {})[case.room] = verdict.verdict
+    for index, skipped in skips.items():
+        hidden[index] = skipped
+    for index, failure in failures.items():
+        hidden[index] = failure
+    return hidden
 
 
-def _rooms(catalog: LiveCatalog, choosers: Choosers, filled: Filled, now: datetime) -> Sequence[str]:
-    """Those in which a rule may hide it."""
-    request = filled.request
-    if not request.in_app:
-        return ()
-    if not catalog.is_open(request.type, IN_APP, now):
-        return request.rooms
-    known = None if catalog.current is None else catalog.current.types.get(request.type)
+def _suspicion(catalog: LiveCatalog, choosers: Choosers, type_: str, now: datetime) -> Suspicion:
+    """Tells the rooms in which a rule may hide what is of this type."""
+    if not catalog.is_open(type_, IN_APP, now):
+        return _of_everybody
+    known = None if catalog.current is None else catalog.current.types.get(type_)
     if known is None or known.critical or not choosers.in_use:
-        return ()
-    return [
-        room
-        for room in request.rooms
-        if (user := user_of(room)) is not None and choosers.may_refuse(user, known, IN_APP)
-    ]
+        return _of_nobody
+
+    def of_choosers(room: str) -> bool:
+        user = user_of(room)
+        return user is not None and choosers.may_refuse(user, known, IN_APP)
+
+    return of_choosers
 
 
-def _cases(filled: Filled, rooms: Sequence[str], now: datetime) -> list[Case]:
-    type_ = filled.request.type
-    return [
-        Case(type=type_, user=user_of(room), room=room, channel=IN_APP, now=now, due_at=now) for room in rooms
-    ]
+def _of_everybody(room: str) -> bool:
+    del room
+    return True
+
+
+def _of_nobody(room: str) -> bool:
+    del room
+    return False

@@ -19,6 +19,7 @@ from gateway.protocol.offered import (
     notifications,
     own,
     schedules,
+    stats,
     told,
     users,
 )
@@ -34,6 +35,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *kinds.OPERATIONS,
     *audits.OPERATIONS,
     *nodes.OPERATIONS,
+    *stats.OPERATIONS,
     *own.OPERATIONS,
 )
 """All of them."""

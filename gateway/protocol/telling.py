@@ -50,6 +50,15 @@ class AdminReadyEvent(ReadyEvent):
     )
 
 
+class ChangedAnswer(Schema):
+    """Some of what a history says of a notification."""
+
+    read = fields.Boolean()
+    archived = fields.Boolean()
+    snoozed_until = fields.DateTime(allow_none=True)
+    acted = fields.String()
+
+
 class DidAnswer(Schema):
     """What was done in another connection of the user, or what came back by itself."""
 
@@ -60,9 +69,7 @@ class DidAnswer(Schema):
         }
     )
     ids = fields.List(fields.String(), required=True)
-    until = fields.DateTime(metadata={"description": "Of `snooze`."})
-    action = fields.String(metadata={"description": "Of `act`: what was pressed first."})
-    at = fields.DateTime(metadata={"description": "Of `act`: when that was."})
+    item = fields.Nested(ChangedAnswer, metadata={"description": "What of each of them is different now."})
     notifications = fields.List(
         fields.Nested(ItemAnswer), metadata={"description": "Of `back`: what came back from a snooze."}
     )

@@ -27,6 +27,7 @@ from gateway.notify.records import Record, Records
 from gateway.notify.requests import AdminHistoryRequest, EmitRequest, HistoryRequest, TypePreviewRequest
 from gateway.notify.returns import Returns
 from gateway.notify.scheduling import PutOff, Scheduler
+from gateway.notify.stats.asking import Report, Statistics, StatsRequest, Unanswerable
 from gateway.notify.suppressions import SuppressionList, SuppressRequest
 from gateway.notify.topics import MembersChange, TooManyTopics, TopicBook
 from gateway.notify.type_preview import NoSuchType, TypePreview, TypePreviewer
@@ -74,6 +75,7 @@ class UseCases:
     scheduler: Scheduler
     campaigns: CampaignBook
     digests: Digester
+    statistics: Statistics
     types: Types
     type_previewer: TypePreviewer
     observatory: Observatory
@@ -351,6 +353,14 @@ async def type_in_full(use: UseCases, caller: Caller, name: str) -> TypeDetail:
 
 async def switch_type(use: UseCases, caller: Caller, asked: SwitchRequest) -> TypeDetail:
     return await use.types.switch(asked.type, asked.changes, by=caller.name)
+
+
+async def look_at_stats(use: UseCases, caller: Caller, asked: StatsRequest) -> Report:
+    del caller
+    try:
+        return await use.statistics.look(asked)
+    except Unanswerable as error:
+        raise Invalid({error.field: [str(error)]}) from None
 
 
 async def suppress(use: UseCases, caller: Caller, asked: SuppressRequest) -> Suppression:

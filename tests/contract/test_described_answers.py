@@ -75,6 +75,7 @@ SOUND_QUERIES: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("get", "/internal/users"): {"text": "ann"},
     ("get", "/internal/notifications"): {"user": "ann", "service": "shop"},
     ("get", "/internal/audit"): {"operation": "recall"},
+    ("get", "/internal/stats"): {"by": "type,channel", "step": "hour"},
 }
 NEVER_WELL = frozenset(
     {

@@ -93,13 +93,15 @@ async def test_a_button_is_answered_once_and_shown_pressed_everywhere(
     assert [(a["ok"], a["unread"]) for a in answers] == [(True, 0)] * 2
     for client in (phone, desk):
         event = await told(client)
-        at = answers[0]["acted_at"]
-        assert event["did"] == {"event": "act", "ids": [id_], "action": first, "at": at}
+        assert event["did"] == {"event": "act", "ids": [id_], "item": {"read": True, "acted": first}}
         [item] = (await client.call("history"))["notifications"]
         assert (item["acted"], item["read"]) == (first, True)
     record = (await one.ask("GET", f"/internal/notifications/{id_}")).body
     assert record["actions"][0]["id"] == "accept"
-    assert (record["receipts"]["ann"]["acted"], record["receipts"]["ann"]["acted_at"]) == (first, at)
+    assert (record["receipts"]["ann"]["acted"], record["receipts"]["ann"]["acted_at"]) == (
+        first,
+        answers[0]["acted_at"],
+    )
     unknown = await phone.call("act", {"id": id_, "action": "burn"})
     assert unknown["error"]["code"] == "validation_failed"
     assert list(unknown["error"]["errors"]) == ["action"]
@@ -116,7 +118,12 @@ async def test_what_is_put_away_and_taken_back_is_so_on_every_device_with_the_co
     heads = {"user:ann": 3, "all": 0}
 
     assert await phone.call("archive", {"ids": ids[:2]}) == {"ok": True, "unread": 1, "heads": heads}
-    assert await told(desk) == {"unread": 1, "heads": heads, "did": {"event": "archive", "ids": ids[:2]}}
+    did = {
+        "event": "archive",
+        "ids": ids[:2],
+        "item": {"read": True, "archived": True, "snoozed_until": None},
+    }
+    assert await told(desk) == {"unread": 1, "heads": heads, "did": did}
     assert (await titles(desk), await titles(desk, archived=True)) == (["2"], ["1", "0"])
     own = await one.request(
         "GET", f"{one.public}/api/notifications?archived=true", headers={"Authorization": f"Bearer {token('ann')}"}

@@ -7,7 +7,21 @@ const against = (version: string, client: string, exclude: string[]) => ({
   test: { name: `socket.io-client ${version}`, include: ["test/*.test.{ts,tsx}"], exclude },
 });
 
+/** The style sheets are texts, whose white space and comments no minifier of scripts takes out. */
+const squeezed = {
+  name: "squeeze-style-sheets",
+  transform(code: string, id: string) {
+    if (!/\/(style|look)\.ts$/.test(id)) return null;
+    const squeeze = (_: string, start: string, css: string): string => {
+      const bare = css.replace(/\/\*[\s\S]*?\*\//g, "").replace(/\s*([{};,>]|\n)\s*/g, "$1");
+      return `${start}${bare.replace(/\n|;(?=})/g, "").replace(/: /g, ":")}\``;
+    };
+    return { code: code.replace(/(const (?:STYLE|LOOK) = `)([^`]*)`/, squeeze), map: null };
+  },
+};
+
 export default defineConfig({
+  plugins: [squeezed],
   build: {
     target: "es2022",
     sourcemap: true,
@@ -15,14 +29,17 @@ export default defineConfig({
     lib: {
       entry: {
         index: "src/index.ts",
+        acts: "src/acts.ts",
         react: "src/react.ts",
+        vue: "src/vue.ts",
+        svelte: "src/svelte.ts",
         inbox: "src/inbox/index.ts",
         preferences: "src/preferences/index.ts",
       },
       formats: ["es"],
     },
     rolldownOptions: {
-      external: ["socket.io-client", "react"],
+      external: ["socket.io-client", "react", "vue"],
       // What the others share is the first entry itself, not a file behind all three.
       preserveEntrySignatures: "allow-extension",
       // In library mode Vite keeps the white space of ES modules.
@@ -39,7 +56,7 @@ export default defineConfig({
       against("4.8", "socket.io-client", []),
       // What is published, and what is drawn, does not depend on the version beside it.
       against("4.0", "socket.io-client-4.0", [
-        "test/{package,element,notice,react,grid,preferences}.test.{ts,tsx}",
+        "test/{package,element,notice,reach,frameworks,react,grid,preferences}.test.{ts,tsx}",
       ]),
     ],
   },

@@ -2,8 +2,10 @@
 
 import type { Count, Item, Since } from "./protocol.ts";
 
-/** Heads never go back, and of what is up to the same heads there is never more unread than there was. */
-const older = ({ unread, heads }: Count, than: Count): boolean => {
+/** Neither turns nor heads go back, and of what is of the same there is never more unread than there was. */
+const older = ({ unread, heads, turn = 0 }: Count, than: Count): boolean => {
+  const turned = turn - (than.turn ?? 0);
+  if (turned) return turned < 0;
   let further = unread <= than.unread;
   for (const room in heads) {
     const step = (heads[room] as number) - (than.heads[room] ?? -1);
@@ -13,24 +15,25 @@ const older = ({ unread, heads }: Count, than: Count): boolean => {
   return !further;
 };
 
-export interface Counts {
+/** What is to be had of the counts; a tuple for the reason that the marks are one. */
+export type Counts = readonly [
   /** Over everything the user has, loaded or not. */
-  unread(): number;
+  unread: () => number,
   /** Whether it is unread, and came after the count was made: the one that the badge stands on, if none is named. */
-  isUncounted(item: Item, count?: Count): boolean;
+  isUncounted: (item: Item, count?: Count) => boolean,
   /** The newest count of the gateway. */
-  newest(): Count;
+  newest: () => Count,
   /** Takes the count that a connection begins with, whatever was counted before. */
-  begin(count: Count): void;
+  begin: (count: Count) => void,
   /** Takes a count of the gateway: they may come out of order, and before or after what they count. */
-  hear(count: Partial<Count>): boolean;
+  hear: (count: Partial<Count>) => boolean,
   /** Has the badge stand on the newest count, unless marks are under way; answers whether that changed it. */
-  settle(): boolean;
+  settle: () => boolean,
   /** Counts as many more, or less, until the gateway counts again. */
-  shift(by: number): void;
+  shift: (by: number) => void,
   /** All that the gateway has counted is read. */
-  clear(): void;
-}
+  clear: () => void,
+];
 
 /** Counts `items` and all that is not loaded; while there are marks that the gateway lacks, `isOwing` says so. */
 export function counting(
@@ -63,25 +66,25 @@ export function counting(
     return unread() !== before;
   };
 
-  return {
+  return [
     unread,
     isUncounted,
-    newest: () => newest,
-    begin(count) {
+    () => newest,
+    (count) => {
       newest = count;
     },
-    hear({ unread, heads = { ...since } }) {
+    ({ unread, heads = { ...since }, turn = 0 }) => {
       if (unread === undefined) return false;
-      const count = { unread, heads };
+      const count = { unread, heads, turn };
       if (!older(count, newest)) newest = count;
       return settle();
     },
     settle,
-    shift(by) {
+    (by) => {
       drift += by;
     },
-    clear() {
+    () => {
       drift = -base.unread;
     },
-  };
+  ];
 }

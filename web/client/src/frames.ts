@@ -5,18 +5,18 @@
  */
 export function framed(run: () => void): () => void {
   const HIDDEN_MS = 200;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let frame = 0;
   const paint = globalThis.requestAnimationFrame as typeof requestAnimationFrame | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const go = (): void => {
+    // Whichever of the two comes second finds nothing to do.
+    if (!timer) return;
     clearTimeout(timer);
     timer = undefined;
-    if (paint) cancelAnimationFrame(frame);
     run();
   };
   return () => {
-    if (timer !== undefined) return;
+    if (timer) return;
     timer = setTimeout(go, paint ? HIDDEN_MS : 16);
-    if (paint) frame = paint(go);
+    paint?.(go);
   };
 }

@@ -12,6 +12,7 @@ import {
   type Count,
   type Filter,
   failure,
+  type InboxEvent,
   type Item,
   type Link,
   type Mark,
@@ -25,6 +26,9 @@ import {
 import { streaming } from "./streams.ts";
 import { shareable, shared } from "./tabs.ts";
 import { subject } from "./token.ts";
+
+/** By id, which is by time; above them, by time as well, what came back from a snooze: no id begins as a year does. */
+const place = (n: Item): string => n.returned_at ?? n.id;
 
 /** Not all clients at once. */
 const soon = (): number => 300 * (1 + Math.random());
@@ -69,7 +73,9 @@ export interface Inbox {
 /** A mark of another tab, with the count that it was answered. */
 type Applied = { mark: Mark; ids?: string[]; id?: string | null } & Count;
 
-const CLICKED = { read: true, clicked: true };
+const READ = { seen: true, read: true };
+/** What an item is once it has the mark. */
+const DONE = { seen: { seen: true }, read: READ, dismiss: READ, click: { ...READ, clicked: true } };
 
 /** What there is before anything is known. */
 export const EMPTY: Snapshot = {
@@ -86,9 +92,8 @@ export const EMPTY: Snapshot = {
 
 /** Socket.IO would take a path for the name of a namespace, which no gateway has. */
 const checkOrigin = (url: string): void => {
-  const { pathname } = new URL(url, "http://a");
-  if (pathname === "/") return;
-  throw new TypeError(`url must be an origin; option path: "${pathname.replace(/\/$/, "")}/socket.io/"`);
+  const path = new URL(url, "http://a").pathname.replace(/\/$/, "");
+  if (path) throw new TypeError(`url has a path; option path: "${path}/socket.io/"`);
 };
 
 /**
@@ -125,26 +130,23 @@ export function connect(options: ConnectOptions): Inbox {
 
   const ask: Ask = (event, payload) =>
     link ? link.request(event, payload) : Promise.reject(failure("offline"));
-  const isSettled = (): boolean => settled;
   const isMuted = (n: Notification): boolean => n.room !== `user:${user}` && muted.includes(n.type);
 
   const flush = (): void => {
-    const all = [...items.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
+    const all = [...items.values()].sort((a, b) => (place(a) < place(b) ? 1 : -1));
     if (all.length > keep) {
       for (const n of all.splice(keep)) {
         items.delete(n.id);
-        if (counts.isUncounted(n)) counts.shift(1);
+        if (isUncounted(n)) shift(1);
       }
-      pages.cut((all[keep - 1] as Item).id);
+      cut((all[keep - 1] as Item).id);
     }
     snapshot = {
       ...status,
       user,
-      unread: counts.unread(),
-      items: pages.shown(all, filter),
+      unread: unread(),
       filter,
-      hasMore: pages.hasMore(filter),
-      loading: pages.isLoading() || pages.isUntouched(filter),
+      ...shown(all, filter),
     };
     if (memory)
       try {
@@ -158,46 +160,54 @@ export function connect(options: ConnectOptions): Inbox {
     if (news.length) for (const listener of arrivals) listener(news);
   };
   const touch = framed(() => closed || flush());
-
-  const marks = marking({
+  const isSettled = (): boolean => settled;
+  const [queue, isQueued, isOwing, send] = marking(
     ask,
     isSettled,
-    readAll: (count) => apply("read", unreadIds(count)),
-    hear: (count) => counts.hear(count),
-    settle: (undone) => {
-      if (counts.settle() || undone) refresh();
+    (count) => apply("read", unreadIds(count)),
+    (count) => hear(count),
+    (undone) => {
+      if (settle() || undone) refresh();
     },
-  });
-  const counts = counting(items, since, marks.isOwing, touch);
-  const pages = paging(items, pageSize, {
+  );
+  const [unread, isUncounted, newest, beginCount, hear, settle, shift, clear] = counting(
+    items,
+    since,
+    isOwing,
+    touch,
+  );
+  const [load, reload, restart, shown, cut, begun, isLoading] = paging(
+    items,
+    pageSize,
     ask,
     isSettled,
-    found(n) {
+    (n) => {
       if (gone.has(n.id)) return;
-      const clicked = n.clicked || marks.isQueued("click", n.id);
-      const read = n.read || clicked || marks.isQueued("read", n.id);
-      keepNewest({ ...n, read, clicked, seen: n.seen || read || marks.isQueued("seen", n.id) });
+      const clicked = n.clicked || isQueued("click", n.id);
+      const read = n.read || clicked || isQueued("read", n.id);
+      keepNewest({ ...n, read, clicked, seen: n.seen || read || isQueued("seen", n.id) });
     },
-    changed: touch,
-  });
-  const streams = streaming(since, {
+    touch,
+  );
+  const [arrive, catchUp, pause] = streaming(
+    since,
     ask,
     isSettled,
-    accept(n) {
+    (n) => {
       if (isMuted(n)) return;
       if (n.seq !== null && !items.has(n.id) && !gone.has(n.id)) {
         const { size } = items;
         keepNewest({ ...n, read: false, seen: false, clicked: false });
         // Whether what is not loaded, and is not shown any more, was unread, the gateway alone knows.
         if (settled && items.size > size && (n.collapsed as number) > 1)
-          setTimeout(() => ask<Count>("replay", { since: {} }).then(counts.hear, () => {}), soon());
+          setTimeout(() => ask<Count>("replay", { since: {} }).then(hear, () => {}), soon());
       }
       arrived.push(n);
       touch();
     },
-    hear: counts.hear,
-    restart: () => pages.restart(filter),
-  });
+    hear,
+    () => restart(filter),
+  );
 
   /** Shows a mark, whoever made it. */
   const apply = (mark: Mark, ids: Iterable<string>, counted = true): void => {
@@ -207,13 +217,19 @@ export function connect(options: ConnectOptions): Inbox {
         if (gone.size > GONE) gone.clear();
         gone.add(id);
       }
-      const item = items.get(id);
-      if (!item) continue;
+      change(id, DONE[mark], counted);
       if (mark === "dismiss") items.delete(id);
-      else items.set(id, { ...item, seen: true, ...(mark === "click" ? CLICKED : { [mark]: true }) });
-      if (counted && !item.read && mark !== "seen" && !counts.isUncounted(item)) counts.shift(-1);
     }
     touch();
+  };
+
+  /** Shows an item as it is now. */
+  const change = (id: string, to: Partial<Item>, counted = true): void => {
+    const item = items.get(id);
+    if (!item) return;
+    const now = { ...item, ...to };
+    items.set(id, now);
+    if (counted && now.read !== item.read && !isUncounted(now.read ? item : now)) shift(now.read ? -1 : 1);
   };
 
   /** Keeps an item, and of its room and key the newest alone. */
@@ -224,13 +240,13 @@ export function connect(options: ConnectOptions): Inbox {
         if (o.id !== n.id && o.room === n.room && o.collapse_key === n.collapse_key) {
           const [older, newer] = (o.seq as number) < (n.seq as number) ? [o, n] : [n, o];
           // A count that has the newer one has left the older out already.
-          apply("dismiss", [older.id], counts.isUncounted(newer));
+          apply("dismiss", [older.id], isUncounted(newer));
         }
   };
 
   /** Those that `count` covers, or all. */
   const unreadIds = (count?: Count): string[] =>
-    [...items.values()].filter((n) => !n.read && !(count && counts.isUncounted(n, count))).map((n) => n.id);
+    [...items.values()].filter((n) => !n.read && !(count && isUncounted(n, count))).map((n) => n.id);
 
   const mark = (how: Mark, ids: readonly string[]): void => {
     // An item says of itself what it is by the name of the mark, but for those that are gone.
@@ -238,7 +254,7 @@ export function connect(options: ConnectOptions): Inbox {
     const news = ids.filter((id) => !(items.get(id) as Partial<Record<string, boolean>> | undefined)?.[told]);
     if (!news.length) return;
     apply(how, news);
-    marks.queue(how, news);
+    queue(how, news);
   };
 
   const fresh = (): void => {
@@ -248,27 +264,27 @@ export function connect(options: ConnectOptions): Inbox {
 
   const refresh = (): void => {
     fresh();
-    if (settled) pages.refresh();
+    if (settled) reload();
   };
 
   const begin = (ready: Ready): void => {
-    const { heads, resync } = ready;
+    const { heads, resync = [] } = ready;
     const [before] = muted;
     muted = ready.muted ?? [];
     // What is muted may be other than it was: what is to be shown is known to the gateway.
     let anew = !user || !!(resync[0] ?? before ?? muted[0]);
     user = ready.user;
     settled = true;
-    counts.begin(ready.count ?? ready);
+    beginCount(ready.count ?? ready);
     // A stream that is behind us has begun again: what we hold is of another.
-    if (streams.catchUp(heads, resync)) anew = true;
+    if (catchUp(heads, resync)) anew = true;
     // After the repairs have asked: what they have had was counted in the former one.
     line.epoch = ready.epoch;
-    const marked = counts.settle();
-    if (anew) pages.restart(filter);
+    const marked = settle();
+    if (anew) restart(filter);
     else if (marked) refresh();
-    else if (pages.isUntouched(filter)) pages.load(filter);
-    marks.send();
+    else begun(filter);
+    send();
     confirm();
     touch();
   };
@@ -286,14 +302,14 @@ export function connect(options: ConnectOptions): Inbox {
 
   const receive: Receive = (event, payload) => {
     options.hear?.(event, payload);
-    if (event === "notification") streams.arrive(payload);
+    if (event === "notification") arrive(payload);
     else if (event === "ready") begin(payload);
-    else if (event === "rooms") streams.catchUp((payload as Rooms).heads);
+    else if (event === "rooms") catchUp((payload as Rooms).heads);
     else if (event === "state") {
       status = payload;
       if (status.state !== "ready") {
         settled = false;
-        streams.pause();
+        pause();
       }
       touch();
     } else if (event === "recalled") {
@@ -302,27 +318,26 @@ export function connect(options: ConnectOptions): Inbox {
       apply("dismiss", [id]);
     } else if (event === "inbox") {
       // What is counted from now on is something else: neither older nor newer than what was.
-      if ((payload as Ready).muted)
-        begin({ ...(payload as Ready), user: user as string, resync: [], epoch: line.epoch as string });
+      const { muted, did } = payload as InboxEvent;
+      for (const id of did?.ids ?? []) change(id, did?.item as Partial<Item>);
+      for (const n of did?.notifications ?? []) keepNewest(n);
+      touch();
+      if (muted) begin({ ...(payload as Ready), user: user as string, epoch: line.epoch as string });
       // Marked on another device, or in a tab that is about to say so: the count tells that, but not what.
-      else if (counts.hear(payload)) stale ??= setTimeout(refresh, soon());
+      else if (hear(payload) || did) stale ??= setTimeout(refresh, soon());
     } else if (event === "applied") {
       const { mark: how, ids, id, ...count } = payload as Applied;
-      apply(how, how === "click" ? [id].flatMap((one) => one ?? []) : (ids ?? unreadIds(count)));
       fresh();
-      counts.hear(count);
+      // A click that is nobody's names none.
+      apply(how, id === undefined ? (ids ?? unreadIds(count)) : [`${id}`]);
+      hear(count);
     }
   };
 
   const welcome = (): [string, unknown][] => {
     const { epoch, ...heads } = since as Since & { epoch?: string };
-    const ready = { user, heads, count: counts.newest(), resync: [], epoch, muted };
-    return settled
-      ? [
-          ["ready", ready],
-          ["state", status],
-        ]
-      : [["state", status]];
+    const ready = { user, heads, count: newest(), epoch, muted };
+    return [...(settled ? [["ready", ready] as [string, unknown]] : []), ["state", status]];
   };
 
   const start = async (): Promise<void> => {
@@ -369,15 +384,15 @@ export function connect(options: ConnectOptions): Inbox {
       // While away only what is at hand is marked: what comes meanwhile was seen by nobody.
       if (!settled) return mark("read", ids);
       apply("read", ids);
-      counts.clear();
-      marks.queueAll();
+      clear();
+      queue("read");
     },
     loadMore() {
-      if (!pages.isLoading()) pages.load(filter);
+      if (!isLoading()) load(filter);
     },
     setFilter(wanted) {
       filter = wanted;
-      if (pages.isUntouched(filter)) pages.load(filter);
+      begun(filter);
       touch();
     },
     ask,
@@ -385,7 +400,6 @@ export function connect(options: ConnectOptions): Inbox {
     close() {
       closed = true;
       settled = false;
-      fresh();
       // Nobody is told anything from here on: nothing is laid out any more.
       link?.close();
     },

@@ -1,6 +1,7 @@
 export { connection, isAboutToken } from "./connection.ts";
 export { connect, EMPTY, type Inbox, type Snapshot } from "./inbox.ts";
 export type {
+  Action,
   Ask,
   ConnectOptions,
   Filter,

@@ -10,35 +10,37 @@ interface View {
   floor: string;
 }
 
-export interface Pages {
+/** What is to be had of the lists; a tuple for the reason that the marks are one. */
+export type Pages = readonly [
   /** Fetches the next older page of `filter`. */
-  load(filter: Filter): Promise<void>;
+  load: (filter: Filter) => Promise<void>,
   /** Fetches the newest again, as far as it matters. */
-  refresh(): void;
+  refresh: () => void,
   /** Begins the lists anew: between what is held and the newest there may be a hole. */
-  restart(filter: Filter): void;
-  /** What of `items`, newest first, belongs to the list. */
-  shown(items: readonly Item[], filter: Filter): Item[];
+  restart: (filter: Filter) => void,
+  /** What of `all`, newest first, belongs to the list, and whether it goes on. */
+  shown: (
+    all: readonly Item[],
+    filter: Filter,
+  ) => { readonly items: Item[]; readonly hasMore: boolean; readonly loading: boolean },
   /** What lies below `id` was let go of: the lists end here, rather than with a hole. */
-  cut(id: string): void;
-  hasMore(filter: Filter): boolean;
-  /** Whether nothing of the list was fetched yet. */
-  isUntouched(filter: Filter): boolean;
-  isLoading(): boolean;
-}
+  cut: (id: string) => void,
+  /** Fetches the first page of a list that has none. */
+  begun: (filter: Filter) => void,
+  isLoading: () => boolean,
+];
 
-export interface Ends {
-  ask: Ask;
-  isSettled(): boolean;
-  /** Takes an item of the history as the gateway has it. */
-  found(item: Item): void;
-  changed(): void;
-}
+/** Whether it is in no list but that of what was put away, or off. */
+const isAway = ({ archived, snoozed_until }: Item): boolean => !!(archived || snoozed_until);
 
+/** `found` takes an item of the history as the gateway has it. */
 export function paging(
   items: Map<string, Item>,
   pageSize: number,
-  { ask, isSettled, found, changed }: Ends,
+  ask: Ask,
+  isSettled: () => boolean,
+  found: (item: Item) => void,
+  changed: () => void,
 ): Pages {
   const views = new Map<string, View>();
   let loads = 0;
@@ -59,7 +61,11 @@ export function paging(
     loads++;
     changed();
     try {
-      const { notifications, next } = await ask<Page>("history", {
+      const {
+        notifications,
+        next,
+        returned = [],
+      } = await ask<Page>("history", {
         limit: again || pageSize,
         before: (!again && view.next) || undefined,
         ...filter,
@@ -69,11 +75,11 @@ export function paging(
       const ids = notifications.map(({ id }) => id).sort();
       const oldest = next === null ? "" : (ids[0] as string);
       const youngest = ids.at(-1) as string;
-      for (const item of notifications) found(item);
+      for (const item of [...notifications, ...returned]) found(item);
       if (again)
         // What should be on the page and is not was dismissed or recalled elsewhere.
-        for (const id of items.keys())
-          if (id >= oldest && id <= youngest && !ids.includes(id)) items.delete(id);
+        for (const [id, item] of items)
+          if (id >= oldest && id <= youngest && !ids.includes(id) && !isAway(item)) items.delete(id);
       if (!again || view.next === undefined) view.next = next;
       if (oldest < view.floor) view.floor = oldest;
     } catch {
@@ -85,37 +91,44 @@ export function paging(
     }
   };
 
-  return {
-    load: (filter) => load(filter),
-    refresh() {
+  return [
+    load,
+    () => {
       load({}, Math.min(100, Math.max(pageSize, items.size)));
     },
-    restart(filter) {
+    (filter) => {
       items.clear();
       views.clear();
       load({});
       if (viewOf(filter) !== viewOf({})) load(filter);
     },
-    shown(all, filter) {
-      const { floor } = viewOf(filter);
-      const { type, category, unread } = filter;
-      return all.filter(
-        (n) =>
-          n.id >= floor &&
-          (!type || type.includes(n.type)) &&
-          (!category || category.includes(n.category as string)) &&
-          !(unread && n.read),
-      );
+    (all, filter) => {
+      const { floor, next } = viewOf(filter);
+      const { type, category, unread, archived, snoozed } = filter;
+      return {
+        items: all.filter(
+          (n) =>
+            (n.id >= floor || n.returned_at) &&
+            !n.archived === !archived &&
+            !n.snoozed_until === !snoozed &&
+            (!type || type.includes(n.type)) &&
+            (!category || category.includes(n.category as string)) &&
+            !(unread && n.read),
+        ),
+        hasMore: !!next,
+        loading: loads > 0 || next === undefined,
+      };
     },
-    cut(id) {
+    (id) => {
       for (const view of views.values()) {
         if (view.floor >= id) continue;
         view.floor = id;
         view.next = null;
       }
     },
-    hasMore: (filter) => !!viewOf(filter).next,
-    isUntouched,
-    isLoading: () => loads > 0,
-  };
+    (filter) => {
+      if (isUntouched(filter)) load(filter);
+    },
+    () => loads > 0,
+  ];
 }

@@ -3,9 +3,11 @@
 import type { CountAnswer as Count } from "./shapes.ts";
 
 export type {
+  ActionAnswer as Action,
   ClosingEvent as Closing,
   CountAnswer as Count,
   HistoryAnswer as Page,
+  InboxEvent,
   ItemAnswer as Item,
   NotificationAnswer as Notification,
   RoomsEvent as Rooms,
@@ -19,6 +21,9 @@ export interface Filter {
   readonly type?: readonly string[];
   readonly category?: readonly string[];
   readonly unread?: true;
+  /** What was put away, or put off, and nothing else. */
+  readonly archived?: true;
+  readonly snoozed?: true;
 }
 
 /**
@@ -39,7 +44,8 @@ export interface Status {
 
 export interface Ready extends Count {
   readonly user: string;
-  readonly resync: readonly string[];
+  /** Left out by another tab, where nothing was missed. */
+  readonly resync?: readonly string[];
   /** Which line of sequences the heads are of; another one begins when a store is put back to an older state. */
   readonly epoch?: string;
   /** Types that are not to be shown, but in the user's own room. */

@@ -60,6 +60,14 @@ export interface ReadyEvent {
   readonly expires_at: string;
 }
 
+/** Some of what a history says of a notification. */
+export interface ChangedAnswer {
+  readonly read?: boolean;
+  readonly archived?: boolean;
+  readonly snoozed_until?: string | null;
+  readonly acted?: string;
+}
+
 /** A notification in a user's history. */
 export interface ItemAnswer {
   readonly id: string;
@@ -105,12 +113,8 @@ export interface DidAnswer {
   /** The client's event that it was done by. */
   readonly event: string;
   readonly ids: readonly string[];
-  /** Of `snooze`. */
-  readonly until?: string;
-  /** Of `act`: what was pressed first. */
-  readonly action?: string;
-  /** Of `act`: when that was. */
-  readonly at?: string;
+  /** What of each of them is different now. */
+  readonly item?: ChangedAnswer;
   /** Of `back`: what came back from a snooze. */
   readonly notifications?: readonly ItemAnswer[];
 }

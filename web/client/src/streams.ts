@@ -2,29 +2,28 @@
 
 import type { Ask, Count, Notification, Since } from "./protocol.ts";
 
-export interface Streams {
+/** What is to be had of the streams; a tuple for the reason that the marks are one. */
+export type Streams = readonly [
   /** Takes what a connection brought. */
-  arrive(notification: Notification): void;
+  arrive: (notification: Notification) => void,
   /** Has what is missing up to `heads` filled in; answers whether a stream was further with us than it is there. */
-  catchUp(heads: Since, resync?: readonly string[]): boolean;
+  catchUp: (heads: Since, resync?: readonly string[]) => boolean,
   /** Forgets the holes that were being filled: the next connection begins from the same place. */
-  pause(): void;
-}
+  pause: () => void,
+];
 
-/** What the streams are told by, and whom they tell. */
-export interface Ends {
-  ask: Ask;
-  /** Whether the connection has begun, so that a hole can be asked for. */
-  isSettled(): boolean;
-  /** Takes the next notification of a room. */
-  accept(notification: Notification): void;
-  hear(count: Count): void;
-  /** There is more missing than a replay holds. */
-  restart(): void;
-}
-
-/** Follows the streams from `since` on, and keeps it up to date. */
-export function streaming(since: Since, { ask, isSettled, accept, hear, restart }: Ends): Streams {
+/**
+ * Follows the streams from `since` on, and keeps it up to date. `isSettled` says whether a hole can be asked for, `accept`
+ * takes the next notification of a room, `restart` hears that there is more missing than a replay holds.
+ */
+export function streaming(
+  since: Since,
+  ask: Ask,
+  isSettled: () => boolean,
+  accept: (notification: Notification) => void,
+  hear: (count: Count) => void,
+  restart: () => void,
+): Streams {
   /** What waits for the hole before it to be filled, by room. */
   const held = new Map<string, Notification[]>();
 
@@ -44,7 +43,7 @@ export function streaming(since: Since, { ask, isSettled, accept, hear, restart 
         since: { [room]: since[room], epoch: since.epoch },
       });
       hear(answer);
-      for (const n of answer.notifications) if (n.room === room && n.seq !== null) waiting.push(n);
+      waiting.push(...answer.notifications);
       complete = !answer.resync.length;
     } catch {
       // Without a connection, the next one begins from the same place and is sent the same.
@@ -58,8 +57,8 @@ export function streaming(since: Since, { ask, isSettled, accept, hear, restart 
     if (!complete) restart();
   };
 
-  return {
-    arrive(n) {
+  return [
+    (n) => {
       const { room, seq } = n;
       const had = since[room];
       const waiting = held.get(room);
@@ -71,17 +70,17 @@ export function streaming(since: Since, { ask, isSettled, accept, hear, restart 
         held.get(room)?.push(n);
       } else take(n);
     },
-    catchUp(heads, resync = []) {
+    (heads, resync = []) => {
       let ahead = false;
       for (const room in heads) {
-        const had = since[room];
         const head = heads[room] as number;
-        if (had !== undefined && had > head) ahead = true;
-        if (had !== undefined && had < head && !resync.includes(room)) repair(room, head);
+        const had = since[room] ?? head;
+        if (had > head) ahead = true;
+        if (had < head && !resync.includes(room)) repair(room, head);
         else since[room] = head;
       }
       return ahead;
     },
-    pause: () => held.clear(),
-  };
+    () => held.clear(),
+  ];
 }

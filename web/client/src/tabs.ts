@@ -16,7 +16,7 @@ type Message =
   | { kind: "hello"; from: number; token: string | undefined }
   | { kind: "ping" }
   | { kind: "pong"; term: number }
-  | { kind: "event"; term: number; to?: number; but?: number; event: string; payload: unknown }
+  | { kind: "event"; term: number; to?: number; event: string; payload: unknown }
   | { kind: "ask"; from: number; n: number; event: string; payload: object }
   | { kind: "answer"; term: number; to: number; n: number; value?: unknown; code?: string };
 
@@ -103,9 +103,7 @@ export function shared(
       post({ kind: "pong", term });
       link = make((event, payload) => {
         // A tab that has let go hears the last of its socket, which is no news of the tabs' connection.
-        if (!link) return;
-        post({ kind: "event", term, event, payload });
-        hear(event, payload);
+        if (link) relay(event, payload);
       }, token);
       link.open();
     });
@@ -141,16 +139,17 @@ export function shared(
     );
   };
 
-  /** Asks the gateway for the tab `from`, and lets all the others know what it marked. */
-  const serve = async <T>(from: number, event: string, payload: object): Promise<T> => {
+  /** Asks the gateway, and lets all tabs know what is marked, the one that marked it too: it knows already. */
+  const serve = async <T>(event: string, payload: object): Promise<T> => {
     if (!link) throw failure("offline");
     const value = await link.request<T>(event, payload);
-    if (MARKS.includes(event as Mark)) {
-      const applied = { mark: event, ...payload, ...value };
-      post({ kind: "event", term, but: from, event: "applied", payload: applied });
-      if (from !== me) receive("applied", applied as never);
-    }
+    if (MARKS.includes(event as Mark)) relay("applied", { mark: event, ...payload, ...value } as never);
     return value;
+  };
+
+  const relay: Receive = (event, payload) => {
+    post({ kind: "event", term, event, payload });
+    hear(event, payload);
   };
 
   channel.onmessage = ({ data }: MessageEvent<Message>) => {
@@ -162,8 +161,7 @@ export function shared(
       term = data.term;
       silence = 0;
     }
-    const { to = me, but } = data as { to?: number; but?: number };
-    if (to !== me || but === me) return;
+    if (((data as { to?: number }).to ?? me) !== me) return;
     if (data.kind === "event") {
       // Another tab has found a way in: come back behind it.
       if (!place && data.event === "ready") self.open();
@@ -182,7 +180,7 @@ export function shared(
           post({ kind: "event", term, to: data.from, event, payload });
       } else if (data.kind === "ask") {
         const { from, n } = data;
-        serve(from, data.event, data.payload).then(
+        serve(data.event, data.payload).then(
           (value) => post({ kind: "answer", term, to: from, n, value }),
           (error) => post({ kind: "answer", term, to: from, n, code: error.code ?? "failed" }),
         );
@@ -206,7 +204,7 @@ export function shared(
     renew: async (fresh) => link?.renew(fresh),
     request: <T>(event: string, payload: object): Promise<T> =>
       link
-        ? serve(me, event, payload)
+        ? serve(event, payload)
         : new Promise((resolve, reject) => {
             const n = ++asks;
             const settle = ({ value, code }: { value?: unknown; code?: string }): void => {

@@ -259,3 +259,74 @@ it("an element that leaves the page closes its connection", async () => {
 
   await eventually(() => expect(server.sockets).toHaveLength(0));
 });
+
+it("one that asks is answered once, and shows what was pressed", async () => {
+  const server = await gateway();
+  const asked = server.emit("user:ann", "Return it?");
+  asked.actions = [
+    { id: "yes", label: "Yes", style: "primary", link: "javascript:alert(1)" },
+    { id: "no", label: "No", style: "default" },
+  ];
+  asked.image = "https://shop.example/a.png";
+  const { root } = await shown(server);
+  find(root, ".bell").click();
+  const [yes, no] = [...root.querySelectorAll<HTMLElement>(".answer")] as [HTMLElement, HTMLElement];
+  const image = find(root, ".glyph img");
+  expect([image.getAttribute("width"), image.getAttribute("alt")]).toEqual(["36", ""]);
+
+  yes.click();
+  await eventually(() => expect(yes.getAttribute("aria-pressed")).toBe("true"));
+  no.click();
+
+  expect(no.getAttribute("aria-disabled")).toBe("true");
+  expect(server.asked.filter(([event]) => event === "act")).toEqual([
+    ["act", { id: asked.id, action: "yes" }],
+  ]);
+});
+
+it("what cannot be archived comes back, and the element says so", async () => {
+  const server = await gateway();
+  server.emit("user:ann", "one");
+  server.fail = (event) => (event === "archive" ? "unavailable" : undefined);
+  const { root } = await shown(server);
+  find(root, ".bell").click();
+
+  find(root, ".box").click();
+
+  await eventually(() =>
+    expect(find(root, ".undo span").textContent).toBe("That did not work. Try again in a moment."),
+  );
+  await eventually(() => expect(root.querySelectorAll(".row[data-id]")).toHaveLength(1));
+});
+
+it("what is dismissed is so for good when the panel closes, and not before", async () => {
+  const server = await gateway();
+  const { id } = server.emit("user:ann", "one");
+  const { element, root } = await shown(server);
+  find(root, ".bell").click();
+  const dismissed = (): unknown[] => server.asked.filter(([event]) => event === "dismiss");
+
+  find(root, '[aria-label^="Dismiss: "]').click();
+  await eventually(() => expect(root.querySelector(".row[data-id]")).toBeNull());
+  expect(dismissed()).toEqual([]);
+  find(root, ".undo button").click();
+  await eventually(() => expect(element.inbox?.getSnapshot().unread).toBe(1));
+  await eventually(() => find(root, '[aria-label^="Dismiss: "]').click());
+  element.close();
+
+  await eventually(() => expect(dismissed()).toEqual([["dismiss", { ids: [id] }]]));
+});
+
+it("it speaks the language of the page, and lets the page have the last word", async () => {
+  document.documentElement.lang = "fr-CA";
+  atEnd(() => document.documentElement.removeAttribute("lang"));
+  const { element, root } = await shown(await gateway());
+  await eventually(() =>
+    expect(find(root, ".panel h2").nextSibling?.textContent).toBe("Tout marquer comme lu"),
+  );
+
+  element.strings = { title: "Courrier" };
+
+  expect(find(root, ".panel h2").textContent).toBe("Courrier");
+  expect(find(root, ".all").textContent).toBe("Tout marquer comme lu");
+});

@@ -21,6 +21,8 @@ export interface Kept {
   created_at: string;
   collapse_key?: string;
   collapsed?: number;
+  actions?: { id: string; label: string; style: string; link?: string }[];
+  image?: string;
 }
 
 interface Page {
@@ -29,6 +31,17 @@ interface Page {
   type?: string[];
   category?: string[];
   unread?: true;
+  archived?: true;
+  snoozed?: true;
+}
+
+/** What of a notification an act makes otherwise. */
+interface Acted {
+  read?: boolean;
+  archived?: boolean;
+  snoozed_until?: string | null;
+  returned_at?: string | undefined;
+  acted?: string;
 }
 
 /** A token as an identity provider would give it; of two of one user that with the higher `serial` is the newer. */
@@ -85,6 +98,8 @@ export class Gateway {
   private readonly read = new Set<string>();
   private readonly seen = new Set<string>();
   private readonly dismissed = new Set<string>();
+  private readonly acts = new Map<string, Acted>();
+  private turn = 0;
   readonly clicked = new Set<string>();
   /** What the links of mails are of, by their tokens. */
   readonly tracked = new Map<string, string>();
@@ -190,6 +205,42 @@ export class Gateway {
     for (const socket of this.sockets) socket.emit("inbox", this.count(socket));
   }
 
+  /** Has it done on all devices of the user, as an act that the gateway was asked for. */
+  did(event: string, ids: string[], item: Acted): { unread: number } {
+    for (const id of ids) {
+      this.acts.set(id, { ...this.acts.get(id), ...item });
+      if (item.read) this.read.add(id);
+      if (item.read === false && this.read.delete(id)) this.turn++;
+    }
+    for (const socket of this.sockets)
+      socket.emit("inbox", { ...this.count(socket), did: { event, ids, item } });
+    return this.count(this.sockets[0] as Socket);
+  }
+
+  /** A snooze is over. */
+  bringBack(id: string): void {
+    const back = { read: false, snoozed_until: null, returned_at: new Date(1_770_000_000_000).toISOString() };
+    this.acts.set(id, back);
+    this.read.delete(id);
+    this.turn++;
+    const notifications = this.kept.filter((n) => n.id === id).map((n) => this.item(n));
+    for (const socket of this.sockets)
+      socket.emit("inbox", { ...this.count(socket), did: { event: "back", ids: [id], notifications } });
+  }
+
+  private item(n: Kept): object {
+    const { archived, snoozed_until, ...acted } = this.acts.get(n.id) ?? {};
+    return {
+      ...n,
+      ...acted,
+      read: this.read.has(n.id),
+      seen: this.seen.has(n.id),
+      clicked: this.clicked.has(n.id),
+      ...(archived && { archived }),
+      ...(snoozed_until && { snoozed_until }),
+    };
+  }
+
   close(reason: string, reconnect: boolean, retry_after = 0): void {
     for (const socket of this.sockets) {
       socket.emit("closing", { reason, reconnect, retry_after });
@@ -263,6 +314,7 @@ export class Gateway {
     return {
       unread: this.mine(socket).filter((n) => !this.read.has(n.id)).length,
       heads: Object.fromEntries(this.roomsOf(socket).map((room) => [room, this.head(room)])),
+      ...(this.turn && { turn: this.turn }),
     };
   }
 
@@ -330,6 +382,20 @@ export class Gateway {
       marking(this.seen)(payload);
       return {};
     });
+    on("archive", ({ ids }: { ids: string[] }) =>
+      this.did("archive", ids, { read: true, archived: true, snoozed_until: null }),
+    );
+    on("unarchive", ({ ids }: { ids: string[] }) => this.did("unarchive", ids, { archived: false }));
+    on("unread", ({ ids }: { ids: string[] }) =>
+      this.did("unread", ids, { read: false, archived: false, snoozed_until: null }),
+    );
+    on("snooze", ({ id, until }: { id: string; until: string }) =>
+      this.did("snooze", [id], { read: true, archived: false, snoozed_until: until }),
+    );
+    on("act", ({ id, action }: { id: string; action: string }) => {
+      const acted = this.acts.get(id)?.acted ?? action;
+      return { ...this.did("act", [id], { read: true, acted }), acted };
+    });
     on("token", (payload: { token: string }) => {
       const before = this.roomsOf(socket);
       socket.data.token = payload.token;
@@ -357,16 +423,14 @@ export class Gateway {
         .filter((n) => !asked.type || asked.type.includes(n.type))
         .filter((n) => !asked.category || asked.category.includes(n.category ?? ""))
         .filter((n) => !asked.unread || !this.read.has(n.id))
+        .filter((n) => !this.acts.get(n.id)?.archived === !asked.archived)
+        .filter((n) => !this.acts.get(n.id)?.snoozed_until === !asked.snoozed)
         .reverse();
       const page = found.slice(0, asked.limit ?? 20);
       return {
-        notifications: page.map((n) => ({
-          ...n,
-          read: this.read.has(n.id),
-          seen: this.seen.has(n.id),
-          clicked: this.clicked.has(n.id),
-        })),
+        notifications: page.map((n) => this.item(n)),
         next: found.length > page.length ? (page.at(-1)?.id ?? null) : null,
+        ...(!asked.before && { returned: found.map((n) => this.item(n)).filter((n) => "returned_at" in n) }),
       };
     });
   }

@@ -14,6 +14,7 @@ import { OnlinePage } from "./pages/online.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { ScheduledPage } from "./pages/scheduled.tsx";
 import { SignIn } from "./pages/signin.tsx";
+import { StatisticsPage } from "./pages/statistics.tsx";
 import { SuppressionsPage } from "./pages/suppressions.tsx";
 import { TopicsPage } from "./pages/topics.tsx";
 import { TracePage } from "./pages/trace.tsx";
@@ -129,6 +130,8 @@ function Page({ route }: { route: Route }): ReactNode {
       return <SuppressionsPage key={route.address} address={route.address} scope={route.scope} />;
     case "campaigns":
       return <CampaignsPage campaign={route.campaign} state={route.state} />;
+    case "statistics":
+      return <StatisticsPage route={route} />;
     case "types":
       return <TypesPage type={route.type} view={route.view} />;
     case "trace":

@@ -58,6 +58,12 @@ export type CampaignState = (typeof CAMPAIGN_STATE_VALUES)[number];
 export const RECIPIENT_STATE_VALUES = ["pending", "owed", "sent", "skipped", "dead", "cancelled"] as const;
 export type RecipientState = (typeof RECIPIENT_STATE_VALUES)[number];
 
+export const STATS_CHANNEL_VALUES = ["in_app", "shared", "email"] as const;
+export type StatsChannel = (typeof STATS_CHANNEL_VALUES)[number];
+
+export const STEP_VALUES = ["minute", "hour", "day"] as const;
+export type Step = (typeof STEP_VALUES)[number];
+
 /** What a reader may press. */
 export interface ActionAnswer {
   readonly id: string;
@@ -116,6 +122,14 @@ export interface AdminReadyEvent {
   readonly may: readonly string[];
 }
 
+/** Some of what a history says of a notification. */
+export interface ChangedAnswer {
+  readonly read?: boolean;
+  readonly archived?: boolean;
+  readonly snoozed_until?: string | null;
+  readonly acted?: string;
+}
+
 /** A notification in a user's history. */
 export interface ItemAnswer {
   readonly id: string;
@@ -161,12 +175,8 @@ export interface DidAnswer {
   /** The client's event that it was done by. */
   readonly event: string;
   readonly ids: readonly string[];
-  /** Of `snooze`. */
-  readonly until?: string;
-  /** Of `act`: what was pressed first. */
-  readonly action?: string;
-  /** Of `act`: when that was. */
-  readonly at?: string;
+  /** What of each of them is different now. */
+  readonly item?: ChangedAnswer;
   /** Of `back`: what came back from a snooze. */
   readonly notifications?: readonly ItemAnswer[];
 }
@@ -1360,3 +1370,84 @@ export interface NodesAnswer {
 
 /** That it was done. */
 export type NothingAnswer = Readonly<Record<string, never>>;
+
+/** How many came to which end; those that are not there are 0. */
+export interface StatsCountsAnswer {
+  /** In-app, to be shown. */
+  readonly emitted?: number;
+  /** Written to a connection; of mail: confirmed by its recipient's server. */
+  readonly delivered?: number;
+  readonly seen?: number;
+  readonly read?: number;
+  readonly clicked?: number;
+  /** Of mail: owed. */
+  readonly accepted?: number;
+  /** Of mail: taken by the mail server. */
+  readonly sent?: number;
+  readonly bounced?: number;
+  readonly complained?: number;
+  /** By a rule. */
+  readonly skipped?: number;
+  readonly dead?: number;
+}
+
+/** What part of what was emitted came so far in the same time; it can be more than 1 where much is told of earlier ones. */
+export interface StatsInAppRatesAnswer {
+  readonly delivered: number;
+  readonly seen: number;
+  readonly read: number;
+  readonly clicked: number;
+}
+
+/** `sent` is a part of what was accepted, all else of what was sent. */
+export interface StatsMailRatesAnswer {
+  readonly sent: number;
+  readonly delivered: number;
+  readonly clicked: number;
+  readonly bounced: number;
+  readonly complained: number;
+}
+
+/** Null where there is nothing to be a part of. Of shared rooms there is none: nobody knows for how many they are. */
+export interface StatsRatesAnswer {
+  readonly in_app: StatsInAppRatesAnswer | null;
+  readonly email: StatsMailRatesAnswer | null;
+}
+
+export interface StatsFiguresAnswer {
+  readonly counts: StatsCountsAnswer;
+  readonly rates: StatsRatesAnswer;
+}
+
+/** What was counted of one step, and of one combination of what is told apart. */
+export interface StatsRowAnswer {
+  readonly counts: StatsCountsAnswer;
+  readonly rates: StatsRatesAnswer;
+  /** When the step began; null of the time as a whole. */
+  readonly at: string | null;
+  /** `*`: of those that were too many to be told by name. */
+  readonly type?: string;
+  readonly channel?: StatsChannel;
+  /** Of mail; else empty. */
+  readonly lane?: string;
+  /** Of a campaign's mail its id; else empty. */
+  readonly campaign?: string;
+  /** By which it was skipped; else empty. */
+  readonly rule?: string;
+}
+
+/** What came of notifications and mails. A row has those of type, channel and so on that were asked for. */
+export interface StatsAnswer {
+  /** The beginning of a step. */
+  readonly from: string;
+  /** The end of a step. */
+  readonly to: string;
+  readonly step: Step | null;
+  /** The steps that were added up. */
+  readonly counted_by: Step;
+  /** Steps before this are not kept, and count as nothing; null when all are. */
+  readonly kept_from: string | null;
+  readonly by: readonly string[];
+  readonly totals: StatsFiguresAnswer;
+  readonly rows: readonly StatsRowAnswer[];
+}

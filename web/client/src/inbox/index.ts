@@ -12,8 +12,10 @@ import { type Bell, bell } from "./bell.ts";
 import { type Category, categoriesOf } from "./catalog.ts";
 import { destination } from "./elements.ts";
 import { type Icon, kindIcon, type Look, named } from "./icons.ts";
+import { wordsOf } from "./languages.ts";
 import { type Notice, notice } from "./notice.ts";
 import { type Panel, panel } from "./panel.ts";
+import type { Reach } from "./reach.ts";
 import { type Speech, speech } from "./speech.ts";
 import { ENGLISH, type Strings } from "./strings.ts";
 import { sheet } from "./style.ts";
@@ -36,7 +38,8 @@ interface Parts {
 
 /**
  * Attributes: `url`, `path`, `token`, `theme` (`light` or `dark`; otherwise the system's), `toasts="off"`, `share="off"`,
- * `preferences-url`, where the panel's header leads to the person's preferences.
+ * `preferences-url`, where the panel's header leads to the person's preferences, `reach` (of `title`, `icon`, `desktop`,
+ * `sound` those that the page wants).
  *
  * Events, all bubbling: `bellhop-open` with the notification as `detail` before its link is followed, and
  * `bellhop-preferences` before that of the header is, which `preventDefault` stops; `bellhop-unread` with the number.
@@ -47,6 +50,9 @@ export class BellhopInbox extends Base {
   #options: Partial<ConnectOptions> = {};
   #icon: Icon = kindIcon;
   #strings = ENGLISH;
+  /** Those of the page's language, once they have come, and those that the page gave. */
+  #words: Strings | undefined;
+  #given: Partial<Strings> = {};
   #categories: Readonly<Record<string, string>> | undefined;
   /** What the gateway has told of them; undefined until a notification of one is there to be asked for. */
   #told: readonly Category[] | undefined;
@@ -56,6 +62,8 @@ export class BellhopInbox extends Base {
   #detach: (() => void)[] = [];
   #parts: Parts | undefined;
   #unread = -1;
+  /** What tells those who do not look at the page; only where the page wants it. */
+  #reach: Reach | undefined;
 
   /** The inbox it shows: one that was set, or the one it opened by its own attributes. */
   get inbox(): Inbox | undefined {
@@ -104,22 +112,46 @@ export class BellhopInbox extends Base {
   get strings(): Strings {
     return this.#strings;
   }
-  /** Those left out stay English. */
+  /** Those left out stay as they are in the language of the page, or English. */
   set strings(strings: Partial<Strings>) {
-    this.#strings = { ...ENGLISH, ...strings };
+    this.#given = strings;
+    this.#speak();
+  }
+
+  /** Says all anew, in the words that there are now. */
+  #speak(): void {
+    this.#strings = { ...(this.#words ?? ENGLISH), ...this.#given };
     if (!this.#parts) return;
+    const { isOpen } = this.#parts.panel;
     this.#build();
     this.#show();
+    if (isOpen) this.open();
   }
 
   connectedCallback(): void {
     for (const name of PROPERTIES) this.#upgrade(name);
     if (!this.#parts) this.#build();
+    wordsOf(this.#language())?.then((words) => {
+      this.#words = words;
+      this.#speak();
+    });
+    if (this.hasAttribute("reach"))
+      import("./reach.ts").then(({ reach }) => {
+        if (!this.isConnected || this.#reach) return;
+        this.#reach = reach({
+          ways: () => this.#ways(),
+          inbox: () => this.#inbox,
+          follow: (notification) => this.#follow(notification),
+        });
+        this.#reach.count(Math.max(0, this.#unread));
+      });
     // A framework may set properties right after it puts the element into the page.
     queueMicrotask(() => this.isConnected && this.#join());
   }
 
   disconnectedCallback(): void {
+    this.#reach?.leave();
+    this.#reach = undefined;
     this.#parts?.panel.close({ focus: false });
     this.#leave();
   }
@@ -182,6 +214,14 @@ export class BellhopInbox extends Base {
     this.#parts?.notice.clear();
   }
 
+  #ways(): string[] {
+    return (this.getAttribute("reach") ?? "").split(/\s+/);
+  }
+
+  #language(): string {
+    return this.closest<HTMLElement>("[lang]")?.lang || navigator.language;
+  }
+
   #build(): void {
     this.#parts?.panel.close({ focus: false });
     this.#parts?.notice.clear();
@@ -189,7 +229,6 @@ export class BellhopInbox extends Base {
     const strings = this.#strings;
     const icon: Icon = (notification) => this.#look(notification);
     const follow = (notification: Notification): void => this.#follow(notification);
-    const language = this.closest<HTMLElement>("[lang]")?.lang || navigator.language;
     const button = bell({
       strings,
       pressed: () => (this.#parts?.panel.isOpen ? this.close() : this.open()),
@@ -202,7 +241,7 @@ export class BellhopInbox extends Base {
         bell: button.element,
         notice: line.element,
         strings,
-        age: ageIn(language),
+        age: ageIn(this.#language()),
         icon,
         categories: () => this.#categories,
         told: () => this.#told,
@@ -210,6 +249,8 @@ export class BellhopInbox extends Base {
         follow,
         preferences: () => this.getAttribute("preferences-url"),
         leave: (event) => this.#leaveFor(event),
+        wantsDesktop: () =>
+          this.#ways().includes("desktop") && globalThis.Notification?.permission === "default",
       }),
       toasts: toasts({ strings, icon, follow, open: () => this.open() }),
       speech: speech({ strings }),
@@ -228,6 +269,7 @@ export class BellhopInbox extends Base {
       this.#unread = unread;
       this.#parts.bell.show(unread);
       this.#tell("bellhop-unread", unread);
+      this.#reach?.count(unread);
     }
     const known = this.#own || this.#options.getToken || this.#options.token;
     if (!this.#told && known && snapshot.items.some(({ category }) => category)) this.#ask();
@@ -254,6 +296,7 @@ export class BellhopInbox extends Base {
   }
 
   #arrived(arrived: readonly Notification[]): void {
+    this.#reach?.arrived(arrived);
     if (document.visibilityState !== "visible" || !this.#parts) return;
     const { bell, panel, toasts, speech } = this.#parts;
     bell.ring();

@@ -1,8 +1,9 @@
 /**
  * A feed of any length of which only the rows in sight exist.
  *
- * Rows have one height, so that a place in the list is a product and not a search; but for one at a time, which may be
- * open and as high as its text. The row that has the focus stays, in sight or not: it could not have the focus otherwise.
+ * Rows have one height, but for a label above some of them, and for one at a time, which may be open and as high as its
+ * text: so where each begins is known without making it. The row that has the focus stays, in sight or not: it could not
+ * have the focus otherwise.
  */
 
 import type { Item } from "../protocol.ts";
@@ -11,6 +12,9 @@ import { h } from "./elements.ts";
 const AHEAD = 6;
 /** How near to the end more is asked for, in rows. */
 const NEAR = 12;
+
+/** What takes a row out of the list. */
+export type Removal = "dismiss" | "archive";
 
 interface Row {
   element: HTMLElement;
@@ -28,8 +32,8 @@ export interface Feed {
   readonly above: number;
   toTop(): void;
   focus(): void;
-  /** Dismisses one. A focus that was in its row goes to the next. */
-  dismiss(item: Item): void;
+  /** Does what takes one out of the list. A focus that was in its row goes to the next. */
+  remove(item: Item, how: Removal): void;
   /** Opens the row of one, or closes it. */
   expand(item: Item): void;
 }
@@ -42,7 +46,9 @@ export function feed(options: {
   judge: (row: HTMLElement) => void;
   /** Shows all of a row's text, or no more of it than the others. */
   open: (row: HTMLElement, isOpen: boolean) => void;
-  act: (what: "open" | "dismiss", item: Item) => void;
+  act: (what: "open" | Removal, item: Item) => void;
+  /** What stands above a row; nothing for an empty text. */
+  heading: (item: Item, before: Item | undefined) => string;
   more: () => void;
   scrolled: () => void;
 }): Feed {
@@ -58,39 +64,56 @@ export function feed(options: {
   let loading = false;
   let active = "";
   let above = 0;
+  /** Of a row, and of a label. */
   let height = 0;
+  let tag = 0;
   let width = 0;
   /** The row that is open, and how much higher than the others it is. */
   let opened = "";
   let extra = 0;
+  /** What stands above each row, where each begins, and where the last one ends. */
+  let labels: string[] = [];
+  let tops = [0];
 
-  const heightOf = (): number => {
+  const heightOf = (look = "row"): number => {
+    const probe = h("div", { class: look });
+    length.append(probe);
+    const { offsetHeight } = probe;
+    probe.remove();
+    return offsetHeight;
+  };
+
+  const measure = (): void => {
     if (!height) {
-      const probe = h("div", { class: "row" });
-      length.append(probe);
-      height = probe.offsetHeight;
-      probe.remove();
+      height = heightOf();
+      tag = heightOf("row dated") - height;
     }
-    return height || 84;
+    labels = items.map((item, at) => options.heading(item, items[at - 1]));
+    let y = 0;
+    tops = [0];
+    items.forEach(({ id }, at) => {
+      y += (height || 84) + (labels[at] ? tag : 0) + (id === opened ? extra : 0);
+      tops.push(y);
+    });
+  };
+  const topOf = (at: number): number => tops[at] as number;
+
+  /** The row that is at a height. */
+  const rowAt = (y: number): number => {
+    let low = 0;
+    let high = items.length;
+    while (low < high) {
+      const at = (low + high + 1) >> 1;
+      if (topOf(at) <= y) low = at;
+      else high = at - 1;
+    }
+    return low;
   };
 
-  /** Where the open row is; none is after all of them. */
-  const openAt = (): number => {
-    const at = opened ? items.findIndex((item) => item.id === opened) : -1;
-    return at < 0 ? Number.POSITIVE_INFINITY : at;
-  };
-  const topOf = (at: number, open = openAt()): number => at * heightOf() + (at > open ? extra : 0);
-
-  const within = (): [number, number] => {
-    const tall = heightOf();
-    const open = openAt();
-    const end = (open + 1) * tall;
-    /** The row, with its fraction, that is at a height. */
-    const rowAt = (y: number): number =>
-      y < end ? y / tall : y < end + extra ? open + 0.5 : (y - extra) / tall;
-    const first = Math.floor(rowAt(element.scrollTop));
-    return [first, Math.min(items.length, Math.ceil(rowAt(element.scrollTop + element.clientHeight)))];
-  };
+  const within = (): [number, number] => [
+    rowAt(element.scrollTop),
+    Math.min(items.length, rowAt(element.scrollTop + element.clientHeight - 1) + 1),
+  ];
 
   const focused = (): boolean => length.contains((element.getRootNode() as ShadowRoot).activeElement);
 
@@ -113,7 +136,6 @@ export function feed(options: {
         rows.delete(id);
       }
     length.style.height = `${topOf(items.length)}px`;
-    const open = openAt();
     const fresh: HTMLElement[] = [];
     const size = hasMore ? -1 : items.length;
     let place = length.firstElementChild;
@@ -121,16 +143,21 @@ export function feed(options: {
       const item = items[at] as Item;
       const row = rows.get(id);
       const own = row?.item === item ? row.element : options.row(item, row?.element);
-      const top = topOf(at, open);
-      const now = `${at} ${size} ${top} ${id === active}`;
+      const top = topOf(at);
+      const label = labels[at] as string;
+      const now = `${at} ${size} ${top} ${id === active} ${label}`;
       if (own === place) place = place.nextElementSibling;
       else length.insertBefore(own, place);
       if (row?.place !== now) {
         own.style.transform = `translateY(${top}px)`;
+        own.classList.toggle("dated", !!label);
+        own.classList.toggle("looked", label.startsWith("↑"));
+        (own.querySelector(".day") as HTMLElement).textContent = label;
         own.setAttribute("aria-posinset", String(at + 1));
         own.setAttribute("aria-setsize", String(size));
         own.tabIndex = id === active ? 0 : -1;
-        for (const inner of own.querySelectorAll<HTMLElement>("a, button")) inner.tabIndex = own.tabIndex;
+        for (const inner of own.querySelectorAll<HTMLElement>("a, button, select"))
+          inner.tabIndex = own.tabIndex;
       }
       rows.set(id, { element: own, item, place: now });
       if (row) continue;
@@ -145,10 +172,9 @@ export function feed(options: {
     const at = Math.max(0, Math.min(items.length - 1, to));
     const item = items[at];
     if (!item) return;
-    const tall = heightOf();
     active = item.id;
     const top = topOf(at);
-    const bottom = top + tall + (at === openAt() ? extra : 0);
+    const bottom = topOf(at + 1);
     if (top < element.scrollTop) element.scrollTop = top;
     else if (bottom > element.scrollTop + element.clientHeight)
       element.scrollTop = Math.min(top, bottom - element.clientHeight);
@@ -160,6 +186,7 @@ export function feed(options: {
     const row = rows.get(opened);
     opened = "";
     extra = 0;
+    measure();
     if (row) options.open(row.element, false);
   };
 
@@ -170,22 +197,24 @@ export function feed(options: {
     if (row && !again) {
       options.open(row.element, true);
       opened = id;
-      extra = row.element.offsetHeight - heightOf();
+      const at = items.findIndex((item) => item.id === id);
+      extra = row.element.offsetHeight - (topOf(at + 1) - topOf(at));
+      measure();
     }
     paint();
   };
 
-  const dismiss = ({ id }: Item): void => {
+  const remove = ({ id }: Item, how: Removal): void => {
     const at = items.findIndex((item) => item.id === id);
     const next = items[at + 1] ?? items[at - 1];
     const held = rows.get(id)?.element.matches(":focus-within");
     if (id === opened) shut();
-    options.act("dismiss", items[at] as Item);
+    options.act(how, items[at] as Item);
     if (next && held) go(items.indexOf(next));
   };
 
   element.addEventListener("scroll", () => {
-    if (element.scrollTop < heightOf()) above = 0;
+    if (element.scrollTop < height) above = 0;
     paint();
     options.scrolled();
   });
@@ -197,7 +226,7 @@ export function feed(options: {
   element.addEventListener("keydown", (event) => {
     const at = items.findIndex((item) => item.id === active);
     const item = items[at];
-    const page = Math.max(1, Math.floor(element.clientHeight / heightOf()) - 1);
+    const page = Math.max(1, Math.floor(element.clientHeight / height) - 1);
     const onRow = (event.target as HTMLElement).classList.contains("row");
     const step = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page }[event.key];
     if (event.altKey || event.metaKey || event.ctrlKey) return;
@@ -207,7 +236,8 @@ export function feed(options: {
     else if (item && onRow && (event.key === "Enter" || event.key === " ")) options.act("open", item);
     else if (item && onRow && /^Arrow(Left|Right)$/.test(event.key)) {
       if (rows.get(active)?.element.matches(".long, .open")) expand(item);
-    } else if (item && (event.key === "Delete" || event.key === "Backspace")) dismiss(item);
+    } else if (item && (event.key === "Delete" || event.key === "Backspace")) remove(item, "dismiss");
+    else if (item && onRow && event.key === "e") remove(item, "archive");
     else return;
     event.preventDefault();
   });
@@ -220,12 +250,13 @@ export function feed(options: {
       for (const row of rows.values()) options.judge(row.element);
     }
     width = clientWidth;
+    measure();
     paint();
   }).observe(element);
 
   return {
     element,
-    dismiss,
+    remove,
     expand,
     get above() {
       return above;
@@ -237,11 +268,12 @@ export function feed(options: {
         const top = items[0];
         const came = top ? now.findIndex((item) => item.id === top.id) : 0;
         items = now;
+        measure();
         // Whoever reads further down keeps the place.
         if (came > 0 && element.scrollTop > 0) {
           above += came;
           length.style.height = `${topOf(items.length)}px`;
-          element.scrollTop += came * heightOf();
+          element.scrollTop += topOf(came);
         }
       }
       paint();

@@ -4,18 +4,20 @@
  * It stays open while the focus or the pointer is in it, and gives the focus back to the bell.
  */
 
+import { act, archive, snooze, unarchive, unread } from "../acts.ts";
 import type { Inbox, Snapshot } from "../index.ts";
 import type { Item } from "../protocol.ts";
 import type { Age } from "./age.ts";
 import { short } from "./bell.ts";
 import type { Category } from "./catalog.ts";
 import { drawing, h } from "./elements.ts";
-import { BELL, CHECK, CROSS, type Icon, SLIDERS } from "./icons.ts";
+import { BELL, CHECK, CROSS, type Icon, LENS, SLIDERS } from "./icons.ts";
 import { kinds } from "./kinds.ts";
-import { feed } from "./list.ts";
+import { feed, type Removal } from "./list.ts";
 import { beside } from "./place.ts";
 import { judge, open as openRow, row } from "./row.ts";
 import type { Strings } from "./strings.ts";
+import { undo } from "./undo.ts";
 
 /** How long a row is in sight before it counts as seen. */
 const SEEN_MS = 600;
@@ -24,6 +26,8 @@ const LAYOUT_MS = 100;
 const AGES_MS = 30_000;
 /** How long it is asked whether all are meant. */
 const SURE_MS = 5_000;
+const PLACES = ["unread", "archived", "snoozed"] as const;
+type Place = (typeof PLACES)[number];
 /** Rows that make the panel as high as it gets. */
 const FULL = 12;
 /** And those that an empty one takes the height of. */
@@ -55,6 +59,8 @@ export function panel(options: {
   preferences: () => string | null;
   /** Told of a click that leads there. */
   leave: (event: Event) => void;
+  /** Whether the browser may be asked to tell of news itself. */
+  wantsDesktop: () => boolean;
 }): Panel {
   const { bell, notice, strings: t, age, icon, inbox, follow } = options;
   let isOpen = false;
@@ -64,6 +70,19 @@ export function panel(options: {
   let seeing: ReturnType<typeof setTimeout> | undefined;
   let ages: ReturnType<typeof setInterval> | undefined;
 
+  const offer = undo(t);
+  /** Out of sight, and with the gateway still. */
+  const hidden = new Set<string>();
+  /** The first of those that had been seen when the panel opened. */
+  let looked: string | undefined;
+
+  const heading = (item: Item, before: Item | undefined): string => {
+    const day = (n: Item): string => age.day(n.snoozed_until ?? n.returned_at ?? n.created_at);
+    const isFirst = !before || day(before) !== day(item);
+    if (item.id !== looked) return isFirst ? day(item) : "";
+    return isFirst ? `↑ ${t.looked} · ${day(item)}` : `↑ ${t.looked}`;
+  };
+
   const tool = (name: string, path: string, onclick: () => void, look = ""): HTMLButtonElement =>
     h(
       "button",
@@ -71,32 +90,95 @@ export function panel(options: {
       drawing(path),
     );
   /** Shows another choice of the notifications; what is undefined is no matter of the filter any more. */
-  const choose = (wish: { unread?: true | undefined; category?: readonly string[] | undefined }): void => {
+  const choose = (wish: {
+    unread?: true | undefined;
+    archived?: true | undefined;
+    snoozed?: true | undefined;
+    category?: readonly string[] | undefined;
+  }): void => {
+    offer.settle();
     const wanted = Object.entries({ ...inbox()?.getSnapshot().filter, ...wish });
     inbox()?.setFilter(Object.fromEntries(wanted.filter(([, value]) => value)));
     list.toTop();
   };
-  const choice = (text: string, unread: true | undefined, count?: HTMLElement): HTMLButtonElement =>
-    h(
-      "button",
-      { type: "button", "aria-pressed": String(!unread), onclick: () => choose({ unread }) },
-      text,
-      count,
-    );
+  const choice = (text: string, place?: Place, count?: HTMLElement): HTMLButtonElement => {
+    const onclick = (): void => {
+      choose({ unread: undefined, archived: undefined, snoozed: undefined, ...(place && { [place]: true }) });
+    };
+    return h("button", { type: "button", "aria-pressed": String(!place), onclick }, text, count);
+  };
 
   const list = feed({
     label: t.title,
     row: (item, old) => row(item, old, { strings: t, icon, age, acts }),
     judge,
     open: (made, isOpen) => openRow(made, isOpen, t),
-    act: (what, item) => (what === "open" ? follow(item) : inbox()?.dismiss(item.id)),
+    act: (what, item) => (what === "open" ? follow(item) : removals[what](item)),
+    heading,
     more: () => inbox()?.loadMore(),
     scrolled: () => scrolled(),
   });
+  /** Does what the gateway is asked for, and says so where it cannot be done. */
+  const ask = (does: (inbox: Inbox) => Promise<unknown>): Promise<boolean> => {
+    const asked = inbox();
+    const done = asked ? does(asked).then(() => true) : Promise.resolve(false);
+    return done
+      .catch(() => false)
+      .then((is) => {
+        if (!is) offer.say(t.failed);
+        show();
+        return is;
+      });
+  };
+  /** Takes it out of sight at once, and brings it back where the gateway says no. */
+  const take = async (
+    { id, read }: Item,
+    said: string,
+    does: (inbox: Inbox) => Promise<unknown>,
+  ): Promise<void> => {
+    hidden.add(id);
+    show();
+    if (await ask(does)) offer.offer(said, () => ask((to) => (read ? unarchive(to, id) : unread(to, id))));
+    hidden.delete(id);
+    show();
+  };
+  const removals: Record<Removal, (item: Item) => void> = {
+    dismiss({ id, read }) {
+      hidden.add(id);
+      inbox()?.read(id);
+      const back = (): void => {
+        hidden.delete(id);
+        if (!read) ask((to) => unread(to, id));
+        show();
+      };
+      offer.offer(t.dismissed, back, () => {
+        inbox()?.dismiss(id);
+        hidden.delete(id);
+      });
+      show();
+    },
+    archive(item) {
+      if (item.archived) take(item, t.takenBack, (to) => unarchive(to, item.id));
+      else take(item, t.putAway, (to) => archive(to, item.id));
+    },
+  };
   const acts = {
     follow,
-    read: ({ id }: Item): void => inbox()?.read(id),
-    dismiss: (item: Item): void => list.dismiss(item),
+    read({ id, read }: Item): void {
+      if (read) ask((to) => unread(to, id));
+      else inbox()?.read(id);
+    },
+    dismiss: (item: Item): void => list.remove(item, "dismiss"),
+    archive: (item: Item): void => list.remove(item, "archive"),
+    snooze(item: Item, until?: Date): void {
+      if (until) take(item, t.putOff, (to) => snooze(to, item.id, until));
+      else ask((to) => unread(to, item.id));
+    },
+    press(item: Item, action: string, link: string | undefined): void {
+      ask((to) => act(to, item.id, action)).then((done) => {
+        if (done && link) follow({ ...item, link });
+      });
+    },
     expand: (item: Item): void => list.expand(item),
   };
   let sure: ReturnType<typeof setTimeout> | undefined;
@@ -129,8 +211,34 @@ export function panel(options: {
     t.readAll,
   );
   const count = h("span", { class: "count", "aria-hidden": "true" });
-  const all = choice(t.all, undefined);
-  const unreadOnly = choice(t.unread, true, count);
+  const places = {
+    "": choice(t.all),
+    unread: choice(t.unread, "unread", count),
+    snoozed: choice(t.snoozed, "snoozed"),
+    archived: choice(t.archived, "archived"),
+  };
+  const search = h("input", {
+    type: "search",
+    class: "search",
+    placeholder: t.search,
+    "aria-label": t.search,
+    hidden: true,
+    oninput: () => show(),
+    onkeydown(event: KeyboardEvent): void {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      seek();
+      lens.focus();
+    },
+  });
+  const seek = (): void => {
+    search.hidden = !search.hidden;
+    search.value = "";
+    lens.setAttribute("aria-expanded", String(!search.hidden));
+    if (!search.hidden) search.focus();
+    show();
+  };
+  const lens = tool(t.search, LENS, seek);
   const tabs = kinds({
     strings: t,
     names: options.categories,
@@ -148,6 +256,20 @@ export function panel(options: {
     "a",
     { class: "tool", "aria-label": t.preferences, title: t.preferences, onclick: options.leave },
     drawing(SLIDERS),
+  );
+  /** The browser asks whoever presses this, and nobody else. */
+  const desktop = h(
+    "button",
+    {
+      type: "button",
+      class: "desktop",
+      onclick: () =>
+        Notification.requestPermission().then(() => {
+          desktop.hidden = !options.wantsDesktop();
+          element.focus();
+        }),
+    },
+    t.desktop,
   );
   const element = h(
     "div",
@@ -175,13 +297,16 @@ export function panel(options: {
       {},
       h("h2", { id: "title" }, t.title),
       readAll,
+      lens,
       settings,
       tool(t.close, CROSS, () => close({ focus: true }), "grip"),
     ),
-    h("div", { class: "filters", role: "group", "aria-label": t.filter }, all, unreadOnly),
+    h("div", { class: "filters", role: "group", "aria-label": t.filter }, ...Object.values(places)),
+    search,
     tabs.element,
     notice,
-    h("div", { class: "middle" }, list.element, waits, empty, newer),
+    desktop,
+    h("div", { class: "middle" }, list.element, waits, empty, newer, offer.element),
   );
 
   const place = (): void => beside(bell, element);
@@ -199,11 +324,17 @@ export function panel(options: {
     }, SEEN_MS);
   };
 
-  const lay = ({ unread, items, state, filter, loading, hasMore }: Snapshot): void => {
-    const only = !!filter.unread;
-    all.setAttribute("aria-pressed", String(!only));
-    unreadOnly.setAttribute("aria-pressed", String(only));
-    tabs.show(items, filter.category?.[0]);
+  const lay = ({ unread, items: loaded, state, filter, loading, hasMore: goesOn }: Snapshot): void => {
+    const sought = search.value.trim().toLowerCase();
+    const finds = ({ id, title, body }: Item): boolean =>
+      !hidden.has(id) && `${title}\n${body}`.toLowerCase().includes(sought);
+    const items = sought || hidden.size ? loaded.filter(finds) : loaded;
+    // What is sought is sought in what is there.
+    const hasMore = goesOn && !sought;
+    const at = PLACES.find((place) => filter[place]) ?? "";
+    for (const [place, button] of Object.entries(places))
+      button.setAttribute("aria-pressed", String(place === at));
+    tabs.show(loaded, filter.category?.[0]);
     count.textContent = unread ? short(unread) : "";
     readAll.setAttribute("aria-disabled", String(!unread));
     const wanted = String(Math.min(FULL, items.length || EMPTY));
@@ -220,9 +351,15 @@ export function panel(options: {
     empty.hidden = items.length > 0 || !waits.hidden;
     if (!empty.hidden)
       empty.replaceChildren(
-        h("i", {}, drawing(only ? CHECK : BELL)),
-        h("b", {}, only ? t.nothingUnreadTitle : t.emptyTitle),
-        h("p", {}, only ? t.nothingUnreadText : t.emptyText),
+        h("i", {}, drawing(sought ? LENS : at === "unread" ? CHECK : BELL)),
+        ...(sought
+          ? [h("b", {}, t.nothingFound)]
+          : {
+              "": [h("b", {}, t.emptyTitle), h("p", {}, t.emptyText)],
+              unread: [h("b", {}, t.nothingUnreadTitle), h("p", {}, t.nothingUnreadText)],
+              archived: [h("b", {}, t.emptyArchive)],
+              snoozed: [h("b", {}, t.emptySnoozed)],
+            }[at]),
       );
     scrolled();
   };
@@ -244,9 +381,12 @@ export function panel(options: {
   const open = (): void => {
     if (isOpen) return;
     isOpen = true;
+    const items = inbox()?.getSnapshot().items ?? [];
+    looked = items[0]?.seen === false ? items.find(({ seen }) => seen)?.id : undefined;
     const url = options.preferences();
     settings.hidden = url === null;
     settings.href = url ?? "";
+    desktop.hidden = !options.wantsDesktop();
     bell.setAttribute("aria-expanded", "true");
     element.hidden = false;
     // The top layer is above everything and cut off by nothing.
@@ -260,12 +400,14 @@ export function panel(options: {
     addEventListener("scroll", place, { capture: true, passive: true });
     document.addEventListener("pointerdown", outside);
     ages = setInterval(() => {
-      for (const time of element.querySelectorAll("time")) time.textContent = age(time.dateTime);
+      for (const time of element.querySelectorAll<HTMLTimeElement>(".row:not(.snoozed) time"))
+        time.textContent = age(time.dateTime);
     }, AGES_MS);
   };
   const close = ({ focus }: { focus: boolean }): void => {
     if (!isOpen) return;
     isOpen = false;
+    offer.settle();
     bell.setAttribute("aria-expanded", "false");
     if (element.isConnected) element.hidePopover?.();
     element.hidden = true;

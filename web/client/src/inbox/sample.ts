@@ -12,7 +12,7 @@ const STYLE = `
 .row { position: relative; cursor: default; border: 0; background: none; --_bg: transparent }
 .row:hover { --_ground: transparent }
 .row.long .more { position: static; padding: 0 }
-.acts { display: none }
+.acts, .dots { display: none }
 `;
 
 export function sample(item: Item): HTMLElement {
@@ -23,7 +23,15 @@ export function sample(item: Item): HTMLElement {
   root.adoptedStyleSheets = [sheet(), own];
   const nothing = (): void => {};
   const expand = (): void => open(made, !made.classList.contains("open"), ENGLISH);
-  const acts = { follow: nothing, read: nothing, dismiss: nothing, expand };
+  const acts = {
+    follow: nothing,
+    read: nothing,
+    dismiss: nothing,
+    archive: nothing,
+    snooze: nothing,
+    press: nothing,
+    expand,
+  };
   const made = row(item, undefined, { strings: ENGLISH, icon: kindIcon, age: ageIn("en"), acts });
   root.append(made);
   new ResizeObserver(() => judge(made)).observe(host);

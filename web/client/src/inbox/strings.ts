@@ -19,7 +19,33 @@ export interface Strings {
   preferences: string;
   close: string;
   read: (title: string) => string;
+  markUnread: (title: string) => string;
   dismiss: (title: string) => string;
+  archive: (title: string) => string;
+  unarchive: (title: string) => string;
+  snooze: (title: string) => string;
+  unsnooze: (title: string) => string;
+  /** Opens what can be done with one, where there is no pointer that hovers. */
+  acts: (title: string) => string;
+  /** What "later" asks, and its choices: in an hour, this evening, tomorrow morning, next Monday. */
+  later: readonly [string, string, string, string, string];
+  undo: string;
+  dismissed: string;
+  putAway: string;
+  takenBack: string;
+  putOff: string;
+  /** Of what could not be done. */
+  failed: string;
+  archived: string;
+  snoozed: string;
+  search: string;
+  nothingFound: string;
+  /** Above what was there when the panel was open last. */
+  looked: string;
+  emptyArchive: string;
+  emptySnoozed: string;
+  /** Asks whether the browser may tell of news itself. */
+  desktop: string;
   /** Beside one that stands for several, the older of which are not shown any more. */
   updates: (count: number) => string;
   arrived: (count: number) => string;
@@ -57,7 +83,28 @@ export const ENGLISH: Strings = {
   preferences: "Settings",
   close: "Close notifications",
   read: (title) => `Mark as read: ${title}`,
+  markUnread: (title) => `Mark as unread: ${title}`,
   dismiss: (title) => `Dismiss: ${title}`,
+  archive: (title) => `Archive: ${title}`,
+  unarchive: (title) => `Back to the inbox: ${title}`,
+  snooze: (title) => `Later: ${title}`,
+  unsnooze: (title) => `Back now: ${title}`,
+  acts: (title) => `More: ${title}`,
+  later: ["Remind me…", "In an hour", "This evening", "Tomorrow morning", "On Monday"],
+  undo: "Undo",
+  dismissed: "Dismissed",
+  putAway: "Archived",
+  takenBack: "Back in the inbox",
+  putOff: "Put off for later",
+  failed: "That did not work. Try again in a moment.",
+  archived: "Archive",
+  snoozed: "Later",
+  search: "Search",
+  nothingFound: "Nothing found",
+  looked: "New since you looked",
+  emptyArchive: "Nothing archived",
+  emptySnoozed: "Nothing put off",
+  desktop: "Show them while this page is in the background, too",
   updates: (count) => `${count} updates`,
   arrived: many,
   others: (count) => `and ${count} more`,

@@ -31,8 +31,9 @@ h2 { flex: 1; margin: 0; font-size: 1rem; font-weight: 650; letter-spacing: -.01
 .all:hover { background: var(--_hover); color: var(--_text) }
 .all.sure { background: var(--_accent); color: var(--_on-accent) }
 .all[aria-disabled=true] { opacity: .4; cursor: default; background: none }
+.filters, .kinds, .search, header { flex: none }
 .filters { display: flex; gap: .25rem; margin: 0 .875rem .625rem; padding: .1875rem; border-radius: 9px; background: var(--_hover) }
-.filters button { display: flex; flex: 1; justify-content: center; gap: .375rem; padding: .25rem .5rem; border-radius: 7px; font-size: .8125rem; font-weight: 550; color: var(--_muted) }
+.filters button { display: flex; flex: 1 1 auto; justify-content: center; gap: .375rem; padding: .25rem .375rem; border-radius: 7px; font-size: .8125rem; font-weight: 550; color: var(--_muted) }
 .filters button:hover { color: var(--_text) }
 .filters button[aria-pressed=true] { background: light-dark(#fff, #33363e); color: var(--_text); box-shadow: 0 1px 2px rgb(0 0 0 / .12) }
 .kinds { display: flex; gap: .375rem; padding: .125rem .875rem .625rem; overflow-x: auto; scrollbar-width: none }
@@ -76,18 +77,56 @@ time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric
 .dot { inline-size: .5rem; block-size: .5rem; flex: none; border-radius: 50%; background: var(--_accent) }
 .read .dot { background: none }
 .acts { position: absolute; inset-block-start: .3125rem; inset-inline-end: .75rem; display: flex; gap: .125rem; padding: .125rem; border-radius: 9px; background: var(--_bg); box-shadow: 0 0 0 1px var(--_line), 0 2px 8px rgb(0 0 0 / .08); opacity: 0; pointer-events: none }
-.row:is(:hover, :focus-visible, :has(:focus-visible)) .acts { opacity: 1; pointer-events: auto }
-@media (hover: hover) { .row:is(:hover, :focus-visible, :has(:focus-visible)) :is(time, .dot) { visibility: hidden } }
-.acts button { display: grid; place-items: center; inline-size: 1.625rem; block-size: 1.625rem; border-radius: 7px; color: var(--_muted) }
-.acts button:hover { background: var(--_hover); color: var(--_text) }
-.acts svg { inline-size: 1.0625rem; block-size: 1.0625rem }
-.read .mark { display: none }
-@media (hover: none) {
-  .row { padding-inline-end: 3rem }
-  .dot { position: absolute; inset-inline-start: .4375rem }
-  .acts { inset-block: 0; inset-inline-end: .5rem; flex-direction: column; block-size: fit-content; margin-block: auto; padding: 0; background: none; box-shadow: none; opacity: 1; pointer-events: auto }
-  .acts button { inline-size: 2.25rem; block-size: 2.25rem }
+.row:is(:hover, :focus-visible, :has(:focus-visible), .acting) .acts { opacity: 1; pointer-events: auto }
+.dated .acts { inset-block-start: 2.0625rem }
+@media (hover: hover) {
+  .row:is(:hover, :focus-visible, :has(:focus-visible)) :is(time, .dot) { visibility: hidden }
+  .acts::before { content: attr(data-at); align-self: center; padding-inline: .375rem .125rem; font-size: .75rem; color: var(--_muted) }
 }
+.acts > *, .dots { display: grid; place-items: center; inline-size: 1.625rem; block-size: 1.625rem; border-radius: 7px; color: var(--_muted) }
+.acts > :hover { background: var(--_hover); color: var(--_text) }
+.acts svg { inline-size: 1.0625rem; block-size: 1.0625rem }
+.later { position: relative }
+.later select { position: absolute; inset: 0; inline-size: 100%; block-size: 100%; opacity: 0; font-size: 1rem; cursor: pointer }
+.later:has(:focus-visible) { outline: 2px solid var(--_accent) }
+.back, .snoozed .later, .snoozed .box, .dots { display: none }
+.snoozed .back { display: grid; color: var(--_accent) }
+@media (hover: none) {
+  .row { padding-inline-end: 2.75rem }
+  .dots { display: grid; position: absolute; inset-inline-end: .375rem; inset-block-end: 1.375rem; inline-size: 2.25rem; block-size: 2.25rem }
+  .row:not(.acting):not(:has(.acts :focus-visible)) .acts { display: none }
+  .acts, .dated .acts { inset-inline-end: 2.75rem; inset-block: auto .375rem }
+  .acts > * { inline-size: 2.25rem; block-size: 2.25rem }
+}
+
+.glyph { position: relative; overflow: hidden }
+.glyph img { position: absolute; inset: 0; inline-size: 100%; block-size: 100%; object-fit: cover; background: var(--_hover) }
+.asks .body { -webkit-line-clamp: 1; line-clamp: 1 }
+.asks:not(.open) .more { position: absolute; inset-block: 1.3125rem auto; padding-inline-start: .5rem }
+.asks.open .body { -webkit-line-clamp: none }
+.answers { display: flex; gap: .375rem; margin-block-start: .25rem; overflow: hidden }
+.answer { min-inline-size: 0; padding: .0625rem .625rem; border: 1px solid var(--_line); border-radius: 7px; background: var(--_bg); font-size: .8125rem; font-weight: 550; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
+.answer:hover { border-color: var(--_muted) }
+.answer.primary { border-color: transparent; background: var(--_accent); color: var(--_on-accent) }
+.answer.danger { color: light-dark(#b3222c, #ff9d9d) }
+.answer[aria-disabled=true] { border-color: transparent; background: none; color: var(--_muted); cursor: default }
+.answer:not(.pressed)[aria-disabled=true] { display: none }
+.answer.pressed { padding-inline: 0; color: var(--_text) }
+.answer.pressed::before { content: "✓ "; color: var(--_accent) }
+
+.day { display: none; position: absolute; inset-block-start: 0; inset-inline: 0; block-size: 1.75rem; padding: .375rem 1.125rem 0; background: var(--_bg); font-size: .75rem; font-weight: 600; color: var(--_muted) }
+.day::first-letter { text-transform: uppercase }
+.dated { block-size: calc(var(--_row) + 1.75rem); padding-block-start: 2.25rem }
+.dated .day { display: block }
+.looked .day { border-block-start: 1px solid var(--_accent); color: var(--_accent) }
+
+.search { margin: 0 .875rem .625rem; padding: .375rem .625rem; border: 1px solid var(--_line); border-radius: 9px; background: var(--_bg); color: inherit; font: inherit; font-size: 1rem }
+.search[hidden] { display: none }
+.desktop { flex: none; margin: 0 .875rem .625rem; padding: .375rem .625rem; border-radius: 9px; background: color-mix(in srgb, var(--_accent) 12%, transparent); font-size: .8125rem; text-align: start }
+.desktop[hidden] { display: none }
+.undo { position: absolute; inset-block-end: .75rem; inset-inline: .75rem; display: flex; align-items: center; gap: .75rem; margin-inline: auto; inline-size: fit-content; padding: .5rem 1rem; border-radius: 10px; background: light-dark(#202229, #eef0f4); color: light-dark(#fff, #15171c); font-size: .8125rem; box-shadow: 0 4px 14px rgb(0 0 0 / .22); z-index: 1 }
+.undo[hidden], .undo [hidden] { display: none }
+.undo button { font-weight: 650; color: light-dark(#b9b7ff, #4b4ade) }
 
 .newer { position: absolute; inset-block-start: .625rem; inset-inline: 0; margin-inline: auto; inline-size: fit-content; padding: .3125rem .75rem; border-radius: 99px; background: var(--_accent); color: var(--_on-accent); font-size: .8125rem; font-weight: 600; box-shadow: 0 4px 14px rgb(0 0 0 / .22) }
 .newer[hidden] { display: none }
@@ -131,7 +170,7 @@ time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric
 }
 @media (forced-colors: active) {
   .dot, .badge { forced-color-adjust: none }
-  .panel, .toast, .acts, .all.sure { border: 1px solid }
+  .panel, .toast, .acts, .all.sure, .undo { border: 1px solid }
 }
 `;
 

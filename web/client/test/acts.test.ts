@@ -1,0 +1,95 @@
+/** What is done with notifications beyond reading them: shown in every tab, counted exactly, and found where it went. */
+
+import { it } from "vitest";
+import { act, archive, snooze, unarchive, unread } from "../src/acts.ts";
+import { token } from "./gateway.ts";
+import { expect, gateway, ready } from "./support.ts";
+
+it("what is archived leaves the list for the archive, and is taken back as read", async () => {
+  const server = await gateway();
+  const [one, two] = ["one", "two"].map((title) => server.emit("user:ann", title).id) as [string, string];
+  const ann = await ready({ url: server.url, token: token("ann") });
+
+  await archive(ann.inbox, one);
+  await ann.until((s) => s.items.length === 1 && s.unread === 1);
+  ann.inbox.setFilter({ archived: true });
+  await ann.until((s) => !!s.filter.archived && !s.loading);
+  expect(ann.titles()).toEqual(["one"]);
+  await unarchive(ann.inbox, one);
+  await ann.until((s) => s.items.length === 0);
+  ann.inbox.setFilter({});
+  await ann.until((s) => s.items.length === 2);
+
+  expect(ann.now().items.map(({ id, read }) => [id, read])).toEqual([
+    [two, false],
+    [one, true],
+  ]);
+  expect(ann.now().unread).toBe(1);
+});
+
+it("what becomes unread again is counted, though an older count said less", async () => {
+  const server = await gateway();
+  const { id } = server.emit("user:ann", "one");
+  const ann = await ready({ url: server.url, token: token("ann") });
+  const { heads } = { heads: { "user:ann": 1, all: 0 } };
+  ann.inbox.readAll();
+  await ann.until((s) => s.unread === 0);
+
+  await unread(ann.inbox, id);
+  await ann.until((s) => s.unread === 1 && s.items[0]?.read === false);
+  // It was made before, and comes late.
+  server.tell("inbox", { unread: 0, heads });
+  server.emit("user:ann", "two");
+  await ann.until((s) => s.items.length === 2);
+
+  expect(ann.now().unread).toBe(2);
+});
+
+it("what is snoozed comes back on top, unread, and stays there while the page does", async () => {
+  const server = await gateway();
+  const { id } = server.emit("user:ann", "later");
+  server.emit("user:ann", "newer");
+  const ann = await ready({ url: server.url, token: token("ann") });
+
+  await snooze(ann.inbox, id, new Date(Date.now() + 3_600_000));
+  await ann.until((s) => s.items.length === 1 && s.unread === 1);
+  ann.inbox.setFilter({ snoozed: true });
+  await ann.until((s) => !!s.filter.snoozed && !s.loading && s.items.length === 1);
+  ann.inbox.setFilter({});
+  server.bringBack(id);
+  await ann.until((s) => s.items.length === 2 && s.unread === 2);
+  expect(ann.titles()).toEqual(["later", "newer"]);
+
+  const late = await ready({ url: server.url, token: token("ann"), pageSize: 1 });
+  expect(late.titles()).toEqual(["later", "newer"]);
+  ann.inbox.read(id);
+  await ann.until((s) => s.unread === 1);
+  expect(ann.titles()[0]).toBe("later");
+});
+
+it("what is pressed on one device is pressed on the other, once", async () => {
+  const server = await gateway();
+  const { id } = server.emit("user:ann", "yes or no?");
+  const [phone, desk] = [
+    await ready({ url: server.url, token: token("ann"), share: false }),
+    await ready({ url: server.url, token: token("ann"), share: false }),
+  ];
+
+  await act(phone.inbox, id, "yes");
+  const answer = await act(desk.inbox, id, "no");
+
+  expect(answer.acted).toBe("yes");
+  for (const device of [phone, desk])
+    await device.until((s) => s.items[0]?.acted === "yes" && s.items[0].read && s.unread === 0);
+  expect(server.asked.filter(([event]) => event === "act")).toHaveLength(2);
+});
+
+it("what cannot be done says why", async () => {
+  const server = await gateway();
+  const { id } = server.emit("user:ann", "one");
+  const ann = await ready({ url: server.url, token: token("ann") });
+  server.fail = (event) => (event === "archive" ? "unavailable" : undefined);
+
+  await expect(archive(ann.inbox, id)).rejects.toMatchObject({ code: "unavailable" });
+  expect(ann.titles()).toEqual(["one"]);
+});
