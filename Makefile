@@ -2,7 +2,7 @@
 # what .ci/machine lists, where it may be: a venv for all, real servers and a browser for the tests.
 
 .DEFAULT_GOAL := help
-.PHONY: help machine run shapes pages screenshots check quick test test-long test-faults lint tested bench bench-emit bench-cluster bench-mail bench-refused clean
+.PHONY: help machine run shapes pages screenshots check quick test test-long test-pages test-faults lint tested bench bench-emit bench-cluster bench-mail bench-refused bench-stats clean
 .DELETE_ON_ERROR:
 # Images of Python set it. Without a cache of what is compiled each process of the tests begins with seconds of compiling.
 unexport PYTHONDONTWRITEBYTECODE
@@ -64,8 +64,13 @@ tested:  ## write constraints.txt anew: the newest release of every dependency, 
 
 WEB_SOURCES := $(shell find web -name node_modules -prune -o -name dist -prune -o -type f -print)
 
-$(PAGES): $(WEB_SOURCES) | $(RUNTIME)
-	cd web && $(NPM) ci --no-audit --no-fund && $(NPM) run build
+# By `npm ci`, which begins with an empty folder: only when other packages are wanted.
+web/node_modules/.package-lock.json: web/package-lock.json $(wildcard web/*/package.json) | $(RUNTIME)
+	cd web && $(NPM) ci --no-audit --no-fund
+	@touch $@
+
+$(PAGES): $(WEB_SOURCES) web/node_modules/.package-lock.json
+	cd web && $(NPM) run build
 	@touch $@
 
 shapes: $(RUNTIME)  ## write the pages' types anew, from the table of operations
@@ -113,8 +118,12 @@ endif
 # What proves who is calling, what leaves by mail and the use cases has no untested line or branch.
 PROVEN := auth/*,mailer/*,gateway/notify/decide.py,gateway/notify/emitting.py,gateway/notify/fanout.py,gateway/notify/gates/*,gateway/notify/languages.py,gateway/notify/mailroom.py,gateway/notify/owing.py,gateway/notify/people.py,gateway/notify/planning.py,gateway/notify/preview.py,gateway/notify/reading.py,gateway/notify/records.py,gateway/notify/said.py,gateway/notify/showing.py,gateway/notify/translations.py,gateway/notify/type_preview.py,gateway/notify/verdicts.py,gateway/notify/wording.py
 
-test: machine lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, and the tests with coverage (20 to 25 minutes)
+test-pages: $(PAGES)  ## style, types and unit tests of the pages
 	cd web && $(NPM) run lint && $(NPM) run typecheck && $(NPM) test
+
+test: machine $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, and the tests with coverage (about ten minutes)
+	# Each has use for one core.
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint test-pages
 	@$(BIN)/python .ci/kubectl $(BIN)
 	@rm -f .coverage .coverage.*
 	# Three to two cores: much of what is tested waits for servers and pages.
@@ -124,7 +133,7 @@ test: machine lint $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, 
 	$(BIN)/coverage report --include='$(PROVEN)' --fail-under=100
 
 # What tries a few examples or events every day tries all that are worth the wait, at random; a failure prints how to repeat it.
-test-long: machine $(TESTING) $(JOURNEYS)  ## the tests that are worth more examples and events than a day has time for
+test-long: machine $(JOURNEYS) $(PAGES)  ## the tests that are worth more examples and events than a day has time for
 	BELLHOP_TEST_LONG=1 $(BIN)/python -m pytest -m "long or hypothesis" -n 3 --dist worksteal $(if $(CI),-p tests.support.no_skips)
 
 test-faults: machine $(TESTING) $(JOURNEYS)  ## a cluster under load, and everything that can fail (13 minutes)
@@ -152,6 +161,9 @@ bench-cluster: $(TESTING) bench/build/load bench/build/post  ## one, two and fou
 
 bench-mail: $(TESTING)  ## receipts beside bulk mail on three nodes, and how its rate is held (10 minutes)
 	$(BIN)/python -m bench.mail $(ARGS)
+
+bench-stats: $(TESTING)  ## what a million events of the statistics take, and how long a page of them does (5 minutes)
+	$(BIN)/python -m bench.stats $(ARGS)
 
 bench-refused: $(TESTING)  ## what callers cost who are refused: CPU, and the wait of a probe
 	$(BIN)/python -m bench.refused

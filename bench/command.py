@@ -51,6 +51,10 @@ class Command:
         default = names if usual is None else ",".join(usual)
         self._parser.add_argument(option, default=default, help=f"some of {names}")
 
+    def number(self, option: str, default: int) -> None:
+        """Have an option that takes a number."""
+        self._parser.add_argument(option, type=int, default=default)
+
     def parse(self) -> argparse.Namespace:
         return self._parser.parse_args()
 

@@ -41,6 +41,13 @@ def description() -> str:
     return f"{cores} cores of {processor}, {memory_kb / 2**20:.0f} GiB, Linux {platform.release()}"
 
 
+def busy_seconds() -> float:
+    """The CPU that all on this machine have used since it was started."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    idle, waiting = ticks[3:5]
+    return (sum(ticks) - idle - waiting) / os.sysconf("SC_CLK_TCK")
+
+
 def versions() -> dict[str, str]:
     """The programs and libraries that were measured."""
     packages = ("python-socketio", "python-engineio", "aiohttp", "uvloop", "pymongo")

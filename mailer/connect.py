@@ -4,7 +4,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mailer.errors import MailConfigurationError
-from mailer.smtp import SESSION_MAILS, SMTP_FORMS, STEP_SECONDS, SMTPTransport
+from mailer.relay import SMTP_FORMS, STEP_SECONDS
+from mailer.smtp import SESSION_MAILS, SMTPTransport
 from mailer.spool import SpoolTransport
 from mailer.transport import Transport
 

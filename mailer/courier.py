@@ -204,28 +204,36 @@ class Courier:
     async def _kept_leased(self, held: Held, bound: asyncio.Timeout) -> AsyncIterator[None]:
         """Prolong the lease meanwhile; when another worker has the mail, `bound` ends the attempt."""
         name = f"lease {held.lease.notification.id}"
-        prolonging = asyncio.create_task(self._prolong(held, bound), name=name)
+        tasks: list[asyncio.Task[None]] = []
+
+        def begin() -> None:
+            tasks.append(asyncio.create_task(self._prolong(held, bound), name=name))
+
+        # A timer until then, and no task: most mails have gone by that time.
+        timer = asyncio.get_running_loop().call_later(PROLONGING_SHARE * self._policy.lease_seconds, begin)
         try:
             yield
         finally:
-            prolonging.cancel()
-            await asyncio.wait({prolonging})
+            timer.cancel()
+            for task in tasks:
+                task.cancel()
+                await asyncio.wait({task})
 
     async def _prolong(self, held: Held, bound: asyncio.Timeout) -> None:
         seconds = self._policy.lease_seconds
         while True:
-            await asyncio.sleep(PROLONGING_SHARE * seconds)
             lease = held.lease
             extra = {"notification": lease.notification.id}
             try:
                 ours = await self._outbox.prolong(lease, lease_seconds=seconds, now=self._clock())
             except Exception as error:  # noqa: BLE001 - to be tried again: while the store is away nobody else has it
                 logger.warning("lease not prolonged", extra=extra | {"error": type(error).__name__})
-                continue
-            if not ours and lease is held.lease:
-                logger.warning("mail under way was taken by another worker", extra=extra)
-                bound.reschedule(asyncio.get_running_loop().time())
-                return
+            else:
+                if not ours and lease is held.lease:
+                    logger.warning("mail under way was taken by another worker", extra=extra)
+                    bound.reschedule(asyncio.get_running_loop().time())
+                    return
+            await asyncio.sleep(PROLONGING_SHARE * seconds)
 
     async def _tell_of_bounce(self, lease: Lease, failure: DeliveryFailure | RelayFailure) -> None:
         bounce = _bounce(failure)

@@ -16,9 +16,9 @@ from mailer.courier import Bounced, Courier, Decide, Policy, Result
 from mailer.held import Held
 from mailer.lanes import Lane
 from mailer.settling import Settler
-from storage.endings import Buried, Ending, Postponed, Released
+from storage.endings import Buried, Ending, Postponed, Released, Skipped
 from storage.errors import StorageError, StoreUnavailable
-from storage.outbox import Lease, Outbox
+from storage.outbox import Lease, Outbox, Subject
 
 POLL_SECONDS = 15.0
 """How long a mail may wait unnoticed that another node has appended."""
@@ -40,11 +40,16 @@ logger = logging.getLogger(__name__)
 class Outcome:
     """What one lease came to."""
 
+    id: str
+    """Of the obligation."""
+    of: Subject
     type: str
     """Of what the mail tells."""
     result: Result
     seconds: float
     """From the lease to the settled end."""
+    rule: str | None = None
+    """By which it was skipped."""
     code: int | None = None
     attempts: int
 
@@ -320,9 +325,12 @@ class Worker:
         self._tell(
             held.lease,
             Outcome(
+                id=held.lease.id,
+                of=held.lease.of,
                 type=held.lease.notification.type,
                 result=result,
                 seconds=loop.time() - held.since,
+                rule=ending.rule if isinstance(ending, Skipped) else None,
                 code=code,
                 attempts=held.lease.mail.attempts,
             ),

@@ -1,7 +1,7 @@
 """The shelf of inboxes: what each user has read, seen, dismissed and clicked in the rooms that the user is in."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -161,6 +161,8 @@ class Marked(Count):
 
     changed: int
     """How many notifications changed for the user; unknown ids and repeated calls change nothing."""
+    read_from: Mapping[str, int] = field(default_factory=dict)
+    """Of `read_all`: the rooms that it changed something in, and up to where each had been read before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from storage.people import People
 from storage.preferences import Preferences
 from storage.schedule import Schedule
 from storage.snoozes import Snoozes
+from storage.stats import Stats
 from storage.strays import Strays
 from storage.streams import Streams
 from storage.suppressions import Suppressions
@@ -87,6 +88,9 @@ class Store(Protocol):
 
     @property
     def campaigns(self) -> Campaigns: ...
+
+    @property
+    def stats(self) -> Stats: ...
 
     @property
     def audit(self) -> Audit: ...

@@ -7,7 +7,7 @@ garbage collector need not know of them.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -130,6 +130,13 @@ class Appended(Struct, frozen=True, kw_only=True, gc=False):
     duplicate: bool = False
 
 
+class Placed(NamedTuple):
+    """Where a notification is, and of what type."""
+
+    room: str
+    type: str
+
+
 class Streams(Protocol):
     """Notifications in their rooms."""
 
@@ -187,6 +194,10 @@ class Streams(Protocol):
 
     async def notification(self, notification_id: str) -> Notification | None:
         """One notification with its mail, superseded, recalled or expired ones included."""
+        ...
+
+    async def placed(self, ids: Sequence[str]) -> dict[str, Placed]:
+        """Of each of these that is in a stream, where; one question for up to 1,000."""
         ...
 
     async def provenance(self, notification_id: str) -> "Provenance | None":

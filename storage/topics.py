@@ -1,12 +1,14 @@
 """The shelf of memberships: which users backends have put into which topics, beside those that tokens name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 TOPICS_PER_USER = 100
 """That the store may give a user: each is a room that every connection of the user opens."""
+COUNTED = 10_000
+"""Members of one topic, when they are counted: so many, or more."""
 CHANGED_AT_ONCE = 1_000
 """Users that one change may name."""
 
@@ -47,6 +49,8 @@ class TopicsPage:
     topics: tuple[str, ...]
     next: str | None
     """The last of the page; None at the end."""
+    members: Mapping[str, int] = field(default_factory=dict)
+    """How many each has, where that was asked for; no more than `COUNTED` are counted."""
 
 
 class Topics(Protocol):
@@ -69,6 +73,10 @@ class Topics(Protocol):
 
     async def members(self, topic: str, *, after: str | None, limit: int, prefix: str = "") -> MembersPage:
         """The members in the order of their ids, those behind `after`; of those that begin with `prefix`."""
+        ...
+
+    async def counts(self, topics: Sequence[str]) -> dict[str, int]:
+        """How many members each of them has, up to `COUNTED`; 0 for one that has none."""
         ...
 
     async def of_user(self, user: str) -> Mapping[str, datetime]:

@@ -23,6 +23,16 @@ settings.register_profile(
 settings.load_profile("bellhop")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave to the long runs what is marked `long(only=True)`: more cases of what others show every day."""
+    if LONG:
+        return
+    left = [item for item in items if (mark := item.get_closest_marker("long")) and mark.kwargs.get("only")]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in set(left)]
+
+
 @pytest.fixture(scope="session")
 def mongod_url() -> Iterator[str]:
     """The URL of a replica set, without a database."""

@@ -118,6 +118,12 @@ class OverviewTell(Command, frozen=True, tag="overview:tell"):
     """Whether another of these follows."""
 
 
+class Leave(Command, frozen=True, tag="leave"):
+    """Stop calmly, if it is `node` here."""
+
+    node: str
+
+
 class PeerAsk(Command, frozen=True, tag="peer:ask"):
     """Tell `node` what is known here about something."""
 

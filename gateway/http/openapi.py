@@ -123,6 +123,7 @@ _PATH_PARAMETERS = {
     "id": {"type": "string", "minLength": 1, "description": "The id of a notification."},
     "campaign": {"type": "string", "minLength": 1, "maxLength": 64, "description": "The id of a campaign."},
     "topic": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,64}$", "description": "The name of a topic."},
+    "node": {"type": "string", "minLength": 1, "maxLength": 128, "description": "The name of a node."},
     "lane": {"type": "string", "enum": [BRAKED.value], "description": "A lane that can be paused."},
 }
 

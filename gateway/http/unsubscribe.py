@@ -56,8 +56,8 @@ class UnsubscribePages(Part):
         )
 
     async def _lower(self, request: web.Request) -> web.Response:
-        places = _unwanted(await edge.read_body(request, limit=BODY_BYTES))
-        visit = await self._leaving.lower(_token(request), places)
+        places, untrack = _unwanted(await edge.read_body(request, limit=BODY_BYTES))
+        visit = await self._leaving.lower(_token(request), places, untrack=untrack)
         return _answered(
             request, visit, lambda found, words, tongue: pages.preferences(found, words, language=tongue, saved=True)
         )  # fmt: skip
@@ -82,17 +82,18 @@ def _answered(
     )  # fmt: skip
 
 
-def _unwanted(body: bytes) -> list[Place]:
-    """The places that were shown as on and are not to be kept; a body that shows none turns none off."""
+def _unwanted(body: bytes) -> tuple[list[Place], bool]:
+    """The places that were shown as on and are not to be kept, and whether tracking is one; a body that shows none turns none off."""
     try:
         given = parse_qs(body.decode(), max_num_fields=FIELDS_MAX)
     except ValueError:
         raise Problem("bad_request", "The form cannot be read.") from None
     kept = set(given.get("keep", ()))
+    shown = dict.fromkeys(given.get("shown", ()))
     places: list[Place] = []
-    for place in dict.fromkeys(given.get("shown", ())):
+    for place in shown:
         category, _, channel = place.partition(".")
         found = next((each for each in CHANNELS if each == channel), None)
         if place not in kept and found is not None:
             places.append((None if category == "*" else category, found))
-    return places
+    return places, pages.TRACKING in shown and pages.TRACKING not in kept

@@ -33,6 +33,8 @@ POLICY: Final = (
 """The Content-Security-Policy of the page."""
 ALL: Final = "*.email"
 """The place of the switch of all email."""
+TRACKING: Final = "*.tracking"
+"""The place of the switch by which it may be known which links are followed; shown to who has turned that on."""
 
 
 def question(visit: Visit, words: PageWords, *, language: str, token: str) -> str:
@@ -97,8 +99,15 @@ def _choices(visit: Visit, words: PageWords, action: str) -> list[str]:
         f'<form method="post"{where}>',
         f"<p>{_switch(ALL, words.all_email, words, is_on=visit.wants_email, is_shown=True)}</p>",
         *(table if visit.lines else []),
+        *_tracking(visit, words),
         f"<p><button>{escape(words.save)}</button></p>\n</form>",
     ]
+
+
+def _tracking(visit: Visit, words: PageWords) -> list[str]:
+    if not visit.chosen.preferences.tracking:
+        return []
+    return [f"<p>{_switch(TRACKING, words.tracking, words, is_on=True, is_shown=True)}</p>"]
 
 
 def _row(line: Line, words: PageWords) -> str:

@@ -29,6 +29,7 @@ class PageWords:
     """In a digest, by what was chosen."""
     off: str
     all_email: str
+    tracking: str
     save: str
     more: str
     unknown: str
@@ -52,6 +53,7 @@ ENGLISH: Final = PageWords(
     often=MappingProxyType({"daily": "once a day", "weekly": "once a week"}),
     off="off",
     all_email="Email at all; what is important comes in any case",
+    tracking="We may see which links in email you follow",
     save="Save",
     more="Everything that you are sent",
     unknown="This link is not known, or not any more.",
@@ -73,6 +75,7 @@ GERMAN: Final = PageWords(
     often=MappingProxyType({"daily": "einmal am Tag", "weekly": "einmal in der Woche"}),
     off="aus",
     all_email="Überhaupt E-Mails; was wichtig ist, kommt auf jeden Fall",
+    tracking="Wir dürfen sehen, welchen Links in E-Mails Sie folgen",
     save="Speichern",
     more="Alles, was Sie bekommen",
     unknown="Dieser Link ist nicht bekannt, oder nicht mehr.",

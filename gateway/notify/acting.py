@@ -9,6 +9,7 @@ from gateway.notify.muting import Mutes
 from gateway.notify.reading import Reading
 from gateway.notify.requests import Unfit
 from storage.inboxes import Acted, Inboxes, Marked
+from storage.stats import Outcome
 from storage.streams import Notification, Streams
 
 # What of each is different then, as its reader's history has it.
@@ -62,6 +63,7 @@ class Acting:
         """Put `ids` away, as read."""
         muted = await self._mutes.of(user)
         marked = await self._inboxes.archive(user, rooms, ids, now=self._clock(), muted=muted)
+        self._reading.tell(Outcome.READ, user, rooms, ids, marked)
         return await self._reading.counted(user, rooms, marked, muted, did=_did("archive", ids, ARCHIVED))
 
     async def unarchive(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
@@ -95,6 +97,7 @@ class Acting:
         acted = await self._inboxes.act(user, rooms, id_, action, now=now, muted=muted)
         if acted.acted is None:
             return None
+        self._reading.tell(Outcome.READ, user, rooms, [id_], acted)
         did = _did("act", [id_], {"read": True, "acted": acted.acted})
         return await self._reading.counted(user, rooms, acted, muted, did=did)
 

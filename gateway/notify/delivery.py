@@ -25,7 +25,7 @@ from gateway.notify.repair import Repairs
 from gateway.notify.streams import DeliveryStats, Guest, Sockets, Stream, namespace_of
 from gateway.notify.translations import MARK, Variants
 from gateway.notify.written import WrittenLog
-from storage.streams import Streams
+from storage.streams import Notification, Streams
 
 HOLE_SECONDS = 0.05
 RECONCILE_SECONDS = 30.0
@@ -58,6 +58,10 @@ class Delivery(Part):
         self.repairs = Repairs(self, streams, clock, reconcile_seconds=reconcile_seconds)
         self.locale_of: Callable[[str], str | None] = _any_locale
         """Which language a session reads."""
+        self.on_written: Callable[[str, bytes], None] | None = None
+        """Told of each frame with a sequence that is written to a room's sessions, repairs included; must neither wait nor raise."""
+        self.on_replayed: Callable[[Sequence[Notification]], None] | None = None
+        """Told of what a session was given that it had missed, as above."""
         self.written = WrittenLog()
         self._sockets = sockets
         self._bus = bus
@@ -230,6 +234,8 @@ class Delivery(Part):
         """Write to all members, and to each guest what its replay has not given it."""
         if seq != TRANSIENT:
             stream.cursor = seq
+            if self.on_written is not None and (stream.members or stream.guests):
+                self.on_written(stream.room, event)
         namespace = namespace_of(stream.room)
         if event[0] == MARK:
             self._write_variants(stream, seq, Variants(namespace, event, self.locale_of))

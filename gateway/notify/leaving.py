@@ -96,20 +96,27 @@ class Leaving:
         """Turn off the mail that the link is about; done twice it is done once."""
         return await self._lower(token, _scope_of)
 
-    async def lower(self, token: str, places: Iterable[Place]) -> Visit | None:
-        """Turn off what is sent in these places; what is off, or cannot be chosen, stays as it is."""
+    async def lower(self, token: str, places: Iterable[Place], *, untrack: bool = False) -> Visit | None:
+        """Turn off what is sent in these places; what is off, or cannot be chosen, stays as it is.
+
+        With `untrack` nobody may know any more which links in mail the user follows.
+        """
         wanted = list(places)
-        return await self._lower(token, lambda _: wanted)
+        return await self._lower(token, lambda _: wanted, untrack=untrack)
 
     async def _found(self, token: str) -> tuple[Ticket, str] | None:
         ticket = self._links.read(token)
         user = None if ticket is None else await self._keys.user_of(ticket.key)
         return None if ticket is None or user is None else (ticket, user)
 
-    async def _lower(self, token: str, places: Callable[[Visit], Iterable[Place]]) -> Visit | None:
+    async def _lower(
+        self, token: str, places: Callable[[Visit], Iterable[Place]], *, untrack: bool = False
+    ) -> Visit | None:
         for _ in range(ATTEMPTS):
             before = await self.visit(token)
             patch = {} if before is None else _lowering(before.chosen, places(before))
+            if before is not None and untrack and before.chosen.preferences.tracking:
+                patch["tracking"] = False
             if before is None or not patch:
                 return before
             kept = before.chosen.preferences

@@ -1,6 +1,6 @@
 """Reading: a user's history over the rooms of that user, its marks, and the badge that counts what is unread."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -12,6 +12,10 @@ from gateway.notify.muting import Mutes
 from gateway.notify.requests import HistoryRequest
 from gateway.notify.translations import page_spoken
 from storage.inboxes import Count, HistoryPage, HistoryQuery, Inboxes, Marked, Muted
+from storage.stats import Outcome
+
+Listener = Callable[[Outcome, str, Sequence[str], Sequence[str] | None, Marked], None]
+"""Takes what a user did with which ids, None for all, in which rooms, and what the store says to it; must neither wait nor raise."""
 
 M = TypeVar("M", bound=Marked)
 
@@ -27,6 +31,7 @@ class Reading:
         self._mutes = mutes
         self._fanout = fanout
         self._clock = clock
+        self.listeners: list[Listener] = []
 
     async def begin(self, user: str, rooms: Sequence[str]) -> None:
         """The user has come, with these rooms: those that have never begun for the user begin here."""
@@ -64,22 +69,28 @@ class Reading:
             marked = await self._inboxes.read_all(user, rooms, now=now)
         else:
             marked = await self._inboxes.read(user, rooms, ids, now=now, muted=muted)
+        self.tell(Outcome.READ, user, rooms, ids, marked)
         return await self.counted(user, rooms, marked, muted)
 
     async def dismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Take `ids` out of this user's history."""
         muted = await self._mutes.of(user)
         marked = await self._inboxes.dismiss(user, rooms, ids, now=self._clock(), muted=muted)
+        # What is dismissed counts as read, here as everywhere.
+        self.tell(Outcome.READ, user, rooms, ids, marked)
         return await self.counted(user, rooms, marked, muted)
 
     async def seen(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Note that `ids` were on the user's screen; the badge stays as it is."""
-        return await self._inboxes.seen(user, rooms, ids, now=self._clock())
+        marked = await self._inboxes.seen(user, rooms, ids, now=self._clock())
+        self.tell(Outcome.SEEN, user, rooms, ids, marked)
+        return marked
 
     async def click(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Note that the user has followed the links of `ids`, which reads them too."""
         muted = await self._mutes.of(user)
         marked = await self._inboxes.click(user, rooms, ids, now=self._clock(), muted=muted)
+        self.tell(Outcome.CLICKED, user, rooms, ids, marked)
         return await self.counted(user, rooms, marked, muted)
 
     async def counted(
@@ -100,3 +111,15 @@ class Reading:
             told = events.count(marked) if did is None else {**events.count(marked), "did": did}
             await self._fanout.transient(user_room(user), "inbox", told)
         return marked
+
+    def tell(
+        self,
+        outcome: Outcome,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str] | None,
+        marked: Marked,
+    ) -> None:
+        """Tell the listeners what a user did."""
+        for listen in self.listeners:
+            listen(outcome, user, rooms, ids, marked)

@@ -19,7 +19,7 @@ from mailer.envelope import ReturnPath
 from mailer.reports import Action, Kind, Outcome, Report
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
-from storage.mail import LaneName, Mail, MailState
+from storage.mail import LaneName, MailState
 from storage.outbox import Outbox
 from storage.strays import RAW_BYTES, Stray, StrayPage, Strays
 from storage.suppressions import Evidence, Reason, Suppression, category_scope, lane_scope
@@ -48,7 +48,7 @@ class Returns(Part):
         path: ReturnPath | None,
         domains: Collection[str],
         clock: Timekeeper,
-        count: Callable[[Mail | None, Fate], None],
+        count: Callable[[Ours | None, Fate], None],
     ) -> None:
         """`domains` are those that our Message-IDs end with; `count` is told of each report's mail, if known, and fate."""
         self._outbox = outbox
@@ -99,7 +99,7 @@ class Returns(Part):
     ) -> Return:
         mail = None if ours is None else ours.mail
         dealt = await self._dealt(report, ours, raw, source)
-        self._count(mail, dealt.fate)
+        self._count(ours, dealt.fate)
         extra = {"kind": report.kind.value, "fate": dealt.fate.value, "mail": dealt.mail}
         # A complaint about mail that somebody waits for says that something is wrong with it.
         is_waited_for = mail is not None and mail.order.lane is LaneName.TRANSACTIONAL

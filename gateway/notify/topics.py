@@ -1,7 +1,7 @@
 """Topics that backends give to users, beside those that the users' tokens name: who is a member, and who hears of a change."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.cluster.bus.base import Bus
@@ -43,6 +43,8 @@ class TopicsRequest:
     prefix: str = ""
     after: str | None = None
     limit: int = 200
+    counted: bool = False
+    """Whether it is to be said how many members each has."""
 
 
 class TooManyTopics(Exception):
@@ -100,7 +102,8 @@ class TopicBook(Part):
         )
 
     async def named(self, asked: TopicsRequest) -> TopicsPage:
-        return await self._topics.named(prefix=asked.prefix, after=asked.after, limit=asked.limit)
+        page = await self._topics.named(prefix=asked.prefix, after=asked.after, limit=asked.limit)
+        return replace(page, members=await self._topics.counts(page.topics)) if asked.counted else page
 
     async def change(self, asked: MembersChange) -> Changed:
         """Change who is a member, on every node's live connections too. Raises `TooManyTopics`."""

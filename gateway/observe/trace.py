@@ -78,6 +78,7 @@ class Tracer:
             *points.of_call(record.notification, provenance, self._clock()),
             *points.of_nodes(nodes),
             *points.of_readers(record),
+            *points.of_hits(record),
             *points.of_deeds(deeds),
         ]
         for traced, course in mails:

@@ -71,6 +71,16 @@ def of_readers(record: Record) -> Iterator[Point]:
                 yield Point(at=at, via=Via.READER, what=what, by=user, detail=detail)
 
 
+def of_hits(record: Record) -> Iterator[Point]:
+    """Who, or what, has followed links of its mail."""
+    for hit in record.clicks:
+        confirmed = "" if hit.confirmed_at is None else ", confirmed"
+        why = f": {', '.join(hit.why)}" if hit.why else ""
+        yield Point(
+            at=hit.at, via=Via.MAIL, what="followed", by=hit.user, mail=hit.mail, detail=f"{hit.kind}{confirmed}{why}"
+        )  # fmt: skip
+
+
 def of_deeds(deeds: Sequence[Deed]) -> Iterator[Point]:
     """What admins and services did to it."""
     for deed in deeds:

@@ -19,6 +19,7 @@ from gateway.http.settings import SiteSettings
 from gateway.mail.part import Desk, MailPart, presses_of
 from gateway.mail.seals import return_path_of, seals_of, sender_domains
 from gateway.mail.settings import BulkSettings, MailSettings
+from gateway.notify.attribution import Ours
 from gateway.notify.clicks.tracking import Tracker
 from gateway.notify.contacts import ContactBook
 from gateway.notify.decide import Judge
@@ -31,6 +32,8 @@ from gateway.notify.mailboxes import RefusalBook
 from gateway.notify.preference_book import PreferenceBook
 from gateway.notify.returns import Returns
 from gateway.notify.settings import BrakeSettings, PeopleSettings, StoreSettings
+from gateway.notify.stats.noting import Noter
+from gateway.notify.stats.settings import StatsSettings
 from gateway.notify.suppressions import SuppressionList
 from gateway.notify.tally import Tally
 from gateway.notify.verdicts import Sources
@@ -42,9 +45,9 @@ from mailer.courier import Result
 from mailer.lanes import NO_CLICKS, Clicks, WayOut, no_way_out
 from mailer.unsubscribe import UnsubscribeLinks
 from mailer.worker import Outcome
-from storage import lanes
+from storage import lanes, stats
 from storage.connect import connect as connect_store
-from storage.mail import LaneName, Mail
+from storage.mail import LaneName
 from storage.outbox import Lease
 
 if TYPE_CHECKING:
@@ -112,6 +115,7 @@ class Process(ABC):
         )
         self.judge = Judge(self.sources)
         self.tally = Tally(self.store.tallies, self.catalog, self.clock)
+        self.noter = self._noter()
         self.unsubscribe_links = _unsubscribe_links(settings)
         self.click_links = _click_links(settings)
         self._added: list[Part] = []
@@ -151,6 +155,12 @@ class Process(ABC):
             kept_days=self.settings[StoreSettings].history_days,
         )
 
+    def _noter(self) -> Noter | None:
+        """What tells the statistics; None where there are to be none."""
+        if not self.settings[StatsSettings].days:
+            return None
+        return Noter(self.store.stats, self.store.streams, self.store.shared_secret, self.clock)
+
     def _way_out(self) -> WayOut:
         if self.unsubscribe_links is None:
             return no_way_out
@@ -171,6 +181,8 @@ class Process(ABC):
     def _mail_ended(self, lane: LaneName, outcome: Outcome) -> None:
         self.metrics.mail_outcome(lane, outcome.result)
         self.tally.mailed(outcome.type, outcome.result)
+        if self.noter is not None:
+            self.noter.mailed(lane, outcome)
         if outcome.result is Result.SENT:
             self.lanes.count(lane, lanes.Outcome.SENT)
 
@@ -179,11 +191,13 @@ class Process(ABC):
             self.lanes.count(lease.mail.order.lane, lanes.Outcome.REFUSED)
         await self.suppressions.bounced(lease, bounce)
 
-    def _mail_returned(self, mail: Mail | None, fate: Fate) -> None:
-        lane = None if mail is None else mail.order.lane
+    def _mail_returned(self, ours: Ours | None, fate: Fate) -> None:
+        lane = None if ours is None else ours.mail.order.lane
         self.metrics.mail_returned(lane, fate)
-        if lane is not None and mail is not None and fate in _HEARD:
-            self.lanes.count(lane, _HEARD[fate], sent_at=mail.sent_at)
+        if lane is not None and ours is not None and fate in _HEARD:
+            self.lanes.count(lane, _HEARD[fate], sent_at=ours.mail.sent_at)
+            if self.noter is not None:
+                self.noter.mail_returned(stats.Outcome(_HEARD[fate]), ours.told, lane)
 
     def _adopt_designs(self, catalog: "Catalog | None") -> None:
         """Mail of a catalog's types is made by its designs."""

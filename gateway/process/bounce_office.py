@@ -102,6 +102,7 @@ class BounceOffice(Office):
             ClockPart(self.clock, self.store),
             self.suppressions,
             self.lanes,
+            *([] if self.noter is None else [self.noter]),
             self.returns,
         ]
 

@@ -22,7 +22,17 @@ from gateway.ground.settings import Settings, SettingsError
 from gateway.ground.values import duration
 from gateway.mail.settings import BounceSettings, MailSettings
 from gateway.observe.metrics import release
-from gateway.process import calling, campaigning, laning, outlet, settings, signals, suppressing, zoning
+from gateway.process import (
+    calling,
+    campaigning,
+    exporting,
+    laning,
+    outlet,
+    settings,
+    signals,
+    suppressing,
+    zoning,
+)
 from gateway.process.calling import Failure
 
 
@@ -111,6 +121,13 @@ def _parser() -> argparse.ArgumentParser:
             "suppressions",
             help="take over or write out the addresses that must not be written to",
             description="As CSV, by the store of the settings in force. Gateways may run meanwhile.",
+        )
+    )
+    exporting.describe(
+        commands.add_parser(
+            "export",
+            help="write out what the statistics are counted from",
+            description="By the store of the settings in force. Gateways may run meanwhile.",
         )
     )
     laning.describe(

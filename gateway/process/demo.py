@@ -3,6 +3,7 @@
 Everything is kept in one folder, so that the next start finds the history, and the keys that old links were signed with.
 """
 
+import hmac
 import json
 import os
 import secrets
@@ -12,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from auth.tokens import Signer
-from gateway.ground import logs
+from gateway.ground import logs, places
 from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Settings
 from gateway.http import static
@@ -97,11 +98,25 @@ def demo_settings(folder: Path, own: DemoSecrets, *, host: str, port: int, inter
             # A demo is for a few: it need not speak of a machine's limits.
             "BELLHOP_MAX_CONNECTIONS": "500",
             "BELLHOP_CATALOG": str(CATALOG),
+            "BELLHOP_LINK_SECRET": _link_secret(own),
+            **_address(host, port),
             "BELLHOP_LOG_LEVEL": "warning",
             "BELLHOP_LOG_FORMAT": "text",
         },
         serving=True,
     )
+
+
+def _link_secret(own: DemoSecrets) -> str:
+    """What links in mail are made with: of its own, and the same at each start."""
+    return hmac.digest(own.jwt_secret.encode(), b"demo links", "sha256").hex()
+
+
+def _address(host: str, port: int) -> dict[str, str]:
+    """Where links in mail lead; nowhere of ours while any port will do, or where browsers cannot ask."""
+    if port == 0 or places.is_unix(host):
+        return {}
+    return {"BELLHOP_BASE_URL": places.url(places.near(host), port)}
 
 
 def welcome(addresses: Addresses, own: DemoSecrets, folder: Path) -> str:

@@ -39,6 +39,7 @@ class MailOffice(Office):
             ClockPart(self.clock, self.store),
             self.switching,
             self.tally,
+            *([] if self.noter is None else [self.noter]),
             self.suppressions,
             self.lanes,
             PresencePart(self.presence, _announce_to_nobody),

@@ -42,6 +42,7 @@ from gateway.notify.campaigns.drafting import Drafter
 from gateway.notify.campaigns.running import CampaignRunner
 from gateway.notify.choosing import Choices
 from gateway.notify.clicks.book import ClickBook
+from gateway.notify.clicks.mails import TrackedMails
 from gateway.notify.delivery import Delivery
 from gateway.notify.emitting import Emitter
 from gateway.notify.fanout import Fanout
@@ -61,6 +62,9 @@ from gateway.notify.retention import Housekeeper
 from gateway.notify.scheduling import Scheduler
 from gateway.notify.settings import StoreSettings
 from gateway.notify.snoozing import Snoozer
+from gateway.notify.stats.asking import Statistics
+from gateway.notify.stats.recounting import Recounter
+from gateway.notify.stats.settings import StatsSettings
 from gateway.notify.store import ClockPart, CommitPart, LineagePart, StorePart
 from gateway.notify.switching import Switching
 from gateway.notify.topics import TopicBook
@@ -69,6 +73,7 @@ from gateway.notify.types import Types
 from gateway.notify.versions import Versions
 from gateway.notify.wording import Scribe
 from gateway.observe.feed import Feed
+from gateway.observe.nodes import Nodes
 from gateway.observe.overview import Observatory
 from gateway.observe.peers import Peers
 from gateway.observe.trace import Tracer
@@ -193,10 +198,12 @@ class Node(Process):
         self.clicks = ClickBook(
             self.store.clicks,
             self.click_links,
+            catalog=self.catalog,
             streams=self.store.streams,
             inboxes=self.store.inboxes,
-            outbox=self.store.outbox,
-            campaigns=self.store.campaigns,
+            mails=TrackedMails(
+                streams=self.store.streams, outbox=self.store.outbox, campaigns=self.store.campaigns
+            ),
             preferences=self.preferences,
             reading=self.reading,
             bus=self.bus,
@@ -247,6 +254,7 @@ class Node(Process):
             take_back=self.records.recall,
         )
         self.refusals.listeners.append(self.hints.look)
+        self._statistics()
         self.housekeeper = Housekeeper(
             self.store.streams,
             self.store.outbox,
@@ -254,6 +262,24 @@ class Node(Process):
             history_days=self.settings[StoreSettings].history_days,
             may_delete=lambda: self.clock.may_delete,
         )
+
+    def _statistics(self) -> None:
+        """What came of it all. Where there are to be none, nothing of it is heard."""
+        days = self.settings[StatsSettings].days
+        self.recounter = Recounter(
+            self.store.stats,
+            self.clock,
+            holder=self.settings[ClusterSettings].node_id,
+            days=days,
+            may_delete=lambda: self.clock.may_delete,
+        )
+        self.statistics = Statistics(self.store.stats, self.clock, days=days)
+        if self.noter is not None:
+            self.emitter.listeners.append(self.noter.emitted)
+            self.delivery.on_written = self.noter.written
+            self.delivery.on_replayed = self.noter.replayed
+            self.reading.listeners.append(self.noter.marked)
+            self.clicks.listeners.append(self.noter.clicked)
 
     def _campaigns(self) -> None:
         """What is sent to many."""
@@ -326,6 +352,14 @@ class Node(Process):
         self.audit = AuditBook(
             self.store.audit, self.clock, kept_days=self.settings[StoreSettings].audit_days
         )
+        self.nodes = Nodes(
+            peers=self.peers,
+            bus=self.bus,
+            node=node,
+            started_at=self.trends.started_at,
+            catalog=lambda: None if self.catalog.current is None else self.catalog.current.version,
+            sessions=self.namespaces.sessions,
+        )
         self.use_cases = UseCases(
             emitter=self.emitter,
             previewer=Previewer(
@@ -355,6 +389,7 @@ class Node(Process):
             scheduler=self.scheduler,
             campaigns=self.campaign_book,
             digests=self.digests,
+            statistics=self.statistics,
             types=Types(
                 live=self.catalog,
                 switching=self.switching,
@@ -383,6 +418,7 @@ class Node(Process):
                 clock=self.clock,
             ),
             audit=self.audit,
+            nodes=self.nodes,
         )
         AdminEvents(self.namespaces.registry, self.use_cases)
         PreferenceEvents(self.namespaces.registry, self.use_cases)
@@ -485,10 +521,12 @@ class Node(Process):
             *([] if self.click_links is None else [self._click_pages()]),
             self.gossip,
             self.tally,
+            *([] if self.noter is None else [self.noter, self.recounter]),
             self.feed,
             self.trends,
             self.observatory,
             self.peers,
+            self.nodes,
             self.audit,
             self.housekeeper,
             self.scheduler,

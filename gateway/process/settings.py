@@ -19,6 +19,7 @@ from gateway.http.settings import SiteSettings
 from gateway.mail.provider_settings import ProviderSettings
 from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings, SigningSettings
 from gateway.notify.settings import BrakeSettings, PeopleSettings, StoreSettings
+from gateway.notify.stats.settings import StatsSettings
 from gateway.sockets.settings import SocketSettings
 
 
@@ -34,6 +35,7 @@ GROUPS: tuple[type[Group], ...] = (
     SocketSettings,
     KeySettings,
     StoreSettings,
+    StatsSettings,
     PeopleSettings,
     ClusterSettings,
     CatalogSettings,

@@ -65,6 +65,7 @@ class Shop(Part):
             web.get("/", self._home),
             web.get("/demo/config.json", self._config),
             web.post("/demo/actions/{action}", self._act),
+            web.get("/newsletter/{issue}", self._newsletter),
             *static.demo_routes(),
         ]
 
@@ -72,6 +73,11 @@ class Shop(Part):
         """Whoever types no more than the address is shown the shop."""
         del request
         return web.Response(status=302, headers={"Location": "demo/"})
+
+    async def _newsletter(self, request: web.Request) -> web.StreamResponse:
+        """The shop has one page. Browsers take the fragment along."""
+        del request
+        return web.Response(status=302, headers={"Location": "../demo/"})
 
     async def _config(self, request: web.Request) -> web.Response:
         """Fresh tokens for everybody. Whoever reaches the demo is welcome to be anybody."""

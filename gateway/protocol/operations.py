@@ -15,9 +15,11 @@ from gateway.protocol.offered import (
     campaigns,
     kinds,
     mails,
+    nodes,
     notifications,
     own,
     schedules,
+    stats,
     told,
     users,
 )
@@ -32,6 +34,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *campaigns.OPERATIONS,
     *kinds.OPERATIONS,
     *audits.OPERATIONS,
+    *nodes.OPERATIONS,
+    *stats.OPERATIONS,
     *own.OPERATIONS,
 )
 """All of them."""

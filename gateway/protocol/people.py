@@ -20,6 +20,7 @@ from gateway.protocol.fields import (
     PRINTABLE,
     VISIBLE,
     EmailAddress,
+    Flag,
     Items,
     Object,
     Text,
@@ -27,12 +28,13 @@ from gateway.protocol.fields import (
     locale_field,
 )
 from storage.people import Found, Profile
-from storage.topics import CHANGED_AT_ONCE, Changed, MembersPage, TopicsPage
+from storage.topics import CHANGED_AT_ONCE, COUNTED, Changed, MembersPage, TopicsPage
 
 ATTRIBUTES_BYTES = 4096
 USERS_AT_ONCE = 1000
 USERS_BYTES = 2 * 1024 * 1024
 """Of the body of a batch."""
+COUNTED_TOPICS = 100
 MEMBERS_BYTES = 1024 * 1024
 
 
@@ -185,6 +187,14 @@ class TopicsSchema(Schema):
         metadata={"description": "`next` of the page before."},
     )  # fmt: skip
     limit = fields.Integer(strict=True, load_default=200, validate=validate.Range(min=1, max=1000))
+    counted = Flag(
+        load_default=False, metadata={"description": "Say how many members each has: 100 topics at most."}
+    )
+
+    @validates_schema
+    def _bounded(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("counted") and data.get("limit", 0) > COUNTED_TOPICS:
+            raise ValidationError(f"{COUNTED_TOPICS} at most, if they are to be counted.", "limit")
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> TopicsRequest:
@@ -206,6 +216,11 @@ class FoundUsersAnswer(Schema):
 class TopicsAnswer(Schema):
     topics = fields.List(fields.String(), required=True, metadata={"description": "By name."})
     next = required.text(allow_none=True)
+    members = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": f"How many each has, with `counted`; {COUNTED} stand for so many, or more."},
+    )
 
 
 class ProfileAnswer(Schema):
@@ -287,7 +302,8 @@ def found(value: Found) -> Json:
 
 
 def topics(page: TopicsPage) -> Json:
-    return {"topics": list(page.topics), "next": page.next}
+    counts = {"members": dict(page.members)} if page.members else {}
+    return {"topics": list(page.topics), "next": page.next, **counts}
 
 
 def user_topics(topics: Mapping[str, datetime]) -> Json:

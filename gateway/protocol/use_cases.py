@@ -27,11 +27,13 @@ from gateway.notify.records import Record, Records
 from gateway.notify.requests import AdminHistoryRequest, EmitRequest, HistoryRequest, TypePreviewRequest
 from gateway.notify.returns import Returns
 from gateway.notify.scheduling import PutOff, Scheduler
+from gateway.notify.stats.asking import Report, Statistics, StatsRequest, Unanswerable
 from gateway.notify.suppressions import SuppressionList, SuppressRequest
 from gateway.notify.topics import MembersChange, TooManyTopics, TopicBook
 from gateway.notify.type_preview import NoSuchType, TypePreview, TypePreviewer
 from gateway.notify.types import TypeDetail, Types
 from gateway.observe.feed import Feed
+from gateway.observe.nodes import Nodes
 from gateway.observe.overview import Observatory
 from gateway.observe.trace import Tracer
 from gateway.observe.traced import Trace
@@ -73,12 +75,14 @@ class UseCases:
     scheduler: Scheduler
     campaigns: CampaignBook
     digests: Digester
+    statistics: Statistics
     types: Types
     type_previewer: TypePreviewer
     observatory: Observatory
     feed: Feed
     tracer: Tracer
     audit: AuditBook
+    nodes: Nodes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,6 +355,14 @@ async def switch_type(use: UseCases, caller: Caller, asked: SwitchRequest) -> Ty
     return await use.types.switch(asked.type, asked.changes, by=caller.name)
 
 
+async def look_at_stats(use: UseCases, caller: Caller, asked: StatsRequest) -> Report:
+    del caller
+    try:
+        return await use.statistics.look(asked)
+    except Unanswerable as error:
+        raise Invalid({error.field: [str(error)]}) from None
+
+
 async def suppress(use: UseCases, caller: Caller, asked: SuppressRequest) -> Suppression:
     return await use.suppressions.suppress(asked, source=caller.scope)
 
@@ -365,6 +377,12 @@ async def pause_lane(use: UseCases, caller: Caller, asked: PauseRequest) -> Lane
 
 async def resume_lane(use: UseCases, caller: Caller, lane: LaneName) -> LanePage:
     return await use.lanes.resume(lane, by=caller.name)
+
+
+async def drain_node(use: UseCases, caller: Caller, node: str) -> None:
+    del caller
+    if not await use.nodes.send_away(node):
+        raise Problem("not_found", "No node of this name answers.")
 
 
 async def create_campaign(use: UseCases, caller: Caller, asked: CampaignRequest) -> Progress:

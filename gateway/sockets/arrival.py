@@ -189,7 +189,10 @@ class Arrival:
             for notification in opening.missed
         ]
         async with asyncio.timeout(REPLAY_SECONDS):
-            return await self._at.server.write_all(self.session.sid, packets)
+            written = await self._at.server.write_all(self.session.sid, packets)
+        if written and self._at.delivery.on_replayed is not None:
+            self._at.delivery.on_replayed(opening.missed)
+        return written
 
     async def _ready(self, opening: Opening, replayed: int) -> bytes:
         session = self.session

@@ -168,8 +168,11 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
         if unread:
             # After the advance: between the two a receipt says no more than `read_upto` does.
             await acts.settle(c, user, {room: standing.heads[room] for room in unread})
+        read_from = {room: standing.read_upto.get((user, room), 0) for room in unread}
         turn = standing.turn(user, list(standing.heads))
-        return Marked(changed=sum(unread.values()), unread=0, heads=standing.heads, turn=turn)
+        return Marked(
+            changed=sum(unread.values()), unread=0, heads=standing.heads, turn=turn, read_from=read_from
+        )
 
     @operation
     async def mark_unread(

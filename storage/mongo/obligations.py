@@ -21,6 +21,8 @@ from storage.mongo.schema import Migration
 from storage.outbox import Kind, Obligation, Subject
 
 OBLIGATIONS = "obligations"
+BOTH = (NOTIFICATIONS, OBLIGATIONS)
+"""The collections that mail is owed in."""
 THROTTLES = "throttles"
 """The collection of what those write to who count sent mail at once; a document goes when nobody has for long."""
 THROTTLES_KEPT_SECONDS = 86_400
@@ -102,6 +104,8 @@ async def _name_lanes(c: Collections) -> None:
 
 MIGRATIONS = (Migration(name="outbox-2", run=_name_lanes),)
 
+ENDED = {"mail.wake": "", "mail.token": ""}
+"""What a mail has no more that nobody is to look at again."""
 OWES = "mail.state"
 """The field to ask for, for `owes`."""
 _OWED_STATES = frozenset(state.value for state in OWED)

@@ -29,6 +29,7 @@ from storage.mongo.schedule import MongoSchedule
 from storage.mongo.schema import LEASE_SECONDS, migrate
 from storage.mongo.shelf import MongoShelf, Operations
 from storage.mongo.snoozes import MongoSnoozes
+from storage.mongo.stats import MongoStats
 from storage.mongo.strays import MongoStrays
 from storage.mongo.streams import MongoStreams
 from storage.mongo.suppressions import MongoSuppressions
@@ -70,6 +71,7 @@ class MongoStore:
         self.lanes = self._put_up(MongoLanes(self._operations))
         self.mailboxes = self._put_up(MongoMailboxes(self._operations))
         self.campaigns = self._put_up(MongoCampaigns(self._operations))
+        self.stats = self._put_up(MongoStats(self._operations))
         self.audit = self._put_up(MongoAudit(self._operations))
         self.clicks = self._put_up(MongoClicks(self._operations))
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pymongo import IndexModel
 
-from storage.encoding import ERASED, EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros
+from storage.encoding import ERASED, EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros, writable
 from storage.errors import IdempotencyMismatch
 from storage.mongo import clearing, collapsing, searching
 from storage.mongo.append import ROOMS, Appender, positions
@@ -15,7 +15,7 @@ from storage.mongo.schema import Migration
 from storage.mongo.shelf import MongoShelf, Operations, operation
 from storage.people import Erasure
 from storage.searching import Found, FoundPage, Provenance, Search
-from storage.streams import Appended, Emission, Notification, Streams
+from storage.streams import Appended, Emission, Notification, Placed, Streams
 
 INDEXES = {
     NOTIFICATIONS: (
@@ -103,6 +103,13 @@ class MongoStreams(MongoShelf, Streams):
     @operation
     async def notification(self, c: Collections, notification_id: str) -> Notification | None:
         return await _find(c, notification_id) if is_writable(notification_id) else None
+
+    @operation
+    async def placed(self, c: Collections, ids: Sequence[str]) -> dict[str, Placed]:
+        found = c[NOTIFICATIONS].find(
+            {"_id": {"$in": writable(ids)}, "seq": {"$gt": 0}}, {"room": 1, "type": 1}
+        )
+        return {each["_id"]: Placed(each["room"], each["type"]) for each in await found.to_list()}
 
     @operation
     async def provenance(self, c: Collections, notification_id: str) -> Provenance | None:

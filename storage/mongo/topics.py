@@ -8,11 +8,11 @@ from pymongo import IndexModel, ReturnDocument, UpdateOne
 from storage.encoding import micros, moment, writable
 from storage.finding import LAST
 from storage.mongo.append import positions
-from storage.mongo.collections import FACTS, Collections
+from storage.mongo.collections import FACTS, Collections, together
 from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.standings import INBOXES
 from storage.people import Erasure
-from storage.topics import TOPICS_PER_USER, Changed, Full, Member, MembersPage, Topics, TopicsPage
+from storage.topics import COUNTED, TOPICS_PER_USER, Changed, Full, Member, MembersPage, Topics, TopicsPage
 
 MEMBERSHIPS = "memberships"
 """The name of the collection, and of the fact that counts its changes."""
@@ -24,6 +24,9 @@ INDEXES = {
         IndexModel([("user", 1), ("topic", 1)], name="topics"),
     )
 }
+
+COUNTED_TOGETHER = 10
+"""Topics whose members are counted at the same time."""
 
 
 class MongoTopics(MongoShelf, Topics):
@@ -85,6 +88,19 @@ class MongoTopics(MongoShelf, Topics):
         )
         found = [row["_id"] for row in await cursor.to_list()]
         return TopicsPage(topics=tuple(found[:limit]), next=found[limit - 1] if len(found) > limit else None)
+
+    @operation
+    async def counts(self, c: Collections, topics: Sequence[str]) -> dict[str, int]:
+        asked = writable(topics)
+        counted: dict[str, int] = {}
+        for start in range(0, len(asked), COUNTED_TOGETHER):
+            part = asked[start : start + COUNTED_TOGETHER]
+            # Each by itself: only so is there a bound to what is gone through.
+            counts = await together(
+                *(c[MEMBERSHIPS].count_documents({"topic": topic}, limit=COUNTED) for topic in part)
+            )
+            counted |= dict(zip(part, counts, strict=True))
+        return counted
 
     @operation
     async def members(

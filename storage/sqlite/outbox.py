@@ -180,6 +180,8 @@ class SQLiteOutbox(SQLiteShelf, Outbox):
         reason: str | None,
         now: datetime,
     ) -> bool:
+        if state is MailState.SENT:
+            return False  # it outweighs nothing
         outweighed = json.dumps(AFTER_SENT[: AFTER_SENT.index(state)])
         step = obligations.step_text(heard(state, reason, now))
         return _changed(

@@ -24,6 +24,7 @@ from storage.sqlite.schedule import SQLiteSchedule
 from storage.sqlite.schema import migrate
 from storage.sqlite.shelf import SQLiteShelf
 from storage.sqlite.snoozes import SQLiteSnoozes
+from storage.sqlite.stats import SQLiteStats
 from storage.sqlite.strays import SQLiteStrays
 from storage.sqlite.streams import SQLiteStreams
 from storage.sqlite.suppressions import SQLiteSuppressions
@@ -61,6 +62,7 @@ class SQLiteStore:
         self.lanes = self._put_up(SQLiteLanes(self._threads))
         self.mailboxes = self._put_up(SQLiteMailboxes(self._threads))
         self.campaigns = self._put_up(SQLiteCampaigns(self._threads))
+        self.stats = self._put_up(SQLiteStats(self._threads))
         self.audit = self._put_up(SQLiteAudit(self._threads))
         self.clicks = self._put_up(SQLiteClicks(self._threads))
 

@@ -1,10 +1,11 @@
 """The shelf of notifications, in the tables `notifications` and `rooms`."""
 
+import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from storage.encoding import ERASED, EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros
+from storage.encoding import ERASED, EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros, writable
 from storage.errors import IdempotencyMismatch, Unstorable
 from storage.people import Erasure
 from storage.searching import Found, FoundPage, Provenance, Search
@@ -12,7 +13,7 @@ from storage.sqlite import append, clearing, heads, obligations, rows, searching
 from storage.sqlite.rows import NOTIFICATION, notification_of
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
-from storage.streams import Appended, Emission, Notification, Streams
+from storage.streams import Appended, Emission, Notification, Placed, Streams
 
 MIGRATIONS = (
     Migration(
@@ -162,6 +163,15 @@ class SQLiteStreams(SQLiteShelf, Streams):
     @reading
     def notification(self, connection: sqlite3.Connection, notification_id: str) -> Notification | None:
         return rows.find(connection, notification_id) if is_writable(notification_id) else None
+
+    @reading
+    def placed(self, connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Placed]:
+        rows = connection.execute(
+            "SELECT id, room, type FROM notifications"
+            " WHERE id IN (SELECT value FROM json_each(?)) AND seq IS NOT NULL",
+            (json.dumps(writable(ids)),),
+        )
+        return {id_: Placed(room, type_) for id_, room, type_ in rows}
 
     @reading
     def provenance(self, connection: sqlite3.Connection, notification_id: str) -> Provenance | None:

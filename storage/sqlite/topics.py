@@ -11,7 +11,7 @@ from storage.people import Erasure
 from storage.sqlite.heads import heads
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
-from storage.topics import TOPICS_PER_USER, Changed, Full, Member, MembersPage, Topics, TopicsPage
+from storage.topics import COUNTED, TOPICS_PER_USER, Changed, Full, Member, MembersPage, Topics, TopicsPage
 
 MIGRATIONS = (
     Migration(
@@ -89,6 +89,15 @@ class SQLiteTopics(SQLiteShelf, Topics):
             )
         ]
         return TopicsPage(topics=tuple(found[:limit]), next=found[limit - 1] if len(found) > limit else None)
+
+    @reading
+    def counts(self, connection: sqlite3.Connection, topics: Sequence[str]) -> dict[str, int]:
+        rows = connection.execute(
+            "SELECT value, (SELECT COUNT(*) FROM (SELECT 1 FROM memberships WHERE topic = value LIMIT ?))"
+            " FROM json_each(?)",
+            (COUNTED, json.dumps(writable(topics))),
+        )
+        return dict(rows.fetchall())
 
     @reading
     def members(

@@ -39,6 +39,7 @@ PAGES = {
     "#/compose?to=user%3Aann": "Compose",
     "#/trace": "Trace",
     "#/audit": "Audit",
+    "#/nodes": "Nodes",
 }
 
 

@@ -11,6 +11,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.browser.shop import CATALOG, Window, address, keep_toasts, open_shop, picture, shopping
+from tests.support.amounts import AT_LENGTH
 from tests.support.browser import DESK, PHONE, open_page, require_pages, violations
 from tests.support.gateway import Gateway
 from tests.support.gateway import gateway as start_gateway
@@ -201,8 +202,8 @@ async def test_a_shop_that_is_away_is_told_in_words(shop: Gateway, browser: Brow
     ("viewport", "dark", "name"),
     [
         (DESK, False, "wide-light"),
-        (DESK, True, "wide-dark"),
-        (PHONE, False, "phone-light"),
+        pytest.param(DESK, True, "wide-dark", marks=AT_LENGTH),
+        pytest.param(PHONE, False, "phone-light", marks=AT_LENGTH),
         (PHONE, True, "phone-dark"),
     ],
     ids=["wide and light", "wide and dark", "phone and light", "phone and dark"],

@@ -13,6 +13,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.browser.morning import an_hour, bury
 from tests.browser.shop import picture
+from tests.support.amounts import AT_LENGTH
 from tests.support.browser import DESK, PHONE, open_page, require_pages
 from tests.support.gateway import Gateway, token
 from tests.support.gateway import gateway as start_gateway
@@ -60,8 +61,15 @@ async def look(page: Page, name: str) -> None:
     await picture(page, name)
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize(
+    ("viewport", "dark"),
+    [
+        pytest.param(DESK, False, id="wide-light"),
+        pytest.param(DESK, True, id="wide-dark", marks=AT_LENGTH),
+        pytest.param(PHONE, False, id="phone-light", marks=AT_LENGTH),
+        pytest.param(PHONE, True, id="phone-dark"),
+    ],
+)
 async def test_each_page_has_its_picture(
     morning: Gateway, browser: Browser, viewport: dict[str, Any], dark: bool
 ):

@@ -75,11 +75,16 @@ SOUND_QUERIES: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("get", "/internal/users"): {"text": "ann"},
     ("get", "/internal/notifications"): {"user": "ann", "service": "shop"},
     ("get", "/internal/audit"): {"operation": "recall"},
+    ("get", "/internal/stats"): {"by": "type,channel", "step": "hour"},
 }
 NEVER_WELL = frozenset(
-    {("post", "/internal/mail/{id}/revive"), ("post", "/internal/campaigns/{campaign}/retry")}
+    {
+        ("post", "/internal/mail/{id}/revive"),
+        ("post", "/internal/campaigns/{campaign}/retry"),
+        ("post", "/internal/nodes/{node}/drain"),
+    }
 )
-"""There is no dead mail here."""
+"""There is no dead mail here, and no other node: this one has to stay."""
 
 
 class Asking:
@@ -177,7 +182,7 @@ async def test_no_request_gets_an_answer_that_is_not_described(tmp_path: Path, p
 
 async def known_for(site: Gateway, operation: openapi.Description) -> Mapping[str, str]:
     """What the operation's path can name, made anew: the one before may have deleted it."""
-    known = {"type": "REVIEW", "user": "ann", "topic": "sale", "lane": "bulk"}
+    known = {"type": "REVIEW", "user": "ann", "topic": "sale", "lane": "bulk", "node": "another"}
     if operation.path.startswith("/internal/scheduled/"):
         body = HELLO | {"send_at": FAR_AHEAD}
         later = await site.ask("POST", "/internal/emit", body=body)

@@ -231,7 +231,7 @@ async def test_the_manager_works_under_a_message_queue(redis_url):
             host.server.manager.initialize()
             host.server.manager_initialized = True
         raw = await RawSocket.join(there.port)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             # SUBSCRIBE has no end that can be awaited: repeat until the first one is through.
             while not await there.server.manager.redis.pubsub_numsub(channel) or (
                 dict(await there.server.manager.redis.pubsub_numsub(channel)).get(channel.encode(), 0) < 2

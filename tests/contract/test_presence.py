@@ -67,14 +67,14 @@ async def elapse(presence: LocalPresence | RedisPresence, clock: Clock, seconds:
         seconds -= 1.5
 
 
-async def until(condition: Callable[[], object], *, seconds: float = 10) -> None:
+async def until(condition: Callable[[], object], *, seconds: float = 40) -> None:
     """Let the loop run until the condition holds."""
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.005)
 
 
-async def until_answered(ask: Callable[[], Awaitable[object]], *, seconds: float = 10) -> None:
+async def until_answered(ask: Callable[[], Awaitable[object]], *, seconds: float = 40) -> None:
     async with asyncio.timeout(seconds):
         while True:
             with contextlib.suppress(PresenceUnavailable):

@@ -24,8 +24,9 @@ from tests.support.smtp import Authority
 class Gateways:
     """The bus and the presence of some nodes at one URL."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience_seconds: float) -> None:
         self._url = url
+        self._patience_seconds = patience_seconds
         self._prefix = f"test-{uuid.uuid4().hex[:12]}"
         self.buses: list[Node] = []
         self.presences: list[RedisPresence] = []
@@ -38,11 +39,17 @@ class Gateways:
             prefix=self._prefix,
             secret=secret,
             canary_seconds=0.2,
-            patience_seconds=1.0,
+            patience_seconds=self._patience_seconds,
         )
         self.buses.append(await Node(bus).start())
         self.heard.append(Announced())
-        presence = RedisPresence(self._url, node_id=name, prefix=self._prefix, ttl_seconds=10)
+        presence = RedisPresence(
+            self._url,
+            node_id=name,
+            prefix=self._prefix,
+            ttl_seconds=10,
+            patience_seconds=self._patience_seconds,
+        )
         await presence.start(self.heard[-1])
         self.presences.append(presence)
 
@@ -57,7 +64,7 @@ class Gateways:
         a, b = self.buses
         # Both may be well, and for a moment on two different servers: what goes between is lost.
         mark = f'["mark",{number}]'.encode()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             while mark not in [event for _, _, event in b.frames]:
                 await a.bus.publish([("all", TRANSIENT, mark)])
                 await asyncio.sleep(0.05)
@@ -75,8 +82,9 @@ async def _has(presence: RedisPresence, user: str) -> bool:
 
 
 @asynccontextmanager
-async def gateways(url: str) -> AsyncIterator[Gateways]:
-    group = Gateways(url)
+async def gateways(url: str, *, patience_seconds: float = 15) -> AsyncIterator[Gateways]:
+    """Two of them, who are patient with a machine that is busy."""
+    group = Gateways(url, patience_seconds)
     for name in "ab":
         await group.add(name)
     await healthy(*group.buses)
@@ -108,7 +116,7 @@ async def test_bus_and_presence_speak_tls_to_a_redis_whose_certificate_they_can_
 
 
 async def test_a_redis_whose_certificate_nobody_vouches_for_is_not_spoken_to(tls):
-    bus = RedisBus(f"rediss://127.0.0.1:{tls.port}", node_id="a", secret=secret, patience_seconds=0.4)
+    bus = RedisBus(f"rediss://127.0.0.1:{tls.port}", node_id="a", secret=secret, patience_seconds=1)
     await Node(bus).start()
 
     distrust = "its certificate is not trusted: unable to get local issuer certificate"
@@ -217,7 +225,7 @@ async def test_sentinels_that_ask_for_a_user_lead_to_a_redis_that_asks_for_a_pas
         async with gateways(url + "spw") as group:
             await group.work(1)
 
-        bus = RedisBus(url + "wrong", node_id="a", secret=secret, patience_seconds=0.4)
+        bus = RedisBus(url + "wrong", node_id="a", secret=secret, patience_seconds=1)
         await Node(bus).start()
         for reason in bus.reasons():
             assert "no Sentinel tells where the primary is: WRONGPASS" in reason
@@ -229,7 +237,7 @@ async def test_a_service_that_no_sentinel_knows_is_told(program):
         primary = stack.enter_context(servers.redis(program=program))
         sentinel = stack.enter_context(servers.sentinel("orders", primary.port, program=program))
         bus = RedisBus(
-            sentinel.url.replace("orders", "sales"), node_id="a", secret=secret, patience_seconds=0.4
+            sentinel.url.replace("orders", "sales"), node_id="a", secret=secret, patience_seconds=1
         )
         await Node(bus).start()
 
@@ -246,7 +254,7 @@ async def test_sentinels_that_hang_or_are_gone_do_not_keep_the_others_from_being
         ]
         hung.pause()
         hosts = f"127.0.0.1:{hung.port},127.0.0.1:{servers.free_port()},127.0.0.1:{well.port}"
-        async with gateways(f"redis+sentinel://{hosts}/orders") as group:
+        async with gateways(f"redis+sentinel://{hosts}/orders", patience_seconds=1) as group:
             await group.work(1)
 
 

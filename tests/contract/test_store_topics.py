@@ -135,3 +135,14 @@ async def test_members_are_found_by_how_their_ids_begin(store):
 
     assert ([m.user for m in page.members], [m.user for m in rest.members]) == (["ann"], ["anna"])
     assert rest.next is None
+
+
+async def test_members_are_counted_up_to_a_bound(store, monkeypatch):
+    for adapter in ("sqlite", "mongo"):
+        monkeypatch.setattr(f"storage.{adapter}.topics.COUNTED", 2)
+    users = {"none": [], "one": ["ann"], "three": ["ann", "bob", "eve"]}
+    for topic, members in users.items():
+        await store.topics.change(topic, room=f"topic:{topic}", add=members, remove=[], now=NOW)
+
+    assert await store.topics.counts(list(users)) == {"none": 0, "one": 1, "three": 2}
+    assert await store.topics.counts([]) == {}

@@ -273,7 +273,7 @@ async def test_the_feed_shows_what_other_nodes_take_in(tmp_path: Path, redis_url
         )
         await admin.event("ready")
         await admin.call("feed", {"on": True})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while not two.node.emitter.listeners:
                 await asyncio.sleep(0)
 

@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import dkim
 import pytest
 
 from gateway.notify.clicks import judging
 from gateway.notify.clicks.news import Clicked
 from gateway.process.node import Node
+from mailer.signing_keys import Key
 from storage.clicks import HitKind
 from tests.journeys.news import ended, fill, make
 from tests.journeys.news import told as campaign_told
-from tests.journeys.test_mailing import spooled, until
-from tests.support.gateway import Gateway, gateway, token, with_catalog
+from tests.journeys.test_mailing import mail_in, spooled, until
+from tests.support.dkim import pem, record, rsa_key
+from tests.support.gateway import Gateway, gateway, gateways, token, with_catalog
 from tests.support.node import JSClient, NodeProcess
 from tests.support.smtp import Reply, SMTPRelay
 
@@ -113,6 +116,8 @@ def links_in(mail: EmailMessage) -> list[str]:
 async def offered(here: Gateway, folder: Path, title: str = "Sale") -> tuple[str, str]:
     """An offer to Ann; its id, and the path of the link in its mail."""
     sent = await here.emit("user:ann", title, type="SALE", link="/offers/lamps")
+    # Written down as sent: what is followed before is too early.
+    await mail_in(here, sent["notification"]["id"], "sent")
     (link,) = links_in(await mail_to(folder, "ann@gmail.com", title))
     return sent["notification"]["id"], link
 
@@ -186,6 +191,10 @@ async def test_a_persons_click_leads_on_and_reads_it_in_every_tab_once_it_is_jud
     assert [(hit["kind"], hit["why"], hit["user"], hit["mail"]) for hit in record["clicks"]] == [
         ("human", [], "ann", id_)
     ]
+    line = (await told(here, "GET", f"/internal/notifications/{id_}/trace"))["line"]
+    assert [
+        (point["by"], point["mail"], point["detail"]) for point in line if point["what"] == "followed"
+    ] == [("ann", id_, "human")]
     await judged(here)
     [clicked] = heard
     assert (clicked.user, clicked.type, clicked.channel, clicked.notification, clicked.mail) == (
@@ -193,6 +202,28 @@ async def test_a_persons_click_leads_on_and_reads_it_in_every_tab_once_it_is_jud
     )  # fmt: skip
     assert (clicked.kind, clicked.is_first, clicked.is_confirmed) == (HitKind.HUMAN, True, False)
     assert 'bellhop_clicks_total{kind="human"} 1.0' in (await here.ask("GET", "/metrics")).body
+
+
+async def test_a_click_that_is_judged_at_one_node_reads_it_at_all(
+    tmp_path: Path, redis_url: str, node: NodeProcess, at_ease: None
+):
+    async with gateways(
+        2, tmp_path, bus_url=redis_url, extend=catalog(tmp_path / "catalog"), **LINKS
+    ) as nodes:
+        await told(nodes[0], "PUT", "/internal/users/ann", {"email": "ann@gmail.com"})
+        await told(nodes[0], "PATCH", "/internal/users/ann/preferences", AGREED)
+        opened = [(await tabs(each, node, 1, topics=(f"t{n}",)))[0] for n, each in enumerate(nodes)]
+        id_, link = await offered(nodes[0], tmp_path)
+
+        await follow(nodes[1], link)
+        for each in nodes:
+            await judged(each)
+
+        for n, tab in enumerate(opened):
+            # Each over the rooms that its own token names.
+            heads = {"user:ann": 1, "all": 0, f"topic:t{n}": 0}
+            assert await tab.event("inbox") == {"unread": 0, "heads": heads}
+        assert [hit["kind"] for hit in await hits(nodes[1], id_)] == ["human"]
 
 
 async def test_what_programs_follow_counts_for_nobody_unless_the_person_says_so(
@@ -249,6 +280,7 @@ async def test_several_links_at_once_are_a_program_and_a_strangers_page_is_hande
     here: Gateway, tmp_path: Path, at_ease: None
 ):
     sent = await here.emit("user:ann", "Issue 7", type="NEWS", data={"issue": 7}, link="/news/7?a=1")
+    await mail_in(here, sent["notification"]["id"], "sent")
     own, partner = links_in(await mail_to(tmp_path, "ann@gmail.com", "Issue 7"))
 
     locations = [(await follow(here, link))[1] for link in (own, partner)]
@@ -270,7 +302,8 @@ async def test_a_link_that_is_not_ours_or_not_any_more_leads_to_a_page_that_says
 
     await follow(here, link)
     assert len((await told(here, "GET", "/internal/users/ann/data"))["clicks"]) == 1
-    for path in (link[:-1] + "A", "/c/nonsense", "/c/" + "A" * 51):
+    forged = link[:-1] + ("E" if link.endswith("A") else "A")
+    for path in (forged, "/c/nonsense", "/c/" + "A" * 51):
         status, _, page = await follow(here, path, headers={"Accept-Language": "de"})
         assert (status, "nicht bekannt" in page) == (404, True)
     await told(here, "DELETE", "/internal/users/ann/data")
@@ -297,6 +330,30 @@ async def test_who_agrees_no_more_is_still_led_on_and_nothing_is_written_down(
     assert 'bellhop_clicks_total{kind="untracked"} 1.0' in (await here.ask("GET", "/metrics")).body
 
 
+async def test_the_page_that_mails_link_to_takes_the_agreement_back_and_never_gives_it(
+    here: Gateway, tmp_path: Path
+):
+    await here.emit(["user:ann", "user:bob"], "Sale", type="SALE", link="/offers/lamps")
+    pages = []
+    for user in ("ann", "bob"):
+        mail = await mail_to(tmp_path, f"{user}@gmail.com", "Sale")
+        found = re.search(r"notify/u/([\w-]+)>", mail["List-Unsubscribe"])
+        assert found is not None
+        pages.append(f"{here.public}/preferences/{found[1]}")
+    form = b"shown=*.tracking&shown=*.email&keep=*.email"
+
+    shown = [(await here.request("GET", page)).body for page in pages]
+    assert ["which links in email you follow" in page for page in shown] == [True, False]
+    for page in pages:
+        for _ in range(2):
+            assert (await here.request("POST", page, raw=form)).status == 200
+
+    chosen = [await told(here, "GET", f"/internal/users/{user}/preferences") for user in ("ann", "bob")]
+    assert [each["tracking"] for each in chosen] == [False, None]
+    assert [each["version"] for each in chosen] == [2, 0]
+    assert chosen[0]["changes"][0]["by"] == "link"
+
+
 async def test_a_click_in_a_campaigns_mail_reads_what_the_campaign_has_told_in_the_app(
     here: Gateway, tmp_path: Path, node: NodeProcess, at_ease: None
 ):
@@ -321,11 +378,24 @@ async def test_a_click_in_a_campaigns_mail_reads_what_the_campaign_has_told_in_t
     assert link[-32:] != others[-32:]
 
 
-async def test_a_mail_that_is_tried_again_is_the_same_to_the_byte(tmp_path: Path):
+async def test_a_type_that_asks_for_it_without_a_secret_is_warned_of(tmp_path: Path):
+    async with gateway(tmp_path, extend=catalog(tmp_path / "catalog"), BASE_URL=SITE) as here:
+        await told(here, "PATCH", "/internal/users/ann/preferences", AGREED)
+        await here.emit("user:ann", "Sale", type="SALE", link="/offers/lamps", email={"to": "ann@gmail.com"})
+
+        assert links_in(await mail_to(tmp_path, "ann@gmail.com", "Sale")) == []
+        warnings = (await here.ask("GET", "/readyz")).body["warnings"]
+        assert [text for text in warnings if text.startswith("clicks: NEWS, SALE: ")] != []
+        assert (await here.request("GET", here.public + "/c/x")).status == 404
+
+
+async def test_a_mail_that_is_tried_again_is_the_same_to_the_byte_and_signed_as_it_is_sent(tmp_path: Path):
+    key = Key(domain="shop.example", selector="bh1", private=rsa_key())
     async with SMTPRelay() as relay:
         relay.on("CONTENT", Reply("451 4.3.0 try again"))
         async with gateway(
-            tmp_path, extend=catalog(tmp_path / "catalog"), MAIL_RETRY="0.1s",
+            tmp_path, extend=catalog(tmp_path / "catalog"), MAIL_RETRY="0.1s", MAIL_FROM="Shop <shop@shop.example>",
+            DKIM_KEY=pem(key.private), DKIM_SELECTOR="bh1", DKIM_DOMAIN="shop.example",
             MAIL_URL=relay.url(query="starttls=never"), **LINKS,
         ) as here:  # fmt: skip
             await told(here, "PATCH", "/internal/users/ann/preferences", AGREED)
@@ -336,4 +406,5 @@ async def test_a_mail_that_is_tried_again_is_the_same_to_the_byte(tmp_path: Path
 
     (first,), (second,) = relay.turned_away, [each.content for each in relay.received]
     assert first == second
+    assert dkim.verify(first, dnsfunc=lambda *_, **__: record(key).encode())
     assert links_in(message_from_bytes(first, policy=policy.default)) != []  # type: ignore[arg-type]

@@ -61,7 +61,7 @@ async def test_a_store_is_told_how_far_the_other_node_has_appended(
     monkeypatch.setattr(two.node.store.streams, "learn", heard.put_nowait)
 
     await one.emit("user:ann", "first")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         assert await heard.get() == {"user:ann": 1}
 
 

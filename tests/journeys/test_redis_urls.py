@@ -1,4 +1,4 @@
-"""Every kind of URL that leads to a Redis, given to `bellhop serve`: two nodes become ready, and hear each other."""
+"""Every kind of URL that leads to a Redis, given to `bellhop serve`: it becomes ready, and hears another node."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import servers
-from tests.support.gateway import gateway_process, token
+from tests.support.gateway import gateway, gateway_process, token
 from tests.support.node import NodeProcess
 from tests.support.proxy import Proxy
 from tests.support.smtp import Authority
@@ -79,13 +79,13 @@ async def test_nodes_of_any_url_are_ready_and_hear_each_other(
     lead: Callable, redises: Redises, tmp_path: Path, mongo_url: str, node: NodeProcess
 ):
     given = {"BUS_URL": await lead(redises), "STORE_URL": mongo_url}
-    async with gateway_process(tmp_path, **given) as one, gateway_process(tmp_path, **given) as two:
+    async with gateway_process(tmp_path, **given) as one, gateway(tmp_path, **given) as two:
         client = await node.open(one.gateway.public, auth={"token": token("ann")})
         await client.event("ready")
 
-        await two.gateway.emit("user:ann", "from the other node")
+        await two.emit("user:ann", "from the other node")
 
         assert (await client.event("notification"))["title"] == "from the other node"
-        presence = (await two.gateway.ask("GET", "/internal/presence/ann")).body
+        presence = (await two.ask("GET", "/internal/presence/ann")).body
         assert (presence["online"], presence["connections"]) == (True, 1)
         assert "away" not in one.log.read_text()

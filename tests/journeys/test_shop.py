@@ -98,6 +98,9 @@ async def test_who_has_no_token_or_asks_for_something_else_is_told(shop: Gateway
 async def test_the_bare_address_leads_to_the_shop(shop: Gateway):
     async with aiohttp.ClientSession() as http, http.get(shop.public, allow_redirects=False) as answer:
         assert (answer.status, answer.headers["Location"]) == (302, "demo/")
+        # Where the newsletter's link leads: there is one page.
+        async with http.get(f"{shop.public}/newsletter/12", allow_redirects=False) as issue:
+            assert (issue.status, issue.headers["Location"]) == (302, "../demo/")
 
 
 async def test_a_gateway_that_is_no_demo_has_no_shop(tmp_path: Path):

@@ -5,7 +5,6 @@ import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +29,22 @@ def redis() -> Iterator[servers.Server]:
 @pytest.fixture
 async def nodes(tmp_path: Path, redis: servers.Server, mongo_url: str) -> AsyncIterator[list[GatewayProcess]]:
     """Three processes of `bellhop serve`, each with a folder of its own."""
-    async with AsyncExitStack() as stack:
-        started = []
-        for number in range(3):
-            folder = tmp_path / str(number)
-            shutil.copytree(SHOP, folder / "shop")
-            started.append(
-                await stack.enter_async_context(
-                    gateway_process(
-                        folder, STORE_URL=mongo_url, BUS_URL=redis.url, NODE_ID=f"node-{number}",
-                        CATALOG=str(folder / "shop"), MAIL_WORKER="false",
-                    )
-                )
-            )  # fmt: skip
+    started = []
+    for number in range(3):
+        folder = tmp_path / str(number)
+        shutil.copytree(SHOP, folder / "shop")
+        started.append(
+            GatewayProcess(
+                folder, STORE_URL=mongo_url, BUS_URL=redis.url, NODE_ID=f"node-{number}",
+                CATALOG=str(folder / "shop"), MAIL_WORKER="false",
+            )
+        )  # fmt: skip
+    try:
+        await asyncio.gather(*(each.start() for each in started))
         yield started
+    finally:
+        for each in started:
+            await each.close()
 
 
 async def switch(here: Gateway, **asked: Any) -> None:

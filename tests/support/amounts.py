@@ -5,7 +5,11 @@ That sets `BELLHOP_TEST_LONG=1`. A greater number is as many times more: `BELLHO
 
 import os
 
+import pytest
+
 LONG = int(os.environ.get("BELLHOP_TEST_LONG") or 0)
+AT_LENGTH = pytest.mark.long(only=True)
+"""On a case of a test that has others every day: one more of what they show."""
 
 
 def amount(every_day: int, *, long: int) -> int:

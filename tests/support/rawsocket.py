@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import aiohttp
 
-DEADLINE = 10
+DEADLINE = 30
 
 
 def masked(head: int, payload: bytes) -> bytes:

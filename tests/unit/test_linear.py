@@ -41,7 +41,7 @@ from gateway.protocol import asking, emit, emit_rules
 from gateway.protocol.fields import in_query, unsound
 from gateway.protocol.parsing import Invalid, parser
 from gateway.protocol.problems import Problem
-from mailer import address, plain, postmark, relay_ids, reports, ses, smtp, sns
+from mailer import address, plain, postmark, relay_ids, replies, reports, ses, sns
 from mailer.envelope import ReturnPath
 from mailer.mailbox import account_of
 from storage.encoding import position_of
@@ -149,7 +149,7 @@ def token(text: str) -> None:
 
 
 def relay_said(text: str) -> None:
-    smtp._reason("RCPT", SMTPResponseException(550, text))
+    replies._reason("RCPT", SMTPResponseException(550, text))
 
 
 REPORT = b"Content-Type: multipart/report; boundary=b\n\n--b\n"

@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.catalog.live import LiveCatalog
 from gateway.cluster.bus.base import Bus
 from gateway.cluster.commands import Recount
 from gateway.ground.clock import Clock
 from gateway.ground.parts import Meters, Part
-from gateway.ground.rooms import user_of, user_room
+from gateway.ground.rooms import user_room
 from gateway.ground.tasks import Tasks
-from gateway.notify.clicks.judging import Posted, judge
+from gateway.notify.clicks.judging import judge
+from gateway.notify.clicks.mails import TrackedMails
 from gateway.notify.clicks.news import Clicked, Listen
 from gateway.notify.preference_book import PreferenceBook
 from gateway.notify.reading import Reading
@@ -24,13 +26,10 @@ from gateway.notify.rounds import Rounds
 from gateway.notify.verdicts import EMAIL, IN_APP
 from mailer.clicks import ClickLinks, Ticket
 from storage import clicks as shelf
-from storage.campaigns import Campaigns
 from storage.clicks import Hit, HitKind
 from storage.ids import uuid7
 from storage.inboxes import Count, Inboxes
-from storage.outbox import Kind as Of
-from storage.outbox import Outbox
-from storage.streams import Notification, Streams
+from storage.streams import Streams
 
 HITS_PER_MAIL = 50
 """Written down; a mail that is followed more often is told no more of."""
@@ -40,6 +39,10 @@ LOOK_SECONDS = 10.0
 PRUNED_AT_ONCE = 2_000
 UNTRACKED, BEYOND = "untracked", "beyond"
 """Hits that are not written down: the person agrees no more, or the mail has `HITS_PER_MAIL`."""
+TYPES_NAMED = 5
+UNSET = (
+    "links in mail are left as they are without BELLHOP_LINK_SECRET and BELLHOP_BASE_URL or BELLHOP_CLICK_URL"
+)
 FOLLOWED, CONFIRMED = "in_app", "confirmed"
 
 logger = logging.getLogger(__name__)
@@ -62,17 +65,6 @@ class Visit:
     signals: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Mail:
-    """A mail whose links are led by way of us, and what it tells."""
-
-    user: str
-    told: Notification
-    marks: Notification | None
-    """What is marked in the app; None where nothing was told there."""
-    campaign: str | None
-
-
 class ClickBook(Part):
     """The use cases of clicks. They raise `StoreUnavailable` when the store is away."""
 
@@ -81,10 +73,10 @@ class ClickBook(Part):
         clicks: shelf.Clicks,
         links: ClickLinks | None,
         *,
+        catalog: LiveCatalog,
         streams: Streams,
         inboxes: Inboxes,
-        outbox: Outbox,
-        campaigns: Campaigns,
+        mails: TrackedMails,
         preferences: PreferenceBook,
         reading: Reading,
         bus: Bus,
@@ -97,10 +89,10 @@ class ClickBook(Part):
         self.counted: Counter[str] = Counter()
         self._clicks = clicks
         self._links = links
+        self._catalog = catalog
         self._streams = streams
         self._inboxes = inboxes
-        self._outbox = outbox
-        self._campaigns = campaigns
+        self._mails = mails
         self._preferences = preferences
         self._reading = reading
         self._bus = bus
@@ -115,6 +107,17 @@ class ClickBook(Part):
             "kind",
             self.counted,
         )
+
+    def concerns(self) -> list[str]:
+        if self._links is not None or self._catalog.current is None:
+            return []
+        types = sorted(
+            name
+            for name, each in self._catalog.current.types.items()
+            if each.email is not None and each.email.clicks
+        )
+        named = ", ".join(types[:TYPES_NAMED])
+        return [f"clicks: {named}: {UNSET}"] if types else []
 
     def start(self) -> None:
         if self._links is not None:
@@ -156,7 +159,7 @@ class ClickBook(Part):
         Answers what is marked by it, if anything is; None for a token of nobody's, or of another's mail.
         """
         ticket = self._ticket(token)
-        mail = None if ticket is None else await self._mail(ticket.mail)
+        mail = None if ticket is None else await self._mails.find(ticket.mail)
         if ticket is None or mail is None or mail.user != user:
             return None
         if not await self._agrees(user):
@@ -180,14 +183,13 @@ class ClickBook(Part):
     async def language(self, token: str) -> str | None:
         """The language of the person whose mail holds the link, if it is one of ours and anybody knows."""
         ticket = self._ticket(token)
-        told = None if ticket is None else await self._outbox.find(ticket.mail)
-        user = None if told is None else user_of(told.room)
+        user = None if ticket is None else await self._mails.user(ticket.mail)
         return None if user is None else (await self._preferences.of(user)).locale
 
     async def note(self, destination: Destination, visit: Visit) -> None:
         """Write down that the link was followed, unless its person does not agree, or the mail is not known any more."""
         ticket = destination.ticket
-        mail = await self._mail(ticket.mail)
+        mail = await self._mails.find(ticket.mail)
         if mail is None or self._links is None:
             return
         if not await self._agrees(mail.user):
@@ -197,7 +199,7 @@ class ClickBook(Part):
             id=uuid7(),
             mail=ticket.mail,
             user=mail.user,
-            type=mail.told.type,
+            type=mail.type,
             notification=None if mail.marks is None else mail.marks.id,
             room=None if mail.marks is None else mail.marks.room,
             campaign=mail.campaign,
@@ -217,7 +219,7 @@ class ClickBook(Part):
         """
         hits = await self._clicks.unjudged(before=before, limit=JUDGED_AT_ONCE)
         for hit in hits:
-            kind, why = judge(hit, await self._clicks.of_mail(hit.mail), await self._posted(hit.mail))
+            kind, why = judge(hit, await self._clicks.of_mail(hit.mail), await self._mails.posted(hit.mail))
             if kind is HitKind.HUMAN:
                 # Before: whoever dies in between leaves it to be judged again.
                 await self._mark(hit)
@@ -236,32 +238,6 @@ class ClickBook(Part):
         if marked.changed:
             # Each node knows which rooms its sessions' counts are made of.
             await self._bus.order_all(Recount(user_room(hit.user)))
-
-    async def _posted(self, mail: str) -> Posted | None:
-        told = await self._outbox.find(mail)
-        if told is None or told.mail is None:
-            return None
-        domain = told.mail.order.to.rpartition("@")[2].casefold()
-        return Posted(sent_at=told.mail.sent_at, domain=domain)
-
-    async def _mail(self, mail: str) -> _Mail | None:
-        """What is known of a mail; None for one that is not kept any more, or whose user was erased."""
-        told, of = await self._outbox.find(mail), await self._outbox.subject(mail)
-        user = None if told is None else user_of(told.room)
-        if told is None or of is None or user is None:
-            return None
-        if of.kind is not Of.CAMPAIGN:
-            own = await self._streams.notification(of.id)
-            return _Mail(
-                user=user,
-                told=told,
-                marks=own if own is not None and own.seq is not None else None,
-                campaign=None,
-            )
-        campaign = await self._campaigns.find(of.id)
-        announced = None if campaign is None else campaign.announced
-        marks = None if announced is None else await self._streams.notification(announced)
-        return _Mail(user=user, told=told, marks=marks, campaign=of.id)
 
     async def _agrees(self, user: str) -> bool:
         return (await self._preferences.of(user)).tracking

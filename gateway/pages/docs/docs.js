@@ -1,20 +1,9 @@
 // Draws the OpenAPI document as a page. Everything is put in as text, never as markup; backticks become code.
 
+import { element, folded, prose } from "./elements.js";
+import { trying } from "./trying.js";
+
 const methods = ["get", "post", "put", "patch", "delete"];
-
-/** An element with its children; strings among them become text. */
-function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children.filter((child) => child !== null && child !== undefined));
-  return made;
-}
-
-/** A text in which `this` is code. */
-function prose(text = "") {
-  const pieces = text.split("`");
-  return pieces.map((piece, index) => (index % 2 ? element("code", {}, piece) : piece));
-}
 
 class Drawing {
   constructor(description) {
@@ -77,7 +66,7 @@ class Drawing {
           {},
           this.type(value),
           element("div", { class: "quiet" }, ...prose(value.description), value.description ? " " : "", this.bounds(value)),
-          ...below.map((each) => element("details", {}, element("summary", {}, this.type(each)), this.fields(each, seen))),
+          ...below.map((each) => folded([this.type(each)], () => [this.fields(each, seen)])),
         ),
       );
     });
@@ -110,20 +99,15 @@ class Drawing {
 
   responses(responses) {
     return Object.entries(responses).map(([status, response]) =>
-      element(
-        "details",
-        {},
-        element("summary", {}, element("strong", {}, status), " ", ...prose(response.description)),
-        ...this.content(response.content),
-      ),
+      folded([element("strong", {}, status), " ", ...prose(response.description)], () => this.content(response.content)),
     );
   }
 
-  operation({ path, method, operation }) {
+  operation({ path, method, operation }, place) {
     const caller = operation.security ? Object.keys(operation.security[0])[0] : null;
     return element(
       "article",
-      { id: operation.operationId.replaceAll(/[^a-z0-9]+/gi, "-") },
+      { id: idOf(operation) },
       element("h3", {}, element("span", { class: "method" }, method), element("code", {}, path)),
       element("p", {}, operation.summary, operation.summary.endsWith(".") ? "" : ". ", ...prose(operation.description)),
       caller
@@ -133,8 +117,62 @@ class Drawing {
       ...(operation.requestBody ? [element("h4", {}, "Body"), ...this.content(operation.requestBody.content)] : []),
       element("h4", {}, "Answers"),
       ...this.responses(operation.responses),
+      ...trying(this, place),
     );
   }
+}
+
+const idOf = (operation) => operation.operationId.replaceAll(/[^a-z0-9]+/gi, "-");
+
+/** What a path is about: the first word behind the site's own. */
+function subjectOf({ path }) {
+  const [site, subject] = path.split("/").filter(Boolean);
+  return ["internal", "api"].includes(site) ? (subject ?? site) : site;
+}
+
+/** By what it does: paths are long, and much alike. */
+function entry({ path, method, operation }) {
+  return element(
+    "li",
+    {},
+    element(
+      "a",
+      { href: `#${idOf(operation)}`, title: path },
+      element("span", { class: "method" }, method),
+      " ",
+      operation.summary,
+    ),
+  );
+}
+
+/** Shows those operations alone that hold every word that is looked for. */
+function search(operations) {
+  const field = document.getElementById("search");
+  const found = document.getElementById("found");
+  const texts = operations.map(({ path, method, operation }) => ({
+    id: idOf(operation),
+    text: [method, path, operation.operationId, operation.summary, operation.description].join(" ").toLowerCase(),
+  }));
+  const show = () => {
+    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const shown = texts.filter(({ text }) => words.every((word) => text.includes(word)));
+    const ids = new Set(shown.map(({ id }) => id));
+    for (const article of document.querySelectorAll("article")) article.hidden = !ids.has(article.id);
+    for (const item of document.querySelectorAll("nav li")) item.hidden = !ids.has(item.firstChild.hash.slice(1));
+    for (const list of document.querySelectorAll("nav ul")) {
+      list.hidden = [...list.children].every((item) => item.hidden);
+      list.previousElementSibling.hidden = list.hidden;
+    }
+    found.textContent = words.length ? `${shown.length} of ${texts.length}` : "";
+  };
+  field.addEventListener("input", show);
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.target.matches("input, textarea")) return;
+    event.preventDefault();
+    field.focus();
+  });
+  // What the browser has kept of a reload is looked for too.
+  show();
 }
 
 async function draw() {
@@ -147,27 +185,15 @@ async function draw() {
   );
   document.getElementById("version").append(description.info.version);
   document.getElementById("description").append(description.info.description);
-  document.getElementById("operations").replaceChildren(...operations.map((each) => drawing.operation(each)));
-  const tags = [...new Set(operations.flatMap(({ operation }) => operation.tags))];
+  document.getElementById("operations").replaceChildren(...operations.map((each) => drawing.operation(each, each)));
+  const subjects = [...new Set(operations.map(subjectOf))];
   document.getElementById("contents").replaceChildren(
-    ...tags.flatMap((tag) => [
-      element("h2", {}, tag),
-      element(
-        "ul",
-        {},
-        ...operations
-          .filter(({ operation }) => operation.tags.includes(tag))
-          .map(({ path, method, operation }) =>
-            element(
-              "li",
-              {},
-              element("a", { href: `#${operation.operationId.replaceAll(/[^a-z0-9]+/gi, "-")}` },
-                element("span", { class: "method" }, method), path.replace(/^\/(internal|api)/, "")),
-            ),
-          ),
-      ),
+    ...subjects.flatMap((subject) => [
+      element("h2", {}, subject),
+      element("ul", {}, ...operations.filter((each) => subjectOf(each) === subject).map(entry)),
     ]),
   );
+  search(operations);
   // The browser looked for the fragment before there was anything to find.
   if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
 }

@@ -22,7 +22,7 @@ OPERATIONS: tuple[Operation, ...] = (
         route=Route(method="GET", path="/api/notifications"),
     ),
     Operation(
-        name="user_history", scope=USER, summary="A user's history: one's own, or any with the role admin",
+        name="user_history", scope=USER, summary="A user's history: one's own, or any with one of the roles",
         asks=asking.UserHistorySchema, answers=answering.HistoryAnswer,
         use=use_cases.user_history, shape=shapes.history,
         route=Route(method="GET", path="/api/notifications/{user}", problems=("forbidden",)),

@@ -401,7 +401,7 @@ class TestKeySet:
         provider.asked.clear()
         clock.advance(600)
         assert await verifier.verify(token), "a stale set serves while it is fetched anew"
-        await asyncio.wait_for(provider.asked.wait(), 5)
+        await asyncio.wait_for(provider.asked.wait(), 40)
         await verifier.verify(signed(ed_key, "EdDSA", {"kid": "k2"}, exp=int(clock.now.timestamp()) + 3600))
 
         with pytest.raises(InvalidToken):

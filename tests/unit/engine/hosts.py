@@ -26,7 +26,7 @@ class Host:
     environs: list[Any] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def until(self, condition: Callable[[], object], seconds: float = 10) -> None:
+    async def until(self, condition: Callable[[], object], seconds: float = 40) -> None:
         """Wait until the condition holds; handlers wake it."""
         async with asyncio.timeout(seconds):
             while not condition():

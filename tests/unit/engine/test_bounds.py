@@ -21,7 +21,7 @@ BIG = Packet.event("/", json.dumps(["notification", "x" * 4000]).encode())
 # Slow consumers
 
 
-async def flood(host, until, *, seconds: float = 10) -> None:
+async def flood(host, until, *, seconds: float = 40) -> None:
     async with asyncio.timeout(seconds):
         while not until():
             host.server.fan_out("/", "all", BIG)

@@ -391,7 +391,7 @@ async def test_an_idle_http_connection_is_closed_with_the_timeout_the_engine_nam
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     idle = await RawSocket.dial(runner.addresses[0][1])
 
-    assert await asyncio.wait_for(idle.reader.read(), 5) == b""
+    assert await asyncio.wait_for(idle.reader.read(), 40) == b""
 
     await idle.hang_up()
     await runner.cleanup()

@@ -116,7 +116,7 @@ def test_every_operation_that_is_audited_reads_what_was_asked():
         "revive_one": "m", "revive": ["m", "n"], "revive_all": None, "hasten_mail": "m", "drop_mail": "m",
         "recall": "n", "drop_scheduled": "s", "hasten_scheduled": "s", "user_data": "ann", "erase": "ann",
         "start_campaign": "c", "pause_campaign": "c", "resume_campaign": "c", "cancel_campaign": "c",
-        "retry_campaign": "c", "import_recipients": "c", "resume_lane": "bulk",
+        "retry_campaign": "c", "drain_node": "node-1", "import_recipients": "c", "resume_lane": "bulk",
     }  # fmt: skip
     asked: dict[str, dict[str, Any]] = {
         "emit": {"to": "user:ann", "type": "T", "title": "x"},

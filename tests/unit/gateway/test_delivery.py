@@ -222,7 +222,7 @@ async def test_returns_that_come_together_make_one_reconciliation_and_one_more()
         here.stream.gate.clear()
         here.stream.asked.clear()
         here.delivery.repairs.reconcile()
-        await asyncio.wait_for(here.stream.asked.wait(), 5)
+        await asyncio.wait_for(here.stream.asked.wait(), 40)
 
         here.stream.append()
         for _ in range(20):

@@ -18,7 +18,7 @@ from gateway.sockets.neighbours import EMITS_PER_SECOND, Neighbours, Refused, re
 from tests.support import servers
 
 
-async def until(condition, *, seconds: float = 10) -> None:
+async def until(condition, *, seconds: float = 40) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.005)

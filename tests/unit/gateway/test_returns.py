@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from gateway.notify import attribution, returns
+from gateway.notify.attribution import Ours
 from gateway.notify.fates import Event, Fate, HearsayRequest, Return, StraysRequest
 from gateway.notify.returns import COMPLAINTS, Returns
 from gateway.notify.suppressions import LiftRequest, SuppressionList, SuppressionsRequest
@@ -53,8 +54,8 @@ class Desk:
             count=self.count,
         )
 
-    def count(self, mail: Mail | None, fate: Fate) -> None:
-        self.counted.update([(None if mail is None else mail.order.lane, fate)])
+    def count(self, ours: Ours | None, fate: Fate) -> None:
+        self.counted.update([(None if ours is None else ours.mail.order.lane, fate)])
 
     async def sent(
         self,

@@ -22,7 +22,8 @@ from mailer.budget import LocalBudget
 from mailer.courier import BUSY_DOMAIN, Policy, Result
 from mailer.lanes import Lane
 from mailer.press import Press
-from mailer.smtp import Relay, SMTPTransport
+from mailer.relay import Relay
+from mailer.smtp import SMTPTransport
 from mailer.transport import Transport
 from mailer.worker import Outcome, Worker
 from storage.digests import Digest

@@ -218,7 +218,7 @@ async def test_a_store_that_answers_again_is_used_again(store):
 
     store.away = None
     store.back.clear()
-    await asyncio.wait_for(store.back.wait(), 5)
+    await asyncio.wait_for(store.back.wait(), 40)
     store.gate.set()
 
     # The batch that nobody waits for any more ends first: the order of what is stored is that of the calls.

@@ -65,7 +65,7 @@ async def test_a_checkpoint_that_fails_costs_nothing_and_is_made_up_for(store, m
         return works(connection)
 
     monkeypatch.setattr(threads, "_checkpoint", checkpoint)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(40):
         while not made_up_for.is_set():
             await fill(store, "a", 1)
 

@@ -35,7 +35,7 @@ const zipped = (entry: string): number =>
   [...closure(entry)].reduce((sum, file) => sum + gzipSync(code(file), { level: 9 }).length, 0);
 
 describe("the package", () => {
-  it("has a core within 5.3 KB and an element within 16.5, zipped", () => {
+  it("has a core within 5.3 KiB and an element within 16.5, zipped", () => {
     const sizes = Object.fromEntries(
       ["index.js", "react.js", "inbox.js", "preferences.js"].map((entry) => [entry, zipped(entry)]),
     );

@@ -309,6 +309,24 @@ describe("the element", () => {
     expect(find(root, ".trouble").hidden).toBe(true);
   });
 
+  it("asks about links in email only where the page wants that", async () => {
+    const server = await gateway();
+    const { element, root } = await shown(server);
+    expect(find(root, ".tracking").hidden).toBe(true);
+
+    element.setAttribute("tracking", "");
+    element.strings = {};
+    const on = find<HTMLInputElement>(root, "#tracking-on");
+    expect([find(root, ".tracking").hidden, on.checked]).toEqual([false, false]);
+    on.click();
+    await eventually(() => expect(server.asked).toContainEqual(["preferences", { set: { tracking: true } }]));
+
+    server.fail = (event) => (event === "preferences" ? "unavailable" : undefined);
+    on.click();
+    await eventually(() => expect(find(root, ".tracking .error").textContent).toContain("Not saved"));
+    expect(on.checked).toBe(true);
+  });
+
   it("closes its connection when it leaves the page", async () => {
     const server = await gateway();
     const { element } = await shown(server);

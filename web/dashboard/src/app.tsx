@@ -9,10 +9,12 @@ import { CampaignsPage } from "./pages/campaigns.tsx";
 import { Compose } from "./pages/compose.tsx";
 import { Feed } from "./pages/feed.tsx";
 import { MailPage } from "./pages/mail.tsx";
+import { NodesPage } from "./pages/nodes.tsx";
 import { OnlinePage } from "./pages/online.tsx";
 import { OverviewPage } from "./pages/overview.tsx";
 import { ScheduledPage } from "./pages/scheduled.tsx";
 import { SignIn } from "./pages/signin.tsx";
+import { StatisticsPage } from "./pages/statistics.tsx";
 import { SuppressionsPage } from "./pages/suppressions.tsx";
 import { TopicsPage } from "./pages/topics.tsx";
 import { TracePage } from "./pages/trace.tsx";
@@ -120,12 +122,16 @@ function Page({ route }: { route: Route }): ReactNode {
       return <TopicsPage key={route.topic} topic={route.topic} />;
     case "scheduled":
       return <ScheduledPage />;
+    case "nodes":
+      return <NodesPage />;
     case "mail":
       return <MailPage route={route} />;
     case "suppressions":
       return <SuppressionsPage key={route.address} address={route.address} scope={route.scope} />;
     case "campaigns":
       return <CampaignsPage campaign={route.campaign} state={route.state} />;
+    case "statistics":
+      return <StatisticsPage route={route} />;
     case "types":
       return <TypesPage type={route.type} view={route.view} />;
     case "trace":

@@ -9,9 +9,11 @@ export type Route =
   | { page: "users"; user: string | null }
   | { page: "topics"; topic: string | null }
   | { page: "scheduled" }
+  | { page: "nodes" }
   | { page: "mail"; state: string; find: string; since: string; until: string }
   | { page: "suppressions"; address: string; scope: string }
   | { page: "campaigns"; campaign: string | null; state: string }
+  | { page: "statistics"; span: string; type: string; channel: string }
   | { page: "types"; type: string | null; view: string }
   | { page: "compose"; to: string; type: string }
   | ({ page: "trace"; id: string | null } & TraceSearch)
@@ -34,6 +36,7 @@ export function parse(fragment: string): Route {
   switch (page) {
     case "online":
     case "scheduled":
+    case "nodes":
       return { page };
     case "topics":
       return { page, topic: rest === "" ? null : decoded(rest) };
@@ -77,6 +80,13 @@ export function parse(fragment: string): Route {
         campaign: rest === "" ? null : decoded(rest),
         state: parameters.get("state") ?? "",
       };
+    case "statistics":
+      return {
+        page,
+        span: parameters.get("span") ?? "",
+        type: parameters.get("type") ?? "",
+        channel: parameters.get("channel") ?? "",
+      };
     case "types":
       return { page, type: rest === "" ? null : decoded(rest), view: parameters.get("view") ?? "" };
     case "compose":
@@ -116,6 +126,8 @@ export function href(route: Route): string {
         route.campaign === null ? "#/campaigns" : `#/campaigns/${encodeURIComponent(route.campaign)}`,
         { state: route.state },
       );
+    case "statistics":
+      return withQuery("#/statistics", { span: route.span, type: route.type, channel: route.channel });
     case "types":
       return withQuery(route.type === null ? "#/types" : `#/types/${encodeURIComponent(route.type)}`, {
         view: route.view,

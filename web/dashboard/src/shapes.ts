@@ -58,6 +58,12 @@ export type CampaignState = (typeof CAMPAIGN_STATE_VALUES)[number];
 export const RECIPIENT_STATE_VALUES = ["pending", "owed", "sent", "skipped", "dead", "cancelled"] as const;
 export type RecipientState = (typeof RECIPIENT_STATE_VALUES)[number];
 
+export const STATS_CHANNEL_VALUES = ["in_app", "shared", "email"] as const;
+export type StatsChannel = (typeof STATS_CHANNEL_VALUES)[number];
+
+export const STEP_VALUES = ["minute", "hour", "day"] as const;
+export type Step = (typeof STEP_VALUES)[number];
+
 /** What a reader may press. */
 export interface ActionAnswer {
   readonly id: string;
@@ -971,6 +977,8 @@ export interface TopicsAnswer {
   /** By name. */
   readonly topics: readonly string[];
   readonly next: string | null;
+  /** How many each has, with `counted`; 10000 stand for so many, or more. */
+  readonly members?: Readonly<Record<string, number>>;
 }
 
 export interface MemberAnswer {
@@ -1333,4 +1341,113 @@ export interface DeedAnswer {
 export interface AuditAnswer {
   readonly deeds: readonly DeedAnswer[];
   readonly next: string | null;
+}
+
+/** A node, as it tells of itself. */
+export interface NodeAnswer {
+  readonly node: string;
+  readonly release: string;
+  /** The version of its catalog. */
+  readonly catalog: string | null;
+  readonly started_at: string;
+  readonly sessions: number;
+  /** With a session there. */
+  readonly users: number;
+  /** The part of one core that its process has used lately. */
+  readonly load: number;
+  /** It sends its clients away, and stops. */
+  readonly leaving: boolean;
+}
+
+export interface NodesAnswer {
+  /** By name. */
+  readonly nodes: readonly NodeAnswer[];
+  /** Nodes that did not answer in time. */
+  readonly silent: readonly string[];
+  /** The node that was asked. */
+  readonly asked: string;
+}
+
+/** That it was done. */
+export type NothingAnswer = Readonly<Record<string, never>>;
+
+/** How many came to which end; those that are not there are 0. */
+export interface StatsCountsAnswer {
+  /** In-app, to be shown. */
+  readonly emitted?: number;
+  /** Written to a connection; of mail: confirmed by its recipient's server. */
+  readonly delivered?: number;
+  readonly seen?: number;
+  readonly read?: number;
+  readonly clicked?: number;
+  /** Of mail: owed. */
+  readonly accepted?: number;
+  /** Of mail: taken by the mail server. */
+  readonly sent?: number;
+  readonly bounced?: number;
+  readonly complained?: number;
+  /** By a rule. */
+  readonly skipped?: number;
+  readonly dead?: number;
+}
+
+/** What part of what was emitted came so far in the same time; it can be more than 1 where much is told of earlier ones. */
+export interface StatsInAppRatesAnswer {
+  readonly delivered: number;
+  readonly seen: number;
+  readonly read: number;
+  readonly clicked: number;
+}
+
+/** `sent` is a part of what was accepted, all else of what was sent. */
+export interface StatsMailRatesAnswer {
+  readonly sent: number;
+  readonly delivered: number;
+  readonly clicked: number;
+  readonly bounced: number;
+  readonly complained: number;
+}
+
+/** Null where there is nothing to be a part of. Of shared rooms there is none: nobody knows for how many they are. */
+export interface StatsRatesAnswer {
+  readonly in_app: StatsInAppRatesAnswer | null;
+  readonly email: StatsMailRatesAnswer | null;
+}
+
+export interface StatsFiguresAnswer {
+  readonly counts: StatsCountsAnswer;
+  readonly rates: StatsRatesAnswer;
+}
+
+/** What was counted of one step, and of one combination of what is told apart. */
+export interface StatsRowAnswer {
+  readonly counts: StatsCountsAnswer;
+  readonly rates: StatsRatesAnswer;
+  /** When the step began; null of the time as a whole. */
+  readonly at: string | null;
+  /** `*`: of those that were too many to be told by name. */
+  readonly type?: string;
+  readonly channel?: StatsChannel;
+  /** Of mail; else empty. */
+  readonly lane?: string;
+  /** Of a campaign's mail its id; else empty. */
+  readonly campaign?: string;
+  /** By which it was skipped; else empty. */
+  readonly rule?: string;
+}
+
+/** What came of notifications and mails. A row has those of type, channel and so on that were asked for. */
+export interface StatsAnswer {
+  /** The beginning of a step. */
+  readonly from: string;
+  /** The end of a step. */
+  readonly to: string;
+  readonly step: Step | null;
+  /** The steps that were added up. */
+  readonly counted_by: Step;
+  /** Steps before this are not kept, and count as nothing; null when all are. */
+  readonly kept_from: string | null;
+  readonly by: readonly string[];
+  readonly totals: StatsFiguresAnswer;
+  readonly rows: readonly StatsRowAnswer[];
 }

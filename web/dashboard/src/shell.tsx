@@ -27,8 +27,10 @@ const PAGES: readonly Entry[] = [
   { route: mailOf(""), name: "Mail", icon: "mail" },
   { route: { page: "suppressions", address: "", scope: "" }, name: "Suppressions", icon: "banned" },
   { route: { page: "campaigns", campaign: null, state: "" }, name: "Campaigns", icon: "campaign" },
+  { route: { page: "statistics", span: "", type: "", channel: "" }, name: "Statistics", icon: "chart" },
   { route: { page: "types", type: null, view: "" }, name: "Types", icon: "types" },
   { route: { page: "compose", to: "", type: "" }, name: "Compose", icon: "compose", needs: "emit" },
+  { route: { page: "nodes" }, name: "Nodes", icon: "node" },
   { route: auditOf(""), name: "Audit", icon: "audit", needs: "audit" },
 ];
 /** Those with a place of their own on a phone. */

@@ -13,6 +13,7 @@ const TITLES: Readonly<Record<string, string>> = {
   read: "Read",
   dismissed: "Dismissed",
   clicked: "Clicked",
+  followed: "A link was followed",
   acted: "A button was pressed",
   archived: "Archived",
   returns: "To come back from a snooze",

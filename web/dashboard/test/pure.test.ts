@@ -20,6 +20,7 @@ describe("the route", () => {
   const routes: Route[] = [
     { page: "overview" },
     { page: "online" },
+    { page: "nodes" },
     { page: "feed", room: "", type: "", by: "" },
     { page: "feed", room: "user:a b&c", type: "", by: "" },
     { page: "feed", room: "", type: "SALE", by: "shop" },
@@ -47,6 +48,7 @@ describe("the route", () => {
     { page: "mail", state: "dead", find: "", since: "", until: "" },
     { page: "mail", state: "", find: "ann+x@b.example", since: "2026-11-26", until: "2026-11-27" },
     { page: "suppressions", address: "a&b@c.example", scope: "lane:bulk" },
+    { page: "statistics", span: "1y", type: "ORDER_UPDATE", channel: "in_app" },
     { page: "types", type: null, view: "" },
     { page: "types", type: "ORDER_UPDATE", view: "preview" },
     { page: "compose", to: "user:ann", type: "" },

@@ -44,6 +44,7 @@ function settings(customer: Customer, path: string): HTMLDialogElement {
   const preferences: BellhopPreferences = document.createElement("bellhop-preferences");
   preferences.options = { getToken: () => tokenOf(customer), path };
   preferences.categories = CATEGORIES;
+  preferences.setAttribute("tracking", "");
   const close = element("button", "button quiet", "Done");
   close.type = "button";
   const dialog = element("dialog", "settings", preferences, element("div", "settings-foot", close));

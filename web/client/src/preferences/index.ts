@@ -20,6 +20,7 @@ import { QUIET, type Quiet, quiet, said, ZONE } from "./quiet.ts";
 import { type Strings, spoken } from "./strings.ts";
 import { sheet } from "./style.ts";
 import { placed, type Table, table } from "./table.ts";
+import { TRACKING, type Tracking, tracking } from "./tracking.ts";
 
 export {
   type Channel,
@@ -45,12 +46,16 @@ interface Parts {
   known: HTMLElement;
   table: Table;
   quiet: Quiet;
+  tracking: Tracking;
   language: Field;
   tongues: HTMLElement;
   undo: HTMLElement;
 }
 
-/** Attributes: `url`, `path`, `token`, `theme` (`light` or `dark`; otherwise the system's), `share="off"`. */
+/**
+ * Attributes: `url`, `path`, `token`, `theme` (`light` or `dark`; otherwise the system's), `share="off"`, and `tracking`: the
+ * person is asked whether it may be known which links in email they follow.
+ */
 export class BellhopPreferences extends Base {
   static readonly observedAttributes = ["url", "path", "token"];
 
@@ -204,6 +209,7 @@ export class BellhopPreferences extends Base {
         },
       }),
       quiet: quiet({ strings: t, language, choose }),
+      tracking: tracking({ strings: t, choose }),
       language: tongue,
       tongues: h(
         "section",
@@ -214,7 +220,10 @@ export class BellhopPreferences extends Base {
       ),
       undo: h("div", { class: "undo", role: "status", hidden: true }),
     };
-    parts.known.append(parts.table.element, h("div", { class: "more" }, parts.quiet.element, parts.tongues));
+    parts.known.append(
+      parts.table.element,
+      h("div", { class: "more" }, parts.quiet.element, parts.tracking.element, parts.tongues),
+    );
     const root = this.shadowRoot ?? this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [sheet()];
     root.replaceChildren(
@@ -236,7 +245,18 @@ export class BellhopPreferences extends Base {
   #show(): void {
     const snapshot = this.#preferences?.getSnapshot();
     if (!snapshot || !this.#parts) return;
-    const { notice, waits, trouble, known, table, quiet, language, tongues, strings: t } = this.#parts;
+    const {
+      notice,
+      waits,
+      trouble,
+      known,
+      table,
+      quiet,
+      tracking,
+      language,
+      tongues,
+      strings: t,
+    } = this.#parts;
     const { chosen, failed, saving, undoable } = snapshot;
     notice.show(snapshot);
     const isUnreadable = !chosen && failed[""] !== undefined && snapshot.state === "ready";
@@ -253,6 +273,8 @@ export class BellhopPreferences extends Base {
     const grid = wanted ? chosen.grid.filter(({ category }) => wanted.includes(category)) : chosen.grid;
     table.show(lines({ ...chosen, grid }, this.#open), { open: this.#open, saving, failed });
     quiet.show(chosen, failed);
+    tracking.element.hidden = !this.hasAttribute(TRACKING);
+    tracking.show(chosen, failed);
     const tags = choices(chosen.locales, chosen.locale);
     tongues.hidden = tags.length < 2;
     language.show(
@@ -276,7 +298,12 @@ export class BellhopPreferences extends Base {
       undo.replaceChildren();
       return;
     }
-    const names: Record<string, string> = { [QUIET]: t.quiet, [ZONE]: t.zone, locale: t.language };
+    const names: Record<string, string> = {
+      [QUIET]: t.quiet,
+      [ZONE]: t.zone,
+      [TRACKING]: t.tracking,
+      locale: t.language,
+    };
     const { place } = undoable;
     const what = names[place] ?? table.name(place) ?? t.title;
     this.#last = place;

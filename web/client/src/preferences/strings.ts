@@ -46,6 +46,9 @@ export interface Strings {
   zone: string;
   /** Nothing is chosen. */
   automatic: string;
+  tracking: string;
+  trackingHint: string;
+  trackingOn: string;
   language: string;
   languageHint: string;
   loading: string;
@@ -98,6 +101,9 @@ export const ENGLISH: Strings = {
   days: "Beginning on",
   zone: "Time zone",
   automatic: "Automatic",
+  tracking: "Links in email",
+  trackingHint: "Helps to see what is worth writing about. What you have followed can be read by the sender.",
+  trackingOn: "Let the sender see which I follow",
   language: "Language",
   languageHint: "Of notifications and email.",
   loading: "Loading your preferences",
@@ -152,6 +158,9 @@ export const GERMAN: Strings = {
   days: "Beginn am",
   zone: "Zeitzone",
   automatic: "Automatisch",
+  tracking: "Links in E-Mails",
+  trackingHint: "Zeigt, worüber sich zu schreiben lohnt. Der Absender kann sehen, welchen Sie gefolgt sind.",
+  trackingOn: "Den Absender sehen lassen, welchen ich folge",
   language: "Sprache",
   languageHint: "Der Benachrichtigungen und E-Mails.",
   loading: "Ihre Einstellungen werden geladen",

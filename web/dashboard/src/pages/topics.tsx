@@ -6,7 +6,7 @@ import { feedOf, href } from "../route.ts";
 import { Ago, Empty, Failed, Heading, Waiting } from "../ui/bits.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { toast } from "../ui/toast.tsx";
-import { plural } from "../words.ts";
+import { figure, plural } from "../words.ts";
 import { useSettled } from "./online.tsx";
 
 const PAGE = 100;
@@ -18,7 +18,7 @@ export function TopicsPage({ topic }: { topic: string | null }): ReactNode {
 function All(): ReactNode {
   const [text, setText] = useState("");
   const prefix = useSettled(text.trim());
-  const { data, error, reload } = useAsk<Topics>("topics", { prefix, limit: PAGE });
+  const { data, error, reload } = useAsk<Topics>("topics", { prefix, limit: PAGE, counted: true });
   return (
     <>
       <Heading title="Topics" note="Whom backends and admins have put where, beside what tokens say" />
@@ -57,6 +57,7 @@ function All(): ReactNode {
                 <a className="row-link strong" href={href({ page: "topics", topic })}>
                   {topic}
                 </a>
+                <span className="soft small end">{membersOf(data.members?.[topic] ?? 0)}</span>
               </li>
             ))}
           </ul>
@@ -73,6 +74,11 @@ function All(): ReactNode {
     </>
   );
 }
+
+/** The gateway counts no further. */
+const COUNTED = 10_000;
+const membersOf = (count: number): string =>
+  count >= COUNTED ? `${figure(COUNTED)} members or more` : plural(count, "member");
 
 function One({ topic }: { topic: string }): ReactNode {
   const { gateway } = useDesk();

@@ -15,7 +15,7 @@ const RIGHT = 8;
 const TOP = 10;
 const BOTTOM = 24;
 
-/** A chart of one hour: stacked bars for what is counted, lines for what is measured. */
+/** A chart of some time, an hour unless it says how its buckets are named: stacked bars for what is counted, lines for what is measured. */
 export function Chart(props: {
   title: string;
   figure: string;
@@ -26,8 +26,12 @@ export function Chart(props: {
   curves: readonly Curve[];
   say: (value: number) => string;
   note?: string;
+  /** What a bucket is called that begins then. */
+  named?: (at: number) => string;
+  /** The buckets that are named below. */
+  ticks?: readonly number[];
 }): ReactNode {
-  const { window, curves, kind } = props;
+  const { window, curves, kind, named = clock } = props;
   const frame = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(480);
   const [pointed, setPointed] = useState<number | null>(null);
@@ -86,9 +90,15 @@ export function Chart(props: {
               </text>
             </g>
           ))}
-          {ticks(window).map((index) => (
-            <text key={index} className="tick" x={x(index)} y={HEIGHT - 6} textAnchor="middle">
-              {clock(window.start + index * window.bucketMs)}
+          {(props.ticks ?? ticks(window)).map((index) => (
+            <text
+              key={index}
+              className="tick"
+              x={x(index) + (props.ticks ? step / 2 : 0)}
+              y={HEIGHT - 6}
+              textAnchor="middle"
+            >
+              {named(window.start + index * window.bucketMs)}
             </text>
           ))}
           {pointed === null ? null : (
@@ -113,7 +123,7 @@ export function Chart(props: {
             style={{ left: Math.min(Math.max(x(pointed), 70), width - 90) }}
             role="presentation"
           >
-            <b>{clock(window.start + pointed * window.bucketMs)}</b>
+            <b>{named(window.start + pointed * window.bucketMs)}</b>
             {curves.map((curve) => {
               const value = curve.values[pointed] ?? null;
               return (

@@ -1,0 +1,214 @@
+"""What statistics cost at size: events told and counted, the bytes that they take, and how long a page takes (`make bench-stats`).
+
+A store is filled through its shelf, as a node does it: events of 90 days in the order of their times, and 275 more days of
+roll-ups. Then a gateway is started on it, and asked what the dashboard's page Statistics asks: the figures by type and channel,
+and the steps by channel, of a day, a week, a month and a year. A page is both answers, asked for at once as the
+page does, over HTTP.
+"""
+
+import asyncio
+import statistics
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from pymongo import MongoClient
+
+from bench import machine
+from bench.command import Command
+from bench.servers import API_KEY, Server, bellhop
+from gateway.notify.stats.recounting import Recounter
+from storage.connect import connect
+from storage.ids import UUID7Source
+from storage.stats import Bucket, Event, Outcome, Series, Step, key_of_one
+from storage.store import Store
+from tests.support.servers import mongod
+
+RESULTS = Path(__file__).parent / "RESULTS-stats.md"
+EVENTS = 1_000_000
+QUICK_EVENTS = 20_000
+BATCH = 1000
+TYPES = 40
+RAW_DAYS = 90
+DAYS = 365
+IN_APP = (Outcome.DELIVERED, Outcome.SEEN, Outcome.READ, Outcome.CLICKED)
+PAGES = {"24 hours": (1, "hour"), "7 days": (7, "day"), "30 days": (30, "day"), "a year": (364, "day")}
+LOOKS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backing:
+    url: str
+    """Of the store."""
+    bytes: Callable[[], int]
+    """On disk, indexes included."""
+
+
+@contextmanager
+def on_sqlite(folder: Path) -> Iterator[Backing]:
+    file = folder / "bellhop.db"
+
+    def size() -> int:
+        return sum(path.stat().st_size for path in folder.glob("bellhop.db*"))
+
+    yield Backing(url=f"sqlite:///{file}", bytes=size)
+
+
+@contextmanager
+def on_mongodb(folder: Path) -> Iterator[Backing]:
+    del folder
+    with mongod() as server:
+        url = server.url.replace("/?", "/bench?")
+
+        def size() -> int:
+            with MongoClient[dict[str, Any]](url) as client:
+                client.admin.command("fsync")
+                stats = client.get_default_database().command("dbStats")
+                return int(stats["storageSize"] + stats["indexSize"])
+
+        yield Backing(url=url, bytes=size)
+
+
+STORES = {"sqlite": on_sqlite, "mongodb": on_mongodb}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    told_micros: float
+    """Of one event."""
+    counted_seconds: float
+    bytes_a_million: float
+    pages_ms: dict[str, float]
+    """The median of each."""
+
+
+def events(count: int, now: datetime) -> Iterator[list[Event]]:
+    """Batches, the oldest first; of each notification some outcomes."""
+    start = now - timedelta(days=RAW_DAYS) + timedelta(hours=1)
+    step = (now - start) / count
+    moment = start
+    ids = UUID7Source(lambda: int(moment.timestamp() * 1e9))
+    batch: list[Event] = []
+    about = ids()
+    for place in range(count):
+        moment = start + step * place
+        outcome = IN_APP[place % len(IN_APP)]
+        if outcome is IN_APP[0]:
+            about = ids()
+        type_ = f"TYPE_{place // len(IN_APP) % TYPES}"
+        batch.append(
+            Event(key=key_of_one(about, outcome), at=moment, series=Series(type_, "in_app"), outcome=outcome)
+        )
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+async def fill(store: Store, count: int, now: datetime) -> tuple[float, float]:
+    """Answers how many seconds it took to tell, and to count."""
+    begun = time.perf_counter()
+    for batch in events(count, now):
+        await store.stats.note(batch)
+    told = time.perf_counter()
+    recounter = Recounter(store.stats, lambda: now, holder="bench", days=RAW_DAYS, may_delete=lambda: False)
+    while not await recounter.round():
+        pass
+    counted = time.perf_counter()
+    await _earlier_days(store, now)
+    return told - begun, counted - told
+
+
+async def _earlier_days(store: Store, now: datetime) -> None:
+    turn = await store.stats.lead("filler", lease_seconds=0, now=now + timedelta(minutes=1))
+    assert turn is not None
+    counts = {
+        Series(f"TYPE_{number}", channel): dict.fromkeys(IN_APP, 100)
+        for number in range(TYPES)
+        for channel in ("in_app", "email")
+    }
+    for day in range(RAW_DAYS, DAYS):
+        bucket = Bucket(Step.DAY, Step.DAY.start(now - timedelta(days=day)))
+        await store.stats.replace(bucket, counts, of=[], turn=turn)
+
+
+def page_ms(gateway: Server, days: int, step: str, now: datetime, both: Executor) -> float:
+    since = (now - timedelta(days=days)).isoformat()
+
+    def ask(query: dict[str, str]) -> None:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{gateway.internal_port}/internal/stats?{urlencode({'from': since, **query})}",
+            headers={"Authorization": f"Bearer {API_KEY}"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert b'"rows":[{' in answer.read()
+
+    begun = time.perf_counter()
+    for _ in both.map(ask, ({"by": "type,channel"}, {"by": "channel", "step": step})):
+        pass
+    return 1000 * (time.perf_counter() - begun)
+
+
+def measure(name: str, count: int) -> Found:
+    with (
+        tempfile.TemporaryDirectory(prefix="bellhop-bench-") as folder,
+        STORES[name](Path(folder)) as backing,
+    ):
+        now = datetime.now(UTC)
+
+        async def filled() -> tuple[int, float, float]:
+            store = connect(backing.url)
+            await store.open()
+            empty = backing.bytes()
+            try:
+                return empty, *await fill(store, count, now)
+            finally:
+                await store.close()
+
+        empty, told, counted = asyncio.run(filled())
+        taken = backing.bytes() - empty
+        with bellhop(Path(folder), store_url=backing.url) as gateway, ThreadPoolExecutor(2) as both:
+            pages = {
+                page: statistics.median(page_ms(gateway, days, step, now, both) for _ in range(LOOKS))
+                for page, (days, step) in PAGES.items()
+            }
+        return Found(
+            told_micros=1e6 * told / count,
+            counted_seconds=counted,
+            bytes_a_million=1e6 * taken / count,
+            pages_ms=pages,
+        )
+
+
+def main() -> None:
+    command = Command("bench-stats", __doc__, rounds=1, results=RESULTS)
+    command.choice("--stores", STORES)
+    command.number("--events", EVENTS)
+    options = command.parse()
+    count = QUICK_EVENTS if options.quick else options.events
+    head = [
+        f"| {count:,} events | µs an event told | s to count all anew | MB a million | {' | '.join(PAGES)} |"
+    ]
+    head.append("|---|" + "---:|" * (3 + len(PAGES)))
+    rows = []
+    for name in options.stores.split(","):
+        found = measure(name, count)
+        pages = " | ".join(f"{ms:.0f} ms" for ms in found.pages_ms.values())
+        rows.append(
+            f"| {name} | {found.told_micros:.0f} | {found.counted_seconds:.1f} | {found.bytes_a_million / 1e6:.0f} | {pages} |"
+        )
+    said = f"{machine.description()}; a page is the median of {LOOKS}; {TYPES} types."
+    command.tell("\n".join([*head, *rows, "", said, ""]), options)
+
+
+if __name__ == "__main__":
+    main()

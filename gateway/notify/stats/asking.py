@@ -1,0 +1,177 @@
+"""What came of notifications and mails, as figures: of a time, step by step or as a whole, by what one likes to tell apart."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from gateway.ground.clock import Clock
+from gateway.notify.stats.recounting import kept_from
+from storage.stats import Outcome, Question, Stats, StatsChannel, Step, Sum
+
+STEPS_MAX = 1500
+"""That are told one by one: of minutes a day, of days four years."""
+ROWS_MAX = 5000
+_SUMS_MAX = len(StatsChannel) * ROWS_MAX
+DEFAULT_SPAN = timedelta(days=1)
+_FINEST = ((Step.MINUTE, timedelta(hours=3)), (Step.HOUR, timedelta(days=8)))
+"""By what a whole is added up, up to which length; all that is longer by days."""
+_EDGE = timedelta(microseconds=1)
+
+_IN_APP_RATES = (Outcome.DELIVERED, Outcome.SEEN, Outcome.READ, Outcome.CLICKED)
+_MAIL_RATES = (Outcome.DELIVERED, Outcome.CLICKED, Outcome.BOUNCED, Outcome.COMPLAINED)
+
+
+class Unanswerable(ValueError):
+    """A question that nobody could read the answer of; `field` is what to change."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsRequest:
+    since: datetime | None = None
+    """None: a day before `until`."""
+    until: datetime | None = None
+    """None: now."""
+    step: Step | None = None
+    """None: the time as a whole."""
+    by: tuple[str, ...] = ()
+    where: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """What part of what there was came so far, in the same time; None of nothing."""
+
+    in_app: Mapping[Outcome, float] | None
+    """Of what was emitted to one person each."""
+    email: Mapping[Outcome, float] | None
+    """`sent` of what was accepted, all else of what was sent."""
+
+
+@dataclass(slots=True)
+class Figures:
+    """What was counted, by channel."""
+
+    by_channel: dict[str, Counter[Outcome]] = field(default_factory=dict)
+
+    def add(self, channel: str, counts: Mapping[Outcome, int]) -> None:
+        self.by_channel.setdefault(channel, Counter()).update(counts)
+
+    @property
+    def counts(self) -> Mapping[Outcome, int]:
+        total: Counter[Outcome] = Counter()
+        for counts in self.by_channel.values():
+            total.update(counts)
+        return total
+
+    @property
+    def rates(self) -> Rates:
+        shown, mailed = (
+            self.by_channel.get(channel, Counter()) for channel in (StatsChannel.IN_APP, StatsChannel.EMAIL)
+        )
+        email = _parts(mailed, Outcome.ACCEPTED, [Outcome.SENT])
+        return Rates(
+            in_app=_parts(shown, Outcome.EMITTED, _IN_APP_RATES),
+            email=None
+            if email is None
+            else email | (_parts(mailed, Outcome.SENT, _MAIL_RATES) or dict.fromkeys(_MAIL_RATES, 0.0)),
+        )
+
+
+def _parts(
+    counts: Mapping[Outcome, int], base: Outcome, outcomes: Sequence[Outcome]
+) -> dict[Outcome, float] | None:
+    whole = counts[base]
+    return {outcome: round(counts[outcome] / whole, 4) for outcome in outcomes} if whole else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    at: datetime | None
+    of: tuple[str, ...]
+    """In the order of what it is told apart by."""
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The answer. The time is that asked for, made longer to whole steps."""
+
+    since: datetime
+    until: datetime
+    step: Step | None
+    counted_by: Step
+    """What was added up."""
+    kept_from: datetime | None
+    """Of that step: earlier ones are not there any more. None when all are."""
+    by: tuple[str, ...]
+    totals: Figures
+    rows: Sequence[Row]
+
+
+class Statistics:
+    """The use case of whoever wants to know what came of it. Raises `StoreUnavailable` when the store is away."""
+
+    def __init__(self, shelf: Stats, clock: Clock, *, days: int) -> None:
+        self._shelf = shelf
+        self._clock = clock
+        self._days = days
+
+    async def look(self, asked: StatsRequest) -> Report:
+        """Raises `Unanswerable`."""
+        now = self._clock()
+        until = asked.until or now
+        since = asked.since or until - DEFAULT_SPAN
+        if since >= until:
+            raise Unanswerable("from", "Must be before `to`.")
+        step = asked.step or self._finest(since, until, now)
+        since, until = step.start(since), step.start(until + step.length - _EDGE)
+        if asked.step is not None and (until - since) / step.length > STEPS_MAX:
+            raise Unanswerable("step", f"Must be longer: these are more than {STEPS_MAX} steps.")
+        question = Question(
+            step=step,
+            since=since,
+            until=until,
+            # Rates are a channel's.
+            by=asked.by if "channel" in asked.by else (*asked.by, "channel"),
+            each=asked.step is not None,
+            where=asked.where,
+            limit=_SUMS_MAX + 1,
+        )
+        totals, rows = _told(await self._shelf.sums(question), question, len(asked.by))
+        if len(rows) > ROWS_MAX:
+            raise Unanswerable("by", f"Must be less, or less time: these are more than {ROWS_MAX} rows.")
+        return Report(
+            since=since,
+            until=until,
+            step=asked.step,
+            counted_by=step,
+            kept_from=kept_from(step, now, days=self._days),
+            by=asked.by,
+            totals=totals,
+            rows=rows,
+        )
+
+    def _finest(self, since: datetime, until: datetime, now: datetime) -> Step:
+        """The shortest step that is kept for all of the time, and not too many of them."""
+        for step, longest in _FINEST:
+            kept = kept_from(step, now, days=self._days)
+            if until - since <= longest and (kept is None or since >= kept):
+                return step
+        return Step.DAY
+
+
+def _told(sums: Sequence[Sum], question: Question, width: int) -> tuple[Figures, list[Row]]:
+    """All together, and the rows: as many of `of` as were asked for."""
+    place = question.by.index("channel")
+    totals = Figures()
+    rows: dict[tuple[datetime | None, tuple[str, ...]], Figures] = {}
+    for each in sums:
+        channel = each.of[place]
+        totals.add(channel, each.counts)
+        rows.setdefault((each.at, each.of[:width]), Figures()).add(channel, each.counts)
+    return totals, [Row(at=at, of=of, figures=figures) for (at, of), figures in rows.items()]

@@ -1,0 +1,238 @@
+"""What the parts of a process say of what they did, and the events that it comes to.
+
+Who does something says so in a moment, and in its own words: a frame was written, some ids were read, a mail left. What
+that is in events is worked out here, later, and beside the path: types are looked up, and what follows is added. Who has read
+something has seen it, and to have seen it one must have got it: so what is told of a person never grows from step to step.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import orjson
+
+from gateway.ground.rooms import user_of
+from gateway.notify.translations import MARK
+from storage.outbox import Kind, Subject
+from storage.stats import Event, Outcome, Series, StatsChannel, key_of_one
+from storage.streams import Placed, Streams
+
+SPAN_MAX = 1000
+"""Notifications of one room that are told as read when all is; of more the newest are not."""
+_READER_BYTES = 8
+_FRAME_BYTES = 1024
+_IMPLIED: Mapping[Outcome, tuple[Outcome, ...]] = {
+    Outcome.CLICKED: (Outcome.DELIVERED, Outcome.SEEN, Outcome.READ, Outcome.CLICKED),
+    Outcome.READ: (Outcome.DELIVERED, Outcome.SEEN, Outcome.READ),
+    Outcome.SEEN: (Outcome.DELIVERED, Outcome.SEEN),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A frame was written to the connections of a room."""
+
+    at: datetime
+    room: str
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A connection was given what it had missed."""
+
+    at: datetime
+    missed: Sequence[tuple[str, Placed]]
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A reader has seen, read or clicked some, each in one of the reader's rooms."""
+
+    at: datetime
+    outcome: Outcome
+    user: str
+    rooms: Sequence[str] | None
+    """None: the store has marked them, whichever they are in."""
+    ids: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAll:
+    """A reader has read all that the rooms held."""
+
+    at: datetime
+    user: str
+    read_from: Mapping[str, int]
+    """Up to where each had been read before."""
+    heads: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class MailEnded:
+    """A mail left, or will not."""
+
+    at: datetime
+    outcome: Outcome
+    id: str
+    of: Subject
+    type: str
+    lane: str
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MailHeard:
+    """Something was heard of a mail that had left."""
+
+    at: datetime
+    outcome: Outcome
+    id: str
+    type: str
+    lane: str = ""
+    """As far as it is known."""
+
+
+Happening = Written | Replayed | Marked | ReadAll | MailEnded | MailHeard
+
+
+def weight(happening: Happening) -> int:
+    """How much it takes to keep it, and to work it out: that of something small is 1."""
+    match happening:
+        case Written():
+            return 1 + len(happening.frame) // _FRAME_BYTES
+        case Replayed():
+            return len(happening.missed)
+        case Marked():
+            return len(happening.ids)
+        case ReadAll():
+            return 10 * len(happening.read_from)
+        case _:
+            return 1
+
+
+class Sent(Protocol):
+    """Who knows in which series a mail was sent: `storage.stats.Stats`."""
+
+    async def series_of(self, mails: Sequence[str]) -> dict[str, Series]: ...
+
+
+@dataclass(slots=True)
+class Reckoner:
+    """Makes events of happenings. Raises `StorageError` when the store is away: then all is to be asked again."""
+
+    streams: Streams
+    sent: Sent
+    secret: bytes = field(repr=False)
+    """By which readers of shared rooms are told apart, and not known."""
+
+    async def events(self, happenings: Sequence[Happening]) -> list[Event]:
+        """The events of all, in a number of questions that does not grow with them, but with those who read all."""
+        events: list[Event] = []
+        marks: list[Marked] = []
+        heard: list[MailHeard] = []
+        sent: dict[str, Series] = {}
+        for each in happenings:
+            match each:
+                case Written():
+                    events += _of_frame(each)
+                case Replayed():
+                    events += [
+                        self._of(each.at, Outcome.DELIVERED, id_, place, "") for id_, place in each.missed
+                    ]
+                case Marked():
+                    marks.append(each)
+                case ReadAll():
+                    events += await self._of_all(each)
+                case MailEnded():
+                    events += _of_mail(each)
+                    if each.outcome is Outcome.SENT:
+                        sent[each.id] = _series_of(each)
+                case MailHeard():
+                    heard.append(each)
+        return [*events, *await self._of_marks(marks), *await self._of_heard(heard, sent)]
+
+    async def _of_marks(self, marks: Sequence[Marked]) -> list[Event]:
+        ids = list(dict.fromkeys(id_ for mark in marks for id_ in mark.ids))
+        placed = await self.streams.placed(ids) if ids else {}
+        return [
+            self._of(mark.at, outcome, id_, place, mark.user)
+            for mark in marks
+            for id_ in dict.fromkeys(mark.ids)
+            # What is none of the reader's rooms, the store has not marked either.
+            if (place := placed.get(id_)) is not None and (mark.rooms is None or place.room in mark.rooms)
+            for outcome in _IMPLIED[mark.outcome]
+        ]
+
+    async def _of_all(self, read: ReadAll) -> list[Event]:
+        events: list[Event] = []
+        for room, after in read.read_from.items():
+            span = await self.streams.span(room, after=after, limit=SPAN_MAX)
+            events += [
+                self._of(read.at, outcome, each.id, Placed(room, each.type), read.user)
+                for each in span
+                if (each.seq or 0) <= read.heads.get(room, 0)
+                for outcome in _IMPLIED[Outcome.READ]
+            ]
+        return events
+
+    async def _of_heard(self, heard: Sequence[MailHeard], sent: Mapping[str, Series]) -> list[Event]:
+        """In the series that each was sent in: just now, or as the store knows."""
+        series = {**await self.sent.series_of([each.id for each in heard]), **sent} if heard else {}
+        return [
+            Event(
+                key=key_of_one(each.id, each.outcome),
+                at=each.at,
+                outcome=each.outcome,
+                # It may be older than the statistics, or another node be about to tell of it.
+                series=series.get(each.id, Series(each.type, StatsChannel.EMAIL.value, each.lane)),
+            )
+            for each in heard
+        ]
+
+    def _of(self, at: datetime, outcome: Outcome, id_: str, place: Placed, user: str) -> Event:
+        if user_of(place.room) is not None:
+            return _event(at, outcome, id_, place.type, StatsChannel.IN_APP)
+        # It was delivered when anybody had it: how many that were, no node can tell of a room of many.
+        reader = b"" if outcome is Outcome.DELIVERED else self._reader(user, id_)
+        return _event(at, outcome, id_, place.type, StatsChannel.SHARED, reader)
+
+    def _reader(self, user: str, id_: str) -> bytes:
+        # Another for each notification: nobody can be followed by it.
+        text = f"{id_} {user}".encode(errors="replace")
+        return hashlib.blake2b(text, key=self.secret, digest_size=_READER_BYTES).digest()
+
+
+def _event(
+    at: datetime, outcome: Outcome, id_: str, type_: str, channel: StatsChannel, reader: bytes = b""
+) -> Event:
+    return Event(
+        key=key_of_one(id_, outcome, reader), at=at, outcome=outcome, series=Series(type_, channel.value)
+    )
+
+
+def _of_frame(written: Written) -> Iterable[Event]:
+    """Of a frame of several languages the first tells as much as any."""
+    frame = written.frame
+    if frame[0] == MARK:
+        frame = frame[1:].split(b"\n", 1)[0].partition(b" ")[2]
+    told: dict[str, Any] = orjson.loads(frame)[1]
+    channel = StatsChannel.SHARED if user_of(written.room) is None else StatsChannel.IN_APP
+    yield _event(written.at, Outcome.DELIVERED, told["id"], told["type"], channel)
+
+
+def _of_mail(ended: MailEnded) -> Iterable[Event]:
+    series = _series_of(ended)
+    if ended.of.kind is not Kind.NOTIFICATION or ended.id != ended.of.id:
+        # What stands by itself is not emitted: that it was owed is known by its end at the latest.
+        key = key_of_one(ended.id, Outcome.ACCEPTED)
+        yield Event(key=key, at=ended.at, outcome=Outcome.ACCEPTED, series=series)
+    key = key_of_one(ended.id, ended.outcome)
+    yield Event(key=key, at=ended.at, outcome=ended.outcome, series=series._replace(rule=ended.rule))
+
+
+def _series_of(ended: MailEnded) -> Series:
+    campaign = ended.of.id if ended.of.kind is Kind.CAMPAIGN else ""
+    return Series(ended.type, StatsChannel.EMAIL.value, ended.lane, campaign)

@@ -1,0 +1,308 @@
+"""The noter: it hears what happens in this process, and tells the store of it now and then.
+
+Beside the path of an emit a number is raised, and nothing else. All else waits in a queue that has an end, and is worked out
+and stored in batches every few seconds. What has waited so long is what a crash takes along; a store that is away is waited
+for, and what the queue has no room for then is counted.
+"""
+
+import asyncio
+import logging
+import os
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from gateway.ground.clock import Clock
+from gateway.ground.logs import Seldom
+from gateway.ground.parts import Meters, Part
+from gateway.ground.rooms import user_of
+from gateway.ground.tasks import Tasks
+from gateway.notify.clicks.news import Clicked
+from gateway.notify.emitting import Listener
+from gateway.notify.stats.happenings import (
+    Happening,
+    MailEnded,
+    MailHeard,
+    Marked,
+    ReadAll,
+    Reckoner,
+    Replayed,
+    Written,
+    weight,
+)
+from mailer.courier import Result
+from mailer.worker import Outcome as MailOutcome
+from storage import inboxes
+from storage.clicks import HitKind
+from storage.errors import StorageError
+from storage.mail import LaneName, MailState
+from storage.stats import Event, Outcome, Series, Stats, StatsChannel, key_of_many
+from storage.streams import Notification, Placed, Streams
+
+FLUSH_SECONDS = 2.0
+"""What happened within so long, a crash takes along."""
+STEP = 500
+"""What is worked out at once, by weight."""
+NOTED_AT_ONCE = 1000
+WAITING_MAX = 20_000
+"""What waits at most, by weight; and so many events."""
+OLDEST = timedelta(hours=12)
+"""What could not be stored for so long is lost: roll-ups are counted by then."""
+NAMES_MAX = 1000
+"""Types, and as many campaigns, that are told by name of a day in one process; all others together are `OTHERS`."""
+OTHERS = "*"
+
+_OF_RESULT = {Result.SENT: Outcome.SENT, Result.SKIPPED: Outcome.SKIPPED, Result.BURIED: Outcome.DEAD}
+
+logger = logging.getLogger(__name__)
+
+
+class Emits(Protocol):
+    """What is listened to: the `Emitter`."""
+
+    listeners: list[Listener]
+
+
+class Noter(Part):
+    """Its methods that are no coroutines neither wait nor raise; where statistics are off, nobody calls them."""
+
+    def __init__(
+        self, shelf: Stats, streams: Streams, secret: Callable[[], Awaitable[bytes]], clock: Clock
+    ) -> None:
+        self.lost = 0
+        """Happenings for which there was no room."""
+        self._shelf = shelf
+        self._streams = streams
+        self._secret = secret
+        self._clock = clock
+        self._reckoner: Reckoner | None = None
+        self._shown: dict[tuple[str, str], int] = {}
+        """What was stored and owes no mail, which is most: by type, and the first letters of its room."""
+        self._counts: dict[tuple[Series, Outcome], int] = {}
+        self._waiting: deque[Happening] = deque()
+        self._weight = 0
+        """Of all that waits."""
+        self._unnoted: list[Event] = []
+        """Worked out, and not stored."""
+        self._process, self._batches = os.urandom(12), 0
+        self._names = Names()
+        self._told_of_loss = Seldom(logger, "statistics were lost: the store is away, or too slow")
+        self._tasks = Tasks()
+
+    def measure(self, meters: Meters) -> None:
+        meters.watch_counter(
+            "bellhop_stats_lost", "Happenings that the statistics do not know of", lambda: self.lost
+        )
+
+    def start(self) -> None:
+        self._tasks.start(self._flush_forever(), name="statistics")
+
+    async def stop(self) -> None:
+        """Store what still waits, if the store is there."""
+        if self._tasks:
+            await self._tasks.stop()
+            await self.flush()
+
+    # What happens
+
+    def emitted(self, notifications: Sequence[Notification], scope: str) -> None:
+        """Of one emit: all are of one type. What is not stored is not told of: nobody could have missed it."""
+        del scope
+        first = notifications[0]
+        if len(notifications) == 1 and first.seq is not None and first.mail is None:
+            # By its beginning: of all rooms that begin so, one kind is one person's.
+            key = (first.type, first.room[:5])
+            self._shown[key] = self._shown.get(key, 0) + 1
+            return
+        for each in notifications:
+            self._count_emitted(each)
+
+    def written(self, room: str, frame: bytes) -> None:
+        """A frame that has a sequence was written to the room's connections here."""
+        self._put(Written(self._clock(), room, frame))
+
+    def replayed(self, notifications: Sequence[Notification]) -> None:
+        if notifications:
+            self._put(Replayed(self._clock(), [(n.id, Placed(n.room, n.type)) for n in notifications]))
+
+    def marked(
+        self,
+        outcome: Outcome,
+        user: str,
+        rooms: Sequence[str],
+        ids: Sequence[str] | None,
+        marked: inboxes.Marked,
+    ) -> None:
+        """Some were marked, or, without ids, all were read."""
+        if not marked.changed:
+            return
+        if ids is None:
+            self._put(ReadAll(self._clock(), user, marked.read_from, marked.heads))
+        else:
+            self._put(Marked(self._clock(), outcome, user, rooms, ids))
+
+    def mailed(self, lane: LaneName, ended: MailOutcome) -> None:
+        outcome = _OF_RESULT.get(ended.result)
+        if outcome is not None:
+            self._put(
+                MailEnded(
+                    self._clock(), outcome, ended.id, ended.of, ended.type, lane.value, ended.rule or ""
+                )
+            )
+
+    def mail_returned(self, outcome: Outcome, told: Notification, lane: LaneName) -> None:
+        """`told` is what the mail told, under the mail's id."""
+        self._put(MailHeard(self._clock(), outcome, told.id, told.type, lane.value))
+
+    def clicked(self, click: Clicked) -> None:
+        """Of one in the app its reader's marks tell; of one in a mail, a person's, this."""
+        if click.mail is None or not (click.kind is HitKind.HUMAN or click.is_confirmed):
+            return
+        self._put(MailHeard(click.at, Outcome.CLICKED, click.mail, click.type))
+        if click.notification is not None:
+            self._put(Marked(click.at, Outcome.CLICKED, click.user, None, [click.notification]))
+
+    # Telling the store
+
+    async def flush(self) -> None:
+        """Store all that happened until now; what cannot be stored waits, within bounds. Raises nothing."""
+        self._gather_counts(self._clock())
+        try:
+            await self._note()
+            while self._waiting:
+                await self._reckon(self._step())
+                await self._note()
+        except StorageError as error:
+            logger.info(
+                "statistics wait: the store is away",
+                extra={"happenings": len(self._waiting), "reason": str(error)},
+            )
+
+    def _step(self) -> Sequence[Happening]:
+        """The first of what waits: one, and as many more as there is room for."""
+        step: list[Happening] = []
+        held = 0
+        for happening in self._waiting:
+            held += weight(happening)
+            if step and held > STEP:
+                break
+            step.append(happening)
+        return step
+
+    async def _reckon(self, step: Sequence[Happening]) -> None:
+        if self._reckoner is None:
+            self._reckoner = Reckoner(self._streams, self._shelf, await self._secret())
+        events = await self._reckoner.events(step)
+        for _ in step:
+            self._weight -= weight(self._waiting.popleft())
+        self._unnoted += map(self._named, events)
+
+    async def _note(self) -> None:
+        oldest = self._clock() - OLDEST
+        if late := sum(event.count for event in self._unnoted if event.at < oldest):
+            self._unnoted = [event for event in self._unnoted if event.at >= oldest]
+            self._lose(late)
+        while self._unnoted:
+            step = self._unnoted[:NOTED_AT_ONCE]
+            # Whether or not a lost answer was a yes: what is told again changes nothing.
+            await self._shelf.note(step)
+            del self._unnoted[: len(step)]
+
+    def _gather_counts(self, now: datetime) -> None:
+        """What was counted since the last time, as events of their own."""
+        for (type_, begin), number in self._shown.items():
+            channel = StatsChannel.SHARED if user_of(begin) is None else StatsChannel.IN_APP
+            self._count(Series(type_, channel.value), Outcome.EMITTED, number)
+        self._shown.clear()
+        counts, self._counts = self._counts, {}
+        if len(self._unnoted) + len(counts) > WAITING_MAX:
+            self._lose(sum(counts.values()))
+            return
+        if counts:
+            self._batches += 1
+        batch = self._process + self._batches.to_bytes(6)
+        self._unnoted += [
+            self._named(Event(key=key_of_many(batch, n), at=now, series=series, outcome=outcome, count=count))
+            for n, ((series, outcome), count) in enumerate(counts.items())
+        ]
+
+    def _count_emitted(self, notification: Notification) -> None:
+        mail, entry = notification.mail, notification.entry
+        if notification.seq is not None or (entry is not None and entry.hidden_by is not None):
+            channel = StatsChannel.SHARED if user_of(notification.room) is None else StatsChannel.IN_APP
+            series = Series(notification.type, channel.value)
+            if notification.seq is not None:
+                self._count(series, Outcome.EMITTED)
+            elif entry is not None:
+                self._count(series._replace(rule=entry.hidden_by or ""), Outcome.SKIPPED)
+        if mail is not None:
+            series = Series(notification.type, StatsChannel.EMAIL.value, mail.order.lane.value)
+            self._count(series, Outcome.ACCEPTED)
+            if mail.state is MailState.SKIPPED:
+                self._count(series._replace(rule=mail.decided_by or ""), Outcome.SKIPPED)
+
+    def _count(self, series: Series, outcome: Outcome, number: int = 1) -> None:
+        self._counts[series, outcome] = self._counts.get((series, outcome), 0) + number
+
+    def _named(self, event: Event) -> Event:
+        series = self._names.bound(event.series, event.at)
+        return event if series is event.series else replace(event, series=series)
+
+    def _put(self, happening: Happening) -> None:
+        heavy = weight(happening)
+        if self._weight + heavy <= WAITING_MAX:
+            self._waiting.append(happening)
+            self._weight += heavy
+        else:
+            self._lose(1)
+
+    def _lose(self, number: int) -> None:
+        self.lost += number
+        self._told_of_loss.say(lost=number)
+
+    async def _flush_forever(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            try:
+                await self.flush()
+            except Exception:
+                logger.exception("statistics cannot be told")
+                # What cannot be worked out once cannot be later.
+                self._lose(len(self._waiting) + len(self._unnoted))
+                self._waiting.clear()
+                self._unnoted.clear()
+                self._weight = 0
+
+
+class Names:
+    """Which types and campaigns are told by name: so many of a day, so that figures are few whatever is emitted."""
+
+    def __init__(self, most: int = NAMES_MAX) -> None:
+        self._most = most
+        self._day = 0
+        self._types: set[str] = set()
+        self._campaigns: set[str] = set()
+
+    def bound(self, series: Series, at: datetime) -> Series:
+        """The same series, or one that has `OTHERS` for a name."""
+        if (day := at.toordinal()) != self._day:
+            self._day = day
+            self._types.clear()
+            self._campaigns.clear()
+        if self._has(self._types, series.type) and self._has(self._campaigns, series.campaign):
+            return series
+        return series._replace(
+            type=series.type if self._has(self._types, series.type) else OTHERS,
+            campaign=series.campaign if self._has(self._campaigns, series.campaign) else OTHERS,
+        )
+
+    def _has(self, names: set[str], name: str) -> bool:
+        if name in names:
+            return True
+        if name and len(names) >= self._most:
+            return False
+        if name:
+            names.add(name)
+        return True

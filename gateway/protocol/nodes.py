@@ -1,0 +1,61 @@
+"""What is asked and answered of nodes."""
+
+from marshmallow import Schema, fields
+
+from gateway.ground.encoding import Json, time
+from gateway.observe.nodes import NodesPage, NodeState
+from gateway.protocol import required
+from gateway.protocol.asking import OneFieldSchema
+from gateway.protocol.fields import PRINTABLE, Text
+
+
+class NodeSchema(OneFieldSchema):
+    """One node."""
+
+    node = Text(PRINTABLE, "printable", longest=128, required=True)
+
+
+class NodeAnswer(Schema):
+    """A node, as it tells of itself."""
+
+    node = required.text()
+    release = required.text()
+    catalog = required.text(allow_none=True, metadata={"description": "The version of its catalog."})
+    started_at = required.time()
+    sessions = required.number()
+    users = required.number(metadata={"description": "With a session there."})
+    load_ = fields.Float(
+        data_key="load",
+        required=True,
+        metadata={"description": "The part of one core that its process has used lately."},
+    )
+    leaving = required.flag(metadata={"description": "It sends its clients away, and stops."})
+
+
+class NodesAnswer(Schema):
+    nodes = fields.List(fields.Nested(NodeAnswer), required=True, metadata={"description": "By name."})
+    silent = fields.List(
+        fields.String(), required=True, metadata={"description": "Nodes that did not answer in time."}
+    )
+    asked = required.text(metadata={"description": "The node that was asked."})
+
+
+def page(found: NodesPage) -> Json:
+    return {
+        "nodes": [_node(each) for each in found.nodes],
+        "silent": list(found.silent),
+        "asked": found.asked,
+    }
+
+
+def _node(state: NodeState) -> Json:
+    return {
+        "node": state.name,
+        "release": state.release,
+        "catalog": state.catalog,
+        "started_at": time(state.started_at),
+        "sessions": state.sessions,
+        "users": state.users,
+        "load": state.load,
+        "leaving": state.is_leaving,
+    }

@@ -1,0 +1,27 @@
+"""The nodes of the cluster."""
+
+from auth.principal import Role
+from gateway.protocol import answering, asking, nodes, shapes, use_cases
+from gateway.protocol.deeds import OF_ID
+from gateway.protocol.operation import Operation, Route
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        name="nodes", role=Role.VIEWER, summary="The nodes of the cluster, as each tells of itself",
+        asks=asking.NothingSchema, answers=nodes.NodesAnswer,
+        use=lambda use, *_: use.nodes.page(), shape=nodes.page,
+        route=Route(method="GET", path="/internal/nodes"),
+        event="nodes",
+    ),
+    Operation(
+        name="drain_node", summary="Have a node stop calmly",
+        audit=OF_ID,
+        asks=nodes.NodeSchema, answers=answering.NothingAnswer,
+        use=use_cases.drain_node, shape=shapes.nothing,
+        route=Route(
+            method="POST", path="/internal/nodes/{node}/drain", status=202, body_required=False, problems=("not_found",),
+            description="As by SIGTERM: it sends its clients to the others, finishes its mail, and its process ends. Whatever runs it may start it again.",
+        ),
+        event="drain_node",
+    ),
+)  # fmt: skip

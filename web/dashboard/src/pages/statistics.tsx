@@ -1,0 +1,364 @@
+import { type ReactNode, useState } from "react";
+import { refusal, useAsk, useDesk } from "../context.tsx";
+import type { Stats, StatsCounts, StatsRow } from "../protocol.ts";
+import { href, type Route } from "../route.ts";
+import {
+  type Channel,
+  curve,
+  ENDS,
+  iso,
+  named,
+  type Outcome,
+  type Period,
+  periodOf,
+  SPANS,
+  type Span,
+  STEPS,
+  share,
+  stretches,
+  ticks,
+  together,
+  told,
+  written,
+} from "../statistics.ts";
+import { Empty, Failed, Heading, Segments, useNow, Waiting } from "../ui/bits.tsx";
+import { Chart } from "../ui/chart.tsx";
+import { Icon } from "../ui/icons.tsx";
+import { toast } from "../ui/toast.tsx";
+import { figure, humane, part } from "../words.ts";
+
+const EVERY_MS = 15_000;
+const CHANNELS: readonly Channel[] = ["in_app", "email", "shared"];
+const NAMES: Record<Channel, string> = { in_app: "In-app", email: "Mail", shared: "Shared rooms" };
+const NOTES: Record<Channel, string> = {
+  in_app: "Of what was emitted to one person each",
+  email: "Of what was to be mailed",
+  shared: "Notifications, and how many people have seen them",
+};
+const SPAN_NAMES: Record<Span, string> = {
+  "24h": "24 hours",
+  "7d": "7 days",
+  "30d": "30 days",
+  "1y": "A year",
+};
+const TONES: Record<string, string> = {
+  emitted: "c1",
+  delivered: "c2",
+  seen: "c4",
+  read: "c5",
+  clicked: "c3",
+  sent: "c1",
+  skipped: "c2",
+  bounced: "c4",
+  dead: "c3",
+};
+/** Of mail each has one of these, or waits still. */
+const MAIL_ENDS: readonly Outcome[] = ["sent", "skipped", "dead"];
+const OTHERS = "*";
+
+type Place = Extract<Route, { page: "statistics" }>;
+
+export function StatisticsPage({ route }: { route: Place }): ReactNode {
+  const now = useNow();
+  const span = SPANS.find((each) => each === route.span) ?? "7d";
+  const period = periodOf(span, now);
+  const { step, window } = period;
+  const from = iso(window.start);
+  const whole = useAsk<Stats>("stats", { from, by: "type,channel" }, EVERY_MS);
+  const type = route.type ? { type: route.type } : {};
+  const steps = useAsk<Stats>("stats", { from, step, by: "channel", ...type }, EVERY_MS);
+  const go = (change: Partial<Place>) => {
+    location.hash = href({ ...route, ...change });
+  };
+  const chosen = CHANNELS.find((each) => each === route.channel);
+  const rows = whole.data?.rows.filter((row) => !route.type || row.type === route.type) ?? [];
+  const shown = (chosen ? [chosen] : CHANNELS).map((channel) => ({
+    channel,
+    rows: rows.filter((row) => row.channel === channel),
+    steps: steps.data?.rows.filter((row) => row.channel === channel) ?? [],
+  }));
+  const there = shown.filter((each) => each.rows.length);
+  const error = whole.error ?? steps.error;
+  return (
+    <>
+      <Heading title="Statistics" note="What came of what was told">
+        <Segments<Span>
+          label="Time shown"
+          value={span}
+          choose={(value) => go({ span: value })}
+          options={SPANS.map((value) => ({ value, label: SPAN_NAMES[value] }))}
+        />
+        <Download period={period} route={route} disabled={!there.length} />
+      </Heading>
+      <div className="filters">
+        <TypeChoice
+          value={route.type}
+          types={whole.data?.rows ?? []}
+          choose={(value) => go({ type: value })}
+        />
+        <Segments<Channel | "">
+          label="Channel"
+          value={chosen ?? ""}
+          choose={(value) => go({ channel: value })}
+          options={[
+            { value: "", label: "All" },
+            ...CHANNELS.map((value) => ({ value, label: NAMES[value] })),
+          ]}
+        />
+      </div>
+      {error ? <Failed error={error} retry={whole.reload} /> : null}
+      {whole.data === null || steps.data === null ? (
+        error ? null : (
+          <div className="card">
+            <Waiting lines={8} />
+          </div>
+        )
+      ) : there.length === 0 ? (
+        <section className="card">
+          <Empty icon="chart" title="Nothing in this time">
+            What is emitted, seen, read and mailed is counted here within a few seconds, unless{" "}
+            <code>BELLHOP_STATS_DAYS</code> is 0.
+          </Empty>
+        </section>
+      ) : (
+        <>
+          <div className="funnels">
+            {there.map((each) => (
+              <Funnel key={each.channel} channel={each.channel} counts={together(each.rows)} />
+            ))}
+          </div>
+          <div className="curves">
+            {there.map((each) => (
+              <Curves key={each.channel} channel={each.channel} period={period} rows={each.steps} />
+            ))}
+          </div>
+          {there.map((each) => (
+            <ByType key={each.channel} channel={each.channel} rows={each.rows} route={route} />
+          ))}
+        </>
+      )}
+    </>
+  );
+}
+
+function TypeChoice(props: {
+  value: string;
+  types: readonly StatsRow[];
+  choose: (type: string) => void;
+}): ReactNode {
+  const found = [...new Set([...props.types.map(({ type }) => type ?? ""), props.value])];
+  const types = found.filter(Boolean).sort();
+  return (
+    <label className="select">
+      <span className="unseen">Type</span>
+      <select value={props.value} onChange={(event) => props.choose(event.target.value)}>
+        <option value="">All types</option>
+        {types.map((type) => (
+          <option key={type} value={type}>
+            {type === OTHERS ? "All others" : type}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+/** How far it came: each step beside the whole. */
+function Funnel({ channel, counts }: { channel: Channel; counts: StatsCounts }): ReactNode {
+  const steps = told(channel, counts);
+  const most = Math.max(1, ...steps.map((outcome) => counts[outcome] ?? 0));
+  const ends = ENDS[channel].filter((outcome) => counts[outcome]);
+  return (
+    <section className={`card funnel ${channel}`} aria-labelledby={`funnel-${channel}`}>
+      <h2 id={`funnel-${channel}`}>{NAMES[channel]}</h2>
+      <p className="soft small">{NOTES[channel]}</p>
+      <ol>
+        {steps.map((outcome, place) => {
+          const count = counts[outcome] ?? 0;
+          const reached = share(channel, counts, outcome);
+          return (
+            <li key={outcome}>
+              <span className="step-name">{humane(outcome)}</span>
+              <span className="track" aria-hidden="true">
+                <span className={`reach reach-${place}`} style={{ width: `${(100 * count) / most}%` }} />
+              </span>
+              <b className="step-count">{figure(count)}</b>
+              {channel === "shared" ? null : (
+                <span className="step-part">{place && reached !== null ? part(reached) : ""}</span>
+              )}
+            </li>
+          );
+        })}
+      </ol>
+      {ends.length ? (
+        <p className="ends">
+          {ends.map((outcome) => (
+            <span key={outcome} className={outcome === "skipped" ? "soft" : "lost"}>
+              {figure(counts[outcome] ?? 0)} {humane(outcome).toLowerCase()}
+            </span>
+          ))}
+        </p>
+      ) : null}
+    </section>
+  );
+}
+
+/** Step by step: a chart, and the same as a table. */
+function Curves(props: { channel: Channel; period: Period; rows: readonly StatsRow[] }): ReactNode {
+  const { channel, period, rows } = props;
+  const counts = together(rows);
+  const outcomes = channel === "email" ? MAIL_ENDS.filter((each) => counts[each]) : told(channel, counts);
+  const columns = outcomes.map((outcome) => ({
+    name: humane(outcome),
+    tone: TONES[outcome] ?? "c1",
+    values: curve(period.window, rows, outcome),
+  }));
+  const base = channel === "email" ? "sent" : "emitted";
+  return (
+    <div className="curve-card">
+      <Chart
+        title={`${NAMES[channel]} ${period.per}`}
+        figure={figure(counts[base] ?? 0)}
+        of={base}
+        kind={channel === "email" ? "bars" : "lines"}
+        window={period.window}
+        curves={columns}
+        say={figure}
+        named={(at) => named(period, at)}
+        ticks={ticks(period)}
+        note={period.step === "day" ? "in UTC" : ""}
+      />
+      <details className="figures">
+        <summary>
+          <Icon name="next" />
+          The same as a table
+        </summary>
+        <div className="figures-frame">
+          <table>
+            <caption className="unseen">
+              {NAMES[channel]} {period.per}
+            </caption>
+            <thead>
+              <tr>
+                <th scope="col">
+                  {period.step === "hour" ? "Hour" : period.window.count > 31 ? "Week from" : "Day"}
+                </th>
+                {columns.map(({ name }) => (
+                  <th key={name} scope="col">
+                    {name}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {Array.from({ length: period.window.count }, (_, index) => {
+                const at = period.window.start + index * period.window.bucketMs;
+                return (
+                  <tr key={at}>
+                    <th scope="row">
+                      <time dateTime={iso(at)}>{named(period, at)}</time>
+                    </th>
+                    {columns.map(({ name, values }) => (
+                      <td key={name}>{figure(values[index] ?? 0)}</td>
+                    ))}
+                  </tr>
+                );
+              })}
+            </tbody>
+          </table>
+        </div>
+      </details>
+    </div>
+  );
+}
+
+function ByType(props: { channel: Channel; rows: readonly StatsRow[]; route: Place }): ReactNode {
+  const { channel, route } = props;
+  const all = together(props.rows);
+  const outcomes = [...told(channel, all), ...ENDS[channel].filter((outcome) => all[outcome])];
+  const base = STEPS[channel][0] ?? "emitted";
+  const rows = [...props.rows].sort(
+    (one, other) => (other.counts[base] ?? 0) - (one.counts[base] ?? 0) || order(one, other),
+  );
+  const id = `types-${channel}`;
+  return (
+    <section className="card by-type" aria-labelledby={id}>
+      <header className="card-head">
+        <h2 id={id}>{NAMES[channel]} by type</h2>
+      </header>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Type</th>
+            {outcomes.map((outcome) => (
+              <th key={outcome} scope="col">
+                {humane(outcome)}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ type = "", counts }) => (
+            <tr key={type}>
+              <th scope="row">
+                {type === OTHERS ? (
+                  "All others"
+                ) : (
+                  <a className="row-link type-name" href={href({ ...route, type: route.type ? "" : type })}>
+                    {type}
+                  </a>
+                )}
+              </th>
+              {outcomes.map((outcome) => {
+                const reached = outcome === base ? null : share(channel, counts, outcome);
+                return (
+                  <td key={outcome} data-label={humane(outcome)}>
+                    {figure(counts[outcome] ?? 0)}
+                    {reached === null ? null : <span className="under">{part(reached)}</span>}
+                  </td>
+                );
+              })}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+const order = (one: StatsRow, other: StatsRow): number => (one.type ?? "").localeCompare(other.type ?? "");
+
+function Download(props: { period: Period; route: Place; disabled: boolean }): ReactNode {
+  const { gateway } = useDesk();
+  const [busy, setBusy] = useState(false);
+  const { period, route } = props;
+  const run = async () => {
+    setBusy(true);
+    try {
+      const asked = {
+        step: period.step,
+        by: "type,channel",
+        ...(route.type && { type: route.type }),
+        ...(route.channel && { channel: route.channel }),
+      };
+      const rows: StatsRow[] = [];
+      for (const stretch of stretches(period))
+        rows.push(...(await gateway.ask<Stats>("stats", { ...asked, ...stretch })).rows);
+      const url = URL.createObjectURL(new Blob([written(rows)], { type: "text/csv" }));
+      const link = document.createElement("a");
+      link.href = url;
+      link.download = "statistics.csv";
+      link.click();
+      URL.revokeObjectURL(url);
+    } catch (error) {
+      toast(refusal(error).message, "bad");
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <button type="button" className="button" disabled={busy || props.disabled} onClick={run}>
+      Download CSV
+    </button>
+  );
+}
