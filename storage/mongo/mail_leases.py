@@ -19,6 +19,8 @@ from storage.outbox import ORPHAN_AGE, ORPHAN_LOOK, Kind, Lease, Subject
 
 _ORPHAN_AGE, _ORPHAN_LOOK = (round(each.total_seconds() * 1_000_000) for each in (ORPHAN_AGE, ORPHAN_LOOK))
 _NOT_YET = "not yet"
+SPARE = 4
+"""So many times as many due mails are looked at as are to be taken: other workers look at the same, and are faster with some."""
 _WHY_GONE: tuple[tuple[str, Document], ...] = (
     (collapsing.REASON, {"superseded_by": {"$exists": True}}),
     (RECALLED, {"recalled_at": {"$exists": True}}),
@@ -34,18 +36,24 @@ async def lease(
     at = micros(now)
     until = micros(now + timedelta(seconds=lease_seconds))
     leases: list[Lease] = []
+    due: list[tuple[str, Document]] = []
+    is_all = False
     while (wanted := limit - len(leases)) > 0:
-        due = await _due(c, lane, at, wanted)
-        own = [d for name, d in due if name == NOTIFICATIONS]
-        taken = await _lease_own(c, own, until=until, now=at) if own else []
-        if len(own) < len(due):
-            apart = [d for name, d in due if name == OBLIGATIONS]
-            taken += await _lease_apart(c, apart, until=until, now=at)
-        order = {document["_id"]: place for place, (_, document) in enumerate(due)}
-        leases += sorted(taken, key=lambda lease: order[lease.id])
-        # That was all; or it would be found again at once, for its lease has ended already.
-        if len(due) < wanted or until <= at:
+        if not due and not is_all:
+            due = await _due(c, lane, at, SPARE * wanted)
+            is_all = len(due) < SPARE * wanted
+        page, due = due[:wanted], due[wanted:]
+        if not page:
             break
+        own = [d for name, d in page if name == NOTIFICATIONS]
+        taken = await _lease_own(c, own, until=until, now=at) if own else []
+        if len(own) < len(page):
+            apart = [d for name, d in page if name == OBLIGATIONS]
+            taken += await _lease_apart(c, apart, until=until, now=at)
+        order = {document["_id"]: place for place, (_, document) in enumerate(page)}
+        leases += sorted(taken, key=lambda lease: order[lease.id])
+        if until <= at:
+            break  # A lease that has ended already would be found again at once.
     return leases
 
 
@@ -78,8 +86,10 @@ async def _lease_own(c: Collections, due: Sequence[Document], *, until: int, now
         await _skip_gone(c, NOTIFICATIONS, gone, also, reason, now)
     ids = [document["_id"] for document in due if document["until"] > now]
     token = await _take(c, NOTIFICATIONS, ids, {"until": {"$gt": now}}, until=until, now=now)
+    if token is None:
+        return []
     cursor = c[NOTIFICATIONS].find({"_id": {"$in": ids}, "mail.token": token})
-    taken = {document["_id"]: notification_of(document) for document in await cursor.to_list()} if ids else {}
+    taken = {document["_id"]: notification_of(document) for document in await cursor.to_list()}
     return [
         Lease(
             id=i,
@@ -112,7 +122,9 @@ async def _lease_apart(c: Collections, due: Sequence[Document], *, until: int, n
                 {"$set": {"mail.wake": now + _ORPHAN_LOOK}},
             )
     token = await _take(c, OBLIGATIONS, ids, {}, until=until, now=now)
-    documents = await c[OBLIGATIONS].find({"_id": {"$in": ids}, "mail.token": token}).to_list() if ids else []
+    if token is None:
+        return []
+    documents = await c[OBLIGATIONS].find({"_id": {"$in": ids}, "mail.token": token}).to_list()
     texts = await told(c, documents)
     leases = []
     for document in documents:
@@ -161,20 +173,24 @@ async def _skip_gone(
 
 async def _take(
     c: Collections, name: str, ids: Sequence[str], also: Document, *, until: int, now: int
-) -> str:
-    """Lease those of `ids` that no other worker takes first: the server judges each once more as it changes it."""
+) -> str | None:
+    """Lease those of `ids` that no other worker takes first: the server judges each once more as it changes it.
+
+    Answers their token; None where there is none of them.
+    """
+    if not ids:
+        return None
     token = uuid.uuid4().hex
-    if ids:
-        await c[name].update_many(
-            {"_id": {"$in": list(ids)}, "mail.wake": {"$lte": now}, **also},
-            {
-                "$set": {
-                    "mail.state": "leased",
-                    "mail.token": token,
-                    "mail.wake": until,
-                    "mail.updated_at": now,
-                },
-                "$inc": {"mail.attempts": 1},
+    taken = await c[name].update_many(
+        {"_id": {"$in": list(ids)}, "mail.wake": {"$lte": now}, **also},
+        {
+            "$set": {
+                "mail.state": "leased",
+                "mail.token": token,
+                "mail.wake": until,
+                "mail.updated_at": now,
             },
-        )
-    return token
+            "$inc": {"mail.attempts": 1},
+        },
+    )
+    return token if taken.matched_count else None

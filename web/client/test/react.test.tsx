@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 
-import { act, cleanup, render, screen } from "@testing-library/react";
+import { act, cleanup, configure, render, screen } from "@testing-library/react";
 import { StrictMode } from "react";
 import { afterEach, it } from "vitest";
 import type { Inbox } from "../src/index.ts";
@@ -10,6 +10,9 @@ import { eventually, expect, gateway, ready } from "./support.ts";
 
 // @ts-expect-error React's own switch for tests
 globalThis.IS_REACT_ACT_ENVIRONMENT = false;
+
+// A second, which is its default, is over on a machine that has much else to do.
+configure({ asyncUtilTimeout: 20_000 });
 
 afterEach(cleanup);
 
