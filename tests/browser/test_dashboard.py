@@ -634,6 +634,7 @@ async def test_a_mail_can_neither_run_scripts_nor_reach_the_token(gateway: Gatew
             await inner.evaluate("sessionStorage.length")
 
 
+@pytest.mark.timeout(300)  # every page three times, each looked through by axe-core
 @pytest.mark.parametrize(
     ("viewport", "dark"), [(DESK, False), (PHONE, True)], ids=["wide and light", "phone and dark"]
 )

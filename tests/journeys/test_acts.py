@@ -10,7 +10,7 @@ import pytest
 
 from gateway.ground import encoding
 from gateway.protocol.telling import InboxEvent
-from tests.support.gateway import Gateway, gateways, token, with_catalog
+from tests.support.gateway import Gateway, gateway_process, gateways, token, with_catalog
 from tests.support.node import JSClient, NodeProcess
 
 CATALOG = """
@@ -206,3 +206,36 @@ async def test_what_a_node_brought_back_and_died_over_is_told_by_another(
     async with asyncio.timeout(40):
         while await two.node.store.snoozes.next_due() is not None:
             await asyncio.sleep(0.02)
+
+
+async def test_a_node_killed_as_snoozes_end_loses_none_and_has_none_come_back_twice(
+    store: dict[str, str], tmp_path: Path, node: NodeProcess
+):
+    """Half of them end while it lives, half while it is dead; what was pressed before stays pressed."""
+    async with gateway_process(tmp_path, CLIENT_EVENTS_PER_SECOND="0", **store) as process:
+        here = process.gateway
+        client = await come(node, here)
+        buttons = [{"id": "yes", "label": "Yes"}]
+        items = [{"to": "user:ann", "type": "T", "title": str(n), "actions": buttons} for n in range(20)]
+        ids = [each["notifications"][0]["id"] for each in await here.batch(items)]
+        assert (await client.call("act", {"id": ids[0], "action": "yes"}))["acted"] == "yes"
+        for number, id_ in enumerate(ids):
+            until = in_a(5 if number % 2 else 2)
+            assert (await client.call("snooze", {"id": id_, "until": until}))["ok"]
+        while (await told(client)).get("did", {}).get("event") != "back":
+            pass
+
+        await process.kill()
+        await client.close()
+        await process.start()
+
+        late = await come(node, here)
+        async with asyncio.timeout(40):
+            while len((page := await late.call("history")).get("returned", [])) < 20:
+                await asyncio.sleep(0.05)
+        assert sorted(n["id"] for n in page["returned"]) == sorted(ids)
+        assert {n["read"] for n in page["returned"]} == {False}
+        assert (await late.call("replay", {"since": {}}))["unread"] == 20
+        assert {n["id"]: n.get("acted") for n in page["notifications"]}[ids[0]] == "yes"
+        back = [e["did"]["ids"] for e in late.received("inbox") if e.get("did", {}).get("event") == "back"]
+        assert len(flat := [id_ for some in back for id_ in some]) == len(set(flat))

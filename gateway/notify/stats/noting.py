@@ -8,19 +8,17 @@ for, and what the queue has no room for then is counted.
 import asyncio
 import logging
 import os
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from gateway.ground.clock import Clock
 from gateway.ground.logs import Seldom
 from gateway.ground.parts import Meters, Part
-from gateway.ground.rooms import user_of
+from gateway.ground.rooms import user_of, user_room
 from gateway.ground.tasks import Tasks
 from gateway.notify.clicks.news import Clicked
-from gateway.notify.emitting import Listener
 from gateway.notify.stats.happenings import (
     Happening,
     MailEnded,
@@ -32,6 +30,7 @@ from gateway.notify.stats.happenings import (
     Written,
     weight,
 )
+from gateway.notify.stats.names import Names
 from mailer.courier import Result
 from mailer.worker import Outcome as MailOutcome
 from storage import inboxes
@@ -50,19 +49,12 @@ WAITING_MAX = 20_000
 """What waits at most, by weight; and so many events."""
 OLDEST = timedelta(hours=12)
 """What could not be stored for so long is lost: roll-ups are counted by then."""
-NAMES_MAX = 1000
-"""Types, and as many campaigns, that are told by name of a day in one process; all others together are `OTHERS`."""
-OTHERS = "*"
 
 _OF_RESULT = {Result.SENT: Outcome.SENT, Result.SKIPPED: Outcome.SKIPPED, Result.BURIED: Outcome.DEAD}
 
+_USER = user_room("")
+
 logger = logging.getLogger(__name__)
-
-
-class Emits(Protocol):
-    """What is listened to: the `Emitter`."""
-
-    listeners: list[Listener]
 
 
 class Noter(Part):
@@ -78,8 +70,9 @@ class Noter(Part):
         self._secret = secret
         self._clock = clock
         self._reckoner: Reckoner | None = None
-        self._shown: dict[tuple[str, str], int] = {}
-        """What was stored and owes no mail, which is most: by type, and the first letters of its room."""
+        self._own: defaultdict[str, int] = defaultdict(int)
+        """Of what was stored alone and owes no mail, which is most: by type, in rooms of one person; then of many."""
+        self._shared: defaultdict[str, int] = defaultdict(int)
         self._counts: dict[tuple[Series, Outcome], int] = {}
         self._waiting: deque[Happening] = deque()
         self._weight = 0
@@ -112,9 +105,7 @@ class Noter(Part):
         del scope
         first = notifications[0]
         if len(notifications) == 1 and first.seq is not None and first.mail is None:
-            # By its beginning: of all rooms that begin so, one kind is one person's.
-            key = (first.type, first.room[:5])
-            self._shown[key] = self._shown.get(key, 0) + 1
+            (self._own if first.room.startswith(_USER) else self._shared)[first.type] += 1
             return
         for each in notifications:
             self._count_emitted(each)
@@ -212,10 +203,10 @@ class Noter(Part):
 
     def _gather_counts(self, now: datetime) -> None:
         """What was counted since the last time, as events of their own."""
-        for (type_, begin), number in self._shown.items():
-            channel = StatsChannel.SHARED if user_of(begin) is None else StatsChannel.IN_APP
-            self._count(Series(type_, channel.value), Outcome.EMITTED, number)
-        self._shown.clear()
+        for shown, channel in ((self._own, StatsChannel.IN_APP), (self._shared, StatsChannel.SHARED)):
+            for type_, number in shown.items():
+                self._count(Series(type_, channel.value), Outcome.EMITTED, number)
+            shown.clear()
         counts, self._counts = self._counts, {}
         if len(self._unnoted) + len(counts) > WAITING_MAX:
             self._lose(sum(counts.values()))
@@ -274,35 +265,3 @@ class Noter(Part):
                 self._waiting.clear()
                 self._unnoted.clear()
                 self._weight = 0
-
-
-class Names:
-    """Which types and campaigns are told by name: so many of a day, so that figures are few whatever is emitted."""
-
-    def __init__(self, most: int = NAMES_MAX) -> None:
-        self._most = most
-        self._day = 0
-        self._types: set[str] = set()
-        self._campaigns: set[str] = set()
-
-    def bound(self, series: Series, at: datetime) -> Series:
-        """The same series, or one that has `OTHERS` for a name."""
-        if (day := at.toordinal()) != self._day:
-            self._day = day
-            self._types.clear()
-            self._campaigns.clear()
-        if self._has(self._types, series.type) and self._has(self._campaigns, series.campaign):
-            return series
-        return series._replace(
-            type=series.type if self._has(self._types, series.type) else OTHERS,
-            campaign=series.campaign if self._has(self._campaigns, series.campaign) else OTHERS,
-        )
-
-    def _has(self, names: set[str], name: str) -> bool:
-        if name in names:
-            return True
-        if name and len(names) >= self._most:
-            return False
-        if name:
-            names.add(name)
-        return True

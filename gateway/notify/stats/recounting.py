@@ -15,12 +15,14 @@ from gateway.ground.clock import Clock
 from gateway.ground.parts import Part
 from gateway.ground.tasks import Tasks
 from gateway.notify.rounds import Rounds
+from storage.encoding import EPOCH
 from storage.errors import StorageError
 from storage.stats import Bucket, Stale, Stats, Step
 
 ROUND_SECONDS = 10.0
 LEASE_SECONDS = 30.0
 LOOKED_AT_ONCE = 100
+CLEAR_EVERY = timedelta(minutes=10)
 CLEARED_AT_ONCE = 2000
 CLEARINGS = 5
 """Of each kind, a round."""
@@ -43,6 +45,7 @@ class Recounter(Part):
         self._holder = f"{holder}/{uuid.uuid4()}"
         self._days = days
         self._may_delete = may_delete
+        self._clear_at = EPOCH
         self._rounds = Rounds(self.round, logger, "statistics cannot be counted")
         self._tasks = Tasks()
 
@@ -59,6 +62,10 @@ class Recounter(Part):
     async def round(self) -> float:
         """Count a part of what is stale, or, when nothing is, forget what is old; answers how long to rest then."""
         now = self._clock()
+        is_to_clear = now >= self._clear_at
+        if not is_to_clear and not await self._shelf.stale(limit=1):
+            # Where nothing happens nothing is written either.
+            return ROUND_SECONDS
         turn = await self._shelf.lead(self._holder, lease_seconds=LEASE_SECONDS, now=now)
         if turn is None:
             return ROUND_SECONDS
@@ -71,7 +78,8 @@ class Recounter(Part):
             if len(stale) == LOOKED_AT_ONCE:
                 return 0
             counted |= {each.bucket for each in stale}
-        await self._clear(now)
+        if is_to_clear and await self._clear(now):
+            self._clear_at = now + CLEAR_EVERY
         return ROUND_SECONDS
 
     async def _next(self, counted: set[Bucket]) -> list[Stale]:
@@ -80,21 +88,23 @@ class Recounter(Part):
         fresh = [each for each in found if each.bucket not in counted]
         return [each for each in fresh if each.bucket.step is fresh[0].bucket.step]
 
-    async def _clear(self, now: datetime) -> None:
+    async def _clear(self, now: datetime) -> bool:
+        """Forget a part of what is old; whether that was all."""
         edge = kept_from(Step.HOUR, now, days=self._days)
         minutes = kept_from(Step.MINUTE, now, days=self._days)
         assert edge is not None
         assert minutes is not None
         for _ in range(CLEARINGS):
             if not self._may_delete():
-                return
+                return False
             cleared = (
                 await self._shelf.clear_rollups(Step.MINUTE, before=minutes, limit=CLEARED_AT_ONCE),
                 await self._shelf.clear_rollups(Step.HOUR, before=edge, limit=CLEARED_AT_ONCE),
                 await self._shelf.clear_events(before=edge, limit=CLEARED_AT_ONCE),
             )
             if max(cleared) < CLEARED_AT_ONCE:
-                return
+                return True
+        return False
 
 
 def _grouped(stale: Sequence[Stale], now: datetime) -> dict[tuple[Bucket, Step | None], list[Stale]]:

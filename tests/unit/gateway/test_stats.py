@@ -14,7 +14,8 @@ from gateway.notify import events
 from gateway.notify.clicks.news import Clicked
 from gateway.notify.stats import noting
 from gateway.notify.stats.asking import ROWS_MAX, Report, Statistics, StatsRequest, Unanswerable
-from gateway.notify.stats.noting import OTHERS, Names, Noter
+from gateway.notify.stats.names import OTHERS, Names
+from gateway.notify.stats.noting import Noter
 from gateway.notify.stats.recounting import MINUTES_KEPT, Recounter, basis, kept_from
 from gateway.notify.verdicts import EMAIL
 from mailer.courier import Result

@@ -118,9 +118,17 @@ function Body(props: { record: FullRecord; reload: () => void; close: () => void
                   {who}
                 </a>
                 <span className="soft nowrap">
-                  {receipt.dismissed_at ? (
+                  {receipt.acted ? (
+                    <>
+                      Pressed {receipt.acted} <Ago time={receipt.acted_at ?? ""} />
+                    </>
+                  ) : receipt.dismissed_at ? (
                     <>
                       Dismissed <Ago time={receipt.dismissed_at} />
+                    </>
+                  ) : receipt.archived_at ? (
+                    <>
+                      Archived <Ago time={receipt.archived_at} />
                     </>
                   ) : receipt.read_at ? (
                     <>
