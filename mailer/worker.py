@@ -15,6 +15,7 @@ from mailer.breaker import Breaker
 from mailer.courier import Bounced, Courier, Decide, Policy, Result
 from mailer.held import Held
 from mailer.lanes import Lane
+from mailer.pacing import Pacing
 from mailer.settling import Settler
 from storage.endings import Buried, Ending, Postponed, Released, Skipped
 from storage.errors import StorageError, StoreUnavailable
@@ -26,10 +27,6 @@ SHORTEST_REST_SECONDS = 0.05
 PUT_OFF_REST_SECONDS = 0.1
 """How long the place of a mail stays empty that was put off untried: a long backlog of such must not be rushed through."""
 STORE_PAUSE_SECONDS = (1.0, 30.0)
-STOCK_SHARE = 0.5
-"""Of a lane's places: while more of them are taken by mail that waits for its moment, no more is leased."""
-PAGE_SHARE = 0.5
-"""Of a lane's places: so many are worth a lease while much is due."""
 
 _OVER = frozenset({Result.SENT, Result.SKIPPED, Result.GATHERED, Result.BURIED})
 
@@ -112,10 +109,7 @@ class Worker:
         """Whether more may be due than is under way; so it is until the first look."""
         self._paused_until = 0.0
         """By the loop's clock."""
-        self._lease_seconds = 0.0
-        """How long the store took for the last lease."""
-        self._patient_since: float | None = None
-        """Since when more places are waited for, by the loop's clock."""
+        self._pacing = Pacing(lane.concurrency)
 
     @property
     def held(self) -> int:
@@ -192,22 +186,27 @@ class Worker:
             # Until woken: what is owed stays as it is, and no attempt counts.
             await self._rest(self._wake, self._poll_seconds)
             return
-        if self._free <= 0 or self._has_stock(self._courier.awaiting_moment):
+        if self._free <= 0 or self._pacing.has_stock(self._courier.awaiting_moment):
             # Whoever has woken us may have owed more.
             self.behindhand = True
             await self._rest(self._wake, self._poll_seconds)
             return
-        if (patience := self._patience()) > 0:
+        free = self._free
+        if (
+            self.behindhand
+            and not self.stopped
+            and (patience := self._pacing.patience(free, loop.time())) > 0
+        ):
             await self._rest(self._wake, patience)
             return
-        free, self._patient_since = self._free, None
+        self._pacing.leasing()
         try:
             leased_at = loop.time()
             now = self._clock()
             leases = await self._outbox.lease(
                 lane=self._lane.name, limit=free, lease_seconds=self._policy.lease_seconds, now=now
             )
-            self._lease_seconds = loop.time() - leased_at
+            self._pacing.lease_seconds = loop.time() - leased_at
             for lease in leases:
                 self._start(lease, leased_at)
             self._note(behindhand=len(leases) == free)
@@ -229,25 +228,9 @@ class Worker:
         # After a refusal by the relay one mail goes ahead: eight wrong logins at once could lock the account.
         return (1 if self.stopped else self._lane.concurrency) - len(self._held)
 
-    def _patience(self) -> float:
-        """How many seconds to wait for more places to come free: while much is due, several mails are worth a lease.
-
-        No longer than the store takes for one, so that no place is empty for much longer than it has to be.
-        """
-        if not self.behindhand or self.stopped or self._free >= PAGE_SHARE * self._lane.concurrency:
-            return 0.0
-        now = asyncio.get_running_loop().time()
-        self._patient_since = self._patient_since or now
-        return self._patient_since + self._lease_seconds - now
-
-    def _has_stock(self, awaiting_moment: int) -> bool:
-        """Whether it is the lane's rate that mail waits for, and enough does: then several are leased at a time, and none too late."""
-        return awaiting_moment > STOCK_SHARE * self._lane.concurrency
-
     def _let_go(self) -> None:
-        """One mail less waits for its moment: the stock may have come to its end with it."""
-        left = self._courier.awaiting_moment
-        if self._has_stock(left + 1) and not self._has_stock(left):
+        """One mail less waits for its moment."""
+        if self._pacing.ends_stock(self._courier.awaiting_moment):
             self._wake.set()
 
     def _note(self, *, behindhand: bool) -> None:

@@ -320,7 +320,7 @@ async def test_while_much_is_due_several_places_are_filled_by_one_lease(
     await owe_many(bench, 6)
     worker = bench.start(concurrency=4)
     await bench.relay.until(lambda: len(bench.relay.waiting) == 4)
-    worker._lease_seconds = patience_seconds
+    worker._pacing.lease_seconds = patience_seconds
 
     go_on[0].set()
     await settled(bench, 1) if patience_seconds else await bench.outbox.until_called("lease", 2)

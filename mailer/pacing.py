@@ -1,0 +1,40 @@
+"""When a worker leases more, so that a lease is of several mails where much is due. Pure: it is told the time, and waits for nothing."""
+
+STOCK_SHARE = 0.5
+"""Of a lane's places: while more of them are taken by mail that waits for its moment, no more is leased."""
+PAGE_SHARE = 0.5
+"""Of a lane's places: so many are worth a lease while much is due."""
+
+
+class Pacing:
+    """Of one lane."""
+
+    def __init__(self, places: int) -> None:
+        """`places` is how many of its mails may be under way at once."""
+        self._places = places
+        self.lease_seconds = 0.0
+        """How long the store took for the last lease."""
+        self._waiting_since: float | None = None
+
+    def has_stock(self, awaiting_moment: int) -> bool:
+        """Whether it is the lane's rate that mail waits for, and enough does: more would be leased too early."""
+        return awaiting_moment > STOCK_SHARE * self._places
+
+    def ends_stock(self, awaiting_moment: int) -> bool:
+        """Whether the stock has come to its end with the one that waits no more; so many are left."""
+        return self.has_stock(awaiting_moment + 1) and not self.has_stock(awaiting_moment)
+
+    def patience(self, free: int, now: float) -> float:
+        """How many seconds to wait for more than the `free` places; 0 or less: lease now.
+
+        No longer than the store takes for a lease, so that no place is empty for much longer than it has to be.
+        """
+        if free >= PAGE_SHARE * self._places:
+            return 0.0
+        if self._waiting_since is None:
+            self._waiting_since = now
+        return self._waiting_since + self.lease_seconds - now
+
+    def leasing(self) -> None:
+        """A lease is asked for: the waiting for places is over."""
+        self._waiting_since = None
