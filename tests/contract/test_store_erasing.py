@@ -134,6 +134,7 @@ KEEPS: dict[str, Filler | str] = {
     "epochs": "keeps the line of the sequences",
     "switches": lambda store: store.switches.change("SALE", {"enabled": False}, by=f"user:{ID}", now=NOW),
     "tallies": "keeps numbers by type and hour",
+    "stats": "keeps no names of people: who read in a shared room is a keyed hash, another one for each notification",
     "topics": lambda store: store.topics.change("deals", room="topic:deals", add=[ID], remove=[], now=NOW),
     "preferences": _preferences,
     "links": lambda store: store.links.remember({b"key": ID}),
