@@ -173,7 +173,7 @@ def cluster(folder: Path, *, rate: int) -> Iterator[Cluster]:
                 "MAIL_URL": receipts.url,
                 "BULK_URL": bulk.url,
                 "BULK_RATE": str(rate),
-                "BULK_CONCURRENCY": "8",
+                "BULK_CONCURRENCY": "16",
                 "MAIL_HELO": f"node{number}.example",
             }
             nodes.append(

@@ -5,6 +5,9 @@ STOCK_SHARE = 0.5
 PAGE_SHARE = 0.5
 """Of a lane's places: so many are worth a lease while much is due."""
 
+PATIENCE = 4
+"""So many times as long as the store took for the last lease are they waited for."""
+
 
 class Pacing:
     """Of one lane."""
@@ -27,13 +30,13 @@ class Pacing:
     def patience(self, free: int, now: float) -> float:
         """How many seconds to wait for more than the `free` places; 0 or less: lease now.
 
-        No longer than the store takes for a lease, so that no place is empty for much longer than it has to be.
+        No longer than a few leases take, so that no place is empty for much longer than it has to be.
         """
         if free >= PAGE_SHARE * self._places:
             return 0.0
         if self._waiting_since is None:
             self._waiting_since = now
-        return self._waiting_since + self.lease_seconds - now
+        return self._waiting_since + PATIENCE * self.lease_seconds - now
 
     def leasing(self) -> None:
         """A lease is asked for: the waiting for places is over."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.pacing import Pacing
+from mailer.pacing import PATIENCE, Pacing
 
 
 @pytest.mark.parametrize(("places", "enough"), [(1, 1), (2, 2), (3, 2), (8, 5)])
@@ -20,9 +20,9 @@ def test_the_stock_ends_once() -> None:
     assert [left for left in range(8) if pacing.ends_stock(left)] == [4]
 
 
-def test_half_of_the_places_are_waited_for_as_long_as_a_lease_takes() -> None:
+def test_half_of_the_places_are_waited_for_as_long_as_a_few_leases_take() -> None:
     pacing = Pacing(8)
-    pacing.lease_seconds = 0.25
+    pacing.lease_seconds = 0.25 / PATIENCE
 
     assert pacing.patience(1, 100.0) == 0.25
     assert pacing.patience(2, 100.125) == 0.125
@@ -36,6 +36,6 @@ def test_half_of_the_places_are_waited_for_as_long_as_a_lease_takes() -> None:
 @pytest.mark.parametrize("places", [1, 2])
 def test_one_place_of_few_is_worth_a_lease(places: int) -> None:
     pacing = Pacing(places)
-    pacing.lease_seconds = 0.25
+    pacing.lease_seconds = 0.25 / PATIENCE
 
     assert pacing.patience(1, 100.0) == 0.0

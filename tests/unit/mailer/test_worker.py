@@ -314,7 +314,7 @@ async def owe_many(bench: Bench, count: int) -> None:
 async def test_while_much_is_due_several_places_are_filled_by_one_lease(
     bench: Bench, patience_seconds: float
 ) -> None:
-    """They are waited for no longer than a lease takes."""
+    """They are waited for no longer than a few leases take."""
     go_on = [asyncio.Event() for _ in range(4)]
     bench.relay.on("CONTENT", *map(Wait, go_on))
     await owe_many(bench, 6)
