@@ -272,7 +272,7 @@ export class BellhopPreferences extends Base {
     const wanted = this.#categories;
     const grid = wanted ? chosen.grid.filter(({ category }) => wanted.includes(category)) : chosen.grid;
     table.show(lines({ ...chosen, grid }, this.#open), { open: this.#open, saving, failed });
-    quiet.show(chosen, failed);
+    quiet.show(chosen, failed, saving);
     tracking.element.hidden = !this.hasAttribute(TRACKING);
     tracking.show(chosen, failed);
     const tags = choices(chosen.locales, chosen.locale);

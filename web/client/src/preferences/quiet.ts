@@ -19,7 +19,8 @@ export const ZONE = "timezone";
 
 export interface Quiet {
   readonly element: HTMLElement;
-  show(chosen: PreferencesAnswer, failed: Readonly<Record<string, string>>): void;
+  /** `saving` are the places of what is on its way to the gateway. */
+  show(chosen: PreferencesAnswer, failed: Readonly<Record<string, string>>, saving: readonly string[]): void;
 }
 
 const device = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -114,18 +115,22 @@ export function quiet(options: {
 
   return {
     element,
-    show(chosen, failed) {
+    show(chosen, failed, saving) {
       known = chosen;
       const hours = chosen.quiet_hours;
-      on.checked = hours !== null;
       details.hidden = hours === null;
-      // Not under the hands of whoever is writing.
-      if (typing === undefined) {
+      // Not under the hands of whoever is writing, nor before all that was pressed has been answered: the answer to the
+      // press before the last would take the last one back, and the next press send what nobody has chosen.
+      const isAnswered = !saving.includes(QUIET);
+      if (typing === undefined && isAnswered) {
         start.value = hours?.start ?? USUAL.start;
         end.value = hours?.end ?? USUAL.end;
       }
-      for (const [index, box] of days.entries())
-        box.checked = hours?.days?.includes(DAYS[index] as string) ?? true;
+      if (isAnswered) {
+        on.checked = hours !== null;
+        for (const [index, box] of days.entries())
+          box.checked = hours?.days?.includes(DAYS[index] as string) ?? true;
+      }
       const zones = choices([...Intl.supportedValuesOf("timeZone"), "UTC"], chosen.timezone);
       zone.show(
         zones.map((value) => [value, value.replace(/_/g, " ")]),
