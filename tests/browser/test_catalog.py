@@ -27,6 +27,7 @@ SHOWN = {
         "SALE_OFFER": ("20% off: Lamps", "Until December 6, 2026."),
         "COMPLAINT_RESPONSE": ("Jo has answered you", "We are sorry that the lamp flickers."),
         "REVIEW": ("How do you like “Brass desk lamp”?", "Your review helps others to choose."),
+        "NEWSLETTER": ("Light for long evenings", "Newsletter no. 12, with 2 articles."),
     },
     "de": {
         "ORDER_UPDATE": (
@@ -36,6 +37,7 @@ SHOWN = {
         "SALE_OFFER": ("20\u00a0% Rabatt: Lamps", "Bis zum 6. Dezember 2026."),
         "COMPLAINT_RESPONSE": ("Jo hat Ihnen geantwortet", "We are sorry that the lamp flickers."),
         "REVIEW": ("Wie gefällt Ihnen „Brass desk lamp“?", "Ihre Bewertung hilft anderen bei der Wahl."),
+        "NEWSLETTER": ("Light for long evenings", "Newsletter Nr. 12 mit 2 Beiträgen."),
     },
 }
 """By language: the title of each type that inboxes show, and how its text begins."""

@@ -229,7 +229,7 @@ async def test_reading_everything_covers_this_moment_and_not_what_follows(store)
     marked = await store.inboxes.read_all("1", ["a", "b"], now=later(3))
     [fresh] = await fill(store, "a", 1)
 
-    assert marked == Marked(changed=2, unread=0, heads={"a": 3, "b": 1})
+    assert marked == Marked(changed=2, unread=0, heads={"a": 3, "b": 1}, read_from={"a": 0, "b": 0})
     assert (await store.inboxes.read_all("1", ["b", "c"], now=later(4))) == Marked(
         changed=0, unread=0, heads={"b": 1, "c": 0}
     )

@@ -55,7 +55,9 @@ async def test_sighup_reads_the_catalog_anew_and_a_bad_one_changes_nothing(
 ):
     file = shop / "catalog.toml"
     good = file.read_text("utf-8")
-    async with gateway_process(tmp_path, command=command, CATALOG=str(shop)) as process:
+    # Without a secret for its links a node warns of the newsletter's clicks.
+    links = {"BASE_URL": "https://shop.example", "LINK_SECRET": "a-secret-for-the-links-that-is-long-enough"}
+    async with gateway_process(tmp_path, command=command, CATALOG=str(shop), **links) as process:
         here = process.gateway
         file.write_text(good + "\n[types.FIRST]\n", "utf-8")
         process.signal(signal.SIGHUP)

@@ -99,6 +99,7 @@ async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway:
         "find_notifications": {"user": "ann"},
         "trace": known,
         "audit": {},
+        "stats": {"by": "type,channel", "step": "hour"},
         "nodes": {},
         "drain_node": {"node": gateway.node.settings[ClusterSettings].node_id},
         "recall": known,
