@@ -121,7 +121,7 @@ PROVEN := auth/*,mailer/*,gateway/notify/decide.py,gateway/notify/emitting.py,ga
 test-pages: $(PAGES)  ## style, types and unit tests of the pages
 	cd web && $(NPM) run lint && $(NPM) run typecheck && $(NPM) test
 
-test: machine $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, and the tests with coverage (10 to 15 minutes)
+test: machine $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, and the tests with coverage (about half an hour)
 	# Each has use for one core.
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint test-pages
 	@$(BIN)/python .ci/kubectl $(BIN)

@@ -38,17 +38,17 @@ async def hidden_of_each(
     hidden: list[Hidden | StorageError] = [NONE] * len(requests)
     if not catalog.in_use:
         return hidden
-    suspicions: dict[str, Suspicion] = {}
+    suspicions: dict[str, Suspicion | None] = {}
     cases: list[Case] = []
     asked_by: list[int] = []
     for index, filled in enumerate(requests):
         request = filled.request
         if not request.in_app:
             continue
-        suspicion = suspicions.get(request.type)
+        if request.type not in suspicions:
+            suspicions[request.type] = _suspicion(catalog, choosers, request.type, now)
+        suspicion = suspicions[request.type]
         if suspicion is None:
-            suspicions[request.type] = suspicion = _suspicion(catalog, choosers, request.type, now)
-        if suspicion is _of_nobody:
             continue
         for room in filter(suspicion, request.rooms):
             user = user_of(room)
@@ -71,13 +71,13 @@ async def hidden_of_each(
     return hidden
 
 
-def _suspicion(catalog: LiveCatalog, choosers: Choosers, type_: str, now: datetime) -> Suspicion:
-    """Tells the rooms in which a rule may hide what is of this type."""
+def _suspicion(catalog: LiveCatalog, choosers: Choosers, type_: str, now: datetime) -> Suspicion | None:
+    """Tells the rooms in which a rule may hide what is of this type; None where there is none."""
     if not catalog.is_open(type_, IN_APP, now):
         return _of_everybody
     known = None if catalog.current is None else catalog.current.types.get(type_)
     if known is None or known.critical or not choosers.in_use:
-        return _of_nobody
+        return None
 
     def of_choosers(room: str) -> bool:
         user = user_of(room)
@@ -89,8 +89,3 @@ def _suspicion(catalog: LiveCatalog, choosers: Choosers, type_: str, now: dateti
 def _of_everybody(room: str) -> bool:
     del room
     return True
-
-
-def _of_nobody(room: str) -> bool:
-    del room
-    return False
