@@ -7,13 +7,14 @@ link alone: a mail that is made again is the same. It holds no address and no na
 
 import hmac
 import uuid
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
 import msgspec
+
+from mailer.tokens import bytes_of, characters_of, text_of
 
 VERSION: Final = b"\x01"
 MAIL_BYTES: Final = 16
@@ -22,7 +23,7 @@ MAC_BYTES: Final = 10
 LINKS_MAX: Final = 255
 """Of one mail that are tracked; what comes behind is left as it is."""
 _BYTES: Final = len(VERSION) + MAIL_BYTES + 1 + TARGET_BYTES + MAC_BYTES
-CHARACTERS: Final = -(-_BYTES * 4 // 3)
+CHARACTERS: Final = characters_of(_BYTES)
 """Of a token."""
 NETWORK_BYTES: Final = 8
 _OF_MAIL: Final = b"bellhop click mail\0"
@@ -46,7 +47,7 @@ class Marks(msgspec.Struct, frozen=True):
     def link(self, target: str, *, links: int) -> str:
         """The link that leads to `target`, one of so many in the mail."""
         said = VERSION + self.mail + bytes([links]) + target_key(target)
-        return f"{self.url}{_text(said + _mac(self.key, said))}"
+        return f"{self.url}{text_of(said + _mac(self.key, said))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +78,11 @@ class ClickLinks:
 
     def read(self, token: str) -> Ticket | None:
         """What the token says; None for one that is not ours."""
-        if len(token) != CHARACTERS or not token.isascii():
-            return None
-        try:
-            whole = urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        except ValueError:
+        whole = bytes_of(token, _BYTES)
+        # Its last character has bits to spare: another spelling is none of ours.
+        if whole is None or whole[:1] != VERSION or text_of(whole) != token:
             return None
         said, mac = whole[:-MAC_BYTES], whole[-MAC_BYTES:]
-        # Its last character has bits to spare: another spelling is none of ours.
-        if len(whole) != _BYTES or said[:1] != VERSION or _text(whole) != token:
-            return None
         mail = said[1 : 1 + MAIL_BYTES]
         if not any(hmac.compare_digest(_mac(_key(secret, mail), said), mac) for secret in self._secrets):
             return None
@@ -98,10 +94,6 @@ class ClickLinks:
         """A network as it is kept beside a click: to be told from others of the same mail, and from nothing else."""
         said = _OF_NETWORK + mail.encode() + b"\0" + network.encode()
         return hmac.digest(self._secrets[0], said, "sha256")[:NETWORK_BYTES]
-
-
-def _text(data: bytes) -> str:
-    return urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def _key(secret: bytes, mail: bytes) -> bytes:

@@ -5,18 +5,19 @@ holds no address, never expires, and is good under every secret that is still he
 """
 
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
+
+from mailer.tokens import bytes_of, characters_of, text_of
 
 VERSION: Final = b"\x01"
 SCOPE_BYTES: Final = 4
 KEY_BYTES: Final = 8
 MAC_BYTES: Final = 10
 _BYTES: Final = len(VERSION) + SCOPE_BYTES + KEY_BYTES + MAC_BYTES
-CHARACTERS: Final = -(-_BYTES * 4 // 3)
+CHARACTERS: Final = characters_of(_BYTES)
 """Of a token."""
 _OF_USER: Final = b"bellhop unsubscribe user\0"
 _OF_LINK: Final = b"bellhop unsubscribe link\0"
@@ -50,7 +51,7 @@ class UnsubscribeLinks:
 
     def token(self, user: str, category: str) -> str:
         said = VERSION + scope(category) + self.key(user)
-        return urlsafe_b64encode(said + _mac(self._secrets[0], said)).decode().rstrip("=")
+        return text_of(said + _mac(self._secrets[0], said))
 
     def url(self, user: str, category: str) -> str:
         """Where one click says no to mail of the category."""
@@ -58,15 +59,10 @@ class UnsubscribeLinks:
 
     def read(self, token: str) -> Ticket | None:
         """What the token says; None for one that is not ours."""
-        if len(token) != CHARACTERS or not token.isascii():
-            return None
-        try:
-            whole = urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        except ValueError:
+        whole = bytes_of(token, _BYTES)
+        if whole is None or whole[:1] != VERSION:
             return None
         said, mac = whole[:-MAC_BYTES], whole[-MAC_BYTES:]
-        if len(whole) != _BYTES or said[:1] != VERSION:
-            return None
         if not any(hmac.compare_digest(_mac(secret, said), mac) for secret in self._secrets):
             return None
         return Ticket(key=said[1 + SCOPE_BYTES :], scope=said[1 : 1 + SCOPE_BYTES])
