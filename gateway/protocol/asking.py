@@ -37,13 +37,14 @@ from gateway.protocol.fields import (
     Room,
     Text,
     UserId,
+    cursor_field,
+    limit_field,
 )
 from gateway.protocol.parsing import Invalid, parser
 from storage.inboxes import Place
 from storage.mail import MailState
 
 IDS_MAX = 1000
-CURSOR_MAX = 512
 REASON_MAX = 200
 EPOCH = "epoch"
 EPOCH_CHARACTERS = 64
@@ -73,20 +74,6 @@ def _id_field(**options: Any) -> Text:
 
 def _ids_field(**options: Any) -> Items:
     return Items(_id_field(), validate=validate.Length(min=1, max=IDS_MAX), **options)
-
-
-def _cursor_field() -> Text:
-    return Text(
-        r"[ -~]*",
-        "a cursor",
-        longest=CURSOR_MAX,
-        load_default=None,
-        metadata={"description": "`next` of the page before."},
-    )
-
-
-def _limit_field(default: int, most: int) -> fields.Integer:
-    return fields.Integer(strict=True, load_default=default, validate=validate.Range(min=1, max=most))
 
 
 class IdSchema(OneFieldSchema):
@@ -138,8 +125,8 @@ class ActSchema(Schema):
 class HistorySchema(Schema):
     """A page of history."""
 
-    before = _cursor_field()
-    limit = _limit_field(20, 100)
+    before = cursor_field()
+    limit = limit_field(20, 100)
     type = Items(Text(TYPE, "a type", longest=64), load_default=(), validate=validate.Length(max=50))
     category = Items(
         Text(CATEGORY, "a category", longest=64), load_default=(), validate=validate.Length(max=50)
@@ -196,7 +183,7 @@ class RosterSchema(Schema):
     """A page of who is online."""
 
     after = UserId(load_default=None, metadata={"description": "`next` of the page before."})
-    limit = _limit_field(200, 1000)
+    limit = limit_field(200, 1000)
     prefix = Text(PRINTABLE, "the beginning of a user id", shortest=0, longest=USER_ID_MAX, load_default="")
 
     @post_load
@@ -217,8 +204,8 @@ class MailSchema(Schema):
     )
     since = Moment(load_default=None, metadata={"description": "Emitted then or later."})
     until = Moment(load_default=None, metadata={"description": "Emitted before."})
-    before = _cursor_field()
-    limit = _limit_field(50, 200)
+    before = cursor_field()
+    limit = limit_field(50, 200)
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> MailRequest:
@@ -228,8 +215,8 @@ class MailSchema(Schema):
 class HeldSchema(Schema):
     """A page of mail that waits."""
 
-    after = _cursor_field()
-    limit = _limit_field(50, 200)
+    after = cursor_field()
+    limit = limit_field(50, 200)
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> HeldRequest:
@@ -243,7 +230,7 @@ class FindSchema(Schema):
         VISIBLE, "printable", longest=200, required=True,
         metadata={"description": "Beginnings of the id, the address, or words of the name, in any case; all of them count."},
     )  # fmt: skip
-    limit = _limit_field(20, 100)
+    limit = limit_field(20, 100)
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> FindRequest:
@@ -272,7 +259,7 @@ class WatchSchema(OneFieldSchema):
 class OverviewSchema(OneFieldSchema):
     """Of how many minutes."""
 
-    minutes = _limit_field(60, 60)
+    minutes = limit_field(60, 60)
 
 
 class TokenSchema(OneFieldSchema):

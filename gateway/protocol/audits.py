@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from marshmallow import Schema, fields, post_load, validate
+from marshmallow import Schema, fields, post_load
 
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.auditing import AuditRequest
 from gateway.protocol import required
-from gateway.protocol.asking import CURSOR_MAX
-from gateway.protocol.fields import PRINTABLE, Moment, Text
+from gateway.protocol.fields import PRINTABLE, Moment, Text, cursor_field, limit_field
 from storage.audit import Deed, DeedPage
 
 
@@ -32,11 +31,8 @@ class AuditSchema(Schema):
     )  # fmt: skip
     since = Moment(load_default=None, metadata={"description": "Begun then or later."})
     until = Moment(load_default=None, metadata={"description": "Begun before."})
-    before = Text(
-        r"[ -~]*", "a cursor", longest=CURSOR_MAX, load_default=None,
-        metadata={"description": "`next` of the page before."},
-    )  # fmt: skip
-    limit = fields.Integer(strict=True, load_default=50, validate=validate.Range(min=1, max=500))
+    before = cursor_field()
+    limit = limit_field(50, 500)
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> AuditRequest:

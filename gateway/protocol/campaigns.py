@@ -23,7 +23,6 @@ from gateway.notify.campaigns.plans import (
 )
 from gateway.protocol import required
 from gateway.protocol.answering import RecipientAnswer
-from gateway.protocol.asking import CURSOR_MAX
 from gateway.protocol.fields import (
     TYPE,
     VISIBLE,
@@ -33,6 +32,7 @@ from gateway.protocol.fields import (
     Object,
     Room,
     Text,
+    cursor_field,
     locale_field,
 )
 from mailer.locales import is_tag
@@ -75,13 +75,6 @@ class ImportResult:
 
 
 # What is asked
-
-
-def _cursor() -> Text:
-    return Text(
-        r"[ -~]*", "a cursor", longest=CURSOR_MAX, load_default=None,
-        metadata={"description": "`next` of the page before."},
-    )  # fmt: skip
 
 
 def _limit(default: int, most: int) -> fields.Integer:
@@ -169,7 +162,7 @@ class CampaignSchema(Schema):
 class CampaignsSchema(Schema):
     """A page of campaigns, newest first."""
 
-    before = _cursor()
+    before = cursor_field()
     limit = _limit(50, 200)
 
     @post_load
@@ -192,7 +185,7 @@ class RecipientsSchema(Schema):
 
     campaign = _id()
     state = fields.Enum(RecipientState, by_value=True, load_default=None)
-    after = _cursor()
+    after = cursor_field()
     limit = _limit(50, 1000)
 
     @post_load
@@ -204,7 +197,7 @@ class DryRunSchema(Schema):
     """A part of a campaign's recipients, to be decided for without anything being kept or sent."""
 
     campaign = _id()
-    after = _cursor()
+    after = cursor_field()
     limit = _limit(1000, 1000)
 
     @post_load

@@ -19,6 +19,7 @@ from mailer import address, locales
 from storage.encoding import is_writable
 
 ROOMS_MAX = 1000
+CURSOR_MAX = 512
 DATA_DEPTH_MAX = 32
 """Levels of objects and lists in a caller's data. MongoDB takes 100 for a whole document."""
 INTEGER_MAX = 2**63 - 1
@@ -82,6 +83,22 @@ def locale_field(**options: Any) -> Text:
     return Text(
         locales.TAG, "a language such as de or pt-BR", shortest=2, longest=locales.LONGEST_TAG, **options
     )
+
+
+def cursor_field() -> Text:
+    """Where a page begins."""
+    return Text(
+        r"[ -~]*",
+        "a cursor",
+        longest=CURSOR_MAX,
+        load_default=None,
+        metadata={"description": "`next` of the page before."},
+    )
+
+
+def limit_field(default: int, most: int) -> fields.Integer:
+    """How many a page holds at most."""
+    return fields.Integer(strict=True, load_default=default, validate=validate.Range(min=1, max=most))
 
 
 class EmailAddress(Text):

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 
 from gateway.ground.encoding import Json, time
 from gateway.notify.fates import Event, Fate, HearsayRequest, Return, StraysRequest
 from gateway.protocol import required
-from gateway.protocol.asking import CURSOR_MAX
-from gateway.protocol.fields import PRINTABLE, Text
+from gateway.protocol.fields import PRINTABLE, Text, cursor_field, limit_field
 from mailer.relay_ids import LONGEST as RELAY_ID_MAX
 from storage.strays import StrayPage
 
@@ -20,11 +19,8 @@ REPORT_BYTES_MAX = 16 * 2**20
 class StraysSchema(Schema):
     """A page of reports that changed nothing."""
 
-    before = Text(
-        r"[ -~]*", "a cursor", longest=CURSOR_MAX, load_default=None,
-        metadata={"description": "`next` of the page before."},
-    )  # fmt: skip
-    limit = fields.Integer(strict=True, load_default=50, validate=validate.Range(min=1, max=200))
+    before = cursor_field()
+    limit = limit_field(50, 200)
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> StraysRequest:

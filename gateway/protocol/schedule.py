@@ -4,16 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from marshmallow import Schema, fields, post_load, validate
+from marshmallow import Schema, fields, post_load
 
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.scheduling import CancelRequest, ScheduledRequest
 from gateway.protocol import required
 from gateway.protocol.answering import ScheduledAnswer
-from gateway.protocol.fields import KEY, Room, Text
+from gateway.protocol.fields import KEY, Room, Text, cursor_field, limit_field
 from storage.schedule import Cancelled, Scheduled, SchedulePage
-
-CURSOR_MAX = 512
 
 
 class CancelSchema(Schema):
@@ -30,14 +28,8 @@ class CancelSchema(Schema):
 class ScheduledSchema(Schema):
     """A page of what is still to come."""
 
-    after = Text(
-        r"[ -~]*",
-        "a cursor",
-        longest=CURSOR_MAX,
-        load_default=None,
-        metadata={"description": "`next` of the page before."},
-    )
-    limit = fields.Integer(strict=True, load_default=50, validate=validate.Range(min=1, max=200))
+    after = cursor_field()
+    limit = limit_field(50, 200)
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> ScheduledRequest:

@@ -8,8 +8,8 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.suppressions import LiftRequest, SuppressionsRequest, SuppressRequest
 from gateway.protocol import required
-from gateway.protocol.asking import CURSOR_MAX, OneFieldSchema
-from gateway.protocol.fields import PRINTABLE, EmailAddress, Items, Moment, Text
+from gateway.protocol.asking import OneFieldSchema
+from gateway.protocol.fields import PRINTABLE, EmailAddress, Items, Moment, Text, cursor_field, limit_field
 from gateway.protocol.parsing import Invalid
 from storage.suppressions import EVERYTHING, Evidence, Reason, Suppression, SuppressionPage
 
@@ -38,11 +38,8 @@ class SuppressionsSchema(Schema):
 
     address = EmailAddress(load_default=None)
     scope = _scope_field(load_default=None)
-    before = Text(
-        r"[ -~]*", "a cursor", longest=CURSOR_MAX, load_default=None,
-        metadata={"description": "`next` of the page before."},
-    )  # fmt: skip
-    limit = fields.Integer(strict=True, load_default=50, validate=validate.Range(min=1, max=200))
+    before = cursor_field()
+    limit = limit_field(50, 200)
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> SuppressionsRequest:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
 
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.ground.rooms import user_room
@@ -10,8 +10,7 @@ from gateway.notify.sayings import Said
 from gateway.observe.traced import NodeView, Point, Trace, TracedMail, Via
 from gateway.protocol import required, shapes
 from gateway.protocol.answering import MailAnswer, ReceiptAnswer, RecordAnswer
-from gateway.protocol.asking import CURSOR_MAX
-from gateway.protocol.fields import KEY, PRINTABLE, TYPE, Moment, Text, UserId
+from gateway.protocol.fields import KEY, PRINTABLE, TYPE, Moment, Text, UserId, cursor_field, limit_field
 from storage.outbox import Kind
 from storage.searching import Found, FoundPage, Search
 
@@ -34,11 +33,8 @@ class FindNotificationsSchema(Schema):
     request_id = Text(r"[A-Za-z0-9_.:/+=-]*", "a request id", longest=128, load_default=None)
     since = Moment(load_default=None, metadata={"description": "Emitted then or later."})
     until = Moment(load_default=None, metadata={"description": "Emitted before."})
-    before = Text(
-        r"[ -~]*", "a cursor", longest=CURSOR_MAX, load_default=None,
-        metadata={"description": "`next` of the page before."},
-    )  # fmt: skip
-    limit = fields.Integer(strict=True, load_default=50, validate=validate.Range(min=1, max=200))
+    before = cursor_field()
+    limit = limit_field(50, 200)
 
     @validates_schema
     def _agree(self, data: dict[str, Any], **_: Any) -> None:
