@@ -64,10 +64,10 @@ async def hidden_of_each(
             failures[index] = verdict
         elif isinstance(verdict.verdict, Skip):
             skips.setdefault(index, {})[case.room] = verdict.verdict
-    for index, skipped in skips.items():
-        hidden[index] = skipped
-    for index, failure in failures.items():
-        hidden[index] = failure
+    # That it is not known of one room is the answer of all.
+    found: dict[int, Hidden | StorageError] = {**skips, **failures}
+    for index, outcome in found.items():
+        hidden[index] = outcome
     return hidden
 
 
