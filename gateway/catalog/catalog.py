@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from msgspec import structs
+
 from gateway.catalog.kinds import Category, NotificationType
 from gateway.catalog.payload import Problems
-from gateway.catalog.words import Planned, worded
+from gateway.catalog.words import Planned, Worded, worded
 from mailer.filters import Reader
 from mailer.locales import lookup
 
@@ -35,21 +37,15 @@ class Catalog:
 
     def say(
         self, type_: NotificationType, data: Mapping[str, Any], locale: str, *, timezone: str = "UTC"
-    ) -> Planned:
+    ) -> Worded:
         """The words of a type in a locale that `spoken` has answered; the data must fit."""
-        return worded(
-            type_,
-            data,
-            _reader(locale, timezone),
-            catalog_version=self.version,
-            default_locale=self.default_locale,
-        )
+        return worded(type_, data, _reader(locale, timezone), default_locale=self.default_locale)
 
     def spoken(self, type_: NotificationType, locale: str | None) -> str:
         """The best locale that a type has for `locale`; one that has no words speaks any."""
-        if not type_.wordings:
-            return locale or self.default_locale
-        return lookup(locale, type_.wordings, self.default_locale)
+        if locale is None:
+            return self.default_locale
+        return lookup(locale, type_.wordings, self.default_locale) if type_.wordings else locale
 
     def plan(
         self, type_: str, data: Mapping[str, Any], locale: str | None = None, *, timezone: str = "UTC"
@@ -73,7 +69,14 @@ class Catalog:
                 category=known.category,
                 problems=problems,
             )
-        return self.say(known, data, self.spoken(known, locale), timezone=timezone)
+        spoken = self.spoken(known, locale)
+        return Planned(
+            **structs.asdict(self.say(known, data, spoken, timezone=timezone)),
+            locale=spoken,
+            catalog_version=self.version,
+            category=known.category,
+            expires_in=known.expires_in,
+        )
 
 
 _reader = lru_cache(maxsize=1024)(Reader)

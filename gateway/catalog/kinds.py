@@ -103,5 +103,11 @@ class NotificationType:
         """Whether it is switched off on every channel."""
         return not any(self.is_enabled(channel) for channel in CHANNELS)
 
+    @property
+    def is_shown_to_all(self) -> bool:
+        """Whether it is on in-app, for everybody and at any time."""
+        rollout = self.rollout("in_app")
+        return self.is_enabled("in_app") and rollout.percent >= 100 and not rollout.steps
+
     def rollout(self, channel: Channel) -> Rollout:
         return self.rollouts.get(channel, EVERYBODY)

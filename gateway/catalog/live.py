@@ -26,6 +26,8 @@ class LiveCatalog:
         self.has_digests = False
         """Whether any type has a digest."""
         self.has_throttles = False
+        self.may_hide = False
+        """Whether a switch or a rollout may keep anything from being shown in-app; False: all is shown to everybody."""
         self._open: dict[tuple[str, Channel], bool] = {}
         """What is remembered of `is_open`, of the types that the catalog or a switch mentions."""
         self.on_change: list[Callable[[Catalog | None], None]] = []
@@ -44,7 +46,7 @@ class LiveCatalog:
     @switches.setter
     def switches(self, switches: Mapping[str, Switch]) -> None:
         self._switches = switches
-        self._open.clear()
+        self._note_openness()
 
     def replace(self, catalog: "Catalog | None") -> None:
         """Put a catalog in force from now on."""
@@ -52,9 +54,14 @@ class LiveCatalog:
         types = () if catalog is None else catalog.types.values()
         self.has_digests = any(type_.digest is not None for type_ in types)
         self.has_throttles = any(type_.throttle is not None for type_ in types)
-        self._open.clear()
+        self._note_openness()
         for told in self.on_change:
             told(catalog)
+
+    def _note_openness(self) -> None:
+        self._open.clear()
+        types = () if self.current is None else self.current.types.values()
+        self.may_hide = bool(self._switches) or not all(type_.is_shown_to_all for type_ in types)
 
     def mentions(self, type_: str) -> bool:
         """Whether the catalog or an admin says anything of the type; of any other, all is on for everybody."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.catalog.kinds import Button, NotificationType, Wording
+from gateway.catalog.kinds import Button, NotificationType
 from gateway.catalog.payload import Problems
 from mailer import plain
 from mailer.filters import Reader
@@ -18,7 +18,7 @@ LONGEST_COLLAPSE = 255
 LONGEST_LABEL = 40
 
 
-class PlannedAction(msgspec.Struct, frozen=True):
+class PlannedAction(msgspec.Struct, frozen=True, gc=False):
     """A button as its reader gets it."""
 
     id: str
@@ -27,7 +27,22 @@ class PlannedAction(msgspec.Struct, frozen=True):
     style: str
 
 
-class Planned(msgspec.Struct, frozen=True, kw_only=True):
+class Worded(msgspec.Struct, frozen=True, gc=False):
+    """The words of a notification in one language."""
+
+    title: str | None = None
+    """None: the type has no words, and the emit must bring its title."""
+    body: str = ""
+    link: str | None = None
+    actions: tuple[PlannedAction, ...] = ()
+    image: str | None = None
+    subject: str | None = None
+    """Of a mail; None: its title."""
+    collapse: str | None = None
+    """The key that it collapses under, the same for all readers."""
+
+
+class Planned(Worded, frozen=True, kw_only=True, gc=False):
     """The words of a notification, and what else its type says of it.
 
     With `problems` it must not be stored, and its words mean nothing.
@@ -38,88 +53,55 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     catalog_version: str
     category: str | None = None
     """None: the catalog does not have the type."""
-    title: str | None = None
-    """None: the type has no words, and the emit must bring its title."""
-    body: str = ""
-    link: str | None = None
-    subject: str | None = None
-    """Of a mail; None: its title."""
-    collapse: str | None = None
     expires_in: float | None = None
-    actions: tuple[PlannedAction, ...] = ()
-    image: str | None = None
     problems: Problems = ()
 
 
 def worded(
-    known: NotificationType,
-    data: Mapping[str, Any],
-    reader: Reader,
-    *,
-    catalog_version: str,
-    default_locale: str,
-) -> Planned:
-    """The words of a type, for data that fit its schema. The key that it collapses under is the same for all readers."""
-    wording: Wording | None = known.wordings.get(reader.locale)
-    title = body = link = subject = image = None
-    actions: tuple[PlannedAction, ...] = ()
-    if wording is not None:
-        title = _line(wording.title, data, reader, known.name, LONGEST_TITLE) or known.name
-        body = _body(wording.body, data, reader, known.name)
-        link = _link(wording.link, data, reader, known.name)
-        subject = _line(wording.subject, data, reader, known.name, LONGEST_TITLE)
-        image = _link(wording.image, data, reader, known.name)
-        actions = tuple([_action(button, data, reader, known.name) for button in wording.buttons])
-    return Planned(
-        locale=reader.locale,
-        catalog_version=catalog_version,
-        category=known.category,
-        title=title,
-        body=body or "",
-        link=link,
-        subject=subject or None,
-        collapse=_key(known, data, default_locale),
-        expires_in=known.expires_in,
-        actions=actions,
-        image=image,
+    known: NotificationType, data: Mapping[str, Any], reader: Reader, *, default_locale: str
+) -> Worded:
+    """The words of a type, for data that fit its schema."""
+    name, wording, collapse = known.name, known.wordings.get(reader.locale), known.collapse
+    key = None if collapse is None else _line(collapse, data, Reader(default_locale), name, LONGEST_COLLAPSE)
+    if wording is None:
+        return Worded(collapse=key or None)
+    body, link, buttons, image = wording.body, wording.link, wording.buttons, wording.image
+    subject = wording.subject
+    return Worded(
+        _line(wording.title, data, reader, name, LONGEST_TITLE) or name,
+        "" if body is None else _body(body, data, reader, name),
+        None if link is None else _link(link, data, reader, name),
+        tuple([_action(button, data, reader, name) for button in buttons]) if buttons else (),
+        None if image is None else _link(image, data, reader, name),
+        None if subject is None else _line(subject, data, reader, name, LONGEST_TITLE) or None,
+        key or None,
     )
 
 
 def _action(button: Button, data: Mapping[str, Any], reader: Reader, type_: str) -> PlannedAction:
     """With its id for a label where the data leave nothing of that."""
     label = _line(button.label, data, reader, type_, LONGEST_LABEL) or button.id
-    return PlannedAction(button.id, label, _link(button.link, data, reader, type_), button.style)
+    link = None if button.link is None else _link(button.link, data, reader, type_)
+    return PlannedAction(button.id, label, link, button.style)
 
 
-def _line(phrase: Phrase | None, data: Mapping[str, Any], reader: Reader, type_: str, longest: int) -> str:
-    if phrase is None:
-        return ""
+def _line(phrase: Phrase, data: Mapping[str, Any], reader: Reader, type_: str, longest: int) -> str:
     said = phrase.say(data, reader, type_)
     # What is short, printable and has no blanks at its ends or beside each other needs no cleaning, and is most.
-    if len(said) <= longest and said.isprintable() and "  " not in said and said[:1] != " " != said[-1:]:
+    if len(said) <= longest and said.isprintable() and "  " not in said and said.strip() == said:
         return said
     line = plain.line(said, longest=longest + 1)
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
 
 
-def _key(known: NotificationType, data: Mapping[str, Any], locale: str) -> str | None:
-    if known.collapse is None:
-        return None
-    return _line(known.collapse, data, Reader(locale), known.name, LONGEST_COLLAPSE) or None
-
-
-def _body(phrase: Phrase | None, data: Mapping[str, Any], reader: Reader, type_: str) -> str:
-    if phrase is None:
-        return ""
+def _body(phrase: Phrase, data: Mapping[str, Any], reader: Reader, type_: str) -> str:
     said = phrase.say(data, reader, type_).strip()
     if not said.isprintable():
         said = "\n\n".join("\n".join(lines) for lines in plain.paragraphs(said))
     return said if len(said) <= LONGEST_BODY else f"{said[: LONGEST_BODY - 1].rstrip()}…"
 
 
-def _link(phrase: Phrase | None, data: Mapping[str, Any], reader: Reader, type_: str) -> str | None:
+def _link(phrase: Phrase, data: Mapping[str, Any], reader: Reader, type_: str) -> str | None:
     """None where it has become too long for a link: half of one leads nowhere."""
-    if phrase is None:
-        return None
     said = phrase.say(data, reader, type_)
     return said if len(said) <= LONGEST_LINK else None

@@ -43,8 +43,9 @@ class Fanout:
 
     async def share(self, frames: Sequence[Frame]) -> None:
         """Have the other nodes deliver, and know how far the rooms have come."""
-        await self._bus.publish(frames)
-        await self._gossip.tell(frames)
+        if frames:
+            await self._bus.publish(frames)
+            await self._gossip.tell(frames)
 
     async def transient(self, room: str, event: str, payload: Mapping[str, Any]) -> None:
         """Deliver an event to who is connected to the room now, on every node; nothing is kept."""

@@ -17,6 +17,9 @@ from storage.streams import Notification
 USERS_NAMED = 100
 """Of users in an error or beside an answer: all are counted."""
 
+NO_MAIL: Mapping[str, Mail] = {}
+NO_CASES: Mapping[str, Case] = {}
+
 
 class NoAddress(Exception):
     """Mail was asked for users whose addresses nobody has told."""
@@ -34,18 +37,21 @@ async def mails_of_each(
     judge: Judge, requests: Sequence[Filled], now: datetime
 ) -> list[Mapping[str, Mail] | Exception]:
     """The mails that each request owes, by room, judged together; what goes wrong with one is its answer."""
+    for filled in requests:
+        if filled.request.email is not None:
+            break
+    else:
+        return [NO_MAIL] * len(requests)
     cases: list[Mapping[str, Case]] = [
-        {} if filled.request.email is None else cases_of(filled.request, filled.request.rooms, now)
+        NO_CASES if filled.request.email is None else cases_of(filled.request, filled.request.rooms, now)
         for filled in requests
     ]
-    if not any(cases):
-        return [{}] * len(requests)
     judged = iter(await judge.judge([case for some in cases for case in some.values()], Moment.EMIT))
     mails: list[Mapping[str, Mail] | Exception] = []
     for filled, some in zip(requests, cases, strict=True):
         verdicts = [next(judged) for _ in some]
         try:
-            mails.append(_mails(filled, some, verdicts) if some else {})
+            mails.append(_mails(filled, some, verdicts) if some else NO_MAIL)
         except (NoAddress, StorageError) as error:
             mails.append(error)
     return mails

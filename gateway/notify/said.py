@@ -12,7 +12,7 @@ from storage.streams import Action, Entry, Words
 if TYPE_CHECKING:
     from gateway.catalog.catalog import Catalog
     from gateway.catalog.kinds import NotificationType
-    from gateway.catalog.words import Planned
+    from gateway.catalog.payload import Problems
 
 REMEMBERED = 64
 """Types, of each of which the last is remembered."""
@@ -40,7 +40,8 @@ class Said:
         self._data = data
         self._texts: dict[str, Text] = {}
         """By the languages that the type has."""
-        self.problems = catalog.problems(type_, data)
+        payload = type_.payload
+        self.problems: Problems = () if payload is None else payload.problems(data)
         """With any, there are no words."""
 
     def is_of(self, data: Mapping[str, Any]) -> bool:
@@ -49,12 +50,13 @@ class Said:
 
     def text(self, locale: str | None) -> Text:
         """The words in the best language for `locale`."""
-        best = self._catalog.spoken(self._type, locale)
-        text = self._texts.get(best)
+        catalog, type_ = self._catalog, self._type
+        spoken = catalog.spoken(type_, locale)
+        text = self._texts.get(spoken)
         if text is None:
-            text = _text(self._catalog.say(self._type, self._data, best))
-            if self._type.wordings:
-                self._texts[best] = text
+            text = _text(catalog, type_, self._data, spoken)
+            if type_.wordings:
+                self._texts[spoken] = text
         return text
 
 
@@ -77,11 +79,12 @@ class Memory:
         return said
 
 
-def _text(planned: "Planned") -> Text:
-    actions = tuple([Action(each.id, each.label, each.link, each.style) for each in planned.actions])
-    words = Words(planned.title or "", planned.body, planned.link, actions, planned.image)
-    entry = pictured(_entry(planned.category, planned.locale, planned.catalog_version), words)
-    return Text(words, planned.subject, entry, planned.collapse)
+def _text(catalog: "Catalog", type_: "NotificationType", data: Mapping[str, Any], locale: str) -> Text:
+    said = catalog.say(type_, data, locale)
+    actions = tuple([Action(each.id, each.label, each.link, each.style) for each in said.actions])
+    words = Words(said.title or "", said.body, said.link, actions, said.image)
+    entry = pictured(_entry(type_.category, locale, catalog.version), words)
+    return Text(words, said.subject, entry, said.collapse)
 
 
 def pictured(entry: Entry, words: Words) -> Entry:
@@ -92,6 +95,6 @@ def pictured(entry: Entry, words: Words) -> Entry:
 
 
 @lru_cache(maxsize=256)
-def _entry(category: str | None, locale: str, catalog_version: str) -> Entry:
+def _entry(category: str, locale: str, catalog_version: str) -> Entry:
     """The same object for the same: a store writes it once."""
     return Entry(category=category, locale=locale, catalog_version=catalog_version)

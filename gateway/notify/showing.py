@@ -36,7 +36,7 @@ async def hidden_of_each(
 ) -> list[Hidden | StorageError]:
     """What is hidden of each request. Types that are on for everybody cost nothing, nor do users who have refused nothing."""
     hidden: list[Hidden | StorageError] = [NONE] * len(requests)
-    if not catalog.in_use:
+    if not catalog.may_hide and (catalog.current is None or not choosers.in_use):
         return hidden
     suspicions: dict[str, Suspicion | None] = {}
     cases: list[Case] = []

@@ -21,7 +21,7 @@ from storage.streams import Words
 
 if TYPE_CHECKING:
     from gateway.catalog.catalog import Catalog
-    from gateway.catalog.kinds import NotificationType
+    from gateway.catalog.kinds import EmailRule, NotificationType
 
 NO_ROOMS: frozenset[str] = frozenset()
 NO_LANGUAGES: Mapping[str, str | None] = {}
@@ -63,12 +63,15 @@ class Scribe:
         catalog = self._catalog.current
         if catalog is None:
             return [_as_it_is(request) for request in requests]
-        languages = await self._languages_of(catalog, requests)
+        readers = _readers(catalog, requests)
+        languages = await self._languages.of(readers) if readers else NO_LANGUAGES
         filled: list[Filled | Exception] = []
         for request in requests:
             type_ = catalog.types.get(request.type)
             if type_ is not None:
-                wishes = await self._wishes(type_, request) if self._may_wish(type_, request) else NO_ROOMS
+                wishes: frozenset[str] | StorageError = NO_ROOMS
+                if type_.email is not None and self._may_wish(type_.email, request):
+                    wishes = await self._wishes(type_, request)
                 said = self._memory.said(catalog, type_, request.data)
                 filled.append(_filled(type_, request, said, languages, wishes))
             elif catalog.strict and request.type not in OWN_TYPES:
@@ -77,10 +80,10 @@ class Scribe:
                 filled.append(_as_it_is(request))
         return filled
 
-    def _may_wish(self, type_: "NotificationType", request: EmitRequest) -> bool:
+    def _may_wish(self, rule: "EmailRule", request: EmitRequest) -> bool:
         """Whether there is mail that the type does not send by itself, and that nobody has said anything of."""
         return not (
-            type_.email is None or type_.email.default or not self._chosen.in_use
+            rule.default or not self._chosen.in_use
             or request.email is not None or request.no_email or not request.store
         )  # fmt: skip
 
@@ -95,16 +98,15 @@ class Scribe:
             rooms[user] for user, each in chosen.items() if each.cell(type_, type_.name, EMAIL).value
         )
 
-    async def _languages_of(
-        self, catalog: "Catalog", requests: Sequence[EmitRequest]
-    ) -> Mapping[str, str | None]:
-        """The languages of the users for whom it makes a difference."""
-        users: dict[str, None] = {}
-        for request in requests:
-            type_ = catalog.types.get(request.type)
-            if type_ is not None and len(type_.wordings) > 1 and request.locale is None:
-                users |= {user: None for room in request.rooms if (user := user_of(room)) is not None}
-        return await self._languages.of(list(users)) if users else NO_LANGUAGES
+
+def _readers(catalog: "Catalog", requests: Sequence[EmitRequest]) -> list[str]:
+    """The users whose languages make a difference, each once."""
+    users: dict[str, None] = {}
+    for request in requests:
+        type_ = catalog.types.get(request.type)
+        if type_ is not None and len(type_.wordings) > 1 and request.locale is None:
+            users |= {user: None for room in request.rooms if (user := user_of(room)) is not None}
+    return list(users)
 
 
 def _as_it_is(request: EmitRequest) -> Filled | Exception:
@@ -158,30 +160,34 @@ def _mail_only(request: EmitRequest) -> str:
 
 def _with_channels(type_: "NotificationType", request: EmitRequest, wishes: frozenset[str]) -> EmitRequest:
     """The request with what the type says of mail, lane and life, where it says nothing itself."""
-    email, rule = request.email, type_.email
-    if (
-        email is None and rule is not None and rule.default and not request.no_email and request.store
-        and any(user_of(room) is not None for room in request.rooms)
-    ):  # fmt: skip
-        email = EmailRequest(if_known=True)
-    elif wishes:
-        email = EmailRequest(if_known=True, only=wishes)
+    email, in_app, expires_in = request.email, request.in_app and type_.in_app, request.expires_in_seconds
+    if email is None and type_.email is not None:
+        email = _own_mail(type_.email, request, wishes)
     if email is not None:
-        email = replace(
-            email,
-            after_seconds=_first(email.after_seconds, None if rule is None else rule.after),
-            unless=email.unless or (Unless(rule.unless) if rule is not None and rule.unless else None),
-            lane=LaneName(type_.lane),
-        )
-    in_app = request.in_app and type_.in_app
-    expires_in = _first(request.expires_in_seconds, type_.expires_in)
+        email = _by_rule(email, type_.email, type_.lane)
+    if expires_in is None:
+        expires_in = type_.expires_in
     if email is None and in_app == request.in_app and expires_in == request.expires_in_seconds:
         return request
     return structs.replace(request, email=email, in_app=in_app, expires_in_seconds=expires_in)
 
 
-def _first(given: float | None, otherwise: float | None) -> float | None:
-    return otherwise if given is None else given
+def _own_mail(rule: "EmailRule", request: EmitRequest, wishes: frozenset[str]) -> EmailRequest | None:
+    """The mail that the type sends of its own accord, or that readers have asked for."""
+    if (
+        rule.default and not request.no_email and request.store
+        and any(user_of(room) is not None for room in request.rooms)
+    ):  # fmt: skip
+        return EmailRequest(if_known=True)
+    return EmailRequest(if_known=True, only=wishes) if wishes else None
+
+
+def _by_rule(email: EmailRequest, rule: "EmailRule | None", lane: str) -> EmailRequest:
+    after, unless = email.after_seconds, email.unless
+    if rule is not None:
+        after = rule.after if after is None else after
+        unless = unless or (Unless(rule.unless) if rule.unless else None)
+    return replace(email, after_seconds=after, unless=unless, lane=LaneName(lane))
 
 
 def _for_all(type_: "NotificationType", request: EmitRequest, said: Said) -> Text:

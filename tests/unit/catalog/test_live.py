@@ -131,3 +131,24 @@ def test_a_rollout_that_has_steps_in_time_is_looked_at_each_time():
     one = live(rollouts={"email": Rollout(percent=5, steps=steps)})
 
     assert [one.is_open("T", "email", at) for at in (NOW, NOW + timedelta(hours=2))] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("fields", "switched", "hides"),
+    [
+        ({}, None, False),
+        ({"enabled": {"email": False}}, None, False),
+        ({"rollouts": {"email": ROLLOUT}}, None, False),
+        ({"enabled": {"in_app": False}}, None, True),
+        ({"rollouts": {"in_app": Rollout(percent=99)}}, None, True),
+        ({"rollouts": {"in_app": Rollout(steps=ROLLOUT.steps)}}, None, True),
+        ({}, {"enabled": False}, True),
+    ],
+)
+def test_it_is_known_beforehand_whether_anything_may_be_hidden(fields, switched, hides):
+    one = live(switched, **fields)
+
+    assert one.may_hide is hides
+    one.switches = {}
+    one.replace(None)
+    assert one.may_hide is False
