@@ -1,7 +1,8 @@
 """The preference book: what users have chosen, looked up by every emit and changed by few.
 
-Most users have chosen nothing. A sieve of those who have tells so without a question, and what the others have chosen is kept
-for a while. The bus says when somebody has changed it; what it loses is found in the store within half a minute.
+Most users have chosen nothing. What the others have chosen is kept from the start on, while they are not too many; if they
+are, a sieve tells who has chosen nothing without a question, and what was asked for is kept for a while. The bus says when
+somebody has changed it; what it loses is found in the store within half a minute.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 KEPT_USERS = 10_000
 """Whose choices are kept at most: some two kilobytes each."""
 LOAD_USERS = 1_000
-"""Read in one question while the sieve is filled."""
+"""Read in two questions while the book is filled."""
 RETRY_SECONDS = 5.0
 """Before the filling goes on that the store has interrupted."""
 OVERLAP = timedelta(minutes=1)
@@ -51,8 +52,12 @@ class PreferenceBook(Part):
         self._sieve = Sieve()
         self._is_loaded = False
         """Whether the sieve has all who have chosen anything; until then everybody may have."""
-        self._kept: dict[str, Preferences] = {}
-        """The oldest first. Who is in the sieve by mistake has `NOTHING`."""
+        self._kept: dict[str, Preferences | None] = {}
+        """The oldest first. None: it is to be asked for anew. Who is in the sieve by mistake has `NOTHING`."""
+        self._keeps_all = True
+        """Whether all are in `_kept` who are in the sieve."""
+        self._otherwise: Preferences | None = None
+        """Of who is not in `_kept`: `NOTHING` once all are in it who have chosen anything, and while they are not too many."""
         self._reads: list[set[str]] = []
         """Of each question under way, whose answer is old already."""
         self._looked_at = self._renewed_at = clock()
@@ -73,10 +78,13 @@ class PreferenceBook(Part):
 
     def may_refuse(self, user: str, type_: "NotificationType", channel: Channel) -> bool:
         """False where it is known here that the user has not refused the channel of the type: nothing has to be asked."""
-        if not self.may_have_chosen(user):
+        kept = self._kept.get(user, self._otherwise)
+        # Most are strangers, and every emit asks.
+        if kept is NOTHING:
             return False
-        kept = self._kept.get(user)
-        return kept is None or kept.cell(type_, type_.name, channel).is_refused
+        if kept is None:
+            return self.may_have_chosen(user)
+        return kept.cell(type_, type_.name, channel).is_refused
 
     def measure(self, meters: Meters) -> None:
         meters.watch_counter(
@@ -113,12 +121,11 @@ class PreferenceBook(Part):
         """What those of `users` have chosen who have chosen anything: in one question, if there is one to ask."""
         found: dict[str, Preferences] = {}
         missing: list[str] = []
-        if self._is_loaded:
-            users = [user for user in users if user in self._sieve]
         for user in users:
-            kept = self._kept.get(user)
+            kept = self._kept.get(user, self._otherwise)
             if kept is None:
-                missing.append(user)
+                if self.may_have_chosen(user):
+                    missing.append(user)
             elif kept is not NOTHING:
                 found[user] = kept
         if missing:
@@ -136,11 +143,9 @@ class PreferenceBook(Part):
         found = {
             user: Preferences(document=kept.document, version=kept.version) for user, kept in answer.items()
         }
-        for user in users:
-            if user not in old and self._tasks:
-                self._kept[user] = found.get(user, NOTHING)
-        while len(self._kept) > KEPT_USERS:
-            del self._kept[next(iter(self._kept))]
+        if self._tasks:
+            self._kept.update({user: found.get(user, NOTHING) for user in users if user not in old})
+            self._trim()
         return found
 
     def _changed(self, command: PreferencesChanged) -> None:
@@ -156,16 +161,34 @@ class PreferenceBook(Part):
 
     def _forget(self, users: Sequence[str]) -> None:
         for user in users:
-            self._kept.pop(user, None)
+            if self._keeps_all:
+                self._kept[user] = None
+            else:
+                self._kept.pop(user, None)
+        self._trim()
         for old in self._reads:
             old.update(users)
 
+    def _trim(self) -> None:
+        while len(self._kept) > KEPT_USERS:
+            self._keep_some()
+            del self._kept[next(iter(self._kept))]
+
+    def _keep_some(self) -> None:
+        """They are too many: from now on the sieve tells who has chosen nothing."""
+        self._keeps_all = False
+        self._otherwise = None
+
     async def _load(self) -> None:
-        """Fill the sieve, however long the store takes; who is missing meanwhile is asked for."""
+        """Fill the book, however long the store takes; who is missing meanwhile is asked for."""
         after = ""
         while True:
             try:
                 page = await self._preferences.users(after=after, limit=LOAD_USERS)
+                if len(self._kept) + len(page) > KEPT_USERS:
+                    self._keep_some()
+                elif page:
+                    await self._ask(page)
             except StorageError:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
@@ -175,3 +198,5 @@ class PreferenceBook(Part):
                 break
             after = page[-1]
         self._is_loaded = True
+        if self._keeps_all:
+            self._otherwise = NOTHING

@@ -78,10 +78,11 @@ def _suspicion(catalog: LiveCatalog, choosers: Choosers, type_: str, now: dateti
     known = None if catalog.current is None else catalog.current.types.get(type_)
     if known is None or known.critical or not choosers.in_use:
         return None
+    may_refuse = choosers.may_refuse
 
     def of_choosers(room: str) -> bool:
         user = user_of(room)
-        return user is not None and choosers.may_refuse(user, known, IN_APP)
+        return user is not None and may_refuse(user, known, IN_APP)
 
     return of_choosers
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gateway.catalog.kinds import NotificationType
 from gateway.cluster.commands import PreferencesChanged
 from gateway.notify import preference_book
 from gateway.notify.preference_book import PreferenceBook
@@ -18,6 +19,8 @@ from storage.sqlite import SQLiteStore
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 NO_MAIL = {"channels": {"email": False}}
+NO_ORDERS = {"categories": {"orders": {"in_app": False}}}
+ORDER = NotificationType(name="ORDER", category="orders")
 
 
 class Wall:
@@ -92,6 +95,42 @@ async def test_who_has_chosen_is_asked_for_once_and_who_has_not_never(
     assert book.asked == 1
 
 
+async def test_all_who_have_chosen_are_known_from_the_start_while_they_are_not_too_many(
+    book: PreferenceBook, store: SQLiteStore, wall: Wall, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(preference_book, "LOAD_USERS", 2)
+    users = [f"user-{number}" for number in range(5)]
+    for user in users:
+        await _choose(store, wall, user, document=NO_ORDERS if user == "user-3" else NO_MAIL)
+    await _loaded(book)
+    asked = book.asked
+
+    assert set(await book.of_many([*users, "ann"])) == set(users)
+    assert [user for user in (*users, "ann") if book.may_refuse(user, ORDER, "in_app")] == ["user-3"]
+    assert book.asked == asked
+
+
+async def test_of_too_many_who_have_chosen_nobody_is_taken_for_one_who_has_not(
+    book: PreferenceBook, store: SQLiteStore, wall: Wall, monkeypatch: pytest.MonkeyPatch
+):
+    """Also when they become too many while all were known."""
+    monkeypatch.setattr(preference_book, "KEPT_USERS", 3)
+    for user in ("ann", "bob"):
+        await _choose(store, wall, user, document=NO_ORDERS)
+    await _loaded(book)
+    [carry_out] = book.commands().values()
+    more = ["cid", "dan", "eve"]
+
+    for user in more:
+        await _choose(store, wall, user, document=NO_ORDERS)
+        carry_out(PreferencesChanged(user))
+
+    assert all(book.may_refuse(user, ORDER, "in_app") for user in ("ann", "bob", *more))
+    assert not book.may_refuse("fay", ORDER, "in_app")
+    assert set(await book.of_many(["ann", "bob", *more])) == {"ann", "bob", *more}
+    assert len(book._kept) == 3
+
+
 async def test_a_change_that_the_bus_tells_of_is_known_at_once(
     book: PreferenceBook, store: SQLiteStore, wall: Wall
 ):
@@ -164,6 +203,7 @@ async def test_what_is_changed_while_it_is_read_is_read_again(
     """The answer was on its way when the change came: it must not be kept."""
     await _choose(store, wall, "ann")
     await _loaded(book)
+    book.commands()[PreferencesChanged](PreferencesChanged("ann"))
     of_users = store.preferences.of_users
 
     async def slow(users: Sequence[str]) -> Any:
