@@ -141,6 +141,7 @@ class Judge:
         return [
             replace(case, critical=type_.critical, category=type_.category)
             if (type_ := types.get(case.type)) is not None
+            and (case.category != type_.category or case.critical != type_.critical)
             else case
             for case in cases
         ]

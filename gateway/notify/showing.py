@@ -38,6 +38,7 @@ async def hidden_of_each(
     hidden: list[Hidden | StorageError] = [NONE] * len(requests)
     if not catalog.may_hide and (catalog.current is None or not choosers.in_use):
         return hidden
+    types = {} if catalog.current is None else catalog.current.types
     suspicions: dict[str, Suspicion | None] = {}
     cases: list[Case] = []
     asked_by: list[int] = []
@@ -50,9 +51,10 @@ async def hidden_of_each(
         suspicion = suspicions[request.type]
         if suspicion is None:
             continue
-        for room in filter(suspicion, request.rooms):
-            user = user_of(room)
-            cases.append(Case(type=request.type, user=user, room=room, channel=IN_APP, now=now, due_at=now))
+        for room in request.rooms:
+            if not suspicion(room):
+                continue
+            cases.append(_case(request.type, types.get(request.type), room, now))
             asked_by.append(index)
     if not cases:
         return hidden
@@ -71,6 +73,13 @@ async def hidden_of_each(
     return hidden
 
 
+def _case(type_: str, known: "NotificationType | None", room: str, now: datetime) -> Case:
+    return Case(
+        type=type_, user=user_of(room), room=room, channel=IN_APP, now=now, due_at=now,
+        category=None if known is None else known.category, critical=known is not None and known.critical,
+    )  # fmt: skip
+
+
 def _suspicion(catalog: LiveCatalog, choosers: Choosers, type_: str, now: datetime) -> Suspicion | None:
     """Tells the rooms in which a rule may hide what is of this type; None where there is none."""
     if not catalog.is_open(type_, IN_APP, now):
@@ -81,8 +90,7 @@ def _suspicion(catalog: LiveCatalog, choosers: Choosers, type_: str, now: dateti
     may_refuse = choosers.may_refuse
 
     def of_choosers(room: str) -> bool:
-        user = user_of(room)
-        return user is not None and may_refuse(user, known, IN_APP)
+        return (user := user_of(room)) is not None and may_refuse(user, known, IN_APP)
 
     return of_choosers
 
