@@ -9,10 +9,12 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from auth.principal import is_topic
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.ground.rooms import user_of
-from gateway.notify.campaigns.book import DryRun, Progress
+from gateway.notify.campaigns.accounts import Progress
+from gateway.notify.campaigns.book import DryRun
 from gateway.notify.campaigns.plans import (
     Audience,
     CampaignRequest,
+    ChooseRequest,
     DryRunRequest,
     Imported,
     OfTopic,
@@ -21,7 +23,7 @@ from gateway.notify.campaigns.plans import (
     RecipientsRequest,
     TestRequest,
 )
-from gateway.protocol import required
+from gateway.protocol import campaign_trials, required
 from gateway.protocol.answering import RecipientAnswer
 from gateway.protocol.fields import (
     TYPE,
@@ -129,7 +131,7 @@ class SharedRoom(Room):
         return room
 
 
-class CampaignSchema(Schema):
+class CampaignSchema(campaign_trials.OwnWordsSchema):
     """A campaign to be. It is a draft until it is started."""
 
     name = Text(VISIBLE, "printable, with something to see", longest=NAME_MAX, required=True)
@@ -144,18 +146,15 @@ class CampaignSchema(Schema):
         metadata={"description": "A room of many that is told the same in the app, once."},
     )
     send_at = Moment(load_default=None, allow_none=True, metadata={"description": "None: as it is started."})
-    local_time = fields.Time(
-        format="%H:%M",
-        load_default=None,
-        allow_none=True,
-        metadata={"description": "By each recipient's own clock, such as 09:00."},
-    )
+    local_time = campaign_trials.wall_time()
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> CampaignRequest:
         plan = Plan(
-            audience=data["audience"], data=data["data"], in_app=data["in_app"], local_time=data["local_time"]
-        )
+            audience=data["audience"], data=data["data"], in_app=data["in_app"], local_time=data["local_time"],
+            texts=data["texts"], variants=tuple(data["variants"]), experiment=data["experiment"],
+            mails_per_minute=data["rate"],
+        )  # fmt: skip
         return CampaignRequest(name=data["name"], type=data["type"], plan=plan, send_at=data["send_at"])
 
 
@@ -212,12 +211,24 @@ class CampaignTestSchema(Schema):
     to = Items(EmailAddress(), required=True, validate=validate.Length(min=1, max=TESTED_AT_ONCE))
     data = Object(load_default=dict, metadata={"description": "As of a recipient."})
     locale = locale_field(load_default=None, allow_none=True)
+    variant = Text(
+        r"[!-~]*", "a variant", longest=32, load_default=None, allow_none=True, metadata={"description": "None: the first."}
+    )  # fmt: skip
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> TestRequest:
-        return TestRequest(
-            campaign=data["campaign"], to=tuple(dict.fromkeys(data["to"])), data=data["data"], locale=data["locale"]
-        )  # fmt: skip
+        return TestRequest(**data | {"to": tuple(dict.fromkeys(data["to"]))})
+
+
+class ChooseSchema(Schema):
+    """The variant that those get who wait for what is found."""
+
+    campaign = _id()
+    variant = Text(r"[!-~]*", "a variant", longest=32, required=True)
+
+    @post_load
+    def _parse(self, data: dict[str, Any], **_: Any) -> ChooseRequest:
+        return ChooseRequest(**data)
 
 
 # What is answered
@@ -257,7 +268,7 @@ class CampaignAnswer(Schema):
     notification = required.text(allow_none=True, metadata={"description": "What was told in the app."})
 
 
-class CampaignDetailAnswer(CampaignAnswer):
+class CampaignDetailAnswer(CampaignAnswer, campaign_trials.OwnWordsAnswer):
     """A campaign in full."""
 
     data = fields.Dict(required=True)
@@ -343,6 +354,7 @@ def detail(value: Progress) -> Json:
         "in_app": plan.in_app,
         "local_time": None if plan.local_time is None else plan.local_time.strftime("%H:%M"),
         "accounting": accounting(value),
+        **campaign_trials.own_words(value.campaign, plan, value.experiment),
     }
 
 
@@ -394,6 +406,8 @@ def recipient(value: RecipientRow) -> Json:
         "reason": value.reason,
         "mail": value.mail,
         "mail_state": None if value.mail_state is None else value.mail_state.value,
+        "variant": value.variant,
+        "clicked_at": time_or_none(value.clicked_at),
         "updated_at": time(value.updated_at),
     }
 

@@ -64,8 +64,10 @@ class Design:
 class Arm:
     name: str
     weight: int
+    assigned: int
+    """To whom it has fallen by lot."""
     people: int
-    """Who have got it."""
+    """Who have got it: of the others, rules have said no."""
     converted: int
 
 
@@ -117,7 +119,7 @@ def _share(arm: Arm) -> Share:
 
 def is_broken(arms: Sequence[Arm]) -> bool:
     """Whether people are split otherwise than by the weights: then who is in an arm was not left to chance."""
-    return inference.split_chance([arm.people for arm in arms], [arm.weight for arm in arms]) < SKEWED
+    return inference.split_chance([arm.assigned for arm in arms], [arm.weight for arm in arms]) < SKEWED
 
 
 def _verdict(

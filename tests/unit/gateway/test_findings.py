@@ -31,7 +31,7 @@ NAMES = ("a", "b", "c")
 
 def arms(*of: tuple[int, int], weights: tuple[int, ...] = (1, 1, 1)) -> list[Arm]:
     return [
-        Arm(name=name, weight=weight, people=people, converted=converted)
+        Arm(name=name, weight=weight, assigned=people, people=people, converted=converted)
         for name, weight, (converted, people) in zip(NAMES, weights, of, strict=False)
     ]
 
