@@ -24,7 +24,7 @@ from gateway.notify.campaigns.plans import (
     TestRequest,
 )
 from gateway.protocol import campaign_trials, required
-from gateway.protocol.answering import RecipientAnswer
+from gateway.protocol.answers.waiting import RecipientAnswer
 from gateway.protocol.fields import (
     TYPE,
     VISIBLE,
