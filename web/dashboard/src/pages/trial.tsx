@@ -50,11 +50,11 @@ export function Trial(props: { campaign: CampaignDetail; reload: () => void }): 
             const compared = beside.get(one.name);
             return (
               <tr key={one.name}>
-                <th scope="row">
-                  {one.name}
+                <td className="said">
+                  <b>{one.name}</b>
                   {one.name === results.winner ? <Chip tone="good">Winner</Chip> : null}
                   {one.name === results.chosen ? <Chip tone="accent">Chosen</Chip> : null}
-                </th>
+                </td>
                 <td>
                   {percent(one.rate)}
                   <span className="under">
@@ -83,7 +83,7 @@ export function Trial(props: { campaign: CampaignDetail; reload: () => void }): 
           })}
         </tbody>
       </table>
-      <dl className="campaign-sums">
+      <dl className="facts campaign-facts">
         <Fact label="Planned for">{figure(results.people)} on trial</Fact>
         <Fact label="On trial">
           {figure(results.variants.reduce((sum, one) => sum + one.assigned, 0))} so far, {experiment.share} %
