@@ -12,7 +12,6 @@ from gateway.notify.experiments.inference import Share, wilson
 from gateway.protocol import required
 from gateway.protocol.fields import Text
 from mailer.locales import LONGEST_TAG, TAG
-from mailer.phrases import LONGEST_SOURCE
 from storage.campaigns import Campaign
 
 VARIANTS_MOST = 8
@@ -20,6 +19,8 @@ LANGUAGES_MOST = 50
 WEIGHT_MOST = 1000
 HOURS_LEAST, HOURS_MOST = 4, 24 * 30
 RATE_MOST = 1_000_000
+TEXT_MOST = 10_000
+"""As of a phrase of the catalog."""
 CONVERSIONS_MOST = 20_000
 """Of both arms of a sequential experiment: they are looked at in their order, each time somebody asks."""
 _ANY = r"[^\u0000]*"
@@ -27,7 +28,7 @@ _SLUG = r"[a-z0-9][a-z0-9_-]*"
 
 
 def _source() -> Text:
-    return Text(_ANY, "a text", longest=LONGEST_SOURCE, load_default=None, allow_none=True)
+    return Text(_ANY, "a text", longest=TEXT_MOST, load_default=None, allow_none=True)
 
 
 def wall_time() -> fields.Time:
