@@ -19,7 +19,6 @@ from hypothesis.stateful import (
 )
 from redis.asyncio import Redis
 
-from gateway.cluster.presence import scripts
 from gateway.cluster.presence.base import Left
 from gateway.cluster.presence.changes import Changes
 from gateway.cluster.presence.errors import PresenceUnavailable
