@@ -9,7 +9,7 @@ import pytest
 
 from gateway.notify.archive import writing
 from gateway.notify.archive.depot import Depot, DepotDamaged, DepotUnavailable
-from gateway.notify.archive.files import CONTENT, MANIFEST, manifest_of, packed, unpacked
+from gateway.notify.archive.files import CONTENT, MANIFEST, opened, packed, unpacked
 from gateway.notify.archive.folder import PART
 from gateway.notify.archive.reading import Reader
 from gateway.notify.archive.writing import Archivist
@@ -252,7 +252,7 @@ async def test_what_was_changed_as_a_whole_and_consistently_is_found_by_its_seal
     ]
     content = packed([f"{line}\n".encode() for line in forged])
     await files.put(name + CONTENT, content)
-    await files.put(name + MANIFEST, manifest_of(name, content).text())
+    await files.put(name + MANIFEST, opened(name, content)[0].text())
 
     checked = await Reader(sqlite_store.archive, files, progress=quietly).verify([name])
 

@@ -18,7 +18,7 @@ from storage.stats import Bucket, Event, Outcome, Question, Series, Step, key_of
 from storage.store import Store
 from storage.streams import Appended, Notification
 from tests.contract.store_cases import NOW, emission, fill, key, later, mail, notification, put, sequences
-from tests.support import servers
+from tests.support.members import Members, replica_set
 
 ANN, BEN, CLEO = "user:ann", "user:ben", "user:cleo"
 ORDER = Series("ORDER", "in_app")
@@ -26,13 +26,13 @@ BY_TYPE = Question(step=Step.DAY, since=later(-90_000), until=later(90_000), by=
 
 
 @pytest.fixture(scope="module")
-def members() -> Iterator[servers.Members]:
-    with servers.mongod_set() as started:
+def members() -> Iterator[Members]:
+    with replica_set() as started:
         yield started
 
 
 @pytest.fixture
-def url(members: servers.Members) -> str:
+def url(members: Members) -> str:
     """The URL of the database that all of these have, without a read preference: take names of your own."""
     return members.url.replace("/?", "/replicas?")
 
@@ -46,7 +46,7 @@ async def store(url: str) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def behind(members: servers.Members) -> AsyncIterator[None]:
+async def behind(members: Members) -> AsyncIterator[None]:
     """The secondary has all that was written, and nothing of what is written within."""
     secondary = f"mongodb://127.0.0.1:{members.secondary.port}/?directConnection=true"
     async with AsyncMongoClient(members.url, w=3) as all_of_them, AsyncMongoClient(secondary) as alone:

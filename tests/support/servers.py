@@ -15,8 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -195,7 +194,7 @@ def mongod(*, asks: bool = False) -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="bellhop-mongod-") as name:
         folder = Path(name)
         (folder / "data").mkdir()
-        command = _mongod_command(port, folder)
+        command = mongod_command(port, folder)
         url = f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"
         if asks:
             secret = folder / "key"
@@ -235,58 +234,7 @@ def mongod(*, asks: bool = False) -> Iterator[Server]:
             server.stop()
 
 
-@dataclass(frozen=True, slots=True)
-class Members:
-    """A replica set of three, of which clients read two."""
-
-    primary: Server
-    secondary: Server
-    url: str
-    """Without a database; it names the primary and the set."""
-
-
-@contextmanager
-def mongod_set() -> Iterator[Members]:
-    """Three members, ready for majority writes: the third, which nobody reads, makes these possible without the secondary."""
-    from pymongo import MongoClient
-
-    ports = [free_port() for _ in range(3)]
-    with ExitStack() as started:
-        servers = [started.enter_context(_member(port)) for port in ports]
-        members = [
-            {"_id": number, "host": f"127.0.0.1:{port}", "priority": int(not number), "hidden": number == 2}
-            for number, port in enumerate(ports)
-        ]
-        hurry = {"heartbeatIntervalMillis": 100, "electionTimeoutMillis": 2000}
-        with MongoClient(f"mongodb://127.0.0.1:{ports[0]}/?directConnection=true") as client:
-            client.admin.command("replSetInitiate", {"_id": "rs0", "members": members, "settings": hurry})
-        url = f"mongodb://127.0.0.1:{ports[0]}/?replicaSet=rs0"
-        with MongoClient(url, w=3, serverSelectionTimeoutMS=START_SECONDS * 1000) as client:
-            # All have come so far.
-            client.get_database("began").began.insert_one({})
-        yield Members(servers[0], servers[1], url)
-
-
-@contextmanager
-def _member(port: int) -> Iterator[Server]:
-    with tempfile.TemporaryDirectory(prefix="bellhop-mongod-") as name:
-        folder = Path(name)
-        (folder / "data").mkdir()
-        server = Server(
-            _mongod_command(port, folder),
-            ready=listening(port),
-            url=f"mongodb://127.0.0.1:{port}",
-            folder=folder,
-        )
-        server.start()
-        try:
-            yield server
-        finally:
-            # A primary that is asked to stop waits for its secondaries.
-            server.kill()
-
-
-def _mongod_command(port: int, folder: Path) -> list[str]:
+def mongod_command(port: int, folder: Path) -> list[str]:
     return [
         str(mongod_program()), "--port", str(port), "--bind_ip", "127.0.0.1", "--dbpath", str(folder / "data"),
         "--replSet", "rs0", "--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.25",

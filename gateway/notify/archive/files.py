@@ -1,5 +1,6 @@
 """The files of the archive: a piece of notifications, packed, and the manifest that tells what it must be."""
 
+import asyncio
 import gzip
 import hashlib
 import json
@@ -60,13 +61,13 @@ def packed(lines: Sequence[bytes]) -> bytes:
     return gzip.compress(b"".join(lines), mtime=0)
 
 
-def manifest_of(name: str, content: bytes) -> Manifest:
-    """Of a file that we have packed, by what is in it. Raises `DepotDamaged`."""
+def opened(name: str, content: bytes) -> tuple[Manifest, list[Line]]:
+    """What is in a file, and the manifest of that. Raises `DepotDamaged` where it cannot be read, and when nothing is."""
     lines = list(unpacked(content))
     if not lines:
         raise DepotDamaged("there is nothing in it")
     times = [line.at for line in lines]
-    return Manifest(
+    manifest = Manifest(
         name=name,
         rows=len(lines),
         size=len(content),
@@ -76,6 +77,7 @@ def manifest_of(name: str, content: bytes) -> Manifest:
         first_at=time(min(times)),
         last_at=time(max(times)),
     )
+    return manifest, lines
 
 
 def unpacked(content: bytes) -> Iterator[Line]:
@@ -110,11 +112,17 @@ async def verified(depot: Depot, name: str) -> tuple[Manifest, list[Line]]:
     content = await depot.get(name + CONTENT)
     if content is None:
         raise DepotDamaged("it is missing")
+    # Away from the loop: it is a matter of many lines.
+    return manifest, await asyncio.to_thread(_compared, manifest, content)
+
+
+def _compared(manifest: Manifest, content: bytes) -> list[Line]:
     if hashlib.sha256(content).hexdigest() != manifest.sha256:
         raise DepotDamaged("it was changed: its hash is not that of its manifest")
-    if manifest_of(name, content) != manifest:
+    found, lines = opened(manifest.name, content)
+    if found != manifest:
         raise DepotDamaged("its manifest was changed")
-    return manifest, list(unpacked(content))
+    return lines
 
 
 async def names_at(depot: Depot) -> list[str]:

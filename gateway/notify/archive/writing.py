@@ -16,7 +16,7 @@ from gateway.ground.clock import Clock
 from gateway.ground.parts import Meters, Part
 from gateway.ground.rooms import user_of
 from gateway.notify.archive.depot import Depot, DepotDamaged, DepotError
-from gateway.notify.archive.files import CONTENT, MANIFEST, manifest_of, name_of, packed, verified
+from gateway.notify.archive.files import CONTENT, MANIFEST, name_of, opened, packed, verified
 from gateway.notify.archive.lines import kept_of, written
 from gateway.notify.archive.opening import OpenDepot
 from storage.archive import Archive, Kept, Key, Piece, PieceState
@@ -132,7 +132,9 @@ class Archivist(Part):
             return False
         name = name_of(piece)
         content = await asyncio.to_thread(packed, lines)
-        manifest = await asyncio.to_thread(manifest_of, name, content)
+        manifest, _ = await asyncio.to_thread(opened, name, content)
+        if await self._lead(LEASE_SECONDS) != turn:
+            return False
         await depot.put(name + CONTENT, content)
         await depot.put(name + MANIFEST, manifest.text())
         if await self._lead(LEASE_SECONDS) != turn:
