@@ -18,7 +18,7 @@ ReaderOf = Callable[[str], str | None]
 """Answers the user whose own room it is; None for a room of many."""
 
 
-class Chosen(NamedTuple):
+class Going(NamedTuple):
     """A notification that is to go, by its place."""
 
     id: str
@@ -28,7 +28,7 @@ class Chosen(NamedTuple):
     """In microseconds, as stores keep times."""
 
 
-def floors(chosen: Iterable[Chosen]) -> dict[str, int]:
+def floors(chosen: Iterable[Going]) -> dict[str, int]:
     """Of each room, the last sequence that goes."""
     found: dict[str, int] = {}
     for each in chosen:
@@ -141,11 +141,11 @@ def month_of(moment: datetime) -> str:
     return f"{moment:%Y-%m}"
 
 
-def of_one_month(chosen: Sequence[Chosen], moment: Callable[[int], datetime]) -> tuple[str, list[Chosen]]:
+def of_one_month(chosen: Sequence[Going], moment: Callable[[int], datetime]) -> tuple[str, list[Going]]:
     """The month of the first, and what of them goes with it: no stream is left with a hole."""
     month = month_of(moment(chosen[0].created_at))
     ended: set[str] = set()
-    taken: list[Chosen] = []
+    taken: list[Going] = []
     for each in chosen:
         if each.room in ended and each.seq is not None:
             continue

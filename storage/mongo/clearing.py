@@ -5,7 +5,7 @@ from typing import Any
 
 from pymongo import DeleteMany, UpdateOne
 
-from storage.archive import Chosen, floors
+from storage.archive import Going, floors
 from storage.encoding import FOREVER, WIPED
 from storage.mongo import obligations
 from storage.mongo.append import ROOMS, positions
@@ -69,9 +69,9 @@ async def prune(c: Collections, *, before: int, limit: int) -> int:
     return await remove(c, await choose(c, before=before, limit=limit))
 
 
-async def choose(c: Collections, *, before: int, limit: int) -> list[Chosen]:
+async def choose(c: Collections, *, before: int, limit: int) -> list[Going]:
     """What is to go next, of each stream its oldest end."""
-    chosen: list[Chosen] = []
+    chosen: list[Going] = []
     after: tuple[int, str] | None = None
     visited: set[str] = set()
     # Page by page, because a page may hold only what an owed mail still keeps in place.
@@ -89,8 +89,8 @@ async def choose(c: Collections, *, before: int, limit: int) -> list[Chosen]:
     return chosen
 
 
-def _chosen(document: Document) -> Chosen:
-    return Chosen(document["_id"], document["room"], document.get("seq"), document["created_at"])
+def _chosen(document: Document) -> Going:
+    return Going(document["_id"], document["room"], document.get("seq"), document["created_at"])
 
 
 async def _oldest(
@@ -111,9 +111,9 @@ async def _oldest(
 
 async def _oldest_end(
     c: Collections, room: str, *, before: int, limit: int, among: Collection[str] | None = None
-) -> list[Chosen]:
+) -> list[Going]:
     """The beginning of the stream up to what is to stay; with `among`, that is all but these ids."""
-    chosen: list[Chosen] = []
+    chosen: list[Going] = []
     cursor = c[NOTIFICATIONS].find({"room": room, "seq": {"$gt": 0}}, _PLACE)
     for document in await cursor.sort("seq", 1).limit(limit).to_list():
         stays = among is not None and document["_id"] not in among
@@ -123,7 +123,7 @@ async def _oldest_end(
     return chosen
 
 
-async def removable(c: Collections, ids: Sequence[str]) -> list[Chosen]:
+async def removable(c: Collections, ids: Sequence[str]) -> list[Going]:
     """What of these, which were chosen before, can still go: mail may have become owed again."""
     there = await c[NOTIFICATIONS].find({"_id": {"$in": list(ids)}}, _PLACE).to_list()
     chosen = [_chosen(d) for d in there if "seq" not in d and not obligations.owes(d)]
@@ -133,7 +133,7 @@ async def removable(c: Collections, ids: Sequence[str]) -> list[Chosen]:
     return chosen
 
 
-async def remove(c: Collections, chosen: Sequence[Chosen]) -> int:
+async def remove(c: Collections, chosen: Sequence[Going]) -> int:
     """Delete what was chosen just now; answers how many. May be done again."""
     if not chosen:
         return 0

@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Sequence
 
-from storage.archive import Chosen, floors
+from storage.archive import Going, floors
 from storage.encoding import FOREVER, WIPED
 from storage.sqlite import obligations
 from storage.sqlite.heads import HEAD
@@ -47,12 +47,12 @@ def prune(connection: sqlite3.Connection, *, before: int, limit: int) -> int:
     return remove(connection, choose(connection, before=before, limit=limit))
 
 
-def choose(connection: sqlite3.Connection, *, before: int, limit: int) -> list[Chosen]:
+def choose(connection: sqlite3.Connection, *, before: int, limit: int) -> list[Going]:
     """What is to go next, of each stream its oldest end.
 
     In the order of appending, which is that of the times but for what came late: so no index of times is needed.
     """
-    chosen: list[Chosen] = []
+    chosen: list[Going] = []
     after = 0
     visited: set[str] = set()
     # Page by page, because a page may hold only what an owed mail still keeps in place.
@@ -61,7 +61,7 @@ def choose(connection: sqlite3.Connection, *, before: int, limit: int) -> list[C
             "SELECT rowid, id, room, seq, created_at FROM notifications WHERE rowid > ? ORDER BY rowid LIMIT ?",
             (after, max(limit, 100)),
         ).fetchall()
-        old = [Chosen(*row[1:]) for row in page if row[4] < before]
+        old = [Going(*row[1:]) for row in page if row[4] < before]
         if not old:
             break
         after = page[-1][0]
@@ -73,7 +73,7 @@ def choose(connection: sqlite3.Connection, *, before: int, limit: int) -> list[C
     return chosen
 
 
-def _settled(connection: sqlite3.Connection, chosen: Sequence[Chosen]) -> list[Chosen]:
+def _settled(connection: sqlite3.Connection, chosen: Sequence[Going]) -> list[Going]:
     settled = set(obligations.settled(connection, [each.id for each in chosen]))
     return [each for each in chosen if each.id in settled]
 
@@ -85,9 +85,9 @@ def _oldest_end(
     before: int,
     limit: int,
     among: Collection[str] | None = None,
-) -> list[Chosen]:
+) -> list[Going]:
     """The beginning of the stream up to what is to stay; with `among`, that is all but these ids."""
-    chosen: list[Chosen] = []
+    chosen: list[Going] = []
     for notification_id, seq, created_at, owed in connection.execute(
         f"SELECT n.id, n.seq, n.created_at, {obligations.OWES} FROM notifications n LEFT JOIN obligations m ON m.id = n.id"  # noqa: S608 - constants only
         " WHERE n.room = ? AND n.seq IS NOT NULL ORDER BY n.seq LIMIT ?",
@@ -95,17 +95,17 @@ def _oldest_end(
     ):
         if created_at >= before or owed or (among is not None and notification_id not in among):
             break
-        chosen.append(Chosen(notification_id, room, seq, created_at))
+        chosen.append(Going(notification_id, room, seq, created_at))
     return chosen
 
 
-def removable(connection: sqlite3.Connection, ids: Sequence[str]) -> list[Chosen]:
+def removable(connection: sqlite3.Connection, ids: Sequence[str]) -> list[Going]:
     """What of these, which were chosen before, can still go: mail may have become owed again."""
     rows = connection.execute(
         "SELECT id, room, seq, created_at FROM notifications WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps(ids),),
     )
-    there = [Chosen(*row) for row in rows]
+    there = [Going(*row) for row in rows]
     chosen = _settled(connection, [each for each in there if each.seq is None])
     among = frozenset(ids)
     for room in dict.fromkeys(each.room for each in there if each.seq is not None):
@@ -113,7 +113,7 @@ def removable(connection: sqlite3.Connection, ids: Sequence[str]) -> list[Chosen
     return chosen
 
 
-def remove(connection: sqlite3.Connection, chosen: Sequence[Chosen]) -> int:
+def remove(connection: sqlite3.Connection, chosen: Sequence[Going]) -> int:
     """Delete what was chosen in this transaction; answers how many."""
     _delete(connection, [each.id for each in chosen])
     for room, floor in floors(chosen).items():
