@@ -9,10 +9,16 @@ from typing import Any
 
 import pytest
 
+from gateway.notify.archive.depot import DepotDamaged
+from gateway.notify.archive.files import opened, packed
+from gateway.notify.archive.lines import kept_of, line_of
+from gateway.notify.archive.opening import folder_of
 from gateway.notify.archive.places import Bucket, Place, place
+from gateway.notify.archive.sealing import seal
 from gateway.notify.archive.settings import ArchiveSettings
 from gateway.process.cli import main
 from gateway.process.settings import load
+from storage.archive import Key
 from storage.sqlite import SQLiteStore
 from storage.store import Store
 from tests.contract.store_cases import fill, notification, put
@@ -47,8 +53,6 @@ def filled(at: At, tmp_path: Path) -> At:
     """One piece of what was for ann, ben, and many."""
 
     async def work(store: Store) -> None:
-        from gateway.notify.archive.opening import folder_of
-
         await put(store, notification("user:ann", title="Ünder way", data={"n": 1}, created_at=OLD))
         await fill(store, "user:ben", 2, created_at=OLD)
         await fill(store, "topic:deals", 3, created_at=OLD)
@@ -172,6 +176,45 @@ def test_another_url_is_refused_without_being_quoted(url: str, told: str):
         place(url)
 
     assert url not in str(refused.value)
+
+
+LINE = {"id": "1", "at": "2026-05-01T00:00:00Z", "type": "NOTE"}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "it is cut off"),
+        (b"not packed", "it cannot be unpacked"),
+        (packed([b"{}\n"])[:-1], "it is cut off"),
+        (packed([b"{}\n"]) + b"more", "something stands behind its end"),
+        (packed([]), "there is nothing in it"),
+        (packed([b"{}\n"]), "a line of it cannot be read"),
+        (packed([b"\xff\n"]), "a line of it cannot be read"),
+        (packed([json.dumps(LINE).encode()]), "neither sealed nor open"),
+        (packed([json.dumps(LINE | {"sealed": "AA=="}).encode()]), "neither sealed nor open"),
+    ],
+)
+def test_what_is_no_file_of_ours_is_told(content: bytes, told: str):
+    with pytest.raises(DepotDamaged, match=told):
+        opened(PIECE, content)
+
+
+@pytest.mark.parametrize("content", [{"notification": {}}, {"notification": {"id": "1"}, "data": "{"}])
+def test_what_is_no_notification_is_told(content: Any):
+    line = line_of(json.dumps(LINE | {"content": content}).encode())
+
+    with pytest.raises(DepotDamaged, match="a notification in it cannot be read"):
+        kept_of(line, {})
+
+
+def test_what_is_sealed_and_no_notification_is_told():
+    key = Key(user="ann", id="7", secret=bytes(32))
+    for sealed, told in ((seal(key, "1", b"[]"), "cannot be read"), ("%%%", "was changed")):
+        line = line_of(json.dumps(LINE | {"key": "7", "sealed": sealed}).encode())
+
+        with pytest.raises(DepotDamaged, match=told):
+            kept_of(line, {"7": key})
 
 
 def test_a_bucket_wants_the_extra(monkeypatch: pytest.MonkeyPatch):
