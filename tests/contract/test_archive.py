@@ -317,8 +317,10 @@ async def test_a_node_that_cannot_write_leaves_it_to_one_that_can(store, other, 
     assert await one.prune(before=TOMORROW) == 0
     assert one.concerns()
     assert await two.prune(before=TOMORROW) == 3
+    await fill(store, ANN, 1)
     assert await one.prune(before=TOMORROW) == 0
     assert one.concerns() == []
+    assert await two.prune(before=TOMORROW) == 1
 
 
 async def test_what_another_has_deleted_without_putting_it_away_holds_up_nothing(store, files):

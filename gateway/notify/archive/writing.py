@@ -92,12 +92,10 @@ class Archivist(Part):
         0 when there is nothing, when another node is at it, and when the archive cannot be written: then that is told, and
         nothing is deleted. May raise `StorageError`: it is called again.
         """
-        if not await self._shelf.is_due(before=before):
-            # What could not be put away here, another has.
-            self._trouble = None
-            return 0
-        turn = await self._lead(LEASE_SECONDS)
+        turn = await self._lead(LEASE_SECONDS) if await self._shelf.is_due(before=before) else None
         if turn is None:
+            # What could not be put away here, another has, or is about to: whoever fails gives up the lead.
+            self._trouble = None
             return 0
         piece = await self._shelf.begin(before=before, limit=self._piece_rows, turn=turn)
         if piece is None:
