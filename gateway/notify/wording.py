@@ -67,7 +67,7 @@ class Scribe:
         languages = await self._languages.of(readers) if readers else NO_LANGUAGES
         filled: list[Filled | Exception] = []
         for request in requests:
-            type_ = catalog.types.get(request.type)
+            type_ = request.kind or catalog.types.get(request.type)
             if type_ is not None:
                 wishes: frozenset[str] | StorageError = NO_ROOMS
                 if type_.email is not None and self._may_wish(type_.email, request):
@@ -103,7 +103,7 @@ def _readers(catalog: "Catalog", requests: Sequence[EmitRequest]) -> list[str]:
     """The users whose languages make a difference, each once."""
     users: dict[str, None] = {}
     for request in requests:
-        type_ = catalog.types.get(request.type)
+        type_ = request.kind or catalog.types.get(request.type)
         if type_ is not None and len(type_.wordings) > 1 and request.locale is None:
             users |= {user: None for room in request.rooms if (user := user_of(room)) is not None}
     return list(users)
