@@ -138,6 +138,56 @@ async def test_where_there_is_room_for_one_pane_one_is_shown(shop: Gateway, brow
         await expect(board.get_by_role("heading", name="What happened")).to_be_visible()
 
 
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+async def test_custom_properties_are_worn_as_they_are_chosen(shop: Gateway, browser: Browser, viewport: Any):
+    async with open_page(browser, shop.public, viewport=viewport) as page:
+        await page.goto(f"{shop.public}/demo/theming.html")
+        inbox = page.locator("bellhop-inbox")
+        await inbox.get_by_role("button", name="Notifications, 2 unread").click()
+        panel = inbox.get_by_role("dialog", name="Notifications")
+        await expect(panel.get_by_role("article")).to_have_count(4)
+        sheet = page.get_by_label("Your style sheet", exact=True)
+        assert await violations(page) == []
+        await page.keyboard.press("Escape")
+
+        await page.get_by_role("button", name="Forest").click()
+        await page.get_by_label("Corners").fill("8")
+        await page.get_by_role("button", name="::part(bell)").click()
+        await inbox.get_by_role("button", name="Notifications, 2 unread").click()
+
+        await expect(sheet).to_contain_text("--bellhop-accent: #0a6b45;")
+        await expect(sheet).to_contain_text("--bellhop-radius: 8px;")
+        style = (
+            "element => [getComputedStyle(element).borderTopLeftRadius, getComputedStyle(element).fontFamily]"
+        )
+        if viewport is DESK:
+            assert await panel.evaluate(style) == ["8px", "Georgia, serif"]
+        assert await inbox.locator(".bell").evaluate("e => getComputedStyle(e).outlineStyle") == "dashed"
+        assert await violations(page) == []
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await picture(page, f"theming-{viewport['width']}")
+
+
+async def test_react_vue_and_svelte_show_one_inbox(shop: Gateway, browser: Browser):
+    await shop.emit("user:ann", "Before")
+    async with open_page(browser, shop.public) as page:
+        await page.goto(f"{shop.public}/demo/adapters.html")
+        for name in ("React", "Vue", "Svelte"):
+            await expect(page.get_by_role("heading", name=f"{name}: 1 unread")).to_be_visible()
+
+        for unread, name in enumerate(("React", "Vue", "Svelte"), start=2):
+            await shop.emit("user:ann", f"By {name}")
+            section = page.get_by_role("region", name=name)
+            await expect(section.get_by_role("listitem").first).to_have_text(f"By {name}")
+            await expect(section.get_by_role("heading")).to_have_text(
+                f"{name}: {2 if unread == 2 else 1} unread"
+            )
+            await section.get_by_role("button", name="Read all").click()
+            await expect(page.get_by_role("heading", name=": 0 unread")).to_have_count(3)
+
+        assert await violations(page) == []
+
+
 async def test_each_customer_sees_their_own_and_an_offer_reaches_both(shop: Gateway, browser: Browser):
     async with open_page(browser, shop.public) as page:
         await page.goto(f"{shop.public}/demo/")

@@ -11,7 +11,7 @@ const embed = (url: string): string =>
     fetch("/notify-token").then((answer) => answer.text());
 </script>`;
 
-function snippet(name: string, text: string): HTMLElement {
+export function snippet(name: string, text: string): HTMLElement {
   const code = element("pre", "code", text);
   code.tabIndex = 0;
   code.setAttribute("aria-label", name);

@@ -53,7 +53,7 @@ function Firing({ alert }: { alert: Alert }): ReactNode {
           <Chip tone={urgent ? "bad" : "warn"}>{humane(alert.severity)}</Chip>
           {alert.lane ? <Chip>{alert.lane}</Chip> : null}
         </p>
-        <p>{alert.runbook}</p>
+        <p>{coded(alert.runbook)}</p>
         <p className="soft small">
           <span className="mono">{alert.name}</span> · since <Ago time={alert.since} /> · on{" "}
           <span className="mono">{alert.nodes.join(", ")}</span>
@@ -61,4 +61,10 @@ function Firing({ alert }: { alert: Alert }): ReactNode {
       </div>
     </li>
   );
+}
+
+/** What stands between backticks, as code. */
+function coded(text: string): ReactNode {
+  // biome-ignore lint/suspicious/noArrayIndexKey: the pieces of one text never change places
+  return text.split("`").map((piece, index) => (index % 2 ? <code key={index}>{piece}</code> : piece));
 }
