@@ -65,6 +65,5 @@ function Firing({ alert }: { alert: Alert }): ReactNode {
 
 /** What stands between backticks, as code. */
 function coded(text: string): ReactNode {
-  // biome-ignore lint/suspicious/noArrayIndexKey: the pieces of one text never change places
   return text.split("`").map((piece, index) => (index % 2 ? <code key={index}>{piece}</code> : piece));
 }
