@@ -107,15 +107,14 @@ class Cluster:
             MACHINE: machine.busy_seconds(),
         }
 
-    def owe_bulk(self, count: int, due_at: float) -> set[str]:
-        """So many bulk mails that are due then; answers their ids."""
+    def owe_bulk(self, count: int) -> set[str]:
+        """So many bulk mails that are due at once; answers their ids."""
         ids: set[str] = set()
         for start in range(0, count, BATCH):
-            after = max(0.0, due_at - time.time())
             items = [
                 {
                     "to": f"user:b{number}", "type": "NEWS", "data": {}, "in_app": False,
-                    "email": {"to": f"b{number}@d{number % 50}.example", "after": round(after, 3)},
+                    "email": {"to": f"b{number}@d{number % 50}.example"},
                 }
                 for number in range(start, min(start + BATCH, count))
             ]  # fmt: skip
@@ -124,6 +123,12 @@ class Cluster:
             assert isinstance(results, list)
             ids |= {result["notifications"][0]["id"] for result in results}
         return ids
+
+    def pause_bulk(self) -> None:
+        self.ask("POST", "/internal/lanes/bulk/pause", {"reason": "the benchmark"})
+
+    def resume_bulk(self) -> None:
+        self.ask("POST", "/internal/lanes/bulk/resume")
 
     def emit_receipts(self, until: float) -> list[str]:
         """Ten a second, evenly, until then; answers their ids."""
@@ -147,8 +152,9 @@ class Cluster:
     def delays(self, ids: Sequence[str]) -> list[float]:
         """Of each of these mails the seconds from when it was due to its 250."""
         deadline = time.time() + SETTLE_SECONDS
-        while (taken := self.receipts.taken()) and not set(ids) <= taken.keys() and time.time() < deadline:
-            time.sleep(0.1)
+        while missing := set(ids) - (taken := self.receipts.taken()).keys():
+            assert time.time() < deadline, f"{len(missing)} of {len(ids)} receipts have not left"
+            time.sleep(0.5)
 
         def due(id_: str) -> float:
             mail = self.ask("GET", f"/internal/notifications/{id_}")["mail"]

@@ -41,6 +41,8 @@ RENDERING_SHARE = 0.5
 """Of the lease: for a mail that waits behind others whose templates do not come to an end."""
 CUT_OFF = "stopped before the relay's answer: it may have been taken"
 PAUSED = "its lane is paused"
+TURN_SHARE = 1 / 3
+"""Of the lease: so long does a mail wait for its turn before it is given back."""
 PAUSE_RULE = "pause"
 BUSY_DOMAIN = "its recipient's domain takes no more at once"
 
@@ -97,7 +99,7 @@ class Courier:
         taken: Callable[[], None],
         let_go: Callable[[], None],
     ) -> None:
-        """`taken` is called when the relay has taken a mail, before the store is told; `let_go` when its moment has come."""
+        """`taken` is called when the relay has taken a mail, before the store is told; `let_go` when its turn or its moment has come."""
         self._lane = lane
         self._outbox = outbox
         self._decide = decide
@@ -110,8 +112,9 @@ class Courier:
         self._let_go = let_go
         self._domains = Domains(lane.concurrency)
         self._refused_in_a_row = 0
-        self.awaiting_moment = 0
-        """How many mails are ready, and wait until the lane's rate lets them go."""
+        self._places = asyncio.Semaphore(lane.concurrency)
+        self.awaiting = 0
+        """How many mails wait for their turn, or are ready and wait until the lane's rate lets them go."""
 
     async def carry(self, held: Held) -> tuple[Result, Ending]:
         """Send it, or find out why not; the store is not told. Raises `StorageError` when it could not be judged."""
@@ -120,6 +123,35 @@ class Courier:
             # Its last attempt never ended: whatever it does to a worker, it shall not do it again.
             reason = f"given up after {policy.attempts} attempts: the last one did not come to an end"
             return Result.BURIED, Buried(reason=reason)
+        if not await self._has_place():
+            return Result.HELD, Released()
+        try:
+            if self._lane.is_paused():
+                return Result.HELD, self._paused()
+            return await self._carried(held)
+        finally:
+            self._places.release()
+
+    async def _has_place(self) -> bool:
+        """Take one of the places, which is to be given back; False when it takes too long, or the relay refuses us meanwhile."""
+        if not self._places.locked():
+            return await self._places.acquire()
+        self.awaiting += 1
+        try:
+            async with asyncio.timeout(TURN_SHARE * self._policy.lease_seconds):
+                await self._places.acquire()
+        except TimeoutError:
+            return False
+        finally:
+            self.awaiting -= 1
+            self._let_go()
+        if self._breaker.stopped:
+            self._places.release()
+            return False
+        return True
+
+    async def _carried(self, held: Held) -> tuple[Result, Ending]:
+        lease = held.lease
         domain = lease.mail.order.to.rpartition("@")[2].casefold()
         passage = self._domains.enter(domain)
         if passage is None:
@@ -163,7 +195,7 @@ class Courier:
                 outgoing = await self._lane.seal.put_on(await self._rendered(held.lease))
                 await self._until_its_moment(bound)
                 if self._lane.is_paused():
-                    return Postponed(until=self._clock(), reason=PAUSED, counted=False, rule=PAUSE_RULE)
+                    return self._paused()
                 said = await self._lane.transport.send(outgoing, handing_over=held.handed_over)
                 return Sent(relay_id=said, relay_key=key_of(said))
         except (StorageError, TemplateFailure, DeliveryFailure, RelayFailure):
@@ -176,15 +208,18 @@ class Courier:
 
     async def _until_its_moment(self, bound: asyncio.Timeout) -> None:
         """Wait until the lane's rate allows one more; an attempt that waits for that is not late."""
-        self.awaiting_moment += 1
+        self.awaiting += 1
         try:
             seconds = await self._lane.budget.reserve()
             if seconds > 0:
                 bound.reschedule((bound.when() or 0.0) + seconds)
                 await asyncio.sleep(seconds)
         finally:
-            self.awaiting_moment -= 1
+            self.awaiting -= 1
             self._let_go()
+
+    def _paused(self) -> Postponed:
+        return Postponed(until=self._clock(), reason=PAUSED, counted=False, rule=PAUSE_RULE)
 
     async def _rendered(self, lease: Lease) -> Outgoing:
         url = await self._lane.way_out(lease.notification)

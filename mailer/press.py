@@ -1,7 +1,8 @@
 """Where mail is rendered, so that no template can hold up the process, outlast its drain, or take its memory.
 
-The built-in templates are known to be quick, and are rendered in a thread. Those of an operator are rendered in a process
-of their own, `mailer.printer`, which is started with the first mail and replaced when a template brings it down.
+The built-in templates are known to be quick, and are rendered in a thread, or at once where there is little to render.
+Those of an operator are rendered in a process of their own, `mailer.printer`, which is started with the first mail and
+replaced when a template brings it down.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from mailer import templating
@@ -40,6 +42,9 @@ from mailer.transport import Outgoing
 from storage.mail import MailOrder
 from storage.streams import Notification
 
+BRIEF_CHARACTERS = 1000
+"""Of a body, and of data: what takes half a millisecond by the built-in templates, and a thread as long to get to and back."""
+KNOWN_TYPES = 1000
 DEAR_CPU_SECONDS = 0.1
 CONDEMNED_SECONDS = 60.0
 """How long no mail of a type is rendered after its template brought the process down, or failed after so much CPU: one that
@@ -62,6 +67,8 @@ class Press:
         self._is_stale = False
         """Whether the process has others than these."""
         self._renderer = Renderer(letterhead) if letterhead.templates is None else None
+        self._known: set[str] = set()
+        """Types whose built-in templates are compiled."""
         self._process: _Process | None = None
         self._turn = asyncio.Lock()
         self._condemned: dict[str, tuple[float, str]] = {}
@@ -92,7 +99,7 @@ class Press:
     ) -> Outgoing:
         """Raises as `Renderer.render`. What a template does costs a bounded time and memory, and none of the loop's."""
         if self._renderer is not None and not self._is_designed(notification):
-            return await asyncio.to_thread(
+            make = partial(
                 self._renderer.render,
                 notification,
                 order,
@@ -100,6 +107,12 @@ class Press:
                 unsubscribe_url=unsubscribe_url,
                 marks=marks,
             )
+            if notification.type in self._known and _is_brief(notification):
+                return make()
+            outgoing = await asyncio.to_thread(make)
+            if len(self._known) < KNOWN_TYPES:
+                self._known.add(notification.type)
+            return outgoing
         request = Render(notification, order, id_, unsubscribe_url, marks)
         answer = await self._ask(request, of=notification.type)
         if isinstance(answer, Unaddressable):
@@ -183,6 +196,10 @@ class Press:
         self._condemned = {known: entry for known, entry in self._condemned.items() if entry[0] > now}
         self._condemned[of] = (now + CONDEMNED_SECONDS, reason)
         return TemplateFailure(reason, retry_after=CONDEMNED_SECONDS)
+
+
+def _is_brief(notification: Notification) -> bool:
+    return len(notification.body) <= BRIEF_CHARACTERS and len(repr(notification.data)) <= BRIEF_CHARACTERS
 
 
 class _Process:

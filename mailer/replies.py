@@ -68,9 +68,6 @@ def refused(step: Step, *, utf8: bool = False) -> Iterator[None]:
         raise _failure(step, error, utf8=utf8) from error
     except (SMTPServerDisconnected, SMTPTimeoutError, OSError) as error:
         raise TemporaryFailure(_lost(step, error)) from error
-    except ValueError as error:
-        # The library refuses an address that would break the command line.
-        raise PermanentFailure(f"the {step} cannot be written in a command") from error
 
 
 def _failure(step: Step, error: SMTPResponseException, *, utf8: bool) -> DeliveryFailure | RelayFailure:

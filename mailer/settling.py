@@ -24,15 +24,27 @@ logger = logging.getLogger(__name__)
 class Settler:
     """Ends leases. What was sent and is not written down is sent again, so a store that is briefly away is asked again.
 
-    What ends while the store writes others down goes to it in one round, and none of it waits for more to come.
+    What ends while the store writes others down goes to it in one round. By itself none of it waits for more to come; with
+    `gather_seconds` the first of a round waits for so long. What has ended in that time goes out twice if the process is killed.
     """
 
-    def __init__(self, outbox: Outbox, *, clock: Callable[[], datetime], random: Random) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        *,
+        clock: Callable[[], datetime],
+        random: Random,
+        gather_seconds: float = 0.0,
+    ) -> None:
         self._outbox = outbox
         self._clock = clock
         self._random = random
         self._rounds: Coalescer[tuple[Lease, Settled], bool] = Coalescer(
-            self._round, name="mail settling", batch_weight=TOGETHER, queue_weight=WAITING
+            self._round,
+            name="mail settling",
+            batch_weight=TOGETHER,
+            queue_weight=WAITING,
+            gather_seconds=gather_seconds,
         )
 
     async def close(self) -> None:

@@ -26,6 +26,8 @@ POLL_SECONDS = 15.0
 SHORTEST_REST_SECONDS = 0.05
 PUT_OFF_REST_SECONDS = 0.1
 """How long the place of a mail stays empty that was put off untried: a long backlog of such must not be rushed through."""
+GATHER_SECONDS = 0.1
+"""How long the end of a mail waits for others, in a lane with a stock."""
 STORE_PAUSE_SECONDS = (1.0, 30.0)
 
 _OVER = frozenset({Result.SENT, Result.SKIPPED, Result.GATHERED, Result.BURIED})
@@ -55,8 +57,8 @@ class Worker:
     """Sends the owed mail of one lane until it is drained. `run` is called once, and nothing escapes it but its own cancellation.
 
     Guarantees: a mail is settled only after the transport took it; a failure that is not the mail's never counts against
-    it; at most the lane's `concurrency` mails are held at once, and each for as long as it takes; what is held at the end is
-    finished or given back.
+    it; at most the lane's `concurrency` mails are under way at once, and each for as long as it takes; at most its `stock` wait for
+    their turn; what is held at the end is finished or given back.
     """
 
     def __init__(
@@ -101,7 +103,9 @@ class Worker:
             taken=self._reopened.set,
             let_go=self._let_go,
         )
-        self._settler = Settler(outbox, clock=clock, random=random)
+        self._settler = Settler(
+            outbox, clock=clock, random=random, gather_seconds=GATHER_SECONDS if lane.stock else 0.0
+        )
         self._leader: Worker | None = None
         self.followers: list[Callable[[], None]] = []
         """Called when all that is due is under way, after it was not."""
@@ -109,11 +113,11 @@ class Worker:
         """Whether more may be due than is under way; so it is until the first look."""
         self._paused_until = 0.0
         """By the loop's clock."""
-        self._pacing = Pacing(lane.concurrency)
+        self._pacing = Pacing(lane.concurrency + lane.stock)
 
     @property
     def held(self) -> int:
-        """How many mails are under way."""
+        """How many mails are under way, or wait for their turn."""
         return len(self._held)
 
     @property
@@ -186,7 +190,7 @@ class Worker:
             # Until woken: what is owed stays as it is, and no attempt counts.
             await self._rest(self._wake, self._poll_seconds)
             return
-        if self._free <= 0 or self._pacing.has_stock(self._courier.awaiting_moment):
+        if self._free <= 0 or self._pacing.has_stock(self._courier.awaiting):
             # Whoever has woken us may have owed more.
             self.behindhand = True
             await self._rest(self._wake, self._poll_seconds)
@@ -224,13 +228,13 @@ class Worker:
 
     @property
     def _free(self) -> int:
-        """How many mails more may be under way."""
+        """How many mails more may be held."""
         # After a refusal by the relay one mail goes ahead: eight wrong logins at once could lock the account.
-        return (1 if self.stopped else self._lane.concurrency) - len(self._held)
+        return (1 if self.stopped else self._lane.concurrency + self._lane.stock) - len(self._held)
 
     def _let_go(self) -> None:
         """One mail less waits for its moment."""
-        if self._pacing.ends_stock(self._courier.awaiting_moment):
+        if self._pacing.ends_stock(self._courier.awaiting):
             self._wake.set()
 
     def _note(self, *, behindhand: bool) -> None:

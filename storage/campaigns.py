@@ -87,6 +87,13 @@ class Campaign:
     """How many there were as all were written down; None until then."""
     announced: str | None = None
     """The notification that says in the app what the mails say."""
+    frozen: str | None = None
+    """What it says, as it was when it was started and as its writer encodes it; None before."""
+    paced_until: datetime | None = None
+    """Up to when what it has sent takes up its own rate."""
+    chosen: str | None = None
+    """The variant that those get who wait for it; None until one is chosen."""
+    chosen_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +117,11 @@ class Decided:
     state: RecipientState
     obligation: Obligation | None = None
     wake_at: datetime | None = None
+    """Of one that is pending; None: it waits for `choose`."""
     rule: str | None = None
     reason: str | None = None
+    variant: str | None = None
+    """That has fallen to it by lot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +139,20 @@ class RecipientRow:
     """The obligation, where there is or was one."""
     mail_state: MailState | None
     updated_at: datetime
+    variant: str | None = None
+    """That has fallen to it by lot; None where none has, or none yet."""
+    clicked_at: datetime | None = None
+    """When a person has first followed a link of its mail."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantCount:
+    """What became of those to whom a variant has fallen by lot."""
+
+    assigned: int = 0
+    sent: int = 0
+    clicked: int = 0
+    """Of those sent, by a person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +308,37 @@ class Campaigns(Protocol):
 
     async def finish(self, lead: Lead, *, now: datetime) -> bool:
         """It is finished, if it runs, is gathered, and none is pending or owed. Else False, and no change."""
+        ...
+
+    # What it says, and how fast
+
+    async def freeze(self, campaign_id: str, of: Collection[CampaignState], frozen: str) -> bool:
+        """Keep what it says from now on. False, and no change, when it is in none of `of`."""
+        ...
+
+    async def pace(self, lead: Lead, until: datetime) -> None:
+        """Note up to when its own rate is taken up."""
+        ...
+
+    # Variants
+
+    async def choose(self, campaign_id: str, variant: str, *, now: datetime) -> Campaign | None:
+        """Have those who wait for it get this variant, from now on. Answers the campaign with the one that is chosen now: the first stays.
+
+        Whoever still waits is due by it, also when it is asked again. None for a campaign that is not there.
+        """
+        ...
+
+    async def clicked(self, campaign_id: str, mail: str, *, at: datetime) -> None:
+        """A person has followed a link of this recipient's mail: the first time counts."""
+        ...
+
+    async def variant_counts(self, campaign_id: str) -> dict[str, VariantCount]:
+        """By variant, of those who have one by lot."""
+        ...
+
+    async def conversions(self, campaign_id: str, *, limit: int) -> list[str]:
+        """The variants of those who have one by lot, were sent the mail and have clicked, in the order in which they first did."""
         ...
 
     # What is told

@@ -20,7 +20,8 @@ class Coalescer(Generic[Request, Answer]):
     `run` answers a batch in order; an exception in its list is raised for that request alone, one that it raises
     for all of the batch. A caller that is cancelled takes nothing out of a batch: what was accepted is run. A batch
     holds at most `batch_weight`, the queue at most `queue_weight` (beyond it, callers are turned away at once).
-    One task, called `name`, runs all batches; `close` lets it finish what was accepted.
+    One task, called `name`, runs all batches; `close` lets it finish what was accepted. With `gather_seconds` a batch
+    waits for so long after its first request: for what is in no hurry.
     """
 
     def __init__(
@@ -31,10 +32,12 @@ class Coalescer(Generic[Request, Answer]):
         batch_weight: int,
         queue_weight: int,
         weight: Callable[[Request], int] = lambda _: 1,
+        gather_seconds: float = 0.0,
     ) -> None:
         self._run = run
         self._name = name
         self._weight = weight
+        self._gather_seconds = gather_seconds
         self._batch_weight = batch_weight
         self._queue_weight = queue_weight
         self._queue: deque[tuple[Request, int, asyncio.Future[Answer]]] = deque()
@@ -103,6 +106,8 @@ class Coalescer(Generic[Request, Answer]):
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
+            if self._gather_seconds and not self._closing:
+                await asyncio.sleep(self._gather_seconds)
             await self._run_batch(self._take())
 
     def _take(self) -> list[tuple[Request, asyncio.Future[Answer]]]:

@@ -9,6 +9,7 @@ these sentences.
 from datetime import datetime
 from typing import Protocol
 
+from storage.archive import Archive
 from storage.audit import Audit
 from storage.campaigns import Campaigns
 from storage.clicks import Clicks
@@ -97,6 +98,9 @@ class Store(Protocol):
 
     @property
     def clicks(self) -> Clicks: ...
+
+    @property
+    def archive(self) -> Archive: ...
 
     async def open(self) -> None:
         """Connect, and bring the store to this release's schema; idempotent, also while other nodes do it.

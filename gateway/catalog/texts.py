@@ -25,23 +25,29 @@ def undeclared(use: Use, payload: Payload | None) -> str | None:
     return f"uses {use}, which the schema does not declare{there}"
 
 
+def stray(source: str, starts: Sequence[str] = LINK_STARTS) -> str | None:
+    """Why a link may lead where nobody has said, if it may."""
+    start = next((start for start in starts if source.startswith(start)), None)
+    after = source[len(start or "") :]
+    # The host, and that it is a path of ours at all, must not come from anybody's data.
+    if (
+        start is not None
+        and after[:1] not in ("/", "\\")
+        and not (start == "/" and after[:1] == "{")
+        and not (start != "/" and "{" in after.partition("/")[0])
+    ):
+        return None
+    place = "/ and a word, or with http(s)://" if "/" in starts else "https://"
+    return f"must begin with {place} and a host, before any value"
+
+
 def read_link(
     table: Table, key: str, locale: str, payload: Payload | None, *, starts: Sequence[str] = LINK_STARTS
 ) -> Phrase | None:
     """A text that leads somewhere, and begins with one of `starts`."""
     source = table.value.get(key)
-    if isinstance(source, str):
-        start = next((start for start in starts if source.startswith(start)), None)
-        after = source[len(start or "") :]
-        # The host, and that it is a path of ours at all, must not come from anybody's data.
-        if (
-            start is None
-            or after[:1] in ("/", "\\")
-            or (start == "/" and after[:1] == "{")
-            or (start != "/" and "{" in after.partition("/")[0])
-        ):
-            place = "/ and a word, or with http(s)://" if "/" in starts else "https://"
-            table.wrong(f"must begin with {place} and a host, before any value", key)
+    if isinstance(source, str) and (problem := stray(source, starts)):
+        table.wrong(problem, key)
     return read_phrase(table, key, locale, payload, is_link=True)
 
 

@@ -12,7 +12,7 @@ from gateway.http.health import Health
 from gateway.http.rates import EmitRate
 from gateway.http.settings import SiteSettings
 from gateway.observe.metrics import Metrics
-from gateway.protocol import batch, campaigns, emit, emit_rules, shapes, use_cases
+from gateway.protocol import batch, campaign_answers, emit, emit_rules, shapes, use_cases
 from gateway.protocol.auditing import audited
 from gateway.protocol.offered.campaigns import IMPORT
 from gateway.protocol.offered.notifications import EMIT_MANY, EMIT_ONE
@@ -90,7 +90,7 @@ class InternalSite:
         imported = await audited(
             IMPORT, self._use, caller, asked, lambda: imports.take_in(request, self._use.campaigns)
         )
-        return json_response(campaigns.imported(imported))
+        return json_response(campaign_answers.imported(imported))
 
 
 def _idempotency_key(request: web.Request) -> str | None:

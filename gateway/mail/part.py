@@ -23,6 +23,10 @@ from storage.outbox import Outbox
 BULK_SHARE = 4
 """By this is the concurrency of all mail divided for that of bulk mail, unless that is set."""
 
+STOCK_SECONDS = 0.5
+"""So much of its rate does a node lease of bulk mail at most, to have it ready."""
+MOST_STOCK = 100
+
 
 def presses_of(mail: MailSettings, bulk: BulkSettings, *, base_url: str | None) -> Mapping[LaneName, Press]:
     """What renders the mail of each lane: one for both, unless bulk mail comes from somebody else.
@@ -89,6 +93,8 @@ def lanes_of(
         transport=_transport(mail, url=bulk.url or mail.url, connections=concurrency),
         press=presses[LaneName.BULK],
         concurrency=concurrency,
+        # Not where it is behind other mail: what is leased already does not make way.
+        stock=0 if bulk.url is None else min(round(STOCK_SECONDS * bulk.rate), MOST_STOCK),
         seal=seals[LaneName.BULK],
         budget=budget(LaneName.BULK, bulk.rate),
         way_out=way_out,

@@ -99,6 +99,8 @@ class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
     """Its buttons; none: those of the type."""
     image: str | None = None
     """Where its picture is; None: as the type says."""
+    kind: Any = None
+    """A `NotificationType` that its type stands for, as of a campaign; None: the catalog's. It is not written down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gateway.ground.clock import Clock
 from gateway.ground.parts import Meters, Part
 from gateway.ground.tasks import Tasks
+from gateway.notify.archive.writing import Archivist
 from storage.errors import StorageError
 from storage.mail import MailState
 from storage.outbox import Outbox
@@ -17,6 +19,8 @@ from storage.streams import Streams
 SWEEP_SECONDS = 30.0
 STEP = 500
 PAUSE_SECONDS = 0.05
+PRUNING_SECONDS = 20.0
+"""After so long the rest waits for the next sweep: what else is to be done shall not wait for an archive that is slow."""
 
 logger = logging.getLogger(__name__)
 
@@ -31,10 +35,14 @@ class Housekeeper(Part):
         clock: Clock,
         *,
         history_days: int,
+        archivist: Archivist | None = None,
         may_delete: Callable[[], bool] = lambda: True,
         sweep_seconds: float = SWEEP_SECONDS,
     ) -> None:
-        """`may_delete` tells whether the clock is sure enough to delete by it."""
+        """With an archivist nothing is deleted for its age that was not put away.
+
+        `may_delete` tells whether the clock is sure enough to delete by it.
+        """
         self.mail_owed: int | None = None
         """Mail of all nodes that is owed; None until it was counted."""
         self.mail_dead: int | None = None
@@ -43,6 +51,7 @@ class Housekeeper(Part):
         self._clock = clock
         self._may_delete = may_delete
         self._history_days = history_days
+        self._archivist = archivist
         self._sweep_seconds = sweep_seconds
         self._chores: list[Callable[[], Awaitable[None]]] = []
         self._tasks = Tasks()
@@ -69,13 +78,19 @@ class Housekeeper(Part):
             wiped += count
             await asyncio.sleep(PAUSE_SECONDS)
         age = timedelta(days=self._history_days)
-        while age and self._may_delete():
-            count = await self._streams.prune(before=self._clock() - age, limit=STEP)
+        ends = time.monotonic() + PRUNING_SECONDS
+        while age and self._may_delete() and time.monotonic() < ends:
+            count = await self._prune(before=self._clock() - age)
             if not count:
                 break
             pruned += count
             await asyncio.sleep(PAUSE_SECONDS)
         return wiped, pruned
+
+    async def _prune(self, *, before: datetime) -> int:
+        if self._archivist is not None:
+            return await self._archivist.prune(before=before)
+        return await self._streams.prune(before=before, limit=STEP)
 
     async def count(self) -> None:
         """Count the mail anew, for the metrics."""

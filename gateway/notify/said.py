@@ -43,9 +43,9 @@ class Said:
         self.problems = catalog.problems(type_, data)
         """With any, there are no words."""
 
-    def is_of(self, data: Mapping[str, Any]) -> bool:
-        """Whether it is of these data, to the letter: 1, 1.0 and true are equal, and said otherwise."""
-        return self._data == data and orjson.dumps(self._data) == orjson.dumps(data)
+    def is_of(self, type_: "NotificationType", data: Mapping[str, Any]) -> bool:
+        """Whether this type says it of these data, to the letter: 1, 1.0 and true are equal, and said otherwise."""
+        return self._type is type_ and self._data == data and orjson.dumps(self._data) == orjson.dumps(data)
 
     def text(self, locale: str | None) -> Text:
         """The words in the best language for `locale`."""
@@ -71,7 +71,7 @@ class Memory:
             self._last.clear()
             self._catalog = catalog
         last = self._last.get(type_.name)
-        if last is not None and last.is_of(data):
+        if last is not None and last.is_of(type_, data):
             return last
         self._last[type_.name] = said = Said(catalog, type_, data)
         return said

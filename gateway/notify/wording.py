@@ -66,7 +66,7 @@ class Scribe:
         languages = await self._languages_of(catalog, requests)
         filled: list[Filled | Exception] = []
         for request in requests:
-            type_ = catalog.types.get(request.type)
+            type_ = request.kind or catalog.types.get(request.type)
             if type_ is not None:
                 wishes = await self._wishes(type_, request) if self._may_wish(type_, request) else NO_ROOMS
                 said = self._memory.said(catalog, type_, request.data)
@@ -101,7 +101,7 @@ class Scribe:
         """The languages of the users for whom it makes a difference."""
         users: dict[str, None] = {}
         for request in requests:
-            type_ = catalog.types.get(request.type)
+            type_ = request.kind or catalog.types.get(request.type)
             if type_ is not None and len(type_.wordings) > 1 and request.locale is None:
                 users |= {user: None for room in request.rooms if (user := user_of(room)) is not None}
         return await self._languages.of(list(users)) if users else NO_LANGUAGES

@@ -39,6 +39,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
     test = of_one("test", _test, "send the campaign's mail to a few addresses")
     test.add_argument("to", nargs="+", metavar="ADDRESS", help="ten at most")
     test.add_argument("--locale", metavar="TAG", help="the language, such as de")
+    test.add_argument("--variant", metavar="NAME", help="one of several ways to say it (default: the first)")
     for name, text in (
         ("start", "start a campaign, now or at its time"), ("resume", "go on with a paused campaign"),
     ):  # fmt: skip
@@ -47,6 +48,8 @@ def describe(parser: argparse.ArgumentParser) -> None:
     of_one("pause", _moved, "have nothing more leave for now")
     of_one("cancel", _cancel, "end a campaign for good")
     of_one("retry", _retry, "try the dead mails again")
+    choose = of_one("choose", _choose, "have those who wait for a variant get this one")
+    choose.add_argument("variant", metavar="VARIANT", help="its name")
     status = of_one("status", _status, "show what became of the recipients so far")
     status.add_argument("--watch", action="store_true", help="until it is over")
     command("list", _list, "list campaigns, newest first")
@@ -69,6 +72,14 @@ def _describe_create(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--in-app", metavar="ROOM", help="tell the same in the app: topic:<name> or all")
     parser.add_argument("--send-at", metavar="TIME", help="begin then, such as 2026-12-01T09:00:00+01:00")
     parser.add_argument("--local-time", metavar="HH:MM", help="by each recipient's own clock")
+    parser.add_argument("--rate", type=int, metavar="N", help="mails a minute at most")
+    parser.add_argument(
+        "--texts", type=calling.json_object, default={}, metavar="JSON", help="its own texts, by language"
+    )
+    parser.add_argument(
+        "--experiment", type=calling.json_object, default={}, metavar="JSON",
+        help="an object of variants and of the experiment that tries them, as the API takes them",
+    )  # fmt: skip
 
 
 def _attribute(text: str) -> tuple[str, Any]:
@@ -107,6 +118,7 @@ def _create(given: argparse.Namespace) -> int:
     body = {
         "name": given.name, "type": given.type, "data": given.data, "audience": audience, "in_app": given.in_app,
         "send_at": given.send_at, "local_time": given.local_time,
+        "rate": given.rate, "texts": given.texts, **given.experiment,
     }  # fmt: skip
     print(_Campaigns(given).ask("POST", body=body)["id"])
     return 0
@@ -140,7 +152,7 @@ def _check(given: argparse.Namespace) -> int:
 
 
 def _test(given: argparse.Namespace) -> int:
-    body = {"to": given.to, "locale": given.locale}
+    body = {"to": given.to, "locale": given.locale, "variant": given.variant}
     mails = _Campaigns(given).ask("POST", f"/{given.id}/test", body)["mails"]
     print("\n".join(mails))
     return 0
@@ -163,6 +175,12 @@ def _cancel(given: argparse.Namespace) -> int:
 
 def _retry(given: argparse.Namespace) -> int:
     print(f"{_Campaigns(given).ask('POST', f'/{given.id}/retry')['retried']:,} are tried again")
+    return 0
+
+
+def _choose(given: argparse.Namespace) -> int:
+    told = _Campaigns(given).ask("POST", f"/{given.id}/choose", {"variant": given.variant})
+    print(f"those who wait get {told['results']['chosen']}")
     return 0
 
 
@@ -217,5 +235,22 @@ def _print_status(told: dict[str, Any]) -> None:
     for heard in ("delivered", "bounced", "complained"):
         if sums[heard]:
             print(f"  {sums[heard]:,} of those sent {heard}")
+    if told["results"]:
+        _print_results(told["results"])
     if not sums["exact"]:
         print("  the accounting does not come out even: tell the makers of Bellhop")
+
+
+def _print_results(results: dict[str, Any]) -> None:
+    beside = {each["variant"]: each for each in results["comparisons"]}
+    for each in results["variants"]:
+        told = f"  {each['name']}: {each['clicked']:,} of {each['sent']:,} clicked, {each['rate']:.2%} ({each['low']:.2%} to {each['high']:.2%})"
+        if (compared := beside.get(each["name"])) is not None:
+            told += f"; {compared['difference']:+.2%} to the first ({compared['low']:+.2%} to {compared['high']:+.2%})"
+        print(told)
+    verdict = results["winner"] if results["verdict"] == "winner" else results["verdict"].replace("_", " ")
+    planned = f"{results['people']:,} recipients on trial are planned for"
+    print(
+        f"  {results['rule']}: {verdict}; {planned}"
+        + (f"; {results['chosen']} is chosen" if results["chosen"] else "")
+    )

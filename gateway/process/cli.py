@@ -23,6 +23,7 @@ from gateway.ground.values import duration
 from gateway.mail.settings import BounceSettings, MailSettings
 from gateway.observe.metrics import release
 from gateway.process import (
+    archiving,
     calling,
     campaigning,
     exporting,
@@ -128,6 +129,13 @@ def _parser() -> argparse.ArgumentParser:
             "export",
             help="write out what the statistics are counted from",
             description="By the store of the settings in force. Gateways may run meanwhile.",
+        )
+    )
+    archiving.describe(
+        commands.add_parser(
+            "archive",
+            help="list, verify, read and put back what was put away of the history",
+            description="By the store and BELLHOP_ARCHIVE_URL of the settings in force. Gateways may run meanwhile.",
         )
     )
     laning.describe(

@@ -35,6 +35,9 @@ from gateway.mail.part import PressPart
 from gateway.mail.provider_settings import ProviderSettings
 from gateway.mail.settings import MailSettings
 from gateway.notify.acting import Acting
+from gateway.notify.archive.opening import opener
+from gateway.notify.archive.settings import ArchiveSettings
+from gateway.notify.archive.writing import Archivist
 from gateway.notify.auditing import AuditBook
 from gateway.notify.campaigns.audience import Audiences
 from gateway.notify.campaigns.book import CampaignBook
@@ -257,12 +260,26 @@ class Node(Process):
         )
         self.refusals.listeners.append(self.hints.look)
         self._statistics()
+        self.archivist = self._archivist()
         self.housekeeper = Housekeeper(
             self.store.streams,
             self.store.outbox,
             self.clock,
             history_days=self.settings[StoreSettings].history_days,
+            archivist=self.archivist,
             may_delete=lambda: self.clock.may_delete,
+        )
+
+    def _archivist(self) -> Archivist | None:
+        """Who puts away what is old; None where it is deleted."""
+        place = self.settings[ArchiveSettings].place
+        if place is None:
+            return None
+        return Archivist(
+            self.store.archive,
+            opener(place, self.store.shared_secret),
+            self.clock,
+            holder=self.settings[ClusterSettings].node_id,
         )
 
     def _statistics(self) -> None:
@@ -537,6 +554,7 @@ class Node(Process):
             self.peers,
             self.nodes,
             self.audit,
+            *([] if self.archivist is None else [self.archivist]),
             self.housekeeper,
             self.scheduler,
             self.snoozer,

@@ -18,6 +18,7 @@ from gateway.ground.values import duration
 from gateway.http.settings import SiteSettings
 from gateway.mail.provider_settings import ProviderSettings
 from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings, SigningSettings
+from gateway.notify.archive.settings import ArchiveSettings
 from gateway.notify.settings import BrakeSettings, PeopleSettings, StoreSettings
 from gateway.notify.stats.settings import StatsSettings
 from gateway.sockets.settings import SocketSettings
@@ -35,6 +36,7 @@ GROUPS: tuple[type[Group], ...] = (
     SocketSettings,
     KeySettings,
     StoreSettings,
+    ArchiveSettings,
     StatsSettings,
     PeopleSettings,
     ClusterSettings,

@@ -15,7 +15,7 @@ from aiohttp import web
 from auth.errors import AuthError, KeysUnavailable
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.ground import encoding, logs
-from gateway.notify.campaigns.book import NoSuchCampaign, WrongState
+from gateway.notify.campaigns.accounts import NoSuchCampaign, WrongState
 from gateway.notify.owing import NoAddress
 from gateway.notify.requests import Unfit
 from gateway.notify.wording import UnknownType

@@ -19,7 +19,7 @@ from gateway.notify.records import Record
 from gateway.notify.scheduling import PutOff
 from gateway.notify.verdicts import in_digest, not_sent
 from gateway.observe.feed import shown
-from gateway.protocol import audits, campaigns, clicks, digests, preferences, schedule, suppressions
+from gateway.protocol import audits, campaign_answers, clicks, digests, preferences, schedule, suppressions
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
 from storage.mail import Mail, MailState
@@ -236,7 +236,7 @@ def user_data(value: Held) -> Json:
         "read_upto": dict(data.read_upto),
         "suppressions": [suppressions.suppression(each) for each in value.suppressions],
         "campaigns": [
-            {"campaign": campaign.id, "name": campaign.name, **campaigns.recipient(row)}
+            {"campaign": campaign.id, "name": campaign.name, **campaign_answers.recipient(row)}
             for campaign, row in value.campaigns
         ],
         "audit": [audits.deed(each) for each in value.deeds],

@@ -10,7 +10,8 @@ from typing import TypeVar
 from auth.principal import Role
 from gateway.ground.rooms import inbox_rooms, user_of
 from gateway.notify.auditing import AuditBook
-from gateway.notify.campaigns.book import CampaignBook, Progress
+from gateway.notify.campaigns.accounts import Progress
+from gateway.notify.campaigns.book import CampaignBook
 from gateway.notify.campaigns.plans import CampaignRequest
 from gateway.notify.choosing import Choice, Choices, Chosen, HalfQuiet, VersionMismatch
 from gateway.notify.digests import Digester

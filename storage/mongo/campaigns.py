@@ -23,6 +23,7 @@ from storage.campaigns import (
     RecipientRow,
     RecipientState,
     Standing,
+    VariantCount,
 )
 from storage.encoding import cursor_text, is_writable, micros, moment, moment_or_none, position_of
 from storage.mongo import obligations, recipients
@@ -234,6 +235,49 @@ class MongoCampaigns(MongoShelf, Campaigns):
         of = (CampaignState.RUNNING,)
         return await _move(c, campaign_id, of, CampaignState.FINISHED, now=now) is not None
 
+    # What it says, and how fast
+
+    @operation
+    async def freeze(
+        self, c: Collections, campaign_id: str, of: Collection[CampaignState], frozen: str
+    ) -> bool:
+        chosen = {"_id": campaign_id, "state": {"$in": [state.value for state in of]}}
+        return bool((await c[CAMPAIGNS].update_one(chosen, {"$set": {"frozen": frozen}})).matched_count)
+
+    @operation
+    async def pace(self, c: Collections, lead: Lead, until: datetime) -> None:
+        await c[CAMPAIGNS].update_one(_led(lead), {"$set": {"paced_until": micros(until)}})
+
+    # Variants
+
+    @operation
+    async def choose(
+        self, c: Collections, campaign_id: str, variant: str, *, now: datetime
+    ) -> Campaign | None:
+        # The first stays. Written before anybody is due by it: who is decided meanwhile waits, and is found below or next time.
+        await c[CAMPAIGNS].update_one(
+            {"_id": campaign_id, "chosen": {"$exists": False}},
+            {"$set": {"chosen": variant, "chosen_at": micros(now)}},
+        )
+        await recipients.let_choose(c, campaign_id)
+        await c[CAMPAIGNS].update_one(
+            {"_id": campaign_id, "state": CampaignState.RUNNING.value},
+            {"$set": {"wake_at": micros(now)}, "$unset": {"token": ""}},
+        )
+        return await _find(c, campaign_id)
+
+    @operation
+    async def clicked(self, c: Collections, campaign_id: str, mail: str, *, at: datetime) -> None:
+        await recipients.clicked(c, campaign_id, mail, at=micros(at))
+
+    @operation
+    async def variant_counts(self, c: Collections, campaign_id: str) -> dict[str, VariantCount]:
+        return await recipients.variant_counts(c, campaign_id)
+
+    @operation
+    async def conversions(self, c: Collections, campaign_id: str, *, limit: int) -> list[str]:
+        return await recipients.conversions(c, campaign_id, limit=limit)
+
     # What is told
 
     @operation
@@ -367,4 +411,8 @@ def _campaign(row: Document) -> Campaign:
         gathered_upto=row.get("gathered_upto"),
         recipients=row.get("recipients"),
         announced=row.get("announced"),
+        frozen=row.get("frozen"),
+        paced_until=moment_or_none(row.get("paced_until")),
+        chosen=row.get("chosen"),
+        chosen_at=moment_or_none(row.get("chosen_at")),
     )

@@ -1,9 +1,12 @@
 """Clearing: what of a stream is wiped or pruned."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from storage.encoding import WIPED
+from pymongo import DeleteMany, UpdateOne
+
+from storage.archive import Going, floors
+from storage.encoding import FOREVER, WIPED
 from storage.mongo import obligations
 from storage.mongo.append import ROOMS, positions
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
@@ -22,6 +25,8 @@ _CONTENTS = (
     "superseded_by",
 )
 """What goes of a notification that is wiped."""
+_PLACE = {"created_at": 1, "room": 1, "seq": 1, obligations.OWES: 1}
+"""The fields by which it is judged whether a notification can go."""
 
 
 async def wipe(c: Collections, ids: Sequence[str], *, reason: str, now: int) -> int:
@@ -61,22 +66,31 @@ async def _clear(c: Collections, room: str) -> None:
 
 
 async def prune(c: Collections, *, before: int, limit: int) -> int:
-    pruned = 0
+    return await remove(c, await choose(c, before=before, limit=limit))
+
+
+async def choose(c: Collections, *, before: int, limit: int) -> list[Going]:
+    """What is to go next, of each stream its oldest end."""
+    chosen: list[Going] = []
     after: tuple[int, str] | None = None
     visited: set[str] = set()
     # Page by page, because a page may hold only what an owed mail still keeps in place.
-    while pruned < limit:
+    while len(chosen) < limit:
         page = await _oldest(c, after=after, before=before, limit=max(limit, 100))
         if not page:
             break
         after = (page[-1]["created_at"], page[-1]["_id"])
-        settled = [d["_id"] for d in page if "seq" not in d and not obligations.owes(d)]
-        pruned += await _delete(c, settled[: limit - pruned])
-        for room in dict.fromkeys(d["room"] for d in page if "seq" in d and d["room"] not in visited):
-            visited.add(room)
-            if pruned < limit:
-                pruned += await _prune_stream(c, room, before=before, limit=limit - pruned)
-    return pruned
+        settled = [_chosen(d) for d in page if "seq" not in d and not obligations.owes(d)]
+        chosen += settled[: limit - len(chosen)]
+        for room in dict.fromkeys(d["room"] for d in page if "seq" in d):
+            if room not in visited and len(chosen) < limit:
+                visited.add(room)
+                chosen += await _oldest_end(c, room, before=before, limit=limit - len(chosen))
+    return chosen
+
+
+def _chosen(document: Document) -> Going:
+    return Going(document["_id"], document["room"], document.get("seq"), document["created_at"])
 
 
 async def _oldest(
@@ -91,32 +105,50 @@ async def _oldest(
                 {"created_at": {"$gt": time, "$lt": before}},
             ]
         }
-    cursor = c[NOTIFICATIONS].find(condition, {"created_at": 1, "room": 1, "seq": 1, obligations.OWES: 1})
+    cursor = c[NOTIFICATIONS].find(condition, _PLACE)
     return await cursor.sort([("created_at", 1), ("_id", 1)]).limit(limit).to_list()
 
 
-async def _prune_stream(c: Collections, room: str, *, before: int, limit: int) -> int:
-    cursor = c[NOTIFICATIONS].find(
-        {"room": room, "seq": {"$gt": 0}}, {"seq": 1, "created_at": 1, obligations.OWES: 1}
-    )
-    ids: list[str] = []
-    floor = 0
+async def _oldest_end(
+    c: Collections, room: str, *, before: int, limit: int, among: Collection[str] | None = None
+) -> list[Going]:
+    """The beginning of the stream up to what is to stay; with `among`, that is all but these ids."""
+    chosen: list[Going] = []
+    cursor = c[NOTIFICATIONS].find({"room": room, "seq": {"$gt": 0}}, _PLACE)
     for document in await cursor.sort("seq", 1).limit(limit).to_list():
-        if document["created_at"] >= before or obligations.owes(document):
+        stays = among is not None and document["_id"] not in among
+        if document["created_at"] >= before or obligations.owes(document) or stays:
             break
-        ids.append(document["_id"])
-        floor = document["seq"]
-    if not ids:
+        chosen.append(_chosen(document))
+    return chosen
+
+
+async def removable(c: Collections, ids: Sequence[str]) -> list[Going]:
+    """What of these, which were chosen before, can still go: mail may have become owed again."""
+    there = await c[NOTIFICATIONS].find({"_id": {"$in": list(ids)}}, _PLACE).to_list()
+    chosen = [_chosen(d) for d in there if "seq" not in d and not obligations.owes(d)]
+    among = frozenset(ids)
+    for room in dict.fromkeys(d["room"] for d in there if "seq" in d):
+        chosen += await _oldest_end(c, room, before=FOREVER, limit=len(ids), among=among)
+    return chosen
+
+
+async def remove(c: Collections, chosen: Sequence[Going]) -> int:
+    """Delete what was chosen just now; answers how many. May be done again."""
+    if not chosen:
         return 0
+    of_rooms = floors(chosen)
     # The floor first: it is what keeps the head when the last of a stream goes.
-    await c[ROOMS].update_one({"_id": room}, {"$max": {"floor": floor, "cleared": floor}}, upsert=True)
-    deleted = await _delete(c, ids)
-    await c[RECEIPTS].delete_many({"room": room, "seq": {"$lte": floor}})
-    return deleted
-
-
-async def _delete(c: Collections, ids: Sequence[str]) -> int:
-    if not ids:
-        return 0
+    raised = [
+        UpdateOne({"_id": room}, {"$max": {"floor": floor, "cleared": floor}}, upsert=True)
+        for room, floor in of_rooms.items()
+    ]
+    if raised:
+        await c[ROOMS].bulk_write(raised, ordered=False)
+    ids = [each.id for each in chosen]
     await obligations.delete(c, ids)
-    return (await c[NOTIFICATIONS].delete_many({"_id": {"$in": list(ids)}})).deleted_count
+    deleted = (await c[NOTIFICATIONS].delete_many({"_id": {"$in": ids}})).deleted_count
+    marks = [DeleteMany({"room": room, "seq": {"$lte": floor}}) for room, floor in of_rooms.items()]
+    if marks:
+        await c[RECEIPTS].bulk_write(marks, ordered=False)
+    return deleted

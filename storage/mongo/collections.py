@@ -51,6 +51,8 @@ class Collections:
                 read_concern=ReadConcern("majority"), write_concern=WriteConcern("majority")
             )
         self._lagging = database
+        self.has_lagging = database.read_preference != ReadPreference.PRIMARY
+        """Whether the URL has some reads go to secondaries."""
         self._database: AsyncDatabase[Document] = database.with_options(
             read_preference=ReadPreference.PRIMARY
         )
@@ -63,7 +65,7 @@ class Collections:
         return collection
 
     def lagging(self, name: str) -> AsyncCollection[Document]:
-        """The same by the URL's read preference: for what may lag a moment."""
+        """The same by the URL's read preference: for what may lag a moment, and decides nothing."""
         return self._lagging[name]
 
     async def close(self) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pymongo.asynchronous.collection import AsyncCollection
+
 from storage.encoding import FOREVER, cursor_of, position_of, writable
 from storage.inboxes import RETURNED_MAX, HistoryPage, HistoryQuery, InboxItem, Place, place_of
 from storage.mongo import collapsing
@@ -121,38 +123,54 @@ async def _candidates(
     limit: int,
     now: int,
 ) -> list[Notification]:
-    """The next of the rooms, newest first, whatever the user did with them; `rooms` maps to `read_upto`."""
+    """The next of the rooms, newest first, whatever the user did with them; `rooms` maps to `read_upto`.
+
+    What is newest is read from the primary: with the heads that a client has been told it is all there is. The rest may come
+    from a secondary that has what the page before ended with, and so all that came before it.
+    """
     time, notification_id = before
     condition: dict[str, Any] = {
         "seq": {"$gt": 0},
         "until": {"$gt": now},
         "created_at": {"$lte": time},
-        # Spelled out beside the range that bounds the index: equal times are told apart by the id.
-        "$or": [{"created_at": {"$lt": time}}, {"created_at": time, "_id": {"$lt": notification_id}}],
         **asked,
     }
     names = list(rooms)
 
-    async def fetch(part: Sequence[str]) -> list[Document]:
+    async def fetch(
+        part: Sequence[str], found: AsyncCollection[Document], last: str, limit: int
+    ) -> list[Document]:
+        # Spelled out beside the range that bounds the index: equal times are told apart by the id.
+        behind = [{"created_at": {"$lt": time}}, {"created_at": time, "_id": {last: notification_id}}]
         if query.unread_only:
             unread: list[Document] = [{"room": room, "seq": {"$gt": rooms[room]}} for room in part]
             if again:
                 unread.append({"_id": {"$in": list(again)}})
             condition_of_part = {
                 "$and": [condition, {"$or": unread}],
+                "$or": behind,
                 "room": {"$in": list(part)},
             }
         else:
-            condition_of_part = {**condition, "room": {"$in": list(part)}}
-        cursor = c.lagging(NOTIFICATIONS).find(condition_of_part).sort([("created_at", -1), ("_id", -1)])
+            condition_of_part = {**condition, "$or": behind, "room": {"$in": list(part)}}
+        cursor = found.find(condition_of_part).sort([("created_at", -1), ("_id", -1)])
         return await cursor.limit(limit).to_list()
 
-    parts = await together(
-        *(fetch(names[start : start + ROOMS_PER_MERGE]) for start in range(0, len(names), ROOMS_PER_MERGE))
-    )
-    documents = [document for part in parts for document in part]
-    documents.sort(key=lambda document: (document["created_at"], document["_id"]), reverse=True)
-    return [notification_of(document) for document in documents[:limit]]
+    async def fetch_all(found: AsyncCollection[Document], last: str, limit: int) -> list[Document]:
+        starts = range(0, len(names), ROOMS_PER_MERGE)
+        parts = await together(
+            *(fetch(names[start : start + ROOMS_PER_MERGE], found, last, limit) for start in starts)
+        )
+        documents = [document for part in parts for document in part]
+        documents.sort(key=lambda document: (document["created_at"], document["_id"]), reverse=True)
+        return documents[:limit]
+
+    if c.has_lagging and notification_id:
+        documents = await fetch_all(c.lagging(NOTIFICATIONS), "$lte", limit + 1)
+        if documents and documents[0]["_id"] == notification_id:
+            return [notification_of(document) for document in documents[1:]]
+    documents = await fetch_all(c[NOTIFICATIONS], "$lt", limit)
+    return [notification_of(document) for document in documents]
 
 
 async def _receipts_of(

@@ -158,6 +158,16 @@ def document_of(mail: Mail) -> Document:
     return document
 
 
+def ended_document(mail: Mail) -> Document:
+    """Of a mail with all that became of it."""
+    document = document_of(mail)
+    became = {"code": mail.code, "relay_id": mail.relay_id, "digest": mail.digest}
+    document |= {name: value for name, value in became.items() if value is not None}
+    if mail.sent_at is not None:
+        document["sent_at"] = micros(mail.sent_at)
+    return document
+
+
 def mail_of(document: Document) -> Mail:
     get = document.get
     unless = get("unless")

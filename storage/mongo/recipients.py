@@ -22,9 +22,10 @@ from storage.campaigns import (
     RecipientPage,
     RecipientRow,
     RecipientState,
+    VariantCount,
     end_of,
 )
-from storage.encoding import ERASED, micros, moment, writable
+from storage.encoding import ERASED, micros, moment, moment_or_none, writable
 from storage.mail import MailState
 from storage.mongo import obligations
 from storage.mongo.collections import Collections, Document
@@ -49,6 +50,14 @@ INDEXES = {
         IndexModel([("campaign", 1), ("state", 1), ("_id", 1)], name="state"),
         IndexModel(
             [("campaign", 1), ("wake_at", 1), ("_id", 1)], name="due", partialFilterExpression={"wake_at": {"$exists": True}}
+        ),
+        IndexModel(
+            [("campaign", 1), ("variant", 1), ("state", 1), ("clicked_at", 1)], name="variant",
+            partialFilterExpression={"variant": {"$exists": True}},
+        ),
+        IndexModel(
+            [("campaign", 1), ("clicked_at", 1), ("_id", 1)], name="clicked",
+            partialFilterExpression={"clicked_at": {"$exists": True}},
         ),
     ),
     OBLIGATIONS: (IndexModel([("of.id", 1), ("mail.state", 1)], name="of state"),),
@@ -148,17 +157,24 @@ def _deciding(each: Decided, now: int) -> UpdateOne:
         ("wake_at", None if each.wake_at is None else micros(each.wake_at)),
         ("rule", each.rule),
         ("reason", each.reason),
+        ("variant", each.variant),
     ):
         if value is not None:
             fields[name] = value
-            del gone[name]
+            gone.pop(name, None)
     if each.obligation is not None:
         fields["mail"] = each.obligation.id
     return UpdateOne({"_id": each.id, "state": PENDING}, {"$set": fields, "$unset": gone})
 
 
 def _doubling(each: Decided, now: int) -> UpdateOne:
-    second = Decided(id=each.id, state=RecipientState.SKIPPED, rule=DUPLICATE, reason=DUPLICATE_REASON)
+    second = Decided(
+        id=each.id,
+        state=RecipientState.SKIPPED,
+        rule=DUPLICATE,
+        reason=DUPLICATE_REASON,
+        variant=each.variant,
+    )
     return _deciding(second, now)
 
 
@@ -206,6 +222,52 @@ async def count(c: Collections, campaign_id: str, states: Iterable[RecipientStat
 
 async def count_all(c: Collections, campaign_id: str) -> int:
     return await c[RECIPIENTS].count_documents({"campaign": campaign_id})
+
+
+async def let_choose(c: Collections, campaign_id: str) -> None:
+    """Who waits for a variant to be chosen is due."""
+    waiting = {"campaign": campaign_id, "state": PENDING, "wake_at": {"$exists": False}}
+    await c[RECIPIENTS].update_many(waiting, {"$set": {"wake_at": 0}})
+
+
+async def clicked(c: Collections, campaign_id: str, mail: str, *, at: int) -> None:
+    await c[RECIPIENTS].update_one(
+        {"campaign": campaign_id, "mail": mail, "clicked_at": {"$exists": False}},
+        {"$set": {"clicked_at": at}},
+    )
+
+
+async def variant_counts(c: Collections, campaign_id: str) -> dict[str, VariantCount]:
+    is_sent = {"$eq": ["$state", RecipientState.SENT.value]}
+    has_clicked = {"$and": [is_sent, {"$gt": ["$clicked_at", None]}]}
+    cursor = await c[RECIPIENTS].aggregate(
+        [
+            {"$match": {"campaign": campaign_id, "variant": {"$exists": True}}},
+            {
+                "$group": {
+                    "_id": "$variant",
+                    "assigned": {"$sum": 1},
+                    "sent": {"$sum": {"$cond": [is_sent, 1, 0]}},
+                    "clicked": {"$sum": {"$cond": [has_clicked, 1, 0]}},
+                }
+            },
+        ],
+        hint="variant",
+    )
+    return {
+        each["_id"]: VariantCount(assigned=each["assigned"], sent=each["sent"], clicked=each["clicked"])
+        async for each in cursor
+    }
+
+
+async def conversions(c: Collections, campaign_id: str, *, limit: int) -> list[str]:
+    chosen = {
+        "campaign": campaign_id, "clicked_at": {"$exists": True}, "variant": {"$exists": True},
+        "state": RecipientState.SENT.value,
+    }  # fmt: skip
+    cursor = c[RECIPIENTS].find(chosen, {"variant": 1, "_id": 0}, hint="clicked")
+    rows = await cursor.sort([("clicked_at", 1), ("_id", 1)]).limit(limit).to_list()
+    return [row["variant"] for row in rows]
 
 
 async def cancel(c: Collections, campaign_id: str, *, now: int) -> tuple[int, int]:
@@ -338,6 +400,8 @@ def _row(row: Document, of_id: Mapping[str, Document]) -> RecipientRow:
         mail=row.get("mail"),
         mail_state=None if mail is None else MailState(mail["state"]),
         updated_at=moment(row["updated_at"]),
+        variant=row.get("variant"),
+        clicked_at=moment_or_none(row.get("clicked_at")),
     )
 
 

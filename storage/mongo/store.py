@@ -12,6 +12,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from storage.errors import StoreConfigurationError, StoreUnavailable
+from storage.mongo.archive import MongoArchive
 from storage.mongo.audit import MongoAudit
 from storage.mongo.campaigns import MongoCampaigns
 from storage.mongo.clicks import MongoClicks
@@ -74,6 +75,7 @@ class MongoStore:
         self.stats = self._put_up(MongoStats(self._operations))
         self.audit = self._put_up(MongoAudit(self._operations))
         self.clicks = self._put_up(MongoClicks(self._operations))
+        self.archive = self._put_up(MongoArchive(self._operations))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its indexes when the store is opened."""

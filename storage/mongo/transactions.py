@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from pymongo import ReadPreference
 from pymongo.asynchronous.client_session import AsyncClientSession as Session
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -33,7 +34,10 @@ async def atomically(c: Collections, work: Callable[[Session], Awaitable[T]]) ->
             async with (
                 c.client.start_session() as session,
                 await session.start_transaction(
-                    read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")
+                    read_concern=ReadConcern("snapshot"),
+                    write_concern=WriteConcern("majority"),
+                    # Whatever the URL says: there are none elsewhere.
+                    read_preference=ReadPreference.PRIMARY,
                 ),
             ):
                 return await work(session)

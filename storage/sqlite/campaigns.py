@@ -24,6 +24,7 @@ from storage.campaigns import (
     RecipientRow,
     RecipientState,
     Standing,
+    VariantCount,
 )
 from storage.encoding import (
     FOREVER,
@@ -69,10 +70,20 @@ CREATE INDEX campaigns_wake ON campaigns (wake_at) WHERE wake_at IS NOT NULL;
 """),
     ),
     recipients.MIGRATION,
+    Migration(
+        name="campaigns-2",
+        run=statements("""
+ALTER TABLE campaigns ADD COLUMN frozen TEXT;
+ALTER TABLE campaigns ADD COLUMN paced_until INTEGER;
+ALTER TABLE campaigns ADD COLUMN chosen TEXT;
+ALTER TABLE campaigns ADD COLUMN chosen_at INTEGER;
+"""),
+    ),
+    recipients.VARIANTS,
 )
 _COLUMNS = (
     "id, name, type, plan, made_by, created_at, state, reason, send_at, started_at, ended_at, gathered, gathered_upto,"
-    " recipients, announced"
+    " recipients, announced, frozen, paced_until, chosen, chosen_at"
 )
 _OPEN = (RecipientState.PENDING, RecipientState.OWED)
 
@@ -83,10 +94,11 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
     @writing
     def create(self, connection: sqlite3.Connection, campaign: Campaign) -> None:
         connection.execute(
-            f"INSERT INTO campaigns ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants only
+            f"INSERT INTO campaigns ({_COLUMNS}) VALUES (?{', ?' * 18})",  # noqa: S608 - constants only
             (
                 campaign.id, campaign.name, campaign.type, campaign.plan, campaign.by, micros(campaign.created_at),
                 campaign.state, campaign.reason, micros_or_none(campaign.send_at), None, None, False, None, None, None,
+                None, None, None, None,
             ),
         )  # fmt: skip
 
@@ -266,6 +278,53 @@ class SQLiteCampaigns(SQLiteShelf, Campaigns):
         of = (CampaignState.RUNNING,)
         return _move(connection, campaign_id, of, CampaignState.FINISHED, now=now) is not None
 
+    # What it says, and how fast
+
+    @writing
+    def freeze(
+        self, connection: sqlite3.Connection, campaign_id: str, of: Collection[CampaignState], frozen: str
+    ) -> bool:
+        changed = connection.execute(
+            "UPDATE campaigns SET frozen = ? WHERE id = ? AND state IN (SELECT value FROM json_each(?))",
+            (frozen, campaign_id, json.dumps(list(of))),
+        )
+        return changed.rowcount == 1
+
+    @writing
+    def pace(self, connection: sqlite3.Connection, lead: Lead, until: datetime) -> None:
+        connection.execute(
+            "UPDATE campaigns SET paced_until = ? WHERE id = ? AND token = ?",
+            (micros(until), lead.campaign.id, lead.token),
+        )
+
+    # Variants
+
+    @writing
+    def choose(
+        self, connection: sqlite3.Connection, campaign_id: str, variant: str, *, now: datetime
+    ) -> Campaign | None:
+        row = connection.execute(
+            "UPDATE campaigns SET chosen = COALESCE(chosen, ?1), chosen_at = COALESCE(chosen_at, ?2), token = NULL,"  # noqa: S608 - constants only
+            f" wake_at = CASE state WHEN 'running' THEN ?2 ELSE wake_at END WHERE id = ?3 RETURNING {_COLUMNS}",
+            (variant, micros(now), campaign_id),
+        ).fetchone()
+        if row is None:
+            return None
+        recipients.let_choose(connection, campaign_id)
+        return _campaign(row)
+
+    @writing
+    def clicked(self, connection: sqlite3.Connection, campaign_id: str, mail: str, *, at: datetime) -> None:
+        recipients.clicked(connection, campaign_id, mail, at=micros(at))
+
+    @reading
+    def variant_counts(self, connection: sqlite3.Connection, campaign_id: str) -> dict[str, VariantCount]:
+        return recipients.variant_counts(connection, campaign_id)
+
+    @reading
+    def conversions(self, connection: sqlite3.Connection, campaign_id: str, *, limit: int) -> list[str]:
+        return recipients.conversions(connection, campaign_id, limit=limit)
+
     # What is told
 
     @reading
@@ -371,7 +430,7 @@ def _move(
 def _campaign(row: tuple[Any, ...]) -> Campaign:
     (
         id_, name, type_, plan, by, created_at, state, reason, send_at, started_at, ended_at, gathered, upto, count,
-        announced,
+        announced, frozen, paced_until, chosen, chosen_at,
     ) = row  # fmt: skip
     return Campaign(
         id=id_,
@@ -389,4 +448,8 @@ def _campaign(row: tuple[Any, ...]) -> Campaign:
         gathered_upto=upto,
         recipients=count,
         announced=announced,
+        frozen=frozen,
+        paced_until=moment_or_none(paced_until),
+        chosen=chosen,
+        chosen_at=moment_or_none(chosen_at),
     )

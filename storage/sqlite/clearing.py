@@ -2,9 +2,10 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from storage.encoding import WIPED
+from storage.archive import Going, floors
+from storage.encoding import FOREVER, WIPED
 from storage.sqlite import obligations
 from storage.sqlite.heads import HEAD
 
@@ -43,57 +44,86 @@ def clear(connection: sqlite3.Connection, room: str) -> None:
 
 
 def prune(connection: sqlite3.Connection, *, before: int, limit: int) -> int:
-    """In the order of appending, which is that of the times but for what came late: so no index of times is needed."""
-    pruned = 0
+    return remove(connection, choose(connection, before=before, limit=limit))
+
+
+def choose(connection: sqlite3.Connection, *, before: int, limit: int) -> list[Going]:
+    """What is to go next, of each stream its oldest end.
+
+    In the order of appending, which is that of the times but for what came late: so no index of times is needed.
+    """
+    chosen: list[Going] = []
     after = 0
     visited: set[str] = set()
     # Page by page, because a page may hold only what an owed mail still keeps in place.
-    while pruned < limit:
+    while len(chosen) < limit:
         page = connection.execute(
-            "SELECT rowid, created_at, id, room, seq FROM notifications WHERE rowid > ? ORDER BY rowid LIMIT ?",
+            "SELECT rowid, id, room, seq, created_at FROM notifications WHERE rowid > ? ORDER BY rowid LIMIT ?",
             (after, max(limit, 100)),
         ).fetchall()
-        old = [row[2:] for row in page if row[1] < before]
+        old = [Going(*row[1:]) for row in page if row[4] < before]
         if not old:
             break
         after = page[-1][0]
-        unplaced = [notification_id for notification_id, _, seq in old if seq is None]
-        pruned += _prune_unplaced(connection, unplaced[: limit - pruned])
-        for room in dict.fromkeys(room for _, room, seq in old if seq is not None and room not in visited):
-            visited.add(room)
-            if pruned < limit:
-                pruned += _prune_stream(connection, room, before=before, limit=limit - pruned)
-    return pruned
+        chosen += _settled(connection, [each for each in old if each.seq is None])[: limit - len(chosen)]
+        for room in dict.fromkeys(each.room for each in old if each.seq is not None):
+            if room not in visited and len(chosen) < limit:
+                visited.add(room)
+                chosen += _oldest_end(connection, room, before=before, limit=limit - len(chosen))
+    return chosen
 
 
-def _prune_unplaced(connection: sqlite3.Connection, ids: Sequence[str]) -> int:
-    settled = obligations.settled(connection, ids)
-    _delete(connection, settled)
-    return len(settled)
+def _settled(connection: sqlite3.Connection, chosen: Sequence[Going]) -> list[Going]:
+    settled = set(obligations.settled(connection, [each.id for each in chosen]))
+    return [each for each in chosen if each.id in settled]
 
 
-def _prune_stream(connection: sqlite3.Connection, room: str, *, before: int, limit: int) -> int:
-    ids: list[str] = []
-    floor = 0
+def _oldest_end(
+    connection: sqlite3.Connection,
+    room: str,
+    *,
+    before: int,
+    limit: int,
+    among: Collection[str] | None = None,
+) -> list[Going]:
+    """The beginning of the stream up to what is to stay; with `among`, that is all but these ids."""
+    chosen: list[Going] = []
     for notification_id, seq, created_at, owed in connection.execute(
         f"SELECT n.id, n.seq, n.created_at, {obligations.OWES} FROM notifications n LEFT JOIN obligations m ON m.id = n.id"  # noqa: S608 - constants only
         " WHERE n.room = ? AND n.seq IS NOT NULL ORDER BY n.seq LIMIT ?",
         (room, limit),
     ):
-        if created_at >= before or owed:
+        if created_at >= before or owed or (among is not None and notification_id not in among):
             break
-        ids.append(notification_id)
-        floor = seq
-    if not ids:
-        return 0
-    _delete(connection, ids)
-    connection.execute("DELETE FROM receipts WHERE room = ? AND seq <= ?", (room, floor))
-    connection.execute(
-        "INSERT INTO rooms (room, floor, cleared) VALUES (?, ?, ?) ON CONFLICT (room) DO UPDATE"
-        " SET floor = MAX(floor, excluded.floor), cleared = MAX(cleared, excluded.cleared)",
-        (room, floor, floor),
+        chosen.append(Going(notification_id, room, seq, created_at))
+    return chosen
+
+
+def removable(connection: sqlite3.Connection, ids: Sequence[str]) -> list[Going]:
+    """What of these, which were chosen before, can still go: mail may have become owed again."""
+    rows = connection.execute(
+        "SELECT id, room, seq, created_at FROM notifications WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(ids),),
     )
-    return len(ids)
+    there = [Going(*row) for row in rows]
+    chosen = _settled(connection, [each for each in there if each.seq is None])
+    among = frozenset(ids)
+    for room in dict.fromkeys(each.room for each in there if each.seq is not None):
+        chosen += _oldest_end(connection, room, before=FOREVER, limit=len(ids), among=among)
+    return chosen
+
+
+def remove(connection: sqlite3.Connection, chosen: Sequence[Going]) -> int:
+    """Delete what was chosen in this transaction; answers how many."""
+    _delete(connection, [each.id for each in chosen])
+    for room, floor in floors(chosen).items():
+        connection.execute("DELETE FROM receipts WHERE room = ? AND seq <= ?", (room, floor))
+        connection.execute(
+            "INSERT INTO rooms (room, floor, cleared) VALUES (?, ?, ?) ON CONFLICT (room) DO UPDATE"
+            " SET floor = MAX(floor, excluded.floor), cleared = MAX(cleared, excluded.cleared)",
+            (room, floor, floor),
+        )
+    return len(chosen)
 
 
 def _delete(connection: sqlite3.Connection, ids: Sequence[str]) -> None:

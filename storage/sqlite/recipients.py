@@ -16,9 +16,10 @@ from storage.campaigns import (
     RecipientPage,
     RecipientRow,
     RecipientState,
+    VariantCount,
     end_of,
 )
-from storage.encoding import ERASED, micros, moment, writable
+from storage.encoding import ERASED, micros, moment, moment_or_none, writable
 from storage.mail import MailState
 from storage.sqlite import obligations
 from storage.sqlite.schema import Migration, statements
@@ -45,6 +46,15 @@ CREATE UNIQUE INDEX recipients_mail ON recipients (campaign, mail) WHERE mail IS
 CREATE INDEX recipients_state ON recipients (campaign, state, id);
 CREATE INDEX recipients_due ON recipients (campaign, wake_at, id) WHERE wake_at IS NOT NULL;
 CREATE INDEX obligations_of_state ON obligations (of_id, state) WHERE of_id IS NOT NULL;
+"""),
+)
+VARIANTS = Migration(
+    name="recipients-2",
+    run=statements("""
+ALTER TABLE recipients ADD COLUMN variant TEXT;
+ALTER TABLE recipients ADD COLUMN clicked_at INTEGER;
+CREATE INDEX recipients_variant ON recipients (campaign, variant, state, clicked_at) WHERE variant IS NOT NULL;
+CREATE INDEX recipients_clicked ON recipients (campaign, clicked_at, id) WHERE clicked_at IS NOT NULL;
 """),
 )
 _ENDS = [state for state in MailState if state not in (MailState.PENDING, MailState.LEASED)]
@@ -97,7 +107,7 @@ def decide(connection: sqlite3.Connection, decided: Sequence[Decided], *, now: i
     for each in decided:
         if each.obligation is None:
             _decide(connection, each, now)
-        elif _owe(connection, each.id, each.obligation.id, now):
+        elif _owe(connection, each, each.obligation.id, now):
             owed.append(each.obligation)
     obligations.owe(connection, owed)
     return len(owed)
@@ -105,22 +115,29 @@ def decide(connection: sqlite3.Connection, decided: Sequence[Decided], *, now: i
 
 def _decide(connection: sqlite3.Connection, each: Decided, now: int) -> None:
     connection.execute(
-        "UPDATE recipients SET state = ?, wake_at = ?, rule = ?, reason = ?, updated_at = ?"
+        "UPDATE recipients SET state = ?, wake_at = ?, rule = ?, reason = ?, variant = ?, updated_at = ?"
         " WHERE id = ? AND state = 'pending'",
-        (each.state, None if each.wake_at is None else micros(each.wake_at), each.rule, each.reason, now, each.id),
+        (
+            each.state, None if each.wake_at is None else micros(each.wake_at), each.rule, each.reason, each.variant, now,
+            each.id,
+        ),
     )  # fmt: skip
 
 
-def _owe(connection: sqlite3.Connection, recipient_id: str, obligation_id: str, now: int) -> bool:
+def _owe(connection: sqlite3.Connection, each: Decided, obligation_id: str, now: int) -> bool:
     """Whether it is this recipient whose mail it is: not one that was decided before, nor the second of an address."""
     changed = connection.execute(
         "UPDATE OR IGNORE recipients SET state = 'owed', wake_at = NULL, mail = ?, rule = NULL, reason = NULL,"
-        " updated_at = ? WHERE id = ? AND state = 'pending'",
-        (obligation_id, now, recipient_id),
+        " variant = ?, updated_at = ? WHERE id = ? AND state = 'pending'",
+        (obligation_id, each.variant, now, each.id),
     ).rowcount
     if not changed:
         second = Decided(
-            id=recipient_id, state=RecipientState.SKIPPED, rule=DUPLICATE, reason=DUPLICATE_REASON
+            id=each.id,
+            state=RecipientState.SKIPPED,
+            rule=DUPLICATE,
+            reason=DUPLICATE_REASON,
+            variant=each.variant,
         )
         _decide(connection, second, now)
     return bool(changed)
@@ -145,6 +162,42 @@ def count(connection: sqlite3.Connection, campaign_id: str, states: Iterable[Rec
         (campaign_id, json.dumps(list(states))),
     ).fetchone()
     return int(found)
+
+
+def let_choose(connection: sqlite3.Connection, campaign_id: str) -> None:
+    """Who waits for a variant to be chosen is due."""
+    connection.execute(
+        "UPDATE recipients SET wake_at = 0 WHERE campaign = ? AND state = 'pending' AND wake_at IS NULL",
+        (campaign_id,),
+    )
+
+
+def clicked(connection: sqlite3.Connection, campaign_id: str, mail: str, *, at: int) -> None:
+    connection.execute(
+        "UPDATE recipients SET clicked_at = ? WHERE campaign = ? AND mail = ? AND clicked_at IS NULL",
+        (at, campaign_id, mail),
+    )
+
+
+def variant_counts(connection: sqlite3.Connection, campaign_id: str) -> dict[str, VariantCount]:
+    rows = connection.execute(
+        "SELECT variant, COUNT(*), SUM(state = 'sent'), SUM(state = 'sent' AND clicked_at IS NOT NULL) FROM recipients"
+        " WHERE campaign = ? AND variant IS NOT NULL GROUP BY variant",
+        (campaign_id,),
+    )
+    return {
+        variant: VariantCount(assigned=assigned, sent=sent, clicked=clicked)
+        for variant, assigned, sent, clicked in rows
+    }
+
+
+def conversions(connection: sqlite3.Connection, campaign_id: str, *, limit: int) -> list[str]:
+    rows = connection.execute(
+        "SELECT variant FROM recipients WHERE campaign = ? AND clicked_at IS NOT NULL AND variant IS NOT NULL"
+        " AND state = 'sent' ORDER BY clicked_at, id LIMIT ?",
+        (campaign_id, limit),
+    )
+    return [variant for (variant,) in rows]
 
 
 def cancel(connection: sqlite3.Connection, campaign_id: str, *, now: int) -> tuple[int, int]:
@@ -237,7 +290,10 @@ def counts(connection: sqlite3.Connection, campaign_id: str) -> Counts:
     )
 
 
-_ROW = "r.id, r.user, COALESCE(NULLIF(m.recipient, ''), r.address), r.state, r.rule, r.reason, r.mail, m.state, r.updated_at"
+_ROW = (
+    "r.id, r.user, COALESCE(NULLIF(m.recipient, ''), r.address), r.state, r.rule, r.reason, r.mail, m.state, r.updated_at,"
+    " r.variant, r.clicked_at"
+)
 
 
 def page(
@@ -272,7 +328,7 @@ def of_user(connection: sqlite3.Connection, user: str, *, limit: int) -> list[tu
 
 
 def _row(row: tuple[Any, ...]) -> RecipientRow:
-    id_, user, address, state, rule, reason, mail, mail_state, updated_at = row
+    id_, user, address, state, rule, reason, mail, mail_state, updated_at, variant, clicked_at = row
     return RecipientRow(
         id=id_,
         user=user,
@@ -283,6 +339,8 @@ def _row(row: tuple[Any, ...]) -> RecipientRow:
         mail=mail,
         mail_state=None if mail_state is None else MailState(mail_state),
         updated_at=moment(updated_at),
+        variant=variant,
+        clicked_at=moment_or_none(clicked_at),
     )
 
 

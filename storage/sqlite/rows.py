@@ -29,11 +29,14 @@ NOTIFICATION_WIDTH = NOTIFICATION.count(",") + 1
 MAIL = _COLUMNS.count(",") + 1
 """Where those of the mail begin; the first of them is NULL for a notification without one."""
 
-_INSERT = (
+INSERT = (
     "INSERT INTO notifications (id, room, seq, type, title, body, link, data, created_at, expires_at, recalled_at,"
     " shown_until, key, ordinal, fingerprint, entry, collapse_key, collapsed, waits_since, emitted_by, request_id)"
     " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
+
+SHOWN_UNTIL = 11
+"""Where a row that is inserted has it."""
 
 _RECEIPT = ("seen_at", "read_at", "dismissed_at", "clicked_at", "archived_at", "snoozed_until", "unread_at",
             "returned_at", "acted", "acted_at")  # fmt: skip
@@ -89,7 +92,7 @@ def row_of(
 
 
 def insert(connection: sqlite3.Connection, rows: list[Row]) -> None:
-    connection.executemany(_INSERT, rows)
+    connection.executemany(INSERT, rows)
 
 
 def find(connection: sqlite3.Connection, notification_id: str) -> Notification | None:

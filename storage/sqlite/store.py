@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from storage.errors import StoreUnavailable
+from storage.sqlite.archive import SQLiteArchive
 from storage.sqlite.audit import SQLiteAudit
 from storage.sqlite.campaigns import SQLiteCampaigns
 from storage.sqlite.clicks import SQLiteClicks
@@ -65,6 +66,7 @@ class SQLiteStore:
         self.stats = self._put_up(SQLiteStats(self._threads))
         self.audit = self._put_up(SQLiteAudit(self._threads))
         self.clicks = self._put_up(SQLiteClicks(self._threads))
+        self.archive = self._put_up(SQLiteArchive(self._threads))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its tables when the store is opened; those of an earlier one are there before."""

@@ -111,3 +111,33 @@ async def test_a_running_one_is_paused_resumed_and_cancelled(
         await expect(page.locator(".heading").get_by_text("Cancelled")).to_be_visible()
         go_on.set()
         await expect(page.get_by_role("img", name=re.compile("cancelled$"))).to_be_visible()
+
+
+async def test_two_subjects_are_tried_and_one_is_chosen_for_those_who_wait(
+    shop: Gateway, relay: SMTPRelay, browser: Browser
+):
+    async with signed_in(browser, shop, "#/campaigns/new") as page:
+        await page.get_by_label("Type").select_option("NEWSLETTER")
+        await page.get_by_label("Name").fill("Two ways")
+        await page.get_by_label("Subject", exact=True).fill("Light")
+        await page.get_by_label("Try another subject").fill("Light, and more of it")
+        await page.get_by_label("On how many").fill("1")
+        assert await violations(page) == []
+        await picture(page, "campaign-new-trial")
+        await page.get_by_role("button", name="Make the draft").click()
+        await expect(page.get_by_role("heading", name="Two ways")).to_be_visible()
+        id_ = page.url.rpartition("/")[2]
+        await fill(shop, id_, people(3))
+        await told(shop, "POST", f"/{id_}/start")
+
+        trial = page.get_by_role("region", name="Experiment")
+        await expect(trial.get_by_text("Nothing is found yet")).to_be_visible()
+        await trial.get_by_role("row").filter(has_text="b").get_by_role("button", name="Choose…").click()
+        await page.get_by_role("dialog").get_by_role("button", name="Choose it").click()
+
+        await expect(trial.get_by_text("Chosen")).to_be_visible()
+        await expect(page.locator(".heading").get_by_text("Finished")).to_be_visible()
+        assert await violations(page) == []
+        await picture(page, "campaign-trial")
+    sent = await told(shop, "GET", f"/{id_}")
+    assert (sent["results"]["chosen"], sent["accounting"]["sent"]) == ("b", 3)

@@ -64,6 +64,7 @@ SOUND_BODIES: Mapping[tuple[str, str], Any] = {
     ("post", "/internal/campaigns"): {name: NEWSLETTER[name] for name in ("name", "type", "data", "audience")},
     ("post", "/internal/campaigns/{campaign}/recipients"): b'{"user": "ann"}\n',
     ("post", "/internal/campaigns/{campaign}/dry_run"): {},
+    ("post", "/internal/campaigns/{campaign}/choose"): {"variant": "a"},
     ("post", "/internal/campaigns/{campaign}/test"): {"to": ["ann@example.org"]},
     ("post", "/api/notifications/read"): {"all": True},
     ("patch", "/api/preferences"): {"locale": "en"},
@@ -81,10 +82,11 @@ NEVER_WELL = frozenset(
     {
         ("post", "/internal/mail/{id}/revive"),
         ("post", "/internal/campaigns/{campaign}/retry"),
+        ("post", "/internal/campaigns/{campaign}/choose"),
         ("post", "/internal/nodes/{node}/drain"),
     }
 )
-"""There is no dead mail here, and no other node: this one has to stay."""
+"""There is no dead mail here, nobody who waits for a variant, and no other node: this one has to stay."""
 
 
 class Asking:

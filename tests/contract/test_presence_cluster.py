@@ -19,7 +19,6 @@ from hypothesis.stateful import (
 )
 from redis.asyncio import Redis
 
-from gateway.cluster.presence import scripts
 from gateway.cluster.presence.base import Left
 from gateway.cluster.presence.changes import Changes
 from gateway.cluster.presence.errors import PresenceUnavailable
@@ -704,7 +703,7 @@ async def test_a_node_that_was_killed_before_it_could_beat_is_reaped(server, tog
     async with a._beating:
         await forget(server)
         await b.sweep()
-        await a._restore(b._epoch)
+        await a._restore(b._calls.epoch)
         assert await b.counts() == (1, 1)
         await crash(a)
 
@@ -742,7 +741,7 @@ async def test_a_restart_that_resets_connections_does_not_end_a_nodes_presence(s
         # As many connects as a node makes in minutes: each is taken, and reset at a moment of its own.
         for _ in range(200):
             with pytest.raises(PresenceUnavailable):
-                await node._call(scripts.HELD)
+                await node._calls.held()
         server.start()
         await counted(node, 1, 1)
         await node.stop()

@@ -17,6 +17,7 @@ from storage.campaigns import (
     Lead,
     Recipient,
     RecipientState,
+    VariantCount,
 )
 from storage.endings import Buried, Postponed, Sent, Skipped
 from storage.errors import InvalidCursor
@@ -501,3 +502,125 @@ async def test_all_who_are_known_are_told_page_by_page_with_their_attributes(sto
 
     assert [each.contact.user for each in (*first, *rest)] == ["Zoë", "ann", "bob"]
     assert [each.attributes for each in rest] == [{"plan": "pro"}]
+
+
+# What it says, how fast, and to whom in which way
+
+
+async def test_what_it_says_is_frozen_as_it_is_started_and_again_when_somebody_has_looked(store, other):
+    made, _ = await draft(store, "ann")
+    assert await store.campaigns.freeze(made.id, [DRAFT], '{"a": 1}')
+    await store.campaigns.move(made.id, [DRAFT], RUNNING, now=NOW, wake_at=NOW)
+
+    assert not await other.campaigns.freeze(made.id, [DRAFT], '{"a": 2}')
+    assert not await store.campaigns.freeze("no such", [DRAFT], "{}")
+    assert (await other.campaigns.find(made.id)).frozen == '{"a": 1}'
+    await store.campaigns.move(made.id, [RUNNING], PAUSED, now=NOW)
+    assert await other.campaigns.freeze(made.id, [PAUSED], '{"a": 3}')
+    assert (await store.campaigns.find(made.id)).frozen == '{"a": 3}'
+
+
+async def test_only_who_leads_it_notes_how_far_its_rate_is_taken_up(store, other):
+    lead, _ = await started(store, "ann")
+
+    await store.campaigns.pace(replace(lead, token="another's"), later(9))
+    assert (await store.campaigns.find(lead.campaign.id)).paced_until is None
+    await store.campaigns.pace(lead, later(5))
+    assert (await other.campaigns.find(lead.campaign.id)).paced_until == later(5)
+
+
+async def wait_for_a_winner(store: Any, lead: Lead, recipients: list[Recipient]) -> None:
+    waiting = [Decided(id=each.id, state=PENDING, rule="experiment") for each in recipients]
+    await store.campaigns.decide(lead, waiting, now=NOW)
+
+
+async def test_who_waits_for_a_winner_is_due_as_one_is_chosen_and_the_first_choice_stays(store, other):
+    lead, recipients = await started(store, "ann", "bob", "cara")
+    id_ = lead.campaign.id
+    await wait_for_a_winner(store, lead, recipients[:2])
+    later_on = Decided(id=recipients[2].id, state=PENDING, rule="local_time", wake_at=later(500))
+    await store.campaigns.decide(lead, [later_on], now=NOW)
+    assert await store.campaigns.due(id_, limit=9, now=later(100)) == []
+    assert await store.campaigns.next_due(id_) == later(500)
+    assert not await store.campaigns.finish(lead, now=later(100))
+
+    chosen = await other.campaigns.choose(id_, "b", now=later(200))
+
+    assert (chosen.chosen, chosen.chosen_at) == ("b", later(200))
+    assert await store.campaigns.next_wake() == later(200)
+    assert {each.id for each in await store.campaigns.due(id_, limit=9, now=later(200))} == {
+        each.id for each in recipients[:2]
+    }
+    # Whoever led it then knew nothing of it, and comes too late to say when it is looked at again.
+    await store.campaigns.rest(lead, wake_at=later(900), now=later(201))
+    assert await store.campaigns.next_wake() == later(200)
+    again = await store.campaigns.choose(id_, "a", now=later(300))
+    assert (again.chosen, again.chosen_at) == ("b", later(200))
+    assert await store.campaigns.choose("no such", "a", now=NOW) is None
+
+
+async def test_who_was_decided_in_between_is_due_when_it_is_chosen_again(store):
+    lead, recipients = await started(store, "ann", "bob")
+    await store.campaigns.choose(lead.campaign.id, "b", now=NOW)
+    await wait_for_a_winner(store, lead, recipients)
+    assert await store.campaigns.due(lead.campaign.id, limit=9, now=later(9)) == []
+
+    await store.campaigns.choose(lead.campaign.id, "b", now=later(9))
+
+    assert len(await store.campaigns.due(lead.campaign.id, limit=9, now=later(9))) == 2
+
+
+async def test_a_choice_wakes_nothing_of_what_is_paused(store):
+    lead, recipients = await started(store, "ann")
+    await wait_for_a_winner(store, lead, recipients)
+    await store.campaigns.move(lead.campaign.id, [RUNNING], PAUSED, now=NOW)
+
+    await store.campaigns.choose(lead.campaign.id, "a", now=later(1))
+
+    assert await store.campaigns.next_wake() is None
+
+
+async def test_variants_are_counted_by_who_was_sent_them_and_who_has_clicked_first(store, other):
+    users = ("ann", "bob", "cara", "dan", "eve")
+    lead, recipients = await started(store, *users)
+    id_ = lead.campaign.id
+    variants = ("a", "b", "b", "b", None)
+    decided = [
+        replace(owed(lead, one), variant=variant)
+        for one, variant in zip(recipients[:3], variants, strict=False)
+    ]
+    decided += [Decided(id=recipients[3].id, state=SKIPPED, rule="preferences", variant="b")]
+    decided += [owed(lead, recipients[4])]
+    assert await store.campaigns.decide(lead, decided, now=NOW) == 4
+    for lease in await leases(store):
+        await store.outbox.end(lease, Sent(), now=later(1))
+    assert await store.campaigns.collect(id_, limit=9, now=later(2)) == 0
+    mails = [each.obligation.id for each in decided if each.obligation is not None]
+
+    for seconds, mail_id in ((9, mails[1]), (5, mails[2]), (7, mails[0]), (99, mails[2]), (3, mails[3])):
+        await other.campaigns.clicked(id_, mail_id, at=later(seconds))
+    await store.campaigns.clicked(id_, "no such", at=NOW)
+
+    counts = await other.campaigns.variant_counts(id_)
+    assert counts == {
+        "a": VariantCount(assigned=1, sent=1, clicked=1), "b": VariantCount(assigned=3, sent=2, clicked=2)
+    }  # fmt: skip
+    assert await store.campaigns.conversions(id_, limit=9) == ["b", "a", "b"]
+    assert await store.campaigns.conversions(id_, limit=1) == ["b"]
+    page = await store.campaigns.recipients(id_, state=None, after=None, limit=9)
+    assert [(row.variant, row.clicked_at) for row in page.items] == [
+        ("a", later(7)), ("b", later(9)), ("b", later(5)), ("b", None), (None, later(3)),
+    ]  # fmt: skip
+    assert await store.campaigns.variant_counts("no such") == {}
+
+
+async def test_the_second_of_an_address_keeps_the_variant_that_has_fallen_to_it(store):
+    lead, recipients = await started(store, "ann", "bob")
+    first = replace(owed(lead, recipients[0]), variant="a")
+    second = replace(owed(lead, recipients[1], first.obligation.id), variant="b")
+
+    await store.campaigns.decide(lead, [first], now=NOW)
+    await store.campaigns.decide(lead, [second], now=NOW)
+
+    page = await store.campaigns.recipients(lead.campaign.id, state=SKIPPED, after=None, limit=9)
+    assert [(row.rule, row.variant) for row in page.items] == [(DUPLICATE, "b")]

@@ -147,6 +147,7 @@ KEEPS: dict[str, Filler | str] = {
     "mailboxes": lambda store: store.mailboxes.refuse(ID, ADDRESS, at=NOW),
     "campaigns": _campaigns,
     "audit": _audit,
+    "archive": lambda store: store.archive.keys([ID]),
     "clicks": _clicks,
 }
 """By shelf: what it is given of a user, or what it keeps instead. Whoever adds a shelf adds a line here."""

@@ -28,6 +28,12 @@ lane = "bulk"
 channels = { in_app = false, email = { default = false } }
 texts.en = { title = "You asked" }
 
+[types.TRIED]
+category = "news"
+lane = "bulk"
+channels = { in_app = false, email = { clicks = true } }
+texts.en = { title = "Tried" }
+
 [types.RECEIPT]
 category = "news"
 texts.en = { title = "Receipt" }

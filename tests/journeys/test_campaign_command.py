@@ -161,3 +161,31 @@ async def test_watching_ends_by_ctrl_c_and_the_campaign_goes_on(here: Gateway, t
     )
     await told(here, "POST", f"/{id_}/cancel")
     assert sums(await ended(here, id_)) == {"cancelled": 1}
+
+
+async def test_an_experiment_is_made_looked_at_and_decided(here: Gateway, run: Run):
+    experiment = {
+        "variants": [{"name": "a"}, {"name": "b"}],
+        "experiment": {"baseline": 0.05, "effect": 0.02, "share": 1, "salt": "s"},
+    }
+    texts = {"en": {"subject": "Own"}}
+    _, printed, _ = await run(
+        "create", "--name", "Tried", "--type", "TRIED", "--rate", "600",
+        "--texts", json.dumps(texts), "--experiment", json.dumps(experiment),
+    )  # fmt: skip
+    id_ = printed.strip()
+    made = await told(here, "GET", f"/{id_}")
+    assert (made["rate"], made["texts"]["en"]["subject"]) == (600, "Own")
+    await fill(here, id_, people(5))
+    assert (await run("test", id_, "me@example.org", "--variant", "b"))[0] == 0
+    await run("start", id_)
+
+    assert await run("choose", id_, "b") == (0, "those who wait get b\n", "")
+
+    assert sums(await ended(here, id_)) == {"sent": 5}
+    _, printed, _ = await run("status", id_)
+    assert printed.splitlines()[2:] == [
+        "  a: 0 of 0 clicked, 0.00% (0.00% to 100.00%)",
+        "  b: 0 of 0 clicked, 0.00% (0.00% to 100.00%); +0.00% to the first (-100.00% to +100.00%)",
+        "  sequential: open; 5,000 recipients on trial are planned for; b is chosen",
+    ]

@@ -460,11 +460,17 @@ async def test_admins_ask_the_same_by_events_and_are_answered_in_the_shapes_of_t
         one = {"campaign": made["id"]}
         far = await admin.call("create_campaign", asked | {"send_at": "2099-01-01T00:00:00Z"})
         other = {"campaign": far["id"]}
+        tried = {
+            "name": "Tried", "type": "TRIED", "audience": {"topic": "garden"}, "send_at": "2099-01-01T00:00:00Z",
+            "variants": [{"name": "a"}, {"name": "b"}], "experiment": {"baseline": 0.1, "effect": 0.1, "share": 50},
+        }  # fmt: skip
+        third = {"campaign": (await admin.call("create_campaign", tried))["id"]}
         payloads = [
             ("campaigns", {}), ("create_campaign", asked), ("campaign", one), ("campaign_recipients", one),
             ("campaign_dry_run", one), ("campaign_test", {**one, "to": ["me@example.org"]}), ("start_campaign", other),
             ("pause_campaign", other), ("resume_campaign", other), ("cancel_campaign", other), ("start_campaign", one),
-            ("retry_campaign", one),
+            ("retry_campaign", one), ("start_campaign", third), ("pause_campaign", third),
+            ("choose_variant", {**third, "variant": "b"}),
         ]  # fmt: skip
         by_event = {each.event: each for each in OPERATIONS if each.event is not None}
         for event, payload in payloads:

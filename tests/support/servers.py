@@ -194,11 +194,7 @@ def mongod(*, asks: bool = False) -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="bellhop-mongod-") as name:
         folder = Path(name)
         (folder / "data").mkdir()
-        command = [
-            str(mongod_program()), "--port", str(port), "--bind_ip", "127.0.0.1", "--dbpath", str(folder / "data"),
-            "--replSet", "rs0", "--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.25",
-            "--setParameter", "diagnosticDataCollectionEnabled=false",
-        ]  # fmt: skip
+        command = mongod_command(port, folder)
         url = f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"
         if asks:
             secret = folder / "key"
@@ -236,6 +232,14 @@ def mongod(*, asks: bool = False) -> Iterator[Server]:
             yield server
         finally:
             server.stop()
+
+
+def mongod_command(port: int, folder: Path) -> list[str]:
+    return [
+        str(mongod_program()), "--port", str(port), "--bind_ip", "127.0.0.1", "--dbpath", str(folder / "data"),
+        "--replSet", "rs0", "--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.25",
+        "--setParameter", "diagnosticDataCollectionEnabled=false",
+    ]  # fmt: skip
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -236,6 +236,7 @@ class SMTPRelay:
         implicit_tls: bool = False,
         login: tuple[str, str] | None = None,
         utf8: bool = True,
+        pipelining: bool = True,
     ) -> None:
         self.received: list[Received] = []
         self.turned_away: list[bytes] = []
@@ -259,6 +260,7 @@ class SMTPRelay:
         self._implicit_tls = implicit_tls
         self._login = login
         self._utf8 = utf8
+        self._pipelining = pipelining
         self._server: asyncio.Server | None = None
 
     def on(self, step: str, *actions: Action) -> None:
@@ -291,6 +293,12 @@ class SMTPRelay:
         for session in list(self.sessions):
             if session.transport is not None:
                 session.transport.close()
+
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd finds it by this name
+        self, _server: object, session: Session, _envelope: object, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        return [*responses[:-1], *(["250-PIPELINING"] if self._pipelining else []), responses[-1]]
 
     async def handle_DATA(self, session: _Session, _state: object, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd finds it by this name
         planned = self.script["CONTENT"]

@@ -2,8 +2,8 @@
 
 The node's own connections are the truth about themselves, which the `ledger` keeps; Redis is where the nodes' truths meet.
 Changes are sent as they come, and each beat compares: whatever an outage, a restart of Redis or a pause of this process has
-put apart is put together again. What happens inside Redis, each step atomic, is in `scripts`; how announcements are heard, in
-`changes`.
+put apart is put together again. What happens inside Redis, each step atomic, is in `scripts`; how it is asked, in `calls`; how
+announcements are heard, in `changes`.
 
 What is promised, and to what end:
 
@@ -19,16 +19,14 @@ What is promised, and to what end:
 """
 
 import asyncio
-import json
 import logging
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, cast
 
-from gateway.cluster.presence import scripts
 from gateway.cluster.presence.base import Announce, Online, Roster, Visitor
-from gateway.cluster.presence.changes import Changes, micros, moment
+from gateway.cluster.presence.calls import Calls, Forgotten
+from gateway.cluster.presence.changes import Changes
 from gateway.cluster.presence.errors import PresenceUnavailable
 from gateway.cluster.presence.ledger import Held, Ledger
 from gateway.cluster.presence.pipeline import Pipeline
@@ -40,19 +38,10 @@ from gateway.ground.tasks import Tasks
 
 _log = logging.getLogger(__name__)
 
-_MICROSECOND = timedelta(microseconds=1)
 BATCH = 500
 """Connections reaped, and users announced, in one step: what Redis does without keeping others waiting."""
 SETTLE_SECONDS = 5.0
 LONGEST_BEAT_SECONDS = 2.0
-
-
-class _Forgotten(PresenceUnavailable):
-    """Redis has another memory than the one this node knows."""
-
-    def __init__(self, epoch: str) -> None:
-        super().__init__("Redis has lost its memory", retry_after=SETTLE_SECONDS)
-        self.epoch = epoch
 
 
 class RedisPresence:
@@ -80,15 +69,22 @@ class RedisPresence:
         # lie in one slot of a Redis Cluster.
         self._keys = f"{prefix}:{{presence}}:"
         self._pipeline = Pipeline(self._address, self._keys, patience_seconds=patience_seconds)
+        self._hurry = asyncio.Event()
         self._changes: Changes | None = None
-        self._node = node_id
-        self._grace = timedelta(seconds=grace_seconds)
-        self._ttl = timedelta(seconds=ttl_seconds)
-        self._settle = min(self._ttl, timedelta(seconds=SETTLE_SECONDS))
+        ttl = timedelta(seconds=ttl_seconds)
+        self._grace_seconds = grace_seconds
+        self._calls = Calls(
+            self._pipeline,
+            node=node_id,
+            ttl=ttl,
+            settle=min(ttl, timedelta(seconds=SETTLE_SECONDS)),
+            grace=timedelta(seconds=grace_seconds),
+            clock=clock,
+            forgotten=self._hurry.set,
+        )
         self._beat_seconds = min(ttl_seconds / 5, LONGEST_BEAT_SECONDS)
         self._patience = patience_seconds
         self._clock = clock
-        self._epoch = ""
         self._away = False
         self._away_since = 0.0
         """By the loop's clock."""
@@ -96,7 +92,6 @@ class RedisPresence:
         self._ledger = Ledger()
         self._newest = b"0-0"
         """The last announcement in Redis at the last beat."""
-        self._hurry = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._tasks = Tasks()
         self._listening = Tasks()
@@ -144,7 +139,7 @@ class RedisPresence:
         if self._alarm is None and self._tasks:
             # Beats come every few seconds: one more when the first grace that began since the last one is over.
             loop = asyncio.get_running_loop()
-            self._alarm = loop.call_later(self._grace.total_seconds(), self._hurry.set)
+            self._alarm = loop.call_later(self._grace_seconds, self._hurry.set)
 
     async def roster(self, *, after: str | None, limit: int, prefix: str = "") -> Roster:
         first = "-"
@@ -216,7 +211,7 @@ class RedisPresence:
     def _lose(self, problem: Exception) -> None:
         """Wait for Redis no more, until a beat has got through."""
         self._ledger.doubt()
-        if isinstance(problem, _Forgotten):
+        if isinstance(problem, Forgotten):
             return
         self._trouble.found(problem.__cause__ or problem)
         if not self._away:
@@ -226,66 +221,22 @@ class RedisPresence:
 
     # Calls
 
-    async def _call(self, script: bytes, *arguments: str | bytes | int) -> list[Any]:
-        """Run a script; answers what it answers behind the epoch."""
-        fresh = f"{self._node}:{random.getrandbits(64):x}"
-        known = self._epoch
-        given: tuple[str | bytes | int, ...] = (
-            -1 if self._clock is None else micros(self._clock()),
-            self._ttl // _MICROSECOND,
-            self._settle // _MICROSECOND,
-            known,
-            fresh,
-            self._node,
-            *arguments,
-        )
-        words = (each if isinstance(each, bytes) else str(each).encode() for each in given)
-        answer = cast("list[Any]", await self._pipeline.call(script, *words))
-        epoch = answer[0].decode()
-        if known and epoch != known:
-            self._hurry.set()
-            raise _Forgotten(epoch)
-        self._epoch = self._epoch or epoch
-        return answer[1:]
-
     async def _put(self, held: Held, *, at: datetime, limit: int = 0, quiet: bool = False) -> list[str]:
-        """Enter a connection; `at` is when the user joins by it, if so. Answers the user's connections beyond `limit`."""
-        visitor = held.visitor
-        since = micros(visitor.since)
-        entry = {
-            "node": self._node,
-            "user": visitor.user,
-            "name": visitor.name,
-            "roles": visitor.roles,
-            "topics": visitor.topics,
-            "since": since,
-        }
-        beyond, arriving = await self._call(
-            scripts.ENTER,
-            visitor.connection,
-            visitor.user,
-            json.dumps(entry, separators=(",", ":")),
-            since,
-            micros(at),
-            limit,
-            int(quiet),
-        )
-        self._ledger.put_in(held, arriving=bool(arriving))
-        return [each.decode() for each in beyond]
+        beyond, arriving = await self._calls.enter(held.visitor, at=at, limit=limit, quiet=quiet)
+        self._ledger.put_in(held, arriving=arriving)
+        return beyond
 
     async def _take_out(self, connection: str, at: datetime) -> None:
-        (due,) = await self._call(scripts.LEAVE, connection, micros(at), self._grace // _MICROSECOND)
-        self._ledger.taken_out(connection, int(due))
+        self._ledger.taken_out(connection, await self._calls.leave(connection, at=at))
 
     async def _page(self, first: str, last: str | bytes, limit: int) -> tuple[int, int, tuple[Online, ...]]:
         if self._away or not self._tasks:
             raise PresenceUnavailable("Redis is away")
         try:
             async with asyncio.timeout(self._patience):
-                users, connections, page = await self._call(scripts.ROSTER, first, last, limit)
+                return await self._calls.page(first, last, limit)
         except TimeoutError as problem:
             raise PresenceUnavailable("Redis does not answer") from problem
-        return users, connections, tuple(_online(*each) for each in page)
 
     # Beats
 
@@ -316,28 +267,28 @@ class RedisPresence:
         """One heartbeat; answers in how many seconds the next is due, 0 for at once."""
         # Calls are executed in their order: this is what Redis has to count when it comes to this one.
         holds = len(self._ledger.held)
-        beat = int(self._beat_seconds * 1_000_000)
+        every = timedelta(seconds=self._beat_seconds)
         try:
-            answer = await self._call(scripts.BEAT, BATCH, beat, int(not self._tasks))
-        except _Forgotten as forgotten:
+            beaten = await self._calls.beat(batch=BATCH, every=every, leaving=not self._tasks)
+        except Forgotten as forgotten:
             await self._restore(forgotten.epoch)
             return 0
-        counted, wait, more, upto, arriving, self._newest = answer
+        self._newest = beaten.newest
         if self._away:
             self._away = False
             self._trouble.over()
-        self._ledger.announced(upto=int(upto), arriving=[each.decode() for each in arriving])
-        if counted != holds or self._ledger.in_doubt:
+        self._ledger.announced(upto=beaten.upto, arriving=beaten.arriving)
+        if beaten.counted != holds or self._ledger.in_doubt:
             await self._reconcile()
-        if more:
+        if beaten.more:
             return 0
-        due = int(wait) / 1_000_000
+        due = beaten.due_seconds
         return self._beat_seconds if due < 0 else min(self._beat_seconds, max(due, 0.05))
 
     async def _restore(self, epoch: str) -> None:
         """Tell a Redis that has lost its memory what it knew of this node."""
         _log.warning("presence restores what Redis has lost", extra={"connections": len(self._ledger.held)})
-        before, self._epoch = self._epoch, epoch
+        before, self._calls.epoch = self._calls.epoch, epoch
         known, gone = self._ledger.lost()
         try:
             await self._put_all([*known, *(each.held for each in gone.values())], quiet=True)
@@ -345,15 +296,14 @@ class RedisPresence:
                 await self._take_out(name, each.at)
         except BaseException:
             # Half restored is not restored: the next beat begins again, and what is there already does no harm.
-            self._epoch = before
+            self._calls.epoch = before
             raise
 
     async def _reconcile(self) -> None:
         """Make Redis hold what this node holds."""
         ledger = self._ledger
         question = ledger.question()
-        (members,) = await self._call(scripts.HELD)
-        missing, surplus = ledger.compare(question, {each.decode() for each in members})
+        missing, surplus = ledger.compare(question, await self._calls.held())
         await self._put_all(missing)
         ledger.put_back(missing, self._now())
         for name, at in [(name, gone.at) for name, gone in ledger.gone.items()]:
@@ -379,21 +329,7 @@ class RedisPresence:
         # A beat makes Redis agree; the next announces whom the last node to go takes with it.
         await self.sweep()
         await self.sweep()
-        await self._call(scripts.RETIRE)
+        await self._calls.retire()
 
     def _now(self) -> datetime:
         return system_clock() if self._clock is None else self._clock()
-
-
-def _online(user: bytes, connections: int, oldest: bytes, newest: bytes) -> Online:
-    """A user's entry; name, roles and topics are those of the newest connection, whose token is the freshest."""
-    entry = json.loads(newest)
-    return Online(
-        user=user.decode(),
-        name=entry["name"],
-        roles=tuple(entry["roles"]),
-        connections=connections,
-        since=moment(json.loads(oldest)["since"]),
-        # A node of an older version leaves them out.
-        topics=tuple(entry.get("topics", ())),
-    )

@@ -4,27 +4,30 @@ It is the same decision as an emit's, and it is made again as the mail leaves.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from gateway.ground.rooms import user_room
 from gateway.ground.zones import zone
 from gateway.notify import owing
+from gateway.notify.campaigns import trial
 from gateway.notify.campaigns.plans import (
     Given,
     Plan,
     TestRequest,
+    Variant,
     first_at,
     given_of,
     obligation_id,
     plan_of,
 )
+from gateway.notify.campaigns.speech import NO_TYPE, Speech
 from gateway.notify.decide import Judge, Judged
+from gateway.notify.experiments.lots import Aside
 from gateway.notify.gates import preferences
 from gateway.notify.preferences import NOTHING
-from gateway.notify.requests import EmailRequest, EmitRequest
+from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
 from gateway.notify.verdicts import EMAIL, Case, Delay, Moment, Send, Skip, Sources
 from gateway.notify.whereabouts import zones_of
 from gateway.notify.wording import Filled, Scribe
@@ -36,15 +39,24 @@ from storage.mail import LaneName
 from storage.outbox import Kind, Obligation, Subject
 from storage.streams import Notification
 
-if TYPE_CHECKING:
-    from gateway.catalog.kinds import NotificationType
-
 LOCAL_TIME = "local_time"
 """By this a recipient waits for the time on the own wall."""
 NOT_ASKED = Skip(rule=preferences.RULE, detail="has not asked for it")
 REASON_CHARACTERS = 200
 WORDED_AT_ONCE = 50
 SENT_ANYWAY = Judged(Send(), ())
+HELD_OUT = Skip(rule=trial.HOLDOUT, detail=trial.HOLDOUT_REASON)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A recipient whose turn may have come."""
+
+    recipient: Recipient
+    given: Given
+    variant: Variant | None
+    is_tried: bool = False
+    """Whether the variant has fallen to it by lot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,34 +76,56 @@ class Drafter:
         self._scribe = scribe
         self._judge = judge
         self._sources = sources
-
-    def knows(self, campaign: Campaign) -> bool:
-        """Whether the catalog in force has words and mail for it: without, all its recipients would come to nothing."""
-        return self._type(campaign) is not None
-
-    def _type(self, campaign: Campaign) -> "NotificationType | None":
-        catalog = self._sources.catalog.current
-        type_ = None if catalog is None else catalog.types.get(campaign.type)
-        return type_ if type_ is not None and type_.email is not None and type_.wordings else None
+        self.speech = Speech(sources.catalog)
 
     async def decide(
         self, campaign: Campaign, recipients: Sequence[Recipient], *, now: datetime
     ) -> list[Decided]:
         """What becomes of each, in any order."""
         plan = plan_of(campaign)
-        givens = {each.id: given_of(each.given) for each in recipients}
-        waiting = await self._waiting(campaign, plan, recipients, givens, now)
+        split = trial.split_of(campaign.id, plan)
+        candidates: list[_Candidate] = []
+        decided: list[Decided] = []
+        for each in recipients:
+            lot = trial.lot_of(campaign, plan, split, each.user)
+            if lot.aside is Aside.HELD_OUT:
+                decided.append(_skipped(each.id, HELD_OUT))
+            elif lot.aside is Aside.WAITS:
+                decided.append(
+                    Decided(
+                        id=each.id, state=RecipientState.PENDING, rule=trial.EXPERIMENT, reason=trial.WAITS
+                    )
+                )
+            else:
+                candidates.append(_Candidate(each, given_of(each.given), lot.variant, is_tried=lot.is_tried))
+        tried = {
+            each.recipient.id: each.variant.name for each in candidates if each.variant and each.is_tried
+        }
+        decided += await self._decide(campaign, plan, candidates, now=now)
+        return [replace(each, variant=tried.get(each.id)) for each in decided] if tried else decided
+
+    async def _decide(
+        self, campaign: Campaign, plan: Plan, candidates: Sequence[_Candidate], *, now: datetime
+    ) -> list[Decided]:
+        """What becomes of each of those who are to get something."""
+        waiting = await self._waiting(campaign, plan, candidates, now)
         decided = [
             Decided(id=id_, state=RecipientState.PENDING, wake_at=due_at, rule=LOCAL_TIME)
             for id_, due_at in waiting.items()
         ]
-        unasked = await self._unasked(campaign, recipients)
+        unasked = await self._unasked(campaign, [each.recipient for each in candidates])
         decided += [_skipped(id_, NOT_ASKED) for id_ in unasked - waiting.keys()]
-        ready = [each for each in recipients if each.id not in waiting and each.id not in unasked]
-        filled = await self._filled([_request(campaign, plan, each, givens[each.id]) for each in ready])
+        ready = [
+            each
+            for each in candidates
+            if each.recipient.id not in waiting and each.recipient.id not in unasked
+        ]
+        # One variant after the other: what is said last of each type is remembered.
+        ready.sort(key=lambda each: each.variant.name if each.variant else "")
+        filled = await self._filled([self._request(campaign, plan, each) for each in ready])
         drafts: list[_Draft] = []
-        for recipient, each in zip(ready, filled, strict=True):
-            found = _drafted(recipient, each, now)
+        for candidate, each in zip(ready, filled, strict=True):
+            found = _drafted(candidate.recipient, each, now)
             if isinstance(found, _Draft):
                 drafts.append(found)
             else:
@@ -104,25 +138,27 @@ class Drafter:
         return decided
 
     async def _waiting(
-        self,
-        campaign: Campaign,
-        plan: Plan,
-        recipients: Sequence[Recipient],
-        givens: Mapping[str, Given],
-        now: datetime,
+        self, campaign: Campaign, plan: Plan, candidates: Sequence[_Candidate], now: datetime
     ) -> dict[str, datetime]:
         """When it is the time of those whose time has not come, by their ids."""
-        if plan.local_time is None:
+        timed = [
+            (each, wall)
+            for each in candidates
+            if (wall := (each.variant and each.variant.local_time) or plan.local_time) is not None
+        ]
+        if not timed:
             return {}
-        since = campaign.started_at or campaign.send_at or now
-        unknown = [each.user for each in recipients if givens[each.id].timezone is None]
+        begun = campaign.started_at or campaign.send_at or now
+        unknown = [each.recipient.user for each, _ in timed if each.given.timezone is None]
         zones = await zones_of(self._sources, unknown) if unknown else {}
         waiting = {}
-        for each in recipients:
-            own = zone(givens[each.id].timezone or "") or zones.get(each.user, self._sources.zone)
-            due_at = first_at(plan.local_time, own, since)
+        for each, wall in timed:
+            own = zone(each.given.timezone or "") or zones.get(each.recipient.user, self._sources.zone)
+            # Whoever has waited for the winner waits for the first such time since.
+            since = begun if each.is_tried else campaign.chosen_at or begun
+            due_at = first_at(wall, own, since)
             if due_at > now:
-                waiting[each.id] = due_at
+                waiting[each.recipient.id] = due_at
         return waiting
 
     async def _filled(self, requests: Sequence[EmitRequest]) -> list[Filled | Exception]:
@@ -135,7 +171,7 @@ class Drafter:
 
     async def _unasked(self, campaign: Campaign, recipients: Sequence[Recipient]) -> set[str]:
         """Those who have not asked for mail of a type that is mailed only to who has, by their ids."""
-        type_ = self._type(campaign)
+        type_ = self.speech.type_of(campaign)
         assert type_ is not None
         assert type_.email is not None
         if type_.email.default:
@@ -147,11 +183,28 @@ class Drafter:
             if not chosen.get(each.user, NOTHING).cell(type_, type_.name, EMAIL).value
         }
 
+    def _request(self, campaign: Campaign, plan: Plan, candidate: _Candidate) -> EmitRequest:
+        """What an emit to the recipient would be asked."""
+        return EmitRequest(
+            rooms=(user_room(candidate.recipient.user),),
+            type=campaign.type,
+            title=None,
+            data={**plan.data, **candidate.given.data},
+            locale=candidate.given.locale,
+            email=EmailRequest(if_known=True),
+            kind=self.speech.kind(campaign, plan, candidate.variant),
+        )
+
     async def test(self, campaign: Campaign, asked: TestRequest, *, now: datetime) -> list[Obligation]:
         """The mail that readers at these addresses would get, whatever they have chosen. Raises `Unfit`."""
         plan, given = plan_of(campaign), Given(locale=asked.locale, data=dict(asked.data))
+        if self.speech.type_of(campaign) is None:
+            raise Unfit({"type": [f"{NO_TYPE[:1].upper()}{NO_TYPE[1:]}."]})
+        variant = plan.variant(asked.variant) if asked.variant else next(iter(plan.variants), None)
+        if asked.variant is not None and variant is None:
+            raise Unfit({"variant": ["The campaign has no such variant."]})
         people = [Recipient(id=uuid7(), user=compared(address), address=address) for address in asked.to]
-        requests = [_request(campaign, plan, each, given) for each in people]
+        requests = [self._request(campaign, plan, _Candidate(each, given, variant)) for each in people]
         of = Subject(kind=Kind.CAMPAIGN, id=f"{TEST}{campaign.id}")
         obligations = []
         for person, filled in zip(people, await self._scribe.fill(requests), strict=True):
@@ -162,18 +215,6 @@ class Drafter:
             case = replace(_case(person, filled.request, email, now), due_at=now)
             obligations.append(_obligation(_Draft(person, filled, email, case), SENT_ANYWAY, of, person.id))
         return obligations
-
-
-def _request(campaign: Campaign, plan: Plan, recipient: Recipient, given: Given) -> EmitRequest:
-    """What an emit to the recipient would be asked."""
-    return EmitRequest(
-        rooms=(user_room(recipient.user),),
-        type=campaign.type,
-        title=None,
-        data={**plan.data, **given.data},
-        locale=given.locale,
-        email=EmailRequest(if_known=True),
-    )
 
 
 def _drafted(recipient: Recipient, filled: Filled | Exception, now: datetime) -> _Draft | Decided:

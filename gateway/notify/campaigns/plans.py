@@ -38,7 +38,44 @@ class OfUsers(Struct, frozen=True, tag="users", tag_field="kind"):
 Audience = Imported | OfTopic | OfUsers
 
 
-class Plan(Struct, frozen=True, kw_only=True):
+class OwnTexts(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a campaign says in one language in the place of its type; of what is None, the type's own stays."""
+
+    title: str | None = None
+    body: str | None = None
+    link: str | None = None
+    subject: str | None = None
+
+
+class Variant(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One of several ways to say it, each of which some of the recipients get."""
+
+    name: str
+    weight: int = 1
+    texts: dict[str, OwnTexts] = {}
+    """By language, over the campaign's."""
+    local_time: time | None = None
+    """In the place of the campaign's."""
+
+
+class Experiment(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the variants are tried, and what is expected of them."""
+
+    baseline: float
+    """The part of the recipients of whom a click is expected anyway."""
+    effect: float
+    """By how much more it must be to be worth finding."""
+    salt: str | None = None
+    """By which lots are drawn; None: the campaign's id."""
+    holdout: float = 0.0
+    """Percent of the recipients, who get nothing."""
+    share: float = 100.0
+    """Percent of the others, on whom the variants are tried; the rest wait for the winner."""
+    seconds: float = 86_400.0
+    """After the beginning it is over."""
+
+
+class Plan(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is asked for beside the name and the type."""
 
     audience: Audience
@@ -47,6 +84,17 @@ class Plan(Struct, frozen=True, kw_only=True):
     """The room of many that is told the same in the app; None: none is."""
     local_time: time | None = None
     """By each recipient's own clock, at the first such time from the beginning on; None: at once."""
+    texts: dict[str, OwnTexts] = {}
+    """By language, over those of the type."""
+    variants: tuple[Variant, ...] = ()
+    """The first is the control; none: everybody gets the same."""
+    experiment: Experiment | None = None
+    """None without variants."""
+    mails_per_minute: int | None = None
+    """At most, of all nodes together; None: as the lane allows."""
+
+    def variant(self, name: str | None) -> Variant | None:
+        return next((each for each in self.variants if each.name == name), None)
 
 
 class Given(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -105,6 +153,16 @@ class TestRequest:
     to: tuple[str, ...]
     data: Mapping[str, Any]
     locale: str | None = None
+    variant: str | None = None
+    """None: the control."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChooseRequest:
+    """The variant that those get who wait for it."""
+
+    campaign: str
+    variant: str
 
 
 _plans = msgspec.json.Decoder(Plan)

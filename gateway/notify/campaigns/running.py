@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from gateway.ground.clock import Clock
 from gateway.ground.parts import Meters, Part
 from gateway.ground.tasks import Tasks
+from gateway.notify.campaigns import pacing, trial
 from gateway.notify.campaigns.audience import Audiences
 from gateway.notify.campaigns.drafting import Drafter
-from gateway.notify.campaigns.plans import plan_of
+from gateway.notify.campaigns.plans import Plan, plan_of
 from gateway.notify.emitting import Emitter
 from gateway.notify.requests import EmitRequest, Unfit
 from gateway.notify.rounds import Rounds, rest_until
@@ -38,10 +39,11 @@ WAKE_SECONDS = 1.0
 """Between two looks while any campaign is at work: this node's mail worker is to help."""
 SHORTEST_REST_SECONDS = 0.02
 FAILED_SECONDS = 5.0
+FINDINGS_SECONDS = 60.0
+"""Between two looks at what an experiment has found."""
 LATEST = timedelta(hours=6)
 """After its time a campaign does not begin by itself any more: somebody has to say that it still shall."""
 MISSED = "its time was over by more than six hours: resume it if it shall begin still"
-NO_TYPE = "the catalog does not have its type any more, with words and mail"
 UNTELLABLE = "its data do not fit the type any more: it cannot be told in the app"
 PRUNED_AT_ONCE = 2_000
 
@@ -172,10 +174,11 @@ class CampaignRunner(Part):
     async def _go_on(self, lead: Lead, now: datetime) -> datetime | None:
         """Collect, decide, and owe."""
         campaign = lead.campaign
-        if not self._drafter.knows(campaign):
-            await self._give_up(campaign, NO_TYPE, now)
+        plan = plan_of(campaign)
+        if (reason := self._drafter.speech.hindrance(campaign)) is not None:
+            await self._give_up(campaign, reason, now)
             return None
-        if campaign.announced is None and plan_of(campaign).in_app is not None:
+        if campaign.announced is None and plan.in_app is not None:
             try:
                 # First of all: mails ask whether it was read.
                 await self._announce(lead)
@@ -183,10 +186,17 @@ class CampaignRunner(Part):
                 await self._give_up(campaign, UNTELLABLE, now)
                 return None
         owed = await self._shelf.collect(campaign.id, limit=COLLECTED_AT_ONCE, now=now)
+        rate, paced_until = plan.mails_per_minute, campaign.paced_until
         room = min(AHEAD - owed, DECIDED_AT_ONCE)
+        if rate is not None:
+            room = min(room, pacing.allowed(rate, paced_until, now))
         due = await self._shelf.due(campaign.id, limit=room, now=now) if room > 0 else []
         if due:
             decided = await self._drafter.decide(campaign, due, now=now)
+            if rate is not None:
+                # Before: whoever dies in between has sent too little, and not too much.
+                count = sum(each.obligation is not None for each in decided)
+                await self._shelf.pace(lead, pacing.taken_up(rate, paced_until, count, now))
             owed += await self._shelf.decide(lead, decided, now=now)
             self.decided.update(each.state.value for each in decided)
             self.hurry()
@@ -195,11 +205,29 @@ class CampaignRunner(Part):
             return now + timedelta(seconds=COLLECT_SECONDS)
         next_due = await self._shelf.next_due(campaign.id)
         if next_due is not None:
-            return max(now, next_due)
+            return max(now, next_due, now if rate is None else pacing.free_at(rate, paced_until, now))
         if await self._shelf.finish(lead, now=now):
             logger.info("a campaign is finished", extra={"campaign": campaign.id})
             return None
+        if trial.has_waiting(plan):
+            return await self._conclude(campaign, plan, now)
         return now + timedelta(seconds=COLLECT_SECONDS)
+
+    async def _conclude(self, campaign: Campaign, plan: Plan, now: datetime) -> datetime:
+        """Have those who wait get what the experiment has found; answers when to look again."""
+        chosen = campaign.chosen
+        if chosen is None:
+            earliest = (campaign.started_at or now) + trial.SHORTEST
+            if now < earliest:
+                return earliest
+            told = await trial.told(self._shelf, campaign, now=now)
+            chosen = None if told is None else trial.outcome(told, plan, now=now)
+            if chosen is None:
+                return now + timedelta(seconds=FINDINGS_SECONDS)
+            logger.info("an experiment is over", extra={"campaign": campaign.id, "variant": chosen})
+        # Also of what was chosen before: some may have been decided just then.
+        await self._shelf.choose(campaign.id, chosen, now=now)
+        return now
 
     async def _see_off(self, campaign: Campaign, now: datetime) -> datetime | None:
         """Collect what was under way as it was stopped."""
@@ -227,6 +255,7 @@ class CampaignRunner(Part):
             title=None,
             data=plan.data,
             no_email=True,
+            kind=self._drafter.speech.kind(campaign, plan, None),
             idempotency_key=f"campaign:{campaign.id}",
             fingerprint=campaign.id.encode(),
         )

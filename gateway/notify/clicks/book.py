@@ -164,6 +164,9 @@ class ClickBook(Part):
             return None
         if not await self._agrees(user):
             return None, await self._reading.unread(user, rooms)
+        if mail.campaign is not None:
+            # Before, and again should it be told again: whoever dies in between has lost nothing.
+            await self._mails.clicked(mail.campaign, ticket.mail, at=self._clock())
         confirmed = await self._clicks.confirm(ticket.mail, ticket.target, now=self._clock())
         if confirmed is not None:
             self.counted[CONFIRMED] += 1
@@ -232,6 +235,8 @@ class ClickBook(Part):
         return 0 if await self.judge(self._clock() - JUDGED_AFTER) == JUDGED_AT_ONCE else LOOK_SECONDS
 
     async def _mark(self, hit: Hit) -> None:
+        if hit.campaign is not None:
+            await self._mails.clicked(hit.campaign, hit.mail, at=hit.at)
         if hit.notification is None or hit.room is None:
             return
         marked = await self._inboxes.click(

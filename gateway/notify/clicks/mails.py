@@ -1,6 +1,7 @@
 """The mails whose links are led by way of us, as they are found again when one is followed."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway.ground.rooms import user_of
 from gateway.notify.clicks.judging import Posted
@@ -47,6 +48,10 @@ class TrackedMails:
         announced = None if campaign is None else campaign.announced
         marks = None if announced is None else await self._streams.notification(announced)
         return TrackedMail(user=user, type=told.type, marks=marks, campaign=of.id)
+
+    async def clicked(self, campaign: str, mail: str, *, at: datetime) -> None:
+        """A person has followed a link of a campaign's mail."""
+        await self._campaigns.clicked(campaign, mail, at=at)
 
     async def posted(self, mail: str) -> Posted | None:
         """When it has left, and whither; None for one that is not kept any more."""

@@ -34,6 +34,10 @@ class RecipientAnswer(Schema):
     reason = required.text(allow_none=True)
     mail = required.text(allow_none=True, metadata={"description": "The mail's id."})
     mail_state = fields.Enum(MailState, by_value=True, required=True, allow_none=True)
+    variant = required.text(allow_none=True, metadata={"description": "That has fallen to it by lot."})
+    clicked_at = required.time(
+        allow_none=True, metadata={"description": "When a person has first followed a link of its mail."}
+    )
     updated_at = required.time()
 
 

@@ -131,6 +131,7 @@ def test_every_operation_that_is_audited_reads_what_was_asked():
         "type_switch": {"type": "T", "enabled": False},
         "create_campaign": {"name": "Autumn", "type": "NEWS", "data": {}, "audience": "import"},
         "test_campaign": {"campaign": uuid7(), "to": ["a@b.example"]},
+        "choose_variant": {"campaign": uuid7(), "variant": "b"},
     }
     audited = {operation.name: operation for operation in OPERATIONS if operation.audit is not None}
     assert audited.keys() == sound.keys() | asked.keys()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway.notify.campaigns.book import Progress
+from gateway.notify.campaigns.accounts import Progress
 from gateway.notify.campaigns.plans import Imported, Plan
 from gateway.notify.gates import campaign as gate
 from gateway.notify.verdicts import EMAIL, NO_CAMPAIGNS, Case, Delay, Moment, Skip

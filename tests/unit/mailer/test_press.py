@@ -4,7 +4,7 @@ import asyncio
 import io
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -352,3 +352,28 @@ def test_bulk_mail_that_would_be_cut_off_is_refused() -> None:
         RENDERER.render(notification(body=long), order(lane=LaneName.BULK))
 
     assert RENDERER.render(notification(body=long), order()).html
+
+
+async def test_what_is_brief_is_rendered_at_once_when_its_templates_are_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A thread and back takes as long as all of it; to compile the templates, or to render much, takes longer."""
+    threads = []
+    to_thread = asyncio.to_thread
+
+    async def counted(call: Callable[[], Outgoing]) -> Outgoing:
+        threads.append(call)
+        return await to_thread(call)
+
+    monkeypatch.setattr(press_module.asyncio, "to_thread", counted)
+    monkeypatch.setattr(press_module, "KNOWN_TYPES", 1)
+    made = Press(LETTERHEAD)
+
+    mails = [await mail(made, type_) for type_ in ("NEWS", "NEWS", "OTHER", "OTHER")]
+    assert len(threads) == 3
+    assert mails == [
+        RENDERER.render(notification(type=type_), order()) for type_ in ("NEWS", "NEWS", "OTHER", "OTHER")
+    ]
+    await mail(made, "NEWS", body="x" * 1001)
+    await mail(made, "NEWS", data={"items": ["x"] * 300})
+    assert len(threads) == 5

@@ -493,9 +493,13 @@ class Granting:
 
     def __init__(self) -> None:
         self.moments = asyncio.Semaphore(0)
+        self.waiting = self.most = 0
 
     async def reserve(self) -> float:
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
         await self.moments.acquire()
+        self.waiting -= 1
         return 0.0
 
     def warnings(self) -> list[str]:
@@ -520,6 +524,51 @@ async def test_while_enough_mail_waits_for_its_moment_no_more_is_leased(bench: B
     for _ in range(4):
         budget.moments.release()
     await bench.until(lambda: bench.count(Result.SENT) == 6)
+
+
+async def test_a_lane_with_a_stock_leases_more_than_go_at_once(bench: Bench) -> None:
+    """They are decided on and made when it is their turn, and their ends are written down together."""
+    budget = Granting()
+    await owe_many(bench, 6)
+    worker = bench.start(budget=budget, concurrency=2, stock=4)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while budget.waiting < 2:
+            await asyncio.sleep(0)
+
+    assert (worker.held, budget.waiting) == (6, 2)
+    assert bench.outbox.calls.count("lease") == 1
+    for _ in range(6):
+        budget.moments.release()
+    await bench.until_observed(*[Result.SENT] * 6)
+
+    assert budget.most == 2
+    assert bench.outbox.calls.count("end_together") < 6
+
+
+async def test_a_mail_whose_turn_does_not_come_is_given_back_uncounted(bench: Bench) -> None:
+    await owe_many(bench, 2)
+    bench.start(budget=Granted(3600), concurrency=1, stock=1, lease_seconds=0.3)
+
+    await bench.until_observed(Result.HELD)
+
+    counts = await bench.store.outbox.mail_counts()
+    assert counts[MailState.LEASED] >= 1
+    mails = [await bench.mail(f"019a0c5e-7d00-7000-8000-00000000000{number}") for number in range(2)]
+    assert max(mail.attempts for mail in mails) == 1
+    assert bench.relay.received == []
+
+
+async def test_what_waits_for_its_turn_does_not_try_a_relay_that_refuses_us(bench: Bench) -> None:
+    """As many wrong logins as there are mails could lock the account."""
+    bench.relay.on("AUTH", *[Reply("535 5.7.8 wrong")] * 4)
+    await owe_many(bench, 4)
+    bench.start(concurrency=1, stock=3)
+
+    await bench.until_observed(Result.POSTPONED, *[Result.HELD] * 3)
+
+    assert bench.relay.opened == 1
+    counts = await bench.store.outbox.mail_counts()
+    assert counts[MailState.PENDING] == 4
 
 
 async def test_a_mail_that_waits_for_its_moment_is_not_late(bench: Bench) -> None:
@@ -1374,11 +1423,10 @@ async def test_of_a_lane_that_is_paused_nothing_is_leased_until_it_goes_on(bench
     assert (await bench.mail()).attempts == 1
 
 
-async def test_what_waits_for_its_moment_as_its_lane_is_paused_is_not_sent_and_not_counted(
-    bench: Bench,
-) -> None:
+@pytest.mark.parametrize("asked", [1, 2], ids=["for its turn", "for its moment"])
+async def test_what_waits_as_its_lane_is_paused_is_not_sent_and_not_counted(bench: Bench, asked: int) -> None:
     """A lane of a small rate has mails that wait for minutes: they do not leave after somebody has said stop."""
-    answers = iter([False])
+    answers = iter([False] * asked)
     await bench.owe()
 
     bench.start(is_paused=lambda: next(answers, True))

@@ -15,6 +15,17 @@ export function shares(sums: Accounting): readonly { part: Part; percent: number
   }));
 }
 
+/** A rate: 5.1%. */
+export function percent(rate: number): string {
+  return `${(rate * 100).toFixed(1)}%`;
+}
+
+/** By how much one rate is above another: +1.2 points, −0.4 points. */
+export function points(difference: number): string {
+  const told = Math.abs(difference * 100).toFixed(1);
+  return `${told === "0.0" ? "±" : difference > 0 ? "+" : "−"}${told} points`;
+}
+
 /** "those you import", "the topic garden", "all users who read de, with plan pro". */
 export function audienceOf(audience: unknown): string {
   if (typeof audience !== "object" || audience === null) return "those you import";

@@ -68,6 +68,7 @@ export {
   type TopicsAnswer as TopicsPage,
   type TraceAnswer as Trace,
   type TracedMailAnswer as TracedMail,
+  type TrialResultsAnswer as TrialResults,
   type TypeAnswer as TypeSummary,
   type TypeDetailAnswer as TypeDetail,
   type TypeItemAnswer as TypeItem,

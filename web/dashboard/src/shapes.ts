@@ -55,6 +55,12 @@ export const CAMPAIGN_STATE_VALUES = [
 ] as const;
 export type CampaignState = (typeof CAMPAIGN_STATE_VALUES)[number];
 
+export const RULE_VALUES = ["sequential", "fixed"] as const;
+export type Rule = (typeof RULE_VALUES)[number];
+
+export const VERDICT_VALUES = ["open", "winner", "no_winner", "broken"] as const;
+export type Verdict = (typeof VERDICT_VALUES)[number];
+
 export const RECIPIENT_STATE_VALUES = ["pending", "owed", "sent", "skipped", "dead", "cancelled"] as const;
 export type RecipientState = (typeof RECIPIENT_STATE_VALUES)[number];
 
@@ -1049,6 +1055,69 @@ export interface CampaignsAnswer {
   readonly next: string | null;
 }
 
+export interface OwnTextsAnswer {
+  readonly title: string | null;
+  readonly body: string | null;
+  readonly link: string | null;
+  readonly subject: string | null;
+}
+
+export interface VariantAnswer {
+  readonly name: string;
+  readonly weight: number;
+  readonly texts: Readonly<Record<string, OwnTextsAnswer>>;
+  readonly local_time: string | null;
+}
+
+export interface ExperimentAnswer {
+  readonly baseline: number;
+  readonly effect: number;
+  readonly salt: string;
+  readonly holdout: number;
+  readonly share: number;
+  readonly hours: number;
+}
+
+export interface VariantResultAnswer {
+  readonly name: string;
+  /** To whom it has fallen by lot. */
+  readonly assigned: number;
+  readonly sent: number;
+  /** Of those sent, by a person. */
+  readonly clicked: number;
+  readonly rate: number;
+  /** With `high` the interval of 95 %. */
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface ComparisonAnswer {
+  readonly variant: string;
+  /** Of its rate from the control's. */
+  readonly difference: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** What an experiment has found so far. */
+export interface TrialResultsAnswer {
+  readonly rule: Rule;
+  /** How many it takes by the plan. */
+  readonly people: number;
+  /** Clicks of both after which there is no winner. None: it is looked at once. */
+  readonly conversions: number | null;
+  readonly over_at: string | null;
+  readonly verdict: Verdict;
+  readonly winner: string | null;
+  /** Whether each has the clicks that sending it unasked takes. */
+  readonly enough: boolean;
+  /** What those get who have waited. */
+  readonly chosen: string | null;
+  readonly chosen_at: string | null;
+  readonly variants: readonly VariantResultAnswer[];
+  readonly comparisons: readonly ComparisonAnswer[];
+}
+
 /** `imported` = `pending` + `owed` + `sent` + `skipped` + `dead` + `cancelled`, and `exact` says whether it is so. */
 export interface AccountingAnswer {
   readonly imported: number;
@@ -1071,6 +1140,12 @@ export interface AccountingAnswer {
 
 /** A campaign in full. */
 export interface CampaignDetailAnswer {
+  readonly texts: Readonly<Record<string, OwnTextsAnswer>>;
+  readonly variants: readonly VariantAnswer[];
+  readonly experiment: ExperimentAnswer | null;
+  readonly rate: number | null;
+  /** None without variants. */
+  readonly results: TrialResultsAnswer | null;
   readonly id: string;
   readonly name: string;
   readonly type: string;
@@ -1106,6 +1181,10 @@ export interface RecipientAnswer {
   /** The mail's id. */
   readonly mail: string | null;
   readonly mail_state: MailState | null;
+  /** That has fallen to it by lot. */
+  readonly variant: string | null;
+  /** When a person has first followed a link of its mail. */
+  readonly clicked_at: string | null;
   readonly updated_at: string;
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { audienceOf, shares } from "../src/campaign.ts";
+import { audienceOf, percent, points, shares } from "../src/campaign.ts";
+import { NO_TRIAL, ownWords } from "../src/pages/trialasked.tsx";
 import { href, parse } from "../src/route.ts";
 
 const NOTHING = {
@@ -33,6 +34,20 @@ describe("a campaign", () => {
     expect(audienceOf({ users: { locale: "de", attributes: { plan: "pro", n: 1 } } })).toBe(
       "all users who read de, with plan pro and n 1",
     );
+  });
+
+  it("tells rates, and how far they are apart", () => {
+    expect(percent(0.0512)).toBe("5.1%");
+    expect([0.012, -0.004, 0.0001].map(points)).toEqual(["+1.2 points", "−0.4 points", "±0.0 points"]);
+  });
+
+  it("asks for a trial when there are two subjects, and for its own words when there is one", () => {
+    expect(ownWords(NO_TRIAL, "en")).toEqual({});
+    expect(ownWords({ ...NO_TRIAL, subject: " One " }, "de")).toEqual({ texts: { de: { subject: "One" } } });
+    expect(ownWords({ ...NO_TRIAL, other: "Two" }, "en")).toEqual({
+      variants: [{ name: "a" }, { name: "b", texts: { en: { subject: "Two" } } }],
+      experiment: { share: 20, baseline: 0.05, effect: 0.02 },
+    });
   });
 
   it("has a place of its own, with the state that is looked at", () => {

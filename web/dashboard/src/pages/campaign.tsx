@@ -20,6 +20,7 @@ import { Icon } from "../ui/icons.tsx";
 import { toast } from "../ui/toast.tsx";
 import { figure, humane, moment, plural } from "../words.ts";
 import { CampaignChip } from "./campaigns.tsx";
+import { Trial } from "./trial.tsx";
 
 /** While something moves, and while nothing does. */
 const MOVING_MS = 1_000;
@@ -64,6 +65,7 @@ export function OneCampaign(props: { id: string; state: string }): ReactNode {
       </Heading>
       {error ? <Failed error={error} retry={reload} /> : null}
       <Progress campaign={data} />
+      <Trial campaign={data} reload={reload} />
       {data.state === "draft" ? (
         <For event="campaign_test">
           <Before campaign={data} />

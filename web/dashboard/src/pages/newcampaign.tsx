@@ -8,6 +8,7 @@ import { Field } from "../ui/field.tsx";
 import { Icon } from "../ui/icons.tsx";
 import { SchemaForm } from "../ui/schemaform.tsx";
 import { toast } from "../ui/toast.tsx";
+import { NO_TRIAL, ownWords, type TrialAsked, Ways } from "./trialasked.tsx";
 import { Result } from "./typepreview.tsx";
 
 type Kind = "import" | "topic" | "users";
@@ -72,6 +73,7 @@ function Form(props: {
   const [locale, setLocale] = useState("");
   const [inApp, setInApp] = useState("");
   const [localTime, setLocalTime] = useState("");
+  const [trial, setTrial] = useState<TrialAsked>(NO_TRIAL);
   const [refused, setRefused] = useState<Errors>(NONE);
   const [busy, setBusy] = useState(false);
   const question = useMemo(
@@ -91,6 +93,7 @@ function Form(props: {
         audience: kind === "import" ? "import" : kind === "topic" ? { topic } : users,
         ...(inApp.trim() && { in_app: inApp.trim() }),
         ...(localTime && { local_time: localTime }),
+        ...ownWords(trial, locale || type.locales[0] || ""),
       });
       location.hash = href({ page: "campaigns", campaign: made.id, state: "" });
     } catch (failure) {
@@ -188,6 +191,12 @@ function Form(props: {
             )}
           </Field>
         </div>
+        <Ways
+          asked={trial}
+          change={setTrial}
+          errors={refused}
+          language={locale || type.locales[0] || "the catalog’s own"}
+        />
         <div className="try-data">
           <SchemaForm
             schema={type.schema}

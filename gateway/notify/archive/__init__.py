@@ -1,0 +1,1 @@
+"""The archive: what retention would delete is put away first, as files, and read and put back from there."""

@@ -1,0 +1,51 @@
+"""The depot: where the files of the archive lie. Each is written whole or not at all, and again over itself.
+
+DepotError
+├── DepotUnavailable    away, full, or not ours to write; the same may succeed later
+└── DepotDamaged        what is there is not what was written
+"""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from gateway.notify.archive.places import Place
+
+
+class DepotError(Exception):
+    """The root of what goes wrong with the archive. Says what and where, and nothing of what is in it."""
+
+
+class DepotUnavailable(DepotError):
+    """It cannot be written or read now."""
+
+
+class DepotDamaged(DepotError):
+    """A file is not what it should be."""
+
+
+class Depot(Protocol):
+    """Files by their names, in one folder."""
+
+    async def put(self, name: str, content: bytes) -> None:
+        """Have a file of this name and content, durable when this returns; one that is there is replaced at one stroke."""
+        ...
+
+    async def get(self, name: str) -> bytes | None:
+        """The content; None when there is no such file."""
+        ...
+
+    def names(self) -> AsyncIterator[str]:
+        """The names of all files, in any order."""
+        ...
+
+
+def depot_at(place: Place, folder: str) -> Depot:
+    """The depot in this folder of the place. Nothing is sent or made yet."""
+    if place.bucket is None:
+        from gateway.notify.archive.folder import FolderDepot
+
+        return FolderDepot(place.folder / folder)
+    # Only where it is used: it brings a runtime of its own.
+    from gateway.notify.archive.bucket import BucketDepot
+
+    return BucketDepot(place.bucket, str(place.folder / folder))

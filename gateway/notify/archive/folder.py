@@ -1,0 +1,67 @@
+"""A depot in a folder of this machine, or of one that all nodes have mounted."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from gateway.notify.archive.depot import Depot, DepotUnavailable
+
+PART = ".part"
+"""The ending of what is being written; one that a crash has left is written over."""
+
+T = TypeVar("T")
+
+
+class FolderDepot(Depot):
+    """Files that only this user may read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def put(self, name: str, content: bytes) -> None:
+        await _in_thread(lambda: self._put(name, content))
+
+    async def get(self, name: str) -> bytes | None:
+        def read() -> bytes | None:
+            try:
+                return (self._folder / name).read_bytes()
+            except FileNotFoundError:
+                return None
+
+        return await _in_thread(read)
+
+    async def names(self) -> AsyncIterator[str]:
+        def listed() -> list[str]:
+            try:
+                return [each.name for each in self._folder.iterdir() if each.is_file()]
+            except FileNotFoundError:
+                return []
+
+        for name in await _in_thread(listed):
+            if not name.endswith(PART):
+                yield name
+
+    def _put(self, name: str, content: bytes) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = self._folder / (name + PART)
+        part.touch(mode=0o600)
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self._folder / name)
+        # The name is durable when its folder is.
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    try:
+        return await asyncio.to_thread(work)
+    except OSError as error:
+        raise DepotUnavailable(f"the folder: {error.strerror or type(error).__name__}") from error

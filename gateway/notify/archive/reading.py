@@ -1,0 +1,140 @@
+"""What can be done with the archive beside writing it: it is listed, verified, read, and put back into its store."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gateway.ground.rooms import user_of
+from gateway.notify.archive.depot import Depot, DepotDamaged
+from gateway.notify.archive.files import Manifest, manifest_at, names_at, verified
+from gateway.notify.archive.lines import Line, kept_of
+from storage.archive import Archive, Kept
+
+RESTORED_AT_ONCE = 200
+
+Progress = Callable[[int, int], None]
+"""Told how many pieces are done, of how many."""
+
+
+@dataclass(slots=True)
+class Restored:
+    """What came of putting back."""
+
+    rows: int = 0
+    """That were not there."""
+    there: int = 0
+    """That were, or that have no place there."""
+    sealed: int = 0
+    """That nobody can read any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A piece, or what is wrong with it."""
+
+    name: str
+    manifest: Manifest | None
+    fault: str | None = None
+
+
+@dataclass(slots=True)
+class Verified:
+    """What came of looking at all."""
+
+    rows: int = 0
+    sealed: int = 0
+    """Of these: what nobody can read any more."""
+    faults: dict[str, str] = field(default_factory=dict)
+    """By the name of the piece."""
+
+
+class Reader:
+    """Reads the depot of a store with the keys of that store."""
+
+    def __init__(self, shelf: Archive, depot: Depot, *, progress: Progress) -> None:
+        self._shelf = shelf
+        self._depot = depot
+        self._progress = progress
+
+    async def pieces(self, wanted: Sequence[str] = ()) -> list[str]:
+        """The names of the pieces in their order: all, or those of `wanted`, pieces or months. Raises `LookupError`."""
+        names = await names_at(self._depot)
+        if not wanted:
+            return names
+        for each in wanted:
+            if not any(_is_of(name, each) for name in names):
+                raise LookupError(each)
+        return [name for name in names if any(_is_of(name, each) for each in wanted)]
+
+    async def listed(self, names: Sequence[str]) -> AsyncIterator[Listed]:
+        """By their manifests alone."""
+        for name in names:
+            try:
+                yield Listed(name=name, manifest=await manifest_at(self._depot, name))
+            except DepotDamaged as error:
+                yield Listed(name=name, manifest=None, fault=str(error))
+
+    async def verify(self, names: Sequence[str]) -> Verified:
+        """Whether each is what its manifest says, and all that there is a key for can be read."""
+        found = Verified()
+        for done, name in enumerate(names):
+            self._progress(done, len(names))
+            try:
+                manifest, lines = await verified(self._depot, name)
+                kept = [each async for each in self._readable(lines)]
+            except DepotDamaged as error:
+                found.faults[name] = str(error)
+                continue
+            found.rows += manifest.rows
+            found.sealed += manifest.rows - len(kept)
+        return found
+
+    async def of_user(self, user: str, names: Sequence[str]) -> AsyncIterator[Kept]:
+        """What the archive has of a user's own room; nothing of who was erased. Raises `DepotDamaged`."""
+        key = await self._shelf.key_of(user)
+        if key is None:
+            return
+        async for _, lines in self._files(names):
+            for line in lines:
+                if line.key == key.id and (kept := kept_of(line, {key.id: key})) is not None:
+                    yield kept
+
+    async def of_room(self, room: str, names: Sequence[str]) -> AsyncIterator[Kept]:
+        """What the archive has of a room of many. Raises `DepotDamaged`."""
+        async for _, lines in self._files(names):
+            for line in lines:
+                kept = None if line.sealed is not None else kept_of(line, {})
+                if kept is not None and kept.notification.room == room:
+                    yield kept
+
+    async def restore(self, names: Sequence[str], *, now: datetime) -> Restored:
+        """Put back what is not there; may be done again after any part of it. Raises `DepotDamaged`."""
+        done = Restored()
+        async for manifest, lines in self._files(names):
+            kept = [each async for each in self._readable(lines)]
+            done.sealed += manifest.rows - len(kept)
+            for start in range(0, len(kept), RESTORED_AT_ONCE):
+                part = kept[start : start + RESTORED_AT_ONCE]
+                new = await self._shelf.restore(part, user_of, now=now)
+                done.rows += new
+                done.there += len(part) - new
+        return done
+
+    async def _files(self, names: Sequence[str]) -> AsyncIterator[tuple[Manifest, list[Line]]]:
+        for done, name in enumerate(names):
+            self._progress(done, len(names))
+            try:
+                yield await verified(self._depot, name)
+            except DepotDamaged as error:
+                raise DepotDamaged(f"{name}: {error}") from error
+
+    async def _readable(self, lines: Sequence[Line]) -> AsyncIterator[Kept]:
+        """What there is a key for, or needs none."""
+        keys = await self._shelf.keys_by_id({line.key for line in lines if line.key is not None})
+        for line in lines:
+            if (kept := kept_of(line, keys)) is not None:
+                yield kept
+
+
+def _is_of(name: str, wanted: str) -> bool:
+    return name == wanted or name.startswith(f"notifications-{wanted}-")

@@ -1,0 +1,180 @@
+"""The archivist: what is too old is put away, verified, and only then deleted.
+
+One node does it at a time, under a lease. Each step is one that can be done again after a crash: which notifications make a
+piece is stored before it is written; it is written again under the same name; it goes from the store only when it was read back and
+found whole, which is stored too.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+
+from gateway.ground.clock import Clock
+from gateway.ground.parts import Meters, Part
+from gateway.ground.rooms import user_of
+from gateway.notify.archive.depot import Depot, DepotDamaged, DepotError
+from gateway.notify.archive.files import CONTENT, MANIFEST, name_of, opened, packed, verified
+from gateway.notify.archive.lines import kept_of, written
+from gateway.notify.archive.opening import OpenDepot
+from storage.archive import Archive, Kept, Key, Piece, PieceState
+from storage.errors import StorageError
+
+PIECE_ROWS = 2000
+"""In one file. Of a piece, all is held while it is written: no more than so many notifications of 64 KiB."""
+READ_AT_ONCE = 200
+RELEASED_AT_ONCE = 500
+PAUSE_SECONDS = 0.05
+LEASE_SECONDS = 300.0
+"""Longer than it takes to write a piece and to read it back, with all that is tried again."""
+
+logger = logging.getLogger(__name__)
+
+
+class Archivist(Part):
+    """Every node has one, and they take turns."""
+
+    def __init__(
+        self,
+        shelf: Archive,
+        open_depot: OpenDepot,
+        clock: Clock,
+        *,
+        holder: str,
+        piece_rows: int = PIECE_ROWS,
+    ) -> None:
+        self.put_away = 0
+        """Notifications, by this process."""
+        self.failures = 0
+        self._shelf = shelf
+        self._open_depot = open_depot
+        self._clock = clock
+        # Another with each run: one that was killed does not go on with its lease.
+        self._holder = f"{holder}/{uuid.uuid4()}"
+        self._piece_rows = piece_rows
+        self._trouble: str | None = None
+        self._leads = False
+
+    def measure(self, meters: Meters) -> None:
+        meters.watch_counter(
+            "bellhop_archived", "Notifications put away in the archive, and deleted", lambda: self.put_away
+        )
+        meters.watch_counter(
+            "bellhop_archive_failures", "Times that the archive could not be written", lambda: self.failures
+        )
+        meters.watch_gauge(
+            "bellhop_archive_failing",
+            "1 while the archive cannot be written, and so nothing old is deleted",
+            lambda: int(self._trouble is not None),
+        )
+
+    def concerns(self) -> list[str]:
+        if self._trouble is None:
+            return []
+        return [f"archive: it cannot be written, and nothing old is deleted: {self._trouble}"]
+
+    async def stop(self) -> None:
+        """Let the next one work at once, if the store is there."""
+        with suppress(StorageError):
+            if self._leads:
+                await self._lead(0)
+
+    async def _lead(self, seconds: float) -> int | None:
+        turn = await self._shelf.lead(self._holder, lease_seconds=seconds, now=self._clock())
+        self._leads = turn is not None and seconds > 0
+        return turn
+
+    async def prune(self, *, before: datetime) -> int:
+        """Put away and delete a piece of what is older than this; answers of how many.
+
+        0 when there is nothing, when another node is at it, and when the archive cannot be written: then that is told, and
+        nothing is deleted. May raise `StorageError`: it is called again.
+        """
+        turn = await self._lead(LEASE_SECONDS) if await self._shelf.is_due(before=before) else None
+        if turn is None:
+            # What could not be put away here, another has, or is about to: whoever fails gives up the lead.
+            self._trouble = None
+            return 0
+        piece = await self._shelf.begin(before=before, limit=self._piece_rows, turn=turn)
+        if piece is None:
+            return 0
+        try:
+            is_kept = piece.state is PieceState.KEPT or await self._keep(piece, turn)
+        except DepotError as error:
+            self._failed(error)
+            # Another node may have a better way there.
+            await self._lead(0)
+            return 0
+        self._works()
+        if not is_kept:
+            return 0
+        left = len(piece.ids)
+        while left:
+            left = await self._shelf.release(piece, limit=RELEASED_AT_ONCE)
+            await asyncio.sleep(PAUSE_SECONDS)
+        self.put_away += len(piece.ids)
+        return len(piece.ids)
+
+    async def _keep(self, piece: Piece, turn: int) -> bool:
+        """Write the piece and read it back; whether it may go now."""
+        depot = await self._open_depot()
+        lines = await self._lines(piece.ids)
+        if lines is None:
+            # Another deletes what is old, and does not put it away; or the turn is over.
+            if await self._shelf.abandon(piece, turn=turn):
+                logger.error(
+                    "notifications are gone that were not put away: has every node BELLHOP_ARCHIVE_URL?"
+                )
+            return False
+        name = name_of(piece)
+        content = await asyncio.to_thread(packed, lines)
+        manifest, _ = await asyncio.to_thread(opened, name, content)
+        if await self._lead(LEASE_SECONDS) != turn:
+            return False
+        await depot.put(name + CONTENT, content)
+        await depot.put(name + MANIFEST, manifest.text())
+        if await self._lead(LEASE_SECONDS) != turn:
+            return False
+        await self._look(depot, name, piece)
+        return await self._shelf.keep(piece, turn=turn)
+
+    async def _lines(self, ids: Sequence[str]) -> list[bytes] | None:
+        """The piece, line by line; None when something of it is not there any more."""
+        lines: list[bytes] = []
+        for start in range(0, len(ids), READ_AT_ONCE):
+            kept = await self._shelf.contents(ids[start : start + READ_AT_ONCE], user_of)
+            keys = await self._keys(kept)
+            # Sealing takes its time, which no emit shall have to wait for.
+            lines += await asyncio.to_thread(_written, kept, keys)
+        return lines if len(lines) == len(ids) else None
+
+    async def _keys(self, kept: Sequence[Kept]) -> dict[str, Key]:
+        users = {user for each in kept if (user := user_of(each.notification.room)) is not None}
+        return await self._shelf.keys(users) if users else {}
+
+    async def _look(self, depot: Depot, name: str, piece: Piece) -> None:
+        """Whether the archive has the piece, whole and readable, by what is read back. Raises `DepotDamaged`."""
+        _, lines = await verified(depot, name)
+        if [line.id for line in lines] != list(piece.ids):
+            raise DepotDamaged("what was written is not what is read back")
+        keys = await self._shelf.keys_by_id({line.key for line in lines if line.key is not None})
+        await asyncio.to_thread(lambda: [kept_of(line, keys) for line in lines])
+
+    def _failed(self, error: DepotError) -> None:
+        self.failures += 1
+        if self._trouble is None:
+            logger.error(
+                "the archive cannot be written, and nothing old is deleted", extra={"reason": str(error)}
+            )
+        self._trouble = str(error)
+
+    def _works(self) -> None:
+        if self._trouble is not None:
+            logger.info("the archive is written again")
+        self._trouble = None
+
+
+def _written(kept: Sequence[Kept], keys: Mapping[str, Key]) -> list[bytes]:
+    return [written(each, keys) for each in kept]

@@ -1,0 +1,134 @@
+"""The experiment of a campaign: who gets which variant, and what is found of them.
+
+A person's lot says which; it follows from the user's id and the salt alone, so whoever decides comes to the same.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.notify.campaigns.plans import Plan, Variant, plan_of
+from gateway.notify.experiments import findings
+from gateway.notify.experiments.findings import Arm, Design, Findings, Verdict
+from gateway.notify.experiments.lots import Aside, Split
+from storage.campaigns import Campaign, Campaigns, VariantCount
+
+HOLDOUT = "holdout"
+"""By this a recipient gets nothing."""
+HOLDOUT_REASON = "held out of the experiment"
+EXPERIMENT = "experiment"
+"""By this a recipient waits for the winner."""
+WAITS = "waits for what the experiment finds"
+SHORTEST = timedelta(hours=4)
+"""Before so long is over no winner is sent to anybody by itself."""
+TIMED = timedelta(days=2)
+"""At least so long lasts an experiment with times of day: the last has its slot a day later, and then a day to be read."""
+NOTHING = VariantCount()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lot:
+    """What a recipient gets of an experiment."""
+
+    variant: Variant | None = None
+    is_tried: bool = False
+    """Whether it is counted: the variant has fallen to it by lot."""
+    aside: Aside | None = None
+    """Why it gets none, or none yet."""
+
+
+EVERYBODYS = Lot()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """An experiment, as it stands."""
+
+    design: Design
+    over_at: datetime | None
+    """None: it has not begun."""
+    counts: tuple[tuple[Variant, VariantCount], ...]
+    findings: Findings
+
+
+def split_of(campaign_id: str, plan: Plan) -> Split | None:
+    if plan.experiment is None:
+        return None
+    return Split(
+        salt=plan.experiment.salt or campaign_id,
+        weights=tuple(each.weight for each in plan.variants),
+        holdout=plan.experiment.holdout,
+        share=plan.experiment.share,
+    )
+
+
+def lot_of(campaign: Campaign, plan: Plan, split: Split | None, user: str) -> Lot:
+    """What falls to the user by lot, or is chosen for those who waited; nothing where all get the same."""
+    if split is None:
+        return EVERYBODYS
+    place = split.place(user)
+    if isinstance(place, int):
+        return Lot(variant=plan.variants[place], is_tried=True)
+    if place is Aside.WAITS and campaign.chosen is not None:
+        return Lot(variant=plan.variant(campaign.chosen))
+    return Lot(aside=place)
+
+
+def is_timed(plan: Plan) -> bool:
+    return any(each.local_time is not None for each in plan.variants)
+
+
+def design_of(plan: Plan) -> Design | None:
+    if plan.experiment is None:
+        return None
+    return Design(
+        weights=tuple(each.weight for each in plan.variants),
+        baseline=plan.experiment.baseline,
+        effect=plan.experiment.effect,
+        is_timed=is_timed(plan),
+    )
+
+
+def has_waiting(plan: Plan) -> bool:
+    """Whether some wait for what is found."""
+    return plan.experiment is not None and plan.experiment.share < 100
+
+
+def over_at(campaign: Campaign, plan: Plan) -> datetime | None:
+    if plan.experiment is None or campaign.started_at is None:
+        return None
+    lasts = timedelta(seconds=plan.experiment.seconds)
+    return campaign.started_at + (max(lasts, TIMED) if is_timed(plan) else lasts)
+
+
+def outcome(told: Told, plan: Plan, *, now: datetime) -> str | None:
+    """The variant that those get who wait; None while nobody knows. Without a winner that is sure it is the control."""
+    found = told.findings
+    if found.verdict is Verdict.WINNER and found.has_enough:
+        return found.winner
+    is_over = told.over_at is not None and now >= told.over_at
+    return plan.variants[0].name if is_over or found.verdict is Verdict.NO_WINNER else None
+
+
+async def told(shelf: Campaigns, campaign: Campaign, *, now: datetime) -> Told | None:
+    """What is found so far; None of a campaign without variants. Raises `StorageError`."""
+    plan = plan_of(campaign)
+    design = design_of(plan)
+    if design is None:
+        return None
+    counts = await shelf.variant_counts(campaign.id)
+    planned = design.conversions
+    order = [] if planned is None else await shelf.conversions(campaign.id, limit=planned)
+    ends_at = over_at(campaign, plan)
+    of_each = tuple((each, counts.get(each.name, NOTHING)) for each in plan.variants)
+    arms = [
+        Arm(
+            name=variant.name,
+            weight=variant.weight,
+            assigned=count.assigned,
+            people=count.sent,
+            converted=count.clicked,
+        )
+        for variant, count in of_each
+    ]
+    found = findings.findings(design, arms, order, is_over=ends_at is not None and now >= ends_at)
+    return Told(design=design, over_at=ends_at, counts=of_each, findings=found)

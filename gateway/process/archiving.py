@@ -1,0 +1,173 @@
+"""`bellhop archive`: lists, verifies, reads and puts back what was put away, by the store and the archive of the settings in force."""
+
+import argparse
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from gateway.process import progress
+from gateway.process.at_store import FAILED, WELL, WRONG, failed, in_store
+
+if TYPE_CHECKING:
+    # Only the types: the command line is read without them.
+    from gateway.ground.settings import Settings
+    from gateway.notify.archive.reading import Reader
+    from storage.archive import Kept
+
+Work = Callable[[argparse.Namespace, "Settings", "Reader"], Awaitable[int]]
+
+
+def describe(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, dest="archive", metavar="WHAT", title="what")
+
+    def command(
+        name: str, work: Work, text: str, more: str = "", *, wanted: str = "*"
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(
+            name, help=text, description=f"{text[0].upper()}{text[1:]}. {more}".strip()
+        )
+        added.add_argument(
+            "pieces",
+            nargs=wanted,
+            metavar="PIECE",
+            help="one of the list, as notifications-2026-05-0001, or all of a month, as 2026-05",
+        )
+        added.set_defaults(run=lambda given: _run(given, work))
+        return added
+
+    command("list", _list, "list the pieces", "Name, notifications, bytes, and from when to when they are.")
+    command(
+        "verify",
+        _verify,
+        "read pieces and compare them with their manifests",
+        "Exit code 1, with a reason a line, when one is not what it must be.",
+    )
+    read = command(
+        "read",
+        _read,
+        "print what was put away of one room, a notification a line, as JSON",
+        "Of a user who was erased there is nothing. Exit code 1 when there is nothing.",
+    )
+    whose = read.add_mutually_exclusive_group(required=True)
+    whose.add_argument("--user", metavar="ID", help="what was addressed to this user alone")
+    whose.add_argument("--room", metavar="ROOM", help="what was addressed to a room of many, as topic:deals")
+    command(
+        "restore",
+        _restore,
+        "put pieces back into the store that they came from, as read",
+        "What is there stays as it is, so it may be done again. The pieces stay in the archive.",
+        wanted="+",
+    )
+
+
+def _run(given: argparse.Namespace, work: Work) -> int:
+    from gateway.notify.archive.settings import ArchiveSettings
+    from gateway.process import settings
+
+    in_force = settings.load()
+    place = in_force[ArchiveSettings].place
+    if place is None:
+        return failed("there is no archive: set BELLHOP_ARCHIVE_URL to what the gateway has", WRONG)
+    from gateway.notify.archive.depot import DepotError
+    from gateway.notify.archive.opening import opener
+    from gateway.notify.archive.reading import Reader
+    from storage.store import Store
+
+    async def at(store: Store) -> int:
+        try:
+            depot = await opener(place, store.shared_secret)()
+            return await work(given, in_force, Reader(store.archive, depot, progress=_show))
+        except LookupError as error:
+            progress.show_no_more()
+            return failed(f"there is no piece or month {error.args[0]} in the archive", WRONG)
+        except DepotError as error:
+            progress.show_no_more()
+            return failed(f"the archive: {error}", FAILED)
+        finally:
+            progress.show_no_more()
+
+    return in_store(at)
+
+
+def _show(done: int, of: int) -> None:
+    progress.show(f"{done} of {of} pieces")
+
+
+async def _list(given: argparse.Namespace, in_force: "Settings", reader: "Reader") -> int:
+    del in_force
+    code = WELL
+    async for each in reader.listed(await reader.pieces(given.pieces)):
+        if (manifest := each.manifest) is None:
+            print(f"{each.name}  {each.fault}")
+            code = FAILED
+        else:
+            span = f"{manifest.first_at}  {manifest.last_at}"
+            print(f"{each.name}  {manifest.rows:6}  {manifest.size:10}  {span}")
+    return code
+
+
+async def _verify(given: argparse.Namespace, in_force: "Settings", reader: "Reader") -> int:
+    del in_force
+    names = await reader.pieces(given.pieces)
+    found = await reader.verify(names)
+    progress.show_no_more()
+    for name, fault in found.faults.items():
+        print(f"{name}: {fault}")
+    print(
+        f"{len(names) - len(found.faults)} of {len(names)} pieces are whole, with {found.rows} notifications, of which"
+        f" {found.sealed} are of erased users and cannot be read"
+    )
+    return FAILED if found.faults else WELL
+
+
+async def _read(given: argparse.Namespace, in_force: "Settings", reader: "Reader") -> int:
+    del in_force
+    names = await reader.pieces(given.pieces)
+    found = reader.of_room(given.room, names) if given.user is None else reader.of_user(given.user, names)
+    if await _print(found):
+        return WELL
+    return failed("the archive has nothing of this room that can be read", FAILED)
+
+
+async def _print(found: "AsyncIterator[Kept]") -> int:
+    """Each once: what was put back and put away again is in two pieces."""
+    from gateway.notify.archive.lines import told
+
+    printed: set[str] = set()
+    async for kept in found:
+        if kept.notification.id not in printed:
+            printed.add(kept.notification.id)
+            progress.show_no_more()
+            print(told(kept))
+    return len(printed)
+
+
+async def _restore(given: argparse.Namespace, in_force: "Settings", reader: "Reader") -> int:
+    from gateway.notify.settings import StoreSettings
+
+    names = await reader.pieces(given.pieces)
+    now = datetime.now(UTC)
+    days = in_force[StoreSettings].history_days
+    age = max([now - datetime.fromisoformat(each) async for each in _beginnings(reader, names)])
+    if days and age > timedelta(days=days):
+        return failed(
+            "what comes back would be put away again at once, for its age: first set BELLHOP_HISTORY_DAYS on every node to"
+            f" more than {age.days}, or to 0",
+            WRONG,
+        )
+    done = await reader.restore(names, now=now)
+    progress.show_no_more()
+    print(
+        f"{done.rows} notifications are back; {done.there} were there, or have no place there; {done.sealed} are of erased"
+        " users and cannot be read"
+    )
+    return WELL
+
+
+async def _beginnings(reader: "Reader", names: list[str]) -> AsyncIterator[str]:
+    from gateway.notify.archive.depot import DepotDamaged
+
+    async for each in reader.listed(names):
+        if each.manifest is None:
+            raise DepotDamaged(f"{each.name}: {each.fault}")
+        yield each.manifest.first_at

@@ -1,0 +1,239 @@
+"""What is answered about campaigns: the shapes of the answers, and how they are made."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from gateway.ground.encoding import Json, time, time_or_none
+from gateway.notify.campaigns.accounts import Progress
+from gateway.notify.campaigns.book import DryRun
+from gateway.notify.campaigns.plans import Audience, Imported, OfTopic, OfUsers
+from gateway.protocol import campaign_trials, required
+from gateway.protocol.answers.waiting import RecipientAnswer
+from gateway.protocol.campaigns import MISTAKES_TOLD, AudienceField, ImportResult
+from storage.campaigns import (
+    Campaign,
+    CampaignPage,
+    CampaignState,
+    Cancelled,
+    RecipientPage,
+    RecipientRow,
+    RecipientState,
+)
+from storage.mail import MailState
+
+
+class AccountingAnswer(Schema):
+    """`imported` = `pending` + `owed` + `sent` + `skipped` + `dead` + `cancelled`, and `exact` says whether it is so."""
+
+    imported = required.number()
+    pending = required.number(metadata={"description": "Not decided for yet, or to be later."})
+    owed = required.number(metadata={"description": "The mail waits, or is being sent."})
+    sent = required.number()
+    skipped = required.number()
+    dead = required.number()
+    cancelled = required.number()
+    exact = required.flag(metadata={"description": "Checked against the mails that have left."})
+    skipped_by = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    delivered = required.number(metadata={"description": "Of those sent, as far as anything was heard."})
+    bounced = required.number()
+    complained = required.number()
+
+
+class CampaignAnswer(Schema):
+    id = required.text()
+    name = required.text()
+    type = required.text()
+    state = fields.Enum(CampaignState, by_value=True, required=True)
+    reason = required.text(
+        allow_none=True, metadata={"description": "Why it is paused, if nobody asked for it."}
+    )
+    by = required.text()
+    created_at = required.time()
+    send_at = required.time(allow_none=True)
+    started_at = required.time(allow_none=True)
+    ended_at = required.time(allow_none=True)
+    gathered = required.flag(metadata={"description": "Whether all recipients are written down."})
+    notification = required.text(allow_none=True, metadata={"description": "What was told in the app."})
+
+
+class CampaignDetailAnswer(CampaignAnswer, campaign_trials.OwnWordsAnswer):
+    """A campaign in full."""
+
+    data = fields.Dict(required=True)
+    audience = AudienceField(required=True)
+    in_app = required.text(allow_none=True)
+    local_time = required.text(allow_none=True)
+    accounting = fields.Nested(AccountingAnswer, required=True)
+
+
+class CampaignsAnswer(Schema):
+    campaigns = fields.List(fields.Nested(CampaignAnswer), required=True)
+    next = required.text(allow_none=True)
+
+
+class RecipientsAnswer(Schema):
+    recipients = fields.List(fields.Nested(RecipientAnswer), required=True)
+    next = required.text(allow_none=True)
+
+
+class MistakeAnswer(Schema):
+    line = required.number()
+    problem = required.text()
+
+
+class ImportAnswer(Schema):
+    received = required.number(metadata={"description": "Lines, without empty ones and that of the columns."})
+    added = required.number()
+    known = required.number(metadata={"description": "Of users who were there before."})
+    refused = required.number()
+    errors = fields.List(
+        fields.Nested(MistakeAnswer), required=True, metadata={"description": f"The first {MISTAKES_TOLD}."}
+    )
+
+
+class DryRunAnswer(Schema):
+    looked_at = required.number()
+    send = required.number()
+    later = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    skipped = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    dead = required.number(metadata={"description": "Whose data do not fit."})
+    next = required.text(allow_none=True, metadata={"description": "`after` of the next part."})
+
+
+class TestedAnswer(Schema):
+    mails = fields.List(fields.String(), required=True)
+
+
+class CampaignCancelledAnswer(Schema):
+    campaign = fields.Nested(CampaignAnswer, required=True)
+    cancelled = required.number(metadata={"description": "Recipients who get nothing any more."})
+    under_way = required.number(metadata={"description": "Mails that were being sent at that moment."})
+
+
+class RetriedAnswer(Schema):
+    retried = required.number()
+
+
+# Shapes
+
+
+def campaign(value: Campaign) -> Json:
+    return {
+        "id": value.id,
+        "name": value.name,
+        "type": value.type,
+        "state": value.state.value,
+        "reason": value.reason,
+        "by": value.by,
+        "created_at": time(value.created_at),
+        "send_at": time_or_none(value.send_at),
+        "started_at": time_or_none(value.started_at),
+        "ended_at": time_or_none(value.ended_at),
+        "gathered": value.gathered,
+        "notification": value.announced,
+    }
+
+
+def detail(value: Progress) -> Json:
+    plan = value.plan
+    return campaign(value.campaign) | {
+        "data": plan.data,
+        "audience": _audience(plan.audience),
+        "in_app": plan.in_app,
+        "local_time": None if plan.local_time is None else plan.local_time.strftime("%H:%M"),
+        "accounting": accounting(value),
+        **campaign_trials.own_words(value.campaign, plan, value.experiment),
+    }
+
+
+def _audience(value: Audience) -> Any:
+    match value:
+        case Imported():
+            return "import"
+        case OfTopic(topic=topic):
+            return {"topic": topic}
+        case OfUsers(locale=locale, attributes=attributes):
+            asked: Json = {}
+            if locale is not None:
+                asked["locale"] = locale
+            if attributes:
+                asked["attributes"] = attributes
+            return {"users": asked}
+
+
+def accounting(value: Progress) -> Json:
+    rows, mails = value.counts.rows, value.counts.mails
+    heard = (MailState.DELIVERED, MailState.BOUNCED, MailState.COMPLAINED)
+    return {
+        "imported": value.imported,
+        **{state.value: rows.get(state, 0) for state in RecipientState},
+        "exact": value.is_exact,
+        "skipped_by": dict(value.counts.skipped),
+        **{state.value: mails.get(state, 0) for state in heard},
+    }
+
+
+def page(value: CampaignPage) -> Json:
+    return {"campaigns": [campaign(each) for each in value.items], "next": value.next}
+
+
+def recipients(value: RecipientPage) -> Json:
+    return {
+        "recipients": [recipient(each) for each in value.items],
+        "next": value.next,
+    }
+
+
+def recipient(value: RecipientRow) -> Json:
+    return {
+        "id": value.id,
+        "user": value.user,
+        "address": value.address,
+        "state": value.state.value,
+        "decided_by": value.rule,
+        "reason": value.reason,
+        "mail": value.mail,
+        "mail_state": None if value.mail_state is None else value.mail_state.value,
+        "variant": value.variant,
+        "clicked_at": time_or_none(value.clicked_at),
+        "updated_at": time(value.updated_at),
+    }
+
+
+def imported(value: ImportResult) -> Json:
+    return {
+        "received": value.received,
+        "added": value.added,
+        "known": value.known,
+        "refused": value.refused,
+        "errors": [{"line": line, "problem": problem} for line, problem in value.mistakes],
+    }
+
+
+def dry_run(value: DryRun) -> Json:
+    return {
+        "looked_at": value.looked_at,
+        "send": value.send,
+        "later": dict(value.later),
+        "skipped": dict(value.skipped),
+        "dead": value.dead,
+        "next": value.next,
+    }
+
+
+def tested(mails: Sequence[str]) -> Json:
+    return {"mails": list(mails)}
+
+
+def cancelled(value: Cancelled) -> Json:
+    return {
+        "campaign": campaign(value.campaign),
+        "cancelled": value.cancelled,
+        "under_way": value.under_way,
+    }
+
+
+def retried(number: int) -> Json:
+    return {"retried": number}

@@ -1,0 +1,294 @@
+"""The shelf of the archive, in the collections `archive_pieces`, a document for each month with its last piece, and `archive_keys`."""
+
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from pymongo import IndexModel, UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession as Session
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from storage.archive import (
+    KEPT_OF_RECEIPTS,
+    Archive,
+    Kept,
+    Key,
+    Piece,
+    PieceState,
+    ReaderOf,
+    of_one_month,
+)
+from storage.encoding import WIPED, is_writable, micros, moment, writable
+from storage.inboxes import Receipt
+from storage.mongo import clearing, obligations
+from storage.mongo.append import Position, positions
+from storage.mongo.collections import FACTS, NOTIFICATIONS, Collections, Document, both
+from storage.mongo.documents import document_of, notification_of, receipt_from
+from storage.mongo.errors import only_duplicates
+from storage.mongo.shelf import MongoShelf, operation
+from storage.mongo.standings import INBOXES, RECEIPTS
+from storage.mongo.transactions import atomically
+from storage.people import Erasure
+from storage.streams import Notification
+
+PIECES = "archive_pieces"
+KEYS = "archive_keys"
+LEAD = "archive"
+"""The fact that tells who puts away."""
+INDEXES = {KEYS: (IndexModel([("id", 1)], name="id", unique=True),)}
+_UNFINISHED = {"state": {"$in": [PieceState.OPEN.value, PieceState.KEPT.value]}}
+
+
+class MongoArchive(MongoShelf, Archive):
+    INDEXES = INDEXES
+
+    @operation
+    async def is_due(self, c: Collections, *, before: datetime) -> bool:
+        if await c[PIECES].find_one(_UNFINISHED, {"_id": 1}) is not None:
+            return True
+        old = {"created_at": {"$lt": micros(before)}}
+        return await c[NOTIFICATIONS].find_one(old, {"_id": 1}) is not None
+
+    @operation
+    async def lead(self, c: Collections, holder: str, *, lease_seconds: float, now: datetime) -> int | None:
+        at, until = micros(now), micros(now + timedelta(seconds=lease_seconds))
+        is_over = {"$lte": [{"$ifNull": ["$until", 0]}, at]}
+        turn = {"$ifNull": ["$turn", 0]}
+        turned = {"holder": holder, "turn": {"$cond": [is_over, {"$add": [turn, 1]}, turn]}, "until": until}
+        try:
+            led = await c[FACTS].find_one_and_update(
+                {"_id": LEAD, "$or": [{"holder": holder}, {"until": {"$lte": at}}]},
+                [{"$set": turned}],
+                upsert=True,
+                return_document=True,
+            )
+        except DuplicateKeyError:
+            return None  # another has it
+        assert led is not None  # an upsert answers what is there after it
+        return int(led["turn"])
+
+    @operation
+    async def begin(self, c: Collections, *, before: datetime, limit: int, turn: int) -> Piece | None:
+        if (found := await c[PIECES].find_one(_UNFINISHED)) is not None:
+            return _piece_of(found) if await _leads(c, turn) else None
+        chosen = await clearing.choose(c, before=micros(before), limit=limit)
+        if not chosen:
+            return None
+        month, taken = of_one_month(chosen, moment)
+
+        async def open_it(session: Session) -> Piece | None:
+            if not await _holds(c, turn, session):
+                return None
+            if (there := await c[PIECES].find_one(_UNFINISHED, session=session)) is not None:
+                return _piece_of(there)
+            opened = await c[PIECES].find_one_and_update(
+                {"_id": month},
+                {
+                    "$inc": {"number": 1},
+                    "$set": {"state": PieceState.OPEN.value, "ids": [each.id for each in taken]},
+                },
+                upsert=True,
+                return_document=True,
+                session=session,
+            )
+            return None if opened is None else _piece_of(opened)
+
+        return await atomically(c, open_it)
+
+    @operation
+    async def contents(self, c: Collections, ids: Sequence[str], reader_of: ReaderOf) -> list[Kept]:
+        found = await c[NOTIFICATIONS].find({"_id": {"$in": list(ids)}}).to_list()
+        by_id = {document["_id"]: notification_of(document) for document in found}
+        present = [by_id[id_] for id_ in ids if id_ in by_id]
+        receipts = await _receipts(c, present, reader_of)
+        return [Kept(notification=n, receipt=receipts.get(n.id)) for n in present]
+
+    @operation
+    async def keep(self, c: Collections, piece: Piece, *, turn: int) -> bool:
+        return await _turn_into(c, piece, PieceState.KEPT, turn)
+
+    @operation
+    async def abandon(self, c: Collections, piece: Piece, *, turn: int) -> bool:
+        return await _turn_into(c, piece, PieceState.CLOSED, turn)
+
+    @operation
+    async def release(self, c: Collections, piece: Piece, *, limit: int) -> int:
+        place = {"_id": piece.month, "number": piece.number, "state": PieceState.KEPT.value}
+        found = await c[PIECES].find_one(place)
+        if found is None:
+            return 0
+        ids, left = found["ids"][:limit], found["ids"][limit:]
+        await clearing.remove(c, await clearing.removable(c, ids))
+        # Only those: another, who does the same, may be ahead.
+        await c[PIECES].update_one(place, {"$pull": {"ids": {"$in": ids}}})
+        await c[PIECES].update_one({**place, "ids": []}, {"$set": {"state": PieceState.CLOSED.value}})
+        return len(left)
+
+    @operation
+    async def keys(self, c: Collections, users: Collection[str]) -> dict[str, Key]:
+        asked = {"_id": {"$in": list(users)}}
+        known = {each["_id"] for each in await c[KEYS].find(asked, {"_id": 1}).to_list()}
+        missing = [
+            {"_id": user, "id": secrets.token_hex(8), "secret": secrets.token_bytes(32)}
+            for user in dict.fromkeys(users)
+            if user not in known
+        ]
+        if missing:
+            await _insert(c, KEYS, missing)
+        return {each["_id"]: _key_of(each) for each in await c[KEYS].find(asked).to_list()}
+
+    @operation
+    async def keys_by_id(self, c: Collections, ids: Collection[str]) -> dict[str, Key]:
+        found = await c[KEYS].find({"id": {"$in": writable(ids)}}).to_list()
+        return {each["id"]: _key_of(each) for each in found}
+
+    @operation
+    async def key_of(self, c: Collections, user: str) -> Key | None:
+        found = await c[KEYS].find_one({"_id": user}) if is_writable(user) else None
+        return None if found is None else _key_of(found)
+
+    @operation
+    async def restore(
+        self, c: Collections, kept: Sequence[Kept], reader_of: ReaderOf, *, now: datetime
+    ) -> int:
+        rooms = {each.notification.room for each in kept if each.notification.seq is not None}
+        places = await positions(c, list(rooms))
+        fitting = [each for each in kept if _fits(each.notification, places)]
+        if not fitting:
+            return 0
+        # What is read first: nothing is shown as unread meanwhile.
+        await _cover(c, fitting, reader_of, now=micros(now))
+        await _put_back_receipts(c, fitting, reader_of)
+        return await _insert(c, NOTIFICATIONS, [_document(each.notification) for each in fitting])
+
+    async def erase(self, c: Collections, erasure: Erasure) -> int:
+        await c[KEYS].delete_one({"_id": erasure.user})
+        return 0
+
+
+async def _leads(c: Collections, turn: int) -> bool:
+    return await c[FACTS].find_one({"_id": LEAD, "turn": turn}, {"_id": 1}) is not None
+
+
+async def _holds(c: Collections, turn: int, session: Session) -> bool:
+    """The same within a transaction; written, so that whoever takes the turn over at the same time is the only one."""
+    written = {"$set": {"used": secrets.token_hex(4)}}
+    return bool(
+        (await c[FACTS].update_one({"_id": LEAD, "turn": turn}, written, session=session)).matched_count
+    )
+
+
+async def _turn_into(c: Collections, piece: Piece, state: PieceState, turn: int) -> bool:
+    place = {"_id": piece.month, "number": piece.number, "state": PieceState.OPEN.value}
+
+    async def turn_it(session: Session) -> bool:
+        if not await _holds(c, turn, session):
+            return False
+        turned = await c[PIECES].update_one(place, {"$set": {"state": state.value}}, session=session)
+        return bool(turned.matched_count)
+
+    return await atomically(c, turn_it)
+
+
+async def _insert(c: Collections, name: str, documents: Sequence[Document]) -> int:
+    """Insert what is not there; answers how many were not."""
+    try:
+        return len((await c[name].insert_many(list(documents), ordered=False)).inserted_ids)
+    except BulkWriteError as error:
+        inserted: int = only_duplicates(error)["nInserted"]
+        return inserted
+
+
+def _piece_of(document: Document) -> Piece:
+    return Piece(
+        month=document["_id"],
+        number=document["number"],
+        state=PieceState(document["state"]),
+        ids=tuple(document["ids"]),
+    )
+
+
+def _key_of(document: Document) -> Key:
+    return Key(user=document["_id"], id=document["id"], secret=bytes(document["secret"]))
+
+
+async def _receipts(
+    c: Collections, notifications: Sequence[Notification], reader_of: ReaderOf
+) -> dict[str, Receipt]:
+    """What those did in whose own room it is, by notification."""
+    readers = {
+        n.room: reader
+        for n in notifications
+        if n.seq is not None and (reader := reader_of(n.room)) is not None
+    }
+    if not readers:
+        return {}
+    ids = [n.id for n in notifications if n.room in readers]
+    own = [{"user": user, "room": room} for room, user in readers.items()]
+    rows, inboxes = await both(
+        c[RECEIPTS].find({"user": {"$in": list(readers.values())}, "notification": {"$in": ids}}).to_list(),
+        c[INBOXES].find({"$or": own}).to_list(),
+    )
+    row_of = {(row["user"], row["notification"]): row for row in rows}
+    inbox_of = {inbox["room"]: inbox for inbox in inboxes}
+    return {
+        n.id: receipt_from(row_of.get((readers[n.room], n.id)), inbox_of.get(n.room), n.seq or 0)
+        for n in notifications
+        if n.room in readers
+    }
+
+
+def _fits(n: Notification, places: Mapping[str, Position]) -> bool:
+    return is_writable(n.id) and (n.seq is None or n.seq <= places[n.room].floor)
+
+
+def _document(n: Notification) -> Document:
+    document = document_of(n)
+    if n.seq is not None:
+        document["seq"] = n.seq
+    if not n.title or n.superseded_by is not None:
+        document["until"] = WIPED
+    if n.recalled_at is not None:
+        document["recalled_at"] = micros(n.recalled_at)
+    if n.superseded_by is not None:
+        document["superseded_by"] = n.superseded_by
+    if n.mail is not None:
+        document["mail"] = obligations.ended_document(n.mail)
+    return document
+
+
+async def _put_back_receipts(c: Collections, kept: Sequence[Kept], reader_of: ReaderOf) -> None:
+    updates = []
+    for each in kept:
+        n, receipt = each.notification, each.receipt
+        reader = reader_of(n.room)
+        if reader is None or n.seq is None or receipt is None:
+            continue
+        times = {name: at for name in KEPT_OF_RECEIPTS if (at := getattr(receipt, name)) is not None}
+        said: Document = {name: micros(at) for name, at in times.items()}
+        if receipt.acted is not None:
+            said["acted"] = receipt.acted
+        if said:
+            place = {"user": reader, "room": n.room, "seq": n.seq}
+            updates.append(UpdateOne(place, {"$setOnInsert": {"notification": n.id, **said}}, upsert=True))
+    if updates:
+        await c[RECEIPTS].bulk_write(updates, ordered=False)
+
+
+async def _cover(c: Collections, kept: Sequence[Kept], reader_of: ReaderOf, *, now: int) -> None:
+    """All that comes back has been read."""
+    last: dict[str, int] = {}
+    for each in kept:
+        n = each.notification
+        if n.seq is not None:
+            last[n.room] = max(n.seq, last.get(n.room, 0))
+    own = [
+        UpdateOne({"user": reader, "room": room}, {"$setOnInsert": {"read_upto": 0}}, upsert=True)
+        for room in last
+        if (reader := reader_of(room)) is not None
+    ]
+    if own:
+        await c[INBOXES].bulk_write(own, ordered=False)
+    for room, seq in last.items():
+        covered = {"$set": {"read_upto": seq, "read_at": {"$ifNull": ["$read_at", now]}}}
+        await c[INBOXES].update_many({"room": room, "read_upto": {"$lt": seq}}, [covered])

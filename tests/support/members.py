@@ -1,0 +1,60 @@
+"""A replica set of several members of MongoDB, on loopback."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.servers import START_SECONDS, Server, free_port, listening, mongod_command
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """A replica set of three, of which clients read two."""
+
+    primary: Server
+    secondary: Server
+    url: str
+    """Without a database; it names the primary and the set."""
+
+
+@contextmanager
+def replica_set() -> Iterator[Members]:
+    """Three members, ready for majority writes: the third, which nobody reads, makes these possible without the secondary."""
+    from pymongo import MongoClient
+
+    ports = [free_port() for _ in range(3)]
+    with ExitStack() as started:
+        servers = [started.enter_context(_member(port)) for port in ports]
+        members = [
+            {"_id": number, "host": f"127.0.0.1:{port}", "priority": int(not number), "hidden": number == 2}
+            for number, port in enumerate(ports)
+        ]
+        hurry = {"heartbeatIntervalMillis": 100, "electionTimeoutMillis": 2000}
+        with MongoClient(f"mongodb://127.0.0.1:{ports[0]}/?directConnection=true") as client:
+            client.admin.command("replSetInitiate", {"_id": "rs0", "members": members, "settings": hurry})
+        url = f"mongodb://127.0.0.1:{ports[0]}/?replicaSet=rs0"
+        with MongoClient(url, w=3, serverSelectionTimeoutMS=START_SECONDS * 1000) as client:
+            # All have come so far.
+            client.get_database("began").began.insert_one({})
+        yield Members(servers[0], servers[1], url)
+
+
+@contextmanager
+def _member(port: int) -> Iterator[Server]:
+    with tempfile.TemporaryDirectory(prefix="bellhop-mongod-") as name:
+        folder = Path(name)
+        (folder / "data").mkdir()
+        server = Server(
+            mongod_command(port, folder),
+            ready=listening(port),
+            url=f"mongodb://127.0.0.1:{port}",
+            folder=folder,
+        )
+        server.start()
+        try:
+            yield server
+        finally:
+            # A primary that is asked to stop waits for its secondaries.
+            server.kill()

@@ -1,0 +1,81 @@
+"""The experiment of a campaign: what falls to whom, how long it lasts, and what those get who have waited."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+
+from gateway.notify.campaigns import trial
+from gateway.notify.campaigns.plans import Experiment, Imported, Plan, Variant
+from gateway.notify.experiments.findings import Design, Findings, Verdict
+from gateway.notify.experiments.lots import Aside
+from storage.campaigns import Campaign
+
+NOW = datetime(2026, 11, 26, 8, tzinfo=UTC)
+CAMPAIGN = Campaign(id="c", name="n", type="NEWS", plan="", by="b", created_at=NOW, started_at=NOW)
+VARIANTS = (Variant(name="a"), Variant(name="b"))
+PLAN = Plan(
+    audience=Imported(), variants=VARIANTS, experiment=Experiment(baseline=0.1, effect=0.05, share=50, salt="s")
+)  # fmt: skip
+PEOPLE = [f"u{n}" for n in range(200)]
+
+
+def lots(campaign: Campaign, plan: Plan) -> set[tuple[str | None, bool, Aside | None]]:
+    """The name of the variant, whether it is counted, and why there is none."""
+    split = trial.split_of(campaign.id, plan)
+    found = [trial.lot_of(campaign, plan, split, user) for user in PEOPLE]
+    return {(lot.variant and lot.variant.name, lot.is_tried, lot.aside) for lot in found}
+
+
+def test_who_waits_gets_what_is_chosen_and_is_not_counted():
+    tried = {("a", True, None), ("b", True, None)}
+
+    assert lots(CAMPAIGN, PLAN) == {*tried, (None, False, Aside.WAITS)}
+    assert lots(replace(CAMPAIGN, chosen="b"), PLAN) == {*tried, ("b", False, None)}
+    assert lots(CAMPAIGN, Plan(audience=Imported())) == {(None, False, None)}
+
+
+def test_without_a_salt_of_its_own_each_campaign_draws_anew():
+    plan = Plan(audience=Imported(), variants=VARIANTS, experiment=Experiment(baseline=0.1, effect=0.05))
+    one, other = (
+        [trial.lot_of(CAMPAIGN, plan, trial.split_of(id_, plan), user) for user in PEOPLE] for id_ in "cd"
+    )
+
+    assert one != other
+
+
+def test_an_experiment_with_times_of_day_waits_for_the_last_and_a_day_more():
+    assert trial.over_at(replace(CAMPAIGN, started_at=None), PLAN) is None
+    assert trial.over_at(CAMPAIGN, Plan(audience=Imported())) is None
+    assert trial.over_at(CAMPAIGN, PLAN) == NOW + timedelta(days=1)
+    timed = Plan(
+        audience=Imported(), experiment=PLAN.experiment,
+        variants=(VARIANTS[0], Variant(name="b", local_time=time(18))),
+    )  # fmt: skip
+    assert trial.over_at(CAMPAIGN, timed) == NOW + timedelta(days=2)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "winner", "enough", "is_over", "chosen"),
+    [
+        (Verdict.WINNER, "b", True, False, "b"),
+        (Verdict.WINNER, "b", False, False, None),
+        (Verdict.WINNER, "b", False, True, "a"),
+        (Verdict.NO_WINNER, None, True, False, "a"),
+        (Verdict.OPEN, None, True, False, None),
+        (Verdict.BROKEN, None, True, False, None),
+        (Verdict.BROKEN, None, True, True, "a"),
+    ],
+)
+def test_without_a_sure_winner_those_who_wait_get_the_control(
+    verdict: Verdict, winner: str | None, enough: bool, is_over: bool, chosen: str | None
+):
+    told = trial.Told(
+        design=Design(weights=(1, 1), baseline=0.1, effect=0.05),
+        over_at=NOW,
+        counts=(),
+        findings=Findings(verdict=verdict, winner=winner, comparisons=(), has_enough=enough),
+    )
+    now = NOW if is_over else NOW - timedelta(seconds=1)
+
+    assert trial.outcome(told, PLAN, now=now) == chosen
