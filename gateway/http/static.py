@@ -27,6 +27,9 @@ _POLICY = (
 DASHBOARD_POLICY = f"{_POLICY}; frame-src 'self'"
 """The dashboard shows mails in a frame."""
 
+FRAMED_POLICY = DASHBOARD_POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
+"""The dashboard beside the demo's shop, in a frame of its page."""
+
 MAIL_POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; "
     "img-src https: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -173,17 +176,17 @@ def _asset(file: Path, *, name: str) -> Asset:
 
 
 def public_routes() -> list[web.RouteDef]:
-    dashboard = Page(
-        "/dashboard",
-        PAGES / "dashboard",
-        policy=DASHBOARD_POLICY,
-        policies={"mail.html": MAIL_POLICY},
-    )
-    return dashboard.routes()
+    return _dashboard("/dashboard", DASHBOARD_POLICY)
 
 
 def demo_routes() -> list[web.RouteDef]:
-    return Page("/demo", PAGES / "demo").routes()
+    """The demo's page, which has frames, and the dashboard as one of them: only a demo lets it be framed."""
+    demo = Page("/demo", PAGES / "demo", policy=f"{_POLICY}; frame-src 'self'")
+    return [*demo.routes(), *_dashboard("/demo-dashboard", FRAMED_POLICY)]
+
+
+def _dashboard(path: str, policy: str) -> list[web.RouteDef]:
+    return Page(path, PAGES / "dashboard", policy=policy, policies={"mail.html": MAIL_POLICY}).routes()
 
 
 def internal_routes() -> list[web.RouteDef]:

@@ -7,7 +7,7 @@ a restart begins anew. `gateway.observe.overview` adds the nodes up.
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -69,6 +69,8 @@ class Trends(Part):
         self._registry = registry
         self._clock = clock
         self.started_at = clock()
+        self.readers: list[Callable[[Mapping[str, Metric], datetime], None]] = []
+        """They are shown what the metrics say at each sample; must neither wait nor raise."""
         self._samples: deque[Sample] = deque(maxlen=SAMPLES_KEPT)
         self._tasks = Tasks()
 
@@ -80,7 +82,11 @@ class Trends(Part):
 
     def sample(self) -> None:
         """Read the metrics now."""
-        self._samples.append(read(self._registry, self._clock()))
+        at = self._clock()
+        families = {family.name: family for family in self._registry.collect()}
+        self._samples.append(read(families, at))
+        for show in self.readers:
+            show(families, at)
 
     def steps(self, limit: int) -> list[Step]:
         """The newest `limit` steps, oldest first."""
@@ -95,9 +101,8 @@ class Trends(Part):
             await asyncio.sleep(self.sample_seconds - self._clock().timestamp() % self.sample_seconds)
 
 
-def read(registry: CollectorRegistry, at: datetime) -> Sample:
-    """A sample of what the registry holds."""
-    families = {family.name: family for family in registry.collect()}
+def read(families: Mapping[str, Metric], at: datetime) -> Sample:
+    """A sample of what the registry holds, by name."""
     return Sample(
         at=at,
         connections=_total(families.get("bellhop_connections")),

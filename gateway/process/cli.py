@@ -162,6 +162,9 @@ def _describe_demo(parser: argparse.ArgumentParser) -> None:
         help="where its secrets, its store and its mail are kept, from one time to the next (default: var/demo)",
     )  # fmt: skip
     parser.add_argument(
+        "--empty", action="store_true", help="begin with nothing; else a demo that is new has a day behind it"
+    )
+    parser.add_argument(
         "--host",
         default="127.0.0.1",
         type=_tcp_hosts,
@@ -293,7 +296,13 @@ def _demo(given: argparse.Namespace) -> int:
     from gateway.process import demo
 
     try:
-        return demo.run(given.dir, host=given.host, port=given.port, internal_port=given.internal_port)
+        return demo.run(
+            given.dir,
+            host=given.host,
+            port=given.port,
+            internal_port=given.internal_port,
+            seeded=not given.empty,
+        )
     except (OSError, ValueError) as error:
         raise Failure(f"the demo cannot use {given.dir}: {error}") from error
 

@@ -7,6 +7,7 @@ import hmac
 import json
 import os
 import secrets
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +19,15 @@ from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Settings
 from gateway.http import static
 from gateway.process import node, settings
+from gateway.process.mailbox import Mailbox
 from gateway.process.node import Addresses
+from gateway.process.seeding import SeededDay
 from gateway.process.shop import CUSTOMERS, Shop, token
 
 SERVICE = "demo"
+MAIL = "mail"
+AUTHORIZATION = "authorization"
+"""The file with the header that a service sends: what is shown in a page names it, and so holds no key."""
 EXAMPLE = json.dumps(
     {
         "to": "user:ann",
@@ -40,19 +46,41 @@ class DemoSecrets:
     api_key: str
 
 
-def run(folder: Path, *, host: str, port: int, internal_port: int) -> int:
-    """Serve until Ctrl-C; answers the exit code. Raises OSError or ValueError for a folder it cannot use."""
+def run(folder: Path, *, host: str, port: int, internal_port: int, seeded: bool = True) -> int:
+    """Serve until Ctrl-C; answers the exit code. Raises OSError or ValueError for a folder it cannot use.
+
+    One that is `seeded` has a day behind it when it is new.
+    """
     folder = folder.absolute()
     own = keep_secrets(folder)
+    _write_header(folder, own)
     in_force = demo_settings(folder, own, host=host, port=port, internal_port=internal_port)
     logs.configure(in_force[LogSettings].level, in_force[LogSettings].format)
 
+    shops: list[Shop] = []
+
     def started(addresses: Addresses) -> None:
+        for shop in shops:
+            shop.curl = curl(addresses, f"-H @{shlex.quote(str(folder / AUTHORIZATION))}")
         sys.stdout.write(welcome(addresses, own, folder))
         sys.stdout.flush()
 
     def extend(node: node.Node) -> None:
-        node.add(Shop(node.emitter, node.reading, node.access.verifier, Signer(own.jwt_secret)))
+        mailbox = Mailbox(folder / MAIL)
+        shop = Shop(node.emitter, node.reading, node.access.verifier, Signer(own.jwt_secret), mailbox=mailbox)
+        shops.append(shop)
+        node.add(shop)
+        if seeded and node.mail is not None:
+            node.add(
+                SeededDay(
+                    planner=node.planner,
+                    commit=node.commit,
+                    reading=node.reading,
+                    choices=node.choices,
+                    wake_mailer=node.mail.wake,
+                    clock=node.clock,
+                )
+            )
 
     code = node.run(in_force, extend=extend, started=started)
     if code == 0:
@@ -74,6 +102,15 @@ def keep_secrets(folder: Path) -> DemoSecrets:
     return DemoSecrets(**made)
 
 
+def _write_header(folder: Path, own: DemoSecrets) -> None:
+    """For curl's `-H @file`. Only its owner can read it."""
+    file = folder / AUTHORIZATION
+    with os.fdopen(
+        os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii"
+    ) as stream:
+        stream.write(f"Authorization: Bearer {own.api_key}\n")
+
+
 def _kept_secrets(file: Path) -> DemoSecrets:
     try:
         kept = json.loads(file.read_text(encoding="ascii"))
@@ -92,7 +129,8 @@ def demo_settings(folder: Path, own: DemoSecrets, *, host: str, port: int, inter
             "BELLHOP_INTERNAL_HOST": host,
             "BELLHOP_INTERNAL_PORT": str(internal_port),
             "BELLHOP_STORE_URL": f"sqlite:///{path}/bellhop.db",
-            "BELLHOP_MAIL_URL": f"spool:///{path}/mail",
+            "BELLHOP_MAIL_URL": f"spool:///{path}/{MAIL}",
+            "BELLHOP_MAIL_FROM": "Fernwood <shop@demo.example>",
             "BELLHOP_JWT_SECRET": own.jwt_secret,
             "BELLHOP_API_KEYS": f"{SERVICE}:{own.api_key}",
             # A demo is for a few: it need not speak of a machine's limits.
@@ -119,6 +157,17 @@ def _address(host: str, port: int) -> dict[str, str]:
     return {"BELLHOP_BASE_URL": places.url(places.near(host), port)}
 
 
+def curl(addresses: Addresses, authorization: str) -> str:
+    """The command that sends Ann something."""
+    return "\n".join(
+        [
+            f"curl -sS {addresses.internal}/internal/emit \\",
+            f"  {authorization} -H 'Content-Type: application/json' \\",
+            f"  -d '{EXAMPLE}'",
+        ]
+    )
+
+
 def welcome(addresses: Addresses, own: DemoSecrets, folder: Path) -> str:
     """What to open, and what to try."""
     signer = Signer(own.jwt_secret)
@@ -134,12 +183,10 @@ def welcome(addresses: Addresses, own: DemoSecrets, folder: Path) -> str:
         "",
         "Then send Ann something:",
         "",
-        f"  curl -sS {addresses.internal}/internal/emit \\",
-        f"    -H 'Authorization: Bearer {own.api_key}' -H 'Content-Type: application/json' \\",
-        f"    -d '{EXAMPLE}'",
+        *(f"  {line}" for line in curl(addresses, f"-H 'Authorization: Bearer {own.api_key}'").splitlines()),
         "",
         f"The interface is described at {addresses.internal}/internal/docs/",
-        f"Mail is written to {folder / 'mail'}. Everything is kept in {folder}. Ctrl-C ends it.",
+        f"Mail is written to {folder / MAIL}. Everything is kept in {folder}. Ctrl-C ends it.",
         "",
     ]
     missing = [name for name in ("demo", "dashboard") if not (static.PAGES / name / "index.html").exists()]

@@ -75,6 +75,8 @@ from gateway.notify.type_preview import TypePreviewer
 from gateway.notify.types import Types
 from gateway.notify.versions import Versions
 from gateway.notify.wording import Scribe
+from gateway.observe.alert_rules import rules
+from gateway.observe.alerts import Alerts
 from gateway.observe.feed import Feed
 from gateway.observe.nodes import Nodes
 from gateway.observe.overview import Observatory
@@ -366,6 +368,13 @@ class Node(Process):
         self.observatory = Observatory(self.trends, bus=self.bus, node=node)
         self.feed = Feed(emitter=self.emitter, watchers=self.namespaces.sessions, bus=self.bus, node=node)
         self.peers = Peers(bus=self.bus, node=node)
+        self.health = Health(self.writes)
+        self.alerts = Alerts(
+            rules=rules(self.settings[SocketSettings].max_connections),
+            peers=self.peers,
+            warnings=self.health.warnings,
+        )
+        self.trends.readers.append(self.alerts.note)
         self.audit = AuditBook(
             self.store.audit, self.clock, kept_days=self.settings[StoreSettings].audit_days
         )
@@ -436,6 +445,7 @@ class Node(Process):
             ),
             audit=self.audit,
             nodes=self.nodes,
+            alerts=self.alerts,
         )
         AdminEvents(self.namespaces.registry, self.use_cases)
         PreferenceEvents(self.namespaces.registry, self.use_cases)
@@ -444,7 +454,6 @@ class Node(Process):
     def _sites(self) -> None:
         """The two doors: for browsers, and for services and operators."""
         site = self.settings[SiteSettings]
-        self.health = Health(self.writes)
         self.public = public.build(
             settings=site,
             origins=self.origins,

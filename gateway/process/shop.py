@@ -1,4 +1,4 @@
-"""The demo's backend: what a web shop's own would do, behind the buttons of the page at `/demo/`.
+"""The demo's backend: what a web shop's own would do, behind the buttons of the page at `/demo/`, and the mailboxes beside it.
 
 Only `bellhop demo` has it. A page must not hold an API key, so it asks here, with its customer's token.
 """
@@ -19,6 +19,7 @@ from gateway.http.edge import json_response
 from gateway.notify.emitting import Emitter
 from gateway.notify.reading import Reading
 from gateway.notify.requests import EmailRequest, EmitRequest, HistoryRequest
+from gateway.process.mailbox import Mailbox
 from gateway.protocol import shapes
 from gateway.protocol.problems import Problem
 
@@ -34,6 +35,9 @@ OFFERS: tuple[Mapping[str, Any], ...] = (
     {"name": "the autumn collection", "discount": 0.1, "slug": "autumn"},
 )
 ORDER_UPDATE = "ORDER_UPDATE"
+MAIL_AFTER_SECONDS = 4
+"""What is not read in the app by then is mailed: sooner than in a shop, so that whoever looks need not wait."""
+BURST = 20
 
 Action = Callable[[Principal], Awaitable[list[EmitRequest]]]
 
@@ -48,16 +52,28 @@ def token(signer: Signer, user: str, name: str, *roles: str) -> str:
 class Shop(Part):
     """`/demo/config.json`, the actions, and the page itself."""
 
-    def __init__(self, emitter: Emitter, reading: Reading, verifier: Verifier, signer: Signer) -> None:
+    def __init__(
+        self,
+        emitter: Emitter,
+        reading: Reading,
+        verifier: Verifier,
+        signer: Signer,
+        *,
+        mailbox: Mailbox | None = None,
+    ) -> None:
+        self.curl: str | None = None
+        """The command that sends Ann something, for the page to show; None while it is not known."""
         self._emitter = emitter
         self._reading = reading
         self._verifier = verifier
         self._signer = signer
+        self._mailbox = mailbox
         self._actions: Mapping[str, Action] = {
             "order": self._order,
             "ship": self._ship,
             "complain": self._complain,
             "offer": self._offer,
+            "burst": self._burst,
         }
 
     def public_routes(self) -> list[web.RouteDef]:
@@ -65,6 +81,8 @@ class Shop(Part):
             web.get("/", self._home),
             web.get("/demo/config.json", self._config),
             web.post("/demo/actions/{action}", self._act),
+            web.get("/demo/mailbox", self._mails),
+            web.get("/demo/mailbox/{name}", self._mail),
             web.get("/newsletter/{issue}", self._newsletter),
             *static.demo_routes(),
         ]
@@ -87,32 +105,49 @@ class Shop(Part):
             for user, name in CUSTOMERS.items()
         ]
         return json_response(
-            {"users": users, "admin": {"token": token(self._signer, "admin", "Admin", "admin")}}
+            {
+                "users": users,
+                "admin": {"token": token(self._signer, "admin", "Admin", "admin")},
+                "curl": self.curl,
+            }
         )
 
     async def _act(self, request: web.Request) -> web.Response:
-        scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
-        principal = await self._verifier.verify(credential.strip() if scheme.lower() == "bearer" else None)
+        principal = await self._customer(request)
         action = self._actions.get(request.match_info["action"])
         if action is None:
             raise Problem("not_found", f"The shop knows {', '.join(self._actions)}.")
-        emitted = [await self._emitter.emit(asked, scope=SCOPE) for asked in await action(principal)]
-        return json_response(
-            {"notifications": [shapes.address(each) for one in emitted for each in one.notifications]},
-            status=202,
-        )
+        emitted = await self._emitter.emit_many(await action(principal), scope=SCOPE)
+        for each in emitted:
+            if isinstance(each, Exception):
+                raise each
+        stored = [each for one in emitted if not isinstance(one, Exception) for each in one.notifications]
+        return json_response({"notifications": [shapes.address(each) for each in stored]}, status=202)
+
+    async def _mails(self, request: web.Request) -> web.Response:
+        """What the customer has been mailed, newest first."""
+        address = address_of(await self._customer(request))
+        mails = [] if self._mailbox is None else await self._mailbox.of(address)
+        return json_response({"address": address, "mails": mails})
+
+    async def _mail(self, request: web.Request) -> web.Response:
+        address = address_of(await self._customer(request))
+        mailbox = self._mailbox
+        mail = None if mailbox is None else await mailbox.mail(address, request.match_info["name"])
+        if mail is None:
+            raise Problem("not_found", "This customer has no such mail.")
+        return json_response({"mail": mail})
+
+    async def _customer(self, request: web.Request) -> Principal:
+        scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+        return await self._verifier.verify(credential.strip() if scheme.lower() == "bearer" else None)
 
     async def _order(self, customer: Principal) -> list[EmitRequest]:
         number = str(secrets.randbelow(90_000) + 10_000)
-        line = {"name": ITEM, "quantity": 1, "price": PRICE, "amount": PRICE}
-        confirmation = _emit(
-            user_room(customer.user),
-            "ORDER_CONFIRMATION",
-            {"order": number, "items": [line], "total": PRICE, "currency": "EUR"},
-            link=_page_of(number),
-            email=EmailRequest(to=customer.email or f"{customer.user}@demo.example"),
-        )
-        return [_order_update(customer, number, "placed", ITEM), confirmation]
+        return [
+            _order_update(customer, number, "placed", ITEM),
+            confirmation(customer.user, number, ITEM, PRICE, address_of(customer)),
+        ]
 
     async def _ship(self, customer: Principal) -> list[EmitRequest]:
         waiting = await self._newest_waiting(customer)
@@ -158,10 +193,41 @@ class Shop(Part):
         del customer
         return [_emit(ALL, "SALE_OFFER", secrets.choice(OFFERS), link="/demo/")]
 
+    async def _burst(self, customer: Principal) -> list[EmitRequest]:
+        """Many at once, numbered: whoever was away for them can count what has come."""
+        burst = secrets.token_hex(4)
+        return [
+            EmitRequest(
+                rooms=(user_room(customer.user),),
+                type="PARCEL_SCAN",
+                title=f"Parcel scan {number} of {BURST}",
+                data={"burst": burst, "number": number},
+                no_email=True,
+            )
+            for number in range(1, BURST + 1)
+        ]
+
+
+def address_of(customer: Principal) -> str:
+    return customer.email or f"{customer.user}@demo.example"
+
+
+def confirmation(user: str, number: str, item: str, price: str, address: str | None = None) -> EmitRequest:
+    """The mail that confirms an order of one thing."""
+    line = {"name": item, "quantity": 1, "price": price, "amount": price}
+    return _emit(
+        user_room(user),
+        "ORDER_CONFIRMATION",
+        {"order": number, "items": [line], "total": price, "currency": "EUR"},
+        link=_page_of(number),
+        email=EmailRequest(to=address or f"{user}@demo.example"),
+    )
+
 
 def _order_update(customer: Principal, number: str, status: str, item: str) -> EmitRequest:
     data = {"order": number, "status": status, "item": item}
-    return _emit(user_room(customer.user), ORDER_UPDATE, data, link=_page_of(number))
+    email = EmailRequest(to=address_of(customer), after_seconds=MAIL_AFTER_SECONDS)
+    return _emit(user_room(customer.user), ORDER_UPDATE, data, link=_page_of(number), email=email)
 
 
 def _page_of(number: str) -> str:

@@ -33,6 +33,7 @@ from gateway.notify.suppressions import SuppressionList, SuppressRequest
 from gateway.notify.topics import MembersChange, TooManyTopics, TopicBook
 from gateway.notify.type_preview import NoSuchType, TypePreview, TypePreviewer
 from gateway.notify.types import TypeDetail, Types
+from gateway.observe.alerts import Alerts
 from gateway.observe.feed import Feed
 from gateway.observe.nodes import Nodes
 from gateway.observe.overview import Observatory
@@ -84,6 +85,7 @@ class UseCases:
     tracer: Tracer
     audit: AuditBook
     nodes: Nodes
+    alerts: Alerts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,14 @@ class Window:
     def row(self, title: str) -> Locator:
         return self.rows.filter(has_text=title)
 
+    async def show(self) -> None:
+        """Chooses this customer's window, where one is shown of several."""
+        await (
+            self.page.get_by_role("group", name="Whose shop")
+            .get_by_text((await self.whole.get_attribute("id") or "").title())
+            .click()
+        )
+
     async def read_all(self) -> None:
         """Marks all as read, and says that it is meant."""
         await self.panel.get_by_role("button", name="Mark all as read").click()
@@ -152,8 +160,9 @@ async def picture(page: Page, name: str) -> None:
 class Demo:
     """`bellhop demo` in a process of its own, on ports that stay the same over restarts."""
 
-    def __init__(self, folder: Path, http: aiohttp.ClientSession) -> None:
+    def __init__(self, folder: Path, http: aiohttp.ClientSession, *, empty: bool) -> None:
         self._folder = folder
+        self._empty = ("--empty",) if empty else ()
         self._ports = free_port(), free_port()
         self._process: asyncio.subprocess.Process | None = None
         public, internal = (f"http://127.0.0.1:{port}" for port in self._ports)
@@ -165,7 +174,7 @@ class Demo:
         with (self._folder / "demo.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "gateway", "demo",
-                "--dir", str(self._folder / "demo"), "--port", public, "--internal-port", internal,
+                "--dir", str(self._folder / "demo"), "--port", public, "--internal-port", internal, *self._empty,
                 stdout=log, stderr=log,
             )  # fmt: skip
         async with asyncio.timeout(START_SECONDS):
@@ -197,9 +206,10 @@ class Demo:
 
 
 @asynccontextmanager
-async def run_demo(folder: Path) -> AsyncIterator[Demo]:
+async def run_demo(folder: Path, *, empty: bool = False) -> AsyncIterator[Demo]:
+    """`empty`: without the day that a new one has behind it."""
     async with aiohttp.ClientSession() as http:
-        demo = Demo(folder, http)
+        demo = Demo(folder, http, empty=empty)
         try:
             await demo.start()
             yield demo

@@ -18,6 +18,7 @@ from storage.endings import Buried
 from storage.mail import LaneName
 from tests.browser.answers import Answers
 from tests.browser.frames import assert_smooth
+from tests.browser.shop import picture
 from tests.support.browser import DESK, PHONE, open_page, require_pages, violations
 from tests.support.gateway import Gateway, token
 from tests.support.node import JSClient, NodeProcess, run_clients
@@ -435,6 +436,25 @@ async def test_the_overview_draws_what_the_gateway_measured(gateway: Gateway, br
         await expect(chart.locator(".bar")).not_to_have_count(0)
         await expect(page.get_by_role("img", name=re.compile("^Latency"))).to_be_visible()
         await expect(page.get_by_text(gateway.node.settings[ClusterSettings].node_id)).to_be_visible()
+
+
+async def test_the_overview_tells_what_is_firing_and_what_to_do(gateway: Gateway, browser: Browser):
+    assert gateway.node is not None
+    await gateway.ask("POST", "/internal/lanes/bulk/pause", body={"reason": "a look at the list"})
+    trends, clock = gateway.node.trends, gateway.node.trends._clock
+    await trends.stop()
+    trends.sample()
+    trends._clock = lambda: clock() + timedelta(minutes=6)
+    trends.sample()
+
+    async with signed_in(browser, gateway) as page:
+        alerts = page.get_by_role("region", name="1 alert")
+
+        await expect(alerts.get_by_role("listitem").first).to_contain_text("Bulk mail is paused")
+        await expect(alerts).to_contain_text("It waits until somebody resumes it.")
+        await expect(alerts).to_contain_text("a look at the list")
+        assert await violations(page) == []
+        await picture(page, "dashboard-alerts")
 
 
 async def test_the_page_finds_back_when_connections_break(gateway: Gateway, browser: Browser):

@@ -10,7 +10,16 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from tests.browser.shop import CATALOG, Window, address, keep_toasts, open_shop, picture, shopping
+from tests.browser.shop import (
+    CATALOG,
+    Window,
+    address,
+    keep_toasts,
+    open_shop,
+    picture,
+    run_demo,
+    shopping,
+)
 from tests.support.amounts import AT_LENGTH
 from tests.support.browser import DESK, PHONE, open_page, require_pages, violations
 from tests.support.gateway import Gateway
@@ -26,6 +35,159 @@ def _built() -> None:
 async def shop(tmp_path: Path) -> AsyncIterator[Gateway]:
     async with start_gateway(tmp_path, extend=open_shop, CATALOG=CATALOG) as here:
         yield here
+
+
+ZOOMED = {"width": 680, "height": 430}
+"""A desk at 200 %."""
+
+
+async def test_the_first_minute_is_told_on_one_screen(browser: Browser, tmp_path: Path):
+    """Order, arrival, leaving, mail, click and badge, with the trace of each; twenty over a cut connection; the code of it."""
+    may = {"permissions": ["clipboard-read", "clipboard-write"]}
+    async with run_demo(tmp_path) as demo, open_page(browser, demo.gateway.public, **may) as page:
+        await page.goto(f"{demo.gateway.public}/demo/")
+        ann = Window(page, "ann")
+        done = page.locator(".step.done")
+        points = page.get_by_role("region", name="Trace").get_by_role("listitem")
+        mailbox = page.get_by_role("region", name="Ann’s mailbox")
+        board = page.frame_locator("iframe.board")
+        # A day is behind it: no pane is empty.
+        await ann.ready()
+        await expect(ann.badge).to_have_text("3")
+        await expect(ann.orders).to_have_count(2)
+        await expect(mailbox.get_by_role("heading", name="Your order 20977")).to_be_visible()
+        await expect(board.get_by_text("How do you like “Linen notebook”?").first).to_be_visible()
+
+        await ann.button("Place order").click()
+        await expect(ann.badge).to_have_text("4")
+        await expect(done).to_have_count(1)
+        await expect(points).to_have_text(
+            [re.compile(words) for words in ("asked for by demo", "stored as #6", "Ann’s connection", "mail")]
+        )
+        await ann.bell.click()
+        await ann.row("is placed").first.click()
+        await expect(done).to_have_count(2)
+        await expect(ann.badge).to_have_text("3")
+        # Skipped, unless the machine is so slow that it had left by then.
+        ended = re.compile("mail skipped: Ann read it|mail handed over")
+        await expect(points.filter(has_text=ended)).to_have_count(1)
+        assert await violations(page) == []
+        await picture(page, "demo-first-minute")
+
+        await ann.button("Leave").click()
+        await expect(page.get_by_role("heading", name="Ann has closed the shop")).to_be_visible()
+        await page.get_by_role("button", name="Ship Ann’s order").click()
+        await expect(mailbox.get_by_role("heading", name=re.compile("has shipped$"))).to_be_visible()
+        await expect(done).to_have_count(4)
+        assert "written" not in await points.evaluate_all("all => all.map(each => each.dataset.what)")
+        letter = mailbox.frame_locator("iframe")
+        await letter.get_by_role("link", name="View details").click()
+        # The link has led the whole page by way of the gateway, and back.
+        await expect(done).to_have_count(6)
+        await expect(points.filter(has_text="clicked")).to_have_count(1)
+        await expect(ann.badge).to_have_text("3")
+        assert "bellhop-click" not in page.url
+        await expect(ann.orders.first).to_contain_text("Shipped")
+
+        says = page.get_by_role("region", name="A connection that is cut").get_by_role("status")
+        await ann.ready()
+        await page.get_by_role("button", name="Cut Ann’s connection").click()
+        await ann.until("s.state === 'stopped'")
+        await page.get_by_role("button", name="Send 20 while it is cut").click()
+        await expect(says).to_have_text("20 sent; Ann has had 0 of them.")
+        await page.get_by_role("button", name="Reconnect", exact=True).click()
+        await expect(says).to_have_text("20 of 20, in order, none twice")
+        await expect(ann.badge).to_have_text("23")
+
+        await ann.button("The code of this").click()
+        shown = page.get_by_role("dialog", name="In your own shop")
+        await expect(shown.get_by_label("Put the bell into your page", exact=True)).to_contain_text(
+            f'<bellhop-inbox url="{demo.gateway.public}">'
+        )
+        assert await violations(page) == []
+        await shown.get_by_role("button", name="Copy: Send Ann something").click()
+        await expect(shown.get_by_text("Copied")).to_be_visible()
+        command = await page.evaluate("navigator.clipboard.readText()")
+        # As whoever has copied it would do.
+        shell = await asyncio.create_subprocess_shell(command, stdout=asyncio.subprocess.PIPE)
+        answer, _ = await shell.communicate()
+        assert b'"notification' in answer, answer
+        await expect(ann.badge).to_have_text("24")
+
+
+@pytest.mark.parametrize("viewport", [PHONE, ZOOMED], ids=["phone", "at 200 %"])
+async def test_where_there_is_room_for_one_pane_one_is_shown(shop: Gateway, browser: Browser, viewport: Any):
+    async with open_page(browser, shop.public, viewport=viewport) as page:
+        await page.goto(f"{shop.public}/demo/")
+        ann = Window(page, "ann")
+        await ann.ready()
+        panes = page.get_by_role("navigation", name="Panes")
+        board = page.frame_locator("iframe.board")
+        await ann.button("Place order").click()
+        await expect(page.locator(".step.done")).to_have_count(1)
+        assert await violations(page) == []
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+        await panes.get_by_role("button", name="Mail").click()
+        await expect(page.get_by_role("heading", name="Ann’s mailbox")).to_be_visible()
+        await expect(ann.button("Place order")).to_be_hidden()
+        await panes.get_by_role("button", name="Dashboard").click()
+        await expect(board.get_by_role("heading", name="Feed")).to_be_visible()
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await picture(page, f"demo-one-pane-{viewport['width']}")
+
+        await page.get_by_role("button", name="Whole trace").click()
+        await expect(board.get_by_role("heading", name="What happened")).to_be_visible()
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+async def test_custom_properties_are_worn_as_they_are_chosen(shop: Gateway, browser: Browser, viewport: Any):
+    async with open_page(browser, shop.public, viewport=viewport) as page:
+        await page.goto(f"{shop.public}/demo/theming.html")
+        inbox = page.locator("bellhop-inbox")
+        await inbox.get_by_role("button", name="Notifications, 2 unread").click()
+        panel = inbox.get_by_role("dialog", name="Notifications")
+        await expect(panel.get_by_role("article")).to_have_count(4)
+        sheet = page.get_by_label("Your style sheet", exact=True)
+        assert await violations(page) == []
+        await page.keyboard.press("Escape")
+
+        await page.get_by_role("button", name="Forest").click()
+        await page.get_by_label("Corners").fill("8")
+        await page.get_by_role("button", name="::part(bell)").click()
+        await inbox.get_by_role("button", name="Notifications, 2 unread").click()
+
+        await expect(sheet).to_contain_text("--bellhop-accent: #0a6b45;")
+        await expect(sheet).to_contain_text("--bellhop-radius: 8px;")
+        style = (
+            "element => [getComputedStyle(element).borderTopLeftRadius, getComputedStyle(element).fontFamily]"
+        )
+        if viewport is DESK:
+            assert await panel.evaluate(style) == ["8px", "Georgia, serif"]
+        assert await inbox.locator(".bell").evaluate("e => getComputedStyle(e).outlineStyle") == "dashed"
+        assert await violations(page) == []
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await picture(page, f"theming-{viewport['width']}")
+
+
+async def test_react_vue_and_svelte_show_one_inbox(shop: Gateway, browser: Browser):
+    await shop.emit("user:ann", "Before")
+    async with open_page(browser, shop.public) as page:
+        await page.goto(f"{shop.public}/demo/adapters.html")
+        for name in ("React", "Vue", "Svelte"):
+            await expect(page.get_by_role("heading", name=f"{name}: 1 unread")).to_be_visible()
+
+        for unread, name in enumerate(("React", "Vue", "Svelte"), start=2):
+            await shop.emit("user:ann", f"By {name}")
+            section = page.get_by_role("region", name=name)
+            await expect(section.get_by_role("listitem").first).to_have_text(f"By {name}")
+            await expect(section.get_by_role("heading")).to_have_text(
+                f"{name}: {2 if unread == 2 else 1} unread"
+            )
+            await section.get_by_role("button", name="Read all").click()
+            await expect(page.get_by_role("heading", name=": 0 unread")).to_have_count(3)
+
+        assert await violations(page) == []
 
 
 async def test_each_customer_sees_their_own_and_an_offer_reaches_both(shop: Gateway, browser: Browser):
@@ -220,10 +382,12 @@ async def test_it_has_no_barrier_and_fits(
         ann, bob = Window(page, "ann"), Window(page, "bob")
         await ann.ready()
         await bob.ready()
+        await bob.show()
         await bob.bell.click()
         await expect(bob.panel).to_contain_text("Nothing here yet")
         assert await violations(page) == []
         await page.keyboard.press("Escape")
+        await ann.show()
 
         await ann.button("Place order").click()
         await ann.button("Ship it").click()

@@ -136,7 +136,10 @@ async def test_a_dialog_that_holds_the_tab_with_the_connection_silences_no_other
 
 async def test_a_gateway_killed_under_the_page_costs_nothing(browser: Browser, tmp_path: Path):
     """Nothing lost, no toast twice, the badge right, and what was marked meanwhile is marked."""
-    async with run_demo(tmp_path) as demo, open_page(browser, demo.gateway.public, forgive=AWAY) as page:
+    async with (
+        run_demo(tmp_path, empty=True) as demo,
+        open_page(browser, demo.gateway.public, forgive=AWAY) as page,
+    ):
         await page.goto(f"{demo.gateway.public}/demo/")
         ann = Window(page, "ann")
         await ann.ready()

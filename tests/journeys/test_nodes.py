@@ -1,6 +1,7 @@
 """The nodes of a cluster, as each tells of itself, and one of them is sent away."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 from gateway.observe.metrics import release
@@ -37,6 +38,31 @@ async def test_whichever_node_is_asked_tells_of_all_and_has_another_leave(
         assert (unknown.status, unknown.body["code"]) == (404, "not_found")
         deed = (await near.ask("GET", "/internal/audit?operation=drain_node&target=node-1")).body["deeds"][0]
         assert (deed["by"], deed["outcome"]) == ("service:shop", "done")
+
+
+async def test_any_node_tells_what_is_firing_on_which_and_what_to_do(tmp_path: Path, redis_url: str):
+    async with gateways(2, tmp_path, bus_url=redis_url) as (near, far):
+        assert far.node is not None
+        await far.ask("POST", "/internal/lanes/bulk/pause", body={"reason": "a look at the list"})
+        # The other node hears of it in its own time.
+        trends, clock = far.node.trends, far.node.trends._clock
+        await trends.stop()
+        trends.sample()
+        calm = (await near.ask("GET", "/internal/alerts")).body["alerts"]
+        trends._clock = lambda: clock() + timedelta(minutes=6)
+        trends.sample()
+
+        told = (await near.ask("GET", "/internal/alerts")).body
+
+        [alert] = told["alerts"]
+        assert calm == []
+        assert (alert["name"], alert["severity"], alert["lane"], alert["nodes"]) == (
+            "BellhopLanePaused", "warning", "bulk", ["node-1"],
+        )  # fmt: skip
+        assert "bellhop lanes" in alert["runbook"]
+        assert any(
+            "a look at the list" in each["text"] for each in told["warnings"] if each["node"] == "node-1"
+        )
 
 
 async def test_a_process_that_is_to_leave_ends_as_by_its_operators_signal(tmp_path: Path):

@@ -1,7 +1,9 @@
 """The demo's shop does what its page at `/demo/` asks for."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from auth.tokens import Signer
 from gateway.process import node
 from gateway.process.demo import CATALOG
+from gateway.process.mailbox import Mailbox
+from gateway.process.seeding import SeededDay
 from gateway.process.shop import Shop
 from tests.support.gateway import SECRET, Answered, Gateway, gateway, token
 from tests.support.node import NodeProcess
@@ -87,6 +91,87 @@ async def test_the_page_gets_tokens_that_work(shop: Gateway, node: NodeProcess):
         assert (await client.event("ready"))["user"] == user["id"]
     admin = await node.open(shop.public, auth=config["admin"], namespace="/admin")
     await admin.event("ready")
+
+
+async def test_twenty_at_once_are_numbered_and_come_in_order(shop: Gateway, node: NodeProcess):
+    ann = await node.open(shop.public, auth={"token": token("ann")})
+    await ann.event("ready")
+
+    emitted = (await act(shop, "burst")).body["notifications"]
+
+    came = [await ann.event("notification") for _ in range(20)]
+    assert [each["id"] for each in came] == [each["id"] for each in emitted]
+    assert [each["data"]["number"] for each in came] == list(range(1, 21))
+
+
+async def test_a_customer_finds_their_own_mail_in_the_mailbox_and_nobody_elses(tmp_path: Path):
+    spool = tmp_path / "mail"
+
+    def extend(node: node.Node) -> None:
+        mailbox = Mailbox(spool)
+        node.add(Shop(node.emitter, node.reading, node.access.verifier, Signer(SECRET), mailbox=mailbox))
+
+    async with gateway(tmp_path, extend=extend, CATALOG=str(CATALOG)) as here:
+        await act(here, "order")
+        async with asyncio.timeout(30):
+            while not (page := await mailbox_of(here, "ann"))["mails"]:
+                await asyncio.sleep(0.05)
+        [head] = page["mails"]
+        path = f"/demo/mailbox/{head['name']}"
+        found = await ask_as(here, "ann", path)
+        elsewhere = [await ask_as(here, "bob", path), await ask_as(here, "ann", "/demo/mailbox/..%2Fx.eml")]
+        (spool / "20260101T000000Z-strange.eml").write_bytes(b"neither a head nor a body")
+
+        assert page["address"] == "ann@demo.example"
+        assert head["subject"].startswith("Your order ")
+        assert "Brass desk lamp" in found.body["mail"]["html"]
+        assert "Brass desk lamp" in found.body["mail"]["text"]
+        assert [answer.status for answer in elsewhere] == [404, 404]
+        assert (await mailbox_of(here, "bob"))["mails"] == []
+        assert (await mailbox_of(here, "ann"))["mails"] == [head]
+
+
+async def ask_as(here: Gateway, user: str, path: str) -> Answered:
+    headers = {"Authorization": f"Bearer {token(user, name=user.title())}"}
+    return await here.request("GET", here.public + path, headers=headers)
+
+
+async def mailbox_of(here: Gateway, user: str) -> Any:
+    return (await ask_as(here, user, "/demo/mailbox")).body
+
+
+async def test_a_shop_without_a_spool_has_empty_mailboxes(shop: Gateway):
+    assert (await mailbox_of(shop, "ann"))["mails"] == []
+    assert (await ask_as(shop, "ann", "/demo/mailbox/x")).status == 404
+
+
+async def test_a_new_demo_has_a_day_behind_it_and_only_once(tmp_path: Path):
+    def extend(node: node.Node) -> None:
+        open_shop(node)
+        assert node.mail is not None
+        node.add(
+            SeededDay(
+                planner=node.planner,
+                commit=node.commit,
+                reading=node.reading,
+                choices=node.choices,
+                wake_mailer=node.mail.wake,
+                clock=node.clock,
+            )
+        )
+
+    histories = []
+    for _ in range(2):
+        async with gateway(tmp_path, extend=extend, CATALOG=str(CATALOG)) as here:
+            histories.append((await ask_as(here, "ann", "/api/notifications")).body["notifications"])
+            preferences = (await ask_as(here, "ann", "/api/preferences")).body
+
+    assert histories[0] == histories[1]
+    assert [item["type"] for item in histories[0]] == ["ORDER_UPDATE", "REVIEW", "ORDER_UPDATE", "SALE_OFFER"]
+    times = [item["created_at"] for item in histories[0]]
+    assert times == sorted(times, reverse=True)
+    assert [item["read"] for item in histories[0]] == [True, False, False, False]
+    assert preferences["tracking"] is True
 
 
 async def test_who_has_no_token_or_asks_for_something_else_is_told(shop: Gateway):

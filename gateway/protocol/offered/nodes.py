@@ -1,7 +1,7 @@
 """The nodes of the cluster."""
 
 from auth.principal import Role
-from gateway.protocol import asking, nodes, shapes, use_cases
+from gateway.protocol import alerts, asking, nodes, shapes, use_cases
 from gateway.protocol.answers.nodes import NothingAnswer
 from gateway.protocol.deeds import OF_ID
 from gateway.protocol.operation import Operation, Route
@@ -13,6 +13,13 @@ OPERATIONS: tuple[Operation, ...] = (
         use=lambda use, *_: use.nodes.page(), shape=nodes.page,
         route=Route(method="GET", path="/internal/nodes"),
         event="nodes",
+    ),
+    Operation(
+        name="alerts", role=Role.VIEWER, summary="The alerts that are firing, as each node judges itself, with what to do",
+        asks=asking.NothingSchema, answers=alerts.AlertsAnswer,
+        use=lambda use, *_: use.alerts.page(), shape=alerts.page,
+        route=Route(method="GET", path="/internal/alerts"),
+        event="alerts",
     ),
     Operation(
         name="drain_node", summary="Have a node stop calmly",

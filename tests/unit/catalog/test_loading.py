@@ -48,7 +48,9 @@ def test_the_shops_catalog_is_sound_and_has_its_seven_types_in_two_languages():
     }  # fmt: skip
     assert catalog.locales() == ("en", "de")
     assert all(kind.examples and kind.payload for kind in catalog.types.values())
-    assert catalog.types["ORDER_UPDATE"].email == EmailRule(default=True, unless="read", after=600)
+    assert catalog.types["ORDER_UPDATE"].email == EmailRule(
+        default=True, unless="read", after=600, clicks=True
+    )
     assert catalog.types["NEWSLETTER"].email == EmailRule(clicks=True)
     assert catalog.types["SALE_OFFER"].lane == "bulk"
     assert catalog.types["SALE_OFFER"].expires_in == 14 * 86400

@@ -364,7 +364,7 @@ class Shown:
 @asynccontextmanager
 async def shown_demo(folder: Path) -> AsyncIterator[Shown]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "gateway", "demo", "--dir", str(folder), "--port", "0", "--internal-port", "0",
+        sys.executable, "-m", "gateway", "demo", "--dir", str(folder), "--empty", "--port", "0", "--internal-port", "0",
         stdout=asyncio.subprocess.PIPE,
         # What somebody has set for a real node is none of the demo's business.
         env=os.environ | {"BELLHOP_STORE_URL": "mongodb://nowhere.invalid"},
@@ -412,7 +412,8 @@ async def test_the_demos_curl_line_works_as_printed_and_history_and_links_outliv
         assert farewell.endswith(b"Bellhop has stopped. The next start goes on from here.\n")
         assert await titles(second, ann) == ["Order 1234 has shipped"]
     assert len(set(first.tokens)) == 3
-    assert stat.S_IMODE((folder / "secrets.json").stat().st_mode) == 0o600
+    for file in ("secrets.json", "authorization"):
+        assert stat.S_IMODE((folder / file).stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 

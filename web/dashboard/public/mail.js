@@ -17,8 +17,16 @@ addEventListener("message", ({ source, data }) => {
   document.replaceChild(document.adoptNode(mail.documentElement), document.documentElement);
   for (const sheet of document.styleSheets) wear(sheet.cssRules, data.dark ? "dark" : "light");
 });
-// A preview's links lead nowhere.
-addEventListener("click", (event) => event.preventDefault(), true);
+// A preview's links lead nowhere: whoever shows it is told of the click, and may follow it.
+addEventListener(
+  "click",
+  (event) => {
+    event.preventDefault();
+    const href = event.target.closest?.("a[href]")?.href;
+    if (href) parent.postMessage({ href }, "*");
+  },
+  true,
+);
 
 // The colours are those of the reader who is imagined, and not of the one who looks.
 function wear(rules, scheme) {

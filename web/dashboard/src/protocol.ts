@@ -5,6 +5,8 @@ export {
   type AdminHistoryAnswer as HistoryPage,
   type AdminItemAnswer as HistoryItem,
   type AdminReadyEvent as Ready,
+  type AlertAnswer as Alert,
+  type AlertsAnswer as AlertsPage,
   type AuditAnswer as AuditPage,
   type CampaignAnswer as Campaign,
   type CampaignDetailAnswer as CampaignDetail,

@@ -1447,6 +1447,37 @@ export interface NodesAnswer {
   readonly asked: string;
 }
 
+/** An alert that is firing. */
+export interface AlertAnswer {
+  /** That of the alert for Prometheus. */
+  readonly name: string;
+  readonly severity: string;
+  readonly summary: string;
+  /** What it means, and what to do. */
+  readonly runbook: string;
+  /** Of mail; null for what is of no lane. */
+  readonly lane: string | null;
+  /** When its condition began to hold. */
+  readonly since: string;
+  /** On which it is firing. */
+  readonly nodes: readonly string[];
+}
+
+/** What a node has an operator look at. */
+export interface WarningAnswer {
+  readonly node: string;
+  /** One of the `warnings` of its /readyz. */
+  readonly text: string;
+}
+
+export interface AlertsAnswer {
+  /** The critical ones first; then the oldest first. */
+  readonly alerts: readonly AlertAnswer[];
+  readonly warnings: readonly WarningAnswer[];
+  /** Nodes that did not answer in time. */
+  readonly silent: readonly string[];
+}
+
 /** That it was done. */
 export type NothingAnswer = Readonly<Record<string, never>>;
 

@@ -11,6 +11,8 @@ export interface Customer {
 export interface Config {
   users: Customer[];
   admin?: { token: string };
+  /** The command that sends Ann something; null where the page does not know it. */
+  curl?: string | null;
   /** Whether they are those that an address brought, and not the demo's own. */
   strangers?: boolean;
   /** What is the matter with the address. */
@@ -92,7 +94,23 @@ export async function tokenOf(customer: Customer): Promise<string> {
   return customer.token;
 }
 
-export type Action = "order" | "ship" | "complain" | "offer";
+export type Action = "order" | "ship" | "complain" | "offer" | "burst";
+
+/** What the gateway says of the demo now: fresh tokens, and the command. */
+export const fromDemo = fromGateway;
+
+/** A mail of a customer's, and with its words. */
+export interface MailHead {
+  name: string;
+  /** That of the notification it tells, where it is one's own mail. */
+  id: string;
+  from: string;
+  subject: string;
+  at: string;
+}
+export interface Mail extends MailHead {
+  html: string;
+}
 
 /** As `fetch`, but a gateway that is away is told in words, which differ between browsers. */
 async function ask(path: string, options: RequestInit): Promise<Response> {
@@ -103,14 +121,19 @@ async function ask(path: string, options: RequestInit): Promise<Response> {
   }
 }
 
-/** Asks the shop's backend, which the gateway plays in the demo. Throws an error with a text to show. */
-export async function act(action: Action, customer: Customer): Promise<void> {
+export interface Address {
+  id: string;
+  seq: number | null;
+}
+
+/** Asks the shop's backend, which the gateway plays in the demo, and answers what was emitted. Throws an error with a text to show. */
+export async function act(action: Action, customer: Customer): Promise<readonly Address[]> {
   const answer = await ask(`actions/${action}`, {
     method: "POST",
     headers: { authorization: `Bearer ${await tokenOf(customer)}`, "content-type": "application/json" },
     body: "{}",
   });
-  if (answer.ok) return;
+  if (answer.ok) return (await answer.json()).notifications;
   const problem = (await answer.json().catch(() => ({}))) as { detail?: string; title?: string };
   throw new Error(problem.detail ?? problem.title ?? `The shop did not answer (${answer.status}).`);
 }
@@ -120,4 +143,20 @@ export async function orderUpdates(customer: Customer): Promise<readonly Notific
   const authorization = `Bearer ${await tokenOf(customer)}`;
   const answer = await ask(ORDERS, { headers: { authorization }, cache: "no-store" });
   return answer.ok ? (await answer.json()).notifications : [];
+}
+
+/** The newest mails of the customer, newest first, and to which address they went. */
+export async function mails(customer: Customer): Promise<{ address: string; mails: MailHead[] }> {
+  const answer = await asking("mailbox", customer);
+  return answer.ok ? answer.json() : { address: "", mails: [] };
+}
+
+export async function mail(customer: Customer, name: string): Promise<Mail | undefined> {
+  const answer = await asking(`mailbox/${encodeURIComponent(name)}`, customer);
+  return answer.ok ? (await answer.json()).mail : undefined;
+}
+
+async function asking(path: string, customer: Customer): Promise<Response> {
+  const authorization = `Bearer ${await tokenOf(customer)}`;
+  return ask(path, { headers: { authorization }, cache: "no-store" });
 }

@@ -2,7 +2,9 @@
 
 import type { Notification } from "@bellhop/client";
 
-export type Stage = "placed" | "shipped";
+/** In the order in which an order goes through them. */
+export const STAGES = ["placed", "shipped", "delivered"] as const;
+export type Stage = (typeof STAGES)[number];
 
 export interface Order {
   number: string;
@@ -19,12 +21,12 @@ export function orderOf({ id, type, data }: Notification): Order | undefined {
   return {
     number: order,
     since: id,
-    stage: status === "shipped" ? "shipped" : "placed",
+    stage: STAGES.find((stage) => stage === status) ?? "placed",
     item: typeof item === "string" ? item : "Brass desk lamp",
   };
 }
 
-/** The orders `known` and those told of, newest first. An order never goes back from shipped. */
+/** The orders `known` and those told of, newest first. An order never goes back. */
 export function ordersIn(notifications: readonly Notification[], known: readonly Order[]): Order[] {
   const orders = new Map(known.map((order) => [order.number, order]));
   for (const notification of notifications) {
@@ -32,7 +34,7 @@ export function ordersIn(notifications: readonly Notification[], known: readonly
     if (!order) continue;
     const had = orders.get(order.number);
     const since = had && had.since < order.since ? had.since : order.since;
-    const stage = had?.stage === "shipped" ? "shipped" : order.stage;
+    const stage = had && STAGES.indexOf(had.stage) > STAGES.indexOf(order.stage) ? had.stage : order.stage;
     orders.set(order.number, { ...order, stage, since });
   }
   return [...orders.values()].sort((a, b) => (a.since < b.since ? 1 : -1));

@@ -1,26 +1,21 @@
 /** One customer's shop window: the inbox in the corner, a product, and the orders as they go. */
 
-import { connect } from "@bellhop/client";
+import { connect, type Inbox } from "@bellhop/client";
 import type { BellhopInbox } from "@bellhop/client/inbox";
 import type { BellhopPreferences } from "@bellhop/client/preferences";
-import { type Action, act, type Customer, orderUpdates, tokenOf } from "./config.ts";
+import { type Action, type Address, act, type Customer, orderUpdates, tokenOf } from "./config.ts";
+import { element } from "./elements.ts";
 import lamp from "./lamp.svg";
-import { type Order, orderOf, ordersIn } from "./orders.ts";
+import { type Order, orderOf, ordersIn, type Stage } from "./orders.ts";
 
 const SHOWN = 3;
+const STAGE_WORDS: Readonly<Record<Stage, string>> = {
+  placed: "Placed",
+  shipped: "Shipped",
+  delivered: "Delivered",
+};
 /** The catalog has one for the staff too, which is no customer's business. */
 const CATEGORIES = ["orders", "service", "offers", "newsletter"];
-
-function element<K extends keyof HTMLElementTagNameMap>(
-  tag: K,
-  look: string,
-  ...children: (Node | string)[]
-): HTMLElementTagNameMap[K] {
-  const made = document.createElement(tag);
-  if (look) made.className = look;
-  made.append(...children);
-  return made;
-}
 
 function row(order: Order): HTMLElement {
   const made = element(
@@ -31,7 +26,7 @@ function row(order: Order): HTMLElement {
       "",
       element("b", "", `Order ${order.number}`),
       // Beside its number: toasts lie over the other end.
-      element("span", "stage", order.stage === "shipped" ? "Shipped" : "Placed"),
+      element("span", "stage", STAGE_WORDS[order.stage]),
     ),
     element("span", "item", order.item),
   );
@@ -55,12 +50,28 @@ function settings(customer: Customer, path: string): HTMLDialogElement {
   return dialog;
 }
 
-/** `complain` shows what went wrong, and an empty text when it has gone right; `refused` that the token is not taken. */
-export function shop(
-  customer: Customer,
-  complain: (text: string) => void,
-  refused: (customer: Customer) => void,
-): HTMLElement {
+export interface ShopOptions {
+  /** Shows what went wrong; an empty text when it has gone right. */
+  complain(text: string): void;
+  /** Is told that the gateway does not take the customer's token. */
+  refused(customer: Customer): void;
+  /** Is told what a button has emitted. */
+  pressed?: ((action: Action, emitted: readonly Address[]) => void) | undefined;
+  /** What stands beside the bell. */
+  beside?: readonly HTMLElement[] | undefined;
+}
+
+export interface Shop {
+  element: HTMLElement;
+  inbox: Inbox;
+  /** Marks the order that the notification is about, for who has come to see it. */
+  point(order: string): void;
+  /** The customer leaves: nothing of theirs is connected from here on. */
+  close(): void;
+}
+
+export function shop(customer: Customer, options: ShopOptions): Shop {
+  const { complain, refused } = options;
   // Beside the page's folder, under whatever path a proxy has put both.
   const path = new URL("../socket.io/", document.baseURI).pathname;
   const inbox = connect({ getToken: () => tokenOf(customer), path });
@@ -84,8 +95,9 @@ export function shop(
     button.addEventListener("click", async () => {
       button.disabled = true;
       try {
-        await act(action, customer);
+        const emitted = await act(action, customer);
         complain("");
+        options.pressed?.(action, emitted);
       } catch (error) {
         complain((error as Error).message);
       }
@@ -116,30 +128,41 @@ export function shop(
       "bar",
       element("span", "logo", "Fernwood"),
       element("span", "who", element("i", "avatar", customer.name.slice(0, 1).toUpperCase()), customer.name),
+      ...(options.beside ?? []),
       bell,
     ),
     title,
     element(
       "div",
-      "product",
-      element("div", "picture", picture),
+      "shelf",
       element(
         "div",
-        "about",
-        element("small", "", "Lighting"),
-        element("h3", "", "Brass desk lamp"),
-        element("p", "", "Turned brass, linen cord, a warm light that you can dim by touch."),
-        element("div", "price", "€ 89"),
-        does("order", "Place order", "primary"),
+        "product",
+        element("div", "picture", picture),
+        element(
+          "div",
+          "about",
+          element("small", "", "Lighting"),
+          element("h3", "", "Brass desk lamp"),
+          element("p", "", "Turned brass, linen cord, a warm light that you can dim by touch."),
+          element("div", "price", "€ 89"),
+          does("order", "Place order", "primary"),
+        ),
       ),
-    ),
-    element(
-      "div",
-      "below",
-      element("div", "heading", element("h3", "", "Your orders"), ship),
-      list,
-      none,
-      element("p", "help", does("complain", "File a complaint", "link"), ", and the admins hear of it."),
+      element(
+        "div",
+        "below",
+        // Above the orders: toasts lie over what is below.
+        element(
+          "div",
+          "heading",
+          element("h3", "", "Your orders"),
+          does("complain", "File a complaint", "quiet"),
+          ship,
+        ),
+        list,
+        none,
+      ),
     ),
   );
   window.setAttribute("aria-labelledby", title.id);
@@ -182,15 +205,25 @@ export function shop(
       if (order) list.querySelector(`[data-order="${order.number}"]`)?.classList.add("news");
     }
   });
+  const point = (number: string): void => {
+    const found = list.querySelector(`[data-order="${number}"]`);
+    found?.classList.remove("news");
+    requestAnimationFrame(() => found?.classList.add("news"));
+  };
   // The shop has one page: what a notification leads to is already in sight.
   bell.addEventListener("bellhop-open", (event) => {
     event.preventDefault();
     const order = orderOf((event as CustomEvent).detail);
     bell.close();
-    const found = order && list.querySelector(`[data-order="${order.number}"]`);
-    if (!found) return;
-    found.classList.remove("news");
-    requestAnimationFrame(() => found.classList.add("news"));
+    if (order) point(order.number);
   });
-  return window;
+  return {
+    element: window,
+    inbox,
+    point,
+    close() {
+      inbox.close();
+      window.remove();
+    },
+  };
 }

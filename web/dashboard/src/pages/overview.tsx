@@ -7,6 +7,7 @@ import { useStore } from "../store.ts";
 import { Ago, Empty, Failed, Heading, Segments, TypeChip, useNow, Waiting } from "../ui/bits.tsx";
 import { Chart, type Curve } from "../ui/chart.tsx";
 import { figure, humane, milliseconds, plural } from "../words.ts";
+import { Alerts } from "./alerts.tsx";
 import { PausedLanes } from "./lanes.tsx";
 
 const EVERY_MS = 10_000;
@@ -53,6 +54,7 @@ export function OverviewPage(): ReactNode {
           ]}
         />
       </Heading>
+      <Alerts />
       <PausedLanes />
       <div className="tiles">
         <Tile label="People online" to={href({ page: "online" })} value={roster.data?.users}>

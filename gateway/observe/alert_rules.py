@@ -1,0 +1,182 @@
+"""The rules of the alerts, as they stand in `k8s/components/monitoring/rules.yaml` for Prometheus."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+
+from gateway.observe.alerts import Readings, Rule, Severity, slowest
+
+MINUTE = timedelta(minutes=1)
+BOUNCES, COMPLAINTS = 0.05, 0.003
+NEARLY = 0.9
+"""Of the connections that a node takes."""
+
+
+def rules(max_connections: int) -> Sequence[Rule]:
+    """All of them, for a node that takes so many connections."""
+    return (
+        Rule(
+            name="BellhopTurnsBackendsAway",
+            severity=Severity.CRITICAL,
+            summary="Emits are answered 503",
+            runbook="The store is away or overloaded; /readyz of a node says more. Backends retry under their keys.",
+            holding=2 * MINUTE,
+            holds=_when(lambda seen: seen.rate("bellhop_emits", 5 * MINUTE, label="unavailable") > 0),
+        ),
+        Rule(
+            name="BellhopBusDown",
+            severity=Severity.CRITICAL,
+            summary="A node does not hear itself through Redis",
+            runbook="Nothing is lost, but the clients of other nodes get notifications only by reconciliation, up to 35 seconds late, "
+            "and /readyz of these nodes says 503.",
+            holding=MINUTE,
+            holds=_each("bellhop_bus_up", lambda value: value == 0),
+        ),
+        Rule(
+            name="BellhopPresenceDown",
+            severity=Severity.WARNING,
+            summary="A node cannot tell who is online",
+            runbook="Redis does not answer it. Its clients are served all the same; admins see nobody come or go, and mail that was not "
+            "to go to who is online goes out.",
+            holding=2 * MINUTE,
+            holds=_each("bellhop_presence_up", lambda value: value == 0),
+        ),
+        Rule(
+            name="BellhopBusDropsFrames",
+            severity=Severity.WARNING,
+            summary="Frames could not be handed to Redis",
+            runbook="The store has them, and the other nodes repair from it.",
+            holding=2 * MINUTE,
+            holds=_when(lambda seen: seen.rate("bellhop_bus_dropped", 5 * MINUTE) > 0),
+        ),
+        Rule(
+            name="BellhopRepairsAllTheTime",
+            severity=Severity.WARNING,
+            summary="The bus loses frames all the time",
+            runbook="Notifications arrive from the store, late. Look at Redis's client-output-buffer-limit for pubsub.",
+            holding=10 * MINUTE,
+            holds=_when(lambda seen: seen.rate("bellhop_repaired", 10 * MINUTE) > 1),
+        ),
+        Rule(
+            name="BellhopStoreSlow",
+            severity=Severity.WARNING,
+            summary="One batch in a hundred takes the store more than half a second",
+            runbook="Every emit waits for it.",
+            holding=5 * MINUTE,
+            holds=_when(lambda seen: slowest(seen, 5 * MINUTE) > 0.5),
+        ),
+        Rule(
+            name="BellhopAppendsQueue",
+            severity=Severity.WARNING,
+            summary="Emits come faster than the store takes them",
+            runbook="Beyond 20,000 in the queue of a node they are refused.",
+            holding=MINUTE,
+            holds=_each("bellhop_append_queue", lambda value: value > 5000),
+        ),
+        Rule(
+            name="BellhopMailBuried",
+            severity=Severity.WARNING,
+            summary="Mail was given up on within the hour",
+            runbook="The dashboard lists it with its reasons; revive it there or leave it.",
+            holds=_when(_more_is_dead),
+        ),
+        Rule(
+            name="BellhopMailStopped",
+            severity=Severity.CRITICAL,
+            summary="Mail has stopped",
+            runbook="The mail server refuses us, or no file descriptors are left; the log of the worker says which.",
+            holding=5 * MINUTE,
+            holds=_each("bellhop_mail_stopped", lambda value: value == 1),
+        ),
+        Rule(
+            name="BellhopMailStuck",
+            severity=Severity.WARNING,
+            summary="More mail is postponed than sent",
+            runbook="The mail server is away, or says 4xx; the log of the worker says which.",
+            holding=15 * MINUTE,
+            holds=_stuck,
+        ),
+        Rule(
+            name="BellhopMailBounces",
+            severity=Severity.WARNING,
+            summary="More than one mail in twenty comes back",
+            runbook="Providers take that for a list that was bought. Bulk mail pauses by itself, other mail never; the records of the mail "
+            "say what each server said.",
+            holding=15 * MINUTE,
+            holds=_each("bellhop_lane_bounce_rate", lambda value: value > BOUNCES),
+        ),
+        Rule(
+            name="BellhopMailComplaints",
+            severity=Severity.CRITICAL,
+            summary="More than three mails in a thousand are called spam",
+            runbook="From there on large providers put all mail of the sender aside. Bulk mail pauses by itself, other mail never; look at "
+            "what was sent to whom.",
+            holding=15 * MINUTE,
+            holds=_each("bellhop_lane_complaint_rate", lambda value: value > COMPLAINTS),
+        ),
+        Rule(
+            name="BellhopLanePaused",
+            severity=Severity.WARNING,
+            summary="Bulk mail is paused",
+            runbook="By its brake, or by an operator: /readyz, the dashboard and `bellhop lanes` say why. It waits until somebody resumes it.",
+            holding=5 * MINUTE,
+            holds=_each("bellhop_lane_paused", lambda value: value == 1),
+        ),
+        Rule(
+            name="BellhopCatalogRefused",
+            severity=Severity.WARNING,
+            summary="A reloaded catalog has mistakes",
+            runbook="An earlier one is in force. The log of the pods names each mistake with file and line, and so does "
+            "`bellhop catalog check`.",
+            holding=5 * MINUTE,
+            holds=_each("bellhop_catalog_refused", lambda value: value == 1),
+        ),
+        Rule(
+            name="BellhopCatalogsDiffer",
+            severity=Severity.WARNING,
+            summary="Nodes run different catalogs",
+            runbook="/readyz of a node names them. A deployment has stopped halfway, or a node was not told to reload.",
+            holding=15 * MINUTE,
+            holds=_each("bellhop_catalog_versions", lambda value: value > 1),
+        ),
+        Rule(
+            name="BellhopNodeNearlyFull",
+            severity=Severity.WARNING,
+            summary="A node will soon refuse connections",
+            runbook="Add nodes.",
+            holding=5 * MINUTE,
+            holds=_when(
+                lambda seen: sum(seen.now.of("bellhop_connections").values()) > NEARLY * max_connections
+            ),
+        ),
+        Rule(
+            name="BellhopSlowConsumers",
+            severity=Severity.WARNING,
+            summary="Clients are closed because they do not read",
+            runbook="If they are many, look at the network between before you look at them.",
+            holding=10 * MINUTE,
+            holds=_when(lambda seen: seen.rate("bellhop_slow_consumers", 5 * MINUTE) > 1),
+        ),
+    )
+
+
+def _when(holds: Callable[[Readings], bool]) -> Callable[[Readings], Iterable[str]]:
+    """Of the node as a whole."""
+    return lambda seen: ("",) if holds(seen) else ()
+
+
+def _each(metric: str, holds: Callable[[float], bool]) -> Callable[[Readings], Iterable[str]]:
+    """Of each series of a gauge; a lane's are its own."""
+    return lambda seen: [lane for lane, value in seen.now.of(metric).items() if holds(value)]
+
+
+def _more_is_dead(seen: Readings) -> bool:
+    grown, seconds = seen.grown("bellhop_mail_dead", 60 * MINUTE)
+    return seconds > 0 and sum(grown.values()) > 0
+
+
+def _stuck(seen: Readings) -> Iterable[str]:
+    grown, _ = seen.grown("bellhop_mail", 10 * MINUTE)
+    for label, postponed in grown.items():
+        lane, _, outcome = label.partition("/")
+        if outcome == "postponed" and postponed > grown.get(f"{lane}/sent", 0):
+            yield lane

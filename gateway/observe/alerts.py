@@ -1,0 +1,190 @@
+"""The alerts that are firing, told by the nodes themselves, for the dashboard of a site that has no Prometheus.
+
+Each node judges itself, every time that the trends are sampled, by the rules that `k8s/components/monitoring` has for Prometheus; a test
+holds both to the same names, severities, times and words. What is of a whole cluster there is of one node here. That no node is scraped
+(`BellhopGone`) no node can tell. A restart begins anew, as for trends.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import takewhile
+
+from prometheus_client.metrics_core import Metric
+
+from gateway.observe.peers import Facts, Peers
+from gateway.observe.trends import quantile
+
+ALERTS = "alerts"
+"""The question to the nodes."""
+KEPT = timedelta(hours=1)
+"""For how long readings are kept: the longest time that a rule looks back."""
+READINGS_KEPT = 361
+WATCHED = (
+    "bellhop_emits", "bellhop_bus_up", "bellhop_presence_up", "bellhop_bus_dropped", "bellhop_repaired",
+    "bellhop_append_batch_seconds", "bellhop_append_queue", "bellhop_mail_dead", "bellhop_mail_stopped", "bellhop_mail",
+    "bellhop_lane_bounce_rate", "bellhop_lane_complaint_rate", "bellhop_lane_paused", "bellhop_catalog_refused",
+    "bellhop_catalog_versions", "bellhop_connections", "bellhop_slow_consumers",
+)  # fmt: skip
+
+Values = Mapping[str, float]
+"""Of one metric, by its labels, joined by `/`; under the empty name where it has none."""
+
+
+class Severity(StrEnum):
+    CRITICAL = "critical"  # somebody is woken
+    WARNING = "warning"  # somebody looks in the morning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The watched metrics at one moment."""
+
+    at: datetime
+    values: Mapping[str, Values]
+
+    def of(self, metric: str) -> Values:
+        return self.values.get(metric, {})
+
+
+class Readings:
+    """The last hour, for rules to look at."""
+
+    def __init__(self) -> None:
+        self._kept: deque[Reading] = deque(maxlen=READINGS_KEPT)
+
+    def add(self, reading: Reading) -> None:
+        self._kept.append(reading)
+
+    @property
+    def now(self) -> Reading:
+        return self._kept[-1]
+
+    def grown(self, metric: str, within: timedelta) -> tuple[Values, float]:
+        """By how much each series has grown, and in how many seconds; nothing after a single reading."""
+        begin = self.now.at - min(within, KEPT)
+        looked_at = takewhile(lambda reading: reading.at >= begin, reversed(self._kept))
+        # What is not told yet is not nothing: after a start it comes as if it had grown.
+        first = [reading for reading in looked_at if reading.of(metric)][-1:]
+        if not first:
+            return {}, 0.0
+        [earliest] = first
+        now, before = self.now.of(metric), earliest.of(metric)
+        seconds = (self.now.at - earliest.at).total_seconds()
+        return {label: value - before.get(label, 0) for label, value in now.items()}, seconds
+
+    def rate(self, metric: str, within: timedelta, *, label: str | None = None) -> float:
+        """A second, of one series or of all."""
+        grown, seconds = self.grown(metric, within)
+        total = sum(value for name, value in grown.items() if label in (None, name))
+        return total / seconds if seconds else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    name: str
+    severity: Severity
+    summary: str
+    runbook: str
+    """What it means, and what to do."""
+    holding: timedelta = timedelta()
+    """How long the condition must hold."""
+    holds: Callable[[Readings], Iterable[str]]
+    """The lanes for which the condition holds now; the empty name for what is of no lane."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firing:
+    """An alert that is firing on some nodes."""
+
+    rule: Rule
+    lane: str | None
+    since: datetime
+    """When the condition began to hold, on the first of them."""
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertsPage:
+    firing: Sequence[Firing]
+    """What wakes somebody first; then the oldest first."""
+    warnings: Mapping[str, Sequence[str]]
+    """What /readyz of each node warns of, by node."""
+    silent: Sequence[str]
+
+
+class Alerts:
+    """The use case of alerts, and this node's own answer to it."""
+
+    def __init__(self, *, rules: Sequence[Rule], peers: Peers, warnings: Callable[[], list[str]]) -> None:
+        self._rules = {rule.name: rule for rule in rules}
+        self._readings = Readings()
+        self._since: dict[tuple[str, str], datetime] = {}
+        self._peers = peers
+        self._warnings = warnings
+        peers.answers[ALERTS] = self._own
+
+    def note(self, families: Mapping[str, Metric], at: datetime) -> None:
+        """Judge by what the metrics say now."""
+        self._readings.add(read(families, at))
+        holding = {(rule.name, lane) for rule in self._rules.values() for lane in rule.holds(self._readings)}
+        self._since = {key: self._since.get(key, at) for key in holding}
+
+    async def page(self) -> AlertsPage:
+        """What is firing on any node."""
+        told = await self._peers.ask(ALERTS, {})
+        found: dict[tuple[str, str], list[tuple[datetime, str]]] = {}
+        warnings: dict[str, list[str]] = {}
+        for node, facts in sorted(told.answers.items()):
+            warnings[node] = [str(each) for each in facts.get("warnings", ())]
+            for name, lane, since in facts.get("firing", ()):
+                # Another release may know other rules.
+                if name in self._rules:
+                    at = datetime.fromtimestamp(float(since), UTC)
+                    found.setdefault((name, str(lane)), []).append((at, node))
+        firing = [
+            Firing(
+                rule=self._rules[name],
+                lane=lane or None,
+                since=min(at for at, _ in each),
+                nodes=tuple(node for _, node in each),
+            )
+            for (name, lane), each in found.items()
+        ]
+        return AlertsPage(
+            firing=sorted(firing, key=lambda each: (each.rule.severity, each.since)),
+            warnings={node: texts for node, texts in warnings.items() if texts},
+            silent=told.silent,
+        )
+
+    def _own(self, asked: Facts) -> Facts:
+        del asked
+        firing = [
+            [name, lane, since.timestamp()]
+            for (name, lane), since in self._since.items()
+            if self._readings.now.at - since >= self._rules[name].holding
+        ]
+        return {"firing": firing, "warnings": self._warnings()}
+
+
+def read(families: Mapping[str, Metric], at: datetime) -> Reading:
+    """What the rules look at, of all that a registry holds."""
+    values: dict[str, dict[str, float]] = {}
+    for name in WATCHED:
+        if (family := families.get(name)) is None:
+            continue
+        wanted = f"{name}_bucket" if family.type == "histogram" else name
+        found = values.setdefault(name, {})
+        for sample in family.samples:
+            if sample.name.removesuffix("_total") == wanted:
+                label = "/".join(value for _, value in sorted(sample.labels.items()))
+                found[label] = found.get(label, 0) + sample.value
+    return Reading(at=at, values=values)
+
+
+def slowest(readings: Readings, within: timedelta) -> float:
+    """The time within which 99 of 100 batches were stored, in seconds; 0 where none was."""
+    grown, _ = readings.grown("bellhop_append_batch_seconds", within)
+    return quantile(0.99, {float(bound): count for bound, count in grown.items()}) or 0.0

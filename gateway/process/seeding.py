@@ -1,0 +1,121 @@
+"""The day behind a demo that is new: what a shop has told Ann, Bob and its staff since yesterday.
+
+It is stored as any emit is, but under the times at which it is said to have been; only the mails go out as the demo starts.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec import structs
+
+from gateway.ground.clock import Clock
+from gateway.ground.parts import Part
+from gateway.ground.rooms import ADMINS, ALL, user_room
+from gateway.notify.choosing import Choice, Choices
+from gateway.notify.planning import Planner
+from gateway.notify.reading import Reading
+from gateway.notify.requests import EmitRequest, HistoryRequest
+from gateway.process.shop import ORDER_UPDATE, SCOPE, confirmation
+from storage.groupcommit import GroupCommit
+from storage.ids import UUID7Source
+from storage.mail import LaneName
+
+ANN, BOB = user_room("ann"), user_room("bob")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What was told at some time of the day, and whether its reader has read it."""
+
+    ago: timedelta
+    request: EmitRequest
+    read: bool = False
+
+
+class SeededDay(Part):
+    """Stores the day at the start, where Ann has never been told anything."""
+
+    def __init__(
+        self,
+        *,
+        planner: Planner,
+        commit: GroupCommit,
+        reading: Reading,
+        choices: Choices,
+        wake_mailer: Callable[[Iterable[LaneName]], None],
+        clock: Clock,
+    ) -> None:
+        self._planner = planner
+        self._commit = commit
+        self._reading = reading
+        self._choices = choices
+        self._wake_mailer = wake_mailer
+        self._clock = clock
+
+    async def start(self) -> None:
+        history = await self._reading.history("ann", (ANN,), HistoryRequest(limit=1))
+        if history.items:
+            return
+        now = self._clock()
+        at = now
+        ids = UUID7Source(lambda: round(at.timestamp() * 1000) * 1_000_000)
+        for told in sorted(day(), key=lambda told: told.ago, reverse=True):
+            at = now - told.ago
+            await self._store(told, at, ids)
+        self._wake_mailer([LaneName.TRANSACTIONAL])
+        # Whose clicks in mail may be told is for a person to say; so that the demo can show it, Ann has.
+        await self._choices.choose(Choice(user="ann", patch={"tracking": True}, by="user"))
+
+    async def _store(self, told: Told, at: datetime, ids: UUID7Source) -> None:
+        [planned] = await self._planner.plan([told.request], SCOPE)
+        if isinstance(planned, Exception):
+            raise planned
+        late = self._clock() - at
+        notifications = tuple(
+            structs.replace(
+                each,
+                id=ids(),
+                created_at=at,
+                expires_at=None if each.expires_at is None else each.expires_at - late,
+            )
+            for each in planned.notifications
+        )
+        await self._commit.append(structs.replace(planned, notifications=notifications))
+        if told.read:
+            [room] = told.request.rooms
+            user = room.partition(":")[2]
+            await self._reading.read(user, (room,), [each.id for each in notifications])
+
+
+def day() -> Sequence[Told]:
+    """All of it, in no order."""
+    return (
+        _order(ANN, 23, "20418", "placed", "Linen notebook", read=True),
+        _order(BOB, 22, "20440", "placed", "Walnut tray", read=True),
+        _told(ADMINS, 20, "NEW_COMPLAINT", {"complaint": "C-214", "customer": "Bob", "text": "The tray has a scratch."}),
+        _order(ANN, 19, "20418", "shipped", "Linen notebook", read=True),
+        _told(
+            BOB, 18, "COMPLAINT_RESPONSE",
+            {"complaint": "C-214", "answer": "We are sorry about the scratch. A new tray leaves today.", "agent": "Jo"},
+        ),
+        _order(BOB, 16, "20440", "shipped", "Walnut tray"),
+        _told(ALL, 9, "SALE_OFFER", {"name": "Rugs and cushions", "discount": 0.15, "slug": "rugs"}),
+        _order(ANN, 5, "20418", "delivered", "Linen notebook"),
+        _told(ANN, 3, "REVIEW", {"product": "Linen notebook", "order": "20418"}),
+        _order(ANN, 1.5, "20977", "placed", "Beeswax candle", read=True),
+        Told(ago=timedelta(hours=1.5), request=confirmation("ann", "20977", "Beeswax candle", "24.00")),
+    )  # fmt: skip
+
+
+def _order(room: str, hours: float, number: str, status: str, item: str, *, read: bool = False) -> Told:
+    data = {"order": number, "status": status, "item": item}
+    return _told(room, hours, ORDER_UPDATE, data, link=f"/demo/#order-{number}", read=read)
+
+
+def _told(
+    room: str, hours: float, type_: str, data: Mapping[str, Any], *, link: str = "/demo/", read: bool = False
+) -> Told:
+    request = EmitRequest(rooms=(room,), type=type_, title=None, data=data, link=link, no_email=True)
+    return Told(ago=timedelta(hours=hours), request=request, read=read)
