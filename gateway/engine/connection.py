@@ -153,9 +153,10 @@ class Connection:
         if socket is None or socket.unsent or not self.engine.tick.lets_by(self):
             self.write(packet)
         elif not self.closed:
-            self.engine.sent(len(packet.frame))
+            frame = packet.frame
+            self.engine.sent(len(frame))
             try:
-                left = socket.write(packet.frame)
+                left = socket.write(frame)
             except Exception as error:  # noqa: BLE001 - whatever it is, who emits and who else listens must not suffer for it
                 broken(self, error)
                 return

@@ -176,6 +176,10 @@ class Tick:
             self._waiting = []
         for _ in range(min(TURN, len(due))):
             connection = due.popleft()
+            if not connection.outbox:
+                # It was written to at once, and nothing has followed.
+                connection.waits = False
+                continue
             try:
                 connection.flush()
             except Exception as error:  # noqa: BLE001 - nothing else would start the tick again
