@@ -35,9 +35,13 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
+_STEADY = getattr(time, "CLOCK_BOOTTIME", None)
+"""The clock of the kernel that goes on while the machine sleeps."""
+
+
 def steady_seconds() -> float:
     """A clock that nobody sets. Where it can be had, it goes on while the machine sleeps: that is no jump."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+    return time.monotonic() if _STEADY is None else time.clock_gettime(_STEADY)
 
 
 class Timekeeper:
@@ -77,7 +81,8 @@ class Timekeeper:
     def __call__(self) -> datetime:
         """The present moment, for all that is written down."""
         now, wall, _ = self._look()
-        self._offset_nanoseconds = (now - wall) // timedelta(microseconds=1) * 1000
+        # They are one as long as nothing has jumped: every emit and every connect asks for the time.
+        self._offset_nanoseconds = 0 if now is wall else (now - wall) // timedelta(microseconds=1) * 1000
         return now
 
     def nanoseconds(self) -> int:
@@ -156,7 +161,7 @@ class Timekeeper:
         wall, steady = self._wall(), self._steady()
         believed = self._anchor + timedelta(seconds=steady - self._at)
         apart = wall - believed
-        if abs(apart) > BOUND and not self._is_borne_out(wall, apart, steady):
+        if not -BOUND <= apart <= BOUND and not self._is_borne_out(wall, apart, steady):
             return believed, wall, steady
         if self._jump is not None:
             logger.info("the clock is believed again")
