@@ -120,6 +120,9 @@ endif
 # What proves who is calling, what leaves by mail and the use cases has no untested line or branch.
 PROVEN := auth/*,mailer/*,gateway/notify/decide.py,gateway/notify/emitting.py,gateway/notify/fanout.py,gateway/notify/gates/*,gateway/notify/languages.py,gateway/notify/mailroom.py,gateway/notify/owing.py,gateway/notify/people.py,gateway/notify/planning.py,gateway/notify/preview.py,gateway/notify/reading.py,gateway/notify/records.py,gateway/notify/said.py,gateway/notify/showing.py,gateway/notify/translations.py,gateway/notify/type_preview.py,gateway/notify/verdicts.py,gateway/notify/wording.py
 
+# Where nobody watches: nothing is skipped, and the little that fails once is tried once more.
+TESTS := $(if $(CI),$(BIN)/python .ci/pytest -p tests.support.no_skips,$(BIN)/python -m pytest)
+
 test-pages: $(PAGES)  ## style, types and unit tests of the pages
 	cd web && $(NPM) run lint && $(NPM) run typecheck && $(NPM) test
 
@@ -128,18 +131,19 @@ test: machine $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, and t
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint test-pages
 	@$(BIN)/python .ci/kubectl $(BIN)
 	@rm -f .coverage .coverage.*
-	# Three to two cores: much of what is tested waits for servers and pages.
-	$(BIN)/python -m pytest -m "not alone" -n 3 --dist worksteal $(if $(CI),-p tests.support.no_skips) --cov --cov-report=
-	$(BIN)/python -m pytest -m alone $(if $(CI),-p tests.support.no_skips) \
+	# Three to two cores: much of what is tested waits for servers and pages. To measure what is covered doubles its cost.
+	$(TESTS) -m "not alone and not unmeasured" -n 3 --dist worksteal --cov --cov-report=
+	$(TESTS) -m "not alone and unmeasured" -n 3 --dist worksteal tests/journeys tests/browser
+	$(TESTS) -m alone \
 		--cov --cov-append --cov-report=term --cov-fail-under=95
 	$(BIN)/coverage report --include='$(PROVEN)' --fail-under=100
 
 # What tries a few examples or events every day tries all that are worth the wait, at random; a failure prints how to repeat it.
 test-long: machine $(JOURNEYS) $(PAGES)  ## the tests that are worth more examples and events than a day has time for
-	BELLHOP_TEST_LONG=1 $(BIN)/python -m pytest -m "long or hypothesis" -n 3 --dist worksteal $(if $(CI),-p tests.support.no_skips)
+	BELLHOP_TEST_LONG=1 $(TESTS) -m "long or hypothesis" -n 3 --dist worksteal
 
 test-faults: machine $(TESTING) $(JOURNEYS)  ## a cluster under load, and everything that can fail (13 minutes)
-	$(BIN)/python -m pytest tests/faults -q $(if $(CI),-p tests.support.no_skips)
+	$(TESTS) tests/faults -q
 
 # --- measure ---------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """The shelf of inboxes: what each user has read, seen, dismissed and clicked in the rooms that the user is in."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -129,6 +129,18 @@ class OpeningRequest:
         return self.since if self.epoch in (None, epoch) else dict.fromkeys(self.since, FAR)
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a user does something with: those of `ids` that are in `rooms`. Others are ignored."""
+
+    user: str
+    rooms: Sequence[str]
+    ids: Sequence[str]
+    _: KW_ONLY
+    now: datetime
+    muted: Muted | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
     """How much of some rooms a user has neither read nor dismissed.
@@ -226,16 +238,8 @@ class Inboxes(Protocol):
         """How many notifications of the rooms the user has neither read nor dismissed, up to which heads."""
         ...
 
-    async def read(
-        self,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
-        """Mark as read those of `ids` that are in `rooms`. Idempotent; others are ignored."""
+    async def read(self, chosen: Chosen) -> Marked:
+        """Mark as read. Idempotent."""
         ...
 
     async def read_all(self, user: str, rooms: Sequence[str], *, now: datetime) -> Marked:
@@ -246,105 +250,42 @@ class Inboxes(Protocol):
         """
         ...
 
-    async def seen(
-        self,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
+    async def seen(self, chosen: Chosen) -> Marked:
         """Mark as seen, like `read`. Seeing does not change what is unread."""
         ...
 
-    async def dismiss(
-        self,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
+    async def dismiss(self, chosen: Chosen) -> Marked:
         """Take out of this user's history, like `read`; what is dismissed counts as read."""
         ...
 
-    async def click(
-        self,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
+    async def click(self, chosen: Chosen) -> Marked:
         """Note that the user has followed their links, like `read`; what is clicked counts as read. The first time stays."""
         ...
 
-    async def mark_unread(
-        self,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
+    async def mark_unread(self, chosen: Chosen) -> Marked:
         """Have them be unread again, like `read`; what is archived or snoozed is back in the inbox by that.
 
         What was dismissed stays so. The turn has grown before the answer counts, whatever crashes.
         """
         ...
 
-    async def archive(
-        self,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
+    async def archive(self, chosen: Chosen) -> Marked:
         """Put away, like `read`; what is archived counts as read, and comes back from no snooze."""
         ...
 
-    async def unarchive(
-        self,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
+    async def unarchive(self, chosen: Chosen) -> Marked:
         """Take back what `archive` has put away, as read."""
         ...
 
-    async def snooze(
-        self,
-        user: str,
-        rooms: Sequence[str],
-        notification_id: str,
-        *,
-        until: datetime,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
-        """Hide it until then, like `read`: it counts as read meanwhile, and `storage.snoozes` has it come back as unread."""
+    async def snooze(self, chosen: Chosen, *, until: datetime) -> Marked:
+        """Hide until then, like `read`: it counts as read meanwhile, and `storage.snoozes` has it come back as unread."""
         ...
 
-    async def act(
-        self,
-        user: str,
-        rooms: Sequence[str],
-        notification_id: str,
-        action: str,
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Acted:
-        """Note what the user has pressed, once: of several, wherever they were pressed, the first stays. It counts as read."""
+    async def act(self, chosen: Chosen, action: str) -> Acted:
+        """Note what the user has pressed of the one chosen, once: of several, wherever they were pressed, the first stays.
+
+        It counts as read.
+        """
         ...
 
     async def receipt(self, user: str, notification_id: str) -> Receipt:

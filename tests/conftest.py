@@ -23,14 +23,25 @@ settings.register_profile(
 settings.load_profile("bellhop")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave to the long runs what is marked `long(only=True)`: more cases of what others show every day."""
+    """Mark what needs no measuring, and leave to the long runs what is marked `long(only=True)`."""
+    for item in items:
+        if _is_unmeasured(item):
+            item.add_marker(pytest.mark.unmeasured)
     if LONG:
         return
     left = [item for item in items if (mark := item.get_closest_marker("long")) and mark.kwargs.get("only")]
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in set(left)]
+
+
+def _is_unmeasured(item: pytest.Item) -> bool:
+    """Whether it runs no line that others do not: journeys on a second store, and what pages show."""
+    kind = item.path.relative_to(item.config.rootpath / "tests").parts[0]
+    callspec = getattr(item, "callspec", None)
+    return kind == "browser" or (kind == "journeys" and callspec is not None and "mongodb" in callspec.id)
 
 
 @pytest.fixture(scope="session")

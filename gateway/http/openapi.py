@@ -17,7 +17,9 @@ from gateway.ground import spans
 from gateway.http.edge import json_response
 from gateway.notify.lanes import BRAKED
 from gateway.observe.metrics import release
-from gateway.protocol import answering, campaigns, emit_mail, fields, rhythms, timing
+from gateway.protocol import campaigns, emit_mail, fields, rhythms, timing
+from gateway.protocol.answers.emitting import ProblemSchema
+from gateway.protocol.answers.nodes import AliveAnswer, ReadinessAnswer
 from gateway.protocol.fields import ROOMS_MAX, WISHES, Rooms, Wish
 from gateway.protocol.operation import USER, Operation, Route
 from gateway.protocol.operations import OPERATIONS
@@ -99,11 +101,11 @@ PROBES: tuple[Description, ...] = (
     ),
     Description(
         path="/healthz", method="get", tag=_PROBES, summary="Whether the process lives",
-        answers={200: answering.AliveAnswer},
+        answers={200: AliveAnswer},
     ),
     Description(
         path="/readyz", method="get", tag=_PROBES, summary="Whether it can do its job now",
-        answers={200: answering.ReadinessAnswer, 503: answering.ReadinessAnswer},
+        answers={200: ReadinessAnswer, 503: ReadinessAnswer},
     ),
 )  # fmt: skip
 """What is asked of the process, not of the gateway: these are no operations."""
@@ -269,7 +271,7 @@ def _responses(description: Description) -> dict[str, Any]:
 
 def _problem_response(status: int) -> dict[str, Any]:
     described: dict[str, Any] = {
-        "description": "", "x-codes": [], "content": {CONTENT_TYPE: {"schema": answering.ProblemSchema}}
+        "description": "", "x-codes": [], "content": {CONTENT_TYPE: {"schema": ProblemSchema}}
     }  # fmt: skip
     if status in (429, 503):
         described["headers"] = {

@@ -8,7 +8,7 @@ from gateway.ground.encoding import Json, time
 from gateway.notify.muting import Mutes
 from gateway.notify.reading import Reading
 from gateway.notify.requests import Unfit
-from storage.inboxes import Acted, Inboxes, Marked
+from storage.inboxes import Acted, Chosen, Inboxes, Marked
 from storage.stats import Outcome
 from storage.streams import Notification, Streams
 
@@ -56,20 +56,20 @@ class Acting:
     async def mark_unread(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Have `ids` be unread, and back in the inbox."""
         muted = await self._mutes.of(user)
-        marked = await self._inboxes.mark_unread(user, rooms, ids, now=self._clock(), muted=muted)
+        marked = await self._inboxes.mark_unread(Chosen(user, rooms, ids, now=self._clock(), muted=muted))
         return await self._reading.counted(user, rooms, marked, muted, did=_did("unread", ids, UNREAD))
 
     async def archive(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Put `ids` away, as read."""
         muted = await self._mutes.of(user)
-        marked = await self._inboxes.archive(user, rooms, ids, now=self._clock(), muted=muted)
+        marked = await self._inboxes.archive(Chosen(user, rooms, ids, now=self._clock(), muted=muted))
         self._reading.tell(Outcome.READ, user, rooms, ids, marked)
         return await self._reading.counted(user, rooms, marked, muted, did=_did("archive", ids, ARCHIVED))
 
     async def unarchive(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Take `ids` back, as read."""
         muted = await self._mutes.of(user)
-        marked = await self._inboxes.unarchive(user, rooms, ids, now=self._clock(), muted=muted)
+        marked = await self._inboxes.unarchive(Chosen(user, rooms, ids, now=self._clock(), muted=muted))
         return await self._reading.counted(user, rooms, marked, muted, did=_did("unarchive", ids, TAKEN_BACK))
 
     async def snooze(self, user: str, rooms: Sequence[str], id_: str, *, until: datetime) -> Marked | None:
@@ -78,7 +78,7 @@ class Acting:
         if await self._shown(rooms, id_, now) is None:
             return None
         muted = await self._mutes.of(user)
-        marked = await self._inboxes.snooze(user, rooms, id_, until=until, now=now, muted=muted)
+        marked = await self._inboxes.snooze(Chosen(user, rooms, [id_], now=now, muted=muted), until=until)
         if not marked.changed and (await self._inboxes.receipt(user, id_)).dismissed_at is not None:
             return None
         self._snoozed()
@@ -94,7 +94,7 @@ class Acting:
         if action not in _actions(notification):
             raise UnknownAction
         muted = await self._mutes.of(user)
-        acted = await self._inboxes.act(user, rooms, id_, action, now=now, muted=muted)
+        acted = await self._inboxes.act(Chosen(user, rooms, [id_], now=now, muted=muted), action)
         if acted.acted is None:
             return None
         self._reading.tell(Outcome.READ, user, rooms, [id_], acted)

@@ -11,7 +11,7 @@ from gateway.notify.fanout import Fanout
 from gateway.notify.muting import Mutes
 from gateway.notify.requests import HistoryRequest
 from gateway.notify.translations import page_spoken
-from storage.inboxes import Count, HistoryPage, HistoryQuery, Inboxes, Marked, Muted
+from storage.inboxes import Chosen, Count, HistoryPage, HistoryQuery, Inboxes, Marked, Muted
 from storage.stats import Outcome
 
 Listener = Callable[[Outcome, str, Sequence[str], Sequence[str] | None, Marked], None]
@@ -68,28 +68,28 @@ class Reading:
         if ids is None:
             marked = await self._inboxes.read_all(user, rooms, now=now)
         else:
-            marked = await self._inboxes.read(user, rooms, ids, now=now, muted=muted)
+            marked = await self._inboxes.read(Chosen(user, rooms, ids, now=now, muted=muted))
         self.tell(Outcome.READ, user, rooms, ids, marked)
         return await self.counted(user, rooms, marked, muted)
 
     async def dismiss(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Take `ids` out of this user's history."""
         muted = await self._mutes.of(user)
-        marked = await self._inboxes.dismiss(user, rooms, ids, now=self._clock(), muted=muted)
+        marked = await self._inboxes.dismiss(Chosen(user, rooms, ids, now=self._clock(), muted=muted))
         # What is dismissed counts as read, here as everywhere.
         self.tell(Outcome.READ, user, rooms, ids, marked)
         return await self.counted(user, rooms, marked, muted)
 
     async def seen(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Note that `ids` were on the user's screen; the badge stays as it is."""
-        marked = await self._inboxes.seen(user, rooms, ids, now=self._clock())
+        marked = await self._inboxes.seen(Chosen(user, rooms, ids, now=self._clock()))
         self.tell(Outcome.SEEN, user, rooms, ids, marked)
         return marked
 
     async def click(self, user: str, rooms: Sequence[str], ids: Sequence[str]) -> Marked:
         """Note that the user has followed the links of `ids`, which reads them too."""
         muted = await self._mutes.of(user)
-        marked = await self._inboxes.click(user, rooms, ids, now=self._clock(), muted=muted)
+        marked = await self._inboxes.click(Chosen(user, rooms, ids, now=self._clock(), muted=muted))
         self.tell(Outcome.CLICKED, user, rooms, ids, marked)
         return await self.counted(user, rooms, marked, muted)
 

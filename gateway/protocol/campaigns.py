@@ -22,7 +22,7 @@ from gateway.notify.campaigns.plans import (
     TestRequest,
 )
 from gateway.protocol import required
-from gateway.protocol.answering import RecipientAnswer
+from gateway.protocol.answers.waiting import RecipientAnswer
 from gateway.protocol.fields import (
     TYPE,
     VISIBLE,

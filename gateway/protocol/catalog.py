@@ -8,7 +8,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from gateway.notify.requests import TypePreviewRequest
 from gateway.protocol import required
-from gateway.protocol.answering import ActionAnswer
+from gateway.protocol.answers.notifications import ActionAnswer
 from gateway.protocol.asking import OneFieldSchema
 from gateway.protocol.fields import TYPE, Flag, Object, Percent, Text, UserId, locale_field
 from storage.mail import LaneName

@@ -8,7 +8,7 @@ from gateway.ground.encoding import Json, time
 from gateway.notify.digest_news import LISTED
 from gateway.notify.digests import LeftOut, OpenDigest
 from gateway.protocol import required
-from gateway.protocol.answering import DigestAnswer
+from gateway.protocol.answers.waiting import DigestAnswer
 from storage.digests import Digest
 from storage.streams import Notification
 

@@ -14,7 +14,7 @@ from gateway.ground.zones import ZONE_CHARACTERS, zone
 from gateway.notify.profiles import ProfileChange
 from gateway.notify.topics import MembersChange, MembersRequest, TopicsRequest
 from gateway.protocol import required
-from gateway.protocol.answering import UserTopicAnswer
+from gateway.protocol.answers.users import UserTopicAnswer
 from gateway.protocol.asking import OneFieldSchema
 from gateway.protocol.fields import (
     PRINTABLE,

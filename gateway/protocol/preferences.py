@@ -10,7 +10,7 @@ from gateway.ground.encoding import Json, time
 from gateway.notify.choosing import Chosen, shown
 from gateway.notify.preferences import WEEKDAYS, Origin
 from gateway.protocol import required
-from gateway.protocol.answering import PreferenceChangeAnswer
+from gateway.protocol.answers.users import PreferenceChangeAnswer
 from gateway.protocol.fields import TYPE, Flag, Items, Text, UserId, Wish, locale_field
 from gateway.protocol.people import Zone
 from storage.preferences import Change

@@ -9,7 +9,7 @@ from marshmallow import Schema, fields, post_load
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.scheduling import CancelRequest, ScheduledRequest
 from gateway.protocol import required
-from gateway.protocol.answering import ScheduledAnswer
+from gateway.protocol.answers.waiting import ScheduledAnswer
 from gateway.protocol.fields import KEY, Room, Text, cursor_field, limit_field
 from storage.schedule import Cancelled, Scheduled, SchedulePage
 

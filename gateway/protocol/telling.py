@@ -9,7 +9,7 @@ from marshmallow import Schema, fields
 
 from auth.principal import Role
 from gateway.protocol import required
-from gateway.protocol.answering import AddressAnswer, CountAnswer, ItemAnswer, NotificationAnswer
+from gateway.protocol.answers.notifications import AddressAnswer, CountAnswer, ItemAnswer, NotificationAnswer
 from gateway.protocol.preferences import PreferencesAnswer
 
 

@@ -9,7 +9,7 @@ from gateway.ground.rooms import user_room
 from gateway.notify.sayings import Said
 from gateway.observe.traced import NodeView, Point, Trace, TracedMail, Via
 from gateway.protocol import required, shapes
-from gateway.protocol.answering import MailAnswer, ReceiptAnswer, RecordAnswer
+from gateway.protocol.answers.notifications import MailAnswer, ReceiptAnswer, RecordAnswer
 from gateway.protocol.fields import KEY, PRINTABLE, TYPE, Moment, Text, UserId, cursor_field, limit_field
 from storage.outbox import Kind
 from storage.searching import Found, FoundPage, Search

@@ -11,7 +11,8 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from gateway.protocol import answering, campaigns, catalog, telling
+from gateway.protocol import campaigns, catalog, telling
+from gateway.protocol.answers.notifications import CountAnswer, HistoryAnswer
 from gateway.protocol.fields import WISHES, Wish
 from gateway.protocol.operations import OPERATIONS
 
@@ -31,8 +32,8 @@ def client_shapes() -> str:
     return module(
         [
             *telling.EVENTS.values(),
-            answering.HistoryAnswer,
-            answering.CountAnswer,
+            HistoryAnswer,
+            CountAnswer,
             catalog.OwnCategoriesAnswer,
         ]
     )

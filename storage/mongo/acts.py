@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from pymongo import UpdateOne
 
-from storage.encoding import is_writable, writable
-from storage.inboxes import Marked, Muted
+from storage.encoding import micros, writable
+from storage.inboxes import Chosen, Marked
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document, both
 from storage.mongo.muting import shown
 from storage.mongo.standings import INBOXES, RECEIPTS, inboxes_of, standings
@@ -15,7 +15,7 @@ from storage.mongo.standings import INBOXES, RECEIPTS, inboxes_of, standings
 AWAKE: Final = ("snoozed_until", "wake_at", "token")
 """What a receipt has not that comes back by itself no more."""
 GONE: Final = "$$REMOVE"
-_NOW: Final = object()
+NOW: Final = object()
 """Stands for the time at which it is done."""
 
 
@@ -42,14 +42,14 @@ class Act:
 UNREAD = Act(
     missing={"$or": [absent("unread_at"), _there("archived_at"), _there("snoozed_until")]},
     becomes={
-        "seen_at": {"$ifNull": ["$seen_at", {"$ifNull": ["$read_at", _NOW]}]},
-        "unread_at": {"$ifNull": ["$unread_at", _NOW]},
+        "seen_at": {"$ifNull": ["$seen_at", {"$ifNull": ["$read_at", NOW]}]},
+        "unread_at": {"$ifNull": ["$unread_at", NOW]},
         **dict.fromkeys(("read_at", "archived_at", *AWAKE), GONE),
     },
     unreads=True,
 )
 ARCHIVE = Act(
-    missing=absent("archived_at"), becomes={"archived_at": _NOW, **dict.fromkeys(AWAKE, GONE)}, reads=True
+    missing=absent("archived_at"), becomes={"archived_at": NOW, **dict.fromkeys(AWAKE, GONE)}, reads=True
 )
 UNARCHIVE = Act(missing=_there("archived_at"), becomes={"archived_at": GONE}, begins=False)
 
@@ -61,27 +61,14 @@ def snoozing(until: int) -> Act:
 
 def pressing(action: str) -> Act:
     # $literal: a name that begins with a dollar is no path.
-    becomes = {"acted": {"$literal": action}, "acted_at": _NOW}
+    becomes = {"acted": {"$literal": action}, "acted_at": NOW}
     return Act(missing=absent("acted"), becomes=becomes, reads=True)
 
 
-async def do(
-    c: Collections,
-    act: Act,
-    user: str,
-    rooms: Sequence[str],
-    ids: Sequence[str],
-    muted: Muted | None,
-    *,
-    now: int,
-) -> Marked:
-    """Do it with those of `ids` that are in `rooms`, shown, and not dismissed."""
-    rooms = list(dict.fromkeys(writable(rooms)))
-    cursor = c[NOTIFICATIONS].find(
-        {"_id": {"$in": writable(ids)}, "room": {"$in": rooms}, "seq": {"$gt": 0}, "until": {"$gt": now}},
-        {"room": 1, "seq": 1},
-    )
-    places, inboxes = await both(cursor.to_list(), inboxes_of(c, [user]))
+async def do(c: Collections, act: Act, chosen: Chosen) -> Marked:
+    """Do it with what is chosen, shown, and not dismissed."""
+    user, now = chosen.user, micros(chosen.now)
+    places, inboxes = await places_of(c, chosen)
     changed = 0
     if places:
         # Before the receipts: whoever looks for those looks here first.
@@ -95,8 +82,34 @@ async def do(
         if act.unreads:
             # After the receipts, and also where nothing has changed: it may have, and this been lost.
             await take_turn(c, [(user, place["room"]) for place in places])
+    return await outcome(c, chosen, places, changed=changed, reads=act.reads)
+
+
+async def places_of(
+    c: Collections, chosen: Chosen
+) -> tuple[list[Document], Mapping[tuple[str, str], Document]]:
+    """Where what is chosen stands, as far as it is shown, and the user's inboxes."""
+    cursor = c[NOTIFICATIONS].find(_shown(chosen), {"room": 1, "seq": 1})
+    return await both(cursor.to_list(), inboxes_of(c, [chosen.user]))
+
+
+def _shown(chosen: Chosen) -> Document:
+    return {
+        "_id": {"$in": writable(chosen.ids)},
+        "room": {"$in": list(dict.fromkeys(writable(chosen.rooms)))},
+        "seq": {"$gt": 0},
+        "until": {"$gt": micros(chosen.now)},
+    }
+
+
+async def outcome(
+    c: Collections, chosen: Chosen, places: Sequence[Document], *, changed: int, reads: bool
+) -> Marked:
+    """What there is to say when so many of these places were changed."""
+    user, now = chosen.user, micros(chosen.now)
+    rooms = list(dict.fromkeys(writable(chosen.rooms)))
     after = await standings(c, {user: rooms}, now=now)
-    if changed and act.reads:
+    if changed and reads:
         # All of a room read one by one is the same as read up to its head, and cheaper ever after.
         read = {
             room: after.heads[room]
@@ -104,7 +117,7 @@ async def do(
             if after.unread[user, room] == 0 and after.read_upto[user, room] < after.heads[room]
         }
         await advance(c, user, read, read_at=None)
-    unread = await shown(c, user, rooms, after, muted, now=now)
+    unread = await shown(c, user, rooms, after, chosen.muted, now=now)
     return Marked(changed=changed, unread=unread, heads=after.heads, turn=after.turn(user, rooms))
 
 
@@ -116,12 +129,12 @@ def _update(act: Act, user: str, place: Document, *, covered: bool, now: int) ->
         missing = {"$or": [_there("read_at"), _there("archived_at"), _there("snoozed_until")]}
         begins = False
     if act.reads:
-        once: Any = {"$ifNull": ["$read_at", _NOW]}
+        once: Any = {"$ifNull": ["$read_at", NOW]}
         # What `read_upto` covers has no time of its own, unless it was made unread again.
-        becomes["read_at"] = {"$cond": [_there("unread_at"), _NOW, "$read_at"]} if covered else once
+        becomes["read_at"] = {"$cond": [_there("unread_at"), NOW, "$read_at"]} if covered else once
         becomes |= {"unread_at": GONE, "returned_at": GONE}
     applies = {"$and": [absent("dismissed_at"), missing]}
-    fields = {name: {"$cond": [applies, _at(value, now), f"${name}"]} for name, value in becomes.items()}
+    fields = {name: {"$cond": [applies, at(value, now), f"${name}"]} for name, value in becomes.items()}
     return UpdateOne(
         {"user": user, "room": place["room"], "seq": place["seq"]},
         [{"$set": {"notification": place["_id"], **fields}}],
@@ -129,31 +142,26 @@ def _update(act: Act, user: str, place: Document, *, covered: bool, now: int) ->
     )
 
 
-def _at(value: Any, now: int) -> Any:
+def at(value: Any, now: int) -> Any:
     """The value with the time in it."""
-    if value is _NOW:
+    if value is NOW:
         return now
     if isinstance(value, dict):
-        return {name: _at(inner, now) for name, inner in value.items()}
-    return [_at(inner, now) for inner in value] if isinstance(value, list) else value
+        return {name: at(inner, now) for name, inner in value.items()}
+    return [at(inner, now) for inner in value] if isinstance(value, list) else value
 
 
-async def acted(
-    c: Collections, user: str, rooms: Sequence[str], notification_id: str, *, now: int
-) -> tuple[str | None, int | None]:
-    """What the user has pressed of it, and when; nothing of what the user is not shown."""
-    if not is_writable(notification_id):
-        return None, None
-    there = {
-        "_id": notification_id,
-        "room": {"$in": writable(rooms)},
-        "seq": {"$gt": 0},
-        "until": {"$gt": now},
-    }
-    place = await c[NOTIFICATIONS].find_one(there, {"room": 1, "seq": 1})
+async def acted(c: Collections, chosen: Chosen) -> tuple[str | None, int | None]:
+    """What the user has pressed of the one chosen, and when; nothing of what the user is not shown."""
+    place = await c[NOTIFICATIONS].find_one(_shown(chosen), {"room": 1, "seq": 1})
     if place is None:
         return None, None
-    key = {"user": user, "room": place["room"], "seq": place["seq"], "dismissed_at": {"$exists": False}}
+    key = {
+        "user": chosen.user,
+        "room": place["room"],
+        "seq": place["seq"],
+        "dismissed_at": {"$exists": False},
+    }
     row = await c[RECEIPTS].find_one(key, {"acted": 1, "acted_at": 1}) or {}
     return row.get("acted"), row.get("acted_at")
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from pymongo import IndexModel, UpdateOne
+from pymongo import IndexModel
 
 from storage.beginnings import Membership
 from storage.encoding import is_writable, micros, moment_or_none, writable
 from storage.inboxes import (
     Acted,
+    Chosen,
     Count,
     HistoryPage,
     HistoryQuery,
@@ -19,8 +20,8 @@ from storage.inboxes import (
     OpeningRequest,
     Receipt,
 )
-from storage.mongo import acts, beginnings
-from storage.mongo.collections import NOTIFICATIONS, Collections, Document, both
+from storage.mongo import acts, beginnings, marks
+from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import receipt_from
 from storage.mongo.history import history
 from storage.mongo.muting import shown
@@ -95,69 +96,20 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
         return Count(unread=unread, heads=standing.heads, turn=standing.turn(user, rooms))
 
     @operation
-    async def read(
-        self,
-        c: Collections,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
-        at = micros(now)
-        fields = {"read_at": _once("read_at", at)}
-        return await _mark(c, user, rooms, ids, fields, muted, now=at, unread_only=True)
+    async def read(self, c: Collections, chosen: Chosen) -> Marked:
+        return await marks.mark(c, marks.READ, chosen)
 
     @operation
-    async def seen(
-        self,
-        c: Collections,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
-        at = micros(now)
-        # What was read has been seen: nothing changes then.
-        unseen = {"$eq": [{"$type": "$read_at"}, "missing"]}
-        fields = {"seen_at": {"$cond": [unseen, _once("seen_at", at), "$seen_at"]}}
-        return await _mark(c, user, rooms, ids, fields, muted, now=at, unread_only=True)
+    async def seen(self, c: Collections, chosen: Chosen) -> Marked:
+        return await marks.mark(c, marks.SEEN, chosen)
 
     @operation
-    async def dismiss(
-        self,
-        c: Collections,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
-        at = micros(now)
-        fields = {
-            "dismissed_at": _once("dismissed_at", at), "read_at": _once("read_at", at),
-            **dict.fromkeys(acts.AWAKE, "$$REMOVE"),
-        }  # fmt: skip
-        return await _mark(c, user, rooms, ids, fields, muted, now=at, unread_only=False)
+    async def dismiss(self, c: Collections, chosen: Chosen) -> Marked:
+        return await marks.mark(c, marks.DISMISS, chosen)
 
     @operation
-    async def click(
-        self,
-        c: Collections,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
-        at = micros(now)
-        fields = {"clicked_at": _once("clicked_at", at), "read_at": _once("read_at", at)}
-        return await _mark(c, user, rooms, ids, fields, muted, now=at, unread_only=False)
+    async def click(self, c: Collections, chosen: Chosen) -> Marked:
+        return await marks.mark(c, marks.CLICK, chosen)
 
     @operation
     async def read_all(self, c: Collections, user: str, rooms: Sequence[str], *, now: datetime) -> Marked:
@@ -175,74 +127,25 @@ class MongoInboxes(OpeningsTogether, MongoShelf, Inboxes):
         )
 
     @operation
-    async def mark_unread(
-        self,
-        c: Collections,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
-        return await acts.do(c, acts.UNREAD, user, rooms, ids, muted, now=micros(now))
+    async def mark_unread(self, c: Collections, chosen: Chosen) -> Marked:
+        return await acts.do(c, acts.UNREAD, chosen)
 
     @operation
-    async def archive(
-        self,
-        c: Collections,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
-        return await acts.do(c, acts.ARCHIVE, user, rooms, ids, muted, now=micros(now))
+    async def archive(self, c: Collections, chosen: Chosen) -> Marked:
+        return await acts.do(c, acts.ARCHIVE, chosen)
 
     @operation
-    async def unarchive(
-        self,
-        c: Collections,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
-        return await acts.do(c, acts.UNARCHIVE, user, rooms, ids, muted, now=micros(now))
+    async def unarchive(self, c: Collections, chosen: Chosen) -> Marked:
+        return await acts.do(c, acts.UNARCHIVE, chosen)
 
     @operation
-    async def snooze(
-        self,
-        c: Collections,
-        user: str,
-        rooms: Sequence[str],
-        notification_id: str,
-        *,
-        until: datetime,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
-        act = acts.snoozing(micros(until))
-        return await acts.do(c, act, user, rooms, [notification_id], muted, now=micros(now))
+    async def snooze(self, c: Collections, chosen: Chosen, *, until: datetime) -> Marked:
+        return await acts.do(c, acts.snoozing(micros(until)), chosen)
 
     @operation
-    async def act(
-        self,
-        c: Collections,
-        user: str,
-        rooms: Sequence[str],
-        notification_id: str,
-        action: str,
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Acted:
-        at = micros(now)
-        marked = await acts.do(c, acts.pressing(action), user, rooms, [notification_id], muted, now=at)
-        acted, acted_at = await acts.acted(c, user, rooms, notification_id, now=at)
+    async def act(self, c: Collections, chosen: Chosen, action: str) -> Acted:
+        marked = await acts.do(c, acts.pressing(action), chosen)
+        acted, acted_at = await acts.acted(c, chosen)
         return Acted(
             changed=marked.changed, unread=marked.unread, heads=marked.heads, turn=marked.turn, acted=acted,
             acted_at=moment_or_none(acted_at),
@@ -306,63 +209,3 @@ async def _receipts(c: Collections, room: str, seq: int) -> dict[str, Receipt]:
         if user not in found and receipt.is_read and len(found) < USERS_PER_RECEIPTS:
             found[user] = receipt
     return found
-
-
-def _once(name: str, value: int) -> Document:
-    return {"$ifNull": [f"${name}", value]}
-
-
-async def _mark(
-    c: Collections,
-    user: str,
-    rooms: Sequence[str],
-    ids: Sequence[str],
-    fields: Document,
-    muted: Muted | None,
-    *,
-    now: int,
-    unread_only: bool,
-) -> Marked:
-    rooms = list(dict.fromkeys(writable(rooms)))
-    cursor = c[NOTIFICATIONS].find(
-        {"_id": {"$in": writable(ids)}, "room": {"$in": rooms}, "seq": {"$gt": 0}, "until": {"$gt": now}},
-        {"room": 1, "seq": 1},
-    )
-    places, inboxes = await both(cursor.to_list(), inboxes_of(c, [user]))
-    upserts = []
-    # Whoever has read it has it unread no more.
-    unless_seen = {"unread_at": "$$REMOVE", "returned_at": "$$REMOVE"} if "read_at" in fields else {}
-    for place in places:
-        covered = inboxes.get((user, place["room"]), {}).get("read_upto", 0) >= place["seq"]
-        key = {"user": user, "room": place["room"], "seq": place["seq"]}
-        if covered and inboxes[user, place["room"]].get("turn"):
-            # Only what was made unread again has to be read again.
-            upserts.append(UpdateOne({**key, "unread_at": {"$gt": 0}}, [{"$set": {**fields, **unless_seen}}]))
-        if covered and unread_only:
-            continue
-        marks = {name: value for name, value in fields.items() if not (covered and name == "read_at")}
-        upserts.append(
-            UpdateOne(key, [{"$set": {"notification": place["_id"], **marks, **unless_seen}}], upsert=True)
-        )
-    changed = 0
-    if upserts:
-        missing = {place["room"] for place in places if (user, place["room"]) not in inboxes}
-        # Before the receipts: whoever looks for those looks here first.
-        await acts.begin(c, user, missing)
-        result = await c[RECEIPTS].bulk_write(upserts, ordered=False)
-        changed = result.upserted_count + result.modified_count
-    after = await standings(c, {user: rooms}, now=now)
-    if changed and "read_at" in fields:
-        # All of a room read one by one is the same as read up to its head, and cheaper ever after.
-        await acts.advance(
-            c,
-            user,
-            {
-                room: after.heads[room]
-                for room in {place["room"] for place in places}
-                if after.unread[user, room] == 0 and after.read_upto[user, room] < after.heads[room]
-            },
-            read_at=None,
-        )
-    unread = await shown(c, user, rooms, after, muted, now=now)
-    return Marked(changed=changed, unread=unread, heads=after.heads, turn=after.turn(user, rooms))

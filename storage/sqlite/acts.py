@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from storage.encoding import is_writable, writable
-from storage.inboxes import Marked, Muted
+from storage.encoding import micros, writable
+from storage.inboxes import Chosen, Marked
 from storage.sqlite.muting import shown
 from storage.sqlite.standings import Standing, heads, of_user, standings, turn
 
@@ -53,55 +53,59 @@ ACT = Act(missing="c.acted IS NULL", becomes=f"acted = :action, acted_at = :now,
 
 
 def do(
-    connection: sqlite3.Connection,
-    act: Act,
-    user: str,
-    rooms: Sequence[str],
-    ids: Sequence[str],
-    muted: Muted | None,
-    *,
-    now: int,
-    given: Mapping[str, Any] | None = None,
+    connection: sqlite3.Connection, act: Act, chosen: Chosen, *, given: Mapping[str, Any] | None = None
 ) -> Marked:
-    """Do it with those of `ids` that are in `rooms`, shown, and not dismissed; `given` is what else `act` names."""
+    """Do it with what is chosen, shown, and not dismissed; `given` is what else `act` names."""
+    user, now = chosen.user, micros(chosen.now)
     asked = {
         "user": user,
         "now": now,
-        "rooms": json.dumps(writable(rooms)),
-        "ids": json.dumps(list(dict.fromkeys(writable(ids)))),
+        "rooms": json.dumps(writable(chosen.rooms)),
+        "ids": json.dumps(list(dict.fromkeys(writable(chosen.ids)))),
         **(given or {}),
     }
-    chosen = connection.execute(_CHOSEN.format(missing=act.missing), asked).fetchall()
+    found = connection.execute(_CHOSEN.format(missing=act.missing), asked).fetchall()
     connection.executemany(
         "INSERT OR IGNORE INTO receipts (user, room, seq, id) VALUES (?, ?, ?, ?)",
-        [(user, room, seq, id_) for room, seq, id_, _ in chosen],
+        [(user, room, seq, id_) for room, seq, id_, _ in found],
     )
     connection.executemany(
         f"UPDATE receipts SET {act.becomes} WHERE user = :user AND room = :room AND seq = :seq",  # noqa: S608 - constants
         [
             {"user": user, "now": now, "room": room, "seq": seq, "read": read, **(given or {})}
-            for room, seq, _, read in chosen
+            for room, seq, _, read in found
         ],
     )
     if act.unreads:
-        take_turn(connection, [(user, row[0]) for row in chosen])
-    after = standings(connection, of_user(user, rooms), now=now)
-    if act.reads and chosen:
+        take_turn(connection, [(user, row[0]) for row in found])
+    return outcome(connection, chosen, changed=len(found), reads=act.reads)
+
+
+def outcome(connection: sqlite3.Connection, chosen: Chosen, *, changed: int, reads: bool) -> Marked:
+    """What there is to say when so many were changed."""
+    user, now = chosen.user, micros(chosen.now)
+    after = standings(connection, of_user(user, chosen.rooms), now=now)
+    if reads and changed:
         # All of a room read one by one is the same as read up to its head, and cheaper ever after.
         advance(connection, user, [s for s in after if s.unread == 0 and s.read_upto < s.head], read_at=None)
-    unread = shown(connection, user, after, muted, now=now)
-    return Marked(changed=len(chosen), unread=unread, heads=heads(after), turn=turn(after))
+    unread = shown(connection, user, after, chosen.muted, now=now)
+    return Marked(changed=changed, unread=unread, heads=heads(after), turn=turn(after))
 
 
-def acted(
-    connection: sqlite3.Connection, user: str, rooms: Sequence[str], notification_id: str, *, now: int
-) -> tuple[str | None, int | None]:
-    """What the user has pressed of it, and when; nothing of what the user is not shown."""
+def acted(connection: sqlite3.Connection, chosen: Chosen) -> tuple[str | None, int | None]:
+    """What the user has pressed of the one chosen, and when; nothing of what the user is not shown."""
+    asked = {
+        "user": chosen.user,
+        "now": micros(chosen.now),
+        "rooms": json.dumps(writable(chosen.rooms)),
+        "ids": json.dumps(writable(chosen.ids)),
+    }
     found = connection.execute(
-        "SELECT c.acted, c.acted_at FROM notifications n JOIN receipts c ON c.room = n.room AND c.seq = n.seq"
-        " WHERE n.id = ? AND c.user = ? AND n.room IN (SELECT value FROM json_each(?)) AND n.shown_until > ?"
+        "SELECT c.acted, c.acted_at FROM json_each(:ids) asked CROSS JOIN notifications n ON n.id = asked.value"
+        " JOIN receipts c ON c.room = n.room AND c.seq = n.seq"
+        " WHERE c.user = :user AND n.room IN (SELECT value FROM json_each(:rooms)) AND n.shown_until > :now"
         " AND c.dismissed_at IS NULL",
-        (notification_id if is_writable(notification_id) else "", user, json.dumps(writable(rooms)), now),
+        asked,
     ).fetchone()
     return (None, None) if found is None else (found[0], found[1])
 

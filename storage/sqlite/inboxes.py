@@ -9,6 +9,7 @@ from storage.beginnings import Membership
 from storage.encoding import is_writable, micros, moment_or_none, receipt_of, writable
 from storage.inboxes import (
     Acted,
+    Chosen,
     Count,
     HistoryPage,
     HistoryQuery,
@@ -21,7 +22,7 @@ from storage.inboxes import (
 )
 from storage.openings import OpeningsTogether
 from storage.people import Erasure
-from storage.sqlite import acts, beginnings
+from storage.sqlite import acts, beginnings, marks
 from storage.sqlite.history import COVERED_AT, history
 from storage.sqlite.muting import shown
 from storage.sqlite.openings import openings
@@ -98,26 +99,6 @@ CREATE INDEX receipts_waking ON receipts (wake_at) WHERE wake_at IS NOT NULL;
     ),
 )
 
-_UPSERT = """
-INSERT INTO receipts (user, room, seq, id, seen_at, read_at, dismissed_at, clicked_at)
-SELECT :user, n.room, n.seq, n.id, :seen,
-    CASE WHEN n.seq > COALESCE(i.read_upto, 0) OR c.unread_at IS NOT NULL THEN :read END, :dismissed, :clicked
-FROM json_each(:ids) asked CROSS JOIN notifications n ON n.id = asked.value
-LEFT JOIN inboxes i ON i.user = :user AND i.room = n.room
-LEFT JOIN receipts c ON c.user = :user AND c.room = n.room AND c.seq = n.seq
-WHERE n.room IN (SELECT value FROM json_each(:rooms)) AND n.seq IS NOT NULL AND n.shown_until > :now AND {missing}
-ON CONFLICT (user, room, seq) DO UPDATE SET
-    seen_at = COALESCE(seen_at, excluded.seen_at),
-    read_at = COALESCE(read_at, excluded.read_at),
-    dismissed_at = COALESCE(dismissed_at, excluded.dismissed_at),
-    clicked_at = COALESCE(clicked_at, excluded.clicked_at),
-    unread_at = CASE WHEN :read IS NULL THEN unread_at END,
-    returned_at = CASE WHEN :read IS NULL THEN returned_at END,
-    snoozed_until = CASE WHEN :dismissed IS NULL THEN snoozed_until END,
-    wake_at = CASE WHEN :dismissed IS NULL THEN wake_at END
-"""
-_UNREAD = "((n.seq > COALESCE(i.read_upto, 0) AND c.read_at IS NULL) OR c.unread_at IS NOT NULL)"
-
 
 class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
     """What users have read; a whole room read is one number, and single ones are receipts above it."""
@@ -168,63 +149,20 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         return Count(unread=unread, heads=heads(standing), turn=turn(standing))
 
     @writing
-    def read(
-        self,
-        connection: sqlite3.Connection,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
-        at = micros(now)
-        return _mark(connection, user, rooms, ids, muted, now=at, missing=_UNREAD, read=at)
+    def read(self, connection: sqlite3.Connection, chosen: Chosen) -> Marked:
+        return marks.mark(connection, marks.READ, chosen)
 
     @writing
-    def seen(
-        self,
-        connection: sqlite3.Connection,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
-        at = micros(now)
-        missing = f"{_UNREAD} AND c.seen_at IS NULL"
-        return _mark(connection, user, rooms, ids, muted, now=at, missing=missing, seen=at)
+    def seen(self, connection: sqlite3.Connection, chosen: Chosen) -> Marked:
+        return marks.mark(connection, marks.SEEN, chosen)
 
     @writing
-    def dismiss(
-        self,
-        connection: sqlite3.Connection,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
-        at = micros(now)
-        missing = "c.dismissed_at IS NULL"
-        return _mark(connection, user, rooms, ids, muted, now=at, missing=missing, read=at, dismissed=at)
+    def dismiss(self, connection: sqlite3.Connection, chosen: Chosen) -> Marked:
+        return marks.mark(connection, marks.DISMISS, chosen)
 
     @writing
-    def click(
-        self,
-        connection: sqlite3.Connection,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
-        at = micros(now)
-        missing = f"(c.clicked_at IS NULL OR {_UNREAD})"
-        return _mark(connection, user, rooms, ids, muted, now=at, missing=missing, read=at, clicked=at)
+    def click(self, connection: sqlite3.Connection, chosen: Chosen) -> Marked:
+        return marks.mark(connection, marks.CLICK, chosen)
 
     @writing
     def read_all(
@@ -245,74 +183,25 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         )
 
     @writing
-    def mark_unread(
-        self,
-        connection: sqlite3.Connection,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
-        return acts.do(connection, acts.UNREAD, user, rooms, ids, muted, now=micros(now))
+    def mark_unread(self, connection: sqlite3.Connection, chosen: Chosen) -> Marked:
+        return acts.do(connection, acts.UNREAD, chosen)
 
     @writing
-    def archive(
-        self,
-        connection: sqlite3.Connection,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
-        return acts.do(connection, acts.ARCHIVE, user, rooms, ids, muted, now=micros(now))
+    def archive(self, connection: sqlite3.Connection, chosen: Chosen) -> Marked:
+        return acts.do(connection, acts.ARCHIVE, chosen)
 
     @writing
-    def unarchive(
-        self,
-        connection: sqlite3.Connection,
-        user: str,
-        rooms: Sequence[str],
-        ids: Sequence[str],
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
-        return acts.do(connection, acts.UNARCHIVE, user, rooms, ids, muted, now=micros(now))
+    def unarchive(self, connection: sqlite3.Connection, chosen: Chosen) -> Marked:
+        return acts.do(connection, acts.UNARCHIVE, chosen)
 
     @writing
-    def snooze(
-        self,
-        connection: sqlite3.Connection,
-        user: str,
-        rooms: Sequence[str],
-        notification_id: str,
-        *,
-        until: datetime,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Marked:
-        ids, given = [notification_id], {"until": micros(until)}
-        return acts.do(connection, acts.SNOOZE, user, rooms, ids, muted, now=micros(now), given=given)
+    def snooze(self, connection: sqlite3.Connection, chosen: Chosen, *, until: datetime) -> Marked:
+        return acts.do(connection, acts.SNOOZE, chosen, given={"until": micros(until)})
 
     @writing
-    def act(
-        self,
-        connection: sqlite3.Connection,
-        user: str,
-        rooms: Sequence[str],
-        notification_id: str,
-        action: str,
-        *,
-        now: datetime,
-        muted: Muted | None = None,
-    ) -> Acted:
-        at, ids = micros(now), [notification_id]
-        marked = acts.do(connection, acts.ACT, user, rooms, ids, muted, now=at, given={"action": action})
-        acted, acted_at = acts.acted(connection, user, rooms, notification_id, now=at)
+    def act(self, connection: sqlite3.Connection, chosen: Chosen, action: str) -> Acted:
+        marked = acts.do(connection, acts.ACT, chosen, given={"action": action})
+        acted, acted_at = acts.acted(connection, chosen)
         return Acted(
             changed=marked.changed, unread=marked.unread, heads=marked.heads, turn=marked.turn, acted=acted,
             acted_at=moment_or_none(acted_at),
@@ -357,43 +246,6 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         connection.execute("DELETE FROM inboxes WHERE user = ?", (erasure.user,))
         connection.execute("DELETE FROM receipts WHERE user = ?", (erasure.user,))
         return 0
-
-
-def _mark(
-    connection: sqlite3.Connection,
-    user: str,
-    rooms: Sequence[str],
-    ids: Sequence[str],
-    muted: Muted | None,
-    *,
-    now: int,
-    missing: str,
-    seen: int | None = None,
-    read: int | None = None,
-    dismissed: int | None = None,
-    clicked: int | None = None,
-) -> Marked:
-    changed = connection.execute(
-        _UPSERT.format(missing=missing),
-        {
-            "user": user,
-            "rooms": json.dumps(writable(rooms)),
-            "ids": json.dumps(list(dict.fromkeys(writable(ids)))),
-            "now": now,
-            "seen": seen,
-            "read": read,
-            "dismissed": dismissed,
-            "clicked": clicked,
-        },
-    ).rowcount
-    after = standings(connection, of_user(user, rooms), now=now)
-    if read is not None and changed:
-        # All of a room read one by one is the same as read up to its head, and cheaper ever after.
-        acts.advance(
-            connection, user, [s for s in after if s.unread == 0 and s.read_upto < s.head], read_at=None
-        )
-    unread = shown(connection, user, after, muted, now=now)
-    return Marked(changed=changed, unread=unread, heads=heads(after), turn=turn(after))
 
 
 def _receipts(connection: sqlite3.Connection, notification_id: str) -> dict[str, Receipt]:

@@ -13,6 +13,7 @@ from storage.clicks import Hit
 from storage.connect import file_of
 from storage.digests import Digest
 from storage.ids import uuid7
+from storage.inboxes import Chosen
 from storage.lanes import Pause
 from storage.mail import LaneName
 from storage.outbox import Kind, Obligation, Subject
@@ -43,7 +44,7 @@ async def _streams(store: Store) -> None:
 
 async def _inboxes(store: Store) -> None:
     (told,) = await put(store, notification("all"))
-    await store.inboxes.read(ID, ["all"], [told.id], now=NOW)
+    await store.inboxes.read(Chosen(ID, ["all"], [told.id], now=NOW))
     await store.inboxes.read_all(ID, [ROOM], now=NOW)
 
 

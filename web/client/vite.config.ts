@@ -51,7 +51,10 @@ export default defineConfig({
     pool: "threads",
     // They wait more than they reckon: for a return, a second, a frame.
     maxWorkers: 6,
-    testTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    // Where a failure costs a landing, one that does not come again is told ("retry x1") and costs nothing.
+    retry: process.env.CI ? 1 : 0,
     projects: [
       against("4.8", "socket.io-client", []),
       // What is published, and what is drawn, does not depend on the version beside it.

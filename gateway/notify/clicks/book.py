@@ -28,7 +28,7 @@ from mailer.clicks import ClickLinks, Ticket
 from storage import clicks as shelf
 from storage.clicks import Hit, HitKind
 from storage.ids import uuid7
-from storage.inboxes import Count, Inboxes
+from storage.inboxes import Chosen, Count, Inboxes
 from storage.streams import Streams
 
 HITS_PER_MAIL = 50
@@ -234,7 +234,9 @@ class ClickBook(Part):
     async def _mark(self, hit: Hit) -> None:
         if hit.notification is None or hit.room is None:
             return
-        marked = await self._inboxes.click(hit.user, [hit.room], [hit.notification], now=self._clock())
+        marked = await self._inboxes.click(
+            Chosen(hit.user, [hit.room], [hit.notification], now=self._clock())
+        )
         if marked.changed:
             # Each node knows which rooms its sessions' counts are made of.
             await self._bus.order_all(Recount(user_room(hit.user)))

@@ -3,7 +3,6 @@
 from auth.principal import Role
 from gateway.observe import overview
 from gateway.protocol import (
-    answering,
     asking,
     catalog,
     catalog_shapes,
@@ -11,6 +10,7 @@ from gateway.protocol import (
     telling,
     use_cases,
 )
+from gateway.protocol.answers.nodes import OverviewAnswer
 from gateway.protocol.operation import Audit, Operation, Route
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -60,7 +60,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="overview", role=Role.VIEWER, summary="What all nodes did, step by step",
-        asks=asking.OverviewSchema, answers=answering.OverviewAnswer,
+        asks=asking.OverviewSchema, answers=OverviewAnswer,
         use=lambda use, _, minutes: use.observatory.look(minutes * 60), shape=overview.shape,
         event="overview",
     ),

@@ -2,7 +2,6 @@
 
 from auth.principal import Role
 from gateway.protocol import (
-    answering,
     asking,
     deeds,
     lanes,
@@ -11,53 +10,61 @@ from gateway.protocol import (
     suppressions,
     use_cases,
 )
+from gateway.protocol.answers.mail import (
+    AllRevivedAnswer,
+    MailCountsAnswer,
+    MailIdsAnswer,
+    MailPageAnswer,
+    RenderedMailAnswer,
+    RevivedAnswer,
+)
 from gateway.protocol.deeds import OF_ALL, OF_ID, OF_IDS
 from gateway.protocol.operation import Audit, Operation, RawBody, Route, id_in
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="mail", role=Role.VIEWER, summary="Mail by its state, newest first",
-        asks=asking.MailSchema, answers=answering.MailPageAnswer,
+        asks=asking.MailSchema, answers=MailPageAnswer,
         use=lambda use, _, asked: use.mailroom.page(asked), shape=shapes.mail_page,
         route=Route(method="GET", path="/internal/mail"),
         event="mail",
     ),
     Operation(
         name="mail_counts", role=Role.VIEWER, summary="How much mail is in each state",
-        asks=asking.NothingSchema, answers=answering.MailCountsAnswer,
+        asks=asking.NothingSchema, answers=MailCountsAnswer,
         use=lambda use, *_: use.mailroom.counts(), shape=shapes.mail_counts,
         event="mail_counts",
     ),
     Operation(
         name="preview_mail", role=Role.VIEWER, summary="A mail as its reader will see it",
-        asks=asking.IdSchema, answers=answering.RenderedMailAnswer,
+        asks=asking.IdSchema, answers=RenderedMailAnswer,
         use=use_cases.preview_mail, shape=shapes.rendered,
         event="preview_mail",
     ),
     Operation(
         name="revive_one", role=Role.SUPPORT, summary="Try dead mail again",
         audit=OF_ID,
-        asks=asking.IdSchema, answers=answering.RevivedAnswer, use=use_cases.revive_one, shape=shapes.revived,
+        asks=asking.IdSchema, answers=RevivedAnswer, use=use_cases.revive_one, shape=shapes.revived,
         route=Route(method="POST", path="/internal/mail/{id}/revive", problems=("not_found",), of_path=id_in),
     ),
     Operation(
         name="revive", role=Role.SUPPORT, summary="Try dead mail again",
         audit=OF_IDS,
-        asks=asking.IdsSchema, answers=answering.RevivedAnswer,
+        asks=asking.IdsSchema, answers=RevivedAnswer,
         use=lambda use, _, asked: use.mailroom.revive(asked), shape=shapes.revived,
         event="revive",
     ),
     Operation(
         name="revive_all", summary="Try all dead mail again, up to a bound",
         audit=OF_ALL,
-        asks=asking.NothingSchema, answers=answering.AllRevivedAnswer,
+        asks=asking.NothingSchema, answers=AllRevivedAnswer,
         use=lambda use, *_: use.mailroom.revive_all(), shape=shapes.all_revived,
         event="revive_all",
     ),
 
     Operation(
         name="held", role=Role.VIEWER, summary="Mail that a rule holds, the earliest due first",
-        asks=asking.HeldSchema, answers=answering.MailPageAnswer,
+        asks=asking.HeldSchema, answers=MailPageAnswer,
         use=lambda use, _, asked: use.mailroom.held(asked), shape=shapes.mail_page,
         route=Route(
             method="GET", path="/internal/mail/held",
@@ -68,7 +75,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="hasten_mail", role=Role.SUPPORT, summary="Send mail now that waits for its time",
         audit=OF_ID,
-        asks=asking.IdSchema, answers=answering.MailIdsAnswer, use=use_cases.hasten_mail, shape=shapes.ids,
+        asks=asking.IdSchema, answers=MailIdsAnswer, use=use_cases.hasten_mail, shape=shapes.ids,
         route=Route(
             method="POST", path="/internal/mail/{id}/send", problems=("not_found",), of_path=id_in,
             description="Quiet hours hold it no more. Whatever keeps it from being sent at all still does.",
@@ -78,7 +85,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="drop_mail", summary="Never send mail that waits for its time",
         audit=OF_ID,
-        asks=asking.IdSchema, answers=answering.MailIdsAnswer, use=use_cases.drop_mail, shape=shapes.ids,
+        asks=asking.IdSchema, answers=MailIdsAnswer, use=use_cases.drop_mail, shape=shapes.ids,
         route=Route(
             method="DELETE", path="/internal/mail/{id}", problems=("not_found",), of_path=id_in,
             description="The notification stays: it is its mail alone that is `skipped`, by `cancelled`.",

@@ -1,7 +1,8 @@
 """The nodes of the cluster."""
 
 from auth.principal import Role
-from gateway.protocol import answering, asking, nodes, shapes, use_cases
+from gateway.protocol import asking, nodes, shapes, use_cases
+from gateway.protocol.answers.nodes import NothingAnswer
 from gateway.protocol.deeds import OF_ID
 from gateway.protocol.operation import Operation, Route
 
@@ -16,7 +17,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="drain_node", summary="Have a node stop calmly",
         audit=OF_ID,
-        asks=nodes.NodeSchema, answers=answering.NothingAnswer,
+        asks=nodes.NodeSchema, answers=NothingAnswer,
         use=use_cases.drain_node, shape=shapes.nothing,
         route=Route(
             method="POST", path="/internal/nodes/{node}/drain", status=202, body_required=False, problems=("not_found",),

@@ -2,7 +2,6 @@
 
 from auth.principal import Role
 from gateway.protocol import (
-    answering,
     asking,
     batch,
     deeds,
@@ -11,6 +10,8 @@ from gateway.protocol import (
     tracing,
     use_cases,
 )
+from gateway.protocol.answers.emitting import EmittedAnswer, PreviewAnswer, ResultsAnswer
+from gateway.protocol.answers.notifications import AdminHistoryAnswer, RecordAnswer, RecordWithReceiptsAnswer
 from gateway.protocol.deeds import OF_ID
 from gateway.protocol.fields import KEY
 from gateway.protocol.operation import EMIT, Audit, Operation, Route, id_in
@@ -25,7 +26,7 @@ _KEY_HEADER = {
 EMIT_ONE = Operation(
     name="emit", scope=EMIT, summary="Emit a notification",
     audit=Audit(target=deeds.room_of, detail=deeds.emit, of_services=False),
-    asks=emit.EmitSchema, answers=answering.EmittedAnswer, use=use_cases.emit, shape=shapes.emitted,
+    asks=emit.EmitSchema, answers=EmittedAnswer, use=use_cases.emit, shape=shapes.emitted,
     route=Route(
         method="POST", path="/internal/emit", status=202,
         description="When this answers 202 the notification is stored, and cannot be lost any more.",
@@ -37,7 +38,7 @@ EMIT_ONE = Operation(
 
 EMIT_MANY = Operation(
     name="emit_many", scope=EMIT, summary="Emit up to 1000 notifications",
-    asks=emit.BatchSchema, answers=answering.ResultsAnswer, use=use_cases.emit_many, shape=batch.results,
+    asks=emit.BatchSchema, answers=ResultsAnswer, use=use_cases.emit_many, shape=batch.results,
     route=Route(
         method="POST", path="/internal/emit/batch", status=207,
         description="Each item is answered for itself, in order: a bad one does not spoil the others. An item has 64 KiB at most, the whole 16 MiB and 10,000 notifications, each room of each item counted; more is 413.",
@@ -50,13 +51,13 @@ OPERATIONS: tuple[Operation, ...] = (
     EMIT_MANY,
     Operation(
         name="preview", summary="Whom an emit would reach now, and with which mail",
-        asks=emit.EmitSchema, answers=answering.PreviewAnswer,
+        asks=emit.EmitSchema, answers=PreviewAnswer,
         use=lambda use, _, asked: use.previewer.emit(asked), shape=shapes.preview,
         event="preview",
     ),
     Operation(
         name="notification", role=Role.VIEWER, summary="A notification, its mail and its receipts",
-        asks=asking.IdSchema, answers=answering.RecordWithReceiptsAnswer,
+        asks=asking.IdSchema, answers=RecordWithReceiptsAnswer,
         use=use_cases.notification, shape=shapes.full_record,
         route=Route(method="GET", path="/internal/notifications/{id}", problems=("not_found",), of_path=id_in),
         event="notification", under="notification",
@@ -84,7 +85,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="recall", summary="Recall a notification",
         audit=OF_ID,
-        asks=asking.IdSchema, answers=answering.RecordAnswer, use=use_cases.recall, shape=shapes.record,
+        asks=asking.IdSchema, answers=RecordAnswer, use=use_cases.recall, shape=shapes.record,
         route=Route(
             method="DELETE", path="/internal/notifications/{id}", problems=("not_found",), of_path=id_in,
             description="It is taken off every screen, its texts are wiped, its mail is not sent. Repeating it changes nothing.",
@@ -93,7 +94,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="history", role=Role.VIEWER, summary="The admins' own history, or that of a user or of a room, newest first",
-        asks=asking.AdminHistorySchema, answers=answering.AdminHistoryAnswer,
+        asks=asking.AdminHistorySchema, answers=AdminHistoryAnswer,
         use=use_cases.any_history, shape=shapes.admin_history,
         event="history",
     ),

@@ -3,7 +3,6 @@
 from gateway.notify import events
 from gateway.notify.choosing import shown
 from gateway.protocol import (
-    answering,
     asking,
     catalog,
     catalog_shapes,
@@ -11,6 +10,7 @@ from gateway.protocol import (
     shapes,
     use_cases,
 )
+from gateway.protocol.answers.notifications import CountAnswer, HistoryAnswer
 from gateway.protocol.operation import USER, Operation, Route
 
 _CHOOSING = "A merge patch (RFC 7396): what is left out stays, null takes a choice back. Every connection of the user is told."
@@ -18,18 +18,18 @@ _CHOOSING = "A merge patch (RFC 7396): what is left out stays, null takes a choi
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="own_history", scope=USER, summary="One's own history, newest first",
-        asks=asking.HistorySchema, answers=answering.HistoryAnswer, use=use_cases.own_history, shape=shapes.history,
+        asks=asking.HistorySchema, answers=HistoryAnswer, use=use_cases.own_history, shape=shapes.history,
         route=Route(method="GET", path="/api/notifications"),
     ),
     Operation(
         name="user_history", scope=USER, summary="A user's history: one's own, or any with one of the roles",
-        asks=asking.UserHistorySchema, answers=answering.HistoryAnswer,
+        asks=asking.UserHistorySchema, answers=HistoryAnswer,
         use=use_cases.user_history, shape=shapes.history,
         route=Route(method="GET", path="/api/notifications/{user}", problems=("forbidden",)),
     ),
     Operation(
         name="read", scope=USER, summary="Mark as read",
-        asks=asking.ReadSchema, answers=answering.CountAnswer, use=use_cases.read, shape=events.count,
+        asks=asking.ReadSchema, answers=CountAnswer, use=use_cases.read, shape=events.count,
         route=Route(method="POST", path="/api/notifications/read"),
     ),
     Operation(

@@ -3,7 +3,6 @@
 from auth.principal import Role
 from gateway.ground.rooms import topic_room
 from gateway.protocol import (
-    answering,
     asking,
     deeds,
     people,
@@ -11,6 +10,7 @@ from gateway.protocol import (
     shapes,
     use_cases,
 )
+from gateway.protocol.answers.nodes import NothingAnswer
 from gateway.protocol.deeds import OF_CHOICE
 from gateway.protocol.operation import Audit, Operation, Route
 
@@ -51,7 +51,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="forget_profile", summary="Take back what was told of a user",
-        asks=asking.UserSchema, answers=answering.NothingAnswer,
+        asks=asking.UserSchema, answers=NothingAnswer,
         use=lambda use, _, user: use.profiles.forget(user), shape=shapes.nothing,
         route=Route(
             method="DELETE", path="/internal/users/{user}",

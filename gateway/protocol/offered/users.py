@@ -3,11 +3,18 @@
 from auth.principal import Role
 from gateway.ground.rooms import user_room
 from gateway.protocol import (
-    answering,
     asking,
     digests,
     people,
     shapes,
+)
+from gateway.protocol.answers.users import (
+    DisconnectedAnswer,
+    ErasedAnswer,
+    PresenceAnswer,
+    RosterAnswer,
+    UserAnswer,
+    UserDataAnswer,
 )
 from gateway.protocol.deeds import OF_USER
 from gateway.protocol.operation import Audit, Operation, Route
@@ -15,14 +22,14 @@ from gateway.protocol.operation import Audit, Operation, Route
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="roster", role=Role.VIEWER, summary="Who is online",
-        asks=asking.RosterSchema, answers=answering.RosterAnswer,
+        asks=asking.RosterSchema, answers=RosterAnswer,
         use=lambda use, _, asked: use.people.roster(asked), shape=shapes.roster,
         route=Route(method="GET", path="/internal/presence"),
         event="presence",
     ),
     Operation(
         name="presence", role=Role.VIEWER, summary="Whether a user is online",
-        asks=asking.UserSchema, answers=answering.PresenceAnswer,
+        asks=asking.UserSchema, answers=PresenceAnswer,
         use=lambda use, _, user: use.people.find(user), shape=shapes.presence,
         route=Route(method="GET", path="/internal/presence/{user}"),
     ),
@@ -38,14 +45,14 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="user", role=Role.VIEWER, summary="A user with what presence and the contacts know, and how much is unread",
-        asks=asking.UserSchema, answers=answering.UserAnswer,
+        asks=asking.UserSchema, answers=UserAnswer,
         use=lambda use, _, user: use.people.reader(user), shape=shapes.reader,
         event="user",
     ),
     Operation(
         name="disconnect", summary="End a user's connections, on every node",
         audit=Audit(target=lambda asked: user_room(asked.user)),
-        asks=asking.DisconnectSchema, answers=answering.DisconnectedAnswer,
+        asks=asking.DisconnectSchema, answers=DisconnectedAnswer,
         use=lambda use, _, asked: use.people.disconnect(asked), shape=shapes.disconnected,
         route=Route(method="POST", path="/internal/users/{user}/disconnect", body_required=False),
         event="disconnect_user",
@@ -60,14 +67,14 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="user_data", summary="Everything held about a user",
         audit=OF_USER,
-        asks=asking.UserSchema, answers=answering.UserDataAnswer,
+        asks=asking.UserSchema, answers=UserDataAnswer,
         use=lambda use, _, user: use.people.data(user), shape=shapes.user_data,
         route=Route(method="GET", path="/internal/users/{user}/data"),
     ),
     Operation(
         name="erase", summary="Forget a user",
         audit=OF_USER,
-        asks=asking.UserSchema, answers=answering.ErasedAnswer,
+        asks=asking.UserSchema, answers=ErasedAnswer,
         use=lambda use, _, user: use.people.erase(user), shape=shapes.erased,
         route=Route(method="DELETE", path="/internal/users/{user}/data"),
         event="erase_user",

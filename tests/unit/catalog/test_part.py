@@ -188,7 +188,7 @@ from gateway.process.settings import load
 async def serve():
     async with node.running(load(serving=True)) as (started, _):
         print(started.catalog.current is not None)
-        print([name for name in ("jsonschema_rs", "babel", "gateway.catalog.loading") if name in sys.modules])
+        print([name for name in ("jsonschema_rs", "babel", "gateway.catalog.loading", "pymongo") if name in sys.modules])
 
 asyncio.run(serve())
 """
@@ -211,7 +211,9 @@ def serve(tmp_path: Path) -> Callable[..., list[str]]:
     return serve
 
 
-def test_a_node_without_a_catalog_loads_nothing_of_what_reading_one_takes(serve: Callable[..., list[str]]):
+def test_a_node_on_a_file_without_a_catalog_loads_nothing_of_what_those_with_more_take(
+    serve: Callable[..., list[str]],
+):
     assert serve() == ["False", "[]"]
     assert serve(BELLHOP_CATALOG=str(SHOP)) == [
         "True", "['jsonschema_rs', 'babel', 'gateway.catalog.loading']",

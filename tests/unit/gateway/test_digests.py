@@ -23,6 +23,7 @@ from storage.digests import Digest
 from storage.endings import Ending, Gathered, Sent, Skipped
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
+from storage.inboxes import Chosen
 from storage.mail import LaneName, Mail, MailOrder, MailState
 from storage.outbox import Kind, Lease
 from storage.people import Contact
@@ -271,8 +272,8 @@ async def test_what_was_seen_read_recalled_or_has_expired_or_is_not_wanted_any_m
     office.chosen["ann"] = {"types": {"TIP": {"email": "daily"}, "NEWS": {"email": "daily"}}}
     await office.work()
     rooms = ["user:ann"]
-    await office.store.inboxes.read("ann", rooms, [read], now=NOW)
-    await office.store.inboxes.seen("ann", rooms, [seen], now=NOW)
+    await office.store.inboxes.read(Chosen("ann", rooms, [read], now=NOW))
+    await office.store.inboxes.seen(Chosen("ann", rooms, [seen], now=NOW))
     await office.store.streams.recall(recalled, now=NOW)
     office.chosen["ann"] = {"types": {"TIP": {"email": False}, "NEWS": {"email": "daily"}}}
     [opened] = await office.open()
@@ -303,7 +304,7 @@ async def test_what_was_seen_read_recalled_or_has_expired_or_is_not_wanted_any_m
 async def test_with_nothing_left_nothing_is_sent(office: Office):
     read = await office.emit()
     await office.work()
-    await office.store.inboxes.read("ann", ["user:ann"], [read], now=NOW)
+    await office.store.inboxes.read(Chosen("ann", ["user:ann"], [read], now=NOW))
 
     office.now = NOW + HOUR
     await office.close_due()
@@ -654,7 +655,7 @@ async def test_facts_that_cannot_be_looked_up_leave_the_digest_for_later(office:
 async def test_whoever_lost_the_lease_meanwhile_tells_nothing(office: Office, monkeypatch):
     read = await office.emit()
     await office.work()
-    await office.store.inboxes.read("ann", ["user:ann"], [read], now=NOW)
+    await office.store.inboxes.read(Chosen("ann", ["user:ann"], [read], now=NOW))
     office.now = NOW + HOUR
 
     async def lost(*_: Any, **__: Any) -> bool:

@@ -24,7 +24,7 @@ from storage import stats
 from storage.clicks import HitKind
 from storage.errors import StoreUnavailable
 from storage.ids import uuid7
-from storage.inboxes import Marked
+from storage.inboxes import Chosen, Marked
 from storage.mail import LaneName, MailState
 from storage.outbox import Kind, Subject
 from storage.sqlite import SQLiteStore
@@ -179,7 +179,7 @@ async def test_who_has_read_has_seen_and_what_is_in_no_room_of_the_readers_count
 async def test_reading_all_tells_of_what_was_not_read_before(process: Process):
     stored = await put(process.store, *(notification("user:ann", type="ORDER") for _ in range(5)))
     inboxes = process.store.inboxes
-    await inboxes.read("ann", ["user:ann"], [stored[0].id], now=NOON)
+    await inboxes.read(Chosen("ann", ["user:ann"], [stored[0].id], now=NOON))
     marked = await inboxes.read_all("ann", ["user:ann"], now=NOON)
     await put(process.store, notification("user:ann", type="ORDER"))
 

@@ -29,7 +29,7 @@ from mailer.worker import Outcome, Worker
 from storage.digests import Digest
 from storage.endings import Ending, Gathered, Postponed, Sent
 from storage.errors import StoreUnavailable
-from storage.inboxes import Inboxes
+from storage.inboxes import Chosen, Inboxes
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.outbox import Lease, Outbox
 from storage.sqlite import SQLiteStore
@@ -361,7 +361,7 @@ async def test_whether_a_mail_is_needed_is_judged_when_it_is_due(
 ) -> None:
     await bench.owe(unless=unless)
     if mark is not None:
-        await getattr(bench.store.inboxes, mark)("42", ["user:42"], [ID], now=bench.clock())
+        await getattr(bench.store.inboxes, mark)(Chosen("42", ["user:42"], [ID], now=bench.clock()))
 
     bench.start()
 

@@ -4,8 +4,10 @@
  * Beside what a gateway does it can be told to misbehave: to lose, repeat, refuse, go away and begin anew.
  */
 
+import { once } from "node:events";
 import { createServer, type Server as HttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { Server, type Socket } from "socket.io";
 
 export interface Kept {
@@ -126,10 +128,23 @@ export class Gateway {
       next(data && Object.assign(new Error(data.code), { data }));
     });
     this.io.on("connection", (socket) => this.greet(socket));
-    await new Promise<void>((done) => this.http.listen(this.port, "127.0.0.1", done));
+    await this.listen();
     this.port = (this.http.address() as AddressInfo).port;
     this.url = `http://127.0.0.1:${this.port}`;
     return this;
+  }
+
+  /** A port that was its own may be another's connection for a moment. */
+  private async listen(): Promise<void> {
+    for (let attempt = 1; ; attempt++)
+      try {
+        this.http.listen(this.port, "127.0.0.1");
+        await once(this.http, "listening");
+        return;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE" || attempt === 100) throw error;
+        await pause(50);
+      }
   }
 
   /** Gone, and everybody's connection with it. */

@@ -16,7 +16,7 @@ const LATE_BYTES = 1_536;
 /** Of the preferences, beside the core. */
 const PREFERENCES_BYTES = 10_752;
 
-beforeAll(() => execFileSync("npm", ["run", "--silent", "build"], { cwd: ROOT }), 60_000);
+beforeAll(() => execFileSync("npm", ["run", "--silent", "build"], { cwd: ROOT }), 180_000);
 
 /** The file and all of ours that it imports. */
 function closure(file: string, found = new Set<string>()): Set<string> {
@@ -122,5 +122,5 @@ describe("the package", () => {
 
   it("has types that a strict project compiles against", () => {
     execFileSync("npx", ["tsc", "-p", join(ROOT, "test/consumer")], { cwd: ROOT });
-  });
+  }, 180_000);
 });

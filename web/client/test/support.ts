@@ -3,7 +3,7 @@ import { type ConnectOptions, connect, type Inbox, type Notification, type Snaps
 import { Gateway } from "./gateway.ts";
 
 /** The deadline of a wait, well over what any of them takes. */
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 40_000;
 
 const ends: (() => unknown)[] = [];
 

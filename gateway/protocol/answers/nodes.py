@@ -1,0 +1,50 @@
+"""What a node says of itself, and of what all nodes did, as schemas."""
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from gateway.protocol import required
+
+
+class NothingAnswer(Schema):
+    """That it was done."""
+
+
+def _curve(**options: Any) -> fields.List[float]:
+    return fields.List(fields.Float(**options), required=True)
+
+
+def _curves() -> fields.Dict:
+    return fields.Dict(keys=fields.String(), values=fields.List(fields.Float()), required=True)
+
+
+class OverviewAnswer(Schema):
+    """What all nodes did, step by step."""
+
+    node = required.text(metadata={"description": "The node that was asked."})
+    nodes = fields.List(fields.String(), required=True, metadata={"description": "Those that it is of."})
+    started_at = required.time()
+    step_seconds = fields.Float(required=True)
+    at = fields.List(fields.DateTime(), required=True)
+    connections = _curve()
+    deliveries = _curve()
+    emits = _curves()
+    mail = _curves()
+    append_p99_ms = _curve(allow_none=True)
+    emit_p99_ms = _curve(allow_none=True)
+
+
+class AliveAnswer(Schema):
+    status = required.text(metadata={"enum": ["alive"]})
+
+
+class ReadinessAnswer(Schema):
+    status = required.text(metadata={"enum": ["ready", "unready"]})
+    reasons = fields.List(fields.String(), required=True)
+    warnings = fields.List(
+        fields.String(),
+        metadata={
+            "description": "What an operator should know, where there is something: it is ready still."
+        },
+    )

@@ -1,0 +1,57 @@
+"""What waits in the name of a user: scheduled, in a campaign, or in a digest, as schemas."""
+
+from marshmallow import Schema, fields
+
+from gateway.protocol import required
+from storage.campaigns import RecipientState
+from storage.mail import MailState
+
+
+class ScheduledAnswer(Schema):
+    """What is emitted later to one room."""
+
+    id = required.text()
+    room = required.text()
+    type = required.text()
+    title = required.text(allow_none=True, metadata={"description": "Null: by the words of the type."})
+    scheduled_for = required.time()
+    latest_at = required.time(allow_none=True)
+    cancel_key = required.text(allow_none=True)
+    by = required.text(metadata={"description": "In whose name it was asked."})
+    created_at = required.time()
+
+
+class RecipientAnswer(Schema):
+    """A recipient of a campaign, and what became of it."""
+
+    id = required.text()
+    user = required.text(allow_none=True, metadata={"description": "None: erased."})
+    address = required.text(allow_none=True)
+    state = fields.Enum(RecipientState, by_value=True, required=True)
+    decided_by = required.text(
+        allow_none=True, metadata={"description": "The rule that skips it, or holds it."}
+    )
+    reason = required.text(allow_none=True)
+    mail = required.text(allow_none=True, metadata={"description": "The mail's id."})
+    mail_state = fields.Enum(MailState, by_value=True, required=True, allow_none=True)
+    updated_at = required.time()
+
+
+class UserCampaignAnswer(RecipientAnswer):
+    """The same, with the campaign."""
+
+    campaign = required.text()
+    name = required.text()
+
+
+class DigestAnswer(Schema):
+    """A digest that is open."""
+
+    id = required.text(metadata={"description": "Also of its mail, once it closes."})
+    key = required.text(
+        metadata={"description": "`daily`, `weekly`, or `type:` with the type whose mail it gathers."}
+    )
+    rule = required.text(metadata={"description": "By which it was opened."})
+    opened_at = required.time()
+    closes_at = required.time()
+    gathered = required.number(metadata={"description": "Items that it was given."})
