@@ -26,6 +26,8 @@ TESTING := $(VENV)/.testing
 PAGES := web/node_modules/.pages
 JOURNEYS := tests/journeys/node/node_modules/.package-lock.json
 RIVALS := bench/rivals/node/node_modules/.package-lock.json
+BUN := bench/rivals/bun/node_modules/.package-lock.json
+OXIDE := bench/build/oxide/.built
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -154,10 +156,22 @@ $(RIVALS): bench/rivals/node/package-lock.json $(TESTING)
 	cd bench/rivals/node && $(NPM) ci --no-audit --no-fund
 	@touch $@
 
+# The two that not every machine can have: without them, the results say so.
+$(BUN): bench/rivals/bun/package-lock.json $(TESTING)
+	cd bench/rivals/bun && $(NPM) ci --no-audit --no-fund || echo "Socket.IO on Bun is left out" >&2
+	@mkdir -p $(@D) && touch $@
+
+$(OXIDE): bench/rivals/oxide/Cargo.lock bench/rivals/oxide/src/main.rs
+	@mkdir -p $(@D)
+	if command -v cargo >/dev/null; then \
+		cargo build --release --locked --manifest-path bench/rivals/oxide/Cargo.toml --target-dir $(@D); \
+	fi || echo "socketioxide is left out" >&2
+	@touch $@
+
 bench-emit: $(TESTING) bench/build/post  ## emits kept per second, on SQLite and on MongoDB
 	$(BIN)/python -m bench.emit $(ARGS)
 
-bench: $(TESTING) $(RIVALS) bench/build/load bench/build/post  ## fan-out, connects and memory beside the rivals
+bench: $(TESTING) $(RIVALS) $(BUN) $(OXIDE) bench/build/load bench/build/post  ## fan-out, connects and memory beside the rivals
 	$(BIN)/python -m bench.run $(ARGS)
 
 bench-cluster: $(TESTING) bench/build/load bench/build/post  ## one, two and four nodes on Redis beside python-socketio's
@@ -175,6 +189,6 @@ bench-refused: $(TESTING)  ## what callers cost who are refused: CPU, and the wa
 clean:  ## remove what was made here, but not what Bellhop has stored in var/
 	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* htmlcov .hypothesis bench/build
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
-	rm -rf web/node_modules tests/journeys/node/node_modules bench/rivals/node/node_modules
+	rm -rf web/node_modules tests/journeys/node/node_modules bench/rivals/node/node_modules bench/rivals/bun/node_modules
 	rm -rf gateway/pages/dashboard gateway/pages/demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,13 +1,13 @@
 """JSON Web Tokens (RFC 7519): who a user or a service is, as a signed token says it, and signing for the command line.
 
-PyJWT checks the signature (RFC 7515). The claims are judged here, because they are held to more than the RFC
+Signatures are checked in `auth.signatures`. The claims are judged here, because they are held to more than the RFC
 asks (types, sizes, ranges), against a clock of ours.
 """
 
 import json
 import math
 import re
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -15,12 +15,12 @@ from typing import Any
 from uuid import uuid4
 
 import jwt
-from jwt.algorithms import HMACAlgorithm
 
 from auth.characters import BLANKS, is_line
 from auth.errors import ExpiredToken, InvalidServiceKey, InvalidToken, MissingToken
-from auth.keys import PUBLISHED_ALGORITHMS, SECRET_ALGORITHM, Key, Keys, secret_key
+from auth.keys import SECRET_ALGORITHM, Key, Keys, secret_key
 from auth.principal import Principal, Role, Service, is_topic, is_user_id
+from auth.signatures import Signatures
 
 TOKEN_CHARACTERS_MAX = 8 * 1024
 ROLES_MAX = TOPICS_MAX = 100
@@ -45,17 +45,6 @@ def _refuse_constant(name: str) -> float:
 
 
 _json = json.JSONDecoder(parse_constant=_refuse_constant)
-
-
-class _TestedSecret(HMACAlgorithm):
-    """HMAC with secrets that `auth.keys` has put to PyJWT's test once, when they were configured.
-
-    PyJWT looks at each token anew whether the secret could be a public key, by every parser of keys that there is: half
-    of what a token costs.
-    """
-
-    def prepare_key(self, key: str | bytes) -> bytes:
-        return key if isinstance(key, bytes) else super().prepare_key(key)
 
 
 def _now() -> datetime:
@@ -86,9 +75,7 @@ class Verifier:
         self._issuer = issuer
         self._leeway_seconds = leeway_seconds
         self._clock = clock
-        self._jws = jwt.PyJWS([SECRET_ALGORITHM, *PUBLISHED_ALGORITHMS])
-        self._jws.unregister_algorithm(SECRET_ALGORITHM)
-        self._jws.register_algorithm(SECRET_ALGORITHM, _TestedSecret(HMACAlgorithm.SHA256))
+        self._signatures = Signatures(clock)
 
     async def verify(self, token: object) -> Principal:
         """The user whose token it is.
@@ -132,32 +119,24 @@ class Verifier:
         if not token.isascii():
             raise InvalidToken("the token is not base64url")
         algorithm, kid = _header(token.partition(".")[0])
-        claims = await self._verified(token, algorithm, kid)
+        key, payload = await self._verified(token, algorithm, kid)
+        claims = _object(payload)
         self._judge(claims)
+        self._signatures.remember(token, key, payload, ends_at=_time(claims, "exp") + self._leeway_seconds)
         return claims
 
-    async def _verified(self, token: str, algorithm: str, kid: str | None) -> Mapping[str, Any]:
-        """The claims, once a key of ours has verified them."""
+    async def _verified(self, token: str, algorithm: str, kid: str | None) -> tuple[Key, bytes]:
+        """What the token says, and the key of ours that has verified it."""
         for key in self._keys.held(algorithm):
-            payload = self._payload(token, key)
+            payload = self._signatures.payload(token, key)
             if payload is not None:
-                return _object(payload)
+                return key, payload
         # Only now: a token of our own keys must not wait for somebody else's server.
         for key in await self._keys.published(algorithm, kid):
-            payload = self._payload(token, key)
+            payload = self._signatures.payload(token, key)
             if payload is not None:
-                return _object(payload)
+                return key, payload
         raise InvalidToken("no key of ours has signed the token")
-
-    def _payload(self, token: str, key: Key) -> bytes | None:
-        """What the key has signed; None when it has not signed this."""
-        try:
-            payload: bytes = self._jws.decode(token, key.material, algorithms=[key.algorithm])
-        except jwt.InvalidSignatureError:
-            return None
-        except jwt.PyJWTError as error:
-            raise InvalidToken("the token is malformed") from error
-        return payload
 
     def _judge(self, claims: Mapping[str, Any]) -> None:
         now = self._clock().timestamp()
@@ -184,13 +163,17 @@ def _header(encoded: str) -> tuple[str, str | None]:
     Remembered, because an issuer's tokens all have the same.
     """
     try:
-        header = _object(urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+        text = urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
     except ValueError as error:
         raise InvalidToken("the token is malformed") from error
+    if urlsafe_b64encode(text).rstrip(b"=") != encoded.rstrip("=").encode():
+        raise InvalidToken("the token is malformed")
+    header = _object(text)
     algorithm, kid = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str) or not isinstance(kid, str | None):
         raise InvalidToken("the token's header is wrong")
-    if "crit" in header:
+    # RFC 7797, section 3: a payload that is not base64url is an extension too, announced or not.
+    if "crit" in header or header.get("b64", True) is False:
         # RFC 7515, section 4.1.11: who does not understand an extension refuses the token. We understand none.
         raise InvalidToken("the token demands an extension")
     return algorithm, kid

@@ -8,9 +8,10 @@ import re
 import resource
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
-from bench.servers import RIVALS
+from bench.servers import RIVALS, bun_program, oxide_program
 from tests.support.servers import node_program
 
 FILES_NEEDED = 12_000
@@ -58,6 +59,11 @@ def versions() -> dict[str, str]:
     package = RIVALS / "node" / "node_modules" / "socket.io" / "package.json"
     if package.exists():
         found["socket.io"] = json.loads(package.read_text())["version"]
+    if bun := bun_program():
+        found["Bun"] = subprocess.check_output([bun, "--version"], text=True).strip()
+    if oxide_program():
+        manifest = tomllib.loads((RIVALS / "oxide" / "Cargo.toml").read_text())
+        found["socketioxide"] = manifest["dependencies"]["socketioxide"]["version"].lstrip("=")
     if nginx := shutil.which("nginx"):
         found["nginx"] = _found(
             r"nginx/(\S+)", subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True).stderr

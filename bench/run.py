@@ -11,7 +11,17 @@ from pathlib import Path
 from bench import machine
 from bench.command import Command
 from bench.scenarios import FIGURES, QUICK, SCENARIOS, Contestant, Figures, Scale
-from bench.servers import bellhop, nchan, nchan_module, socketio_on_node, stock_python_socketio
+from bench.servers import (
+    bellhop,
+    bun_program,
+    nchan,
+    nchan_module,
+    oxide_program,
+    socketio_on_bun,
+    socketio_on_node,
+    socketioxide,
+    stock_python_socketio,
+)
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 READY = ("--ready",)  # a client has come when it has got the event `ready`: after its replay
@@ -38,9 +48,19 @@ def contestants() -> dict[str, Contestant]:
         ),
         "stock": Contestant(name="python-socketio", start=stock_python_socketio),
     }
-    if nchan_module():
-        found["nchan"] = Contestant(name="nginx + Nchan", start=nchan, batches=False)
-    return found
+    optional = {
+        "bun": (bun_program(), Contestant(name="Socket.IO on Bun", start=socketio_on_bun)),
+        "oxide": (oxide_program(), Contestant(name="socketioxide (Rust)", start=socketioxide)),
+        "nchan": (nchan_module(), Contestant(name="nginx + Nchan", start=nchan, batches=False)),
+    }
+    return found | {name: contestant for name, (program, contestant) in optional.items() if program}
+
+
+def _missing() -> str:
+    """The rivals that need a program which is not here, as a line of the results."""
+    wanted = {"Bun": bun_program(), "a server on socketioxide": oxide_program(), "Nchan": nchan_module()}
+    missing = [name for name, program in wanted.items() if program is None]
+    return f"\n- Not measured, because not installed here: {', '.join(missing)}." if missing else ""
 
 
 def measure(
@@ -114,7 +134,7 @@ Made by `{command}` on {datetime.now(UTC):%Y-%m-%d}: medians of {rounds} rounds 
 - `Stalled` is the crowd again, one in ten reading no more, half of these still sending PONGs; only Bellhop bounds what it
   keeps for them. From the mark on: until process and kernel have let go of all.
 - CPU is the server's alone, all its processes. Bellhop stores in SQLite where it says `stored`; nobody else stores.
-- Nchan checks no token, has one room per client and takes no batches: there its events go over 64 connections.
+- Nchan checks no token, has one room per client and takes no batches: there its events go over 64 connections.{_missing()}
 
 ## Spread over the rounds
 

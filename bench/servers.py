@@ -190,6 +190,26 @@ def socketio_on_node(folder: Path) -> AbstractContextManager[Server]:
     return _rival([node_program(), RIVALS / "node" / "server.mjs"], folder)
 
 
+def bun_program() -> Path | None:
+    """Bun, if it was installed with its server (`make bench` does it where npm has Bun for the machine)."""
+    program = RIVALS / "bun" / "node_modules" / ".bin" / "bun"
+    return program if program.exists() else None
+
+
+def socketio_on_bun(folder: Path) -> AbstractContextManager[Server]:
+    return _rival([bun_program() or "bun", RIVALS / "bun" / "server.mjs"], folder)
+
+
+def oxide_program() -> Path | None:
+    """The server in Rust, if it was built (`make bench` does it where there is cargo)."""
+    program = ROOT / "bench" / "build" / "oxide" / "release" / "bellhop-bench-rival-oxide"
+    return program if program.exists() else None
+
+
+def socketioxide(folder: Path) -> AbstractContextManager[Server]:
+    return _rival([oxide_program() or "oxide"], folder)
+
+
 def stock_python_socketio(folder: Path, *, bus_url: str | None = None) -> AbstractContextManager[Server]:
     more = {} if bus_url is None else {"REDIS_URL": bus_url}
     return _rival([sys.executable, "-m", "bench.rivals.stock"], folder, **more)

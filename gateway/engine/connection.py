@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from gateway.engine.admission import Allowance
 from gateway.engine.limits import UNLIMITED
 from gateway.engine.packets import GOODBYE, NOOP, RECORD_SEPARATOR, Packet
-from gateway.engine.tick import Tick
+from gateway.engine.tick import Tick, broken
 from gateway.engine.websocket import WebSocket
 
 PACKETS_A_POLL = 16
@@ -144,8 +144,27 @@ class Connection:
         if self.backlog > self.mark:
             self.relieve()
 
+    def write_now(self, packet: Packet) -> None:
+        """The same for an event that there is nothing to join with: the first in a while goes out at once.
+
+        What follows before the tick's next round is joined, as ever.
+        """
+        socket = self.socket
+        if socket is None or socket.unsent or not self.engine.tick.lets_by(self):
+            self.write(packet)
+        elif not self.closed:
+            frame = packet.frame
+            self.engine.sent(len(frame))
+            try:
+                left = socket.write(frame)
+            except Exception as error:  # noqa: BLE001 - whatever it is, who emits and who else listens must not suffer for it
+                broken(self, error)
+                return
+            if left:
+                self._fill(left)
+
     def flush(self) -> None:
-        """Give the outbox to the transport, if there is one that takes it. The only place where order is made."""
+        """Give the outbox to the transport, if there is one that takes it. Here and in `write_now` order is made."""
         self.waits = False
         if not self.outbox:
             return

@@ -23,7 +23,7 @@ def frame(head: int, payload: bytes) -> bytes:
     if size < 126:
         return bytes((head, size)) + payload
     if size < 65_536:
-        return bytes((head, 126)) + size.to_bytes(2, "big") + payload
+        return bytes((head, 126, size >> 8, size & 0xFF)) + payload
     return bytes((head, 127)) + size.to_bytes(8, "big") + payload
 
 
@@ -48,7 +48,8 @@ class Packet:
     @classmethod
     def event(cls, namespace: str, event: bytes) -> Self:
         """A Socket.IO event without acknowledgement; `event` is its JSON array in UTF-8."""
-        return cls.of(b"42" + event if namespace == "/" else b"42" + namespace.encode() + b"," + event)
+        text = b"42" + event if namespace == "/" else b"42" + namespace.encode() + b"," + event
+        return cls(frame(TEXT, text), text)
 
     @classmethod
     def encoded(cls, packet: str | list[str | bytes]) -> Self:

@@ -38,6 +38,8 @@ OnOpen = Callable[[str, str], Awaitable[None]]
 """Takes (sid, namespace) of a session that was just let in: its CONNECT packet is queued, nothing else yet."""
 
 DRAIN_STEP_SECONDS = 0.1
+FEW = 4
+"""A room of no more sessions is a user's own, with a few tabs: its events are seldom joined, so none waits for others."""
 
 logger = logging.getLogger(__name__)
 
@@ -115,13 +117,15 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
         """Owe `packet` to every open session that has entered the room; answers how many these are."""
         members = self.manager.members(namespace, room)
         count = len(members)
-        if count == 1:
-            # Most rooms are a user's own: nothing to share, and no members to walk over.
-            next(iter(members.values())).write(packet)
-            self.stats.deliveries += 1
-        elif count:
+        if count > FEW:
             self._tick.fan_out(members, packet)
-            self.stats.deliveries += count
+        elif count == 1:
+            # Most rooms are a user's own, with one connection.
+            next(iter(members.values())).write_now(packet)
+        else:
+            for connection in tuple(members.values()):
+                connection.write_now(packet)
+        self.stats.deliveries += count
         return count
 
     def fan_out_each(self, namespace: str, room: str, packet_of: Callable[[str], Packet]) -> int:

@@ -1,9 +1,10 @@
 """The tick: what several emits owe one socket goes out in one write.
 
 The kernel's `send` is most of what a delivery costs, so it is asked once per socket and tick, however much there is to
-say. The first write after a pause waits for nothing but the end of the loop's turn; under load a round of writing waits
-after the last one for four times as long as that one took, and what comes meanwhile is joined. What several nodes emit to
-one large room arrives in as many lots: they become one write.
+say. The first event for a user who has heard nothing for a while is written at once (`lets_by`), and a room of many waits for
+nothing but the end of the loop's turn; under load a round of writing waits after the last one for four times as long as that
+one took, and what comes meanwhile is joined. What several nodes emit to one large room arrives in as many lots: they become
+one write.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ PAUSE_PER_ROUND = 4
 LONGEST_TICK_SECONDS = 0.02
 """The longest, however long a round takes: a delivery waits no more for being joined."""
 TURN = 50
-"""Sockets written to in one turn of the loop. A room of thousands must not keep others from being read."""
+"""Sockets written to in one turn of the loop, or at once between two rounds. A room of thousands must not keep others from being read."""
 BURST_BYTES = 65_536
 
 
@@ -51,6 +52,12 @@ class Member(Protocol):
         ...
 
     def close(self, reason: str) -> None: ...
+
+
+def broken(connection: Member, error: Exception) -> None:
+    """One broken transport must not silence all the others: it is closed, and a line says why."""
+    logger.error("flush failed", extra={"connection": connection.sid}, exc_info=error)
+    connection.close("transport error")
 
 
 class Tick:
@@ -89,6 +96,21 @@ class Tick:
             self._waiting.append(connection)
             if self._handle is None:
                 self._arm()
+
+    def lets_by(self, connection: Member) -> bool:
+        """Whether `connection` may be written to right now: it has nothing to wait for, and few were before it.
+
+        It is in the next round all the same: until that is over, what else there is for it waits and is joined.
+        """
+        if self._burst_members is not None:
+            self.seal()
+        if connection.waits or len(self._waiting) >= TURN:
+            return False
+        connection.waits = True
+        self._waiting.append(connection)
+        if self._handle is None:
+            self._arm()
+        return True
 
     def fan_out(self, members: Mapping[str, Member], packet: Packet) -> None:
         """Owe `packet` to all `members`; call `seal` before the members change.
@@ -154,12 +176,14 @@ class Tick:
             self._waiting = []
         for _ in range(min(TURN, len(due))):
             connection = due.popleft()
+            if not connection.outbox:
+                # It was written to at once, and nothing has followed.
+                connection.waits = False
+                continue
             try:
                 connection.flush()
-            except Exception:
-                # One broken transport must not silence all the others: nothing else would start the tick again.
-                logger.exception("flush failed", extra={"connection": connection.sid})
-                connection.close("transport error")
+            except Exception as error:  # noqa: BLE001 - nothing else would start the tick again
+                broken(connection, error)
         if due:
             self._handle = loop.call_soon(self._turn)
             return

@@ -8,6 +8,8 @@ import pytest
 import socketio
 
 from gateway.engine import Packet
+from gateway.engine.server import FEW
+from gateway.engine.tick import TURN
 from tests.support.amounts import amount
 from tests.support.rawsocket import RawPoller, RawSocket
 
@@ -252,16 +254,84 @@ async def test_who_enters_or_leaves_between_two_events_of_one_tick_gets_the_righ
 
 async def test_events_of_one_tick_go_out_in_one_write(hosts):
     host = await hosts()
-    raw = await RawSocket.join(host.port)
+    raws = [await RawSocket.join(host.port) for _ in range(FEW + 1)]
     before = host.server.stats.writes
 
     for number in range(50):
         host.server.fan_out("/", "all", numbered(number))
-    for number in range(50):
-        assert await raw.event() == ["notification", number]
+    for raw in raws:
+        assert [await raw.event() for _ in range(50)] == [["notification", number] for number in range(50)]
 
-    assert host.server.stats.writes == before + 1
-    assert host.server.stats.deliveries >= 50
+    assert host.server.stats.writes == before + len(raws)
+    assert host.server.stats.deliveries >= 50 * len(raws)
+
+
+@pytest.mark.parametrize("tabs", [1, FEW])
+async def test_the_first_event_for_a_user_goes_out_at_once_and_what_follows_in_one_write(hosts, tabs):
+    host = await hosts()
+    raws = [await RawSocket.join(host.port) for _ in range(tabs)]
+    await host.until(lambda: host.server.eio.tick._handle is None)
+    before = host.server.stats.writes
+
+    host.server.fan_out("/", "all", numbered(0))
+    assert host.server.stats.writes == before + tabs
+    for number in range(1, 50):
+        host.server.fan_out("/", "all", numbered(number))
+    assert host.server.stats.writes == before + tabs
+
+    for raw in raws:
+        assert [await raw.event() for _ in range(50)] == [["notification", number] for number in range(50)]
+    assert host.server.stats.writes == before + 2 * tabs
+
+
+async def test_an_event_at_once_comes_after_the_burst_that_was_before_it(hosts):
+    """A burst to a room is handed out late: what is for one of its members alone must not overtake it."""
+    host = await hosts()
+    raws = [await RawSocket.join(host.port) for _ in range(FEW + 1)]
+    alone = raws[0]
+    host.server.admit(alone.sid, "/", "alone")
+    await host.until(lambda: host.server.eio.tick._handle is None)
+
+    host.server.fan_out("/", "all", numbered(0))
+    host.server.fan_out("/", "alone", numbered(1))
+    host.server.fan_out("/", "all", numbered(2))
+
+    assert [await alone.event() for _ in range(3)] == [["notification", number] for number in range(3)]
+    assert [await raws[1].event() for _ in range(2)] == [["notification", number] for number in (0, 2)]
+
+
+async def test_only_some_are_written_to_at_once(hosts):
+    """A batch for thousands of users must not keep the loop from reading: the rest is written in turns."""
+    host = await hosts()
+    raws = [await RawSocket.join(host.port) for _ in range(TURN + 1)]
+    for raw in raws:
+        host.server.admit(raw.sid, "/", raw.sid)
+    await host.until(lambda: host.server.eio.tick._handle is None)
+    before = host.server.stats.writes
+
+    for raw in raws:
+        host.server.fan_out("/", raw.sid, numbered(1))
+
+    assert host.server.stats.writes == before + TURN
+    for raw in raws:
+        assert await raw.event() == ["notification", 1]
+
+
+async def test_one_that_does_not_read_is_given_nothing_at_once(hosts):
+    """Its unsent bytes come first, and count; what it has not read is not lost."""
+    host = await hosts(send_buffer_bytes=0)
+    raw = await RawSocket.join(host.port)
+    connection = host.server.manager.sessions[raw.sid].connection
+    number = 0
+    while not connection.socket.unsent:
+        host.server.fan_out("/", "all", Packet.event("/", json.dumps([number, "x" * 100_000]).encode()))
+        number += 1
+        await host.until(lambda: host.server.eio.tick._handle is None)
+
+    host.server.fan_out("/", "all", Packet.event("/", json.dumps([number, ""]).encode()))
+
+    assert connection.outbox
+    assert [(await raw.event())[0] for _ in range(number + 1)] == list(range(number + 1))
 
 
 async def test_the_connect_packet_comes_before_all_else(hosts):
