@@ -86,6 +86,7 @@ async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway:
         "type": {"type": "COMPLAINT"},
         "type_switch": {"type": "T", "enabled": True},
         "overview": {},
+        "alerts": {},
         "feed": {"on": False},
         "scheduled": {},
         "send_scheduled": {"id": later[0]},

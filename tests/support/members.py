@@ -31,7 +31,8 @@ def replica_set() -> Iterator[Members]:
             {"_id": number, "host": f"127.0.0.1:{port}", "priority": int(not number), "hidden": number == 2}
             for number, port in enumerate(ports)
         ]
-        hurry = {"heartbeatIntervalMillis": 100, "electionTimeoutMillis": 2000}
+        # Without chaining: the third must not read from the secondary, which the tests hold.
+        hurry = {"heartbeatIntervalMillis": 100, "electionTimeoutMillis": 2000, "chainingAllowed": False}
         with MongoClient(f"mongodb://127.0.0.1:{ports[0]}/?directConnection=true") as client:
             client.admin.command("replSetInitiate", {"_id": "rs0", "members": members, "settings": hurry})
         url = f"mongodb://127.0.0.1:{ports[0]}/?replicaSet=rs0"
