@@ -10,7 +10,7 @@ import pytest
 import gateway.catalog
 from gateway.catalog.live import LiveCatalog
 from gateway.catalog.loading import load
-from gateway.notify import said
+from gateway.notify import said, showing
 from gateway.notify.decide import Judge
 from gateway.notify.languages import Languages
 from gateway.notify.planning import Planner
@@ -195,6 +195,14 @@ async def test_bulk_mail_goes_by_its_lane(scribe: Scribe):
     assert found.request.email.lane is LaneName.BULK
 
 
+async def test_mail_that_is_asked_for_goes_out_though_the_type_says_nothing_of_mail(scribe: Scribe):
+    found = await filled(
+        scribe, asked("user:bob", type="BARE", title="x", email=EmailRequest(after_seconds=5))
+    )
+
+    assert found.request.email == EmailRequest(after_seconds=5, lane=LaneName.TRANSACTIONAL)
+
+
 async def test_data_that_do_not_fit_are_named_by_pointers(scribe: Scribe):
     assert await wrong(scribe, asked("user:bob", data={})) == {"/data/order": ["It is missing."]}
     assert list(await wrong(scribe, asked("user:bob", data={"order": 7}))) == ["/data/order"]
@@ -306,26 +314,49 @@ async def test_what_people_want_and_cannot_be_asked_for_is_the_answer_of_those_a
     assert isinstance(given, Filled)
 
 
-async def test_what_may_be_refused_in_app_is_not_planned_while_nobody_can_be_asked(
-    live: LiveCatalog, known: Known
-):
+def judge_without_choices(live: LiveCatalog, known: Known) -> Judge:
     sources = Sources(
         catalog=live, contacts=known, preferences=Away(), receipts=None, suppressions=None,  # type: ignore[arg-type]  # nobody asks
         is_online=None,  # type: ignore[arg-type]
     )  # fmt: skip
-    planner = Planner(
+    return Judge(sources)
+
+
+def planner_without_choices(live: LiveCatalog, known: Known) -> Planner:
+    return Planner(
         catalog=live,
         scribe=Scribe(live, Languages(known)),
-        judge=Judge(sources),
+        judge=judge_without_choices(live, known),
         clock=lambda: NOW,
         choosers=Away(),
     )
+
+
+async def test_what_may_be_refused_in_app_is_not_planned_while_nobody_can_be_asked(
+    live: LiveCatalog, known: Known
+):
+    planner = planner_without_choices(live, known)
 
     (planned,) = await planner.plan([asked("user:ann", no_email=True)], "test")
 
     assert isinstance(planned, StoreUnavailable)
     with pytest.raises(StoreUnavailable):
         await planner.drafts(asked("user:ann", no_email=True), limit=1)
+
+
+async def test_nobody_is_asked_whether_to_hide_what_is_not_shown_in_app(
+    live: LiveCatalog, known: Known, scribe: Scribe
+):
+    letter = await filled(scribe, asked("user:bob", type="LETTER", email=EmailRequest(), data={}))
+
+    hidden = await showing.hidden_of_each(judge_without_choices(live, known), live, Away(), [letter], NOW)
+
+    assert hidden == [{}]
+
+
+async def test_of_what_does_not_fit_there_is_no_draft(live: LiveCatalog, known: Known):
+    with pytest.raises(Unfit):
+        await planner_without_choices(live, known).drafts(asked("user:ann", data={}), limit=1)
 
 
 def test_nobody_has_refused_anything_where_nothing_can_be_chosen():
