@@ -199,10 +199,16 @@ async def demo(
 def test_a_demo_whose_terminal_is_closed_ends_calmly(tmp_path: Path):
     master, slave = pty.openpty()
     name = os.ttyname(slave)
+
+    def take_terminal() -> None:
+        # The first terminal that the leader of a session opens is the session's own.
+        os.close(os.open(name, os.O_RDWR))
+        # Tests that were begun by nohup hand down that its end is not to be heard of.
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
     process = subprocess.Popen(
         demo_command(tmp_path), stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-        # The first terminal that the leader of a session opens is the session's own.
-        preexec_fn=lambda: os.close(os.open(name, os.O_RDWR)),  # noqa: PLW1509 - there are no threads here
+        preexec_fn=take_terminal,  # noqa: PLW1509 - there are no threads here
     )  # fmt: skip
     os.close(slave)
     try:
