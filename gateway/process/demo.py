@@ -71,21 +71,27 @@ def run(folder: Path, *, host: str, port: int, internal_port: int, seeded: bool 
         shops.append(shop)
         node.add(shop)
         if seeded and node.mail is not None:
-            node.add(
-                SeededDay(
-                    planner=node.planner,
-                    commit=node.commit,
-                    reading=node.reading,
-                    choices=node.choices,
-                    wake_mailer=node.mail.wake,
-                    clock=node.clock,
-                )
-            )
+            seed(node)
 
     code = node.run(in_force, extend=extend, started=started)
     if code == 0:
         sys.stdout.write("\nBellhop has stopped. The next start goes on from here.\n")
     return code
+
+
+def seed(node: node.Node) -> None:
+    """Have the node begin with a day behind it, if it is new."""
+    assert node.mail is not None
+    node.add(
+        SeededDay(
+            planner=node.planner,
+            commit=node.commit,
+            reading=node.reading,
+            choices=node.choices,
+            wake_mailer=node.mail.wake,
+            clock=node.clock,
+        )
+    )
 
 
 def keep_secrets(folder: Path) -> DemoSecrets:

@@ -223,18 +223,6 @@ class TopicsAnswer(Schema):
     )
 
 
-class ProfileAnswer(Schema):
-    """What is known of a user: the newer word of backends and of the user's tokens."""
-
-    user = required.text()
-    email = required.text(allow_none=True)
-    name = required.text(allow_none=True)
-    locale = required.text(allow_none=True)
-    timezone = required.text(allow_none=True)
-    attributes = fields.Dict(required=True)
-    last_seen = required.time(allow_none=True)
-
-
 class ToldAnswer(Schema):
     users = required.number(metadata={"description": "That something was told of."})
 

@@ -10,9 +10,8 @@ import pytest
 
 from auth.tokens import Signer
 from gateway.process import node
-from gateway.process.demo import CATALOG
+from gateway.process.demo import CATALOG, seed
 from gateway.process.mailbox import Mailbox
-from gateway.process.seeding import SeededDay
 from gateway.process.shop import Shop
 from tests.support.gateway import SECRET, Answered, Gateway, gateway, token
 from tests.support.node import NodeProcess
@@ -148,17 +147,7 @@ async def test_a_shop_without_a_spool_has_empty_mailboxes(shop: Gateway):
 async def test_a_new_demo_has_a_day_behind_it_and_only_once(tmp_path: Path):
     def extend(node: node.Node) -> None:
         open_shop(node)
-        assert node.mail is not None
-        node.add(
-            SeededDay(
-                planner=node.planner,
-                commit=node.commit,
-                reading=node.reading,
-                choices=node.choices,
-                wake_mailer=node.mail.wake,
-                clock=node.clock,
-            )
-        )
+        seed(node)
 
     histories = []
     for _ in range(2):

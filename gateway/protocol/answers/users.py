@@ -55,8 +55,8 @@ class PreferenceChangeAnswer(Schema):
     asked = fields.Dict(required=True)
 
 
-class UserDataAnswer(Schema):
-    """Everything held about a user."""
+class ProfileAnswer(Schema):
+    """What is known of a user: the newer word of backends and of the user's tokens."""
 
     user = required.text()
     email = required.text(allow_none=True)
@@ -65,6 +65,11 @@ class UserDataAnswer(Schema):
     timezone = required.text(allow_none=True)
     attributes = fields.Dict(required=True)
     last_seen = required.time(allow_none=True)
+
+
+class UserDataAnswer(ProfileAnswer):
+    """Everything held about a user."""
+
     topics = fields.List(fields.Nested(UserTopicAnswer), required=True)
     preferences = fields.Dict(required=True, metadata={"description": "As they were chosen."})
     preference_changes = fields.List(fields.Nested(PreferenceChangeAnswer), required=True)

@@ -11,6 +11,7 @@ from gateway.protocol import (
     use_cases,
 )
 from gateway.protocol.answers.nodes import NothingAnswer
+from gateway.protocol.answers.users import ProfileAnswer
 from gateway.protocol.deeds import OF_CHOICE
 from gateway.protocol.operation import Audit, Operation, Route
 
@@ -19,13 +20,13 @@ _CHOOSING = "A merge patch (RFC 7396): what is left out stays, null takes a choi
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="profile", role=Role.VIEWER, summary="What is known of a user",
-        asks=asking.UserSchema, answers=people.ProfileAnswer, use=use_cases.profile, shape=people.profile,
+        asks=asking.UserSchema, answers=ProfileAnswer, use=use_cases.profile, shape=people.profile,
         route=Route(method="GET", path="/internal/users/{user}", problems=("not_found",)),
         event="profile",
     ),
     Operation(
         name="replace_profile", summary="Tell all that you know of a user",
-        asks=people.ProfileSchema, answers=people.ProfileAnswer,
+        asks=people.ProfileSchema, answers=ProfileAnswer,
         use=use_cases.replace_profile, shape=people.profile,
         route=Route(
             method="PUT", path="/internal/users/{user}", body_required=False, problems=("not_found",),
@@ -34,7 +35,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="change_profile", summary="Tell something of a user",
-        asks=people.ProfileSchema, answers=people.ProfileAnswer,
+        asks=people.ProfileSchema, answers=ProfileAnswer,
         use=use_cases.change_profile, shape=people.profile,
         route=Route(
             method="PATCH", path="/internal/users/{user}", problems=("not_found",),
