@@ -123,7 +123,7 @@ class Courier:
             # Its last attempt never ended: whatever it does to a worker, it shall not do it again.
             reason = f"given up after {policy.attempts} attempts: the last one did not come to an end"
             return Result.BURIED, Buried(reason=reason)
-        if not await self._has_place():
+        if not await self._has_place(TURN_SHARE * held.seconds):
             return Result.HELD, Released()
         try:
             if self._lane.is_paused():
@@ -132,13 +132,13 @@ class Courier:
         finally:
             self._places.release()
 
-    async def _has_place(self) -> bool:
+    async def _has_place(self, patience_seconds: float) -> bool:
         """Take one of the places, which is to be given back; False when it takes too long, or the relay refuses us meanwhile."""
         if not self._places.locked():
             return await self._places.acquire()
         self.awaiting += 1
         try:
-            async with asyncio.timeout(TURN_SHARE * self._policy.lease_seconds):
+            async with asyncio.timeout(patience_seconds):
                 await self._places.acquire()
         except TimeoutError:
             return False
@@ -245,7 +245,7 @@ class Courier:
             tasks.append(asyncio.create_task(self._prolong(held, bound), name=name))
 
         # A timer until then, and no task: most mails have gone by that time.
-        timer = asyncio.get_running_loop().call_later(PROLONGING_SHARE * self._policy.lease_seconds, begin)
+        timer = asyncio.get_running_loop().call_later(PROLONGING_SHARE * held.seconds, begin)
         try:
             yield
         finally:

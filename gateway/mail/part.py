@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.ground.clock import Timekeeper
@@ -19,6 +19,7 @@ from mailer.transport import Transport
 from mailer.worker import Outcome, Worker
 from storage.mail import LaneName
 from storage.outbox import Outbox
+from storage.streams import Notification
 
 BULK_SHARE = 4
 """By this is the concurrency of all mail divided for that of bulk mail, unless that is set."""
@@ -165,6 +166,8 @@ class MailPart(Part):
         if bulk.url is None:
             of_bulk.follow(transactional)
         self.workers = {LaneName.TRANSACTIONAL: transactional, LaneName.BULK: of_bulk}
+        self._hand = transactional.at_once
+        """Of bulk mail nobody waits for the single one."""
         self._tasks: list[asyncio.Task[None]] = []
 
     def measure(self, meters: Meters) -> None:
@@ -175,6 +178,19 @@ class MailPart(Part):
         """Say that mail of these lanes may be due."""
         for lane in lanes:
             self.workers[lane].wake()
+
+    # As an emitter hands over what it stores: see `mailer.at_once`.
+
+    def take(self, notifications: Sequence[Notification]) -> tuple[Notification, ...]:
+        return tuple(map(self._hand.take, notifications))
+
+    def begin(self, notifications: Sequence[Notification]) -> None:
+        for each in notifications:
+            self._hand.begin(each)
+
+    def forgo(self, notifications: Sequence[Notification]) -> None:
+        for each in notifications:
+            self._hand.forgo(each)
 
     def concerns(self) -> list[str]:
         return [f"mail: {warning}" for lane in self._lanes for warning in lane.budget.warnings()]

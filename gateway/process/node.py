@@ -172,6 +172,7 @@ class Node(Process):
             wake_mailer=self._wake_mailer,
             count=self.metrics.emitted,
             code_of=problems.code_of,
+            hands=self.mail,
         )
         self.tally.hear(self.emitter)
         self.scheduler = Scheduler(

@@ -33,7 +33,7 @@ from storage.inboxes import Chosen, Inboxes
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.outbox import Lease, Outbox
 from storage.sqlite import SQLiteStore
-from storage.streams import Emission
+from storage.streams import Appended, Emission
 from tests.support.smtp import Authority, Hang, Reply, SMTPRelay, Wait
 from tests.unit.mailer.letters import ID, LETTERHEAD, PRESS, notification
 
@@ -273,6 +273,27 @@ async def test_mail_of_another_node_is_found_by_polling(bench: Bench) -> None:
     await bench.owe()
 
     await bench.until_observed(Result.SENT)
+
+
+async def test_mail_that_is_stored_in_the_workers_hands_goes_out_without_being_looked_for(
+    bench: Bench,
+) -> None:
+    worker = bench.start()
+    await bench.outbox.until_called("next_due")
+    looked = bench.outbox.calls.count("lease")
+    now = bench.clock()
+    order = MailOrder(to="ann@example.org", due_at=now)
+    owed = Mail(order=order, state=MailState.PENDING, due_at=now, updated_at=now)
+
+    taken = worker.at_once.take(notification(mail=owed, created_at=now))
+    [appended] = await bench.store.streams.append([Emission(notifications=(taken,))])
+    assert isinstance(appended, Appended)
+    worker.at_once.begin(*appended.notifications)
+
+    await bench.until_observed(Result.SENT)
+    mail = await bench.mail()
+    assert (mail.state, mail.attempts) == (MailState.SENT, 1)
+    assert bench.outbox.calls.count("lease") == looked
 
 
 async def test_no_more_is_leased_than_slots_are_free(bench: Bench) -> None:
