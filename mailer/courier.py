@@ -27,6 +27,7 @@ from mailer.errors import (
 )
 from mailer.held import Held
 from mailer.lanes import Lane
+from mailer.refusals import GOODBYE
 from mailer.relay_ids import key_of
 from mailer.transport import Outgoing
 from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent
@@ -110,7 +111,7 @@ class Courier:
         self._random = random
         self._taken = taken
         self._let_go = let_go
-        self._domains = Domains(lane.concurrency)
+        self._domains = Domains(lane.concurrency, random=random)
         self._refused_in_a_row = 0
         self._places = asyncio.Semaphore(lane.concurrency)
         self.awaiting = 0
@@ -162,7 +163,7 @@ class Courier:
             return self._wait_for_template(lease, failure)
         except (DeliveryFailure, RelayFailure) as failure:
             if isinstance(failure, TemporaryFailure) and failure.throttled:
-                self._domains.throttled(passage)
+                self._domains.throttled(passage, ended=failure.code == GOODBYE)
             await self._tell_of_bounce(lease, failure)
             return self._failed(lease, failure)
         else:
