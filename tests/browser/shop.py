@@ -31,7 +31,7 @@ CATALOG = str(demo.CATALOG)
 
 def open_shop(node: node.Node) -> None:
     """What `bellhop demo` adds to a gateway."""
-    node.add(Shop(node.emitter, node.reading, node.access.verifier, Signer(SECRET)))
+    node.add(Shop(node.telling.emitter, node.inboxes.reading, node.access.verifier, Signer(SECRET)))
 
 
 class Window:
