@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from auth.tokens import Signer
+from auth.signing import Signer
 from gateway.ground import logs, places
 from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Settings

@@ -6,7 +6,7 @@ from datetime import timedelta
 from marshmallow import ValidationError
 
 from auth.errors import KeyConfigurationError
-from auth.tokens import Signer
+from auth.signing import Signer
 from gateway.access.settings import KeySettings
 from gateway.ground.values import duration
 from gateway.process import settings

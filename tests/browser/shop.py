@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 from playwright.async_api import Browser, Locator, Page
 
-from auth.tokens import Signer
+from auth.signing import Signer
 from gateway.process import demo, node
 from gateway.process.shop import Shop
 from tests.support.browser import ROOT, Complaints, open_page

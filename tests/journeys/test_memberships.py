@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from auth.tokens import Signer
+from auth.signing import Signer
 from storage.errors import StoreUnavailable
 from tests.support.gateway import SECRET, Gateway, gateways, token
 from tests.support.node import NodeProcess

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from auth.tokens import Signer
+from auth.signing import Signer
 from gateway.process import node
 from gateway.process.demo import CATALOG, seed
 from gateway.process.mailbox import Mailbox

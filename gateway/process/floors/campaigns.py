@@ -15,6 +15,7 @@ class CampaignFloor:
         drafter = Drafter(scribe=telling.scribe, judge=member.judge, sources=member.sources)
         self.runner = CampaignRunner(
             member.store.campaigns,
+            member.store.recipients,
             audiences=audiences,
             drafter=drafter,
             emitter=telling.emitter,
@@ -26,6 +27,7 @@ class CampaignFloor:
         )
         self.book = CampaignBook(
             member.store.campaigns,
+            member.store.recipients,
             outbox=member.store.outbox,
             catalog=member.catalog,
             audiences=audiences,

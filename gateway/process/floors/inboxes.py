@@ -37,7 +37,12 @@ class InboxFloor:
             catalog=member.catalog,
             streams=store.streams,
             inboxes=store.inboxes,
-            mails=TrackedMails(streams=store.streams, outbox=store.outbox, campaigns=store.campaigns),
+            mails=TrackedMails(
+                streams=store.streams,
+                outbox=store.outbox,
+                campaigns=store.campaigns,
+                recipients=store.recipients,
+            ),
             preferences=member.preferences,
             reading=self.reading,
             bus=member.bus,

@@ -33,7 +33,7 @@ class UserFloor:
             digests=store.digests,
             held=store.people,
             suppressions=member.suppressions,
-            campaigns=store.campaigns,
+            recipients=store.recipients,
             audit=store.audit,
             clicks=store.clicks,
             reading=inboxes.reading,

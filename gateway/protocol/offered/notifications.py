@@ -12,8 +12,8 @@ from gateway.protocol import (
 from gateway.protocol.answers.emitting import EmittedAnswer, PreviewAnswer, ResultsAnswer
 from gateway.protocol.answers.notifications import AdminHistoryAnswer, RecordAnswer, RecordWithReceiptsAnswer
 from gateway.protocol.deeds import OF_ID
-from gateway.protocol.fields import KEY
 from gateway.protocol.operation import EMIT, Audit, Operation, Route, id_in
+from gateway.protocol.patterns import KEY
 from gateway.protocol.uses import emitting
 from gateway.protocol.uses.histories import any_history
 from gateway.protocol.uses.records import notification, recall, trace
