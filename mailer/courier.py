@@ -5,7 +5,7 @@ What a failure means is decided in `breaker`; how a mail travels is the transpor
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -47,6 +47,9 @@ TURN_SHARE = 1 / 3
 PAUSE_RULE = "pause"
 BUSY_DOMAIN = "its recipient's domain takes no more at once"
 
+Foresee = Callable[[Sequence[Lease]], None]
+"""Told of mails that were leased together, before any of them is judged: what is to be asked of all, can be asked once. Raises nothing."""
+
 Decide = Callable[[Lease, datetime], Awaitable[Ending | None]]
 """Judges a mail once more as it is about to leave: how its lease ends without it, or None. May raise `StorageError`."""
 
@@ -57,6 +60,11 @@ Bounced = Callable[[Lease, Bounce], Awaitable[None]]
 """Told that the address of a mail refused it, before the mail is settled; raises nothing."""
 
 logger = logging.getLogger(__name__)
+
+
+def foresee_nothing(leases: Sequence[Lease]) -> None:
+    """Each is asked about for itself."""
+    del leases
 
 
 class Result(StrEnum):

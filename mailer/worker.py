@@ -13,7 +13,7 @@ from datetime import datetime
 from mailer.at_once import AtOnce
 from mailer.backoff import Random, pause_seconds
 from mailer.breaker import Breaker
-from mailer.courier import Bounced, Courier, Decide, Policy, Result
+from mailer.courier import Bounced, Courier, Decide, Foresee, Policy, Result, foresee_nothing
 from mailer.held import Held
 from mailer.lanes import Lane
 from mailer.pacing import Pacing
@@ -73,6 +73,7 @@ class Worker:
         random: Random,
         observe: Callable[[Outcome], None],
         policy: Policy = Policy(),  # noqa: B008 - immutable
+        foresee: Foresee = foresee_nothing,
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self._lane = lane
@@ -80,6 +81,7 @@ class Worker:
         self._clock = clock
         self._random = random
         self._observe = observe
+        self._foresee = foresee
         self._policy = policy
         self._poll_seconds = poll_seconds
 
@@ -220,6 +222,8 @@ class Worker:
                 lane=self._lane.name, limit=free, lease_seconds=self._policy.lease_seconds, now=now
             )
             self._pacing.lease_seconds = loop.time() - leased_at
+            if len(leases) > 1:
+                self._foresee(leases)
             for lease in leases:
                 self._start(lease, leased_at, self._policy.lease_seconds)
             self._note(behindhand=len(leases) == free)

@@ -10,7 +10,7 @@ from gateway.ground.parts import Meters, Part
 from gateway.mail.settings import BulkSettings, MailSettings
 from mailer.budget import Budget
 from mailer.connect import connect
-from mailer.courier import Bounced, Decide, Policy
+from mailer.courier import Bounced, Decide, Foresee, Policy, foresee_nothing
 from mailer.lanes import NO_CLICKS, Clicks, Lane, WayOut, no_way_out
 from mailer.letterhead import Letterhead
 from mailer.press import Press
@@ -145,6 +145,7 @@ class Desk:
     seals: Mapping[LaneName, Seal]
     clock: Timekeeper
     budget: Callable[[str, float], Budget]
+    foresee: Foresee = foresee_nothing
     ended: Callable[[LaneName, Outcome], None]
     """Told what became of each mail."""
     way_out: WayOut = no_way_out
@@ -221,6 +222,7 @@ class MailPart(Part):
             self._desk.outbox,
             decide=self._desk.decide,
             bounced=self._desk.bounced,
+            foresee=self._desk.foresee,
             policy=Policy(
                 attempts=mail.attempts,
                 retry_seconds=mail.retry_seconds,

@@ -354,6 +354,19 @@ async def test_while_much_is_due_several_places_are_filled_by_one_lease(
     await bench.until(lambda: bench.count(Result.SENT) == 6)
 
 
+@pytest.mark.parametrize(("count", "foreseen"), [(1, []), (3, [3])])
+async def test_of_several_that_are_leased_together_is_told_before_any_is_judged(
+    bench: Bench, count: int, foreseen: list[int]
+) -> None:
+    told: list[int] = []
+    await owe_many(bench, count)
+
+    bench.start(foresee=lambda leases: told.append(len(leases)))
+
+    await bench.until(lambda: bench.count(Result.SENT) == count)
+    assert told == foreseen
+
+
 async def test_after_the_last_mail_that_was_due_the_store_is_not_asked_for_more(bench: Bench) -> None:
     await bench.owe()
     bench.start()
