@@ -1,8 +1,8 @@
 """How many mails may be under way to one recipient domain, by what its mail meets. Pure: it waits for nothing.
 
 The bound of a domain halves when the relay says that it is too much at once, and grows by one for as many mails as it
-holds that are taken: additive increase, multiplicative decrease, as in TCP (RFC 5681). Where the relay ends the session
-over it, the domain rests, and each time in a row for twice as long: every try costs both a new session.
+holds that are taken: additive increase, multiplicative decrease, as in TCP (RFC 5681). Where the relay ends one session
+after the other over it, the domain rests, and each time for twice as long: every try costs both a new session.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ TURN_SECONDS = 1.0
 """What one mail to a domain is taken to need, to say when a place will be free."""
 LONGEST_WAIT_SECONDS = 900.0
 FIRST_REST_SECONDS = 2.0
-"""Of a domain over which the relay has ended a session."""
+"""Of a domain over which the relay has ended two sessions in a row."""
 
 
 @dataclass(slots=True)
@@ -77,17 +77,20 @@ class Domains:
     def throttled(self, passage: Passage, *, ended: bool) -> None:
         """The relay said that it is too much, and may have `ended` the session with it.
 
-        Of several under way at once, the first that hears it halves the bound and has the domain rest.
+        Of several under way at once, the first that hears it halves the bound, and has the domain rest if it is not the first time.
         """
         known = self._domains[passage.domain]
         if passage.halvings != known.halvings:
             return
         known.bound = max(1.0, known.bound / 2)
         known.halvings += 1
-        if ended:
-            known.endings += 1
+        if not ended:
+            return
+        known.endings += 1
+        # One alone may be the session's own end, such as after so many mails.
+        if known.endings > 1:
             known.rests_until = self._time() + pause_seconds(
-                known.endings, first=FIRST_REST_SECONDS, longest=LONGEST_WAIT_SECONDS, random=self._random
+                known.endings - 1, first=FIRST_REST_SECONDS, longest=LONGEST_WAIT_SECONDS, random=self._random
             )
 
     def taken(self, passage: Passage) -> None:

@@ -43,6 +43,7 @@ class Renderer:
         self._letterhead = letterhead
         self._sender = sender = letterhead.sender
         self._brand = sender.name or sender.domain
+        self._own_fields = tuple(letterhead.fields())
         self._templates = Templates(letterhead.templates)
         self._copies = Copies()
 
@@ -93,7 +94,7 @@ class Renderer:
         id_ = id_ or notification.id
         safe_id = _UNSAFE_IN_ID.sub("_", id_)
         fields = [
-            *self._letterhead.fields(),
+            *self._own_fields,
             recipient.field("To"),
             headers.unstructured("Subject", subject),
             headers.date("Date", order.due_at),
