@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from msgspec import structs
 
+from mailer.courier import Foresee
 from storage.mail import Hold, LaneName, MailState
 from storage.outbox import Kind, Lease, Subject
 from storage.streams import Notification
@@ -34,6 +35,7 @@ class AtOnce:
         lease_seconds: float,
         has_room: Callable[[], bool],
         may_try: Callable[[], bool],
+        foresee: Foresee,
         start: Start,
         wake: Callable[[], None],
     ) -> None:
@@ -46,6 +48,7 @@ class AtOnce:
         self._lease_seconds = min(lease_seconds, LEASE_SECONDS)
         self._has_room = has_room
         self._may_try = may_try
+        self._foresee = foresee
         self._start = start
         self._wake = wake
         self._expected: dict[str, Hold] = {}
@@ -70,6 +73,8 @@ class AtOnce:
             return notification
         hold = Hold(token=uuid.uuid4().hex, until=now + timedelta(seconds=self._lease_seconds))
         self._expected[notification.id] = hold
+        # While it is being stored.
+        self._foresee([mail.order.to])
         return structs.replace(
             notification, mail=replace(mail, state=MailState.LEASED, attempts=1, hold=hold)
         )

@@ -47,8 +47,8 @@ TURN_SHARE = 1 / 3
 PAUSE_RULE = "pause"
 BUSY_DOMAIN = "its recipient's domain takes no more at once"
 
-Foresee = Callable[[Sequence[Lease]], None]
-"""Told of mails that were leased together, before any of them is judged: what is to be asked of all, can be asked once. Raises nothing."""
+Foresee = Callable[[Sequence[str]], None]
+"""Told of the addresses of mails that are judged soon: what is to be asked of them can be asked in one question by then. Raises nothing."""
 
 Decide = Callable[[Lease, datetime], Awaitable[Ending | None]]
 """Judges a mail once more as it is about to leave: how its lease ends without it, or None. May raise `StorageError`."""
@@ -62,9 +62,9 @@ Bounced = Callable[[Lease, Bounce], Awaitable[None]]
 logger = logging.getLogger(__name__)
 
 
-def foresee_nothing(leases: Sequence[Lease]) -> None:
-    """Each is asked about for itself."""
-    del leases
+def foresee_nothing(addresses: Sequence[str]) -> None:
+    """Each is asked about as its mail is judged."""
+    del addresses
 
 
 class Result(StrEnum):

@@ -123,6 +123,7 @@ class Worker:
             lease_seconds=policy.lease_seconds,
             has_room=self._has_room,
             may_try=self._may_try,
+            foresee=foresee,
             start=self._start,
             wake=self.wake,
         )
@@ -223,7 +224,7 @@ class Worker:
             )
             self._pacing.lease_seconds = loop.time() - leased_at
             if len(leases) > 1:
-                self._foresee(leases)
+                self._foresee([lease.mail.order.to for lease in leases])
             for lease in leases:
                 self._start(lease, leased_at, self._policy.lease_seconds)
             self._note(behindhand=len(leases) == free)

@@ -131,7 +131,11 @@ class SuppressionList(Part):
         """
         forms = forms_of(addresses)
         now = asyncio.get_running_loop().time()
-        self._foreseen = {form: each for form, each in self._foreseen.items() if now < each.until}
+        if len(self._foreseen) >= ASKED_AT_ONCE:
+            # Of mail that was not judged after all.
+            self._foreseen = {form: each for form, each in self._foreseen.items() if now < each.until}
+        if len(self._foreseen) >= ASKED_AT_MOST:
+            return
         try:
             [answer] = self._questions.submit([forms])
         except StorageError:

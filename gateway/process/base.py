@@ -135,7 +135,7 @@ class Process(ABC):
             budget=self.links.budget,
             way_out=self._way_out(),
             clicks=self._tracker(),
-            foresee=self._mail_leased,
+            foresee=self.suppressions.foresee,
             ended=self._mail_ended,
             is_paused=self.lanes.is_paused,
         )
@@ -178,9 +178,6 @@ class Process(ABC):
             clock=self.clock,
             days=self.settings[StoreSettings].click_days,
         )
-
-    def _mail_leased(self, leases: Sequence[Lease]) -> None:
-        self.suppressions.foresee(lease.mail.order.to for lease in leases)
 
     def _mail_ended(self, lane: LaneName, outcome: Outcome) -> None:
         self.metrics.mail_outcome(lane, outcome.result)

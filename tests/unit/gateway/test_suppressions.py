@@ -256,6 +256,21 @@ async def test_what_was_foreseen_long_ago_is_asked_again(
     await asking.stop()
 
 
+async def test_no_more_is_foreseen_than_there_is_room_for(
+    store: SQLiteStore, clock: HeldClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suppressions, "ASKED_AT_ONCE", 2)
+    monkeypatch.setattr(suppressions, "ASKED_AT_MOST", 2)
+    shelf = Asked(store.suppressions)
+    asking = SuppressionList(shelf, clock)  # type: ignore[arg-type]
+
+    for name in ("ann", "bob", "cid"):
+        asking.foresee([f"{name}@example.org"])
+
+    assert asking._foreseen.keys() == {"ann@example.org", "bob@example.org"}
+    await asking.stop()
+
+
 async def test_what_is_suppressed_or_lifted_after_it_was_foreseen_counts(suppressed: SuppressionList) -> None:
     suppressed.foresee(["ann@example.org", "bob@example.org"])
     await suppressed.suppress(SuppressRequest(address="ann@example.org"), source="shop")

@@ -1,5 +1,6 @@
 """What is stored in the worker's hands, what is not, and what becomes of each."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -21,6 +22,7 @@ class Worker:
         self.now = NOW
         self.has_room = self.may_try = True
         self.started: list[tuple[Lease, float]] = []
+        self.foreseen: list[Sequence[str]] = []
         self.wakes = 0
         self.at_once = AtOnce(
             LaneName.TRANSACTIONAL,
@@ -28,6 +30,7 @@ class Worker:
             lease_seconds=lease_seconds,
             has_room=lambda: self.has_room,
             may_try=lambda: self.may_try,
+            foresee=self.foreseen.append,
             start=lambda lease, _, seconds: self.started.append((lease, seconds)),
             wake=self.wake,
         )
@@ -49,6 +52,7 @@ async def test_mail_that_is_due_is_stored_leased_and_begun(lease_seconds: float,
 
     taken = worker.at_once.take(owed())
     assert worker.at_once.expected == 1
+    assert worker.foreseen == [["ann@example.org"]]
     worker.at_once.begin(taken)
 
     assert worker.at_once.expected == 0
@@ -81,7 +85,7 @@ async def test_what_cannot_leave_at_once_is_stored_as_it_is(given: Notification)
     assert worker.at_once.take(given) is given
     worker.at_once.begin(given)
 
-    assert (worker.started, worker.wakes, worker.at_once.expected) == ([], 0, 0)
+    assert (worker.started, worker.foreseen, worker.wakes, worker.at_once.expected) == ([], [], 0, 0)
 
 
 async def test_where_there_is_no_room_nothing_is_taken() -> None:

@@ -361,7 +361,7 @@ async def test_of_several_that_are_leased_together_is_told_before_any_is_judged(
     told: list[int] = []
     await owe_many(bench, count)
 
-    bench.start(foresee=lambda leases: told.append(len(leases)))
+    bench.start(foresee=lambda addresses: told.append(len(addresses)))
 
     await bench.until(lambda: bench.count(Result.SENT) == count)
     assert told == foreseen
