@@ -12,6 +12,8 @@ from gateway.protocol import problems
 
 
 class TellingFloor:
+    """Who emits, now or later, and who knows what was emitted."""
+
     def __init__(self, member: Member) -> None:
         self.languages = Languages(member.contacts, member.preferences)
         member.contacts.listeners.append(self.languages.note)

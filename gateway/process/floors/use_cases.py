@@ -24,6 +24,7 @@ def use_cases(
     keeping: KeepingFloor,
     views: ViewFloor,
 ) -> UseCases:
+    """One object for each noun. What no part is made of is made here."""
     return UseCases(
         emitter=telling.emitter,
         previewer=_previewer(member, telling),
