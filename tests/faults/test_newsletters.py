@@ -28,7 +28,7 @@ from tests.support.proxy import Proxy
 from tests.support.smtp import SMTPRelay
 
 RECIPIENTS = int(os.environ.get("BELLHOP_TEST_RECIPIENTS", "2000"))
-AWAY_SECONDS = 60 if RECIPIENTS >= 100_000 else 3
+AWAY_SECONDS = 60 if RECIPIENTS >= 20_000 else 3
 PART = 5000
 """Lines of an import that are sent at once, as by `bellhop campaign import`."""
 NODES = 3
