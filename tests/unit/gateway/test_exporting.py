@@ -253,6 +253,16 @@ def test_an_extra_that_is_not_installed_is_named(
     assert not (folder / "files").exists()
 
 
+def test_whoever_reads_may_stop_reading(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    note(folder, *(sent(hours) for hours in range(3)))
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as nobody:
+        monkeypatch.setattr(sys, "stdout", nobody)
+
+        assert main(["export", "events"]) == 0
+
+
 def test_what_does_not_go_to_parquet_or_postgresql_loads_neither(folder: Path):
     note(folder, sent(1))
     program = (
