@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from gateway.process import progress
 from gateway.process.at_store import FAILED, WELL, WRONG, in_store
 from gateway.process.calling import Failure
+from gateway.process.command import Command
 
 if TYPE_CHECKING:
     # Only the types: the command line is read without them.
@@ -25,7 +26,7 @@ PAGE = 5000
 DATABASES = ("postgresql://", "postgres://")
 
 
-def describe(parser: argparse.ArgumentParser) -> None:
+def _describe(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(required=True, dest="export", metavar="WHAT", title="what")
     events = commands.add_parser(
         "events",
@@ -153,3 +154,11 @@ async def _source(store: "Store") -> str:
     """A name of the store, and of the line of its events since it was last put back, that tells nothing of its secret."""
     secret, epoch = await store.shared_secret(), await store.epochs.current()
     return hashlib.sha256(b"bellhop export" + secret + epoch.encode()).hexdigest()[:16]
+
+
+EXPORT = Command(
+    name="export",
+    help="write out what the statistics are counted from",
+    more="By the store of the settings in force. Gateways may run meanwhile.",
+    describe=_describe,
+)
