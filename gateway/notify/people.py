@@ -32,6 +32,7 @@ from storage.preferences import CHANGES_KEPT, Change
 from storage.schedule import Schedule, Scheduled
 from storage.streams import Notification
 from storage.suppressions import Suppression
+from storage.trials import Part, Trials
 
 USER_DATA_LIMIT = 10_000
 """Notifications in the answer to what is held about a user."""
@@ -82,6 +83,8 @@ class Held:
     """On links in the user's mail, newest first."""
     click_targets: Sequence[str]
     """What those links lead to that nobody else was sent."""
+    trials: Sequence[Part]
+    """The user's part in the experiments of types, the newest first."""
 
 
 class People:
@@ -102,6 +105,7 @@ class People:
         campaigns: Campaigns,
         audit: Audit,
         clicks: Clicks,
+        trials: Trials,
         reading: Reading,
         receiver: Receiver,
         bus: Bus,
@@ -119,6 +123,7 @@ class People:
         self._campaigns = campaigns
         self._audit = audit
         self._clicks = clicks
+        self._trials = trials
         self._reading = reading
         self._receiver = receiver
         self._bus = bus
@@ -179,6 +184,7 @@ class People:
             campaigns=await self._campaigns.of_user(user, limit=USER_DATA_LIMIT),
             clicks=await self._clicks.of_user(user, limit=USER_DATA_LIMIT),
             click_targets=await self._clicks.targets_of(user, limit=USER_DATA_LIMIT),
+            trials=await self._trials.of_user(user, limit=USER_DATA_LIMIT),
             scheduled=await self._schedule.of_room(user_room(user), limit=USER_DATA_LIMIT),
             mails=await self._outbox.of_room(user_room(user), limit=USER_DATA_LIMIT),
             digests=tuple(await self._digests.of_room(user_room(user), limit=USER_DATA_LIMIT)),

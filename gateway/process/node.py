@@ -71,6 +71,9 @@ from gateway.notify.stats.settings import StatsSettings
 from gateway.notify.store import ClockPart, CommitPart, LineagePart, StorePart
 from gateway.notify.switching import Switching
 from gateway.notify.topics import TopicBook
+from gateway.notify.trials.planning import TrialPlanner
+from gateway.notify.trials.taking_part import TakingPart
+from gateway.notify.trials.wording import TrialScribe
 from gateway.notify.type_preview import TypePreviewer
 from gateway.notify.types import Types
 from gateway.notify.versions import Versions
@@ -173,6 +176,15 @@ class Node(Process):
             count=self.metrics.emitted,
             code_of=problems.code_of,
         )
+        self.trial_book = self.hear_trials(self.switching)
+        self.trial_planner = TrialPlanner(
+            enrol=self.trial_book.enrol,
+            catalog=self.catalog,
+            choosers=self.preferences,
+            scribe=TrialScribe(self.catalog, self.languages, self.preferences),
+            judge=self.judge,
+            clock=self.clock,
+        )
         self.tally.hear(self.emitter)
         self.scheduler = Scheduler(
             self.store.schedule,
@@ -237,6 +249,7 @@ class Node(Process):
             campaigns=self.store.campaigns,
             audit=self.store.audit,
             clicks=self.store.clicks,
+            trials=self.store.trials,
             reading=self.reading,
             receiver=self.delivery,
             bus=self.bus,
@@ -260,6 +273,10 @@ class Node(Process):
         )
         self.refusals.listeners.append(self.hints.look)
         self._statistics()
+        TakingPart(
+            self.catalog, self.trial_book, emitter=self.emitter, tried=self.trial_planner, reading=self.reading,
+            clicks=self.clicks,
+        )  # fmt: skip
         self.archivist = self._archivist()
         self.housekeeper = Housekeeper(
             self.store.streams,
@@ -389,7 +406,7 @@ class Node(Process):
         self.use_cases = UseCases(
             emitter=self.emitter,
             previewer=Previewer(
-                planner=self.planner,
+                planner=self.trial_planner,
                 streams=self.store.streams,
                 outbox=self.store.outbox,
                 presence=self.presence,
@@ -422,6 +439,7 @@ class Node(Process):
                 switches=self.store.switches,
                 tally=self.tally,
                 versions=self.versions,
+                trials=self.trial_book,
                 clock=self.clock,
             ),
             type_previewer=TypePreviewer(
@@ -548,6 +566,7 @@ class Node(Process):
             self.gossip,
             self.tally,
             *([] if self.noter is None else [self.noter, self.recounter]),
+            self.trial_book,
             self.feed,
             self.trends,
             self.observatory,

@@ -19,7 +19,16 @@ from gateway.notify.records import Record
 from gateway.notify.scheduling import PutOff
 from gateway.notify.verdicts import in_digest, not_sent
 from gateway.observe.feed import shown
-from gateway.protocol import audits, campaign_answers, clicks, digests, preferences, schedule, suppressions
+from gateway.protocol import (
+    audits,
+    campaign_answers,
+    clicks,
+    digests,
+    preferences,
+    schedule,
+    suppressions,
+    trial_results,
+)
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
 from storage.mail import Mail, MailState
@@ -242,6 +251,7 @@ def user_data(value: Held) -> Json:
         "audit": [audits.deed(each) for each in value.deeds],
         "clicks": clicks.hits(value.clicks),
         "click_targets": list(value.click_targets),
+        "trials": [trial_results.part(each) for each in value.trials],
     }
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from gateway.catalog.loading import load as catalog_of
+from gateway.experiments.lots import Aside, Split
 from gateway.notify.campaigns import trial
 from gateway.notify.campaigns.speech import REDESIGNED
 from gateway.notify.clicks import judging
-from gateway.notify.experiments.lots import Aside, Split
 from tests.journeys.news import catalog as news_catalog
 from tests.journeys.news import ended, fill, make, sums, told
 from tests.journeys.test_clicks import AGREED, LINKS, catalog, follow, judged, links_in

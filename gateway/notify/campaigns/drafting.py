@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from gateway.experiments.lots import Aside
 from gateway.ground.rooms import user_room
 from gateway.ground.zones import zone
 from gateway.notify import owing
@@ -24,7 +25,6 @@ from gateway.notify.campaigns.plans import (
 )
 from gateway.notify.campaigns.speech import NO_TYPE, Speech
 from gateway.notify.decide import Judge, Judged
-from gateway.notify.experiments.lots import Aside
 from gateway.notify.gates import preferences
 from gateway.notify.preferences import NOTHING
 from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
@@ -125,7 +125,7 @@ class Drafter:
         filled = await self._filled([self._request(campaign, plan, each) for each in ready])
         drafts: list[_Draft] = []
         for candidate, each in zip(ready, filled, strict=True):
-            found = _drafted(candidate.recipient, each, now)
+            found = _drafted(campaign, candidate.recipient, each, now)
             if isinstance(found, _Draft):
                 drafts.append(found)
             else:
@@ -212,12 +212,14 @@ class Drafter:
                 raise filled
             email = filled.request.email
             assert email is not None
-            case = replace(_case(person, filled.request, email, now), due_at=now)
+            case = replace(_case(campaign, person, filled.request, email, now), due_at=now)
             obligations.append(_obligation(_Draft(person, filled, email, case), SENT_ANYWAY, of, person.id))
         return obligations
 
 
-def _drafted(recipient: Recipient, filled: Filled | Exception, now: datetime) -> _Draft | Decided:
+def _drafted(
+    campaign: Campaign, recipient: Recipient, filled: Filled | Exception, now: datetime
+) -> _Draft | Decided:
     """The mail in question, or what becomes of a recipient who has none."""
     if isinstance(filled, StorageError):
         raise filled
@@ -225,10 +227,12 @@ def _drafted(recipient: Recipient, filled: Filled | Exception, now: datetime) ->
         return Decided(id=recipient.id, state=RecipientState.DEAD, reason=f"{filled}"[:REASON_CHARACTERS])
     email = filled.request.email
     assert email is not None
-    return _Draft(recipient, filled, email, _case(recipient, filled.request, email, now))
+    return _Draft(recipient, filled, email, _case(campaign, recipient, filled.request, email, now))
 
 
-def _case(recipient: Recipient, request: EmitRequest, email: EmailRequest, now: datetime) -> Case:
+def _case(
+    campaign: Campaign, recipient: Recipient, request: EmitRequest, email: EmailRequest, now: datetime
+) -> Case:
     return Case(
         type=request.type,
         user=recipient.user,
@@ -239,6 +243,7 @@ def _case(recipient: Recipient, request: EmitRequest, email: EmailRequest, now: 
         to=recipient.address,
         unless=email.unless,
         lane=LaneName.BULK,
+        campaign=campaign.id,
     )
 
 
