@@ -15,7 +15,8 @@ from auth.principal import USER_ID_MAX
 from gateway.ground.rooms import is_room
 from gateway.notify.requests import NOTIFICATION, EmailRequest, EmitRequest
 from gateway.protocol.emit_rules import BODY_MAX, TITLE_MAX, contradictions, fingerprint
-from gateway.protocol.fields import DATA_DEPTH_MAX, EVENT, INVISIBLE, KEY, TYPE, unsound
+from gateway.protocol.fields import DATA_DEPTH_MAX, unsound
+from gateway.protocol.patterns import EVENT, INVISIBLE, KEY, TYPE
 from mailer.locales import is_tag
 
 

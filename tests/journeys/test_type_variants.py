@@ -88,7 +88,7 @@ async def here(store: dict[str, str], tmp_path: Path) -> AsyncIterator[Gateway]:
 async def told(here: Gateway, type_: str = "SHIPPED") -> Any:
     """The experiment of the type, once what has happened is stored."""
     assert here.node is not None
-    await here.node.trial_book.flush()
+    await here.node.keeping.trials.flush()
     answered = (await here.ask("GET", f"/internal/types/{type_}")).body
     assert TypeDetailAnswer().validate(answered) == {}
     return answered["experiment"]
@@ -207,7 +207,7 @@ async def test_an_experiment_whose_time_is_over_is_settled_once_and_by_itself(
 ):
     assert here.node is not None
     await ship(here, f"user:{someone(1)}", order=7)
-    trials, clock = here.node.trial_book, here.node.clock
+    trials, clock = here.node.keeping.trials, here.node.clock
     assert await trials.settle("SHIPPED") is None
     monkeypatch.setattr(trials, "_clock", lambda: clock() + timedelta(days=15))
 
@@ -222,11 +222,11 @@ async def test_an_experiment_whose_time_is_over_is_settled_once_and_by_itself(
 async def test_while_no_type_has_an_experiment_nothing_of_them_is_asked(here: Gateway):
     assert here.node is not None
     node = here.node
-    assert node.emitter.planner is node.trial_planner
-    assert node.trial_book.marked in node.reading.listeners
+    assert node.telling.emitter.planner is node.telling.trial_planner
+    assert node.keeping.trials.marked in node.inboxes.reading.listeners
 
     node.catalog.replace(None)
 
-    assert node.emitter.planner is node.planner
-    assert node.trial_book.marked not in node.reading.listeners
-    assert node.trial_book.clicked not in node.clicks.listeners
+    assert node.telling.emitter.planner is node.telling.planner
+    assert node.keeping.trials.marked not in node.inboxes.reading.listeners
+    assert node.keeping.trials.clicked not in node.inboxes.clicks.listeners

@@ -11,7 +11,8 @@ from gateway.experiments.findings import Arm, Design
 from gateway.experiments.lots import Aside, Split
 from gateway.experiments.results import Results, results
 from gateway.notify.campaigns.plans import Plan, Variant, plan_of
-from storage.campaigns import Campaign, Campaigns, VariantCount
+from storage.campaigns import Campaign
+from storage.recipients import Recipients, VariantCount
 
 HOLDOUT = "holdout"
 """By this a recipient gets nothing."""
@@ -90,15 +91,15 @@ def over_at(campaign: Campaign, plan: Plan) -> datetime | None:
     return campaign.started_at + (max(lasts, TIMED) if is_timed(plan) else lasts)
 
 
-async def told(shelf: Campaigns, campaign: Campaign, *, now: datetime) -> Results | None:
+async def told(recipients: Recipients, campaign: Campaign, *, now: datetime) -> Results | None:
     """What is found so far; None of a campaign without variants. Raises `StorageError`."""
     plan = plan_of(campaign)
     design = design_of(plan)
     if design is None:
         return None
-    counts = await shelf.variant_counts(campaign.id)
+    counts = await recipients.variant_counts(campaign.id)
     planned = design.conversions
-    order = [] if planned is None else await shelf.conversions(campaign.id, limit=planned)
+    order = [] if planned is None else await recipients.conversions(campaign.id, limit=planned)
     arms = [
         Arm(
             name=each.name,
