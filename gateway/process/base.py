@@ -175,7 +175,13 @@ class Process(ABC):
         """What tells the statistics; None where there are to be none."""
         if not self.settings[StatsSettings].days:
             return None
-        return Noter(self.store.stats, self.store.streams, self.store.shared_secret, self.clock)
+        return Noter(
+            self.store.stats,
+            self.store.streams,
+            self.store.shared_secret,
+            self.clock,
+            varies=lambda type_: self.catalog.trial(type_) is not None,
+        )
 
     def _way_out(self) -> WayOut:
         if self.unsubscribe_links is None:

@@ -107,6 +107,7 @@ def _line(told: "Told") -> bytes:
                 "lane": series.lane or None,
                 "campaign": series.campaign or None,
                 "rule": series.rule or None,
+                "variant": series.variant or None,
             }
         )
         + b"\n"

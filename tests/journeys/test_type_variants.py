@@ -13,6 +13,7 @@ from gateway.notify.clicks import judging
 from gateway.protocol.catalog import TypeDetailAnswer, TypePreviewAnswer
 from tests.journeys.test_clicks import AGREED, LINKS, follow, judged, links_in
 from tests.journeys.test_mailing import mail_in, spooled
+from tests.journeys.test_stats import count, look
 from tests.support.gateway import Gateway, gateway, token
 from tests.support.node import NodeProcess
 
@@ -137,6 +138,16 @@ async def test_each_reader_gets_what_falls_to_them_and_reads_are_counted_by_pers
     experiment = await told(here)
 
     assert counts(experiment) == [(drawn[0], drawn[0], 1), (drawn[1], drawn[1], 1)]
+    await count(here)
+    figures = await look(here, "by=variant&type=SHIPPED&channel=in_app")
+    found = {row["variant"]: row["counts"] for row in figures["rows"]}
+    assert {variant: each.get("emitted") for variant, each in found.items()} == {
+        "plain": drawn[0], "glad": drawn[1] + 1, "": drawn[Aside.WAITS] + 1
+    }  # fmt: skip
+    assert {variant: each.get("read") for variant, each in found.items()} == {"plain": 1, "glad": 2, "": 1}
+    assert found["glad"]["delivered"] == 2
+    only = await look(here, "by=type&variant=glad")
+    assert [(row["type"], row["counts"]["read"]) for row in only["rows"]] == [("SHIPPED", 2)]
     assert experiment["comparisons"][0]["low"] < 0 < experiment["comparisons"][0]["high"]
 
 

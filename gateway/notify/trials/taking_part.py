@@ -7,6 +7,7 @@ from gateway.notify.clicks.book import ClickBook
 from gateway.notify.emitting import Emitter
 from gateway.notify.planning import Planner
 from gateway.notify.reading import Reading
+from gateway.notify.stats.noting import Noter
 from gateway.notify.trials.book import TrialBook
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class TakingPart:
         tried: Planner,
         reading: Reading,
         clicks: ClickBook,
+        noter: Noter | None,
     ) -> None:
         """`tried` makes the plans while any type has an experiment; the emitter's own planner at all other times."""
         self._live = live
@@ -33,6 +35,7 @@ class TakingPart:
         self._plain, self._tried = emitter.planner, tried
         self._reading = reading
         self._clicks = clicks
+        self._noter = noter
         live.on_change.append(self._adopt)
 
     def _adopt(self, catalog: "Catalog | None") -> None:
@@ -43,6 +46,16 @@ class TakingPart:
         if tries and not hears:
             self._reading.listeners.append(self._book.marked)
             self._clicks.listeners.append(self._book.clicked)
+            self._note(is_varied=True)
         elif hears and not tries:
             self._reading.listeners.remove(self._book.marked)
             self._clicks.listeners.remove(self._book.clicked)
+            self._note(is_varied=False)
+
+    def _note(self, *, is_varied: bool) -> None:
+        """Have the statistics tell variants apart, or not ask for them."""
+        if self._noter is None:
+            return
+        plain, varied = self._noter.emitted, self._noter.emitted_in_variants
+        self._emitter.listeners.remove(plain if is_varied else varied)
+        self._emitter.listeners.append(varied if is_varied else plain)

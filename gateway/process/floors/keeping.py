@@ -34,6 +34,7 @@ class KeepingFloor:
             tried=telling.trial_planner,
             reading=inboxes.reading,
             clicks=inboxes.clicks,
+            noter=member.noter,
         )
         self.archivist = _archivist(member)
         self.housekeeper = Housekeeper(

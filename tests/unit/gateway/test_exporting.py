@@ -72,6 +72,7 @@ def test_every_event_is_a_line_with_a_cursor_to_go_on_from(folder: Path, capfdbi
     assert told[0] == {
         "cursor": told[0]["cursor"], "at": "2026-12-01T12:00:00.000Z", "outcome": "read", "type": "ORDER",
         "channel": "in_app", "about": READ, "count": 1, "lane": None, "campaign": None, "rule": None,
+        "variant": None,
     }  # fmt: skip
     assert (told[1]["about"], told[1]["count"]) == (None, 7)
     assert (told[4]["lane"], told[4]["campaign"]) == ("bulk", "autumn")

@@ -1594,6 +1594,8 @@ export interface StatsRowAnswer {
   readonly campaign?: string;
   /** By which it was skipped; else empty. */
   readonly rule?: string;
+  /** Of a type's, or a campaign's; else empty. */
+  readonly variant?: string;
 }
 
 /** What came of notifications and mails. A row has those of type, channel and so on that were asked for. */
