@@ -45,8 +45,9 @@ class Emitter:
         count: Tally,
         code_of: Callable[[Exception], str],
     ) -> None:
+        self.planner = planner
+        """Who makes the plans of all emits from now on: another one while types have experiments."""
         self._commit = commit
-        self._planner = planner
         self._fanout = fanout
         self._wake_mailer = wake_mailer
         self._count = count
@@ -61,7 +62,7 @@ class Emitter:
         `StorageError`.
         """
         try:
-            [planned] = await self._planner.plan((request,), scope)
+            [planned] = await self.planner.plan((request,), scope)
             if isinstance(planned, Exception):
                 raise planned
             if request.store:
@@ -100,7 +101,7 @@ class Emitter:
         self._count(self._code_of(error), 1)
 
     async def _emit_step(self, requests: Sequence[EmitRequest], scope: str) -> list[Emitted | Exception]:
-        planned = await self._planner.plan(requests, scope)
+        planned = await self.planner.plan(requests, scope)
         answers = await self._store(requests, planned)
         frames: list[Frame] = []
         for request, answer in zip(requests, answers, strict=True):

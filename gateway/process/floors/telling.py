@@ -5,6 +5,8 @@ from gateway.notify.languages import Languages
 from gateway.notify.planning import Planner
 from gateway.notify.records import Records
 from gateway.notify.scheduling import Scheduler
+from gateway.notify.trials.planning import TrialPlanner
+from gateway.notify.trials.wording import TrialScribe
 from gateway.notify.wording import Scribe
 from gateway.process.member import Member
 from gateway.process.notices import Notices
@@ -22,6 +24,15 @@ class TellingFloor:
             catalog=member.catalog,
             choosers=member.preferences,
             scribe=self.scribe,
+            judge=member.judge,
+            clock=member.clock,
+        )
+        self.trials = member.hear_trials(member.switching)
+        self.trial_planner = TrialPlanner(
+            enrol=self.trials.enrol,
+            catalog=member.catalog,
+            choosers=member.preferences,
+            scribe=TrialScribe(member.catalog, self.languages, member.preferences),
             judge=member.judge,
             clock=member.clock,
         )
