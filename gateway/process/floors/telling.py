@@ -43,6 +43,7 @@ class TellingFloor:
             wake_mailer=member.wake_mailer,
             count=member.metrics.emitted,
             code_of=problems.code_of,
+            hands=member.mail,
         )
         member.tally.hear(self.emitter)
         self.notices = Notices(self.emitter, self.languages)
