@@ -104,9 +104,12 @@ class Noter(Part):
         """Of one emit: all are of one type. What is not stored is not told of: nobody could have missed it."""
         del scope
         first = notifications[0]
-        if len(notifications) == 1 and first.seq is not None and first.mail is None:
-            (self._own if first.room.startswith(_USER) else self._shared)[first.type] += 1
-            return
+        if len(notifications) == 1 and first.mail is None:
+            if first.seq is not None:
+                (self._own if first.room.startswith(_USER) else self._shared)[first.type] += 1
+                return
+            if first.entry is None:
+                return
         for each in notifications:
             self._count_emitted(each)
 
