@@ -22,6 +22,7 @@ from storage.mailboxes import Mailboxes
 from storage.outbox import Outbox
 from storage.people import People
 from storage.preferences import Preferences
+from storage.recipients import Recipients
 from storage.schedule import Schedule
 from storage.snoozes import Snoozes
 from storage.stats import Stats
@@ -89,6 +90,9 @@ class Store(Protocol):
 
     @property
     def campaigns(self) -> Campaigns: ...
+
+    @property
+    def recipients(self) -> Recipients: ...
 
     @property
     def stats(self) -> Stats: ...

@@ -12,7 +12,7 @@ from gateway.http.health import Health
 from gateway.http.rates import EmitRate
 from gateway.http.settings import SiteSettings
 from gateway.observe.metrics import Metrics
-from gateway.protocol import batch, campaign_answers, emit, emit_rules, shapes, use_cases
+from gateway.protocol import batch, campaign_answers, emit, emit_rules, shapes
 from gateway.protocol.auditing import audited
 from gateway.protocol.offered.campaigns import IMPORT
 from gateway.protocol.offered.notifications import EMIT_MANY, EMIT_ONE
@@ -21,6 +21,7 @@ from gateway.protocol.operations import OPERATIONS
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem
 from gateway.protocol.use_cases import Caller, UseCases
+from gateway.protocol.uses import emitting
 
 
 def build(
@@ -74,7 +75,7 @@ class InternalSite:
         except Exception as error:
             self._use.emitter.refuse(error)
             raise
-        emitted = await use_cases.emit(self._use, caller, asked)
+        emitted = await emitting.emit(self._use, caller, asked)
         headers = {"Idempotency-Replayed": "true"} if emitted.duplicate else None
         return json_response(shapes.emitted(emitted), status=202, headers=headers)
 
@@ -82,7 +83,7 @@ class InternalSite:
         text = await edge.read_json_text(request, limit=batch.BATCH_BYTES_MAX)
         items = await batch.parse(text, edge.json_of)
         await self._emit_rate.spend(caller.scope, batch.notifications_of(items))
-        outcomes = await use_cases.emit_many(self._use, caller, items)
+        outcomes = await emitting.emit_many(self._use, caller, items)
         return json_response(batch.results(outcomes), status=207)
 
     async def _import(self, request: web.Request, caller: Caller) -> web.Response:

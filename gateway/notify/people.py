@@ -23,12 +23,13 @@ from gateway.notify.suppressions import SuppressionList, forms_of
 from gateway.notify.topics import TopicBook
 from storage import people as shelf
 from storage.audit import Audit, Deed
-from storage.campaigns import Campaign, Campaigns, RecipientRow
+from storage.campaigns import Campaign
 from storage.clicks import Clicks, Hit
 from storage.digests import Digest, Digests
 from storage.outbox import Outbox
 from storage.people import Contact, Found, UserData
 from storage.preferences import CHANGES_KEPT, Change
+from storage.recipients import RecipientRow, Recipients
 from storage.schedule import Schedule, Scheduled
 from storage.streams import Notification
 from storage.suppressions import Suppression
@@ -99,7 +100,7 @@ class People:
         digests: Digests,
         held: shelf.People,
         suppressions: SuppressionList,
-        campaigns: Campaigns,
+        recipients: Recipients,
         audit: Audit,
         clicks: Clicks,
         reading: Reading,
@@ -116,7 +117,7 @@ class People:
         self._digests = digests
         self._held = held
         self._suppressions = suppressions
-        self._campaigns = campaigns
+        self._recipients = recipients
         self._audit = audit
         self._clicks = clicks
         self._reading = reading
@@ -176,7 +177,7 @@ class People:
             topics=await self._topics.since(user),
             preferences=(await self._choices.show(user)).preferences,
             changes=await self._choices.changes(user, limit=CHANGES_KEPT),
-            campaigns=await self._campaigns.of_user(user, limit=USER_DATA_LIMIT),
+            campaigns=await self._recipients.of_user(user, limit=USER_DATA_LIMIT),
             clicks=await self._clicks.of_user(user, limit=USER_DATA_LIMIT),
             click_targets=await self._clicks.targets_of(user, limit=USER_DATA_LIMIT),
             scheduled=await self._schedule.of_room(user_room(user), limit=USER_DATA_LIMIT),

@@ -65,6 +65,8 @@ class Scribe:
             return [_as_it_is(request) for request in requests]
         readers = _readers(catalog, requests)
         languages = await self._languages.of(readers) if readers else NO_LANGUAGES
+        # A memory is worth its price among many.
+        sayings = Said if len(requests) == 1 else self._memory.said
         filled: list[Filled | Exception] = []
         for request in requests:
             type_ = request.kind or catalog.types.get(request.type)
@@ -72,7 +74,7 @@ class Scribe:
                 wishes: frozenset[str] | StorageError = NO_ROOMS
                 if type_.email is not None and self._may_wish(type_.email, request):
                     wishes = await self._wishes(type_, request)
-                said = self._memory.said(catalog, type_, request.data)
+                said = sayings(catalog, type_, request.data)
                 filled.append(_filled(type_, request, said, languages, wishes))
             elif catalog.strict and request.type not in OWN_TYPES:
                 filled.append(UnknownType(request.type))

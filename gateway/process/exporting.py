@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from gateway.process.at_store import FAILED, WELL, WRONG, failed, in_store
+from gateway.process.command import Command
 
 if TYPE_CHECKING:
     # Only the types: the command line is read without them.
@@ -26,7 +27,7 @@ class Unfit(Exception):
     """A file that is none of ours."""
 
 
-def describe(parser: argparse.ArgumentParser) -> None:
+def _describe(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(required=True, dest="export", metavar="WHAT", title="what")
     events = commands.add_parser(
         "events",
@@ -130,3 +131,11 @@ def _resumed(file: BinaryIO) -> str | None:
     # Only now: what is another's stays as it is.
     file.truncate(start + len(whole))
     return cursor
+
+
+EXPORT = Command(
+    name="export",
+    help="write out what the statistics are counted from",
+    more="By the store of the settings in force. Gateways may run meanwhile.",
+    describe=_describe,
+)

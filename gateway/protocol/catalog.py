@@ -10,7 +10,8 @@ from gateway.notify.requests import TypePreviewRequest
 from gateway.protocol import required
 from gateway.protocol.answers.notifications import ActionAnswer
 from gateway.protocol.asking import OneFieldSchema
-from gateway.protocol.fields import TYPE, Flag, Object, Percent, Text, UserId, locale_field
+from gateway.protocol.fields import Flag, Object, Percent, Text, UserId, locale_field
+from gateway.protocol.patterns import TYPE
 from storage.mail import LaneName
 
 EXAMPLES_MAX = 1000

@@ -26,7 +26,8 @@ from gateway.protocol.emit_rules import (
     contradictions,
     fingerprint,
 )
-from gateway.protocol.fields import DATA_DEPTH_MAX, EVENT, INTEGER_MAX, INVISIBLE, KEY, TYPE, unsound
+from gateway.protocol.fields import DATA_DEPTH_MAX, INTEGER_MAX, unsound
+from gateway.protocol.patterns import EVENT, INVISIBLE, KEY, TYPE
 from mailer.locales import is_tag
 
 

@@ -8,7 +8,8 @@ from marshmallow import Schema, ValidationError, fields, post_load
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.stats.asking import Figures, Report, Row, StatsRequest
 from gateway.protocol import required
-from gateway.protocol.fields import TYPE, Moment, Text
+from gateway.protocol.fields import Moment, Text
+from gateway.protocol.patterns import TYPE
 from storage.mail import LaneName
 from storage.stats import DIMENSIONS, StatsChannel, Step
 

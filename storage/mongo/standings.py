@@ -14,8 +14,8 @@ from typing import Any
 from storage.encoding import FOREVER, WIPED
 from storage.inboxes import FAR
 from storage.mongo import collapsing
-from storage.mongo.append import positions
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document, both, together
+from storage.mongo.heads import positions
 
 INBOXES = "inboxes"
 """The collection of what each user has read of each room."""

@@ -26,6 +26,7 @@ from storage.mongo.mailboxes import MongoMailboxes
 from storage.mongo.outbox import MongoOutbox
 from storage.mongo.people import MongoPeople
 from storage.mongo.preferences import MongoPreferences
+from storage.mongo.recipients import MongoRecipients
 from storage.mongo.schedule import MongoSchedule
 from storage.mongo.schema import LEASE_SECONDS, migrate
 from storage.mongo.shelf import MongoShelf, Operations
@@ -72,6 +73,7 @@ class MongoStore:
         self.lanes = self._put_up(MongoLanes(self._operations))
         self.mailboxes = self._put_up(MongoMailboxes(self._operations))
         self.campaigns = self._put_up(MongoCampaigns(self._operations))
+        self.recipients = self._put_up(MongoRecipients(self._operations))
         self.stats = self._put_up(MongoStats(self._operations))
         self.audit = self._put_up(MongoAudit(self._operations))
         self.clicks = self._put_up(MongoClicks(self._operations))

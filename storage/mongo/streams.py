@@ -8,9 +8,10 @@ from pymongo import IndexModel
 from storage.encoding import ERASED, EXPIRED, FOREVER, RECALLED, WIPED, is_writable, micros, writable
 from storage.errors import IdempotencyMismatch
 from storage.mongo import clearing, collapsing, searching
-from storage.mongo.append import ROOMS, Appender, positions
+from storage.mongo.append import Appender
 from storage.mongo.collections import NOTIFICATIONS, Collections
 from storage.mongo.documents import notification_of
+from storage.mongo.heads import ROOMS, positions
 from storage.mongo.schema import Migration
 from storage.mongo.shelf import MongoShelf, Operations, operation
 from storage.people import Erasure

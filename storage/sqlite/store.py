@@ -21,6 +21,7 @@ from storage.sqlite.mailboxes import SQLiteMailboxes
 from storage.sqlite.outbox import SQLiteOutbox
 from storage.sqlite.people import SQLitePeople
 from storage.sqlite.preferences import SQLitePreferences
+from storage.sqlite.recipients import SQLiteRecipients
 from storage.sqlite.schedule import SQLiteSchedule
 from storage.sqlite.schema import migrate
 from storage.sqlite.shelf import SQLiteShelf
@@ -63,6 +64,7 @@ class SQLiteStore:
         self.lanes = self._put_up(SQLiteLanes(self._threads))
         self.mailboxes = self._put_up(SQLiteMailboxes(self._threads))
         self.campaigns = self._put_up(SQLiteCampaigns(self._threads))
+        self.recipients = self._put_up(SQLiteRecipients(self._threads))
         self.stats = self._put_up(SQLiteStats(self._threads))
         self.audit = self._put_up(SQLiteAudit(self._threads))
         self.clicks = self._put_up(SQLiteClicks(self._threads))

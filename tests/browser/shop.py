@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 from playwright.async_api import Browser, Locator, Page
 
-from auth.tokens import Signer
+from auth.signing import Signer
 from gateway.process import demo, node
 from gateway.process.shop import Shop
 from tests.support.browser import ROOT, Complaints, open_page
@@ -31,7 +31,7 @@ CATALOG = str(demo.CATALOG)
 
 def open_shop(node: node.Node) -> None:
     """What `bellhop demo` adds to a gateway."""
-    node.add(Shop(node.emitter, node.reading, node.access.verifier, Signer(SECRET)))
+    node.add(Shop(node.telling.emitter, node.inboxes.reading, node.access.verifier, Signer(SECRET)))
 
 
 class Window:

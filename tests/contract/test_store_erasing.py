@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import AsyncMongoClient
 
 from storage.audit import Deed
-from storage.campaigns import Campaign, Recipient
+from storage.campaigns import Campaign
 from storage.clicks import Hit
 from storage.connect import file_of
 from storage.digests import Digest
@@ -19,6 +19,7 @@ from storage.mail import LaneName
 from storage.outbox import Kind, Obligation, Subject
 from storage.people import Contact, Told
 from storage.preferences import Change
+from storage.recipients import Recipient
 from storage.schedule import Scheduled
 from storage.store import Store
 from storage.strays import Stray
@@ -104,11 +105,17 @@ async def _lanes(store: Store) -> None:
 
 
 async def _campaigns(store: Store) -> None:
-    """One of the user's own, of which the user is a recipient."""
+    """One of the user's own."""
     campaign = Campaign(id=uuid7(), name="Autumn", type="NEWS", plan="{}", by=f"user:{ID}", created_at=NOW)
     await store.campaigns.create(campaign)
+
+
+async def _recipients(store: Store) -> None:
+    """The user, of another's campaign."""
+    campaign = Campaign(id=uuid7(), name="Winter", type="NEWS", plan="{}", by="service:shop", created_at=NOW)
+    await store.campaigns.create(campaign)
     recipient = Recipient(id=uuid7(), user=ID, address=ADDRESS, given=SECRET)
-    await store.campaigns.add(campaign.id, [recipient], now=NOW)
+    await store.recipients.add(campaign.id, [recipient], now=NOW)
 
 
 async def _audit(store: Store) -> None:
@@ -146,6 +153,7 @@ KEEPS: dict[str, Filler | str] = {
     "lanes": _lanes,
     "mailboxes": lambda store: store.mailboxes.refuse(ID, ADDRESS, at=NOW),
     "campaigns": _campaigns,
+    "recipients": _recipients,
     "audit": _audit,
     "archive": lambda store: store.archive.keys([ID]),
     "clicks": _clicks,

@@ -32,11 +32,12 @@ from gateway.notify.verdicts import EMAIL, Case, Delay, Moment, Send, Skip, Sour
 from gateway.notify.whereabouts import zones_of
 from gateway.notify.wording import Filled, Scribe
 from mailer.address import compared
-from storage.campaigns import TEST, Campaign, Decided, Recipient, RecipientState
+from storage.campaigns import TEST, Campaign
 from storage.errors import StorageError
 from storage.ids import uuid7
 from storage.mail import LaneName
 from storage.outbox import Kind, Obligation, Subject
+from storage.recipients import Decided, Recipient, RecipientState
 from storage.streams import Notification
 
 LOCAL_TIME = "local_time"

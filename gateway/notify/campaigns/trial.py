@@ -10,7 +10,8 @@ from gateway.notify.campaigns.plans import Plan, Variant, plan_of
 from gateway.notify.experiments import findings
 from gateway.notify.experiments.findings import Arm, Design, Findings, Verdict
 from gateway.notify.experiments.lots import Aside, Split
-from storage.campaigns import Campaign, Campaigns, VariantCount
+from storage.campaigns import Campaign
+from storage.recipients import Recipients, VariantCount
 
 HOLDOUT = "holdout"
 """By this a recipient gets nothing."""
@@ -109,15 +110,15 @@ def outcome(told: Told, plan: Plan, *, now: datetime) -> str | None:
     return plan.variants[0].name if is_over or found.verdict is Verdict.NO_WINNER else None
 
 
-async def told(shelf: Campaigns, campaign: Campaign, *, now: datetime) -> Told | None:
+async def told(recipients: Recipients, campaign: Campaign, *, now: datetime) -> Told | None:
     """What is found so far; None of a campaign without variants. Raises `StorageError`."""
     plan = plan_of(campaign)
     design = design_of(plan)
     if design is None:
         return None
-    counts = await shelf.variant_counts(campaign.id)
+    counts = await recipients.variant_counts(campaign.id)
     planned = design.conversions
-    order = [] if planned is None else await shelf.conversions(campaign.id, limit=planned)
+    order = [] if planned is None else await recipients.conversions(campaign.id, limit=planned)
     ends_at = over_at(campaign, plan)
     of_each = tuple((each, counts.get(each.name, NOTHING)) for each in plan.variants)
     arms = [

@@ -226,7 +226,7 @@ async def test_a_gateway_whose_clock_is_ten_years_ahead_deletes_nothing_and_mail
         later = await site.emit("user:42", "in an hour", email={"to": "ann@example.org", "after": 3600})
 
         node.clock._wall = lambda: right() + TEN_YEARS
-        assert await node.housekeeper.sweep() == (0, 0)
+        assert await node.keeping.housekeeper.sweep() == (0, 0)
         ready = await site.ask("GET", "/readyz")
         assert ready.status == 503
         assert ready.body["reasons"][0].startswith("clock: it has jumped, 3650 days")
@@ -240,7 +240,7 @@ async def test_a_gateway_whose_clock_is_ten_years_ahead_deletes_nothing_and_mail
 
         node.clock._wall = right
         assert (await site.ask("GET", "/readyz")).status == 200
-        assert await node.housekeeper.sweep() == (0, 0)
+        assert await node.keeping.housekeeper.sweep() == (0, 0)
         answered = await site.request(
             "GET", site.public + "/api/notifications", headers={"Authorization": f"Bearer {token('42')}"}
         )
