@@ -1,7 +1,8 @@
 /* A backend that emits over HTTP: on several kept connections, one request at a time on each.
  *
  *     post PORT [--count ITEMS] [--items PER_REQUEST] [--connections N] [--rate REQUESTS_PER_SECOND]
- *               [--room NAME | --users N [--first USER]] [--body-bytes N] [--key SERVICE_KEY] [--extra JSON_FIELDS] [--channel] [--wordless]
+ *               [--room NAME | --users N [--first USER] | --questions FILE]
+ *               [--body-bytes N] [--key SERVICE_KEY] [--extra JSON_FIELDS] [--channel] [--wordless]
  *
  * Without --rate each connection posts again as soon as it is answered. With it, requests fall due at that steady rate
  * whether or not the server keeps up, and latencies count from when they were due.
@@ -10,6 +11,9 @@
  * /internal/emit/batch. With --channel the notification itself goes to /pub?id=ROOM, as Nchan wants it.
  *
  * With --wordless an item has its type and data alone: its words are the server's to make.
+ *
+ * With --questions nothing is emitted: each request is the next line of the file, again from the first after the last, a path to
+ * GET, a tab, and the token to ask with.
  *
  * At the end it prints a line of JSON. An item counts as accepted when its own status is 2xx. */
 
@@ -29,6 +33,10 @@
 
 enum { REQUEST_BYTES = 1 << 20, ANSWER_BYTES = 1 << 20, MOST_CONNECTIONS = 1024, ROOM_BYTES = 128, MOST_BODY_BYTES = 4000 };
 
+struct question {
+    const char *path, *token;
+};
+
 static struct {
     uint16_t port;
     long count, first;
@@ -37,6 +45,8 @@ static struct {
     const char *room, *key, *extra;
     char body[MOST_BODY_BYTES + 1];
     bool channel, wordless;
+    struct question *questions;
+    long question_count;
 } options = {
     .count = 1, .items = 1, .connections = 1, .key = "", .extra = "",
     .body = "Order 1234 left our warehouse this morning.",
@@ -88,6 +98,14 @@ static int write_event(char *at, size_t bytes, const char *room, int64_t micros)
         room, options.body, micros);
 }
 
+static void write_question(struct connection *c, const struct question *question) {
+    int bytes = snprintf(c->request, REQUEST_BYTES,
+        "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nAuthorization: Bearer %s\r\n\r\n",
+        question->path, options.port, question->token);
+    c->request_bytes = (size_t)bytes;
+    c->sent_bytes = 0;
+}
+
 static void write_request(struct connection *c, long first, int items, int64_t micros) {
     static char body[REQUEST_BYTES - 1024];
     char room[ROOM_BYTES], path[ROOM_BYTES + 64];
@@ -131,7 +149,8 @@ static void push(struct connection *c) {
 
 static void post(struct connection *c, int64_t due_micros) {
     int items = (int)(options.count - begun < options.items ? options.count - begun : options.items);
-    write_request(c, begun, items, due_micros);
+    if (options.questions) write_question(c, &options.questions[begun % options.question_count]);
+    else write_request(c, begun, items, due_micros);
     begun += items;
     c->busy = true;
     c->due_micros = due_micros;
@@ -239,6 +258,28 @@ static int start_timer(void) {
     return timer;
 }
 
+static void read_questions(const char *name) {
+    FILE *file = fopen(name, "r");
+    if (!file) fail(name);
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t bytes;
+    while ((bytes = getline(&line, &room, file)) > 0) {
+        if (line[bytes - 1] == '\n') line[bytes - 1] = 0;
+        char *tab = strchr(line, '\t');
+        if (!tab) {
+            fprintf(stderr, "%s: a line without a tab\n", name);
+            exit(1);
+        }
+        *tab = 0;
+        options.questions = realloc(options.questions, sizeof *options.questions * (size_t)(options.question_count + 1));
+        if (!options.questions) fail("realloc");
+        options.questions[options.question_count++] = (struct question){.path = strdup(line), .token = strdup(tab + 1)};
+    }
+    free(line);
+    fclose(file);
+}
+
 static void read_arguments(int count, char **arguments) {
     if (count < 2) {
         fprintf(stderr, "usage: post PORT [options]\n");
@@ -259,13 +300,14 @@ static void read_arguments(int count, char **arguments) {
         }
         if (!strcmp(name, "--rate")) options.rate = atof(value);
         if (!strcmp(name, "--room")) options.room = value;
+        if (!strcmp(name, "--questions")) read_questions(value);
         if (!strcmp(name, "--key")) options.key = value;
         if (!strcmp(name, "--extra")) options.extra = value;
         if (!strcmp(name, "--channel")) options.channel = true;
         if (!strcmp(name, "--wordless")) options.wordless = true;
     }
-    if ((!options.room && !options.users) || options.connections > MOST_CONNECTIONS) {
-        fprintf(stderr, "--room or --users has to be given, and at most %d connections\n", MOST_CONNECTIONS);
+    if ((!options.room && !options.users && !options.questions) || options.connections > MOST_CONNECTIONS) {
+        fprintf(stderr, "--room, --users or --questions has to be given, and at most %d connections\n", MOST_CONNECTIONS);
         exit(2);
     }
 }

@@ -31,6 +31,9 @@ class Heard:
     p99_ms: float
     worst_ms: float
     cpu_seconds: float
+    connect_p50_ms: float
+    connect_p99_ms: float
+    """From when a client was to begin to when it was connected, of all since the start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,17 @@ class Stream:
     """Fields added to each body."""
     wordless: bool = False
     """Type and data alone: the words are the server's to make, by its catalog."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """What is asked of the public site, line after line of a file."""
+
+    file: Path
+    count: int
+    rate: float
+    """Requests per second."""
+    connections: int = 64
 
 
 class Clients:
@@ -139,7 +153,7 @@ def connect_with_the_stock_client(server: Server, count: int) -> dict[str, float
 
 def post(server: Server, stream: Stream, *, deadline_seconds: float = 300) -> Posted:
     """Run the emitter to its end. Every item has to be accepted."""
-    command = [str(BUILD / "post"), str(server.internal_port), "--key", API_KEY]
+    command = [str(server.internal_port), "--key", API_KEY]
     for field in fields(stream):
         value = getattr(stream, field.name)
         if value is True:
@@ -148,5 +162,22 @@ def post(server: Server, stream: Stream, *, deadline_seconds: float = 300) -> Po
             command += [f"--{field.name.replace('_', '-')}", str(value)]
     if server.channel:
         command.append("--channel")
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=deadline_seconds, check=True)
+    return _run(command, deadline_seconds, strict=True)
+
+
+def ask(server: Server, questions: Questions, *, deadline_seconds: float = 300) -> Posted:
+    """Have the emitter ask instead, to its end; what is answered with anything but 2xx is `refused`."""
+    command = [
+        str(server.port),
+        *("--questions", str(questions.file)),
+        *("--count", str(questions.count)),
+        *("--rate", str(questions.rate)),
+        *("--connections", str(questions.connections)),
+    ]
+    return _run(command, deadline_seconds, strict=False)
+
+
+def _run(arguments: Sequence[str], deadline_seconds: float, *, strict: bool) -> Posted:
+    command = [str(BUILD / "post"), *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=deadline_seconds, check=strict)
     return Posted(**json.loads(done.stdout))

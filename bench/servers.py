@@ -20,7 +20,7 @@ from tests.support.servers import free_port, node_program
 
 ROOT = Path(__file__).parent.parent
 RIVALS = ROOT / "bench" / "rivals"
-START_SECONDS = 30
+START_SECONDS = 120
 STOP_SECONDS = 60
 LISTENING = "0A"
 
@@ -53,6 +53,13 @@ def cost(pid: int) -> Cost:
     return used
 
 
+def token(user: int, topics: Sequence[str] = ()) -> str:
+    """What proves a user to every server here."""
+    expiry = datetime.now(UTC) + timedelta(days=1)
+    claims = {"sub": str(user), "exp": expiry, **({"topics": list(topics)} if topics else {})}
+    return jwt.encode(claims, SECRET, algorithm="HS256")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """A server that runs. `channel`: it is published to as Nchan is, and its clients speak plain websocket."""
@@ -67,9 +74,7 @@ class Server:
         if self.channel:
             room = f"topic:{topics[0]}" if topics else f"user:{user}"
             return f"/sub?id={room}\t"
-        expiry = datetime.now(UTC) + timedelta(days=1)
-        claims = {"sub": str(user), "exp": expiry, **({"topics": list(topics)} if topics else {})}
-        return f"{SOCKET_IO}\t{jwt.encode(claims, SECRET, algorithm='HS256')}"
+        return f"{SOCKET_IO}\t{token(user, topics)}"
 
     def cost(self) -> Cost:
         return cost(self.pid)
