@@ -12,7 +12,7 @@ import subprocess
 import tomllib
 from pathlib import Path
 
-from bench.servers import RIVALS, bun_program, oxide_program
+from bench.servers import RIVALS, bun_program, centrifugo_program, oxide_program
 from tests.support.servers import node_program
 
 FILES_NEEDED = 12_000
@@ -75,6 +75,9 @@ def versions() -> dict[str, str]:
     if oxide_program():
         manifest = tomllib.loads((RIVALS / "oxide" / "Cargo.toml").read_text())
         found["socketioxide"] = manifest["dependencies"]["socketioxide"]["version"].lstrip("=")
+    if centrifugo := centrifugo_program():
+        told = subprocess.check_output([centrifugo, "version"], text=True, stdin=subprocess.DEVNULL)
+        found["Centrifugo"] = _found(r"^Centrifugo (.*)$", told)
     if nginx := shutil.which("nginx"):
         found["nginx"] = _found(
             r"nginx/(\S+)", subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True).stderr

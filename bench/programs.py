@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from bench.servers import API_KEY, RIVALS, ROOT, Server
+from bench.servers import API_KEY, RIVALS, ROOT, Dialect, Server
 from tests.support.servers import node_program
 
 BUILD = ROOT / "bench" / "build"
@@ -123,6 +123,8 @@ def clients(server: Server, targets: Sequence[str], folder: Path, *options: str)
     """Connect a client per target, and keep them until the end."""
     file = folder / "targets"
     file.write_text("".join(f"{target}\n" for target in targets))
+    if server.dialect is Dialect.CENTRIFUGO:
+        options = ("--centrifugo", *options)
     process = subprocess.Popen(
         [str(BUILD / "load"), str(server.port), str(file), *options],
         stdin=subprocess.PIPE,
@@ -160,8 +162,8 @@ def post(server: Server, stream: Stream, *, deadline_seconds: float = 300) -> Po
             command.append(f"--{field.name}")
         elif value:
             command += [f"--{field.name.replace('_', '-')}", str(value)]
-    if server.channel:
-        command.append("--channel")
+    if server.dialect is not Dialect.SOCKET_IO:
+        command.append(f"--{server.dialect}")
     return _run(command, deadline_seconds, strict=True)
 
 

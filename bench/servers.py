@@ -1,5 +1,6 @@
 """The servers under test: how each is started, what it costs, and how clients and emitters address it."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -8,14 +9,16 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
 import jwt
 
+from tests.support import servers as machines
 from tests.support.servers import free_port, node_program
 
 ROOT = Path(__file__).parent.parent
@@ -60,20 +63,34 @@ def token(user: int, topics: Sequence[str] = ()) -> str:
     return jwt.encode(claims, SECRET, algorithm="HS256")
 
 
+class Dialect(StrEnum):
+    """How a server is spoken to, by its clients and by those who emit."""
+
+    SOCKET_IO = "socket-io"
+    """Socket.IO, and Bellhop's HTTP."""
+    CHANNEL = "channel"
+    """Plain websockets, and what is published is what they get, as with Nchan."""
+    CENTRIFUGO = "centrifugo"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A server that runs. `channel`: it is published to as Nchan is, and its clients speak plain websocket."""
+    """A server that runs."""
 
     pid: int
     port: int
     internal_port: int
-    channel: bool = False
+    dialect: Dialect = Dialect.SOCKET_IO
 
     def target(self, user: int, topics: Sequence[str] = ()) -> str:
-        """A line of the load client's file of targets. A plain websocket hears one room: its topic, or its user's."""
-        if self.channel:
+        """A line of the load client's file of targets. But for Socket.IO's, a client hears one room: its topic, or its user's."""
+        if self.dialect is Dialect.CHANNEL:
             room = f"topic:{topics[0]}" if topics else f"user:{user}"
             return f"/sub?id={room}\t"
+        if self.dialect is Dialect.CENTRIFUGO:
+            # Behind `#` is who may subscribe.
+            room = f"topic:{topics[0]}" if topics else f"user:#{user}"
+            return f"/connection/websocket\t{token(user)}\t{room}"
         return f"{SOCKET_IO}\t{token(user, topics)}"
 
     def cost(self) -> Cost:
@@ -245,4 +262,49 @@ def nchan(folder: Path) -> Iterator[Server]:
     command: list[str | Path] = [str(shutil.which("nginx")), "-p", folder, "-c", "nginx.conf", "-e", "stderr"]
     with _process(command, folder=folder) as process:
         _await_answer(process, f"http://127.0.0.1:{port}/")
-        yield Server(pid=process.pid, port=port, internal_port=port, channel=True)
+        yield Server(pid=process.pid, port=port, internal_port=port, dialect=Dialect.CHANNEL)
+
+
+def centrifugo_program() -> Path | None:
+    """Centrifugo, if it is on the PATH."""
+    found = shutil.which("centrifugo")
+    return None if found is None else Path(found)
+
+
+@contextmanager
+def centrifugo(folder: Path, *, history: bool = False, redis: bool = False) -> Iterator[Server]:
+    """Centrifugo with channels that a user alone may subscribe to; with `history` it keeps the last 100 of each for five minutes.
+
+    With `redis` a server of its own holds that and carries what is published; its CPU is not Centrifugo's.
+    """
+    port, internal_port = free_port(), free_port()
+    kept = {"history_size": 100, "history_ttl": "300s"} if history else {}
+    configuration = {
+        "http_server": {
+            "address": "127.0.0.1",
+            "port": str(port),
+            "internal_address": "127.0.0.1",
+            "internal_port": str(internal_port),
+        },
+        "http_api": {"key": API_KEY},
+        "health": {"enabled": True},
+        "client": {"token": {"hmac_secret_key": SECRET}},
+        "channel": {
+            "namespaces": [
+                {"name": "user", "allow_user_limited_channels": True, **kept},
+                {"name": "topic", "allow_subscribe_for_client": True, **kept},
+            ]
+        },
+        "log": {"level": "warn"},
+        "usage_stats": {"disabled": True},
+    }
+    with ExitStack() as stack:
+        if redis:
+            address = stack.enter_context(machines.redis()).url
+            configuration["engine"] = {"type": "redis", "redis": {"address": [address]}}
+        (folder / "centrifugo.json").write_text(json.dumps(configuration))
+        process = stack.enter_context(
+            _process([centrifugo_program() or "centrifugo", "-c", "centrifugo.json"], folder=folder)
+        )
+        _await_answer(process, f"http://127.0.0.1:{internal_port}/health", ok_only=True)
+        yield Server(pid=process.pid, port=port, internal_port=internal_port, dialect=Dialect.CENTRIFUGO)
