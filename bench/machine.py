@@ -12,7 +12,8 @@ import subprocess
 import tomllib
 from pathlib import Path
 
-from bench.servers import RIVALS, bun_program, centrifugo_program, oxide_program
+from bench.rivals.servers import bun_program, centrifugo_program, oxide_program
+from bench.servers import RIVALS
 from tests.support.servers import node_program
 
 FILES_NEEDED = 12_000

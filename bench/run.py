@@ -11,9 +11,7 @@ from pathlib import Path
 
 from bench import machine
 from bench.command import Command
-from bench.scenarios import FIGURES, QUICK, SCENARIOS, Contestant, Figures, Scale
-from bench.servers import (
-    bellhop,
+from bench.rivals.servers import (
     bun_program,
     centrifugo,
     centrifugo_program,
@@ -25,6 +23,8 @@ from bench.servers import (
     socketioxide,
     stock_python_socketio,
 )
+from bench.scenarios import FIGURES, QUICK, SCENARIOS, Contestant, Figures, Scale
+from bench.servers import bellhop
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 READY = ("--ready",)  # a client has come when it has got the event `ready`: after its replay
