@@ -52,6 +52,8 @@ class Outcome:
     """By which it was skipped."""
     code: int | None = None
     attempts: int
+    variant: str | None = None
+    """Which of several ways to say it this was."""
 
 
 class Worker:
@@ -337,6 +339,7 @@ class Worker:
             await self._settler.end(held, self._courier.cut_off(held))
             raise
         code = ending.code if isinstance(ending, (Postponed, Buried)) else None
+        entry = held.lease.notification.entry
         self._tell(
             held.lease,
             Outcome(
@@ -348,6 +351,7 @@ class Worker:
                 rule=ending.rule if isinstance(ending, Skipped) else None,
                 code=code,
                 attempts=held.lease.mail.attempts,
+                variant=None if entry is None else entry.variant,
             ),
         )
 

@@ -66,8 +66,9 @@ class Emitter:
         code_of: Callable[[Exception], str],
         hands: Hands | None = None,
     ) -> None:
+        self.planner = planner
+        """Who makes the plans of all emits from now on: another one while types have experiments."""
         self._commit = commit
-        self._planner = planner
         self._fanout = fanout
         self._wake_mailer = wake_mailer
         self._hands = hands
@@ -83,7 +84,7 @@ class Emitter:
         `StorageError`.
         """
         try:
-            [planned] = await self._planner.plan((request,), scope)
+            [planned] = await self.planner.plan((request,), scope)
             if isinstance(planned, Exception):
                 raise planned
             if request.store:
@@ -138,7 +139,7 @@ class Emitter:
         return emitted
 
     async def _emit_step(self, requests: Sequence[EmitRequest], scope: str) -> list[Emitted | Exception]:
-        planned = await self._planner.plan(requests, scope)
+        planned = await self.planner.plan(requests, scope)
         answers = await self._store(requests, planned)
         frames: list[Frame] = []
         for request, answer in zip(requests, answers, strict=True):

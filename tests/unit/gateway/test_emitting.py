@@ -117,7 +117,7 @@ async def test_a_contact_book_that_cannot_be_asked_fails_those_alone_who_need_it
     assert isinstance(given, Appended)
     assert isinstance(none, Appended)
     with pytest.raises(StoreUnavailable):
-        await emitter._planner.drafts(mailed("ann"), limit=1)
+        await emitter.planner.drafts(mailed("ann"), limit=1)
 
 
 async def test_an_unknown_address_is_the_answer_of_its_item_alone(emitter: Emitter):
