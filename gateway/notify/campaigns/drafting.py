@@ -230,6 +230,7 @@ def _drafted(recipient: Recipient, filled: Filled | Exception, now: datetime) ->
 
 
 def _case(recipient: Recipient, request: EmitRequest, email: EmailRequest, now: datetime) -> Case:
+    """What is to be decided of one recipient."""
     return Case(
         type=request.type,
         user=recipient.user,
@@ -244,6 +245,7 @@ def _case(recipient: Recipient, request: EmitRequest, email: EmailRequest, now: 
 
 
 def _decided(campaign: Campaign, draft: _Draft, judged: Judged) -> Decided:
+    """What the verdict makes of the recipient: owed a mail, skipped, or to be decided later."""
     verdict, id_ = judged.verdict, draft.recipient.id
     if isinstance(verdict, Skip):
         return _skipped(id_, verdict)
@@ -270,6 +272,7 @@ def _skipped(id_: str, skip: Skip) -> Decided:
 
 
 def _obligation(draft: _Draft, judged: Judged, of: Subject, id_: str) -> Obligation:
+    """The mail that is owed, with what it says, as it is now."""
     request, room = draft.filled.request, draft.case.room
     text = draft.filled.texts[room]
     return Obligation(
