@@ -5,6 +5,8 @@ from gateway.notify.languages import Languages
 from gateway.notify.planning import Planner
 from gateway.notify.records import Records
 from gateway.notify.scheduling import Scheduler
+from gateway.notify.trials.planning import TrialPlanner
+from gateway.notify.trials.wording import TrialScribe
 from gateway.notify.wording import Scribe
 from gateway.process.member import Member
 from gateway.process.notices import Notices
@@ -25,6 +27,15 @@ class TellingFloor:
             judge=member.judge,
             clock=member.clock,
         )
+        self.trials = member.hear_trials(member.switching)
+        self.trial_planner = TrialPlanner(
+            enrol=self.trials.enrol,
+            catalog=member.catalog,
+            choosers=member.preferences,
+            scribe=TrialScribe(member.catalog, self.languages, member.preferences),
+            judge=member.judge,
+            clock=member.clock,
+        )
         self.emitter = Emitter(
             commit=member.commit,
             planner=self.planner,
@@ -32,6 +43,7 @@ class TellingFloor:
             wake_mailer=member.wake_mailer,
             count=member.metrics.emitted,
             code_of=problems.code_of,
+            hands=member.mail,
         )
         member.tally.hear(self.emitter)
         self.notices = Notices(self.emitter, self.languages)

@@ -42,7 +42,7 @@ def use_cases(
         campaigns=campaigns.book,
         digests=member.digests,
         statistics=keeping.statistics,
-        types=_types(member),
+        types=_types(member, keeping),
         type_previewer=_type_previewer(member, telling),
         observatory=views.observatory,
         feed=views.feed,
@@ -62,20 +62,21 @@ def _mailroom(member: Member) -> Mailroom:
     )
 
 
-def _types(member: Member) -> Types:
+def _types(member: Member, keeping: KeepingFloor) -> Types:
     return Types(
         live=member.catalog,
         switching=member.switching,
         switches=member.store.switches,
         tally=member.tally,
         versions=member.versions,
+        trials=keeping.trials,
         clock=member.clock,
     )
 
 
 def _previewer(member: Member, telling: TellingFloor) -> Previewer:
     return Previewer(
-        planner=telling.planner,
+        planner=telling.trial_planner,
         streams=member.store.streams,
         outbox=member.store.outbox,
         presence=member.presence,
