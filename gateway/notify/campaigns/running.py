@@ -249,6 +249,7 @@ class CampaignRunner(Part):
         await self._shelf.move(campaign.id, of, CampaignState.PAUSED, now=now, reason=reason)
 
     async def _announce(self, lead: Lead) -> None:
+        """Emit what says the same in the app, and note which notification that is."""
         campaign = lead.campaign
         plan = plan_of(campaign)
         assert plan.in_app is not None
