@@ -19,7 +19,7 @@ from storage.encoding import EPOCH
 
 SETTLING = timedelta(minutes=1)
 """How long an event may take from being named to being seen by all: younger ones `told` leaves for the next time."""
-DIMENSIONS = ("type", "channel", "lane", "campaign", "rule")
+DIMENSIONS = ("type", "channel", "lane", "campaign", "rule", "variant")
 """What can be asked for, in the order of `Series`."""
 
 
@@ -57,6 +57,8 @@ class Series(NamedTuple):
     campaign: str = ""
     rule: str = ""
     """By which it was skipped."""
+    variant: str = ""
+    """Which of several ways to say it this was: a type's, or a campaign's."""
 
 
 class Event(Struct, frozen=True, kw_only=True):

@@ -193,6 +193,7 @@ class Arrival:
         return written
 
     async def _ready(self, opening: Opening, replayed: int) -> bytes:
+        """The event `ready`: the counts, and what the client must know of where it stands."""
         session = self.session
         facts: Answer = {
             "user": session.user,

@@ -188,7 +188,7 @@ class MongoStats(MongoShelf, Stats):
         found = [
             Sum(
                 moment(each["_id"]["at"]) if question.each else None,
-                tuple(each["_id"].get(name, "") for name in by),
+                tuple(each["_id"].get(name) or "" for name in by),
                 _counts(each),
             )
             async for each in grouped

@@ -42,6 +42,8 @@ class Names:
         return series._replace(
             type=series.type if self._has(self._types, series.type) else OTHERS,
             campaign=series.campaign if self._has(self._campaigns, series.campaign) else OTHERS,
+            # Of many together it would tell nothing.
+            variant="",
         )
 
     def _has(self, names: set[str], name: str) -> bool:

@@ -65,14 +65,22 @@ class Noter(Part):
     """Its methods that are no coroutines neither wait nor raise; where statistics are off, nobody calls them."""
 
     def __init__(
-        self, shelf: Stats, streams: Streams, secret: Callable[[], Awaitable[bytes]], clock: Clock
+        self,
+        shelf: Stats,
+        streams: Streams,
+        secret: Callable[[], Awaitable[bytes]],
+        clock: Clock,
+        *,
+        varies: Callable[[str], bool],
     ) -> None:
+        """`varies` tells whether a type has variants."""
         self.lost = 0
         """Happenings for which there was no room."""
         self._shelf = shelf
         self._streams = streams
         self._secret = secret
         self._clock = clock
+        self._varies = varies
         self._reckoner: Reckoner | None = None
         self._own: defaultdict[str, int] = defaultdict(int)
         """Of what was stored alone and owes no mail, which is most: by type, in rooms of one person; then of many."""
@@ -119,6 +127,14 @@ class Noter(Part):
         for each in notifications:
             self._count_emitted(each)
 
+    def emitted_in_variants(self, notifications: Sequence[Notification], scope: str) -> None:
+        """The same, while there are types with variants: each under its own."""
+        if self._varies(notifications[0].type):
+            for each in notifications:
+                self._count_emitted(each)
+        else:
+            self.emitted(notifications, scope)
+
     def written(self, room: str, frame: bytes) -> None:
         """A frame that has a sequence was written to the room's connections here."""
         heavy = weight_of_frame(frame)
@@ -143,7 +159,9 @@ class Noter(Part):
 
     def replayed(self, notifications: Sequence[Notification]) -> None:
         if notifications:
-            self._put(Replayed(self._clock(), [(n.id, Placed(n.room, n.type)) for n in notifications]))
+            self._put(
+                Replayed(self._clock(), [(n.id, Placed(n.room, n.type, _variant(n))) for n in notifications])
+            )
 
     def marked(
         self,
@@ -166,13 +184,20 @@ class Noter(Part):
         if outcome is not None:
             self._put(
                 MailEnded(
-                    self._clock(), outcome, ended.id, ended.of, ended.type, lane.value, ended.rule or ""
+                    self._clock(),
+                    outcome,
+                    ended.id,
+                    ended.of,
+                    ended.type,
+                    lane.value,
+                    ended.rule or "",
+                    ended.variant or "",
                 )
             )
 
     def mail_returned(self, outcome: Outcome, told: Notification, lane: LaneName) -> None:
         """`told` is what the mail told, under the mail's id."""
-        self._put(MailHeard(self._clock(), outcome, told.id, told.type, lane.value))
+        self._put(MailHeard(self._clock(), outcome, told.id, told.type, lane.value, _variant(told)))
 
     def clicked(self, click: Clicked) -> None:
         """Of one in the app its reader's marks tell; of one in a mail, a person's, this."""
@@ -212,7 +237,7 @@ class Noter(Part):
 
     async def _reckon(self, step: Sequence[Happening]) -> None:
         if self._reckoner is None:
-            self._reckoner = Reckoner(self._streams, self._shelf, await self._secret())
+            self._reckoner = Reckoner(self._streams, self._shelf, await self._secret(), self._varies)
         events = await self._reckoner.events(step)
         for _ in step:
             self._weight -= weight(self._waiting.popleft())
@@ -251,13 +276,18 @@ class Noter(Part):
         mail, entry = notification.mail, notification.entry
         if notification.seq is not None or (entry is not None and entry.hidden_by is not None):
             channel = StatsChannel.SHARED if user_of(notification.room) is None else StatsChannel.IN_APP
-            series = Series(notification.type, channel.value)
+            series = Series(notification.type, channel.value, variant=_variant(notification))
             if notification.seq is not None:
                 self._count(series, Outcome.EMITTED)
             elif entry is not None:
                 self._count(series._replace(rule=entry.hidden_by or ""), Outcome.SKIPPED)
         if mail is not None:
-            series = Series(notification.type, StatsChannel.EMAIL.value, mail.order.lane.value)
+            series = Series(
+                notification.type,
+                StatsChannel.EMAIL.value,
+                mail.order.lane.value,
+                variant=_variant(notification),
+            )
             self._count(series, Outcome.ACCEPTED)
             if mail.state is MailState.SKIPPED:
                 self._count(series._replace(rule=mail.decided_by or ""), Outcome.SKIPPED)
@@ -295,3 +325,7 @@ class Noter(Part):
                 self._waiting.clear()
                 self._unnoted.clear()
                 self._weight = 0
+
+
+def _variant(notification: Notification) -> str:
+    return "" if notification.entry is None else notification.entry.variant or ""
