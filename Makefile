@@ -25,6 +25,7 @@ DEVELOPING := $(VENV)/.developing
 TESTING := $(VENV)/.testing
 PAGES := web/node_modules/.pages
 JOURNEYS := tests/journeys/node/node_modules/.package-lock.json
+NEXT := tests/browser/next/.next/BUILD_ID
 RIVALS := bench/rivals/node/node_modules/.package-lock.json
 BUN := bench/rivals/bun/node_modules/.package-lock.json
 OXIDE := bench/build/oxide/.built
@@ -54,6 +55,16 @@ $(TESTING): setup.cfg pyproject.toml $(TESTED) | $(BIN)/pip
 
 $(JOURNEYS): tests/journeys/node/package-lock.json $(TESTING)
 	cd tests/journeys/node && $(NPM) ci --no-audit --no-fund
+	@touch $@
+
+tests/browser/next/node_modules/.package-lock.json: tests/browser/next/package-lock.json | $(RUNTIME)
+	cd tests/browser/next && $(NPM) ci --no-audit --no-fund
+	@touch $@
+
+# What a shop on Next.js makes of the client as it is published.
+$(NEXT): $(wildcard tests/browser/next/*.mjs tests/browser/next/app/* tests/browser/next/app/*/*) \
+		tests/browser/next/node_modules/.package-lock.json $(PAGES)
+	cd tests/browser/next && $(NPM) run build
 	@touch $@
 
 # For every Python and platform at once, which pip cannot do.
@@ -126,7 +137,7 @@ TESTS := $(if $(CI),$(BIN)/python .ci/pytest -p tests.support.no_skips,$(BIN)/py
 test-pages: $(PAGES)  ## style, types and unit tests of the pages
 	cd web && $(NPM) run lint && $(NPM) run typecheck && $(NPM) test
 
-test: machine $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, and the tests with coverage (about half an hour)
+test: machine $(JOURNEYS) $(PAGES) $(NEXT)  ## everything: lint, the pages' tests, and the tests with coverage (about half an hour)
 	# Each has use for one core.
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint test-pages
 	@$(BIN)/python .ci/kubectl $(BIN)
@@ -195,6 +206,6 @@ bench-refused: $(TESTING)  ## what callers cost who are refused: CPU, and the wa
 clean:  ## remove what was made here, but not what Bellhop has stored in var/
 	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* htmlcov .hypothesis bench/build
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
-	rm -rf web/node_modules tests/journeys/node/node_modules bench/rivals/node/node_modules bench/rivals/bun/node_modules
+	rm -rf web/node_modules tests/journeys/node/node_modules tests/browser/next/node_modules tests/browser/next/.next bench/rivals/node/node_modules bench/rivals/bun/node_modules
 	rm -rf gateway/pages/dashboard gateway/pages/demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
