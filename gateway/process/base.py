@@ -209,6 +209,8 @@ class Process(ABC):
             self._trials.mailed(outcome)
         if outcome.result is Result.SENT:
             self.lanes.count(lane, lanes.Outcome.SENT)
+        elif outcome.stopped:
+            self.lanes.count(lane, lanes.Outcome.FAILED)
 
     async def _mail_bounced(self, lease: Lease, bounce: Bounce) -> None:
         if bounce.severity is Severity.HARD:
