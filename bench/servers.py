@@ -20,7 +20,7 @@ from tests.support.servers import free_port, node_program
 
 ROOT = Path(__file__).parent.parent
 RIVALS = ROOT / "bench" / "rivals"
-START_SECONDS = 30
+START_SECONDS = 120
 STOP_SECONDS = 60
 LISTENING = "0A"
 

@@ -118,8 +118,8 @@ class Origin(Struct, frozen=True, gc=False):
 class Emission(Struct, frozen=True, kw_only=True, gc=False):
     """One request to append: all its notifications or none, once per key.
 
-    The notifications arrive with `id`, `created_at` and, where ordered, a `mail`: PENDING, or SKIPPED from the
-    beginning; without `seq`.
+    The notifications arrive with `id`, `created_at` and, where ordered, a `mail`: PENDING, or from the beginning SKIPPED,
+    or LEASED under its `hold`; without `seq`.
     """
 
     notifications: tuple[Notification, ...]

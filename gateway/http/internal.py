@@ -46,6 +46,7 @@ class InternalSite:
         self._emit_rate = emit_rate
 
     def routes(self) -> list[web.RouteDef]:
+        """All operations with a route that a service may ask. Emits and imports have handlers of their own: they are read in other ways."""
         return [
             routing.answered(EMIT_ONE, self._emit, self._authenticate),
             routing.answered(EMIT_MANY, self._emit_many, self._authenticate),

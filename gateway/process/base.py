@@ -138,6 +138,7 @@ class Process(ABC):
             budget=self.links.budget,
             way_out=self._way_out(),
             clicks=self._tracker(),
+            foresee=self.suppressions.foresee,
             ended=self._mail_ended,
             is_paused=self.lanes.is_paused,
         )

@@ -195,6 +195,7 @@ class Arrival:
         return written
 
     async def _ready(self, opening: Opening, replayed: int) -> bytes:
+        """The event `ready`: the counts, and what the client must know of where it stands."""
         session = self.session
         facts: Answer = {
             "user": session.user,
@@ -276,6 +277,7 @@ class Door:
         self._at.server.on("disconnect", disconnect, namespace=namespace)
 
     async def _connect(self, sid: str, namespace: str, auth: Mapping[str, Any]) -> None:
+        """Verify who comes and admit it. Whatever goes wrong is a refusal with a code, raised as `Refused`."""
         try:
             arrival = await Arrival.verified(self._at, sid, namespace, auth)
             await arrival.admit()
@@ -293,6 +295,7 @@ class Door:
         self._arrivals[sid] = arrival
 
     async def _opened(self, sid: str, namespace: str) -> None:
+        """Replay what was missed and let the session in; a session that cannot be let in is given up with a reason."""
         del namespace
         arrival = self._arrivals.pop(sid, None)
         if arrival is None:

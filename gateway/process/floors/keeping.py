@@ -15,6 +15,8 @@ from gateway.process.member import Member
 
 
 class KeepingFloor:
+    """The statistics with what they hear, and who puts away and deletes what is old."""
+
     def __init__(self, member: Member, telling: TellingFloor, inboxes: InboxFloor) -> None:
         days = member.settings[StatsSettings].days
         self.recounter = Recounter(

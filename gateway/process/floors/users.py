@@ -12,6 +12,8 @@ from gateway.process.member import Member
 
 
 class UserFloor:
+    """The books of users, and what is done when an address refuses mail."""
+
     def __init__(self, member: Member, telling: TellingFloor, inboxes: InboxFloor) -> None:
         store = member.store
         self.topics = TopicBook(store.topics, bus=member.bus, clock=member.clock)
