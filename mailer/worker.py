@@ -54,8 +54,8 @@ class Outcome:
     attempts: int
     variant: str | None = None
     """Which of several ways to say it this was."""
-    stopped: bool = False
-    """Whether no mail leaves now, for a reason that is ours to mend: the relay is away, or takes nothing of us."""
+    unheard: bool = False
+    """Whether it failed before the relay had heard of it: that was away, or takes nothing of us."""
 
 
 class Worker:
@@ -354,7 +354,7 @@ class Worker:
                 code=code,
                 attempts=held.lease.mail.attempts,
                 variant=None if entry is None else entry.variant,
-                stopped=result is Result.POSTPONED and self._breaker.stopped,
+                unheard=held.unheard,
             ),
         )
 

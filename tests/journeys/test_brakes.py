@@ -18,6 +18,7 @@ from tests.journeys.test_lanes import emit_mail, owe_bulk, recipients, url, user
 from tests.journeys.test_mailing import mail_in, until
 from tests.support.gateway import Gateway, environment, gateway, token
 from tests.support.node import NodeProcess
+from tests.support.servers import free_port
 from tests.support.smtp import Reply, SMTPRelay
 
 UNKNOWN = Reply("550 5.1.1 user unknown")
@@ -184,6 +185,18 @@ async def test_an_operator_pauses_and_resumes_by_the_command_line_and_by_the_das
     assert [each["paused"] for each in answer["lanes"]] == [None, None]
     refused = await admin.call("pause_lane", {"lane": "transactional"})
     assert refused["error"]["code"] == "validation_failed"
+
+
+async def test_what_the_relay_has_failed_at_is_counted_for_its_lane(tmp_path: Path):
+    nowhere = f"smtp://127.0.0.1:{free_port()}?starttls=never"
+    async with gateway(tmp_path, MAIL_URL=nowhere) as here:
+        await owe_bulk(here, "ann")
+
+        async def has_failed() -> bool:
+            return bool((await lane(here))["failed"])
+
+        await until(has_failed)
+        assert (await lane(here))["paused"] is None
 
 
 async def test_a_campaign_that_runs_pauses_with_the_brakes_reason_and_goes_on_when_both_are_resumed(
