@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from msgspec import Struct
+
 from storage.encoding import EPOCH
 
 SETTLING = timedelta(minutes=1)
@@ -59,8 +61,7 @@ class Series(NamedTuple):
     """Which of several ways to say it this was: a type's, or a campaign's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """That something became of a notification or a mail; or of so many, where only their number is told."""
 
     key: bytes

@@ -82,7 +82,7 @@ class InternalSite:
 
     async def _emit_many(self, request: web.Request, caller: Caller) -> web.Response:
         text = await edge.read_json_text(request, limit=batch.BATCH_BYTES_MAX)
-        items = await batch.parse(edge.json_of(text), size=len(text))
+        items = await batch.parse(text, edge.json_of)
         await self._emit_rate.spend(caller.scope, batch.notifications_of(items))
         outcomes = await emitting.emit_many(self._use, caller, items)
         return json_response(batch.results(outcomes), status=207)

@@ -122,7 +122,8 @@ class SQLiteStats(SQLiteShelf, Stats):
                 for each in events
             ],
         )
-        for start in {Step.MINUTE.start(event.at) for event in events}:
+        # What happened together shares its time.
+        for start in {Step.MINUTE.start(at) for at in {event.at for event in events}}:
             _mark(connection, Bucket(Step.MINUTE, start))
 
     @reading

@@ -9,9 +9,10 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
-import orjson
+import msgspec
+from msgspec import Struct
 
 from gateway.ground.rooms import user_of
 from gateway.notify.translations import MARK
@@ -30,13 +31,17 @@ _IMPLIED: Mapping[Outcome, tuple[Outcome, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Written:
-    """A frame was written to the connections of a room."""
+    """Frames were written, in the same moment, each to the connections of its room."""
 
     at: datetime
-    room: str
-    frame: bytes
+    frames: list[tuple[str, bytes]] = field(default_factory=list)
+    weight: int = 0
+
+    def add(self, room: str, frame: bytes, *, weight: int) -> None:
+        self.frames.append((room, frame))
+        self.weight += weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +106,16 @@ class MailHeard:
 Happening = Written | Replayed | Marked | ReadAll | MailEnded | MailHeard
 
 
+def weight_of_frame(frame: bytes) -> int:
+    """The weight of a frame that was written."""
+    return 1 + len(frame) // _FRAME_BYTES
+
+
 def weight(happening: Happening) -> int:
     """How much it takes to keep it, and to work it out: that of something small is 1."""
     match happening:
         case Written():
-            return 1 + len(happening.frame) // _FRAME_BYTES
+            return happening.weight
         case Replayed():
             return len(happening.missed)
         case Marked():
@@ -119,6 +129,16 @@ def weight(happening: Happening) -> int:
 def _never(type_: str) -> bool:
     del type_
     return False
+
+
+class _Told(Struct):
+    """What a frame tells of its notification, as far as it is asked."""
+
+    id: str
+    type: str
+
+
+_frames = msgspec.json.Decoder(tuple[str, _Told])
 
 
 class Sent(Protocol):
@@ -147,7 +167,7 @@ class Reckoner:
         for each in happenings:
             match each:
                 case Written():
-                    events += _of_frame(each)
+                    events += [_of_frame(each.at, room, frame) for room, frame in each.frames]
                 case Replayed():
                     events += [
                         self._of(each.at, Outcome.DELIVERED, id_, place, "") for id_, place in each.missed
@@ -241,14 +261,13 @@ def _event(
     return Event(key=key_of_one(id_, outcome, reader), at=at, outcome=outcome, series=series)
 
 
-def _of_frame(written: Written) -> Iterable[Event]:
+def _of_frame(at: datetime, room: str, frame: bytes) -> Event:
     """Of a frame of several languages the first tells as much as any."""
-    frame = written.frame
     if frame[0] == MARK:
         frame = frame[1:].split(b"\n", 1)[0].partition(b" ")[2]
-    told: dict[str, Any] = orjson.loads(frame)[1]
-    channel = StatsChannel.SHARED if user_of(written.room) is None else StatsChannel.IN_APP
-    yield _event(written.at, Outcome.DELIVERED, told["id"], Placed(written.room, told["type"]), channel)
+    _, told = _frames.decode(frame)
+    channel = StatsChannel.SHARED if user_of(room) is None else StatsChannel.IN_APP
+    return _event(at, Outcome.DELIVERED, told.id, Placed(room, told.type), channel)
 
 
 def _of_mail(ended: MailEnded) -> Iterable[Event]:
