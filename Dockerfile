@@ -31,7 +31,7 @@ WORKDIR /src
 # The dependencies change less often than the code: a layer of their own, from the same list, in the versions that were tested.
 COPY setup.cfg constraints.txt pyproject.toml README.md LICENSE ./
 RUN mkdir auth gateway mailer storage \
-    && python -c "import configparser; c = configparser.ConfigParser(); c.read('setup.cfg'); extras = c['options.extras_require']; print(c['options']['install_requires'], extras['bounces'], extras['mailcheck'], extras['s3'], sep='\n')" > /tmp/requirements.txt \
+    && python -c "import configparser; c = configparser.ConfigParser(); c.read('setup.cfg'); extras = c['options.extras_require']; print(c['options']['install_requires'], extras['bounces'], extras['mailcheck'], extras['postgres'], extras['s3'], sep='\n')" > /tmp/requirements.txt \
     && /opt/bellhop/bin/pip install --no-compile -r /tmp/requirements.txt --constraint constraints.txt
 COPY auth/ auth/
 COPY gateway/ gateway/

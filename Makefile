@@ -2,7 +2,7 @@
 # what .ci/machine lists, where it may be: a venv for all, real servers and a browser for the tests.
 
 .DEFAULT_GOAL := help
-.PHONY: help machine run shapes pages screenshots check quick test test-long test-pages test-faults lint tested bench bench-emit bench-cluster bench-mail bench-refused bench-stats clean
+.PHONY: help machine run shapes pages screenshots check quick test test-long test-pages test-faults lint tested bench bench-emit bench-cluster bench-mail bench-refused bench-stats bench-history bench-idle clean
 .DELETE_ON_ERROR:
 # Images of Python set it. Without a cache of what is compiled each process of the tests begins with seconds of compiling.
 unexport PYTHONDONTWRITEBYTECODE
@@ -193,6 +193,12 @@ bench-mail: $(TESTING)  ## receipts beside bulk mail on three nodes, and how its
 
 bench-stats: $(TESTING)  ## what a million events of the statistics take, and how long a page of them does (5 minutes)
 	$(BIN)/python -m bench.stats $(ARGS)
+
+bench-history: $(TESTING) bench/build/load bench/build/post  ## pages, counts and openings of a store of a million (8 minutes)
+	$(BIN)/python -m bench.history $(ARGS)
+
+bench-idle: $(TESTING) bench/build/load  ## a node with 20,000 idle websockets, and with 5,000 clients that poll (6 minutes)
+	$(BIN)/python -m bench.idle $(ARGS)
 
 bench-refused: $(TESTING)  ## what callers cost who are refused: CPU, and the wait of a probe
 	$(BIN)/python -m bench.refused

@@ -9,10 +9,12 @@ from auth.errors import (
     KeysUnavailable,
     MissingToken,
 )
-from auth.keys import JWKS_BYTES_MAX, Fetch, Keys, KeySet
+from auth.keys import Keys
 from auth.principal import Principal, Role, Service
+from auth.published import JWKS_BYTES_MAX, Fetch, KeySet
 from auth.services import Services
-from auth.tokens import Signer, Verifier
+from auth.signing import Signer
+from auth.tokens import Verifier
 
 __all__ = [
     "JWKS_BYTES_MAX",

@@ -20,7 +20,8 @@ import jwt
 from jwt.algorithms import HMACAlgorithm
 
 from auth.errors import InvalidToken
-from auth.keys import PUBLISHED_ALGORITHMS, SECRET_ALGORITHM, Key
+from auth.key import SECRET_ALGORITHM, Key
+from auth.published import PUBLISHED_ALGORITHMS
 
 REMEMBERED = 2_048
 """Tokens that were verified by public keys. The one that was longest not seen gives way."""

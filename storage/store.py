@@ -22,6 +22,7 @@ from storage.mailboxes import Mailboxes
 from storage.outbox import Outbox
 from storage.people import People
 from storage.preferences import Preferences
+from storage.recipients import Recipients
 from storage.schedule import Schedule
 from storage.snoozes import Snoozes
 from storage.stats import Stats
@@ -31,6 +32,7 @@ from storage.suppressions import Suppressions
 from storage.switches import Switches
 from storage.tallies import Tallies
 from storage.topics import Topics
+from storage.trials import Trials
 
 
 class Store(Protocol):
@@ -91,6 +93,9 @@ class Store(Protocol):
     def campaigns(self) -> Campaigns: ...
 
     @property
+    def recipients(self) -> Recipients: ...
+
+    @property
     def stats(self) -> Stats: ...
 
     @property
@@ -101,6 +106,9 @@ class Store(Protocol):
 
     @property
     def archive(self) -> Archive: ...
+
+    @property
+    def trials(self) -> Trials: ...
 
     async def open(self) -> None:
         """Connect, and bring the store to this release's schema; idempotent, also while other nodes do it.

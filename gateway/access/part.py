@@ -2,7 +2,8 @@
 
 import aiohttp
 
-from auth.keys import JWKS_BYTES_MAX, Keys, KeySet
+from auth.keys import Keys
+from auth.published import JWKS_BYTES_MAX, KeySet
 from auth.services import Services
 from auth.tokens import Verifier
 from gateway.access.settings import KeySettings

@@ -12,7 +12,7 @@ from gateway.http.health import Health
 from gateway.http.rates import EmitRate
 from gateway.http.settings import SiteSettings
 from gateway.observe.metrics import Metrics
-from gateway.protocol import batch, campaign_answers, emit, emit_rules, shapes, use_cases
+from gateway.protocol import batch, campaign_answers, emit, emit_rules, shapes
 from gateway.protocol.auditing import audited
 from gateway.protocol.offered.campaigns import IMPORT
 from gateway.protocol.offered.notifications import EMIT_MANY, EMIT_ONE
@@ -21,6 +21,7 @@ from gateway.protocol.operations import OPERATIONS
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem
 from gateway.protocol.use_cases import Caller, UseCases
+from gateway.protocol.uses import emitting
 
 
 def build(
@@ -45,6 +46,7 @@ class InternalSite:
         self._emit_rate = emit_rate
 
     def routes(self) -> list[web.RouteDef]:
+        """All operations with a route that a service may ask. Emits and imports have handlers of their own: they are read in other ways."""
         return [
             routing.answered(EMIT_ONE, self._emit, self._authenticate),
             routing.answered(EMIT_MANY, self._emit_many, self._authenticate),
@@ -74,15 +76,15 @@ class InternalSite:
         except Exception as error:
             self._use.emitter.refuse(error)
             raise
-        emitted = await use_cases.emit(self._use, caller, asked)
+        emitted = await emitting.emit(self._use, caller, asked)
         headers = {"Idempotency-Replayed": "true"} if emitted.duplicate else None
         return json_response(shapes.emitted(emitted), status=202, headers=headers)
 
     async def _emit_many(self, request: web.Request, caller: Caller) -> web.Response:
         text = await edge.read_json_text(request, limit=batch.BATCH_BYTES_MAX)
-        items = await batch.parse(edge.json_of(text), size=len(text))
+        items = await batch.parse(text, edge.json_of)
         await self._emit_rate.spend(caller.scope, batch.notifications_of(items))
-        outcomes = await use_cases.emit_many(self._use, caller, items)
+        outcomes = await emitting.emit_many(self._use, caller, items)
         return json_response(batch.results(outcomes), status=207)
 
     async def _import(self, request: web.Request, caller: Caller) -> web.Response:

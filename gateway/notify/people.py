@@ -23,15 +23,17 @@ from gateway.notify.suppressions import SuppressionList, forms_of
 from gateway.notify.topics import TopicBook
 from storage import people as shelf
 from storage.audit import Audit, Deed
-from storage.campaigns import Campaign, Campaigns, RecipientRow
+from storage.campaigns import Campaign
 from storage.clicks import Clicks, Hit
 from storage.digests import Digest, Digests
 from storage.outbox import Outbox
 from storage.people import Contact, Found, UserData
 from storage.preferences import CHANGES_KEPT, Change
+from storage.recipients import RecipientRow, Recipients
 from storage.schedule import Schedule, Scheduled
 from storage.streams import Notification
 from storage.suppressions import Suppression
+from storage.trials import Part, Trials
 
 USER_DATA_LIMIT = 10_000
 """Notifications in the answer to what is held about a user."""
@@ -82,6 +84,8 @@ class Held:
     """On links in the user's mail, newest first."""
     click_targets: Sequence[str]
     """What those links lead to that nobody else was sent."""
+    trials: Sequence[Part]
+    """The user's part in the experiments of types, the newest first."""
 
 
 class People:
@@ -99,9 +103,10 @@ class People:
         digests: Digests,
         held: shelf.People,
         suppressions: SuppressionList,
-        campaigns: Campaigns,
+        recipients: Recipients,
         audit: Audit,
         clicks: Clicks,
+        trials: Trials,
         reading: Reading,
         receiver: Receiver,
         bus: Bus,
@@ -116,9 +121,10 @@ class People:
         self._digests = digests
         self._held = held
         self._suppressions = suppressions
-        self._campaigns = campaigns
+        self._recipients = recipients
         self._audit = audit
         self._clicks = clicks
+        self._trials = trials
         self._reading = reading
         self._receiver = receiver
         self._bus = bus
@@ -176,9 +182,10 @@ class People:
             topics=await self._topics.since(user),
             preferences=(await self._choices.show(user)).preferences,
             changes=await self._choices.changes(user, limit=CHANGES_KEPT),
-            campaigns=await self._campaigns.of_user(user, limit=USER_DATA_LIMIT),
+            campaigns=await self._recipients.of_user(user, limit=USER_DATA_LIMIT),
             clicks=await self._clicks.of_user(user, limit=USER_DATA_LIMIT),
             click_targets=await self._clicks.targets_of(user, limit=USER_DATA_LIMIT),
+            trials=await self._trials.of_user(user, limit=USER_DATA_LIMIT),
             scheduled=await self._schedule.of_room(user_room(user), limit=USER_DATA_LIMIT),
             mails=await self._outbox.of_room(user_room(user), limit=USER_DATA_LIMIT),
             digests=tuple(await self._digests.of_room(user_room(user), limit=USER_DATA_LIMIT)),

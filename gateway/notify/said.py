@@ -61,7 +61,7 @@ class Said:
 
 
 class Memory:
-    """What was said last of each type: one piece of news often goes to many, in one request or in several."""
+    """What was said last of each type: one piece of news often goes to many, in one batch or in several."""
 
     def __init__(self) -> None:
         self._catalog: Catalog | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gateway.process import progress
 from gateway.process.at_store import FAILED, WELL, WRONG, failed, in_store
+from gateway.process.command import Command
 
 if TYPE_CHECKING:
     # Only the types: the command line is read without them.
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 Work = Callable[[argparse.Namespace, "Settings", "Reader"], Awaitable[int]]
 
 
-def describe(parser: argparse.ArgumentParser) -> None:
+def _describe(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(required=True, dest="archive", metavar="WHAT", title="what")
 
     def command(
@@ -171,3 +172,11 @@ async def _beginnings(reader: "Reader", names: list[str]) -> AsyncIterator[str]:
         if each.manifest is None:
             raise DepotDamaged(f"{each.name}: {each.fault}")
         yield each.manifest.first_at
+
+
+ARCHIVE = Command(
+    name="archive",
+    help="list, verify, read and put back what was put away of the history",
+    more="By the store and BELLHOP_ARCHIVE_URL of the settings in force. Gateways may run meanwhile.",
+    describe=_describe,
+)

@@ -10,6 +10,7 @@ from typing import Any
 from gateway.process import calling, campaign_import, settings
 from gateway.process.calling import Failure, Line
 from gateway.process.campaign_import import INTERRUPTED
+from gateway.process.command import Command
 from gateway.process.progress import show, show_no_more
 
 WATCH_SECONDS = 1.0
@@ -17,7 +18,7 @@ BAR_CHARACTERS = 30
 OVER = ("finished", "cancelled")
 
 
-def describe(parser: argparse.ArgumentParser) -> None:
+def _describe(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(required=True, dest="campaign", metavar="COMMAND", title="commands")
 
     def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
@@ -254,3 +255,11 @@ def _print_results(results: dict[str, Any]) -> None:
         f"  {results['rule']}: {verdict}; {planned}"
         + (f"; {results['chosen']} is chosen" if results["chosen"] else "")
     )
+
+
+CAMPAIGN = Command(
+    name="campaign",
+    help="make campaigns, import their recipients, run them and watch",
+    more="Through a running node. What a campaign is stands in docs/newsletters.md.",
+    describe=_describe,
+)

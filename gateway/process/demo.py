@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from auth.tokens import Signer
+from auth.signing import Signer
 from gateway.ground import logs, places
 from gateway.ground.logs import LogSettings
 from gateway.ground.settings import Settings
@@ -67,7 +67,13 @@ def run(folder: Path, *, host: str, port: int, internal_port: int, seeded: bool 
 
     def extend(node: node.Node) -> None:
         mailbox = Mailbox(folder / MAIL)
-        shop = Shop(node.emitter, node.reading, node.access.verifier, Signer(own.jwt_secret), mailbox=mailbox)
+        shop = Shop(
+            node.telling.emitter,
+            node.inboxes.reading,
+            node.access.verifier,
+            Signer(own.jwt_secret),
+            mailbox=mailbox,
+        )
         shops.append(shop)
         node.add(shop)
         if seeded and node.mail is not None:
@@ -84,10 +90,10 @@ def seed(node: node.Node) -> None:
     assert node.mail is not None
     node.add(
         SeededDay(
-            planner=node.planner,
+            planner=node.telling.planner,
             commit=node.commit,
-            reading=node.reading,
-            choices=node.choices,
+            reading=node.inboxes.reading,
+            choices=node.users.choices,
             wake_mailer=node.mail.wake,
             clock=node.clock,
         )

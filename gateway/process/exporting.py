@@ -1,49 +1,63 @@
-"""`bellhop export`: writes out the events that the statistics are counted from, one JSON object a line."""
+"""`bellhop export`: writes out the events that the statistics are counted from."""
 
 import argparse
-import json
-import os
+import asyncio
+import hashlib
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from gateway.process.at_store import FAILED, WELL, WRONG, failed, in_store
+from gateway.process import progress
+from gateway.process.at_store import FAILED, WELL, WRONG, in_store
+from gateway.process.calling import Failure
+from gateway.process.command import Command
 
 if TYPE_CHECKING:
     # Only the types: the command line is read without them.
-    from storage.stats import Told
+    from gateway.process.exports.rows import Sink
     from storage.store import Store
 
-PAGE = 1000
-TAIL_BYTES = 64 * 1024
-"""Of a file, in which its last line is looked for: lines are far shorter."""
-BEGINNING = b'{"cursor":'
-"""Of every line."""
+PAGE = 5000
+"""Events that are held at once, and that PostgreSQL takes in one transaction."""
+DATABASES = ("postgresql://", "postgres://")
 
 
-class Unfit(Exception):
-    """A file that is none of ours."""
-
-
-def describe(parser: argparse.ArgumentParser) -> None:
+def _describe(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(required=True, dest="export", metavar="WHAT", title="what")
     events = commands.add_parser(
         "events",
         help="what became of notifications and mails",
         description="In the order in which it came, which is not quite that of the times. What happened within the last minute may "
-        "be left for the next time. Each line has a cursor: the next time begins behind it.",
+        "be left for the next time. Run again, it goes on behind what is in the file, the folder or the table.",
     )
-    where = events.add_mutually_exclusive_group()
-    where.add_argument(
+    begin = events.add_mutually_exclusive_group()
+    begin.add_argument(
         "--since", type=_time, metavar="TIME", help="of this time or later, as 2026-12-01T08:00:00Z"
     )
-    where.add_argument("--after", metavar="CURSOR", help="what came behind the line that has this cursor")
-    events.add_argument(
-        "--output",
+    begin.add_argument("--after", metavar="CURSOR", help="what came behind the line that has this cursor")
+    where = events.add_mutually_exclusive_group()
+    where.add_argument(
+        "--output", type=Path, metavar="FILE", help="lines of JSON, to this file; else to the standard output"
+    )
+    where.add_argument(
+        "--parquet",
         type=Path,
-        metavar="FILE",
-        help="go on with this file, behind its last line; without, to the standard output",
+        metavar="FOLDER",
+        help="files of Parquet, in this folder (the extra `parquet`)",
+    )
+    where.add_argument(
+        "--to",
+        type=_database,
+        metavar="URL",
+        help="a table of PostgreSQL or TimescaleDB, as postgresql://user@host/database (the extra `postgres`); a password is "
+        "better in PGPASSWORD or ~/.pgpass",
+    )
+    where.add_argument(
+        "--print-schema", action="store_true", help="print the tables that --to makes, as SQL, and do nothing"
     )
     events.set_defaults(run=_events)
 
@@ -56,77 +70,95 @@ def _time(text: str) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
+def _database(text: str) -> str:
+    if not text.startswith(DATABASES):
+        raise argparse.ArgumentTypeError("must be a URL such as postgresql://user@host/database")
+    return text
+
+
 def _events(given: argparse.Namespace) -> int:
-    async def export(store: "Store") -> int:
-        from storage.errors import InvalidCursor
+    if given.print_schema:
+        from gateway.process.exports.schema import SCHEMA
 
-        try:
-            if given.output is None:
-                await _write(store, sys.stdout.buffer, given.after, given.since)
-                return WELL
-            with given.output.open("a+b") as file:
-                after = _resumed(file) or given.after
-                await _write(store, file, after, given.since)
-                os.fsync(file.fileno())
-        except InvalidCursor as error:
-            return failed(str(error), WRONG)
-        except (OSError, Unfit) as error:
-            if isinstance(error, BrokenPipeError):
-                raise
-            return failed(str(error), FAILED)
+        print(SCHEMA, end="")
         return WELL
-
-    return in_store(export)
-
-
-async def _write(store: "Store", to: BinaryIO, after: str | None, since: datetime | None) -> None:
-    """Page by page: whatever there is, no more than a page of it is held."""
-    now = datetime.now(UTC)
-    while page := await store.stats.told(after=after, since=since, limit=PAGE, now=now):
-        to.write(b"".join(map(_line, page)))
-        to.flush()
-        after = page[-1].cursor
+    for wanted, module, extra in ((given.parquet, "pyarrow", "parquet"), (given.to, "psycopg", "postgres")):
+        if wanted is not None and find_spec(module) is None:
+            sentence = f"that needs the extra `{extra}`, which is not installed: pip install 'bellhop-gateway[{extra}]'"
+            raise Failure(sentence, WRONG)
+    return in_store(lambda store: _export(store, given))
 
 
-def _line(told: "Told") -> bytes:
-    from gateway.ground.encoding import dumps, time
+async def _export(store: "Store", given: argparse.Namespace) -> int:
+    from gateway.process.exports.rows import SinkError
+    from storage.errors import InvalidCursor
 
-    event = told.event
-    series = event.series
-    return (
-        dumps(
-            {
-                "cursor": told.cursor,
-                "at": time(event.at),
-                "outcome": event.outcome.value,
-                "type": series.type,
-                "channel": series.channel,
-                "about": event.about,
-                "count": event.count,
-                "lane": series.lane or None,
-                "campaign": series.campaign or None,
-                "rule": series.rule or None,
-            }
-        )
-        + b"\n"
-    )
-
-
-def _resumed(file: BinaryIO) -> str | None:
-    """The cursor of the file's last line; a line that a crash has cut off goes. Raises `Unfit`."""
-    size = file.seek(0, os.SEEK_END)
-    start = max(0, size - TAIL_BYTES)
-    file.seek(start)
-    tail = file.read(TAIL_BYTES)
-    whole = tail[: tail.rfind(b"\n") + 1]
-    cursor = None
+    written = 0
     try:
-        if whole:
-            cursor = str(json.loads(whole.splitlines()[-1])["cursor"])
-        elif tail and (start or not tail.startswith(BEGINNING[: len(tail)])):
-            raise ValueError
-    except (ValueError, LookupError, TypeError):
-        raise Unfit("the last line of the file is not one that `bellhop export` has written") from None
-    # Only now: what is another's stays as it is.
-    file.truncate(start + len(whole))
-    return cursor
+        async with _sink(store, given) as sink:
+            async for count in _carried(store, sink, after=sink.after or given.after, since=given.since):
+                written = count
+    except InvalidCursor as error:
+        raise Failure(str(error), WRONG) from error
+    except BrokenPipeError:
+        raise
+    except (OSError, SinkError) as error:
+        raise Failure(str(error), FAILED) from error
+    except asyncio.CancelledError:
+        progress.show_no_more()
+        print(f"bellhop: stopped, with {written:,} events written", file=sys.stderr)
+        raise
+    finally:
+        progress.show_no_more()
+    if given.output or given.parquet or given.to:
+        print(f"{written:,} events written")
+    return WELL
+
+
+async def _carried(
+    store: "Store", sink: "Sink", *, after: str | None, since: datetime | None
+) -> AsyncIterator[int]:
+    """How many have been written, page by page: whatever there is, no more than a page of it is held."""
+    now = datetime.now(UTC)
+    written = 0
+    while page := await store.stats.told(after=after, since=since, limit=PAGE, now=now):
+        await sink.write(page)
+        after = page[-1].cursor
+        written += len(page)
+        progress.show(f"{written:,} events, up to {page[-1].event.at:%Y-%m-%d %H:%M}")
+        yield written
+
+
+@asynccontextmanager
+async def _sink(store: "Store", given: argparse.Namespace) -> AsyncIterator["Sink"]:
+    from gateway.process.exports.lines import Lines, line_file
+
+    if given.output is not None:
+        with line_file(given.output) as file:
+            yield file
+    elif given.parquet is not None:
+        from gateway.process.exports.parquet import parquet_folder
+
+        with parquet_folder(given.parquet) as folder:
+            yield folder
+    elif given.to is not None:
+        from gateway.process.exports.postgres import table
+
+        async with table(given.to, await _source(store)) as rows:
+            yield rows
+    else:
+        yield Lines(sys.stdout.buffer)
+
+
+async def _source(store: "Store") -> str:
+    """A name of the store, and of the line of its events since it was last put back, that tells nothing of its secret."""
+    secret, epoch = await store.shared_secret(), await store.epochs.current()
+    return hashlib.sha256(b"bellhop export" + secret + epoch.encode()).hexdigest()[:16]
+
+
+EXPORT = Command(
+    name="export",
+    help="write out what the statistics are counted from",
+    more="By the store of the settings in force. Gateways may run meanwhile.",
+    describe=_describe,
+)

@@ -5,6 +5,7 @@ import json
 from typing import TYPE_CHECKING
 
 from gateway.process.at_store import FAILED, WELL, WRONG, failed, in_store
+from gateway.process.command import Command
 
 if TYPE_CHECKING:
     # Only the types: the command line is read without them.
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 BY = "cli"
 
 
-def describe(parser: argparse.ArgumentParser) -> None:
+def _describe(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_show)
     parser.add_argument("--json", action="store_true", help="as GET /internal/lanes answers it")
     commands = parser.add_subparsers(dest="lanes", metavar="COMMAND", title="commands")
@@ -99,3 +100,11 @@ def _line(lane: "Lane") -> str:
 
 def _rate(rate: float | None) -> str:
     return "" if rate is None else f" ({rate * 100:.3g} %)"
+
+
+LANES = Command(
+    name="lanes",
+    help="how the mail of each lane fares; pause or resume bulk mail",
+    more="By the store of the settings in force. Gateways may run meanwhile. Exit code 1 while a lane is paused.",
+    describe=_describe,
+)

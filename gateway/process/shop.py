@@ -11,7 +11,8 @@ from typing import Any
 from aiohttp import web
 
 from auth.principal import Principal
-from auth.tokens import Signer, Verifier
+from auth.signing import Signer
+from auth.tokens import Verifier
 from gateway.ground.parts import Part
 from gateway.ground.rooms import ADMINS, ALL, user_room
 from gateway.http import static

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from gateway.process.at_store import FAILED, WELL, WRONG, failed, in_store
+from gateway.process.command import Command
 
 if TYPE_CHECKING:
     # Only the types: the command line is read without them.
@@ -35,7 +36,7 @@ class Mistake:
     problem: str
 
 
-def describe(parser: argparse.ArgumentParser) -> None:
+def _describe(parser: argparse.ArgumentParser) -> None:
     commands = parser.add_subparsers(required=True, dest="suppressions", metavar="COMMAND", title="commands")
     imports = commands.add_parser(
         "import", help="take over a list",
@@ -154,3 +155,11 @@ def _row(each: "Suppression") -> tuple[str, ...]:
         evidence.diagnostic or "", each.created_at.isoformat(),
         "" if each.expires_at is None else each.expires_at.isoformat(),
     )  # fmt: skip
+
+
+SUPPRESSIONS = Command(
+    name="suppressions",
+    help="take over or write out the addresses that must not be written to",
+    more="As CSV, by the store of the settings in force. Gateways may run meanwhile.",
+    describe=_describe,
+)

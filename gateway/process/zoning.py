@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from gateway.process.command import Command
+
 if TYPE_CHECKING:
     # Only the types: the command line is read without them.
     from gateway.ground.settings import Settings
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 WELL, FAILED, WRONG = 0, 1, 2
 
 
-def describe(parser: argparse.ArgumentParser) -> None:
+def _describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--check", action="store_true", help="look them up, and try the relay")
     parser.add_argument("--send", metavar="ADDRESS", help="send a mail there, as every mail is sent")
     parser.add_argument(
@@ -155,3 +157,11 @@ def _lanes(in_force: "Settings") -> "tuple[Lane, Lane]":
     mail, bulk = in_force[MailSettings], in_force[BulkSettings]
     presses = presses_of(mail, bulk, base_url=in_force[SiteSettings].base_url)
     return lanes_of(mail, bulk, presses, seals_of(in_force), lambda _name, _rate: Unlimited())
+
+
+DNS = Command(
+    name="dns",
+    help="print the DNS records that mail wants, or look whether they are there",
+    more="For the settings in force. Exit code 1, with a reason a line, when --check or --send finds fault.",
+    describe=_describe,
+)

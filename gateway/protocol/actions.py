@@ -5,7 +5,8 @@ from typing import Any
 from marshmallow import Schema, fields, post_load, validate
 
 from gateway.protocol.emit_rules import LINK_MAX
-from gateway.protocol.fields import ACTION_ID, LINK, VISIBLE, Text
+from gateway.protocol.fields import Text
+from gateway.protocol.patterns import ACTION_ID, LINK, VISIBLE
 from storage.streams import Action
 
 ACTIONS_MAX = 3

@@ -24,12 +24,7 @@ from gateway.notify.requests import (
     SnoozeRequest,
 )
 from gateway.protocol.fields import (
-    ACTION_ID,
-    CATEGORY,
     INTEGER_MAX,
-    PRINTABLE,
-    TYPE,
-    VISIBLE,
     EmailAddress,
     Flag,
     Items,
@@ -41,6 +36,7 @@ from gateway.protocol.fields import (
     limit_field,
 )
 from gateway.protocol.parsing import Invalid, parser
+from gateway.protocol.patterns import ACTION_ID, CATEGORY, PRINTABLE, TYPE, VISIBLE
 from storage.inboxes import Place
 from storage.mail import MailState
 

@@ -7,7 +7,8 @@ from marshmallow import Schema, fields, post_load
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.auditing import AuditRequest
 from gateway.protocol import required
-from gateway.protocol.fields import PRINTABLE, Moment, Text, cursor_field, limit_field
+from gateway.protocol.fields import Moment, Text, cursor_field, limit_field
+from gateway.protocol.patterns import PRINTABLE
 from storage.audit import Deed, DeedPage
 
 

@@ -9,19 +9,12 @@ from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.campaigns.accounts import Progress
 from gateway.notify.campaigns.book import DryRun
 from gateway.notify.campaigns.plans import Audience, Imported, OfTopic, OfUsers
-from gateway.protocol import campaign_trials, required
+from gateway.protocol import campaign_trial_answers, required
 from gateway.protocol.answers.waiting import RecipientAnswer
 from gateway.protocol.campaigns import MISTAKES_TOLD, AudienceField, ImportResult
-from storage.campaigns import (
-    Campaign,
-    CampaignPage,
-    CampaignState,
-    Cancelled,
-    RecipientPage,
-    RecipientRow,
-    RecipientState,
-)
+from storage.campaigns import Campaign, CampaignPage, CampaignState, Cancelled
 from storage.mail import MailState
+from storage.recipients import RecipientPage, RecipientRow, RecipientState
 
 
 class AccountingAnswer(Schema):
@@ -58,7 +51,7 @@ class CampaignAnswer(Schema):
     notification = required.text(allow_none=True, metadata={"description": "What was told in the app."})
 
 
-class CampaignDetailAnswer(CampaignAnswer, campaign_trials.OwnWordsAnswer):
+class CampaignDetailAnswer(CampaignAnswer, campaign_trial_answers.OwnWordsAnswer):
     """A campaign in full."""
 
     data = fields.Dict(required=True)
@@ -144,7 +137,7 @@ def detail(value: Progress) -> Json:
         "in_app": plan.in_app,
         "local_time": None if plan.local_time is None else plan.local_time.strftime("%H:%M"),
         "accounting": accounting(value),
-        **campaign_trials.own_words(value.campaign, plan, value.experiment),
+        **campaign_trial_answers.own_words(value.campaign, plan, value.experiment),
     }
 
 

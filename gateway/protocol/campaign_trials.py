@@ -1,30 +1,31 @@
-"""What a campaign may say in its own words and in several ways, and what is told of how those did."""
+"""What a campaign may say in its own words and in several ways. What is told of them is in `campaign_trial_answers`."""
 
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
-from gateway.ground.encoding import Json, time_or_none
+from gateway.experiments.bounds import (
+    CONVERSIONS_MOST,
+    HOLDOUT_MOST,
+    HOURS_LEAST,
+    NAME,
+    NAME_LONGEST,
+    SALT,
+    SALT_LONGEST,
+    VARIANTS_MOST,
+    WEIGHT_MOST,
+)
 from gateway.notify.campaigns.plans import Experiment, Imported, OwnTexts, Plan, Variant
-from gateway.notify.campaigns.trial import Told, design_of
-from gateway.notify.experiments.findings import Rule, Verdict
-from gateway.notify.experiments.inference import Share, wilson
-from gateway.protocol import required
+from gateway.notify.campaigns.trial import design_of
 from gateway.protocol.fields import Text
 from mailer.locales import LONGEST_TAG, TAG
-from storage.campaigns import Campaign
 
-VARIANTS_MOST = 8
 LANGUAGES_MOST = 50
-WEIGHT_MOST = 1000
-HOURS_LEAST, HOURS_MOST = 4, 24 * 30
+HOURS_MOST = 24 * 30
 RATE_MOST = 1_000_000
 TEXT_MOST = 10_000
 """As of a phrase of the catalog."""
-CONVERSIONS_MOST = 20_000
-"""Of both arms of a sequential experiment: they are looked at in their order, each time somebody asks."""
 _ANY = r"[^\u0000]*"
-_SLUG = r"[a-z0-9][a-z0-9_-]*"
 
 
 def _source() -> Text:
@@ -66,7 +67,7 @@ def texts_field() -> fields.Dict:
 class VariantSchema(Schema):
     """One of several ways to say it. The first is the control."""
 
-    name = Text(_SLUG, "small letters, digits, - and _", longest=32, required=True)
+    name = Text(NAME, "small letters, digits, - and _", longest=NAME_LONGEST, required=True)
     weight = fields.Integer(strict=True, load_default=1, validate=validate.Range(min=1, max=WEIGHT_MOST))
     texts = texts_field()
     local_time = wall_time()
@@ -91,14 +92,16 @@ class ExperimentSchema(Schema):
         0, 1, inclusive=False, required=True, metadata={"description": "The smallest rise of it that is worth finding."}
     )  # fmt: skip
     salt = Text(
-        r"[!-~]*",
+        SALT,
         "ASCII without blanks",
-        longest=64,
+        longest=SALT_LONGEST,
         load_default=None,
         allow_none=True,
         metadata={"description": "By which lots are drawn. None: the campaign's id."},
     )
-    holdout = _between(0, 50, load_default=0.0, metadata={"description": "Percent, who get nothing."})
+    holdout = _between(
+        0, HOLDOUT_MOST, load_default=0.0, metadata={"description": "Percent, who get nothing."}
+    )
     share = _between(
         1, 100, load_default=100.0, metadata={"description": "Percent of the others, who are on trial; the rest wait."}
     )  # fmt: skip
@@ -147,162 +150,3 @@ class OwnWordsSchema(Schema):
                 f"It takes {planned.conversions} clicks to find so little, and {CONVERSIONS_MOST} at most can be.",
                 "experiment",
             )
-
-
-# What is answered
-
-
-class OwnTextsAnswer(Schema):
-    title = required.text(allow_none=True)
-    body = required.text(allow_none=True)
-    link = required.text(allow_none=True)
-    subject = required.text(allow_none=True)
-
-
-def _told_texts() -> fields.Dict:
-    return fields.Dict(keys=fields.String(), values=fields.Nested(OwnTextsAnswer), required=True)
-
-
-class VariantAnswer(Schema):
-    name = required.text()
-    weight = required.number()
-    texts = _told_texts()
-    local_time = required.text(allow_none=True)
-
-
-class ExperimentAnswer(Schema):
-    baseline = fields.Float(required=True)
-    effect = fields.Float(required=True)
-    salt = required.text()
-    holdout = fields.Float(required=True)
-    share = fields.Float(required=True)
-    hours = fields.Float(required=True)
-
-
-class VariantResultAnswer(Schema):
-    name = required.text()
-    assigned = required.number(metadata={"description": "To whom it has fallen by lot."})
-    sent = required.number()
-    clicked = required.number(metadata={"description": "Of those sent, by a person."})
-    rate = fields.Float(required=True)
-    low = fields.Float(required=True, metadata={"description": "With `high` the interval of 95 %."})
-    high = fields.Float(required=True)
-
-
-class ComparisonAnswer(Schema):
-    variant = required.text()
-    difference = fields.Float(required=True, metadata={"description": "Of its rate from the control's."})
-    low = fields.Float(required=True)
-    high = fields.Float(required=True)
-
-
-class TrialResultsAnswer(Schema):
-    """What an experiment has found so far."""
-
-    rule = fields.Enum(Rule, by_value=True, required=True)
-    people = required.number(metadata={"description": "How many it takes by the plan."})
-    conversions = required.number(
-        allow_none=True,
-        metadata={
-            "description": "Clicks of both after which there is no winner. None: it is looked at once."
-        },
-    )
-    over_at = required.time(allow_none=True)
-    verdict = fields.Enum(Verdict, by_value=True, required=True)
-    winner = required.text(allow_none=True)
-    enough = required.flag(
-        metadata={"description": "Whether each has the clicks that sending it unasked takes."}
-    )
-    chosen = required.text(allow_none=True, metadata={"description": "What those get who have waited."})
-    chosen_at = required.time(allow_none=True)
-    variants = fields.List(fields.Nested(VariantResultAnswer), required=True)
-    comparisons = fields.List(fields.Nested(ComparisonAnswer), required=True)
-
-
-class OwnWordsAnswer(Schema):
-    texts = _told_texts()
-    variants = fields.List(fields.Nested(VariantAnswer), required=True)
-    experiment = fields.Nested(ExperimentAnswer, required=True, allow_none=True)
-    rate = required.number(allow_none=True)
-    results = fields.Nested(
-        TrialResultsAnswer, required=True, allow_none=True, metadata={"description": "None without variants."}
-    )
-
-
-# Shapes
-
-
-def own_words(campaign: Campaign, plan: Plan, told: Told | None) -> Json:
-    return {
-        "texts": _texts(plan.texts),
-        "variants": [
-            {
-                "name": each.name,
-                "weight": each.weight,
-                "texts": _texts(each.texts),
-                "local_time": None if each.local_time is None else each.local_time.strftime("%H:%M"),
-            }
-            for each in plan.variants
-        ],
-        "experiment": None if plan.experiment is None else _experiment(campaign, plan.experiment),
-        "rate": plan.mails_per_minute,
-        "results": None if told is None else _results(campaign, told),
-    }
-
-
-def _texts(texts: dict[str, OwnTexts]) -> Json:
-    return {
-        locale: {"title": own.title, "body": own.body, "link": own.link, "subject": own.subject}
-        for locale, own in texts.items()
-    }
-
-
-def _experiment(campaign: Campaign, value: Experiment) -> Json:
-    return {
-        "baseline": value.baseline,
-        "effect": value.effect,
-        "salt": value.salt or campaign.id,
-        "holdout": value.holdout,
-        "share": value.share,
-        "hours": value.seconds / 3600,
-    }
-
-
-def _results(campaign: Campaign, told: Told) -> Json:
-    variants = []
-    for variant, count in told.counts:
-        share = Share(count.clicked, count.sent)
-        low, high = wilson(share)
-        variants.append(
-            {
-                "name": variant.name,
-                "assigned": count.assigned,
-                "sent": count.sent,
-                "clicked": count.clicked,
-                "rate": share.rate,
-                "low": low,
-                "high": high,
-            }
-        )
-    found = told.findings
-    return {
-        "rule": told.design.rule.value,
-        "people": told.design.people,
-        "conversions": told.design.conversions,
-        "over_at": time_or_none(told.over_at),
-        "verdict": found.verdict.value,
-        "winner": found.winner,
-        "enough": found.has_enough,
-        "chosen": campaign.chosen,
-        "chosen_at": time_or_none(campaign.chosen_at),
-        "variants": variants,
-        "comparisons": [
-            {
-                "variant": each.arm,
-                "difference": each.difference,
-                "low": each.interval.low,
-                "high": each.interval.high,
-            }
-            for each in found.comparisons
-        ],
-    }

@@ -22,8 +22,6 @@ from gateway.notify.campaigns.plans import (
 )
 from gateway.protocol import campaign_trials
 from gateway.protocol.fields import (
-    TYPE,
-    VISIBLE,
     EmailAddress,
     Items,
     Moment,
@@ -33,10 +31,9 @@ from gateway.protocol.fields import (
     cursor_field,
     locale_field,
 )
+from gateway.protocol.patterns import TYPE, VISIBLE
 from mailer.locales import is_tag
-from storage.campaigns import (
-    RecipientState,
-)
+from storage.recipients import RecipientState
 
 NAME_MAX = 200
 BODY_BYTES = 64 * 1024

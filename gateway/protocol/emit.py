@@ -26,23 +26,9 @@ from gateway.protocol.emit_rules import (
     contradictions,
     fingerprint,
 )
-from gateway.protocol.fields import (
-    EVENT,
-    IMAGE,
-    KEY,
-    LINK,
-    PRINTABLE_LINES,
-    TYPE,
-    VISIBLE,
-    Flag,
-    Items,
-    Object,
-    Rooms,
-    Seconds,
-    Text,
-    locale_field,
-)
+from gateway.protocol.fields import Flag, Items, Object, Rooms, Seconds, Text, locale_field
 from gateway.protocol.parsing import Invalid, parser
+from gateway.protocol.patterns import EVENT, IMAGE, KEY, LINK, PRINTABLE_LINES, TYPE, VISIBLE
 from gateway.protocol.rhythms import DigestSchema, ThrottleSchema, rhythm
 from gateway.protocol.timing import SendAt, timing
 

@@ -7,7 +7,8 @@ from marshmallow import Schema, ValidationError, fields, post_load, validates_sc
 
 from gateway.notify.requests import EmailRequest
 from gateway.protocol.emit_rules import AFTER_SECONDS_MAX, TITLE_MAX
-from gateway.protocol.fields import VISIBLE, EmailAddress, Flag, Seconds, Text
+from gateway.protocol.fields import EmailAddress, Flag, Seconds, Text
+from gateway.protocol.patterns import VISIBLE
 from storage.mail import Unless
 
 

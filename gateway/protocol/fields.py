@@ -12,9 +12,9 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from auth.characters import NOT_IN_A_LINE
 from auth.principal import USER_ID_MAX, is_user_id
 from gateway.ground.rooms import is_room
+from gateway.protocol.patterns import ADDRESS
 from mailer import address, locales
 from storage.encoding import is_writable
 
@@ -24,29 +24,6 @@ DATA_DEPTH_MAX = 32
 """Levels of objects and lists in a caller's data. MongoDB takes 100 for a whole document."""
 INTEGER_MAX = 2**63 - 1
 
-PRINTABLE = rf"[^{NOT_IN_A_LINE}]*"
-# White space, and what Unicode says is not drawn (Default_Ignorable_Code_Point), and the Braille blank. The astral ones
-# stand for themselves: no spelling of them is every reader's of a pattern.
-INVISIBLE = (
-    r" \u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u202a-\u202f\u205f-\u206f"
-    r"\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffc"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
-)
-VISIBLE = rf"[{INVISIBLE}]*[^{INVISIBLE}{NOT_IN_A_LINE}]{PRINTABLE}"
-"""Printable, and not only blanks and the like."""
-PRINTABLE_LINES = r"[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*"
-TYPE = r"[A-Z][A-Z0-9_]{0,63}"
-CATEGORY = r"[a-z][a-z0-9_]{0,63}"
-ACTION_ID = r"[a-z][a-z0-9_-]{0,31}"
-EVENT = r"[A-Za-z][A-Za-z0-9_:.-]{0,63}"
-# "//host" and "/\host" lead to another site in a browser, so neither is a path.
-LINK = (
-    r"(/(?![/\\])|https?://[^\s/?#\\@\u0000-\u001f\u007f-\u009f]+(?=[/?#]|$))[^\s\u0000-\u001f\u007f-\u009f]*"
-)
-IMAGE = r"https://[^\s/?#\\@\u0000-\u001f\u007f-\u009f]+(?=[/?#]|$)[^\s\u0000-\u001f\u007f-\u009f]*"
-ADDRESS = r"""[^\s@<>()\[\],;:"\\\u0000-\u001f\u007f-\u009f]{1,64}@[^\s@<>()\[\],;:"\\\u0000-\u001f\u007f-\u009f]{1,189}"""
-"""The shape of an address; whether mail can go there is for `mailer.address` to say."""
-KEY = r"[ -~]{1,255}"
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 WISHES = ("daily", "weekly")
 """How often email may be wanted, where it is not wanted at once."""

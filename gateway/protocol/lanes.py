@@ -8,7 +8,8 @@ from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.lanes import BRAKED, REASON_OF_OPERATOR, Lane, LanePage, PauseRequest
 from gateway.protocol import required
 from gateway.protocol.asking import OneFieldSchema
-from gateway.protocol.fields import VISIBLE, Text
+from gateway.protocol.fields import Text
+from gateway.protocol.patterns import VISIBLE
 from storage.lanes import Outcome, Pause
 from storage.mail import LaneName
 

@@ -6,7 +6,8 @@ from gateway.ground.encoding import Json, time
 from gateway.observe.nodes import NodesPage, NodeState
 from gateway.protocol import required
 from gateway.protocol.asking import OneFieldSchema
-from gateway.protocol.fields import PRINTABLE, Text
+from gateway.protocol.fields import Text
+from gateway.protocol.patterns import PRINTABLE
 
 
 class NodeSchema(OneFieldSchema):

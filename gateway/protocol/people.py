@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
+from auth.claims import NAME_CHARACTERS_MAX
 from auth.principal import is_topic
-from auth.tokens import NAME_CHARACTERS_MAX
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.ground.zones import ZONE_CHARACTERS, zone
 from gateway.notify.profiles import ProfileChange
@@ -16,17 +16,8 @@ from gateway.notify.topics import MembersChange, MembersRequest, TopicsRequest
 from gateway.protocol import required
 from gateway.protocol.answers.users import UserTopicAnswer
 from gateway.protocol.asking import OneFieldSchema
-from gateway.protocol.fields import (
-    PRINTABLE,
-    VISIBLE,
-    EmailAddress,
-    Flag,
-    Items,
-    Object,
-    Text,
-    UserId,
-    locale_field,
-)
+from gateway.protocol.fields import EmailAddress, Flag, Items, Object, Text, UserId, locale_field
+from gateway.protocol.patterns import PRINTABLE, VISIBLE
 from storage.people import Found, Profile
 from storage.topics import CHANGED_AT_ONCE, COUNTED, Changed, MembersPage, TopicsPage
 

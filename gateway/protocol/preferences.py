@@ -11,7 +11,8 @@ from gateway.notify.choosing import Chosen, shown
 from gateway.notify.preferences import WEEKDAYS, Origin
 from gateway.protocol import required
 from gateway.protocol.answers.users import PreferenceChangeAnswer
-from gateway.protocol.fields import TYPE, Flag, Items, Text, UserId, Wish, locale_field
+from gateway.protocol.fields import Flag, Items, Text, UserId, Wish, locale_field
+from gateway.protocol.patterns import TYPE
 from gateway.protocol.people import Zone
 from storage.preferences import Change
 

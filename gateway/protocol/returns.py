@@ -7,7 +7,8 @@ from marshmallow import Schema, ValidationError, fields, post_load, validates_sc
 from gateway.ground.encoding import Json, time
 from gateway.notify.fates import Event, Fate, HearsayRequest, Return, StraysRequest
 from gateway.protocol import required
-from gateway.protocol.fields import PRINTABLE, Text, cursor_field, limit_field
+from gateway.protocol.fields import Text, cursor_field, limit_field
+from gateway.protocol.patterns import PRINTABLE
 from mailer.relay_ids import LONGEST as RELAY_ID_MAX
 from storage.strays import StrayPage
 

@@ -7,7 +7,8 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate, va
 
 from gateway.catalog.timing import LIMIT_MAX, WINDOW_SECONDS_MAX, clock_of
 from gateway.ground.spans import seconds_of
-from gateway.protocol.fields import KEY, Flag, Text
+from gateway.protocol.fields import Flag, Text
+from gateway.protocol.patterns import KEY
 from storage.rhythms import Clock, Digest, Rhythm, Throttle
 
 KEY_MAX = 100

@@ -10,7 +10,8 @@ from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.scheduling import CancelRequest, ScheduledRequest
 from gateway.protocol import required
 from gateway.protocol.answers.waiting import ScheduledAnswer
-from gateway.protocol.fields import KEY, Room, Text, cursor_field, limit_field
+from gateway.protocol.fields import Room, Text, cursor_field, limit_field
+from gateway.protocol.patterns import KEY
 from storage.schedule import Cancelled, Scheduled, SchedulePage
 
 

@@ -1,4 +1,4 @@
-"""What is answered: the JSON of notifications, mail and presence, for HTTP and Socket.IO alike.
+"""What is answered: the JSON of notifications and mail, for HTTP and Socket.IO alike.
 
 Knows the shapes of the protocol; leaves what may be asked to `emit` and `asking`, and who may ask to the callers.
 `tests/contract/test_http_api.py` holds these shapes to the OpenAPI document.
@@ -6,20 +6,18 @@ Knows the shapes of the protocol; leaves what may be asked to `emit` and `asking
 
 from collections.abc import Mapping, Sequence
 
-from gateway.cluster.presence.base import Online, Roster
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify import events
 from gateway.notify.emitting import Emitted
 from gateway.notify.gates import quiet
 from gateway.notify.mailroom import Revived
 from gateway.notify.owing import USERS_NAMED, left_out
-from gateway.notify.people import Held, Person, Reader
 from gateway.notify.preview import Preview
 from gateway.notify.records import Record
 from gateway.notify.scheduling import PutOff
 from gateway.notify.verdicts import in_digest, not_sent
 from gateway.observe.feed import shown
-from gateway.protocol import audits, campaign_answers, clicks, digests, preferences, schedule, suppressions
+from gateway.protocol import clicks
 from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
 from storage.mail import Mail, MailState
@@ -176,16 +174,6 @@ def mail_page(page: MailPage) -> Json:
     return {"mail": [record(item) for item in page.items], "next": page.next}
 
 
-def online(value: Online) -> Json:
-    return {
-        "user": value.user,
-        "name": value.name,
-        "roles": list(value.roles),
-        "connections": value.connections,
-        "since": time(value.since),
-    }
-
-
 def admin_history(page: HistoryPage) -> Json:
     """A page of history with what became of each mail."""
     items = [
@@ -203,69 +191,6 @@ def rendered(value: Outgoing) -> Json:
         "subject": value.subject,
         "text": value.text,
         "html": value.html,
-    }
-
-
-def roster(page: Roster) -> Json:
-    return {
-        "online": [online(user) for user in page.online],
-        "users": page.users,
-        "connections": page.connections,
-        "next": page.next,
-    }
-
-
-def user_data(value: Held) -> Json:
-    data, contact = value.data, value.data.contact
-    return {
-        "user": value.user,
-        "email": contact and contact.email,
-        "name": contact and contact.name,
-        "locale": contact and contact.locale,
-        "timezone": contact and contact.timezone,
-        "attributes": dict(value.attributes),
-        "last_seen": contact and time_or_none(contact.last_seen),
-        "topics": [{"topic": topic, "since": time(since)} for topic, since in value.topics.items()],
-        "preferences": {**value.preferences.document, "version": value.preferences.version},
-        "preference_changes": [preferences.change(each) for each in value.changes],
-        "scheduled": [schedule.scheduled(item) for item in value.scheduled],
-        "mails": [record(item) for item in value.mails],
-        "digests": [digests.digest(each) for each in value.digests],
-        "notifications": [record(item) for item in data.notifications],
-        "receipts": receipts(data.receipts),
-        "read_upto": dict(data.read_upto),
-        "suppressions": [suppressions.suppression(each) for each in value.suppressions],
-        "campaigns": [
-            {"campaign": campaign.id, "name": campaign.name, **campaign_answers.recipient(row)}
-            for campaign, row in value.campaigns
-        ],
-        "audit": [audits.deed(each) for each in value.deeds],
-        "clicks": clicks.hits(value.clicks),
-        "click_targets": list(value.click_targets),
-    }
-
-
-def presence(value: Person) -> Json:
-    """Whether one user is there."""
-    return {
-        "user": value.user,
-        "online": value.online is not None,
-        "connections": 0 if value.online is None else value.online.connections,
-        "last_seen": value.contact and time_or_none(value.contact.last_seen),
-    }
-
-
-def reader(value: Reader) -> Json:
-    """One user, as admins see that user."""
-    entry, contact = value.person.online, value.person.contact
-    return {
-        "user": value.person.user,
-        "online": None if entry is None else {**online(entry), "topics": list(entry.topics)},
-        "email": contact and contact.email,
-        "name": contact and contact.name,
-        "locale": contact and contact.locale,
-        "last_seen": contact and time_or_none(contact.last_seen),
-        "unread": value.unread,
     }
 
 
@@ -300,14 +225,6 @@ def preview(value: Preview) -> Json:
         for each in value.rooms
     ]
     return {"rooms": rooms, "more": value.more, "mail": None if value.mail is None else rendered(value.mail)}
-
-
-def disconnected(connections: int) -> Json:
-    return {"disconnected": connections}
-
-
-def erased(notifications: int) -> Json:
-    return {"erased": notifications}
 
 
 def latest(found: Sequence[Found]) -> Json:

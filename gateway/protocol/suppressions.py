@@ -9,8 +9,9 @@ from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.suppressions import LiftRequest, SuppressionsRequest, SuppressRequest
 from gateway.protocol import required
 from gateway.protocol.asking import OneFieldSchema
-from gateway.protocol.fields import PRINTABLE, EmailAddress, Items, Moment, Text, cursor_field, limit_field
+from gateway.protocol.fields import EmailAddress, Items, Moment, Text, cursor_field, limit_field
 from gateway.protocol.parsing import Invalid
+from gateway.protocol.patterns import PRINTABLE
 from storage.suppressions import EVERYTHING, Evidence, Reason, Suppression, SuppressionPage
 
 SCOPE = r"\*|lane:(transactional|bulk)|category:[a-z][a-z0-9_]{0,63}"

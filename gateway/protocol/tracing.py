@@ -10,7 +10,8 @@ from gateway.notify.sayings import Said
 from gateway.observe.traced import NodeView, Point, Trace, TracedMail, Via
 from gateway.protocol import required, shapes
 from gateway.protocol.answers.notifications import MailAnswer, ReceiptAnswer, RecordAnswer
-from gateway.protocol.fields import KEY, PRINTABLE, TYPE, Moment, Text, UserId, cursor_field, limit_field
+from gateway.protocol.fields import Moment, Text, UserId, cursor_field, limit_field
+from gateway.protocol.patterns import KEY, PRINTABLE, TYPE
 from storage.outbox import Kind
 from storage.searching import Found, FoundPage, Search
 

@@ -26,7 +26,8 @@ from gateway.ground.tasks import Tasks
 from gateway.notify.requests import NOTIFICATION
 from gateway.notify.streams import namespace_of
 from gateway.protocol.emit_rules import EMIT_BYTES_MAX, RESERVED_EVENTS
-from gateway.protocol.fields import DATA_DEPTH_MAX, EVENT, ROOMS_MAX, unsound
+from gateway.protocol.fields import DATA_DEPTH_MAX, ROOMS_MAX, unsound
+from gateway.protocol.patterns import EVENT
 
 EMITS_PER_SECOND = 1000
 """Rooms that guests may emit to in a second, at each node; what is beyond is dropped, as all that is not stored may be."""
@@ -151,6 +152,7 @@ class Neighbours(Part):
         self._heard.set()
 
     def _message(self, channel: bytes, payload: bytes) -> None:  # noqa: ARG002 - there is only one
+        """Take what another emitter has published, if the rate allows it; what cannot be read is counted and dropped."""
         # Before it is read: reading is what a flood would cost.
         if not self._may_have(1):
             return

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.notify.choosing import shown
-from gateway.protocol import use_cases
 from gateway.protocol.parsing import parser
 from gateway.protocol.preferences import PreferencesEventSchema
 from gateway.protocol.use_cases import Caller, UseCases
+from gateway.protocol.uses.choices import choose, own_preferences
 from gateway.sockets.events import ROOT, Answer, Events
 from gateway.sockets.sessions import Session
 
@@ -25,5 +25,5 @@ class PreferenceEvents:
         asked = _asked(payload)
         caller = Caller(scope=f"user:{session.user}", user=session.user)
         if asked is None:
-            return shown(await use_cases.own_preferences(self._use, caller, None))
-        return shown(await use_cases.choose(self._use, caller, asked))
+            return shown(await own_preferences(self._use, caller, None))
+        return shown(await choose(self._use, caller, asked))

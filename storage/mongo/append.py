@@ -13,9 +13,8 @@ A refusal says what to do with the rest:
 
 import asyncio
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from bson.errors import BSONError
 from msgspec.structs import replace
@@ -23,155 +22,24 @@ from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DocumentTooLarge
 
 from storage.collapsing import following, latest_of, pair_of
-from storage.encoding import ROOMS_PER_QUERY, key_text
+from storage.encoding import key_text
 from storage.errors import IdempotencyMismatch, StoreUnavailable, Unstorable
 from storage.mongo import collapsing
 from storage.mongo.collapsing import Succession, succession_of
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
-from storage.mongo.documents import document_of, notification_of
+from storage.mongo.documents import notification_of
 from storage.mongo.errors import said
+from storage.mongo.heads import REMEMBERED_ROOMS, ROOMS, Heads, positions
+from storage.mongo.insertions import Item, Work, items_of, numbered_rooms
 from storage.mongo.obligations import document_of as mail_document
-from storage.streams import Appended, Emission, Notification
+from storage.streams import Appended, Emission
 
-ROOMS = "rooms"
-"""The collection of those rooms of which something was pruned or wiped."""
 DUPLICATE_KEY = 11000
 TOO_LARGE = frozenset({10334, 17280, 17419, 17420})
 FRUITLESS_ROUNDS = 100
 ROUND_JITTER_SECONDS = 0.003
 """Times the fruitless rounds: the first wait is about as long as a round, for longer ones let the others get ahead."""
 LONGEST_JITTER_SECONDS = 0.02
-REMEMBERED_ROOMS = 200_000
-QUIET_LOOKS = 4
-"""How often in a row a head has to be found where this process left it before it is taken for granted again."""
-
-
-class Position(NamedTuple):
-    """How far a room has come."""
-
-    head: int = 0
-    floor: int = 0
-    """Everything up to here was pruned."""
-    cleared: int = 0
-    """Everything up to here was pruned or wiped."""
-    chained: bool = False
-    """Whether something in it was ever superseded, or is about to be."""
-
-
-async def positions(c: Collections, rooms: Sequence[str]) -> dict[str, Position]:
-    """Of each room, in one query for up to 1,000.
-
-    Sorted so, and grouped by the first, the server answers from one index entry per room (a DISTINCT_SCAN). The heads come
-    before the floors: pruning raises the floor first and deletes afterwards, so a head is always in one of the two.
-    """
-    answer = dict.fromkeys(rooms, Position())
-    for start in range(0, len(rooms), ROOMS_PER_QUERY):
-        asked = list(rooms[start : start + ROOMS_PER_QUERY])
-        cursor = await c[NOTIFICATIONS].aggregate(
-            [
-                {"$match": {"room": {"$in": asked}, "seq": {"$gt": 0}}},
-                {"$sort": {"room": 1, "seq": -1}},
-                {"$group": {"_id": "$room", "seq": {"$first": "$seq"}}},
-                {"$unionWith": {"coll": ROOMS, "pipeline": [{"$match": {"_id": {"$in": asked}}}]}},
-            ]
-        )
-        for found in await cursor.to_list():
-            head, floor, cleared, chained = answer[found["_id"]]
-            if "seq" in found:
-                head = max(head, found["seq"])
-            else:
-                floor, cleared = found.get("floor", 0), found.get("cleared", 0)
-                head, chained = max(head, floor), "chained" in found
-            answer[found["_id"]] = Position(head, floor, max(floor, cleared), chained)
-    return answer
-
-
-@dataclass(slots=True)
-class _Work:
-    """One emission on its way: what is stored of it, by ordinal, and what became of it."""
-
-    emission: Emission
-    key: str | None
-    stored: dict[int, Notification] = field(default_factory=dict)
-    duplicate: bool = False
-    mismatch: bool = False
-
-    def answer(self) -> Appended | IdempotencyMismatch:
-        if self.mismatch:
-            return IdempotencyMismatch("the idempotency key was used before with another content")
-        return Appended(
-            notifications=tuple(self.stored[ordinal] for ordinal in sorted(self.stored)),
-            duplicate=self.duplicate,
-        )
-
-
-@dataclass(slots=True)
-class _Item:
-    """One notification still to be inserted."""
-
-    work: _Work
-    ordinal: int
-    given: Notification
-    notification: Notification
-    """The same, as it is to be stored."""
-    document: Document
-    old: str | None = None
-    """The id of what it takes the place of."""
-
-
-class _Heads:
-    """The heads of rooms as this process knows them, and which of them it cannot take for granted.
-
-    Behind a load balancer others append to all rooms as well. As long as they tell how far, and it arrives, heads are as
-    good as this process's own. A number that turns out to be taken costs the batch a second insert; the room is looked up
-    before each batch then, one query for all such rooms, until it is heard of again or has been quiet.
-    """
-
-    def __init__(self) -> None:
-        self._known: dict[str, int] = {}
-        self._shared: dict[str, int] = {}
-        """Rooms that another process appends to, and how often in a row it had not."""
-
-    def doubtful(self, rooms: Iterable[str]) -> list[str]:
-        """Those of `rooms` to look up before they are numbered, each once."""
-        known, shared = self._known, self._shared
-        return list({room for room in rooms if room not in known or room in shared})
-
-    def doubt(self, rooms: Iterable[str]) -> None:
-        """Another process seems to have appended to them."""
-        self._shared.update(dict.fromkeys(rooms, 0))
-
-    def found(self, room: str, head: int) -> None:
-        """The store says so."""
-        if room in self._shared:
-            self._shared[room] = quiet = self._shared[room] + 1 if head == self._known.get(room) else 0
-            if quiet == QUIET_LOOKS:
-                del self._shared[room]
-        self._known[room] = head
-
-    def learn(self, heads: Mapping[str, int]) -> None:
-        """Other processes have stored these. What this one never appended to it need not remember."""
-        known, shared = self._known, self._shared
-        news = {room: head for room, head in heads.items() if head > known.get(room, head)}
-        known.update(news)
-        if shared:
-            for room in news:
-                shared.pop(room, None)
-
-    def stored(self, room: str, seq: int) -> None:
-        """This process has appended; another may have since."""
-        self._known[room] = max(seq, self._known.get(room, seq))
-
-    def of(self, room: str) -> int:
-        return self._known[room]
-
-    def trim(self) -> None:
-        if len(self._known) > REMEMBERED_ROOMS:
-            self.clear()
-
-    def clear(self) -> None:
-        self._known.clear()
-        self._shared.clear()
 
 
 class Appender:
@@ -179,7 +47,7 @@ class Appender:
 
     def __init__(self) -> None:
         self._appending = asyncio.Lock()
-        self._heads = _Heads()
+        self._heads = Heads()
         self._chained: set[str] = set()
         """Rooms that are known to say that they have chains."""
 
@@ -209,7 +77,7 @@ class Appender:
 class _Batch:
     """One call of `append`."""
 
-    def __init__(self, collections: Collections, heads: _Heads, chained: set[str]) -> None:
+    def __init__(self, collections: Collections, heads: Heads, chained: set[str]) -> None:
         self._collections = collections
         self._heads = heads
         self._chained = chained
@@ -217,11 +85,11 @@ class _Batch:
         """Of what is stored now, and stands for something older."""
 
     async def append(self, emissions: Sequence[Emission]) -> list[Appended | IdempotencyMismatch]:
-        works: list[_Work] = []
-        first_of_key: dict[str, _Work] = {}
-        repeats: dict[int, _Work] = {}
+        works: list[Work] = []
+        first_of_key: dict[str, Work] = {}
+        repeats: dict[int, Work] = {}
         for emission in emissions:
-            work = _Work(emission, None if emission.key is None else key_text(emission.key))
+            work = Work(emission, None if emission.key is None else key_text(emission.key))
             if work.key is not None and first_of_key.setdefault(work.key, work) is not work:
                 repeats[len(works)] = first_of_key[work.key]
             works.append(work)
@@ -235,7 +103,7 @@ class _Batch:
             answers[index] = await self._repeat(works[index].emission, first)
         return answers
 
-    async def _repeat(self, emission: Emission, first: _Work) -> Appended | IdempotencyMismatch:
+    async def _repeat(self, emission: Emission, first: Work) -> Appended | IdempotencyMismatch:
         """Answer the same key a second time in one call."""
         assert emission.key is not None
         assert first.emission.key is not None
@@ -246,7 +114,7 @@ class _Batch:
         (answer,) = await self.append([emission])
         return answer
 
-    async def _look_up_keys(self, works: dict[str, _Work]) -> None:
+    async def _look_up_keys(self, works: dict[str, Work]) -> None:
         """Fill in what is stored under the keys already."""
         if not works:
             return
@@ -267,8 +135,8 @@ class _Batch:
         if "over" in document:
             self._successions.append(succession_of(document))
 
-    async def _insert_all(self, works: Iterable[_Work]) -> None:
-        items = [item for work in works for item in _items(work)]
+    async def _insert_all(self, works: Iterable[Work]) -> None:
+        items = [item for work in works for item in items_of(work)]
         fruitless = 0
         while items:
             before = len(items)
@@ -280,7 +148,7 @@ class _Batch:
                 most = min(ROUND_JITTER_SECONDS * fruitless, LONGEST_JITTER_SECONDS)
                 await asyncio.sleep(random.uniform(0, most))  # noqa: S311 - only to part the writers
 
-    async def _insert(self, items: list[_Item]) -> list[_Item]:
+    async def _insert(self, items: list[Item]) -> list[Item]:
         """Number and insert `items`; answers those still to be inserted."""
         await self._number(items)
         if any(item.given.collapse is not None for item in items):
@@ -303,9 +171,9 @@ class _Batch:
         self._take(items)
         return []
 
-    async def _number(self, items: list[_Item]) -> None:
+    async def _number(self, items: list[Item]) -> None:
         heads = self._heads
-        if doubtful := heads.doubtful(_numbered_rooms(items)):
+        if doubtful := heads.doubtful(numbered_rooms(items)):
             for room, position in (await positions(self._collections, doubtful)).items():
                 heads.found(room, position.head)
         ahead: dict[str, int] = {}
@@ -315,7 +183,7 @@ class _Batch:
                 before = ahead.get(room)
                 ahead[room] = item.document["seq"] = (heads.of(room) if before is None else before) + 1
 
-    async def _follow(self, items: list[_Item]) -> None:
+    async def _follow(self, items: list[Item]) -> None:
         """Have each be the newest of its chain, one after the other."""
         c = self._collections
         latest = await collapsing.latest(c, {pair_of(item.given) for item in items})
@@ -343,7 +211,7 @@ class _Batch:
             await c[ROOMS].bulk_write(marks, ordered=False)
             self._chained |= news
 
-    def _take(self, items: list[_Item]) -> None:
+    def _take(self, items: list[Item]) -> None:
         """These are stored."""
         heads = self._heads
         for item in items:
@@ -357,8 +225,8 @@ class _Batch:
                 self._successions.append(succession_of(item.document, item.old))
 
     async def _after_refusal(
-        self, items: list[_Item], refusal: dict[str, Any], error: BulkWriteError
-    ) -> list[_Item]:
+        self, items: list[Item], refusal: dict[str, Any], error: BulkWriteError
+    ) -> list[Item]:
         if refusal["code"] in TOO_LARGE:
             raise Unstorable("MongoDB cannot hold it: too large") from error
         if refusal["code"] != DUPLICATE_KEY:
@@ -366,7 +234,7 @@ class _Batch:
         index = tuple(refusal["keyPattern"])
         if index == ("room", "seq"):
             # All of the rest: what has made the first number old has likely made others so.
-            self._heads.doubt(_numbered_rooms(items))
+            self._heads.doubt(numbered_rooms(items))
         elif index == ("key", "ordinal"):
             await self._look_up_keys(
                 {item.work.key: item.work for item in items if item.work.key is not None}
@@ -375,7 +243,7 @@ class _Batch:
             await self._look_up_ids(items)
         return [item for item in items if not item.work.mismatch and item.ordinal not in item.work.stored]
 
-    async def _look_up_ids(self, items: list[_Item]) -> None:
+    async def _look_up_ids(self, items: list[Item]) -> None:
         of_id = {item.notification.id: item for item in items}
         cursor = self._collections[NOTIFICATIONS].find({"_id": {"$in": list(of_id)}})
         for document in await cursor.to_list():
@@ -385,27 +253,3 @@ class _Batch:
             item.work.duplicate = True
             item.work.stored[item.ordinal] = notification_of(document)
             self._go_on(document)
-
-
-def _numbered_rooms(items: Iterable[_Item]) -> Iterator[str]:
-    return (item.notification.room for item in items if item.notification.in_app)
-
-
-def _items(work: _Work) -> list[_Item]:
-    if work.mismatch:
-        return []
-    items = []
-    for ordinal, notification in enumerate(work.emission.notifications):
-        if ordinal in work.stored:
-            continue
-        document = document_of(notification)
-        if work.emission.key is not None:
-            document["key"] = work.key
-            document["ordinal"] = ordinal
-            document["fingerprint"] = work.emission.key.fingerprint
-        if (origin := work.emission.origin) is not None:
-            document["emitted_by"] = origin.by
-            if origin.request_id is not None:
-                document["request_id"] = origin.request_id
-        items.append(_Item(work, ordinal, notification, notification, document))
-    return items

@@ -21,10 +21,10 @@ from storage.archive import (
 from storage.encoding import WIPED, is_writable, micros, moment, writable
 from storage.inboxes import Receipt
 from storage.mongo import clearing, obligations
-from storage.mongo.append import Position, positions
 from storage.mongo.collections import FACTS, NOTIFICATIONS, Collections, Document, both
 from storage.mongo.documents import document_of, notification_of, receipt_from
 from storage.mongo.errors import only_duplicates
+from storage.mongo.heads import Position, positions
 from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.standings import INBOXES, RECEIPTS
 from storage.mongo.transactions import atomically

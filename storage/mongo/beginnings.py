@@ -7,8 +7,8 @@ from pymongo import UpdateOne
 
 from storage.beginnings import After, Beginning, Known, Membership, beginning
 from storage.encoding import micros, writable
-from storage.mongo.append import ROOMS, positions
 from storage.mongo.collections import FACTS, NOTIFICATIONS, Collections, Document
+from storage.mongo.heads import ROOMS, positions
 from storage.mongo.people import CONTACTS
 from storage.mongo.standings import INBOXES, RECEIPTS
 

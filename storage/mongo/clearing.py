@@ -8,9 +8,9 @@ from pymongo import DeleteMany, UpdateOne
 from storage.archive import Going, floors
 from storage.encoding import FOREVER, WIPED
 from storage.mongo import obligations
-from storage.mongo.append import ROOMS, positions
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document
 from storage.mongo.documents import WIPED_BELOW
+from storage.mongo.heads import ROOMS, positions
 from storage.mongo.standings import RECEIPTS
 
 _CONTENTS = (

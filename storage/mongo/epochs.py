@@ -4,8 +4,8 @@ import secrets
 
 from storage.encoding import ROOMS_PER_QUERY
 from storage.epochs import Epochs
-from storage.mongo.append import ROOMS, positions
 from storage.mongo.collections import FACTS, Collections, Document
+from storage.mongo.heads import ROOMS, positions
 from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.standings import INBOXES, RECEIPTS
 

@@ -26,6 +26,7 @@ from storage.mongo.mailboxes import MongoMailboxes
 from storage.mongo.outbox import MongoOutbox
 from storage.mongo.people import MongoPeople
 from storage.mongo.preferences import MongoPreferences
+from storage.mongo.recipients import MongoRecipients
 from storage.mongo.schedule import MongoSchedule
 from storage.mongo.schema import LEASE_SECONDS, migrate
 from storage.mongo.shelf import MongoShelf, Operations
@@ -37,6 +38,7 @@ from storage.mongo.suppressions import MongoSuppressions
 from storage.mongo.switches import MongoSwitches
 from storage.mongo.tallies import MongoTallies
 from storage.mongo.topics import MongoTopics
+from storage.mongo.trials import MongoTrials
 
 PING_SECONDS = 1.5
 PROBE = 0
@@ -72,10 +74,12 @@ class MongoStore:
         self.lanes = self._put_up(MongoLanes(self._operations))
         self.mailboxes = self._put_up(MongoMailboxes(self._operations))
         self.campaigns = self._put_up(MongoCampaigns(self._operations))
+        self.recipients = self._put_up(MongoRecipients(self._operations))
         self.stats = self._put_up(MongoStats(self._operations))
         self.audit = self._put_up(MongoAudit(self._operations))
         self.clicks = self._put_up(MongoClicks(self._operations))
         self.archive = self._put_up(MongoArchive(self._operations))
+        self.trials = self._put_up(MongoTrials(self._operations))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its indexes when the store is opened."""

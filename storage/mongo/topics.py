@@ -7,8 +7,8 @@ from pymongo import IndexModel, ReturnDocument, UpdateOne
 
 from storage.encoding import micros, moment, writable
 from storage.finding import LAST
-from storage.mongo.append import positions
 from storage.mongo.collections import FACTS, Collections, together
+from storage.mongo.heads import positions
 from storage.mongo.shelf import MongoShelf, operation
 from storage.mongo.standings import INBOXES
 from storage.people import Erasure

@@ -21,6 +21,7 @@ from storage.sqlite.mailboxes import SQLiteMailboxes
 from storage.sqlite.outbox import SQLiteOutbox
 from storage.sqlite.people import SQLitePeople
 from storage.sqlite.preferences import SQLitePreferences
+from storage.sqlite.recipients import SQLiteRecipients
 from storage.sqlite.schedule import SQLiteSchedule
 from storage.sqlite.schema import migrate
 from storage.sqlite.shelf import SQLiteShelf
@@ -33,6 +34,7 @@ from storage.sqlite.switches import SQLiteSwitches
 from storage.sqlite.tallies import SQLiteTallies
 from storage.sqlite.threads import Threads
 from storage.sqlite.topics import SQLiteTopics
+from storage.sqlite.trials import SQLiteTrials
 
 PING_SECONDS = 1.5
 
@@ -63,10 +65,12 @@ class SQLiteStore:
         self.lanes = self._put_up(SQLiteLanes(self._threads))
         self.mailboxes = self._put_up(SQLiteMailboxes(self._threads))
         self.campaigns = self._put_up(SQLiteCampaigns(self._threads))
+        self.recipients = self._put_up(SQLiteRecipients(self._threads))
         self.stats = self._put_up(SQLiteStats(self._threads))
         self.audit = self._put_up(SQLiteAudit(self._threads))
         self.clicks = self._put_up(SQLiteClicks(self._threads))
         self.archive = self._put_up(SQLiteArchive(self._threads))
+        self.trials = self._put_up(SQLiteTrials(self._threads))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its tables when the store is opened; those of an earlier one are there before."""

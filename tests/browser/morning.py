@@ -44,7 +44,7 @@ async def crowd(here: Gateway, node: NodeProcess, names: Sequence[str]) -> list[
 async def an_hour(here: Gateway, node: NodeProcess) -> None:
     """A shop's hour in a few seconds: what is drawn is measured, only the time between the samples is made up."""
     assert here.node is not None
-    trends = here.node.trends
+    trends = here.node.views.trends
     await trends.stop()
     trends._samples.clear()
     clock = trends._clock

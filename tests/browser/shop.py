@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 from playwright.async_api import Browser, Locator, Page
 
-from auth.tokens import Signer
+from auth.signing import Signer
 from gateway.process import demo, node
 from gateway.process.shop import Shop
 from tests.support.browser import ROOT, Complaints, open_page
@@ -31,7 +31,7 @@ CATALOG = str(demo.CATALOG)
 
 def open_shop(node: node.Node) -> None:
     """What `bellhop demo` adds to a gateway."""
-    node.add(Shop(node.emitter, node.reading, node.access.verifier, Signer(SECRET)))
+    node.add(Shop(node.telling.emitter, node.inboxes.reading, node.access.verifier, Signer(SECRET)))
 
 
 class Window:
@@ -190,13 +190,16 @@ class Demo:
     def _secret(self, name: str) -> str:
         return str(json.loads((self._folder / "demo" / "secrets.json").read_text())[name])
 
-    async def emit(self, to: str, title: str, **fields: Json) -> None:
+    async def ask(self, method: str, path: str, *, body: Json = None, status: int = 200) -> Json:
+        """What the internal site answers."""
         key = self._secret("api_key")
+        answered = await self.gateway.ask(method, path, body=body, Authorization=f"Bearer {key}")
+        assert answered.status == status, answered
+        return answered.body
+
+    async def emit(self, to: str, title: str, **fields: Json) -> None:
         fields = {"to": to, "type": "TEST", "title": title, **fields}
-        answered = await self.gateway.ask(
-            "POST", "/internal/emit", body=fields, Authorization=f"Bearer {key}"
-        )
-        assert answered.status == 202, answered
+        await self.ask("POST", "/internal/emit", body=fields, status=202)
 
     async def kill(self) -> None:
         """End it as a crash would."""

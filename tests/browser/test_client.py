@@ -209,13 +209,13 @@ async def test_a_token_is_renewed_before_its_end_on_the_live_connection(
     ann = await host.open(gateway.public, token("ann", ttl_seconds=3600), token("ann", ttl_seconds=7200))
     await ann.ready()
     assert gateway.node is not None
-    (session,) = gateway.node.namespaces.sessions.of_user("ann")
+    (session,) = gateway.node.sessions.namespaces.sessions.of_user("ann")
 
     async with asyncio.timeout(DEADLINE_SECONDS):
         while session.ends_at < later:
             await gateway.emit("user:ann", "A turn")
 
-    assert len(gateway.node.namespaces.sessions) == 1
+    assert len(gateway.node.sessions.namespaces.sessions) == 1
     assert set(ann.states[ann.states.index("ready") :]) == {"ready"}
 
 

@@ -153,9 +153,9 @@ async def test_a_token_is_renewed_before_its_end_and_the_page_stays(
         await page.get_by_label("Title").fill("Half written")
         await expect(page.get_by_role("status", name="Connection")).to_have_text("Live")
         assert gateway.node is not None
-        (session,) = gateway.node.namespaces.sessions.of_user("root")
+        (session,) = gateway.node.sessions.namespaces.sessions.of_user("root")
         if ttl_seconds > 60:
-            gateway.node.namespaces.expiries.warn(session)
+            gateway.node.sessions.namespaces.expiries.warn(session)
         ending = page.get_by_role("region", name="Your token")
         await expect(ending).to_contain_text("Your token ends soon.")
         assert await violations(page) == []
@@ -173,7 +173,7 @@ async def test_a_token_is_renewed_before_its_end_and_the_page_stays(
         await expect(page.locator(".toast")).to_contain_text("Signed in anew.")
         await expect(ending).to_have_count(0)
         await expect(page.get_by_label("Title")).to_have_value("Half written")
-        assert gateway.node.namespaces.sessions.of_user("root") == [session]
+        assert gateway.node.sessions.namespaces.sessions.of_user("root") == [session]
         assert session.ends_at - datetime.now(UTC) > timedelta(hours=1)
         assert await page.evaluate("sessionStorage['bellhop.token']") == fresh
 
@@ -182,8 +182,8 @@ async def test_a_token_that_has_ended_is_replaced_and_the_page_stays(gateway: Ga
     async with signed_in(browser, gateway, "#/compose") as page:
         await page.get_by_label("Title").fill("Half written")
         assert gateway.node is not None
-        (session,) = gateway.node.namespaces.sessions.of_user("root")
-        gateway.node.namespaces.expiries.end(session)
+        (session,) = gateway.node.sessions.namespaces.sessions.of_user("root")
+        gateway.node.sessions.namespaces.expiries.end(session)
         asked = page.get_by_role("dialog", name="Your token has ended")
         await expect(asked).to_be_visible()
         assert await violations(page) == []
@@ -214,7 +214,7 @@ async def test_a_second_link_renews_the_token_where_one_is(gateway: Gateway, bro
         assert page.url.endswith("/dashboard/#/compose")
         await expect(page.get_by_label("Title")).to_have_value("Half written")
         assert gateway.node is not None
-        (session,) = gateway.node.namespaces.sessions.of_user("root")
+        (session,) = gateway.node.sessions.namespaces.sessions.of_user("root")
         assert session.ends_at - datetime.now(UTC) > timedelta(hours=1)
 
         await page.evaluate("token => { location.hash = `#token=${token}` }", token("mira", roles=("admin",)))
@@ -310,7 +310,7 @@ async def test_a_busy_feed_stays_smooth_while_one_scrolls(gateway: Gateway, brow
         ]  # fmt: skip
         assert gateway.node is not None
         batch = {"node": "elsewhere", "notifications": items, "left_out": 0}
-        gateway.node.feed._show(events.encode("feed", batch))
+        gateway.node.views.feed._show(events.encode("feed", batch))
         await expect(page.get_by_text("1,000 notifications")).to_be_visible()
 
         async def burst(number: int) -> None:
@@ -419,10 +419,10 @@ async def test_a_users_history_tells_what_was_read_and_mailed(
 
 async def test_the_overview_draws_what_the_gateway_measured(gateway: Gateway, browser: Browser):
     assert gateway.node is not None
-    gateway.node.trends.sample()
+    gateway.node.views.trends.sample()
     for _ in range(3):
         await gateway.emit("all", "counted")
-    gateway.node.trends.sample()
+    gateway.node.views.trends.sample()
 
     async with signed_in(browser, gateway) as page:
         # A node that has just begun shows no hour of nothing.
@@ -441,7 +441,7 @@ async def test_the_overview_draws_what_the_gateway_measured(gateway: Gateway, br
 async def test_the_overview_tells_what_is_firing_and_what_to_do(gateway: Gateway, browser: Browser):
     assert gateway.node is not None
     await gateway.ask("POST", "/internal/lanes/bulk/pause", body={"reason": "a look at the list"})
-    trends, clock = gateway.node.trends, gateway.node.trends._clock
+    trends, clock = gateway.node.views.trends, gateway.node.views.trends._clock
     await trends.stop()
     trends.sample()
     trends._clock = lambda: clock() + timedelta(minutes=6)

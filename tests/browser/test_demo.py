@@ -288,13 +288,13 @@ async def test_an_inbox_that_waits_for_its_history_has_no_barrier(
     shop: Gateway, browser: Browser, dark: bool, monkeypatch: pytest.MonkeyPatch
 ):
     assert shop.node is not None
-    look_up, held = shop.node.reading.history, asyncio.Event()
+    look_up, held = shop.node.inboxes.reading.history, asyncio.Event()
 
     async def history(*args: Any, **options: Any) -> Any:
         await held.wait()
         return await look_up(*args, **options)
 
-    monkeypatch.setattr(shop.node.reading, "history", history)
+    monkeypatch.setattr(shop.node.inboxes.reading, "history", history)
     await shop.emit("user:ann", "One")
     async with open_page(browser, shop.public, dark=dark) as page:
         await page.goto(address(shop, "ann"))

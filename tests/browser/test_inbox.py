@@ -286,7 +286,7 @@ async def test_older_ones_come_as_one_scrolls_and_the_filter_leaves_the_unread(
         # The page shows it before the gateway knows, and what comes in between would be read as well.
         assert shop.node is not None
         async with asyncio.timeout(40):
-            while (await shop.node.reading.unread("ann", ["user:ann"])).unread:
+            while (await shop.node.inboxes.reading.unread("ann", ["user:ann"])).unread:
                 await asyncio.sleep(0.01)
         await shop.emit("user:ann", "Fresh")
         await ann.panel.get_by_role("button", name="Unread", exact=True).click()

@@ -700,7 +700,7 @@ async def test_what_breaks_in_a_batch_is_logged_and_not_shown(site: Gateway, mon
         return [RuntimeError("hunter2") for _ in requests]
 
     assert site.node is not None
-    monkeypatch.setattr(site.node.emitter, "emit_many", break_down)
+    monkeypatch.setattr(site.node.telling.emitter, "emit_many", break_down)
 
     [result] = await site.batch([BODY])
 
@@ -753,7 +753,7 @@ async def test_a_store_that_is_away_is_a_503_with_a_time(site: Gateway, monkeypa
         raise StoreUnavailable("away", retry_after=1.2)
 
     assert site.node is not None
-    monkeypatch.setattr(site.node.emitter, "emit", unavailable)
+    monkeypatch.setattr(site.node.telling.emitter, "emit", unavailable)
 
     answered = await site.ask("POST", "/internal/emit", body=BODY)
 
@@ -822,7 +822,7 @@ async def test_the_description_and_the_routes_are_the_same_list(site: Gateway):
     assert site.node is not None
     routes = {
         (route.method.lower(), route.resource.canonical)
-        for app in (site.node.public, site.node.internal)
+        for app in (site.node.sites.public, site.node.internal)
         for route in app.router.routes()
         if route.resource is not None and route.method in ("GET", "POST", "PUT", "PATCH", "DELETE")
     }

@@ -6,19 +6,7 @@ from typing import Any
 
 import pytest
 
-from storage.campaigns import (
-    DUPLICATE,
-    RULE,
-    TEST,
-    UNOWED,
-    Campaign,
-    CampaignState,
-    Decided,
-    Lead,
-    Recipient,
-    RecipientState,
-    VariantCount,
-)
+from storage.campaigns import RULE, TEST, Campaign, CampaignState, Lead
 from storage.endings import Buried, Postponed, Sent, Skipped
 from storage.errors import InvalidCursor
 from storage.ids import uuid7
@@ -26,6 +14,7 @@ from storage.mail import LaneName, MailState
 from storage.mongo import MongoStore, obligations
 from storage.outbox import Kind, Obligation, Subject
 from storage.people import Contact, Told
+from storage.recipients import DUPLICATE, UNOWED, Decided, Recipient, RecipientState, VariantCount
 from tests.contract.store_cases import NOW, later, mail, notification
 
 DRAFT, SCHEDULED, RUNNING = CampaignState.DRAFT, CampaignState.SCHEDULED, CampaignState.RUNNING
@@ -50,7 +39,7 @@ async def draft(store: Any, *users: str, **fields: Any) -> tuple[Campaign, list[
     made = campaign(**fields)
     await store.campaigns.create(made)
     recipients = [recipient(user) for user in users]
-    assert await store.campaigns.add(made.id, recipients, now=NOW) == len(users)
+    assert await store.recipients.add(made.id, recipients, now=NOW) == len(users)
     return made, recipients
 
 
@@ -80,12 +69,12 @@ async def leases(store: Any, limit: int = 100, at: Any = NOW) -> list[Any]:
 
 async def rows(store: Any, campaign_id: str) -> dict[RecipientState, int]:
     return {
-        state: number for state, number in (await store.campaigns.counts(campaign_id)).rows.items() if number
+        state: number for state, number in (await store.recipients.counts(campaign_id)).rows.items() if number
     }
 
 
 async def states(store: Any, campaign_id: str) -> dict[str | None, RecipientState]:
-    page = await store.campaigns.recipients(campaign_id, state=None, after=None, limit=100)
+    page = await store.recipients.page(campaign_id, state=None, after=None, limit=100)
     return {row.user: row.state for row in page.items}
 
 
@@ -111,22 +100,22 @@ async def test_recipients_are_added_to_a_draft_each_user_once_and_to_nothing_els
     made, _ = await draft(store, "ann", "bob")
     again = [recipient("bob", address="new@example.org"), recipient("cara"), recipient("cara")]
 
-    assert await other.campaigns.add(made.id, again, now=later(1)) == 1
-    assert await other.campaigns.add(made.id, [], now=later(1)) == 0
-    assert await other.campaigns.add("no such", [recipient()], now=NOW) is None
-    page = await store.campaigns.recipients(made.id, state=PENDING, after=None, limit=2)
+    assert await other.recipients.add(made.id, again, now=later(1)) == 1
+    assert await other.recipients.add(made.id, [], now=later(1)) == 0
+    assert await other.recipients.add("no such", [recipient()], now=NOW) is None
+    page = await store.recipients.page(made.id, state=PENDING, after=None, limit=2)
     assert [(row.user, row.address, row.state) for row in page.items] == [
         ("ann", None, PENDING),
         ("bob", None, PENDING),
     ]
-    rest = await store.campaigns.recipients(made.id, state=None, after=page.next, limit=2)
+    rest = await store.recipients.page(made.id, state=None, after=page.next, limit=2)
     assert [(row.user, rest.next) for row in rest.items] == [("cara", None)]
     assert [
-        each.user for each in await store.campaigns.pending(made.id, after=page.items[0].id, limit=1)
+        each.user for each in await store.recipients.pending(made.id, after=page.items[0].id, limit=1)
     ] == ["bob"]
 
     await store.campaigns.move(made.id, [DRAFT], RUNNING, now=NOW, wake_at=NOW)
-    assert await store.campaigns.add(made.id, [recipient("dan")], now=NOW) is None
+    assert await store.recipients.add(made.id, [recipient("dan")], now=NOW) is None
     assert await rows(store, made.id) == {PENDING: 3}
 
 
@@ -136,7 +125,7 @@ async def test_many_importers_at_once_add_each_user_once(store, other):
 
     added = await asyncio.gather(
         *(
-            each.campaigns.add(made.id, [recipient(user) for user in users[start : start + 200]], now=NOW)
+            each.recipients.add(made.id, [recipient(user) for user in users[start : start + 200]], now=NOW)
             for each in (store, other)
             for start in (0, 100)
         )
@@ -172,7 +161,7 @@ async def test_a_campaign_is_led_by_one_until_its_lease_ends_or_it_is_given_back
     assert await other.campaigns.lead(lease_seconds=10, now=later(10)) is None
     taken = await other.campaigns.lead(lease_seconds=10, now=later(11))
     assert taken.campaign == lead.campaign
-    assert await other.campaigns.add(made.id, [recipient("eve")], now=NOW, gathering=True) == 1
+    assert await other.recipients.add(made.id, [recipient("eve")], now=NOW, gathering=True) == 1
 
     # Who was too slow changes nothing.
     await store.campaigns.rest(lead, wake_at=later(12), now=later(12))
@@ -186,12 +175,12 @@ async def test_a_campaign_is_led_by_one_until_its_lease_ends_or_it_is_given_back
     assert await store.campaigns.next_wake() is None
     found = await store.campaigns.find(made.id)
     assert (found.gathered, found.recipients, found.announced) == (True, 2, "told")
-    assert await store.campaigns.add(made.id, [recipient("bob")], now=NOW, gathering=True) is None
+    assert await store.recipients.add(made.id, [recipient("bob")], now=NOW, gathering=True) is None
 
 
 async def test_what_is_decided_stays_and_its_mail_is_owed_once(store, other):
     lead, [ann, bob, cara] = await started(store, "ann", "bob", "cara")
-    assert [each.id for each in await store.campaigns.due(lead.campaign.id, limit=2, now=NOW)] == [
+    assert [each.id for each in await store.recipients.due(lead.campaign.id, limit=2, now=NOW)] == [
         ann.id,
         bob.id,
     ]
@@ -199,17 +188,17 @@ async def test_what_is_decided_stays_and_its_mail_is_owed_once(store, other):
     waits = Decided(id=cara.id, state=PENDING, wake_at=later(60), rule="quiet_hours", reason="sleeps")
     no = Decided(id=bob.id, state=SKIPPED, rule="preferences", reason="does not want it")
 
-    assert await store.campaigns.decide(lead, [first, no, waits], now=NOW) == 1
+    assert await store.recipients.decide(lead, [first, no, waits], now=NOW) == 1
     # Another, who was slower, has decided otherwise.
-    await other.campaigns.decide(lead, [replace(no, id=ann.id), owed(lead, bob)], now=later(1))
+    await other.recipients.decide(lead, [replace(no, id=ann.id), owed(lead, bob)], now=later(1))
 
     assert await states(store, lead.campaign.id) == {"ann": OWED, "bob": SKIPPED, "cara": PENDING}
-    counts = await store.campaigns.counts(lead.campaign.id)
+    counts = await store.recipients.counts(lead.campaign.id)
     assert (counts.skipped, counts.mails) == ({"preferences": 1}, {MailState.PENDING: 1})
     assert [lease.id for lease in await leases(store)] == [first.obligation.id]
-    assert await store.campaigns.due(lead.campaign.id, limit=9, now=later(59)) == []
-    assert await store.campaigns.next_due(lead.campaign.id) == later(60)
-    assert await store.campaigns.due(lead.campaign.id, limit=9, now=later(60)) == [cara]
+    assert await store.recipients.due(lead.campaign.id, limit=9, now=later(59)) == []
+    assert await store.recipients.next_due(lead.campaign.id) == later(60)
+    assert await store.recipients.due(lead.campaign.id, limit=9, now=later(60)) == [cara]
 
 
 async def test_of_two_who_have_one_address_the_second_is_skipped(store):
@@ -217,41 +206,41 @@ async def test_of_two_who_have_one_address_the_second_is_skipped(store):
     shared = uuid7()
 
     assert (
-        await store.campaigns.decide(lead, [owed(lead, ann, shared), owed(lead, bob, shared)], now=NOW) == 1
+        await store.recipients.decide(lead, [owed(lead, ann, shared), owed(lead, bob, shared)], now=NOW) == 1
     )
-    await store.campaigns.decide(lead, [owed(lead, cara, shared)], now=NOW)
+    await store.recipients.decide(lead, [owed(lead, cara, shared)], now=NOW)
 
     assert await states(store, lead.campaign.id) == {"ann": OWED, "bob": SKIPPED, "cara": SKIPPED}
-    counts = await store.campaigns.counts(lead.campaign.id)
+    counts = await store.recipients.counts(lead.campaign.id)
     assert (counts.skipped, counts.mails) == ({DUPLICATE: 2}, {MailState.PENDING: 1})
 
 
 async def test_what_became_of_mails_is_collected_and_then_the_campaign_can_be_finished(store, other):
     lead, all_ = await started(store, "ann", "bob", "cara", "dan")
-    await store.campaigns.decide(lead, [owed(lead, each) for each in all_], now=NOW)
+    await store.recipients.decide(lead, [owed(lead, each) for each in all_], now=NOW)
     by_user = {lease.notification.room: lease for lease in await leases(store)}
 
     await store.outbox.end(by_user["user:ann"], Sent(relay_id="r"), now=NOW)
     await store.outbox.end(by_user["user:bob"], Skipped(rule="suppression", reason="refused"), now=NOW)
     await store.outbox.end(by_user["user:cara"], Buried(reason="no such mailbox"), now=NOW)
 
-    assert await store.campaigns.collect(lead.campaign.id, limit=10, now=later(1)) == 1
+    assert await store.recipients.collect(lead.campaign.id, limit=10, now=later(1)) == 1
     assert await states(store, lead.campaign.id) == {"ann": SENT, "bob": SKIPPED, "cara": DEAD, "dan": OWED}
-    page = await other.campaigns.recipients(lead.campaign.id, state=SENT, after=None, limit=9)
+    page = await other.recipients.page(lead.campaign.id, state=SENT, after=None, limit=9)
     [row] = page.items
     assert (row.user, row.address, row.mail_state) == ("ann", "ann@example.org", MailState.SENT)
     assert not await store.campaigns.finish(lead, now=later(1))
     await store.outbox.end(by_user["user:dan"], Sent(), now=later(2))
-    assert await store.campaigns.collect(lead.campaign.id, limit=10, now=later(2)) == 0
+    assert await store.recipients.collect(lead.campaign.id, limit=10, now=later(2)) == 0
     assert await store.campaigns.finish(lead, now=later(3))
 
     found = await other.campaigns.find(lead.campaign.id)
     assert (found.state, found.ended_at) == (FINISHED, later(3))
-    counts = await store.campaigns.counts(lead.campaign.id)
+    counts = await store.recipients.counts(lead.campaign.id)
     assert counts.mails == {MailState.SENT: 2, MailState.SKIPPED: 1, MailState.DEAD: 1}
     # What comes back later changes what was heard, and not that it was sent.
     await store.outbox.came_back(by_user["user:ann"].id, MailState.BOUNCED, reason="full", now=later(9))
-    counts = await store.campaigns.counts(lead.campaign.id)
+    counts = await store.recipients.counts(lead.campaign.id)
     assert (counts.rows[SENT], counts.mails[MailState.BOUNCED]) == (2, 1)
 
 
@@ -265,10 +254,10 @@ async def test_a_campaign_that_is_not_gathered_is_not_finished(store):
 
 async def test_paused_nothing_is_due_and_what_is_decided_meanwhile_is_not_kept(store):
     lead, [ann, bob] = await started(store, "ann", "bob")
-    await store.campaigns.decide(lead, [owed(lead, ann)], now=NOW)
+    await store.recipients.decide(lead, [owed(lead, ann)], now=NOW)
 
     await store.campaigns.move(lead.campaign.id, [RUNNING], PAUSED, now=later(1))
-    assert await store.campaigns.decide(lead, [owed(lead, bob)], now=later(1)) == 0
+    assert await store.recipients.decide(lead, [owed(lead, bob)], now=later(1)) == 0
     assert await leases(store, at=later(500)) == []
     assert (await store.outbox.mail_counts())[MailState.PENDING] == 1
 
@@ -279,7 +268,7 @@ async def test_paused_nothing_is_due_and_what_is_decided_meanwhile_is_not_kept(s
 async def test_what_a_worker_has_put_off_for_a_paused_campaign_is_due_as_that_goes_on(store):
     """It slipped out as the campaign was paused: nobody waits for the look that was put off."""
     lead, [ann, bob] = await started(store, "ann", "bob")
-    await store.campaigns.decide(lead, [owed(lead, ann), owed(lead, bob)], now=NOW)
+    await store.recipients.decide(lead, [owed(lead, ann), owed(lead, bob)], now=NOW)
     first, second = await leases(store)
     await store.campaigns.move(lead.campaign.id, [RUNNING], PAUSED, now=later(1))
     off = Postponed(until=later(61), reason="paused", rule=RULE, counted=False)
@@ -294,7 +283,7 @@ async def test_what_a_worker_has_put_off_for_a_paused_campaign_is_due_as_that_go
 
 async def test_cancelled_nobody_gets_any_more_but_those_whose_mail_is_being_sent(store, other):
     lead, [ann, bob, cara] = await started(store, "ann", "bob", "cara")
-    await store.campaigns.decide(lead, [owed(lead, ann), owed(lead, bob)], now=NOW)
+    await store.recipients.decide(lead, [owed(lead, ann), owed(lead, bob)], now=NOW)
     [held] = await leases(store, limit=1)
 
     assert await store.campaigns.cancel(lead.campaign.id, [PAUSED], now=later(1)) is None
@@ -305,7 +294,7 @@ async def test_cancelled_nobody_gets_any_more_but_those_whose_mail_is_being_sent
         1,
     )
     assert await leases(store, at=later(2)) == []
-    assert await other.campaigns.decide(lead, [owed(lead, cara)], now=later(2)) == 0
+    assert await other.recipients.decide(lead, [owed(lead, cara)], now=later(2)) == 0
 
     # Its worker does not know, and then another is asked whether it may leave.
     standing = await store.campaigns.standing(lead.campaign.id, held.id)
@@ -313,7 +302,7 @@ async def test_cancelled_nobody_gets_any_more_but_those_whose_mail_is_being_sent
     await store.outbox.end(held, Sent(), now=later(2))
     taken = await other.campaigns.lead(lease_seconds=9, now=later(2))
     assert taken.campaign.id == lead.campaign.id
-    assert await other.campaigns.collect(lead.campaign.id, limit=9, now=later(3)) == 0
+    assert await other.recipients.collect(lead.campaign.id, limit=9, now=later(3)) == 0
     assert await rows(store, lead.campaign.id) == {SENT: 1, CANCELLED: 2}
 
 
@@ -322,20 +311,20 @@ async def test_who_is_gathered_for_a_campaign_that_was_stopped_meanwhile_is_not_
     await store.campaigns.move(made.id, [DRAFT], RUNNING, now=NOW, wake_at=NOW)
     await store.campaigns.move(made.id, [RUNNING], PAUSED, now=NOW)
 
-    assert await store.campaigns.add(made.id, [recipient()], now=NOW, gathering=True) is None
+    assert await store.recipients.add(made.id, [recipient()], now=NOW, gathering=True) is None
     await store.campaigns.cancel(made.id, [PAUSED], now=NOW)
-    assert await store.campaigns.add(made.id, [recipient()], now=NOW, gathering=True) is None
+    assert await store.recipients.add(made.id, [recipient()], now=NOW, gathering=True) is None
     assert await rows(store, made.id) == {}
 
 
 async def test_a_mail_that_a_worker_skips_for_its_campaign_is_cancelled_and_no_other(store):
     lead, [ann, bob] = await started(store, "ann", "bob")
-    await store.campaigns.decide(lead, [owed(lead, ann), owed(lead, bob)], now=NOW)
+    await store.recipients.decide(lead, [owed(lead, ann), owed(lead, bob)], now=NOW)
     first, second = await leases(store)
 
     await store.outbox.end(first, Skipped(rule=RULE, reason="cancelled"), now=NOW)
     await store.outbox.end(second, Skipped(rule="unless", reason="read it"), now=NOW)
-    await store.campaigns.collect(lead.campaign.id, limit=9, now=NOW)
+    await store.recipients.collect(lead.campaign.id, limit=9, now=NOW)
 
     assert await rows(store, lead.campaign.id) == {CANCELLED: 1, SKIPPED: 1}
 
@@ -343,7 +332,7 @@ async def test_a_mail_that_a_worker_skips_for_its_campaign_is_cancelled_and_no_o
 async def test_what_a_worker_must_know_of_a_mail(store):
     lead, [ann, bob] = await started(store, "ann", "bob")
     await store.campaigns.announce(lead, "told")
-    await store.campaigns.decide(lead, [one := owed(lead, ann)], now=NOW)
+    await store.recipients.decide(lead, [one := owed(lead, ann)], now=NOW)
 
     standing = await store.campaigns.standing(lead.campaign.id, one.obligation.id)
     assert (standing.state, standing.announced, standing.is_owed) == (RUNNING, "told", True)
@@ -354,10 +343,10 @@ async def test_what_a_worker_must_know_of_a_mail(store):
 async def test_the_dead_are_tried_again_under_the_same_id_and_a_finished_campaign_runs(store):
     lead, [ann, bob] = await started(store, "ann", "bob")
     gone = Decided(id=bob.id, state=DEAD, reason="data do not fit")
-    await store.campaigns.decide(lead, [one := owed(lead, ann), gone], now=NOW)
+    await store.recipients.decide(lead, [one := owed(lead, ann), gone], now=NOW)
     [lease] = await leases(store)
     await store.outbox.end(lease, Buried(reason="no"), now=NOW)
-    await store.campaigns.collect(lead.campaign.id, limit=9, now=NOW)
+    await store.recipients.collect(lead.campaign.id, limit=9, now=NOW)
     assert await store.campaigns.finish(lead, now=NOW)
 
     assert await store.campaigns.retry(lead.campaign.id, now=later(5)) == 2
@@ -373,10 +362,10 @@ async def test_the_dead_are_tried_again_under_the_same_id_and_a_finished_campaig
 
 async def test_a_dead_mail_that_is_revived_by_itself_is_its_recipients_again(store):
     lead, [ann] = await started(store, "ann")
-    await store.campaigns.decide(lead, [one := owed(lead, ann)], now=NOW)
+    await store.recipients.decide(lead, [one := owed(lead, ann)], now=NOW)
     [lease] = await leases(store)
     await store.outbox.end(lease, Buried(reason="no"), now=NOW)
-    await store.campaigns.collect(lead.campaign.id, limit=9, now=NOW)
+    await store.recipients.collect(lead.campaign.id, limit=9, now=NOW)
     await store.campaigns.finish(lead, now=NOW)
 
     await store.outbox.revive([one.obligation.id], now=later(1))
@@ -389,11 +378,11 @@ async def test_a_dead_mail_that_is_revived_by_itself_is_its_recipients_again(sto
 
 async def test_a_mail_that_is_put_off_stays_owed(store):
     lead, [ann] = await started(store, "ann")
-    await store.campaigns.decide(lead, [owed(lead, ann)], now=NOW)
+    await store.recipients.decide(lead, [owed(lead, ann)], now=NOW)
     [lease] = await leases(store)
     await store.outbox.end(lease, Postponed(until=later(60), reason="busy"), now=NOW)
 
-    assert await store.campaigns.collect(lead.campaign.id, limit=9, now=later(1)) == 1
+    assert await store.recipients.collect(lead.campaign.id, limit=9, now=later(1)) == 1
     assert await states(store, lead.campaign.id) == {"ann": OWED}
 
 
@@ -402,14 +391,14 @@ async def test_who_is_owed_a_mail_that_was_never_stored_is_decided_again(mongo_u
     store = MongoStore(mongo_url)
     await store.open()
     lead, [ann] = await started(store, "ann")
-    await store.campaigns.decide(lead, [one := owed(lead, ann)], now=NOW)
+    await store.recipients.decide(lead, [one := owed(lead, ann)], now=NOW)
     await store._operations.collections["obligations"].delete_one({"_id": one.obligation.id})
     after = NOW + UNOWED
 
-    assert await store.campaigns.collect(lead.campaign.id, limit=9, now=later(1)) == 1
-    assert await store.campaigns.collect(lead.campaign.id, limit=9, now=after) == 0
-    assert await store.campaigns.due(lead.campaign.id, limit=9, now=after) == [ann]
-    assert await store.campaigns.decide(lead, [one], now=after) == 1
+    assert await store.recipients.collect(lead.campaign.id, limit=9, now=later(1)) == 1
+    assert await store.recipients.collect(lead.campaign.id, limit=9, now=after) == 0
+    assert await store.recipients.due(lead.campaign.id, limit=9, now=after) == [ann]
+    assert await store.recipients.decide(lead, [one], now=after) == 1
     await store.close()
 
 
@@ -425,49 +414,49 @@ async def test_who_is_erased_between_the_two_writes_is_sent_nothing(mongo_url, m
         return await owe(c, owed_)
 
     monkeypatch.setattr(obligations, "owe", late)
-    await store.campaigns.decide(lead, [one := owed(lead, ann)], now=NOW)
+    await store.recipients.decide(lead, [one := owed(lead, ann)], now=NOW)
 
     assert await leases(store) == []
     [mail_] = await store._operations.collections["obligations"].find({"_id": one.obligation.id}).to_list()
     assert (mail_["mail"]["to"], mail_["mail"]["state"], "news" in mail_) == ("", "skipped", False)
-    await store.campaigns.collect(lead.campaign.id, limit=9, now=NOW)
+    await store.recipients.collect(lead.campaign.id, limit=9, now=NOW)
     assert await rows(store, lead.campaign.id) == {SKIPPED: 1}
     await store.close()
 
 
 async def test_an_erased_recipient_is_counted_still_and_nothing_is_known_of_whose_it_was(store):
     lead, [ann, bob, cara] = await started(store, "ann", "bob", "cara@example.org")
-    await store.campaigns.decide(lead, [owed(lead, ann)], now=NOW)
+    await store.recipients.decide(lead, [owed(lead, ann)], now=NOW)
     no = Decided(id=bob.id, state=SKIPPED, rule="preferences", reason="bob does not want it")
-    await store.campaigns.decide(lead, [no], now=NOW)
+    await store.recipients.decide(lead, [no], now=NOW)
 
     for user in ("ann", "bob"):
         await store.people.erase_user(user, f"user:{user}", now=later(1))
     await store.people.erase_user("x", "user:x", now=later(1), addresses=["cara@example.org"])
-    await store.campaigns.collect(lead.campaign.id, limit=9, now=later(1))
+    await store.recipients.collect(lead.campaign.id, limit=9, now=later(1))
 
-    page = await store.campaigns.recipients(lead.campaign.id, state=None, after=None, limit=9)
+    page = await store.recipients.page(lead.campaign.id, state=None, after=None, limit=9)
     assert {(row.user, row.address, row.reason) for row in page.items} == {
         (None, None, "erased"),
         (None, None, None),
     }
     assert await rows(store, lead.campaign.id) == {SKIPPED: 3}
-    assert (await store.campaigns.counts(lead.campaign.id)).skipped == {"erased": 2, "preferences": 1}
+    assert (await store.recipients.counts(lead.campaign.id)).skipped == {"erased": 2, "preferences": 1}
     assert await leases(store, at=later(9)) == []
-    assert await store.campaigns.of_user("ann", limit=9) == []
+    assert await store.recipients.of_user("ann", limit=9) == []
 
 
 async def test_a_users_campaigns_are_told(store):
     lead, [ann] = await started(store, "ann")
     made, _ = await draft(store, "ann", "bob", name="Winter")
 
-    told = await store.campaigns.of_user("ann", limit=9)
+    told = await store.recipients.of_user("ann", limit=9)
 
     assert [(each.name, row.user, row.state) for each, row in told] == [
         ("Winter", "ann", PENDING),
         ("Autumn", "ann", PENDING),
     ]
-    assert await store.campaigns.of_user("\ud800", limit=9) == []
+    assert await store.recipients.of_user("\ud800", limit=9) == []
     del lead, made, ann
 
 
@@ -475,13 +464,13 @@ async def test_what_ended_long_ago_is_forgotten_step_by_step_with_its_mails(stor
     lead, all_ = await started(store, "ann", "bob", "cara")
     old, _ = await draft(store, "dan")
     kept, _ = await draft(store, "eve", created_at=later(100))
-    await store.campaigns.decide(lead, [owed(lead, each) for each in all_], now=NOW)
+    await store.recipients.decide(lead, [owed(lead, each) for each in all_], now=NOW)
     test = Subject(kind=Kind.CAMPAIGN, id=f"{TEST}{lead.campaign.id}")
     told = notification("user:me", in_app=False)
     await store.outbox.owe([Obligation(id=uuid7(), of=test, mail=mail(lane=LaneName.BULK), news=told)])
     for lease in await leases(store):
         await store.outbox.end(lease, Sent(), now=NOW)
-    await store.campaigns.collect(lead.campaign.id, limit=9, now=NOW)
+    await store.recipients.collect(lead.campaign.id, limit=9, now=NOW)
     assert await store.campaigns.finish(lead, now=later(1))
 
     assert await store.campaigns.prune(before=NOW, limit=2) == 0
@@ -531,7 +520,7 @@ async def test_only_who_leads_it_notes_how_far_its_rate_is_taken_up(store, other
 
 async def wait_for_a_winner(store: Any, lead: Lead, recipients: list[Recipient]) -> None:
     waiting = [Decided(id=each.id, state=PENDING, rule="experiment") for each in recipients]
-    await store.campaigns.decide(lead, waiting, now=NOW)
+    await store.recipients.decide(lead, waiting, now=NOW)
 
 
 async def test_who_waits_for_a_winner_is_due_as_one_is_chosen_and_the_first_choice_stays(store, other):
@@ -539,16 +528,16 @@ async def test_who_waits_for_a_winner_is_due_as_one_is_chosen_and_the_first_choi
     id_ = lead.campaign.id
     await wait_for_a_winner(store, lead, recipients[:2])
     later_on = Decided(id=recipients[2].id, state=PENDING, rule="local_time", wake_at=later(500))
-    await store.campaigns.decide(lead, [later_on], now=NOW)
-    assert await store.campaigns.due(id_, limit=9, now=later(100)) == []
-    assert await store.campaigns.next_due(id_) == later(500)
+    await store.recipients.decide(lead, [later_on], now=NOW)
+    assert await store.recipients.due(id_, limit=9, now=later(100)) == []
+    assert await store.recipients.next_due(id_) == later(500)
     assert not await store.campaigns.finish(lead, now=later(100))
 
     chosen = await other.campaigns.choose(id_, "b", now=later(200))
 
     assert (chosen.chosen, chosen.chosen_at) == ("b", later(200))
     assert await store.campaigns.next_wake() == later(200)
-    assert {each.id for each in await store.campaigns.due(id_, limit=9, now=later(200))} == {
+    assert {each.id for each in await store.recipients.due(id_, limit=9, now=later(200))} == {
         each.id for each in recipients[:2]
     }
     # Whoever led it then knew nothing of it, and comes too late to say when it is looked at again.
@@ -563,11 +552,11 @@ async def test_who_was_decided_in_between_is_due_when_it_is_chosen_again(store):
     lead, recipients = await started(store, "ann", "bob")
     await store.campaigns.choose(lead.campaign.id, "b", now=NOW)
     await wait_for_a_winner(store, lead, recipients)
-    assert await store.campaigns.due(lead.campaign.id, limit=9, now=later(9)) == []
+    assert await store.recipients.due(lead.campaign.id, limit=9, now=later(9)) == []
 
     await store.campaigns.choose(lead.campaign.id, "b", now=later(9))
 
-    assert len(await store.campaigns.due(lead.campaign.id, limit=9, now=later(9))) == 2
+    assert len(await store.recipients.due(lead.campaign.id, limit=9, now=later(9))) == 2
 
 
 async def test_a_choice_wakes_nothing_of_what_is_paused(store):
@@ -591,27 +580,27 @@ async def test_variants_are_counted_by_who_was_sent_them_and_who_has_clicked_fir
     ]
     decided += [Decided(id=recipients[3].id, state=SKIPPED, rule="preferences", variant="b")]
     decided += [owed(lead, recipients[4])]
-    assert await store.campaigns.decide(lead, decided, now=NOW) == 4
+    assert await store.recipients.decide(lead, decided, now=NOW) == 4
     for lease in await leases(store):
         await store.outbox.end(lease, Sent(), now=later(1))
-    assert await store.campaigns.collect(id_, limit=9, now=later(2)) == 0
+    assert await store.recipients.collect(id_, limit=9, now=later(2)) == 0
     mails = [each.obligation.id for each in decided if each.obligation is not None]
 
     for seconds, mail_id in ((9, mails[1]), (5, mails[2]), (7, mails[0]), (99, mails[2]), (3, mails[3])):
-        await other.campaigns.clicked(id_, mail_id, at=later(seconds))
-    await store.campaigns.clicked(id_, "no such", at=NOW)
+        await other.recipients.clicked(id_, mail_id, at=later(seconds))
+    await store.recipients.clicked(id_, "no such", at=NOW)
 
-    counts = await other.campaigns.variant_counts(id_)
+    counts = await other.recipients.variant_counts(id_)
     assert counts == {
         "a": VariantCount(assigned=1, sent=1, clicked=1), "b": VariantCount(assigned=3, sent=2, clicked=2)
     }  # fmt: skip
-    assert await store.campaigns.conversions(id_, limit=9) == ["b", "a", "b"]
-    assert await store.campaigns.conversions(id_, limit=1) == ["b"]
-    page = await store.campaigns.recipients(id_, state=None, after=None, limit=9)
+    assert await store.recipients.conversions(id_, limit=9) == ["b", "a", "b"]
+    assert await store.recipients.conversions(id_, limit=1) == ["b"]
+    page = await store.recipients.page(id_, state=None, after=None, limit=9)
     assert [(row.variant, row.clicked_at) for row in page.items] == [
         ("a", later(7)), ("b", later(9)), ("b", later(5)), ("b", None), (None, later(3)),
     ]  # fmt: skip
-    assert await store.campaigns.variant_counts("no such") == {}
+    assert await store.recipients.variant_counts("no such") == {}
 
 
 async def test_the_second_of_an_address_keeps_the_variant_that_has_fallen_to_it(store):
@@ -619,8 +608,8 @@ async def test_the_second_of_an_address_keeps_the_variant_that_has_fallen_to_it(
     first = replace(owed(lead, recipients[0]), variant="a")
     second = replace(owed(lead, recipients[1], first.obligation.id), variant="b")
 
-    await store.campaigns.decide(lead, [first], now=NOW)
-    await store.campaigns.decide(lead, [second], now=NOW)
+    await store.recipients.decide(lead, [first], now=NOW)
+    await store.recipients.decide(lead, [second], now=NOW)
 
-    page = await store.campaigns.recipients(lead.campaign.id, state=SKIPPED, after=None, limit=9)
+    page = await store.recipients.page(lead.campaign.id, state=SKIPPED, after=None, limit=9)
     assert [(row.rule, row.variant) for row in page.items] == [(DUPLICATE, "b")]

@@ -8,7 +8,7 @@ from typing import Any
 from pymongo import AsyncMongoClient
 
 from storage.audit import Deed
-from storage.campaigns import Campaign, Recipient
+from storage.campaigns import Campaign
 from storage.clicks import Hit
 from storage.connect import file_of
 from storage.digests import Digest
@@ -19,10 +19,12 @@ from storage.mail import LaneName
 from storage.outbox import Kind, Obligation, Subject
 from storage.people import Contact, Told
 from storage.preferences import Change
+from storage.recipients import Recipient
 from storage.schedule import Scheduled
 from storage.store import Store
 from storage.strays import Stray
 from storage.suppressions import Reason, Suppression
+from storage.trials import Participant
 from tests.contract.store_cases import NOW, later, mail, notification, put
 
 ID = "erasee-7f3a"
@@ -104,11 +106,17 @@ async def _lanes(store: Store) -> None:
 
 
 async def _campaigns(store: Store) -> None:
-    """One of the user's own, of which the user is a recipient."""
+    """One of the user's own."""
     campaign = Campaign(id=uuid7(), name="Autumn", type="NEWS", plan="{}", by=f"user:{ID}", created_at=NOW)
     await store.campaigns.create(campaign)
+
+
+async def _recipients(store: Store) -> None:
+    """The user, of another's campaign."""
+    campaign = Campaign(id=uuid7(), name="Winter", type="NEWS", plan="{}", by="service:shop", created_at=NOW)
+    await store.campaigns.create(campaign)
     recipient = Recipient(id=uuid7(), user=ID, address=ADDRESS, given=SECRET)
-    await store.campaigns.add(campaign.id, [recipient], now=NOW)
+    await store.recipients.add(campaign.id, [recipient], now=NOW)
 
 
 async def _audit(store: Store) -> None:
@@ -124,6 +132,10 @@ async def _clicks(store: Store) -> None:
         links=1, at=NOW, network=b"net", signals=(),
     )  # fmt: skip
     assert await store.clicks.note(hit, most=1)
+
+
+async def _trials(store: Store) -> None:
+    await store.trials.enrol([Participant(trial="t", user=ID, variant="a", at=NOW, reached=True)])
 
 
 KEEPS: dict[str, Filler | str] = {
@@ -146,9 +158,11 @@ KEEPS: dict[str, Filler | str] = {
     "lanes": _lanes,
     "mailboxes": lambda store: store.mailboxes.refuse(ID, ADDRESS, at=NOW),
     "campaigns": _campaigns,
+    "recipients": _recipients,
     "audit": _audit,
     "archive": lambda store: store.archive.keys([ID]),
     "clicks": _clicks,
+    "trials": _trials,
 }
 """By shelf: what it is given of a user, or what it keeps instead. Whoever adds a shelf adds a line here."""
 

@@ -167,7 +167,7 @@ async def test_what_is_snoozed_comes_back_on_time_though_its_node_is_gone(
     assert (await told(desk))["did"]["event"] == "snooze"
     assert (await titles(desk), await titles(desk, snoozed=True)) == (["Newer"], ["Later"])
     assert one.node is not None
-    await one.node.snoozer.stop()
+    await one.node.inboxes.snoozer.stop()
 
     back = await told(desk)
 
@@ -192,14 +192,14 @@ async def test_what_a_node_brought_back_and_died_over_is_told_by_another(
     assert one.node is not None
     assert two.node is not None
     for each in (one.node, two.node):
-        await each.snoozer.stop()
+        await each.inboxes.snoozer.stop()
     await client.call("snooze", {"id": id_, "until": in_a(0.1)})
     await told(client)
     now = datetime.now(UTC) + timedelta(seconds=1)
     _, back = await one.node.store.snoozes.bring_back(limit=9, lease_seconds=0.3, now=now)
     assert [each.id for each in back] == [id_]
 
-    two.node.snoozer.start()
+    two.node.inboxes.snoozer.start()
 
     event = await told(client)
     assert (event["did"]["event"], event["did"]["ids"], event["unread"]) == ("back", [id_], 1)

@@ -203,11 +203,11 @@ async def test_one_order_revives_no_more_than_its_bound(gateway: Gateway, admin:
 
 
 async def test_the_overview_tells_what_this_node_did(gateway: Gateway, admin: JSClient):
-    gateway.node.trends.sample()
+    gateway.node.views.trends.sample()
     await admin.call("emit", {"to": "all", "type": "HELLO", "title": "Hi"})
     await gateway.emit("all", "by HTTP")
     await admin.call("emit", {"to": "nowhere"})
-    gateway.node.trends.sample()
+    gateway.node.views.trends.sample()
 
     overview = await admin.call("overview", {"minutes": 60})
 
@@ -274,7 +274,7 @@ async def test_the_feed_shows_what_other_nodes_take_in(tmp_path: Path, redis_url
         await admin.event("ready")
         await admin.call("feed", {"on": True})
         async with asyncio.timeout(40):
-            while not two.node.emitter.listeners:
+            while not two.node.telling.emitter.listeners:
                 await asyncio.sleep(0)
 
         await two.emit("user:ann", "Taken in by two")

@@ -21,12 +21,12 @@ async def test_what_is_too_old_is_put_away_and_what_keeps_from_it_is_told(tmp_pa
         await fill(store, "user:ann", 3, created_at=OLD)
         await here.emit("user:ann")
 
-        await here.node.housekeeper.tidy()
+        await here.node.keeping.housekeeper.tidy()
         ready = await here.ask("GET", "/readyz")
         failing = str((await here.ask("GET", "/metrics")).body)
         there = await sequences(store, "user:ann")
         place.unlink()
-        await here.node.housekeeper.tidy()
+        await here.node.keeping.housekeeper.tidy()
         well = await here.ask("GET", "/readyz")
         written = str((await here.ask("GET", "/metrics")).body)
 
@@ -39,8 +39,8 @@ async def test_what_is_too_old_is_put_away_and_what_keeps_from_it_is_told(tmp_pa
         assert "bellhop_archive_failing 0.0" in written
         assert "bellhop_archived_total 3.0" in written
         assert await sequences(store, "user:ann") == [4]
-        assert here.node.archivist is not None
-        depot = await here.node.archivist._open_depot()
+        assert here.node.keeping.archivist is not None
+        depot = await here.node.keeping.archivist._open_depot()
         (name,) = await names_at(depot)
         manifest = json.loads(await depot.get(f"{name}.manifest.json") or b"")
         assert (manifest["rows"], manifest["name"]) == (3, f"notifications-{OLD:%Y-%m}-0001")

@@ -331,7 +331,7 @@ async def test_a_campaign_begins_at_its_time_and_not_by_itself_when_that_is_long
     await here.node.store.campaigns.move(
         late, [CampaignState.DRAFT], CampaignState.SCHEDULED, now=now, wake_at=now
     )
-    here.node.campaign_runner.wake()
+    here.node.campaigns.runner.wake()
 
     async def is_paused() -> bool:
         found = await told(here, "GET", f"/{late}")

@@ -137,7 +137,7 @@ async def follow(
 
 async def judged(here: Gateway) -> None:
     assert here.node is not None
-    await here.node.clicks.judge(before=datetime.now(UTC) + timedelta(seconds=1))
+    await here.node.inboxes.clicks.judge(before=datetime.now(UTC) + timedelta(seconds=1))
 
 
 async def hits(here: Gateway, id_: str) -> list[Any]:
@@ -174,7 +174,7 @@ async def test_a_persons_click_leads_on_and_reads_it_in_every_tab_once_it_is_jud
     id_, link = await offered(here, tmp_path)
     heard: list[Clicked] = []
     assert here.node is not None
-    here.node.clicks.listeners.append(heard.append)
+    here.node.inboxes.clicks.listeners.append(heard.append)
 
     assert (await follow(here, link, method="HEAD"))[0] == 302
     assert await hits(here, id_) == []

@@ -136,8 +136,8 @@ async def test_another_python_socketio_process_reaches_the_clients(
     for client in clients:
         await client.event("ready")
 
-    assert nodes[0].node is not None and nodes[0].node.neighbours is not None
-    channel = nodes[0].node.neighbours.channel
+    assert nodes[0].node is not None and nodes[0].node.sessions.neighbours is not None
+    channel = nodes[0].node.sessions.neighbours.channel
     manager = socketio.AsyncRedisManager(redis_url, channel=channel, write_only=True)
     await manager.emit("greeting", {"from": "elsewhere"}, namespace="/", room="user:ann")
     await manager.emit("greeting", {"from": "nobody"}, namespace="/", room="user:bob")
@@ -161,7 +161,7 @@ async def test_any_node_tells_what_all_of_them_did(nodes: list[Gateway], node: N
         await nodes[number % 2].emit("user:ann", str(number))
     for each in nodes:
         assert each.node is not None
-        trends = each.node.trends
+        trends = each.node.views.trends
         await trends.stop()
         trends._samples.clear()
         for number in range(3):

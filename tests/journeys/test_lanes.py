@@ -177,7 +177,7 @@ async def test_a_mail_that_was_not_sent_says_by_which_rule_and_why(tmp_path: Pat
         email = {"to": "ann@shop.example", "unless": "read", "after": 0.3}
         read = (await here.emit("user:ann", email=email))["notification"]["id"]
         assert here.node is not None
-        await here.node.reading.read("ann", ["user:ann"], [read])
+        await here.node.inboxes.reading.read("ann", ["user:ann"], [read])
         nowhere = (await here.emit("user:bob", email={"if_known": True}))["notification"]["id"]
 
         skipped = await mail_in(here, read, "skipped")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from auth.tokens import Signer
+from auth.signing import Signer
 from storage.errors import StoreUnavailable
 from tests.support.gateway import SECRET, Gateway, gateways, token
 from tests.support.node import NodeProcess
@@ -116,7 +116,7 @@ async def test_a_node_that_the_bus_has_told_nothing_finds_out_when_it_keeps_hous
         patched.setattr(one.node.bus, "order_all", lost)
         await _told(one, "PUT", f"{MEMBERS}/ann")
     assert client.received("rooms") == []
-    await two.node.namespaces.memberships.keep_house()
+    await two.node.sessions.namespaces.memberships.keep_house()
 
     assert (await client.event("rooms"))["joined"] == ["topic:deals"]
 
@@ -139,7 +139,7 @@ async def test_a_change_that_comes_while_the_store_is_away_is_made_good(
         await _told(one, "PUT", f"{MEMBERS}/ann")
         async with asyncio.timeout(20):
             await asked.wait()
-    await two.node.namespaces.memberships.keep_house()
+    await two.node.sessions.namespaces.memberships.keep_house()
 
     assert (await client.event("rooms"))["joined"] == ["topic:deals"]
 

@@ -193,7 +193,7 @@ async def test_a_change_that_comes_while_the_store_is_away_is_made_good(
         await one.ask("PATCH", "/internal/users/ann/preferences", body=NO_OFFERS)
         async with asyncio.timeout(40):
             await asked.wait()
-    await two.node.namespaces.mutes.keep_house()
+    await two.node.sessions.namespaces.mutes.keep_house()
 
     assert (await muted(tab))["muted"] == ["SALE_OFFER", "TIP"]
 

@@ -100,7 +100,7 @@ async def test_the_smallest_new_part_needs_no_file_of_bellhop_to_be_changed(
         assert (await here.ask("GET", "/readyz")).body["reasons"] == ["greeter: it has no greetings left"]
 
         assert here.node is not None
-        await here.node.housekeeper.tidy()
+        await here.node.keeping.housekeeper.tidy()
         assert (await here.ask("GET", "/readyz")).status == 200
         await here.node.bus.order_all(Greeted(9))
         assert greeter.greeted == 9

@@ -17,8 +17,8 @@ async def test_whichever_node_is_asked_tells_of_all_and_has_another_leave(
         left = asyncio.Event()
         assert near.node is not None
         assert far.node is not None
-        far.node.nodes.leave = left.set
-        near.node.nodes.leave = lambda: None
+        far.node.views.nodes.leave = left.set
+        near.node.views.nodes.leave = lambda: None
         ann = await node.open(far.public, auth={"token": token("ann")})
         await ann.event("ready")
 
@@ -45,7 +45,7 @@ async def test_any_node_tells_what_is_firing_on_which_and_what_to_do(tmp_path: P
         assert far.node is not None
         await far.ask("POST", "/internal/lanes/bulk/pause", body={"reason": "a look at the list"})
         # The other node hears of it in its own time.
-        trends, clock = far.node.trends, far.node.trends._clock
+        trends, clock = far.node.views.trends, far.node.views.trends._clock
         await trends.stop()
         trends.sample()
         calm = (await near.ask("GET", "/internal/alerts")).body["alerts"]

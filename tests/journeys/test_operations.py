@@ -48,8 +48,8 @@ async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway:
     await gateway.ask("PUT", "/internal/users/ann", body={"name": "Ann", "attributes": {"plan": "gold"}})
     await gateway.ask("PATCH", "/internal/users/ann/preferences", body={"channels": {"email": True}})
     await ann.call("read", {"ids": [known["id"]]})
-    gateway.node.trends.sample()
-    gateway.node.trends.sample()
+    gateway.node.views.trends.sample()
+    gateway.node.views.trends.sample()
     send_at = encoding.time(datetime.now(UTC) + timedelta(days=1))
     put_off = await gateway.ask(
         "POST",
@@ -59,7 +59,7 @@ async def test_every_event_answers_in_the_shape_that_the_table_gives_it(gateway:
     later = [item["id"] for item in put_off.body["scheduled"]]
     emit = {"to": ["user:ann", "topic:deals", "all"], "type": "T", "title": "x"}
     # It would end the process of the tests.
-    gateway.node.nodes.leave = lambda: None
+    gateway.node.views.nodes.leave = lambda: None
     payloads: dict[str, dict[str, Any]] = {
         "emit": {"to": "user:bob", "type": "T", "title": "x", "email": {"if_known": True}},
         "preview": emit | {"to": "user:ann", "email": MAILED},

@@ -26,7 +26,7 @@ async def hearing(folder: Path, host: Host, **settings: str) -> AsyncIterator[Ga
     """A gateway that hears the topic, and to which AWS is on loopback."""
 
     def extend(node: Any) -> None:
-        node.hooks.session = host.session
+        node.sites.hooks.session = host.session
 
     async with gateway(folder, extend=extend, SES_TOPICS=TOPIC, **settings) as here:
         yield here
@@ -259,8 +259,8 @@ async def test_bodies_of_whom_nobody_knows_are_read_up_to_a_number(
 
         async def all_held() -> bool:
             assert here.node is not None
-            assert here.node.hooks is not None
-            return here.node.hooks._places.locked()
+            assert here.node.sites.hooks is not None
+            return here.node.sites.hooks._places.locked()
 
         await until(all_held)
         answered = await post(here, "/hooks/ses", {})

@@ -69,7 +69,7 @@ async def test_what_another_process_hears_is_told_by_a_node(tmp_path: Path):
         await mail_in(here, id_, "bounced")
         assert here.node is not None
 
-        await here.node.hints.keep_house()
+        await here.node.users.hints.keep_house()
 
         async def is_told() -> bool:
             return await hints(here, "ann") == ["Your mailbox refuses our mail"]

@@ -74,7 +74,7 @@ async def test_what_is_due_while_its_node_is_gone_is_emitted_by_another(
     await client.event("ready")
 
     await _later(one, "user:ann", "later", _in(1))
-    await one.node.scheduler.stop()
+    await one.node.telling.scheduler.stop()
 
     assert (await client.event("notification"))["title"] == "later"
     del three
@@ -89,24 +89,24 @@ async def test_what_was_leased_by_a_node_that_died_comes_once_from_another(
     await client.event("ready")
     for each in nodes:
         assert each.node is not None
-        await each.node.scheduler.stop()
+        await each.node.telling.scheduler.stop()
     await _later(one, "user:ann", "later", _in(0))
     dying, living = one.node, three.node
     assert dying is not None
     assert living is not None
     now = datetime.now(UTC) + timedelta(seconds=1)
     _, leased = await dying.store.schedule.lease(limit=9, lease_seconds=0.5, now=now)
-    assert await dying.scheduler._emit(leased) == [leased[0].id]
+    assert await dying.telling.scheduler._emit(leased) == [leased[0].id]
 
     assert (await client.event("notification"))["title"] == "later"
-    living.scheduler.start()
+    living.telling.scheduler.start()
     async with asyncio.timeout(40):
         while await living.store.schedule.next_due() is not None:
             await asyncio.sleep(0.02)
 
     await three.emit("user:ann", "last")
     assert (await client.event("notification"))["title"] == "last"
-    assert living.scheduler.emitted == 0
+    assert living.telling.scheduler.emitted == 0
 
 
 async def test_what_is_cancelled_never_comes_and_leaves_no_hole(nodes: list[Gateway], node: NodeProcess):

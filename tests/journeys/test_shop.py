@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from auth.tokens import Signer
+from auth.signing import Signer
 from gateway.process import node
 from gateway.process.demo import CATALOG, seed
 from gateway.process.mailbox import Mailbox
@@ -18,7 +18,7 @@ from tests.support.node import NodeProcess
 
 
 def open_shop(node: node.Node) -> None:
-    node.add(Shop(node.emitter, node.reading, node.access.verifier, Signer(SECRET)))
+    node.add(Shop(node.telling.emitter, node.inboxes.reading, node.access.verifier, Signer(SECRET)))
 
 
 @pytest.fixture
@@ -108,7 +108,15 @@ async def test_a_customer_finds_their_own_mail_in_the_mailbox_and_nobody_elses(t
 
     def extend(node: node.Node) -> None:
         mailbox = Mailbox(spool)
-        node.add(Shop(node.emitter, node.reading, node.access.verifier, Signer(SECRET), mailbox=mailbox))
+        node.add(
+            Shop(
+                node.telling.emitter,
+                node.inboxes.reading,
+                node.access.verifier,
+                Signer(SECRET),
+                mailbox=mailbox,
+            )
+        )
 
     async with gateway(tmp_path, extend=extend, CATALOG=str(CATALOG)) as here:
         await act(here, "order")

@@ -29,7 +29,7 @@ async def count(*nodes: Gateway) -> None:
         await each.node.noter.flush()
     for each in nodes:
         assert each.node is not None
-        while not await each.node.recounter.round():
+        while not await each.node.keeping.recounter.round():
             pass
 
 
@@ -213,7 +213,7 @@ async def test_where_statistics_are_off_nothing_is_told(tmp_path: Path):
 
         assert here.node is not None
         assert here.node.noter is None
-        assert here.node.emitter.listeners == []
+        assert here.node.telling.emitter.listeners == []
         assert (await look(here))["rows"] == []
 
 

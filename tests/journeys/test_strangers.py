@@ -69,7 +69,7 @@ async def test_a_stranger_on_the_same_redis_is_not_heard_and_costs_nobody_anythi
         (each.node, session)
         for each in nodes
         for number in range(USERS)
-        for session in each.node.namespaces.sessions.of_user(f"u{number}")
+        for session in each.node.sessions.namespaces.sessions.of_user(f"u{number}")
     ]
     told = {
         "url": nodes[0].node.settings[ClusterSettings].bus_url,

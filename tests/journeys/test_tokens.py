@@ -155,6 +155,6 @@ async def test_a_session_that_falls_out_of_its_rooms_is_back_before_it_misses_an
         titles = [n["title"] for n in await client.events("notification", 4)]
         assert sorted(titles) == sorted([own, "all", "all", "unstored"])
     for session in [
-        each for user in ("ann", "bob") for each in gateway.node.namespaces.sessions.of_user(user)
+        each for user in ("ann", "bob") for each in gateway.node.sessions.namespaces.sessions.of_user(user)
     ]:
         assert server.manager.sessions[session.sid].rooms == set(session.rooms)

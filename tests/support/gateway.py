@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from auth.tokens import Signer
+from auth.signing import Signer
 from gateway.catalog.loading import load as catalog_of
 from gateway.cluster.connect import connect
 from gateway.cluster.settings import ClusterSettings

@@ -24,11 +24,13 @@ from aiohttp.test_utils import make_mocked_request
 from aiosmtplib import SMTPResponseException
 from yarl import URL
 
+from auth.claims import email_of, name_of
 from auth.errors import AuthError
-from auth.keys import Keys, published_keys
+from auth.keys import Keys
 from auth.principal import is_topic, is_user_id
+from auth.published import published_keys
 from auth.services import Services
-from auth.tokens import Verifier, _email, _name
+from auth.tokens import Verifier
 from gateway.engine import answers, handshake
 from gateway.engine.admission import AddressRate, client_address, neighbourhood
 from gateway.engine.bodies import BodyError, _Inflater, coding_of
@@ -225,8 +227,8 @@ WAYS: dict[str, Callable[[str], Any]] = {
     "token, header": lambda text: token(base64.urlsafe_b64encode(raw(text)).decode() + ".e30.x"),
     "token, payload": lambda text: token("eyJhbGciOiJIUzI1NiJ9." + text + ".x"),
     "token, dots": lambda text: token("eyJhbGciOiJIUzI1NiJ9" + text.replace("a", ".")),
-    "email claim": _email,
-    "name claim": _name,
+    "email claim": email_of,
+    "name claim": name_of,
     "key set": lambda text: published_keys(raw(text)),
     # Names
     "user": is_user_id,

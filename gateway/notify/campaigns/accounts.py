@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from gateway.experiments.results import Results
 from gateway.ground.clock import Clock
 from gateway.notify.campaigns import trial
 from gateway.notify.campaigns.plans import Plan, plan_of
-from storage.campaigns import Campaign, Campaigns, CampaignState, Counts, RecipientState
+from storage.campaigns import Campaign, Campaigns, CampaignState
 from storage.mail import AFTER_SENT
+from storage.recipients import Counts, Recipients, RecipientState
 
 
 class NoSuchCampaign(Exception):
@@ -28,7 +30,7 @@ class Progress:
     campaign: Campaign
     plan: Plan
     counts: Counts
-    experiment: trial.Told | None = None
+    experiment: Results | None = None
 
     @property
     def imported(self) -> int:
@@ -49,8 +51,9 @@ class Progress:
 class Accounts:
     """Looks campaigns up. Raises `StoreUnavailable`."""
 
-    def __init__(self, shelf: Campaigns, clock: Clock) -> None:
+    def __init__(self, shelf: Campaigns, recipients: Recipients, clock: Clock) -> None:
         self._shelf = shelf
+        self._recipients = recipients
         self._clock = clock
 
     async def found(self, campaign_id: str) -> Campaign:
@@ -64,6 +67,6 @@ class Accounts:
         return Progress(
             campaign=campaign,
             plan=plan_of(campaign),
-            counts=await self._shelf.counts(campaign.id),
-            experiment=await trial.told(self._shelf, campaign, now=self._clock()),
+            counts=await self._recipients.counts(campaign.id),
+            experiment=await trial.told(self._recipients, campaign, now=self._clock()),
         )

@@ -6,9 +6,9 @@ from typing import Any
 
 from gateway.notify.campaigns.plans import Imported, OfTopic, OfUsers
 from gateway.notify.languages import Languages
-from storage.campaigns import Recipient
 from storage.ids import uuid7
 from storage.people import People, Profile
+from storage.recipients import Recipient
 from storage.topics import Topics
 
 PAGE = 500

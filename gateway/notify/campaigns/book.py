@@ -26,17 +26,10 @@ from gateway.notify.campaigns.running import CampaignRunner
 from gateway.notify.campaigns.speech import sendable
 from gateway.notify.campaigns.steering import Steering
 from gateway.notify.requests import Unfit
-from storage.campaigns import (
-    Campaign,
-    CampaignPage,
-    Campaigns,
-    CampaignState,
-    Recipient,
-    RecipientPage,
-    RecipientState,
-)
+from storage.campaigns import Campaign, CampaignPage, Campaigns, CampaignState
 from storage.ids import uuid7
 from storage.outbox import Outbox
+from storage.recipients import Recipient, RecipientPage, Recipients, RecipientState
 
 if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
@@ -74,6 +67,7 @@ class CampaignBook:
     def __init__(
         self,
         shelf: Campaigns,
+        recipients: Recipients,
         *,
         outbox: Outbox,
         catalog: LiveCatalog,
@@ -83,13 +77,14 @@ class CampaignBook:
         clock: Clock,
     ) -> None:
         self._shelf = shelf
+        self._recipients = recipients
         self._outbox = outbox
         self._catalog = catalog
         self._audiences = audiences
         self._drafter = drafter
         self._runner = runner
         self._clock = clock
-        self._accounts = Accounts(shelf, clock)
+        self._accounts = Accounts(shelf, recipients, clock)
         self.steering = Steering(shelf, catalog=catalog, accounts=self._accounts, runner=runner, clock=clock)
         """Whether they run."""
 
@@ -140,7 +135,7 @@ class CampaignBook:
 
     async def recipients(self, asked: RecipientsRequest) -> RecipientPage:
         await self._accounts.found(asked.campaign)
-        return await self._shelf.recipients(
+        return await self._recipients.page(
             asked.campaign, state=asked.state, after=asked.after, limit=asked.limit
         )
 
@@ -165,7 +160,7 @@ class CampaignBook:
                 continue
             given = None if line.given == NOTHING_GIVEN else written(line.given)
             recipients.append(Recipient(id=uuid7(), user=line.user, address=line.address, given=given))
-        added = await self._shelf.add(campaign.id, recipients, now=self._clock())
+        added = await self._recipients.add(campaign.id, recipients, now=self._clock())
         if added is None:
             raise WrongState((await self._accounts.found(campaign.id)).state)
         return Imports(added=added, known=len(recipients) - added, refused=refused)
@@ -193,7 +188,7 @@ class CampaignBook:
         """A part of those who are still to be decided, and where the next begins."""
         audience = plan_of(campaign).audience
         if campaign.gathered or isinstance(audience, Imported):
-            found = await self._shelf.pending(campaign.id, after=asked.after, limit=asked.limit)
+            found = await self._recipients.pending(campaign.id, after=asked.after, limit=asked.limit)
             return found, found[-1].id if len(found) == asked.limit else None
         page = await self._audiences.page(audience, after=asked.after, limit=asked.limit)
         return page.recipients, page.next

@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from mailer.address import compared
-from storage.campaigns import Campaign, RecipientState
+from storage.campaigns import Campaign
+from storage.recipients import RecipientState
 
 _NAMESPACE = UUID("0192f5ab-7c1e-7d63-9a52-6f0c5a1b8e47")
 """Of what is named by a campaign and an address; must never change."""

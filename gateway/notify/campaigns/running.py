@@ -10,19 +10,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from gateway.experiments.results import outcome
 from gateway.ground.clock import Clock
 from gateway.ground.parts import Meters, Part
 from gateway.ground.tasks import Tasks
 from gateway.notify.campaigns import pacing, trial
 from gateway.notify.campaigns.audience import Audiences
 from gateway.notify.campaigns.drafting import Drafter
-from gateway.notify.campaigns.plans import Plan, plan_of
+from gateway.notify.campaigns.plans import plan_of
 from gateway.notify.emitting import Emitter
 from gateway.notify.requests import EmitRequest, Unfit
 from gateway.notify.rounds import Rounds, rest_until
 from storage.campaigns import Campaign, Campaigns, CampaignState, Lead
 from storage.errors import StorageError
 from storage.mail import LaneName, MailState
+from storage.recipients import Recipients
 
 SCOPE = "campaigns"
 """In this name a campaign is announced in the app."""
@@ -56,6 +58,7 @@ class CampaignRunner(Part):
     def __init__(
         self,
         shelf: Campaigns,
+        recipients: Recipients,
         *,
         audiences: Audiences,
         drafter: Drafter,
@@ -70,6 +73,7 @@ class CampaignRunner(Part):
         self.decided: Counter[str] = Counter()
         """Recipients that this node has decided for, by what they came to."""
         self._shelf = shelf
+        self._recipients = recipients
         self._audiences = audiences
         self._drafter = drafter
         self._emitter = emitter
@@ -164,7 +168,7 @@ class CampaignRunner(Part):
         campaign = lead.campaign
         page = await self._audiences.page(plan_of(campaign).audience, after=campaign.gathered_upto)
         if page.recipients:
-            await self._shelf.add(campaign.id, page.recipients, now=now, gathering=True)
+            await self._recipients.add(campaign.id, page.recipients, now=now, gathering=True)
         upto = page.next or campaign.gathered_upto
         # Afterwards: a crash in between writes the same down again, which changes nothing.
         is_led = await self._shelf.gathered(lead, upto=upto, is_whole=page.next is None, now=now)
@@ -185,43 +189,43 @@ class CampaignRunner(Part):
             except Unfit:
                 await self._give_up(campaign, UNTELLABLE, now)
                 return None
-        owed = await self._shelf.collect(campaign.id, limit=COLLECTED_AT_ONCE, now=now)
+        owed = await self._recipients.collect(campaign.id, limit=COLLECTED_AT_ONCE, now=now)
         rate, paced_until = plan.mails_per_minute, campaign.paced_until
         room = min(AHEAD - owed, DECIDED_AT_ONCE)
         if rate is not None:
             room = min(room, pacing.allowed(rate, paced_until, now))
-        due = await self._shelf.due(campaign.id, limit=room, now=now) if room > 0 else []
+        due = await self._recipients.due(campaign.id, limit=room, now=now) if room > 0 else []
         if due:
             decided = await self._drafter.decide(campaign, due, now=now)
             if rate is not None:
                 # Before: whoever dies in between has sent too little, and not too much.
                 count = sum(each.obligation is not None for each in decided)
                 await self._shelf.pace(lead, pacing.taken_up(rate, paced_until, count, now))
-            owed += await self._shelf.decide(lead, decided, now=now)
+            owed += await self._recipients.decide(lead, decided, now=now)
             self.decided.update(each.state.value for each in decided)
             self.hurry()
             return now
         if owed:
             return now + timedelta(seconds=COLLECT_SECONDS)
-        next_due = await self._shelf.next_due(campaign.id)
+        next_due = await self._recipients.next_due(campaign.id)
         if next_due is not None:
             return max(now, next_due, now if rate is None else pacing.free_at(rate, paced_until, now))
         if await self._shelf.finish(lead, now=now):
             logger.info("a campaign is finished", extra={"campaign": campaign.id})
             return None
         if trial.has_waiting(plan):
-            return await self._conclude(campaign, plan, now)
+            return await self._conclude(campaign, now)
         return now + timedelta(seconds=COLLECT_SECONDS)
 
-    async def _conclude(self, campaign: Campaign, plan: Plan, now: datetime) -> datetime:
+    async def _conclude(self, campaign: Campaign, now: datetime) -> datetime:
         """Have those who wait get what the experiment has found; answers when to look again."""
         chosen = campaign.chosen
         if chosen is None:
             earliest = (campaign.started_at or now) + trial.SHORTEST
             if now < earliest:
                 return earliest
-            told = await trial.told(self._shelf, campaign, now=now)
-            chosen = None if told is None else trial.outcome(told, plan, now=now)
+            told = await trial.told(self._recipients, campaign, now=now)
+            chosen = None if told is None else outcome(told, now=now)
             if chosen is None:
                 return now + timedelta(seconds=FINDINGS_SECONDS)
             logger.info("an experiment is over", extra={"campaign": campaign.id, "variant": chosen})
@@ -232,8 +236,8 @@ class CampaignRunner(Part):
     async def _see_off(self, campaign: Campaign, now: datetime) -> datetime | None:
         """Collect what was under way as it was stopped."""
         # Before: what ends between the two is collected.
-        leased = (await self._shelf.counts(campaign.id)).mails.get(MailState.LEASED, 0)
-        owed = await self._shelf.collect(campaign.id, limit=COLLECTED_AT_ONCE, now=now)
+        leased = (await self._recipients.counts(campaign.id)).mails.get(MailState.LEASED, 0)
+        owed = await self._recipients.collect(campaign.id, limit=COLLECTED_AT_ONCE, now=now)
         # Paused, what waits in the outbox stays owed until it is resumed.
         under_way = leased if campaign.state is CampaignState.PAUSED else owed
         return now + timedelta(seconds=COLLECT_SECONDS) if under_way else None

@@ -7,6 +7,7 @@ from gateway.ground.rooms import user_of
 from gateway.notify.clicks.judging import Posted
 from storage.campaigns import Campaigns
 from storage.outbox import Kind, Outbox
+from storage.recipients import Recipients
 from storage.streams import Notification, Streams
 
 
@@ -24,10 +25,13 @@ class TrackedMail:
 class TrackedMails:
     """Looks them up. Raises `StorageError`."""
 
-    def __init__(self, *, streams: Streams, outbox: Outbox, campaigns: Campaigns) -> None:
+    def __init__(
+        self, *, streams: Streams, outbox: Outbox, campaigns: Campaigns, recipients: Recipients
+    ) -> None:
         self._streams = streams
         self._outbox = outbox
         self._campaigns = campaigns
+        self._recipients = recipients
 
     async def user(self, mail: str) -> str | None:
         """Whose mail it is; None for one that is not kept any more."""
@@ -51,7 +55,7 @@ class TrackedMails:
 
     async def clicked(self, campaign: str, mail: str, *, at: datetime) -> None:
         """A person has followed a link of a campaign's mail."""
-        await self._campaigns.clicked(campaign, mail, at=at)
+        await self._recipients.clicked(campaign, mail, at=at)
 
     async def posted(self, mail: str) -> Posted | None:
         """When it has left, and whither; None for one that is not kept any more."""

@@ -3,8 +3,8 @@
 from marshmallow import Schema, fields
 
 from gateway.protocol import required
-from storage.campaigns import RecipientState
 from storage.mail import MailState
+from storage.recipients import RecipientState
 
 
 class ScheduledAnswer(Schema):

@@ -1,7 +1,7 @@
 """Campaigns: one thing for many people, imported or found, decided for one by one, and accounted for."""
 
 from auth.principal import Role
-from gateway.protocol import campaign_answers, campaign_rows, campaigns, use_cases
+from gateway.protocol import campaign_answers, campaign_rows, campaigns
 from gateway.protocol.deeds import OF_ID
 from gateway.protocol.operation import CAMPAIGNS, Audit, Operation, RawBody, Route
 
@@ -32,7 +32,7 @@ OPERATIONS: tuple[Operation, ...] = (
         name="create_campaign", scope=CAMPAIGNS, summary="Make a campaign, as a draft",
         audit=Audit(detail=lambda asked: {"name": asked.name, "type": asked.type}),
         asks=campaigns.CampaignSchema, answers=campaign_answers.CampaignDetailAnswer,
-        use=use_cases.create_campaign, shape=campaign_answers.detail,
+        use=lambda use, caller, asked: use.campaigns.create(asked, by=caller.name), shape=campaign_answers.detail,
         route=Route(method="POST", path="/internal/campaigns", status=201),
         event="create_campaign",
     ),

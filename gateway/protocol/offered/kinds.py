@@ -8,10 +8,11 @@ from gateway.protocol import (
     catalog_shapes,
     shapes,
     telling,
-    use_cases,
 )
 from gateway.protocol.answers.nodes import OverviewAnswer
 from gateway.protocol.operation import Audit, Operation, Route
+from gateway.protocol.uses.kinds import preview_type, type_in_full
+from gateway.protocol.uses.records import watch_feed
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -24,7 +25,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="preview_type", role=Role.VIEWER, summary="A type as a reader would get it, and for a user what every gate says",
         asks=catalog.TypePreviewSchema, answers=catalog.TypePreviewAnswer,
-        use=use_cases.preview_type, shape=catalog_shapes.type_preview,
+        use=preview_type, shape=catalog_shapes.type_preview,
         route=Route(
             method="POST", path="/internal/types/{type}/preview", body_required=False, problems=("not_found",),
             description="Nothing is stored or sent. Data that do not fit are `validation_failed`, by JSON Pointer.",
@@ -40,7 +41,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="type", role=Role.VIEWER, summary="A type in full, with the history of its switches",
         asks=catalog.TypeSchema, answers=catalog.TypeDetailAnswer,
-        use=use_cases.type_in_full, shape=catalog_shapes.type_in_full,
+        use=type_in_full, shape=catalog_shapes.type_in_full,
         route=Route(
             method="GET", path="/internal/types/{type}", problems=("not_found",),
             of_path=lambda path: path["type"],
@@ -51,7 +52,7 @@ OPERATIONS: tuple[Operation, ...] = (
         name="type_switch", summary="Switch a type or its channels on or off, or for a part of the users",
         audit=Audit(target=lambda asked: asked.type, detail=lambda asked: asked.changes),
         asks=catalog.SwitchSchema, answers=catalog.TypeDetailAnswer,
-        use=use_cases.switch_type, shape=catalog_shapes.type_in_full,
+        use=lambda use, caller, asked: use.types.switch(asked.type, asked.changes, by=caller.name), shape=catalog_shapes.type_in_full,
         route=Route(
             method="PATCH", path="/internal/types/{type}",
             description="It holds on every node within a second. What is left out stays, and null is what the file says. A type that the catalog does not have can be switched too.",
@@ -66,7 +67,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="feed", role=Role.VIEWER, summary="Be shown what is emitted, or no more",
-        asks=asking.WatchSchema, answers=telling.LatestAnswer, use=use_cases.watch_feed, shape=shapes.latest,
+        asks=asking.WatchSchema, answers=telling.LatestAnswer, use=watch_feed, shape=shapes.latest,
         event="feed",
     ),
 )  # fmt: skip

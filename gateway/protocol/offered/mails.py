@@ -8,7 +8,6 @@ from gateway.protocol import (
     returns,
     shapes,
     suppressions,
-    use_cases,
 )
 from gateway.protocol.answers.mail import (
     AllRevivedAnswer,
@@ -20,6 +19,7 @@ from gateway.protocol.answers.mail import (
 )
 from gateway.protocol.deeds import OF_ALL, OF_ID, OF_IDS
 from gateway.protocol.operation import Audit, Operation, RawBody, Route, id_in
+from gateway.protocol.uses.mails import drop_mail, hasten_mail, preview_mail, revive_one
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -38,13 +38,13 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="preview_mail", role=Role.VIEWER, summary="A mail as its reader will see it",
         asks=asking.IdSchema, answers=RenderedMailAnswer,
-        use=use_cases.preview_mail, shape=shapes.rendered,
+        use=preview_mail, shape=shapes.rendered,
         event="preview_mail",
     ),
     Operation(
         name="revive_one", role=Role.SUPPORT, summary="Try dead mail again",
         audit=OF_ID,
-        asks=asking.IdSchema, answers=RevivedAnswer, use=use_cases.revive_one, shape=shapes.revived,
+        asks=asking.IdSchema, answers=RevivedAnswer, use=revive_one, shape=shapes.revived,
         route=Route(method="POST", path="/internal/mail/{id}/revive", problems=("not_found",), of_path=id_in),
     ),
     Operation(
@@ -75,7 +75,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="hasten_mail", role=Role.SUPPORT, summary="Send mail now that waits for its time",
         audit=OF_ID,
-        asks=asking.IdSchema, answers=MailIdsAnswer, use=use_cases.hasten_mail, shape=shapes.ids,
+        asks=asking.IdSchema, answers=MailIdsAnswer, use=hasten_mail, shape=shapes.ids,
         route=Route(
             method="POST", path="/internal/mail/{id}/send", problems=("not_found",), of_path=id_in,
             description="Quiet hours hold it no more. Whatever keeps it from being sent at all still does.",
@@ -85,7 +85,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="drop_mail", summary="Never send mail that waits for its time",
         audit=OF_ID,
-        asks=asking.IdSchema, answers=MailIdsAnswer, use=use_cases.drop_mail, shape=shapes.ids,
+        asks=asking.IdSchema, answers=MailIdsAnswer, use=drop_mail, shape=shapes.ids,
         route=Route(
             method="DELETE", path="/internal/mail/{id}", problems=("not_found",), of_path=id_in,
             description="The notification stays: it is its mail alone that is `skipped`, by `cancelled`.",
@@ -104,7 +104,7 @@ OPERATIONS: tuple[Operation, ...] = (
         name="suppress", summary="Write to an address no more",
         audit=Audit(detail=lambda asked: deeds.of_address(asked.address, asked.scope)),
         asks=suppressions.SuppressSchema, answers=suppressions.SuppressionAnswer,
-        use=use_cases.suppress, shape=suppressions.suppression,
+        use=lambda use, caller, asked: use.suppressions.suppress(asked, source=caller.scope), shape=suppressions.suppression,
         route=Route(
             method="POST", path="/internal/suppressions",
             description="Answers what holds then: what was there and lasts as long, stays.",
@@ -115,7 +115,7 @@ OPERATIONS: tuple[Operation, ...] = (
         name="suppress_many", summary="Write to several addresses no more",
         audit=Audit(detail=lambda asked: {"addresses": len(asked)}),
         asks=suppressions.SuppressManySchema, answers=suppressions.SuppressedAnswer,
-        use=use_cases.suppress_many, shape=suppressions.suppressed,
+        use=lambda use, caller, asked: use.suppressions.suppress_many(asked, source=caller.scope), shape=suppressions.suppressed,
         route=Route(
             method="POST", path="/internal/suppressions/batch",
             description="When one of them is wrong none is taken. What is there and lasts as long, stays.",
@@ -145,7 +145,7 @@ OPERATIONS: tuple[Operation, ...] = (
         name="pause_lane", summary="Have no more bulk mail leave, on any node",
         audit=Audit(target=lambda asked: asked.lane),
         asks=lanes.PauseSchema, answers=lanes.LanesAnswer,
-        use=use_cases.pause_lane, shape=lanes.page,
+        use=lambda use, caller, asked: use.lanes.pause(asked, by=caller.name), shape=lanes.page,
         route=Route(
             method="POST", path="/internal/lanes/{lane}/pause", body_required=False,
             description="What is on its way to the mail server, leaves. Of a lane that is paused the first reason stays.",
@@ -156,7 +156,7 @@ OPERATIONS: tuple[Operation, ...] = (
         name="resume_lane", summary="Have bulk mail leave again",
         audit=Audit(target=lambda asked: asked),
         asks=lanes.ResumeSchema, answers=lanes.LanesAnswer,
-        use=use_cases.resume_lane, shape=lanes.page,
+        use=lambda use, caller, lane: use.lanes.resume(lane, by=caller.name), shape=lanes.page,
         route=Route(
             method="POST", path="/internal/lanes/{lane}/resume", body_required=False,
             description="Only what is sent from now on is judged by the brake. Repeating it changes nothing.",

@@ -1,10 +1,11 @@
 """The nodes of the cluster."""
 
 from auth.principal import Role
-from gateway.protocol import alerts, asking, nodes, shapes, use_cases
+from gateway.protocol import alerts, asking, nodes, shapes
 from gateway.protocol.answers.nodes import NothingAnswer
 from gateway.protocol.deeds import OF_ID
 from gateway.protocol.operation import Operation, Route
+from gateway.protocol.uses.nodes import drain_node
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -25,7 +26,7 @@ OPERATIONS: tuple[Operation, ...] = (
         name="drain_node", summary="Have a node stop calmly",
         audit=OF_ID,
         asks=nodes.NodeSchema, answers=NothingAnswer,
-        use=use_cases.drain_node, shape=shapes.nothing,
+        use=drain_node, shape=shapes.nothing,
         route=Route(
             method="POST", path="/internal/nodes/{node}/drain", status=202, body_required=False, problems=("not_found",),
             description="As by SIGTERM: it sends its clients to the others, finishes its mail, and its process ends. Whatever runs it may start it again.",

@@ -8,13 +8,15 @@ from gateway.protocol import (
     emit,
     shapes,
     tracing,
-    use_cases,
 )
 from gateway.protocol.answers.emitting import EmittedAnswer, PreviewAnswer, ResultsAnswer
 from gateway.protocol.answers.notifications import AdminHistoryAnswer, RecordAnswer, RecordWithReceiptsAnswer
 from gateway.protocol.deeds import OF_ID
-from gateway.protocol.fields import KEY
 from gateway.protocol.operation import EMIT, Audit, Operation, Route, id_in
+from gateway.protocol.patterns import KEY
+from gateway.protocol.uses import emitting
+from gateway.protocol.uses.histories import any_history
+from gateway.protocol.uses.records import notification, recall, trace
 
 _KEY_HEADER = {
     "name": "Idempotency-Key",
@@ -26,7 +28,7 @@ _KEY_HEADER = {
 EMIT_ONE = Operation(
     name="emit", scope=EMIT, summary="Emit a notification",
     audit=Audit(target=deeds.room_of, detail=deeds.emit, of_services=False),
-    asks=emit.EmitSchema, answers=EmittedAnswer, use=use_cases.emit, shape=shapes.emitted,
+    asks=emit.EmitSchema, answers=EmittedAnswer, use=emitting.emit, shape=shapes.emitted,
     route=Route(
         method="POST", path="/internal/emit", status=202,
         description="When this answers 202 the notification is stored, and cannot be lost any more.",
@@ -38,7 +40,7 @@ EMIT_ONE = Operation(
 
 EMIT_MANY = Operation(
     name="emit_many", scope=EMIT, summary="Emit up to 1000 notifications",
-    asks=emit.BatchSchema, answers=ResultsAnswer, use=use_cases.emit_many, shape=batch.results,
+    asks=emit.BatchSchema, answers=ResultsAnswer, use=emitting.emit_many, shape=batch.results,
     route=Route(
         method="POST", path="/internal/emit/batch", status=207,
         description="Each item is answered for itself, in order: a bad one does not spoil the others. An item has 64 KiB at most, the whole 16 MiB and 10,000 notifications, each room of each item counted; more is 413.",
@@ -58,14 +60,14 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="notification", role=Role.VIEWER, summary="A notification, its mail and its receipts",
         asks=asking.IdSchema, answers=RecordWithReceiptsAnswer,
-        use=use_cases.notification, shape=shapes.full_record,
+        use=notification, shape=shapes.full_record,
         route=Route(method="GET", path="/internal/notifications/{id}", problems=("not_found",), of_path=id_in),
         event="notification", under="notification",
     ),
     Operation(
         name="trace", role=Role.VIEWER, summary="All that is known of the way of one notification, on one line of time",
         asks=asking.IdSchema, answers=tracing.TraceAnswer,
-        use=use_cases.trace, shape=tracing.trace,
+        use=trace, shape=tracing.trace,
         route=Route(
             method="GET", path="/internal/notifications/{id}/trace", problems=("not_found",), of_path=id_in,
             description="The id may also be that of a mail that stands by itself: of a digest, or of a campaign's recipient.",
@@ -85,7 +87,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="recall", summary="Recall a notification",
         audit=OF_ID,
-        asks=asking.IdSchema, answers=RecordAnswer, use=use_cases.recall, shape=shapes.record,
+        asks=asking.IdSchema, answers=RecordAnswer, use=recall, shape=shapes.record,
         route=Route(
             method="DELETE", path="/internal/notifications/{id}", problems=("not_found",), of_path=id_in,
             description="It is taken off every screen, its texts are wiped, its mail is not sent. Repeating it changes nothing.",
@@ -95,7 +97,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="history", role=Role.VIEWER, summary="The admins' own history, or that of a user or of a room, newest first",
         asks=asking.AdminHistorySchema, answers=AdminHistoryAnswer,
-        use=use_cases.any_history, shape=shapes.admin_history,
+        use=any_history, shape=shapes.admin_history,
         event="history",
     ),
 )  # fmt: skip

@@ -8,28 +8,29 @@ from gateway.protocol import (
     catalog_shapes,
     preferences,
     shapes,
-    use_cases,
 )
 from gateway.protocol.answers.notifications import CountAnswer, HistoryAnswer
 from gateway.protocol.operation import USER, Operation, Route
+from gateway.protocol.uses.choices import choose, own_preferences
+from gateway.protocol.uses.histories import own_history, read, user_history
 
 _CHOOSING = "A merge patch (RFC 7396): what is left out stays, null takes a choice back. Every connection of the user is told."
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="own_history", scope=USER, summary="One's own history, newest first",
-        asks=asking.HistorySchema, answers=HistoryAnswer, use=use_cases.own_history, shape=shapes.history,
+        asks=asking.HistorySchema, answers=HistoryAnswer, use=own_history, shape=shapes.history,
         route=Route(method="GET", path="/api/notifications"),
     ),
     Operation(
         name="user_history", scope=USER, summary="A user's history: one's own, or any with one of the roles",
         asks=asking.UserHistorySchema, answers=HistoryAnswer,
-        use=use_cases.user_history, shape=shapes.history,
+        use=user_history, shape=shapes.history,
         route=Route(method="GET", path="/api/notifications/{user}", problems=("forbidden",)),
     ),
     Operation(
         name="read", scope=USER, summary="Mark as read",
-        asks=asking.ReadSchema, answers=CountAnswer, use=use_cases.read, shape=events.count,
+        asks=asking.ReadSchema, answers=CountAnswer, use=read, shape=events.count,
         route=Route(method="POST", path="/api/notifications/read"),
     ),
     Operation(
@@ -41,13 +42,13 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="own_preferences", scope=USER, summary="What one has chosen to be told",
         asks=asking.NothingSchema, answers=preferences.PreferencesAnswer,
-        use=use_cases.own_preferences, shape=shown,
+        use=own_preferences, shape=shown,
         route=Route(method="GET", path="/api/preferences"),
     ),
     Operation(
         name="choose", scope=USER, summary="Choose what one is told",
         asks=preferences.PreferencesSchema, answers=preferences.PreferencesAnswer,
-        use=use_cases.choose, shape=shown,
+        use=choose, shape=shown,
         route=Route(
             method="PATCH", path="/api/preferences", description=_CHOOSING,
             problems=("locked_preference", "version_mismatch"),

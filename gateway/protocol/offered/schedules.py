@@ -4,10 +4,10 @@ from auth.principal import Role
 from gateway.protocol import (
     asking,
     schedule,
-    use_cases,
 )
 from gateway.protocol.deeds import OF_ID
 from gateway.protocol.operation import EMIT, Operation, Route, id_in
+from gateway.protocol.uses.emitting import drop_scheduled, hasten_scheduled
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -30,7 +30,7 @@ OPERATIONS: tuple[Operation, ...] = (
         name="drop_scheduled", summary="Cancel one of what is still to come",
         audit=OF_ID,
         asks=asking.IdSchema, answers=schedule.ChangedScheduleAnswer,
-        use=use_cases.drop_scheduled, shape=schedule.ids,
+        use=drop_scheduled, shape=schedule.ids,
         route=Route(method="DELETE", path="/internal/scheduled/{id}", problems=("not_found",), of_path=id_in),
         event="cancel_scheduled",
     ),
@@ -38,7 +38,7 @@ OPERATIONS: tuple[Operation, ...] = (
         name="hasten_scheduled", summary="Emit now what is still to come",
         audit=OF_ID,
         asks=asking.IdSchema, answers=schedule.ChangedScheduleAnswer,
-        use=use_cases.hasten_scheduled, shape=schedule.ids,
+        use=hasten_scheduled, shape=schedule.ids,
         route=Route(method="POST", path="/internal/scheduled/{id}/send", problems=("not_found",), of_path=id_in),
         event="send_scheduled",
     ),

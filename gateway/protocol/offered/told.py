@@ -8,26 +8,33 @@ from gateway.protocol import (
     people,
     preferences,
     shapes,
-    use_cases,
 )
 from gateway.protocol.answers.nodes import NothingAnswer
 from gateway.protocol.answers.users import ProfileAnswer
 from gateway.protocol.deeds import OF_CHOICE
 from gateway.protocol.operation import Audit, Operation, Route
+from gateway.protocol.uses.choices import choose_anew, choose_for, user_preferences
+from gateway.protocol.uses.users import (
+    change_members,
+    change_profile,
+    change_profiles,
+    profile,
+    replace_profile,
+)
 
 _CHOOSING = "A merge patch (RFC 7396): what is left out stays, null takes a choice back. Every connection of the user is told."
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="profile", role=Role.VIEWER, summary="What is known of a user",
-        asks=asking.UserSchema, answers=ProfileAnswer, use=use_cases.profile, shape=people.profile,
+        asks=asking.UserSchema, answers=ProfileAnswer, use=profile, shape=people.profile,
         route=Route(method="GET", path="/internal/users/{user}", problems=("not_found",)),
         event="profile",
     ),
     Operation(
         name="replace_profile", summary="Tell all that you know of a user",
         asks=people.ProfileSchema, answers=ProfileAnswer,
-        use=use_cases.replace_profile, shape=people.profile,
+        use=replace_profile, shape=people.profile,
         route=Route(
             method="PUT", path="/internal/users/{user}", body_required=False, problems=("not_found",),
             description="What is left out is none. It holds until you tell otherwise, or until a token says so that was issued later.",
@@ -36,7 +43,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="change_profile", summary="Tell something of a user",
         asks=people.ProfileSchema, answers=ProfileAnswer,
-        use=use_cases.change_profile, shape=people.profile,
+        use=change_profile, shape=people.profile,
         route=Route(
             method="PATCH", path="/internal/users/{user}", problems=("not_found",),
             description="What is left out stays, and null takes away; `attributes` are one field.",
@@ -44,7 +51,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         name="change_profiles", summary="Tell something of up to 1000 users",
-        asks=people.ProfilesSchema, answers=people.ToldAnswer, use=use_cases.change_profiles, shape=people.told,
+        asks=people.ProfilesSchema, answers=people.ToldAnswer, use=change_profiles, shape=people.told,
         route=Route(
             method="POST", path="/internal/users/batch", body_bytes=people.USERS_BYTES,
             description="Each as by `PATCH`; the whole has 2 MiB at most.",
@@ -84,7 +91,7 @@ OPERATIONS: tuple[Operation, ...] = (
         name="change_members", summary="Put users into a topic, and take users out",
         audit=Audit(target=lambda asked: topic_room(asked.topic), detail=deeds.members, of_services=False),
         asks=people.MembersChangeSchema, answers=people.MembersChangedAnswer,
-        use=use_cases.change_members, shape=people.members_changed,
+        use=change_members, shape=people.members_changed,
         route=Route(
             method="POST", path="/internal/topics/{topic}/members", body_bytes=people.MEMBERS_BYTES,
             description="1,000 users together at most. Live connections on every node come in and go out at once. A topic that a token names stays as long as the token.",
@@ -94,20 +101,20 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="add_member", summary="Put a user into a topic",
         asks=people.JoinSchema, answers=people.MembersChangedAnswer,
-        use=use_cases.change_members, shape=people.members_changed,
+        use=change_members, shape=people.members_changed,
         route=Route(method="PUT", path="/internal/topics/{topic}/members/{user}"),
     ),
     Operation(
         name="remove_member", summary="Take a user out of a topic",
         asks=people.LeaveSchema, answers=people.MembersChangedAnswer,
-        use=use_cases.change_members, shape=people.members_changed,
+        use=change_members, shape=people.members_changed,
         route=Route(method="DELETE", path="/internal/topics/{topic}/members/{user}"),
     ),
 
     Operation(
         name="user_preferences", role=Role.VIEWER, summary="What a user has chosen to be told, and who has chosen so",
         asks=asking.UserSchema, answers=preferences.UserPreferencesAnswer,
-        use=use_cases.user_preferences, shape=preferences.proven,
+        use=user_preferences, shape=preferences.proven,
         route=Route(method="GET", path="/internal/users/{user}/preferences"),
         event="user_preferences",
     ),
@@ -115,7 +122,7 @@ OPERATIONS: tuple[Operation, ...] = (
         name="choose_for", summary="Choose for a user",
         audit=OF_CHOICE,
         asks=preferences.UserPreferencesSchema, answers=preferences.UserPreferencesAnswer,
-        use=use_cases.choose_for, shape=preferences.proven,
+        use=choose_for, shape=preferences.proven,
         route=Route(
             method="PATCH", path="/internal/users/{user}/preferences", description=_CHOOSING,
             problems=("locked_preference", "version_mismatch"),
@@ -125,7 +132,7 @@ OPERATIONS: tuple[Operation, ...] = (
         name="choose_anew", summary="Choose all anew for a user",
         audit=OF_CHOICE,
         asks=preferences.UserPreferencesSchema, answers=preferences.UserPreferencesAnswer,
-        use=use_cases.choose_anew, shape=preferences.proven,
+        use=choose_anew, shape=preferences.proven,
         route=Route(
             method="PUT", path="/internal/users/{user}/preferences", body_required=False,
             description="What is left out is not chosen any more.",

@@ -6,7 +6,7 @@ from gateway.protocol import (
     asking,
     digests,
     people,
-    shapes,
+    user_shapes,
 )
 from gateway.protocol.answers.users import (
     DisconnectedAnswer,
@@ -23,14 +23,14 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="roster", role=Role.VIEWER, summary="Who is online",
         asks=asking.RosterSchema, answers=RosterAnswer,
-        use=lambda use, _, asked: use.people.roster(asked), shape=shapes.roster,
+        use=lambda use, _, asked: use.people.roster(asked), shape=user_shapes.roster,
         route=Route(method="GET", path="/internal/presence"),
         event="presence",
     ),
     Operation(
         name="presence", role=Role.VIEWER, summary="Whether a user is online",
         asks=asking.UserSchema, answers=PresenceAnswer,
-        use=lambda use, _, user: use.people.find(user), shape=shapes.presence,
+        use=lambda use, _, user: use.people.find(user), shape=user_shapes.presence,
         route=Route(method="GET", path="/internal/presence/{user}"),
     ),
     Operation(
@@ -46,14 +46,14 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         name="user", role=Role.VIEWER, summary="A user with what presence and the contacts know, and how much is unread",
         asks=asking.UserSchema, answers=UserAnswer,
-        use=lambda use, _, user: use.people.reader(user), shape=shapes.reader,
+        use=lambda use, _, user: use.people.reader(user), shape=user_shapes.reader,
         event="user",
     ),
     Operation(
         name="disconnect", summary="End a user's connections, on every node",
         audit=Audit(target=lambda asked: user_room(asked.user)),
         asks=asking.DisconnectSchema, answers=DisconnectedAnswer,
-        use=lambda use, _, asked: use.people.disconnect(asked), shape=shapes.disconnected,
+        use=lambda use, _, asked: use.people.disconnect(asked), shape=user_shapes.disconnected,
         route=Route(method="POST", path="/internal/users/{user}/disconnect", body_required=False),
         event="disconnect_user",
     ),
@@ -68,14 +68,14 @@ OPERATIONS: tuple[Operation, ...] = (
         name="user_data", summary="Everything held about a user",
         audit=OF_USER,
         asks=asking.UserSchema, answers=UserDataAnswer,
-        use=lambda use, _, user: use.people.data(user), shape=shapes.user_data,
+        use=lambda use, _, user: use.people.data(user), shape=user_shapes.user_data,
         route=Route(method="GET", path="/internal/users/{user}/data"),
     ),
     Operation(
         name="erase", summary="Forget a user",
         audit=OF_USER,
         asks=asking.UserSchema, answers=ErasedAnswer,
-        use=lambda use, _, user: use.people.erase(user), shape=shapes.erased,
+        use=lambda use, _, user: use.people.erase(user), shape=user_shapes.erased,
         route=Route(method="DELETE", path="/internal/users/{user}/data"),
         event="erase_user",
     ),

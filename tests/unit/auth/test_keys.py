@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auth.errors import InvalidToken, KeyConfigurationError, KeysUnavailable
-from auth.keys import JWKS_BYTES_MAX, Keys, KeySet, public_keys, published_keys, secret_key
+from auth.key import public_keys, secret_key
+from auth.keys import Keys
+from auth.published import JWKS_BYTES_MAX, KeySet, published_keys
 from auth.tokens import Verifier
 from tests.support.amounts import amount
 from tests.unit.auth.conftest import (

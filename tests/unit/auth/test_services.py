@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auth.errors import AuthError, InvalidServiceKey, KeyConfigurationError, KeysUnavailable
-from auth.keys import Keys, KeySet
+from auth.keys import Keys
 from auth.principal import Service
+from auth.published import KeySet
 from auth.services import Services
 from auth.tokens import Verifier
 from tests.support.amounts import amount

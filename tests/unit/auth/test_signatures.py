@@ -7,7 +7,9 @@ import jwt
 import pytest
 
 from auth.errors import ExpiredToken, InvalidToken
-from auth.keys import Keys, KeySet, public_keys, secret_key
+from auth.key import public_keys, secret_key
+from auth.keys import Keys
+from auth.published import KeySet
 from auth.signatures import Signatures
 from auth.tokens import Verifier
 from tests.unit.auth.conftest import NOW_SECONDS, SECRET, base64url, jwk_of, jwks_of, pem_of, signed

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from auth.errors import AuthError, ExpiredToken, InvalidServiceKey, InvalidToken, MissingToken
 from auth.keys import Keys
 from auth.principal import Principal, Role, Service
-from auth.tokens import Signer, Verifier
+from auth.signing import Signer
+from auth.tokens import Verifier
 from tests.support.amounts import amount
 from tests.unit.auth.conftest import (
     NOW,

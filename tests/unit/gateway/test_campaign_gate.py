@@ -9,8 +9,9 @@ from gateway.notify.campaigns.accounts import Progress
 from gateway.notify.campaigns.plans import Imported, Plan
 from gateway.notify.gates import campaign as gate
 from gateway.notify.verdicts import EMAIL, NO_CAMPAIGNS, Case, Delay, Moment, Skip
-from storage.campaigns import Campaign, CampaignState, Counts, RecipientState, Standing
+from storage.campaigns import Campaign, CampaignState, Standing
 from storage.mail import MailState
+from storage.recipients import Counts, RecipientState
 
 NOW = datetime(2026, 11, 26, 8, 30, tzinfo=UTC)
 CASE = Case(type="NEWS", user="ann", channel=EMAIL, now=NOW, due_at=NOW, campaign="c", notification_id="m")

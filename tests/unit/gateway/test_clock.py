@@ -188,6 +188,13 @@ def test_a_store_that_agrees_settles_what_the_last_run_left_open(machine):
     assert machine.keeper.cautious() == machine.wall()
 
 
+@pytest.mark.parametrize(("heard_late", "waits"), [(0.3, 0.0), (5.0, 5.0)])
+def test_mail_that_is_due_does_not_wait_for_as_long_as_the_store_took_to_answer(machine, heard_late, waits):
+    machine.go_on(MINUTE, store=-timedelta(seconds=heard_late))
+
+    assert machine.keeper() - machine.keeper.cautious() == timedelta(seconds=waits)
+
+
 def test_ids_stay_in_the_time_that_is_believed(machine):
     source = UUID7Source()
     before = source()
@@ -226,7 +233,7 @@ async def test_a_gateway_whose_clock_is_ten_years_ahead_deletes_nothing_and_mail
         later = await site.emit("user:42", "in an hour", email={"to": "ann@example.org", "after": 3600})
 
         node.clock._wall = lambda: right() + TEN_YEARS
-        assert await node.housekeeper.sweep() == (0, 0)
+        assert await node.keeping.housekeeper.sweep() == (0, 0)
         ready = await site.ask("GET", "/readyz")
         assert ready.status == 503
         assert ready.body["reasons"][0].startswith("clock: it has jumped, 3650 days")
@@ -240,7 +247,7 @@ async def test_a_gateway_whose_clock_is_ten_years_ahead_deletes_nothing_and_mail
 
         node.clock._wall = right
         assert (await site.ask("GET", "/readyz")).status == 200
-        assert await node.housekeeper.sweep() == (0, 0)
+        assert await node.keeping.housekeeper.sweep() == (0, 0)
         answered = await site.request(
             "GET", site.public + "/api/notifications", headers={"Authorization": f"Bearer {token('42')}"}
         )

@@ -9,7 +9,7 @@ from gateway.cluster.presence.base import Online
 from gateway.ground import encoding
 from gateway.notify import events
 from gateway.notify.people import Person
-from gateway.protocol import shapes
+from gateway.protocol import user_shapes
 from storage.people import Contact
 from storage.streams import Notification
 
@@ -40,10 +40,10 @@ def test_a_user_who_is_there_is_shown_with_the_connections():
     entry = Online(user="ann", name=None, roles=("admin",), connections=2, since=MOMENT)
 
     known = Contact(user="ann", email=None, name=None, last_seen=MOMENT)
-    assert shapes.presence(Person(user="ann", online=entry, contact=known)) == {
+    assert user_shapes.presence(Person(user="ann", online=entry, contact=known)) == {
         "user": "ann",
         "online": True,
         "connections": 2,
         "last_seen": "2026-11-22T08:27:41.123Z",
     }
-    assert shapes.online(entry)["roles"] == ["admin"]
+    assert user_shapes.online(entry)["roles"] == ["admin"]

@@ -5,7 +5,8 @@ import pytest
 from storage.inboxes import HistoryQuery
 from storage.mail import LaneName
 from storage.mongo import MongoStore, append
-from storage.mongo.append import QUIET_LOOKS, Position, _Batch, positions
+from storage.mongo.append import _Batch
+from storage.mongo.heads import QUIET_LOOKS, Position, positions
 from storage.mongo.mail_leases import SPARE
 from storage.streams import Collapse
 from tests.contract.store_cases import NOW, emission, key, mail, notification, put, sequences

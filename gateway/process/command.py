@@ -1,0 +1,34 @@
+"""What each command of `bellhop` says for itself; `gateway.process.cli` has the table of them."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Run = Callable[[argparse.Namespace], int]
+"""Does what was asked for, and answers the exit code."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One command: its name, what its help says, and its options."""
+
+    name: str
+    help: str
+    """What it does, in a line without a capital."""
+    more: str = ""
+    """What its own help says beside."""
+    describe: Callable[[argparse.ArgumentParser], None]
+    """Gives its parser the options, and as the default of `run` the `Run`."""
+
+    def add_to(self, commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+        description = f"{self.help[0].upper()}{self.help[1:]}. {self.more}".strip()
+        self.describe(commands.add_parser(self.name, help=self.help, description=description))
+
+
+def plain(run: Run) -> Callable[[argparse.ArgumentParser], None]:
+    """Of a command without options."""
+
+    def describe(parser: argparse.ArgumentParser) -> None:
+        parser.set_defaults(run=run)
+
+    return describe

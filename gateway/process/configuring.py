@@ -1,0 +1,68 @@
+"""`bellhop config`: what is in force, and whether it can work."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from gateway.catalog.settings import CatalogSettings
+from gateway.mail.settings import MailSettings
+from gateway.process import settings
+from gateway.process.calling import Failure
+from gateway.process.command import Command
+
+
+def _describe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--markdown", action="store_true", help="print the reference of all settings instead")
+    parser.set_defaults(run=_config)
+
+
+def _config(given: argparse.Namespace) -> int:
+    if given.markdown:
+        print(settings.markdown())
+        return 0
+    _survey()
+    in_force = settings.load()
+    if in_force[MailSettings].templates is not None:
+        _check_templates(in_force[MailSettings])
+    if (catalog := in_force[CatalogSettings].folder) is not None:
+        _check_catalog(catalog)
+    return 0
+
+
+def _survey() -> None:
+    entries = settings.survey()
+    width = max(len(entry.setting.variable) for entry in entries)
+    for entry in entries:
+        print(f"{entry.setting.variable:{width}}  {entry.shown or '-':40}  {entry.origin}")
+    # Before the reasons why they cannot work, which go to the standard error.
+    sys.stdout.flush()
+
+
+def _check_templates(mail: MailSettings) -> None:
+    from gateway.mail.part import check_templates
+    from mailer.errors import MailConfigurationError
+
+    try:
+        check_templates(mail)
+    except MailConfigurationError as error:
+        raise Failure(f"{error}", 2) from error
+
+
+def _check_catalog(folder: Path) -> None:
+    from gateway.catalog.loading import load
+    from gateway.catalog.problems import CatalogError
+
+    try:
+        load(folder)
+    except CatalogError as error:
+        for mistake in error.mistakes:
+            print(mistake, file=sys.stderr)
+        raise Failure(error.summary, 2) from error
+
+
+CONFIG = Command(
+    name="config",
+    help="print the settings in force, secrets masked, and where each came from",
+    more="Exit code 2, and the reasons, when they cannot work.",
+    describe=_describe,
+)

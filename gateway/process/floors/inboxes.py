@@ -1,0 +1,53 @@
+"""What readers have before them, and what they do with it: marks, snoozes, actions, and the links that they follow."""
+
+from gateway.cluster.commands import CameBack
+from gateway.notify.acting import Acting
+from gateway.notify.clicks.book import ClickBook
+from gateway.notify.clicks.mails import TrackedMails
+from gateway.notify.muting import Mutes
+from gateway.notify.reading import Reading
+from gateway.notify.settings import StoreSettings
+from gateway.notify.snoozing import Snoozer
+from gateway.process.member import Member
+
+
+class InboxFloor:
+    """The use cases of one user's inbox, and the part that brings back what was snoozed."""
+
+    def __init__(self, member: Member) -> None:
+        store = member.store
+        self.mutes = Mutes(member.catalog, member.preferences)
+        self.reading = Reading(
+            inboxes=store.inboxes, fanout=member.fanout, clock=member.clock, mutes=self.mutes
+        )
+        self.snoozer = Snoozer(
+            store.snoozes,
+            tell=lambda back: member.bus.order_all(CameBack(tuple((each.user, each.id) for each in back))),
+            due_clock=member.clock.cautious,
+        )
+        self.acting = Acting(
+            reading=self.reading,
+            inboxes=store.inboxes,
+            streams=store.streams,
+            mutes=self.mutes,
+            clock=member.clock,
+            snoozed=self.snoozer.wake,
+        )
+        self.clicks = ClickBook(
+            store.clicks,
+            member.click_links,
+            catalog=member.catalog,
+            streams=store.streams,
+            inboxes=store.inboxes,
+            mails=TrackedMails(
+                streams=store.streams,
+                outbox=store.outbox,
+                campaigns=store.campaigns,
+                recipients=store.recipients,
+            ),
+            preferences=member.preferences,
+            reading=self.reading,
+            bus=member.bus,
+            clock=member.clock,
+            history_days=member.settings[StoreSettings].history_days,
+        )

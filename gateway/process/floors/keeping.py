@@ -1,0 +1,69 @@
+"""What is kept of it all, and for how long: statistics, the experiments of types, the archive, and who deletes."""
+
+from gateway.notify.archive.opening import opener
+from gateway.notify.archive.settings import ArchiveSettings
+from gateway.notify.archive.writing import Archivist
+from gateway.notify.retention import Housekeeper
+from gateway.notify.settings import StoreSettings
+from gateway.notify.stats.asking import Statistics
+from gateway.notify.stats.recounting import Recounter
+from gateway.notify.stats.settings import StatsSettings
+from gateway.notify.trials.taking_part import TakingPart
+from gateway.process.floors.inboxes import InboxFloor
+from gateway.process.floors.telling import TellingFloor
+from gateway.process.member import Member
+
+
+class KeepingFloor:
+    """The statistics with what they hear, and who puts away and deletes what is old."""
+
+    def __init__(self, member: Member, telling: TellingFloor, inboxes: InboxFloor) -> None:
+        days = member.settings[StatsSettings].days
+        self.recounter = Recounter(
+            member.store.stats,
+            member.clock,
+            holder=member.node_id,
+            days=days,
+            may_delete=lambda: member.clock.may_delete,
+        )
+        self.statistics = Statistics(member.store.stats, member.clock, days=days)
+        _note_all(member, telling, inboxes)
+        self.trials = telling.trials
+        TakingPart(
+            member.catalog,
+            self.trials,
+            emitter=telling.emitter,
+            tried=telling.trial_planner,
+            reading=inboxes.reading,
+            clicks=inboxes.clicks,
+            noter=member.noter,
+        )
+        self.archivist = _archivist(member)
+        self.housekeeper = Housekeeper(
+            member.store.streams,
+            member.store.outbox,
+            member.clock,
+            history_days=member.settings[StoreSettings].history_days,
+            archivist=self.archivist,
+            may_delete=lambda: member.clock.may_delete,
+        )
+
+
+def _note_all(member: Member, telling: TellingFloor, inboxes: InboxFloor) -> None:
+    """Have the statistics hear what happens. Where there are to be none, nothing of it is heard."""
+    if (noter := member.noter) is not None:
+        telling.emitter.listeners.append(noter.emitted)
+        member.delivery.on_written = noter.written
+        member.delivery.on_replayed = noter.replayed
+        inboxes.reading.listeners.append(noter.marked)
+        inboxes.clicks.listeners.append(noter.clicked)
+
+
+def _archivist(member: Member) -> Archivist | None:
+    """Who puts away what is old; None where it is deleted."""
+    place = member.settings[ArchiveSettings].place
+    if place is None:
+        return None
+    return Archivist(
+        member.store.archive, opener(place, member.store.shared_secret), member.clock, holder=member.node_id
+    )

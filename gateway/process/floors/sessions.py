@@ -1,0 +1,52 @@
+"""Who is connected here, and who else emits to them."""
+
+from gateway.access.settings import KeySettings
+from gateway.cluster.settings import ClusterSettings
+from gateway.ground.clock import system_clock
+from gateway.process.floors.inboxes import InboxFloor
+from gateway.process.floors.users import UserFloor
+from gateway.process.member import Member
+from gateway.sockets.namespaces import Namespaces
+from gateway.sockets.neighbours import Neighbours
+from gateway.sockets.settings import SocketSettings
+
+
+class SessionFloor:
+    """The namespaces, which are told of what changes for those who are in them."""
+
+    def __init__(self, member: Member, inboxes: InboxFloor, users: UserFloor) -> None:
+        sockets = member.settings[SocketSettings]
+        self.namespaces = Namespaces(
+            server=member.server,
+            verifier=member.access.verifier,
+            inboxes=member.store.inboxes,
+            streams=member.store.streams,
+            reading=inboxes.reading,
+            acting=inboxes.acting,
+            delivery=member.delivery,
+            presence=member.presence,
+            bus=member.bus,
+            contacts=member.contacts,
+            topics=users.topics,
+            mutes=inboxes.mutes,
+            lineage=member.lineage,
+            clock=member.clock,
+            token_clock=system_clock,
+            node=member.node_id,
+            leeway_seconds=member.settings[KeySettings].jwt_leeway_seconds,
+            connections_per_user=sockets.max_connections_per_user,
+            replay_limit=sockets.replay_limit,
+        )
+        member.preferences.listeners.append(self.namespaces.mutes.note)
+        member.catalog.on_change.append(lambda _: self.namespaces.mutes.look_at_all())
+        member.lineage.on_turn = self.namespaces.orders.turn
+        member.delivery.locale_of = self.namespaces.sessions.locale_of
+        self.neighbours = _neighbours(member)
+
+
+def _neighbours(member: Member) -> Neighbours | None:
+    """Who hears what others emit by the same Redis; None where nobody else does."""
+    cluster = member.settings[ClusterSettings]
+    if not cluster.foreign_emits:
+        return None
+    return Neighbours(cluster.bus_url, prefix=cluster.bus_prefix, receive=member.delivery.receive)

@@ -1,0 +1,73 @@
+"""The two doors: for browsers, and for services and operators; and what stands on the first because mails lead there."""
+
+from typing import TYPE_CHECKING
+
+from gateway.http import internal, public
+from gateway.http.clicks import ClickPages
+from gateway.http.settings import SiteSettings
+from gateway.http.sites import Site
+from gateway.http.unsubscribe import UnsubscribePages
+from gateway.mail.provider_settings import ProviderSettings
+from gateway.process import descriptors
+from gateway.process.floors.inboxes import InboxFloor
+from gateway.process.floors.users import UserFloor
+from gateway.process.member import Member
+from gateway.protocol.use_cases import UseCases
+
+if TYPE_CHECKING:
+    from gateway.http.hooks import ProviderHooks
+
+
+class SiteFloor:
+    """Both applications with their routes; nothing listens before the node has started."""
+
+    def __init__(self, member: Member, use_cases: UseCases, *, inboxes: InboxFloor, users: UserFloor) -> None:
+        settings = member.settings[SiteSettings]
+        self.public = public.build(
+            settings=settings,
+            origins=member.origins,
+            use=use_cases,
+            verifier=member.access.verifier,
+            contacts=member.contacts,
+            topics=users.topics,
+            health=member.health,
+            metrics=member.metrics,
+        )
+        member.server.attach(self.public, prefix=settings.base_path)
+        self.internal = internal.build(
+            settings=settings,
+            use=use_cases,
+            services=member.access.services,
+            health=member.health,
+            metrics=member.metrics,
+        )
+        self.unsubscribe = None if users.leaving is None else UnsubscribePages(users.leaving)
+        self.clicks = _click_pages(member, inboxes)
+        self.hooks = _hooks(member)
+        self.internal_site = Site(self.internal, settings.internal_hosts, settings.internal_port)
+        self.public_site = Site(
+            self.public,
+            settings.hosts,
+            settings.port,
+            websockets=member.server.eio,
+            reserve=descriptors.reserve,
+        )
+
+
+def _click_pages(member: Member, inboxes: InboxFloor) -> ClickPages | None:
+    """Where the links in mails lead that lead by way of us; None where none do."""
+    if member.click_links is None:
+        return None
+    trusted = member.settings[SiteSettings].trusted_proxies
+    return ClickPages(inboxes.clicks, member.origins, trusted_proxies=trusted)
+
+
+def _hooks(member: Member) -> "ProviderHooks | None":
+    """Where providers post; None where none is set."""
+    providers = member.settings[ProviderSettings]
+    if not (providers.ses_topics or providers.postmark_secrets):
+        return None
+    # Only here: a node that hears no provider loads nothing for it.
+    from gateway.http.hooks import ProviderHooks
+
+    return ProviderHooks(providers, member.returns, clock=member.clock)

@@ -1,0 +1,66 @@
+"""From what is asked for to notifications: now or at a later time; and those of before."""
+
+from gateway.notify.emitting import Emitter
+from gateway.notify.languages import Languages
+from gateway.notify.planning import Planner
+from gateway.notify.records import Records
+from gateway.notify.scheduling import Scheduler
+from gateway.notify.trials.planning import TrialPlanner
+from gateway.notify.trials.wording import TrialScribe
+from gateway.notify.wording import Scribe
+from gateway.process.member import Member
+from gateway.process.notices import Notices
+from gateway.protocol import problems
+
+
+class TellingFloor:
+    """Who emits, now or later, and who knows what was emitted."""
+
+    def __init__(self, member: Member) -> None:
+        self.languages = Languages(member.contacts, member.preferences)
+        member.contacts.listeners.append(self.languages.note)
+        self.scribe = Scribe(member.catalog, self.languages, member.preferences)
+        self.planner = Planner(
+            catalog=member.catalog,
+            choosers=member.preferences,
+            scribe=self.scribe,
+            judge=member.judge,
+            clock=member.clock,
+        )
+        self.trials = member.hear_trials(member.switching)
+        self.trial_planner = TrialPlanner(
+            enrol=self.trials.enrol,
+            catalog=member.catalog,
+            choosers=member.preferences,
+            scribe=TrialScribe(member.catalog, self.languages, member.preferences),
+            judge=member.judge,
+            clock=member.clock,
+        )
+        self.emitter = Emitter(
+            commit=member.commit,
+            planner=self.planner,
+            fanout=member.fanout,
+            wake_mailer=member.wake_mailer,
+            count=member.metrics.emitted,
+            code_of=problems.code_of,
+            hands=member.mail,
+        )
+        member.tally.hear(self.emitter)
+        self.notices = Notices(self.emitter, self.languages)
+        self.scheduler = Scheduler(
+            member.store.schedule,
+            planner=self.planner,
+            emitter=self.emitter,
+            sources=member.sources,
+            clock=member.clock,
+            due_clock=member.clock.cautious,
+        )
+        self.records = Records(
+            streams=member.store.streams,
+            outbox=member.store.outbox,
+            inboxes=member.store.inboxes,
+            clicks=member.store.clicks,
+            fanout=member.fanout,
+            bus=member.bus,
+            clock=member.clock,
+        )

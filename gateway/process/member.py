@@ -1,0 +1,84 @@
+"""A process that is one of several nodes: what it stores with them, hears of them, and hands to those connected to it."""
+
+from collections.abc import Callable, Iterable
+
+from gateway.access.part import Access
+from gateway.access.settings import KeySettings
+from gateway.cluster.gossip import HeadGossip
+from gateway.cluster.lineage import Lineage, Witnessed
+from gateway.cluster.settings import ClusterSettings
+from gateway.cluster.switchboard import Switchboard
+from gateway.ground.origins import Origins
+from gateway.ground.settings import Settings
+from gateway.http.health import Health
+from gateway.http.settings import SiteSettings
+from gateway.mail.settings import MailSettings
+from gateway.notify.delivery import Delivery
+from gateway.notify.fanout import Fanout
+from gateway.notify.lanes import LanesChanged
+from gateway.notify.settings import StoreSettings
+from gateway.notify.switching import Switching
+from gateway.notify.versions import Versions
+from gateway.observe.writes import Writes
+from gateway.process.base import Process
+from gateway.sockets.part import server_of
+from gateway.sockets.settings import SocketSettings
+from storage.connect import file_of
+from storage.groupcommit import GroupCommit
+from storage.mail import LaneName
+
+
+class Member(Process):
+    """A process with a bus, and with sockets to deliver to. The floors of a node stand on it."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.node_id = settings[ClusterSettings].node_id
+        self.access = Access(settings[KeySettings])
+        self.bus = self.links.bus(self.store.shared_secret)
+        self.switchboard = Switchboard()
+        self._writing()
+        self._told_to_all()
+        self._delivering()
+        self._mailing()
+
+    def _writing(self) -> None:
+        """How notifications are appended beside other nodes that do the same."""
+        witness = self.links.witness(file_of(self.settings[StoreSettings].url))
+        self.lineage = Lineage(self.store.epochs, self.store.streams, witness, self.bus, self.clock)
+        self.writes = Writes(
+            self.store, Witnessed(self.store.streams, self.lineage), stored=self.metrics.append_batch
+        )
+        self.health = Health(self.writes)
+        self.commit = GroupCommit(self.writes, ping=self.store.ping)
+        self.gossip = HeadGossip(learns=self.store.streams, bus=self.bus)
+
+    def _told_to_all(self) -> None:
+        """What is decided on one node, and holds on all."""
+        self.switching = Switching(self.store.switches, self.catalog, self.bus, self.clock)
+        self.versions = Versions(self.catalog, self.bus, self.node_id)
+        self.lanes.tell_others = lambda: self.bus.order_others(LanesChanged())
+
+    def _delivering(self) -> None:
+        """How what is stored comes to whoever is connected, here and elsewhere."""
+        site = self.settings[SiteSettings]
+        self.origins = Origins(site.cors_origins, base_url=site.base_url)
+        self.server = server_of(
+            self.settings[SocketSettings], origins=self.origins, trusted_proxies=site.trusted_proxies
+        )
+        self.delivery = Delivery(self.server, self.store.streams, self.bus, self.clock)
+        self.delivery.repairs.on_gone_back = self.lineage.suspect
+        self.fanout = Fanout(receiver=self.delivery, bus=self.bus, gossip=self.gossip)
+
+    def _mailing(self) -> None:
+        """The mail worker, unless it has a process of its own."""
+        self.mail = self.mail_part() if self.settings[MailSettings].worker else None
+        self.wake_mailer: Callable[[Iterable[LaneName]], None] = (
+            _nobody_to_wake if self.mail is None else self.mail.wake
+        )
+        self.digests = self.digester(self.wake_mailer)
+
+
+def _nobody_to_wake(lanes: Iterable[LaneName]) -> None:
+    """A worker in another process finds new mail when it looks next."""
+    del lanes

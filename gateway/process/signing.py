@@ -1,0 +1,63 @@
+"""`bellhop token`: a token of a user, for trying things out."""
+
+import argparse
+from datetime import timedelta
+
+from marshmallow import ValidationError
+
+from auth.errors import KeyConfigurationError
+from auth.signing import Signer
+from gateway.access.settings import KeySettings
+from gateway.ground.values import duration
+from gateway.process import settings
+from gateway.process.calling import Failure
+from gateway.process.command import Command
+
+
+def _describe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--sub", required=True, metavar="ID", help="the user's id")
+    parser.add_argument("--role", action="append", default=[], help="a role, such as admin; may be repeated")
+    parser.add_argument(
+        "--topic", action="append", default=[], help="a topic the user hears; may be repeated"
+    )
+    parser.add_argument("--email", metavar="ADDRESS", help="where the user's mail goes")
+    parser.add_argument("--name", help="what the user is called")
+    parser.add_argument("--locale", metavar="TAG", help="the language the user reads, such as de or pt-BR")
+    parser.add_argument(
+        "--ttl",
+        type=_ttl,
+        default=timedelta(hours=1),
+        help="how long it holds: 90s, 15m, 1h, 7d (default: 1h)",
+    )
+    parser.set_defaults(run=_token)
+
+
+def _ttl(text: str) -> timedelta:
+    try:
+        seconds = duration(text)
+    except ValidationError:
+        seconds = 0
+    if not 1 <= seconds <= 10 * 366 * 86400:
+        raise argparse.ArgumentTypeError("a time such as 90s, 15m, 1h or 7d, ten years at most")
+    return timedelta(seconds=seconds)
+
+
+def _token(given: argparse.Namespace) -> int:
+    keys = settings.load()[KeySettings]
+    if not keys.jwt_secrets:
+        raise Failure("there is nothing to sign with: set BELLHOP_JWT_SECRET to what the gateway has", 2)
+    signer = Signer(keys.jwt_secrets[0], audience=keys.jwt_audience, issuer=keys.jwt_issuer)
+    try:
+        token = signer.sign(
+            given.sub, ttl=given.ttl, roles=given.role, topics=given.topic, email=given.email, name=given.name,
+            locale=given.locale,
+        )  # fmt: skip
+    except (ValueError, KeyConfigurationError) as error:
+        raise Failure(f"{error}", 2) from error
+    print(token)
+    return 0
+
+
+TOKEN = Command(
+    name="token", help="print a token of a user, signed with BELLHOP_JWT_SECRET", describe=_describe
+)

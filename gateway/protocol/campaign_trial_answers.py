@@ -1,0 +1,110 @@
+"""What is told of a campaign's own words, and of how its variants did."""
+
+from marshmallow import Schema, fields
+
+from gateway.experiments.results import Results
+from gateway.ground.encoding import Json, time_or_none
+from gateway.notify.campaigns.plans import Experiment, OwnTexts, Plan
+from gateway.protocol import required, trial_results
+from gateway.protocol.trial_results import ArmAnswer, ResultsAnswer
+from storage.campaigns import Campaign
+
+
+class OwnTextsAnswer(Schema):
+    title = required.text(allow_none=True)
+    body = required.text(allow_none=True)
+    link = required.text(allow_none=True)
+    subject = required.text(allow_none=True)
+
+
+def _told_texts() -> fields.Dict:
+    return fields.Dict(keys=fields.String(), values=fields.Nested(OwnTextsAnswer), required=True)
+
+
+class VariantAnswer(Schema):
+    name = required.text()
+    weight = required.number()
+    texts = _told_texts()
+    local_time = required.text(allow_none=True)
+
+
+class ExperimentAnswer(Schema):
+    baseline = fields.Float(required=True)
+    effect = fields.Float(required=True)
+    salt = required.text()
+    holdout = fields.Float(required=True)
+    share = fields.Float(required=True)
+    hours = fields.Float(required=True)
+
+
+class VariantResultAnswer(ArmAnswer):
+    sent = required.number()
+    clicked = required.number(metadata={"description": "Of those sent, by a person."})
+
+
+class TrialResultsAnswer(ResultsAnswer):
+    """What an experiment has found so far."""
+
+    chosen = required.text(allow_none=True, metadata={"description": "What those get who have waited."})
+    chosen_at = required.time(allow_none=True)
+    variants = fields.List(fields.Nested(VariantResultAnswer), required=True)
+
+
+class OwnWordsAnswer(Schema):
+    texts = _told_texts()
+    variants = fields.List(fields.Nested(VariantAnswer), required=True)
+    experiment = fields.Nested(ExperimentAnswer, required=True, allow_none=True)
+    rate = required.number(allow_none=True)
+    results = fields.Nested(
+        TrialResultsAnswer, required=True, allow_none=True, metadata={"description": "None without variants."}
+    )
+
+
+# Shapes
+
+
+def own_words(campaign: Campaign, plan: Plan, told: Results | None) -> Json:
+    return {
+        "texts": _texts(plan.texts),
+        "variants": [
+            {
+                "name": each.name,
+                "weight": each.weight,
+                "texts": _texts(each.texts),
+                "local_time": None if each.local_time is None else each.local_time.strftime("%H:%M"),
+            }
+            for each in plan.variants
+        ],
+        "experiment": None if plan.experiment is None else _experiment(campaign, plan.experiment),
+        "rate": plan.mails_per_minute,
+        "results": None if told is None else _results(campaign, told),
+    }
+
+
+def _texts(texts: dict[str, OwnTexts]) -> Json:
+    return {
+        locale: {"title": own.title, "body": own.body, "link": own.link, "subject": own.subject}
+        for locale, own in texts.items()
+    }
+
+
+def _experiment(campaign: Campaign, value: Experiment) -> Json:
+    return {
+        "baseline": value.baseline,
+        "effect": value.effect,
+        "salt": value.salt or campaign.id,
+        "holdout": value.holdout,
+        "share": value.share,
+        "hours": value.seconds / 3600,
+    }
+
+
+def _results(campaign: Campaign, told: Results) -> Json:
+    return {
+        **trial_results.results(told),
+        "chosen": campaign.chosen,
+        "chosen_at": time_or_none(campaign.chosen_at),
+        "variants": [
+            {**trial_results.arm(each), "sent": each.people, "clicked": each.converted} for each in told.arms
+        ],
+    }

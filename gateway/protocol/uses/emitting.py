@@ -1,0 +1,70 @@
+"""Emitting: at once what is for now, and kept what is for its time."""
+
+from collections.abc import Sequence
+
+from gateway.notify.emitting import Emitted
+from gateway.notify.requests import EmitRequest
+from gateway.notify.scheduling import PutOff
+from gateway.protocol.problems import Problem
+from gateway.protocol.use_cases import Caller, UseCases
+from storage.errors import StorageError
+
+
+async def emit(use: UseCases, caller: Caller, asked: EmitRequest) -> Emitted | PutOff:
+    if asked.timing is None:
+        return await use.emitter.emit(asked, scope=caller.scope)
+    [outcome] = await _put_off(use, caller, [asked])
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+async def emit_many(
+    use: UseCases, caller: Caller, items: Sequence[EmitRequest | Exception]
+) -> Sequence[Emitted | PutOff | Exception]:
+    """Emit what could be parsed, or keep it for its time; what could not is its own answer."""
+    asked = [item for item in items if isinstance(item, EmitRequest)]
+    now = [item for item in asked if item.timing is None]
+    emitted = iter(await use.emitter.emit_many(now, scope=caller.scope) if now else ())
+    put_off = iter(await _put_off(use, caller, [item for item in asked if item.timing is not None]))
+    outcomes: list[Emitted | PutOff | Exception] = []
+    for item in items:
+        if not isinstance(item, EmitRequest):
+            use.emitter.refuse(item)
+            outcomes.append(item)
+        else:
+            outcomes.append(next(emitted if item.timing is None else put_off))
+    return outcomes
+
+
+async def _put_off(
+    use: UseCases, caller: Caller, asked: Sequence[EmitRequest]
+) -> Sequence[PutOff | Exception]:
+    """Keep these for their time; whatever goes wrong is the answer, and counted."""
+    if not asked:
+        return []
+    outcomes: Sequence[PutOff | Exception]
+    try:
+        outcomes = await use.scheduler.accept(asked, scope=caller.scope)
+    except StorageError as error:
+        outcomes = [error] * len(asked)
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            use.emitter.refuse(outcome)
+    return outcomes
+
+
+async def drop_scheduled(use: UseCases, caller: Caller, scheduled_id: str) -> Sequence[str]:
+    del caller
+    return _still_to_come(await use.scheduler.drop([scheduled_id]))
+
+
+async def hasten_scheduled(use: UseCases, caller: Caller, scheduled_id: str) -> Sequence[str]:
+    del caller
+    return _still_to_come(await use.scheduler.hasten([scheduled_id]))
+
+
+def _still_to_come(ids: Sequence[str]) -> Sequence[str]:
+    if not ids:
+        raise Problem("not_found", "Nothing of this id is still to come.")
+    return ids

@@ -1,0 +1,41 @@
+"""Whose history who may see, and what is read of one's own."""
+
+from collections.abc import Sequence
+
+from gateway.ground.rooms import inbox_rooms, user_of
+from gateway.notify.requests import AdminHistoryRequest, HistoryRequest
+from gateway.protocol.problems import Problem
+from gateway.protocol.use_cases import Caller, UseCases
+from storage.inboxes import HistoryPage, Marked
+
+
+async def any_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest) -> HistoryPage:
+    user, rooms = caller.user, caller.rooms
+    if asked.room is not None:
+        # A user's own room is shown as that user sees it; of a shared one all, with what this admin has read.
+        user, rooms = user_of(asked.room) or caller.user, (asked.room,)
+    elif asked.user is not None:
+        user, rooms = asked.user, await use.people.rooms(asked.user)
+    whole = asked.room is not None
+    return await use.reading.history(user, rooms, asked.page, locale=caller.locale, whole=whole)
+
+
+async def own_history(use: UseCases, caller: Caller, page: HistoryRequest) -> HistoryPage:
+    await use.reading.begin(caller.user, caller.rooms)
+    return await use.reading.history(caller.user, caller.rooms, page, locale=caller.locale)
+
+
+async def user_history(use: UseCases, caller: Caller, asked: AdminHistoryRequest) -> HistoryPage:
+    user = asked.user or caller.user
+    if user == caller.user:
+        return await own_history(use, caller, asked.page)
+    if caller.role is None:
+        raise Problem("forbidden", "Another's history needs the role admin, support or viewer.")
+    # Which topics another's token names is known to nobody but that user.
+    rooms = inbox_rooms(user, await use.topics.of(user))
+    return await use.reading.history(user, rooms, asked.page, locale=caller.locale)
+
+
+async def read(use: UseCases, caller: Caller, ids: Sequence[str] | None) -> Marked:
+    await use.reading.begin(caller.user, caller.rooms)
+    return await use.reading.read(caller.user, caller.rooms, ids)

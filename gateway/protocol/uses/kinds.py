@@ -1,0 +1,23 @@
+"""Types of the catalog."""
+
+from gateway.notify.requests import TypePreviewRequest
+from gateway.notify.type_preview import NoSuchType, TypePreview
+from gateway.notify.types import TypeDetail
+from gateway.protocol.problems import Problem
+from gateway.protocol.use_cases import Caller, UseCases
+
+
+async def preview_type(use: UseCases, caller: Caller, asked: TypePreviewRequest) -> TypePreview:
+    del caller
+    try:
+        return await use.type_previewer.preview(asked)
+    except NoSuchType:
+        raise Problem("not_found", "The catalog has no such type.") from None
+
+
+async def type_in_full(use: UseCases, caller: Caller, name: str) -> TypeDetail:
+    del caller
+    found = await use.types.one(name)
+    if found is None:
+        raise Problem("not_found", "The catalog has no such type, and nobody has switched one.")
+    return found

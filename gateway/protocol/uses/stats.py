@@ -1,0 +1,13 @@
+"""The statistics."""
+
+from gateway.notify.stats.asking import Report, StatsRequest, Unanswerable
+from gateway.protocol.parsing import Invalid
+from gateway.protocol.use_cases import Caller, UseCases
+
+
+async def look_at_stats(use: UseCases, caller: Caller, asked: StatsRequest) -> Report:
+    del caller
+    try:
+        return await use.statistics.look(asked)
+    except Unanswerable as error:
+        raise Invalid({error.field: [str(error)]}) from None

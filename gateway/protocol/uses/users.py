@@ -1,0 +1,50 @@
+"""What is told of users, and which topics they are in."""
+
+from collections.abc import Sequence
+
+from gateway.notify.owing import USERS_NAMED
+from gateway.notify.profiles import ProfileChange
+from gateway.notify.topics import MembersChange, TooManyTopics
+from gateway.protocol.parsing import Invalid
+from gateway.protocol.problems import Problem
+from gateway.protocol.use_cases import Caller, UseCases
+from storage.people import Profile
+from storage.topics import TOPICS_PER_USER, Changed
+
+
+async def profile(use: UseCases, caller: Caller, user: str) -> Profile:
+    del caller
+    return _told_of(await use.profiles.find(user))
+
+
+async def replace_profile(use: UseCases, caller: Caller, change: ProfileChange) -> Profile:
+    del caller
+    return _told_of(await use.profiles.tell_one(change.whole()))
+
+
+async def change_profile(use: UseCases, caller: Caller, change: ProfileChange) -> Profile:
+    del caller
+    return _told_of(await use.profiles.tell_one(change))
+
+
+async def change_profiles(use: UseCases, caller: Caller, changes: Sequence[ProfileChange]) -> int:
+    del caller
+    await use.profiles.tell(changes)
+    return len({change.user for change in changes})
+
+
+def _told_of(found: Profile | None) -> Profile:
+    if found is None:
+        raise Problem("not_found", "Nothing is known of this user.")
+    return found
+
+
+async def change_members(use: UseCases, caller: Caller, change: MembersChange) -> Changed:
+    del caller
+    try:
+        return await use.topics.change(change)
+    except TooManyTopics as error:
+        named = ", ".join(error.users[:USERS_NAMED])
+        raise Invalid(
+            {"add": [f"A user may be in {TOPICS_PER_USER} topics; nothing was changed because of: {named}."]}
+        ) from None
