@@ -111,7 +111,7 @@ def key(number: int) -> str:
     return f"trace-{number}"
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(amount(600, long=1800))
 async def test_every_trace_agrees_with_the_store_the_relay_and_the_clients(tmp_path: Path, monkeypatch):
     # The machine may have others to serve.
     monkeypatch.setattr("tests.support.gateway.START_SECONDS", 120)
@@ -132,7 +132,7 @@ async def test_every_trace_agrees_with_the_store_the_relay_and_the_clients(tmp_p
                     await run.reached(EVENTS // 2)
                 await load
                 await here.nodes[0].start()
-            assert await here.settled(seconds=120)
+            assert await here.settled(seconds=amount(120, long=600))
             await run.given(seconds=60)
 
             wrong = [fault async for fault in _faults(run)]
