@@ -160,6 +160,38 @@ async def test_a_person_is_found_by_name_address_and_id(shop: Gateway, browser: 
         await expect(page.get_by_role("heading", name="Bea Archer")).to_be_visible()
 
 
+async def test_what_is_looked_for_in_a_list_outlives_a_reload_and_can_be_handed_on(
+    shop: Gateway, browser: Browser
+):
+    lists = (
+        ("users", "Name, address or user id", "Archer & co"),
+        ("online", "Find by the beginning of the user id", "ann"),
+        ("topics", "Topic", "dea"),
+        ("topics/deals", "Find a member by the beginning of the id", "an"),
+        ("types", "Find a type", "order"),
+    )
+    async with signed_in(browser, shop, "#/") as page:
+        for place, label, text in lists:
+            await page.goto(f"{shop.public}/dashboard/#/{place}")
+            field = page.get_by_role("searchbox", name=label, exact=True)
+            await field.fill(text)
+            await expect(page).to_have_url(re.compile("[?]find="))
+            await page.reload()
+            await expect(field).to_have_value(text)
+        handed_on = page.url
+        # To the list as the menu has it, with nothing looked for.
+        await page.get_by_role("link", name="Types", exact=True).click()
+        await expect(field).to_have_value("")
+
+        await page.goto(f"{shop.public}/dashboard/#/users/ann")
+        unread = page.get_by_role("group", name="Shown").get_by_role("button", name="Unread")
+        await unread.click()
+        await page.reload()
+        await expect(unread).to_have_attribute("aria-pressed", "true")
+    async with signed_in(browser, shop, handed_on.partition("/dashboard/")[2]) as page:
+        await expect(page.get_by_role("searchbox", name="Find a type")).to_have_value("order")
+
+
 async def test_what_waits_is_sent_at_once_or_taken_back(shop: Gateway, browser: Browser, tmp_path: Path):
     in_an_hour = encoding.time(datetime.now(UTC) + timedelta(hours=1))
     for number in (1, 2):

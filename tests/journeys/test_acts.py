@@ -239,3 +239,41 @@ async def test_a_node_killed_as_snoozes_end_loses_none_and_has_none_come_back_tw
         assert {n["id"]: n.get("acted") for n in page["notifications"]}[ids[0]] == "yes"
         back = [e["did"]["ids"] for e in late.received("inbox") if e.get("did", {}).get("event") == "back"]
         assert len(flat := [id_ for some in back for id_ in some]) == len(set(flat))
+
+
+async def test_of_buttons_pressed_as_a_node_is_killed_those_answered_stay_and_none_is_pressed_twice(
+    store: dict[str, str], tmp_path: Path, node: NodeProcess
+):
+    """Whoever had no answer presses the other button: one of the two stands, and what was answered stands whatever comes."""
+    async with gateway_process(tmp_path, CLIENT_EVENTS_PER_SECOND="0", **store) as process:
+        here = process.gateway
+        client = await come(node, here)
+        buttons = [{"id": "yes", "label": "Yes"}, {"id": "no", "label": "No"}]
+        items = [{"to": "user:ann", "type": "T", "title": str(n), "actions": buttons} for n in range(40)]
+        ids = [each["notifications"][0]["id"] for each in await here.batch(items)]
+        answered: dict[str, str] = {}
+
+        some = asyncio.Event()
+
+        async def press(id_: str) -> None:
+            answered[id_] = (await client.call("act", {"id": id_, "action": "yes"}))["acted"]
+            if len(answered) >= len(ids) // 4:
+                some.set()
+
+        presses = [asyncio.create_task(press(id_)) for id_ in ids]
+        async with asyncio.timeout(40):
+            await some.wait()
+        await process.kill()
+        await client.close()
+        for each in presses:
+            each.cancel()
+        await asyncio.gather(*presses, return_exceptions=True)
+        await process.start()
+
+        late = await come(node, here)
+        said = {id_: (await late.call("act", {"id": id_, "action": "no"}))["acted"] for id_ in ids}
+        assert len(answered) >= len(ids) // 4
+        assert said.items() >= answered.items()
+        page = await late.call("history", {"limit": 100})
+        assert {n["id"]: n["acted"] for n in page["notifications"]} == said
+        assert (await late.call("replay", {"since": {}}))["unread"] == 0

@@ -9,7 +9,8 @@ import ipaddress
 import ssl
 import time
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -294,6 +295,17 @@ class SMTPRelay:
             if session.transport is not None:
                 session.transport.close()
 
+    @asynccontextmanager
+    async def away(self) -> AsyncIterator[None]:
+        """Nobody listens, and who was connected is not any more; back at the same port afterwards."""
+        assert self._server is not None
+        self._server.close()
+        self.hang_up()
+        try:
+            yield
+        finally:
+            self._server = await self._listen(self.port)
+
     async def handle_EHLO(  # noqa: N802 - aiosmtpd finds it by this name
         self, _server: object, session: Session, _envelope: object, hostname: str, responses: list[str]
     ) -> list[str]:
@@ -346,11 +358,14 @@ class SMTPRelay:
         )
 
     async def __aenter__(self) -> Self:
-        context = self._authority.server if self._implicit_tls and self._authority else None
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._session, "127.0.0.1", 0, ssl=context)
+        self._server = await self._listen(0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
+
+    async def _listen(self, port: int) -> asyncio.Server:
+        context = self._authority.server if self._implicit_tls and self._authority else None
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(self._session, "127.0.0.1", port, ssl=context)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -4,6 +4,7 @@ import { sheet } from "../src/download.ts";
 import { BLANK, bodyOf, errorOf, PATTERNS, roomsOf } from "../src/draft.ts";
 import { EMPTY, filtered, KEPT, servicesIn, take, typesIn, withEarlier } from "../src/feed.ts";
 import { merged } from "../src/live.ts";
+import { parameterOf, withParameter } from "../src/parameter.ts";
 import type { FeedItem, Notification, Online, Point, Roster } from "../src/protocol.ts";
 import { begin, extend, joined, left } from "../src/roster.ts";
 import { href, parse, type Route, userOf } from "../src/route.ts";
@@ -56,6 +57,16 @@ describe("the route", () => {
   ];
   test.each(routes)("survives the address bar: %o", (route) => {
     expect(parse(href(route))).toEqual(route);
+  });
+
+  test("keeps what is looked for in a list, beside what else it says", () => {
+    const fragment = withParameter("#/users", "find", "Ann & Bob=ü");
+
+    expect(parameterOf(fragment, "find")).toBe("Ann & Bob=ü");
+    expect(parse(fragment)).toEqual({ page: "users", user: null });
+    expect(withParameter(fragment, "find", "")).toBe("#/users");
+    expect(withParameter("#/types/A?view=mail", "find", "x")).toBe("#/types/A?view=mail&find=x");
+    expect(parameterOf("", "find")).toBe("");
   });
 
   test("of anything else is the overview", () => {

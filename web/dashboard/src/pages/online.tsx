@@ -1,6 +1,7 @@
 import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
 import { refusal, useDesk, useEvent, useStatus } from "../context.tsx";
 import type { Refusal } from "../gateway.ts";
+import { useParameter } from "../parameter.ts";
 import type { Joined, Left, Online, Roster } from "../protocol.ts";
 import { begin, extend, type Held, joined, left } from "../roster.ts";
 import { href } from "../route.ts";
@@ -13,7 +14,7 @@ const PAGE = 500;
 const AGAIN_MS = 30_000;
 
 export function OnlinePage(): ReactNode {
-  const [search, setSearch] = useState("");
+  const [search, setSearch] = useParameter("find");
   const prefix = useSettled(search.trim());
   const { held, error, reload, more } = useRoster(prefix);
   return (

@@ -1,6 +1,7 @@
 import { type FormEvent, type ReactNode, useState } from "react";
 import { refusal, useAsk, useDesk } from "../context.tsx";
 import { For } from "../may.tsx";
+import { useParameter } from "../parameter.ts";
 import type { Members as Page, TopicsPage as Topics } from "../protocol.ts";
 import { feedOf, href } from "../route.ts";
 import { Ago, Empty, Failed, Heading, Waiting } from "../ui/bits.tsx";
@@ -16,7 +17,7 @@ export function TopicsPage({ topic }: { topic: string | null }): ReactNode {
 }
 
 function All(): ReactNode {
-  const [text, setText] = useState("");
+  const [text, setText] = useParameter("find");
   const prefix = useSettled(text.trim());
   const { data, error, reload } = useAsk<Topics>("topics", { prefix, limit: PAGE, counted: true });
   return (
@@ -82,7 +83,7 @@ const membersOf = (count: number): string =>
 
 function One({ topic }: { topic: string }): ReactNode {
   const { gateway } = useDesk();
-  const [text, setText] = useState("");
+  const [text, setText] = useParameter("find");
   const prefix = useSettled(text.trim());
   const first = useAsk<Page>("members", { topic, prefix, limit: PAGE });
   const [older, setOlder] = useState<{ of: Page; page: Page } | null>(null);

@@ -1,6 +1,7 @@
-import { type ReactNode, useState } from "react";
+import type { ReactNode } from "react";
 import { actor, brief, CHANNELS, channelName, type Group, grouped } from "../catalog.ts";
 import { useAsk } from "../context.tsx";
+import { useParameter } from "../parameter.ts";
 import type { ChannelDay, TypeSummary, Types } from "../protocol.ts";
 import { href } from "../route.ts";
 import { Ago, Empty, Failed, Heading, Waiting } from "../ui/bits.tsx";
@@ -17,7 +18,7 @@ export function TypesPage(props: { type: string | null; view: string }): ReactNo
 
 function All(): ReactNode {
   const { data, error, reload } = useAsk<Types>("types", {}, EVERY_MS);
-  const [search, setSearch] = useState("");
+  const [search, setSearch] = useParameter("find");
   const wanted = search.trim().toUpperCase().replaceAll(" ", "_");
   const groups = data ? named(grouped(data), wanted) : [];
   return (

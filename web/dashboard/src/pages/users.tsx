@@ -1,6 +1,7 @@
 import { type ReactNode, useCallback, useEffect, useState } from "react";
 import { type Asked, refusal, useAsk, useDesk, useEvent } from "../context.tsx";
 import { For } from "../may.tsx";
+import { useParameter } from "../parameter.ts";
 import type { FoundUsers, HistoryItem, HistoryPage, Joined, Left, Roster, UserView } from "../protocol.ts";
 import { href } from "../route.ts";
 import {
@@ -33,7 +34,7 @@ export function Users({ user }: { user: string | null }): ReactNode {
 }
 
 function Find(): ReactNode {
-  const [text, setText] = useState("");
+  const [text, setText] = useParameter("find");
   const wanted = useSettled(text.trim());
   const online = useAsk<Roster>("presence", { prefix: wanted, limit: 8 });
   const known = useAsk<FoundUsers>("find_users", wanted ? { text: wanted, limit: 20 } : null);
@@ -286,7 +287,8 @@ type Shown = "all" | "unread";
 
 function History({ user, topics }: { user: string; topics: readonly string[] }): ReactNode {
   const { gateway } = useDesk();
-  const [shown, setShown] = useState<Shown>("all");
+  const [given, setShown] = useParameter("shown");
+  const shown: Shown = given === "unread" ? given : "all";
   const [older, setOlder] = useState<{ of: HistoryPage; items: HistoryItem[]; next: string | null } | null>(
     null,
   );
@@ -336,7 +338,7 @@ function History({ user, topics }: { user: string; topics: readonly string[] }):
         <Segments<Shown>
           label="Shown"
           value={shown}
-          choose={setShown}
+          choose={(wanted) => setShown(wanted === "all" ? "" : wanted)}
           options={[
             { value: "all", label: "All" },
             { value: "unread", label: "Unread" },
