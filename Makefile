@@ -2,7 +2,7 @@
 # what .ci/machine lists, where it may be: a venv for all, real servers and a browser for the tests.
 
 .DEFAULT_GOAL := help
-.PHONY: help machine run shapes pages screenshots check quick test test-long test-pages test-faults lint tested bench bench-emit bench-cluster bench-mail bench-refused bench-stats clean
+.PHONY: help machine run shapes pages screenshots check quick test test-long test-pages test-faults lint tested bench bench-emit bench-cluster bench-mail bench-refused bench-stats bench-history bench-idle clean
 .DELETE_ON_ERROR:
 # Images of Python set it. Without a cache of what is compiled each process of the tests begins with seconds of compiling.
 unexport PYTHONDONTWRITEBYTECODE
@@ -25,6 +25,7 @@ DEVELOPING := $(VENV)/.developing
 TESTING := $(VENV)/.testing
 PAGES := web/node_modules/.pages
 JOURNEYS := tests/journeys/node/node_modules/.package-lock.json
+NEXT := tests/browser/next/.next/BUILD_ID
 RIVALS := bench/rivals/node/node_modules/.package-lock.json
 BUN := bench/rivals/bun/node_modules/.package-lock.json
 OXIDE := bench/build/oxide/.built
@@ -54,6 +55,16 @@ $(TESTING): setup.cfg pyproject.toml $(TESTED) | $(BIN)/pip
 
 $(JOURNEYS): tests/journeys/node/package-lock.json $(TESTING)
 	cd tests/journeys/node && $(NPM) ci --no-audit --no-fund
+	@touch $@
+
+tests/browser/next/node_modules/.package-lock.json: tests/browser/next/package-lock.json | $(RUNTIME)
+	cd tests/browser/next && $(NPM) ci --no-audit --no-fund
+	@touch $@
+
+# What a shop on Next.js makes of the client as it is published.
+$(NEXT): $(wildcard tests/browser/next/*.mjs tests/browser/next/app/* tests/browser/next/app/*/*) \
+		tests/browser/next/node_modules/.package-lock.json $(PAGES)
+	cd tests/browser/next && $(NPM) run build
 	@touch $@
 
 # For every Python and platform at once, which pip cannot do.
@@ -126,7 +137,7 @@ TESTS := $(if $(CI),$(BIN)/python .ci/pytest -p tests.support.no_skips,$(BIN)/py
 test-pages: $(PAGES)  ## style, types and unit tests of the pages
 	cd web && $(NPM) run lint && $(NPM) run typecheck && $(NPM) test
 
-test: machine $(JOURNEYS) $(PAGES)  ## everything: lint, the pages' tests, and the tests with coverage (about half an hour)
+test: machine $(JOURNEYS) $(PAGES) $(NEXT)  ## everything: lint, the pages' tests, and the tests with coverage (about half an hour)
 	# Each has use for one core.
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint test-pages
 	@$(BIN)/python .ci/kubectl $(BIN)
@@ -183,12 +194,18 @@ bench-mail: $(TESTING)  ## receipts beside bulk mail on three nodes, and how its
 bench-stats: $(TESTING)  ## what a million events of the statistics take, and how long a page of them does (5 minutes)
 	$(BIN)/python -m bench.stats $(ARGS)
 
+bench-history: $(TESTING) bench/build/load bench/build/post  ## pages, counts and openings of a store of a million (8 minutes)
+	$(BIN)/python -m bench.history $(ARGS)
+
+bench-idle: $(TESTING) bench/build/load  ## a node with 20,000 idle websockets, and with 5,000 clients that poll (6 minutes)
+	$(BIN)/python -m bench.idle $(ARGS)
+
 bench-refused: $(TESTING)  ## what callers cost who are refused: CPU, and the wait of a probe
 	$(BIN)/python -m bench.refused
 
 clean:  ## remove what was made here, but not what Bellhop has stored in var/
 	rm -rf $(VENV) build dist *.egg-info .coverage .coverage.* htmlcov .hypothesis bench/build
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
-	rm -rf web/node_modules tests/journeys/node/node_modules bench/rivals/node/node_modules bench/rivals/bun/node_modules
+	rm -rf web/node_modules tests/journeys/node/node_modules tests/browser/next/node_modules tests/browser/next/.next bench/rivals/node/node_modules bench/rivals/bun/node_modules
 	rm -rf gateway/pages/dashboard gateway/pages/demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

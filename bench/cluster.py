@@ -21,8 +21,9 @@ from typing import Protocol
 from bench import machine
 from bench.command import Amount, Command
 from bench.programs import Clients, Stream, clients, post
+from bench.rivals.servers import stock_python_socketio
 from bench.scenarios import ROOM, TOPIC, Figures
-from bench.servers import Server, bellhop, stock_python_socketio
+from bench.servers import Server, bellhop
 from tests.support import servers as machines
 
 RESULTS = Path(__file__).parent / "RESULTS-cluster.md"

@@ -1,10 +1,16 @@
 /* Many websocket clients in one thread: connects them, counts what they are sent, and how late it came.
  *
- *     load PORT TARGETS [--parallel=N] [--ready] [--stalled=N] [--pongs-only=N]
+ *     load PORT TARGETS [--parallel=N] [--rate=N] [--addresses=N] [--ready] [--leave] [--centrifugo] [--stalled=N] [--pongs-only=N]
  *
- * TARGETS is a file with a line per client: the request path, a tab, and the token of its Socket.IO CONNECT. With an empty
- * token the client speaks plain websocket and every text frame is an event.
+ * TARGETS is a file with a line per client: the request path, a tab, and the token of its Socket.IO CONNECT; then, if it has
+ * more to say as it connects, a tab and that as JSON members. With an empty token the client speaks plain websocket and every text
+ * frame is an event.
  *
+ * --rate=N       N clients a second begin to connect, whether or not those before them have come; otherwise as many at a time as
+ *                --parallel says
+ * --addresses=N  the clients come from N addresses of the loopback network by turns: one has ports for some 28,000
+ * --centrifugo   they speak Centrifugo's protocol, and the third column is the channel that each subscribes to
+ * --leave        a client that is connected closes its connection
  * --ready        a client is connected when it has got the event `ready`, not at the answer to CONNECT
  * --stalled=N    the first N clients stop reading when told `stall`
  * --pongs-only=N the next N do too, but go on sending a PONG each second
@@ -41,6 +47,8 @@ struct client {
     enum manner manner;
     const char *path;
     const char *token;
+    const char *more; /* members of CONNECT's JSON, or a channel */
+    int64_t due_micros; /* when it was to begin */
     uint8_t *held; /* the beginning of a frame whose end has not come */
     size_t held_bytes;
     int64_t last_seq;
@@ -49,7 +57,9 @@ struct client {
 static struct {
     uint16_t port;
     int parallel;
-    bool wait_for_ready;
+    double rate;
+    int addresses;
+    bool wait_for_ready, leave, centrifugo;
     int stalled, pongs_only;
 } options = {.parallel = 64};
 
@@ -64,7 +74,7 @@ static int client_count, next_to_connect, in_handshake, live, refused;
 static bool announced, stalling;
 static int64_t began_micros, connected_micros;
 static int epoll;
-static struct histogram latencies;
+static struct histogram latencies, connects;
 static uint8_t inbound[INBOUND_BYTES];
 
 static void fail(const char *what) {
@@ -112,8 +122,16 @@ static void send_upgrade(struct client *c) {
 
 static void send_connect(struct client *c) {
     char packet[REQUEST_BYTES];
-    int bytes = snprintf(packet, sizeof packet, "40{\"token\":\"%s\"}", c->token);
+    int bytes = snprintf(packet, sizeof packet, "40{\"token\":\"%s\"%s%s}", c->token, *c->more ? "," : "", c->more);
     send_text(c, packet, (size_t)bytes);
+}
+
+/* Both commands in one frame: what is asked second is answered second. */
+static void send_subscribe(struct client *c) {
+    char commands[REQUEST_BYTES];
+    int bytes = snprintf(commands, sizeof commands,
+        "{\"id\":1,\"connect\":{\"token\":\"%s\"}}\n{\"id\":2,\"subscribe\":{\"channel\":\"%s\"}}", c->token, c->more);
+    send_text(c, commands, (size_t)bytes);
 }
 
 /* --- a client's life ------------------------------------------------------------------------------------------------ */
@@ -123,6 +141,13 @@ static void begin(struct client *c) {
     if (c->fd < 0) fail("socket");
     int on = 1;
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (options.addresses) {
+        /* The port is chosen at connect, when it is known that another peer's does not count. */
+        setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+        struct sockaddr_in own = {.sin_family = AF_INET};
+        own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + (uint32_t)((c - clients) % options.addresses));
+        if (bind(c->fd, (struct sockaddr *)&own, sizeof own) < 0) fail("bind");
+    }
     struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons(options.port)};
     server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (connect(c->fd, (struct sockaddr *)&server, sizeof server) < 0 && errno != EINPROGRESS) fail("connect");
@@ -131,8 +156,23 @@ static void begin(struct client *c) {
     watch(c, EPOLL_CTL_ADD, EPOLLOUT);
 }
 
-static void begin_more(void) {
-    while (in_handshake < options.parallel && next_to_connect < client_count) begin(&clients[next_to_connect++]);
+/* Begin those whose turn it is; answers after how many milliseconds to look again, or -1. */
+static int begin_more(void) {
+    if (next_to_connect == client_count) return -1;
+    if (options.rate <= 0) {
+        while (in_handshake < options.parallel && next_to_connect < client_count) {
+            clients[next_to_connect].due_micros = now_micros();
+            begin(&clients[next_to_connect++]);
+        }
+        return -1;
+    }
+    while (next_to_connect < client_count) {
+        int64_t due = began_micros + (int64_t)(next_to_connect * 1e6 / options.rate);
+        if (due > now_micros()) return 1;
+        clients[next_to_connect].due_micros = due;
+        begin(&clients[next_to_connect++]);
+    }
+    return -1;
 }
 
 static void enter(struct client *c) {
@@ -140,6 +180,7 @@ static void enter(struct client *c) {
     in_handshake--;
     live++;
     connected_micros = now_micros();
+    histogram_add(&connects, connected_micros - c->due_micros);
 }
 
 static void leave(struct client *c, const char *why, size_t bytes) {
@@ -151,6 +192,14 @@ static void leave(struct client *c, const char *why, size_t bytes) {
         in_handshake--;
         if (refused++ == 0) fprintf(stderr, "refused: %.*s\n", (int)bytes, why);
     }
+    c->state = GONE;
+    close(c->fd);
+    free(c->held);
+    c->held = NULL;
+}
+
+/* It has come, and goes: not what is counted as closed. */
+static void depart(struct client *c) {
     c->state = GONE;
     close(c->fd);
     free(c->held);
@@ -213,6 +262,19 @@ static void hear(struct client *c, const char *text, size_t bytes, int64_t now) 
     }
 }
 
+/* One or more answers and pushes, a line each. */
+static void hear_centrifugo(struct client *c, const char *text, size_t bytes, int64_t now) {
+    for (const char *end = text + bytes; text < end && c->state != GONE;) {
+        const char *line_end = memchr(text, '\n', (size_t)(end - text));
+        size_t line = (size_t)((line_end ? line_end : end) - text);
+        if (starts(text, line, "{\"push\":")) count_event(c, text, line, now);
+        else if (line == 2) send_text(c, "{}", 2);
+        else if (memmem(text, line, "\"error\":", 8)) leave(c, text, line);
+        else if (c->state == JOINING && starts(text, line, "{\"id\":2,")) enter(c);
+        text += line + 1;
+    }
+}
+
 /* Take the whole frames out of what has come; answers how many bytes they were. */
 static size_t take_frames(struct client *c, const uint8_t *data, size_t bytes, int64_t now) {
     size_t at = 0;
@@ -235,7 +297,7 @@ static size_t take_frames(struct client *c, const uint8_t *data, size_t bytes, i
         if (bytes - at < head + length) break;
         const char *payload = (const char *)data + at + head;
         switch (data[at] & 0x0f) {
-        case 1: hear(c, payload, length, now); break;
+        case 1: (options.centrifugo ? hear_centrifugo : hear)(c, payload, length, now); break;
         case 8: leave(c, payload + 2, length > 2 ? length - 2 : 0); break;
         case 9: {
             uint8_t pong[6] = {0x8a, 0x80};
@@ -257,7 +319,10 @@ static size_t take_upgrade(struct client *c, const uint8_t *data, size_t bytes) 
         leave(c, (const char *)data, bytes < 300 ? bytes : 300);
         return bytes;
     }
-    if (*c->token) {
+    if (options.centrifugo) {
+        c->state = JOINING;
+        send_subscribe(c);
+    } else if (*c->token) {
         c->state = OPENING;
     } else {
         enter(c);
@@ -280,6 +345,7 @@ static void take(struct client *c) {
     size_t bytes = held + (size_t)got, taken = 0;
     if (c->state == UPGRADING) taken = take_upgrade(c, inbound, bytes);
     if (c->state != UPGRADING && c->state != GONE) taken += take_frames(c, inbound + taken, bytes - taken, now);
+    if (c->state == LIVE && options.leave) depart(c);
     if (c->state == GONE) return;
     c->held_bytes = bytes - taken;
     if (c->held_bytes) {
@@ -334,10 +400,12 @@ static void send_pongs(void) {
 
 static void report(void) {
     printf("{\"live\":%d,\"refused\":%d,\"connect_seconds\":%.6f,\"deliveries\":%lu,\"bytes\":%lu,\"reads\":%lu,"
-           "\"out_of_order\":%lu,\"closed\":%lu,\"span_seconds\":%.6f,\"p50_ms\":%.2f,\"p99_ms\":%.2f,\"worst_ms\":%.2f,\"cpu_seconds\":%.6f}\n",
+           "\"out_of_order\":%lu,\"closed\":%lu,\"span_seconds\":%.6f,\"p50_ms\":%.2f,\"p99_ms\":%.2f,\"worst_ms\":%.2f,\"cpu_seconds\":%.6f,"
+           "\"connect_p50_ms\":%.2f,\"connect_p99_ms\":%.2f}\n",
         live, refused, (double)(connected_micros - began_micros) / 1e6, counted.deliveries, counted.bytes, counted.reads,
         counted.out_of_order, counted.closed, (double)(counted.last_micros - counted.first_micros) / 1e6,
-        histogram_at(&latencies, 0.5), histogram_at(&latencies, 0.99), (double)latencies.worst_micros / 1000, cpu_seconds() - counted.cpu_before);
+        histogram_at(&latencies, 0.5), histogram_at(&latencies, 0.99), (double)latencies.worst_micros / 1000, cpu_seconds() - counted.cpu_before,
+        histogram_at(&connects, 0.5), histogram_at(&connects, 0.99));
     fflush(stdout);
 }
 
@@ -374,9 +442,11 @@ static void read_targets(const char *name) {
             exit(1);
         }
         *tab = 0;
+        char *more = strchr(tab + 1, '\t');
+        if (more) *more++ = 0;
         clients = realloc(clients, sizeof *clients * (size_t)(client_count + 1));
         if (!clients) fail("realloc");
-        clients[client_count++] = (struct client){.fd = -1, .path = strdup(line), .token = strdup(tab + 1)};
+        clients[client_count++] = (struct client){.fd = -1, .path = strdup(line), .token = strdup(tab + 1), .more = strdup(more ? more : "")};
     }
     free(line);
     fclose(file);
@@ -384,14 +454,18 @@ static void read_targets(const char *name) {
 
 static void read_arguments(int count, char **arguments) {
     if (count < 3) {
-        fprintf(stderr, "usage: load PORT TARGETS [--parallel=N] [--ready] [--stalled=N] [--pongs-only=N]\n");
+        fprintf(stderr, "usage: load PORT TARGETS [--parallel=N] [--rate=N] [--addresses=N] [--ready] [--leave] [--centrifugo] [--stalled=N] [--pongs-only=N]\n");
         exit(2);
     }
     options.port = (uint16_t)atoi(arguments[1]);
     read_targets(arguments[2]);
     for (int i = 3; i < count; i++) {
         if (!strcmp(arguments[i], "--ready")) options.wait_for_ready = true;
+        if (!strcmp(arguments[i], "--leave")) options.leave = true;
+        if (!strcmp(arguments[i], "--centrifugo")) options.centrifugo = true;
         sscanf(arguments[i], "--parallel=%d", &options.parallel);
+        sscanf(arguments[i], "--rate=%lf", &options.rate);
+        sscanf(arguments[i], "--addresses=%d", &options.addresses);
         sscanf(arguments[i], "--stalled=%d", &options.stalled);
         sscanf(arguments[i], "--pongs-only=%d", &options.pongs_only);
     }
@@ -416,12 +490,12 @@ int main(int count, char **arguments) {
     int64_t next_pongs = 0;
     struct epoll_event ready[EVENTS_AT_ONCE];
     for (;;) {
-        begin_more();
+        int wait_millis = begin_more();
         if (!announced && live + refused == client_count) {
             announced = true;
             report();
         }
-        int number = epoll_wait(epoll, ready, EVENTS_AT_ONCE, stalling ? 100 : -1);
+        int number = epoll_wait(epoll, ready, EVENTS_AT_ONCE, stalling ? 100 : wait_millis);
         for (int i = 0; i < number; i++) {
             if (ready[i].data.ptr) serve(ready[i].data.ptr, ready[i].events);
             else obey();

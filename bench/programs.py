@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from bench.servers import API_KEY, RIVALS, ROOT, Server
+from bench.servers import API_KEY, RIVALS, ROOT, Dialect, Server
 from tests.support.servers import node_program
 
 BUILD = ROOT / "bench" / "build"
@@ -31,6 +31,9 @@ class Heard:
     p99_ms: float
     worst_ms: float
     cpu_seconds: float
+    connect_p50_ms: float
+    connect_p99_ms: float
+    """From when a client was to begin to when it was connected, of all since the start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,17 @@ class Stream:
     """Fields added to each body."""
     wordless: bool = False
     """Type and data alone: the words are the server's to make, by its catalog."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """What is asked of the public site, line after line of a file."""
+
+    file: Path
+    count: int
+    rate: float
+    """Requests per second."""
+    connections: int = 64
 
 
 class Clients:
@@ -109,6 +123,8 @@ def clients(server: Server, targets: Sequence[str], folder: Path, *options: str)
     """Connect a client per target, and keep them until the end."""
     file = folder / "targets"
     file.write_text("".join(f"{target}\n" for target in targets))
+    if server.dialect is Dialect.CENTRIFUGO:
+        options = ("--centrifugo", *options)
     process = subprocess.Popen(
         [str(BUILD / "load"), str(server.port), str(file), *options],
         stdin=subprocess.PIPE,
@@ -139,14 +155,31 @@ def connect_with_the_stock_client(server: Server, count: int) -> dict[str, float
 
 def post(server: Server, stream: Stream, *, deadline_seconds: float = 300) -> Posted:
     """Run the emitter to its end. Every item has to be accepted."""
-    command = [str(BUILD / "post"), str(server.internal_port), "--key", API_KEY]
+    command = [str(server.internal_port), "--key", API_KEY]
     for field in fields(stream):
         value = getattr(stream, field.name)
         if value is True:
             command.append(f"--{field.name}")
         elif value:
             command += [f"--{field.name.replace('_', '-')}", str(value)]
-    if server.channel:
-        command.append("--channel")
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=deadline_seconds, check=True)
+    if server.dialect is not Dialect.SOCKET_IO:
+        command.append(f"--{server.dialect}")
+    return _run(command, deadline_seconds, strict=True)
+
+
+def ask(server: Server, questions: Questions, *, deadline_seconds: float = 300) -> Posted:
+    """Have the emitter ask instead, to its end; what is answered with anything but 2xx is `refused`."""
+    command = [
+        str(server.port),
+        *("--questions", str(questions.file)),
+        *("--count", str(questions.count)),
+        *("--rate", str(questions.rate)),
+        *("--connections", str(questions.connections)),
+    ]
+    return _run(command, deadline_seconds, strict=False)
+
+
+def _run(arguments: Sequence[str], deadline_seconds: float, *, strict: bool) -> Posted:
+    command = [str(BUILD / "post"), *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=deadline_seconds, check=strict)
     return Posted(**json.loads(done.stdout))

@@ -6,14 +6,15 @@ import tempfile
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from bench import machine
 from bench.command import Command
-from bench.scenarios import FIGURES, QUICK, SCENARIOS, Contestant, Figures, Scale
-from bench.servers import (
-    bellhop,
+from bench.rivals.servers import (
     bun_program,
+    centrifugo,
+    centrifugo_program,
     nchan,
     nchan_module,
     oxide_program,
@@ -22,6 +23,8 @@ from bench.servers import (
     socketioxide,
     stock_python_socketio,
 )
+from bench.scenarios import FIGURES, QUICK, SCENARIOS, Contestant, Figures, Scale
+from bench.servers import bellhop
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 READY = ("--ready",)  # a client has come when it has got the event `ready`: after its replay
@@ -52,13 +55,31 @@ def contestants() -> dict[str, Contestant]:
         "bun": (bun_program(), Contestant(name="Socket.IO on Bun", start=socketio_on_bun)),
         "oxide": (oxide_program(), Contestant(name="socketioxide (Rust)", start=socketioxide)),
         "nchan": (nchan_module(), Contestant(name="nginx + Nchan", start=nchan, batches=False)),
+        "centrifugo": (centrifugo_program(), Contestant(name="Centrifugo", start=centrifugo)),
+        "centrifugo-history": (
+            centrifugo_program(),
+            Contestant(name="Centrifugo, history", start=partial(centrifugo, history=True), connects=False),
+        ),
+        "centrifugo-redis": (
+            centrifugo_program(),
+            Contestant(
+                name="Centrifugo, history in Redis",
+                start=partial(centrifugo, history=True, redis=True),
+                connects=False,
+            ),
+        ),
     }
     return found | {name: contestant for name, (program, contestant) in optional.items() if program}
 
 
 def _missing() -> str:
     """The rivals that need a program which is not here, as a line of the results."""
-    wanted = {"Bun": bun_program(), "a server on socketioxide": oxide_program(), "Nchan": nchan_module()}
+    wanted = {
+        "Bun": bun_program(),
+        "a server on socketioxide": oxide_program(),
+        "Nchan": nchan_module(),
+        "Centrifugo": centrifugo_program(),
+    }
     missing = [name for name, program in wanted.items() if program is None]
     return f"\n- Not measured, because not installed here: {', '.join(missing)}." if missing else ""
 
@@ -134,7 +155,9 @@ Made by `{command}` on {datetime.now(UTC):%Y-%m-%d}: medians of {rounds} rounds 
 - `Stalled` is the crowd again, one in ten reading no more, half of these still sending PONGs; only Bellhop bounds what it
   keeps for them. From the mark on: until process and kernel have let go of all.
 - CPU is the server's alone, all its processes. Bellhop stores in SQLite where it says `stored`; nobody else stores.
-- Nchan checks no token, has one room per client and takes no batches: there its events go over 64 connections.{_missing()}
+- Nchan checks no token, has one room per client and takes no batches: there its events go over 64 connections.
+- Centrifugo's clients speak its own protocol in JSON, subscribe to a channel each, and are proven by the same token. What goes to many users is one
+  event broadcast to their channels; `history` keeps the last 100 of each in memory, or in a Redis whose CPU is not counted.{_missing()}
 
 ## Spread over the rounds
 

@@ -1,22 +1,22 @@
-"""The servers under test: how each is started, what it costs, and how clients and emitters address it."""
+"""The servers under test: what each costs, how clients and emitters address it, and how Bellhop is started."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
 import jwt
 
-from tests.support.servers import free_port, node_program
+from tests.support.servers import free_port
 
 ROOT = Path(__file__).parent.parent
 RIVALS = ROOT / "bench" / "rivals"
@@ -53,23 +53,42 @@ def cost(pid: int) -> Cost:
     return used
 
 
+def token(user: int, topics: Sequence[str] = ()) -> str:
+    """What proves a user to every server here."""
+    expiry = datetime.now(UTC) + timedelta(days=1)
+    claims = {"sub": str(user), "exp": expiry, **({"topics": list(topics)} if topics else {})}
+    return jwt.encode(claims, SECRET, algorithm="HS256")
+
+
+class Dialect(StrEnum):
+    """How a server is spoken to, by its clients and by those who emit."""
+
+    SOCKET_IO = "socket-io"
+    """Socket.IO, and Bellhop's HTTP."""
+    CHANNEL = "channel"
+    """Plain websockets, and what is published is what they get, as with Nchan."""
+    CENTRIFUGO = "centrifugo"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A server that runs. `channel`: it is published to as Nchan is, and its clients speak plain websocket."""
+    """A server that runs."""
 
     pid: int
     port: int
     internal_port: int
-    channel: bool = False
+    dialect: Dialect = Dialect.SOCKET_IO
 
     def target(self, user: int, topics: Sequence[str] = ()) -> str:
-        """A line of the load client's file of targets. A plain websocket hears one room: its topic, or its user's."""
-        if self.channel:
+        """A line of the load client's file of targets. But for Socket.IO's, a client hears one room: its topic, or its user's."""
+        if self.dialect is Dialect.CHANNEL:
             room = f"topic:{topics[0]}" if topics else f"user:{user}"
             return f"/sub?id={room}\t"
-        expiry = datetime.now(UTC) + timedelta(days=1)
-        claims = {"sub": str(user), "exp": expiry, **({"topics": list(topics)} if topics else {})}
-        return f"{SOCKET_IO}\t{jwt.encode(claims, SECRET, algorithm='HS256')}"
+        if self.dialect is Dialect.CENTRIFUGO:
+            # Behind `#` is who may subscribe.
+            room = f"topic:{topics[0]}" if topics else f"user:#{user}"
+            return f"/connection/websocket\t{token(user)}\t{room}"
+        return f"{SOCKET_IO}\t{token(user, topics)}"
 
     def cost(self) -> Cost:
         return cost(self.pid)
@@ -89,7 +108,7 @@ class Server:
 
 
 @contextmanager
-def _process(
+def running(
     command: Sequence[str | Path], *, folder: Path, environment: dict[str, str] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server; its output goes to `server.log` in its folder, and is shown when it fails."""
@@ -119,7 +138,7 @@ def _process(
             process.wait()
 
 
-def _await_answer(process: subprocess.Popen[bytes], url: str, *, ok_only: bool = False) -> None:
+def await_answer(process: subprocess.Popen[bytes], url: str, *, ok_only: bool = False) -> None:
     """Return when the URL answers: with anything, or with a 2xx."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
@@ -165,79 +184,8 @@ def bellhop(
     if catalog is not None:
         environment["BELLHOP_CATALOG"] = str(catalog)
     environment |= {f"BELLHOP_{name}": value for name, value in settings.items()}
-    with _process(
+    with running(
         [sys.executable, "-m", "gateway", "serve"], folder=folder, environment=environment
     ) as process:
-        _await_answer(process, f"http://127.0.0.1:{internal_port}/readyz", ok_only=True)
+        await_answer(process, f"http://127.0.0.1:{internal_port}/readyz", ok_only=True)
         yield Server(pid=process.pid, port=port, internal_port=internal_port)
-
-
-@contextmanager
-def _rival(command: Sequence[str | Path], folder: Path, **more: str) -> Iterator[Server]:
-    port, internal_port = free_port(), free_port()
-    environment = more | {
-        "PORT": str(port),
-        "INTERNAL_PORT": str(internal_port),
-        "JWT_SECRET": SECRET,
-        "API_KEY": API_KEY,
-    }
-    with _process(command, folder=folder, environment=environment) as process:
-        _await_answer(process, f"http://127.0.0.1:{internal_port}/")
-        yield Server(pid=process.pid, port=port, internal_port=internal_port)
-
-
-def socketio_on_node(folder: Path) -> AbstractContextManager[Server]:
-    return _rival([node_program(), RIVALS / "node" / "server.mjs"], folder)
-
-
-def bun_program() -> Path | None:
-    """Bun, if it was installed with its server (`make bench` does it where npm has Bun for the machine)."""
-    program = RIVALS / "bun" / "node_modules" / ".bin" / "bun"
-    return program if program.exists() else None
-
-
-def socketio_on_bun(folder: Path) -> AbstractContextManager[Server]:
-    return _rival([bun_program() or "bun", RIVALS / "bun" / "server.mjs"], folder)
-
-
-def oxide_program() -> Path | None:
-    """The server in Rust, if it was built (`make bench` does it where there is cargo)."""
-    program = ROOT / "bench" / "build" / "oxide" / "release" / "bellhop-bench-rival-oxide"
-    return program if program.exists() else None
-
-
-def socketioxide(folder: Path) -> AbstractContextManager[Server]:
-    return _rival([oxide_program() or "oxide"], folder)
-
-
-def stock_python_socketio(folder: Path, *, bus_url: str | None = None) -> AbstractContextManager[Server]:
-    more = {} if bus_url is None else {"REDIS_URL": bus_url}
-    return _rival([sys.executable, "-m", "bench.rivals.stock"], folder, **more)
-
-
-def nchan_module() -> Path | None:
-    """nginx's Nchan module, if both are installed."""
-    nginx = shutil.which("nginx")
-    if nginx is None:
-        return None
-    built = subprocess.run([nginx, "-V"], capture_output=True, text=True, check=True).stderr
-    folders = [word.partition("=")[2] for word in built.split() if word.startswith("--modules-path=")]
-    modules = [Path(folder, "ngx_nchan_module.so") for folder in folders]
-    return next((module for module in modules if module.exists()), None)
-
-
-@contextmanager
-def nchan(folder: Path) -> Iterator[Server]:
-    """nginx with Nchan: one worker, one channel per client, and nobody is asked for a token."""
-    module = nchan_module()
-    assert module is not None
-    port = free_port()
-    configuration = (RIVALS / "nchan.conf").read_text()
-    given = {"MODULE": str(module), "PORT": str(port), "USER": "user root;" if os.geteuid() == 0 else ""}
-    for name, value in given.items():
-        configuration = configuration.replace(f"@{name}@", value)
-    (folder / "nginx.conf").write_text(configuration)
-    command: list[str | Path] = [str(shutil.which("nginx")), "-p", folder, "-c", "nginx.conf", "-e", "stderr"]
-    with _process(command, folder=folder) as process:
-        _await_answer(process, f"http://127.0.0.1:{port}/")
-        yield Server(pid=process.pid, port=port, internal_port=port, channel=True)

@@ -5,7 +5,7 @@ What a failure means is decided in `breaker`; how a mail travels is the transpor
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +27,7 @@ from mailer.errors import (
 )
 from mailer.held import Held
 from mailer.lanes import Lane
+from mailer.refusals import GOODBYE
 from mailer.relay_ids import key_of
 from mailer.transport import Outgoing
 from storage.endings import Buried, Ending, Gathered, Postponed, Released, Sent
@@ -46,6 +47,9 @@ TURN_SHARE = 1 / 3
 PAUSE_RULE = "pause"
 BUSY_DOMAIN = "its recipient's domain takes no more at once"
 
+Foresee = Callable[[Sequence[str]], None]
+"""Told of the addresses of mails that are judged soon: what is to be asked of them can be asked in one question by then. Raises nothing."""
+
 Decide = Callable[[Lease, datetime], Awaitable[Ending | None]]
 """Judges a mail once more as it is about to leave: how its lease ends without it, or None. May raise `StorageError`."""
 
@@ -56,6 +60,11 @@ Bounced = Callable[[Lease, Bounce], Awaitable[None]]
 """Told that the address of a mail refused it, before the mail is settled; raises nothing."""
 
 logger = logging.getLogger(__name__)
+
+
+def foresee_nothing(addresses: Sequence[str]) -> None:
+    """Each is asked about as its mail is judged."""
+    del addresses
 
 
 class Result(StrEnum):
@@ -110,7 +119,7 @@ class Courier:
         self._random = random
         self._taken = taken
         self._let_go = let_go
-        self._domains = Domains(lane.concurrency)
+        self._domains = Domains(lane.concurrency, random=random)
         self._refused_in_a_row = 0
         self._places = asyncio.Semaphore(lane.concurrency)
         self.awaiting = 0
@@ -123,7 +132,7 @@ class Courier:
             # Its last attempt never ended: whatever it does to a worker, it shall not do it again.
             reason = f"given up after {policy.attempts} attempts: the last one did not come to an end"
             return Result.BURIED, Buried(reason=reason)
-        if not await self._has_place():
+        if not await self._has_place(TURN_SHARE * held.seconds):
             return Result.HELD, Released()
         try:
             if self._lane.is_paused():
@@ -132,13 +141,13 @@ class Courier:
         finally:
             self._places.release()
 
-    async def _has_place(self) -> bool:
+    async def _has_place(self, patience_seconds: float) -> bool:
         """Take one of the places, which is to be given back; False when it takes too long, or the relay refuses us meanwhile."""
         if not self._places.locked():
             return await self._places.acquire()
         self.awaiting += 1
         try:
-            async with asyncio.timeout(TURN_SHARE * self._policy.lease_seconds):
+            async with asyncio.timeout(patience_seconds):
                 await self._places.acquire()
         except TimeoutError:
             return False
@@ -162,7 +171,7 @@ class Courier:
             return self._wait_for_template(lease, failure)
         except (DeliveryFailure, RelayFailure) as failure:
             if isinstance(failure, TemporaryFailure) and failure.throttled:
-                self._domains.throttled(passage)
+                self._domains.throttled(passage, ended=failure.code == GOODBYE)
             await self._tell_of_bounce(lease, failure)
             return self._failed(lease, failure)
         else:
@@ -245,7 +254,7 @@ class Courier:
             tasks.append(asyncio.create_task(self._prolong(held, bound), name=name))
 
         # A timer until then, and no task: most mails have gone by that time.
-        timer = asyncio.get_running_loop().call_later(PROLONGING_SHARE * self._policy.lease_seconds, begin)
+        timer = asyncio.get_running_loop().call_later(PROLONGING_SHARE * held.seconds, begin)
         try:
             yield
         finally:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 LONGEST_LINE = 998
 """RFC 5322, section 2.1.1."""
@@ -36,7 +37,13 @@ def mailbox(name: str, address: str, *, display: str = "") -> str:
 
 
 def date(name: str, moment: datetime) -> str:
-    return _field(name, [format_datetime(moment.astimezone(UTC).replace(microsecond=0))])
+    return _dated(name, moment.astimezone(UTC).replace(microsecond=0))
+
+
+@lru_cache(maxsize=100)
+def _dated(name: str, second: datetime) -> str:
+    """Kept: of much mail that is due at once, the date is the same."""
+    return _field(name, [format_datetime(second)])
 
 
 def raw(name: str, value: str) -> str:

@@ -14,6 +14,8 @@ class Held:
     """The newest: a lease that had ended may have been taken anew meanwhile."""
     since: float
     """When it was leased, by the loop's clock, as is the next."""
+    seconds: float
+    """For how long it was leased at first."""
     unknown_until: float = 0.0
     """Until then the relay, which was given all of it, may take it without our knowing."""
     put_off: bool = False

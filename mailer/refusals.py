@@ -47,7 +47,8 @@ _LOGIN = frozenset({530, 534, 535, 538})
 # What we say is not understood, out of order, or not served here: it will not be for the next mail either.
 _NOT_UNDERSTOOD = frozenset({500, 502, 503, 504, 555})
 _TOO_LARGE_OR_FULL = 552
-_GOODBYE = 421
+GOODBYE = 421
+"""What a relay says that ends the session."""
 _NOT_NOW = frozenset({450, 451})
 
 _ENHANCED = re.compile(r"(?:\A|#)[245]\.(\d{1,3})\.(\d{1,3})(?!\d)")
@@ -121,7 +122,7 @@ def status(code: int, text: str) -> str | None:
 
 def is_throttle(code: int, text: str) -> bool:
     """Whether the answer says that we send too much at once: 421, or 450 and 451 for a reason of policy (4.7.x)."""
-    if code == _GOODBYE:
+    if code == GOODBYE:
         return True
     enhanced = _enhanced(text[:ANSWER_LENGTH])
     return code in _NOT_NOW and enhanced is not None and enhanced[0] == _POLICY

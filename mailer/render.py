@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 from mailer import address, composed, headers, letter, plain
 from mailer.clicks import Marks
 from mailer.composed import BULK_BYTES_MAX, Composed, Composition
+from mailer.copies import Bodies, Copies, key_of
 from mailer.errors import RenderFailure
 from mailer.letterhead import Letterhead
 from mailer.order import Order
@@ -42,7 +43,9 @@ class Renderer:
         self._letterhead = letterhead
         self._sender = sender = letterhead.sender
         self._brand = sender.name or sender.domain
+        self._own_fields = tuple(letterhead.fields())
         self._templates = Templates(letterhead.templates)
+        self._copies = Copies()
 
     def check(self, template: str) -> None:
         """Raises `TemplateFailure` for a template of the operator's that no mail could be made with."""
@@ -76,9 +79,7 @@ class Renderer:
         )
         unsubscribe = self._letterhead.unsubscribe_urls(notification, unsubscribe_url)
         if compose is None:
-            context = self._context(notification, subject, unsubscribe)
-            text = letter.body(self._templates.render(notification.type, "txt", context))
-            html = letter.body(self._templates.render(notification.type, "html", context))
+            text, html = self._bodies(notification, order.lane, subject, next(iter(unsubscribe), None))
         else:
             made = compose(self.composition(notification, subject, next(iter(unsubscribe), None)))
             text, html = made.text, made.html
@@ -93,7 +94,7 @@ class Renderer:
         id_ = id_ or notification.id
         safe_id = _UNSAFE_IN_ID.sub("_", id_)
         fields = [
-            *self._letterhead.fields(),
+            *self._own_fields,
             recipient.field("To"),
             headers.unstructured("Subject", subject),
             headers.date("Date", order.due_at),
@@ -115,6 +116,18 @@ class Renderer:
             # Parts are told apart by a text that must not be random, so that a repeat is the same mail.
             raw=letter.compose(fields, text=text, html=html, boundary=f"=_{safe_id[:60]}"),
         )
+
+    def _bodies(self, notification: Notification, lane: LaneName, subject: str, url: str | None) -> Bodies:
+        def write(url: str | None) -> Bodies:
+            context = self._context(notification, subject, url)
+            text, html = (
+                self._templates.render(notification.type, kind, context) for kind in ("txt", "html")
+            )
+            return letter.body(text), letter.body(html)
+
+        is_told_to_many = lane is LaneName.BULK and self._templates.are_built_in
+        key = key_of(notification, subject) if is_told_to_many else None
+        return write(url) if key is None else self._copies.of(key, url, write)
 
     def _spared(self, unsubscribe: Sequence[str]) -> Sequence[str]:
         """Beginnings of URLs by which a reader says no, or chooses."""
@@ -145,7 +158,7 @@ class Renderer:
         )
 
     def _context(
-        self, notification: Notification, subject: str, unsubscribe: Sequence[str]
+        self, notification: Notification, subject: str, unsubscribe_url: str | None
     ) -> Mapping[str, Any]:
         paragraphs = plain.paragraphs(notification.body)
         link = plain.line(notification.link or "", longest=_LINK_LENGTH)
@@ -165,7 +178,7 @@ class Renderer:
             "order": Order.from_data(notification.data),
             "created_at": notification.created_at.astimezone(UTC),
             "brand": self._brand,
-            "unsubscribe_url": next(iter(unsubscribe), None),
+            "unsubscribe_url": unsubscribe_url,
         }
 
     def _absolute(self, link: str) -> str | None:

@@ -62,6 +62,11 @@ class Templates:
             auto_reload=folder is not None,
         )
 
+    @property
+    def are_built_in(self) -> bool:
+        """Whether there are no others: these print of a notification what it tells, and no more."""
+        return self._all is not None
+
     def render(self, type_: str, suffix: str, context: Mapping[str, Any]) -> str:
         """The text of `<TYPE>.<suffix>`, or of `default.<suffix>` where there is none."""
         # A type is checked at the edge; here it becomes a file name, so it is checked again.

@@ -10,9 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+from mailer.at_once import AtOnce
 from mailer.backoff import Random, pause_seconds
 from mailer.breaker import Breaker
-from mailer.courier import Bounced, Courier, Decide, Policy, Result
+from mailer.courier import Bounced, Courier, Decide, Foresee, Policy, Result, foresee_nothing
 from mailer.held import Held
 from mailer.lanes import Lane
 from mailer.pacing import Pacing
@@ -51,6 +52,8 @@ class Outcome:
     """By which it was skipped."""
     code: int | None = None
     attempts: int
+    variant: str | None = None
+    """Which of several ways to say it this was."""
 
 
 class Worker:
@@ -72,6 +75,7 @@ class Worker:
         random: Random,
         observe: Callable[[Outcome], None],
         policy: Policy = Policy(),  # noqa: B008 - immutable
+        foresee: Foresee = foresee_nothing,
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self._lane = lane
@@ -79,6 +83,7 @@ class Worker:
         self._clock = clock
         self._random = random
         self._observe = observe
+        self._foresee = foresee
         self._policy = policy
         self._poll_seconds = poll_seconds
 
@@ -114,6 +119,16 @@ class Worker:
         self._paused_until = 0.0
         """By the loop's clock."""
         self._pacing = Pacing(lane.concurrency + lane.stock)
+        self.at_once = AtOnce(
+            lane.name,
+            clock=clock,
+            lease_seconds=policy.lease_seconds,
+            has_room=self._has_room,
+            may_try=self._may_try,
+            foresee=foresee,
+            start=self._start,
+            wake=self.wake,
+        )
 
     @property
     def held(self) -> int:
@@ -174,8 +189,7 @@ class Worker:
 
     async def _turn(self) -> None:
         loop = asyncio.get_running_loop()
-        pause = max(self._paused_until, self._breaker.paused_until) - loop.time()
-        if pause > 0:
+        if (pause := self._paused_seconds()) > 0:
             self.behindhand = True
             # Not until woken: every emit wakes, and would end the pause.
             self._reopened.clear()
@@ -211,8 +225,10 @@ class Worker:
                 lane=self._lane.name, limit=free, lease_seconds=self._policy.lease_seconds, now=now
             )
             self._pacing.lease_seconds = loop.time() - leased_at
+            if len(leases) > 1:
+                self._foresee([lease.mail.order.to for lease in leases])
             for lease in leases:
-                self._start(lease, leased_at)
+                self._start(lease, leased_at, self._policy.lease_seconds)
             self._note(behindhand=len(leases) == free)
             due = None if self.behindhand else await self._outbox.next_due(lane=self._lane.name)
         except Exception as error:  # noqa: BLE001 - nothing may end the worker; told and paused over
@@ -230,7 +246,21 @@ class Worker:
     def _free(self) -> int:
         """How many mails more may be held."""
         # After a refusal by the relay one mail goes ahead: eight wrong logins at once could lock the account.
-        return (1 if self.stopped else self._lane.concurrency + self._lane.stock) - len(self._held)
+        places = 1 if self.stopped else self._lane.concurrency + self._lane.stock
+        return places - len(self._held) - self.at_once.expected
+
+    def _has_room(self) -> bool:
+        """Whether a mail may be sent at once: none that is due before it waits."""
+        return not self.behindhand and self._free > 0 and self._may_try()
+
+    def _may_try(self) -> bool:
+        """Whether nothing keeps all mail here."""
+        is_at_work = self._running and not self._stopping.is_set()
+        return is_at_work and not self.stopped and not self._lane.is_paused() and self._paused_seconds() <= 0
+
+    def _paused_seconds(self) -> float:
+        """How much longer nothing is to be tried."""
+        return max(self._paused_until, self._breaker.paused_until) - asyncio.get_running_loop().time()
 
     def _let_go(self) -> None:
         """One mail less waits for its moment."""
@@ -249,12 +279,12 @@ class Worker:
             async with asyncio.timeout(seconds):
                 await until.wait()
 
-    def _start(self, lease: Lease, leased_at: float) -> None:
+    def _start(self, lease: Lease, leased_at: float, seconds: float) -> None:
         if held := self._held.get(lease.id):
             # Its lease had ended, for the store was away or the clock was set: what is under way goes on under the new.
             held.lease = lease
             return
-        self._held[lease.id] = held = Held(lease=lease, since=leased_at)
+        self._held[lease.id] = held = Held(lease=lease, since=leased_at, seconds=seconds)
         held.task = asyncio.create_task(self._deliver(held), name=f"mail {lease.id}")
         held.task.add_done_callback(lambda _task: self._finished(lease.id))
 
@@ -309,6 +339,7 @@ class Worker:
             await self._settler.end(held, self._courier.cut_off(held))
             raise
         code = ending.code if isinstance(ending, (Postponed, Buried)) else None
+        entry = held.lease.notification.entry
         self._tell(
             held.lease,
             Outcome(
@@ -320,6 +351,7 @@ class Worker:
                 rule=ending.rule if isinstance(ending, Skipped) else None,
                 code=code,
                 attempts=held.lease.mail.attempts,
+                variant=None if entry is None else entry.variant,
             ),
         )
 

@@ -9,6 +9,7 @@ _COUNTER_END = 1 << 12
 _TAIL_BYTES = 8
 _TAILS = 256
 """Made at once: asking the kernel for each id would cost more than the rest of it."""
+_COUNTERS = tuple(f"{counter:03x}" for counter in range(_COUNTER_END))
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 """A random digit, with its upper two bits made the variant's (RFC 9562, section 4.1)."""
 
@@ -43,16 +44,13 @@ class UUID7Source:
                 self._counter += 1
                 if self._counter == _COUNTER_END:
                     self._restart(self._millisecond + 1)
-            return f"{self._time}{self._counter:03x}{self._tail()}"
-
-    def _tail(self) -> str:
-        if not self._tails:
-            self._tails = _random_tails()
-        return self._tails.pop()
+            if not self._tails:
+                self._tails = _random_tails()
+            return self._time + _COUNTERS[self._counter] + self._tails.pop()
 
     def _restart(self, millisecond: int) -> None:
         self._millisecond = millisecond
-        self._counter = int(self._tail()[-3:], 16) % (_COUNTER_END // 2)
+        self._counter = int.from_bytes(os.urandom(2)) % (_COUNTER_END // 2)
         digits = f"{millisecond:012x}"
         self._time = f"{digits[:8]}-{digits[8:]}-7"
 

@@ -45,6 +45,14 @@ class MailOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """The lease under which a mail is stored from the beginning, for a worker that sends it at once."""
+
+    token: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
     """A mail order and what has become of it."""
 
@@ -64,6 +72,8 @@ class Mail:
     """The id of the digest that it waits in, that told it, or that it was left out of."""
     updated_at: datetime
     sent_at: datetime | None = None
+    hold: Hold | None = None
+    """Of mail that is appended `LEASED`; what is read from the store has none."""
 
 
 HASTENED = "hastened"

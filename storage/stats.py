@@ -13,11 +13,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from msgspec import Struct
+
 from storage.encoding import EPOCH
 
 SETTLING = timedelta(minutes=1)
 """How long an event may take from being named to being seen by all: younger ones `told` leaves for the next time."""
-DIMENSIONS = ("type", "channel", "lane", "campaign", "rule")
+DIMENSIONS = ("type", "channel", "lane", "campaign", "rule", "variant")
 """What can be asked for, in the order of `Series`."""
 
 
@@ -55,10 +57,11 @@ class Series(NamedTuple):
     campaign: str = ""
     rule: str = ""
     """By which it was skipped."""
+    variant: str = ""
+    """Which of several ways to say it this was: a type's, or a campaign's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """That something became of a notification or a mail; or of so many, where only their number is told."""
 
     key: bytes

@@ -32,6 +32,7 @@ from storage.suppressions import Suppressions
 from storage.switches import Switches
 from storage.tallies import Tallies
 from storage.topics import Topics
+from storage.trials import Trials
 
 
 class Store(Protocol):
@@ -105,6 +106,9 @@ class Store(Protocol):
 
     @property
     def archive(self) -> Archive: ...
+
+    @property
+    def trials(self) -> Trials: ...
 
     async def open(self) -> None:
         """Connect, and bring the store to this release's schema; idempotent, also while other nodes do it.

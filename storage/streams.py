@@ -58,6 +58,10 @@ class Entry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The same in words."""
     rhythm: Rhythm | None = None
     """How often its mail may come, as its sender has said."""
+    variant: str | None = None
+    """Which of several ways to say it this is; None where there is one."""
+    trial: str | None = None
+    """The experiment that this variant has fallen to its reader in; None where it has not by lot."""
 
 
 class Collapse(Struct, frozen=True, gc=False):
@@ -114,8 +118,8 @@ class Origin(Struct, frozen=True, gc=False):
 class Emission(Struct, frozen=True, kw_only=True, gc=False):
     """One request to append: all its notifications or none, once per key.
 
-    The notifications arrive with `id`, `created_at` and, where ordered, a `mail`: PENDING, or SKIPPED from the
-    beginning; without `seq`.
+    The notifications arrive with `id`, `created_at` and, where ordered, a `mail`: PENDING, or from the beginning SKIPPED,
+    or LEASED under its `hold`; without `seq`.
     """
 
     notifications: tuple[Notification, ...]
@@ -135,6 +139,16 @@ class Placed(NamedTuple):
 
     room: str
     type: str
+    variant: str = ""
+    """Empty where it is said in one way."""
+
+
+class Tried(NamedTuple):
+    """What is on trial in a notification."""
+
+    room: str
+    trial: str
+    variant: str
 
 
 class Streams(Protocol):
@@ -198,6 +212,10 @@ class Streams(Protocol):
 
     async def placed(self, ids: Sequence[str]) -> dict[str, Placed]:
         """Of each of these that is in a stream, where; one question for up to 1,000."""
+        ...
+
+    async def tried(self, ids: Sequence[str]) -> dict[str, Tried]:
+        """Of each of these that has a trial, which; shown in-app or not. One question for up to 1,000."""
         ...
 
     async def provenance(self, notification_id: str) -> "Provenance | None":

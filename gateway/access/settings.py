@@ -32,6 +32,7 @@ def _pem(text: str) -> str:
 
 
 def _api_keys(text: str) -> Mapping[str, str]:
+    """The keys by their names, of `name:key` with commas between. Raises `ValidationError` for what no header could carry."""
     keys: dict[str, str] = {}
     for position, item in enumerate(items(text), 1):
         name, _, key = item.partition(":")

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from gateway.catalog.buckets import EVERYBODY, Rollout
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.payload import Payload
+from gateway.experiments.findings import Design
+from gateway.experiments.lots import Split
 from mailer.locales import lookup
 from mailer.phrases import Phrase
 from storage.rhythms import Digest, Throttle
@@ -94,6 +96,8 @@ class NotificationType:
     throttle: Throttle | None = None
     enabled: Mapping[Channel, bool] = field(default_factory=lambda: MappingProxyType({}))
     rollouts: Mapping[Channel, Rollout] = field(default_factory=lambda: MappingProxyType({}))
+    trial: "Trial | None" = None
+    """In which variants of its texts are tried; None: it has one way to say what it says."""
 
     def is_enabled(self, channel: Channel) -> bool:
         return self.enabled.get(channel, True)
@@ -107,7 +111,44 @@ class NotificationType:
     def is_shown_to_all(self) -> bool:
         """Whether it is on in-app, for everybody and at any time."""
         rollout = self.rollout("in_app")
-        return self.is_enabled("in_app") and rollout.percent >= 100 and not rollout.steps
+        return (
+            self.is_enabled("in_app")
+            and rollout.percent >= 100
+            and not rollout.steps
+            and (self.trial is None or not self.trial.split.holdout)
+        )
 
     def rollout(self, channel: Channel) -> Rollout:
         return self.rollouts.get(channel, EVERYBODY)
+
+
+Metric = Literal["click", "read"]
+METRICS: tuple[Metric, ...] = ("click", "read")
+"""What counts as a conversion: a link that was followed, in the app or in a mail, or what was read in the app."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One of several ways to say what a type says."""
+
+    name: str
+    weight: int
+    kind: NotificationType
+    """The type with the words of the variant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """The experiment of a type. The first of its variants is the control."""
+
+    id: str
+    """Another one with whatever is changed."""
+    metric: Metric
+    split: Split
+    design: Design
+    seconds: float
+    """After its beginning it is over."""
+    variants: tuple[Variant, ...]
+
+    def variant(self, name: str) -> Variant | None:
+        return next((each for each in self.variants if each.name == name), None)

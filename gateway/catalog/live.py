@@ -14,6 +14,7 @@ from gateway.catalog.switches import UNTOUCHED, Flag, Share, Switch
 
 if TYPE_CHECKING:
     from gateway.catalog.catalog import Catalog
+    from gateway.catalog.kinds import Trial, Variant
 
 
 class LiveCatalog:
@@ -26,6 +27,10 @@ class LiveCatalog:
         self.has_digests = False
         """Whether any type has a digest."""
         self.has_throttles = False
+        self.has_trials = False
+        """Whether variants of any type are tried."""
+        self.has_holdouts = False
+        """Whether an experiment keeps anything from anybody."""
         self.may_hide = False
         """Whether a switch or a rollout may keep anything from being shown in-app; False: all is shown to everybody."""
         self._open: dict[tuple[str, Channel], bool] = {}
@@ -54,6 +59,9 @@ class LiveCatalog:
         types = () if catalog is None else catalog.types.values()
         self.has_digests = any(type_.digest is not None for type_ in types)
         self.has_throttles = any(type_.throttle is not None for type_ in types)
+        trials = [type_.trial for type_ in types if type_.trial is not None]
+        self.has_trials = bool(trials)
+        self.has_holdouts = any(trial.split.holdout for trial in trials)
         self._note_openness()
         for told in self.on_change:
             told(catalog)
@@ -77,9 +85,21 @@ class LiveCatalog:
         flag = self.flag(type_, channel)
         found = flag.type_on and flag.channel_on and self.share(type_, channel, "", now).percent >= 100
         kind = None if self.current is None else self.current.types.get(type_)
+        if kind is not None and kind.trial is not None and self.chosen(type_, kind.trial) is None:
+            found = found and not kind.trial.split.holdout
         if kind is None or not kind.rollout(channel).steps:
             self._open[type_, channel] = found
         return found
+
+    def trial(self, type_: str) -> "Trial | None":
+        """The experiment of the type, settled or not; None where it has none."""
+        kind = None if self.current is None else self.current.types.get(type_)
+        return None if kind is None else kind.trial
+
+    def chosen(self, type_: str, trial: "Trial") -> "Variant | None":
+        """The variant that everybody gets, once the experiment of the type is settled."""
+        choice = self.switches.get(type_, UNTOUCHED).choice
+        return None if choice is None or choice.trial != trial.id else trial.variant(choice.variant)
 
     def flag(self, type_: str, channel: Channel) -> Flag:
         """Whether the channel of the type is switched on, as it is in force."""

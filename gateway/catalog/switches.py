@@ -21,12 +21,21 @@ NONE = Override()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The variant that everybody gets from now on, of one experiment: another one is not settled by it."""
+
+    trial: str
+    variant: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Switch:
     """What admins have set for a type."""
 
     enabled: bool | None = None
     """Of the whole type; None is what the file says."""
     channels: Mapping[Channel, Override] = field(default_factory=lambda: MappingProxyType({}))
+    choice: Choice | None = None
 
     def channel(self, channel: Channel) -> Override:
         return self.channels.get(channel, NONE)
@@ -39,9 +48,10 @@ class Switch:
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> "Switch":
         """From settings as they are asked for and kept; what a newer release has set beside is left aside."""
-        channels = settings.get("channels", {})
+        channels, choice = settings.get("channels", {}), settings.get("experiment")
         return cls(
             enabled=settings.get("enabled"),
+            choice=None if choice is None else Choice(trial=choice["id"], variant=choice["variant"]),
             channels={
                 channel: Override(
                     enabled=channels[channel].get("enabled"), percent=channels[channel].get("percent")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +18,7 @@ from gateway.catalog.places import Places
 from gateway.catalog.tables import Table, not_json
 from gateway.catalog.texts import agree_on_buttons, read_buttons, read_link, read_phrase
 from gateway.catalog.timing import read_digest, read_throttle
+from gateway.catalog.variants import read_trial
 from mailer import languages
 
 TYPE = r"[A-Z][A-Z0-9_]{0,63}"
@@ -26,6 +28,7 @@ AFTER_SECONDS_MAX = 365 * 86400
 STEPS_MAX = 100
 _KEYS = (
     "category", "critical", "urgent", "lane", "schema", "channels", "texts", "examples", "expires_in", "collapse", "digest", "throttle", "enabled", "rollout",
+    "variants", "experiment",
 )  # fmt: skip
 
 
@@ -42,7 +45,7 @@ def read_type(
         table.wrong("what is critical does not go by the bulk lane", "critical")
     payload = _payload(table, folder)
     in_app, email = _channels(table)
-    return NotificationType(
+    type_ = NotificationType(
         name=name,
         category=_category(table, categories),
         critical=critical,
@@ -60,6 +63,8 @@ def read_type(
         enabled=MappingProxyType(_enabled(table)),
         rollouts=MappingProxyType(dict(_rollouts(table))),
     )
+    trial = read_trial(table, type_)
+    return type_ if trial is None else replace(type_, trial=trial)
 
 
 def _category(table: Table, categories: Mapping[str, Category]) -> str:

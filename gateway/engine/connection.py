@@ -1,4 +1,4 @@
-"""A connection: one client's Engine.IO session, and what is still to be sent to it, over whatever transport it has.
+"""A connection: one client's Engine.IO session, over whatever transport it has.
 
 Stands where python-engineio has its AsyncSocket, whose attributes `closed`, `upgraded` and `session` it keeps for the
 library's own methods. An idle connection has no task and no timer of its own. What comes in is passed on to the engine.
@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from gateway.engine.admission import Allowance
-from gateway.engine.limits import UNLIMITED
+from gateway.engine.outbox import Outbox, Sending
 from gateway.engine.packets import GOODBYE, NOOP, RECORD_SEPARATOR, Packet
-from gateway.engine.tick import Tick, broken
 from gateway.engine.websocket import WebSocket
 
 PACKETS_A_POLL = 16
@@ -20,11 +19,8 @@ PROBED_POLL_SECONDS = 0.1
 """A poll that waits after the probe is let go after this long at least: the client may be waiting for its end."""
 
 
-class Engine(Protocol):
+class Engine(Sending, Protocol):
     """What a connection knows of the engine that it belongs to."""
-
-    tick: Tick
-    """Flushes who owes something."""
 
     def take(self, connection: "Connection", data: str | bytes) -> None:
         """An Engine.IO packet has come."""
@@ -38,14 +34,6 @@ class Engine(Protocol):
         """`connection` has just been closed."""
         ...
 
-    def sent(self, size: int) -> None:
-        """A write of `size` bytes was given to the kernel."""
-        ...
-
-    def slow(self, connection: "Connection") -> None:
-        """`connection` is about to be dropped because its client does not read."""
-        ...
-
     def malformed(self, connection: "Connection", error: Exception, *, code: int) -> None:
         """The client broke a protocol: close its connection with this close code."""
         ...
@@ -55,59 +43,37 @@ class Engine(Protocol):
         ...
 
 
-class Connection:
+class Connection(Outbox):
     """A client, from its handshake until it is gone. Made by the engine; all methods belong to its event loop."""
 
     __slots__ = (
         "_session",
         "allowance",
-        "backlog",
         "broken",
-        "closed",
-        "drained",
         "engine",
         "environ",
         "lets_go",
-        "limit",
-        "mark",
-        "outbox",
         "pinged_at",
         "poller",
         "probed_at",
         "prober",
-        "sid",
-        "socket",
-        "waits",
     )
 
     def __init__(
         self, engine: Engine, sid: str, environ: Mapping[str, str], *, limit: int, allowance: Allowance
     ) -> None:
+        super().__init__(engine, sid, limit=limit)
         self.engine = engine
-        self.sid = sid
         self.environ = environ
         self.allowance = allowance
         """What the client may still send."""
         self.pinged_at = 0.0
         """When the unanswered PING went out; 0 when none is."""
-        self.closed = False
         self.broken = False
         """Whether it was closed for what its client sent."""
         self._session: dict[str, Any] | None = None
 
-        # The outbox
-        self.outbox: list[Packet] = []
-        self.backlog = 0
-        """Bytes in the outbox."""
-        self.limit = limit or UNLIMITED
-        self.mark = self.limit
-        """The backlog beyond which the client is too slow: the limit less what its socket has unsent already."""
-        self.waits = False
-        """Whether it is in the tick's list."""
-        self.drained: asyncio.Future[None] | None = None
-
         # Transports
-        self.socket: WebSocket | None = None
         self.prober: WebSocket | None = None
         """A websocket that may become the transport. It changes nothing until its client has sent the probe."""
         self.probed_at = 0.0
@@ -131,102 +97,6 @@ class Connection:
     @property
     def is_upgrading(self) -> bool:
         return self.prober is not None
-
-    # Going out
-
-    def write(self, packet: Packet) -> None:
-        """Send `packet` after all that was written before. Never blocks, never raises; a closed one takes nothing."""
-        if self.closed:
-            return
-        self.engine.tick.owe(self)
-        self.outbox.append(packet)
-        self.backlog += len(packet.frame)
-        if self.backlog > self.mark:
-            self.relieve()
-
-    def write_now(self, packet: Packet) -> None:
-        """The same for an event that there is nothing to join with: the first in a while goes out at once.
-
-        What follows before the tick's next round is joined, as ever.
-        """
-        socket = self.socket
-        if socket is None or socket.unsent or not self.engine.tick.lets_by(self):
-            self.write(packet)
-        elif not self.closed:
-            frame = packet.frame
-            self.engine.sent(len(frame))
-            try:
-                left = socket.write(frame)
-            except Exception as error:  # noqa: BLE001 - whatever it is, who emits and who else listens must not suffer for it
-                broken(self, error)
-                return
-            if left:
-                self._fill(left)
-
-    def flush(self) -> None:
-        """Give the outbox to the transport, if there is one that takes it. Here and in `write_now` order is made."""
-        self.waits = False
-        if not self.outbox:
-            return
-        socket = self.socket
-        if socket is not None:
-            # Kept back while the kernel takes no more: frames in the outbox are shared, unsent bytes are not.
-            if socket.unsent:
-                return
-            packets = self.outbox
-            data = packets[0].frame if len(packets) == 1 else b"".join([packet.frame for packet in packets])
-            packets.clear()
-            self.backlog = 0
-            if self.drained is not None:
-                self._tell_drained()
-            self.engine.sent(len(data))
-            left = socket.write(data)
-            if left:
-                self._fill(left)
-        else:
-            self.release()
-
-    def relieve(self) -> None:
-        """The backlog is over the mark: write now, and drop the client if that does not help."""
-        if self.closed:
-            return
-        self.flush()
-        if self.backlog > self.mark:
-            self.evict()
-
-    def evict(self) -> None:
-        """Drop a client that does not read. Nothing more is said to it: it would not be read either."""
-        if self.closed:
-            return
-        self.engine.slow(self)
-        self.close("slow consumer")
-        if self.socket is not None:
-            self.socket.reset()
-
-    def _fill(self, size: int) -> None:
-        """The kernel has not taken `size` bytes, and takes no more for now."""
-        self.mark = self.limit - size
-        if size > self.limit or self.backlog > self.mark:
-            self.evict()
-
-    def emptied(self) -> None:
-        """The kernel takes more again."""
-        self.mark = self.limit
-        if not self.closed:
-            self.flush()
-
-    async def drain(self) -> bool:
-        """Wait until the outbox is empty; False when the connection has closed instead."""
-        if self.backlog and not self.closed:
-            if self.drained is None:
-                self.drained = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self.drained)
-        return not self.closed
-
-    def _tell_drained(self) -> None:
-        if self.drained is not None:
-            self.drained.set_result(None)
-            self.drained = None
 
     # Polling
 

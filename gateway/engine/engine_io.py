@@ -124,9 +124,7 @@ class EngineIO(engineio.AsyncServer):  # type: ignore[misc]  # the library has n
             return True
         # The rate first: what comes too often is not looked at any further.
         address = client_address(peer, handshake.forwarded, self.limits.trusted_proxies)
-        if self.objection(address) is not None:
-            return False
-        if not self._may_use(handshake):
+        if self.objection(address) is not None or not self._may_use(handshake):
             return False
         connection = self.connect(address, handshake.query, handshake.agent)
         self.begin(connection, tcp, handshake.answer(), early)
@@ -207,9 +205,9 @@ class EngineIO(engineio.AsyncServer):  # type: ignore[misc]  # the library has n
         self.stats.writes += 1
         self.stats.bytes += size
 
-    def slow(self, connection: Connection) -> None:
+    def slow(self, sid: str) -> None:
         self.stats.slow_consumers += 1
-        logger.info("slow consumer dropped", extra={"connection": connection.sid})
+        logger.info("slow consumer dropped", extra={"connection": sid})
 
     def linger(self, socket: WebSocket) -> None:
         self._lingering.put(socket)
@@ -297,5 +295,5 @@ class EngineIO(engineio.AsyncServer):  # type: ignore[misc]  # the library has n
         self._heartbeat.clear()
         for deadlines in (self._connects, self._leftovers, self._refused):
             deadlines.clear()
-        for expected in (self._lingering, self._upgrades_begun):
-            expected.clear()
+        self._lingering.clear()
+        self._upgrades_begun.clear()

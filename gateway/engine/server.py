@@ -5,11 +5,7 @@ takes one bounded path per connection, everything that comes in is worked on one
 lives as long as there is work, and no client can have more of anything than `EngineLimits` gives it.
 """
 
-import asyncio
 import functools
-import logging
-import math
-import random
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any
 
@@ -19,6 +15,7 @@ from socketio import packet as sio
 
 from gateway.engine.closing import Reason
 from gateway.engine.connection import Connection
+from gateway.engine.draining import send_all_away
 from gateway.engine.engine_io import EngineIO
 from gateway.engine.entrance import Entrance
 from gateway.engine.frames import SERVICE_RESTART
@@ -37,11 +34,8 @@ from gateway.ground.origins import Origins
 OnOpen = Callable[[str, str], Awaitable[None]]
 """Takes (sid, namespace) of a session that was just let in: its CONNECT packet is queued, nothing else yet."""
 
-DRAIN_STEP_SECONDS = 0.1
 FEW = 4
 """A room of no more sessions is a user's own, with a few tabs: its events are seldom joined, so none waits for others."""
-
-logger = logging.getLogger(__name__)
 
 
 class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no types
@@ -231,16 +225,8 @@ class Server(socketio.AsyncServer):  # type: ignore[misc]  # the library has no 
 
     async def drain(self, *, seconds: float, reason: Reason = Reason.DRAINING) -> None:
         """Send every client away within `seconds`, evenly, each with a moment of its own at which to come back."""
-        connections = list(self.eio.sockets.values())
-        random.shuffle(connections)
-        steps = max(1, math.floor(seconds / DRAIN_STEP_SECONDS / 2))
-        batch = max(1, math.ceil(len(connections) / steps))
-        spread = max(1.0, len(connections) / 500)
         self.eio.stopping = True
-        for start in range(0, len(connections), batch):
-            for connection in connections[start : start + batch]:
-                self._send_away(connection, reason, retry_after=round(random.uniform(0.1, spread), 2))  # noqa: S311 - jitter
-            await asyncio.sleep(DRAIN_STEP_SECONDS)
+        await send_all_away(self.eio.sockets.values(), self._send_away, reason, seconds=seconds)
 
     async def stop(self) -> None:
         """Close everything and wait until no handler, task or timer of the engine is left; idempotent."""

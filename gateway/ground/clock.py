@@ -27,6 +27,8 @@ LONG_AWAY = timedelta(days=7)
 """Between two runs, a longer time may be a clock that is wrong."""
 LISTEN_SECONDS = 10.0
 STALE_SECONDS = 3 * LISTEN_SECONDS
+HEARING = timedelta(seconds=1)
+"""So much later than it was so may the store's time be heard, from a machine that is busy: within this the clocks agree."""
 
 _BOUND_SECONDS = BOUND.total_seconds()
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -88,9 +90,14 @@ class Timekeeper:
         return time.time_ns() + self._offset_nanoseconds
 
     def cautious(self) -> datetime:
-        """The earliest that it can be: what is due by this is not early."""
+        """The earliest that it can be: what is due by this is not early.
+
+        Where the clocks agree it is the present moment: else what is due at once would wait for as long as the store took to answer.
+        """
         now, wall, steady = self._look()
         store = self._store(steady)
+        if store is not None and store + HEARING >= now:
+            store = None
         certain = now
         if self._last_run is not None:
             began, ended = self._last_run

@@ -90,6 +90,7 @@ class ClickPages(Part):
         return parts._replace(query=f"{query}{HANDED_ON}={token}").geturl()
 
     async def _unknown(self, request: web.Request, token: str) -> web.Response:
+        """The page for a link that nobody can read, in the language of its reader as far as that is known."""
         try:
             locale = await self._clicks.language(token)
         except StorageError:

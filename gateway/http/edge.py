@@ -57,6 +57,7 @@ def application(site: str, metrics: Metrics) -> web.Application:
 
     @web.middleware
     async def pass_edge(request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Give the request its id, have it answered, and count and log what came of it."""
         request_id = logs.accepted_request_id(request.headers.get("X-Request-Id"))
         request[REQUEST_ID] = request_id
         token = logs.request_id.set(request_id)
@@ -97,6 +98,7 @@ def application(site: str, metrics: Metrics) -> web.Application:
 
 
 def _log(site: str, method: str, route: str, status: int, seconds: float) -> None:
+    """One line for each request, by its route: a path may hold what is nobody's business."""
     logger.log(
         logging.DEBUG if route in QUIET else logging.INFO,
         "request",
@@ -119,6 +121,7 @@ def _set_headers(response: web.StreamResponse, request_id: str) -> None:
 
 
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Have the request judged and handled. Whatever is raised becomes the answer that the protocol has for it."""
     try:
         _judge(request)
         return await handler(request)

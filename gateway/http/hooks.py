@@ -126,6 +126,7 @@ class ProviderHooks(Part):
         return edge.json_response(shapes.dealt(dealt))
 
     async def _get(self, url: str, limit: int) -> bytes:
+        """The body behind a URL, `limit` bytes at most. Raises `OSError` for more, and for any status but 200."""
         assert self._http is not None
         async with self._http.get(
             url, timeout=aiohttp.ClientTimeout(FETCH_SECONDS), allow_redirects=False, raise_for_status=True

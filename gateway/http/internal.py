@@ -46,6 +46,7 @@ class InternalSite:
         self._emit_rate = emit_rate
 
     def routes(self) -> list[web.RouteDef]:
+        """All operations with a route that a service may ask. Emits and imports have handlers of their own: they are read in other ways."""
         return [
             routing.answered(EMIT_ONE, self._emit, self._authenticate),
             routing.answered(EMIT_MANY, self._emit_many, self._authenticate),
@@ -81,7 +82,7 @@ class InternalSite:
 
     async def _emit_many(self, request: web.Request, caller: Caller) -> web.Response:
         text = await edge.read_json_text(request, limit=batch.BATCH_BYTES_MAX)
-        items = await batch.parse(edge.json_of(text), size=len(text))
+        items = await batch.parse(text, edge.json_of)
         await self._emit_rate.spend(caller.scope, batch.notifications_of(items))
         outcomes = await emitting.emit_many(self._use, caller, items)
         return json_response(batch.results(outcomes), status=207)

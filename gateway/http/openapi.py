@@ -209,6 +209,7 @@ def _own_field(converter: Any, field: Field[Any], **_: Any) -> dict[str, Any]:
 
 
 def _described(description: Description) -> dict[str, Any]:
+    """One operation, as OpenAPI writes it."""
     described: dict[str, Any] = {
         "summary": description.summary,
         "operationId": f"{description.method} {description.path}",
@@ -245,6 +246,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 
 
 def _responses(description: Description) -> dict[str, Any]:
+    """Its answers by status: the one that is meant, and every problem that it can have."""
     responses: dict[str, Any] = {}
     for status, schema in description.answers.items():
         content: dict[str, Any] = {"schema": {} if schema is None else schema}

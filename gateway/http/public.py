@@ -39,6 +39,7 @@ def build(
     health: Health,
     metrics: Metrics,
 ) -> web.Application:
+    """The application that browsers ask, without Socket.IO, which is attached to it later."""
     app = edge.application("public", metrics)
     CrossOrigin(origins, (API, settings.base_path + API)).attach(app)
     site = PublicSite(use=use, verifier=verifier, contacts=contacts, topics=topics)
@@ -67,6 +68,7 @@ class PublicSite:
         ]
 
     async def _authenticate(self, request: web.Request, operation: Operation) -> Caller:
+        """Who asks, by the bearer token; what that tells of the user is remembered. Raises `AuthError`."""
         del operation
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         principal = await self._verifier.verify(token.strip() if scheme.lower() == "bearer" else None)
@@ -94,6 +96,8 @@ class CrossOrigin:
         app.middlewares.append(self._middleware())
 
     def _middleware(self) -> Any:
+        """What answers the question that a browser asks before a request to another origin (CORS)."""
+
         @web.middleware
         async def answer_preflight(request: web.Request, handler: Handler) -> web.StreamResponse:
             if (
@@ -107,6 +111,7 @@ class CrossOrigin:
         return answer_preflight
 
     async def _set_headers(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Allow the page of an allowed origin to read the answer; another origin's is refused by its browser."""
         if not request.rel_url.raw_path.startswith(self._paths):
             return
         response.headers["Vary"] = "Origin"

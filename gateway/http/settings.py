@@ -53,6 +53,7 @@ def _networks(text: str) -> tuple[IPNetwork | str, ...]:
 
 
 def _places(text: str) -> tuple[str, ...]:
+    """Addresses and paths of sockets, each once, in the order in which they are named."""
     found: dict[str, None] = {}
     for item in items(text):
         try:

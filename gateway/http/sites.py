@@ -59,6 +59,7 @@ class Site(Part):
             await self._runner.cleanup()
 
     async def _listen(self, runner: web.AppRunner) -> PacedSite:
+        """Open the door. Raises `OSError` with words for an operator when something else is behind it."""
         site = PacedSite(
             runner,
             self._hosts,

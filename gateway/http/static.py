@@ -93,6 +93,7 @@ class Asset:
         return web.Response(body=self.body if zipped is None else zipped, headers=headers)
 
     def _part(self, asked: str, headers: dict[str, str]) -> web.Response:
+        """The bytes that are asked for by `Range` (RFC 9110, section 14), or all of them where that cannot be read."""
         size = len(self.body)
         found = _PART.fullmatch(asked)
         if (
@@ -139,6 +140,7 @@ class Page:
         return web.Response(status=308, headers={"Location": self._path.rpartition("/")[2] + "/"})
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
+        """One file of the pages, with the policy that it has. Raises `Problem` for what is not there."""
         name = request.match_info["file"] or "index.html"
         asset = self._assets.get(name)
         if asset is None:

@@ -70,6 +70,7 @@ def _token(request: web.Request) -> str:
 def _answered(
     request: web.Request, visit: Visit | None, render: Callable[[Visit, PageWords, str], str]
 ) -> web.Response:
+    """The page for this visit, or the one that says that the link is unknown."""
     tongue = language(None if visit is None else visit.locale, request.headers.get("Accept-Language", ""))
     words = WORDS[tongue]
     text = pages.unknown(words, language=tongue) if visit is None else render(visit, words, tongue)

@@ -85,6 +85,7 @@ def _told(text: str) -> str:
 
 
 def _choices(visit: Visit, words: PageWords, action: str) -> list[str]:
+    """The form in which each category is switched, by channel."""
     where = f' action="{action}"' if action else ""
     head = "".join(
         f'<th scope="col" class="cell">{escape(words.channels[channel])}</th>' for channel in CHANNELS

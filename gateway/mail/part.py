@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.ground.clock import Timekeeper
@@ -10,7 +10,7 @@ from gateway.ground.parts import Meters, Part
 from gateway.mail.settings import BulkSettings, MailSettings
 from mailer.budget import Budget
 from mailer.connect import connect
-from mailer.courier import Bounced, Decide, Policy
+from mailer.courier import Bounced, Decide, Foresee, Policy, foresee_nothing
 from mailer.lanes import NO_CLICKS, Clicks, Lane, WayOut, no_way_out
 from mailer.letterhead import Letterhead
 from mailer.press import Press
@@ -19,6 +19,7 @@ from mailer.transport import Transport
 from mailer.worker import Outcome, Worker
 from storage.mail import LaneName
 from storage.outbox import Outbox
+from storage.streams import Notification
 
 BULK_SHARE = 4
 """By this is the concurrency of all mail divided for that of bulk mail, unless that is set."""
@@ -144,6 +145,7 @@ class Desk:
     seals: Mapping[LaneName, Seal]
     clock: Timekeeper
     budget: Callable[[str, float], Budget]
+    foresee: Foresee = foresee_nothing
     ended: Callable[[LaneName, Outcome], None]
     """Told what became of each mail."""
     way_out: WayOut = no_way_out
@@ -165,6 +167,8 @@ class MailPart(Part):
         if bulk.url is None:
             of_bulk.follow(transactional)
         self.workers = {LaneName.TRANSACTIONAL: transactional, LaneName.BULK: of_bulk}
+        self._hand = transactional.at_once
+        """Of bulk mail nobody waits for the single one."""
         self._tasks: list[asyncio.Task[None]] = []
 
     def measure(self, meters: Meters) -> None:
@@ -175,6 +179,19 @@ class MailPart(Part):
         """Say that mail of these lanes may be due."""
         for lane in lanes:
             self.workers[lane].wake()
+
+    # As an emitter hands over what it stores: see `mailer.at_once`.
+
+    def take(self, notifications: Sequence[Notification]) -> tuple[Notification, ...]:
+        return tuple(map(self._hand.take, notifications))
+
+    def begin(self, notifications: Sequence[Notification]) -> None:
+        for each in notifications:
+            self._hand.begin(each)
+
+    def forgo(self, notifications: Sequence[Notification]) -> None:
+        for each in notifications:
+            self._hand.forgo(each)
 
     def concerns(self) -> list[str]:
         return [f"mail: {warning}" for lane in self._lanes for warning in lane.budget.warnings()]
@@ -205,6 +222,7 @@ class MailPart(Part):
             self._desk.outbox,
             decide=self._desk.decide,
             bounced=self._desk.bounced,
+            foresee=self._desk.foresee,
             policy=Policy(
                 attempts=mail.attempts,
                 retry_seconds=mail.retry_seconds,

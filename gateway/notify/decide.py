@@ -13,6 +13,7 @@ from gateway.notify.gates import (
     address,
     campaign,
     digest,
+    holdout,
     preferences,
     quiet,
     rollout,
@@ -31,6 +32,7 @@ GATES: tuple[AnyGate, ...] = (
     # The order of rules:
     switch.GATE,
     rollout.GATE,
+    holdout.GATE,
     address.GATE,
     suppression.GATE,
     preferences.GATE,

@@ -188,7 +188,7 @@ class Delivery(Part):
     def _admit(self, sid: str, stream: Stream) -> None:
         del stream.guests[sid]
         stream.members.add(sid)
-        self._sockets.admit(sid, namespace_of(stream.room), stream.room)
+        self._sockets.admit(sid, stream.namespace, stream.room)
 
     def rewind(self) -> None:
         """The store was put back, and its sequences begin anew: what is known of any room holds no longer.
@@ -236,7 +236,7 @@ class Delivery(Part):
             stream.cursor = seq
             if self.on_written is not None and (stream.members or stream.guests):
                 self.on_written(stream.room, event)
-        namespace = namespace_of(stream.room)
+        namespace = stream.namespace
         if event[0] == MARK:
             self._write_variants(stream, seq, Variants(namespace, event, self.locale_of))
             return
@@ -245,7 +245,9 @@ class Delivery(Part):
             reached = self._sockets.fan_out(namespace, stream.room, packet)
             if reached != len(stream.members):
                 reached += self._put_right(stream, lambda _: packet)
-            self._count(stream, seq, reached)
+            self.stats.delivered += reached
+            if seq != TRANSIENT:
+                self.written.note(stream.room, seq, reached, stream.members)
         if stream.guests:
             for sid, guest in list(stream.guests.items()):
                 self._write_to_guest(stream, sid, guest, seq, packet)
@@ -253,17 +255,14 @@ class Delivery(Part):
     def _write_variants(self, stream: Stream, seq: int, variants: Variants) -> None:
         """The same of a frame of several languages."""
         if stream.members:
-            reached = self._sockets.fan_out_each(namespace_of(stream.room), stream.room, variants.of)
+            reached = self._sockets.fan_out_each(stream.namespace, stream.room, variants.of)
             if reached != len(stream.members):
                 reached += self._put_right(stream, variants.of)
-            self._count(stream, seq, reached)
+            self.stats.delivered += reached
+            if seq != TRANSIENT:
+                self.written.note(stream.room, seq, reached, stream.members)
         for sid, guest in list(stream.guests.items()):
             self._write_to_guest(stream, sid, guest, seq, variants.of(sid))
-
-    def _count(self, stream: Stream, seq: int, reached: int) -> None:
-        self.stats.delivered += reached
-        if seq != TRANSIENT:
-            self.written.note(stream.room, seq, reached, stream.members)
 
     def _put_right(self, stream: Stream, missed: Callable[[str], Packet] | None = None) -> int:
         """Have the engine's members be those that are; answers how many of them had to be written what they `missed`.
@@ -271,7 +270,7 @@ class Delivery(Part):
         The frame before this one reached all of them, or this would have been seen then: who is missing now has missed
         this one alone.
         """
-        room, namespace = stream.room, namespace_of(stream.room)
+        room, namespace = stream.room, stream.namespace
         there = frozenset(self._sockets.members(namespace, room))
         astray, strangers = stream.members - there, there - stream.members
         for sid in astray:
@@ -322,7 +321,7 @@ class Delivery(Part):
 
     def check_members(self, stream: Stream) -> None:
         """Have the engine's members be those that are, whether or not a frame has shown that they are not."""
-        if stream.members != self._sockets.members(namespace_of(stream.room), stream.room):
+        if stream.members != self._sockets.members(stream.namespace, stream.room):
             self._put_right(stream)
 
     # Holes close

@@ -8,6 +8,9 @@ them; leaves parsing and answers to the HTTP routes and the namespaces.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
+
+from msgspec import structs
 
 from gateway.cluster.bus.base import Frame
 from gateway.notify import owing
@@ -24,6 +27,23 @@ STEP_NOTIFICATIONS = 1000
 
 Emitted = Appended
 """What an emit became, as the store says it; what is not stored has no sequences and is no duplicate."""
+
+
+class Hands(Protocol):
+    """Who sends mail from this process at once. What was taken is either begun or forgone."""
+
+    def take(self, notifications: Sequence[Notification]) -> tuple[Notification, ...]:
+        """These as they are to be appended: what mail can leave at once is stored in these hands."""
+        ...
+
+    def begin(self, notifications: Sequence[Notification]) -> None:
+        """They are stored."""
+        ...
+
+    def forgo(self, notifications: Sequence[Notification]) -> None:
+        """They are not, or nobody knows."""
+        ...
+
 
 Listener = Callable[[Sequence[Notification], str], None]
 """Takes what was emitted just now, and in whose name; must neither wait nor raise."""
@@ -44,11 +64,14 @@ class Emitter:
         wake_mailer: Callable[[Iterable[LaneName]], None],
         count: Tally,
         code_of: Callable[[Exception], str],
+        hands: Hands | None = None,
     ) -> None:
+        self.planner = planner
+        """Who makes the plans of all emits from now on: another one while types have experiments."""
         self._commit = commit
-        self._planner = planner
         self._fanout = fanout
         self._wake_mailer = wake_mailer
+        self._hands = hands
         self._count = count
         self._code_of = code_of
         self.listeners: list[Listener] = []
@@ -61,11 +84,11 @@ class Emitter:
         `StorageError`.
         """
         try:
-            [planned] = await self._planner.plan((request,), scope)
+            [planned] = await self.planner.plan((request,), scope)
             if isinstance(planned, Exception):
                 raise planned
             if request.store:
-                emitted = await self._commit.append(planned)
+                emitted = await self._append(planned)
             else:
                 emitted = Appended(notifications=planned.notifications)
             await self._fanout.share(self._deliver(request, emitted, scope))
@@ -99,8 +122,24 @@ class Emitter:
         """Count a request that ends here, or that never came this far."""
         self._count(self._code_of(error), 1)
 
+    async def _append(self, planned: Emission) -> Emitted:
+        """Store it. Mail that is due leaves this process at once, where that has room for it."""
+        hands = self._hands
+        if hands is None or all(each.mail is None for each in planned.notifications):
+            return await self._commit.append(planned)
+        planned = structs.replace(planned, notifications=hands.take(planned.notifications))
+        emitted = None
+        try:
+            emitted = await self._commit.append(planned)
+        finally:
+            if emitted is None or emitted.duplicate:
+                hands.forgo(planned.notifications)
+            else:
+                hands.begin(emitted.notifications)
+        return emitted
+
     async def _emit_step(self, requests: Sequence[EmitRequest], scope: str) -> list[Emitted | Exception]:
-        planned = await self._planner.plan(requests, scope)
+        planned = await self.planner.plan(requests, scope)
         answers = await self._store(requests, planned)
         frames: list[Frame] = []
         for request, answer in zip(requests, answers, strict=True):

@@ -31,13 +31,14 @@ class Fanout:
         This node comes first: its sessions must not wait for a bus that is away.
         """
         frames: list[Frame] = []
+        receiver, carries = self._receiver, self._bus.carries
         for notification in notifications:
             room = notification.room
             # Most notifications are for users who are out: without other nodes, their frames are never made.
-            if notification.in_app and self._is_heard(room):
+            if notification.in_app and (carries or receiver.hears(room)):
                 encoded = events.frame(event, notification)
                 seq = TRANSIENT if notification.seq is None else notification.seq
-                self._receiver.receive(room, seq, encoded)
+                receiver.receive(room, seq, encoded)
                 frames.append((room, seq, encoded))
         return frames
 

@@ -1,6 +1,6 @@
 """The mail that an emit owes: each room's case is judged, and the verdict says what is owed, now, later or never."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from gateway.ground.rooms import user_of
@@ -116,8 +116,10 @@ def left_out(notifications: Iterable[Notification]) -> list[str]:
     ]
 
 
-def lanes_owed(notifications: Iterable[Notification]) -> set[LaneName]:
+def lanes_owed(notifications: Sequence[Notification]) -> Collection[LaneName]:
     """The lanes in which these notifications have mail that waits to go out."""
+    if len(notifications) == 1 and notifications[0].mail is None:
+        return ()
     return {
         each.mail.order.lane
         for each in notifications

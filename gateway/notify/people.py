@@ -33,6 +33,7 @@ from storage.recipients import RecipientRow, Recipients
 from storage.schedule import Schedule, Scheduled
 from storage.streams import Notification
 from storage.suppressions import Suppression
+from storage.trials import Part, Trials
 
 USER_DATA_LIMIT = 10_000
 """Notifications in the answer to what is held about a user."""
@@ -83,6 +84,8 @@ class Held:
     """On links in the user's mail, newest first."""
     click_targets: Sequence[str]
     """What those links lead to that nobody else was sent."""
+    trials: Sequence[Part]
+    """The user's part in the experiments of types, the newest first."""
 
 
 class People:
@@ -103,6 +106,7 @@ class People:
         recipients: Recipients,
         audit: Audit,
         clicks: Clicks,
+        trials: Trials,
         reading: Reading,
         receiver: Receiver,
         bus: Bus,
@@ -120,6 +124,7 @@ class People:
         self._recipients = recipients
         self._audit = audit
         self._clicks = clicks
+        self._trials = trials
         self._reading = reading
         self._receiver = receiver
         self._bus = bus
@@ -180,6 +185,7 @@ class People:
             campaigns=await self._recipients.of_user(user, limit=USER_DATA_LIMIT),
             clicks=await self._clicks.of_user(user, limit=USER_DATA_LIMIT),
             click_targets=await self._clicks.targets_of(user, limit=USER_DATA_LIMIT),
+            trials=await self._trials.of_user(user, limit=USER_DATA_LIMIT),
             scheduled=await self._schedule.of_room(user_room(user), limit=USER_DATA_LIMIT),
             mails=await self._outbox.of_room(user_room(user), limit=USER_DATA_LIMIT),
             digests=tuple(await self._digests.of_room(user_room(user), limit=USER_DATA_LIMIT)),

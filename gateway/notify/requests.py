@@ -199,3 +199,5 @@ class TypePreviewRequest:
     locale: str | None = None
     user: str | None = None
     """For whom it is also decided."""
+    variant: str | None = None
+    """Of its experiment; None: what the user gets, or everybody."""

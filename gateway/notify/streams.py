@@ -71,8 +71,13 @@ class Stream:
     members: set[str] = field(default_factory=set)
     guests: dict[str, Guest] = field(default_factory=dict)
     waiting: dict[int, bytes] = field(default_factory=dict)
+    namespace: str = field(init=False)
+    """Whose sessions its members are."""
     hole_timer: asyncio.TimerHandle | None = None
     repairing: bool = False
+
+    def __post_init__(self) -> None:
+        self.namespace = namespace_of(self.room)
 
     def forget_hole(self) -> None:
         """Wait for it no more."""

@@ -32,6 +32,8 @@ EMPTY_SECONDS = 1.0
 ASKED_AT_ONCE = 1_000
 ASKED_AT_MOST = 20_000
 """Addresses that wait for their question; beyond these nobody is answered."""
+FORESEEN_SECONDS = 2.0
+"""How long an answer counts that was asked for ahead: as mail may wait for its turn, once it is leased."""
 PRUNED_AT_ONCE = 500
 SERVER = "server"
 """The source of what a mail server answered to us."""
@@ -84,6 +86,8 @@ class SuppressionList(Part):
         self._was_empty = False
         self._looked_until = 0.0
         """How long that counts, by the loop's clock."""
+        self._foreseen: dict[str, _Foreseen] = {}
+        """By the form of the address."""
         self._added: Counter[str] = Counter(dict.fromkeys(Reason, 0))
         self._questions: Coalescer[Sequence[str], Mapping[str, tuple[Suppression, ...]]] = Coalescer(
             self._ask,
@@ -117,8 +121,36 @@ class SuppressionList(Part):
         forms = {address: form for address in addresses if (form := _compared(address)) is not None}
         if not forms:
             return {}
-        found = await self._questions.ask(list(set(forms.values())))
+        found = await self._answer(set(forms.values()))
         return {address: found[form] for address, form in forms.items() if form in found}
+
+    def foresee(self, addresses: Iterable[str]) -> None:
+        """Ask in one question of addresses that will be asked for one by one, soon; neither waits nor raises.
+
+        Each answer counts once. What is suppressed or lifted by this process meanwhile counts at once.
+        """
+        forms = forms_of(addresses)
+        now = asyncio.get_running_loop().time()
+        if len(self._foreseen) >= ASKED_AT_ONCE:
+            # Of mail that was not judged after all.
+            self._foreseen = {form: each for form, each in self._foreseen.items() if now < each.until}
+        if len(self._foreseen) >= ASKED_AT_MOST:
+            return
+        try:
+            [answer] = self._questions.submit([forms])
+        except StorageError:
+            return  # whoever asks then is told
+        answer.add_done_callback(_heed)
+        self._foreseen |= dict.fromkeys(forms, _Foreseen(answer, now + FORESEEN_SECONDS))
+
+    async def _answer(self, forms: set[str]) -> Mapping[str, tuple[Suppression, ...]]:
+        now = asyncio.get_running_loop().time()
+        if len(forms) == 1:
+            foreseen = self._foreseen.pop(next(iter(forms)), None)
+            if foreseen is not None and now < foreseen.until:
+                # Others wait for the same answer.
+                return await asyncio.shield(foreseen.answer)
+        return await self._questions.ask(list(forms))
 
     async def _ask(self, questions: list[Sequence[str]]) -> list[Mapping[str, tuple[Suppression, ...]]]:
         forms = list({form for question in questions for form in question})
@@ -168,13 +200,16 @@ class SuppressionList(Part):
         """Write these down; answers how many are new, or last longer than what was there."""
         count = await self._shelf.add(suppressions)
         self._looked_until = 0.0
+        self._foreseen.clear()
         if count:
             self._added.update(each.reason for each in suppressions)
         return count
 
     async def lift(self, asked: LiftRequest) -> int:
         """Let the address be written to again; answers how many suppressions that ended."""
-        return await self._shelf.lift(compared(asked.address), scope=asked.scope, now=self._clock())
+        count = await self._shelf.lift(compared(asked.address), scope=asked.scope, now=self._clock())
+        self._foreseen.clear()
+        return count
 
     async def of(self, addresses: Iterable[str]) -> tuple[Suppression, ...]:
         """All in force of a person's addresses."""
@@ -220,6 +255,19 @@ class SuppressionList(Part):
     async def keep_house(self) -> None:
         if self._clock.may_delete:
             await self._shelf.prune(now=self._clock(), days=SOFT_WINDOW_DAYS, limit=PRUNED_AT_ONCE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Foreseen:
+    answer: "asyncio.Future[Mapping[str, tuple[Suppression, ...]]]"
+    until: float
+    """By the loop's clock."""
+
+
+def _heed(answer: "asyncio.Future[Mapping[str, tuple[Suppression, ...]]]") -> None:
+    """A failure that nobody asks for any more is no news."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 def forms_of(addresses: Iterable[str]) -> tuple[str, ...]:

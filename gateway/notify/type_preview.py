@@ -10,6 +10,7 @@ from gateway.ground.clock import Clock
 from gateway.ground.rooms import user_room
 from gateway.notify.decide import Explained, Judge
 from gateway.notify.requests import EmailRequest, EmitRequest, TypePreviewRequest, Unfit
+from gateway.notify.trials.drawing import draw
 from gateway.notify.verdicts import EMAIL, Case
 from gateway.notify.wording import Filled, Scribe
 from mailer.choice import chosen
@@ -22,7 +23,7 @@ from storage.mail import LaneName, MailOrder
 from storage.streams import Collapse, Notification
 
 if TYPE_CHECKING:
-    from gateway.catalog.kinds import NotificationType
+    from gateway.catalog.kinds import NotificationType, Variant
 
 READER = "reader@example.org"
 """Whom a mail is shown for; nothing is sent there."""
@@ -35,6 +36,8 @@ class NoSuchType(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypePreview:
     locale: str
+    variant: str | None
+    """Of the type's experiment; None: its own words."""
     data: Mapping[str, Any]
     item: Notification | None
     """As an inbox shows it; None for a type that is for mail only."""
@@ -70,21 +73,37 @@ class TypePreviewer:
         type_ = None if catalog is None else catalog.types.get(asked.type)
         if type_ is None:
             raise NoSuchType(asked.type)
-        notification, subject = await self._made(type_, asked)
+        variant = self._variant(type_, asked)
+        notification, subject = await self._made(type_, asked, variant)
         entry = notification.entry
         assert entry is not None
         assert entry.locale is not None
         explained = [] if asked.user is None else await self._explained(type_, asked.user)
         item = notification if type_.in_app else None
         found = TypePreview(
-            locale=entry.locale, data=notification.data, item=item, mail=None, explained=explained
+            locale=entry.locale,
+            variant=None if variant is None else variant.name,
+            data=notification.data,
+            item=item,
+            mail=None,
+            explained=explained,
         )
         if type_.email is None:
             return replace(found, problem="The type has no mail.")
         return await self._with_mail(found, type_, notification, subject)
 
+    def _variant(self, type_: "NotificationType", asked: TypePreviewRequest) -> "Variant | None":
+        """The variant that is asked for, else what falls to the user, or is chosen for everybody. Raises `Unfit`."""
+        trial = type_.trial
+        if asked.variant is not None:
+            variant = None if trial is None else trial.variant(asked.variant)
+            if variant is None:
+                raise Unfit({"variant": ["The type has no such variant."]})
+            return variant
+        return None if trial is None else draw(self._catalog, type_.name, trial, asked.user).variant
+
     async def _made(
-        self, type_: "NotificationType", asked: TypePreviewRequest
+        self, type_: "NotificationType", asked: TypePreviewRequest, variant: "Variant | None"
     ) -> tuple[Notification, str | None]:
         """What an emit would make of it, and the subject of its mail."""
         room = user_room(asked.user or "reader")
@@ -96,6 +115,7 @@ class TypePreviewer:
             data=_data(type_, asked),
             locale=asked.locale,
             email=None if type_.email is None else EmailRequest(if_known=True),
+            kind=None if variant is None else variant.kind,
         )
         [filled] = await self._scribe.fill([request])
         if not isinstance(filled, Filled):

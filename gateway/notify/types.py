@@ -11,6 +11,7 @@ from gateway.ground import encoding
 from gateway.ground.clock import Clock
 from gateway.notify.switching import Switching
 from gateway.notify.tally import NOTHING, Counts, Tally
+from gateway.notify.trials.book import TrialBook, TypeTrial
 from gateway.notify.verdicts import EMAIL, IN_APP
 from gateway.notify.versions import Versions
 from storage.mail import LaneName
@@ -68,6 +69,7 @@ class TypeDetail:
     """The first ones, as many as fit `EXAMPLES_BYTES_SHOWN`."""
     changes: Sequence[Change]
     """Newest first."""
+    experiment: TypeTrial | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,7 @@ class Types:
         switches: Switches,
         tally: Tally,
         versions: Versions,
+        trials: TrialBook,
         clock: Clock,
     ) -> None:
         self._live = live
@@ -110,6 +113,7 @@ class Types:
         self._switches = switches
         self._tally = tally
         self._versions = versions
+        self._trials = trials
         self._clock = clock
 
     async def known(self) -> KnownTypes:
@@ -144,14 +148,18 @@ class Types:
             schema=None if kind is None or kind.payload is None else kind.payload.schema,
             examples=() if kind is None else list(_first(kind.examples)),
             changes=await self._switches.history(name, limit=CHANGES_SHOWN),
+            experiment=await self._trials.of(name),
         )
 
     async def switch(self, name: str, asked: Settings, *, by: str) -> TypeDetail:
         """Set what is asked, on every node; what is left out stays, and None is what the file says.
 
         A type that the catalog does not have may be switched too: whoever has to stop one cannot wait for a file.
-        Raises `TooManySwitched` as well.
+        `variant` is what everybody gets of its experiment. Raises `TooManySwitched` as well, and `Unfit` for a variant that there is not.
         """
+        if "variant" in asked:
+            settings = {key: value for key, value in asked.items() if key != "variant"}
+            asked = {**settings, "experiment": self._trials.choice(name, asked["variant"])}
         await self._switching.change(name, asked, by=by)
         detail = await self.one(name)
         assert detail is not None

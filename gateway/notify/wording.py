@@ -143,16 +143,16 @@ def _filled(
         return Unfit({"in_app": NOTHING_LEFT if type_.in_app else [_mail_only(request)]})
     if request.locale is not None or len(type_.wordings) <= 1:
         # All readers get the same, as of most types and in most requests.
-        text = _given(request, said.text(request.locale))
+        text = given(request, said.text(request.locale))
         return Filled(filled, dict.fromkeys(request.rooms, text))
     texts = {}
     for room in request.rooms:
         user = user_of(room)
         if user is None:
             # A room of many readers has the words of all languages: which is whose is seen when it is delivered.
-            texts[room] = _for_all(type_, request, said)
+            texts[room] = for_all(type_, request, said)
         else:
-            texts[room] = _given(request, said.text(languages.get(user)))
+            texts[room] = given(request, said.text(languages.get(user)))
     return Filled(filled, texts)
 
 
@@ -192,17 +192,18 @@ def _by_rule(email: EmailRequest, rule: "EmailRule | None", lane: str) -> EmailR
     return replace(email, after_seconds=after, unless=unless, lane=LaneName(lane))
 
 
-def _for_all(type_: "NotificationType", request: EmitRequest, said: Said) -> Text:
-    own = _given(request, said.text(None))
+def for_all(type_: "NotificationType", request: EmitRequest, said: Said) -> Text:
+    """The text for a room of many readers, in all languages."""
+    own = given(request, said.text(None))
     translations = {
-        locale: _given(request, said.text(locale)).words
+        locale: given(request, said.text(locale)).words
         for locale in type_.wordings
         if locale != own.entry.locale
     }
     return structs.replace(own, entry=structs.replace(own.entry, translations=translations))
 
 
-def _given(request: EmitRequest, text: Text) -> Text:
+def given(request: EmitRequest, text: Text) -> Text:
     """The text, with what the request gives before it."""
     if (
         request.title is None and not request.body and request.link is None

@@ -35,7 +35,9 @@ from gateway.notify.settings import BrakeSettings, PeopleSettings, StoreSettings
 from gateway.notify.stats.noting import Noter
 from gateway.notify.stats.settings import StatsSettings
 from gateway.notify.suppressions import SuppressionList
+from gateway.notify.switching import Switching
 from gateway.notify.tally import Tally
+from gateway.notify.trials.book import TrialBook
 from gateway.notify.verdicts import Sources
 from gateway.observe.metrics import Metrics
 from gateway.process.settings import ProcessSettings
@@ -116,6 +118,7 @@ class Process(ABC):
         self.judge = Judge(self.sources)
         self.tally = Tally(self.store.tallies, self.catalog, self.clock)
         self.noter = self._noter()
+        self._trials: TrialBook | None = None
         self.unsubscribe_links = _unsubscribe_links(settings)
         self.click_links = _click_links(settings)
         self._added: list[Part] = []
@@ -135,6 +138,7 @@ class Process(ABC):
             budget=self.links.budget,
             way_out=self._way_out(),
             clicks=self._tracker(),
+            foresee=self.suppressions.foresee,
             ended=self._mail_ended,
             is_paused=self.lanes.is_paused,
         )
@@ -155,11 +159,30 @@ class Process(ABC):
             kept_days=self.settings[StoreSettings].history_days,
         )
 
+    def hear_trials(self, switching: Switching) -> TrialBook:
+        """What knows of the experiments of types, and hears from now on of the mail that leaves here."""
+        self._trials = TrialBook(
+            self.store.trials,
+            live=self.catalog,
+            streams=self.store.streams,
+            switching=switching,
+            clock=self.clock,
+            history_days=self.settings[StoreSettings].history_days,
+            may_delete=lambda: self.clock.may_delete,
+        )
+        return self._trials
+
     def _noter(self) -> Noter | None:
         """What tells the statistics; None where there are to be none."""
         if not self.settings[StatsSettings].days:
             return None
-        return Noter(self.store.stats, self.store.streams, self.store.shared_secret, self.clock)
+        return Noter(
+            self.store.stats,
+            self.store.streams,
+            self.store.shared_secret,
+            self.clock,
+            varies=lambda type_: self.catalog.trial(type_) is not None,
+        )
 
     def _way_out(self) -> WayOut:
         if self.unsubscribe_links is None:
@@ -183,6 +206,8 @@ class Process(ABC):
         self.tally.mailed(outcome.type, outcome.result)
         if self.noter is not None:
             self.noter.mailed(lane, outcome)
+        if self._trials is not None and self.catalog.has_trials:
+            self._trials.mailed(outcome)
         if outcome.result is Result.SENT:
             self.lanes.count(lane, lanes.Outcome.SENT)
 

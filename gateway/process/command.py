@@ -10,6 +10,8 @@ Run = Callable[[argparse.Namespace], int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
+    """One command: its name, what its help says, and its options."""
+
     name: str
     help: str
     """What it does, in a line without a capital."""

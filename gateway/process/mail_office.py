@@ -28,6 +28,7 @@ class MailOffice(Office):
         self.digests = self.digester(self.mail.wake)
         # Nobody is told anything, and nothing is heard: by the store the nodes find out what became of a mail, and it what is switched.
         self.switching = Switching(self.store.switches, self.catalog, LocalBus(), self.clock)
+        self.trial_book = self.hear_trials(self.switching)
 
     def own_parts(self) -> Sequence[Part]:
         return [
@@ -40,6 +41,7 @@ class MailOffice(Office):
             self.switching,
             self.tally,
             *([] if self.noter is None else [self.noter]),
+            self.trial_book,
             self.suppressions,
             self.lanes,
             PresencePart(self.presence, _announce_to_nobody),

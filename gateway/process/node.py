@@ -132,6 +132,7 @@ class Node(Member):
             self.tally,
             self.noter,
             None if self.noter is None else self.keeping.recounter,
+            self.keeping.trials,
             self.views.feed,
             self.views.trends,
             self.views.observatory,

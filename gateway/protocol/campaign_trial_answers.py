@@ -2,12 +2,11 @@
 
 from marshmallow import Schema, fields
 
+from gateway.experiments.results import Results
 from gateway.ground.encoding import Json, time_or_none
 from gateway.notify.campaigns.plans import Experiment, OwnTexts, Plan
-from gateway.notify.campaigns.trial import Told
-from gateway.notify.experiments.findings import Rule, Verdict
-from gateway.notify.experiments.inference import Share, wilson
-from gateway.protocol import required
+from gateway.protocol import required, trial_results
+from gateway.protocol.trial_results import ArmAnswer, ResultsAnswer
 from storage.campaigns import Campaign
 
 
@@ -38,44 +37,17 @@ class ExperimentAnswer(Schema):
     hours = fields.Float(required=True)
 
 
-class VariantResultAnswer(Schema):
-    name = required.text()
-    assigned = required.number(metadata={"description": "To whom it has fallen by lot."})
+class VariantResultAnswer(ArmAnswer):
     sent = required.number()
     clicked = required.number(metadata={"description": "Of those sent, by a person."})
-    rate = fields.Float(required=True)
-    low = fields.Float(required=True, metadata={"description": "With `high` the interval of 95 %."})
-    high = fields.Float(required=True)
 
 
-class ComparisonAnswer(Schema):
-    variant = required.text()
-    difference = fields.Float(required=True, metadata={"description": "Of its rate from the control's."})
-    low = fields.Float(required=True)
-    high = fields.Float(required=True)
-
-
-class TrialResultsAnswer(Schema):
+class TrialResultsAnswer(ResultsAnswer):
     """What an experiment has found so far."""
 
-    rule = fields.Enum(Rule, by_value=True, required=True)
-    people = required.number(metadata={"description": "How many it takes by the plan."})
-    conversions = required.number(
-        allow_none=True,
-        metadata={
-            "description": "Clicks of both after which there is no winner. None: it is looked at once."
-        },
-    )
-    over_at = required.time(allow_none=True)
-    verdict = fields.Enum(Verdict, by_value=True, required=True)
-    winner = required.text(allow_none=True)
-    enough = required.flag(
-        metadata={"description": "Whether each has the clicks that sending it unasked takes."}
-    )
     chosen = required.text(allow_none=True, metadata={"description": "What those get who have waited."})
     chosen_at = required.time(allow_none=True)
     variants = fields.List(fields.Nested(VariantResultAnswer), required=True)
-    comparisons = fields.List(fields.Nested(ComparisonAnswer), required=True)
 
 
 class OwnWordsAnswer(Schema):
@@ -91,7 +63,7 @@ class OwnWordsAnswer(Schema):
 # Shapes
 
 
-def own_words(campaign: Campaign, plan: Plan, told: Told | None) -> Json:
+def own_words(campaign: Campaign, plan: Plan, told: Results | None) -> Json:
     return {
         "texts": _texts(plan.texts),
         "variants": [
@@ -127,41 +99,12 @@ def _experiment(campaign: Campaign, value: Experiment) -> Json:
     }
 
 
-def _results(campaign: Campaign, told: Told) -> Json:
-    variants = []
-    for variant, count in told.counts:
-        share = Share(count.clicked, count.sent)
-        low, high = wilson(share)
-        variants.append(
-            {
-                "name": variant.name,
-                "assigned": count.assigned,
-                "sent": count.sent,
-                "clicked": count.clicked,
-                "rate": share.rate,
-                "low": low,
-                "high": high,
-            }
-        )
-    found = told.findings
+def _results(campaign: Campaign, told: Results) -> Json:
     return {
-        "rule": told.design.rule.value,
-        "people": told.design.people,
-        "conversions": told.design.conversions,
-        "over_at": time_or_none(told.over_at),
-        "verdict": found.verdict.value,
-        "winner": found.winner,
-        "enough": found.has_enough,
+        **trial_results.results(told),
         "chosen": campaign.chosen,
         "chosen_at": time_or_none(campaign.chosen_at),
-        "variants": variants,
-        "comparisons": [
-            {
-                "variant": each.arm,
-                "difference": each.difference,
-                "low": each.interval.low,
-                "high": each.interval.high,
-            }
-            for each in found.comparisons
+        "variants": [
+            {**trial_results.arm(each), "sent": each.people, "clicked": each.converted} for each in told.arms
         ],
     }

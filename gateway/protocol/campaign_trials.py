@@ -4,22 +4,28 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
+from gateway.experiments.bounds import (
+    CONVERSIONS_MOST,
+    HOLDOUT_MOST,
+    HOURS_LEAST,
+    NAME,
+    NAME_LONGEST,
+    SALT,
+    SALT_LONGEST,
+    VARIANTS_MOST,
+    WEIGHT_MOST,
+)
 from gateway.notify.campaigns.plans import Experiment, Imported, OwnTexts, Plan, Variant
 from gateway.notify.campaigns.trial import design_of
 from gateway.protocol.fields import Text
 from mailer.locales import LONGEST_TAG, TAG
 
-VARIANTS_MOST = 8
 LANGUAGES_MOST = 50
-WEIGHT_MOST = 1000
-HOURS_LEAST, HOURS_MOST = 4, 24 * 30
+HOURS_MOST = 24 * 30
 RATE_MOST = 1_000_000
 TEXT_MOST = 10_000
 """As of a phrase of the catalog."""
-CONVERSIONS_MOST = 20_000
-"""Of both arms of a sequential experiment: they are looked at in their order, each time somebody asks."""
 _ANY = r"[^\u0000]*"
-_SLUG = r"[a-z0-9][a-z0-9_-]*"
 
 
 def _source() -> Text:
@@ -61,7 +67,7 @@ def texts_field() -> fields.Dict:
 class VariantSchema(Schema):
     """One of several ways to say it. The first is the control."""
 
-    name = Text(_SLUG, "small letters, digits, - and _", longest=32, required=True)
+    name = Text(NAME, "small letters, digits, - and _", longest=NAME_LONGEST, required=True)
     weight = fields.Integer(strict=True, load_default=1, validate=validate.Range(min=1, max=WEIGHT_MOST))
     texts = texts_field()
     local_time = wall_time()
@@ -86,14 +92,16 @@ class ExperimentSchema(Schema):
         0, 1, inclusive=False, required=True, metadata={"description": "The smallest rise of it that is worth finding."}
     )  # fmt: skip
     salt = Text(
-        r"[!-~]*",
+        SALT,
         "ASCII without blanks",
-        longest=64,
+        longest=SALT_LONGEST,
         load_default=None,
         allow_none=True,
         metadata={"description": "By which lots are drawn. None: the campaign's id."},
     )
-    holdout = _between(0, 50, load_default=0.0, metadata={"description": "Percent, who get nothing."})
+    holdout = _between(
+        0, HOLDOUT_MOST, load_default=0.0, metadata={"description": "Percent, who get nothing."}
+    )
     share = _between(
         1, 100, load_default=100.0, metadata={"description": "Percent of the others, who are on trial; the rest wait."}
     )  # fmt: skip

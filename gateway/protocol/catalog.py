@@ -6,12 +6,14 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
+from gateway.experiments.bounds import NAME, NAME_LONGEST
 from gateway.notify.requests import TypePreviewRequest
 from gateway.protocol import required
 from gateway.protocol.answers.notifications import ActionAnswer
 from gateway.protocol.asking import OneFieldSchema
 from gateway.protocol.fields import Flag, Object, Percent, Text, UserId, locale_field
 from gateway.protocol.patterns import TYPE
+from gateway.protocol.trial_results import ArmAnswer, ResultsAnswer
 from storage.mail import LaneName
 
 EXAMPLES_MAX = 1000
@@ -23,7 +25,7 @@ class SwitchRequest:
 
     type: str
     changes: Mapping[str, Any]
-    """As it was asked: `enabled`, and `channels` with `enabled` and `percent`, each only if it was given."""
+    """As it was asked: `enabled`, `variant`, and `channels` with `enabled` and `percent`, each only if it was given."""
 
 
 def _type_field(**options: Any) -> Text:
@@ -51,12 +53,21 @@ class SwitchSchema(TypeSchema):
 
     enabled = Flag(allow_none=True, metadata={"description": "Of the whole type: false is the kill switch."})
     channels = fields.Nested(OverridesSchema)
+    variant = Text(
+        NAME,
+        "a variant's name",
+        longest=NAME_LONGEST,
+        allow_none=True,
+        metadata={
+            "description": "Which variant everybody gets from now on, as the type's experiment has them; null has it tried on."
+        },
+    )
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> SwitchRequest:
         changes = {name: value for name, value in data.items() if name != "type"}
-        if "enabled" not in changes and not any(changes.get("channels", {}).values()):
-            raise ValidationError("Says nothing: give enabled, or something of channels.")
+        if not changes.keys() & {"enabled", "variant"} and not any(changes.get("channels", {}).values()):
+            raise ValidationError("Says nothing: give enabled, variant, or something of channels.")
         return SwitchRequest(type=data["type"], changes=changes)
 
 
@@ -70,6 +81,14 @@ class TypePreviewSchema(TypeSchema):
     )  # fmt: skip
     locale = locale_field(load_default=None, allow_none=True)
     user = UserId(load_default=None, allow_none=True)
+    variant = Text(
+        NAME,
+        "a variant's name",
+        longest=NAME_LONGEST,
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "Of its experiment; left out, the user's own, or what everybody gets."},
+    )
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> TypePreviewRequest:
@@ -172,6 +191,33 @@ class TypesAnswer(Schema):
     types = fields.Dict(keys=fields.String(), values=fields.Nested(TypeAnswer), required=True)
 
 
+class TypeArmAnswer(ArmAnswer):
+    """How a variant of a type does."""
+
+    weight = required.number()
+    reached = required.number(metadata={"description": "People who were shown it, or sent it."})
+    converted = required.number(metadata={"description": "Of those reached."})
+
+
+class TypeExperimentAnswer(ResultsAnswer):
+    """The experiment of a type, and what it has found so far. It counts people, each once."""
+
+    id = required.text(metadata={"description": "Another one with whatever is changed of it."})
+    metric = required.text(metadata={"enum": ["click", "read"]})
+    baseline = fields.Float(required=True)
+    effect = fields.Float(required=True)
+    salt = required.text()
+    holdout = fields.Float(
+        required=True, metadata={"description": "Percent, who get nothing until it is settled."}
+    )
+    share = fields.Float(required=True, metadata={"description": "Percent of the others, who are on trial."})
+    begun_at = required.time(allow_none=True, metadata={"description": "When the first came to take part."})
+    chosen = required.text(
+        allow_none=True, metadata={"description": "The variant that everybody gets, once it is settled."}
+    )
+    variants = fields.List(fields.Nested(TypeArmAnswer), required=True)
+
+
 class TypeDetailAnswer(TypeAnswer):
     """One of them in full."""
 
@@ -184,6 +230,12 @@ class TypeDetailAnswer(TypeAnswer):
         fields.Nested(ChangeAnswer),
         required=True,
         metadata={"description": "Of its switches, newest first, the last 50."},
+    )
+    experiment = fields.Nested(
+        TypeExperimentAnswer,
+        required=True,
+        allow_none=True,
+        metadata={"description": "None without variants."},
     )
 
 
@@ -251,6 +303,9 @@ class ExplainAnswer(Schema):
 
 class TypePreviewAnswer(Schema):
     locale = required.text(metadata={"description": "The language that it is in."})
+    variant = required.text(
+        allow_none=True, metadata={"description": "Of its experiment; null for its own words."}
+    )
     data = fields.Dict(required=True)
     item = fields.Nested(TypeItemAnswer, required=True, allow_none=True)
     mail = fields.Nested(TypeMailAnswer, required=True, allow_none=True)

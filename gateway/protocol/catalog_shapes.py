@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import msgspec
 
 from gateway.catalog.switches import Share
-from gateway.ground.encoding import Json, time
+from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify import events
 from gateway.notify.decide import Explained
+from gateway.notify.trials.book import TypeTrial
 from gateway.notify.type_preview import TypePreview
 from gateway.notify.types import KnownTypes, NamedCategory, TypeDetail, TypeState
 from gateway.notify.verdicts import Send
+from gateway.protocol import trial_results
 from mailer.transport import Outgoing
 from storage.streams import Notification
 from storage.switches import Change
@@ -62,6 +64,32 @@ def type_in_full(value: TypeDetail) -> Json:
         "schema": value.schema,
         "examples": value.examples,
         "changes": [change(each) for each in value.changes],
+        "experiment": None if value.experiment is None else _experiment(value.experiment),
+    }
+
+
+def _experiment(value: TypeTrial) -> Json:
+    trial = value.trial
+    return {
+        **trial_results.results(value.results),
+        "id": trial.id,
+        "metric": trial.metric,
+        "baseline": trial.design.baseline,
+        "effect": trial.design.effect,
+        "salt": trial.split.salt,
+        "holdout": trial.split.holdout,
+        "share": trial.split.share,
+        "begun_at": time_or_none(value.begun_at),
+        "chosen": value.chosen,
+        "variants": [
+            {
+                **trial_results.arm(each),
+                "weight": each.weight,
+                "reached": each.people,
+                "converted": each.converted,
+            }
+            for each in value.results.arms
+        ],
     }
 
 
@@ -73,6 +101,7 @@ def type_preview(value: TypePreview) -> Json:
     item, mail = value.item, value.mail
     return {
         "locale": value.locale,
+        "variant": value.variant,
         "data": value.data,
         "item": None if item is None else _item(item),
         "mail": None if mail is None else _mail(mail, value),

@@ -30,7 +30,10 @@ _NONE: Mapping[str, str] = {}
 def contradictions(request: EmitRequest) -> Mapping[str, str]:
     """Which fields of a request exclude each other, each with the reason."""
     email, store, event = request.email, request.store, request.event
-    if email is None and store and event == NOTIFICATION and request.rhythm is None and not request.actions:
+    if (
+        email is None and event == NOTIFICATION and request.rhythm is None and not request.actions
+        and (store or (request.in_app and request.collapse_key is None and request.idempotency_key is None))
+    ):  # fmt: skip
         return _NONE
     found: dict[str, str] = {}
     if email is not None:

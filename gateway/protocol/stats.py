@@ -5,6 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load
 
+from gateway.experiments.bounds import NAME, NAME_LONGEST
 from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.stats.asking import Figures, Report, Row, StatsRequest
 from gateway.protocol import required
@@ -52,6 +53,7 @@ class StatsSchema(Schema):
     channel = fields.Enum(StatsChannel, by_value=True)
     lane = fields.Enum(LaneName, by_value=True)
     campaign = Text(r"[!-~]+", "the id of a campaign", longest=64)
+    variant = Text(NAME, "a variant's name", longest=NAME_LONGEST)
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> StatsRequest:
@@ -119,6 +121,7 @@ class StatsRowAnswer(StatsFiguresAnswer):
     lane = fields.String(metadata={"description": "Of mail; else empty."})
     campaign = fields.String(metadata={"description": "Of a campaign's mail its id; else empty."})
     rule = fields.String(metadata={"description": "By which it was skipped; else empty."})
+    variant = fields.String(metadata={"description": "Of a type's, or a campaign's; else empty."})
 
 
 class StatsAnswer(Schema):

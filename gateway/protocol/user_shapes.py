@@ -12,6 +12,7 @@ from gateway.protocol import (
     schedule,
     shapes,
     suppressions,
+    trial_results,
 )
 
 
@@ -85,6 +86,7 @@ def user_data(value: Held) -> Json:
         "audit": [audits.deed(each) for each in value.deeds],
         "clicks": clicks.hits(value.clicks),
         "click_targets": list(value.click_targets),
+        "trials": [trial_results.part(each) for each in value.trials],
     }
 
 

@@ -26,6 +26,8 @@ class AdminEvents:
                 registry.on(ADMIN, operation.event, self._asking(operation))
 
     def _asking(self, operation: Operation) -> Ask:
+        """What answers the event of this operation: judges the role, reads the payload, performs, and shapes the answer."""
+
         async def ask(session: Session, payload: Mapping[str, Any]) -> Answer:
             caller = _caller(session)
             if caller.role is None or not caller.role.covers(operation.role):

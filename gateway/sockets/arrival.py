@@ -6,13 +6,12 @@ written after it was let in, while live frames are held back. The stages are tho
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 from socketio.exceptions import ConnectionRefusedError as Refused
 
-from auth.errors import AuthError
 from auth.principal import Principal
 from auth.tokens import Verifier
 from gateway.cluster.bus.base import Bus
@@ -32,11 +31,10 @@ from gateway.notify.topics import TopicBook
 from gateway.notify.translations import spoken
 from gateway.protocol import asking
 from gateway.protocol.operations import events_for
-from gateway.protocol.parsing import Invalid
 from gateway.sockets.events import ADMIN, ROOT, Answer
 from gateway.sockets.expiries import Expiries
 from gateway.sockets.sessions import Session, Sessions, Stage
-from storage.errors import StorageError, StoreUnavailable
+from storage.errors import StoreUnavailable
 from storage.inboxes import Inboxes, Opening
 from storage.people import Contact
 
@@ -195,6 +193,7 @@ class Arrival:
         return written
 
     async def _ready(self, opening: Opening, replayed: int) -> bytes:
+        """The event `ready`: the counts, and what the client must know of where it stands."""
         session = self.session
         facts: Answer = {
             "user": session.user,
@@ -248,76 +247,3 @@ class Arrival:
 def _allowed(principal: Principal) -> Answer:
     role = principal.role
     return {} if role is None else {"role": role, "may": events_for(role)}
-
-
-class Door:
-    """Answers the engine when a client comes, was let in, and has gone."""
-
-    def __init__(self, reception: Reception, settle: Callable[[Session], None]) -> None:
-        """`settle` is told of sessions that came in while their users' topics or mutes changed."""
-        self._at = reception
-        self._settle = settle
-        self._arrivals: dict[str, Arrival] = {}
-        """Admitted, and not let in yet; by the session's id."""
-        for namespace in (ROOT, ADMIN):
-            self._register(namespace)
-        reception.server.on_open = self._opened
-
-    def _register(self, namespace: str) -> None:
-        async def connect(sid: str, environ: Mapping[str, Any], auth: object = None) -> None:
-            del environ
-            await self._connect(sid, namespace, auth if isinstance(auth, Mapping) else {})
-
-        async def disconnect(sid: str, reason: object = None) -> None:
-            del reason
-            await self._gone(sid)
-
-        self._at.server.on("connect", connect, namespace=namespace)
-        self._at.server.on("disconnect", disconnect, namespace=namespace)
-
-    async def _connect(self, sid: str, namespace: str, auth: Mapping[str, Any]) -> None:
-        try:
-            arrival = await Arrival.verified(self._at, sid, namespace, auth)
-            await arrival.admit()
-        except Refused:
-            raise
-        except AuthError as error:
-            raise refusal(error.code, str(error), retry=error.retry) from error
-        except Invalid as error:
-            raise refusal("validation_failed", str(error), retry=False) from error
-        except (StoreUnavailable, PresenceUnavailable) as error:
-            raise refusal("unavailable", "try again in a moment", retry=True) from error
-        except Exception as error:
-            logger.exception("connect failed")
-            raise refusal("unavailable", "try again in a moment", retry=True) from error
-        self._arrivals[sid] = arrival
-
-    async def _opened(self, sid: str, namespace: str) -> None:
-        del namespace
-        arrival = self._arrivals.pop(sid, None)
-        if arrival is None:
-            return
-        try:
-            if await arrival.replay():
-                await arrival.enter()
-                if arrival.session.is_unsettled:
-                    self._settle(arrival.session)
-        except TimeoutError:
-            await arrival.give_up(Reason.SLOW_CONSUMER)
-        except StorageError:
-            await arrival.give_up(Reason.UNAVAILABLE)
-        except Exception:
-            logger.exception("opening failed")
-            await arrival.give_up(Reason.UNAVAILABLE)
-
-    async def _gone(self, sid: str) -> None:
-        self._arrivals.pop(sid, None)
-        at, session = self._at, self._at.sessions.get(sid)
-        if session is None:
-            return
-        at.sessions.remove(sid)
-        at.delivery.leave(sid, session.rooms)
-        if session.stage is Stage.ENTERED:
-            now = at.clock()
-            at.remember(session, Contact(user=session.user, last_seen=now))
-            await at.presence.leave(at.sessions.name_of(session), now=now)

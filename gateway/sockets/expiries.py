@@ -74,6 +74,7 @@ class Expiries:
         self._expired(session)
 
     async def _watch(self) -> None:
+        """Meet each end when its time has come. Naps are short enough that a clock that was set is noticed."""
         while True:
             now = self._clock().timestamp()
             while self._heap and self._heap[0].when <= now:

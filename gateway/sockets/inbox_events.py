@@ -90,6 +90,7 @@ class InboxEvents:
         return {**events.count(acted), "acted": acted.acted, "acted_at": time_or_none(acted.acted_at)}
 
     async def _replay(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        """What was missed of the session's rooms since the sequences that the client names, and the counts beside it."""
         given = payload.get("since")
         since, epoch = asking.since(given, session.rooms), asking.epoch(given)
         for _ in range(REPLAYS):

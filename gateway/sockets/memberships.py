@@ -79,6 +79,7 @@ class LiveMemberships(Part):
             self._news.set()
 
     async def _settle_forever(self) -> None:
+        """Settle users whose topics have changed, some at a time; while the store is away, all are left for the next housekeeping."""
         while True:
             await self._news.wait()
             users = list(self._due)[:USERS_AT_ONCE]
@@ -98,6 +99,7 @@ class LiveMemberships(Part):
                 self._known = -1
 
     async def _settle(self, users: list[str]) -> None:
+        """Move the sessions of these users to the topics that they have now."""
         topics = await self._book.of_many(users)
         at_once = asyncio.Semaphore(MOVES_AT_ONCE)
 

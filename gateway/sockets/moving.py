@@ -36,6 +36,7 @@ class Mover:
             session.principal, session.topics = principal, topics
 
     async def _into(self, session: Session, rooms: tuple[str, ...]) -> None:
+        """Have the session hear these rooms and no others, and tell its client which came, which went, and from which heads."""
         gained = [room for room in rooms if room not in session.rooms]
         lost = [room for room in session.rooms if room not in rooms]
         session.rooms = rooms

@@ -59,6 +59,7 @@ class LiveMutes(Part):
             self._news.set()
 
     async def _settle_forever(self) -> None:
+        """Settle one user after the other whose mutes may have changed."""
         while True:
             await self._news.wait()
             user = next(iter(self._due))

@@ -19,8 +19,9 @@ from gateway.notify.delivery import Delivery
 from gateway.notify.muting import Mutes
 from gateway.notify.reading import Reading
 from gateway.notify.topics import TopicBook
-from gateway.sockets.arrival import Door, Reception
+from gateway.sockets.arrival import Reception
 from gateway.sockets.commands import SessionCommands
+from gateway.sockets.door import Door
 from gateway.sockets.events import Events
 from gateway.sockets.expiries import Expiries
 from gateway.sockets.inbox_events import InboxEvents

@@ -152,6 +152,7 @@ class Neighbours(Part):
         self._heard.set()
 
     def _message(self, channel: bytes, payload: bytes) -> None:  # noqa: ARG002 - there is only one
+        """Take what another emitter has published, if the rate allows it; what cannot be read is counted and dropped."""
         # Before it is read: reading is what a flood would cost.
         if not self._may_have(1):
             return

@@ -23,6 +23,7 @@ class Renewal:
             registry.on(namespace, "token", self._token)
 
     async def _token(self, session: Session, payload: Mapping[str, Any]) -> Answer:
+        """Take a newer token of the same user: the session has its rooms and its end from then on."""
         at = self._at
         principal = await at.verifier.verify(asking.token(payload))
         if principal.user != session.user:

@@ -61,6 +61,7 @@ class LiveReturns(Part):
         self._news.set()
 
     async def _tell_forever(self) -> None:
+        """Tell one user after the other what came back from a snooze."""
         while True:
             await self._news.wait()
             user = next(iter(self._due))
@@ -76,6 +77,7 @@ class LiveReturns(Part):
                 logger.exception("what came back could not be told")
 
     async def _tell(self, user: str, ids: list[str]) -> None:
+        """Tell each session of the user what came back that it may hear, with its counts."""
         receipts = await self._inboxes.receipts_of(user, ids)
         found: list[Notification] = []
         for id_ in ids:

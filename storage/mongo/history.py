@@ -1,6 +1,6 @@
 """A page of a user's history."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -135,41 +135,24 @@ async def _candidates(
         "created_at": {"$lte": time},
         **asked,
     }
-    names = list(rooms)
 
-    async def fetch(
-        part: Sequence[str], found: AsyncCollection[Document], last: str, limit: int
-    ) -> list[Document]:
+    async def newest(found: AsyncCollection[Document], last: str, limit: int) -> list[Document]:
         # Spelled out beside the range that bounds the index: equal times are told apart by the id.
         behind = [{"created_at": {"$lt": time}}, {"created_at": time, "_id": {last: notification_id}}]
-        if query.unread_only:
-            unread: list[Document] = [{"room": room, "seq": {"$gt": rooms[room]}} for room in part]
-            if again:
-                unread.append({"_id": {"$in": list(again)}})
-            condition_of_part = {
-                "$and": [condition, {"$or": unread}],
-                "$or": behind,
-                "room": {"$in": list(part)},
-            }
-        else:
-            condition_of_part = {**condition, "$or": behind, "room": {"$in": list(part)}}
-        cursor = found.find(condition_of_part).sort([("created_at", -1), ("_id", -1)])
-        return await cursor.limit(limit).to_list()
 
-    async def fetch_all(found: AsyncCollection[Document], last: str, limit: int) -> list[Document]:
-        starts = range(0, len(names), ROOMS_PER_MERGE)
-        parts = await together(
-            *(fetch(names[start : start + ROOMS_PER_MERGE], found, last, limit) for start in starts)
-        )
-        documents = [document for part in parts for document in part]
-        documents.sort(key=lambda document: (document["created_at"], document["_id"]), reverse=True)
-        return documents[:limit]
+        def chosen(part: Sequence[str]) -> Document:
+            of_part = {"$or": behind, "room": {"$in": list(part)}}
+            if query.unread_only:
+                return {"$and": [condition, {"$or": _unread(part, rooms, again)}], **of_part}
+            return {**condition, **of_part}
+
+        return await _merged(found, list(rooms), chosen, limit)
 
     if c.has_lagging and notification_id:
-        documents = await fetch_all(c.lagging(NOTIFICATIONS), "$lte", limit + 1)
+        documents = await newest(c.lagging(NOTIFICATIONS), "$lte", limit + 1)
         if documents and documents[0]["_id"] == notification_id:
             return [notification_of(document) for document in documents[1:]]
-    documents = await fetch_all(c[NOTIFICATIONS], "$lt", limit)
+    documents = await newest(c[NOTIFICATIONS], "$lt", limit)
     return [notification_of(document) for document in documents]
 
 
@@ -183,3 +166,30 @@ async def _receipts_of(
         return {}
     ranges = [{"user": user, "room": room, "seq": {"$in": sequences}} for room, sequences in rooms.items()]
     return {row["notification"]: row for row in await c[RECEIPTS].find({"$or": ranges}).to_list()}
+
+
+def _unread(part: Sequence[str], rooms: Mapping[str, int], again: Sequence[str]) -> list[Document]:
+    """What of these rooms is not read by the mark of the room, or was made unread again."""
+    unread: list[Document] = [{"room": room, "seq": {"$gt": rooms[room]}} for room in part]
+    if again:
+        unread.append({"_id": {"$in": list(again)}})
+    return unread
+
+
+async def _merged(
+    found: AsyncCollection[Document],
+    names: Sequence[str],
+    chosen: Callable[[Sequence[str]], Document],
+    limit: int,
+) -> list[Document]:
+    """The newest of all these rooms, of which a query takes some."""
+
+    async def fetch(part: Sequence[str]) -> list[Document]:
+        cursor = found.find(chosen(part)).sort([("created_at", -1), ("_id", -1)])
+        return await cursor.limit(limit).to_list()
+
+    starts = range(0, len(names), ROOMS_PER_MERGE)
+    parts = await together(*(fetch(names[start : start + ROOMS_PER_MERGE]) for start in starts))
+    documents = [document for part in parts for document in part]
+    documents.sort(key=lambda document: (document["created_at"], document["_id"]), reverse=True)
+    return documents[:limit]

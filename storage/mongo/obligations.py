@@ -147,6 +147,8 @@ def document_of(mail: Mail) -> Document:
     }
     if mail.state is MailState.PENDING:
         document["wake"] = document["due_at"]
+    elif mail.hold is not None:
+        document |= {"token": mail.hold.token, "wake": micros(mail.hold.until)}
     if mail.reason is not None:
         document["reason"] = mail.reason
     if mail.decided_by is not None:

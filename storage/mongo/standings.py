@@ -15,7 +15,7 @@ from storage.encoding import FOREVER, WIPED
 from storage.inboxes import FAR
 from storage.mongo import collapsing
 from storage.mongo.collections import NOTIFICATIONS, Collections, Document, both, together
-from storage.mongo.heads import positions
+from storage.mongo.heads import Position, positions
 
 INBOXES = "inboxes"
 """The collection of what each user has read of each room."""
@@ -176,22 +176,11 @@ async def standings(
     """
     rooms = list(dict.fromkeys(room for of_user in wanted.values() for room in of_user))
     places, inboxes = await both(positions(c, rooms), inboxes_of(c, list(wanted)))
-    bases: dict[tuple[str, str], int] = {}
-    read_upto: dict[tuple[str, str], int] = {}
-    for user, of_user in wanted.items():
-        for room in of_user:
-            inbox = inboxes.get((user, room))
-            read_upto[user, room] = 0 if inbox is None else inbox["read_upto"]
-            bases[user, room] = max(read_upto[user, room], places[room].cleared)
+    read_upto, bases = _bases(wanted, places, inboxes)
     behind = {pair: base for pair, base in bases.items() if base < places[pair[1]].head}
     # An inbox document is made before its first receipt: without one there is none to look for.
-    patchy = {room for _, room in behind} | {room for room, had in since.items() if had < places[room].head}
-    chained = {room: since.get(room, FAR) for room in patchy if places[room].chained}
-    for (_, room), base in behind.items():
-        if room in chained:
-            chained[room] = min(chained[room], base)
     gone, read = await both(
-        _gone(c, patchy, chained, now=now),
+        _gone(c, *_patchy(places, behind, since), now=now),
         _read_one_by_one(c, {pair: base for pair, base in behind.items() if pair in inboxes}),
     )
     unread = dict.fromkeys(bases, 0)
@@ -201,14 +190,7 @@ async def standings(
         below = await unread_again(c, {pair: bases[pair] for pair in again}, {"until": {"$gt": now}})
         unread |= below
     for pair, base in behind.items():
-        head = places[pair[1]].head
-        of_room = gone.get(pair[1], [])
-        wiped = within(of_room, base, head)
-        of_reader = [seq for seq in read.get(pair, ()) if seq <= head]
-        if of_reader and wiped:
-            absent = set(of_room)
-            of_reader = [seq for seq in of_reader if seq not in absent]
-        unread[pair] += head - base - wiped - len(of_reader)
+        unread[pair] += _ahead(base, places[pair[1]].head, gone.get(pair[1], []), read.get(pair, ()))
     return Standings(
         heads={room: place.head for room, place in places.items()},
         floors={room: place.floor for room, place in places.items()},
@@ -218,6 +200,44 @@ async def standings(
         unread=unread,
         inboxes=inboxes,
     )
+
+
+def _bases(
+    wanted: Mapping[str, Sequence[str]],
+    places: Mapping[str, Position],
+    inboxes: Mapping[tuple[str, str], Document],
+) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], int]]:
+    """By user and room: up to where all is read, and up to where nothing counts, as it is read or cleared."""
+    read_upto: dict[tuple[str, str], int] = {}
+    bases: dict[tuple[str, str], int] = {}
+    for user, of_user in wanted.items():
+        for room in of_user:
+            inbox = inboxes.get((user, room))
+            read_upto[user, room] = 0 if inbox is None else inbox["read_upto"]
+            bases[user, room] = max(read_upto[user, room], places[room].cleared)
+    return read_upto, bases
+
+
+def _patchy(
+    places: Mapping[str, Position], behind: Mapping[tuple[str, str], int], since: Mapping[str, int]
+) -> tuple[set[str], dict[str, int]]:
+    """In which rooms gaps are to be looked for, and from where on chains in those that have some."""
+    patchy = {room for _, room in behind} | {room for room, had in since.items() if had < places[room].head}
+    chained = {room: since.get(room, FAR) for room in patchy if places[room].chained}
+    for (_, room), base in behind.items():
+        if room in chained:
+            chained[room] = min(chained[room], base)
+    return patchy, chained
+
+
+def _ahead(base: int, head: int, gone: Sequence[int], read: Iterable[int]) -> int:
+    """How many of a room are unread behind `base`: all up to the head, but what is gone and what was read by itself."""
+    of_reader = [seq for seq in read if seq <= head]
+    wiped = within(gone, base, head)
+    if of_reader and wiped:
+        absent = set(gone)
+        of_reader = [seq for seq in of_reader if seq not in absent]
+    return head - base - wiped - len(of_reader)
 
 
 def within(ascending: Sequence[int], after: int, upto: int) -> int:

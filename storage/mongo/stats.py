@@ -59,7 +59,7 @@ class MongoStats(MongoShelf, Stats):
         if not events:
             return
         by_key = {event.key: event for event in reversed(events)}
-        minutes = {Step.MINUTE.start(event.at) for event in by_key.values()}
+        minutes = {Step.MINUTE.start(at) for at in {event.at for event in by_key.values()}}
 
         async def keep(session: Session) -> None:
             known = c[EVENTS].find({"key": {"$in": list(by_key)}}, {"key": 1, "_id": 0}, session=session)
@@ -188,7 +188,7 @@ class MongoStats(MongoShelf, Stats):
         found = [
             Sum(
                 moment(each["_id"]["at"]) if question.each else None,
-                tuple(each["_id"].get(name, "") for name in by),
+                tuple(each["_id"].get(name) or "" for name in by),
                 _counts(each),
             )
             async for each in grouped

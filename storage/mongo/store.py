@@ -38,6 +38,7 @@ from storage.mongo.suppressions import MongoSuppressions
 from storage.mongo.switches import MongoSwitches
 from storage.mongo.tallies import MongoTallies
 from storage.mongo.topics import MongoTopics
+from storage.mongo.trials import MongoTrials
 
 PING_SECONDS = 1.5
 PROBE = 0
@@ -78,6 +79,7 @@ class MongoStore:
         self.audit = self._put_up(MongoAudit(self._operations))
         self.clicks = self._put_up(MongoClicks(self._operations))
         self.archive = self._put_up(MongoArchive(self._operations))
+        self.trials = self._put_up(MongoTrials(self._operations))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its indexes when the store is opened."""

@@ -16,7 +16,7 @@ from storage.mongo.schema import Migration
 from storage.mongo.shelf import MongoShelf, Operations, operation
 from storage.people import Erasure
 from storage.searching import Found, FoundPage, Provenance, Search
-from storage.streams import Appended, Emission, Notification, Placed, Streams
+from storage.streams import Appended, Emission, Notification, Placed, Streams, Tried
 
 INDEXES = {
     NOTIFICATIONS: (
@@ -108,9 +108,21 @@ class MongoStreams(MongoShelf, Streams):
     @operation
     async def placed(self, c: Collections, ids: Sequence[str]) -> dict[str, Placed]:
         found = c[NOTIFICATIONS].find(
-            {"_id": {"$in": writable(ids)}, "seq": {"$gt": 0}}, {"room": 1, "type": 1}
+            {"_id": {"$in": writable(ids)}, "seq": {"$gt": 0}}, {"room": 1, "type": 1, "entry.variant": 1}
         )
-        return {each["_id"]: Placed(each["room"], each["type"]) for each in await found.to_list()}
+        return {
+            each["_id"]: Placed(each["room"], each["type"], each.get("entry", {}).get("variant", ""))
+            for each in await found.to_list()
+        }
+
+    @operation
+    async def tried(self, c: Collections, ids: Sequence[str]) -> dict[str, Tried]:
+        of_trials = {"_id": {"$in": writable(ids)}, "entry.trial": {"$type": "string"}}
+        found = c[NOTIFICATIONS].find(of_trials, {"room": 1, "entry.trial": 1, "entry.variant": 1})
+        return {
+            each["_id"]: Tried(each["room"], each["entry"]["trial"], each["entry"]["variant"])
+            for each in await found.to_list()
+        }
 
     @operation
     async def provenance(self, c: Collections, notification_id: str) -> Provenance | None:

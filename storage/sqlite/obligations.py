@@ -130,8 +130,8 @@ JOIN = "LEFT JOIN obligations m ON m.id = n.id"
 
 _INSERT = (
     "INSERT INTO obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at, reason,"
-    " code, updated_at, sent_at, wake_at, lane, decided_by, relay_id, reader)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " code, updated_at, sent_at, wake_at, lane, decided_by, relay_id, reader, token)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 _OWE = (
     "INSERT OR IGNORE INTO obligations (id, created_at, recipient, subject, unless, ordered_at, state, attempts, due_at,"
@@ -187,12 +187,15 @@ def mail_of(row: Row) -> Mail:
 
 
 def row_of(notification: Notification, mail: Mail) -> Row:
-    return _row(notification.id, micros(notification.created_at), mail, notification.room)
+    row = _row(notification.id, micros(notification.created_at), mail, notification.room)
+    return (*row, None if mail.hold is None else mail.hold.token)
 
 
 def _row(id_: str, created_at: int, mail: Mail, reader: str | None) -> Row:
     order = mail.order
     wake_at = micros(mail.due_at) if mail.state is MailState.PENDING else None
+    if mail.hold is not None:
+        wake_at = micros(mail.hold.until)
     return (
         id_, created_at, order.to, order.subject, order.unless, micros(order.due_at), mail.state, mail.attempts,
         micros(mail.due_at), mail.reason, mail.code, micros(mail.updated_at), micros_or_none(mail.sent_at), wake_at,

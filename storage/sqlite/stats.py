@@ -30,6 +30,7 @@ from storage.stats import (
 )
 
 _COLUMNS = ", ".join(OUTCOMES)
+_NAMES = ", ".join(f"s.{name}" for name in DIMENSIONS)
 _STEPS = {step: place for place, step in enumerate(Step)}
 _PLACES = {outcome: place for place, outcome in enumerate(OUTCOMES)}
 
@@ -86,6 +87,25 @@ CREATE TABLE stats_lead (
 );
 """),
     ),
+    # Anew, for what makes a series unique. Each has the number that it had: events and roll-ups have that.
+    Migration(
+        name="stats-variants",
+        run=statements("""
+ALTER TABLE stats_series RENAME TO stats_series_before;
+CREATE TABLE stats_series (
+    id INTEGER PRIMARY KEY,
+    type TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    campaign TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    variant TEXT NOT NULL,
+    UNIQUE (type, channel, lane, campaign, rule, variant)
+);
+INSERT INTO stats_series SELECT id, type, channel, lane, campaign, rule, '' FROM stats_series_before;
+DROP TABLE stats_series_before;
+"""),
+    ),
 )
 
 
@@ -102,7 +122,8 @@ class SQLiteStats(SQLiteShelf, Stats):
                 for each in events
             ],
         )
-        for start in {Step.MINUTE.start(event.at) for event in events}:
+        # What happened together shares its time.
+        for start in {Step.MINUTE.start(at) for at in {event.at for event in events}}:
             _mark(connection, Bucket(Step.MINUTE, start))
 
     @reading
@@ -110,7 +131,7 @@ class SQLiteStats(SQLiteShelf, Stats):
         found: dict[str, Series] = {}
         for mail in mails:
             row = connection.execute(
-                "SELECT s.type, s.channel, s.lane, s.campaign, s.rule FROM stats_events e"
+                f"SELECT {_NAMES} FROM stats_events e"  # noqa: S608 - names of columns only
                 " JOIN stats_series s ON s.id = e.series WHERE e.key = ?",
                 (key_of_one(mail, Outcome.SENT),),
             ).fetchone()
@@ -226,7 +247,7 @@ class SQLiteStats(SQLiteShelf, Stats):
         del now  # one writes after the other: what has come is settled
         earliest = None if since is None else micros(since)
         rows = connection.execute(
-            "SELECT e.position, e.key, e.at, e.outcome, e.count, s.type, s.channel, s.lane, s.campaign, s.rule"
+            f"SELECT e.position, e.key, e.at, e.outcome, e.count, {_NAMES}"  # noqa: S608 - names of columns only
             " FROM stats_events e JOIN stats_series s ON s.id = e.series"
             " WHERE e.position > ? AND e.at >= ? ORDER BY e.position LIMIT ?",
             (_position(connection, after, earliest), earliest or 0, limit),
@@ -279,12 +300,13 @@ def _mark(connection: sqlite3.Connection, bucket: Bucket) -> None:
 def _series_ids(connection: sqlite3.Connection, series: Collection[Series]) -> dict[Series, int]:
     """By which the series are known here; of new ones from now on."""
     connection.executemany(
-        "INSERT OR IGNORE INTO stats_series (type, channel, lane, campaign, rule) VALUES (?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO stats_series (type, channel, lane, campaign, rule, variant) VALUES (?, ?, ?, ?, ?, ?)",
         list(series),
     )
     return {
         each: connection.execute(
-            "SELECT id FROM stats_series WHERE type = ? AND channel = ? AND lane = ? AND campaign = ? AND rule = ?",
+            "SELECT id FROM stats_series"
+            " WHERE type = ? AND channel = ? AND lane = ? AND campaign = ? AND rule = ? AND variant = ?",
             each,
         ).fetchone()[0]
         for each in series
@@ -295,7 +317,8 @@ def _series_named(connection: sqlite3.Connection, ids: Collection[int]) -> dict[
     return {
         each: Series(
             *connection.execute(
-                "SELECT type, channel, lane, campaign, rule FROM stats_series WHERE id = ?", (each,)
+                f"SELECT {_NAMES} FROM stats_series s WHERE id = ?",  # noqa: S608 - names of columns only
+                (each,),
             ).fetchone()
         )
         for each in ids

@@ -34,6 +34,7 @@ from storage.sqlite.switches import SQLiteSwitches
 from storage.sqlite.tallies import SQLiteTallies
 from storage.sqlite.threads import Threads
 from storage.sqlite.topics import SQLiteTopics
+from storage.sqlite.trials import SQLiteTrials
 
 PING_SECONDS = 1.5
 
@@ -69,6 +70,7 @@ class SQLiteStore:
         self.audit = self._put_up(SQLiteAudit(self._threads))
         self.clicks = self._put_up(SQLiteClicks(self._threads))
         self.archive = self._put_up(SQLiteArchive(self._threads))
+        self.trials = self._put_up(SQLiteTrials(self._threads))
 
     def _put_up(self, shelf: Shelf) -> Shelf:
         """Have a shelf, and its tables when the store is opened; those of an earlier one are there before."""

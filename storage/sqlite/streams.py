@@ -13,7 +13,7 @@ from storage.sqlite import append, clearing, heads, obligations, rows, searching
 from storage.sqlite.rows import NOTIFICATION, notification_of
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
-from storage.streams import Appended, Emission, Notification, Placed, Streams
+from storage.streams import Appended, Emission, Notification, Placed, Streams, Tried
 
 MIGRATIONS = (
     Migration(
@@ -167,11 +167,20 @@ class SQLiteStreams(SQLiteShelf, Streams):
     @reading
     def placed(self, connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Placed]:
         rows = connection.execute(
-            "SELECT id, room, type FROM notifications"
+            "SELECT id, room, type, COALESCE(entry ->> '$.variant', '') FROM notifications"
             " WHERE id IN (SELECT value FROM json_each(?)) AND seq IS NOT NULL",
             (json.dumps(writable(ids)),),
         )
-        return {id_: Placed(room, type_) for id_, room, type_ in rows}
+        return {id_: Placed(room, type_, variant) for id_, room, type_, variant in rows}
+
+    @reading
+    def tried(self, connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Tried]:
+        rows = connection.execute(
+            "SELECT id, room, entry ->> '$.trial' AS trial, entry ->> '$.variant' FROM notifications"
+            " WHERE id IN (SELECT value FROM json_each(?)) AND trial IS NOT NULL",
+            (json.dumps(writable(ids)),),
+        )
+        return {id_: Tried(room, trial, variant) for id_, room, trial, variant in rows}
 
     @reading
     def provenance(self, connection: sqlite3.Connection, notification_id: str) -> Provenance | None:

@@ -85,7 +85,7 @@ async def test_a_table_has_every_event_once_however_often_it_is_exported(store: 
     )
     skipped = Event(
         key=key_of_one("a name", Outcome.SKIPPED), at=NOW + timedelta(days=1), outcome=Outcome.SKIPPED,
-        series=Series("ORDER", "email", "transactional", rule="quiet"),
+        series=Series("ORDER", "email", "transactional", rule="quiet", variant="b"),
     )  # fmt: skip
     first = [happened(minutes) for minutes in range(1, 6)]
     await store.stats.note([many, *first])
@@ -100,11 +100,11 @@ async def test_a_table_has_every_event_once_however_often_it_is_exported(store: 
     assert await ids(there) == ids_of([many, *first, late, skipped])
     rows = await asked(
         there,
-        "SELECT at, outcome, count, about::text, type, channel, lane, campaign, rule FROM bellhop_events ORDER BY at",
+        "SELECT at, outcome, count, about::text, type, channel, lane, campaign, rule, variant FROM bellhop_events ORDER BY at",
     )
-    assert rows[1] == (NOW, "emitted", 7, None, "ORDER", "shared", None, None, None)
-    assert rows[2] == (first[0].at, "sent", 1, first[0].about, "NEWS", "email", "bulk", "autumn", None)
-    assert rows[-1][3:] == (None, "ORDER", "email", "transactional", None, "quiet")
+    assert rows[1] == (NOW, "emitted", 7, None, "ORDER", "shared", None, None, None, None)
+    assert rows[2] == (first[0].at, "sent", 1, first[0].about, "NEWS", "email", "bulk", "autumn", None, None)
+    assert rows[-1][3:] == (None, "ORDER", "email", "transactional", None, "quiet", "b")
     # Where it has come to is lost, or the store was put back from a backup: the events are there once all the same.
     await there.execute("DELETE FROM bellhop_exports")
     assert await export(url) == 0

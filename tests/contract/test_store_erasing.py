@@ -24,6 +24,7 @@ from storage.schedule import Scheduled
 from storage.store import Store
 from storage.strays import Stray
 from storage.suppressions import Reason, Suppression
+from storage.trials import Participant
 from tests.contract.store_cases import NOW, later, mail, notification, put
 
 ID = "erasee-7f3a"
@@ -133,6 +134,10 @@ async def _clicks(store: Store) -> None:
     assert await store.clicks.note(hit, most=1)
 
 
+async def _trials(store: Store) -> None:
+    await store.trials.enrol([Participant(trial="t", user=ID, variant="a", at=NOW, reached=True)])
+
+
 KEEPS: dict[str, Filler | str] = {
     "streams": _streams,
     "inboxes": _inboxes,
@@ -157,6 +162,7 @@ KEEPS: dict[str, Filler | str] = {
     "audit": _audit,
     "archive": lambda store: store.archive.keys([ID]),
     "clicks": _clicks,
+    "trials": _trials,
 }
 """By shelf: what it is given of a user, or what it keeps instead. Whoever adds a shelf adds a line here."""
 

@@ -20,8 +20,8 @@ from hypothesis.stateful import (
 
 from storage.connect import connect
 from storage.endings import Buried, Postponed, Released, Sent, Skipped
-from storage.mail import LaneName, MailState
-from storage.outbox import Lease, MailSearch
+from storage.mail import Hold, LaneName, MailState
+from storage.outbox import Kind, Lease, MailSearch, Subject
 from tests.contract.store_cases import NOW, later, mail, notification, put
 from tests.support.amounts import amount
 
@@ -114,6 +114,41 @@ async def test_a_lease_that_ended_goes_to_the_next_and_the_late_worker_changes_n
     assert (await store.streams.notification(second.notification.id)).mail == second.mail
     assert await store.outbox.end(second, Sent(), now=later(62))
     assert not await store.outbox.end(second, Sent(), now=later(63))
+
+
+async def owe_in_hand(store) -> Lease:
+    """A mail that is leased as it is stored, until 15 seconds later."""
+    hold = Hold(token="1d9e", until=later(15))
+    given = replace(mail(), state=MailState.LEASED, attempts=1, hold=hold)
+    [kept] = await put(store, notification("user:1", in_app=False, mail=given))
+    mail_kept = replace(given, hold=None)
+    assert (await store.streams.notification(kept.id)).mail == mail_kept
+    of = Subject(kind=Kind.NOTIFICATION, id=kept.id)
+    return Lease(id=kept.id, of=of, notification=kept, mail=mail_kept, token=hold.token, until=hold.until)
+
+
+@pytest.mark.parametrize("ending", [Sent(), Released(), Buried(reason="x")])
+async def test_a_mail_that_is_stored_in_a_workers_hands_is_that_ones_to_end(store, ending):
+    mine = await owe_in_hand(store)
+    assert await store.outbox.prolong(mine, lease_seconds=60, now=later(5))
+    assert await store.outbox.next_due(lane=LaneName.TRANSACTIONAL) == later(65)
+
+    assert await store.outbox.end(mine, ending, now=later(6))
+
+    assert not await store.outbox.end(mine, ending, now=later(6))
+
+
+async def test_a_mail_whose_process_dies_as_it_is_stored_is_found_when_its_lease_has_ended(store, other):
+    mine = await owe_in_hand(store)
+    lane = LaneName.TRANSACTIONAL
+    assert await store.outbox.next_due(lane=lane) == later(15)
+    assert await other.outbox.lease(lane=lane, limit=1, lease_seconds=60, now=later(14.999999)) == []
+
+    [found] = await other.outbox.lease(lane=lane, limit=1, lease_seconds=60, now=later(15))
+
+    assert (found.id, found.mail.attempts) == (mine.id, 2)
+    assert not await store.outbox.end(mine, Sent(), now=later(16))
+    assert await other.outbox.end(found, Sent(), now=later(16))
 
 
 async def test_a_lease_is_prolonged_for_as_long_as_its_holder_says_so(store, other):

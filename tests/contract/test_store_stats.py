@@ -1,14 +1,19 @@
 """The sentences of `storage/stats.py`, held against every store."""
 
 import asyncio
+import sqlite3
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from storage.encoding import micros
 from storage.errors import InvalidCursor, StoreUnavailable
 from storage.ids import uuid7
+from storage.sqlite.stats import SQLiteStats
+from storage.sqlite.store import SQLiteStore
 from storage.stats import (
     SETTLING,
     Bucket,
@@ -70,6 +75,7 @@ async def test_sums_are_told_apart_by_what_is_asked_and_by_time(store):
             event(LETTER, Outcome.SENT),
             event(LETTER._replace(rule="quiet"), Outcome.SKIPPED),
             event(LETTER._replace(campaign=""), Outcome.SENT),
+            event(LETTER._replace(variant="named"), Outcome.DEAD),
         ]
     )
     await count_all(store, await leads(store))
@@ -80,7 +86,11 @@ async def test_sums_are_told_apart_by_what_is_asked_and_by_time(store):
         return await store.stats.sums(Question(**{"step": Step.HOUR, **span, **asked}))
 
     assert await sums() == [
-        Sum(None, (), {Outcome.EMITTED: 1, Outcome.SEEN: 2, Outcome.SENT: 2, Outcome.SKIPPED: 1})
+        Sum(
+            None,
+            (),
+            {Outcome.EMITTED: 1, Outcome.SEEN: 2, Outcome.SENT: 2, Outcome.SKIPPED: 1, Outcome.DEAD: 1},
+        )
     ]
     assert await sums(each=True, by=("channel",), where={"type": "ORDER"}) == [
         Sum(before, ("in_app",), {Outcome.SEEN: 1}),
@@ -88,7 +98,7 @@ async def test_sums_are_told_apart_by_what_is_asked_and_by_time(store):
     ]
     assert await sums(by=("campaign", "rule"), where={"channel": "email", "lane": "bulk"}) == [
         Sum(None, ("", ""), {Outcome.SENT: 1}),
-        Sum(None, ("autumn", ""), {Outcome.SENT: 1}),
+        Sum(None, ("autumn", ""), {Outcome.SENT: 1, Outcome.DEAD: 1}),
         Sum(None, ("autumn", "quiet"), {Outcome.SKIPPED: 1}),
     ]
     assert await sums(where={"campaign": ""}, by=("type",)) == [
@@ -97,7 +107,13 @@ async def test_sums_are_told_apart_by_what_is_asked_and_by_time(store):
         Sum(None, ("SALE",), {Outcome.SEEN: 1}),
     ]
     assert await sums(by=("type",), limit=1) == [
-        Sum(None, ("LETTER",), {Outcome.SENT: 2, Outcome.SKIPPED: 1})
+        Sum(None, ("LETTER",), {Outcome.SENT: 2, Outcome.SKIPPED: 1, Outcome.DEAD: 1})
+    ]
+    assert await sums(by=("variant",), where={"type": "LETTER"}) == [
+        Sum(None, ("",), {Outcome.SENT: 2, Outcome.SKIPPED: 1}), Sum(None, ("named",), {Outcome.DEAD: 1})
+    ]  # fmt: skip
+    assert await sums(by=("campaign", "variant"), where={"variant": "named"}) == [
+        Sum(None, ("autumn", "named"), {Outcome.DEAD: 1})
     ]
     assert await sums(until=before) == await sums(where={"type": "NONE"}) == []
     assert await sums(step=Step.MINUTE, by=("type",), where={"type": "SALE"}) == [
@@ -325,3 +341,27 @@ async def test_a_write_that_fails_in_the_middle_leaves_all_as_it_was(store, monk
 
 def _fails(*_: object) -> None:
     raise StoreUnavailable("gone in the middle")
+
+
+async def test_what_was_counted_before_there_were_variants_has_none(tmp_path, monkeypatch):
+    """Of MongoDB a document without one says the same."""
+    monkeypatch.setattr(SQLiteStats, "MIGRATIONS", SQLiteStats.MIGRATIONS[:1])
+    path = tmp_path / "store.db"
+    old = SQLiteStore(path)
+    await old.open()
+    await old.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("INSERT INTO stats_series VALUES (7, 'ORDER', 'in_app', '', '', '')")
+        row = (0, micros(Step.MINUTE.start(NOW)), 7, 5, *[0] * 10)
+        connection.execute(f"INSERT INTO stats_rollups VALUES ({', '.join('?' * 14)})", row)
+    monkeypatch.undo()
+
+    store = SQLiteStore(path)
+    await store.open()
+
+    asked = replace(BY_TYPE, step=Step.MINUTE, by=("type", "variant"))
+    assert await store.stats.sums(asked) == [Sum(None, ("ORDER", ""), {Outcome.EMITTED: 5})]
+    await store.stats.note([event(), event(ORDER._replace(variant="b"))])
+    page = await store.stats.told(after=None, since=None, limit=9, now=NOW)
+    assert {each.event.series.variant for each in page} == {"", "b"}
+    await store.close()

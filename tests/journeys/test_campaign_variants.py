@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from gateway.catalog.loading import load as catalog_of
+from gateway.experiments.lots import Aside, Split
 from gateway.notify.campaigns import trial
 from gateway.notify.campaigns.speech import REDESIGNED
 from gateway.notify.clicks import judging
-from gateway.notify.experiments.lots import Aside, Split
 from tests.journeys.news import catalog as news_catalog
 from tests.journeys.news import ended, fill, make, sums, told
 from tests.journeys.test_clicks import AGREED, LINKS, catalog, follow, judged, links_in
 from tests.journeys.test_mailing import spooled, until
+from tests.journeys.test_stats import count, look
 from tests.support.gateway import Gateway, gateway
 
 SPLIT = Split(salt="autumn", weights=(1, 1), holdout=10, share=50)
@@ -112,6 +113,11 @@ async def test_clicks_of_people_are_counted_for_the_variant_and_a_programs_are_n
     [beside] = results["comparisons"]
     assert (beside["variant"], beside["difference"]) == ("named", 1.0)
     assert beside["low"] < beside["difference"] <= beside["high"]
+    await count(here)
+    figures = (await look(here, f"by=variant&campaign={id_}"))["rows"]
+    assert {row["variant"]: row["counts"] for row in figures} == {
+        "plain": {"accepted": 1, "sent": 1}, "named": {"accepted": 1, "sent": 1, "clicked": 1}
+    }  # fmt: skip
     rows = (await told(here, "GET", f"/{id_}/recipients"))["recipients"]
     assert {row["user"]: (row["variant"], row["clicked_at"] is not None) for row in rows} == {
         users[0]: ("plain", False), users[1]: ("named", True)

@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
-from gateway.notify.archive.depot import Depot, depot_at
+from gateway.notify.archive.depot import Depot
+from gateway.notify.archive.opening import depot_at
 from gateway.notify.archive.places import place
 from gateway.notify.archive.reading import Reader
 from gateway.notify.archive.writing import LEASE_SECONDS, Archivist

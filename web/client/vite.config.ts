@@ -11,7 +11,7 @@ const against = (version: string, client: string, exclude: string[]) => ({
 const squeezed = {
   name: "squeeze-style-sheets",
   transform(code: string, id: string) {
-    if (!/\/(style|look)\.ts$/.test(id)) return null;
+    if (!/\/(style|look|kinds)\.ts$/.test(id)) return null;
     const squeeze = (_: string, start: string, css: string): string => {
       const bare = css.replace(/\/\*[\s\S]*?\*\//g, "").replace(/\s*([{};,>]|\n)\s*/g, "$1");
       return `${start}${bare.replace(/\n|;(?=})/g, "").replace(/: /g, ":")}\``;
@@ -20,30 +20,36 @@ const squeezed = {
   },
 };
 
-export default defineConfig({
-  plugins: [squeezed],
+/** The element holds all that it needs but the core: what two files share is zipped apart from both. */
+const core = {
+  name: "core",
+  enforce: "pre" as const,
+  resolveId: (id: string) => (id === "../index.ts" ? { id: "./index.js", external: true } : null),
+};
+
+const FILES = {
+  index: "src/index.ts",
+  acts: "src/acts.ts",
+  react: "src/react.ts",
+  vue: "src/vue.ts",
+  svelte: "src/svelte.ts",
+  preferences: "src/preferences/index.ts",
+};
+
+export default defineConfig(({ mode }) => ({
+  plugins: mode === "element" ? [core, squeezed] : [squeezed],
   build: {
     target: "es2022",
     sourcemap: true,
     minify: true,
-    lib: {
-      entry: {
-        index: "src/index.ts",
-        acts: "src/acts.ts",
-        react: "src/react.ts",
-        vue: "src/vue.ts",
-        svelte: "src/svelte.ts",
-        inbox: "src/inbox/index.ts",
-        preferences: "src/preferences/index.ts",
-      },
-      formats: ["es"],
-    },
+    emptyOutDir: mode !== "element",
+    lib: { entry: mode === "element" ? { inbox: "src/inbox/index.ts" } : FILES, formats: ["es"] },
     rolldownOptions: {
       external: ["socket.io-client", "react", "vue"],
       // What the others share is the first entry itself, not a file behind all three.
       preserveEntrySignatures: "allow-extension",
       // In library mode Vite keeps the white space of ES modules.
-      output: { minify: true, comments: { annotation: false } },
+      output: { minify: true, comments: { annotation: false }, chunkFileNames: "[name].js" },
     },
   },
   test: {
@@ -63,4 +69,4 @@ export default defineConfig({
       ]),
     ],
   },
-});
+}));

@@ -8,8 +8,6 @@ DepotError
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from gateway.notify.archive.places import Place
-
 
 class DepotError(Exception):
     """The root of what goes wrong with the archive. Says what and where, and nothing of what is in it."""
@@ -37,15 +35,3 @@ class Depot(Protocol):
     def names(self) -> AsyncIterator[str]:
         """The names of all files, in any order."""
         ...
-
-
-def depot_at(place: Place, folder: str) -> Depot:
-    """The depot in this folder of the place. Nothing is sent or made yet."""
-    if place.bucket is None:
-        from gateway.notify.archive.folder import FolderDepot
-
-        return FolderDepot(place.folder / folder)
-    # Only where it is used: it brings a runtime of its own.
-    from gateway.notify.archive.bucket import BucketDepot
-
-    return BucketDepot(place.bucket, str(place.folder / folder))

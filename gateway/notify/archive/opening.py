@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Awaitable, Callable
 
-from gateway.notify.archive.depot import Depot, depot_at
+from gateway.notify.archive.depot import Depot
+from gateway.notify.archive.folder import FolderDepot
 from gateway.notify.archive.places import Place
 
 OpenDepot = Callable[[], Awaitable[Depot]]
@@ -20,6 +21,16 @@ def opener(place: Place, shared_secret: Callable[[], Awaitable[bytes]]) -> OpenD
         return opened[0]
 
     return depot
+
+
+def depot_at(place: Place, folder: str) -> Depot:
+    """The depot in this folder of the place. Nothing is sent or made yet."""
+    if place.bucket is None:
+        return FolderDepot(place.folder / folder)
+    # Only where it is used: it brings a runtime of its own.
+    from gateway.notify.archive.bucket import BucketDepot
+
+    return BucketDepot(place.bucket, str(place.folder / folder))
 
 
 def folder_of(secret: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from gateway.experiments.results import Results
 from gateway.ground.clock import Clock
 from gateway.notify.campaigns import trial
 from gateway.notify.campaigns.plans import Plan, plan_of
@@ -29,7 +30,7 @@ class Progress:
     campaign: Campaign
     plan: Plan
     counts: Counts
-    experiment: trial.Told | None = None
+    experiment: Results | None = None
 
     @property
     def imported(self) -> int:

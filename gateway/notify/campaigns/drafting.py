@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from msgspec import structs
+
+from gateway.experiments.lots import Aside
 from gateway.ground.rooms import user_room
 from gateway.ground.zones import zone
 from gateway.notify import owing
@@ -24,7 +27,6 @@ from gateway.notify.campaigns.plans import (
 )
 from gateway.notify.campaigns.speech import NO_TYPE, Speech
 from gateway.notify.decide import Judge, Judged
-from gateway.notify.experiments.lots import Aside
 from gateway.notify.gates import preferences
 from gateway.notify.preferences import NOTHING
 from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
@@ -68,6 +70,8 @@ class _Draft:
     filled: Filled
     email: EmailRequest
     case: Case
+    variant: str | None
+    """Which it is of several ways to say it."""
 
 
 class Drafter:
@@ -126,7 +130,7 @@ class Drafter:
         filled = await self._filled([self._request(campaign, plan, each) for each in ready])
         drafts: list[_Draft] = []
         for candidate, each in zip(ready, filled, strict=True):
-            found = _drafted(candidate.recipient, each, now)
+            found = _drafted(campaign, candidate, each, now)
             if isinstance(found, _Draft):
                 drafts.append(found)
             else:
@@ -207,29 +211,38 @@ class Drafter:
         people = [Recipient(id=uuid7(), user=compared(address), address=address) for address in asked.to]
         requests = [self._request(campaign, plan, _Candidate(each, given, variant)) for each in people]
         of = Subject(kind=Kind.CAMPAIGN, id=f"{TEST}{campaign.id}")
+        name = None if variant is None else variant.name
         obligations = []
         for person, filled in zip(people, await self._scribe.fill(requests), strict=True):
             if isinstance(filled, Exception):
                 raise filled
             email = filled.request.email
             assert email is not None
-            case = replace(_case(person, filled.request, email, now), due_at=now)
-            obligations.append(_obligation(_Draft(person, filled, email, case), SENT_ANYWAY, of, person.id))
+            case = replace(_case(campaign, person, filled.request, email, now), due_at=now)
+            obligations.append(
+                _obligation(_Draft(person, filled, email, case, name), SENT_ANYWAY, of, person.id)
+            )
         return obligations
 
 
-def _drafted(recipient: Recipient, filled: Filled | Exception, now: datetime) -> _Draft | Decided:
+def _drafted(
+    campaign: Campaign, candidate: _Candidate, filled: Filled | Exception, now: datetime
+) -> _Draft | Decided:
     """The mail in question, or what becomes of a recipient who has none."""
+    recipient, variant = candidate.recipient, candidate.variant
     if isinstance(filled, StorageError):
         raise filled
     if isinstance(filled, Exception):
         return Decided(id=recipient.id, state=RecipientState.DEAD, reason=f"{filled}"[:REASON_CHARACTERS])
     email = filled.request.email
     assert email is not None
-    return _Draft(recipient, filled, email, _case(recipient, filled.request, email, now))
+    case = _case(campaign, recipient, filled.request, email, now)
+    return _Draft(recipient, filled, email, case, None if variant is None else variant.name)
 
 
-def _case(recipient: Recipient, request: EmitRequest, email: EmailRequest, now: datetime) -> Case:
+def _case(
+    campaign: Campaign, recipient: Recipient, request: EmitRequest, email: EmailRequest, now: datetime
+) -> Case:
     return Case(
         type=request.type,
         user=recipient.user,
@@ -240,6 +253,7 @@ def _case(recipient: Recipient, request: EmitRequest, email: EmailRequest, now: 
         to=recipient.address,
         unless=email.unless,
         lane=LaneName.BULK,
+        campaign=campaign.id,
     )
 
 
@@ -286,6 +300,6 @@ def _obligation(draft: _Draft, judged: Judged, of: Subject, id_: str) -> Obligat
             data=request.data,
             created_at=draft.case.now,
             in_app=False,
-            entry=text.entry,
+            entry=text.entry if draft.variant is None else structs.replace(text.entry, variant=draft.variant),
         ),
     )

@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from gateway.experiments.results import outcome
 from gateway.ground.clock import Clock
 from gateway.ground.parts import Meters, Part
 from gateway.ground.tasks import Tasks
 from gateway.notify.campaigns import pacing, trial
 from gateway.notify.campaigns.audience import Audiences
 from gateway.notify.campaigns.drafting import Drafter
-from gateway.notify.campaigns.plans import Plan, plan_of
+from gateway.notify.campaigns.plans import plan_of
 from gateway.notify.emitting import Emitter
 from gateway.notify.requests import EmitRequest, Unfit
 from gateway.notify.rounds import Rounds, rest_until
@@ -213,10 +214,10 @@ class CampaignRunner(Part):
             logger.info("a campaign is finished", extra={"campaign": campaign.id})
             return None
         if trial.has_waiting(plan):
-            return await self._conclude(campaign, plan, now)
+            return await self._conclude(campaign, now)
         return now + timedelta(seconds=COLLECT_SECONDS)
 
-    async def _conclude(self, campaign: Campaign, plan: Plan, now: datetime) -> datetime:
+    async def _conclude(self, campaign: Campaign, now: datetime) -> datetime:
         """Have those who wait get what the experiment has found; answers when to look again."""
         chosen = campaign.chosen
         if chosen is None:
@@ -224,7 +225,7 @@ class CampaignRunner(Part):
             if now < earliest:
                 return earliest
             told = await trial.told(self._recipients, campaign, now=now)
-            chosen = None if told is None else trial.outcome(told, plan, now=now)
+            chosen = None if told is None else outcome(told, now=now)
             if chosen is None:
                 return now + timedelta(seconds=FINDINGS_SECONDS)
             logger.info("an experiment is over", extra={"campaign": campaign.id, "variant": chosen})

@@ -6,10 +6,11 @@ A person's lot says which; it follows from the user's id and the salt alone, so 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.experiments.bounds import HOURS_LEAST
+from gateway.experiments.findings import Arm, Design
+from gateway.experiments.lots import Aside, Split
+from gateway.experiments.results import Results, results
 from gateway.notify.campaigns.plans import Plan, Variant, plan_of
-from gateway.notify.experiments import findings
-from gateway.notify.experiments.findings import Arm, Design, Findings, Verdict
-from gateway.notify.experiments.lots import Aside, Split
 from storage.campaigns import Campaign
 from storage.recipients import Recipients, VariantCount
 
@@ -19,7 +20,7 @@ HOLDOUT_REASON = "held out of the experiment"
 EXPERIMENT = "experiment"
 """By this a recipient waits for the winner."""
 WAITS = "waits for what the experiment finds"
-SHORTEST = timedelta(hours=4)
+SHORTEST = timedelta(hours=HOURS_LEAST)
 """Before so long is over no winner is sent to anybody by itself."""
 TIMED = timedelta(days=2)
 """At least so long lasts an experiment with times of day: the last has its slot a day later, and then a day to be read."""
@@ -38,17 +39,6 @@ class Lot:
 
 
 EVERYBODYS = Lot()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """An experiment, as it stands."""
-
-    design: Design
-    over_at: datetime | None
-    """None: it has not begun."""
-    counts: tuple[tuple[Variant, VariantCount], ...]
-    findings: Findings
 
 
 def split_of(campaign_id: str, plan: Plan) -> Split | None:
@@ -101,16 +91,7 @@ def over_at(campaign: Campaign, plan: Plan) -> datetime | None:
     return campaign.started_at + (max(lasts, TIMED) if is_timed(plan) else lasts)
 
 
-def outcome(told: Told, plan: Plan, *, now: datetime) -> str | None:
-    """The variant that those get who wait; None while nobody knows. Without a winner that is sure it is the control."""
-    found = told.findings
-    if found.verdict is Verdict.WINNER and found.has_enough:
-        return found.winner
-    is_over = told.over_at is not None and now >= told.over_at
-    return plan.variants[0].name if is_over or found.verdict is Verdict.NO_WINNER else None
-
-
-async def told(recipients: Recipients, campaign: Campaign, *, now: datetime) -> Told | None:
+async def told(recipients: Recipients, campaign: Campaign, *, now: datetime) -> Results | None:
     """What is found so far; None of a campaign without variants. Raises `StorageError`."""
     plan = plan_of(campaign)
     design = design_of(plan)
@@ -119,17 +100,15 @@ async def told(recipients: Recipients, campaign: Campaign, *, now: datetime) -> 
     counts = await recipients.variant_counts(campaign.id)
     planned = design.conversions
     order = [] if planned is None else await recipients.conversions(campaign.id, limit=planned)
-    ends_at = over_at(campaign, plan)
-    of_each = tuple((each, counts.get(each.name, NOTHING)) for each in plan.variants)
     arms = [
         Arm(
-            name=variant.name,
-            weight=variant.weight,
+            name=each.name,
+            weight=each.weight,
             assigned=count.assigned,
             people=count.sent,
             converted=count.clicked,
         )
-        for variant, count in of_each
+        for each in plan.variants
+        for count in (counts.get(each.name, NOTHING),)
     ]
-    found = findings.findings(design, arms, order, is_over=ends_at is not None and now >= ends_at)
-    return Told(design=design, over_at=ends_at, counts=of_each, findings=found)
+    return results(design, arms, order, over_at=over_at(campaign, plan), now=now)

@@ -6,12 +6,13 @@ something has seen it, and to have seen it one must have got it: so what is told
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
-import orjson
+import msgspec
+from msgspec import Struct
 
 from gateway.ground.rooms import user_of
 from gateway.notify.translations import MARK
@@ -30,13 +31,17 @@ _IMPLIED: Mapping[Outcome, tuple[Outcome, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Written:
-    """A frame was written to the connections of a room."""
+    """Frames were written, in the same moment, each to the connections of its room."""
 
     at: datetime
-    room: str
-    frame: bytes
+    frames: list[tuple[str, bytes]] = field(default_factory=list)
+    weight: int = 0
+
+    def add(self, room: str, frame: bytes, *, weight: int) -> None:
+        self.frames.append((room, frame))
+        self.weight += weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class MailEnded:
     type: str
     lane: str
     rule: str = ""
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +99,23 @@ class MailHeard:
     type: str
     lane: str = ""
     """As far as it is known."""
+    variant: str = ""
+    """The same."""
 
 
 Happening = Written | Replayed | Marked | ReadAll | MailEnded | MailHeard
+
+
+def weight_of_frame(frame: bytes) -> int:
+    """The weight of a frame that was written."""
+    return 1 + len(frame) // _FRAME_BYTES
 
 
 def weight(happening: Happening) -> int:
     """How much it takes to keep it, and to work it out: that of something small is 1."""
     match happening:
         case Written():
-            return 1 + len(happening.frame) // _FRAME_BYTES
+            return happening.weight
         case Replayed():
             return len(happening.missed)
         case Marked():
@@ -111,6 +124,21 @@ def weight(happening: Happening) -> int:
             return 10 * len(happening.read_from)
         case _:
             return 1
+
+
+def _never(type_: str) -> bool:
+    del type_
+    return False
+
+
+class _Told(Struct):
+    """What a frame tells of its notification, as far as it is asked."""
+
+    id: str
+    type: str
+
+
+_frames = msgspec.json.Decoder(tuple[str, _Told])
 
 
 class Sent(Protocol):
@@ -127,6 +155,8 @@ class Reckoner:
     sent: Sent
     secret: bytes = field(repr=False)
     """By which readers of shared rooms are told apart, and not known."""
+    varies: Callable[[str], bool] = _never
+    """Whether a type has variants: of such a one is looked up which it was."""
 
     async def events(self, happenings: Sequence[Happening]) -> list[Event]:
         """The events of all, in a number of questions that does not grow with them, but with those who read all."""
@@ -137,7 +167,7 @@ class Reckoner:
         for each in happenings:
             match each:
                 case Written():
-                    events += _of_frame(each)
+                    events += [_of_frame(each.at, room, frame) for room, frame in each.frames]
                 case Replayed():
                     events += [
                         self._of(each.at, Outcome.DELIVERED, id_, place, "") for id_, place in each.missed
@@ -152,7 +182,24 @@ class Reckoner:
                         sent[each.id] = _series_of(each)
                 case MailHeard():
                     heard.append(each)
+        events = await self._told_apart(events)
         return [*events, *await self._of_marks(marks), *await self._of_heard(heard, sent)]
+
+    async def _told_apart(self, events: Sequence[Event]) -> list[Event]:
+        """The same, those of a type with variants each under its own: a frame does not tell."""
+        unknown = [event for event in events if self.varies(event.series.type) and event.about is not None]
+        ids = list({event.about or "" for event in unknown if event.series.channel != StatsChannel.EMAIL})
+        placed = await self.streams.placed(ids) if ids else {}
+        return (
+            [
+                event
+                if (place := placed.get(event.about or "")) is None
+                else replace(event, series=event.series._replace(variant=place.variant))
+                for event in events
+            ]
+            if placed
+            else list(events)
+        )
 
     async def _of_marks(self, marks: Sequence[Marked]) -> list[Event]:
         ids = list(dict.fromkeys(id_ for mark in marks for id_ in mark.ids))
@@ -187,17 +234,19 @@ class Reckoner:
                 at=each.at,
                 outcome=each.outcome,
                 # It may be older than the statistics, or another node be about to tell of it.
-                series=series.get(each.id, Series(each.type, StatsChannel.EMAIL.value, each.lane)),
+                series=series.get(
+                    each.id, Series(each.type, StatsChannel.EMAIL.value, each.lane, variant=each.variant)
+                ),
             )
             for each in heard
         ]
 
     def _of(self, at: datetime, outcome: Outcome, id_: str, place: Placed, user: str) -> Event:
         if user_of(place.room) is not None:
-            return _event(at, outcome, id_, place.type, StatsChannel.IN_APP)
+            return _event(at, outcome, id_, place, StatsChannel.IN_APP)
         # It was delivered when anybody had it: how many that were, no node can tell of a room of many.
         reader = b"" if outcome is Outcome.DELIVERED else self._reader(user, id_)
-        return _event(at, outcome, id_, place.type, StatsChannel.SHARED, reader)
+        return _event(at, outcome, id_, place, StatsChannel.SHARED, reader)
 
     def _reader(self, user: str, id_: str) -> bytes:
         # Another for each notification: nobody can be followed by it.
@@ -206,21 +255,19 @@ class Reckoner:
 
 
 def _event(
-    at: datetime, outcome: Outcome, id_: str, type_: str, channel: StatsChannel, reader: bytes = b""
+    at: datetime, outcome: Outcome, id_: str, place: Placed, channel: StatsChannel, reader: bytes = b""
 ) -> Event:
-    return Event(
-        key=key_of_one(id_, outcome, reader), at=at, outcome=outcome, series=Series(type_, channel.value)
-    )
+    series = Series(place.type, channel.value, variant=place.variant)
+    return Event(key=key_of_one(id_, outcome, reader), at=at, outcome=outcome, series=series)
 
 
-def _of_frame(written: Written) -> Iterable[Event]:
+def _of_frame(at: datetime, room: str, frame: bytes) -> Event:
     """Of a frame of several languages the first tells as much as any."""
-    frame = written.frame
     if frame[0] == MARK:
         frame = frame[1:].split(b"\n", 1)[0].partition(b" ")[2]
-    told: dict[str, Any] = orjson.loads(frame)[1]
-    channel = StatsChannel.SHARED if user_of(written.room) is None else StatsChannel.IN_APP
-    yield _event(written.at, Outcome.DELIVERED, told["id"], told["type"], channel)
+    _, told = _frames.decode(frame)
+    channel = StatsChannel.SHARED if user_of(room) is None else StatsChannel.IN_APP
+    return _event(at, Outcome.DELIVERED, told.id, Placed(room, told.type), channel)
 
 
 def _of_mail(ended: MailEnded) -> Iterable[Event]:
@@ -235,4 +282,4 @@ def _of_mail(ended: MailEnded) -> Iterable[Event]:
 
 def _series_of(ended: MailEnded) -> Series:
     campaign = ended.of.id if ended.of.kind is Kind.CAMPAIGN else ""
-    return Series(ended.type, StatsChannel.EMAIL.value, ended.lane, campaign)
+    return Series(ended.type, StatsChannel.EMAIL.value, ended.lane, campaign, variant=ended.variant)

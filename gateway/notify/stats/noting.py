@@ -10,8 +10,9 @@ import logging
 import os
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec import structs
 
 from gateway.ground.clock import Clock
 from gateway.ground.logs import Seldom
@@ -29,6 +30,7 @@ from gateway.notify.stats.happenings import (
     Replayed,
     Written,
     weight,
+    weight_of_frame,
 )
 from gateway.notify.stats.names import Names
 from mailer.courier import Result
@@ -45,6 +47,8 @@ FLUSH_SECONDS = 2.0
 STEP = 500
 """What is worked out at once, by weight."""
 NOTED_AT_ONCE = 1000
+FRAMES_TOGETHER = 100
+"""What is written in one turn and stands together, by weight: less than is worked out at once."""
 WAITING_MAX = 20_000
 """What waits at most, by weight; and so many events."""
 OLDEST = timedelta(hours=12)
@@ -61,14 +65,22 @@ class Noter(Part):
     """Its methods that are no coroutines neither wait nor raise; where statistics are off, nobody calls them."""
 
     def __init__(
-        self, shelf: Stats, streams: Streams, secret: Callable[[], Awaitable[bytes]], clock: Clock
+        self,
+        shelf: Stats,
+        streams: Streams,
+        secret: Callable[[], Awaitable[bytes]],
+        clock: Clock,
+        *,
+        varies: Callable[[str], bool],
     ) -> None:
+        """`varies` tells whether a type has variants."""
         self.lost = 0
         """Happenings for which there was no room."""
         self._shelf = shelf
         self._streams = streams
         self._secret = secret
         self._clock = clock
+        self._varies = varies
         self._reckoner: Reckoner | None = None
         self._own: defaultdict[str, int] = defaultdict(int)
         """Of what was stored alone and owes no mail, which is most: by type, in rooms of one person; then of many."""
@@ -77,6 +89,8 @@ class Noter(Part):
         self._waiting: deque[Happening] = deque()
         self._weight = 0
         """Of all that waits."""
+        self._written: Written | None = None
+        """What is written in this turn of the loop is put to: the last of those that wait."""
         self._unnoted: list[Event] = []
         """Worked out, and not stored."""
         self._process, self._batches = os.urandom(12), 0
@@ -104,19 +118,50 @@ class Noter(Part):
         """Of one emit: all are of one type. What is not stored is not told of: nobody could have missed it."""
         del scope
         first = notifications[0]
-        if len(notifications) == 1 and first.seq is not None and first.mail is None:
-            (self._own if first.room.startswith(_USER) else self._shared)[first.type] += 1
-            return
+        if len(notifications) == 1 and first.mail is None:
+            if first.seq is not None:
+                (self._own if first.room.startswith(_USER) else self._shared)[first.type] += 1
+                return
+            if first.entry is None:
+                return
         for each in notifications:
             self._count_emitted(each)
 
+    def emitted_in_variants(self, notifications: Sequence[Notification], scope: str) -> None:
+        """The same, while there are types with variants: each under its own."""
+        if self._varies(notifications[0].type):
+            for each in notifications:
+                self._count_emitted(each)
+        else:
+            self.emitted(notifications, scope)
+
     def written(self, room: str, frame: bytes) -> None:
         """A frame that has a sequence was written to the room's connections here."""
-        self._put(Written(self._clock(), room, frame))
+        heavy = weight_of_frame(frame)
+        if self._weight + heavy > WAITING_MAX:
+            self._lose(1)
+            return
+        written = self._written
+        if written is None or written.weight >= FRAMES_TOGETHER:
+            written = self._begin()
+        written.add(room, frame, weight=heavy)
+        self._weight += heavy
+
+    def _begin(self) -> Written:
+        """Have what is written from now on until the loop's next turn stand together, with the time of now."""
+        written = self._written = Written(self._clock())
+        self._waiting.append(written)
+        asyncio.get_running_loop().call_soon(self._close)
+        return written
+
+    def _close(self) -> None:
+        self._written = None
 
     def replayed(self, notifications: Sequence[Notification]) -> None:
         if notifications:
-            self._put(Replayed(self._clock(), [(n.id, Placed(n.room, n.type)) for n in notifications]))
+            self._put(
+                Replayed(self._clock(), [(n.id, Placed(n.room, n.type, _variant(n))) for n in notifications])
+            )
 
     def marked(
         self,
@@ -139,13 +184,20 @@ class Noter(Part):
         if outcome is not None:
             self._put(
                 MailEnded(
-                    self._clock(), outcome, ended.id, ended.of, ended.type, lane.value, ended.rule or ""
+                    self._clock(),
+                    outcome,
+                    ended.id,
+                    ended.of,
+                    ended.type,
+                    lane.value,
+                    ended.rule or "",
+                    ended.variant or "",
                 )
             )
 
     def mail_returned(self, outcome: Outcome, told: Notification, lane: LaneName) -> None:
         """`told` is what the mail told, under the mail's id."""
-        self._put(MailHeard(self._clock(), outcome, told.id, told.type, lane.value))
+        self._put(MailHeard(self._clock(), outcome, told.id, told.type, lane.value, _variant(told)))
 
     def clicked(self, click: Clicked) -> None:
         """Of one in the app its reader's marks tell; of one in a mail, a person's, this."""
@@ -173,6 +225,7 @@ class Noter(Part):
 
     def _step(self) -> Sequence[Happening]:
         """The first of what waits: one, and as many more as there is room for."""
+        self._close()
         step: list[Happening] = []
         held = 0
         for happening in self._waiting:
@@ -184,7 +237,7 @@ class Noter(Part):
 
     async def _reckon(self, step: Sequence[Happening]) -> None:
         if self._reckoner is None:
-            self._reckoner = Reckoner(self._streams, self._shelf, await self._secret())
+            self._reckoner = Reckoner(self._streams, self._shelf, await self._secret(), self._varies)
         events = await self._reckoner.events(step)
         for _ in step:
             self._weight -= weight(self._waiting.popleft())
@@ -223,13 +276,18 @@ class Noter(Part):
         mail, entry = notification.mail, notification.entry
         if notification.seq is not None or (entry is not None and entry.hidden_by is not None):
             channel = StatsChannel.SHARED if user_of(notification.room) is None else StatsChannel.IN_APP
-            series = Series(notification.type, channel.value)
+            series = Series(notification.type, channel.value, variant=_variant(notification))
             if notification.seq is not None:
                 self._count(series, Outcome.EMITTED)
             elif entry is not None:
                 self._count(series._replace(rule=entry.hidden_by or ""), Outcome.SKIPPED)
         if mail is not None:
-            series = Series(notification.type, StatsChannel.EMAIL.value, mail.order.lane.value)
+            series = Series(
+                notification.type,
+                StatsChannel.EMAIL.value,
+                mail.order.lane.value,
+                variant=_variant(notification),
+            )
             self._count(series, Outcome.ACCEPTED)
             if mail.state is MailState.SKIPPED:
                 self._count(series._replace(rule=mail.decided_by or ""), Outcome.SKIPPED)
@@ -239,7 +297,7 @@ class Noter(Part):
 
     def _named(self, event: Event) -> Event:
         series = self._names.bound(event.series, event.at)
-        return event if series is event.series else replace(event, series=series)
+        return event if series is event.series else structs.replace(event, series=series)
 
     def _put(self, happening: Happening) -> None:
         heavy = weight(happening)
@@ -261,7 +319,13 @@ class Noter(Part):
             except Exception:
                 logger.exception("statistics cannot be told")
                 # What cannot be worked out once cannot be later.
-                self._lose(len(self._waiting) + len(self._unnoted))
+                waiting = [len(each.frames) if isinstance(each, Written) else 1 for each in self._waiting]
+                self._lose(sum(waiting) + len(self._unnoted))
+                self._close()
                 self._waiting.clear()
                 self._unnoted.clear()
                 self._weight = 0
+
+
+def _variant(notification: Notification) -> str:
+    return "" if notification.entry is None else notification.entry.variant or ""

@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS bellhop_events (
     lane text,
     campaign text,
     rule text,                              -- by which it was skipped
+    variant text,                           -- which of several ways to say it this was
     PRIMARY KEY (at, id)                    -- with the time, as a hypertable wants it
 );
 CREATE TABLE IF NOT EXISTS bellhop_exports (

@@ -10,6 +10,8 @@ from gateway.process.member import Member
 
 
 class CampaignFloor:
+    """The runner that works on campaigns, and the book in which they are asked for."""
+
     def __init__(self, member: Member, telling: TellingFloor) -> None:
         audiences = Audiences(member.store.topics, member.store.people, telling.languages)
         drafter = Drafter(scribe=telling.scribe, judge=member.judge, sources=member.sources)

@@ -12,6 +12,8 @@ from gateway.process.member import Member
 
 
 class InboxFloor:
+    """The use cases of one user's inbox, and the part that brings back what was snoozed."""
+
     def __init__(self, member: Member) -> None:
         store = member.store
         self.mutes = Mutes(member.catalog, member.preferences)

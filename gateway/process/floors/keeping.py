@@ -1,4 +1,4 @@
-"""What is kept of it all, and for how long: statistics, the archive, and who deletes."""
+"""What is kept of it all, and for how long: statistics, the experiments of types, the archive, and who deletes."""
 
 from gateway.notify.archive.opening import opener
 from gateway.notify.archive.settings import ArchiveSettings
@@ -8,12 +8,15 @@ from gateway.notify.settings import StoreSettings
 from gateway.notify.stats.asking import Statistics
 from gateway.notify.stats.recounting import Recounter
 from gateway.notify.stats.settings import StatsSettings
+from gateway.notify.trials.taking_part import TakingPart
 from gateway.process.floors.inboxes import InboxFloor
 from gateway.process.floors.telling import TellingFloor
 from gateway.process.member import Member
 
 
 class KeepingFloor:
+    """The statistics with what they hear, and who puts away and deletes what is old."""
+
     def __init__(self, member: Member, telling: TellingFloor, inboxes: InboxFloor) -> None:
         days = member.settings[StatsSettings].days
         self.recounter = Recounter(
@@ -25,6 +28,16 @@ class KeepingFloor:
         )
         self.statistics = Statistics(member.store.stats, member.clock, days=days)
         _note_all(member, telling, inboxes)
+        self.trials = telling.trials
+        TakingPart(
+            member.catalog,
+            self.trials,
+            emitter=telling.emitter,
+            tried=telling.trial_planner,
+            reading=inboxes.reading,
+            clicks=inboxes.clicks,
+            noter=member.noter,
+        )
         self.archivist = _archivist(member)
         self.housekeeper = Housekeeper(
             member.store.streams,

@@ -12,6 +12,8 @@ from gateway.sockets.settings import SocketSettings
 
 
 class SessionFloor:
+    """The namespaces, which are told of what changes for those who are in them."""
+
     def __init__(self, member: Member, inboxes: InboxFloor, users: UserFloor) -> None:
         sockets = member.settings[SocketSettings]
         self.namespaces = Namespaces(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 
 class SiteFloor:
+    """Both applications with their routes; nothing listens before the node has started."""
+
     def __init__(self, member: Member, use_cases: UseCases, *, inboxes: InboxFloor, users: UserFloor) -> None:
         settings = member.settings[SiteSettings]
         self.public = public.build(

@@ -1,12 +1,12 @@
-"""From what is asked for to notifications: now, at a later time, or only to be looked at; and those of before."""
+"""From what is asked for to notifications: now or at a later time; and those of before."""
 
 from gateway.notify.emitting import Emitter
 from gateway.notify.languages import Languages
 from gateway.notify.planning import Planner
-from gateway.notify.preview import Previewer
 from gateway.notify.records import Records
 from gateway.notify.scheduling import Scheduler
-from gateway.notify.type_preview import TypePreviewer
+from gateway.notify.trials.planning import TrialPlanner
+from gateway.notify.trials.wording import TrialScribe
 from gateway.notify.wording import Scribe
 from gateway.process.member import Member
 from gateway.process.notices import Notices
@@ -14,6 +14,8 @@ from gateway.protocol import problems
 
 
 class TellingFloor:
+    """Who emits, now or later, and who knows what was emitted."""
+
     def __init__(self, member: Member) -> None:
         self.languages = Languages(member.contacts, member.preferences)
         member.contacts.listeners.append(self.languages.note)
@@ -25,6 +27,15 @@ class TellingFloor:
             judge=member.judge,
             clock=member.clock,
         )
+        self.trials = member.hear_trials(member.switching)
+        self.trial_planner = TrialPlanner(
+            enrol=self.trials.enrol,
+            catalog=member.catalog,
+            choosers=member.preferences,
+            scribe=TrialScribe(member.catalog, self.languages, member.preferences),
+            judge=member.judge,
+            clock=member.clock,
+        )
         self.emitter = Emitter(
             commit=member.commit,
             planner=self.planner,
@@ -32,6 +43,7 @@ class TellingFloor:
             wake_mailer=member.wake_mailer,
             count=member.metrics.emitted,
             code_of=problems.code_of,
+            hands=member.mail,
         )
         member.tally.hear(self.emitter)
         self.notices = Notices(self.emitter, self.languages)
@@ -50,19 +62,5 @@ class TellingFloor:
             clicks=member.store.clicks,
             fanout=member.fanout,
             bus=member.bus,
-            clock=member.clock,
-        )
-        self.previewer = Previewer(
-            planner=self.planner,
-            streams=member.store.streams,
-            outbox=member.store.outbox,
-            presence=member.presence,
-            presses=member.presses,
-        )
-        self.type_previewer = TypePreviewer(
-            catalog=member.catalog,
-            scribe=self.scribe,
-            judge=member.judge,
-            presses=member.presses,
             clock=member.clock,
         )

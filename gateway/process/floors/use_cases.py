@@ -1,6 +1,8 @@
 """All that can be asked of a node, gathered from its floors: HTTP and Socket.IO ask the same objects."""
 
 from gateway.notify.mailroom import Mailroom
+from gateway.notify.preview import Previewer
+from gateway.notify.type_preview import TypePreviewer
 from gateway.notify.types import Types
 from gateway.process.floors.campaigns import CampaignFloor
 from gateway.process.floors.inboxes import InboxFloor
@@ -22,9 +24,10 @@ def use_cases(
     keeping: KeepingFloor,
     views: ViewFloor,
 ) -> UseCases:
+    """One object for each noun. What no part is made of is made here."""
     return UseCases(
         emitter=telling.emitter,
-        previewer=telling.previewer,
+        previewer=_previewer(member, telling),
         records=telling.records,
         reading=inboxes.reading,
         mailroom=_mailroom(member),
@@ -39,8 +42,8 @@ def use_cases(
         campaigns=campaigns.book,
         digests=member.digests,
         statistics=keeping.statistics,
-        types=_types(member),
-        type_previewer=telling.type_previewer,
+        types=_types(member, keeping),
+        type_previewer=_type_previewer(member, telling),
         observatory=views.observatory,
         feed=views.feed,
         tracer=views.tracer,
@@ -59,12 +62,33 @@ def _mailroom(member: Member) -> Mailroom:
     )
 
 
-def _types(member: Member) -> Types:
+def _types(member: Member, keeping: KeepingFloor) -> Types:
     return Types(
         live=member.catalog,
         switching=member.switching,
         switches=member.store.switches,
         tally=member.tally,
         versions=member.versions,
+        trials=keeping.trials,
+        clock=member.clock,
+    )
+
+
+def _previewer(member: Member, telling: TellingFloor) -> Previewer:
+    return Previewer(
+        planner=telling.trial_planner,
+        streams=member.store.streams,
+        outbox=member.store.outbox,
+        presence=member.presence,
+        presses=member.presses,
+    )
+
+
+def _type_previewer(member: Member, telling: TellingFloor) -> TypePreviewer:
+    return TypePreviewer(
+        catalog=member.catalog,
+        scribe=telling.scribe,
+        judge=member.judge,
+        presses=member.presses,
         clock=member.clock,
     )

@@ -12,6 +12,8 @@ from gateway.process.member import Member
 
 
 class UserFloor:
+    """The books of users, and what is done when an address refuses mail."""
+
     def __init__(self, member: Member, telling: TellingFloor, inboxes: InboxFloor) -> None:
         store = member.store
         self.topics = TopicBook(store.topics, bus=member.bus, clock=member.clock)
@@ -36,6 +38,7 @@ class UserFloor:
             recipients=store.recipients,
             audit=store.audit,
             clicks=store.clicks,
+            trials=store.trials,
             reading=inboxes.reading,
             receiver=member.delivery,
             bus=member.bus,

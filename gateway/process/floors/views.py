@@ -18,6 +18,8 @@ from gateway.sockets.settings import SocketSettings
 
 
 class ViewFloor:
+    """What looks at all nodes, and can have one of them drained."""
+
     def __init__(self, member: Member, telling: TellingFloor, sessions: SessionFloor) -> None:
         node, watchers = member.node_id, sessions.namespaces.sessions
         member.metrics.watch_presence(member.presence.counts)

@@ -8,6 +8,7 @@ from gateway.protocol.answers.waiting import DigestAnswer, ScheduledAnswer, User
 from gateway.protocol.audits import DeedAnswer
 from gateway.protocol.clicks import HitAnswer
 from gateway.protocol.suppressions import SuppressionAnswer
+from gateway.protocol.trial_results import TrialPartAnswer
 
 
 class OnlineAnswer(Schema):
@@ -105,6 +106,11 @@ class UserDataAnswer(ProfileAnswer):
         fields.String(),
         required=True,
         metadata={"description": "What those links lead to that nobody else was sent."},
+    )
+    trials = fields.List(
+        fields.Nested(TrialPartAnswer),
+        required=True,
+        metadata={"description": "The user's part in the experiments of types, the newest first."},
     )
 
 

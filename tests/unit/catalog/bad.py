@@ -184,6 +184,51 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
                "catalog.toml:15: types.T.rollout.email.steps.4.percent: must be a percentage"]),
     "too many steps": ({"catalog.toml": HEAD + TYPE + "rollout.email.steps = [" + "1," * 101 + "]\n"},
                        ["catalog.toml:8: types.T.rollout.email.steps: has more than 100 steps"]),
+    "variants without an experiment": (
+        {"catalog.toml": HEAD + TYPE + "texts.en.title = 'x'\n[[types.T.variants]]\nname = 'a'\n[[types.T.variants]]\nname = 'b'\n"},
+        ["catalog.toml:9: types.T.variants: variants are tried by an experiment, and there is none"],
+    ),
+    "an experiment without variants": (
+        {"catalog.toml": HEAD + TYPE + "[types.T.experiment]\nbaseline = 0.1\neffect = 0.05\n"},
+        ["catalog.toml:6: types.T: variants are of the type's own texts, and it has none",
+         "catalog.toml:8: types.T.experiment: must be 2 to 8 of different names"],
+    ),
+    "an experiment that is no table": ({"catalog.toml": HEAD + TYPE + "experiment = 1\n"}, ["catalog.toml:8: types.T.experiment: must be a table"]),
+    "variants": (
+        {"catalog.toml": HEAD + TYPE + "texts.en.title = 'x'\n[types.T.experiment]\nbaseline = 0.1\neffect = 0.05\n[[types.T.variants]]\nweight = 0\n"
+         "[[types.T.variants]]\nname = 'A b'\nsubject = 'x'\n[types.T.variants.texts.en]\ntitle = '{{ data.x }}'\nimage = 'https://x.example/y'\n[types.T.variants.texts.de]\ntitle = 'y'\n"},
+        ["catalog.toml:12: types.T.variants.0: name is missing", "catalog.toml:13: types.T.variants.0.weight: must be a whole number from 1 to 1000",
+         "catalog.toml:15: types.T.variants.1.name: must be small letters", "catalog.toml:16: types.T.variants.1.subject: nothing is called so",
+         "catalog.toml:18: types.T.variants.1.texts.en.title: uses data.x", "catalog.toml:19: types.T.variants.1.texts.en.image: nothing is called so",
+         "catalog.toml:20: types.T.variants.1.texts.de: the type has no texts in this language"],
+    ),
+    "variants of one name": (
+        {"catalog.toml": HEAD + TYPE + "texts.en.title = 'x'\nexperiment = { baseline = 0.1, effect = 0.05 }\nvariants = [{ name = 'a' }, { name = 'a' }]\n"},
+        ["catalog.toml:10: types.T.variants: must be 2 to 8 of different names"],
+    ),
+    "an experiment's plan": (
+        {"catalog.toml": HEAD + TYPE + "texts.en.title = 'x'\ncritical = true\nvariants = [{ name = 'a' }, { name = 'b' }]\n[types.T.experiment]\nmetric = 'open'\nbaseline = 1\n"
+         "salt = 'a b'\nholdout = 5\nshare = 0\nlasts = '3h'\n"},
+        ["catalog.toml:11: types.T.experiment: effect must be a part", "catalog.toml:12: types.T.experiment.metric: must be click or read", "catalog.toml:13: types.T.experiment.baseline: baseline must be a part of all",
+         "catalog.toml:14: types.T.experiment.salt: must be ASCII", "catalog.toml:15: types.T.experiment.holdout: what is critical is kept from nobody",
+         "catalog.toml:16: types.T.experiment.share: must be 1 at least", "catalog.toml:17: types.T.experiment.lasts: must be 4h at least"],
+    ),
+    "an experiment that finds too little": (
+        {"catalog.toml": HEAD + TYPE + "texts.en.title = 'x'\nvariants = [{ name = 'a' }, { name = 'b' }]\n[types.T.experiment]\nbaseline = 0.1\neffect = 0.0001\nholdout = 51\nsalt = '" + "s" * 65 + "'\n"},
+        ["catalog.toml:12: types.T.experiment.effect: it takes", "catalog.toml:13: types.T.experiment.holdout: must be 50 at most", "catalog.toml:14: types.T.experiment.salt: must be ASCII"],
+    ),
+    "an experiment that finds too much": (
+        {"catalog.toml": HEAD + TYPE + "texts.en.title = 'x'\nvariants = [{ name = 'a' }, { name = 'b' }]\nexperiment = { baseline = 0.6, effect = 0.4 }\n"},
+        ["catalog.toml:10: types.T.experiment.effect: baseline and effect together must be less than 1"],
+    ),
+    "an experiment of mail that is read": (
+        {"catalog.toml": HEAD + TYPE + "texts.en.title = 'x'\nchannels = { in_app = false, email = true }\nvariants = [{ name = 'a' }, { name = 'b' }]\nexperiment = { baseline = 0.1, effect = 0.05, metric = 'read' }\n"},
+        ["catalog.toml:11: types.T.experiment.metric: the type is not shown in the app"],
+    ),
+    "an experiment of mail without clicks": (
+        {"catalog.toml": HEAD + TYPE + "texts.en.title = 'x'\nchannels = { in_app = false, email = true }\nvariants = [{ name = 'a' }, { name = 'b' }]\nexperiment = { baseline = 0.1, effect = 0.05 }\n"},
+        ["catalog.toml:11: types.T.experiment: nobody would know of a click"],
+    ),
     "a template of no type": ({"catalog.toml": HEAD + TYPE, "ORDER.html": "x", "T.klingon.html": "x"},
                               ["ORDER.html:1: there is no type ORDER", "T.klingon.html:1: klingon is no language"]),
     "a type of the gateway's own": ({"catalog.toml": HEAD + '[types.DIGEST]\ncategory = "orders"\n'}, ["catalog.toml:6: types.DIGEST: is the gateway's own"]),

@@ -11,14 +11,29 @@ from mailer.filters import FILTERS
 
 TEXT = (Path(__file__).parents[3] / "docs/catalog.md").read_text("utf-8")
 
+REVIEW = """
+[types.REVIEW]
+category = "orders"
+schema = { type = "object", required = ["product"], properties = { product = { type = "string" } } }
+texts.en.title = "How is it?"
+
+"""
+"""What stands before the variants."""
+
 
 def test_the_catalog_that_is_shown_can_be_used(tmp_path):
-    [shown] = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
-    (tmp_path / "catalog.toml").write_text(shown, "utf-8")
+    shown, variants = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
+    (tmp_path / "catalog.toml").write_text(shown + REVIEW + variants, "utf-8")
 
-    planned = load(tmp_path).plan("ORDER_UPDATE", {"order": "1234", "status": "shipped"}, "fr")
+    catalog = load(tmp_path)
 
+    planned = catalog.plan("ORDER_UPDATE", {"order": "1234", "status": "shipped"}, "fr")
     assert (planned.title, planned.collapse) == ("Order 1234 has shipped", "order:1234")
+    trial = catalog.types["REVIEW"].trial
+    assert (trial.metric, trial.split.holdout, trial.seconds) == ("click", 5, 14 * 86_400)
+    said = catalog.say(trial.variant("by-name").kind, {"product": "the lamp"}, "en")
+    assert (said.title, said.subject) == ("How do you like the lamp?", "the lamp, and you?")
+    assert catalog.say(trial.variant("plain").kind, {"product": "the lamp"}, "en").title == "How is it?"
 
 
 def test_the_buckets_that_are_shown_are_right():

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
+from gateway.experiments.findings import Arm, Design, Findings, Verdict
+from gateway.experiments.lots import Aside
+from gateway.experiments.results import Results, outcome
 from gateway.notify.campaigns import trial
 from gateway.notify.campaigns.plans import Experiment, Imported, Plan, Variant
-from gateway.notify.experiments.findings import Design, Findings, Verdict
-from gateway.notify.experiments.lots import Aside
 from storage.campaigns import Campaign
 
 NOW = datetime(2026, 11, 26, 8, tzinfo=UTC)
@@ -70,12 +71,13 @@ def test_an_experiment_with_times_of_day_waits_for_the_last_and_a_day_more():
 def test_without_a_sure_winner_those_who_wait_get_the_control(
     verdict: Verdict, winner: str | None, enough: bool, is_over: bool, chosen: str | None
 ):
-    told = trial.Told(
+    arms = tuple(Arm(name=name, weight=1, assigned=0, people=0, converted=0) for name in "ab")
+    told = Results(
         design=Design(weights=(1, 1), baseline=0.1, effect=0.05),
         over_at=NOW,
-        counts=(),
+        arms=arms,
         findings=Findings(verdict=verdict, winner=winner, comparisons=(), has_enough=enough),
     )
     now = NOW if is_over else NOW - timedelta(seconds=1)
 
-    assert trial.outcome(told, PLAN, now=now) == chosen
+    assert outcome(told, now=now) == chosen

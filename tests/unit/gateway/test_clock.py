@@ -188,6 +188,13 @@ def test_a_store_that_agrees_settles_what_the_last_run_left_open(machine):
     assert machine.keeper.cautious() == machine.wall()
 
 
+@pytest.mark.parametrize(("heard_late", "waits"), [(0.3, 0.0), (5.0, 5.0)])
+def test_mail_that_is_due_does_not_wait_for_as_long_as_the_store_took_to_answer(machine, heard_late, waits):
+    machine.go_on(MINUTE, store=-timedelta(seconds=heard_late))
+
+    assert machine.keeper() - machine.keeper.cautious() == timedelta(seconds=waits)
+
+
 def test_ids_stay_in_the_time_that_is_believed(machine):
     source = UUID7Source()
     before = source()

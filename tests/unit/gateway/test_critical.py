@@ -21,9 +21,9 @@ from gateway.notify.windows import DAILY, Plan
 from storage.people import Contact
 
 NOW = datetime(2026, 11, 26, 23, 30, tzinfo=UTC)
-STRICT = {"switch", "rollout", "address", "suppression", "unless"}
+STRICT = {"switch", "rollout", "holdout", "address", "suppression", "unless"}
 """What holds for critical mail too: what the operator has switched off, that it has somewhere to go that takes mail, and its own
-sender's wish. Of suppressions only those of all mail hold for it: `tests/unit/gateway/test_decide.py`."""
+sender's wish; of what is critical nobody is held out, for no such catalog is loaded. Of suppressions only those of all mail hold for it: `tests/unit/gateway/test_decide.py`."""
 
 times = st.builds(time, st.integers(0, 23), st.integers(0, 59))
 facts_of = {

@@ -131,7 +131,7 @@ def test_the_first_gate_that_stops_a_case_says_what_becomes_of_it(
 
 def test_the_gates_stand_in_the_order_of_the_rules() -> None:
     assert [gate.rule for gate in GATES] == [
-        "switch", "rollout", "address", "suppression", "preferences", "unless", "quiet_hours", "throttle", "digest"
+        "switch", "rollout", "holdout", "address", "suppression", "preferences", "unless", "quiet_hours", "throttle", "digest"
     ]  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """What an emit may say: bounds, agreement between fields, and that the short way and the schemas are one."""
 
+import json
 import math
 from typing import Any
 
@@ -359,6 +360,50 @@ def test_the_short_way_takes_nothing_the_schemas_would_not_and_makes_the_same_of
                 replace(long, fingerprint=short.fingerprint),
                 long.idempotency_key is not None,
             )
+
+
+@settings(max_examples=amount(60, long=400), deadline=None)
+@given(st.lists(bodies, min_size=1, max_size=3))
+def test_the_short_way_makes_the_same_of_a_whole_batch(items: list[dict[str, Any]]):
+    text = json.dumps({"notifications": items}).encode()
+
+    short = emit_plain.judged_batch(text)
+
+    if short is not None:
+        assert short == [emit._parse_item(item) for item in orjson.loads(text)["notifications"]]
+
+
+LARGE = {"data": {"text": "x" * emit_rules.EMIT_BYTES_MAX}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"[" * 100_000,
+        b'{"notifications":[]}',
+        b'{"notifications":[null]}',
+        b'{"notifications":[{"to":"user:1","type":"A","title":"\xff"}]}',
+        b'{"notifications":[{"to":"user:1","type":"A","title":"B","data":{"a":1e999}}]}',
+        b'{"notifications":[{"to":"user:1","type":"A","title":"B","data":{"a":18446744073709551616}}]}',
+        b'{"notifications":[{"to":"user:1","type":"A","title":"B","data":' + b"[" * 100_000,
+        b'{"notifications":[{"to":"user:1","type":"A","title":"B","data":{"\\ud800":1}}]}',
+        json.dumps({"notifications": [PLAIN | {"idempotency_key": "k"}]}).encode(),
+        json.dumps({"notifications": [PLAIN, PLAIN | {"title": "\u2800"}]}).encode(),
+        json.dumps({"notifications": [PLAIN] * (emit_rules.BATCH_MAX + 1)}).encode(),
+        json.dumps({"notifications": [PLAIN, PLAIN | LARGE]}).encode(),
+    ],
+)
+def test_a_batch_that_is_odd_anywhere_is_left_to_the_schemas(text: bytes):
+    assert emit_plain.judged_batch(text) is None
+
+
+def test_a_plain_batch_goes_the_short_way_however_long_it_is():
+    items = [PLAIN | {"data": {"text": "x" * 1000}}] * (emit_rules.EMIT_BYTES_MAX // 1000 + 1)
+
+    judged = emit_plain.judged_batch(json.dumps({"notifications": items}).encode())
+
+    assert judged == [emit.parse_item(item) for item in items]
 
 
 def test_the_common_bodies_go_the_short_way():

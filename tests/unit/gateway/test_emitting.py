@@ -3,7 +3,8 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -28,9 +29,10 @@ from gateway.notify.wording import Scribe
 from gateway.protocol import problems
 from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.groupcommit import GroupCommit
+from storage.mail import Hold, MailState
 from storage.people import Contact
 from storage.sqlite import SQLiteStore
-from storage.streams import Appended, Emission
+from storage.streams import Appended, Emission, Notification
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -115,7 +117,7 @@ async def test_a_contact_book_that_cannot_be_asked_fails_those_alone_who_need_it
     assert isinstance(given, Appended)
     assert isinstance(none, Appended)
     with pytest.raises(StoreUnavailable):
-        await emitter._planner.drafts(mailed("ann"), limit=1)
+        await emitter.planner.drafts(mailed("ann"), limit=1)
 
 
 async def test_an_unknown_address_is_the_answer_of_its_item_alone(emitter: Emitter):
@@ -123,6 +125,50 @@ async def test_an_unknown_address_is_the_answer_of_its_item_alone(emitter: Emitt
 
     assert isinstance(unknown, NoAddress)
     assert isinstance(left_out, Appended)
+
+
+class Hands:
+    """Takes all mail, and remembers what it has heard of it since."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, MailState | None]] = []
+
+    def take(self, notifications: Sequence[Notification]) -> tuple[Notification, ...]:
+        hold = Hold(token="1d9e", until=NOW + timedelta(seconds=15))
+        return tuple(
+            structs.replace(each, mail=replace(each.mail, state=MailState.LEASED, hold=hold))
+            for each in notifications
+            if each.mail is not None
+        )
+
+    def begin(self, notifications: Sequence[Notification]) -> None:
+        self.heard += [("stored", each.mail and each.mail.state) for each in notifications]
+
+    def forgo(self, notifications: Sequence[Notification]) -> None:
+        self.heard += [("not stored", each.mail and each.mail.state) for each in notifications]
+
+
+async def test_mail_is_begun_where_it_was_stored(emitter: Emitter):
+    emitter._hands = hands = Hands()
+
+    await emitter.emit(plain("ann"), scope="test")
+    await emitter.emit(mailed("ann", to="ann@shop.example"), scope="test")
+
+    assert hands.heard == [("stored", MailState.LEASED)]
+
+
+async def test_mail_is_forgone_that_was_stored_before_or_not_at_all(emitter: Emitter, store: SQLiteStore):
+    emitter._hands = hands = Hands()
+    request = structs.replace(mailed("ann", to="ann@shop.example"), idempotency_key="k", fingerprint=b"same")
+    await emitter.emit(request, scope="test")
+
+    assert (await emitter.emit(request, scope="test")).duplicate
+    emitter._commit = GroupCommit(Failing(store, 0))
+    with pytest.raises(StoreUnavailable):
+        await emitter.emit(request, scope="test")
+    await emitter._commit.close()
+
+    assert [heard for heard, _ in hands.heard] == ["stored", "not stored", "not stored"]
 
 
 class Failing:

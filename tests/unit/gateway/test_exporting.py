@@ -81,6 +81,7 @@ def test_every_event_is_a_line_with_a_cursor_to_go_on_from(folder: Path, capfdbi
     assert told[0] == {
         "cursor": told[0]["cursor"], "id": told[0]["id"], "at": "2026-12-01T12:00:00.000Z", "outcome": "read", "type": "ORDER",
         "channel": "in_app", "about": READ, "count": 1, "lane": None, "campaign": None, "rule": None,
+        "variant": None,
     }  # fmt: skip
     assert (told[1]["about"], told[1]["count"]) == (None, 7)
     assert len({each["id"] for each in told}) == 5

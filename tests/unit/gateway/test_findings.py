@@ -10,8 +10,7 @@ from random import Random
 
 import pytest
 
-from gateway.notify.clicks.judging import AGENT, PREFETCH, Posted, judge
-from gateway.notify.experiments.findings import (
+from gateway.experiments.findings import (
     EVENTS_LEAST,
     Arm,
     Design,
@@ -20,6 +19,7 @@ from gateway.notify.experiments.findings import (
     Verdict,
     findings,
 )
+from gateway.notify.clicks.judging import AGENT, PREFETCH, Posted, judge
 from storage.clicks import Hit, HitKind
 from tests.support.amounts import amount
 

@@ -3,7 +3,7 @@
 import pytest
 from scipy import special
 
-from gateway.notify.experiments.inference import (
+from gateway.experiments.inference import (
     Share,
     arm_size,
     chance,

@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from gateway.catalog.buckets import bucket
-from gateway.notify.experiments.inference import SKEWED, split_chance
-from gateway.notify.experiments.lots import Aside, Split, lot
+from gateway.experiments.inference import SKEWED, split_chance
+from gateway.experiments.lots import Aside, Split, lot
 
 USERS = [f"user-{n}" for n in range(4000)]
 

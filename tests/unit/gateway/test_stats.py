@@ -45,7 +45,13 @@ class Process:
         self.fails: Exception | None = None
         self.notes = 0
         shelf = SimpleNamespace(note=self._note, series_of=self.store.stats.series_of)
-        self.noter = Noter(shelf, self.store.streams, self.store.shared_secret, lambda: self.now)
+        self.noter = Noter(
+            shelf,
+            self.store.streams,
+            self.store.shared_secret,
+            lambda: self.now,
+            varies=lambda type_: type_ == "TRIED",
+        )
         self.recounter = Recounter(
             self.store.stats, lambda: self.now, holder="node", days=90, may_delete=lambda: True
         )
@@ -173,6 +179,32 @@ async def test_who_has_read_has_seen_and_what_is_in_no_room_of_the_readers_count
         **{(series("ORDER"), outcome): 1 for outcome in (delivered, seen, read, clicked)},
         **{(series("NEWS", "shared"), outcome): 1 for outcome in (delivered, read, clicked)},
         (series("NEWS", "shared"), seen): 2,
+    }
+
+
+async def test_what_is_said_in_several_ways_is_told_apart_however_it_is_heard_of(process: Process):
+    """A frame does not tell the variant: of types that have some it is looked up."""
+    (tried,) = await put(process.store, notification("user:ann", type="TRIED", entry=Entry(variant="b")))
+    (other,) = await put(process.store, notification("user:ann", type="ORDER"))
+    for each in (tried, other):
+        process.noter.emitted_in_variants([each], "shop")
+        process.noter.written(each.room, events.frame("notification", each))
+    process.noter.replayed([tried])
+    process.noter.marked(Outcome.SEEN, "ann", ["user:ann"], [tried.id], CHANGED)
+    of = Subject(kind=Kind.NOTIFICATION, id=tried.id)
+    process.noter.mailed(
+        LaneName.BULK,
+        MailOutcome(id=tried.id, of=of, type="TRIED", result=Result.SENT, seconds=0, attempts=1, variant="b"),
+    )
+    process.noter.mail_returned(Outcome.BOUNCED, tried, LaneName.BULK)
+
+    await process.noter.flush()
+
+    in_app, mailed = series("TRIED", variant="b"), series("TRIED", "email", lane="bulk", variant="b")
+    assert await process.told() == {
+        **{(in_app, outcome): 1 for outcome in (Outcome.EMITTED, Outcome.DELIVERED, Outcome.SEEN)},
+        **{(mailed, outcome): 1 for outcome in (Outcome.SENT, Outcome.BOUNCED)},
+        **{(series("ORDER"), outcome): 1 for outcome in (Outcome.EMITTED, Outcome.DELIVERED)},
     }
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.notify import suppressions
 from gateway.notify.suppressions import LiftRequest, SuppressionList, SuppressionsRequest, SuppressRequest
 from mailer.address import compared
 from mailer.bounces import Bounce, Severity
@@ -221,6 +222,65 @@ async def test_those_who_ask_while_the_store_answers_are_answered_together(
     await asking.stop()
 
 
+async def test_what_is_foreseen_is_asked_in_one_question_and_counts_once(
+    suppressed: SuppressionList, store: SQLiteStore, clock: HeldClock
+) -> None:
+    await suppressed.suppress(SuppressRequest(address="bob@example.org"), source="shop")
+    shelf = Asked(store.suppressions)
+    asking = SuppressionList(shelf, clock)  # type: ignore[arg-type]
+
+    asking.foresee(["ann@example.org", "Bob@example.org", "no address"])
+    assert await asking.matching(["ann@example.org"]) == {}
+    assert (await asking.matching(["bob@example.org"])).keys() == {"bob@example.org"}
+    assert shelf.times == 1
+
+    await asking.matching(["bob@example.org"])
+    assert shelf.times == 2
+    await asking.stop()
+    asking.foresee(["ann@example.org"])  # nobody answers any more: who asks then hears of it
+
+
+async def test_what_was_foreseen_long_ago_is_asked_again(
+    store: SQLiteStore, clock: HeldClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suppressions, "FORESEEN_SECONDS", 0.0)
+    shelf = Asked(store.suppressions)
+    asking = SuppressionList(shelf, clock)  # type: ignore[arg-type]
+
+    asking.foresee(["ann@example.org"])
+    await asking.matching(["bob@example.org"])
+    assert shelf.times == 1  # both at once
+    await asking.matching(["ann@example.org"])
+
+    assert shelf.times == 2
+    await asking.stop()
+
+
+async def test_no_more_is_foreseen_than_there_is_room_for(
+    store: SQLiteStore, clock: HeldClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suppressions, "ASKED_AT_ONCE", 2)
+    monkeypatch.setattr(suppressions, "ASKED_AT_MOST", 2)
+    shelf = Asked(store.suppressions)
+    asking = SuppressionList(shelf, clock)  # type: ignore[arg-type]
+
+    for name in ("ann", "bob", "cid"):
+        asking.foresee([f"{name}@example.org"])
+
+    assert asking._foreseen.keys() == {"ann@example.org", "bob@example.org"}
+    await asking.stop()
+
+
+async def test_what_is_suppressed_or_lifted_after_it_was_foreseen_counts(suppressed: SuppressionList) -> None:
+    suppressed.foresee(["ann@example.org", "bob@example.org"])
+    await suppressed.suppress(SuppressRequest(address="ann@example.org"), source="shop")
+    assert (await suppressed.matching(["ann@example.org"])).keys() == {"ann@example.org"}
+
+    suppressed.foresee(["ann@example.org"])
+    await suppressed.lift(LiftRequest(address="ann@example.org"))
+    assert await suppressed.matching(["ann@example.org"]) == {}
+
+
 async def test_what_is_there_and_lasts_as_long_is_what_suppressing_again_answers(
     suppressed: SuppressionList,
 ) -> None:
@@ -287,5 +347,6 @@ async def test_a_store_that_is_away_is_the_askers_answer(
 ) -> None:
     await store.close()
 
+    suppressed.foresee(["ann@example.org", "bob@example.org"])
     with pytest.raises(StoreUnavailable):
         await suppressed.matching(["ann@example.org"])

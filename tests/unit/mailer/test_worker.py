@@ -33,7 +33,7 @@ from storage.inboxes import Chosen, Inboxes
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.outbox import Lease, Outbox
 from storage.sqlite import SQLiteStore
-from storage.streams import Emission
+from storage.streams import Appended, Emission
 from tests.support.smtp import Authority, Hang, Reply, SMTPRelay, Wait
 from tests.unit.mailer.letters import ID, LETTERHEAD, PRESS, notification
 
@@ -275,6 +275,27 @@ async def test_mail_of_another_node_is_found_by_polling(bench: Bench) -> None:
     await bench.until_observed(Result.SENT)
 
 
+async def test_mail_that_is_stored_in_the_workers_hands_goes_out_without_being_looked_for(
+    bench: Bench,
+) -> None:
+    worker = bench.start()
+    await bench.outbox.until_called("next_due")
+    looked = bench.outbox.calls.count("lease")
+    now = bench.clock()
+    order = MailOrder(to="ann@example.org", due_at=now)
+    owed = Mail(order=order, state=MailState.PENDING, due_at=now, updated_at=now)
+
+    taken = worker.at_once.take(notification(mail=owed, created_at=now))
+    [appended] = await bench.store.streams.append([Emission(notifications=(taken,))])
+    assert isinstance(appended, Appended)
+    worker.at_once.begin(*appended.notifications)
+
+    await bench.until_observed(Result.SENT)
+    mail = await bench.mail()
+    assert (mail.state, mail.attempts) == (MailState.SENT, 1)
+    assert bench.outbox.calls.count("lease") == looked
+
+
 async def test_no_more_is_leased_than_slots_are_free(bench: Bench) -> None:
     bench.relay.on("CONTENT", Hang(), Hang())
     for number in range(3):
@@ -331,6 +352,19 @@ async def test_while_much_is_due_several_places_are_filled_by_one_lease(
     for each in go_on[2:]:
         each.set()
     await bench.until(lambda: bench.count(Result.SENT) == 6)
+
+
+@pytest.mark.parametrize(("count", "foreseen"), [(1, []), (3, [3])])
+async def test_of_several_that_are_leased_together_is_told_before_any_is_judged(
+    bench: Bench, count: int, foreseen: list[int]
+) -> None:
+    told: list[int] = []
+    await owe_many(bench, count)
+
+    bench.start(foresee=lambda addresses: told.append(len(addresses)))
+
+    await bench.until(lambda: bench.count(Result.SENT) == count)
+    assert told == foreseen
 
 
 async def test_after_the_last_mail_that_was_due_the_store_is_not_asked_for_more(bench: Bench) -> None:

@@ -1,6 +1,7 @@
 /** One Socket.IO connection: its token, its refusals, and when to come back. Knows nothing of notifications. */
 
 import { io } from "socket.io-client";
+import { asking } from "./asking.ts";
 import { backoff, patience } from "./backoff.ts";
 import {
   type Closing,
@@ -11,9 +12,6 @@ import {
   type Since,
   type State,
 } from "./protocol.ts";
-
-/** A new token can mend these; nothing else that is final can be mended from here. */
-export const isAboutToken = (code: string): boolean => code.includes("token");
 
 /**
  * Keeps a connection until it is closed or finally refused. `since` is read at every attempt.
@@ -29,7 +27,7 @@ export function connection(
   const ANSWER_MS = 10_000;
   const OPEN_MS = 30_000;
   const { getToken } = options;
-  const abandoned = new Set<(error: Error) => void>();
+  const [put, , abandon] = asking(ANSWER_MS);
   let refused: string | undefined;
   let strikes = 0;
   let attempts = 0;
@@ -43,7 +41,7 @@ export function connection(
   let open = false;
 
   const socket = io(options.url as string, {
-    path: options.path ?? "/socket.io/",
+    path: options.path as string,
     ...options.socket,
     autoConnect: false,
     forceNew: true,
@@ -62,7 +60,7 @@ export function connection(
     settled = false;
     clearTimeout(timer);
     timer = undefined;
-    for (const settle of abandoned) settle(failure("offline"));
+    abandon();
     socket.disconnect();
   };
 
@@ -85,7 +83,8 @@ export function connection(
     if (!open) return;
     refused = used;
     if (token === used) token = undefined;
-    if (isAboutToken(code) && (token || getToken) && !strikes++) retry(code, 0);
+    // A new token can mend these; nothing else that is final can be mended from here.
+    if (code.includes("token") && (token || getToken) && !strikes++) retry(code, 0);
     else stop(code);
   };
 
@@ -97,7 +96,6 @@ export function connection(
       token ??= await getToken?.();
     } catch {
       if (timer === mine) retry("token_unavailable");
-      return;
     }
     if (timer !== mine) return;
     if (!token || token === refused) stop(token ? "invalid_token" : "missing_token");
@@ -121,21 +119,14 @@ export function connection(
     }
   };
 
-  const request = <T>(event: string, payload: object): Promise<T> =>
-    new Promise((resolve, reject) => {
-      if (!socket.connected) return reject(failure("offline"));
-      const settle = (error: Error | undefined, answer?: T): void => {
-        clearTimeout(late);
-        abandoned.delete(settle);
-        if (error) reject(error);
-        else resolve(answer as T);
-      };
-      const late = setTimeout(settle, ANSWER_MS, failure("timeout"));
-      abandoned.add(settle);
-      socket.emit(event, payload, (answer: T & { ok: boolean; error?: { code: string } }) =>
-        settle(answer.ok ? undefined : failure("failed", answer.error), answer),
+  const request = async <T>(event: string, payload: object): Promise<T> => {
+    if (!socket.connected) throw failure("offline");
+    return put((_, settle) => {
+      socket.emit(event, payload, (answer: T & { ok: boolean; error?: object }) =>
+        answer.ok ? settle("", answer) : settle("failed", answer.error),
       );
     });
+  };
 
   socket.on("connect", () => tell("online"));
   socket.on("connect_error", (error: Error & { data?: { code: string; retry: boolean } }) => {
@@ -151,16 +142,13 @@ export function connection(
       retry(bye?.reason ?? "lost", bye && patience(bye.retry_after ?? 0));
   });
   socket.onAny((event: string, payload) => {
+    receive(event, payload as never);
     if (event === "closing") goodbye = payload as Closing;
     if (event === "token:expiring") expiring();
-    const ready = event === "ready";
-    if (ready) {
-      clearTimeout(timer);
-      timer = undefined;
-      attempts = strikes = 0;
-    }
-    receive(event, payload as never);
-    if (!ready) return;
+    if (event !== "ready") return;
+    clearTimeout(timer);
+    timer = undefined;
+    attempts = strikes = 0;
     tell("ready");
     settled = true;
     // It was brought while the connection was being made.

@@ -23,16 +23,15 @@ export type Counts = readonly [
   isUncounted: (item: Item, count?: Count) => boolean,
   /** The newest count of the gateway. */
   newest: () => Count,
-  /** Takes the count that a connection begins with, whatever was counted before. */
-  begin: (count: Count) => void,
-  /** Takes a count of the gateway: they may come out of order, and before or after what they count. */
-  hear: (count: Partial<Count>) => boolean,
+  /**
+   * Takes a count of the gateway: they may come out of order, and before or after what they count. One that a connection
+   * begins with holds whatever was counted before. Answers whether the badge changed.
+   */
+  hear: (count: Partial<Count>, begins?: boolean) => boolean,
   /** Has the badge stand on the newest count, unless marks are under way; answers whether that changed it. */
   settle: () => boolean,
   /** Counts as many more, or less, until the gateway counts again. */
   shift: (by: number) => void,
-  /** All that the gateway has counted is read. */
-  clear: () => void,
 ];
 
 /** Counts `items` and all that is not loaded; while there are marks that the gateway lacks, `isOwing` says so. */
@@ -70,21 +69,15 @@ export function counting(
     unread,
     isUncounted,
     () => newest,
-    (count) => {
-      newest = count;
-    },
-    ({ unread, heads = { ...since }, turn = 0 }) => {
+    ({ unread, heads = { ...since }, turn = 0 }, begins) => {
       if (unread === undefined) return false;
       const count = { unread, heads, turn };
-      if (!older(count, newest)) newest = count;
+      if (begins || !older(count, newest)) newest = count;
       return settle();
     },
     settle,
     (by) => {
       drift += by;
-    },
-    () => {
-      drift = -base.unread;
     },
   ];
 }

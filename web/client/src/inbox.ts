@@ -1,9 +1,9 @@
 /** The inbox: what the user has been told, in order and once, and what the user did with it. */
 
+import { jitter } from "./backoff.ts";
 import { connection } from "./connection.ts";
 import { counting } from "./counts.ts";
 import { framed } from "./frames.ts";
-import { landing } from "./landing.ts";
 import { marking } from "./marks.ts";
 import { paging } from "./pages.ts";
 import {
@@ -15,6 +15,7 @@ import {
   type InboxEvent,
   type Item,
   type Link,
+  MARKS,
   type Mark,
   type Notification,
   type Ready,
@@ -24,14 +25,17 @@ import {
   type Status,
 } from "./protocol.ts";
 import { streaming } from "./streams.ts";
-import { shareable, shared } from "./tabs.ts";
+import { shared } from "./tabs.ts";
 import { subject } from "./token.ts";
 
 /** By id, which is by time; above them, by time as well, what came back from a snooze: no id begins as a year does. */
 const place = (n: Item): string => n.returned_at ?? n.id;
 
-/** Not all clients at once. */
-const soon = (): number => 300 * (1 + Math.random());
+/** What the link of a mail has brought to this page: few pages are come to by one, and fetch what reads it. */
+let brought: Promise<string | undefined> | undefined;
+
+/** How long something that all clients hear of at once waits, at the least. */
+const SOON_MS = 300;
 
 /** The inbox at one moment. A new object whenever anything in it differs. */
 export interface Snapshot extends Status {
@@ -70,6 +74,9 @@ export interface Inbox {
   close(): void;
 }
 
+/** Where the line of sequences stands among the rooms: a room of that name there is none. */
+type Line = { epoch?: string | undefined };
+
 /** A mark of another tab, with the count that it was answered. */
 type Applied = { mark: Mark; ids?: string[]; id?: string | null } & Count;
 
@@ -90,24 +97,20 @@ export const EMPTY: Snapshot = {
   loading: true,
 };
 
-/** Socket.IO would take a path for the name of a namespace, which no gateway has. */
-const checkOrigin = (url: string): void => {
-  const path = new URL(url, "http://a").pathname.replace(/\/$/, "");
-  if (path) throw new TypeError(`url has a path; option path: "${path}/socket.io/"`);
-};
-
 /**
  * Opens a live inbox. It connects by itself, and stays connected until `close`.
  *
  * Throws a `TypeError` when `url` is none or has a path.
  */
 export function connect(options: ConnectOptions): Inbox {
-  checkOrigin(options.url ?? "/");
+  const { pathname } = new URL(options.url ?? "/", "http://a");
+  // Socket.IO would take a path for the name of a namespace, which no gateway has.
+  if (pathname[1]) throw new TypeError(`option path: "${pathname.replace(/\/?$/, "/socket.io/")}"`);
+  if (globalThis.location?.href.includes("bellhop-click="))
+    brought = import("./click.ts").then((its) => its.click());
   const { keep = 10_000, pageSize = 20 } = options;
   const items = new Map<string, Item>();
   const since: Since = {};
-  /** Where it stands among the rooms: a room of that name there is none. */
-  const line = since as { epoch?: string | undefined };
   /** Dismissed or recalled; a page that was on its way must not bring them back. */
   const gone = new Set<string>();
   const GONE = 1_000;
@@ -123,18 +126,19 @@ export function connect(options: ConnectOptions): Inbox {
   let settled = false;
   let closed = false;
   /** Brought by the link of a mail, and not told yet. */
-  let landed = landing();
+  let landed = brought;
   let link: Link | undefined;
   let memory: string | undefined;
   let stale: ReturnType<typeof setTimeout> | undefined;
 
-  const ask: Ask = (event, payload) =>
-    link ? link.request(event, payload) : Promise.reject(failure("offline"));
-  const isMuted = (n: Notification): boolean => n.room !== `user:${user}` && muted.includes(n.type);
+  const ask: Ask = async (event, payload) => {
+    if (!link) throw failure("offline");
+    return link.request(event, payload);
+  };
 
   const flush = (): void => {
     const all = [...items.values()].sort((a, b) => (place(a) < place(b) ? 1 : -1));
-    if (all.length > keep) {
+    if (all[keep]) {
       for (const n of all.splice(keep)) {
         items.delete(n.id);
         if (isUncounted(n)) shift(1);
@@ -170,22 +174,16 @@ export function connect(options: ConnectOptions): Inbox {
       if (settle() || undone) refresh();
     },
   );
-  const [unread, isUncounted, newest, beginCount, hear, settle, shift, clear] = counting(
-    items,
-    since,
-    isOwing,
-    touch,
-  );
-  const [load, reload, restart, shown, cut, begun, isLoading] = paging(
+  const [unread, isUncounted, newest, hear, settle, shift] = counting(items, since, isOwing, touch);
+  const [more, reload, restart, shown, cut, begun] = paging(
     items,
     pageSize,
     ask,
     isSettled,
     (n) => {
       if (gone.has(n.id)) return;
-      const clicked = n.clicked || isQueued("click", n.id);
-      const read = n.read || clicked || isQueued("read", n.id);
-      keepNewest({ ...n, read, clicked, seen: n.seen || read || isQueued("seen", n.id) });
+      for (const mark of MARKS) if (isQueued(mark, n.id)) n = { ...n, ...DONE[mark] };
+      keepNewest(n);
     },
     touch,
   );
@@ -194,13 +192,13 @@ export function connect(options: ConnectOptions): Inbox {
     ask,
     isSettled,
     (n) => {
-      if (isMuted(n)) return;
-      if (n.seq !== null && !items.has(n.id) && !gone.has(n.id)) {
+      if (n.room !== `user:${user}` && muted.includes(n.type)) return;
+      if (n.seq && !items.has(n.id) && !gone.has(n.id)) {
         const { size } = items;
         keepNewest({ ...n, read: false, seen: false, clicked: false });
         // Whether what is not loaded, and is not shown any more, was unread, the gateway alone knows.
         if (settled && items.size > size && (n.collapsed as number) > 1)
-          setTimeout(() => ask<Count>("replay", { since: {} }).then(hear, () => {}), soon());
+          setTimeout(() => ask<Count>("replay", { since: {} }).then(hear, () => {}), jitter(SOON_MS));
       }
       arrived.push(n);
       touch();
@@ -212,13 +210,12 @@ export function connect(options: ConnectOptions): Inbox {
   /** Shows a mark, whoever made it. */
   const apply = (mark: Mark, ids: Iterable<string>, counted = true): void => {
     for (const id of ids) {
-      if (mark === "dismiss") {
-        // Of so many none is still on its way.
-        if (gone.size > GONE) gone.clear();
-        gone.add(id);
-      }
       change(id, DONE[mark], counted);
-      if (mark === "dismiss") items.delete(id);
+      if (mark !== "dismiss") continue;
+      // Of so many none is still on its way.
+      if (gone.size > GONE) gone.clear();
+      gone.add(id);
+      items.delete(id);
     }
     touch();
   };
@@ -251,8 +248,8 @@ export function connect(options: ConnectOptions): Inbox {
   const mark = (how: Mark, ids: readonly string[]): void => {
     // An item says of itself what it is by the name of the mark, but for those that are gone.
     const told = how === "click" ? "clicked" : how;
-    const news = ids.filter((id) => !(items.get(id) as Partial<Record<string, boolean>> | undefined)?.[told]);
-    if (!news.length) return;
+    const news = ids.filter((id) => !items.get(id)?.[told as "read"]);
+    if (!news[0]) return;
     apply(how, news);
     queue(how, news);
   };
@@ -268,36 +265,38 @@ export function connect(options: ConnectOptions): Inbox {
   };
 
   const begin = (ready: Ready): void => {
-    const { heads, resync = [] } = ready;
+    const { heads, resync } = ready;
     const [before] = muted;
     muted = ready.muted ?? [];
     // What is muted may be other than it was: what is to be shown is known to the gateway.
-    let anew = !user || !!(resync[0] ?? before ?? muted[0]);
+    const other = !user || (resync?.[0] ?? before ?? muted[0]);
     user = ready.user;
     settled = true;
-    beginCount(ready.count ?? ready);
     // A stream that is behind us has begun again: what we hold is of another.
-    if (catchUp(heads, resync)) anew = true;
+    const anew = catchUp(heads, resync) || other;
     // After the repairs have asked: what they have had was counted in the former one.
-    line.epoch = ready.epoch;
-    const marked = settle();
+    (since as Line).epoch = ready.epoch;
+    const marked = hear(ready.count ?? ready, true);
     if (anew) restart(filter);
     else if (marked) refresh();
     else begun(filter);
     send();
     confirm();
-    touch();
   };
 
   /** Says that it was this user who came by the link of a mail; if it was not, the gateway knows better. */
-  const confirm = (): void => {
+  const confirm = async (): Promise<void> => {
     const token = landed;
     landed = undefined;
-    if (token)
-      ask<object>("click", { token }).then(
-        (told) => receive("applied", { mark: "click", ...told } as never),
-        () => {},
-      );
+    try {
+      if (token)
+        receive("applied", {
+          mark: "click",
+          ...(await ask<object>("click", { token: await token })),
+        } as never);
+    } catch {
+      // It was another's, or is too old.
+    }
   };
 
   const receive: Receive = (event, payload) => {
@@ -322,9 +321,10 @@ export function connect(options: ConnectOptions): Inbox {
       for (const id of did?.ids ?? []) change(id, did?.item as Partial<Item>);
       for (const n of did?.notifications ?? []) keepNewest(n);
       touch();
-      if (muted) begin({ ...(payload as Ready), user: user as string, epoch: line.epoch as string });
+      if (muted)
+        begin({ ...(payload as Ready), user: user as string, epoch: (since as Line).epoch as string });
       // Marked on another device, or in a tab that is about to say so: the count tells that, but not what.
-      else if (hear(payload) || did) stale ??= setTimeout(refresh, soon());
+      else if (hear(payload) || did) stale ??= setTimeout(refresh, jitter(SOON_MS));
     } else if (event === "applied") {
       const { mark: how, ids, id, ...count } = payload as Applied;
       fresh();
@@ -334,10 +334,10 @@ export function connect(options: ConnectOptions): Inbox {
     }
   };
 
-  const welcome = (): [string, unknown][] => {
-    const { epoch, ...heads } = since as Since & { epoch?: string };
-    const ready = { user, heads, count: newest(), epoch, muted };
-    return [...(settled ? [["ready", ready] as [string, unknown]] : []), ["state", status]];
+  const welcome = (tell: (event: string, payload: unknown) => void): void => {
+    const { epoch, ...heads } = since as Since & Line;
+    if (settled) tell("ready", { user, heads, count: newest(), epoch, muted });
+    tell("state", status);
   };
 
   const start = async (): Promise<void> => {
@@ -349,19 +349,19 @@ export function connect(options: ConnectOptions): Inbox {
     }
     if (closed) return;
     const who = subject(token);
+    const name = `bellhop 3 ${options.url} ${options.path} ${who}`;
     const make = (hear: Receive, under = token): Link => connection(options, since, hear, under);
-    if (who === undefined) link = make(receive);
-    else {
-      const name = `bellhop 2 ${options.url ?? ""} ${options.path ?? ""} ${who}`;
+    if (who)
       try {
         Object.assign(since, JSON.parse(sessionStorage.getItem(name) as string));
         memory = name;
       } catch {
         // As above: no storage, no memory over a reload.
       }
-      link =
-        options.share !== false && shareable() ? shared(name, make, receive, welcome, token) : make(receive);
-    }
+    link =
+      options.share !== false && who && (globalThis.navigator as Navigator | undefined)?.locks
+        ? shared(name, make, receive, welcome, token)
+        : make(receive);
     link.open();
   };
   start();
@@ -384,12 +384,10 @@ export function connect(options: ConnectOptions): Inbox {
       // While away only what is at hand is marked: what comes meanwhile was seen by nobody.
       if (!settled) return mark("read", ids);
       apply("read", ids);
-      clear();
+      shift(-unread());
       queue("read");
     },
-    loadMore() {
-      if (!isLoading()) load(filter);
-    },
+    loadMore: () => more(filter),
     setFilter(wanted) {
       filter = wanted;
       begun(filter);

@@ -1,4 +1,4 @@
-export { connection, isAboutToken } from "./connection.ts";
+export { connection } from "./connection.ts";
 export { connect, EMPTY, type Inbox, type Snapshot } from "./inbox.ts";
 export type {
   Action,

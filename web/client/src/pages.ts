@@ -12,8 +12,8 @@ interface View {
 
 /** What is to be had of the lists; a tuple for the reason that the marks are one. */
 export type Pages = readonly [
-  /** Fetches the next older page of `filter`. */
-  load: (filter: Filter) => Promise<void>,
+  /** Fetches the next older page of `filter`, unless one is on its way. */
+  more: (filter: Filter) => void,
   /** Fetches the newest again, as far as it matters. */
   refresh: () => void,
   /** Begins the lists anew: between what is held and the newest there may be a hole. */
@@ -27,11 +27,7 @@ export type Pages = readonly [
   cut: (id: string) => void,
   /** Fetches the first page of a list that has none. */
   begun: (filter: Filter) => void,
-  isLoading: () => boolean,
 ];
-
-/** Whether it is in no list but that of what was put away, or off. */
-const isAway = ({ archived, snoozed_until }: Item): boolean => !!(archived || snoozed_until);
 
 /** `found` takes an item of the history as the gateway has it. */
 export function paging(
@@ -72,14 +68,15 @@ export function paging(
       });
       // A list begun anew meanwhile has no use for the page.
       if (viewOf(filter) !== view) return;
-      const ids = notifications.map(({ id }) => id).sort();
+      const ids = notifications.map((n) => n.id).sort();
       const oldest = next === null ? "" : (ids[0] as string);
       const youngest = ids.at(-1) as string;
       for (const item of [...notifications, ...returned]) found(item);
       if (again)
-        // What should be on the page and is not was dismissed or recalled elsewhere.
-        for (const [id, item] of items)
-          if (id >= oldest && id <= youngest && !ids.includes(id) && !isAway(item)) items.delete(id);
+        // What should be on the page and is not was dismissed or recalled elsewhere, unless it was put away or off.
+        for (const [id, { archived, snoozed_until }] of items)
+          if (id >= oldest && id <= youngest && !ids.includes(id) && !archived && !snoozed_until)
+            items.delete(id);
       if (!again || view.next === undefined) view.next = next;
       if (oldest < view.floor) view.floor = oldest;
     } catch {
@@ -92,7 +89,9 @@ export function paging(
   };
 
   return [
-    load,
+    (filter) => {
+      if (!loads) load(filter);
+    },
     () => {
       load({}, Math.min(100, Math.max(pageSize, items.size)));
     },
@@ -129,6 +128,5 @@ export function paging(
     (filter) => {
       if (isUntouched(filter)) load(filter);
     },
-    () => loads > 0,
   ];
 }

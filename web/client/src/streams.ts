@@ -28,7 +28,7 @@ export function streaming(
   const held = new Map<string, Notification[]>();
 
   const take = (notification: Notification): void => {
-    if (notification.seq !== null) since[notification.room] = notification.seq;
+    if (notification.seq) since[notification.room] = notification.seq;
     accept(notification);
   };
 
@@ -62,7 +62,7 @@ export function streaming(
       const { room, seq } = n;
       const had = since[room];
       const waiting = held.get(room);
-      if (seq === null || had === undefined) take(n);
+      if (!seq || had === undefined) take(n);
       else if (seq <= had) return;
       else if (waiting) waiting.push(n);
       else if (isSettled() && seq > had + 1) {

@@ -6,23 +6,37 @@
  * not run (a dialog holds it, the browser froze it), it answers no ping, and one of the others takes the lock from it.
  * Each tab keeps an inbox of its own from the same events, so a tab that missed some sees the hole and has it filled
  * like any client.
+ *
+ * It takes a browser that has locks: those have channels, too.
  */
 
-import { failure, type Link, MARKS, type Mark, type Receive, type Status } from "./protocol.ts";
+import { asking } from "./asking.ts";
+import { type Link, MARKS, type Mark, type Receive, type Status } from "./protocol.ts";
 import { newer } from "./token.ts";
 
-/** `term` counts the leaders: whoever leads says it, and what an earlier one still says is not heard. */
-type Message =
-  | { kind: "hello"; from: number; token: string | undefined }
-  | { kind: "ping" }
-  | { kind: "pong"; term: number }
-  | { kind: "event"; term: number; to?: number; event: string; payload: unknown }
-  | { kind: "ask"; from: number; n: number; event: string; payload: object }
-  | { kind: "answer"; term: number; to: number; n: number; value?: unknown; code?: string };
+/**
+ * What a leader says: an event, the answer to a question, or that it is there. `term` counts the leaders: what an earlier
+ * one still says is not heard.
+ */
+interface Said {
+  readonly term: number;
+  /** For one tab; absent for all. */
+  readonly to?: number | undefined;
+  readonly event?: string;
+  readonly payload?: unknown;
+  readonly n?: number;
+  readonly value?: unknown;
+  readonly code?: string;
+}
 
-/** What a page needs of the browser for this. */
-export const shareable = (): boolean =>
-  !!(globalThis.BroadcastChannel && (globalThis.navigator as Navigator | undefined)?.locks);
+/** What a leader is asked: for what the gateway answers, for what a tab that has just come begins with, or whether it is there. */
+interface Asked {
+  readonly from?: number;
+  readonly n?: number;
+  readonly event?: string;
+  readonly payload?: object;
+  readonly token?: string | undefined;
+}
 
 /**
  * Like the link that `make` makes, but at most one of them is open among all who share `name`.
@@ -35,7 +49,7 @@ export function shared(
   name: string,
   make: (receive: Receive, token: string | undefined) => Link,
   receive: Receive,
-  welcome: () => [string, unknown][],
+  welcome: (tell: (event: string, payload: unknown) => void) => void,
   token: string | undefined,
 ): Link {
   const ANSWER_MS = 12_000;
@@ -46,8 +60,7 @@ export function shared(
   const PATIENCE = 2;
   const me = Math.random();
   const channel = new BroadcastChannel(name);
-  const asked = new Map<number, (answer: { value?: unknown; code?: string }) => void>();
-  let asks = 0;
+  const [put, asked, abandon] = asking(ANSWER_MS);
   let link: Link | undefined;
   /** The place among those who want to lead, or at their head. */
   let place: AbortController | undefined;
@@ -60,7 +73,7 @@ export function shared(
   /** In a page that may not lock (a sandbox), which has a connection of its own. */
   let alone = false;
 
-  const post = (message: Message): void => {
+  const post = (message: Said | Asked): void => {
     if (!alone) channel.postMessage(message);
   };
 
@@ -69,7 +82,7 @@ export function shared(
     if (event !== "state") return;
     const { state } = payload as Status;
     // Whoever was asked is not connected any more, or is another tab than before.
-    if (state !== "ready") for (const settle of asked.values()) settle({ code: "offline" });
+    if (state !== "ready") abandon();
     if (state === "stopped") leave();
   };
 
@@ -100,7 +113,7 @@ export function shared(
       clearTimeout(beat);
       release = done;
       term++;
-      post({ kind: "pong", term });
+      post({ term });
       link = make((event, payload) => {
         // A tab that has let go hears the last of its socket, which is no news of the tabs' connection.
         if (link) relay(event, payload);
@@ -128,7 +141,7 @@ export function shared(
     beat = setTimeout(
       () => {
         if (silence++ < PATIENCE) {
-          post({ kind: "ping" });
+          post({});
           watch();
         } else {
           place?.abort();
@@ -141,51 +154,53 @@ export function shared(
 
   /** Asks the gateway, and lets all tabs know what is marked, the one that marked it too: it knows already. */
   const serve = async <T>(event: string, payload: object): Promise<T> => {
-    if (!link) throw failure("offline");
-    const value = await link.request<T>(event, payload);
+    const value = await (link as Link).request<T>(event, payload);
     if (MARKS.includes(event as Mark)) relay("applied", { mark: event, ...payload, ...value } as never);
     return value;
   };
 
+  const say = (event: string, payload: unknown, to?: number): void => post({ term, to, event, payload });
+
   const relay: Receive = (event, payload) => {
-    post({ kind: "event", term, event, payload });
+    say(event, payload);
     hear(event, payload);
   };
 
-  channel.onmessage = ({ data }: MessageEvent<Message>) => {
-    if (alone) return;
-    if ("term" in data) {
-      if (data.term < term) return;
-      // Replaced while it did not run, and not told by its lock yet.
-      if (data.term > term && link) yieldPlace();
-      term = data.term;
-      silence = 0;
-    }
-    if (((data as { to?: number }).to ?? me) !== me) return;
-    if (data.kind === "event") {
+  const heed = ({ term: its, to = me, event, payload, n, code, value }: Said): void => {
+    if (its < term) return;
+    // Replaced while it did not run, and not told by its lock yet.
+    if (its > term && link) yieldPlace();
+    term = its;
+    silence = 0;
+    if (to !== me) return;
+    if (n) asked.get(n)?.(code, value);
+    else if (event) {
       // Another tab has found a way in: come back behind it.
-      if (!place && data.event === "ready") self.open();
-      if (!link) hear(data.event, data.payload);
-    } else if (data.kind === "answer") asked.get(data.n)?.(data);
-    else {
-      if (data.kind === "hello" && newer(data.token, token)) {
-        token = data.token as string;
-        // One that the gateway does not take leaves the connection as it is.
-        link?.renew(token).catch(() => {});
-      }
-      if (!link) return;
-      if (data.kind === "ping") post({ kind: "pong", term });
-      else if (data.kind === "hello") {
-        for (const [event, payload] of welcome())
-          post({ kind: "event", term, to: data.from, event, payload });
-      } else if (data.kind === "ask") {
-        const { from, n } = data;
-        serve(data.event, data.payload).then(
-          (value) => post({ kind: "answer", term, to: from, n, value }),
-          (error) => post({ kind: "answer", term, to: from, n, code: error.code ?? "failed" }),
-        );
-      }
+      if (!place && event === "ready") self.open();
+      if (!link) hear(event, payload);
     }
+  };
+
+  const answer = ({ from, n, event, payload, token: brought }: Asked): void => {
+    if (newer(brought, token)) {
+      token = brought;
+      // One that the gateway does not take leaves the connection as it is.
+      link?.renew(token as string).catch(() => {});
+    }
+    if (!link) return;
+    if (n)
+      serve(event as string, payload as object).then(
+        (value) => post({ term, to: from, n, value }),
+        (error) => post({ term, to: from, n, code: error.code ?? "failed" }),
+      );
+    else if (from) welcome((event, payload) => say(event, payload, from));
+    else post({ term });
+  };
+
+  channel.onmessage = ({ data }: MessageEvent<Said | Asked>) => {
+    if (alone) return;
+    if ("term" in data) heed(data);
+    else answer(data);
   };
 
   const self: Link = {
@@ -194,7 +209,7 @@ export function shared(
       silence = 0;
       watch();
       queue();
-      post({ kind: "hello", from: me, token });
+      post({ from: me, token });
     },
     close() {
       leave();
@@ -203,20 +218,7 @@ export function shared(
     },
     renew: async (fresh) => link?.renew(fresh),
     request: <T>(event: string, payload: object): Promise<T> =>
-      link
-        ? serve(event, payload)
-        : new Promise((resolve, reject) => {
-            const n = ++asks;
-            const settle = ({ value, code }: { value?: unknown; code?: string }): void => {
-              clearTimeout(late);
-              asked.delete(n);
-              if (code) reject(failure(code));
-              else resolve(value as T);
-            };
-            const late = setTimeout(settle, ANSWER_MS, { code: "timeout" });
-            asked.set(n, settle);
-            post({ kind: "ask", from: me, n, event, payload });
-          }),
+      link ? serve(event, payload) : put((n) => post({ from: me, n, event, payload })),
   };
   return self;
 }

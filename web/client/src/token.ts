@@ -14,8 +14,8 @@ const claims = (token: string | undefined): { sub?: string; iat?: number; exp?: 
 export const subject = (token: string | undefined): string | undefined => claims(token).sub;
 
 const made = (token: string | undefined): number => {
-  const { iat, exp } = claims(token);
-  return iat ?? exp ?? 0;
+  const { iat, exp = 0 } = claims(token);
+  return iat ?? exp;
 };
 
 /** Whether `token` was made after `than`; of two made in one second, the one that comes later is. */

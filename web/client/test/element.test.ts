@@ -142,7 +142,7 @@ describe("the tabs by category", () => {
     const { root } = await shown(server);
     find(root, ".bell").click();
     await eventually(() => expect(root.querySelectorAll("article")).toHaveLength(1));
-    expect(find(root, ".kinds").hidden).toBe(true);
+    await eventually(() => expect(find(root, ".kinds").hidden).toBe(true));
 
     server.emit("user:ann", "two", { category: "offers" });
     await eventually(() => expect(tabs(root)).toEqual(["All", "Offers", "Orders"]));

@@ -80,6 +80,10 @@ export const brief = (version: string): string => version.slice(0, 8);
 export function changeWords({ change }: Pick<Change, "change">): readonly string[] {
   const said: string[] = [];
   if ("enabled" in change) said.push(enabledWords("The type", change.enabled));
+  if ("experiment" in change) {
+    const chosen = change.experiment as { variant: string } | null;
+    said.push(chosen === null ? "Its variants are tried." : `Everybody gets the variant ${chosen.variant}.`);
+  }
   const channels = (change.channels ?? {}) as Record<string, Record<string, unknown>>;
   for (const [channel, set] of Object.entries(channels)) {
     const name = channelName(channel);

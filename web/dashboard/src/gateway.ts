@@ -1,4 +1,4 @@
-import { connection, isAboutToken, type Link, type Status as LinkStatus, type Since } from "@bellhop/client";
+import { connection, type Link, type Status as LinkStatus, type Since } from "@bellhop/client";
 import { socketPath } from "./place.ts";
 import type { Notification, Ready } from "./protocol.ts";
 import { Store } from "./store.ts";
@@ -143,7 +143,8 @@ export class Gateway {
 
   private end(code: string): void {
     const ready = this.ready;
-    if (ready && isAboutToken(code)) {
+    // What is said of a token, a new one can mend.
+    if (ready && code.includes("token")) {
       this.ends.set(null);
       this.status.set({ state: "expired", ready, why: endOf(code) });
     } else this.status.set({ state: "ended", why: endOf(code) });

@@ -1078,19 +1078,6 @@ export interface ExperimentAnswer {
   readonly hours: number;
 }
 
-export interface VariantResultAnswer {
-  readonly name: string;
-  /** To whom it has fallen by lot. */
-  readonly assigned: number;
-  readonly sent: number;
-  /** Of those sent, by a person. */
-  readonly clicked: number;
-  readonly rate: number;
-  /** With `high` the interval of 95 %. */
-  readonly low: number;
-  readonly high: number;
-}
-
 export interface ComparisonAnswer {
   readonly variant: string;
   /** Of its rate from the control's. */
@@ -1099,23 +1086,36 @@ export interface ComparisonAnswer {
   readonly high: number;
 }
 
+export interface VariantResultAnswer {
+  readonly name: string;
+  /** To whom it has fallen by lot. */
+  readonly assigned: number;
+  readonly rate: number;
+  /** With `high` the interval of 95 %. */
+  readonly low: number;
+  readonly high: number;
+  readonly sent: number;
+  /** Of those sent, by a person. */
+  readonly clicked: number;
+}
+
 /** What an experiment has found so far. */
 export interface TrialResultsAnswer {
   readonly rule: Rule;
   /** How many it takes by the plan. */
   readonly people: number;
-  /** Clicks of both after which there is no winner. None: it is looked at once. */
+  /** Of both together, after which there is no winner. None: it is looked at once. */
   readonly conversions: number | null;
   readonly over_at: string | null;
   readonly verdict: Verdict;
   readonly winner: string | null;
-  /** Whether each has the clicks that sending it unasked takes. */
+  /** Whether each has the conversions that sending it unasked takes. */
   readonly enough: boolean;
+  readonly comparisons: readonly ComparisonAnswer[];
   /** What those get who have waited. */
   readonly chosen: string | null;
   readonly chosen_at: string | null;
   readonly variants: readonly VariantResultAnswer[];
-  readonly comparisons: readonly ComparisonAnswer[];
 }
 
 /** `imported` = `pending` + `owed` + `sent` + `skipped` + `dead` + `cancelled`, and `exact` says whether it is so. */
@@ -1343,6 +1343,8 @@ export interface ExplainedAnswer {
 export interface TypePreviewAnswer {
   /** The language that it is in. */
   readonly locale: string;
+  /** Of its experiment; null for its own words. */
+  readonly variant: string | null;
   readonly data: Readonly<Record<string, unknown>>;
   readonly item: TypeItemAnswer | null;
   readonly mail: TypeMailAnswer | null;
@@ -1350,6 +1352,52 @@ export interface TypePreviewAnswer {
   readonly problem: string | null;
   /** For the user, by channel. */
   readonly explain: readonly ExplainedAnswer[];
+}
+
+/** How a variant of a type does. */
+export interface TypeArmAnswer {
+  readonly name: string;
+  /** To whom it has fallen by lot. */
+  readonly assigned: number;
+  readonly rate: number;
+  /** With `high` the interval of 95 %. */
+  readonly low: number;
+  readonly high: number;
+  readonly weight: number;
+  /** People who were shown it, or sent it. */
+  readonly reached: number;
+  /** Of those reached. */
+  readonly converted: number;
+}
+
+/** The experiment of a type, and what it has found so far. It counts people, each once. */
+export interface TypeExperimentAnswer {
+  readonly rule: Rule;
+  /** How many it takes by the plan. */
+  readonly people: number;
+  /** Of both together, after which there is no winner. None: it is looked at once. */
+  readonly conversions: number | null;
+  readonly over_at: string | null;
+  readonly verdict: Verdict;
+  readonly winner: string | null;
+  /** Whether each has the conversions that sending it unasked takes. */
+  readonly enough: boolean;
+  readonly comparisons: readonly ComparisonAnswer[];
+  /** Another one with whatever is changed of it. */
+  readonly id: string;
+  readonly metric: string;
+  readonly baseline: number;
+  readonly effect: number;
+  readonly salt: string;
+  /** Percent, who get nothing until it is settled. */
+  readonly holdout: number;
+  /** Percent of the others, who are on trial. */
+  readonly share: number;
+  /** When the first came to take part. */
+  readonly begun_at: string | null;
+  /** The variant that everybody gets, once it is settled. */
+  readonly chosen: string | null;
+  readonly variants: readonly TypeArmAnswer[];
 }
 
 /** One of them in full. */
@@ -1374,6 +1422,8 @@ export interface TypeDetailAnswer {
   readonly examples: readonly Readonly<Record<string, unknown>>[];
   /** Of its switches, newest first, the last 50. */
   readonly changes: readonly ChangeAnswer[];
+  /** None without variants. */
+  readonly experiment: TypeExperimentAnswer | null;
 }
 
 /** What all nodes did, step by step. */
@@ -1544,6 +1594,8 @@ export interface StatsRowAnswer {
   readonly campaign?: string;
   /** By which it was skipped; else empty. */
   readonly rule?: string;
+  /** Of a type's, or a campaign's; else empty. */
+  readonly variant?: string;
 }
 
 /** What came of notifications and mails. A row has those of type, channel and so on that were asked for. */

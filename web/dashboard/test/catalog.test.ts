@@ -66,6 +66,8 @@ describe("a change", () => {
     [{ enabled: false }, "The type is off."],
     [{ enabled: null }, "The type is on or off as the file says."],
     [{ channels: { email: { percent: 25 } } }, "Mail goes to 25 %."],
+    [{ experiment: { id: "x", variant: "glad" } }, "Everybody gets the variant glad."],
+    [{ experiment: null }, "Its variants are tried."],
     [{ channels: { email: { percent: null } } }, "Mail is rolled out as the file says."],
     [{ channels: { in_app: { enabled: null, percent: null } } }, "Inbox is as the file says."],
     [{ enabled: true, channels: { in_app: { enabled: false } } }, "The type is on. Inbox is off."],

@@ -9,7 +9,7 @@ import { connect, type Inbox } from "../index.ts";
 import type { ConnectOptions, Notification } from "../protocol.ts";
 import { ageIn } from "./age.ts";
 import { type Bell, bell } from "./bell.ts";
-import { type Category, categoriesOf } from "./catalog.ts";
+import type { Category } from "./catalog.ts";
 import { destination } from "./elements.ts";
 import { type Icon, kindIcon, type Look, named } from "./icons.ts";
 import { wordsOf } from "./languages.ts";
@@ -282,10 +282,12 @@ export class BellhopInbox extends Base {
     const url = this.getAttribute("url") ?? undefined;
     const token = this.getAttribute("token") ?? undefined;
     this.#told = [];
-    categoriesOf({ url, token, ...this.#options }).then((told) => {
-      this.#told = told;
-      this.#parts?.panel.show();
-    });
+    import("./catalog.ts")
+      .then(({ categoriesOf }) => categoriesOf({ url, token, ...this.#options }))
+      .then((told) => {
+        this.#told = told;
+        this.#parts?.panel.show();
+      });
   }
 
   /** The picture that the page wants, or the catalog's for the category, or one that fits the type. */

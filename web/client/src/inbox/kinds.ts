@@ -1,15 +1,26 @@
-/** The tabs by category: one each of those that the page names, or else of those that have been seen. */
+/** The tabs by category: one each of those that the page names, or else of those that have been seen. Pages that have none do not fetch them. */
 
 import type { Item } from "../protocol.ts";
 import type { Category } from "./catalog.ts";
 import { h } from "./elements.ts";
+import { sheetOf } from "./look.ts";
 import type { Strings } from "./strings.ts";
+
+const STYLE = `
+.kinds { display: flex; flex: none; gap: .375rem; padding: .125rem .875rem .625rem; overflow-x: auto; scrollbar-width: none }
+.kinds button { flex: none; padding: .125rem .625rem; border: 1px solid var(--_line); border-radius: 99px; font-size: .8125rem; color: var(--_muted) }
+.kinds button:hover { color: var(--_text) }
+.kinds button[aria-pressed=true] { border-color: var(--_accent); background: color-mix(in srgb, var(--_accent) 12%, transparent); color: var(--_text) }
+`;
+const sheet = sheetOf(STYLE, "");
 
 /** How many of the newest are looked at for what categories there are. */
 const LOOKED_AT = 200;
 
 export interface Kinds {
   readonly element: HTMLElement;
+  /** Has the panel's root show what they look like, once they stand in it. */
+  dress(): void;
   /** Shows them, `chosen` among them; while there is no choice, nothing. */
   show(items: readonly Item[], chosen: string | undefined): void;
 }
@@ -35,6 +46,7 @@ export function kinds(options: {
 
   return {
     element,
+    dress: () => (element.getRootNode() as ShadowRoot).adoptedStyleSheets.push(sheet()),
     show(items, chosen) {
       if (items !== looked)
         for (const { category } of items.slice(0, LOOKED_AT)) if (category) seen.add(category);

@@ -25,7 +25,7 @@ const LOOK = `
   color: var(--_text);
   -webkit-font-smoothing: antialiased;
 }
-:host([hidden]) { display: none }
+:host([hidden]), [hidden] { display: none !important }
 :host([theme=light]) { color-scheme: light }
 :host([theme=dark]) { color-scheme: dark }
 *, ::before, ::after { box-sizing: border-box }
@@ -35,13 +35,13 @@ svg { inline-size: 1.25rem; block-size: 1.25rem; display: block; flex: none }
 .spoken { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
 `;
 
-/** Answers a function that makes the one sheet of all elements of a kind. */
-export function sheetOf(style: string): () => CSSStyleSheet {
+/** Answers a function that makes the one sheet of all elements of a kind; of a part that is fetched by itself, without `base`. */
+export function sheetOf(style: string, base = LOOK): () => CSSStyleSheet {
   let made: CSSStyleSheet | undefined;
   return () => {
     if (!made) {
       made = new CSSStyleSheet();
-      made.replaceSync(LOOK + style);
+      made.replaceSync(base + style);
     }
     return made;
   };

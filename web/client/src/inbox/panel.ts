@@ -12,7 +12,7 @@ import { short } from "./bell.ts";
 import type { Category } from "./catalog.ts";
 import { drawing, h } from "./elements.ts";
 import { BELL, CHECK, CROSS, type Icon, LENS, SLIDERS } from "./icons.ts";
-import { kinds } from "./kinds.ts";
+import type { Kinds } from "./kinds.ts";
 import { feed, type Removal } from "./list.ts";
 import { beside } from "./place.ts";
 import { judge, open as openRow, row } from "./row.ts";
@@ -239,12 +239,24 @@ export function panel(options: {
     show();
   };
   const lens = tool(t.search, LENS, seek);
-  const tabs = kinds({
-    strings: t,
-    names: options.categories,
-    told: options.told,
-    choose: (category) => choose({ category }),
-  });
+  let tabs: Kinds | undefined;
+  let fetches = false;
+  /** The tabs by category are fetched when there is a category to have one. */
+  const showTabs = async (items: readonly Item[], chosen: string | undefined): Promise<void> => {
+    if (tabs) tabs.show(items, chosen);
+    if (fetches || !(options.categories() || items.some(({ category }) => category))) return;
+    fetches = true;
+    const { kinds } = await import("./kinds.ts");
+    tabs = kinds({
+      strings: t,
+      names: options.categories,
+      told: options.told,
+      choose: (category) => choose({ category }),
+    });
+    search.after(tabs.element);
+    tabs.dress();
+    show();
+  };
   const empty = h("div", { class: "empty", hidden: true });
   const waits = h(
     "div",
@@ -303,7 +315,6 @@ export function panel(options: {
     ),
     h("div", { class: "filters", role: "group", "aria-label": t.filter }, ...Object.values(places)),
     search,
-    tabs.element,
     notice,
     desktop,
     h("div", { class: "middle" }, list.element, waits, empty, newer, offer.element),
@@ -334,7 +345,7 @@ export function panel(options: {
     const at = PLACES.find((place) => filter[place]) ?? "";
     for (const [place, button] of Object.entries(places))
       button.setAttribute("aria-pressed", String(place === at));
-    tabs.show(loaded, filter.category?.[0]);
+    showTabs(loaded, filter.category?.[0]);
     count.textContent = unread ? short(unread) : "";
     readAll.setAttribute("aria-disabled", String(!unread));
     const wanted = String(Math.min(FULL, items.length || EMPTY));

@@ -15,37 +15,28 @@ const STYLE = `
 /* It is not live: what the bell shows may be old. */
 .bell.away svg { opacity: .55 }
 .bell.away::after { content: ""; position: absolute; inset-block-end: .3125rem; inset-inline-end: .3125rem; inline-size: .625rem; block-size: .625rem; border-radius: 50%; background: #c98a04; box-shadow: 0 0 0 2px var(--bellhop-badge-ring, var(--_bg)) }
-.badge[hidden] { display: none }
 
 .panel { position: fixed; inset: auto; top: var(--_top, auto); bottom: var(--_bottom, auto); left: var(--_left, 0); margin: 0; padding: 0; border: 0; inline-size: min(var(--bellhop-width, 25rem), 100vw - 1rem); max-block-size: min(var(--bellhop-height, 38rem), var(--_room, 90vh)); border-radius: var(--_radius); background: var(--_bg); color: var(--_text); box-shadow: var(--_shadow); overflow: hidden; z-index: 2147483000; outline: none; text-align: start }
-.panel:not([hidden]) { display: flex; flex-direction: column }
-.panel[hidden] { display: none }
+.panel { display: flex; flex-direction: column }
 .panel:focus-visible { outline: none }
 
 header { display: flex; align-items: center; gap: .25rem; padding-block: .875rem .5rem; padding-inline: 1.125rem .75rem }
 h2 { flex: 1; margin: 0; font-size: 1rem; font-weight: 650; letter-spacing: -.011em }
 .tool { display: grid; place-items: center; inline-size: 2rem; block-size: 2rem; border-radius: 8px; color: var(--_muted) }
-.tool[hidden] { display: none }
 .tool:hover { background: var(--_hover); color: var(--_text) }
 .all { padding: .25rem .5rem; border-radius: 8px; font-size: .8125rem; font-weight: 550; color: var(--_muted) }
 .all:hover { background: var(--_hover); color: var(--_text) }
 .all.sure { background: var(--_accent); color: var(--_on-accent) }
 .all[aria-disabled=true] { opacity: .4; cursor: default; background: none }
-.filters, .kinds, .search, header { flex: none }
+.filters, .search, header { flex: none }
 .filters { display: flex; gap: .25rem; margin: 0 .875rem .625rem; padding: .1875rem; border-radius: 9px; background: var(--_hover) }
 .filters button { display: flex; flex: 1 1 auto; justify-content: center; gap: .375rem; padding: .25rem .375rem; border-radius: 7px; font-size: .8125rem; font-weight: 550; color: var(--_muted) }
 .filters button:hover { color: var(--_text) }
 .filters button[aria-pressed=true] { background: light-dark(#fff, #33363e); color: var(--_text); box-shadow: 0 1px 2px rgb(0 0 0 / .12) }
-.kinds { display: flex; gap: .375rem; padding: .125rem .875rem .625rem; overflow-x: auto; scrollbar-width: none }
-.kinds[hidden] { display: none }
-.kinds button { flex: none; padding: .125rem .625rem; border: 1px solid var(--_line); border-radius: 99px; font-size: .8125rem; color: var(--_muted) }
-.kinds button:hover { color: var(--_text) }
-.kinds button[aria-pressed=true] { border-color: var(--_accent); background: color-mix(in srgb, var(--_accent) 12%, transparent); color: var(--_text) }
 .count { font-variant-numeric: tabular-nums }
 .count:empty { display: none }
 
 .notice { display: flex; align-items: center; gap: .625rem; padding: .5rem 1.125rem; font-size: .8125rem; color: var(--_muted); background: var(--_hover); border-block: 1px solid var(--_line) }
-.notice[hidden] { display: none }
 .notice span { flex: 1 }
 .notice button { font-weight: 600; color: var(--_accent); padding: .125rem .25rem; border-radius: 5px }
 .notice::before { content: ""; inline-size: .5rem; block-size: .5rem; flex: none; border-radius: 50%; background: #c98a04; animation: breathe 1.6s ease-in-out infinite }
@@ -121,23 +112,17 @@ time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric
 .looked .day { border-block-start: 1px solid var(--_accent); color: var(--_accent) }
 
 .search { margin: 0 .875rem .625rem; padding: .375rem .625rem; border: 1px solid var(--_line); border-radius: 9px; background: var(--_bg); color: inherit; font: inherit; font-size: 1rem }
-.search[hidden] { display: none }
 .desktop { flex: none; margin: 0 .875rem .625rem; padding: .375rem .625rem; border-radius: 9px; background: color-mix(in srgb, var(--_accent) 12%, transparent); font-size: .8125rem; text-align: start }
-.desktop[hidden] { display: none }
 .undo { position: absolute; inset-block-end: .75rem; inset-inline: .75rem; display: flex; align-items: center; gap: .75rem; margin-inline: auto; inline-size: fit-content; padding: .5rem 1rem; border-radius: 10px; background: light-dark(#202229, #eef0f4); color: light-dark(#fff, #15171c); font-size: .8125rem; box-shadow: 0 4px 14px rgb(0 0 0 / .22); z-index: 1 }
-.undo[hidden], .undo [hidden] { display: none }
 .undo button { font-weight: 650; color: light-dark(#b9b7ff, #4b4ade) }
 
 .newer { position: absolute; inset-block-start: .625rem; inset-inline: 0; margin-inline: auto; inline-size: fit-content; padding: .3125rem .75rem; border-radius: 99px; background: var(--_accent); color: var(--_on-accent); font-size: .8125rem; font-weight: 600; box-shadow: 0 4px 14px rgb(0 0 0 / .22) }
-.newer[hidden] { display: none }
 .empty { position: absolute; inset: 0; display: grid; place-content: center; justify-items: center; padding: 2rem; text-align: center; color: var(--_muted) }
-.empty[hidden] { display: none }
 .empty i { display: grid; place-items: center; inline-size: 3.5rem; block-size: 3.5rem; margin-block-end: .875rem; border-radius: 18px; background: var(--_hover); color: var(--_muted) }
 .empty svg { inline-size: 1.625rem; block-size: 1.625rem }
 .empty b { color: var(--_text); font-weight: 600 }
 .empty p { margin: .125rem 0 0; max-inline-size: 15rem; text-wrap: balance }
 .waits { position: absolute; inset: 0; padding: .8125rem 1.125rem; display: grid; align-content: start; gap: 1.5rem }
-.waits[hidden] { display: none }
 .waits i { block-size: 2.25rem; border-radius: 10px; background: linear-gradient(var(--_hover) 0 0) 0 0 / 2.25rem 100% no-repeat, linear-gradient(var(--_hover) 0 0) 3rem .25rem / 45% .625rem no-repeat, linear-gradient(var(--_hover) 0 0) 3rem 1.375rem / 75% .625rem no-repeat; animation: breathe 1.6s ease-in-out infinite }
 
 .toasts { position: fixed; inset-block-end: 1rem; inset-inline-end: 1rem; inline-size: min(22.5rem, 100% - 2rem); display: flex; flex-direction: column; gap: .625rem; z-index: 2147483000; pointer-events: none }
@@ -150,7 +135,7 @@ time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric
 .toast .shut svg { inline-size: 1rem; block-size: 1rem }
 @keyframes rise { from { opacity: 0; translate: 0 .75rem } }
 @keyframes open { from { opacity: 0; scale: .98; translate: 0 -.25rem } }
-.panel:not([hidden]) { animation: open .14s cubic-bezier(.2, .8, .3, 1); transform-origin: var(--_origin, 100% 0) }
+.panel { animation: open .14s cubic-bezier(.2, .8, .3, 1); transform-origin: var(--_origin, 100% 0) }
 .grip { display: none }
 
 .toasts.aside { inset-block: 1rem auto }

@@ -11,7 +11,6 @@ h3 { margin: 0; font-size: .9375rem; font-weight: 650 }
 .hint { display: block; margin: .125rem 0 0; font-size: .8125rem; font-weight: 400; color: var(--_muted); text-wrap: pretty }
 
 .notice { display: flex; align-items: center; gap: .625rem; margin-block-end: .75rem; padding: .5rem .875rem; border-radius: 9px; font-size: .8125rem; color: var(--_muted); background: var(--_hover) }
-.notice[hidden] { display: none }
 .notice span { flex: 1 }
 .notice button, .undo button, .trouble button { font-weight: 600; color: var(--_accent); padding: .25rem .5rem; border-radius: 6px }
 .notice::before { content: ""; inline-size: .5rem; block-size: .5rem; flex: none; border-radius: 50%; background: #c98a04 }
@@ -43,9 +42,7 @@ tr.type :is(th, td) { padding-block: .5rem }
 .switch[aria-busy] { cursor: progress }
 .chooses { display: flex; align-items: center; gap: .375rem }
 .often { display: block; font: inherit; color: inherit; max-inline-size: 100%; border: 1px solid var(--_off); border-radius: 8px; background: var(--_bg); min-block-size: 1.75rem; margin-block-start: .375rem; padding: .125rem .25rem; font-size: .8125rem }
-.often[hidden] { display: none }
 .reset { display: grid; place-items: center; inline-size: 1.5rem; block-size: 1.5rem; border-radius: 6px; color: var(--_muted) }
-.reset[hidden] { display: none }
 .reset:hover, .kinds:hover { color: var(--_text); background: var(--_hover) }
 .reset svg { inline-size: 1rem; block-size: 1rem }
 .from { display: block; margin-block-start: .25rem; font-size: .75rem; line-height: 1.3; color: var(--_muted) }
@@ -58,7 +55,6 @@ tr.type :is(th, td) { padding-block: .5rem }
 .more > section { display: flex; flex-direction: column; gap: .625rem; align-items: stretch; min-inline-size: 0 }
 .line { display: flex; align-items: center; justify-content: space-between; gap: 1rem; font-weight: 550; cursor: pointer }
 .details { display: flex; flex-direction: column; gap: .625rem }
-.details[hidden] { display: none }
 .pair { display: grid; gap: .25rem }
 .label { font-size: .8125rem; font-weight: 550 }
 .when { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem }
@@ -71,10 +67,8 @@ input[type=time], .pair select { font: inherit; color: inherit; min-block-size: 
 .day input:focus-visible + span { outline: 2px solid var(--_accent); outline-offset: 2px }
 
 .undo { position: sticky; inset-block-end: .75rem; z-index: 1; display: flex; align-items: center; gap: .75rem; inline-size: fit-content; max-inline-size: 100%; margin-block-start: 1rem; margin-inline: auto; padding: .5rem .5rem .5rem .875rem; border-radius: 10px; background: var(--_bg); box-shadow: var(--_shadow) }
-.undo[hidden] { display: none }
 
 .waits { display: grid; gap: .75rem }
-.waits[hidden], .trouble[hidden], .known[hidden] { display: none }
 .waits i { block-size: 2.75rem; border-radius: 9px; background: linear-gradient(var(--_hover) 0 0) 0 50% / 35% .75rem no-repeat, linear-gradient(var(--_hover) 0 0) 100% 50% / 2.5rem 1.375rem no-repeat; animation: breathe 1.6s ease-in-out infinite }
 @keyframes breathe { 50% { opacity: .45 } }
 .trouble { display: grid; justify-items: center; gap: .25rem; padding: 2rem 1rem; text-align: center; color: var(--_muted) }

@@ -21,6 +21,7 @@ import { toast } from "../ui/toast.tsx";
 import { Differing, Marks } from "../ui/typebits.tsx";
 import { figure } from "../words.ts";
 import { TypePreviewer } from "./typepreview.tsx";
+import { TypeTrial } from "./typetrial.tsx";
 
 const EVERY_MS = 5_000;
 type View = "" | "preview";
@@ -29,6 +30,7 @@ type View = "" | "preview";
 export interface Wish {
   enabled?: boolean | null;
   channels?: Partial<Record<ChannelName, { enabled?: boolean | null; percent?: number | null }>>;
+  variant?: string | null;
 }
 
 export function OneType(props: { type: string; view: string }): ReactNode {
@@ -106,6 +108,7 @@ export function OneType(props: { type: string; view: string }): ReactNode {
               ))}
             </div>
           </fieldset>
+          <TypeTrial type={data} choose={(variant) => set({ variant })} />
           <Changes type={data} />
         </>
       )}

@@ -22,6 +22,7 @@ export function TypePreviewer({ type }: { type: TypeDetail }): ReactNode {
   const [data, setData] = useState<object | null>(null);
   const [locale, setLocale] = useState("");
   const [user, setUser] = useState("");
+  const [variant, setVariant] = useState("");
   const shown = data ?? type.examples[example] ?? NO_DATA;
   const question = useMemo(
     () => ({
@@ -29,8 +30,9 @@ export function TypePreviewer({ type }: { type: TypeDetail }): ReactNode {
       ...(data === null && type.examples.length ? { example } : { data: shown }),
       ...(locale && { locale }),
       ...(user.trim() && { user: user.trim() }),
+      ...(variant && { variant }),
     }),
-    [type.type, type.examples.length, data, example, shown, locale, user],
+    [type.type, type.examples.length, data, example, shown, locale, user, variant],
   );
   const judged = useJudged<TypePreview>("preview_type", question);
   return (
@@ -67,6 +69,18 @@ export function TypePreviewer({ type }: { type: TypeDetail }): ReactNode {
             )}
           </Field>
         </div>
+        {type.experiment ? (
+          <Field label="Variant" error={judged.errors.variant?.join(" ") ?? null}>
+            {(given) => (
+              <select {...given} value={variant} onChange={(event) => setVariant(event.target.value)}>
+                <option value="">{user.trim() ? "The user’s" : "What everybody gets"}</option>
+                {type.experiment?.variants.map((one) => (
+                  <option key={one.name}>{one.name}</option>
+                ))}
+              </select>
+            )}
+          </Field>
+        ) : null}
         <Field
           label="For the user"
           hint="An id: what would reach them now is explained, gate by gate"

@@ -5,7 +5,7 @@ const BROUGHT = /([?&#])bellhop-click=([\w-]+)&?/;
 let brought: string | undefined;
 
 /** The token that the page was opened with, if it was; taken off the address, which may be copied or kept. */
-export function landing(): string | undefined {
+export function click(): string | undefined {
   const href = (globalThis.location as Location | undefined)?.href;
   const token = href && BROUGHT.exec(href)?.[2];
   if (token) {

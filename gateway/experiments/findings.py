@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.notify.experiments import inference
-from gateway.notify.experiments.inference import ALPHA, SKEWED, Interval, Share
+from gateway.experiments import inference
+from gateway.experiments.inference import ALPHA, SKEWED, Interval, Share
 
 EVENTS_LEAST = 100
 """Conversions of each arm, without which no winner is sent to anybody by itself."""

@@ -1,0 +1,160 @@
+"""Reading the experiment of a type: its variants, how they are tried, and what is expected of them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Any
+
+import orjson
+
+from gateway.catalog.kinds import METRICS, NotificationType, Trial, Variant, Wording
+from gateway.catalog.tables import Table
+from gateway.catalog.texts import read_link, read_phrase
+from gateway.experiments.bounds import (
+    CONVERSIONS_MOST,
+    HOLDOUT_MOST,
+    HOURS_LEAST,
+    NAME,
+    NAME_LONGEST,
+    SALT,
+    SALT_LONGEST,
+    VARIANTS_MOST,
+    WEIGHT_MOST,
+)
+from gateway.experiments.findings import Design
+from gateway.experiments.lots import Split
+
+DAY_SECONDS = 86_400
+LASTS_SECONDS = 14 * DAY_SECONDS
+LASTS_SECONDS_MAX = 90 * DAY_SECONDS
+
+
+def read_trial(table: Table, type_: NotificationType) -> Trial | None:
+    """The experiment of the type, as far as it is sound; None where it has none."""
+    rule = table.table("experiment")
+    if rule is None and "variants" not in table.value:
+        return None
+    variants = tuple(_variants(table, type_))
+    if rule is None:
+        if "experiment" not in table.value:
+            table.wrong("variants are tried by an experiment, and there is none", "variants")
+        return None
+    rule.only(("metric", "baseline", "effect", "salt", "holdout", "share", "lasts"))
+    metric = rule.one_of("metric", METRICS[0], METRICS)
+    baseline, effect = _part(rule, "baseline"), _part(rule, "effect")
+    split = Split(
+        salt=rule.text(
+            "salt",
+            type_.name,
+            pattern=f"(?=.{{1,{SALT_LONGEST}}}$){SALT}",
+            meaning=f"ASCII without blanks, {SALT_LONGEST} at most",
+        ),
+        weights=tuple(each.weight for each in variants),
+        holdout=rule.percent("holdout", 0.0),
+        share=rule.percent("share", 100.0),
+    )
+    seconds = rule.seconds("lasts", LASTS_SECONDS, most=LASTS_SECONDS_MAX)
+    _judge(rule, type_, metric, split, seconds)
+    if not _judge_variants(table, variants) or baseline is None or effect is None:
+        return None
+    if baseline + effect >= 1:
+        rule.wrong("baseline and effect together must be less than 1", "effect")
+        return None
+    design = Design(weights=split.weights, baseline=baseline, effect=effect)
+    if (design.conversions or 0) > CONVERSIONS_MOST:
+        rule.wrong(
+            f"it takes {design.conversions} conversions to find so little, and {CONVERSIONS_MOST} at most can be",
+            "effect",
+        )
+    return Trial(
+        id=_id(type_.name, table.value),
+        metric=metric,  # type: ignore[arg-type]  # one of them
+        split=split,
+        design=design,
+        seconds=seconds,
+        variants=variants,
+    )
+
+
+def _judge(rule: Table, type_: NotificationType, metric: str, split: Split, seconds: float) -> None:
+    """Note what cannot be of this type."""
+    if split.holdout > HOLDOUT_MOST:
+        rule.wrong(f"must be {HOLDOUT_MOST} at most", "holdout")
+    elif split.holdout and type_.critical:
+        rule.wrong("what is critical is kept from nobody", "holdout")
+    if split.share < 1:
+        rule.wrong("must be 1 at least", "share")
+    if seconds < HOURS_LEAST * 3600:
+        rule.wrong(f"must be {HOURS_LEAST}h at least", "lasts")
+    if type_.in_app:
+        return
+    if metric == "read":
+        rule.wrong("the type is not shown in the app, and mail is not read there: take click", "metric")
+    elif type_.email is None or not type_.email.clicks:
+        rule.wrong("nobody would know of a click: the type is for mail only, without channels.email.clicks")
+
+
+def _judge_variants(table: Table, variants: tuple[Variant, ...]) -> bool:
+    # Of those that are named amiss it is told where they stand.
+    names = [each.name for each in variants if each.name]
+    if len(set(names)) < len(names) or not 2 <= len(variants) <= VARIANTS_MOST:
+        table.wrong(
+            f"must be 2 to {VARIANTS_MOST} of different names, the first of them the control",
+            *(("variants",) if "variants" in table.value else ("experiment",)),
+        )
+        return False
+    return True
+
+
+def _variants(table: Table, type_: NotificationType) -> Iterator[Variant]:
+    if not type_.wordings:
+        table.wrong("variants are of the type's own texts, and it has none")
+    for row in table.rows("variants"):
+        row.only(("name", "weight", "texts"))
+        if "name" not in row.value:
+            row.wrong("name is missing")
+        name = row.text(
+            "name",
+            "",
+            pattern=f"(?=.{{1,{NAME_LONGEST}}}$){NAME}",
+            meaning=f"small letters, digits, - and _, {NAME_LONGEST} at most",
+        )
+        weight = row.whole("weight", 1, least=1, most=WEIGHT_MOST)
+        wordings = {**type_.wordings, **dict(_over(row, type_))}
+        kind = replace(type_, wordings=MappingProxyType(wordings))
+        yield Variant(name=name, weight=weight, kind=kind)
+
+
+def _over(row: Table, type_: NotificationType) -> Iterator[tuple[str, Wording]]:
+    """What a variant says in each language that it says anything in."""
+    for locale, texts in row.tables("texts"):
+        texts.only(("title", "body", "link", "subject"))
+        under = type_.wordings.get(locale)
+        if under is None:
+            texts.wrong("the type has no texts in this language for a variant of them")
+            continue
+        yield (
+            locale,
+            replace(
+                under,
+                title=read_phrase(texts, "title", locale, type_.payload) or under.title,
+                body=read_phrase(texts, "body", locale, type_.payload) or under.body,
+                link=read_link(texts, "link", locale, type_.payload) or under.link,
+                subject=read_phrase(texts, "subject", locale, type_.payload) or under.subject,
+            ),
+        )
+
+
+def _part(rule: Table, key: str) -> float | None:
+    value = rule.value.get(key)
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1:
+        return float(value)
+    rule.wrong(f"{key} must be a part of all, above 0 and below 1", *((key,) if key in rule.value else ()))
+    return None
+
+
+def _id(name: str, value: Mapping[str, Any]) -> str:
+    """Of an experiment; another where anything of it, or of what is said without it, is changed: then it begins anew."""
+    whole = [name, *(value.get(key) for key in ("texts", "variants", "experiment"))]
+    return sha256(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()[:16]

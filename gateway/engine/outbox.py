@@ -1,0 +1,165 @@
+"""The outbox of a connection: what is still to be sent to its client, and how much that may be.
+
+Everything that goes out passes here, on whatever transport: this is what keeps it in order, and who does not read within bounds.
+"""
+
+import asyncio
+from typing import Protocol
+
+from gateway.engine.limits import UNLIMITED
+from gateway.engine.packets import Packet
+from gateway.engine.tick import Tick, broken
+from gateway.engine.websocket import WebSocket
+
+
+class Sending(Protocol):
+    """What an outbox knows of the engine that it belongs to."""
+
+    tick: Tick
+    """Flushes who owes something."""
+
+    def sent(self, size: int) -> None:
+        """A write of `size` bytes was given to the kernel."""
+        ...
+
+    def slow(self, sid: str) -> None:
+        """The connection of this sid is about to be dropped because its client does not read."""
+        ...
+
+
+class Outbox:
+    """What a connection is owed. Whoever has one says how it is released to a poll, and how it ends."""
+
+    __slots__ = (
+        "_sending",
+        "backlog",
+        "closed",
+        "drained",
+        "limit",
+        "mark",
+        "outbox",
+        "sid",
+        "socket",
+        "waits",
+    )
+
+    def __init__(self, sending: Sending, sid: str, *, limit: int) -> None:
+        self._sending = sending
+        self.sid = sid
+        self.closed = False
+        self.socket: WebSocket | None = None
+        self.outbox: list[Packet] = []
+        self.backlog = 0
+        """Bytes in the outbox."""
+        self.limit = limit or UNLIMITED
+        self.mark = self.limit
+        """The backlog beyond which the client is too slow: the limit less what its socket has unsent already."""
+        self.waits = False
+        """Whether it is in the tick's list."""
+        self.drained: asyncio.Future[None] | None = None
+
+    # For subclasses to say
+
+    def release(self) -> None:
+        """End the poll that waits, if one does, with whatever there is."""
+        raise NotImplementedError
+
+    def close(self, reason: str, *, code: int | None = None) -> None:
+        """End the connection; idempotent."""
+        raise NotImplementedError
+
+    # Going out
+
+    def write(self, packet: Packet) -> None:
+        """Send `packet` after all that was written before. Never blocks, never raises; a closed one takes nothing."""
+        if self.closed:
+            return
+        self._sending.tick.owe(self)
+        self.outbox.append(packet)
+        self.backlog += len(packet.frame)
+        if self.backlog > self.mark:
+            self.relieve()
+
+    def write_now(self, packet: Packet) -> None:
+        """The same for an event that there is nothing to join with: the first in a while goes out at once.
+
+        What follows before the tick's next round is joined, as ever.
+        """
+        socket = self.socket
+        if socket is None or socket.unsent or not self._sending.tick.lets_by(self):
+            self.write(packet)
+        elif not self.closed:
+            frame = packet.frame
+            self._sending.sent(len(frame))
+            try:
+                left = socket.write(frame)
+            except Exception as error:  # noqa: BLE001 - whatever it is, who emits and who else listens must not suffer for it
+                broken(self, error)
+                return
+            if left:
+                self._fill(left)
+
+    def flush(self) -> None:
+        """Give the outbox to the transport, if there is one that takes it. Here and in `write_now` order is made."""
+        self.waits = False
+        if not self.outbox:
+            return
+        socket = self.socket
+        if socket is not None:
+            # Kept back while the kernel takes no more: frames in the outbox are shared, unsent bytes are not.
+            if socket.unsent:
+                return
+            packets = self.outbox
+            data = packets[0].frame if len(packets) == 1 else b"".join([packet.frame for packet in packets])
+            packets.clear()
+            self.backlog = 0
+            if self.drained is not None:
+                self._tell_drained()
+            self._sending.sent(len(data))
+            left = socket.write(data)
+            if left:
+                self._fill(left)
+        else:
+            self.release()
+
+    def relieve(self) -> None:
+        """The backlog is over the mark: write now, and drop the client if that does not help."""
+        if self.closed:
+            return
+        self.flush()
+        if self.backlog > self.mark:
+            self.evict()
+
+    def evict(self) -> None:
+        """Drop a client that does not read. Nothing more is said to it: it would not be read either."""
+        if self.closed:
+            return
+        self._sending.slow(self.sid)
+        self.close("slow consumer")
+        if self.socket is not None:
+            self.socket.reset()
+
+    def _fill(self, size: int) -> None:
+        """The kernel has not taken `size` bytes, and takes no more for now."""
+        self.mark = self.limit - size
+        if size > self.limit or self.backlog > self.mark:
+            self.evict()
+
+    def emptied(self) -> None:
+        """The kernel takes more again."""
+        self.mark = self.limit
+        if not self.closed:
+            self.flush()
+
+    async def drain(self) -> bool:
+        """Wait until the outbox is empty; False when the connection has closed instead."""
+        if self.backlog and not self.closed:
+            if self.drained is None:
+                self.drained = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self.drained)
+        return not self.closed
+
+    def _tell_drained(self) -> None:
+        if self.drained is not None:
+            self.drained.set_result(None)
+            self.drained = None

@@ -1,0 +1,60 @@
+"""Who is held out of the experiment of a type gets nothing of it, until that is settled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.experiments.lots import Aside
+from gateway.notify.trials.drawing import draw, number
+from gateway.notify.verdicts import Case, Gate, Moment, Skip, Sources
+
+RULE = "holdout"
+REASON = "held out of the experiment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What falls to a person in an experiment."""
+
+    trial: str
+    lot: int
+    variant: str | None
+    """None: the type's own words, or nothing."""
+    counted: bool
+    held_out: bool
+
+
+def judge(case: Case, place: Place) -> Skip | None:
+    del case
+    return Skip(rule=RULE, detail=REASON) if place.held_out else None
+
+
+def in_use(sources: Sources, cases: Sequence[Case]) -> bool:
+    del cases
+    return sources.catalog.has_holdouts
+
+
+def wants(case: Case, moment: Moment) -> bool:
+    """Always, of people: it may have been settled since. A campaign has an experiment of its own."""
+    del moment
+    return case.user is not None and case.campaign is None
+
+
+async def gather(sources: Sources, cases: Sequence[Case]) -> list[Place | None]:
+    return [_place(sources, case) for case in cases]
+
+
+def _place(sources: Sources, case: Case) -> Place | None:
+    trial = sources.catalog.trial(case.type)
+    if trial is None or case.user is None:
+        return None
+    drawn = draw(sources.catalog, case.type, trial, case.user)
+    return Place(
+        trial=trial.id,
+        lot=number(trial, case.user),
+        variant=None if drawn.variant is None else drawn.variant.name,
+        counted=drawn.is_tried,
+        held_out=drawn.aside is Aside.HELD_OUT,
+    )
+
+
+GATE = Gate(rule=RULE, facts=Place, judge=judge, in_use=in_use, wants=wants, gather=gather)

@@ -1,0 +1,331 @@
+"""The book of trials: who takes part in the experiments of types, what came of it, and what is settled by that.
+
+Who takes part is written down before anything is said to them. What they do then waits in a queue that has an end, and is stored
+in batches every second; what has waited so long is what a crash takes along, of all arms alike. While no type has an experiment
+nothing is heard, and nothing is asked of the store.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from gateway.catalog.live import LiveCatalog
+from gateway.experiments.findings import Arm
+from gateway.experiments.results import Results, outcome, results
+from gateway.ground.clock import Clock
+from gateway.ground.logs import Seldom
+from gateway.ground.parts import Meters, Part
+from gateway.ground.rooms import user_of, user_room
+from gateway.ground.tasks import Tasks
+from gateway.notify.clicks.news import Clicked
+from gateway.notify.requests import Unfit
+from gateway.notify.rounds import Rounds
+from gateway.notify.switching import Switching
+from mailer.courier import Result
+from mailer.worker import Outcome as MailOutcome
+from storage import trials as shelf
+from storage.clicks import HitKind
+from storage.errors import StorageError
+from storage.inboxes import Marked
+from storage.outbox import Kind
+from storage.stats import Outcome
+from storage.streams import Streams, Tried
+from storage.trials import ArmCount, Converted, Note, Participant, Reached
+
+if TYPE_CHECKING:
+    from gateway.catalog.kinds import Trial
+
+FLUSH_SECONDS = 1.0
+FINDINGS_SECONDS = 60.0
+"""Between two looks at what the experiments have found."""
+SHORTEST_SECONDS = 4 * 3600.0
+"""Before so long is over nothing is settled by itself."""
+WAITING_MAX = 20_000
+"""Marks that wait at most."""
+AT_ONCE = 500
+READ_AT_ONCE = 1000
+"""Of what was read with all else, so many are looked at."""
+ENROLLED_MAX = 50_000
+"""People of whom it is remembered here that they are written down."""
+PRUNED_AT_ONCE = 2_000
+BY = "experiment"
+"""In this name an experiment that is over is settled."""
+NOTHING = ArmCount()
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What somebody has done with a notification, or that its mail has left."""
+
+    id: str
+    user: str | None
+    """None: whoever it is for."""
+    outcome: Outcome
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadAll:
+    """All up to here was read in a person's own room."""
+
+    user: str
+    after: int
+    upto: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypeTrial:
+    """The experiment of a type, as it stands."""
+
+    trial: "Trial"
+    begun_at: datetime | None
+    chosen: str | None
+    """The variant that everybody gets, once it is settled."""
+    results: Results
+
+
+class TrialBook(Part):
+    """The use cases of the experiments of types. They raise `StoreUnavailable`."""
+
+    def __init__(
+        self,
+        trials: shelf.Trials,
+        *,
+        live: LiveCatalog,
+        streams: Streams,
+        switching: Switching,
+        clock: Clock,
+        history_days: int,
+        may_delete: Callable[[], bool],
+    ) -> None:
+        self.lost = 0
+        """Marks for which there was no room."""
+        self._shelf = trials
+        self._live = live
+        self._streams = streams
+        self._switching = switching
+        self._clock = clock
+        self._history_days = history_days
+        self._may_delete = may_delete
+        self._waiting: deque[_Mark | _ReadAll] = deque()
+        self._enrolled: set[tuple[str, str]] = set()
+        self._told_of_loss = Seldom(
+            logger, "what came of experiments was lost: the store is away, or too slow"
+        )
+        self._tasks = Tasks()
+
+    def measure(self, meters: Meters) -> None:
+        meters.watch_counter(
+            "bellhop_trials_lost", "Marks that the experiments of types do not know of", lambda: self.lost
+        )
+
+    def start(self) -> None:
+        self._tasks.start(Rounds(self._flush_often, logger, "trials cannot be told").run(), name="trials")
+        self._tasks.start(
+            Rounds(self._settle_all, logger, "experiments cannot be settled").run(), name="findings of trials"
+        )
+
+    async def stop(self) -> None:
+        """Store what still waits, if the store is there."""
+        if self._tasks:
+            await self._tasks.stop()
+            try:
+                await self.flush()
+            except StorageError as error:
+                logger.info("trials are not told: the store is away", extra={"reason": str(error)})
+
+    async def keep_house(self) -> None:
+        """Forget who came to take part longer ago than histories are kept."""
+        if self._history_days and self._may_delete():
+            before = self._clock() - timedelta(days=self._history_days)
+            await self._shelf.prune(before=before, limit=PRUNED_AT_ONCE)
+
+    # Who takes part, and what they do
+
+    async def enrol(self, participants: Sequence[Participant]) -> None:
+        """Write down whoever is not known to be; when this returns they are. Raises `StorageError`."""
+        new = [each for each in participants if (each.trial, each.user) not in self._enrolled]
+        if not new:
+            return
+        await self._shelf.enrol(new)
+        if len(self._enrolled) >= ENROLLED_MAX:
+            self._enrolled.clear()
+        # Who was not reached may be by the next.
+        self._enrolled |= {(each.trial, each.user) for each in new if each.reached}
+
+    def marked(
+        self, outcome: Outcome, user: str, rooms: Sequence[str], ids: Sequence[str] | None, marked: Marked
+    ) -> None:
+        del rooms
+        if not marked.changed or outcome not in (Outcome.READ, Outcome.CLICKED):
+            return
+        now = self._clock()
+        if ids is not None:
+            for id_ in ids:
+                self._put(_Mark(id_, user, outcome, now))
+            return
+        own = user_room(user)
+        if own in marked.read_from:
+            self._put(_ReadAll(user, marked.read_from[own], marked.heads.get(own, 0), now))
+
+    def clicked(self, click: Clicked) -> None:
+        """Of one in the app its reader's marks tell."""
+        if click.mail is None or not (click.kind is HitKind.HUMAN or click.is_confirmed):
+            return
+        self._put(_Mark(click.notification or click.mail, click.user, Outcome.CLICKED, click.at))
+
+    def mailed(self, ended: MailOutcome) -> None:
+        if ended.result is Result.SENT and ended.of.kind is Kind.NOTIFICATION and self._is_tried(ended.type):
+            self._put(_Mark(ended.of.id, None, Outcome.SENT, self._clock()))
+
+    def _is_tried(self, type_: str) -> bool:
+        trial = self._live.trial(type_)
+        return trial is not None and self._live.chosen(type_, trial) is None
+
+    def _put(self, mark: _Mark | _ReadAll) -> None:
+        if len(self._waiting) < WAITING_MAX:
+            self._waiting.append(mark)
+        else:
+            self.lost += 1
+            self._told_of_loss.say(lost=1)
+
+    async def _flush_often(self) -> float:
+        await self.flush()
+        return FLUSH_SECONDS
+
+    async def flush(self) -> None:
+        """Store what came until now. Raises `StorageError`: then it waits."""
+        while self._waiting:
+            first = self._waiting[0]
+            step = [first] if isinstance(first, _ReadAll) else self._marks()
+            notes = await (self._read(first) if isinstance(first, _ReadAll) else self._notes(step))
+            if notes:
+                await self._shelf.note(notes)
+            for _ in step:
+                self._waiting.popleft()
+
+    def _marks(self) -> list[_Mark]:
+        """The first of what waits, up to what is of another kind."""
+        step: list[_Mark] = []
+        for each in self._waiting:
+            if isinstance(each, _ReadAll) or len(step) == AT_ONCE:
+                break
+            step.append(each)
+        return step
+
+    async def _notes(self, marks: Sequence[_Mark | _ReadAll]) -> list[Note]:
+        open_ = self._open()
+        own = [mark for mark in marks if isinstance(mark, _Mark)]
+        found = await self._streams.tried(list(dict.fromkeys(mark.id for mark in own))) if open_ else {}
+        notes: list[Note] = []
+        for mark in own:
+            tried = found.get(mark.id)
+            trial = None if tried is None else open_.get(tried.trial)
+            if tried is None or trial is None:
+                continue
+            notes += _notes_of(trial, tried, mark)
+        return notes
+
+    async def _read(self, read: _ReadAll) -> list[Note]:
+        open_ = self._open()
+        if not open_:
+            return []
+        span = await self._streams.span(user_room(read.user), after=read.after, limit=READ_AT_ONCE)
+        return [
+            Converted(trial=each.entry.trial, user=read.user, at=read.at)
+            for each in span
+            if each.entry is not None
+            and each.entry.trial is not None
+            and (each.seq or 0) <= read.upto
+            and (trial := open_.get(each.entry.trial)) is not None
+            and trial.metric == "read"
+        ]
+
+    def _open(self) -> "dict[str, Trial]":
+        """The experiments that are not settled, by their ids."""
+        types = {} if self._live.current is None else self._live.current.types
+        return {
+            type_.trial.id: type_.trial
+            for name, type_ in types.items()
+            if type_.trial is not None and self._live.chosen(name, type_.trial) is None
+        }
+
+    # What is found
+
+    async def of(self, type_: str) -> TypeTrial | None:
+        """How the experiment of the type stands; None where it has none."""
+        trial = self._live.trial(type_)
+        if trial is None:
+            return None
+        begun_at = await self._shelf.begun_at(trial.id)
+        counts = await self._shelf.counts(trial.id)
+        planned = trial.design.conversions
+        order = [] if planned is None else await self._shelf.conversions(trial.id, limit=planned)
+        arms = [_arm(each.name, each.weight, counts.get(each.name, NOTHING)) for each in trial.variants]
+        over_at = None if begun_at is None else begun_at + timedelta(seconds=trial.seconds)
+        chosen = self._live.chosen(type_, trial)
+        return TypeTrial(
+            trial=trial,
+            begun_at=begun_at,
+            chosen=None if chosen is None else chosen.name,
+            results=results(trial.design, arms, order, over_at=over_at, now=self._clock()),
+        )
+
+    def choice(self, type_: str, variant: str | None) -> dict[str, str] | None:
+        """What is to be switched so that everybody gets this variant; None has it tried on. Raises `Unfit`."""
+        trial = self._live.trial(type_)
+        if trial is None:
+            raise Unfit({"variant": ["The type has no experiment."]})
+        if variant is None:
+            return None
+        if trial.variant(variant) is None:
+            named = ", ".join(each.name for each in trial.variants)
+            raise Unfit({"variant": [f"The experiment has no such variant: there is {named}."]})
+        return {"id": trial.id, "variant": variant}
+
+    async def _settle_all(self) -> float:
+        types = {} if self._live.current is None else self._live.current.types
+        for name, type_ in types.items():
+            if type_.trial is not None and self._live.chosen(name, type_.trial) is None:
+                await self.settle(name)
+        return FINDINGS_SECONDS
+
+    async def settle(self, type_: str) -> str | None:
+        """Have everybody get what the experiment has found, if that is known; answers which that is."""
+        # Another node may have.
+        await self._switching.refresh()
+        told, now = await self.of(type_), self._clock()
+        if told is None or told.begun_at is None or told.chosen is not None:
+            return None
+        if now < told.begun_at + timedelta(seconds=SHORTEST_SECONDS):
+            return None
+        chosen = outcome(told.results, now=now)
+        if chosen is not None:
+            logger.info("an experiment is over", extra={"type": type_, "variant": chosen})
+            await self._switching.change(type_, {"experiment": self.choice(type_, chosen)}, by=BY)
+        return chosen
+
+
+def _arm(name: str, weight: int, count: ArmCount) -> Arm:
+    return Arm(
+        name=name, weight=weight, assigned=count.assigned, people=count.reached, converted=count.converted
+    )
+
+
+def _notes_of(trial: "Trial", tried: Tried, mark: _Mark) -> list[Note]:
+    """What a mark says of the person whose notification it is; of another's it says nothing."""
+    user = user_of(tried.room)
+    if user is None or (mark.user is not None and mark.user != user):
+        return []
+    if mark.outcome is Outcome.SENT:
+        # What is mailed is not read there.
+        return [Reached(trial=tried.trial, user=user, at=mark.at)] if trial.metric == "click" else []
+    if mark.outcome is Outcome.READ and trial.metric != "read":
+        return []
+    return [Converted(trial=tried.trial, user=user, at=mark.at)]

@@ -1,0 +1,43 @@
+"""What falls to a person in the experiment of a type: it follows from the person's id and the salt, so all come to the same."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.catalog.live import LiveCatalog
+from gateway.experiments.lots import Aside, lot
+
+if TYPE_CHECKING:
+    from gateway.catalog.kinds import Trial, Variant
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """What somebody gets."""
+
+    variant: "Variant | None" = None
+    """None: the type's own words."""
+    is_tried: bool = False
+    """Whether it is counted: the variant has fallen to them by lot."""
+    aside: Aside | None = None
+    """Why none has."""
+
+
+OWN_WORDS = Lot()
+
+
+def draw(live: LiveCatalog, type_: str, trial: "Trial", user: str | None) -> Lot:
+    """What a user gets; None for a room of many, in which nobody has a lot."""
+    chosen = live.chosen(type_, trial)
+    if chosen is not None:
+        return Lot(variant=chosen)
+    if user is None:
+        return OWN_WORDS
+    place = trial.split.place(user)
+    if isinstance(place, Aside):
+        return Lot(aside=place)
+    return Lot(variant=trial.variants[place], is_tried=True)
+
+
+def number(trial: "Trial", user: str) -> int:
+    """The user's lot."""
+    return lot(trial.split.salt, user)

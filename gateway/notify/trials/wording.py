@@ -1,0 +1,84 @@
+"""The words of types that have an experiment: each reader's own variant, instead of the type's own words.
+
+An emit that brings a title, a body or a subject of its own says the same to everybody, so nothing is on trial in it; nor is
+there in what is not stored. To a room of many the type's own words are said, for one text cannot be of several arms.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from msgspec import structs
+
+from gateway.experiments.bounds import VARIANTS_MOST
+from gateway.ground.rooms import user_of
+from gateway.notify.requests import EmitRequest
+from gateway.notify.said import Memory, Text
+from gateway.notify.trials.drawing import Lot, draw
+from gateway.notify.wording import Filled, Scribe, for_all, given
+from storage.streams import Entry
+
+if TYPE_CHECKING:
+    from gateway.catalog.catalog import Catalog
+    from gateway.catalog.kinds import Trial
+
+
+class TrialScribe(Scribe):
+    """Fills in requests as any scribe does, and has those of types on trial say what fell to each reader."""
+
+    _memories: tuple[Memory, ...] | None = None
+    """What each arm has said last: one after the other they would forget it."""
+
+    async def fill(self, requests: Sequence[EmitRequest]) -> list[Filled | Exception]:
+        catalog = self._catalog.current
+        filled = await super().fill(requests)
+        if catalog is None:
+            return filled
+        return [self._tried(catalog, each) if isinstance(each, Filled) else each for each in filled]
+
+    def _tried(self, catalog: "Catalog", filled: Filled) -> Filled:
+        request = filled.request
+        type_ = None if request.kind is not None else catalog.types.get(request.type)
+        if type_ is None or type_.trial is None or not request.store or _has_own_words(request):
+            return filled
+        texts = {
+            room: self._text(catalog, type_.trial, request, room, text) for room, text in filled.texts.items()
+        }
+        return structs.replace(filled, texts=texts)
+
+    def _text(self, catalog: "Catalog", trial: "Trial", request: EmitRequest, room: str, own: Text) -> Text:
+        """What is said in the room: `own`, or what a variant says in the same language."""
+        user = user_of(room)
+        drawn = draw(self._catalog, request.type, trial, user)
+        if drawn.variant is None:
+            return own
+        if self._memories is None:
+            self._memories = tuple(Memory() for _ in range(VARIANTS_MOST))
+        kind = drawn.variant.kind
+        said = self._memories[trial.variants.index(drawn.variant)].said(catalog, kind, request.data)
+        spoken = own.entry.locale
+        text = for_all(kind, request, said) if user is None else given(request, said.text(spoken))
+        return structs.replace(text, entry=_stamped(text.entry, trial, drawn))
+
+
+def _has_own_words(request: EmitRequest) -> bool:
+    subject = None if request.email is None else request.email.subject
+    return request.title is not None or bool(request.body) or subject is not None
+
+
+def _stamped(entry: Entry, trial: "Trial", drawn: Lot) -> Entry:
+    assert drawn.variant is not None
+    name, id_ = drawn.variant.name, trial.id if drawn.is_tried else None
+    if entry.translations or entry.actions or entry.image is not None:
+        return structs.replace(entry, variant=name, trial=id_)
+    return _plain(entry.category, entry.locale, entry.catalog_version, name, id_)
+
+
+@lru_cache(maxsize=1024)
+def _plain(
+    category: str | None, locale: str | None, catalog_version: str | None, variant: str, trial: str | None
+) -> Entry:
+    """The same object for the same: a store writes it once."""
+    return Entry(
+        category=category, locale=locale, catalog_version=catalog_version, variant=variant, trial=trial
+    )

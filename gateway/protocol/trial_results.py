@@ -1,0 +1,95 @@
+"""What is told of an experiment's findings, whatever it is of."""
+
+from marshmallow import Schema, fields
+
+from gateway.experiments.findings import Arm, Rule, Verdict
+from gateway.experiments.inference import Share, wilson
+from gateway.experiments.results import Results
+from gateway.ground.encoding import Json, time, time_or_none
+from gateway.protocol import required
+from storage.trials import Part
+
+
+class ArmAnswer(Schema):
+    """How a variant does."""
+
+    name = required.text()
+    assigned = required.number(metadata={"description": "To whom it has fallen by lot."})
+    rate = fields.Float(required=True)
+    low = fields.Float(required=True, metadata={"description": "With `high` the interval of 95 %."})
+    high = fields.Float(required=True)
+
+
+class ComparisonAnswer(Schema):
+    variant = required.text()
+    difference = fields.Float(required=True, metadata={"description": "Of its rate from the control's."})
+    low = fields.Float(required=True)
+    high = fields.Float(required=True)
+
+
+class ResultsAnswer(Schema):
+    """What an experiment has found so far."""
+
+    rule = fields.Enum(Rule, by_value=True, required=True)
+    people = required.number(metadata={"description": "How many it takes by the plan."})
+    conversions = required.number(
+        allow_none=True,
+        metadata={
+            "description": "Of both together, after which there is no winner. None: it is looked at once."
+        },
+    )
+    over_at = required.time(allow_none=True)
+    verdict = fields.Enum(Verdict, by_value=True, required=True)
+    winner = required.text(allow_none=True)
+    enough = required.flag(
+        metadata={"description": "Whether each has the conversions that sending it unasked takes."}
+    )
+    comparisons = fields.List(fields.Nested(ComparisonAnswer), required=True)
+
+
+class TrialPartAnswer(Schema):
+    """One person's part in the experiment of a type."""
+
+    trial = required.text(metadata={"description": "The experiment's id."})
+    variant = required.text()
+    enrolled_at = required.time()
+    reached_at = required.time(allow_none=True)
+    converted_at = required.time(allow_none=True)
+
+
+def results(told: Results) -> Json:
+    found = told.findings
+    return {
+        "rule": told.design.rule.value,
+        "people": told.design.people,
+        "conversions": told.design.conversions,
+        "over_at": time_or_none(told.over_at),
+        "verdict": found.verdict.value,
+        "winner": found.winner,
+        "enough": found.has_enough,
+        "comparisons": [
+            {
+                "variant": each.arm,
+                "difference": each.difference,
+                "low": each.interval.low,
+                "high": each.interval.high,
+            }
+            for each in found.comparisons
+        ],
+    }
+
+
+def arm(value: Arm) -> Json:
+    share = Share(value.converted, value.people)
+    low, high = wilson(share)
+    return {"name": value.name, "assigned": value.assigned, "rate": share.rate, "low": low, "high": high}
+
+
+def part(value: Part) -> Json:
+    return {
+        "trial": value.trial,
+        "variant": value.variant,
+        "enrolled_at": time(value.enrolled_at),
+        "reached_at": time_or_none(value.reached_at),
+        "converted_at": time_or_none(value.converted_at),
+    }

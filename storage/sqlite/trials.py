@@ -1,0 +1,127 @@
+"""The shelf of trials: a row for each person in an experiment."""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+
+from storage.encoding import is_writable, micros, moment, moment_or_none
+from storage.people import Erasure
+from storage.sqlite.schema import Migration, statements
+from storage.sqlite.shelf import SQLiteShelf, reading, writing
+from storage.trials import ArmCount, Converted, Note, Part, Participant, Reached, Trials
+
+MIGRATIONS = (
+    Migration(
+        name="trials-1",
+        run=statements("""
+CREATE TABLE trial_parts (
+    id INTEGER PRIMARY KEY,
+    trial TEXT NOT NULL,
+    user TEXT,                          -- NULL: erased
+    variant TEXT NOT NULL,
+    enrolled_at INTEGER NOT NULL,
+    reached_at INTEGER,
+    converted_at INTEGER,
+    UNIQUE (trial, user)
+);
+CREATE INDEX trial_parts_user ON trial_parts (user) WHERE user IS NOT NULL;
+CREATE INDEX trial_parts_converted ON trial_parts (trial, converted_at, id) WHERE converted_at IS NOT NULL;
+CREATE INDEX trial_parts_enrolled ON trial_parts (trial, enrolled_at);
+CREATE INDEX trial_parts_oldest ON trial_parts (enrolled_at);
+"""),
+    ),
+)
+_COLUMN = {Reached: "reached_at", Converted: "converted_at"}
+
+
+class SQLiteTrials(SQLiteShelf, Trials):
+    MIGRATIONS = MIGRATIONS
+
+    @writing
+    def enrol(self, connection: sqlite3.Connection, participants: Sequence[Participant]) -> None:
+        connection.executemany(
+            "INSERT INTO trial_parts (trial, user, variant, enrolled_at, reached_at) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (trial, user) DO UPDATE SET reached_at = COALESCE(reached_at, excluded.reached_at)",
+            [
+                (
+                    each.trial,
+                    each.user,
+                    each.variant,
+                    micros(each.at),
+                    micros(each.at) if each.reached else None,
+                )
+                for each in participants
+                if is_writable(each.user)
+            ],
+        )
+
+    @writing
+    def note(self, connection: sqlite3.Connection, notes: Sequence[Note]) -> None:
+        for each in notes:
+            if not is_writable(each.user):
+                continue
+            column = _COLUMN[type(each)]
+            connection.execute(
+                f"UPDATE trial_parts SET {column} = ? WHERE trial = ? AND user = ? AND {column} IS NULL",  # noqa: S608 - a constant
+                (micros(each.at), each.trial, each.user),
+            )
+
+    @reading
+    def begun_at(self, connection: sqlite3.Connection, trial: str) -> datetime | None:
+        (first,) = connection.execute(
+            "SELECT MIN(enrolled_at) FROM trial_parts WHERE trial = ?", (trial,)
+        ).fetchone()
+        return moment_or_none(first)
+
+    @reading
+    def counts(self, connection: sqlite3.Connection, trial: str) -> dict[str, ArmCount]:
+        rows = connection.execute(
+            "SELECT variant, COUNT(*), COUNT(reached_at), SUM(reached_at IS NOT NULL AND converted_at IS NOT NULL)"
+            " FROM trial_parts WHERE trial = ? GROUP BY variant",
+            (trial,),
+        )
+        return {
+            variant: ArmCount(assigned=assigned, reached=reached, converted=converted)
+            for variant, assigned, reached, converted in rows
+        }
+
+    @reading
+    def conversions(self, connection: sqlite3.Connection, trial: str, *, limit: int) -> list[str]:
+        rows = connection.execute(
+            "SELECT variant FROM trial_parts WHERE trial = ? AND converted_at IS NOT NULL AND reached_at IS NOT NULL"
+            " ORDER BY converted_at, id LIMIT ?",
+            (trial, limit),
+        )
+        return [variant for (variant,) in rows]
+
+    @reading
+    def of_user(self, connection: sqlite3.Connection, user: str, *, limit: int) -> list[Part]:
+        if not is_writable(user):
+            return []
+        rows = connection.execute(
+            "SELECT trial, variant, enrolled_at, reached_at, converted_at FROM trial_parts WHERE user = ?"
+            " ORDER BY enrolled_at DESC, id DESC LIMIT ?",
+            (user, limit),
+        )
+        return [
+            Part(
+                trial=trial,
+                variant=variant,
+                enrolled_at=moment(enrolled),
+                reached_at=moment_or_none(reached),
+                converted_at=moment_or_none(converted),
+            )
+            for trial, variant, enrolled, reached, converted in rows
+        ]
+
+    @writing
+    def prune(self, connection: sqlite3.Connection, *, before: datetime, limit: int) -> int:
+        return connection.execute(
+            "DELETE FROM trial_parts WHERE id IN (SELECT id FROM trial_parts WHERE enrolled_at < ? LIMIT ?)",
+            (micros(before), limit),
+        ).rowcount
+
+    def erase(self, connection: sqlite3.Connection, erasure: Erasure) -> int:
+        # What was found stays found: only whose row it was is forgotten.
+        connection.execute("UPDATE trial_parts SET user = NULL WHERE user = ?", (erasure.user,))
+        return 0

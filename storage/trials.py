@@ -1,0 +1,98 @@
+"""The shelf of trials: who takes part in the experiments of types, in which arm, and what came of it.
+
+A person takes part once, however much they are sent: a row is a person, in the arm of the first time. What becomes of it is kept
+the first time as well, so whoever tells of it may tell it again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Participant:
+    """Somebody to whom an arm has fallen by lot."""
+
+    trial: str
+    """The id of the experiment."""
+    user: str
+    variant: str
+    at: datetime
+    """When that was."""
+    reached: bool = False
+    """Whether they were shown it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """A participant was shown or sent what the arm says."""
+
+    trial: str
+    user: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Converted:
+    """A participant has done what the experiment counts."""
+
+    trial: str
+    user: str
+    at: datetime
+
+
+Note = Reached | Converted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmCount:
+    """What became of those in an arm."""
+
+    assigned: int = 0
+    reached: int = 0
+    converted: int = 0
+    """Of those reached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One person's part in an experiment."""
+
+    trial: str
+    variant: str
+    enrolled_at: datetime
+    reached_at: datetime | None
+    converted_at: datetime | None
+
+
+class Trials(Protocol):
+    """Experiments of types, by their ids, and who takes part."""
+
+    async def enrol(self, participants: Sequence[Participant]) -> None:
+        """Keep those who are not known, durably; who is known stays in their arm, and may be reached by it now."""
+        ...
+
+    async def note(self, notes: Sequence[Note]) -> None:
+        """Keep what became of participants, of each the first time; who takes part in nothing is passed over."""
+        ...
+
+    async def begun_at(self, trial: str) -> datetime | None:
+        """When the first came to take part; None of one in which nobody does."""
+        ...
+
+    async def counts(self, trial: str) -> dict[str, ArmCount]:
+        """By variant."""
+        ...
+
+    async def conversions(self, trial: str, *, limit: int) -> list[str]:
+        """The variants of those who were reached and have converted, in the order in which they did."""
+        ...
+
+    async def of_user(self, user: str, *, limit: int) -> list[Part]:
+        """The experiments that a user takes part in, the newest first."""
+        ...
+
+    async def prune(self, *, before: datetime, limit: int) -> int:
+        """Forget up to `limit` who came to take part before that time; answers how many."""
+        ...
