@@ -6,7 +6,6 @@ together, without Redis and MongoDB.
 """
 
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -14,20 +13,19 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from bench import machine
-from bench.command import Amount, Command
+from bench.cluster_results import QUICK, SIZES, Nodes, results
+from bench.command import Command
 from bench.programs import Clients, Stream, clients, post
 from bench.rivals.servers import stock_python_socketio
 from bench.scenarios import ROOM, TOPIC, Figures
-from bench.servers import Server, bellhop
+from bench.servers import Server, bellhop, cost
 from tests.support import servers as machines
 
 RESULTS = Path(__file__).parent / "RESULTS-cluster.md"
-SIZES = (1, 2, 4)
 MOST_REPEATS = 100
 
 
@@ -45,30 +43,6 @@ class Contestant:
     """The load client's, for this server."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Nodes(Amount):
-    """How much of everything, of each node. With four nodes and all that they need, two cores have some time left."""
-
-    crowd: int = 500
-    users: int = 2000
-    batch_rate: int = 10
-    burst_items: int = 25
-    events_each: int = 4
-    foreign_frames: int = 40_000
-    cpu_seconds: float = 1.0
-    """A burst is repeated until each node has used about that much: CPU is counted in ticks of 10 ms."""
-
-
-QUICK = Nodes(
-    crowd=100,
-    burst_events=100,
-    paced_events=20,
-    users=200,
-    foreign_frames=2000,
-    cpu_seconds=0,
-)
-
-
 def _stock(folder: Path, *, bus_url: str, store_url: str) -> AbstractContextManager[Server]:
     del store_url  # it keeps nothing
     return stock_python_socketio(folder, bus_url=bus_url)
@@ -83,12 +57,26 @@ CONTESTANTS = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """Nodes, and the process ids of what they stand on."""
+
+    nodes: list[Server]
+    redis_pid: int
+    mongodb_pid: int
+
+    def below_seconds(self) -> tuple[float, float]:
+        """The CPU that Redis and MongoDB have used."""
+        return cost(self.redis_pid).cpu_seconds, cost(self.mongodb_pid).cpu_seconds
+
+
 @contextmanager
-def cluster(contestant: Contestant, size: int, folder: Path) -> Iterator[list[Server]]:
+def cluster(contestant: Contestant, size: int, folder: Path) -> Iterator[Cluster]:
     """So many nodes on a Redis and a MongoDB of their own."""
     with ExitStack() as stack:
         redis = stack.enter_context(machines.redis())
-        head, _, query = stack.enter_context(machines.mongod()).url.partition("?")
+        mongod = stack.enter_context(machines.mongod())
+        head, _, query = mongod.url.partition("?")
         nodes = []
         for number in range(size):
             node_folder = folder / f"node-{number}"
@@ -98,7 +86,7 @@ def cluster(contestant: Contestant, size: int, folder: Path) -> Iterator[list[Se
                     contestant.start(node_folder, bus_url=redis.url, store_url=f"{head}bench?{query}")
                 )
             )
-        yield nodes
+        yield Cluster(nodes=nodes, redis_pid=redis.pid, mongodb_pid=mongod.pid)
 
 
 @contextmanager
@@ -144,6 +132,14 @@ def _post_in_turn(nodes: Sequence[Server], streams: Sequence[Stream]) -> None:
         list(posters.map(post_one, range(len(nodes))))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    deliveries: int
+    per_cpu_second: float
+    p99_ms: float
+    """The worst of the crowds' own."""
+
+
 def _measured(
     nodes: Sequence[Server],
     crowds: Sequence[Clients],
@@ -151,8 +147,8 @@ def _measured(
     *,
     of_each: int,
     cpu: float = 0.0,
-) -> tuple[float, float]:
-    """Emit until the nodes have used `cpu` seconds, and answer deliveries per CPU-second and the worst p99.
+) -> Measured:
+    """Emit until the nodes have used `cpu` seconds.
 
     Each node is posted its stream, and each crowd gets `of_each` deliveries of them together.
     """
@@ -168,7 +164,7 @@ def _measured(
             p99 = max(p99, heard.p99_ms)
         used += cpu_seconds(nodes) - before
         repeats += 1
-    return deliveries / max(used, 0.01), p99
+    return Measured(deliveries=deliveries, per_cpu_second=deliveries / max(used, 0.01), p99_ms=p99)
 
 
 def spread_evenly(contestant: Contestant, size: int, folder: Path, scale: Nodes) -> Figures:
@@ -190,21 +186,30 @@ def spread_evenly(contestant: Contestant, size: int, folder: Path, scale: Nodes)
         )
         for number in range(size)
     ]
-    with cluster(contestant, size, folder) as nodes:
+    with cluster(contestant, size, folder) as group:
+        nodes = group.nodes
         with spread(contestant, nodes, scale.crowd * size, folder, [TOPIC]) as crowds:
             to_all = scale.crowd * scale.burst_events
             _measured(nodes, crowds, burst, of_each=to_all)
-            in_room, _ = _measured(nodes, crowds, burst, of_each=to_all, cpu=scale.cpu_seconds * size)
-            at_a_pace, p99 = _measured(nodes, crowds, paced, of_each=scale.crowd * scale.paced_events)
+            in_room = _measured(nodes, crowds, burst, of_each=to_all, cpu=scale.cpu_seconds * size)
+            at_a_pace = _measured(nodes, crowds, paced, of_each=scale.crowd * scale.paced_events)
         with spread(contestant, nodes, users, folder) as crowds:
             to_users = scale.users * scale.events_each
             _measured(nodes, crowds, own, of_each=to_users)
-            by_user, _ = _measured(nodes, crowds, own, of_each=to_users, cpu=scale.cpu_seconds * size)
+            below = group.below_seconds()
+            by_user = _measured(nodes, crowds, own, of_each=to_users, cpu=scale.cpu_seconds * size)
+            # Each event has one reader here.
+            redis, mongodb = (
+                1e6 * (now - before) / by_user.deliveries
+                for now, before in zip(group.below_seconds(), below, strict=True)
+            )
     return {
-        f"{size}: one room, burst: deliveries per CPU-second": in_room,
-        f"{size}: one room, paced: deliveries per CPU-second": at_a_pace,
-        f"{size}: one room, paced: p99 ms": p99,
-        f"{size}: a room each: deliveries per CPU-second": by_user,
+        f"{size}: one room, burst: deliveries per CPU-second": in_room.per_cpu_second,
+        f"{size}: one room, paced: deliveries per CPU-second": at_a_pace.per_cpu_second,
+        f"{size}: one room, paced: p99 ms": at_a_pace.p99_ms,
+        f"{size}: a room each: deliveries per CPU-second": by_user.per_cpu_second,
+        f"{size}: a room each: µs of Redis an event": redis,
+        f"{size}: a room each: µs of MongoDB an event": mongodb,
     }
 
 
@@ -217,7 +222,8 @@ def bystander(contestant: Contestant, folder: Path, scale: Nodes) -> Figures:
         connections=4,
         extra=contestant.extra,
     )
-    with cluster(contestant, 2, folder) as (one, two), ExitStack() as stack:
+    with cluster(contestant, 2, folder) as group, ExitStack() as stack:
+        one, two = group.nodes
         for number, (node, users) in enumerate([(one, range(scale.users)), (two, [scale.users])]):
             own = folder / f"clients-{number}"
             own.mkdir()
@@ -245,81 +251,6 @@ def _settle(node: Server) -> None:
         time.sleep(1)
         if node.cost().cpu_seconds - before <= 0.01:
             return
-
-
-FIGURES = (
-    *(
-        f"{size}: {figure}"
-        for figure in (
-            "one room, burst: deliveries per CPU-second",
-            "one room, paced: deliveries per CPU-second",
-            "one room, paced: p99 ms",
-            "a room each: deliveries per CPU-second",
-        )
-        for size in SIZES
-    ),
-    "bystander: µs of CPU per foreign frame",
-)
-
-
-def _name(figure: str) -> str:
-    size, colon, rest = figure.partition(": ")
-    return f"{rest}, {size} node{'s' * (size != '1')}" if size.isdigit() and colon else figure
-
-
-def _shown(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
-
-
-def table(found: dict[str, list[Figures]]) -> str:
-    """Medians, and in brackets the least and the most, as Markdown."""
-    lines = ["| | " + " | ".join(found) + " |", "|---|" + "---:|" * len(found)]
-    for figure in FIGURES:
-        cells = []
-        for rounds in found.values():
-            values = [each[figure] for each in rounds if figure in each]
-            cells.append(
-                f"{_shown(statistics.median(values))} ({_shown(min(values))} to {_shown(max(values))})"
-                if values
-                else "-"
-            )
-        lines.append(f"| {_name(figure)} | " + " | ".join(cells) + " |")
-    for figure in ("one room, burst", "one room, paced", "a room each"):
-        cells = []
-        for rounds in found.values():
-            one, four = (
-                [each[key] for each in rounds if key in each]
-                for key in (f"{size}: {figure}: deliveries per CPU-second" for size in (SIZES[0], SIZES[-1]))
-            )
-            cells.append(f"{statistics.median(four) / statistics.median(one):.2f}" if one and four else "-")
-        lines.append(f"| {figure}: four nodes against one, per CPU-second | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def results(found: dict[str, list[Figures]], *, command: str, rounds: int, scale: Nodes, noise: str) -> str:
-    programs = ", ".join(f"{name} {version}" for name, version in machine.versions().items())
-    return f"""# Results of a cluster
-
-Made by `{command}` on {datetime.now(UTC):%Y-%m-%d}: medians of {rounds} rounds in one run, the contestants taking turns; in brackets the least
-and the most.
-
-{table(found)}
-
-- Machine: {machine.description()}. Nodes, Redis, MongoDB, load clients and emitters share it, so that nothing is said here
-  of deliveries per second of the clock, and latency is that of a crowded machine. {noise}
-- Versions: {programs}.
-- CPU is that of all nodes together; Redis and MongoDB are not in it. All contestants have the same nodes, clients and emitters.
-- A cluster of four has four times the clients of one node: each node keeps as many, so that what a node pays for the others
-  shows, and not that it has less to do.
-- `One room`: {scale.crowd:,} clients on each node. A burst is {scale.burst_events} events in {scale.burst_events // scale.burst_items} requests, dealt out to all nodes at once; `paced` is
-  {scale.paced_rate} events a second in that room, dealt out to the nodes in turn, one a request, and its p99 from when an event was due to be emitted to when the client has
-  read it; of the nodes the worst.
-- `A room each`: {scale.users:,} users on each node, one event for one user, {scale.batch_items} in a request, {scale.batch_rate} requests a second at each
-  node, in turn: of four nodes, three of four events go to another node than the one that took them.
-- `Bystander`: {scale.foreign_frames:,} events for users of the other node, beside one client of its own; what it spends in the same time
-  without them is taken off.
-- Bellhop stores in MongoDB where it says `stored`; nobody else stores.
-"""
 
 
 def main() -> None:

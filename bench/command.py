@@ -3,7 +3,7 @@
 import argparse
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,17 @@ class Amount:
     batch_items: int = 100
     batch_rate: int
     """Requests a second."""
+
+
+INTERRUPTED = 130
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a benchmark to its end, or to a Ctrl-C: what it has started and stored is gone then as well."""
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 class Command:

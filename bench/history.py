@@ -20,7 +20,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from bench import machine
-from bench.command import Command
+from bench.command import Command, run
 from bench.programs import Questions, ask, clients
 from bench.servers import Server, bellhop, cost, token
 from storage.connect import connect
@@ -295,4 +295,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import machine
-from bench.command import Command
+from bench.command import Command, run
 from bench.polling import pollers
 from bench.programs import clients
 from bench.servers import Cost, Server, bellhop, token
@@ -157,4 +157,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

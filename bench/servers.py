@@ -124,7 +124,7 @@ def running(
         )
     try:
         yield process
-    except BaseException:
+    except Exception:
         sys.stderr.write(
             f"--- the end of the log of {command[0]}:\n{log.read_text(errors='replace')[-3000:]}\n"
         )

@@ -172,6 +172,9 @@ class Courier:
         except (DeliveryFailure, RelayFailure) as failure:
             if isinstance(failure, TemporaryFailure) and failure.throttled:
                 self._domains.throttled(passage, ended=failure.code == GOODBYE)
+            held.unheard = isinstance(failure, RelayFailure) or (
+                isinstance(failure, TemporaryFailure) and not failure.heard
+            )
             await self._tell_of_bounce(lease, failure)
             return self._failed(lease, failure)
         else:

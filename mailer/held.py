@@ -20,6 +20,8 @@ class Held:
     """Until then the relay, which was given all of it, may take it without our knowing."""
     put_off: bool = False
     """Whether nothing was tried, so that its place is not to be taken by the next in the same moment."""
+    unheard: bool = False
+    """Whether it failed before the relay had heard of it: that was away, or takes nothing of us."""
     is_over: bool = False
     """Whether it is settled, and will not be due again by itself."""
     task: "asyncio.Task[None] | None" = None

@@ -54,6 +54,8 @@ class Outcome:
     attempts: int
     variant: str | None = None
     """Which of several ways to say it this was."""
+    unheard: bool = False
+    """Whether it failed before the relay had heard of it: that was away, or takes nothing of us."""
 
 
 class Worker:
@@ -352,6 +354,7 @@ class Worker:
                 code=code,
                 attempts=held.lease.mail.attempts,
                 variant=None if entry is None else entry.variant,
+                unheard=held.unheard,
             ),
         )
 

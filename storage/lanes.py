@@ -22,6 +22,7 @@ class Outcome(StrEnum):
     DELIVERED = "delivered"  # of those sent: said to be in the mailbox
     BOUNCED = "bounced"  # of those sent: came back
     COMPLAINED = "complained"  # of those sent: called spam
+    FAILED = "failed"  # the relay was away, or took nothing of us: it is tried again
 
 
 OUTCOMES = frozenset(Outcome)

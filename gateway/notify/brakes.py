@@ -22,6 +22,8 @@ class Bounds:
     mails: int
     """Of fewer no rate is told."""
     window_seconds: float
+    failures: int = 0
+    """Of the relay in a row; 0 is no bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,8 @@ class Health:
     counts: Mapping[Outcome, int] = field(default_factory=dict)
     enough: int
     """Mails without which no rate is told."""
+    failures: int = 0
+    """Of the relay since it took the last mail, or heard one out; 0 while that lasts shorter than is worth a pause."""
 
     def of(self, outcome: Outcome) -> int:
         return self.counts.get(outcome, 0)
@@ -70,6 +74,8 @@ def reason_to_pause(health: Health, bounds: Bounds) -> str | None:
     ):
         if bound and rate is not None and count > FEW and rate > bound:
             return f"{count} of {health.mails} mails {what}: {_percent(rate)}, and {_percent(bound)} may"
+    if bounds.failures and health.failures >= bounds.failures:
+        return f"the relay has failed {health.failures} times in a row, and taken no mail meanwhile"
     return None
 
 

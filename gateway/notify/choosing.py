@@ -130,6 +130,7 @@ class Choices:
         return NOTHING if kept is None else Preferences(document=kept.document, version=kept.version)
 
     async def _chosen(self, user: str, preferences: Preferences) -> Chosen:
+        """What a user has chosen beside what there is to choose, named in the user's language."""
         catalog = self._catalog.current
         locale = preferences.locale or (await self._languages.of([user])).get(user)
         names = (

@@ -35,6 +35,8 @@ def contact_of(principal: Principal, *, last_seen: datetime | None = None) -> Co
 
 
 class ContactBook(Part):
+    """What is heard of users is written behind: many at once, the newest of each. While the store is away it waits, up to a bound."""
+
     def __init__(self, contacts: People) -> None:
         self.listeners: list[Callable[[Contact], None]] = []
         """They hear of all that is remembered."""
@@ -117,6 +119,7 @@ class ContactBook(Part):
             await self._flush()
 
     async def _flush(self) -> None:
+        """Store what waits. What could not be stored waits on, under what is newer."""
         self._leaving, self._pending = self._pending, {}
         try:
             # Those left over from a store that was away first: they may be remembered anew meanwhile.

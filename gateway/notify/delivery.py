@@ -169,6 +169,7 @@ class Delivery(Part):
             aged, self._empty_rooms = self._empty_rooms, set()
 
     def _let_in(self, sid: str, stream: Stream, guest: Guest, head: int) -> None:
+        """Write a guest what came since its replay, and make it a member once the room's cursor is where the replay ended."""
         for seq, packet in guest.held:
             if seq == TRANSIENT or seq > head:
                 self._sockets.write(sid, packet)
@@ -287,6 +288,7 @@ class Delivery(Part):
         return 0 if missed is None else len(astray) - len(gone)
 
     def _write_to_guest(self, stream: Stream, sid: str, guest: Guest, seq: int, packet: Packet) -> None:
+        """Keep a frame for a guest whose replay goes on, and write to one whose replay has ended what that did not give it."""
         if guest.upto is None:
             if len(guest.held) < HELD_LIMIT:
                 guest.held.append((seq, packet))

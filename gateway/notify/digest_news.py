@@ -45,6 +45,7 @@ def mail_of(digest: Digest, kept: Kept, now: datetime, *, base_url: str | None) 
 
 
 def _news(digest: Digest, kept: Kept, now: datetime, *, base_url: str | None) -> Notification:
+    """The notification that a digest's mail is made of: the newest of its items, and how many there are."""
     newest = kept.newest[0]
     entry = newest.entry or Entry()
     locale = entry.locale or "en"
@@ -77,6 +78,7 @@ def _category(kept: Kept) -> str | None:
 
 
 def _listed(each: Notification, base_url: str | None) -> dict[str, Any]:
+    """One item as templates see it."""
     link = each.link
     if link is not None and base_url is not None:
         link = urljoin(base_url, link)

@@ -129,6 +129,7 @@ class Digester(Part):
         return [await self._preview(digest) for digest in found]
 
     async def _preview(self, digest: Digest) -> OpenDigest:
+        """What would be left of an open digest if it closed now; decides for a bounded number of its items."""
         now = self._clock()
         newest: list[Notification] = []
         left_out: list[LeftOut] = []
@@ -183,6 +184,7 @@ class Digester(Part):
         return rest_until(next_due, self._due_clock(), shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
 
     async def _close(self, digest: Digest, token: str) -> None:
+        """Decide for each item again, and owe one mail for what is left, if this node is still the one to do so."""
         now = self._clock()
         kept, left_out = await self._left(digest, token, now)
         if kept is None:

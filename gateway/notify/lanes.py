@@ -34,6 +34,10 @@ LOOK_SECONDS = 2.0
 """After something was counted here, before it is stored and judged with what others have."""
 SELDOM_SECONDS = 10.0
 """Between two looks at what others have counted and paused, while nothing is counted here."""
+FAILING_MINUTES = 30
+"""In which the relay must have taken no mail, for its failures to be in a row."""
+LASTING_MINUTES = 5
+"""Before which the first of them must have been."""
 KEPT_SECONDS = 4 * 86_400
 """More than the longest window."""
 CLEAR_STEP = 1000
@@ -72,6 +76,7 @@ def bounds_of(brake: BrakeSettings) -> Bounds:
         bounces=brake.bounces,
         complaints=brake.complaints,
         mails=brake.mails,
+        failures=brake.failures,
         window_seconds=brake.window_seconds,
     )
 
@@ -213,7 +218,24 @@ class Lanes(Part):
         if (resumed := self.state(lane).since) is not None:
             # From the next minute on: of the one in which it was resumed, some may be from before.
             minute = max(minute, _minute(resumed) + 1)
-        return Health(counts=await self._shelf.sums(lane, since=minute), enough=self._bounds.mails)
+        counts = await self._shelf.sums(lane, since=minute)
+        failures = await self._failures(lane, since=minute) if counts.get(Outcome.FAILED) else 0
+        return Health(counts=counts, enough=self._bounds.mails, failures=failures)
+
+    async def _failures(self, lane: LaneName, *, since: int) -> int:
+        """How often the relay has failed in a row; 0 unless that began long enough ago, for most failures mend themselves."""
+        now = _minute(self._clock())
+        recent = await self._shelf.sums(lane, since=max(since, now - FAILING_MINUTES))
+        if recent.get(Outcome.SENT) or recent.get(Outcome.REFUSED):
+            return 0
+        lately = await self._shelf.sums(lane, since=max(since, now - LASTING_MINUTES))
+        failed = recent.get(Outcome.FAILED, 0)
+        return failed if failed > lately.get(Outcome.FAILED, 0) else 0
+
+    def braked(self) -> str | None:
+        """Why the brake has paused bulk mail; None while it has not."""
+        pause = self.state(BRAKED).paused
+        return pause.reason if pause is not None and pause.by == BRAKE else None
 
     async def _flush(self) -> None:
         counts, self._counts = self._counts, Counter()

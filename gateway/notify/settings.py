@@ -78,6 +78,10 @@ class BrakeSettings(Group):
     mails: int = setting(
         "BULK_BRAKE_MAILS", "200", whole(1), "of fewer mails than this no rate is told, and nothing is paused"
     )
+    failures: int = setting(
+        "BULK_BRAKE_FAILURES", "5", whole(), "bulk mail is paused, and each campaign that runs, when the relay has failed so often "
+        "in a row, for five minutes at least; 0: never",
+    )  # fmt: skip
     window_seconds: float = setting(
         "BULK_BRAKE_WINDOW", "24h", _window, "the mail of this time is judged together; from 10m to 3d"
     )

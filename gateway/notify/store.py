@@ -28,6 +28,7 @@ class StorePart(Part):
         self._store = store
 
     async def start(self) -> None:
+        """Open the store; for one that is away wait some time, and tell the log why."""
         deadline = asyncio.get_running_loop().time() + STORE_PATIENCE_SECONDS
         pause = 0.5
         told = ""

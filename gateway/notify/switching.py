@@ -94,6 +94,7 @@ class Switching(Part):
         logger.info("switches in force", extra={"version": table.version, "types": len(self._live.switches)})
 
     async def _look_forever(self) -> None:
+        """Look at what is switched whenever it is heard of, and now and then: what was missed is found so."""
         missed = False
         while True:
             with suppress(TimeoutError):

@@ -153,6 +153,7 @@ class Tally(Part):
             await self._flush()
 
     async def _flush(self) -> None:
+        """Add what was counted to the store's hour. What could not be added is counted on."""
         shown, self._shown = self._shown, {}
         for type_, number in shown.items():
             self.count(type_, IN_APP, SENT, number)

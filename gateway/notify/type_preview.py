@@ -138,6 +138,7 @@ class TypePreviewer:
     async def _with_mail(
         self, found: TypePreview, type_: "NotificationType", notification: Notification, subject: str | None
     ) -> TypePreview:
+        """The preview with its mail, or with the reason why no mail can be made of it."""
         catalog = self._catalog.current
         assert catalog is not None
         lane = LaneName(type_.lane)

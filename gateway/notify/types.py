@@ -176,6 +176,7 @@ class Types:
         return None if self._live.current is None else self._live.current.types.get(name)
 
     def _state(self, name: str, day: Counts) -> TypeState:
+        """How a type stands: what the catalog says, what is switched over it, and what a day has counted."""
         kind = self._kind(name)
         channels = {channel: self._channel(name, channel) for channel in CHANNELS}
         switched = self._switching.switched.get(name)
@@ -194,6 +195,7 @@ class Types:
         )
 
     def _channel(self, name: str, channel: Channel) -> ChannelState:
+        """Whether a type goes out by this channel, to which share, and whether that is by its own or by a switch."""
         kind, live = self._kind(name), self._live
         of_its_own: Mapping[Channel, bool] = {
             IN_APP: kind is None or kind.in_app,

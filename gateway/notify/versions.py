@@ -73,6 +73,7 @@ class Versions(Part):
         return dict(sorted({**heard, self._node: self._own()}.items()))
 
     def heard(self, command: CatalogRuns) -> None:
+        """Another node tells which catalog it runs, or that it leaves. Of `NODES_MAX` nodes it is remembered."""
         if command.node == self._node:
             return
         if command.leaves:

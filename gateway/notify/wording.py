@@ -129,6 +129,7 @@ def _filled(
     languages: Mapping[str, str | None],
     wishes: frozenset[str] | StorageError,
 ) -> Filled | Exception:
+    """The request with the words of its type for each room; an exception where it does not suit the type."""
     if isinstance(wishes, StorageError):
         return wishes
     if said.problems:

@@ -122,6 +122,7 @@ class Feed(Part):
             await self._tick()
 
     async def _tick(self) -> None:
+        """Show what has gathered, ask the nodes to go on while somebody watches, and stop when nobody does any more."""
         self._allowance = min(self._allowance + SHOWN_PER_SECOND * TICK_SECONDS, SHOWN_PER_SECOND)
         if self._shown or self._left_out:
             shown, left_out = self._shown, self._left_out

@@ -55,6 +55,8 @@ class _Watched:
 
 
 class Metrics(Collector):
+    """The registry of one process. Numbers of parts are read at the scrape; nothing is kept twice."""
+
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
         self._watched: list[_Watched] = []
@@ -155,6 +157,7 @@ class Metrics(Collector):
         self._counts = counts
 
     def collect(self) -> Iterator[Metric]:
+        """What the parts count, by family, as they stand at this moment."""
         families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
         for watched in self._watched:
             value = watched.read()
@@ -182,6 +185,7 @@ class Metrics(Collector):
         return web.Response(body=encode(self.registry), headers={"Content-Type": content_type})
 
     async def _count_presence(self) -> None:
+        """Who is online anywhere, or nothing where that cannot be had in time."""
         if self._counts is None:
             return
         try:

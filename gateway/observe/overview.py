@@ -116,6 +116,7 @@ class Observatory(Part):
                 self._complete.set()
 
     async def _ask_others(self) -> None:
+        """Ask the nodes for what is new since they last told, and wait for those that answered the last time."""
         loop = asyncio.get_running_loop()
         if loop.time() - self._asked_at < FRESH_SECONDS:
             return
@@ -135,6 +136,7 @@ class Observatory(Part):
         self._forget_gone()
 
     def _hear(self, node: str, after: int, rows: Sequence[Row]) -> None:
+        """Add what another node tells, where it goes on from what is known of it."""
         peer = self._peers.setdefault(node, _Peer())
         # An answer that was lost, or heard twice: the next question begins where this node stands.
         if after != peer.latest:
@@ -157,6 +159,7 @@ class Observatory(Part):
                 del self._peers[name]
 
     async def _answer_forever(self) -> None:
+        """Tell those who ask what they do not have yet, some steps at a time."""
         while True:
             node, after = await self._asks.get()
             steps = [step for step in self._trends.steps(SAMPLES_KEPT) if _millis(step.at) > after]

@@ -73,6 +73,8 @@ class NodeView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
+    """All that is known of the way of one notification."""
+
     notification: Notification
     provenance: Provenance | None
     """None for what is in no stream: the mail of a digest, or of a campaign."""

@@ -62,6 +62,8 @@ class Step:
 
 
 class Trends(Part):
+    """Samples of this process's metrics, the last hour of them."""
+
     def __init__(
         self, registry: CollectorRegistry, clock: Clock, *, sample_seconds: float = SAMPLE_SECONDS
     ) -> None:

@@ -56,6 +56,7 @@ class Writes:
         self._told: set[str] = set()
 
     async def append(self, emissions: Sequence[Emission]) -> Sequence[Appended | IdempotencyMismatch]:
+        """Append, and remember how that went: readiness is judged by it. Raises as the store does."""
         assert self._appends is not None
         started = time.perf_counter()
         try:

@@ -116,6 +116,8 @@ class Process(ABC):
             count=self._mail_returned,
         )
         self.judge = Judge(self.sources)
+        self.catalog.on_change.append(lambda _: self.judge.adopt(holds_out=self.catalog.has_holdouts))
+        self.judge.adopt(holds_out=False)
         self.tally = Tally(self.store.tallies, self.catalog, self.clock)
         self.noter = self._noter()
         self._trials: TrialBook | None = None
@@ -210,6 +212,8 @@ class Process(ABC):
             self._trials.mailed(outcome)
         if outcome.result is Result.SENT:
             self.lanes.count(lane, lanes.Outcome.SENT)
+        elif outcome.unheard:
+            self.lanes.count(lane, lanes.Outcome.FAILED)
 
     async def _mail_bounced(self, lease: Lease, bounce: Bounce) -> None:
         if bounce.severity is Severity.HARD:

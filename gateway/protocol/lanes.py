@@ -53,6 +53,9 @@ class LaneAnswer(Schema):
     delivered = required.number(metadata={"description": "Of those sent, as far as it was told."})
     bounced = required.number(metadata={"description": "Of those sent."})
     complained = required.number(metadata={"description": "Of those sent."})
+    failed = required.number(
+        metadata={"description": "Attempts at which the relay was away, or took nothing of us."}
+    )
     bounce_rate = fields.Float(
         required=True,
         allow_none=True,
@@ -72,6 +75,7 @@ class BrakeAnswer(Schema):
     bounces = fields.Float(required=True)
     complaints = fields.Float(required=True)
     mails = required.number(metadata={"description": "Of fewer no rate is told."})
+    failures = required.number(metadata={"description": "Of the relay in a row."})
     window_seconds = fields.Float(required=True)
 
 
@@ -88,6 +92,7 @@ def page(value: LanePage) -> Json:
             "bounces": bounds.bounces,
             "complaints": bounds.complaints,
             "mails": bounds.mails,
+            "failures": bounds.failures,
             "window_seconds": bounds.window_seconds,
         },
     }

@@ -2,9 +2,9 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from storage.beginnings import After, Beginning, Known, Membership, beginning
+from storage.beginnings import After, Known, Membership, beginning
 from storage.encoding import writable
 from storage.sqlite.heads import heads
 
@@ -33,54 +33,83 @@ def unbegun(connection: sqlite3.Connection, requests: Sequence[Request]) -> list
 
 
 def begin(connection: sqlite3.Connection, requests: Sequence[Request], *, now: int) -> None:
-    # Looked at again: another may have begun them between the look and this transaction.
-    for user, rooms, membership in unbegun(connection, requests):
-        known = _known(connection, user, membership)
-        for room in rooms:
-            upto = _upto(connection, room, beginning(room, membership, known))
-            connection.execute(
-                "INSERT INTO inboxes (user, room, read_upto, begins, begun_at) VALUES (:user, :room, :upto, :upto, :now)"
-                " ON CONFLICT (user, room) DO UPDATE SET read_upto = MAX(read_upto, excluded.read_upto),"
-                " begins = excluded.begins, begun_at = excluded.begun_at WHERE begins IS NULL",
-                {"user": user, "room": room, "upto": upto, "now": now},
-            )
+    """Begin these rooms; one that another has begun meanwhile stays as it is."""
+    for some in _each_user_once(requests):
+        known = _known(connection, some)
+        begun = [
+            (user, room, beginning(room, membership, known[user]))
+            for user, rooms, membership in some
+            for room in rooms
+        ]
+        here = heads(connection, {room for _, room, begins in begun if not isinstance(begins, After)})
+        connection.executemany(
+            "INSERT INTO inboxes (user, room, read_upto, begins, begun_at) VALUES (?1, ?2, ?3, ?3, ?4)"
+            " ON CONFLICT (user, room) DO UPDATE SET read_upto = MAX(read_upto, excluded.read_upto),"
+            " begins = excluded.begins, begun_at = excluded.begun_at WHERE begins IS NULL",
+            [
+                (
+                    user,
+                    room,
+                    _before(connection, room, begins.time) if isinstance(begins, After) else here[room],
+                    now,
+                )
+                for user, room, begins in begun
+            ],
+        )
 
 
-def _known(connection: sqlite3.Connection, user: str, membership: Membership) -> Known:
-    rows = dict(connection.execute("SELECT room, begins FROM inboxes WHERE user = ?", (user,)))
-    contact = connection.execute("SELECT first_seen FROM contacts WHERE user = ?", (user,)).fetchone()
-    has_receipts = connection.execute("SELECT 1 FROM receipts WHERE user = ? LIMIT 1", (user,)).fetchone()
-    return Known(
-        predates=contact == (None,) or None in rows.values() or (not rows and has_receipts is not None),
-        settled=rows.get(membership.everybodys[0]) is not None,
-        heard_at=_heard_at(connection, membership.own, None if contact is None else contact[0]),
-    )
+def _each_user_once(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
+    """The requests, so apart that what is begun for a user is known when that user is asked for again."""
+    left = list(requests)
+    while left:
+        first = {request[0]: request for request in reversed(left)}
+        yield list(first.values())
+        left = [request for request in left if first[request[0]] is not request]
 
 
-def _heard_at(connection: sqlite3.Connection, own: str, first_seen: int | None) -> int | None:
-    """The first that is known of the user; 0 when that is older than what is kept, or than beginnings are."""
+# One row for all users: each that Python fetches costs a hand-over of its global lock.
+_KNOWN = """
+SELECT json_group_array(json_array(
+    value ->> 0,
+    json((SELECT json_group_object(room, begins) FROM inboxes WHERE user = value ->> 0)),
+    json((SELECT json_array(first_seen) FROM contacts WHERE user = value ->> 0)),
+    EXISTS (SELECT 1 FROM receipts WHERE user = value ->> 0),
+    (SELECT floor FROM rooms WHERE room = value ->> 1),
+    (SELECT erased_at FROM rooms WHERE room = value ->> 1),
+    (SELECT MIN(created_at) FROM notifications WHERE room = value ->> 1
+        AND created_at > COALESCE((SELECT erased_at FROM rooms WHERE room = value ->> 1), -1))
+)) FROM json_each(?)
+"""
+
+
+def _known(connection: sqlite3.Connection, requests: Sequence[Request]) -> dict[str, Known]:
+    """By user, each of whom is asked for once."""
     (since,) = connection.execute("SELECT value FROM facts WHERE name = 'beginnings'").fetchone()
-    floor, erased_at = connection.execute(
-        "SELECT MAX(floor), MAX(erased_at) FROM rooms WHERE room = ?", (own,)
-    ).fetchone()
-    if floor and erased_at is None:
-        return 0
-    (told,) = connection.execute(
-        "SELECT MIN(created_at) FROM notifications WHERE room = ? AND created_at > ?",
-        (own, -1 if erased_at is None else erased_at),
-    ).fetchone()
-    heard = min((time for time in (first_seen, told) if time is not None), default=None)
+    membership_of = {user: membership for user, _, membership in requests}
+    asked = [(user, membership.own) for user, membership in membership_of.items()]
+    (found,) = connection.execute(_KNOWN, (json.dumps(asked),)).fetchone()
+    return {
+        user: Known(
+            predates=contact == [None] or None in rows.values() or (not rows and bool(has_receipts)),
+            settled=rows.get(membership_of[user].everybodys[0]) is not None,
+            heard_at=0 if floor and erased_at is None else _heard_at(contact, told, since),
+        )
+        for user, rows, contact, has_receipts, floor, erased_at, told in json.loads(found)
+    }
+
+
+def _heard_at(contact: Sequence[int] | None, told: int | None, since: int) -> int | None:
+    """The first that is known of the user; 0 when that is older than beginnings are."""
+    heard = min((time for time in (*(contact or ()), told) if time is not None), default=None)
     return 0 if heard is not None and heard < since else heard
 
 
-def _upto(connection: sqlite3.Connection, room: str, begins: Beginning) -> int:
-    """The last sequence before the beginning."""
-    if not isinstance(begins, After):
-        return heads(connection, [room])[room]
-    if not begins.time:
+def _before(connection: sqlite3.Connection, room: str, time: int) -> int:
+    """The last sequence of the room that was made before this time."""
+    if not time:
         return 0
     found = connection.execute(
         "SELECT seq FROM notifications WHERE room = ? AND seq IS NOT NULL AND created_at < ? ORDER BY seq DESC LIMIT 1",
-        (room, begins.time),
+        (room, time),
     ).fetchone()
     return 0 if found is None else int(found[0])

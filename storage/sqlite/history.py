@@ -39,6 +39,14 @@ _IN = {
     ),
 }
 """Of each place what is read, and which of it is there. What few have is found by their receipts."""
+_ABOVE = f"""MIN(
+    COALESCE((SELECT read_upto FROM inboxes WHERE user = :user AND room = :room), 0),
+    COALESCE((
+        SELECT MIN(seq) - 1 FROM receipts INDEXED BY receipts_unread
+        WHERE user = :user AND room = :room AND unread_at IS NOT NULL
+    ), {FOREVER})
+)"""  # noqa: S608 - made of constants
+"""The sequence of the room up to which nothing is unread: where all is read, all of it would be looked at else."""
 COVERED_AT = "CASE WHEN i.begins >= n.seq THEN i.begun_at WHEN i.read_upto >= n.seq THEN i.read_at END"
 """When the notification `n` counted as read for the user of the inbox `i` without a receipt that says so."""
 
@@ -116,7 +124,7 @@ def _room_history(
         f" {COVERED_AT}, n.rowid"
         f" FROM {read} {obligations.JOIN} LEFT JOIN {_INBOXES}"
         # The plus keeps SQLite to the index of the room, where it finds the row ids too.
-        " WHERE n.room = :room AND +n.rowid < :before AND n.seq IS NOT NULL"
+        f" WHERE n.room = :room AND +n.rowid < :before AND n.seq > {_ABOVE if query.unread_only else 0}"
         f" AND n.shown_until > :now{there}{conditions}"
         " ORDER BY n.seq DESC LIMIT :limit",
         {

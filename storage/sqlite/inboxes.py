@@ -25,7 +25,7 @@ from storage.people import Erasure
 from storage.sqlite import acts, beginnings, marks
 from storage.sqlite.history import COVERED_AT, history
 from storage.sqlite.muting import shown
-from storage.sqlite.openings import openings
+from storage.sqlite.openings import opened, openings
 from storage.sqlite.rows import RECEIPT, receipt_from
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
@@ -114,9 +114,18 @@ class SQLiteInboxes(OpeningsTogether, SQLiteShelf, Inboxes):
         answers, unbegun = await self._threads.read(lambda connection: openings(connection, requests))
         if unbegun:
             # Once for each user and room: whoever has been here before is answered above.
-            await self._begin(unbegun, now=max(request.now for request in requests))
-            answers, _ = await self._threads.read(lambda connection: openings(connection, requests))
+            answers = await self._begin_and_open(unbegun, requests)
         return answers
+
+    @writing
+    def _begin_and_open(
+        self,
+        connection: sqlite3.Connection,
+        unbegun: Sequence[beginnings.Request],
+        requests: Sequence[OpeningRequest],
+    ) -> list[Opening]:
+        beginnings.begin(connection, unbegun, now=micros(max(request.now for request in requests)))
+        return opened(connection, requests)
 
     async def begin(self, user: str, rooms: Sequence[str], *, membership: Membership, now: datetime) -> None:
         asked = [(user, rooms, membership)]

@@ -21,17 +21,19 @@ def openings(
     unbegun = beginnings.unbegun(
         connection, [(r.user, r.rooms, r.membership) for r in requests if r.membership is not None]
     )
-    if unbegun:
-        return [], unbegun
+    return ([], unbegun) if unbegun else (opened(connection, requests), [])
+
+
+def opened(connection: sqlite3.Connection, requests: Sequence[OpeningRequest]) -> list[Opening]:
+    """The same where all of their rooms have begun."""
     now = micros(max(request.now for request in requests))
     asked = [of_user(request.user, request.rooms) for request in requests]
     standing = iter(standings(connection, list(chain.from_iterable(asked)), now=now))
     epoch = in_force(connection)
-    answers = [
+    return [
         _opening(connection, request, list(islice(standing, len(rooms))), now=now, epoch=epoch)
         for request, rooms in zip(requests, asked, strict=True)
     ]
-    return answers, []
 
 
 def _opening(

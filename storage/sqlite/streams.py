@@ -96,6 +96,16 @@ ALTER TABLE notifications ADD COLUMN emitted_by TEXT;
 ALTER TABLE notifications ADD COLUMN request_id TEXT;
 """),
     ),
+    # A page of one type looks at the index alone, and fetches what is of it: ten times as fast where little is. An index by
+    # type would be faster still, and cost every append more than a tenth; this one costs it nothing. That no sequence is
+    # taken twice is the appending transaction's doing.
+    Migration(
+        name="streams-types",
+        run=statements("""
+DROP INDEX notifications_stream;
+CREATE UNIQUE INDEX notifications_stream ON notifications (room, seq, type);
+"""),
+    ),
 )
 
 

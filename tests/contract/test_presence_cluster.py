@@ -528,16 +528,16 @@ async def test_a_node_that_was_paused_and_reaped_puts_its_connections_back(toget
 
 async def test_an_entrance_whose_answer_was_lost_is_announced_once(together):
     a = await together.node("a")
-    put = a._put
+    put = a._agreement.put
 
     async def lose(held, **options):
         await put(held, **options)
         held.confirmed = False
         raise PresenceUnavailable("the answer was lost")
 
-    a._put = lose
+    a._agreement.put = lose
     assert await a.enter(visitor("a1", "ann"), limit=0) == []
-    a._put = put
+    a._agreement.put = put
     await until(lambda: together.announced)
     await a.sweep()
 
@@ -703,7 +703,7 @@ async def test_a_node_that_was_killed_before_it_could_beat_is_reaped(server, tog
     async with a._beating:
         await forget(server)
         await b.sweep()
-        await a._restore(b._calls.epoch)
+        await a._agreement.restore(b._calls.epoch)
         assert await b.counts() == (1, 1)
         await crash(a)
 

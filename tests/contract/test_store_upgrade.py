@@ -85,7 +85,7 @@ def released(request, tmp_path) -> Released:
 ADDED = {
     "lane": "transactional", "decided_by": None, "relay_id": None, "entry": None, "locale": None, "timezone": None,
     "said_at": None, "told_at": {}, "digest": None, "collapse": None, "superseded_by": None, "delivered": 0, "bounced": 0, "complained": 0, "gathered": 0, "merged": 0,
-    "archived_at": None, "snoozed_until": None, "returned_at": None, "acted": None, "acted_at": None, "turn": 0, "returned": [],
+    "archived_at": None, "snoozed_until": None, "returned_at": None, "acted": None, "acted_at": None, "turn": 0, "returned": [], "hold": None,
 }  # fmt: skip
 """What is said since, and is said of what an earlier release has stored."""
 

@@ -11,10 +11,14 @@ import pytest
 from gateway.process import cli
 from gateway.process.mail_office import MailOffice
 from gateway.process.settings import load
+from storage.lanes import Pause
+from storage.mail import LaneName
+from tests.journeys import news
 from tests.journeys.test_lanes import emit_mail, owe_bulk, recipients, url, users
 from tests.journeys.test_mailing import mail_in, until
 from tests.support.gateway import Gateway, environment, gateway, token
 from tests.support.node import NodeProcess
+from tests.support.servers import free_port
 from tests.support.smtp import Reply, SMTPRelay
 
 UNKNOWN = Reply("550 5.1.1 user unknown")
@@ -181,3 +185,40 @@ async def test_an_operator_pauses_and_resumes_by_the_command_line_and_by_the_das
     assert [each["paused"] for each in answer["lanes"]] == [None, None]
     refused = await admin.call("pause_lane", {"lane": "transactional"})
     assert refused["error"]["code"] == "validation_failed"
+
+
+async def test_what_the_relay_has_failed_at_is_counted_for_its_lane(tmp_path: Path):
+    nowhere = f"smtp://127.0.0.1:{free_port()}?starttls=never"
+    async with gateway(tmp_path, MAIL_URL=nowhere) as here:
+        await owe_bulk(here, "ann")
+
+        async def has_failed() -> bool:
+            return bool((await lane(here))["failed"])
+
+        await until(has_failed)
+        assert (await lane(here))["paused"] is None
+
+
+async def test_a_campaign_that_runs_pauses_with_the_brakes_reason_and_goes_on_when_both_are_resumed(
+    tmp_path: Path,
+):
+    async with gateway(tmp_path, CATALOG=news.catalog(tmp_path)) as here:
+        assert here.node is not None
+        reason = "the relay has failed 5 times in a row, and taken no mail meanwhile"
+        await here.node.store.lanes.pause(
+            LaneName.BULK, Pause(at=here.node.clock(), by="brake", reason=reason), judged=None
+        )
+        await here.node.lanes.look()
+        id_ = await news.make(here)
+        await news.fill(here, id_, [{"address": f"r{number}@example.org"} for number in range(3)])
+        await news.told(here, "POST", f"/{id_}/start")
+
+        async def is_paused() -> bool:
+            found = await news.told(here, "GET", f"/{id_}")
+            return (found["state"], found["reason"]) == ("paused", reason)
+
+        await until(is_paused)
+        assert (await here.ask("POST", "/internal/lanes/bulk/resume")).status == 200
+        await news.told(here, "POST", f"/{id_}/resume")
+
+        assert (await news.ended(here, id_))["sent"] == 3

@@ -2,8 +2,8 @@
 
 The node's own connections are the truth about themselves, which the `ledger` keeps; Redis is where the nodes' truths meet.
 Changes are sent as they come, and each beat compares: whatever an outage, a restart of Redis or a pause of this process has
-put apart is put together again. What happens inside Redis, each step atomic, is in `scripts`; how it is asked, in `calls`; how
-announcements are heard, in `changes`.
+put apart is put together again, by the `agreement`. What happens inside Redis, each step atomic, is in `scripts`; how it is asked, in
+`calls`; how announcements are heard, in `changes`.
 
 What is promised, and to what end:
 
@@ -24,11 +24,12 @@ import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from gateway.cluster.presence.agreement import BATCH, Agreement
 from gateway.cluster.presence.base import Announce, Online, Roster, Visitor
 from gateway.cluster.presence.calls import Calls, Forgotten
 from gateway.cluster.presence.changes import Changes
 from gateway.cluster.presence.errors import PresenceUnavailable
-from gateway.cluster.presence.ledger import Held, Ledger
+from gateway.cluster.presence.ledger import Ledger
 from gateway.cluster.presence.pipeline import Pipeline
 from gateway.cluster.redis.address import Address
 from gateway.cluster.redis.trouble import Trouble
@@ -38,8 +39,6 @@ from gateway.ground.tasks import Tasks
 
 _log = logging.getLogger(__name__)
 
-BATCH = 500
-"""Connections reaped, and users announced, in one step: what Redis does without keeping others waiting."""
 SETTLE_SECONDS = 5.0
 LONGEST_BEAT_SECONDS = 2.0
 
@@ -90,6 +89,7 @@ class RedisPresence:
         """By the loop's clock."""
         self._trouble = Trouble(_log, "presence")
         self._ledger = Ledger()
+        self._agreement = Agreement(self._ledger, self._calls, self._now)
         self._newest = b"0-0"
         """The last announcement in Redis at the last beat."""
         self._alarm: asyncio.TimerHandle | None = None
@@ -121,7 +121,7 @@ class RedisPresence:
             return self._ledger.beyond(visitor, limit)
         try:
             async with asyncio.timeout(self._patience):
-                return await self._put(held, at=visitor.since, limit=limit)
+                return await self._agreement.put(held, at=visitor.since, limit=limit)
         except (PresenceUnavailable, TimeoutError) as problem:
             held.doubtful = True
             self._lose(problem)
@@ -132,7 +132,7 @@ class RedisPresence:
             return
         try:
             async with asyncio.timeout(self._patience):
-                await self._take_out(connection, now)
+                await self._agreement.take_out(connection, now)
         except (PresenceUnavailable, TimeoutError) as problem:
             self._lose(problem)
             return
@@ -221,14 +221,6 @@ class RedisPresence:
 
     # Calls
 
-    async def _put(self, held: Held, *, at: datetime, limit: int = 0, quiet: bool = False) -> list[str]:
-        beyond, arriving = await self._calls.enter(held.visitor, at=at, limit=limit, quiet=quiet)
-        self._ledger.put_in(held, arriving=arriving)
-        return beyond
-
-    async def _take_out(self, connection: str, at: datetime) -> None:
-        self._ledger.taken_out(connection, await self._calls.leave(connection, at=at))
-
     async def _page(self, first: str, last: str | bytes, limit: int) -> tuple[int, int, tuple[Online, ...]]:
         if self._away or not self._tasks:
             raise PresenceUnavailable("Redis is away")
@@ -271,7 +263,7 @@ class RedisPresence:
         try:
             beaten = await self._calls.beat(batch=BATCH, every=every, leaving=not self._tasks)
         except Forgotten as forgotten:
-            await self._restore(forgotten.epoch)
+            await self._agreement.restore(forgotten.epoch)
             return 0
         self._newest = beaten.newest
         if self._away:
@@ -279,50 +271,11 @@ class RedisPresence:
             self._trouble.over()
         self._ledger.announced(upto=beaten.upto, arriving=beaten.arriving)
         if beaten.counted != holds or self._ledger.in_doubt:
-            await self._reconcile()
+            await self._agreement.reconcile()
         if beaten.more:
             return 0
         due = beaten.due_seconds
         return self._beat_seconds if due < 0 else min(self._beat_seconds, max(due, 0.05))
-
-    async def _restore(self, epoch: str) -> None:
-        """Tell a Redis that has lost its memory what it knew of this node."""
-        _log.warning("presence restores what Redis has lost", extra={"connections": len(self._ledger.held)})
-        before, self._calls.epoch = self._calls.epoch, epoch
-        known, gone = self._ledger.lost()
-        try:
-            await self._put_all([*known, *(each.held for each in gone.values())], quiet=True)
-            for name, each in gone.items():
-                await self._take_out(name, each.at)
-        except BaseException:
-            # Half restored is not restored: the next beat begins again, and what is there already does no harm.
-            self._calls.epoch = before
-            raise
-
-    async def _reconcile(self) -> None:
-        """Make Redis hold what this node holds."""
-        ledger = self._ledger
-        question = ledger.question()
-        missing, surplus = ledger.compare(question, await self._calls.held())
-        await self._put_all(missing)
-        ledger.put_back(missing, self._now())
-        for name, at in [(name, gone.at) for name, gone in ledger.gone.items()]:
-            await self._take_out(name, at)
-        for name in surplus:
-            await self._take_out(name, self._now())
-        if not missing and not surplus:
-            ledger.agree(question)
-
-    async def _put_all(self, entrances: list[Held], *, quiet: bool = False) -> None:
-        now = self._now()
-        for first in range(0, len(entrances), BATCH):
-            batch = entrances[first : first + BATCH]
-            await asyncio.gather(
-                *(
-                    self._put(each, at=now, quiet=quiet and not self._ledger.is_arriving(each.visitor.user))
-                    for each in batch
-                )
-            )
 
     async def _retire(self) -> None:
         self._ledger.go_all(self._now())

@@ -44,6 +44,7 @@ class FolderDepot(Depot):
                 yield name
 
     def _put(self, name: str, content: bytes) -> None:
+        """Write beside, and rename: under its name the file is whole or not at all, also after a loss of power."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = self._folder / (name + PART)
         part.touch(mode=0o600)

@@ -243,6 +243,7 @@ def _drafted(
 def _case(
     campaign: Campaign, recipient: Recipient, request: EmitRequest, email: EmailRequest, now: datetime
 ) -> Case:
+    """What is to be decided of one recipient."""
     return Case(
         type=request.type,
         user=recipient.user,
@@ -258,6 +259,7 @@ def _case(
 
 
 def _decided(campaign: Campaign, draft: _Draft, judged: Judged) -> Decided:
+    """What the verdict makes of the recipient: owed a mail, skipped, or to be decided later."""
     verdict, id_ = judged.verdict, draft.recipient.id
     if isinstance(verdict, Skip):
         return _skipped(id_, verdict)
@@ -284,6 +286,7 @@ def _skipped(id_: str, skip: Skip) -> Decided:
 
 
 def _obligation(draft: _Draft, judged: Judged, of: Subject, id_: str) -> Obligation:
+    """The mail that is owed, with what it says, as it is now."""
     request, room = draft.filled.request, draft.case.room
     text = draft.filled.texts[room]
     return Obligation(

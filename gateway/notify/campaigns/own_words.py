@@ -76,6 +76,7 @@ def design(catalog: Catalog, type_: NotificationType) -> str:
 
 
 def _sources(wording: Wording) -> FrozenText:
+    """The words of one language as they are written, to be kept."""
     return FrozenText(
         title=wording.title.source,
         body=_source(wording.body),
@@ -105,6 +106,7 @@ def problems(type_: NotificationType, plan: Plan) -> dict[str, list[str]]:
 def _problems(
     type_: NotificationType, texts: Mapping[str, OwnTexts], where: str, *, known: Mapping[str, object]
 ) -> Iterator[tuple[str, list[str]]]:
+    """What is wrong with a campaign's own words, by the place of each."""
     for locale, own in texts.items():
         if not languages.is_language(locale):
             yield f"{where}.{locale}", ["Is no language that CLDR knows, such as en or pt-BR."]
@@ -176,6 +178,7 @@ def _made(
     variant: Variant | None,
     default_locale: str,
 ) -> NotificationType:
+    """The type as this campaign has it: frozen as it was, with the campaign's words over it, and the variant's over those."""
     wordings = dict(type_.wordings)
     if frozen is not None:
         kept = read(frozen)
@@ -190,6 +193,7 @@ def _made(
 
 
 def _wording(locale: str, text: FrozenText) -> Wording:
+    """The words of one language, read back from what was kept."""
     return Wording(
         title=phrase(text.title, locale=locale),
         body=_phrase(text.body, locale),

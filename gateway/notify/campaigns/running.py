@@ -68,8 +68,12 @@ class CampaignRunner(Part):
         due_clock: Clock,
         history_days: int,
         may_delete: Callable[[], bool],
+        braked: Callable[[], str | None],
     ) -> None:
-        """What is due is judged by `due_clock`: what went out early cannot be called back."""
+        """What is due is judged by `due_clock`: what went out early cannot be called back.
+
+        `braked` says why bulk mail fares too badly to go on, if it does.
+        """
         self.decided: Counter[str] = Counter()
         """Recipients that this node has decided for, by what they came to."""
         self._shelf = shelf
@@ -82,6 +86,7 @@ class CampaignRunner(Part):
         self._due_clock = due_clock
         self._history_days = history_days
         self._may_delete = may_delete
+        self._braked = braked
         self._rounds = Rounds(self._turn, logger, "campaigns cannot be worked on")
         self._tasks = Tasks()
 
@@ -179,7 +184,7 @@ class CampaignRunner(Part):
         """Collect, decide, and owe."""
         campaign = lead.campaign
         plan = plan_of(campaign)
-        if (reason := self._drafter.speech.hindrance(campaign)) is not None:
+        if (reason := self._braked() or self._drafter.speech.hindrance(campaign)) is not None:
             await self._give_up(campaign, reason, now)
             return None
         if campaign.announced is None and plan.in_app is not None:
@@ -249,6 +254,7 @@ class CampaignRunner(Part):
         await self._shelf.move(campaign.id, of, CampaignState.PAUSED, now=now, reason=reason)
 
     async def _announce(self, lead: Lead) -> None:
+        """Emit what says the same in the app, and note which notification that is."""
         campaign = lead.campaign
         plan = plan_of(campaign)
         assert plan.in_app is not None

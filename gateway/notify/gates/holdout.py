@@ -28,11 +28,6 @@ def judge(case: Case, place: Place) -> Skip | None:
     return Skip(rule=RULE, detail=REASON) if place.held_out else None
 
 
-def in_use(sources: Sources, cases: Sequence[Case]) -> bool:
-    del cases
-    return sources.catalog.has_holdouts
-
-
 def wants(case: Case, moment: Moment) -> bool:
     """Always, of people: it may have been settled since. A campaign has an experiment of its own."""
     del moment
@@ -57,4 +52,4 @@ def _place(sources: Sources, case: Case) -> Place | None:
     )
 
 
-GATE = Gate(rule=RULE, facts=Place, judge=judge, in_use=in_use, wants=wants, gather=gather)
+GATE = Gate(rule=RULE, facts=Place, judge=judge, wants=wants, gather=gather)

@@ -7,12 +7,12 @@ something has seen it, and to have seen it one must have got it: so what is told
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gateway.ground.rooms import user_of
 from gateway.notify.translations import MARK
@@ -194,7 +194,7 @@ class Reckoner:
             [
                 event
                 if (place := placed.get(event.about or "")) is None
-                else replace(event, series=event.series._replace(variant=place.variant))
+                else structs.replace(event, series=event.series._replace(variant=place.variant))
                 for event in events
             ]
             if placed

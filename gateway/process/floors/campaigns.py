@@ -26,6 +26,7 @@ class CampaignFloor:
             due_clock=member.clock.cautious,
             history_days=member.settings[StoreSettings].history_days,
             may_delete=lambda: member.clock.may_delete,
+            braked=member.lanes.braked,
         )
         self.book = CampaignBook(
             member.store.campaigns,

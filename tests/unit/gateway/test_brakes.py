@@ -1,5 +1,7 @@
 """When a lane is paused by its figures."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.notify.brakes import FEW, Bounds, Health, reason_to_pause
 from storage.lanes import Outcome
 
-BOUNDS = Bounds(bounces=0.05, complaints=0.003, mails=200, window_seconds=86_400)
+BOUNDS = Bounds(bounces=0.05, complaints=0.003, mails=200, window_seconds=86_400, failures=5)
 
 
 def health(sent: int, **counts: int) -> Health:
@@ -42,6 +44,16 @@ def test_a_bound_of_zero_is_none() -> None:
     off = Bounds(bounces=0, complaints=0, mails=1, window_seconds=60)
 
     assert reason_to_pause(health(1000, bounced=1000, complained=1000), off) is None
+
+
+def test_a_relay_that_fails_again_and_again_pauses_a_lane() -> None:
+    four, five = (Health(enough=200, failures=failures) for failures in (4, 5))
+
+    assert reason_to_pause(four, BOUNDS) is None
+    assert reason_to_pause(five, BOUNDS) == (
+        "the relay has failed 5 times in a row, and taken no mail meanwhile"
+    )
+    assert reason_to_pause(five, replace(BOUNDS, failures=0)) is None
 
 
 @given(st.dictionaries(st.sampled_from(Outcome), st.integers(0, 10**9)), st.integers(1, 10**6))

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,39 @@ async def test_what_one_sends_and_another_hears_of_pauses_bulk_mail_for_both(wor
         "mail: bulk mail is paused since 2026-11-26 10:30 UTC: 6 of 20 mails came back: 30 %, and 5 % may"
     ]
     assert not sender.is_paused(TRANSACTIONAL)
+
+
+async def test_a_relay_that_goes_on_failing_pauses_bulk_mail_and_a_short_failure_does_not(
+    world: World,
+) -> None:
+    lanes = await world.process(replace(BOUNDS, failures=3))
+    count(lanes, sent=1)
+    await lanes.look()
+    world.clock.now += timedelta(minutes=31)
+    count(lanes, failed=2)
+    await lanes.look()
+    world.clock.now += timedelta(minutes=5)
+    count(lanes, failed=1)
+    await lanes.look()
+    assert lanes.braked() is None
+    world.clock.now += timedelta(minutes=1)
+
+    await lanes.look()
+
+    assert lanes.braked() == "the relay has failed 3 times in a row, and taken no mail meanwhile"
+    await lanes.resume(BULK, by="cli")
+    world.clock.now += timedelta(minutes=6)
+    await lanes.look()
+    assert lanes.braked() is None
+    # What was taken, or heard out, in between ends the row.
+    count(lanes, failed=3)
+    await lanes.look()
+    world.clock.now += timedelta(minutes=6)
+    count(lanes, sent=1)
+    await lanes.look()
+    assert lanes.braked() is None
+    await lanes.pause(PauseRequest(lane=BULK), by="cli")
+    assert lanes.braked() is None
 
 
 async def test_mail_that_somebody_waits_for_is_never_paused(world: World) -> None:

@@ -812,6 +812,8 @@ export interface LaneAnswer {
   readonly bounced: number;
   /** Of those sent. */
   readonly complained: number;
+  /** Attempts at which the relay was away, or took nothing of us. */
+  readonly failed: number;
   /** A part of 1, of those refused or bounced; null of too few mails. */
   readonly bounce_rate: number | null;
   /** A part of 1. */
@@ -827,6 +829,8 @@ export interface BrakeAnswer {
   readonly complaints: number;
   /** Of fewer no rate is told. */
   readonly mails: number;
+  /** Of the relay in a row. */
+  readonly failures: number;
   readonly window_seconds: number;
 }
 

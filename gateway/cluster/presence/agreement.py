@@ -1,0 +1,73 @@
+"""How Redis is brought to hold what this node holds: by each change as it comes, and by comparing after anything went wrong."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from gateway.cluster.presence.calls import Calls
+from gateway.cluster.presence.ledger import Held, Ledger
+from gateway.ground.clock import Clock
+
+_log = logging.getLogger(__name__)
+
+BATCH = 500
+"""Connections put in or reaped, and users announced, in one step: what Redis does without keeping others waiting."""
+
+
+class Agreement:
+    """Between the ledger and Redis. All raise `PresenceUnavailable`, and may be done again after that."""
+
+    def __init__(self, ledger: Ledger, calls: Calls, now: Clock) -> None:
+        self._ledger = ledger
+        self._calls = calls
+        self._now = now
+
+    async def put(self, held: Held, *, at: datetime, limit: int = 0, quiet: bool = False) -> list[str]:
+        """Have Redis hold the connection; answers those of the user that are beyond `limit`. `quiet`: without announcing it."""
+        beyond, arriving = await self._calls.enter(held.visitor, at=at, limit=limit, quiet=quiet)
+        self._ledger.put_in(held, arriving=arriving)
+        return beyond
+
+    async def take_out(self, connection: str, at: datetime) -> None:
+        """Have Redis hold the connection no more."""
+        self._ledger.taken_out(connection, await self._calls.leave(connection, at=at))
+
+    async def restore(self, epoch: str) -> None:
+        """Tell a Redis that has lost its memory what it knew of this node."""
+        _log.warning("presence restores what Redis has lost", extra={"connections": len(self._ledger.held)})
+        before, self._calls.epoch = self._calls.epoch, epoch
+        known, gone = self._ledger.lost()
+        try:
+            await self._put_all([*known, *(each.held for each in gone.values())], quiet=True)
+            for name, each in gone.items():
+                await self.take_out(name, each.at)
+        except BaseException:
+            # Half restored is not restored: the next beat begins again, and what is there already does no harm.
+            self._calls.epoch = before
+            raise
+
+    async def reconcile(self) -> None:
+        """Make Redis hold what this node holds."""
+        ledger = self._ledger
+        question = ledger.question()
+        missing, surplus = ledger.compare(question, await self._calls.held())
+        await self._put_all(missing)
+        ledger.put_back(missing, self._now())
+        for name, at in [(name, gone.at) for name, gone in ledger.gone.items()]:
+            await self.take_out(name, at)
+        for name in surplus:
+            await self.take_out(name, self._now())
+        if not missing and not surplus:
+            ledger.agree(question)
+
+    async def _put_all(self, entrances: Sequence[Held], *, quiet: bool = False) -> None:
+        now = self._now()
+        for first in range(0, len(entrances), BATCH):
+            batch = entrances[first : first + BATCH]
+            await asyncio.gather(
+                *(
+                    self.put(each, at=now, quiet=quiet and not self._ledger.is_arriving(each.visitor.user))
+                    for each in batch
+                )
+            )

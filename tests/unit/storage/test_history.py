@@ -1,0 +1,70 @@
+"""How much of a room a page of its history looks at."""
+
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from storage.inboxes import Chosen, HistoryQuery
+from storage.sqlite import SQLiteStore
+from storage.sqlite.history import history
+from storage.streams import Emission, Notification
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ROOM = "user:ann"
+STORED = 1000
+STEPS_A_PAGE = 2000
+"""Of SQLite's machine, for a page that looks at a few; one that looks at all takes ten for each."""
+
+
+@pytest.fixture
+async def store(tmp_path: Path):
+    store = SQLiteStore(tmp_path / "bellhop.db")
+    await store.open()
+    notifications = [
+        Notification(id=f"{number:04}", room=ROOM, type="NEWS", title="t", created_at=NOW, data={})
+        for number in range(STORED)
+    ]
+    await store.streams.append([Emission(notifications=tuple(notifications))])
+    yield store
+    await store.close()
+
+
+def looked_up(path: Path, query: HistoryQuery) -> tuple[list[str], int]:
+    """The ids of the page, and how many steps SQLite has taken for it."""
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    with sqlite3.connect(path) as connection:
+        connection.set_progress_handler(step, 1)
+        page = history(connection, query, now=1)
+    return [item.notification.id for item in page.items], steps
+
+
+async def test_who_has_read_everything_is_told_so_without_a_look_at_the_room(store, tmp_path):
+    """Of the unread of a room, what was read by `read_all` is not looked at."""
+    await store.inboxes.read_all("ann", [ROOM], now=NOW)
+
+    found, steps = looked_up(
+        tmp_path / "bellhop.db", HistoryQuery(user="ann", rooms=[ROOM], unread_only=True)
+    )
+
+    assert found == []
+    assert steps < STEPS_A_PAGE
+
+
+async def test_what_was_made_unread_again_is_found_below_what_was_read(store, tmp_path):
+    """All of the room above it is looked at, and nothing below."""
+    await store.inboxes.read_all("ann", [ROOM], now=NOW)
+    await store.inboxes.mark_unread(Chosen("ann", [ROOM], ["0990", "0995"], now=NOW))
+
+    found, steps = looked_up(
+        tmp_path / "bellhop.db", HistoryQuery(user="ann", rooms=[ROOM], unread_only=True)
+    )
+
+    assert found == ["0995", "0990"]
+    assert steps < STEPS_A_PAGE
