@@ -121,8 +121,7 @@ async def _counted(page: Page) -> None:
     """Wait until the funnel of mail says that one of two has been followed."""
     await page.goto(f"{page.url.partition('#')[0]}#/statistics?span=24h&type=NEWSLETTER")
     async with asyncio.timeout(COUNTED_SECONDS):
-        while (found := await figures(page, "Mail")) != ["Accepted 2", "Sent 2 100%", "Clicked 1 50%"]:
-            print(found)
+        while await figures(page, "Mail") != ["Accepted 2", "Sent 2 100%", "Clicked 1 50%"]:
             await page.reload()
             await expect(page.get_by_role("heading", name="Statistics")).to_be_visible()
             await asyncio.sleep(0.5)
