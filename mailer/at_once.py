@@ -37,9 +37,10 @@ class AtOnce:
         may_try: Callable[[], bool],
         foresee: Foresee,
         start: Start,
+        hand_back: Callable[[Lease], None],
         wake: Callable[[], None],
     ) -> None:
-        """`has_room` says whether one more may be taken, `may_try` whether one that was may go.
+        """`has_room` says whether one more may be taken, `may_try` whether one that was may go; else it is handed back.
 
         `wake` is called when what was taken may have to be looked for.
         """
@@ -50,6 +51,7 @@ class AtOnce:
         self._may_try = may_try
         self._foresee = foresee
         self._start = start
+        self._hand_back = hand_back
         self._wake = wake
         self._expected: dict[str, Hold] = {}
 
@@ -85,8 +87,8 @@ class AtOnce:
         if hold is None or mail is None:
             return
         left = (hold.until - self._clock()).total_seconds()
-        if left <= 0 or not self._may_try():
-            # Others may have it by now, or nothing is to be tried here any more: it is found when its lease has ended.
+        if left <= 0:
+            # Others may have it by now.
             self._wake()
             return
         mail = replace(mail, hold=None)
@@ -98,7 +100,10 @@ class AtOnce:
             token=hold.token,
             until=hold.until,
         )
-        self._start(lease, asyncio.get_running_loop().time(), left)
+        if self._may_try():
+            self._start(lease, asyncio.get_running_loop().time(), left)
+        else:
+            self._hand_back(lease)
 
     def forgo(self, notification: Notification) -> None:
         """It was not stored, or nobody knows whether."""

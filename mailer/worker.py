@@ -129,6 +129,7 @@ class Worker:
             may_try=self._may_try,
             foresee=foresee,
             start=self._start,
+            hand_back=self._hand_back,
             wake=self.wake,
         )
 
@@ -253,7 +254,8 @@ class Worker:
 
     def _has_room(self) -> bool:
         """Whether a mail may be sent at once: none that is due before it waits."""
-        return not self.behindhand and self._free > 0 and self._may_try()
+        # With one attempt alone, a crash as it is stored would have been that.
+        return not self.behindhand and self._free > 0 and self._policy.attempts != 1 and self._may_try()
 
     def _may_try(self) -> bool:
         """Whether nothing keeps all mail here."""
@@ -289,6 +291,17 @@ class Worker:
         self._held[lease.id] = held = Held(lease=lease, since=leased_at, seconds=seconds)
         held.task = asyncio.create_task(self._deliver(held), name=f"mail {lease.id}")
         held.task.add_done_callback(lambda _task: self._finished(lease.id))
+
+    def _hand_back(self, lease: Lease) -> None:
+        """Nothing is to be tried any more: it is due again as if it had not been leased. One that drains leaves it to its lease's end."""
+        if self._stopping.is_set():
+            return
+        self._held[lease.id] = held = Held(lease=lease, since=asyncio.get_running_loop().time(), seconds=0.0)
+        held.task = asyncio.create_task(self._released(held), name=f"mail {lease.id}")
+        held.task.add_done_callback(lambda _task: self._finished(lease.id))
+
+    async def _released(self, held: Held) -> None:
+        await self._settler.end(held, Released())
 
     def _finished(self, obligation_id: str) -> None:
         held = self._held.pop(obligation_id)

@@ -128,8 +128,10 @@ async def policy_service(decide: Decide) -> AsyncIterator[str]:
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    yield f"check_policy_service inet:127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    server.close()
+    try:
+        yield f"check_policy_service inet:127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
 
 
 @asynccontextmanager
@@ -149,10 +151,12 @@ async def logins(users: Mapping[str, str]) -> AsyncIterator[dict[str, str]]:
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    yield {
-        "smtpd_sasl_auth_enable": "yes",
-        "smtpd_sasl_type": "dovecot",
-        "smtpd_sasl_path": f"inet:127.0.0.1:{server.sockets[0].getsockname()[1]}",
-        "smtpd_sasl_security_options": "noanonymous",
-    }
-    server.close()
+    try:
+        yield {
+            "smtpd_sasl_auth_enable": "yes",
+            "smtpd_sasl_type": "dovecot",
+            "smtpd_sasl_path": f"inet:127.0.0.1:{server.sockets[0].getsockname()[1]}",
+            "smtpd_sasl_security_options": "noanonymous",
+        }
+    finally:
+        server.close()

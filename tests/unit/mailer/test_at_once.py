@@ -22,6 +22,7 @@ class Worker:
         self.now = NOW
         self.has_room = self.may_try = True
         self.started: list[tuple[Lease, float]] = []
+        self.handed_back: list[Lease] = []
         self.foreseen: list[Sequence[str]] = []
         self.wakes = 0
         self.at_once = AtOnce(
@@ -32,6 +33,7 @@ class Worker:
             may_try=lambda: self.may_try,
             foresee=self.foreseen.append,
             start=lambda lease, _, seconds: self.started.append((lease, seconds)),
+            hand_back=self.handed_back.append,
             wake=self.wake,
         )
 
@@ -96,18 +98,27 @@ async def test_where_there_is_no_room_nothing_is_taken() -> None:
     assert worker.at_once.take(given) is given
 
 
-@pytest.mark.parametrize(("waited", "may_try"), [(LEASE_SECONDS, True), (0, False)])
-async def test_what_was_stored_too_late_or_may_not_go_any_more_is_looked_for_later(
-    waited: float, may_try: bool
-) -> None:
+async def test_what_was_stored_too_late_is_looked_for_later() -> None:
     worker = Worker()
     taken = worker.at_once.take(owed())
-    worker.now += timedelta(seconds=waited)
-    worker.may_try = may_try
+    worker.now += timedelta(seconds=LEASE_SECONDS)
 
     worker.at_once.begin(taken)
 
-    assert (worker.started, worker.wakes, worker.at_once.expected) == ([], 1, 0)
+    assert (worker.started, worker.handed_back, worker.wakes, worker.at_once.expected) == ([], [], 1, 0)
+
+
+async def test_what_may_not_go_any_more_is_handed_back() -> None:
+    worker = Worker()
+    taken = worker.at_once.take(owed())
+    worker.may_try = False
+
+    worker.at_once.begin(taken)
+
+    assert (worker.started, worker.wakes, worker.at_once.expected) == ([], 0, 0)
+    assert taken.mail is not None
+    assert taken.mail.hold is not None
+    assert [lease.token for lease in worker.handed_back] == [taken.mail.hold.token]
 
 
 async def test_what_nobody_knows_to_be_stored_is_looked_for_later() -> None:

@@ -33,7 +33,7 @@ from storage.inboxes import Chosen, Inboxes
 from storage.mail import LaneName, Mail, MailOrder, MailState, Unless
 from storage.outbox import Lease, Outbox
 from storage.sqlite import SQLiteStore
-from storage.streams import Appended, Emission
+from storage.streams import Appended, Emission, Notification
 from tests.support.smtp import Authority, Hang, Reply, SMTPRelay, Wait
 from tests.unit.mailer.letters import ID, LETTERHEAD, PRESS, notification
 
@@ -275,25 +275,71 @@ async def test_mail_of_another_node_is_found_by_polling(bench: Bench) -> None:
     await bench.until_observed(Result.SENT)
 
 
+def due_now(bench: Bench) -> Notification:
+    """One whose mail is to leave at once."""
+    now = bench.clock()
+    order = MailOrder(to="ann@example.org", due_at=now)
+    mail = Mail(order=order, state=MailState.PENDING, due_at=now, updated_at=now)
+    return notification(mail=mail, created_at=now)
+
+
+async def in_its_hands(bench: Bench, worker: Worker) -> Notification:
+    """One that is stored in the hands of a worker that has looked what else is due."""
+    await bench.outbox.until_called("next_due")
+    taken = worker.at_once.take(due_now(bench))
+    [appended] = await bench.store.streams.append([Emission(notifications=(taken,))])
+    assert isinstance(appended, Appended)
+    return appended.notifications[0]
+
+
 async def test_mail_that_is_stored_in_the_workers_hands_goes_out_without_being_looked_for(
     bench: Bench,
 ) -> None:
     worker = bench.start()
-    await bench.outbox.until_called("next_due")
+    stored = await in_its_hands(bench, worker)
     looked = bench.outbox.calls.count("lease")
-    now = bench.clock()
-    order = MailOrder(to="ann@example.org", due_at=now)
-    owed = Mail(order=order, state=MailState.PENDING, due_at=now, updated_at=now)
 
-    taken = worker.at_once.take(notification(mail=owed, created_at=now))
-    [appended] = await bench.store.streams.append([Emission(notifications=(taken,))])
-    assert isinstance(appended, Appended)
-    worker.at_once.begin(*appended.notifications)
+    worker.at_once.begin(stored)
 
     await bench.until_observed(Result.SENT)
     mail = await bench.mail()
     assert (mail.state, mail.attempts) == (MailState.SENT, 1)
     assert bench.outbox.calls.count("lease") == looked
+
+
+async def test_mail_in_its_hands_that_may_not_be_tried_any_more_is_handed_back_uncounted(
+    bench: Bench,
+) -> None:
+    is_paused = False
+    worker = bench.start(is_paused=lambda: is_paused)
+    stored = await in_its_hands(bench, worker)
+    is_paused = True
+
+    worker.at_once.begin(stored)
+
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while (mail := await bench.mail()).state is not MailState.PENDING:
+            await asyncio.sleep(0.01)
+    assert mail.attempts == 0
+
+
+async def test_one_that_drains_leaves_mail_in_its_hands_to_its_lease(bench: Bench) -> None:
+    worker = bench.start()
+    stored = await in_its_hands(bench, worker)
+    await worker.drain(seconds=1)
+
+    worker.at_once.begin(stored)
+
+    assert worker.held == 0
+    assert (await bench.mail()).state is MailState.LEASED
+
+
+async def test_where_one_attempt_is_all_nothing_is_taken_in_hand(bench: Bench) -> None:
+    worker = bench.start(attempts=1)
+    await bench.outbox.until_called("next_due")
+    given = due_now(bench)
+
+    assert worker.at_once.take(given) is given
 
 
 async def test_no_more_is_leased_than_slots_are_free(bench: Bench) -> None:
