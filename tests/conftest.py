@@ -1,6 +1,7 @@
 """Fixtures that every kind of test may use: real servers, started once per test process when first asked for."""
 
 import os
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,12 @@ settings.register_profile(
     "bellhop", deadline=None, derandomize=not LONG, print_blob=True, max_examples=amount(25, long=100)
 )
 settings.load_profile("bellhop")
+
+
+def pytest_configure() -> None:
+    """Have Ctrl-C heard by what is tested: what a shell begins in the background is deaf to it, and so is all that it begins."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
