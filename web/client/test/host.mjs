@@ -18,7 +18,7 @@ if (version) {
   register(`data:text/javascript,${encodeURIComponent(hooks)}`);
 }
 // Newer Node.js has Web Locks: here each inbox is to be a browser without.
-Object.defineProperty(globalThis, "BroadcastChannel", { value: undefined });
+Object.defineProperty(globalThis.navigator ?? {}, "locks", { value: undefined });
 const { connect } = await import("@bellhop/client");
 const { protocol } = await import("socket.io-client");
 
