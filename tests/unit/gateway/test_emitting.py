@@ -32,7 +32,7 @@ from storage.groupcommit import GroupCommit
 from storage.mail import Hold, MailState
 from storage.people import Contact
 from storage.sqlite import SQLiteStore
-from storage.streams import Appended, Emission, Notification
+from storage.streams import Appended, Emission, Entry, Notification
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -99,6 +99,16 @@ def mailed(user: str, **fields: object) -> EmitRequest:
 
 def plain(*users: str) -> EmitRequest:
     return EmitRequest(rooms=tuple(f"user:{user}" for user in users), type="T", title="x", data={})
+
+
+async def test_a_type_that_no_catalog_has_keeps_the_picture_that_it_is_emitted_with(emitter: Emitter):
+    given = EmitRequest(
+        rooms=("user:ann",), type="T", title="x", data={}, image="https://cdn.example/ann.png"
+    )
+
+    (told,) = (await emitter.emit(given, scope="shop")).notifications
+
+    assert told.entry == Entry(image="https://cdn.example/ann.png")
 
 
 async def test_a_contact_book_that_cannot_be_asked_fails_those_alone_who_need_it(
