@@ -80,6 +80,7 @@ async def room(tmp_path: Path) -> AsyncIterator[Newsroom]:
             "BUS_URL": stack.enter_context(servers.redis()).url,
             "MAIL_URL": f"smtp://127.0.0.1:{post.port}?starttls=never",
             "MAIL_LEASE": "5",
+            "MAIL_RETRY": "1s",
             "BULK_CONCURRENCY": str(AT_ONCE),
             "CATALOG": catalog(tmp_path),
         }
