@@ -5,10 +5,11 @@ Several workers, in this process or in others, share one outbox: the leases keep
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from mailer.at_once import AtOnce
 from mailer.backoff import Random, pause_seconds
@@ -288,17 +289,20 @@ class Worker:
             # Its lease had ended, for the store was away or the clock was set: what is under way goes on under the new.
             held.lease = lease
             return
-        self._held[lease.id] = held = Held(lease=lease, since=leased_at, seconds=seconds)
-        held.task = asyncio.create_task(self._deliver(held), name=f"mail {lease.id}")
-        held.task.add_done_callback(lambda _task: self._finished(lease.id))
+        self._hold(Held(lease=lease, since=leased_at, seconds=seconds), self._deliver)
 
     def _hand_back(self, lease: Lease) -> None:
         """Nothing is to be tried any more: it is due again as if it had not been leased. One that drains leaves it to its lease's end."""
         if self._stopping.is_set():
             return
-        self._held[lease.id] = held = Held(lease=lease, since=asyncio.get_running_loop().time(), seconds=0.0)
-        held.task = asyncio.create_task(self._released(held), name=f"mail {lease.id}")
-        held.task.add_done_callback(lambda _task: self._finished(lease.id))
+        self._hold(Held(lease=lease, since=asyncio.get_running_loop().time(), seconds=0.0), self._released)
+
+    def _hold(self, held: Held, work: Callable[[Held], Coroutine[Any, Any, None]]) -> None:
+        """Have one more under way, until the work on it is done."""
+        id_ = held.lease.id
+        self._held[id_] = held
+        held.task = asyncio.create_task(work(held), name=f"mail {id_}")
+        held.task.add_done_callback(lambda _task: self._finished(id_))
 
     async def _released(self, held: Held) -> None:
         await self._settler.end(held, Released())

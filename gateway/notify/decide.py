@@ -97,11 +97,7 @@ class Judge:
 
     def __init__(self, sources: Sources, gates: Sequence[AnyGate] = GATES) -> None:
         self._sources = sources
-        self._gates = self._in_force = gates
-
-    def adopt(self, *, holds_out: bool) -> None:
-        """Ask from now on whether anybody is held out of an experiment, or not; explained it is in any case."""
-        self._in_force = [gate for gate in self._gates if holds_out or gate is not holdout.GATE]
+        self._gates = gates
 
     async def judge(
         self, cases: Sequence[Case], moment: Moment, *, gates: Sequence[AnyGate] | None = None
@@ -110,7 +106,7 @@ class Judge:
 
         `gates` are other ones than the judge's own.
         """
-        gates = self._in_force if gates is None else gates
+        gates = self._gates if gates is None else gates
         cases = self._marked(cases)
         facts: list[tuple[object, ...]] = [()] * len(cases)
         failed: dict[int, StorageError] = {}
@@ -167,7 +163,7 @@ class Judge:
 
     async def at_lease(self, lease: Lease, now: datetime) -> Verdict:
         """What is to become of a mail that a worker is about to send. Raises `StorageError`."""
-        gates = gates_of(lease.of, self._in_force)
+        gates = gates_of(lease.of, self._gates)
         (judged,) = await self.judge([case_of(lease, now)], Moment.LEASE, gates=gates)
         if isinstance(judged, StorageError):
             raise judged

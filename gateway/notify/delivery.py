@@ -246,9 +246,7 @@ class Delivery(Part):
             reached = self._sockets.fan_out(namespace, stream.room, packet)
             if reached != len(stream.members):
                 reached += self._put_right(stream, lambda _: packet)
-            self.stats.delivered += reached
-            if seq != TRANSIENT:
-                self.written.note(stream.room, seq, reached, stream.members)
+            self._count(stream, seq, reached)
         if stream.guests:
             for sid, guest in list(stream.guests.items()):
                 self._write_to_guest(stream, sid, guest, seq, packet)
@@ -259,11 +257,14 @@ class Delivery(Part):
             reached = self._sockets.fan_out_each(stream.namespace, stream.room, variants.of)
             if reached != len(stream.members):
                 reached += self._put_right(stream, variants.of)
-            self.stats.delivered += reached
-            if seq != TRANSIENT:
-                self.written.note(stream.room, seq, reached, stream.members)
+            self._count(stream, seq, reached)
         for sid, guest in list(stream.guests.items()):
             self._write_to_guest(stream, sid, guest, seq, variants.of(sid))
+
+    def _count(self, stream: Stream, seq: int, reached: int) -> None:
+        self.stats.delivered += reached
+        if seq != TRANSIENT:
+            self.written.note(stream.room, seq, reached, stream.members)
 
     def _put_right(self, stream: Stream, missed: Callable[[str], Packet] | None = None) -> int:
         """Have the engine's members be those that are; answers how many of them had to be written what they `missed`.

@@ -116,8 +116,6 @@ class Process(ABC):
             count=self._mail_returned,
         )
         self.judge = Judge(self.sources)
-        self.catalog.on_change.append(lambda _: self.judge.adopt(holds_out=self.catalog.has_holdouts))
-        self.judge.adopt(holds_out=False)
         self.tally = Tally(self.store.tallies, self.catalog, self.clock)
         self.noter = self._noter()
         self._trials: TrialBook | None = None

@@ -15,7 +15,6 @@ from gateway.protocol import emit, emit_rules, problems, shapes
 from gateway.protocol.emit_plain import judged_batch
 from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem
-from storage.streams import Appended
 
 BATCH_BYTES_MAX = 16 * 1024 * 1024
 NOTIFICATIONS_MAX = 10_000
@@ -51,17 +50,6 @@ def results(outcomes: Sequence[Emitted | PutOff | Exception]) -> Json:
 
 
 def _result(outcome: Emitted | PutOff | Exception) -> Json:
-    if (
-        isinstance(outcome, Appended)
-        and len(outcome.notifications) == 1
-        and outcome.notifications[0].mail is None
-    ):
-        # What most are: answered as below, in half of the time.
-        return {
-            "status": 202,
-            "notifications": [shapes.address(outcome.notifications[0])],
-            "duplicate": outcome.duplicate,
-        }
     if not isinstance(outcome, Exception):
         return {"status": 202, **shapes.emitted(outcome)}
     details = problems.of(outcome)

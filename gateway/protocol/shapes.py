@@ -39,6 +39,9 @@ def emitted(value: Emitted | PutOff) -> Json:
     """The answer to an emit, with the users who get no mail because no address is known."""
     if isinstance(value, PutOff):
         return put_off(value)
+    if len(value.notifications) == 1 and value.notifications[0].mail is None:
+        # What most are: answered as below, in half of the time.
+        return {"notifications": [address(value.notifications[0])], "duplicate": value.duplicate}
     answer: Json = {
         "notifications": [_placed(notification) for notification in value.notifications],
         "duplicate": value.duplicate,

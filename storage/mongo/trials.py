@@ -43,12 +43,13 @@ class MongoTrials(MongoShelf, Trials):
         by_person = {
             (each.trial, each.user): each for each in reversed(participants) if is_writable(each.user)
         }
+        reached = {(each.trial, each.user) for each in participants if each.reached}
         updates: list[UpdateOne] = []
-        for each in by_person.values():
+        for person, each in by_person.items():
             at = micros(each.at)
             new = {"variant": each.variant, "enrolled_at": at}
             updates.append(UpdateOne(_whose(each), {"$setOnInsert": new}, upsert=True))
-            if any(one.reached for one in participants if (one.trial, one.user) == (each.trial, each.user)):
+            if person in reached:
                 updates.append(UpdateOne({**_whose(each), "reached_at": None}, {"$set": {"reached_at": at}}))
         await _write(c, updates)
 

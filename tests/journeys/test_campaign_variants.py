@@ -127,7 +127,7 @@ async def test_clicks_of_people_are_counted_for_the_variant_and_a_programs_are_n
 async def test_when_its_time_is_over_without_a_winner_those_who_wait_get_the_control(
     here: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(trial, "SHORTEST", timedelta(0))
+    monkeypatch.setattr("gateway.notify.campaigns.running.SHORTEST", timedelta(0))
 
     def at_once(campaign: Any, plan: Any) -> datetime | None:
         return campaign.started_at  # type: ignore[no-any-return]

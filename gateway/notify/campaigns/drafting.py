@@ -27,7 +27,7 @@ from gateway.notify.campaigns.plans import (
 )
 from gateway.notify.campaigns.speech import NO_TYPE, Speech
 from gateway.notify.decide import Judge, Judged
-from gateway.notify.gates import preferences
+from gateway.notify.gates import holdout, preferences
 from gateway.notify.preferences import NOTHING
 from gateway.notify.requests import EmailRequest, EmitRequest, Unfit
 from gateway.notify.verdicts import EMAIL, Case, Delay, Moment, Send, Skip, Sources
@@ -48,7 +48,6 @@ NOT_ASKED = Skip(rule=preferences.RULE, detail="has not asked for it")
 REASON_CHARACTERS = 200
 WORDED_AT_ONCE = 50
 SENT_ANYWAY = Judged(Send(), ())
-HELD_OUT = Skip(rule=trial.HOLDOUT, detail=trial.HOLDOUT_REASON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ class Drafter:
         for each in recipients:
             lot = trial.lot_of(campaign, plan, split, each.user)
             if lot.aside is Aside.HELD_OUT:
-                decided.append(_skipped(each.id, HELD_OUT))
+                decided.append(_skipped(each.id, holdout.HELD_OUT))
             elif lot.aside is Aside.WAITS:
                 decided.append(
                     Decided(

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from gateway.experiments.bounds import SHORTEST
 from gateway.experiments.results import outcome
 from gateway.ground.clock import Clock
 from gateway.ground.parts import Meters, Part
@@ -226,7 +227,7 @@ class CampaignRunner(Part):
         """Have those who wait get what the experiment has found; answers when to look again."""
         chosen = campaign.chosen
         if chosen is None:
-            earliest = (campaign.started_at or now) + trial.SHORTEST
+            earliest = (campaign.started_at or now) + SHORTEST
             if now < earliest:
                 return earliest
             told = await trial.told(self._recipients, campaign, now=now)

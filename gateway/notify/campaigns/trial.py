@@ -6,7 +6,6 @@ A person's lot says which; it follows from the user's id and the salt alone, so 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.experiments.bounds import HOURS_LEAST
 from gateway.experiments.findings import Arm, Design
 from gateway.experiments.lots import Aside, Split
 from gateway.experiments.results import Results, results
@@ -14,14 +13,9 @@ from gateway.notify.campaigns.plans import Plan, Variant, plan_of
 from storage.campaigns import Campaign
 from storage.recipients import Recipients, VariantCount
 
-HOLDOUT = "holdout"
-"""By this a recipient gets nothing."""
-HOLDOUT_REASON = "held out of the experiment"
 EXPERIMENT = "experiment"
 """By this a recipient waits for the winner."""
 WAITS = "waits for what the experiment finds"
-SHORTEST = timedelta(hours=HOURS_LEAST)
-"""Before so long is over no winner is sent to anybody by itself."""
 TIMED = timedelta(days=2)
 """At least so long lasts an experiment with times of day: the last has its slot a day later, and then a day to be read."""
 NOTHING = VariantCount()

@@ -8,7 +8,7 @@ from gateway.notify.trials.drawing import draw, number
 from gateway.notify.verdicts import Case, Gate, Moment, Skip, Sources
 
 RULE = "holdout"
-REASON = "held out of the experiment"
+HELD_OUT = Skip(rule=RULE, detail="held out of the experiment")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,13 @@ class Place:
 
 def judge(case: Case, place: Place) -> Skip | None:
     del case
-    return Skip(rule=RULE, detail=REASON) if place.held_out else None
+    return HELD_OUT if place.held_out else None
+
+
+def in_use(sources: Sources, cases: Sequence[Case]) -> bool:
+    """Whether any experiment holds anybody out."""
+    del cases
+    return sources.catalog.has_holdouts
 
 
 def wants(case: Case, moment: Moment) -> bool:
@@ -52,4 +58,4 @@ def _place(sources: Sources, case: Case) -> Place | None:
     )
 
 
-GATE = Gate(rule=RULE, facts=Place, judge=judge, wants=wants, gather=gather)
+GATE = Gate(rule=RULE, facts=Place, judge=judge, in_use=in_use, wants=wants, gather=gather)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from gateway.catalog.live import LiveCatalog
+from gateway.experiments.bounds import SHORTEST
 from gateway.experiments.findings import Arm
 from gateway.experiments.results import Results, outcome, results
 from gateway.ground.clock import Clock
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 FLUSH_SECONDS = 1.0
 FINDINGS_SECONDS = 60.0
 """Between two looks at what the experiments have found."""
-SHORTEST_SECONDS = 4 * 3600.0
-"""Before so long is over nothing is settled by itself."""
 WAITING_MAX = 20_000
 """Marks that wait at most."""
 AT_ONCE = 500
@@ -303,7 +302,7 @@ class TrialBook(Part):
         told, now = await self.of(type_), self._clock()
         if told is None or told.begun_at is None or told.chosen is not None:
             return None
-        if now < told.begun_at + timedelta(seconds=SHORTEST_SECONDS):
+        if now < told.begun_at + SHORTEST:
             return None
         chosen = outcome(told.results, now=now)
         if chosen is not None:
