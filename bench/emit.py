@@ -9,7 +9,7 @@ import asyncio
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -25,6 +25,8 @@ from tests.support.servers import mongod
 
 ROOMS = 200
 MANY_ROOMS = 100_000
+SLICES = 5
+"""In so many parts a round is measured."""
 CHOOSERS_IN = 20
 """One in so many of them has chosen something."""
 
@@ -122,6 +124,17 @@ PREFERENCES = {
     "mongodb for many who choose": partial(on_mongodb, CATALOG, rooms=MANY_ROOMS, chosen=True),
 }
 
+KNOWN = {**STORES, **PREFERENCES}
+BASELINES = {
+    "sqlite with a catalog": "sqlite",
+    "mongodb with a catalog": "mongodb",
+    "sqlite for many who choose": "sqlite for many",
+    "mongodb for many who choose": "mongodb for many",
+}
+"""What each is to be compared with: the same without what it shows the cost of."""
+
+Found = dict[tuple[str, Way], list[Kept]]
+
 
 def measure(backing: Backing, way: Way, *, share: float = 1.0) -> Kept:
     """Emit a round's worth, or a share of it."""
@@ -174,25 +187,51 @@ def row(store: str, way: Way, rounds: Sequence[Kept]) -> str:
 HEAD = """\
 | | emits/s | emits per gateway CPU-second | p50 ms | p99 ms | gateway CPU µs/emit | store CPU µs/emit |
 |---|---:|---:|---:|---:|---:|---:|"""
+BESIDE_HEAD = """\
+| emits per gateway CPU-second, as a share of | median of the slices | quartiles |
+|---|---:|---|"""
+
+
+def beside(with_it: str, without: str, found: Found) -> Iterator[str]:
+    """What something costs, by each way: the slices that ran one after the other are compared with each other."""
+    for way in WAYS:
+        pairs = zip(found[with_it, way], found[without, way], strict=True)
+        shares = [before.gateway_micros / after.gateway_micros for after, before in pairs]
+        low, middle, high = statistics.quantiles(shares, n=4)
+        yield f"| {with_it}, of {without}, {way.name} | {middle:.2f} | {low:.2f} to {high:.2f} |"
+
+
+def one_round(stores: Sequence[str], found: Found, *, share: float, slices: int) -> None:
+    """Start all of the stores and their gateways, and let them take turns, there and back: a slow moment is everybody's."""
+    with ExitStack() as started:
+        backings = {store: started.enter_context(KNOWN[store]()) for store in stores}
+        for way in WAYS:
+            for backing in backings.values():
+                measure(backing, way, share=0.05)  # warms the gateway and the store; not counted
+            for turn in range(slices):
+                for store in stores if turn % 2 == 0 else reversed(stores):
+                    kept = measure(backings[store], way, share=share / slices)
+                    found.setdefault((store, way), []).append(kept)
 
 
 def main() -> None:
     command = Command("bench-emit", __doc__, rounds=3)
-    known = {**STORES, **PREFERENCES}
-    command.choice("--stores", known, usual=STORES)
+    command.choice("--stores", KNOWN, usual=STORES)
     options = command.parse()
     machine.raise_file_limit()
-    share = 0.1 if options.quick else 1.0
-    found: dict[tuple[str, Way], list[Kept]] = {}
+    share, slices = (0.1, 2) if options.quick else (1.0, SLICES)
+    found: Found = {}
+    stores = options.stores.split(",")
     for _ in range(options.rounds):
-        for store in options.stores.split(","):
-            with known[store]() as backing:
-                for way in WAYS:
-                    measure(backing, way, share=0.05)  # warms the gateway and the store; not counted
-                    found.setdefault((store, way), []).append(measure(backing, way, share=share))
-    table = [HEAD, *(row(store, way, rounds) for (store, way), rounds in found.items())]
-    said = f"{machine.description()}; medians of {options.rounds} rounds; p50 and p99 are those of a request."
-    command.tell("\n".join([*table, "", said]), options)
+        one_round(stores, found, share=share, slices=slices)
+    table = [HEAD, *(row(store, way, found[store, way]) for store in stores for way in WAYS)]
+    said = (
+        f"{machine.description()}; medians of {options.rounds} x {slices} slices, in which all took turns; "
+        "p50 and p99 are those of a request."
+    )
+    pairs = [(one, BASELINES[one]) for one in stores if BASELINES.get(one) in stores]
+    ratios = [BESIDE_HEAD, *(line for pair in pairs for line in beside(*pair, found)), ""] if pairs else []
+    command.tell("\n".join([*table, "", *ratios, said]), options)
 
 
 if __name__ == "__main__":

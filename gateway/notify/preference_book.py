@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from gateway.catalog.channels import Channel
+from gateway.catalog.channels import CHANNELS, Channel
 from gateway.cluster.commands import PreferencesChanged
 from gateway.ground.clock import Clock
 from gateway.ground.parts import CarryOut, Meters, Part
+from gateway.ground.rooms import user_of, user_room
 from gateway.ground.tasks import Tasks
 from gateway.notify.preferences import NOTHING, Preferences
 from gateway.notify.sieve import Sieve
@@ -54,6 +55,8 @@ class PreferenceBook(Part):
         """Whether the sieve has all who have chosen anything; until then everybody may have."""
         self._kept: dict[str, Preferences | None] = {}
         """The oldest first. None: it is to be asked for anew. Who is in the sieve by mistake has `NOTHING`."""
+        self._refused: dict[Channel, set[str]] = {channel: set() for channel in CHANNELS}
+        """By channel the rooms of those in `_kept` who have, or may have, refused something by it."""
         self._keeps_all = True
         """Whether all are in `_kept` who are in the sieve."""
         self._otherwise: Preferences | None = None
@@ -76,15 +79,35 @@ class PreferenceBook(Part):
         """False where it is known here that the user has chosen nothing: nothing has to be asked."""
         return not self._is_loaded or user in self._sieve
 
-    def may_refuse(self, user: str, type_: "NotificationType", channel: Channel) -> bool:
-        """False where it is known here that the user has not refused the channel of the type: nothing has to be asked."""
-        kept = self._kept.get(user, self._otherwise)
-        # Most are strangers, and every emit asks.
-        if kept is NOTHING:
+    def refusal(self, type_: "NotificationType", channel: Channel) -> Callable[[str], bool] | None:
+        """Tells of a room whether its user may have refused the channel of the type, as far as is known here.
+
+        None: nobody has refused anything by the channel. It holds for as long as its caller does not wait.
+        """
+        refused = self._refused[channel]
+        if self._otherwise is NOTHING:
+            if not refused:
+                return None
+
+            # Every emit asks, and few have refused anything.
+            def has_refused(room: str) -> bool:
+                return room in refused and self._may_have_refused(room, type_, channel)
+
+            return has_refused
+
+        def may_have_refused(room: str) -> bool:
+            return self._may_have_refused(room, type_, channel)
+
+        return may_have_refused if self.in_use else None
+
+    def _may_have_refused(self, room: str, type_: "NotificationType", channel: Channel) -> bool:
+        user = user_of(room)
+        if user is None:
             return False
-        if kept is None:
+        chosen = self._kept.get(user, self._otherwise)
+        if chosen is None:
             return self.may_have_chosen(user)
-        return kept.cell(type_, type_.name, channel).is_refused
+        return chosen.cell(type_, type_.name, channel).is_refused
 
     def measure(self, meters: Meters) -> None:
         meters.watch_counter(
@@ -144,7 +167,9 @@ class PreferenceBook(Part):
             user: Preferences(document=kept.document, version=kept.version) for user, kept in answer.items()
         }
         if self._tasks:
-            self._kept.update({user: found.get(user, NOTHING) for user in users if user not in old})
+            for user in users:
+                if user not in old:
+                    self._keep(user, found.get(user, NOTHING))
             self._trim()
         return found
 
@@ -162,9 +187,9 @@ class PreferenceBook(Part):
     def _forget(self, users: Sequence[str]) -> None:
         for user in users:
             if self._keeps_all:
-                self._kept[user] = None
+                self._keep(user, None)
             else:
-                self._kept.pop(user, None)
+                self._drop(user)
         self._trim()
         for old in self._reads:
             old.update(users)
@@ -172,7 +197,21 @@ class PreferenceBook(Part):
     def _trim(self) -> None:
         while len(self._kept) > KEPT_USERS:
             self._keep_some()
-            del self._kept[next(iter(self._kept))]
+            self._drop(next(iter(self._kept)))
+
+    def _keep(self, user: str, chosen: Preferences | None) -> None:
+        self._kept[user] = chosen
+        room = user_room(user)
+        for channel, refused in self._refused.items():
+            if chosen is None or chosen.refuses_by(channel):
+                refused.add(room)
+            else:
+                refused.discard(room)
+
+    def _drop(self, user: str) -> None:
+        if self._kept.pop(user, NOTHING) is not NOTHING:
+            for refused in self._refused.values():
+                refused.discard(user_room(user))
 
     def _keep_some(self) -> None:
         """They are too many: from now on the sieve tells who has chosen nothing."""

@@ -125,13 +125,13 @@ class Preferences:
 
     def refused(self, catalog: "Catalog", channel: Channel) -> frozenset[str]:
         """The types of the catalog that the person has said no to by this channel."""
-        if not self._has_refused(channel):
+        if not self.refuses_by(channel):
             return _NOTHING_REFUSED
         return frozenset(
             name for name, type_ in catalog.types.items() if self.cell(type_, name, channel).is_refused
         )
 
-    def _has_refused(self, channel: Channel) -> bool:
+    def refuses_by(self, channel: Channel) -> bool:
         """Whether there is any no for the channel: most who have chosen something have chosen of mail."""
         chosen = self.document.get
         return chosen("channels", _NONE).get(channel) is False or any(

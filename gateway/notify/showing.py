@@ -28,7 +28,7 @@ class Choosers(Protocol):
     @property
     def in_use(self) -> bool: ...
 
-    def may_refuse(self, user: str, type_: "NotificationType", channel: Channel) -> bool: ...
+    def refusal(self, type_: "NotificationType", channel: Channel) -> Suspicion | None: ...
 
 
 async def hidden_of_each(
@@ -44,18 +44,16 @@ async def hidden_of_each(
     asked_by: list[int] = []
     for index, filled in enumerate(requests):
         request = filled.request
-        if not request.in_app:
-            continue
-        if request.type not in suspicions:
-            suspicions[request.type] = _suspicion(catalog, choosers, request.type, now)
-        suspicion = suspicions[request.type]
-        if suspicion is None:
+        type_ = request.type
+        if type_ not in suspicions:
+            suspicions[type_] = _suspicion(catalog, choosers, type_, now)
+        suspicion = suspicions[type_]
+        if suspicion is None or not request.in_app:
             continue
         for room in request.rooms:
-            if not suspicion(room):
-                continue
-            cases.append(_case(request.type, types.get(request.type), room, now))
-            asked_by.append(index)
+            if suspicion(room):
+                cases.append(_case(type_, types.get(type_), room, now))
+                asked_by.append(index)
     if not cases:
         return hidden
     skips: dict[int, dict[str, Skip]] = {}
@@ -85,14 +83,9 @@ def _suspicion(catalog: LiveCatalog, choosers: Choosers, type_: str, now: dateti
     if not catalog.is_open(type_, IN_APP, now):
         return _of_everybody
     known = None if catalog.current is None else catalog.current.types.get(type_)
-    if known is None or known.critical or not choosers.in_use:
+    if known is None or known.critical:
         return None
-    may_refuse = choosers.may_refuse
-
-    def of_choosers(room: str) -> bool:
-        return (user := user_of(room)) is not None and may_refuse(user, known, IN_APP)
-
-    return of_choosers
+    return choosers.refusal(known, IN_APP)
 
 
 def _of_everybody(room: str) -> bool:

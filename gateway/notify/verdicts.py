@@ -166,9 +166,8 @@ class NobodyChose:
 
     in_use = False
 
-    def may_refuse(self, user: str, type_: object, channel: Channel) -> bool:
-        del user, type_, channel
-        return False
+    def refusal(self, type_: object, channel: Channel) -> None:
+        """Nobody has refused anything."""
 
     async def of_many(self, users: Sequence[str]) -> Mapping[str, Preferences]:
         del users

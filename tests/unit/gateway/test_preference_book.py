@@ -1,7 +1,7 @@
 """What nodes know of preferences without asking for it, and how soon they know better."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,12 @@ async def _loaded(book: PreferenceBook) -> None:
     await _until(lambda: book.in_use is False or book._is_loaded)
 
 
+def _who_may_refuse(book: PreferenceBook, users: Iterable[str]) -> list[str]:
+    """Of these, as far as is known, who may have refused to be shown anything of their orders."""
+    refusal = book.refusal(ORDER, "in_app")
+    return [] if refusal is None else [user for user in users if refusal(f"user:{user}")]
+
+
 async def test_where_nobody_has_chosen_anything_nobody_is_asked_for(book: PreferenceBook):
     await _loaded(book)
 
@@ -106,7 +112,7 @@ async def test_all_who_have_chosen_are_known_from_the_start_while_they_are_not_t
     asked = book.asked
 
     assert set(await book.of_many([*users, "ann"])) == set(users)
-    assert [user for user in (*users, "ann") if book.may_refuse(user, ORDER, "in_app")] == ["user-3"]
+    assert _who_may_refuse(book, [*users, "ann"]) == ["user-3"]
     assert book.asked == asked
 
 
@@ -125,8 +131,7 @@ async def test_of_too_many_who_have_chosen_nobody_is_taken_for_one_who_has_not(
         await _choose(store, wall, user, document=NO_ORDERS)
         carry_out(PreferencesChanged(user))
 
-    assert all(book.may_refuse(user, ORDER, "in_app") for user in ("ann", "bob", *more))
-    assert not book.may_refuse("fay", ORDER, "in_app")
+    assert _who_may_refuse(book, ["ann", "bob", *more, "fay"]) == ["ann", "bob", *more]
     assert set(await book.of_many(["ann", "bob", *more])) == {"ann", "bob", *more}
     assert len(book._kept) == 3
 
@@ -146,6 +151,34 @@ async def test_a_change_that_the_bus_tells_of_is_known_at_once(
 
     assert (await book.of("ann")).locale == "de"
     assert (await book.of("new")).document == NO_MAIL
+
+
+async def test_what_is_refused_and_allowed_again_is_known_as_soon_as_it_is_read(
+    book: PreferenceBook, store: SQLiteStore, wall: Wall
+):
+    await _choose(store, wall, "ann")
+    await _loaded(book)
+    [carry_out] = book.commands().values()
+    assert book.refusal(ORDER, "in_app") is None
+
+    known = []
+    for version, document in enumerate([NO_ORDERS, NO_MAIL, NO_ORDERS, {"locale": "de"}], 2):
+        await _choose(store, wall, "ann", version, document)
+        carry_out(PreferencesChanged("ann"))
+        assert _who_may_refuse(book, ["ann", "bob"]) == ["ann"]
+        await book.of("ann")
+        known.append(_who_may_refuse(book, ["ann", "bob"]))
+
+    assert known == [["ann"], [], ["ann"], []]
+
+
+async def test_a_shared_room_refuses_nothing(book: PreferenceBook, store: SQLiteStore, wall: Wall):
+    await _choose(store, wall, "ann", document=NO_ORDERS)
+    refusal = book.refusal(ORDER, "in_app")
+
+    assert refusal is not None
+    assert not refusal("topic:sale")
+    assert refusal("user:ann")
 
 
 async def test_a_change_that_the_bus_has_lost_is_known_when_the_house_is_kept(

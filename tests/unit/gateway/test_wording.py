@@ -1,6 +1,6 @@
 """What the catalog makes of a request: data, words, languages, channels, lane and life."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -288,9 +288,9 @@ class Away:
 
     in_use = True
 
-    def may_refuse(self, user: str, type_: object, channel: str) -> bool:
-        del user, type_, channel
-        return True
+    def refusal(self, type_: object, channel: str) -> Callable[[str], bool]:
+        del type_, channel
+        return lambda _: True
 
     async def of_many(self, users: Sequence[str]) -> dict[str, Preferences]:
         raise StoreUnavailable("away")
@@ -360,4 +360,4 @@ async def test_of_what_does_not_fit_there_is_no_draft(live: LiveCatalog, known: 
 
 
 def test_nobody_has_refused_anything_where_nothing_can_be_chosen():
-    assert not NobodyChose().may_refuse("ann", None, "in_app")
+    assert NobodyChose().refusal(None, "in_app") is None
