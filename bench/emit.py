@@ -25,7 +25,7 @@ from tests.support.servers import mongod
 
 ROOMS = 200
 MANY_ROOMS = 100_000
-SLICES = 5
+SLICES = 6
 """In so many parts a round is measured."""
 CHOOSERS_IN = 20
 """One in so many of them has chosen something."""
