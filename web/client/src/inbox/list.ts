@@ -29,6 +29,8 @@ export interface Feed {
   show(items: readonly Item[], more: { hasMore: boolean; loading: boolean }): void;
   /** The ids of the rows that are in sight. */
   visible(): string[];
+  /** Of all rows, none of them open, in pixels. */
+  readonly height: number;
   /** Whether the focus is in it. */
   readonly held: boolean;
   /** How many have come in above what is in sight. */
@@ -268,6 +270,9 @@ export function feed(options: {
     renew() {
       for (const [id, row] of rows) rows.set(id, { ...row, item: undefined, place: "" });
       paint();
+    },
+    get height() {
+      return topOf(items.length) - extra;
     },
     get held() {
       return focused(element);

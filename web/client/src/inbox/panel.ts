@@ -33,10 +33,6 @@ const AGES_MS = 30_000;
 const SURE_MS = 5_000;
 const PLACES = ["unread", "archived", "snoozed"] as const;
 type Place = (typeof PLACES)[number];
-/** Rows that make the panel as high as it gets. */
-const FULL = 12;
-/** And those that an empty one takes the height of. */
-const EMPTY = 4;
 
 export interface Panel {
   readonly isOpen: boolean;
@@ -69,7 +65,7 @@ export function panel(options: {
   const { bell, notice, strings: t, icon, inbox, follow } = options;
   const age = ageIn(options.language);
   let isOpen = false;
-  let rows = "";
+  let high = "";
   let laidOut = 0;
   let layout: ReturnType<typeof setTimeout> | undefined;
   let seeing: ReturnType<typeof setTimeout> | undefined;
@@ -302,14 +298,12 @@ export function panel(options: {
     showTabs(loaded, filter.category?.[0]);
     count.textContent = unread ? short(unread) : "";
     readAll.setAttribute("aria-disabled", String(!unread));
-    const wanted = String(Math.min(FULL, items.length || EMPTY));
-    if (rows !== wanted) {
-      rows = wanted;
-      element.style.setProperty("--_rows", rows);
-    }
     const { held } = list;
     if (items.length) list.element.hidden = false;
     list.show(items, { hasMore, loading });
+    const wanted = items.length ? `${list.height}px` : "";
+    if (high !== wanted) element.style.setProperty("--_high", wanted);
+    high = wanted;
     list.element.hidden = !items.length;
     if (held && !items.length) element.focus();
     waits.hidden = items.length > 0 || !loading || state === "stopped";

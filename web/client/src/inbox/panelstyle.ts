@@ -28,7 +28,7 @@ h2 { flex: 1; margin: 0; font-size: 1rem; font-weight: 650; letter-spacing: -.01
 .notice.stopped::before { background: var(--_badge); animation: none }
 @keyframes breathe { 50% { opacity: .35 } }
 
-.middle { position: relative; flex: 0 1 calc(max(3, var(--_rows, 4)) * var(--_row) + 1.75rem + 1px); min-block-size: 0; border-block-start: 1px solid var(--_line) }
+.middle { position: relative; flex: 0 1 calc(max(3 * var(--_row), var(--_high, 4 * var(--_row))) + 1px); min-block-size: 0; border-block-start: 1px solid var(--_line) }
 .list { position: absolute; inset: 0; overflow-y: auto; overscroll-behavior: contain; overflow-anchor: none; scrollbar-width: thin; scrollbar-color: color-mix(in srgb, var(--_muted) 45%, transparent) transparent }
 .list:focus-visible { outline-offset: -2px }
 .length { position: relative; overflow: hidden }
@@ -40,6 +40,7 @@ h2 { flex: 1; margin: 0; font-size: 1rem; font-weight: 650; letter-spacing: -.01
 .read .name { font-weight: 500; color: light-dark(#3d424c, #c6cad3) }
 .open .name { overflow: visible; white-space: normal; overflow-wrap: anywhere }
 .open .body { display: block; white-space: pre-line }
+.text { position: relative }
 .more { display: none; position: absolute; inset-block-end: 0; inset-inline-end: 0; padding-inline-start: .5rem; background: var(--_ground, var(--_bg)); color: var(--_accent); font-size: .8125rem; font-weight: 550 }
 .long .more { display: block }
 :is(.roomy, .open) .more { position: static; padding: 0 }
@@ -55,7 +56,7 @@ time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric
 
 .glyph img { position: absolute; inset: 0; inline-size: 100%; block-size: 100%; object-fit: cover; background: var(--_hover) }
 .asks .body { -webkit-line-clamp: 1; line-clamp: 1 }
-.asks:not(.open) .more { position: absolute; inset-block: 1.3125rem auto; padding-inline-start: .5rem }
+.asks:not(.open) .more { position: absolute; inset-block: .0625rem auto; padding-inline-start: .5rem }
 .asks.open .body { -webkit-line-clamp: none }
 .answers { display: flex; gap: .375rem; min-block-size: calc(1.303125rem + 2px); margin-block-start: .25rem; overflow: hidden }
 

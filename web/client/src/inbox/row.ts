@@ -79,20 +79,25 @@ function make(
           ),
         h("time", { id: `w-${id}`, datetime: created_at, title: age.at(created_at) }),
       ),
-      h("p", { class: "body", id: `b-${id}`, dir: "auto" }, body),
+      // The button stands at the end of the text, whichever side that is.
       h(
-        "button",
-        {
-          type: "button",
-          class: "more",
-          "aria-expanded": "false",
-          "aria-controls": `t-${id} b-${id}`,
-          onclick(event: Event): void {
-            event.stopPropagation();
-            acts.expand(item);
+        "div",
+        { class: "text", dir: "auto" },
+        h("p", { class: "body", id: `b-${id}` }, body),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "more",
+            "aria-expanded": "false",
+            "aria-controls": `t-${id} b-${id}`,
+            onclick(event: Event): void {
+              event.stopPropagation();
+              acts.expand(item);
+            },
           },
-        },
-        t.more,
+          t.more,
+        ),
       ),
       actions[0] && h("div", { class: "answers", role: "group", "aria-label": title }),
     ),

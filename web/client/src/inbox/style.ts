@@ -17,7 +17,7 @@ const STYLE = `
 .bell.away::after { content: ""; position: absolute; inset-block-end: .3125rem; inset-inline-end: .3125rem; inline-size: .625rem; block-size: .625rem; border-radius: 50%; background: #c98a04; box-shadow: 0 0 0 2px var(--bellhop-badge-ring, var(--_bg)) }
 
 .glyph { position: relative; overflow: hidden; display: grid; place-items: center; inline-size: 2.25rem; block-size: 2.25rem; flex: none; border-radius: 10px; background: light-dark(hsl(var(--_hue) 85% 95%), hsl(var(--_hue) 35% 21%)); color: light-dark(hsl(var(--_hue) 62% 38%), hsl(var(--_hue) 80% 76%)) }
-.words { position: relative; flex: 1; min-inline-size: 0 }
+.words { flex: 1; min-inline-size: 0 }
 .name { flex: 1; min-inline-size: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; font-weight: 600; letter-spacing: -.004em; color: inherit; text-decoration: none; text-align: start }
 .body { margin: .0625rem 0 0; font-size: .8125rem; color: var(--_muted); overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; line-clamp: 2; overflow-wrap: anywhere; text-align: start }
 
