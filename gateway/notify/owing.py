@@ -82,6 +82,37 @@ def cases_of(request: EmitRequest, rooms: Sequence[str], now: datetime) -> Mappi
 def mail_of(email: EmailRequest, case: Case, judged: Judged, text: Text | None) -> Mail:
     """What is owed by the verdict: now, later, or nothing from the beginning. `text` is what the catalog says.
 
+async def held_of_each(
+    judge: Judge, later: Sequence[tuple[Filled, Mapping[str, datetime]]]
+) -> list[Mapping[str, datetime]]:
+    """Until when a rule would hold the mail of each request, by room, if it were emitted in its rooms at these times.
+
+    It goes by what is known now. Raises `StorageError`.
+    """
+    cases: list[Mapping[str, Case]] = [
+        NO_CASES
+        if filled.request.email is None
+        else {
+            room: case
+            for room, at in times.items()
+            for case in cases_of(filled.request, (room,), at).values()
+        }
+        for filled, times in later
+    ]
+    judged = iter(await judge.judge([case for some in cases for case in some.values()], Moment.EMIT))
+    held: list[Mapping[str, datetime]] = []
+    for some in cases:
+        until: dict[str, datetime] = {}
+        for room in some:
+            outcome = next(judged)
+            if isinstance(outcome, StorageError):
+                raise outcome
+            if isinstance(outcome.verdict, Delay):
+                until[room] = outcome.verdict.until
+        held.append(until)
+    return held
+
+
     What is to be merged waits as well: it is gathered when it is due.
     """
     to = case.to or address_of(judged)

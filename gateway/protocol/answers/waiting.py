@@ -5,6 +5,7 @@ from marshmallow import Schema, fields
 from gateway.protocol import required
 from storage.mail import MailState
 from storage.recipients import RecipientState
+from storage.schedule import Missed
 
 
 class ScheduledAnswer(Schema):
@@ -17,6 +18,15 @@ class ScheduledAnswer(Schema):
     scheduled_for = required.time()
     latest_at = required.time(allow_none=True)
     cancel_key = required.text(allow_none=True)
+    missed = fields.Enum(
+        Missed,
+        by_value=True,
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Why it was not emitted: nobody came to it in its time, or the store was put back since."
+        },
+    )
     by = required.text(metadata={"description": "In whose name it was asked."})
     created_at = required.time()
 

@@ -42,6 +42,9 @@ export type Said = (typeof SAID_VALUES)[number];
 export const KIND_VALUES = ["notification", "digest", "campaign"] as const;
 export type Kind = (typeof KIND_VALUES)[number];
 
+export const MISSED_VALUES = ["late", "restored"] as const;
+export type Missed = (typeof MISSED_VALUES)[number];
+
 export const REASON_VALUES = ["hard_bounce", "soft_bounce", "complaint", "unsubscribe", "manual"] as const;
 export type Reason = (typeof REASON_VALUES)[number];
 
@@ -344,6 +347,10 @@ export interface PutOffAnswer {
   readonly id: string;
   readonly room: string;
   readonly scheduled_for: string;
+  /** Until when its reader's quiet hours would then hold its mail. */
+  readonly held_until?: string;
+  /** True: the time was over already, and it is emitted at once. */
+  readonly late?: boolean;
 }
 
 export interface EmittedAnswer {
@@ -718,6 +725,8 @@ export interface ScheduledAnswer {
   readonly scheduled_for: string;
   readonly latest_at: string | null;
   readonly cancel_key: string | null;
+  /** Why it was not emitted: nobody came to it in its time, or the store was put back since. */
+  readonly missed: Missed | null;
   /** In whose name it was asked. */
   readonly by: string;
   readonly created_at: string;
