@@ -195,4 +195,5 @@ def case_of(lease: Lease, now: datetime) -> Case:
         campaign=lease.of.id if lease.of.kind is Kind.CAMPAIGN else None,
         hastened=lease.mail.decided_by == HASTENED,
         rhythm=None if notification.entry is None else notification.entry.rhythm,
+        expires_at=notification.expires_at,
     )

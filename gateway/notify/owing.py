@@ -62,6 +62,8 @@ def cases_of(request: EmitRequest, rooms: Sequence[str], now: datetime) -> Mappi
     email = request.email
     assert email is not None
     due_at = now + timedelta(seconds=email.after_seconds or 0)
+    lifetime = request.expires_in_seconds
+    expires_at = None if lifetime is None else now + timedelta(seconds=lifetime)
     return {
         room: Case(
             type=request.type,
@@ -73,14 +75,12 @@ def cases_of(request: EmitRequest, rooms: Sequence[str], now: datetime) -> Mappi
             to=email.to,
             unless=email.unless,
             rhythm=request.rhythm,
+            expires_at=expires_at,
         )
         for room in rooms
         if (user := user_of(room)) is not None and (email.only is None or room in email.only)
     }
 
-
-def mail_of(email: EmailRequest, case: Case, judged: Judged, text: Text | None) -> Mail:
-    """What is owed by the verdict: now, later, or nothing from the beginning. `text` is what the catalog says.
 
 async def held_of_each(
     judge: Judge, later: Sequence[tuple[Filled, Mapping[str, datetime]]]
@@ -112,6 +112,9 @@ async def held_of_each(
         held.append(until)
     return held
 
+
+def mail_of(email: EmailRequest, case: Case, judged: Judged, text: Text | None) -> Mail:
+    """What is owed by the verdict: now, later, or nothing from the beginning. `text` is what the catalog says.
 
     What is to be merged waits as well: it is gathered when it is due.
     """

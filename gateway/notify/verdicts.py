@@ -127,6 +127,8 @@ class Case:
     """The campaign whose mail it is, when it is one's."""
     rhythm: Rhythm | None = None
     """What its sender has said of how often it may come."""
+    expires_at: datetime | None = None
+    """From then on there is nothing left to tell; None: never."""
 
 
 class Contacts(Protocol):

@@ -75,8 +75,9 @@ def _put_off(item: Scheduled, of: PutOff) -> Json:
 def _placed(value: Notification) -> Json:
     """Where it stands, and until when its mail is held, if quiet hours hold it."""
     placed = address(value)
-    if value.mail is not None and value.mail.decided_by == quiet.RULE:
-        placed["held_until"] = time(value.mail.due_at)
+    owed = value.mail
+    if owed is not None and owed.state is MailState.PENDING and owed.decided_by == quiet.RULE:
+        placed["held_until"] = time(owed.due_at)
     return placed
 
 

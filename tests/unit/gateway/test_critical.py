@@ -80,6 +80,18 @@ def test_the_same_facts_stop_what_is_not_critical():
     assert decide(case(due_at=end), [night]) == Send()
 
 
+def test_what_expires_before_the_night_is_over_is_not_held_for_nothing():
+    night = Night(QuietHours(time(22), time(7)), "UTC")
+    held = decide(case(), [night])
+    assert isinstance(held, Delay)
+
+    assert decide(case(expires_at=held.until + timedelta(seconds=1)), [night]) == held
+    assert decide(case(expires_at=held.until), [night]) == Skip(
+        rule="quiet_hours", detail="it expires in the quiet hours of ann"
+    )
+    assert decide(case(expires_at=held.until, critical=True), [night]) == Send()
+
+
 class People:
     """All that is known of Ann."""
 
