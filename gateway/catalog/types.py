@@ -45,10 +45,12 @@ def read_type(
         table.wrong("what is critical does not go by the bulk lane", "critical")
     payload = _payload(table, folder)
     in_app, email = _channels(table)
+    category = _category(table, categories)
     type_ = NotificationType(
         name=name,
         category=_category(table, categories),
         critical=critical,
+        opt_in=not critical and category in categories and categories[category].opt_in,
         urgent=table.flag("urgent", default=False),
         lane=lane,  # type: ignore[arg-type]  # one of them
         payload=payload,

@@ -62,6 +62,8 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
                             "catalog.toml:11: categories.c.name.en: must be a text of 100 characters"]),
     "a category's order": ({"catalog.toml": HEAD + "[categories.a]\nname = { en = 'x' }\norder = 'first'\n" + TYPE},
                            ["catalog.toml:8: categories.a.order: must be a whole number from -10000 to 10000"]),
+    "a category that is opted into": ({"catalog.toml": HEAD + "[categories.a]\nname = { en = 'x' }\nopt_in = 'yes'\n" + TYPE},
+                                      ["catalog.toml:8: categories.a.opt_in: must be true or false"]),
     "a type's name": ({"catalog.toml": HEAD + TYPE + '[types.order_update]\ncategory = "orders"\n'},
                       ["catalog.toml:8: types.order_update: a type is capitals, digits and _"]),
     "a digest that might never end": (

@@ -102,6 +102,15 @@ def test_channels_switches_and_rollouts_have_short_and_long_forms(tmp_path):
     assert [types["U"].rollout("email").percent_at(now) for now in (before, after)] == [0.05, 100]
 
 
+def test_mail_of_an_opt_in_category_waits_for_its_readers_yes_unless_it_is_critical(tmp_path):
+    text = HEAD + '[categories.offers]\nname = { en = "Offers" }\nopt_in = true\n' + TYPE
+    text += '[types.U]\ncategory = "offers"\n[types.V]\ncategory = "offers"\ncritical = true\n'
+
+    types = load(write(tmp_path, {"catalog.toml": text})).types
+
+    assert {name: kind.opt_in for name, kind in types.items()} == {"T": False, "U": True, "V": False}
+
+
 def test_a_schema_may_stand_in_a_file_of_its_own(tmp_path):
     text = HEAD + TYPE + 'schema = "schemas/t.json"\ntexts.en.title = "{{ data.a }}"\n'
     schema = '{"type": "object", "properties": {"a": {}}}'

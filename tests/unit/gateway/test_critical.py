@@ -120,11 +120,15 @@ def _judge(people: People, *, zone: str = "UTC") -> Judge:
     types = [
         NotificationType(name="RESET", category="account", critical=True, email=EmailRule()),
         NotificationType(name="NEWS", category="account", email=EmailRule()),
+        NotificationType(name="OFFER", category="offers", opt_in=True, email=EmailRule()),
     ]
     catalog.replace(
         Catalog(
             default_locale="en",
-            categories={"account": Category(key="account", names={"en": "Account"})},
+            categories={
+                "account": Category(key="account", names={"en": "Account"}),
+                "offers": Category(key="offers", names={"en": "Offers"}, opt_in=True),
+            },
             types={each.name: each for each in types},
             templates={},
             version="1",
@@ -152,6 +156,21 @@ async def test_of_one_reader_the_critical_mail_goes_and_the_other_does_not():
         assert [type(verdict) for verdict in verdicts] == [Send, Skip, Skip, Send, Send]
     explained = await judge.explain(case())
     assert explained.verdict == Send()
+
+
+async def test_mail_of_an_opt_in_category_goes_to_who_has_asked_for_it_and_to_nobody_else():
+    judge = _judge(People({"categories": {"offers": {"email": True}}}))
+
+    asked = [case(type="OFFER", user=user) for user in ("ann", "bob")]
+    ann, bob = await judge.judge([*asked], Moment.EMIT)
+    (alone,) = await judge.judge([case(type="OFFER", user="bob")], Moment.LEASE)
+
+    assert ann.verdict == Send()
+    assert (
+        bob.verdict
+        == alone.verdict
+        == Skip(rule="preferences", detail="bob has not asked for mail of its category")
+    )
 
 
 async def test_what_the_gates_have_found_can_be_shown():

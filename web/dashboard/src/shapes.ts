@@ -7,7 +7,7 @@
 export const ROLE_VALUES = ["admin", "support", "viewer"] as const;
 export type Role = (typeof ROLE_VALUES)[number];
 
-export const ORIGIN_VALUES = ["type", "category", "default", "channel", "locked"] as const;
+export const ORIGIN_VALUES = ["type", "category", "default", "channel", "locked", "opt_in"] as const;
 export type Origin = (typeof ORIGIN_VALUES)[number];
 
 export const MAIL_STATE_VALUES = [
