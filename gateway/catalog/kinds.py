@@ -42,7 +42,7 @@ class Category:
 class EmailRule:
     default: bool = True
     """What holds for who has chosen nothing."""
-    unless: Literal["read"] | None = None
+    unless: Literal["read", "seen", "online"] | None = None
     after: float = 0.0
     """Seconds to wait."""
     clicks: bool = False
