@@ -13,7 +13,7 @@ from gateway.catalog.live import LiveCatalog
 from gateway.catalog.own import DIGEST
 from gateway.ground.rooms import user_of
 from gateway.notify.choosing import ATTEMPTS, Choice, Choices, Chosen, VersionMismatch
-from gateway.notify.preferences import Origin, Value, ordered
+from gateway.notify.preferences import Origin, Row, Value, ordered
 from mailer.unsubscribe import Ticket, UnsubscribeLinks, scope
 from storage.errors import StoreUnavailable
 from storage.links import Links
@@ -167,9 +167,17 @@ def _line(key: str, chosen: Chosen) -> Line | None:
         return None
     cells: dict[Channel, Value | None] = {}
     for channel in CHANNELS:
-        values = [row.cells[channel].value for row in rows if not row.cells[channel].is_locked]
+        values = [_sent(row, channel) for row in rows if not row.cells[channel].is_locked]
         cells[channel] = _loudest(values) if values else None
     return Line(key, chosen.names[key], cells)
+
+
+def _sent(row: Row, channel: Channel) -> Value:
+    """What of it may be sent. Mail that a type does not send by itself comes when its sender asks for it, unless it was refused."""
+    cell = row.cells[channel]
+    if channel == "email" and row.type.email is not None and cell.origin is Origin.DEFAULT:
+        return True
+    return cell.value
 
 
 def _loudest(values: Sequence[Value]) -> Value:
@@ -188,7 +196,7 @@ def _lowering(chosen: Chosen, places: Iterable[Place]) -> dict[str, Any]:
         rows = [
             row
             for row in chosen.grid
-            if row.type.category == category and not row.cells[channel].is_locked and row.cells[channel].value
+            if row.type.category == category and not row.cells[channel].is_locked and _sent(row, channel)
         ]
         if rows:
             patch.setdefault("categories", {}).setdefault(category, {})[channel] = False
