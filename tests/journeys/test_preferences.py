@@ -123,7 +123,9 @@ async def test_a_choice_shows_in_every_tab_on_every_node_and_to_nobody_else(
     for tab in tabs:
         assert await tab.event("preferences") == answer
     assert _cells(answer)["SALE_OFFER"] == (False, "category", False)
-    assert [row["name"] for row in answer["grid"]] == ["Bestellungen", "Angebote", "Angebote", "Konto"]
+    assert [row["name"] for row in answer["grid"]] == [
+        "Bestellungen", "Angebote", "Angebote", "Konto", "Neues",
+    ]  # fmt: skip
     assert (await _own(three, "GET")).body == answer
     changed = await _own(two, "PATCH", {"types": {"SALE_OFFER": {"email": True}}})
     assert changed.status == 200
@@ -323,6 +325,11 @@ async def test_a_choice_for_another_version_is_refused_and_so_is_one_that_nobody
         answered = await _own(one, "PATCH", {name: value})
         assert (answered.status, answered.body["code"]) == (422, "validation_failed"), name
         assert next(iter(answered.body["errors"])).startswith(name)
+    named = {"types": {"SALE_OFFER": {"in_app": "daily"}, "x" * 70: {"email": False}}}
+    assert set((await _own(one, "PATCH", named)).body["errors"]) == {
+        "types.SALE_OFFER.in_app",
+        f"types.{'x' * 64}",
+    }
     for hours in ({"start": "24:00"}, {"days": []}, {"days": ["someday"]}):
         given = {"quiet_hours": {"start": "22:00", "end": "07:00", **hours}}
         assert (await _own(one, "PATCH", given)).status == 422, hours
