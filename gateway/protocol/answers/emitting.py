@@ -28,7 +28,9 @@ class PutOffAnswer(Schema):
         metadata={"description": "Until when its reader's quiet hours would then hold its mail."}
     )
     late = fields.Boolean(
-        metadata={"description": "True: the time was over already, and it is emitted at once."}
+        metadata={
+            "description": "True: the time was over already. It is emitted at once, unless `max_lateness` is over too."
+        }
     )
 
 

@@ -349,7 +349,7 @@ export interface PutOffAnswer {
   readonly scheduled_for: string;
   /** Until when its reader's quiet hours would then hold its mail. */
   readonly held_until?: string;
-  /** True: the time was over already, and it is emitted at once. */
+  /** True: the time was over already. It is emitted at once, unless `max_lateness` is over too. */
   readonly late?: boolean;
 }
 
