@@ -72,7 +72,7 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
     ),
     "a digest of no time": (
         {"catalog.toml": HEAD + TYPE + "digest = { every = 'daily@25:00' }\n"},
-        ["catalog.toml:8: types.T.digest.every: must be seconds, or a time such as"],
+        ["catalog.toml:8: types.T.digest.every: must be seconds, a time such as 90s, 10m, 2h or 7d, or a time of the reader's day"],
     ),
     "a digest of nothing": (
         {"catalog.toml": HEAD + TYPE + "digest = { leading = true, size = 5 }\n"},
