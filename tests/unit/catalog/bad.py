@@ -234,6 +234,8 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
     "a template of no type": ({"catalog.toml": HEAD + TYPE, "ORDER.html": "x", "T.klingon.html": "x"},
                               ["ORDER.html:1: there is no type ORDER", "T.klingon.html:1: klingon is no language"]),
     "a type of the gateway's own": ({"catalog.toml": HEAD + '[types.DIGEST]\ncategory = "orders"\n'}, ["catalog.toml:6: types.DIGEST: is the gateway's own"]),
+    "a template that nobody gets": ({"catalog.toml": HEAD + TYPE, "T.en.html": "x", "T.en.mjml": "<mjml></mjml>", "part.html": "x", "part.mjml": "x"},
+                                    ["T.en.html:1: T.en.mjml goes before it, so that nobody would ever get it: take one of them out"]),
     "a digest's data": ({"catalog.toml": HEAD + TYPE, "DIGEST.html": "{% for each in data.notifications %}{{ each.titel }}{% endfor %}\n{{ data.sum }}"},
                         ["DIGEST.html:1: for DIGEST it uses data.notifications[].titel", "DIGEST.html:2: for DIGEST it uses data.sum"]),
     "a template with an error": ({"catalog.toml": HEAD + TYPE, "T.html": "a\n{% if %}"}, ["T.html:2: Expected an expression"]),
