@@ -1,5 +1,6 @@
 """`bellhop catalog …`, as somebody at a terminal sees it."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -245,6 +246,10 @@ def test_import_takes_over_what_a_builder_built(capsys, shop, tmp_path):
         "<p>{{<!-- --> data.order <!-- -->}} {% if data.total == &quot;1&quot; and 1 &lt; 2 %}&amp;{% endif %}</p>"
     )
     (built / "newsletter.txt").write_text("{{ data.headline }}")
+    code, out, err = run(capsys, "import", shop, built)
+    assert (code, out) == (2, "")
+    assert "ORDER_CONFIRMATION.de.html:1: ORDER_CONFIRMATION.de.mjml goes before it" in err
+    (shop / "ORDER_CONFIRMATION.de.mjml").unlink()
 
     code, out, err = run(capsys, "import", shop, built)
 
