@@ -16,7 +16,7 @@ from gateway.notify.gates.preferences import Choice
 from gateway.notify.gates.quiet import SPREAD_SECONDS, Night
 from gateway.notify.gates.throttle import Usage
 from gateway.notify.preferences import WEEKDAYS, Cell, Origin, Preferences, QuietHours
-from gateway.notify.verdicts import EMAIL, Case, Delay, Moment, Send, Skip, Sources
+from gateway.notify.verdicts import EMAIL, NO_DIGESTS, Case, Delay, Merge, Moment, Send, Skip, Sources
 from gateway.notify.windows import DAILY, Plan
 from storage.people import Contact
 
@@ -115,7 +115,7 @@ class People:
         return {}
 
 
-def _judge(people: People, *, zone: str = "UTC") -> Judge:
+def _judge(people: People, *, zone: str = "UTC", digests: Any = NO_DIGESTS) -> Judge:
     catalog = LiveCatalog()
     types = [
         NotificationType(name="RESET", category="account", critical=True, email=EmailRule()),
@@ -142,7 +142,7 @@ def _judge(people: People, *, zone: str = "UTC") -> Judge:
     return Judge(
         Sources(
             catalog=catalog, contacts=people, preferences=people, receipts=None,  # type: ignore[arg-type]  # nobody asks
-            suppressions=people, is_online=nobody_online, zone=ZoneInfo(zone),
+            suppressions=people, is_online=nobody_online, zone=ZoneInfo(zone), digests=digests,
         )
     )  # fmt: skip
 
@@ -156,6 +156,31 @@ async def test_of_one_reader_the_critical_mail_goes_and_the_other_does_not():
         assert [type(verdict) for verdict in verdicts] == [Send, Skip, Skip, Send, Send]
     explained = await judge.explain(case())
     assert explained.verdict == Send()
+
+
+class Digests:
+    """Of a night in which so many mails were held for Ann."""
+
+    def __init__(self, held: int) -> None:
+        self._held = held
+
+    async def has_company(self, room: str, *, key: str, rule: str, besides: str, now: datetime) -> bool:
+        assert (room, key, rule, besides, now) == ("user:ann", "quiet", "quiet_hours", "1", NOW)
+        return self._held > 1
+
+
+async def test_several_that_were_held_come_in_one_mail_and_one_alone_by_itself():
+    held = case(type="OTHER", room="user:ann", notification_id="1", was_held=True)
+
+    for count in (1, 2):
+        judge = _judge(People({}), digests=Digests(count))
+        (judged,) = await judge.judge([held], Moment.LEASE)
+        assert isinstance(judged.verdict, Merge) is (count > 1)
+        (fresh,) = await judge.judge([case(type="OTHER", room="user:ann", notification_id="1")], Moment.LEASE)
+        assert fresh.verdict == Send()
+    assert judged.verdict.detail == "ann gets one mail of what quiet hours have held"
+    (alone,) = await _judge(People({})).judge([held], Moment.LEASE)
+    assert alone.verdict == Send()
 
 
 async def test_mail_of_an_opt_in_category_goes_to_who_has_asked_for_it_and_to_nobody_else():
