@@ -83,7 +83,8 @@ async def test_a_mail_that_is_not_critical_says_how_to_leave(shop: Gateway, tmp_
 
     sale = await _mail(tmp_path, "Sale")
     assert re.fullmatch(
-        r"<https://shop\.example/notify/u/[\w-]{31}>, <mailto:leave@shop\.example>", sale["List-Unsubscribe"]
+        r"<https://shop\.example/notify/u/[\w-]{31}\?m=[\w-]{36}>, <mailto:leave@shop\.example>",
+        sale["List-Unsubscribe"],
     )
     assert sale["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     body = sale.get_body(("plain",))
@@ -136,7 +137,12 @@ async def test_one_click_turns_the_category_off_and_twice_is_once(
         "Mit dem Link in einer E-Mail abgestellt: Angebote (E-Mail)",
     )
     shown = await _told(shop, "GET", "/internal/users/ann/preferences")
-    assert (shown["version"], [change["by"] for change in shown["changes"]]) == (1, ["link"])
+    sale = link.partition("?m=")[2]
+    assert (shown["version"], [(each["by"], each["mail"]) for each in shown["changes"]]) == (
+        1,
+        [("link", sale)],
+    )
+    assert (await _told(shop, "GET", f"/internal/notifications/{sale}"))["title"] == "Sale"
     await shop.emit("user:ann", "Another sale", type="SALE_OFFER")
     assert (await client.event("notification"))["title"] == "Another sale"
 
@@ -144,6 +150,25 @@ async def test_one_click_turns_the_category_off_and_twice_is_once(
     undone = await client.call("preferences", {"set": notice["data"]["undo"]})
     assert (undone["ok"], undone["categories"], undone["version"]) == (True, {}, 2)
     assert len(client.received("notification")) == 3
+
+
+async def test_a_mail_that_is_not_the_readers_own_is_none_that_a_click_came_from(
+    shop: Gateway, tmp_path: Path
+):
+    await _told(shop, "PUT", "/internal/users/bob", {"email": "bob@example.org"})
+    bobs = (await shop.emit("user:bob", "Bob's", type="SALE_OFFER"))["notification"]["id"]
+    page = (await _link(shop, tmp_path)).partition("?")[0].replace("/u/", "/preferences/")
+
+    for number, behind in enumerate((f"?m={bobs}", "?m=unknown", "?m=%00%ff", "?m=", "")):
+        shown = ("offers.email", "offers.in_app", "orders.email", "orders.in_app", "tips.email")[number]
+        saved = await _page(
+            shop, "POST", page + behind, raw=f"shown={shown}".encode(),
+            Content_Type="application/x-www-form-urlencoded",
+        )  # fmt: skip
+        assert saved.status == 200, behind
+
+    changes = (await _told(shop, "GET", "/internal/users/ann/preferences"))["changes"]
+    assert [(each["by"], each["mail"]) for each in changes] == [("link", None)] * 5
 
 
 async def test_a_click_also_turns_off_mail_that_comes_only_when_its_sender_asks_for_it(
