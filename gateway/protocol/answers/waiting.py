@@ -63,7 +63,9 @@ class DigestAnswer(Schema):
 
     id = required.text(metadata={"description": "Also of its mail, once it closes."})
     key = required.text(
-        metadata={"description": "`daily`, `weekly`, or `type:` with the type whose mail it gathers."}
+        metadata={
+            "description": "`daily`, `weekly`, `quiet` of what quiet hours have held, `type:` with the type whose mail it gathers, or `key:` with its sender's key."
+        }
     )
     rule = required.text(metadata={"description": "By which it was opened."})
     opened_at = required.time()

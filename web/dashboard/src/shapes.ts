@@ -943,7 +943,7 @@ export interface LeftOutAnswer {
 export interface OpenDigestAnswer {
   /** Also of its mail, once it closes. */
   readonly id: string;
-  /** `daily`, `weekly`, or `type:` with the type whose mail it gathers. */
+  /** `daily`, `weekly`, `quiet` of what quiet hours have held, `type:` with the type whose mail it gathers, or `key:` with its sender's key. */
   readonly key: string;
   /** By which it was opened. */
   readonly rule: string;
