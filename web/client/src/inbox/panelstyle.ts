@@ -4,7 +4,7 @@ import { sheetOf } from "./look.ts";
 const STYLE = `
 :host { --_row: var(--bellhop-row-height, 5.25rem) }
 
-.panel { position: fixed; inset: auto; top: var(--_top, auto); bottom: var(--_bottom, auto); left: var(--_left, 0); margin: 0; padding: 0; border: 0; inline-size: min(var(--bellhop-width, 25rem), 100vw - 1rem); max-block-size: min(var(--bellhop-height, 38rem), var(--_room, 90vh)); border-radius: var(--_radius); background: var(--_bg); color: var(--_text); box-shadow: var(--_shadow); overflow: hidden; z-index: 2147483000; outline: none !important; text-align: start; display: flex; flex-direction: column; animation: open .14s cubic-bezier(.2, .8, .3, 1); transform-origin: var(--_origin, 100% 0) }
+.panel { position: fixed; inset: auto; top: var(--_top, auto); bottom: var(--_bottom, auto); left: var(--_left, 0); margin: 0; padding: 0; border: 0; inline-size: min(var(--bellhop-width, 25rem), 100vw - 1rem); max-block-size: min(var(--bellhop-height, 38rem), var(--_room, 90vh)); border-radius: var(--_radius); background: var(--_bg); color: var(--_text); box-shadow: var(--_shadow); overflow: hidden; outline: none !important; text-align: start; display: flex; flex-direction: column; animation: open .14s cubic-bezier(.2, .8, .3, 1); transform-origin: var(--_origin, 100% 0) }
 
 header { display: flex; align-items: center; gap: .25rem; padding-block: .875rem .5rem; padding-inline: 1.125rem .75rem }
 h2 { flex: 1; margin: 0; font-size: 1rem; font-weight: 650; letter-spacing: -.011em }
@@ -55,9 +55,8 @@ time { flex: none; font-size: .75rem; color: var(--_muted); font-variant-numeric
 
 
 .glyph img { position: absolute; inset: 0; inline-size: 100%; block-size: 100%; object-fit: cover; background: var(--_hover) }
-.asks .body { -webkit-line-clamp: 1; line-clamp: 1 }
+.asks:not(.open) .body { -webkit-line-clamp: 1; line-clamp: 1 }
 .asks:not(.open) .more { position: absolute; inset-block: .0625rem auto; padding-inline-start: .5rem }
-.asks.open .body { -webkit-line-clamp: none }
 .answers { display: flex; gap: .375rem; min-block-size: calc(1.303125rem + 2px); margin-block-start: .25rem; overflow: hidden }
 
 .day { display: none; position: absolute; inset-block-start: 0; inset-inline: 0; block-size: 1.75rem; padding: .375rem 1.125rem 0; background: var(--_bg); font-size: .75rem; font-weight: 600; color: var(--_muted) }

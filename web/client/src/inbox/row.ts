@@ -42,7 +42,7 @@ function make(
   const said = { class: "name", id: `t-${id}`, dir: "auto" };
   const name = href ? h("a", { ...said, href }, title) : h("span", said, title);
   const picture = glyph(icon(item));
-  if (image && new URL(image, location.href).protocol === "https:")
+  if (/^https:/.test(image ?? ""))
     picture.append(
       h("img", {
         src: image,
