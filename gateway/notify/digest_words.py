@@ -1,4 +1,8 @@
-"""What the mail of a digest says, in each language that it speaks."""
+"""What the mail of a digest says, in each language that it speaks.
+
+These are the gateway's own words: the catalog has words for types, and a digest is of many. An operator who
+wants others brings a template of the same name.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +14,10 @@ from mailer.locales import lookup
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestWords:
+    """The words of one language. Those without braces are given to the template as they are; the others are
+    filled in first.
+    """
+
     language: str
     heading: str
     """With `{total}`, of two or more."""
@@ -17,8 +25,9 @@ class DigestWords:
     """With `{more}`: those that are not listed."""
     one_more: str
     open: str
-    """A link to a single one."""
+    """The text of a link to a single one."""
     footer: str
+    """Why the reader gets this mail."""
     unsubscribe: str
 
 
