@@ -99,7 +99,7 @@ class Attribution:
     def takes(self, address: str) -> bool:
         """Whether a report that came to this address is of a mail of ours.
 
-        For whoever receives mail (LMTP, a mailbox): asked before the message is read. Without a bounce
+        For whoever receives mail: asked of an address, before there is a message. Without a bounce
         domain, no address is ours.
         """
         return self._path is not None and self._path.obligation(address) is not None
