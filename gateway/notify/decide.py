@@ -33,9 +33,9 @@ from storage.mail import HASTENED
 from storage.outbox import Kind, Lease, Subject
 
 GATES: tuple[AnyGate, ...] = (
-    # The order of rules. What is off for all comes before what is about one person. The address comes before the list
-    # of suppressions, which learns it from there. What ends a mail comes before what holds or gathers it: a mail that is
-    # not wanted is not held first.
+    # The order of rules. What is off for all comes before what is about one person. The address comes before
+    # the list of suppressions, which learns it from there. What ends a mail comes before what holds or
+    # gathers it: a mail that is not wanted is not held first.
     switch.GATE,
     rollout.GATE,
     holdout.GATE,

@@ -1,6 +1,9 @@
 """Planning: what an emit would have stored, from a request to the notifications and the mail that they owe; nothing is stored here.
 
 A request is filled in by the catalog; then each of its channels is judged; then a notification is made for each of its rooms.
+
+Three ask it: the emitter for what is to be stored, the scheduler whether a request could ever be carried out
+(`vet`), and the previews (`drafts`). Where a type has an experiment, `trials.planning` stands in its place.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +40,11 @@ class Draft:
 
 
 class Planner:
-    """Makes plans by what is known now."""
+    """Makes plans by what is known now.
+
+    It has no state of its own. One serves all emits of a node, also at once; `now` is one moment for the
+    whole batch.
+    """
 
     def __init__(
         self,
@@ -55,10 +62,16 @@ class Planner:
         self._clock = clock
 
     async def plan(self, requests: Sequence[EmitRequest], scope: str) -> list[Emission | Exception]:
-        """What is to be appended for each, or why nothing is."""
+        """What is to be appended for each, or why nothing is.
+
+        In the order of the requests. An answer is an exception where the request is unfit, has a mail without
+        an address, or facts could not be looked up; it does not touch the others. The number of questions to
+        the store does not grow with the requests.
+        """
         now, origin = self._clock(), _origin(scope)
         filled = await self._scribe.fill(requests)
         sound = [each for each in filled if isinstance(each, Filled)]
+        # Only of those that could be filled in: the iterators are read in step with them below.
         hidden = iter(await showing.hidden_of_each(self._judge, self._catalog, self._choosers, sound, now))
         mails = iter(await owing.mails_of_each(self._judge, sound, now))
         planned: list[Emission | Exception] = []
@@ -76,7 +89,10 @@ class Planner:
         return planned
 
     async def vet(self, requests: Sequence[EmitRequest]) -> list[Exception | None]:
-        """What keeps each request from ever being carried out, such as `Unfit`; None where nothing does."""
+        """What keeps each request from ever being carried out, such as `Unfit`; None where nothing does.
+
+        Nothing is judged: what holds now need not hold when it is due.
+        """
         filled = await self._scribe.fill(requests)
         return [each if isinstance(each, Exception) else None for each in filled]
 
@@ -84,6 +100,9 @@ class Planner:
         """What an emit of the request would make of its first `limit` rooms now; nothing is stored or sent.
 
         Raises `Unfit` and `StorageError`.
+
+        By the same functions as `plan`, so that a preview cannot say otherwise; the mail is judged as at a
+        preview, with all that is known now.
         """
         now = self._clock()
         rooms = request.rooms[:limit]
@@ -120,7 +139,10 @@ def _emission(
     mails: Mapping[str, Mail],
     hidden: Hidden,
 ) -> Emission:
-    """What the store is asked to append; `mails` and `hidden` are by room."""
+    """What the store is asked to append; `mails` and `hidden` are by room.
+
+    Without a key of its own each call is another emission.
+    """
     request = filled.request
     notifications = tuple(
         [_notification(filled, room, now, mails.get(room), hidden.get(room)) for room in request.rooms]
@@ -132,7 +154,7 @@ def _emission(
 
 
 def _origin(scope: str) -> Origin:
-    """Who has asked, and by which request."""
+    """Who has asked, and by which request; kept with the emission, for its trace."""
     # Not which admin: the notification may be kept when that admin is erased.
     by = ADMIN if scope.startswith(_OF_ADMINS) else scope
     return Origin(by, logs.request_id.get())
@@ -169,5 +191,6 @@ def _notification(
         in_app=request.in_app and hidden is None,
         mail=mail,
         entry=entry,
+        # What is not stored takes the place of nothing: no history shows it.
         collapse=None if collapse_key is None or not request.store else Collapse(collapse_key),
     )

@@ -4,6 +4,9 @@ Pure. Of what may be chosen the catalog tells; what was chosen of types and cate
 and holds nothing. An off-switch of a channel wins over all but what is critical; below it the most specific choice counts: of
 the type, of its category, and then what the catalog says. So nothing is deleted when a channel is turned off, and turning it on
 again brings the old choices back.
+
+`choosing` keeps what is chosen, `preference_book` has it at hand for decisions, the gates `preferences`,
+`quiet` and `digest` go by it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +28,7 @@ Value = bool | Literal["daily", "weekly"]
 _NONE: Final[Json] = MappingProxyType({})
 _NOTHING_REFUSED: Final[frozenset[str]] = frozenset()
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-"""As `date.weekday` counts them."""
+"""As `date.weekday` counts them: `mon` is 0."""
 
 
 class Origin(StrEnum):
@@ -40,7 +43,10 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What holds for one channel of one type."""
+    """What holds for one channel of one type.
+
+    It is made anew for each question, out of the document and the catalog of that moment.
+    """
 
     value: Value
     origin: Origin
@@ -60,6 +66,7 @@ class QuietHours:
     """From when to when by the clock on the person's wall no mail is wanted; over midnight where the end comes first."""
 
     start: time
+    """A time on the wall, without a zone: which one it is of is found when it is asked for."""
     end: time
     days: tuple[str, ...] = WEEKDAYS
     """On which they begin."""
@@ -75,7 +82,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """What a person has chosen: nothing, unless it is here."""
+    """What a person has chosen: nothing, unless it is here.
+
+    Nobody changes one once it is made, so books and answers share it. A document is stored by its first
+    choice, and its version counts the changes.
+    """
 
     document: Json = field(default_factory=lambda: _NONE)
     """As it is kept: `channels`, `categories`, `types`, `timezone`, `locale`, `quiet_hours`, `tracking`."""
@@ -84,10 +95,12 @@ class Preferences:
 
     @property
     def timezone(self) -> str | None:
+        """A name such as `Europe/Berlin`; None where the person has chosen none."""
         return self.document.get("timezone")
 
     @property
     def locale(self) -> str | None:
+        """The language that the person has chosen; None: what contacts know counts."""
         return self.document.get("locale")
 
     @property
@@ -97,6 +110,9 @@ class Preferences:
 
     @property
     def quiet_hours(self) -> QuietHours | None:
+        """The hours that the person has chosen; None where there are none. What is kept was checked as it was
+        chosen.
+        """
         hours = self.document.get("quiet_hours")
         if hours is None:
             return None
@@ -107,7 +123,10 @@ class Preferences:
         )
 
     def cell(self, type_: "NotificationType | None", name: str, channel: Channel) -> Cell:
-        """What holds for the channel of the type called `name`; `type_` is None where the catalog does not have it."""
+        """What holds for the channel of the type called `name`; `type_` is None where the catalog does not have it.
+
+        Of an unknown type the choice by its name counts, and the channel's switch; it has no category.
+        """
         by_default = _default(type_, channel)
         if type_ is not None and type_.critical:
             return Cell(by_default, Origin.LOCKED)
@@ -132,7 +151,10 @@ class Preferences:
         )
 
     def refuses_by(self, channel: Channel) -> bool:
-        """Whether there is any no for the channel: most who have chosen something have chosen of mail."""
+        """Whether there is any no for the channel: most who have chosen something have chosen of mail.
+
+        It says yes also where the catalog has locked what was refused: it is a cheap first look.
+        """
         chosen = self.document.get
         return chosen("channels", _NONE).get(channel) is False or any(
             channels.get(channel) is False
@@ -154,7 +176,10 @@ NOTHING = Preferences()
 
 
 class LockedPreference(Exception):
-    """A choice was asked for where there is none: of a type, or of a category with nothing else in it, that is critical."""
+    """A choice was asked for where there is none: of a type, or of a category with nothing else in it, that is critical.
+
+    Nothing of the patch is kept then, also of what could be chosen.
+    """
 
     def __init__(self, places: list[str]) -> None:
         super().__init__(f"cannot be chosen: {', '.join(places)}")
@@ -163,11 +188,16 @@ class LockedPreference(Exception):
 
 
 class UnknownPreference(Exception):
-    """A choice was asked for of a type or a category that the catalog does not have."""
+    """A choice was asked for of a type or a category that the catalog does not have.
+
+    To take such a choice back is allowed: what was chosen before the catalog lost the type must not stay for
+    ever.
+    """
 
     def __init__(self, places: list[str]) -> None:
         super().__init__(f"the catalog has no {', '.join(places)}")
         self.places = places
+        """Such as `types.ORDER_SHIPPED` or `categories.deals`."""
 
 
 def ordered(catalog: "Catalog") -> list[str]:
@@ -194,7 +224,10 @@ def merged(document: Json, patch: Json) -> dict[str, Any]:
 
 
 def check(patch: Json, catalog: "Catalog | None") -> None:
-    """Raise `LockedPreference` or `UnknownPreference` for what cannot be chosen. To choose nothing, as null does, one always can."""
+    """Raise `LockedPreference` or `UnknownPreference` for what cannot be chosen. To choose nothing, as null does, one always can.
+
+    It looks at places only; that the values are right was seen as the request was parsed.
+    """
     unknown: list[str] = []
     locked: list[str] = []
     types = {} if catalog is None else catalog.types
@@ -208,6 +241,7 @@ def check(patch: Json, catalog: "Catalog | None") -> None:
     for key in _chosen(patch, "categories"):
         if key not in categories:
             unknown.append(f"categories.{key}")
+        # A category without any type is open: there is nothing in it that could be critical.
         elif key not in choosable and any(type_.category == key for type_ in types.values()):
             locked.append(f"categories.{key}")
     if unknown:
@@ -226,6 +260,9 @@ def _chosen(patch: Json, name: str) -> list[str]:
 
 
 def _default(type_: "NotificationType | None", channel: Channel) -> bool:
+    """What the catalog says of the channel. A type that it does not have uses every channel that its sender
+    asks for.
+    """
     if type_ is None:
         return True
     if channel == "in_app":

@@ -1,4 +1,9 @@
-"""What the use cases are asked, as values: parsed, sound, and of nobody's protocol."""
+"""What the use cases are asked, as values: parsed, sound, and of nobody's protocol.
+
+`gateway.protocol` makes them from JSON, and has checked lengths and shapes; what only the catalog can know is
+checked in `wording`. They stand together, since HTTP, sessions, the scheduler, campaigns and the gateway
+itself make the same ones.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +34,9 @@ class Unfit(Exception):
 
     A field inside another is named `email.to` or `to.3`; one of `data` by a JSON Pointer, such as `/data/order`; the
     empty name is the whole of it.
+
+    It is an answer for the caller, in words for a developer; nothing was done. Each error is a whole
+    sentence.
     """
 
     def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
@@ -40,41 +48,57 @@ class Unfit(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailRequest:
+    """That mail is asked for, and how. Each field that is None is what the type says, or a default."""
+
     to: str | None = None
-    """None: the address last seen in the user's token."""
+    """One address for the mail of all its rooms; None: of each user the one that the contacts know."""
     subject: str | None = None
+    """None: the catalog's, where it has one."""
     after_seconds: float | None = None
     """None: what the type says, else at once."""
     unless: Unless | None = None
+    """What makes it needless by the time it is due; None: what the type says, if anything."""
     if_known: bool = False
     """Mail those whose address is known, and leave out the others."""
     lane: LaneName = LaneName.TRANSACTIONAL
+    """That of the type, where the catalog has it: by whom it is asked does not count then."""
     only: frozenset[str] | None = None
     """The rooms whose users have asked for mail that the type does not send by itself; None: all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """When a request is to be emitted: at a time, or at a time on the wall of each of its readers."""
+    """When a request is to be emitted: at a time, or at a time on the wall of each of its readers.
+
+    Either `at`, or both of the local ones.
+    """
 
     at: datetime | None = None
     local_date: date | None = None
+    """With `local_time`: in the zone of each reader, or the gateway's where nobody knows."""
     local_time: time | None = None
     cancel_key: str | None = None
+    """By this what is still to come is taken back, in the same scope."""
     max_lateness_seconds: float | None = None
     """After which it is not emitted any more; None: however late."""
 
 
 class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
-    """A request to emit one notification to one or more rooms."""
+    """A request to emit one notification to one or more rooms.
+
+    A struct, since many are made at once; it holds nothing that could be part of a cycle. The scheduler
+    stores it as JSON (`scheduling`), so a new field needs a default.
+    """
 
     rooms: tuple[str, ...]
+    """One notification each, in this order; each once."""
     type: str
     title: str | None
     """None: by the words of the type. A text that is given goes before them."""
     body: str = ""
     link: str | None = None
     data: Mapping[str, Any]
+    """The caller's own; what the type's schema says of it is checked in `wording`."""
     locale: str | None = None
     """The language for all its readers; None: each reader's own."""
     email: EmailRequest | None = None
@@ -82,11 +106,15 @@ class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
     no_email: bool = False
     """None in any case."""
     expires_in_seconds: float | None = None
+    """From the emit on; None: what the type says, else never."""
     in_app: bool = True
+    """False: it is for mail alone, and has no sequence."""
     store: bool = True
+    """False: only who is connected now gets it, and it has no mail."""
     event: str = NOTIFICATION
     """Another name only when nothing is stored."""
     idempotency_key: str | None = None
+    """Under it a repetition is known, for its scope; None: each request is another."""
     fingerprint: bytes = b""
     """A digest of the request's body: tells a repetition from another request under the same key."""
     timing: Timing | None = None
@@ -120,14 +148,19 @@ class HistoryRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnoozeRequest:
+    """What a reader puts off, and until when."""
+
     id: str
     until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActRequest:
+    """The button of a notification that a reader presses."""
+
     id: str
     action: str
+    """Its id, as the notification has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +179,7 @@ class RosterRequest:
     after: str | None = None
     limit: int = 200
     prefix: str = ""
+    """Only users whose ids begin so; empty: all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +205,7 @@ class HeldRequest:
     """A page of mail that a rule holds, the earliest due first."""
 
     after: str | None = None
+    """The cursor of the page before."""
     limit: int = 50
 
 
@@ -184,8 +219,11 @@ class FindRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisconnectRequest:
+    """A user whose connections are to end."""
+
     user: str
     reason: str | None = None
+    """Why, for the logs; no client is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +234,9 @@ class TypePreviewRequest:
     data: Mapping[str, Any] | None = None
     """None: those of the example."""
     example: int = 0
+    """Which of the type's examples, from 0, where no data are given."""
     locale: str | None = None
+    """None: the user's, else the catalog's own."""
     user: str | None = None
     """For whom it is also decided."""
     variant: str | None = None
