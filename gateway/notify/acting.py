@@ -29,9 +29,7 @@ TAKEN_BACK: Json = {"archived": False}
 
 
 def _did(event: str, ids: Sequence[str], item: Json) -> Json:
-    """The part `did` of the event `inbox`: `event` is the name of what the user has asked, `item` what
-    differs by it.
-    """
+    """The part `did` of the event `inbox`: `event` is the name of what the user has asked, `item` what differs by it."""
     return {"event": event, "ids": ids, "item": item}
 
 
@@ -158,9 +156,7 @@ class Acting:
 
 
 def _actions(notification: Notification) -> frozenset[str]:
-    """The ids of the buttons that it was emitted with; an entry is written once, so a reload of the catalog
-    changes none.
-    """
+    """The ids of the buttons that it was emitted with; an entry is written once, so a reload of the catalog changes none."""
     return (
         frozenset()
         if notification.entry is None

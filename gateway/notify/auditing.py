@@ -98,9 +98,7 @@ class AuditBook(Part):
         return (await self._audit.page(DeedSearch(target=target), before=None, limit=limit)).items
 
     async def keep_house(self) -> None:
-        """Forget a bounded part of what is too old; never while the clock is in doubt, for nothing brings a
-        deed back.
-        """
+        """Forget a bounded part of what is too old; never while the clock is in doubt, for nothing brings a deed back."""
         if self._kept_days and self._clock.may_delete:
             await self._audit.prune(
                 before=self._clock() - timedelta(days=self._kept_days), limit=PRUNED_AT_ONCE

@@ -43,9 +43,7 @@ class Health:
     """
 
     counts: Mapping[Outcome, int] = field(default_factory=dict)
-    """How many mails came to each end; what is absent is none. A mail counts as sent and as what it came to
-    later.
-    """
+    """How many mails came to each end; what is absent is none. A mail counts as sent and as what it came to later."""
     enough: int
     """Mails without which no rate is told."""
     failures: int = 0

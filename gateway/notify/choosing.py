@@ -23,9 +23,7 @@ from storage.errors import StoreUnavailable
 from storage.preferences import Change
 
 ATTEMPTS = 10
-"""To change what others change at the same moment: each lost race reads anew. Beyond them `StoreUnavailable`
-is raised.
-"""
+"""To change what others change at the same moment: each lost race reads anew. Beyond them `StoreUnavailable` is raised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,9 +54,7 @@ class ContactBook(Part):
 
     def __init__(self, contacts: People) -> None:
         self.listeners: list[Callable[[Contact], None]] = []
-        """They hear of all that is remembered, at once and before it is stored; they must neither wait nor
-        raise.
-        """
+        """They hear of all that is remembered, at once and before it is stored; they must neither wait nor raise."""
         self._contacts = contacts
         self._pending: dict[str, Contact] = {}
         """By user: what waits for the next write, `PENDING_LIMIT` at most."""
@@ -72,9 +70,7 @@ class ContactBook(Part):
         self._tasks = Tasks()
 
     def start(self) -> None:
-        """Begin to write. Without, as in a process that only looks up, `remember` collects and nothing is
-        stored.
-        """
+        """Begin to write. Without, as in a process that only looks up, `remember` collects and nothing is stored."""
         self._tasks.start(self._flush_forever(), name="contact book")
 
     async def stop(self) -> None:

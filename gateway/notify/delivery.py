@@ -28,9 +28,7 @@ from gateway.notify.written import WrittenLog
 from storage.streams import Notification, Streams
 
 HOLE_SECONDS = 0.05
-"""Of two emits that are published by two nodes at once, the later may come first: most holes close in this
-time.
-"""
+"""Of two emits that are published by two nodes at once, the later may come first: most holes close in this time."""
 RECONCILE_SECONDS = 30.0
 """Between two comparisons of all cursors with the store, at most: so late a lost last frame of a room comes.
 """
@@ -85,9 +83,7 @@ class Delivery(Part):
         self._bus = bus
         self._release_seconds = release_seconds
         self._empty_rooms: set[str] = set()
-        """Rooms whose last session left since the last look; they are let go at the next look but one, if
-        nobody has come.
-        """
+        """Rooms whose last session left since the last look; they are let go at the next look but one, if nobody has come."""
         self._misplaced = Seldom(logger, "sessions were not in their rooms, and are again")
         self._tasks = Tasks()
 
@@ -201,9 +197,7 @@ class Delivery(Part):
                 self.repairs.reconcile()
 
     async def _release_forever(self) -> None:
-        """Let go of what has been empty for one whole look, so that a reload of a page finds its rooms still
-        there.
-        """
+        """Let go of what has been empty for one whole look, so that a reload of a page finds its rooms still there."""
         aged: set[str] = set()
         while True:
             await asyncio.sleep(self._release_seconds)
@@ -408,9 +402,7 @@ class Delivery(Part):
     # Holes close
 
     def _expect_hole_to_close(self, stream: Stream) -> None:
-        """Start the timer of the hole, unless it runs or the repair has it. One timer a room, however many
-        holes.
-        """
+        """Start the timer of the hole, unless it runs or the repair has it. One timer a room, however many holes."""
         if stream.hole_timer is None and not stream.repairing:
             loop = asyncio.get_running_loop()
             stream.hole_timer = loop.call_later(HOLE_SECONDS, self._hole_stays, stream)

@@ -76,9 +76,7 @@ class Departures:
         return Send() if usage is None else throttle.exceeded(case, usage)
 
     def _throttle(self, case: Case) -> Throttle | None:
-        """What limits the mail: its sender's word, else its type's; None for what is critical, as its gate
-        spares it.
-        """
+        """What limits the mail: its sender's word, else its type's; None for what is critical, as its gate spares it."""
         catalog = self.sources.catalog.current
         type_ = None if catalog is None else catalog.types.get(case.type)
         is_spared = type_ is not None and type_.critical

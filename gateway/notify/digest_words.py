@@ -14,9 +14,7 @@ from mailer.locales import lookup
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestWords:
-    """The words of one language. Those without braces are given to the template as they are; the others are
-    filled in first.
-    """
+    """The words of one language. Those without braces are given to the template as they are; the others are filled in first."""
 
     language: str
     heading: str

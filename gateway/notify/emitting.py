@@ -37,9 +37,7 @@ class Hands(Protocol):
     """
 
     def take(self, notifications: Sequence[Notification]) -> tuple[Notification, ...]:
-        """These as they are to be appended: what mail can leave at once is stored in these hands. Never
-        waits.
-        """
+        """These as they are to be appended: what mail can leave at once is stored in these hands. Never waits."""
         ...
 
     def begin(self, notifications: Sequence[Notification]) -> None:
@@ -82,9 +80,7 @@ class Emitter:
         hands: Hands | None = None,
     ) -> None:
         self.planner = planner
-        """Who makes the plans of all emits from now on: another one while types have experiments
-        (`trials.taking_part`).
-        """
+        """Who makes the plans of all emits from now on: another one while types have experiments (`trials.taking_part`)."""
         self._commit = commit
         self._fanout = fanout
         self._wake_mailer = wake_mailer

@@ -18,9 +18,7 @@ class Receiver(Protocol):
     """Where frames for this node's sessions go: `gateway.notify.delivery.Delivery`."""
 
     def hears(self, room: str) -> bool:
-        """Whether a frame of the room would be written to anybody here. Asked for each notification: a
-        look-up in a dict.
-        """
+        """Whether a frame of the room would be written to anybody here. Asked for each notification: a look-up in a dict."""
         ...
 
     def receive(self, room: str, seq: int, event: bytes) -> None:

@@ -67,9 +67,7 @@ class HearsayRequest:
     message_id: str | None = None
     relay_id: str | None = None
     status: str = ""
-    """An enhanced status code, `5.1.1`; empty where none was told. By it a bounce is for good, for a while,
-    or neither.
-    """
+    """An enhanced status code, `5.1.1`; empty where none was told. By it a bounce is for good, for a while, or neither."""
     diagnostic: str = ""
     """What the server said; addresses in it are taken out before it is kept."""
 

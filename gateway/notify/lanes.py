@@ -33,9 +33,7 @@ from storage.mail import LaneName
 BRAKE = "brake"
 """Who has paused a lane by its figures."""
 BRAKED = LaneName.BULK
-"""The lane that the brake may pause. An operator may ask for a pause of it too; the other lane has none
-(`mailer.lanes`).
-"""
+"""The lane that the brake may pause. An operator may ask for a pause of it too; the other lane has none (`mailer.lanes`)."""
 LOOK_SECONDS = 2.0
 """After something was counted here, before it is stored and judged with what others have."""
 SELDOM_SECONDS = 10.0
@@ -113,9 +111,7 @@ class Lanes(Part):
         self.tell_others: Callable[[], Awaitable[None]] = _nobody
         """Has the other nodes look at once."""
         self.resumed: list[Callable[[], None]] = []
-        """Called when a lane goes on, by whoever did that, as soon as this process knows: the mail workers
-        wake.
-        """
+        """Called when a lane goes on, by whoever did that, as soon as this process knows: the mail workers wake."""
         self._shelf = shelf
         self._bounds = bounds
         self._clock = clock
@@ -165,9 +161,7 @@ class Lanes(Part):
     # What happens
 
     def is_paused(self, lane: LaneName) -> bool:
-        """Whether no mail of the lane is to leave, as far as is known here. Never waits; asked for each bulk
-        mail.
-        """
+        """Whether no mail of the lane is to leave, as far as is known here. Never waits; asked for each bulk mail."""
         return self.state(lane).paused is not None
 
     def state(self, lane: LaneName) -> LaneState:

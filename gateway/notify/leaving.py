@@ -130,9 +130,7 @@ class Leaving:
         return await self._lower(token, lambda _: wanted, untrack=untrack)
 
     async def _found(self, token: str) -> tuple[Ticket, str] | None:
-        """The ticket in the token, with its user; None for one that is not signed by us, or whose user was
-        erased.
-        """
+        """The ticket in the token, with its user; None for one that is not signed by us, or whose user was erased."""
         ticket = self._links.read(token)
         user = None if ticket is None else await self._keys.user_of(ticket.key)
         return None if ticket is None or user is None else (ticket, user)
@@ -170,9 +168,7 @@ class Leaving:
         raise StoreUnavailable("the preferences are changed by many at once")
 
     def _shown(self, ticket: Ticket, chosen: Chosen) -> Visit:
-        """What the page shows for a ticket. The category is found by trying each: a link holds a hash of it,
-        and no name.
-        """
+        """What the page shows for a ticket. The category is found by trying each: a link holds a hash of it, and no name."""
         catalog = self._catalog.current
         keys = [] if catalog is None else ordered(catalog)
         category = next((key for key in keys if scope(key) == ticket.scope), None)

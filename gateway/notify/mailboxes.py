@@ -151,9 +151,7 @@ class Hints(Part):
                 logger.exception("people could not be told of their mailboxes")
 
     async def _settle_moved(self) -> None:
-        """Look at those whose address was told anew; they are looked at once, also if the store goes away in
-        the middle.
-        """
+        """Look at those whose address was told anew; they are looked at once, also if the store goes away in the middle."""
         moved, self._moved = list(self._moved), set()
         for start in range(0, len(moved), PAGE):
             await self._settle(await self._shelf.of_many(moved[start : start + PAGE]))

@@ -157,9 +157,7 @@ class People:
         )
 
     async def search(self, asked: FindRequest) -> Found:
-        """Those known of whom every word that is asked begins the id, the address or a word of the name;
-        `limit` at most.
-        """
+        """Those known of whom every word that is asked begins the id, the address or a word of the name; `limit` at most."""
         return await self._held.search(asked.text, limit=asked.limit)
 
     async def reader(self, user: str) -> Reader:

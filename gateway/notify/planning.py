@@ -170,6 +170,12 @@ def _own_entry(request: EmitRequest) -> Entry | None:
 def _notification(
     filled: Filled, room: str, now: datetime, mail: Mail | None, hidden: Skip | None
 ) -> Notification:
+    """One room's notification, with the mail that it owes, and unseen where a rule hides it. Its id is made
+    here: a repetition has others, and the store answers with the first ones.
+
+    An entry is made only where there is something to keep in it. What is hidden is stored, without a
+    sequence, with the rule that hid it.
+    """
     request, text = filled.request, filled.texts.get(room)
     entry = _own_entry(request) if text is None else text.entry
     if hidden is not None:

@@ -40,9 +40,7 @@ OVERLAP = timedelta(minutes=1)
 RENEWAL = timedelta(minutes=10)
 """How long what is kept may miss that a user was erased, should the bus not tell."""
 CHANGES_READ = 5_000
-"""So many changes since the house was last kept are read; where there are more, all that is kept is read
-anew.
-"""
+"""So many changes since the house was last kept are read; where there are more, all that is kept is read anew."""
 
 logger = logging.getLogger(__name__)
 
@@ -97,10 +95,9 @@ class PreferenceBook(Part):
     def refusal(self, type_: "NotificationType", channel: Channel) -> Callable[[str], bool] | None:
         """Tells of a room whether its user may have refused the channel of the type, as far as is known here.
 
-        None: nobody has refused anything by the channel. It holds for as long as its caller does not wait.
-
-        It may say yes of somebody who has refused nothing; it never says no of somebody who has. `showing`
-        then judges those rooms alone.
+        None: nobody has refused anything by the channel. It holds for as long as its caller does not wait. It
+        may say yes of somebody who has refused nothing; of whoever has, as far as this node has heard, it
+        says yes. `showing` judges those rooms alone.
         """
         refused = self._refused[channel]
         if self._otherwise is NOTHING:
@@ -120,9 +117,7 @@ class PreferenceBook(Part):
         return may_have_refused if self.in_use else None
 
     def _may_have_refused(self, room: str, type_: "NotificationType", channel: Channel) -> bool:
-        """Whether the room's user may have; where nothing is kept of a user who has chosen something, that is
-        a yes.
-        """
+        """Whether the room's user may have; where nothing is kept of a user who has chosen something, that is a yes."""
         user = user_of(room)
         if user is None:
             return False
@@ -243,9 +238,7 @@ class PreferenceBook(Part):
             self._drop(next(iter(self._kept)))
 
     def _keep(self, user: str, chosen: Preferences | None) -> None:
-        """Keep this of the user, and the user's room among those that may have refused something, by each
-        channel.
-        """
+        """Keep this of the user, and the user's room among those that may have refused something, by each channel."""
         self._kept[user] = chosen
         room = user_room(user)
         for channel, refused in self._refused.items():

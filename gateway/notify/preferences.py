@@ -110,9 +110,7 @@ class Preferences:
 
     @property
     def quiet_hours(self) -> QuietHours | None:
-        """The hours that the person has chosen; None where there are none. What is kept was checked as it was
-        chosen.
-        """
+        """The hours that the person has chosen; None where there are none. What is kept was checked as it was chosen."""
         hours = self.document.get("quiet_hours")
         if hours is None:
             return None
@@ -260,9 +258,7 @@ def _chosen(patch: Json, name: str) -> list[str]:
 
 
 def _default(type_: "NotificationType | None", channel: Channel) -> bool:
-    """What the catalog says of the channel. A type that it does not have uses every channel that its sender
-    asks for.
-    """
+    """What the catalog says of the channel. A type that it does not have uses every channel that its sender asks for."""
     if type_ is None:
         return True
     if channel == "in_app":

@@ -14,9 +14,7 @@ from gateway.notify.preferences import WEEKDAYS, QuietHours
 
 DAY = timedelta(days=1)
 _DAYS = range(-2, 2)
-"""Days before and after today whose quiet hours may hold now: an evening that has begun, a zone that skips a
-day.
-"""
+"""Days before and after today whose quiet hours may hold now: an evening that has begun, a zone that skips a day."""
 
 
 def quiet_until(hours: QuietHours, zone: tzinfo, moment: datetime) -> datetime | None:

@@ -40,9 +40,7 @@ class Reading:
         self._fanout = fanout
         self._clock = clock
         self.listeners: list[Listener] = []
-        """Statistics, and experiments while there are any; told after the store has it, whether or not
-        anything changed.
-        """
+        """Statistics, and experiments while there are any; told after the store has it, whether or not anything changed."""
 
     async def begin(self, user: str, rooms: Sequence[str]) -> None:
         """The user has come, with these rooms: those that have never begun for the user begin here.

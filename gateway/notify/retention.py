@@ -106,9 +106,7 @@ class Housekeeper(Part):
         return wiped, pruned
 
     async def _prune(self, *, before: datetime) -> int:
-        """Delete a step of what is older than this, by way of the archive where there is one; answers of how
-        many.
-        """
+        """Delete a step of what is older than this, by way of the archive where there is one; answers of how many."""
         if self._archivist is not None:
             return await self._archivist.prune(before=before)
         return await self._streams.prune(before=before, limit=STEP)

@@ -117,9 +117,7 @@ class Returns(Part):
     async def _deal_with(
         self, report: Report, ours: Ours | None, raw: bytes | None, *, source: str
     ) -> Return:
-        """Do what comes of a report, count it once, and log it; `raw` is what is kept if it is a stray, None
-        for nothing.
-        """
+        """Do what comes of a report, count it once, and log it; `raw` is what is kept if it is a stray, None for nothing."""
         mail = None if ours is None else ours.mail
         dealt = await self._dealt(report, ours, raw, source)
         self._count(ours, dealt.fate)
@@ -147,9 +145,7 @@ class Returns(Part):
 
     async def _dealt(self, report: Report, ours: Ours | None, raw: bytes | None, source: str) -> Return:
         # First: an answer of a holiday comes back to the return path too, and says nothing of the mail.
-        """What comes of a report by its kind. What is no mail of ours is kept to be looked at, and changes
-        nothing.
-        """
+        """What comes of a report by its kind. What is no mail of ours is kept to be looked at, and changes nothing."""
         if report.kind is Kind.REPLY:
             return Return(fate=Fate.IGNORED)
         if ours is None or report.kind is Kind.OTHER:
@@ -220,9 +216,7 @@ class Returns(Part):
         return True
 
     async def _came_back(self, ours: Ours, state: MailState, reason: str | None) -> bool:
-        """Note what became of the mail; False where as much or more was known, as by a report that overtook
-        this one.
-        """
+        """Note what became of the mail; False where as much or more was known, as by a report that overtook this one."""
         return await self._outbox.came_back(ours.id, state, reason=reason, now=self._clock())
 
     async def _keep(self, report: Report, raw: bytes, mail: str | None) -> None:

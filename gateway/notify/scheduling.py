@@ -2,6 +2,9 @@
 
 Until then it is in no stream and has no sequence, so that what is cancelled leaves no hole. A node that dies while it emits loses its
 lease, and another emits again, under the same idempotency key: it is one notification.
+
+The zone of a reader is looked up once, as it is accepted: whoever moves afterwards is told at the time of the
+old zone. What the type says, and whether it is switched on, is looked up as it is emitted.
 """
 
 import logging
@@ -30,28 +33,40 @@ from storage.schedule import Added, Cancelled, Schedule, Scheduled, SchedulePage
 from storage.streams import Appended
 
 KEPT_AT_ONCE = 1000
+"""Items that one write keeps."""
 LEASED_AT_ONCE = 500
+"""Items that one round emits."""
 LEASE_SECONDS = 15.0
+"""So late is emitted what a node had in its hands that has died."""
 POLL_SECONDS = 5.0
-"""How long what another node was asked may stay unnoticed here, should that node die."""
+"""So long, at most, stays unnoticed here what another node was asked, should that node die."""
 SHORTEST_REST_SECONDS = 0.02
+"""Between two looks, also where something is due in less."""
 KEPT = timedelta(days=7)
-"""How long it is known that something was emitted, or cancelled."""
+"""So long it is known that something was emitted, or cancelled."""
 PRUNED_AT_ONCE = 5_000
+"""In one keeping of the house, of one node."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutOff:
-    """What was accepted for later."""
+    """What was accepted for later.
+
+    It is the answer to its caller, made as the items are durable.
+    """
 
     items: tuple[Scheduled, ...]
+    """One a room, with the time at which each is due."""
     duplicate: bool
+    """Whether all of it was accepted before, under the same key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelRequest:
+    """What is not to be emitted: all of a key, or what of it is for one room."""
+
     cancel_key: str
     room: str | None = None
 
@@ -65,7 +80,12 @@ class ScheduledRequest:
 
 
 class Scheduler(Part):
-    """The use cases of what is emitted later, and the work of emitting it. They raise `StoreUnavailable`."""
+    """The use cases of what is emitted later, and the work of emitting it. They raise `StoreUnavailable`.
+
+    Every node has one. The lease keeps them from emitting the same at once, and the idempotency key makes it
+    one notification should they all the same. While the store is away nothing is emitted; what became too
+    late meanwhile (`latest_at`) is not emitted any more.
+    """
 
     def __init__(
         self,
@@ -79,7 +99,9 @@ class Scheduler(Part):
     ) -> None:
         """What is due is judged by `due_clock`: what went out early cannot be called back."""
         self.emitted = 0
+        """Of this process since its start; repetitions are not counted."""
         self.too_late = 0
+        """What was due and is not emitted any more, of this process."""
         self._schedule = schedule
         self._planner = planner
         self._emitter = emitter
@@ -104,6 +126,7 @@ class Scheduler(Part):
         await self._tasks.stop()
 
     async def keep_house(self) -> None:
+        """Forget a bounded part of what ended long ago."""
         await self._schedule.prune(before=self._clock() - KEPT, limit=PRUNED_AT_ONCE)
 
     # What is asked
@@ -113,6 +136,9 @@ class Scheduler(Part):
 
         Of each request it answers what it became, or what an emit would raise of it; another under its key is
         `IdempotencyMismatch`. What is to be kept is kept together.
+
+        Items that are stored before an error is raised stay: asked again under a key, they are the same;
+        without one they are others.
         """
         now = self._clock()
         wrong = await self._planner.vet(requests)
@@ -124,6 +150,7 @@ class Scheduler(Part):
         added: list[Added] = []
         for start in range(0, len(flat), KEPT_AT_ONCE):
             added += await self._schedule.add(flat[start : start + KEPT_AT_ONCE], now=now)
+        # Something may be due before the rest is over: at once, if its time is past.
         self._rounds.wake()
         answers = iter(added)
         return [
@@ -132,7 +159,11 @@ class Scheduler(Part):
         ]
 
     async def _items(self, request: EmitRequest, scope: str, now: datetime) -> list[Scheduled]:
-        """What is to be emitted, room by room."""
+        """What is to be emitted, room by room.
+
+        The request goes along whole, with one room, so that each is emitted, cancelled and counted for
+        itself.
+        """
         timing = request.timing
         assert timing is not None
         lateness = timing.max_lateness_seconds
@@ -152,6 +183,9 @@ class Scheduler(Part):
         ]
 
     async def cancel(self, asked: CancelRequest, *, scope: str) -> Cancelled:
+        """Emit nothing of this key any more; answers how many that were, and how many were too late. Only of
+        the caller's own scope.
+        """
         return await self._schedule.cancel(scope, asked.cancel_key, room=asked.room, now=self._clock())
 
     async def page(self, asked: ScheduledRequest) -> SchedulePage:
@@ -169,10 +203,14 @@ class Scheduler(Part):
         return hastened
 
     async def of_room(self, room: str, *, limit: int) -> tuple[Scheduled, ...]:
+        """What is still to come for the room, the earliest first."""
         return await self._schedule.of_room(room, limit=limit)
 
     async def _times(self, rooms: Sequence[str], timing: Timing) -> dict[str, datetime]:
-        """When each room is due."""
+        """When each room is due; a room of many goes by the gateway's zone. Raises `StorageError`.
+
+        A time that the wall of a zone skips moves forward; of one that comes twice the first counts (fold 0).
+        """
         if timing.at is not None:
             return dict.fromkeys(rooms, timing.at)
         assert timing.local_date is not None
@@ -187,7 +225,10 @@ class Scheduler(Part):
     # What is due
 
     async def _emit_due(self) -> float:
-        """Emit what is due, a batch of it; answers for how many seconds there is nothing to do then."""
+        """Emit what is due, a batch of it; answers for how many seconds there is nothing to do then.
+
+        What cannot be emitted because the store is away is not ended, and comes again with its lease.
+        """
         now = self._due_clock()
         token, items = await self._schedule.lease(limit=LEASED_AT_ONCE, lease_seconds=LEASE_SECONDS, now=now)
         if items:
@@ -195,15 +236,20 @@ class Scheduler(Part):
             self.too_late += len(ended)
             late = set(ended)
             ended += await self._emit([item for item in items if item.id not in late])
+            # After the emit: a crash in between emits again, under the same key.
             await self._schedule.end(ended, token=token, now=now)
             return 0
         due = await self._schedule.next_due()
         return rest_until(due, self._due_clock(), shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
 
     async def _emit(self, items: Sequence[Scheduled]) -> list[str]:
-        """Emit each; answers those that need not come again."""
+        """Emit each; answers those that need not come again.
+
+        By scope, since an emission has one; within a scope in the order in which they are due.
+        """
         ended: list[str] = []
         by_scope: Callable[[Scheduled], str] = attrgetter("scope")
+        # The sort is stable: the store gave them oldest first.
         for scope, group in groupby(sorted(items, key=by_scope), key=by_scope):
             of_scope = list(group)
             outcomes = await self._emitter.emit_many([_read(item) for item in of_scope], scope=scope)
@@ -213,6 +259,9 @@ class Scheduler(Part):
         return ended
 
     def _is_final(self, item: Scheduled, outcome: Emitted | Exception) -> bool:
+        """Whether it has come to an end: it is emitted, or it never can be. What can never be is logged, for
+        nobody waits for an answer any more.
+        """
         if isinstance(outcome, Appended):
             self.emitted += not outcome.duplicate
             return True
@@ -227,13 +276,14 @@ class Scheduler(Part):
 
 
 def _accepted(items: Sequence[Scheduled], added: Sequence[Added]) -> PutOff | IdempotencyMismatch:
+    """What the request became; a mismatch where its key was used for something else in any of its rooms."""
     if not all(each.is_same for each in added):
         return IdempotencyMismatch("the idempotency key was used before with another content")
     return PutOff(items=tuple(items), duplicate=not any(each.is_new for each in added))
 
 
 def _id(scope: str, request: EmitRequest, room: str) -> str:
-    """Of a request under a key always the same, so that a repetition is known by it."""
+    """Of a request under a key always the same, so that a repetition is known by it: `k-` and 40 hex digits. Else a new id."""
     if request.idempotency_key is None:
         return uuid7()
     named = f"{scope}\0{request.idempotency_key}\0{room}"
@@ -244,10 +294,12 @@ _decoder = msgspec.json.Decoder(EmitRequest)
 
 
 def _written(request: EmitRequest, room: str) -> str:
+    """The request as it is kept: of one room, and without its timing."""
     return msgspec.json.encode(msgspec.structs.replace(request, rooms=(room,), timing=None)).decode()
 
 
 def _read(item: Scheduled) -> EmitRequest:
+    """The request as it is to be emitted, under a key of its own: `scheduled:<id>`."""
     request = _decoder.decode(item.request)
     # Whoever emits it again emits the same.
     return msgspec.structs.replace(
