@@ -1,5 +1,4 @@
-"""Acting: what a reader does with notifications beyond reading them: putting away, putting off, pressing a
-button.
+"""Acting: what a reader does with notifications beyond reading them: putting away, putting off, pressing a button.
 
 It stands beside `reading`, and borrows its badge: each use case here marks in the store, tells the listeners
 of `Reading` where it counts as read, and has `Reading.counted` bring the user's connections up to date.
@@ -121,8 +120,7 @@ class Acting:
         return await self._reading.counted(user, rooms, marked, muted, did=did)
 
     async def act(self, user: str, rooms: Sequence[str], id_: str, *, action: str) -> Acted | None:
-        """Press a button, unless one was pressed; None for what the reader is not shown. Raises
-        `UnknownAction`.
+        """Press a button, unless one was pressed; None for what the reader is not shown. Raises `UnknownAction`.
 
         Of several presses, on whichever connection or node, the store keeps the first, and all are answered
         with that one. Pressing

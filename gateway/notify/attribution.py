@@ -174,8 +174,7 @@ class Attribution:
                     yield mail
 
     def _id_of(self, message_id: str, trust: Trust) -> str | None:
-        """The mail that this Message-ID is of; None for one that is not ours, or that anybody might have
-        worked out.
+        """The mail that this Message-ID is of; None for one that is not ours, or that anybody might have worked out.
 
         `<0190f2ab-…@shop.example>` has the obligation's id before the @. Of a campaign that id is made of the
         address (`uuid5`), so it is no proof, and only a provider is believed in it.

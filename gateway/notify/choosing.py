@@ -188,8 +188,7 @@ class Choices:
 
 
 def shown(value: Chosen) -> Json:
-    """What a person has chosen, with what holds of it for each type and channel, as it is sent to that
-    person.
+    """What a person has chosen, with what holds of it for each type and channel, as it is sent to that person.
 
     What the document does not have is filled in with what says nothing, so that clients need not ask whether
     a field is there.

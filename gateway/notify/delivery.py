@@ -117,8 +117,7 @@ class Delivery(Part):
     # Sessions come and go
 
     async def join(self, sid: str, rooms: Sequence[str]) -> None:
-        """Hold back the rooms' live frames for this session until `open`, and have the bus carry the rooms
-        here.
+        """Hold back the rooms' live frames for this session until `open`, and have the bus carry the rooms here.
 
         Join before reading the store: a repetition can be dropped, a hole cannot be seen. It returns when
         frames that are published from now on will come, or after the bus's bounded wait. Whoever has joined
@@ -345,8 +344,7 @@ class Delivery(Part):
         return 0 if missed is None else len(astray) - len(gone)
 
     def _write_to_guest(self, stream: Stream, sid: str, guest: Guest, seq: int, packet: Packet) -> None:
-        """Keep a frame for a guest whose replay goes on, and write to one whose replay has ended what that
-        did not give it.
+        """Keep a frame for a guest whose replay goes on, and write to one whose replay has ended what that did not give it.
 
         The second kind waits for the cursor alone: it is let in as soon as that reaches what the guest has.
         """

@@ -214,8 +214,7 @@ class Digester(Part):
         return rest_until(next_due, self._due_clock(), shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
 
     async def _close(self, digest: Digest, token: str) -> None:
-        """Decide for each item again, and owe one mail for what is left, if this node is still the one to do
-        so.
+        """Decide for each item again, and owe one mail for what is left, if this node is still the one to do so.
 
         What is counted and logged comes after `settle`: of two that close one digest only one counts it. The
         worker is woken last, when its mail is there.

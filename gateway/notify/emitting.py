@@ -173,8 +173,7 @@ class Emitter:
         return emitted
 
     async def _emit_step(self, requests: Sequence[EmitRequest], scope: str) -> list[Emitted | Exception]:
-        """Plan, store, deliver and share one step of a batch. Raises `StoreUnavailable` as `GroupCommit`
-        does.
+        """Plan, store, deliver and share one step of a batch. Raises `StoreUnavailable` as `GroupCommit` does.
 
         The frames of the whole step are shared together: one round on the bus, not one for each request.
         """

@@ -69,8 +69,7 @@ class Fanout:
             await self._gossip.tell(frames)
 
     async def transient(self, room: str, event: str, payload: Mapping[str, Any]) -> None:
-        """Deliver an event to who is connected to the room now, on every node; nothing is kept, nothing is
-        repaired.
+        """Deliver an event to who is connected to the room now, on every node; nothing is kept, nothing is repaired.
 
         For what the next question answers anyway: counts, preferences, that something was recalled.
         """

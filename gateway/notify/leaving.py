@@ -138,8 +138,7 @@ class Leaving:
     async def _lower(
         self, token: str, places: Callable[[Visit], Iterable[Place]], *, untrack: bool = False
     ) -> Visit | None:
-        """Turn off what `places` says of what is on now; asked again where somebody else chooses at the same
-        moment.
+        """Turn off what `places` says of what is on now; asked again where somebody else chooses at the same moment.
 
         In this order: the choice is kept, then it is looked at again, then the user is told. A crash before
         the last leaves the user untold, and what was turned off is off.

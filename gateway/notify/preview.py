@@ -96,8 +96,7 @@ class Previewer:
         return Preview(rooms=rooms, more=len(request.rooms) - len(rooms), mail=first)
 
     async def _room(self, draft: Draft) -> tuple[RoomPreview, Outgoing | None]:
-        """What would become of one room, and its mail as it would look; why there is none where none can be
-        made.
+        """What would become of one room, and its mail as it would look; why there is none where none can be made.
 
         A template that fails is a `problem` of that room, and not an error: it is what the preview is for.
         """

@@ -161,8 +161,7 @@ class Returns(Part):
         return await self._delivered_or_not(report, ours, source)
 
     async def _delivered_or_not(self, report: Report, ours: Ours, source: str) -> Return:
-        """A report of delivery: the mail arrived, or came back; then its address may come to stand in the
-        list.
+        """A report of delivery: the mail arrived, or came back; then its address may come to stand in the list.
 
         Delayed, expanded or relayed is neither, and only noted.
         """

@@ -1,5 +1,4 @@
-"""What operators say of the store, of how long it keeps a notification, of people about whom nobody has said
-it, and of brakes.
+"""What operators say of the store, of how long it keeps a notification, of people about whom nobody has said it, and of brakes.
 
 `gateway.process.settings` lists the groups; each `setting` names the variable, its default, its reader, and
 the words in the README. They are read once, at the start.

@@ -1,5 +1,4 @@
-"""Topics that backends give to users, beside those that the users' tokens name: who is a member, and who
-hears of a change.
+"""Topics that backends give to users, beside those that the users' tokens name: who is a member, and who hears of a change.
 
 A membership is a row of the store. That the user's sessions are moved into the room, or out of it, each node
 does itself when it hears of it (`gateway.sockets.memberships`).

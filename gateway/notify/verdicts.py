@@ -1,6 +1,10 @@
 """What may become of one channel's part of a notification, and the shape of the gates that say so.
 
 Knows no gate: each stands in `gateway.notify.gates`, in the order of `gateway.notify.decide`.
+
+So a gate, and whoever asks for a decision, can both stand on this module without knowing one another. The
+Protocols say what gates need of the rest; a process that lacks something takes one of the stand-ins
+(`NOTHING_SENT`, `NOBODY_CHOSE`, `NO_CAMPAIGNS`).
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -37,7 +41,9 @@ class Delay:
 
     until: datetime
     rule: str
+    """The name of the gate, as of `Skip`."""
     detail: str
+    """Why, in words, as of `Skip`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +53,9 @@ class Merge:
     window: Window
     """Of the digest as it would be opened for it; where one is open, it joins that."""
     rule: str
+    """The name of the gate, as of `Skip`."""
     detail: str
+    """Why, in words, as of `Skip`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +69,7 @@ class Skip:
 
 
 Verdict = Send | Delay | Merge | Skip
+"""What may become of a case. A gate says None where it has nothing against it; only `decide` says `Send`."""
 
 
 def words(verdict: Verdict) -> str | None:
@@ -99,7 +108,12 @@ class Moment(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One channel of one notification for one user, in question."""
+    """One channel of one notification for one user, in question.
+
+    It is made by whoever asks, of a request, of a mail that is leased, or of an item of a digest, and holds
+    whatever gates may know without asking. Gates pass a copy on with what they have found (`Gate.teach`);
+    nobody changes one.
+    """
 
     type: str
     user: str | None
@@ -108,13 +122,17 @@ class Case:
     """By its name is decided what is decided for all in it."""
     channel: Channel
     now: datetime
+    """The moment that all rules go by, in UTC."""
     due_at: datetime
+    """When it would go out if nothing held it."""
     notification_id: str | None = None
     """None for what is not made yet."""
     to: str | None = None
     """The address that was given, if one was; known from the gate `address` on."""
     unless: Unless | None = None
+    """What makes it needless, where its sender has said so."""
     lane: LaneName = LaneName.TRANSACTIONAL
+    """Of mail: by which it leaves. A suppression may be of one lane alone."""
     category: str | None = None
     """That its type belongs to; None for a type of none."""
     is_own: bool = True
@@ -130,18 +148,26 @@ class Case:
 
 
 class Contacts(Protocol):
-    async def contacts(self, users: Sequence[str]) -> dict[str, Contact]: ...
+    async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
+        """Those of `users` who are known, by user, in one question. Raises `StorageError`."""
+        ...
 
 
 class Chosen(Protocol):
     @property
-    def in_use(self) -> bool: ...
+    def in_use(self) -> bool:
+        """Whether anybody may have chosen anything; False spares the question."""
+        ...
 
-    async def of_many(self, users: Sequence[str]) -> Mapping[str, Preferences]: ...
+    async def of_many(self, users: Sequence[str]) -> Mapping[str, Preferences]:
+        """What those of `users` have chosen who have chosen anything. Raises `StorageError`."""
+        ...
 
 
 class Receipts(Protocol):
-    async def receipts_of(self, user: str, ids: Sequence[str]) -> Mapping[str, Receipt]: ...
+    async def receipts_of(self, user: str, ids: Sequence[str]) -> Mapping[str, Receipt]:
+        """What the user did with each of these, by id. Raises `StorageError`."""
+        ...
 
 
 class Sendings(Protocol):
@@ -186,7 +212,11 @@ class Suppressions(Protocol):
 
 
 class Campaigns(Protocol):
-    async def standing(self, campaign_id: str, obligation_id: str) -> Standing | None: ...
+    async def standing(self, campaign_id: str, obligation_id: str) -> Standing | None:
+        """Whether the campaign runs, and whether this mail is still owed by it; None where there is no such
+        campaign. Raises `StorageError`.
+        """
+        ...
 
 
 class NoCampaigns:
@@ -201,7 +231,10 @@ NO_CAMPAIGNS = NoCampaigns()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where gates look up their facts."""
+    """Where gates look up their facts.
+
+    One for each process, made at its start; a test makes one of what its gates ask.
+    """
 
     catalog: LiveCatalog
     contacts: Contacts
@@ -210,30 +243,42 @@ class Sources:
     suppressions: Suppressions
     campaigns: Campaigns = NO_CAMPAIGNS
     sendings: Sendings = NOTHING_SENT
+    """By which a throttle counts; a process that sends no mail may have none."""
     is_online: Callable[[str], Awaitable[bool]]
+    """Whether the user is connected to any node. It may raise whatever presence raises."""
     zone: tzinfo = UTC
     """Of people whose zone nobody has told."""
 
 
 F = TypeVar("F")
+"""The type of a gate's facts, by which they are told apart."""
 
 
 def _always(sources: Sources, cases: Sequence[Case]) -> bool:
+    """For gates that are always in use."""
     del sources, cases
     return True
 
 
 def _nothing(case: Case, fact: object) -> Case:
+    """For gates whose facts teach the others nothing."""
     del fact
     return case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate(Generic[F]):
-    """One rule: which facts it goes by, where it finds them, and what it says. What it says is pure."""
+    """One rule: which facts it goes by, where it finds them, and what it says. What it says is pure.
+
+    A gate is a value, made once in its module. `judge` and `teach` read nothing but their arguments, so a
+    verdict can be shown, repeated and tested by the facts alone. `in_use` and `wants` never wait.
+    """
 
     rule: str
+    """Its name: it stands with the mail that it stops, and in the statistics, so it must not change.
+    """
     facts: type[F]
+    """A type of its own: `decide` finds a gate's facts by it."""
     judge: Callable[[Case, F], Verdict | None]
     """None lets it pass."""
     in_use: Callable[[Sources, Sequence[Case]], bool] = _always
