@@ -61,6 +61,9 @@ class Audiences:
                 return Gathered(_recipients(users), last)
 
     async def _passed(self, audience: OfUsers, profiles: Sequence[Profile]) -> list[str]:
+        """The users of these profiles whom the filter lets pass, in their order. Languages are asked for only
+        where the filter names one, and only of those whose attributes are right.
+        """
         users = [
             profile.contact.user for profile in profiles if _has(profile.attributes, audience.attributes)
         ]

@@ -1,5 +1,9 @@
 """Mail that is to come in a digest: by the person's word, once a day or a week, else by its sender's, else by what the catalog says of
 its type.
+
+It says `Merge` for all that it has a plan for: at an emit that is kept as a mail that waits, and only as it
+is due is it put into a digest (`departing`). It is the last gate, so what is gathered is what would have been
+sent.
 """
 
 from collections.abc import Sequence
@@ -17,16 +21,22 @@ if TYPE_CHECKING:
 
 RULE = "digest"
 _CHOSEN = {"daily": Plan(key="daily", every=DAILY), "weekly": Plan(key="weekly", every=WEEKLY)}
+"""What a person may choose: one digest over all types each."""
 
 
 def judge(case: Case, plan: Plan) -> Merge:
+    """Merge by the plan, with the window of the moment when it is due."""
     window = plan.window(max(case.now, case.due_at))
     first = "the first at once, then " if plan.leading else ""
     return Merge(window=window, rule=RULE, detail=f"{case.user} gets {first}{plan.words}")
 
 
 def wants(case: Case, moment: Moment) -> bool:
-    """Not of what is in a digest already, nor of a digest's own mail."""
+    """Not of what is in a digest already, nor of a digest's own mail.
+
+    A campaign's mail is asked as it is drafted, and `drafting` passes over the merge: a newsletter is
+    gathered with nothing.
+    """
     is_asked = case.channel == EMAIL and case.user is not None and not case.hastened
     return is_asked and case.is_own and moment is not Moment.CLOSING
 
@@ -34,6 +44,7 @@ def wants(case: Case, moment: Moment) -> bool:
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Plan | None]:
     """A plan for each case whose mail is gathered."""
     chosen = await sources.preferences.of_many(list(dict.fromkeys(case.user or "" for case in cases)))
+    # Nobody of these has chosen anything, and no type and no sender wants one.
     if not chosen and not in_use(sources, cases):
         return [None] * len(cases)
     catalog = sources.catalog.current
@@ -57,6 +68,7 @@ async def gather(sources: Sources, cases: Sequence[Case]) -> list[Plan | None]:
 
 
 def _plan(case: Case, type_: "NotificationType | None", preferences: Preferences) -> Plan | None:
+    """How the mail is gathered; None where it is sent alone. The zone is put in by `gather`, where it counts."""
     value = preferences.cell(type_, case.type, EMAIL).value
     if isinstance(value, str):
         return _CHOSEN[value]

@@ -1,4 +1,9 @@
-"""What the person does not want is not sent, unless it is critical."""
+"""What the person does not want is not sent, unless it is critical.
+
+In-app and mail alike, in the person's own room. Rooms of many are left out for one reader by
+`gateway.notify.muting`. That the catalog has no yes of its own is no refusal here: whether mail is owed then
+is seen in `wording`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +27,7 @@ class Choice:
 
 
 def judge(case: Case, choice: Choice) -> Skip | None:
+    """Nothing of what the person has refused, with where the word stands."""
     cell = choice.cell
     return Skip(rule=RULE, detail=f"{case.user} {_DETAILS[cell.origin]}") if cell.is_refused else None
 

@@ -1,4 +1,8 @@
-"""Mail waits for the end of the person's quiet hours, unless it is critical; then it is decided again."""
+"""Mail waits for the end of the person's quiet hours, unless it is critical; then it is decided again.
+
+It holds and never ends. What it holds at an emit is stored with the end as its time, so a night costs no
+look-ups; as it is due it is asked again, for the person may have changed the hours meanwhile.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +30,7 @@ class Night:
 
 
 def judge(case: Case, night: Night) -> Delay | None:
+    """Held until the night is over, and up to ten minutes more."""
     due_at = max(case.now, case.due_at)
     end = quiet_until(night.hours, zone(night.zone) or UTC, due_at)
     if end is None:
@@ -42,7 +47,10 @@ def wants(case: Case, moment: Moment) -> bool:
 
 
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Night | None]:
-    """A night for who has one; whose zone nobody has told has that of the gateway."""
+    """A night for who has one; whose zone nobody has told has that of the gateway.
+
+    Zones are asked for only of those who have quiet hours.
+    """
     users = list(dict.fromkeys(case.user or "" for case in cases))
     chosen = await sources.preferences.of_many(users)
     hours = {user: each.quiet_hours for user, each in chosen.items()}
