@@ -69,9 +69,12 @@ class Design:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
+    """A variant, and what became of the people to whom it has fallen; it is counted anew for each look."""
+
     name: str
     """The variant's."""
     weight: int
+    """Its part of the people, beside the others' weights."""
     assigned: int
     """To whom it has fallen by lot."""
     people: int
@@ -85,6 +88,7 @@ class Comparison:
     """An arm beside the control."""
 
     arm: str
+    """The name of the variant that stands beside the control."""
     difference: float
     """Of the rates: above zero the arm's is the greater."""
     interval: Interval
@@ -106,7 +110,8 @@ class Findings:
 def findings(design: Design, arms: Sequence[Arm], order: Sequence[str], *, is_over: bool) -> Findings:
     """What these arms tell; `is_over` once their time is.
 
-    `order` names the arm of each conversion as they came, the first `design.conversions` at least; of the other rule it is not asked.
+    `order` names the arm of each conversion as they came, the first `design.conversions` at least; by the
+    other rule it is not asked for.
     """
     control, *others = arms
     verdict, winner = _verdict(design, arms, order, is_over=is_over)

@@ -12,6 +12,7 @@ from hashlib import sha256
 from itertools import accumulate
 
 LOTS = 10_000
+"""So fine is a split: a hundredth of a percent."""
 
 
 class Aside(Enum):
@@ -45,11 +46,12 @@ class Split:
 
     @property
     def on_trial(self) -> int:
-        """How many lots are."""
+        """How many of the `LOTS` get a variant."""
         return round((LOTS - self._held_out) * self.share / 100)
 
     @property
     def _held_out(self) -> int:
+        """How many of the `LOTS`, the first, get nothing."""
         return round(self.holdout * LOTS / 100)
 
     def place(self, user: str) -> int | Aside:

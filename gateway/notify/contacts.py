@@ -45,11 +45,11 @@ def contact_of(principal: Principal, *, last_seen: datetime | None = None) -> Co
 
 
 class ContactBook(Part):
-    """What is heard of users is written behind: many at once, the newest of each. While the store is away it waits, up to a bound.
+    """What is heard of users is written behind: many at once, the newest of each.
 
-    Contacts are in one of three places: `_pending`, `_leaving` while a write is under way, and then the
-    store. One task writes, so there is one write at a time. `stop` writes what is left. All methods belong to
-    the loop; only look-ups wait for the store.
+    While the store is away it waits, up to a bound. Contacts are in one of three places: `_pending`,
+    `_leaving` while a write is under way, and then the store. One task writes, so there is one write at a
+    time. `stop` writes what is left. All methods belong to the loop; only look-ups wait for the store.
     """
 
     def __init__(self, contacts: People) -> None:
@@ -148,6 +148,7 @@ class ContactBook(Part):
             self._forgotten.add(user)
 
     async def _flush_forever(self) -> None:
+        """Wait for news, collect a moment longer, and store; cancelled by `stop`, which stores the rest."""
         while True:
             await self._news.wait()
             await asyncio.sleep(FLUSH_SECONDS)
@@ -195,6 +196,7 @@ class ContactBook(Part):
 
 
 def _is_address(text: str) -> bool:
+    """Whether mail could go there."""
     try:
         address.parse(text)
     except ValueError:

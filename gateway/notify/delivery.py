@@ -74,7 +74,9 @@ class Delivery(Part):
         several languages.
         """
         self.on_written: Callable[[str, bytes], None] | None = None
-        """Told of each frame with a sequence that is written to a room's sessions, repairs included; must neither wait nor raise."""
+        """Told of each frame with a sequence that is written to a room's sessions, repairs included. It must
+        neither wait nor raise.
+        """
         self.on_replayed: Callable[[Sequence[Notification]], None] | None = None
         """Told of what a session was given that it had missed, as above."""
         self.written = WrittenLog()

@@ -1,7 +1,7 @@
 """Departing: what is done by the decision on a mail that a worker is about to send.
 
-A decision only reads. What must be written before a mail may leave, so that of several workers one is right, is written here: that it
-counts against a throttle, and that it begins a digest.
+A decision only reads. What must be written before a mail may leave, so that one of several workers is right,
+is written here: that the mail counts against a throttle, and that it begins a digest.
 
 The mail workers are given `Departures.decide` (`mailer.courier.Decide`), and know nothing of gates. It runs
 while the mail is leased; so a crash at any point here ends with the lease, and the next worker decides anew.

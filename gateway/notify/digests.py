@@ -1,4 +1,4 @@
-"""Digests: what is gathered for each user closes when its time has come, and is told in one mail: what the user has not seen of it.
+"""Digests: what is gathered for a user is told in one mail, when its time has come: what the user has not seen of it.
 
 Whichever node sees first that one is due closes it, under a lease. What is left out is noted with the rule that said so, page by
 page; at the end the digest is closed and its mail is owed, in one step. So a node that dies before has sent nothing, and another

@@ -1,8 +1,8 @@
 """The lanes: how the mail of each fares, and the brake that pauses bulk mail when it fares badly.
 
-Each process counts what it sends and hears, and adds that to what the store has of all. By those sums any of them may pause the lane;
-the pause stands in the store, so it holds for all and over restarts, until an operator resumes it. Mail that somebody waits for is never
-paused.
+Each process counts what it sends and hears, and adds that to what the store has of all. By those sums any of
+them may pause the lane. The pause stands in the store, so it holds for all and over restarts, until an
+operator resumes it. Mail that somebody waits for is never paused.
 
 `brakes` judges, purely; `storage.lanes` keeps the counts by the minute and the pauses. A mail worker asks
 `is_paused` before each mail of bulk, and must never wait for that: so what it is told is what was known at

@@ -22,6 +22,8 @@ USERS_PER_QUERY = 1_000
 
 
 class Contacts(Protocol):
+    """What is known of users: `gateway.notify.contacts.ContactBook`."""
+
     async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
         """Those of `users` who are known, by user. Raises `StorageError`."""
         ...
@@ -79,6 +81,7 @@ class Languages:
         return answers
 
     def _remember(self, news: Iterable[tuple[str, str | None]]) -> None:
+        """Keep these for `REMEMBERED_SECONDS` from now on, in an emptied memory if the old one is full."""
         if len(self._known) >= REMEMBERED_USERS:
             self._known.clear()
         now = asyncio.get_running_loop().time()

@@ -1,6 +1,7 @@
 """People whose mailbox refuses us are told so in the app: once, and only as long as it is so.
 
-Which process hears of a refusal is nobody's choice, and most cannot tell anybody. So it is noted in the store, and the nodes tell.
+Which process hears of a refusal is chance, and most processes cannot tell anybody. So it is noted in the
+store, and the nodes tell.
 
 `suppressions` says when an address refuses, by `RefusalBook.note`. `Hints` runs on nodes alone, since only
 they emit. The hint itself is a notification like any other (`gateway.process.notices`), and is taken back by
@@ -39,12 +40,16 @@ logger = logging.getLogger(__name__)
 
 
 class Contacts(Protocol):
+    """What is known of users: `gateway.notify.contacts.ContactBook`."""
+
     async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
         """Those of `users` who are known, by user. Raises `StorageError`."""
         ...
 
 
 class Suppressions(Protocol):
+    """What stands against addresses: `gateway.notify.suppressions.SuppressionList`."""
+
     async def matching(self, addresses: Sequence[str]) -> Mapping[str, Sequence[Suppression]]:
         """Those in force, by address as it was given. Raises `StorageError`."""
         ...

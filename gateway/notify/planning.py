@@ -1,4 +1,4 @@
-"""Planning: what an emit would have stored, from a request to the notifications and the mail that they owe; nothing is stored here.
+"""Planning: what an emit would have stored, as notifications and the mail that they owe; nothing is stored here.
 
 A request is filled in by the catalog; then each of its channels is judged; then a notification is made for each of its rooms.
 

@@ -20,7 +20,9 @@ from storage.inboxes import Chosen, Count, HistoryPage, HistoryQuery, Inboxes, M
 from storage.stats import Outcome
 
 Listener = Callable[[Outcome, str, Sequence[str], Sequence[str] | None, Marked], None]
-"""Takes what a user did with which ids, None for all, in which rooms, and what the store says to it; must neither wait nor raise."""
+"""Takes what a user did, with which ids (None: all), in which rooms, and what the store has answered to it.
+It must neither wait nor raise.
+"""
 
 M = TypeVar("M", bound=Marked)
 

@@ -105,6 +105,9 @@ class Repairs:
         self._reconcile_now.set()
 
     async def _repair_forever(self) -> None:
+        """Repair one stream after the other. Whatever fails is found again by the reconciliation, so nothing
+        ends this but `stop`.
+        """
         while True:
             stream = await self._owed.get()
             try:
@@ -118,6 +121,7 @@ class Repairs:
                 self._stats.repair_failures += 1
                 logger.exception("repair failed")
             finally:
+                # Whatever came of it: else nobody could owe it again.
                 stream.repairing = False
 
     async def _repair(self, stream: Stream) -> None:

@@ -131,12 +131,14 @@ class Housekeeper(Part):
                 logger.exception("housekeeping failed")
 
     async def _sweep_and_count(self) -> None:
+        """The first chore: delete what is due, then count the mail; the log is told where anything was deleted."""
         wiped, pruned = await self.sweep()
         await self.count()
         if wiped or pruned:
             logger.info("house kept", extra={"wiped": wiped, "pruned": pruned})
 
     async def _tidy_forever(self) -> None:
+        """Do all that is due, every half minute, more or less."""
         while True:
             # Nodes that start together should not sweep together.
             await asyncio.sleep(self._sweep_seconds * random.uniform(0.5, 1.5))  # noqa: S311 - guards nothing

@@ -35,7 +35,9 @@ STRAYS = 1000
 STRAY_AGE = timedelta(days=30)
 """So long is a stray kept, at most."""
 YOUNG = timedelta(minutes=1)
-"""What a provider tells of a mail that is not known is heard again until it is so old: the mail's worker may be about to write it down."""
+"""What a provider tells of a mail that is not known is to be told again, until it is so old: the worker of
+that mail may be about to write it down.
+"""
 COMPLAINTS = frozenset({"abuse", "fraud", "opt-out", "opt-out-list"})
 """The types of feedback that a reader gives; `auth-failure` and `virus` are machines', and `not-spam` is praise."""
 

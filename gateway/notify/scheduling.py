@@ -1,7 +1,8 @@
 """Scheduling: what is to be emitted later waits in the store, and is emitted by whichever node sees first that it is due.
 
-Until then it is in no stream and has no sequence, so that what is cancelled leaves no hole. A node that dies while it emits loses its
-lease, and another emits again, under the same idempotency key: it is one notification.
+Until then it is in no stream and has no sequence, so that what is cancelled leaves no hole. A node that dies
+while it emits loses its lease, and another emits again, under the same idempotency key: it is one
+notification.
 
 The zone of a reader is looked up once, as it is accepted: whoever moves afterwards is told at the time of the
 old zone. What the type says, and whether it is switched on, is looked up as it is emitted.

@@ -1,4 +1,4 @@
-"""Whether what an emit makes is shown in-app: its cases are judged where a rule could stop them, and what is stopped is kept unseen.
+"""Whether what an emit makes is shown in-app. What a rule stops is stored all the same, and kept unseen.
 
 Planning asks it, beside `owing`, which asks the same of mail. Who reads, and where, is none of it: a room of
 many hides from one reader by `muting`.

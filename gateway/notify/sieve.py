@@ -39,6 +39,7 @@ class Sieve:
         self.count += 1
 
     def __contains__(self, text: str) -> bool:
+        """Whether the text was added; of a stranger it is mostly one look at one byte."""
         # Most are strangers, whom the first look tells; every emit asks.
         code = hash(text)
         place, bits = code & _MASK, self._bits

@@ -219,6 +219,9 @@ class SuppressionList(Part):
         return await self.add([self._made(each, source) for each in asked])
 
     def _made(self, asked: SuppressRequest, source: str) -> Suppression:
+        """What is asked for, as it is written down: a new id, and the address in its compared form. Raises
+        `ValueError` for what is no address.
+        """
         return Suppression(
             id=uuid7(),
             address=compared(asked.address),

@@ -180,8 +180,9 @@ class Types:
     async def switch(self, name: str, asked: Settings, *, by: str) -> TypeDetail:
         """Set what is asked, on every node; what is left out stays, and None is what the file says.
 
-        A type that the catalog does not have may be switched too: whoever has to stop one cannot wait for a file.
-        `variant` is what everybody gets of its experiment. Raises `TooManySwitched` as well, and `Unfit` for a variant that there is not.
+        A type that the catalog does not have may be switched too: whoever has to stop one cannot wait for a
+        file. `variant` is what everybody gets of its experiment. Raises `TooManySwitched` as well, and
+        `Unfit` for a variant that there is not.
 
         When it returns it is in force here, and within a second elsewhere.
         """

@@ -148,12 +148,16 @@ class Case:
 
 
 class Contacts(Protocol):
+    """What is known of users: `gateway.notify.contacts.ContactBook`."""
+
     async def contacts(self, users: Sequence[str]) -> dict[str, Contact]:
         """Those of `users` who are known, by user, in one question. Raises `StorageError`."""
         ...
 
 
 class Chosen(Protocol):
+    """What users have chosen: `gateway.notify.preference_book.PreferenceBook`."""
+
     @property
     def in_use(self) -> bool:
         """Whether anybody may have chosen anything; False spares the question."""
@@ -165,12 +169,16 @@ class Chosen(Protocol):
 
 
 class Receipts(Protocol):
+    """What users did with notifications: `storage.inboxes.Inboxes`."""
+
     async def receipts_of(self, user: str, ids: Sequence[str]) -> Mapping[str, Receipt]:
         """What the user did with each of these, by id. Raises `StorageError`."""
         ...
 
 
 class Sendings(Protocol):
+    """What was sent under a throttle: `storage.outbox.Outbox`."""
+
     async def counted(self, key: str, *, since: datetime) -> int:
         """How many mails that count as `key` were sent since that time, or are under way."""
         ...
@@ -204,6 +212,8 @@ NOBODY_CHOSE = NobodyChose()
 
 
 class Suppressions(Protocol):
+    """What stands against addresses: `gateway.notify.suppressions.SuppressionList`."""
+
     async def matching(
         self, addresses: Sequence[str], *, roughly: bool
     ) -> Mapping[str, Sequence[Suppression]]:
@@ -212,6 +222,8 @@ class Suppressions(Protocol):
 
 
 class Campaigns(Protocol):
+    """Whether campaigns run: `storage.campaigns.Campaigns`."""
+
     async def standing(self, campaign_id: str, obligation_id: str) -> Standing | None:
         """Whether the campaign runs, and whether this mail is still owed by it; None where there is no such
         campaign. Raises `StorageError`.

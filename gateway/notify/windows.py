@@ -1,7 +1,7 @@
 """Windows: when a digest closes that is opened now, and whom it is of. Pure.
 
-A time of day is one on the person's wall: it is looked up in the person's zone, each time anew. A time that the wall does not show on
-a day moves forward with the clock; of one that it shows twice the first counts.
+A time of day is one on the person's wall: it is looked up in the person's zone, each time anew. A time that
+the wall does not show on a day moves forward with the clock; of one that it shows twice the first counts.
 
 The gates `digest` and `throttle` make plans, `departing` opens digests by their windows, and the store puts
 the end off by `silence`. `quiet` treats hours of the night by the same rules.

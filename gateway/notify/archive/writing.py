@@ -1,8 +1,8 @@
 """The archivist: what is too old is put away, verified, and only then deleted.
 
-One node does it at a time, under a lease. Each step is one that can be done again after a crash: which notifications make a
-piece is stored before it is written; it is written again under the same name; it goes from the store only when it was read back and
-found whole, which is stored too.
+One node does it at a time, under a lease. Each step can be done again after a crash. Which notifications make
+a piece is stored before the piece is written. It is written again under the same name. It goes from the store
+only when it was read back and found whole, which is stored too.
 
 `retention` calls `prune` in the place of deleting by age, and knows nothing of files. In steps: `begin`
 (stored), two files, read back, `keep` (stored), `release`. A crash after any of them leads the next node to

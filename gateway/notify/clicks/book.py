@@ -316,6 +316,7 @@ class ClickBook(Part):
         )  # fmt: skip
 
     def _tell(self, clicked: Clicked) -> None:
+        """Tell every listener, whatever another has raised."""
         for listen in self.listeners:
             try:
                 # Written down already: what a listener raises must not have the hit judged again.

@@ -1,5 +1,4 @@
-"""Mail that is to come in a digest: by the person's word, once a day or a week, else by its sender's, else by what the catalog says of
-its type.
+"""Mail that is to come in a digest: as the person has chosen, else as its sender says, else as its type does.
 
 It says `Merge` for all that it has a plan for: at an emit that is kept as a mail that waits, and only as it
 is due is it put into a digest (`departing`). It is the last gate, so what is gathered is what would have been

@@ -146,6 +146,7 @@ class TrialBook(Part):
         )
 
     def start(self) -> None:
+        """Begin to store what is heard, and to settle what is over. Both wait for the store as `Rounds` does."""
         self._tasks.start(Rounds(self._flush_often, logger, "trials cannot be told").run(), name="trials")
         self._tasks.start(
             Rounds(self._settle_all, logger, "experiments cannot be settled").run(), name="findings of trials"
