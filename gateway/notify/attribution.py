@@ -29,15 +29,15 @@ from storage.outbox import Outbox
 from storage.streams import Notification
 
 SETTLING_SECONDS = 0.2
-"""Between two looks at a mail that its worker still holds."""
+"""The pause between two looks at a mail that its worker still holds."""
 SETTLING_LOOKS = 50
-"""So `of` and `named` wait ten seconds at most before they give up with `StoreUnavailable`."""
+"""How often such a mail is looked at: `of` and `named` wait ten seconds at most before they give up with `StoreUnavailable`."""
 CLUES = 20
-"""Of each kind so many are followed of one report. Each costs a question to the store, and whoever sends the
-report chooses their number.
+"""How many ids of one kind are followed of one report. Each costs a question to the store, and whoever sends
+the report chooses their number.
 """
 _RANDOM_VERSION = 7
-"""Of the ids that we make: what is behind their time is random."""
+"""The version of the UUIDs that we make: what stands behind their time is random."""
 
 
 class Trust(Enum):

@@ -25,14 +25,14 @@ class Bounds:
     """
 
     bounces: float
-    """More than this part, and not from it on."""
+    """A lane is paused when more than this part of its mail came back, or was refused for its address."""
     complaints: float
-    """The same of mail that was called spam."""
+    """A lane is paused when more than this part of its mail was called spam."""
     mails: int
-    """Of fewer no rate is told."""
+    """While fewer mails were sent than this, no rate is told."""
     window_seconds: float
     failures: int = 0
-    """Of the relay in a row; 0 is no bound."""
+    """A lane is paused when the relay has failed so often in a row; 0 is no bound."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +45,11 @@ class Health:
     counts: Mapping[Outcome, int] = field(default_factory=dict)
     """How many mails came to each end; what is absent is none. A mail counts as sent and as what it came to later."""
     enough: int
-    """Mails without which no rate is told."""
+    """While fewer mails were sent than this, no rate is told."""
     failures: int = 0
-    """Of the relay since it took the last mail, or heard one out; 0 while that lasts shorter than is worth a pause."""
+    """How often the relay has failed since it took the last mail, or heard one out. It is 0 while that lasts
+    shorter than is worth a pause.
+    """
 
     def of(self, outcome: Outcome) -> int:
         return self.counts.get(outcome, 0)

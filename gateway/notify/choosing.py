@@ -40,7 +40,7 @@ class Chosen:
     locale: str | None
     """The language that the person reads, if anybody knows."""
     names: Mapping[str, str]
-    """Of the categories, by key, in that language."""
+    """The names of the categories in that language, by the key of each."""
     locales: tuple[str, ...]
     """The languages that the catalog has words in, its own first."""
 
@@ -57,9 +57,9 @@ class Choice:
     mail: str | None = None
     """The id of the notification whose mail it comes from, if it comes from one."""
     version: int | None = None
-    """That the patch was made for; None: whatever there is."""
+    """The version that the patch was made for; None: whatever version there is."""
     anew: bool = False
-    """Whether nothing of what was chosen before stays."""
+    """Whether what was chosen before is dropped, so that only the patch holds."""
 
 
 class VersionMismatch(Exception):

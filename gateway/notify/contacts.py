@@ -25,7 +25,7 @@ from storage.people import SAID, Contact, People
 FLUSH_SECONDS = 0.25
 """How long is collected after the first news, before all is stored together."""
 HEARD_SECONDS = 60
-"""So long the same words, which come with every request, need not be written again."""
+"""How long the same words of a user, which come with every request, are not written again."""
 PENDING_LIMIT = 10_000
 """Users whose news may wait for the store; more are left out until their next connection."""
 
@@ -59,9 +59,9 @@ class ContactBook(Part):
         self._pending: dict[str, Contact] = {}
         """By user: what waits for the next write, `PENDING_LIMIT` at most."""
         self._leaving: dict[str, Contact] = {}
-        """On their way to the store."""
+        """The contacts that are on their way to the store; empty while no write is under way."""
         self._forgotten: set[str] = set()
-        """Of those that were on their way: to be taken out of the store again."""
+        """Users who were forgotten while their contacts were on the way: they are to be taken out of the store again."""
         self._heard: dict[str, tuple[Contact, float]] = {}
         """What requests said lately, and when by the loop's clock. It is emptied as a whole when it is full:
         that costs writes alone.

@@ -76,9 +76,9 @@ class Step:
     rule: str
     """The name of the gate."""
     fact: object | None
-    """None: it did not have to look anything up."""
+    """What the gate has found out. None: it did not have to look anything up."""
     verdict: Verdict | None
-    """None lets it pass."""
+    """What the gate says. None: it lets the case pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Explained:
 
     channel: str
     verdict: Verdict
-    """Of the first gate that stops it."""
+    """The verdict of the first gate that stops it; `Send` where none does."""
     steps: tuple[Step, ...]
 
 

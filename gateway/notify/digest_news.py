@@ -20,9 +20,9 @@ from storage.outbox import Kind, Obligation, Subject
 from storage.streams import Entry, Notification
 
 LISTED: Final = 20
-"""So many are listed, the newest; the others are only counted."""
+"""How many notifications the mail lists: the newest. The others are only counted."""
 BODY_CHARACTERS: Final = 300
-"""Of each that is listed."""
+"""How much of the body of each listed notification is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Kept:
     """With their mail; `LISTED` at most, newest first."""
     total: int
     lane: LaneName
-    """Of what somebody waits for, if there is any among them; else bulk."""
+    """The transactional lane if somebody waits for any of them, else bulk."""
 
 
 def mail_of(digest: Digest, kept: Kept, now: datetime, *, base_url: str | None) -> Obligation:

@@ -18,10 +18,11 @@ class DigestWords:
 
     language: str
     heading: str
-    """With `{total}`, of two or more."""
+    """The title of a digest of two or more; `{total}` is filled in."""
     more: str
-    """With `{more}`: those that are not listed."""
+    """What is said of those that are not listed; `{more}` is filled in."""
     one_more: str
+    """The same where only one is not listed."""
     open: str
     """The text of a link to a single one."""
     footer: str

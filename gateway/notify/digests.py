@@ -34,7 +34,7 @@ CLOSED_AT_ONCE = 16
 PAGE = 200
 """Items that are decided together: each gate asks once for all of them."""
 POLL_SECONDS = 2.0
-"""So late a digest may be noticed that another process has opened, or put off."""
+"""The longest rest between two looks: so long may a digest stay unnoticed here that another process has opened or put off."""
 SHORTEST_REST_SECONDS = 0.05
 OPEN_SHOWN = 20
 """Digests of one user that are shown."""
@@ -72,7 +72,7 @@ class OpenDigest:
     total: int
     """How many would be told, listed or not."""
     left_out: Sequence[LeftOut]
-    """The newest of them, `LISTED` at most."""
+    """The newest of those that would not be told, `LISTED` at most."""
     left_out_total: int
     is_whole: bool
     """Whether all its items were looked at, and not only the newest `DECIDED_AT_MOST`."""
@@ -102,7 +102,7 @@ class Digester(Part):
         self.closed = {"mailed": 0, "empty": 0}
         """Digests closed by this process, by whether there was anything left to tell."""
         self.items = {"told": 0, "left_out": 0}
-        """Of these digests."""
+        """The items of these digests, by what became of them."""
         self.open: int | None = None
         """Open digests of all nodes, as counted at the last keeping of the house; None until then."""
         self._digests = digests

@@ -31,17 +31,17 @@ from storage.lanes import MINUTE_SECONDS, UNTOUCHED, LaneCount, LaneState, Outco
 from storage.mail import LaneName
 
 BRAKE = "brake"
-"""Who has paused a lane by its figures."""
+"""The name under which the brake pauses a lane by its figures."""
 BRAKED = LaneName.BULK
 """The lane that the brake may pause. An operator may ask for a pause of it too; the other lane has none (`mailer.lanes`)."""
 LOOK_SECONDS = 2.0
-"""After something was counted here, before it is stored and judged with what others have."""
+"""How long after the first count the counts are stored, and judged together with those of others."""
 SELDOM_SECONDS = 10.0
-"""Between two looks at what others have counted and paused, while nothing is counted here."""
+"""How often a process looks at what others have counted and paused while it counts nothing itself."""
 FAILING_MINUTES = 30
-"""In which the relay must have taken no mail, for its failures to be in a row."""
+"""How long the relay must have taken no mail before its failures count as failures in a row."""
 LASTING_MINUTES = 5
-"""Before which the first of them must have been."""
+"""How long ago the first of these failures must have been."""
 KEPT_SECONDS = 4 * 86_400
 """How long counts by the minute are kept: more than the longest window."""
 CLEAR_STEP = 1000

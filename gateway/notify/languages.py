@@ -14,9 +14,9 @@ from storage.errors import StorageError
 from storage.people import Contact
 
 REMEMBERED_SECONDS = 60.0
-"""So late, at the most, takes effect here what another node has heard of a user."""
+"""How long a language is remembered: what another node has heard of a user takes effect here after this time at the latest."""
 REMEMBERED_USERS = 50_000
-"""With so many the memory is emptied as a whole, at the next that comes."""
+"""How many users are remembered; at the next one all are forgotten."""
 USERS_PER_QUERY = 1_000
 """One question to the contacts has so many at most."""
 

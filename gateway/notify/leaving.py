@@ -51,7 +51,7 @@ class Visit:
     category: str | None
     """What the link is about; None where the catalog has that no more."""
     name: str
-    """Of the category."""
+    """The name of that category; empty where there is none."""
     chosen: Chosen
     lines: tuple[Line, ...]
     wants_email: bool
@@ -76,7 +76,7 @@ class Lowered:
     patch: Mapping[str, Any]
     """The merge patch that was chosen."""
     undo: Mapping[str, Any]
-    """The one that the user may choose to have it back."""
+    """The merge patch that the user may choose to have all of it back."""
 
 
 Tell = Callable[[Lowered], Awaitable[None]]

@@ -25,11 +25,11 @@ from storage.people import Contact
 from storage.suppressions import EVERYTHING, Reason, Suppression
 
 PAGE = 100
-"""Users that are looked at in one step, with one question for each kind of fact."""
+"""How many users are looked at in one step, with one question for each kind of fact."""
 MOVED_MAX = 10_000
-"""Users whose address was told anew and who are to be looked at; more are found by the sweeps."""
+"""How many users whose address was told anew wait to be looked at. Further ones are found by the sweeps."""
 _OF_MAILBOX = frozenset({Reason.HARD_BOUNCE, Reason.SOFT_BOUNCE})
-"""What the mailbox itself has said; of a complaint its reader knows."""
+"""The reasons that the mailbox itself has given. A complaint is none of them: its reader knows of it."""
 
 Tell = Callable[[Refusal], Awaitable[str]]
 """Tells the user, and answers the notification's id; done twice it is done once. Raises `StorageError`."""

@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
 
 KEPT_USERS = 10_000
-"""Of so many users, at most, are the choices kept: some two kilobytes each."""
+"""The most users whose choices are kept in memory: some two kilobytes each."""
 LOAD_USERS = 1_000
 """So many are read in two questions while the book is filled: who they are, and what they have chosen."""
 RETRY_SECONDS = 5.0
 """The pause before the filling goes on where the store has interrupted it."""
 OVERLAP = timedelta(minutes=1)
-"""By how much nodes' clocks, and what is under way, may make a change look older than it is."""
+"""How much older a change may look than it is, by nodes' clocks that differ and by writes that are under way."""
 RENEWAL = timedelta(minutes=10)
 """How long what is kept may miss that a user was erased, should the bus not tell."""
 CHANGES_READ = 5_000
@@ -72,9 +72,11 @@ class PreferenceBook(Part):
         self._keeps_all = True
         """Whether all are in `_kept` who are in the sieve."""
         self._otherwise: Preferences | None = None
-        """Of who is not in `_kept`: `NOTHING` once all are in it who have chosen anything, and while they are not too many."""
+        """What holds for users who are not in `_kept`. It is `NOTHING` once all who have chosen anything are
+        kept, and None, which means unknown, before that and when they are too many.
+        """
         self._reads: list[set[str]] = []
-        """Of each question under way, whose answer is old already."""
+        """For each question to the store that is under way: the users whose answer is old already."""
         self._looked_at = self._renewed_at = clock()
         """Up to when changes were read, and when all that is kept was last renewed."""
         self.asked = 0

@@ -69,7 +69,7 @@ class QuietHours:
     """A time on the wall, without a zone: which one it is of is found when it is asked for."""
     end: time
     days: tuple[str, ...] = WEEKDAYS
-    """On which they begin."""
+    """The days on which the hours begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class Preferences:
 
 
 NOTHING = Preferences()
-"""Of who has chosen nothing."""
+"""The preferences of a person who has chosen nothing."""
 
 
 class LockedPreference(Exception):
@@ -182,7 +182,7 @@ class LockedPreference(Exception):
     def __init__(self, places: list[str]) -> None:
         super().__init__(f"cannot be chosen: {', '.join(places)}")
         self.places = places
-        """Such as `types.PASSWORD_RESET`."""
+        """Where it was asked for, such as `types.PASSWORD_RESET`."""
 
 
 class UnknownPreference(Exception):
@@ -195,7 +195,7 @@ class UnknownPreference(Exception):
     def __init__(self, places: list[str]) -> None:
         super().__init__(f"the catalog has no {', '.join(places)}")
         self.places = places
-        """Such as `types.ORDER_SHIPPED` or `categories.deals`."""
+        """Where it was asked for, such as `types.ORDER_SHIPPED` or `categories.deals`."""
 
 
 def ordered(catalog: "Catalog") -> list[str]:

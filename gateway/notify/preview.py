@@ -23,7 +23,7 @@ from storage.outbox import Outbox
 from storage.streams import Notification, Streams
 
 ROOMS_SHOWN = 20
-"""So many rooms are shown: each costs a look at presence and one at the contacts."""
+"""How many rooms are shown: each costs a look at presence and one at the contacts."""
 
 
 class NoMail(Exception):
@@ -39,7 +39,7 @@ class RoomPreview:
 
     room: str
     connections: int | None
-    """None where only the nodes together would know."""
+    """How many connections are in the room now. None where only the nodes together would know."""
     mail_to: str | None = None
     """Where the mail would go; None where there would be none."""
     mail_due_at: datetime | None = None
@@ -48,9 +48,9 @@ class RoomPreview:
     decided_by: str | None = None
     """The rule that would stop the mail if it were decided now."""
     verdict: str | None = None
-    """The same in words."""
+    """The same verdict in words; None where the mail would be sent."""
     collapse_key: str | None = None
-    """Under which it would take the place of older ones."""
+    """The key under which it would take the place of older notifications; None: it would stand by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

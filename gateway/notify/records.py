@@ -31,7 +31,7 @@ class Record:
     receipts: Mapping[str, Receipt]
     """Readers who did nothing are absent; a thousand at most."""
     clicks: Sequence[Hit] = ()
-    """On the links of its mail, the newest first; `CLICKS` at most."""
+    """Hits on the links of its mail, the newest first; `CLICKS` at most."""
 
 
 class Records:

@@ -53,15 +53,15 @@ class EmailRequest:
     to: str | None = None
     """One address for the mail of all its rooms; None: of each user the one that the contacts know."""
     subject: str | None = None
-    """None: the catalog's, where it has one."""
+    """The subject of the mail. None: the one that the catalog says, where it has one."""
     after_seconds: float | None = None
-    """None: what the type says, else at once."""
+    """How long after the emit the mail is due. None: as the type says, else at once."""
     unless: Unless | None = None
     """What makes it needless by the time it is due; None: what the type says, if anything."""
     if_known: bool = False
     """Mail those whose address is known, and leave out the others."""
     lane: LaneName = LaneName.TRANSACTIONAL
-    """That of the type, where the catalog has it: by whom it is asked does not count then."""
+    """The lane that the mail leaves by. Where the catalog has the type, the lane of the type counts, and not this one."""
     only: frozenset[str] | None = None
     """The rooms whose users have asked for mail that the type does not send by itself; None: all."""
 
@@ -75,12 +75,14 @@ class Timing:
 
     at: datetime | None = None
     local_date: date | None = None
-    """With `local_time`: in the zone of each reader, or the gateway's where nobody knows."""
+    """The day on the wall of each reader, together with `local_time`. Where nobody knows a reader's zone, the
+    gateway's counts.
+    """
     local_time: time | None = None
     cancel_key: str | None = None
-    """By this what is still to come is taken back, in the same scope."""
+    """The key by which the same scope may take it back while it is still to come."""
     max_lateness_seconds: float | None = None
-    """After which it is not emitted any more; None: however late."""
+    """How late it may still be emitted; None: however late."""
 
 
 class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
@@ -94,7 +96,7 @@ class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
     """One notification each, in this order; each once."""
     type: str
     title: str | None
-    """None: by the words of the type. A text that is given goes before them."""
+    """The title. None: the words of the type say it. Texts that are given go before those of the type."""
     body: str = ""
     link: str | None = None
     data: Mapping[str, Any]
@@ -102,11 +104,11 @@ class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
     locale: str | None = None
     """The language for all its readers; None: each reader's own."""
     email: EmailRequest | None = None
-    """None: none, unless the type has mail of its own accord."""
+    """The mail that is asked for. None: no mail, unless the type has mail of its own accord."""
     no_email: bool = False
-    """None in any case."""
+    """Whether there is to be no mail in any case, whatever the type says."""
     expires_in_seconds: float | None = None
-    """From the emit on; None: what the type says, else never."""
+    """How long after the emit it expires. None: as the type says, else never."""
     in_app: bool = True
     """False: it is for mail alone, and has no sequence."""
     store: bool = True
@@ -114,11 +116,11 @@ class EmitRequest(Struct, frozen=True, kw_only=True, gc=False):
     event: str = NOTIFICATION
     """Another name only when nothing is stored."""
     idempotency_key: str | None = None
-    """Under it a repetition is known, for its scope; None: each request is another."""
+    """The key by which a repetition is known within its scope. None: each request is another one."""
     fingerprint: bytes = b""
     """A digest of the request's body: tells a repetition from another request under the same key."""
     timing: Timing | None = None
-    """None: now."""
+    """When it is to be emitted; None: now."""
     collapse_key: str | None = None
     """In each of its rooms it takes the place of what is shown there under the key; None: as the type says."""
     rhythm: Rhythm | None = None
@@ -188,11 +190,11 @@ class MailRequest:
 
     state: MailState | None = None
     address: str | None = None
-    """Whither it goes or went."""
+    """The address that the mail goes or went to."""
     user: str | None = None
     """Whose it is."""
     notification: str | None = None
-    """That it tells; a mail's own id, or a campaign's, will do."""
+    """The notification that the mail tells. The mail's own id will do as well, or a campaign's."""
     since: datetime | None = None
     until: datetime | None = None
     """Exclusive."""
@@ -232,12 +234,12 @@ class TypePreviewRequest:
 
     type: str
     data: Mapping[str, Any] | None = None
-    """None: those of the example."""
+    """The data to show it with; None: those of the example."""
     example: int = 0
     """Which of the type's examples, from 0, where no data are given."""
     locale: str | None = None
     """None: the user's, else the catalog's own."""
     user: str | None = None
-    """For whom it is also decided."""
+    """The user for whom it is also decided, gate by gate; None: nobody."""
     variant: str | None = None
-    """Of its experiment; None: what the user gets, or everybody."""
+    """The variant of its experiment that is to be shown. None: the one that falls to the user, or is chosen for everybody."""

@@ -31,9 +31,9 @@ from storage.suppressions import Evidence, Reason, Suppression, category_scope, 
 SOURCE = "report"
 """What stands as the source of a suppression that came of a report."""
 STRAYS = 1000
-"""So many strays are kept, about; the oldest go."""
+"""How many strays are kept, about; the oldest go."""
 STRAY_AGE = timedelta(days=30)
-"""So long is a stray kept, at most."""
+"""How long a stray is kept at most."""
 YOUNG = timedelta(minutes=1)
 """What a provider tells of a mail that is not known is to be told again, until it is so old: the worker of
 that mail may be about to write it down.

@@ -13,7 +13,7 @@ from datetime import datetime
 from storage.errors import StorageError
 
 STORE_PAUSE_SECONDS = 1.0
-"""After a round that failed, before it is made again."""
+"""The pause after a round that failed."""
 
 Round = Callable[[], Awaitable[float]]
 """Does a part of what there is; answers for how many seconds there is nothing to do then."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gateway.catalog.payload import Problems
 
 REMEMBERED = 64
-"""So many types are remembered, of each the last that it said; at one more all of it is forgotten."""
+"""How many types are remembered, each with the last that it said; at one more all of it is forgotten."""
 
 
 class Text(Struct, frozen=True, gc=False):
@@ -31,10 +31,10 @@ class Text(Struct, frozen=True, gc=False):
 
     words: Words
     subject: str | None
-    """Of its mail; None where the catalog says none."""
+    """The subject of its mail; None where the catalog says none."""
     entry: Entry
     collapse_key: str | None = None
-    """Under which it takes the place of older ones; None: it stands by itself."""
+    """The key under which it takes the place of older notifications; None: it stands by itself."""
 
 
 class Said:
@@ -54,7 +54,7 @@ class Said:
         """By the languages that the type has: these bound how many there are."""
         payload = type_.payload
         self.problems: Problems = () if payload is None else payload.problems(data)
-        """With any, there are no words."""
+        """What is wrong with the data; where there is anything, there are no words."""
 
     def is_of(self, type_: "NotificationType", data: Mapping[str, Any]) -> bool:
         """Whether this type says it of these data, to the letter: 1, 1.0 and true are equal, and said otherwise."""

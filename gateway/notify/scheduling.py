@@ -38,15 +38,15 @@ KEPT_AT_ONCE = 1000
 LEASED_AT_ONCE = 500
 """Items that one round emits."""
 LEASE_SECONDS = 15.0
-"""So late is emitted what a node had in its hands that has died."""
+"""How long another node waits before it emits what a node had in its hands that has died."""
 POLL_SECONDS = 5.0
-"""So long, at most, stays unnoticed here what another node was asked, should that node die."""
+"""The longest rest between two looks: so long may it stay unnoticed here what another node was asked, should that node die."""
 SHORTEST_REST_SECONDS = 0.02
-"""Between two looks, also where something is due in less."""
+"""The shortest rest between two looks, also where something is due sooner."""
 KEPT = timedelta(days=7)
-"""So long it is known that something was emitted, or cancelled."""
+"""How long it is known that something was emitted or cancelled."""
 PRUNED_AT_ONCE = 5_000
-"""In one keeping of the house, of one node."""
+"""How much one keeping of the house forgets at most."""
 
 logger = logging.getLogger(__name__)
 

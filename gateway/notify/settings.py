@@ -13,7 +13,7 @@ from gateway.ground.values import duration, masked_url, number, url, whole
 from gateway.ground.zones import zone
 
 WINDOW_SECONDS = (600.0, 3 * 86_400.0)
-"""The shortest and the longest time of which a lane's mail is judged together."""
+"""The shortest and the longest window in which a lane's mail is judged together."""
 
 
 def _zone(name: str) -> str:

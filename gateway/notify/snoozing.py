@@ -19,9 +19,9 @@ from storage.snoozes import Returned, Snoozes
 BACK_AT_ONCE = 200
 """Notifications that come back in one round; they make one command."""
 LEASE_SECONDS = 10.0
-"""So late are users told whose node has died between bringing back and telling."""
+"""How long another node waits before it tells the users of a node that has died between bringing back and telling."""
 POLL_SECONDS = 1.0
-"""So long, at most, stays unnoticed here what another node was asked, should that node die."""
+"""The longest rest between two looks: so long may it stay unnoticed here what another node was asked, should that node die."""
 SHORTEST_REST_SECONDS = 0.02
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Snoozer(Part):
     ) -> None:
         """`tell` has every node tell the users who are connected there; it need not reach them."""
         self.returned = 0
-        """Of this process since its start."""
+        """How many snoozes this process has ended since its start."""
         self._snoozes = snoozes
         self._tell = tell
         self._due_clock = due_clock

@@ -32,13 +32,13 @@ from storage.suppressions import (
 )
 
 EMPTY_SECONDS = 1.0
-"""So long is a list that was seen empty taken for empty at emits: what nobody uses costs no look-up."""
+"""How long a list that was seen empty is taken for empty at emits: what nobody uses costs no look-up."""
 ASKED_AT_ONCE = 1_000
 """Addresses that one question to the store has at most."""
 ASKED_AT_MOST = 20_000
-"""Addresses that wait for their question; beyond these nobody is answered."""
+"""How many addresses may wait for their question; whoever asks beyond these is turned away (`StoreUnavailable`)."""
 FORESEEN_SECONDS = 2.0
-"""So long counts an answer that was asked for ahead: as long as mail may wait for its turn, once it is leased."""
+"""How long an answer counts that was asked for ahead: as long as a leased mail may wait for its turn."""
 PRUNED_AT_ONCE = 500
 """Of each kind, in one keeping of the house."""
 SERVER = "server"
@@ -85,7 +85,7 @@ class LiftRequest:
 
     address: str
     scope: str | None = None
-    """None: in every scope."""
+    """The scope in which it is lifted; None: in every scope."""
 
 
 class SuppressionList(Part):
@@ -319,7 +319,7 @@ class _Foreseen:
 
     answer: "asyncio.Future[Mapping[str, tuple[Suppression, ...]]]"
     until: float
-    """By the loop's clock."""
+    """Until when the answer counts, by the loop's clock."""
 
 
 def _heed(answer: "asyncio.Future[Mapping[str, tuple[Suppression, ...]]]") -> None:

@@ -26,10 +26,10 @@ from storage.mail import MailState
 from storage.streams import Notification
 
 FLUSH_SECONDS = 5.0
-"""Between two writes; what was counted since the last is what a crash takes along."""
+"""The time between two writes; what was counted since the last one is what a crash takes along."""
 DAY_HOURS = 24
 KEPT_HOURS = 48
-"""After so many the store forgets an hour."""
+"""How many hours are kept in the store."""
 CLEAR_STEP = 1000
 """Rows that one keeping of the house deletes at most."""
 TYPES_MAX = 1000
@@ -44,7 +44,7 @@ _OF_RESULT: Mapping[str, str] = {Result.SENT: SENT, Result.SKIPPED: SKIPPED, Res
 """What a mail worker calls it, and what it counts as; other results are no end."""
 
 Counts = Mapping[Channel, Mapping[str, int]]
-"""By channel and outcome; each has a number."""
+"""By channel and by outcome; each outcome has a number."""
 
 NOTHING: Counts = {channel: dict.fromkeys(OUTCOMES, 0) for channel in CHANNELS}
 

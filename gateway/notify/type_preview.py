@@ -44,20 +44,20 @@ class TypePreview:
 
     locale: str
     variant: str | None
-    """Of the type's experiment; None: its own words."""
+    """The variant of the type's experiment that is shown; None: the type's own words."""
     data: Mapping[str, Any]
-    """Those that it was made with: given, or of an example."""
+    """The data that it was made with: those given, or those of an example."""
     item: Notification | None
-    """As an inbox shows it; None for a type that is for mail only."""
+    """The notification as an inbox shows it; None for a type that is for mail only."""
     mail: Outgoing | None
     warnings: tuple[str, ...] = ()
-    """Of its mail's size: some providers cut off what is long."""
+    """Warnings about the size of its mail: some providers cut off what is long."""
     templates: tuple[str, ...] = ()
     """The names of the files that its mail is made by."""
     problem: str | None = None
     """Why there is no mail to show."""
     explained: Sequence[Explained] = ()
-    """For a user: what every gate says, by channel; empty without one."""
+    """What every gate says for the user, by channel; empty where no user was named."""
 
 
 class TypePreviewer:

@@ -51,7 +51,7 @@ class Merge:
     """It becomes a part of a digest, and goes out with that."""
 
     window: Window
-    """Of the digest as it would be opened for it; where one is open, it joins that."""
+    """The window of a digest that would be opened for it; where one is open, it joins that."""
     rule: str
     """The name of the gate, as of `Skip`."""
     detail: str
@@ -117,24 +117,24 @@ class Case:
 
     type: str
     user: str | None
-    """None for a room of many."""
+    """The user whose own room it is; None for a room of many."""
     room: str = ""
-    """By its name is decided what is decided for all in it."""
+    """The room. In a room of many what is decided is decided for all, and by the room's name."""
     channel: Channel
     now: datetime
     """The moment that all rules go by, in UTC."""
     due_at: datetime
     """When it would go out if nothing held it."""
     notification_id: str | None = None
-    """None for what is not made yet."""
+    """The id of the notification; None for one that is not made yet."""
     to: str | None = None
     """The address that was given, if one was; known from the gate `address` on."""
     unless: Unless | None = None
     """What makes it needless, where its sender has said so."""
     lane: LaneName = LaneName.TRANSACTIONAL
-    """Of mail: by which it leaves. A suppression may be of one lane alone."""
+    """The lane that its mail leaves by: a suppression may be of one lane alone."""
     category: str | None = None
-    """That its type belongs to; None for a type of none."""
+    """The category that its type belongs to; None for a type that has none."""
     is_own: bool = True
     """Whether it is the mail of a single notification, and not one that tells several, or a campaign's."""
     critical: bool = False
@@ -142,9 +142,9 @@ class Case:
     hastened: bool = False
     """Whether somebody has said that it is to go now, whatever holds it."""
     campaign: str | None = None
-    """The campaign whose mail it is, when it is one's."""
+    """The campaign whose mail it is; None for any other mail."""
     rhythm: Rhythm | None = None
-    """What its sender has said of how often it may come."""
+    """How often it may come, as its sender has said; None: as its type says."""
 
 
 class Contacts(Protocol):
@@ -185,7 +185,7 @@ class Sendings(Protocol):
 
 
 class NothingSent:
-    """Of a process that counts no mail."""
+    """The stand-in of a process that counts no mail."""
 
     async def counted(self, key: str, *, since: datetime) -> int:
         del key, since
@@ -196,7 +196,7 @@ NOTHING_SENT = NothingSent()
 
 
 class NobodyChose:
-    """Of a process that knows no preferences."""
+    """The stand-in of a process that knows no preferences."""
 
     in_use = False
 
@@ -232,7 +232,7 @@ class Campaigns(Protocol):
 
 
 class NoCampaigns:
-    """Of a process that knows none."""
+    """The stand-in of a process that knows no campaigns."""
 
     async def standing(self, campaign_id: str, obligation_id: str) -> None:
         del campaign_id, obligation_id
@@ -255,11 +255,11 @@ class Sources:
     suppressions: Suppressions
     campaigns: Campaigns = NO_CAMPAIGNS
     sendings: Sendings = NOTHING_SENT
-    """By which a throttle counts; a process that sends no mail may have none."""
+    """Where a throttle counts what was sent; a process that sends no mail may have a stand-in."""
     is_online: Callable[[str], Awaitable[bool]]
     """Whether the user is connected to any node. It may raise whatever presence raises."""
     zone: tzinfo = UTC
-    """Of people whose zone nobody has told."""
+    """The time zone of people whose own nobody has told."""
 
 
 F = TypeVar("F")
@@ -292,7 +292,7 @@ class Gate(Generic[F]):
     facts: type[F]
     """A type of its own: `decide` finds a gate's facts by it."""
     judge: Callable[[Case, F], Verdict | None]
-    """None lets it pass."""
+    """What the gate says of a case by its facts; None: it lets the case pass."""
     in_use: Callable[[Sources, Sequence[Case]], bool] = _always
     """Whether any of these cases may have facts now: a rule that nobody has made costs nothing."""
     wants: Callable[[Case, Moment], bool]

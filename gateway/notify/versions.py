@@ -18,15 +18,15 @@ from gateway.ground.parts import CarryOut, Meters, Part
 from gateway.ground.tasks import Tasks
 
 TELL_SECONDS = 15.0
-"""Between two tellings of a node that has nothing new to tell."""
+"""The time between two tellings of a node that has nothing new to tell."""
 FORGET_SECONDS = 60.0
 """After so long without a word, a node is taken to be gone: four tellings."""
 BREATH_SECONDS = 0.5
-"""Between two tellings: many nodes that start together are answered together."""
+"""The shortest time between two tellings: many nodes that start together are answered together."""
 NODES_MAX = 1000
-"""Of so many nodes it is remembered what they run; of further ones nothing."""
+"""How many nodes are remembered with what they run; of further ones nothing is known."""
 NODES_NAMED = 3
-"""Of each version, in a warning."""
+"""How many nodes of each version a warning names."""
 
 
 class CatalogRuns(Command, frozen=True, tag="catalog"):
@@ -34,7 +34,7 @@ class CatalogRuns(Command, frozen=True, tag="catalog"):
 
     node: str
     version: str | None
-    """None: it has no catalog."""
+    """The version of its catalog; None: it has no catalog."""
     leaves: bool = False
     """The node stops: it is none of those that run any more."""
 

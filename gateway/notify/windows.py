@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 DAILY: Final = Clock(hour=9, minute=0)
 """When whoever wants one mail a day gets it, by the own wall."""
 WEEKLY: Final = Clock(hour=9, minute=0, weekday=0)
-"""The same of one mail a week: on Mondays."""
+"""When whoever wants one mail a week gets it: on Mondays."""
 _DAY: Final = timedelta(days=1)
 _DAYS_AHEAD: Final = range(-1, 16)
-"""That may hold the next time: a zone may skip a day, and with it a week's."""
+"""The days, counted from today, among which the next such time is: a zone may skip a day, and with it a week's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Plan:
     """
 
     key: str
-    """As of `Window`."""
+    """The key of its window."""
     every: float | Clock
     """Seconds, or a time by the user's clock."""
     sliding: float | None = None
@@ -60,7 +60,7 @@ class Plan:
     leading: bool = False
     """Whether the first is mailed alone, at once."""
     zone: str = "UTC"
-    """By its name: facts are shown to people."""
+    """The name of the person's zone: facts are shown to people."""
 
     def window(self, now: datetime) -> Window:
         """The digest that would be opened at this moment.

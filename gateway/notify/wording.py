@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 NO_ROOMS: frozenset[str] = frozenset()
 NO_LANGUAGES: Mapping[str, str | None] = {}
 MISSING = ["Missing data for required field."]
-"""As the parser of requests says it, so that it does not matter who has found it."""
+"""The words of the requests' own parser, so that it does not matter who has found that a field is missing."""
 NO_MAIL = "Digest and throttle are about mail, and there is to be none: give it."
 NOTHING_LEFT = ["Neither shown nor mailed: there would be nothing left."]
 
@@ -57,7 +57,7 @@ class Filled(Struct, frozen=True, gc=False):
 
     request: EmitRequest
     texts: Mapping[str, Text]
-    """By room."""
+    """The words for each room; empty where the catalog does not have the type."""
 
 
 class Scribe:

@@ -32,28 +32,30 @@ from storage.mail import LaneName, MailState
 from storage.recipients import Recipients
 
 SCOPE = "campaigns"
-"""In this name a campaign is announced in the app."""
+"""The name in which a campaign is announced in the app."""
 LEASE_SECONDS = 10.0
-"""So late another node goes on with a campaign whose node has died. A step has to be shorter: whoever is late is refused."""
+"""How long another node waits before it goes on with a campaign whose node has died. A step has to be
+shorter: whoever is late is refused.
+"""
 DECIDED_AT_ONCE = 200
-"""Recipients of one step."""
+"""How many recipients one step decides for."""
 AHEAD = 1000
-"""Mails of one campaign that are owed at once: so many may still be there when it is cancelled."""
+"""How many mails of one campaign may be owed at once: so many may still be there when it is cancelled."""
 COLLECTED_AT_ONCE = 2 * AHEAD
 """More than can be owed: one look collects all."""
 COLLECT_SECONDS = 0.25
-"""Between two looks at mails that are under way."""
+"""The rest between two looks at mails that are under way."""
 POLL_SECONDS = 5.0
-"""How long what another node was asked may stay unnoticed here, should that node die."""
+"""The rest while no campaign has work: so long may it stay unnoticed here what another node was asked, should that node die."""
 WAKE_SECONDS = 1.0
-"""Between two looks while any campaign is at work: this node's mail worker is to help."""
+"""The longest rest while any campaign is at work: this node's mail worker is woken at each look, to help."""
 SHORTEST_REST_SECONDS = 0.02
 FAILED_SECONDS = 5.0
 """The pause of one campaign after a step of it that failed; the others go on."""
 FINDINGS_SECONDS = 60.0
-"""Between two looks at what an experiment has found."""
+"""The rest between two looks at what an experiment has found."""
 LATEST = timedelta(hours=6)
-"""After its time a campaign does not begin by itself any more: somebody has to say that it still shall."""
+"""How late a campaign still begins by itself. After that somebody has to say that it shall."""
 MISSED = "its time was over by more than six hours: resume it if it shall begin still"
 UNTELLABLE = "its data do not fit the type any more: it cannot be told in the app"
 PRUNED_AT_ONCE = 2_000

@@ -17,11 +17,13 @@ from storage.campaigns import Campaign
 from storage.recipients import Recipients, VariantCount
 
 EXPERIMENT = "experiment"
-"""By this a recipient waits for the winner."""
+"""The rule by which a recipient waits for the winner."""
 WAITS = "waits for what the experiment finds"
 """In the place of a reason, for those who wait."""
 TIMED = timedelta(days=2)
-"""At least so long lasts an experiment with times of day: the last has its slot a day later, and then a day to be read."""
+"""The shortest time that an experiment with times of day lasts: the last arm has its slot a day later, and
+then a day to be read.
+"""
 NOTHING = VariantCount()
 
 

@@ -35,15 +35,15 @@ from storage.inboxes import Chosen, Count, Inboxes
 from storage.streams import Streams
 
 HITS_PER_MAIL = 50
-"""So many hits of a mail are written down; one that is followed more often is told no more of."""
+"""How many hits of one mail are written down; of further ones nothing is told."""
 JUDGED_AFTER = timedelta(seconds=60)
-"""So long a hit waits for others of the same mail, by which it is judged."""
+"""How long a hit waits for others on the same mail, by which it is judged."""
 JUDGED_AT_ONCE = 100
 """Hits of one round."""
 LOOK_SECONDS = 10.0
-"""Between two rounds, when the last was not full."""
+"""The rest between two rounds, when the last was not full."""
 PRUNED_AT_ONCE = 2_000
-"""In one keeping of the house."""
+"""How much one keeping of the house forgets at most."""
 UNTRACKED, BEYOND = "untracked", "beyond"
 """Hits that are not written down: the person agrees no more, or the mail has `HITS_PER_MAIL`."""
 TYPES_NAMED = 5
@@ -70,7 +70,7 @@ class Visit:
     """What is seen of a request that follows a link; made by the page, and not kept."""
 
     network: str
-    """That it comes from."""
+    """The network that the request comes from: of IPv4 a /24, of IPv6 a /48."""
     signals: tuple[str, ...]
     """Those of `judging` that are seen of the request itself."""
 

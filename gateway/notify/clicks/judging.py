@@ -22,23 +22,23 @@ NO_NAVIGATION: Final = "no_navigation"
 """It does not say that somebody navigates, as browsers do over https."""
 # What is seen as others are looked at.
 BURST: Final = "burst"
-"""Of one network, several links of the mail within a moment."""
+"""One network has followed several links of the mail within a moment."""
 EARLY: Final = "early"
-"""Before a person could have read it: scanners look before a mail is let in."""
+"""It came before a person could have read the mail: scanners look before a mail is let in."""
 SOON: Final = "soon"
-"""Soon, at an address whose mail somebody scans for a company."""
+"""It came soon, at an address whose mail somebody scans for a company."""
 
 OF_PROGRAMS: Final = frozenset({PREFETCH, AGENT, BURST, EARLY})
 DOUBTS: Final = frozenset({NO_NAVIGATION, SOON})
 """One of these alone leaves it open which it was."""
 BURST_TIME: Final = timedelta(seconds=10)
-"""Within so much of a hit, before and after, others are of the same moment."""
+"""How far apart, before or after, hits may be to count as of the same moment."""
 BURST_LINKS: Final = 3
-"""Different links; fewer are a burst where they are half of the mail's."""
+"""How many different links make a burst; fewer do where they are half of the mail's."""
 EARLY_TIME: Final = timedelta(seconds=10)
-"""After the mail was sent."""
+"""How long after its sending a hit is early."""
 SOON_TIME: Final = timedelta(minutes=10)
-"""The same, for addresses that may be a company's."""
+"""How long after its sending a hit is soon, at an address that may be a company's."""
 OF_EVERYBODY: Final = frozenset(
     (
         "aol.com", "free.fr", "freenet.de", "gmail.com", "gmx.at", "gmx.ch", "gmx.de", "gmx.net", "googlemail.com",
@@ -57,7 +57,7 @@ class Posted:
     sent_at: datetime | None
     """When the relay has taken it; None while we have not noted that."""
     domain: str
-    """Of the address that it went to."""
+    """The domain of the address that it went to."""
 
 
 def judge(hit: Hit, others: Sequence[Hit], posted: Posted | None) -> tuple[HitKind, tuple[str, ...]]:

@@ -18,9 +18,11 @@ from storage.campaigns import TEST
 from storage.outbox import Lease
 
 KNOWN_TARGETS = 10_000
-"""So many need not be kept again: a newsletter's are the same in each mail. At one more all are forgotten."""
+"""How many targets are remembered that need not be kept again: a newsletter's are the same in each mail. At
+one more all are forgotten.
+"""
 SLACK = timedelta(days=1)
-"""By so much may what is known to be kept end earlier than it would if it were kept again."""
+"""How much earlier a target that is remembered may end than if it were kept again now."""
 
 
 class Tracker:

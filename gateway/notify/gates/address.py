@@ -20,7 +20,7 @@ class Address:
     """Where mail of the case's user goes, as the contacts know it."""
 
     email: str | None
-    """None when nobody has told one."""
+    """The address; None when nobody has told one."""
 
 
 def judge(case: Case, address: Address) -> Skip | None:

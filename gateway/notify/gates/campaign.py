@@ -19,7 +19,7 @@ _WAITS = {
     CampaignState.FINISHED: "the campaign is finished",
 }
 LOOK_SECONDS = 60.0
-"""Between two looks at what slipped out of a campaign as that was paused."""
+"""How long a mail waits before its campaign is looked at again: it slipped out of the campaign as that was paused."""
 
 
 def judge(case: Case, standing: Standing) -> Verdict | None:

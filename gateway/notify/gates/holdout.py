@@ -22,9 +22,9 @@ class Place:
     trial: str
     """The experiment's id."""
     lot: int
-    """From 0 to 9,999."""
+    """The person's lot, from 0 to 9,999."""
     variant: str | None
-    """None: the type's own words, or nothing."""
+    """The variant; None: the type's own words, or nothing."""
     counted: bool
     """Whether the variant has fallen to the person by lot."""
     held_out: bool

@@ -17,7 +17,7 @@ from gateway.notify.whereabouts import zones_of
 
 RULE = "quiet_hours"
 SPREAD_SECONDS = 600
-"""After the end: not all of a town is mailed in the same second."""
+"""Over how many seconds after their end the mail is spread: not all of a town is mailed in the same second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Night:
 
     hours: QuietHours
     zone: str
-    """By its name: facts are shown to people."""
+    """The name of the user's zone: facts are shown to people."""
 
 
 def judge(case: Case, night: Night) -> Delay | None:

@@ -29,11 +29,11 @@ class Usage:
     limit: int
     """Mails that may be sent in the window."""
     per: float
-    """Seconds."""
+    """The length of the window, in seconds."""
     sent: int
     """Mails that were sent in it, or are under way."""
     plan: Plan | None
-    """Of the digest that takes what is more; None: it is not sent at all."""
+    """The plan of the digest that takes what is more; None: it is not sent at all."""
 
 
 def judge(case: Case, usage: Usage) -> Merge | Skip | None:

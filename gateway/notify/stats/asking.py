@@ -14,14 +14,14 @@ from gateway.notify.stats.recounting import kept_from
 from storage.stats import Outcome, Question, Stats, StatsChannel, Step, Sum
 
 STEPS_MAX = 1500
-"""So many steps are told one by one: of minutes a day, of days four years."""
+"""How many steps may be told one by one: a day of minutes, or four years of days."""
 ROWS_MAX = 5000
-"""An answer has so many rows at most."""
+"""How many rows an answer may have."""
 _SUMS_MAX = len(StatsChannel) * ROWS_MAX
 DEFAULT_SPAN = timedelta(days=1)
-"""Where nothing else is asked."""
+"""How long before its end a time begins where only the end is asked for."""
 _FINEST = ((Step.MINUTE, timedelta(hours=3)), (Step.HOUR, timedelta(days=8)))
-"""By what a whole is added up, up to which length; all that is longer by days."""
+"""The step by which a time as a whole is added up, for times up to the length beside it; longer ones are added up by days."""
 _EDGE = timedelta(microseconds=1)
 """The shortest time that there is: an end that stands on a step's edge does not take the next step in."""
 
@@ -43,11 +43,11 @@ class StatsRequest:
     """A question: of which time, in which steps, told apart by what, and only of what."""
 
     since: datetime | None = None
-    """None: a day before `until`."""
+    """The beginning; None: a day before `until`."""
     until: datetime | None = None
-    """None: now."""
+    """The end, exclusive; None: now."""
     step: Step | None = None
-    """None: the time as a whole."""
+    """The length of the steps to be told one by one; None: the time as a whole."""
     by: tuple[str, ...] = ()
     """Of `storage.stats.DIMENSIONS`, such as `type` and `channel`; empty: all together."""
     where: Mapping[str, str] = field(default_factory=dict)
@@ -62,9 +62,9 @@ class Rates:
     """
 
     in_app: Mapping[Outcome, float] | None
-    """Of what was emitted to one person each."""
+    """Parts of what was emitted to one person each; None where nothing was."""
     email: Mapping[Outcome, float] | None
-    """`sent` of what was accepted, all else of what was sent."""
+    """For `sent` the part of what was accepted, for all else the part of what was sent; None where nothing was accepted."""
 
 
 @dataclass(slots=True)
@@ -119,7 +119,7 @@ class Row:
     at: datetime | None
     """When the step began; None where the time is asked for as a whole."""
     of: tuple[str, ...]
-    """In the order of what it is told apart by."""
+    """The values that it is told apart by, in the order of `Report.by`."""
     figures: Figures
 
 
@@ -132,9 +132,9 @@ class Report:
     step: Step | None
     """What was asked for; None: the time as a whole."""
     counted_by: Step
-    """What was added up."""
+    """The step whose roll-ups were added up."""
     kept_from: datetime | None
-    """Of that step: earlier ones are not there any more. None when all are."""
+    """From when on there are roll-ups of that step: earlier ones were deleted. None when all are there."""
     by: tuple[str, ...]
     totals: Figures
     rows: Sequence[Row]

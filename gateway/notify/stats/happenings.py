@@ -26,9 +26,9 @@ from storage.streams import Placed, Streams
 SPAN_MAX = 1000
 """Of one room that was read with all else, so many notifications are told as read; of more the newest are not."""
 _READER_BYTES = 8
-"""Of the hash that a reader is told apart by: enough for the readers of one notification."""
+"""The length of the hash that tells readers apart: enough for the readers of one notification."""
 _FRAME_BYTES = 1024
-"""So much of a frame weighs as much as a small happening."""
+"""How many bytes of a frame weigh as much as a small happening."""
 _IMPLIED: Mapping[Outcome, tuple[Outcome, ...]] = {
     Outcome.CLICKED: (Outcome.DELIVERED, Outcome.SEEN, Outcome.READ, Outcome.CLICKED),
     Outcome.READ: (Outcome.DELIVERED, Outcome.SEEN, Outcome.READ),
@@ -45,7 +45,7 @@ class Written:
     """When the first of them was."""
     frames: list[tuple[str, bytes]] = field(default_factory=list)
     weight: int = 0
-    """Of all its frames."""
+    """The weight of all its frames together."""
 
     def add(self, room: str, frame: bytes, *, weight: int) -> None:
         """One more frame of the same moment."""
@@ -71,7 +71,7 @@ class Marked:
     """`SEEN`, `READ` or `CLICKED`; what it implies is added as it is worked out."""
     user: str
     rooms: Sequence[str] | None
-    """None: the store has marked them, whichever they are in."""
+    """The rooms that the reader is in. None: the store has marked them, whichever room they are in."""
     ids: Sequence[str]
 
 
@@ -82,7 +82,7 @@ class ReadAll:
     at: datetime
     user: str
     read_from: Mapping[str, int]
-    """Up to where each had been read before."""
+    """Up to where each room had been read before."""
     heads: Mapping[str, int]
     """Up to where each is read now."""
 
@@ -101,7 +101,7 @@ class MailEnded:
     type: str
     lane: str
     rule: str = ""
-    """That has skipped it; empty else."""
+    """The rule by which it was skipped; empty where it was not."""
     variant: str = ""
     """Empty where it is said in one way."""
 
@@ -118,9 +118,9 @@ class MailHeard:
     id: str
     type: str
     lane: str = ""
-    """As far as it is known."""
+    """The lane that it left by; empty where that is not known."""
     variant: str = ""
-    """The same."""
+    """Which of several ways to say it this was; empty where that is not known."""
 
 
 Happening = Written | Replayed | Marked | ReadAll | MailEnded | MailHeard
@@ -185,9 +185,9 @@ class Reckoner:
     streams: Streams
     sent: Sent
     secret: bytes = field(repr=False)
-    """By which readers of shared rooms are told apart, and not known."""
+    """The secret under which readers of shared rooms are hashed: they are told apart, and not known."""
     varies: Callable[[str], bool] = _never
-    """Whether a type has variants: of such a one is looked up which it was."""
+    """Tells whether a type has variants: of such a type it is looked up which variant a notification is."""
 
     async def events(self, happenings: Sequence[Happening]) -> list[Event]:
         """The events of all, in a number of questions that does not grow with them, but with those who read all.

@@ -48,13 +48,13 @@ from storage.streams import Notification, Placed, Streams
 FLUSH_SECONDS = 2.0
 """What happened within so long, a crash takes along."""
 STEP = 500
-"""So much is worked out at once, by weight: between two steps others have their turn."""
+"""How much is worked out at once, by weight; between two steps others have their turn."""
 NOTED_AT_ONCE = 1000
 """Events in one write."""
 FRAMES_TOGETHER = 100
-"""So much of what is written in one turn stands together, by weight: less than is worked out at once."""
+"""How much of what is written in one turn of the loop stands together, by weight: less than is worked out at once."""
 WAITING_MAX = 20_000
-"""So much waits at most, by weight; and so many events. It bounds the memory, whatever the store does."""
+"""How much may wait, by weight, and how many events. It bounds the memory, whatever the store does."""
 OLDEST = timedelta(hours=12)
 """What could not be stored for so long is lost: roll-ups are counted by then."""
 
@@ -98,18 +98,21 @@ class Noter(Part):
         self._reckoner: Reckoner | None = None
         """Made at the first flush, for it needs the store's secret; None until then."""
         self._own: defaultdict[str, int] = defaultdict(int)
-        """Of what was stored alone and owes no mail, which is most: by type, in rooms of one person; then of many."""
+        """What was stored alone in a room of one person and owes no mail, which is most: how many, by type."""
         self._shared: defaultdict[str, int] = defaultdict(int)
+        """The same of rooms of many."""
         self._counts: dict[tuple[Series, Outcome], int] = {}
-        """Of what is emitted in any other way, by series and outcome."""
+        """All other emits that were counted, by series and outcome."""
         self._waiting: deque[Happening] = deque()
         """Happenings in the order in which they came, `WAITING_MAX` by weight."""
         self._weight = 0
-        """Of all that waits."""
+        """The weight of all that waits."""
         self._written: Written | None = None
-        """What is written in this turn of the loop is put to: the last of those that wait."""
+        """The happening to which frames of this turn of the loop are added: the last one that waits. None:
+        the next frame begins one.
+        """
         self._unnoted: list[Event] = []
-        """Worked out, and not stored."""
+        """Events that were worked out and are not stored yet."""
         # By both a count is told apart from those of other processes, and of other runs of this one.
         self._process, self._batches = os.urandom(12), 0
         self._names = Names()

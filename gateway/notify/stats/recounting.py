@@ -24,21 +24,21 @@ from storage.errors import StorageError
 from storage.stats import Bucket, Stale, Stats, Step
 
 ROUND_SECONDS = 10.0
-"""Between two rounds of a node: so late a figure is, at most, once its event is stored."""
+"""The rest between two rounds: a figure is at most so much later than its event is stored."""
 LEASE_SECONDS = 30.0
-"""So late another goes on with the counting after a node has died in it."""
+"""How long another node waits before it goes on with the counting of a node that has died."""
 LOOKED_AT_ONCE = 100
 """Buckets that are looked at in one question."""
 CLEAR_EVERY = timedelta(minutes=10)
-"""After all that was old is forgotten, so long nobody looks for more."""
+"""How long nobody looks for what is old after all of it was deleted."""
 CLEARED_AT_ONCE = 2000
 """Rows that one statement deletes."""
 CLEARINGS = 5
-"""So many such statements of each kind a round makes."""
+"""How many such statements of each kind one round makes."""
 MINUTES_KEPT = timedelta(hours=48)
 """Older minutes are forgotten: of older times hours are told."""
 RECENT = MINUTES_KEPT - timedelta(hours=1)
-"""Of hours that are younger all minutes are there."""
+"""How old an hour may be of which all minutes are still there."""
 
 logger = logging.getLogger(__name__)
 

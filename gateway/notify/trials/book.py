@@ -43,21 +43,21 @@ if TYPE_CHECKING:
     from gateway.catalog.kinds import Trial
 
 FLUSH_SECONDS = 1.0
-"""Between two writes."""
+"""The rest between two writes."""
 FINDINGS_SECONDS = 60.0
-"""Between two looks at what the experiments have found."""
+"""The rest between two looks at what the experiments have found."""
 WAITING_MAX = 20_000
-"""So many marks wait at most."""
+"""How many marks may wait."""
 AT_ONCE = 500
 """Marks that are looked up and stored together."""
 READ_AT_ONCE = 1000
-"""Of what was read with all else, so many are looked at; of more the newest are not counted."""
+"""How many notifications are looked at when a reader has read all at once; if there are more, the newest are not counted."""
 ENROLLED_MAX = 50_000
-"""So many people are remembered here as written down; at one more all are forgotten, and written down again to no effect."""
+"""How many people are remembered here as written down; at one more all are forgotten, and written down again to no effect."""
 PRUNED_AT_ONCE = 2_000
-"""In one keeping of the house."""
+"""How much one keeping of the house forgets at most."""
 BY = "experiment"
-"""In this name an experiment that is over is settled."""
+"""The name under which an experiment that is over is settled."""
 NOTHING = ArmCount()
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class _Mark:
 
     id: str
     user: str | None
-    """None: whoever it is for."""
+    """Who has done it; None: whoever the notification is for."""
     outcome: Outcome
     at: datetime
 

@@ -22,11 +22,11 @@ class Lot:
     """
 
     variant: "Variant | None" = None
-    """None: the type's own words."""
+    """The variant; None: the type's own words."""
     is_tried: bool = False
     """Whether it is counted: the variant has fallen to them by lot."""
     aside: Aside | None = None
-    """Why none has."""
+    """Why no variant has fallen to them; None where one has."""
 
 
 OWN_WORDS = Lot()
