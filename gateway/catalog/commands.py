@@ -102,9 +102,7 @@ def _init(given: argparse.Namespace) -> int:
 def _check(given: argparse.Namespace) -> int:
     catalog = _load(given.folder)
     made = _proofs(catalog)
-    failures = sorted(
-        {f"{one.type}, example {one.number}, {one.locale}: {one.failure}" for one in made if one.failure}
-    )
+    failures = sorted({f"{one.name}: {one.failure}" for one in made if one.failure})
     for failure in failures:
         print(failure, file=sys.stderr)
     if failures:
@@ -129,9 +127,7 @@ def _render(given: argparse.Namespace) -> int:
 
     catalog = _load(given.folder)
     made = _proofs(catalog)
-    failures = [
-        f"{one.type}, example {one.number}, {one.locale}: {one.failure}" for one in made if one.failure
-    ]
+    failures = [f"{one.name}: {one.failure}" for one in made if one.failure]
     for failure in failures:
         print(failure, file=sys.stderr)
     if failures:

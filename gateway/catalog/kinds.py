@@ -29,6 +29,8 @@ class Category:
     """Among the others, the smaller first."""
     icon: str | None = None
     """The name of one of the inbox's pictures, or a character or two that are shown as they are."""
+    opt_in: bool = False
+    """Whether nobody gets mail of it who has not asked for that; but for what is critical."""
 
     def name(self, locale: str, default: str) -> str:
         return self.names[
@@ -40,7 +42,7 @@ class Category:
 class EmailRule:
     default: bool = True
     """What holds for who has chosen nothing."""
-    unless: Literal["read"] | None = None
+    unless: Literal["read", "seen", "online"] | None = None
     after: float = 0.0
     """Seconds to wait."""
     clicks: bool = False
@@ -77,6 +79,8 @@ class NotificationType:
     name: str
     category: str
     critical: bool = False
+    opt_in: bool = False
+    """Whether its mail waits for its reader's yes; never of what is critical."""
     urgent: bool = False
     """It needs an answer: admins are shown it until one of them has dealt with it."""
     lane: Lane = "transactional"

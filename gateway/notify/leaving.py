@@ -16,12 +16,14 @@ from gateway.catalog.live import LiveCatalog
 from gateway.catalog.own import DIGEST
 from gateway.ground.rooms import user_of
 from gateway.notify.choosing import ATTEMPTS, Choice, Choices, Chosen, VersionMismatch
-from gateway.notify.preferences import Origin, Value, ordered
+from gateway.notify.preferences import Origin, Row, Value, ordered
 from mailer.unsubscribe import Ticket, UnsubscribeLinks, scope
 from storage.errors import StoreUnavailable
 from storage.links import Links
 from storage.streams import Notification
 
+MAIL = "m"
+"""The name in the query of a link that tells the mail in which the link stands: whoever says no says so because of that one."""
 LINK = "link"
 """Who has chosen, in the changes of preferences, when it was a link."""
 
@@ -79,6 +81,9 @@ class Lowered:
     """The merge patch that the user may choose to have all of it back."""
 
 
+Mails = Callable[[str], Awaitable[Notification | None]]
+"""What an obligation tells, by its id."""
+
 Tell = Callable[[Lowered], Awaitable[None]]
 """Tells the user; raises nothing."""
 
@@ -91,12 +96,20 @@ class Leaving:
     """
 
     def __init__(
-        self, keys: Links, links: UnsubscribeLinks, *, choices: Choices, catalog: LiveCatalog, tell: Tell
+        self,
+        keys: Links,
+        links: UnsubscribeLinks,
+        *,
+        choices: Choices,
+        catalog: LiveCatalog,
+        mails: Mails,
+        tell: Tell,
     ) -> None:
         self._keys = keys
         self._links = links
         self._choices = choices
         self._catalog = catalog
+        self._mails = mails
         self._tell = tell
 
     async def visit(self, token: str) -> Visit | None:
@@ -110,15 +123,17 @@ class Leaving:
         ticket, user = found
         return self._shown(ticket, await self._choices.show(user))
 
-    async def leave(self, token: str) -> Visit | None:
-        """Turn off the mail that the link is about; done twice it is done once.
+    async def leave(self, token: str, *, mail: str | None = None) -> Visit | None:
+        """Turn off the mail that the link is about; done twice it is done once. `mail` is the one that the link stood in.
 
         What RFC 8058 posts, and what the page's own button does. A link whose category the catalog has no
         more turns nothing off.
         """
-        return await self._lower(token, _scope_of)
+        return await self._lower(token, _scope_of, mail=mail)
 
-    async def lower(self, token: str, places: Iterable[Place], *, untrack: bool = False) -> Visit | None:
+    async def lower(
+        self, token: str, places: Iterable[Place], *, untrack: bool = False, mail: str | None = None
+    ) -> Visit | None:
         """Turn off what is sent in these places; what is off, or cannot be chosen, stays as it is.
 
         With `untrack` nobody may know any more which links in mail the user follows.
@@ -127,7 +142,7 @@ class Leaving:
         on can be turned off.
         """
         wanted = list(places)
-        return await self._lower(token, lambda _: wanted, untrack=untrack)
+        return await self._lower(token, lambda _: wanted, untrack=untrack, mail=mail)
 
     async def _found(self, token: str) -> tuple[Ticket, str] | None:
         """The ticket in the token, with its user; None for one that is not signed by us, or whose user was erased."""
@@ -135,8 +150,20 @@ class Leaving:
         user = None if ticket is None else await self._keys.user_of(ticket.key)
         return None if ticket is None or user is None else (ticket, user)
 
+    async def _of(self, user: str, mail: str | None) -> str | None:
+        """The mail, if it is one of the user's own; None else: whoever has the link can write another id
+        behind it. Raises `StorageError`.
+        """
+        told = None if mail is None else await self._mails(mail)
+        return mail if told is not None and user_of(told.room) == user else None
+
     async def _lower(
-        self, token: str, places: Callable[[Visit], Iterable[Place]], *, untrack: bool = False
+        self,
+        token: str,
+        places: Callable[[Visit], Iterable[Place]],
+        *,
+        untrack: bool = False,
+        mail: str | None = None,
     ) -> Visit | None:
         """Turn off what `places` says of what is on now; asked again where somebody else chooses at the same moment.
 
@@ -152,9 +179,10 @@ class Leaving:
             if before is None or not patch:
                 return before
             kept = before.chosen.preferences
+            of = await self._of(before.user, mail)
             try:
                 await self._choices.choose(
-                    Choice(user=before.user, patch=patch, by=LINK, version=kept.version)
+                    Choice(user=before.user, patch=patch, by=LINK, mail=of, version=kept.version)
                 )
             except VersionMismatch:
                 # Somebody else was faster; what is on now may be something else.
@@ -205,9 +233,20 @@ def _line(key: str, chosen: Chosen) -> Line | None:
         return None
     cells: dict[Channel, Value | None] = {}
     for channel in CHANNELS:
-        values = [row.cells[channel].value for row in rows if not row.cells[channel].is_locked]
+        values = [_sent(row, channel) for row in rows if not row.cells[channel].is_locked]
         cells[channel] = _loudest(values) if values else None
     return Line(key, chosen.names[key], cells)
+
+
+def _sent(row: Row, channel: Channel) -> Value:
+    """What of it may be sent.
+
+    Mail that a type does not send by itself comes when its sender asks for it, unless it was refused.
+    """
+    cell = row.cells[channel]
+    if channel == "email" and row.type.email is not None and cell.origin is Origin.DEFAULT:
+        return True
+    return cell.value
 
 
 def _loudest(values: Sequence[Value]) -> Value:
@@ -226,7 +265,7 @@ def _lowering(chosen: Chosen, places: Iterable[Place]) -> dict[str, Any]:
         rows = [
             row
             for row in chosen.grid
-            if row.type.category == category and not row.cells[channel].is_locked and row.cells[channel].value
+            if row.type.category == category and not row.cells[channel].is_locked and _sent(row, channel)
         ]
         # The category, even where only some of its types are on: a type that it gets tomorrow is meant too.
         if rows:
@@ -261,7 +300,7 @@ class WaysOut:
         # Before the mail leaves: its link must never lead to nobody.
         if await self._keys.user_of(key) is None:
             await self._keys.remember({key: user})
-        return self._links.url(user, category)
+        return f"{self._links.url(user, category)}?{MAIL}={notification.id}"
 
     def _category(self, notification: Notification) -> str | None:
         """What its reader can say no to, if anything."""

@@ -1,9 +1,11 @@
 """Planning: what an emit would have stored, as notifications and the mail that they owe; nothing is stored here.
 
-A request is filled in by the catalog; then each of its channels is judged; then a notification is made for each of its rooms.
+A request is filled in by the catalog; then each of its channels is judged; then a notification is made for
+each of its rooms.
 
 Three ask it: the emitter for what is to be stored, the scheduler whether a request could ever be carried out
-(`vet`), and the previews (`drafts`). Where a type has an experiment, `trials.planning` stands in its place.
+(`vet`) and how long its mail would be held, and the previews (`drafts`). Where a type has an experiment,
+`trials.planning` stands in its place.
 """
 
 from collections.abc import Mapping, Sequence
@@ -88,13 +90,21 @@ class Planner:
                 )
         return planned
 
-    async def vet(self, requests: Sequence[EmitRequest]) -> list[Exception | None]:
-        """What keeps each request from ever being carried out, such as `Unfit`; None where nothing does.
+    async def vet(self, requests: Sequence[EmitRequest]) -> list[Filled | Exception]:
+        """Each request as it would be carried out now, or what keeps it from ever being, such as `Unfit`.
 
         Nothing is judged: what holds now need not hold when it is due.
         """
-        filled = await self._scribe.fill(requests)
-        return [each if isinstance(each, Exception) else None for each in filled]
+        return await self._scribe.fill(requests)
+
+    async def held_of_each(
+        self, later: Sequence[tuple[Filled, Mapping[str, datetime]]]
+    ) -> list[Mapping[str, datetime]]:
+        """Until when the mail of each would be held, by room, if it were emitted at these times. Raises `StorageError`.
+
+        It only tells the caller what to expect; as it is emitted it is judged anew.
+        """
+        return await owing.held_of_each(self._judge, later)
 
     async def drafts(self, request: EmitRequest, *, limit: int) -> list[Draft]:
         """What an emit of the request would make of its first `limit` rooms now; nothing is stored or sent.

@@ -39,6 +39,7 @@ class Origin(StrEnum):
     DEFAULT = "default"  # the catalog's word: nothing was chosen
     CHANNEL = "channel"  # the channel is switched off as a whole
     LOCKED = "locked"  # critical: nobody can choose
+    OPT_IN = "opt_in"  # its category waits for a yes, and nothing was chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,10 @@ class Cell:
 
     @property
     def is_refused(self) -> bool:
-        """Whether the person has said no; that the catalog has no yes of its own is no such word."""
+        """Whether the person has said no, or has not said the yes that it takes.
+
+        That the catalog has no yes of its own is no such word.
+        """
         return not self.value and self.origin not in (Origin.DEFAULT, Origin.LOCKED)
 
 
@@ -123,7 +127,8 @@ class Preferences:
     def cell(self, type_: "NotificationType | None", name: str, channel: Channel) -> Cell:
         """What holds for the channel of the type called `name`; `type_` is None where the catalog does not have it.
 
-        Of an unknown type the choice by its name counts, and the channel's switch; it has no category.
+        Of an unknown type the choice by its name counts, and the channel's switch; it has no category. Where
+        the category waits for a yes to mail, nothing chosen is a no.
         """
         by_default = _default(type_, channel)
         if type_ is not None and type_.critical:
@@ -138,6 +143,8 @@ class Preferences:
             value = chosen("categories", _NONE).get(type_.category, _NONE).get(channel)
             if value is not None:
                 return Cell(value, Origin.CATEGORY)
+        if channel == "email" and type_ is not None and type_.opt_in:
+            return Cell(False, Origin.OPT_IN)  # noqa: FBT003 - the value of a cell
         return Cell(by_default, Origin.DEFAULT)
 
     def refused(self, catalog: "Catalog", channel: Channel) -> frozenset[str]:
@@ -149,9 +156,10 @@ class Preferences:
         )
 
     def refuses_by(self, channel: Channel) -> bool:
-        """Whether there is any no for the channel: most who have chosen something have chosen of mail.
+        """Whether the document has any no for the channel: most who have chosen something have chosen of mail.
 
-        It says yes also where the catalog has locked what was refused: it is a cheap first look.
+        It is a cheap first look: it says yes also where the catalog has locked what was refused, and it does
+        not know of a category that waits for a yes.
         """
         chosen = self.document.get
         return chosen("channels", _NONE).get(channel) is False or any(

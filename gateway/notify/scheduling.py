@@ -4,12 +4,16 @@ Until then it is in no stream and has no sequence, so that what is cancelled lea
 while it emits loses its lease, and another emits again, under the same idempotency key: it is one
 notification.
 
+What nobody came to in its time is missed, and so is what may have been emitted before the store was put back:
+it waits for somebody who decides.
+
 The zone of a reader is looked up once, as it is accepted: whoever moves afterwards is told at the time of the
 old zone. What the type says, and whether it is switched on, is looked up as it is emitted.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -30,7 +34,7 @@ from gateway.notify.verdicts import Sources
 from gateway.notify.whereabouts import zones_of
 from storage.errors import IdempotencyMismatch, StorageError
 from storage.ids import uuid7
-from storage.schedule import Added, Cancelled, Schedule, Scheduled, SchedulePage
+from storage.schedule import Added, Cancelled, Missed, Schedule, Scheduled, SchedulePage
 from storage.streams import Appended
 
 KEPT_AT_ONCE = 1000
@@ -44,7 +48,11 @@ POLL_SECONDS = 5.0
 SHORTEST_REST_SECONDS = 0.02
 """The shortest rest between two looks, also where something is due sooner."""
 KEPT = timedelta(days=7)
-"""How long it is known that something was emitted or cancelled."""
+"""How long it is known that something was emitted, cancelled or missed."""
+OVERDUE = timedelta(minutes=1)
+"""How long after its time something that was scheduled before the store was put back counts as missed: it may
+have been emitted in what was lost by that.
+"""
 PRUNED_AT_ONCE = 5_000
 """How much one keeping of the house forgets at most."""
 
@@ -60,6 +68,8 @@ class PutOff:
 
     items: tuple[Scheduled, ...]
     """One a room, with the time at which each is due."""
+    held: Mapping[str, datetime]
+    """By room, until when a rule would hold its mail, by what is known now."""
     duplicate: bool
     """Whether all of it was accepted before, under the same key."""
 
@@ -78,6 +88,8 @@ class ScheduledRequest:
 
     after: str | None = None
     limit: int = 50
+    missed: bool = False
+    """What was missed instead."""
 
 
 class Scheduler(Part):
@@ -85,7 +97,7 @@ class Scheduler(Part):
 
     Every node has one. The lease keeps them from emitting the same at once, and the idempotency key makes it
     one notification should they all the same. While the store is away nothing is emitted; what became too
-    late meanwhile (`latest_at`) is not emitted any more.
+    late meanwhile (`latest_at`) is missed then, and kept as such.
     """
 
     def __init__(
@@ -97,12 +109,14 @@ class Scheduler(Part):
         sources: Sources,
         clock: Clock,
         due_clock: Clock,
+        epoch: Callable[[], str],
     ) -> None:
-        """What is due is judged by `due_clock`: what went out early cannot be called back."""
+        """What is due is judged by `due_clock`: what went out early cannot be called back. `epoch` tells the store's."""
         self.emitted = 0
-        """Of this process since its start; repetitions are not counted."""
-        self.too_late = 0
-        """What was due and is not emitted any more, of this process."""
+        """How many this process has emitted since its start; repetitions are not counted."""
+        self.missed: dict[str, int] = dict.fromkeys(Missed, 0)
+        """How many this process has found to be missed, by reason."""
+        self._epoch = epoch
         self._schedule = schedule
         self._planner = planner
         self._emitter = emitter
@@ -116,8 +130,11 @@ class Scheduler(Part):
         meters.watch_counter(
             "bellhop_scheduled_emitted", "Scheduled notifications emitted here", lambda: self.emitted
         )
-        meters.watch_counter(
-            "bellhop_scheduled_too_late", "Scheduled notifications whose time was over", lambda: self.too_late
+        meters.watch_counts(
+            "bellhop_scheduled_missed",
+            "Scheduled notifications that were not emitted in their time",
+            "reason",
+            self.missed,
         )
 
     def start(self) -> None:
@@ -142,11 +159,21 @@ class Scheduler(Part):
         without one they are others.
         """
         now = self._clock()
-        wrong = await self._planner.vet(requests)
+        vetted = await self._planner.vet(requests)
         wanted = [
-            [] if error is not None else await self._items(request, scope, now)
-            for request, error in zip(requests, wrong, strict=True)
+            [] if isinstance(each, Exception) else await self._items(request, scope, now)
+            for request, each in zip(requests, vetted, strict=True)
         ]
+        # Before anything is kept: should the store be away, nothing was.
+        held = iter(
+            await self._planner.held_of_each(
+                [
+                    (each, {item.room: max(item.due_at, now) for item in items})
+                    for each, items in zip(vetted, wanted, strict=True)
+                    if not isinstance(each, Exception)
+                ]
+            )
+        )
         flat = [item for items in wanted for item in items]
         added: list[Added] = []
         for start in range(0, len(flat), KEPT_AT_ONCE):
@@ -155,8 +182,10 @@ class Scheduler(Part):
         self._rounds.wake()
         answers = iter(added)
         return [
-            _accepted(items, [next(answers) for _ in items]) if error is None else error
-            for items, error in zip(wanted, wrong, strict=True)
+            each
+            if isinstance(each, Exception)
+            else _accepted(items, [next(answers) for _ in items], next(held))
+            for items, each in zip(wanted, vetted, strict=True)
         ]
 
     async def _items(self, request: EmitRequest, scope: str, now: datetime) -> list[Scheduled]:
@@ -178,6 +207,7 @@ class Scheduler(Part):
                 fingerprint=request.fingerprint,
                 cancel_key=timing.cancel_key,
                 latest_at=None if lateness is None else due_at + timedelta(seconds=lateness),
+                epoch=self._epoch(),
                 created_at=now,
             )
             for room, due_at in (await self._times(request.rooms, timing)).items()
@@ -190,15 +220,15 @@ class Scheduler(Part):
         return await self._schedule.cancel(scope, asked.cancel_key, room=asked.room, now=self._clock())
 
     async def page(self, asked: ScheduledRequest) -> SchedulePage:
-        """What is still to come. Raises `InvalidCursor`."""
-        return await self._schedule.page(after=asked.after, limit=asked.limit)
+        """What is still to come, or was missed. Raises `InvalidCursor`."""
+        return await self._schedule.page(after=asked.after, limit=asked.limit, missed=asked.missed)
 
     async def drop(self, ids: Sequence[str]) -> list[str]:
-        """Emit none of these; answers which were still to come."""
+        """Emit none of these; answers which were still to come, or missed."""
         return await self._schedule.drop(ids, now=self._clock())
 
     async def hasten(self, ids: Sequence[str]) -> list[str]:
-        """Emit these now; answers which were still to come."""
+        """Emit these now; answers which were still to come, or missed."""
         hastened = await self._schedule.hasten(ids, now=self._due_clock())
         self._rounds.wake()
         return hastened
@@ -233,15 +263,34 @@ class Scheduler(Part):
         now = self._due_clock()
         token, items = await self._schedule.lease(limit=LEASED_AT_ONCE, lease_seconds=LEASE_SECONDS, now=now)
         if items:
-            ended = [item.id for item in items if item.latest_at is not None and item.latest_at < now]
-            self.too_late += len(ended)
-            late = set(ended)
-            ended += await self._emit([item for item in items if item.id not in late])
+            missed = {item.id: why for item in items if (why := self._missed(item, now)) is not None}
+            if missed:
+                await self._schedule.miss(missed, token=token, now=now)
+                self._tell_of_missed(missed)
+            ended = await self._emit([item for item in items if item.id not in missed])
             # After the emit: a crash in between emits again, under the same key.
             await self._schedule.end(ended, token=token, now=now)
             return 0
         due = await self._schedule.next_due()
         return rest_until(due, self._due_clock(), shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
+
+    def _missed(self, item: Scheduled, now: datetime) -> Missed | None:
+        """Why it is not to be emitted by itself any more; None where it is. Of an item without an epoch
+        nobody knows whether it was lost, so it is emitted.
+        """
+        if item.latest_at is not None and item.latest_at < now:
+            return Missed.LATE
+        if item.epoch not in ("", self._epoch()) and now - item.due_at > OVERDUE:
+            return Missed.RESTORED
+        return None
+
+    def _tell_of_missed(self, missed: Mapping[str, Missed]) -> None:
+        """Count them, and log each reason once for the round: somebody has to hasten or drop them."""
+        for why, count in Counter(missed.values()).items():
+            self.missed[why] += count
+            logger.error(
+                "what was scheduled is missed: somebody has to decide", extra={"reason": why, "count": count}
+            )
 
     async def _emit(self, items: Sequence[Scheduled]) -> list[str]:
         """Emit each; answers those that need not come again.
@@ -276,11 +325,13 @@ class Scheduler(Part):
         return True
 
 
-def _accepted(items: Sequence[Scheduled], added: Sequence[Added]) -> PutOff | IdempotencyMismatch:
+def _accepted(
+    items: Sequence[Scheduled], added: Sequence[Added], held: Mapping[str, datetime]
+) -> PutOff | IdempotencyMismatch:
     """What the request became; a mismatch where its key was used for something else in any of its rooms."""
     if not all(each.is_same for each in added):
         return IdempotencyMismatch("the idempotency key was used before with another content")
-    return PutOff(items=tuple(items), duplicate=not any(each.is_new for each in added))
+    return PutOff(items=tuple(items), held=held, duplicate=not any(each.is_new for each in added))
 
 
 def _id(scope: str, request: EmitRequest, room: str) -> str:

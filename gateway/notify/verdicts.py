@@ -145,6 +145,10 @@ class Case:
     """The campaign whose mail it is; None for any other mail."""
     rhythm: Rhythm | None = None
     """How often it may come, as its sender has said; None: as its type says."""
+    was_held: bool = False
+    """Whether quiet hours have held it until now."""
+    expires_at: datetime | None = None
+    """The moment from which on there is nothing left to tell; None: never."""
 
 
 class Contacts(Protocol):
@@ -193,6 +197,25 @@ class NothingSent:
 
 
 NOTHING_SENT = NothingSent()
+
+
+class Digests(Protocol):
+    """What is gathered, and what could be: `storage.digests.Digests`."""
+
+    async def has_company(self, room: str, *, key: str, rule: str, besides: str, now: datetime) -> bool:
+        """As `storage.digests.Digests` says."""
+        ...
+
+
+class NoDigests:
+    """The stand-in of a process that gathers nothing."""
+
+    async def has_company(self, room: str, *, key: str, rule: str, besides: str, now: datetime) -> bool:
+        del room, key, rule, besides, now
+        return False
+
+
+NO_DIGESTS = NoDigests()
 
 
 class NobodyChose:
@@ -256,6 +279,8 @@ class Sources:
     campaigns: Campaigns = NO_CAMPAIGNS
     sendings: Sendings = NOTHING_SENT
     """Where a throttle counts what was sent; a process that sends no mail may have a stand-in."""
+    digests: Digests = NO_DIGESTS
+    """Where it is looked up whether what was held has company."""
     is_online: Callable[[str], Awaitable[bool]]
     """Whether the user is connected to any node. It may raise whatever presence raises."""
     zone: tzinfo = UTC

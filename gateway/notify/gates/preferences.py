@@ -1,8 +1,9 @@
 """What the person does not want is not sent, unless it is critical.
 
 In-app and mail alike, in the person's own room. Rooms of many are left out for one reader by
-`gateway.notify.muting`. That the catalog has no yes of its own is no refusal here: whether mail is owed then
-is seen in `wording`.
+`gateway.notify.muting`. Where the catalog says that a category waits for a yes, mail of it to who has said
+nothing is none either; that a type has no yes of its own is no refusal, and whether mail is owed then is seen
+in `wording`.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ _DETAILS = {
     Origin.TYPE: "does not want it",
     Origin.CATEGORY: "wants nothing of its category by this channel",
     Origin.CHANNEL: "wants nothing by this channel",
+    Origin.OPT_IN: "has not asked for mail of its category",
 }
 
 
@@ -39,10 +41,10 @@ def wants(case: Case, moment: Moment) -> bool:
 
 
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Choice | None]:
-    """A choice for who has made one; of all others the catalog's word holds already."""
+    """A choice for who has made one; of all others the catalog's word holds already, unless that waits for theirs."""
     users = list(dict.fromkeys(case.user or "" for case in cases))
     chosen = await sources.preferences.of_many(users)
-    if not chosen:
+    if not chosen and not sources.catalog.has_opt_ins:
         return [None] * len(cases)
     catalog = sources.catalog.current
     types = {} if catalog is None else catalog.types
@@ -53,9 +55,9 @@ async def gather(sources: Sources, cases: Sequence[Case]) -> list[Choice | None]
 
 
 def in_use(sources: Sources, cases: Sequence[Case]) -> bool:
-    """Whether anybody has chosen anything."""
+    """Whether anybody has chosen anything, or has to."""
     del cases
-    return sources.preferences.in_use
+    return sources.preferences.in_use or sources.catalog.has_opt_ins
 
 
 GATE = Gate(

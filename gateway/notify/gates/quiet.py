@@ -1,7 +1,9 @@
-"""Mail waits for the end of the person's quiet hours, unless it is critical; then it is decided again.
+"""Mail waits for the end of the person's quiet hours, unless it is critical; then it is decided again. What
+expires first is not sent.
 
-It holds and never ends. What it holds at an emit is stored with the end as its time, so a night costs no
-look-ups; as it is due it is asked again, for the person may have changed the hours meanwhile.
+What it holds at an emit is stored with the end as its time, so a night costs no look-ups; as it is due it is
+asked again, for the person may have changed the hours meanwhile. What several of these have come to at the
+end, the gate `digest` puts into one mail.
 """
 
 from collections.abc import Sequence
@@ -12,7 +14,7 @@ from zlib import crc32
 from gateway.ground.zones import zone
 from gateway.notify.preferences import QuietHours
 from gateway.notify.quiet import quiet_until
-from gateway.notify.verdicts import EMAIL, Case, Delay, Gate, Moment, Sources
+from gateway.notify.verdicts import EMAIL, Case, Delay, Gate, Moment, Skip, Sources
 from gateway.notify.whereabouts import zones_of
 
 RULE = "quiet_hours"
@@ -29,15 +31,18 @@ class Night:
     """The name of the user's zone: facts are shown to people."""
 
 
-def judge(case: Case, night: Night) -> Delay | None:
-    """Held until the night is over, and up to ten minutes more."""
+def judge(case: Case, night: Night) -> Delay | Skip | None:
+    """Held until the night is over, and up to ten minutes more; nothing, where it has expired by then."""
     due_at = max(case.now, case.due_at)
     end = quiet_until(night.hours, zone(night.zone) or UTC, due_at)
     if end is None:
         return None
     # By the user, not by chance: whoever looks twice is told the same.
     spread = timedelta(seconds=crc32((case.user or "").encode()) % SPREAD_SECONDS)
-    return Delay(until=end + spread, rule=RULE, detail=f"{case.user} has quiet hours")
+    until = end + spread
+    if case.expires_at is not None and case.expires_at <= until:
+        return Skip(rule=RULE, detail=f"it expires in the quiet hours of {case.user}")
+    return Delay(until=until, rule=RULE, detail=f"{case.user} has quiet hours")
 
 
 def wants(case: Case, moment: Moment) -> bool:
