@@ -110,7 +110,7 @@ class Delivery(Part):
         self._tasks.start(self._release_forever(), name="delivery release")
 
     async def stop(self) -> None:
-        """End the loops first: a repair that goes on would set timers anew."""
+        """Let go of all rooms' timers. The loops end first: a repair that goes on would set timers anew."""
         await self._tasks.stop()
         await self.repairs.stop()
         for stream in self.streams.values():

@@ -56,8 +56,8 @@ class Departures:
         """`Send`, and it counts against the throttle from now on; else what becomes of one too many.
 
         The gate has looked before, without a lock: of several that were let pass there, here only as many are
-        as there is room for. A mail that claims again after a crash is counted once, for the claim is written
-        on the mail.
+        as there is room for. The claim is written on the mail, so one that claims again after a crash is not counted
+        against itself here.
         """
         # A digest's mail and a campaign's are no single notification's: the throttle is about those alone, as
         # its gate is.

@@ -65,8 +65,7 @@ class Held:
     """Everything held about a user.
 
     It is for the person's right to know. Each field is read for itself, one after the other, so what changes
-    in between may be in one and not in another. What is deleted by `erase` and what is here are the same
-    shelves.
+    in between may be in one and not in another.
     """
 
     user: str
