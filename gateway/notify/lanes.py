@@ -258,7 +258,10 @@ class Lanes(Part):
             await self.tell_others()
 
     async def _weighed(self, lane: LaneName) -> Health:
-        """What became of a lane's mail in the window, of all processes. One question to the store, and two more where the relay fails."""
+        """What became of a lane's mail in the window, of all processes.
+
+        One question to the store, and two more where the relay fails.
+        """
         since = self._clock() - timedelta(seconds=self._bounds.window_seconds)
         minute = _minute(since)
         if (resumed := self.state(lane).since) is not None:
