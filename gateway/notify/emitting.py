@@ -60,8 +60,8 @@ class Emitter:
     """The use cases of emitting, of one node. Every request's outcome is counted here, once.
 
     The rules are not here: the planner says what is to be stored, the store numbers it, the fanout delivers.
-    So that steps stay in this order: nothing is delivered that is not durable, and nobody waits for another
-    node to be told.
+    Here is their order: what is to be kept is delivered only once it is durable, and
+    the sessions of this node wait for no other node.
 
     Listeners and counts are of this node alone. A crash after the store has answered and before the frames
     are shared loses nothing: the other nodes find it by reconciliation, and a caller that asks again under

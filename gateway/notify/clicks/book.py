@@ -67,7 +67,7 @@ class Destination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """What is seen of a request that follows a link; made by the page, and not kept."""
+    """What is seen of a request that follows a link; the page makes it."""
 
     network: str
     """The network that the request comes from: of IPv4 a /24, of IPv6 a /48."""
