@@ -27,6 +27,8 @@ export { ENGLISH, type Strings } from "./strings.ts";
 const PROPERTIES = ["inbox", "strings", "getToken", "options", "icon", "categories"] as const;
 const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
 
+let toastFile: Promise<typeof import("./toasts.ts")> | undefined;
+
 /** What the element is made of, in one language. */
 interface Parts {
   bell: Bell;
@@ -339,7 +341,9 @@ export class BellhopInbox extends Base {
 
   async #toast(arrived: readonly Notification[]): Promise<void> {
     if (this.#parts?.panel?.isOpen) return;
-    const { toasts } = await fetched(() => import("./toasts.ts"));
+    // One promise for all: what came later is shown later.
+    toastFile ??= fetched(() => import("./toasts.ts"));
+    const { toasts } = await toastFile;
     const parts = this.#parts as Parts;
     // Who has opened the panel meanwhile sees them there.
     if (this.#isWanted || parts.panel?.isOpen) return;
