@@ -96,7 +96,10 @@ class LiveMemberships(Part):
             self._news.set()
 
     async def _settle_forever(self) -> None:
-        """Settle users whose topics have changed, some at a time; while the store is away, all are left for the next housekeeping."""
+        """Settle users whose topics have changed, some at a time.
+
+        While the store is away, all are left for the next housekeeping.
+        """
         while True:
             await self._news.wait()
             users = list(self._due)[:USERS_AT_ONCE]

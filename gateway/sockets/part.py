@@ -44,8 +44,9 @@ def server_of(
 class EnginePart(Part):
     """The connections of all clients. It works as long as the public site listens.
 
-    It has no `start`: connections come with the first request that the public site takes. It stops after the
-    parts that stand behind it, so that those may still write to sessions while they end.
+    It has no `start`: connections come with the first request that the public site takes. It stops between the
+    sites: behind the public one, so that nobody comes any more, and before the internal one, which goes on
+    answering emits meanwhile.
     """
 
     def __init__(self, server: Server) -> None:
