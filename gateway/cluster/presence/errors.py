@@ -2,6 +2,8 @@
 
 PresenceError
 └── PresenceUnavailable     who is online cannot be told now; the same call may succeed later
+
+Sessions translate it into a code or go on without; only who asks for the roster is told.
 """
 
 
