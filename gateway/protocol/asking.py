@@ -2,6 +2,9 @@
 
 Unknown fields are refused. The marshmallow schemas are the one truth, for validation as for the OpenAPI document. A
 schema of one field loads that field's value, the others load a request of `gateway.notify.requests`.
+
+The parsers at the end are those that sessions use. What only admins or backends ask stands in a file of its
+own for each noun.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -41,14 +44,22 @@ from storage.inboxes import Place
 from storage.mail import MailState
 
 IDS_MAX = 1000
+"""Ids in one request; more would make one transaction too long."""
 REASON_MAX = 200
+"""Characters of a reason."""
 EPOCH = "epoch"
+"""The name under which `since` has the epoch; no room can have it."""
 EPOCH_CHARACTERS = 64
+"""An epoch is shorter; a longer text is none."""
 SNOOZE_MAX = timedelta(days=366)
+"""How far ahead a snooze may end."""
 
 
 class NothingSchema(Schema):
-    """Asked by its name alone."""
+    """Asked by its name alone.
+
+    Loads None. Any field is one too many.
+    """
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> None:
@@ -56,7 +67,10 @@ class NothingSchema(Schema):
 
 
 class OneFieldSchema(Schema):
-    """Loads the value of its only field."""
+    """Loads the value of its only field.
+
+    A subclass has one required field; with a second one the loading fails at once, in any test that asks it.
+    """
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> Any:
@@ -65,10 +79,12 @@ class OneFieldSchema(Schema):
 
 
 def _id_field(**options: Any) -> Text:
+    """An id of any kind; whether there is something of that id, the store says."""
     return Text(r"[!-~]*", "an id", longest=64, **options)
 
 
 def _ids_field(**options: Any) -> Items:
+    """One id or more, `IDS_MAX` at most."""
     return Items(_id_field(), validate=validate.Length(min=1, max=IDS_MAX), **options)
 
 
@@ -81,7 +97,10 @@ class IdsSchema(OneFieldSchema):
 
 
 class ReadSchema(Schema):
-    """Either some, or all. Loads the ids, or None for all."""
+    """Either some, or all. Loads the ids, or None for all.
+
+    `all` can only be true: `{"all": false}` would ask for nothing and look as if it did.
+    """
 
     ids = _ids_field()
     all = Flag(validate=validate.OneOf([True], error="Must be true, or left out."))
@@ -97,7 +116,10 @@ class ReadSchema(Schema):
 
 
 class SnoozeSchema(Schema):
-    """One notification, and when it is to come back."""
+    """One notification, and when it is to come back.
+
+    Whether the time is ahead needs a clock; `check_until` asks it.
+    """
 
     id = _id_field(required=True)
     until = Moment(required=True)
@@ -119,7 +141,10 @@ class ActSchema(Schema):
 
 
 class HistorySchema(Schema):
-    """A page of history."""
+    """A page of history.
+
+    Loads a `HistoryRequest`. Without `archived` and `snoozed` it is of the inbox.
+    """
 
     before = cursor_field()
     limit = limit_field(20, 100)
@@ -142,7 +167,10 @@ class HistorySchema(Schema):
 
 
 class AdminHistorySchema(HistorySchema):
-    """The same of a user or of a room, for admins."""
+    """The same of a user or of a room, for admins.
+
+    With neither it is of the admin's own inbox.
+    """
 
     user = UserId(load_default=None)
     room = Room(load_default=None)
@@ -168,6 +196,7 @@ class UserHistorySchema(HistorySchema):
 
 
 def _history_request(data: Mapping[str, Any]) -> HistoryRequest:
+    """The part of a history that is the same for everybody who asks."""
     return HistoryRequest(
         before=data["before"], limit=data["limit"], types=tuple(data["type"]),
         categories=tuple(data["category"]), unread_only=data["unread"],
@@ -188,7 +217,10 @@ class RosterSchema(Schema):
 
 
 class MailSchema(Schema):
-    """A page of mail."""
+    """A page of mail.
+
+    All that is given must hold. `address` is compared as mail servers do.
+    """
 
     state = fields.Enum(MailState, by_value=True, load_default=None)
     address = EmailAddress(
@@ -220,7 +252,10 @@ class HeldSchema(Schema):
 
 
 class FindSchema(Schema):
-    """Whom to look for."""
+    """Whom to look for.
+
+    The bound on the text bounds the query that is made of it.
+    """
 
     text = Text(
         VISIBLE, "printable", longest=200, required=True,
@@ -253,7 +288,10 @@ class WatchSchema(OneFieldSchema):
 
 
 class OverviewSchema(OneFieldSchema):
-    """Of how many minutes."""
+    """Of how many minutes.
+
+    The minutes before now; no more are kept.
+    """
 
     minutes = limit_field(60, 60)
 
@@ -264,6 +302,7 @@ class TokenSchema(OneFieldSchema):
 
 # What the namespaces ask of both. Each raises `Invalid`.
 
+# Schemas are made once: marshmallow takes longer to make one than to load by it.
 history = parser(HistorySchema())
 ids = parser(IdsSchema())
 read = parser(ReadSchema())
@@ -273,7 +312,10 @@ token = parser(TokenSchema())
 
 
 def check_until(until: datetime, now: datetime) -> None:
-    """Raises `Invalid` for a snooze that ends before it begins, or when nobody will be there any more."""
+    """Raises `Invalid` for a snooze that ends before it begins, or when nobody will be there any more.
+
+    It stands apart from the schema because schemas know no clock.
+    """
     if not now < until <= now + SNOOZE_MAX:
         raise Invalid({"until": [f"Must be ahead, and within {SNOOZE_MAX.days} days."]})
 
@@ -283,6 +325,9 @@ def since(value: object, rooms: Collection[str]) -> dict[str, int]:
 
     A null, which a client notes that writes down the `seq` of what is not stored, tells nothing of what it had: it
     becomes a sequence that no room has reached, and so a resync.
+
+    Raises `Invalid` for what is no object and for what is no sequence. `INTEGER_MAX` is more than any room
+    has, so the store puts the room into `resync`.
     """
     if value is None:
         return {}
@@ -296,7 +341,11 @@ def since(value: object, rooms: Collection[str]) -> dict[str, int]:
 
 
 def epoch(since: object) -> str | None:
-    """The epoch that a `since` was counted in, if it says: it stands among the rooms, none of which has that name."""
+    """The epoch that a `since` was counted in, if it says: it stands among the rooms, none of which has that name.
+
+    Raises `Invalid` for what is no short text. None from clients that do not say, whose sequences are
+    believed.
+    """
     value = since.get(EPOCH) if isinstance(since, Mapping) else None
     if value is not None and not (isinstance(value, str) and len(value) <= EPOCH_CHARACTERS):
         raise Invalid({"since": ["The epoch must be the text that `ready` gave."]})

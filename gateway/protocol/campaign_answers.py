@@ -1,4 +1,8 @@
-"""What is answered about campaigns: the shapes of the answers, and how they are made."""
+"""What is answered about campaigns: the shapes of the answers, and how they are made.
+
+What may be asked is in `campaigns`; the words and variants are in `campaign_trial_answers`. Figures come from
+`gateway.notify.campaigns` and are only shaped here.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -113,6 +117,7 @@ class RetriedAnswer(Schema):
 
 
 def campaign(value: Campaign) -> Json:
+    """What lists show of a campaign; `reason` is of a pause that nobody has asked for."""
     return {
         "id": value.id,
         "name": value.name,
@@ -130,6 +135,7 @@ def campaign(value: Campaign) -> Json:
 
 
 def detail(value: Progress) -> Json:
+    """A campaign in full: what it says, whom it is for, and how far it has come."""
     plan = value.plan
     return campaign(value.campaign) | {
         "data": plan.data,
@@ -142,6 +148,7 @@ def detail(value: Progress) -> Json:
 
 
 def _audience(value: Audience) -> Any:
+    """As it was asked, so that it can be asked again."""
     match value:
         case Imported():
             return "import"
@@ -157,6 +164,7 @@ def _audience(value: Audience) -> Any:
 
 
 def accounting(value: Progress) -> Json:
+    """Where each recipient stands. States that nobody is in are 0, so that a reader can add up."""
     rows, mails = value.counts.rows, value.counts.mails
     heard = (MailState.DELIVERED, MailState.BOUNCED, MailState.COMPLAINED)
     return {
@@ -169,10 +177,12 @@ def accounting(value: Progress) -> Json:
 
 
 def page(value: CampaignPage) -> Json:
+    """A page of campaigns, newest first."""
     return {"campaigns": [campaign(each) for each in value.items], "next": value.next}
 
 
 def recipients(value: RecipientPage) -> Json:
+    """A page of recipients, in the order in which they were written down."""
     return {
         "recipients": [recipient(each) for each in value.items],
         "next": value.next,
@@ -180,6 +190,7 @@ def recipients(value: RecipientPage) -> Json:
 
 
 def recipient(value: RecipientRow) -> Json:
+    """One recipient, with the mail of it; the address is that which was imported, null where the user's own is meant."""
     return {
         "id": value.id,
         "user": value.user,
@@ -196,6 +207,7 @@ def recipient(value: RecipientRow) -> Json:
 
 
 def imported(value: ImportResult) -> Json:
+    """What became of an import; `errors` are the first ones, by line."""
     return {
         "received": value.received,
         "added": value.added,
@@ -206,6 +218,7 @@ def imported(value: ImportResult) -> Json:
 
 
 def dry_run(value: DryRun) -> Json:
+    """What would become of these recipients now; nothing was kept."""
     return {
         "looked_at": value.looked_at,
         "send": value.send,
@@ -217,10 +230,12 @@ def dry_run(value: DryRun) -> Json:
 
 
 def tested(mails: Sequence[str]) -> Json:
+    """The ids of the mails that were owed for a test."""
     return {"mails": list(mails)}
 
 
 def cancelled(value: Cancelled) -> Json:
+    """How many get nothing any more, and how many mails could not be held back."""
     return {
         "campaign": campaign(value.campaign),
         "cancelled": value.cancelled,
@@ -229,4 +244,5 @@ def cancelled(value: Cancelled) -> Json:
 
 
 def retried(number: int) -> Json:
+    """How many recipients are tried again."""
     return {"retried": number}

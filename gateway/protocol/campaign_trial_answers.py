@@ -1,4 +1,9 @@
-"""What is told of a campaign's own words, and of how its variants did."""
+"""What is told of a campaign's own words, and of how its variants did.
+
+It stands apart since `campaign_answers` has the campaign itself. What the figures mean is of
+`gateway.experiments`, and `gateway.protocol.trial_results` shapes what they have in common with those of
+types.
+"""
 
 from marshmallow import Schema, fields
 
@@ -64,6 +69,7 @@ class OwnWordsAnswer(Schema):
 
 
 def own_words(campaign: Campaign, plan: Plan, told: Results | None) -> Json:
+    """Members of a campaign in full. `told` is None without variants."""
     return {
         "texts": _texts(plan.texts),
         "variants": [
@@ -82,6 +88,7 @@ def own_words(campaign: Campaign, plan: Plan, told: Results | None) -> Json:
 
 
 def _texts(texts: dict[str, OwnTexts]) -> Json:
+    """By language, each with what it says itself; null is what the type says."""
     return {
         locale: {"title": own.title, "body": own.body, "link": own.link, "subject": own.subject}
         for locale, own in texts.items()
@@ -89,6 +96,7 @@ def _texts(texts: dict[str, OwnTexts]) -> Json:
 
 
 def _experiment(campaign: Campaign, value: Experiment) -> Json:
+    """As it was asked; `hours` again, and the salt that is in fact used."""
     return {
         "baseline": value.baseline,
         "effect": value.effect,
@@ -100,6 +108,7 @@ def _experiment(campaign: Campaign, value: Experiment) -> Json:
 
 
 def _results(campaign: Campaign, told: Results) -> Json:
+    """What was found so far: of mail a conversion is a click, and a person is one whose mail was sent."""
     return {
         **trial_results.results(told),
         "chosen": campaign.chosen,

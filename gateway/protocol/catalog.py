@@ -1,4 +1,8 @@
-"""What is asked and answered about the catalog: its types, their switches, and previews."""
+"""What is asked and answered about the catalog: its types, their switches, and previews.
+
+It has only schemas; the answers are made in `catalog_shapes`. What is in a catalog is read and checked in
+`gateway.catalog`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,11 +21,15 @@ from gateway.protocol.trial_results import ArmAnswer, ResultsAnswer
 from storage.mail import LaneName
 
 EXAMPLES_MAX = 1000
+"""More than any type has; the bound is for the number, which must not be of any size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchRequest:
-    """What is to hold for a type from now on; what is left out stays, and None is what the file says."""
+    """What is to hold for a type from now on; what is left out stays, and None is what the file says.
+
+    Given and null differ from left out, so the changes are kept as they were asked, and not as fields.
+    """
 
     type: str
     changes: Mapping[str, Any]
@@ -29,6 +37,7 @@ class SwitchRequest:
 
 
 def _type_field(**options: Any) -> Text:
+    """The name of a type. It need not be in the catalog: admins may switch one that is emitted without."""
     return Text(TYPE, "capitals, digits and _, beginning with a capital", longest=64, **options)
 
 
@@ -49,7 +58,10 @@ class OverridesSchema(Schema):
 
 
 class SwitchSchema(TypeSchema):
-    """What admins set for a type; what is left out stays as it is, and null is what the file says."""
+    """What admins set for a type; what is left out stays as it is, and null is what the file says.
+
+    Raises for a request that would change nothing: it is a mistake, and would be audited as a change.
+    """
 
     enabled = Flag(allow_none=True, metadata={"description": "Of the whole type: false is the kill switch."})
     channels = fields.Nested(OverridesSchema)
@@ -72,7 +84,10 @@ class SwitchSchema(TypeSchema):
 
 
 class TypePreviewSchema(TypeSchema):
-    """Either data, or one of the type's examples."""
+    """Either data, or one of the type's examples.
+
+    With `data` the example is not used. Nothing is stored or sent by it.
+    """
 
     data = Object(load_default=None, allow_none=True)
     example = fields.Integer(
@@ -286,7 +301,10 @@ class ExplainedAnswer(Schema):
 
 
 class ExplainSchema(TypeSchema):
-    """Of one user and one type."""
+    """Of one user and one type.
+
+    Loads the user and the type, in this order.
+    """
 
     user = UserId(required=True)
 

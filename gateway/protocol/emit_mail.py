@@ -1,4 +1,7 @@
-"""What an emit may say of its mail."""
+"""What an emit may say of its mail.
+
+It stands apart since `Email` takes two shapes, which the schema of an emit names only once.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +16,8 @@ from storage.mail import Unless
 
 
 class EmailSchema(Schema):
+    """Loads an `EmailRequest`. Whether the address is known is found later, when it is emitted."""
+
     to = EmailAddress(load_default=None)
     subject = Text(VISIBLE, "printable, with something to see", longest=TITLE_MAX, load_default=None)
     after = Seconds(
@@ -40,7 +45,10 @@ class EmailSchema(Schema):
 
 
 class Email(fields.Field[EmailRequest | bool]):
-    """`true`, an object, or `false`."""
+    """`true`, an object, or `false`.
+
+    True loads a request without wishes, false loads false. The field itself is null where nothing is said.
+    """
 
     _object = fields.Nested(EmailSchema)
 

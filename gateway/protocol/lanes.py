@@ -1,4 +1,8 @@
-"""What is asked and answered about lanes of mail: how their mail fares, and whether they are paused."""
+"""What is asked and answered about lanes of mail: how their mail fares, and whether they are paused.
+
+How a lane is paused and how its brake counts is of `gateway.notify.lanes`; here are the shapes. Only bulk mail can be
+paused.
+"""
 
 from typing import Any
 
@@ -14,9 +18,11 @@ from storage.lanes import Outcome, Pause
 from storage.mail import LaneName
 
 REASON_MAX = 200
+"""Characters."""
 
 
 def _lane_field() -> fields.Enum[LaneName]:
+    """A lane that may be paused."""
     only = validate.OneOf([BRAKED], error="Only bulk mail can be paused: somebody waits for all other.")
     return fields.Enum(LaneName, by_value=True, required=True, validate=only)
 
@@ -85,6 +91,7 @@ class LanesAnswer(Schema):
 
 
 def page(value: LanePage) -> Json:
+    """All lanes, with the bounds of the brake that hold for them."""
     bounds = value.bounds
     return {
         "lanes": [_lane(each) for each in value.lanes],
@@ -99,6 +106,7 @@ def page(value: LanePage) -> Json:
 
 
 def _lane(value: Lane) -> Json:
+    """A lane with its figures; a rate is null where too few mails were sent to tell one."""
     health = value.health
     return {
         "lane": value.name,
@@ -111,4 +119,5 @@ def _lane(value: Lane) -> Json:
 
 
 def _pause(value: Pause) -> Json:
+    """Since when, by whom and why."""
     return {"at": time(value.at), "by": value.by, "reason": value.reason}

@@ -1,4 +1,8 @@
-"""What is asked and answered about mail that comes back: a report handed in, and those that belong to no mail."""
+"""What is asked and answered about mail that comes back: a report handed in, and those that belong to no mail.
+
+What a report means and what follows is of `mailer` and `gateway.notify`. A report is handed in as the mail
+that it is; hearsay is what a provider has told an operator's own program.
+"""
 
 from typing import Any
 
@@ -13,6 +17,7 @@ from mailer.relay_ids import LONGEST as RELAY_ID_MAX
 from storage.strays import StrayPage
 
 REPORT_TYPE = "message/rfc822"
+"""The media type of a mail."""
 REPORT_BYTES_MAX = 16 * 2**20
 """Some send back a mail whole; no more of it is read than `mailer.parts` needs."""
 
@@ -29,7 +34,10 @@ class StraysSchema(Schema):
 
 
 class HearsaySchema(Schema):
-    """What a provider has told of a mail: by its id, by its Message-ID, or by the id that the relay gave it."""
+    """What a provider has told of a mail: by its id, by its Message-ID, or by the id that the relay gave it.
+
+    One of the three ways to name the mail, and not two: they could name different ones.
+    """
 
     mail = Text(r"[!-~]*", "an id", longest=64)
     message_id = Text(r"[!-~]*", "a Message-ID", longest=400)
@@ -79,10 +87,12 @@ class StraysAnswer(Schema):
 
 
 def dealt(value: Return) -> Json:
+    """What came of a report."""
     return {"fate": value.fate, "mail": value.mail, "suppressed": value.suppressed}
 
 
 def strays(page: StrayPage) -> Json:
+    """A page of strays; what cannot be decoded is shown with replacement characters."""
     reports = [
         {
             "id": stray.id,

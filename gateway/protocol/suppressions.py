@@ -1,4 +1,8 @@
-"""What is asked and answered about suppressions: the list, an address put on it, and one taken off."""
+"""What is asked and answered about suppressions: the list, an address put on it, and one taken off.
+
+What a suppression does is of `gateway.notify` and `storage`; a scope is all mail (`"*"`), a lane
+(`"lane:bulk"`) or a category (`"category:orders"`).
+"""
 
 from datetime import datetime
 from typing import Any
@@ -15,18 +19,25 @@ from gateway.protocol.patterns import PRINTABLE
 from storage.suppressions import EVERYTHING, Evidence, Reason, Suppression, SuppressionPage
 
 SCOPE = r"\*|lane:(transactional|bulk)|category:[a-z][a-z0-9_]{0,63}"
+"""Whether the category is in the catalog is not asked: it may have been."""
 DIAGNOSTIC_MAX = 1000
+"""Characters of what a mail server has said."""
 CODE_MAX = 40
+"""Characters."""
 SUPPRESSED_AT_ONCE = 200
 """Which a connection takes as one event."""
 
 
 def _scope_field(**options: Any) -> Text:
+    """A scope of a suppression."""
     return Text(SCOPE, "*, lane:bulk, lane:transactional, or category: and its name", longest=80, **options)
 
 
 def created_at(text: str) -> datetime:
-    """The time that a list gives for an entry. Raises `Invalid`."""
+    """The time that a list gives for an entry. Raises `Invalid`.
+
+    Of an import on the command line, where no schema reads the row.
+    """
     try:
         moment: datetime = Moment().deserialize(text)
     except ValidationError as error:
@@ -58,7 +69,10 @@ class EvidenceSchema(Schema):
 
 
 class SuppressSchema(Schema):
-    """An address that is not to be written to."""
+    """An address that is not to be written to.
+
+    Loads a `SuppressRequest`. Without an end it lasts until it is lifted.
+    """
 
     address = EmailAddress(required=True)
     scope = _scope_field(load_default=EVERYTHING)
@@ -80,7 +94,10 @@ class SuppressManySchema(OneFieldSchema):
 
 
 class LiftSchema(Schema):
-    """An address that may be written to again."""
+    """An address that may be written to again.
+
+    Loads a `LiftRequest`.
+    """
 
     address = EmailAddress(required=True)
     scope = _scope_field(load_default=None, metadata={"description": "Left out: in every scope."})
@@ -126,6 +143,7 @@ class LiftedAnswer(Schema):
 
 
 def suppression(value: Suppression) -> Json:
+    """One entry of the list."""
     evidence = value.evidence
     return {
         "address": value.address,
@@ -139,12 +157,15 @@ def suppression(value: Suppression) -> Json:
 
 
 def page(value: SuppressionPage) -> Json:
+    """A page, newest first."""
     return {"suppressions": [suppression(each) for each in value.items], "next": value.next}
 
 
 def suppressed(count: int) -> Json:
+    """How many were put on the list by it."""
     return {"suppressed": count}
 
 
 def lifted(count: int) -> Json:
+    """How many were taken off."""
     return {"lifted": count}

@@ -1,6 +1,8 @@
 """What connections are told unasked: the payload of each event, as a schema. The types of the web's pages are made of it.
 
 `gateway.notify.events` and `gateway.sockets` write it; a journey holds what they write to these schemas.
+
+Answers to what a client asks are not here: they are with what is asked.
 """
 
 from collections.abc import Mapping
@@ -14,10 +16,12 @@ from gateway.protocol.preferences import PreferencesAnswer
 
 
 def _heads() -> fields.Dict:
+    """Sequences by room."""
     return fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
 
 
 def _texts() -> fields.List[str]:
+    """A list of texts."""
     return fields.List(fields.String(), required=True)
 
 

@@ -1,4 +1,8 @@
-"""What is told of an experiment's findings, whatever it is of."""
+"""What is told of an experiment's findings, whatever it is of.
+
+Campaigns and types both try variants; what is found has the same shape for both. The figures are of
+`gateway.experiments`.
+"""
 
 from marshmallow import Schema, fields
 
@@ -58,6 +62,7 @@ class TrialPartAnswer(Schema):
 
 
 def results(told: Results) -> Json:
+    """The plan of an experiment beside what was found."""
     found = told.findings
     return {
         "rule": told.design.rule.value,
@@ -80,12 +85,14 @@ def results(told: Results) -> Json:
 
 
 def arm(value: Arm) -> Json:
+    """A variant: to how many it fell, and its rate with the interval of Wilson."""
     share = Share(value.converted, value.people)
     low, high = wilson(share)
     return {"name": value.name, "assigned": value.assigned, "rate": share.rate, "low": low, "high": high}
 
 
 def part(value: Part) -> Json:
+    """One person's part, for what is kept of a person."""
     return {
         "trial": value.trial,
         "variant": value.variant,

@@ -1,4 +1,8 @@
-"""Who asks, and what a gateway can do: one object for each noun. How operations use them is in `gateway.protocol.uses`."""
+"""Who asks, and what a gateway can do: one object for each noun. How operations use them is in `gateway.protocol.uses`.
+
+It imports the use cases that operations name; none of those knows this module. A node makes one `UseCases`
+when it is built.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +39,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseCases:
-    """What a gateway can do, one object for each noun."""
+    """What a gateway can do, one object for each noun.
+
+    Sites and sessions hand it to operations; nobody keeps anything in it.
+    """
 
     emitter: Emitter
     previewer: Previewer
@@ -65,7 +72,10 @@ class UseCases:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks: a service, an admin's connection, or a user by token."""
+    """Who asks: a service, an admin's connection, or a user by token.
+
+    Made for each request of HTTP and each event, from what the caller has proven. It is trusted from then on.
+    """
 
     scope: str
     """Whose idempotency keys the caller's are, and who is said to have done it."""
@@ -82,5 +92,8 @@ class Caller:
 
     @property
     def name(self) -> str:
-        """How it is written down who did something."""
+        """How it is written down who did something.
+
+        `"user:42"` or `"service:shop"`.
+        """
         return f"user:{self.user}" if self.user else f"service:{self.scope}"

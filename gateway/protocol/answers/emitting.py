@@ -1,4 +1,7 @@
-"""What an emit is answered, and what a preview of one says, as schemas."""
+"""What an emit is answered, and what a preview of one says, as schemas.
+
+A batch answers each item by `ResultAnswer`, which is either of the two and so requires nothing but `status`.
+"""
 
 from marshmallow import Schema, fields
 

@@ -1,4 +1,7 @@
-"""What a node says of itself, and of what all nodes did, as schemas."""
+"""What a node says of itself, and of what all nodes did, as schemas.
+
+The probes are here too: what a node says of itself is asked without a token.
+"""
 
 from typing import Any
 
@@ -12,10 +15,12 @@ class NothingAnswer(Schema):
 
 
 def _curve(**options: Any) -> fields.List[float]:
+    """A value for each step of the overview."""
     return fields.List(fields.Float(**options), required=True)
 
 
 def _curves() -> fields.Dict:
+    """The same by name, as of emits by their outcome."""
     return fields.Dict(keys=fields.String(), values=fields.List(fields.Float()), required=True)
 
 

@@ -1,4 +1,8 @@
-"""A notification as its readers and its senders see it, with its mail and its receipts, as schemas."""
+"""A notification as its readers and its senders see it, with its mail and its receipts, as schemas.
+
+They build on each other: where it stands (`AddressAnswer`), what it says (`NotificationAnswer`), what its
+reader did (`ItemAnswer`), and what became of it (`RecordAnswer`).
+"""
 
 from marshmallow import Schema, fields
 

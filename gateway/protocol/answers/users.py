@@ -1,4 +1,7 @@
-"""What is answered about users: who is here, and all that is held, as schemas."""
+"""What is answered about users: who is here, and all that is held, as schemas.
+
+`UserDataAnswer` has some of nearly every noun: whatever is kept of a user is to be found in it.
+"""
 
 from marshmallow import Schema, fields
 

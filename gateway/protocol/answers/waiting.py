@@ -1,4 +1,7 @@
-"""What waits in the name of a user: scheduled, in a campaign, or in a digest, as schemas."""
+"""What waits in the name of a user: scheduled, in a campaign, or in a digest, as schemas.
+
+They stand apart from their own nouns since `users` needs them too, and those import `users`.
+"""
 
 from marshmallow import Schema, fields
 
