@@ -1,4 +1,8 @@
-"""What every process of Bellhop stands on, and how its parts are joined, started, drained and stopped."""
+"""What every process of Bellhop stands on, and how its parts are joined, started, drained and stopped.
+
+It makes what the nodes, the mail worker and the taker of returns have in common. A subclass says which parts
+there are, in which order, and what its doors are. Nothing is dialled, opened or listened to before `start`.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
@@ -71,10 +75,15 @@ class Process(ABC):
 
     `add` what it is to have beside its own parts; then `start`, then once `stop`; in between, `drain` if the stop is to
     be a calm one. A start that fails, or is given up, is undone by `stop`.
+
+    One for an operating system's process. Its loop is the only one; whatever waits elsewhere does so in
+    threads that parts own. `metrics` are made first, since all others are measured by it.
     """
 
     health: Health
+    """Set by subclasses, whose store may be measured."""
     internal: web.Application
+    """The application of the internal site, set by subclasses."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -125,7 +134,10 @@ class Process(ABC):
         self._running = Running()
 
     def mail_part(self) -> MailPart:
-        """The workers that send what is owed."""
+        """The workers that send what is owed.
+
+        Made once: two in one process would share places and budgets.
+        """
         desk = Desk(
             outbox=self.store.outbox,
             decide=Departures(
@@ -147,7 +159,11 @@ class Process(ABC):
         return mail
 
     def digester(self, wake_mailer: Callable[[Iterable[LaneName]], None]) -> Digester:
-        """What closes the digests that are due."""
+        """What closes the digests that are due.
+
+        `due_clock` is behind the other: what is due is taken a moment late rather than early, if the clocks
+        of store and node differ.
+        """
         return Digester(
             self.store.digests,
             judge=self.judge,
@@ -185,11 +201,13 @@ class Process(ABC):
         )
 
     def _way_out(self) -> WayOut:
+        """The links by which mail can be refused; none without a secret and a site."""
         if self.unsubscribe_links is None:
             return no_way_out
         return WaysOut(self.store.links, self.unsubscribe_links, self.catalog).of
 
     def _tracker(self) -> Clicks:
+        """What makes links tracked ones; nothing does without a secret and a site."""
         if self.click_links is None:
             return NO_CLICKS
         return Tracker(
@@ -202,6 +220,9 @@ class Process(ABC):
         )
 
     def _mail_ended(self, lane: LaneName, outcome: Outcome) -> None:
+        """Count what became of a mail, everywhere where that is counted. Called on the loop for each; neither
+        waits nor raises.
+        """
         self.metrics.mail_outcome(lane, outcome.result)
         self.tally.mailed(outcome.type, outcome.result)
         if self.noter is not None:
@@ -214,11 +235,13 @@ class Process(ABC):
             self.lanes.count(lane, lanes.Outcome.FAILED)
 
     async def _mail_bounced(self, lease: Lease, bounce: Bounce) -> None:
+        """Note an address that refuses mail, and count it against the lane if it does so for good."""
         if bounce.severity is Severity.HARD:
             self.lanes.count(lease.mail.order.lane, lanes.Outcome.REFUSED)
         await self.suppressions.bounced(lease, bounce)
 
     def _mail_returned(self, ours: Ours | None, fate: Fate) -> None:
+        """Count what came back; of a mail that is none of ours there is no lane."""
         lane = None if ours is None else ours.mail.order.lane
         self.metrics.mail_returned(lane, fate)
         if lane is not None and ours is not None and fate in _HEARD:
@@ -232,6 +255,7 @@ class Process(ABC):
             press.adopt(None if catalog is None else catalog.templates)
 
     async def _is_online(self, user: str) -> bool:
+        """Whether the user has a connection anywhere. Raises `PresenceUnavailable`."""
         return await self.presence.find(user) is not None
 
     @abstractmethod
@@ -247,14 +271,21 @@ class Process(ABC):
         self._added.append(part)
 
     def join(self, part: Part) -> None:
-        """Give a part what it asks for before its start."""
+        """Give a part what it asks for before its start.
+
+        Called for each part, before any has started. A subclass gives it more.
+        """
         part.measure(self.metrics)
         self.internal.add_routes(part.internal_routes())
         self.health.watch(part.unready)
         self.health.watch_warnings(part.concerns)
 
     async def start(self) -> None:
+        """Join all parts, then start one after the other. Raises what a part's start raises; those that had
+        started are ended by `stop`.
+        """
         parts = [*self.own_parts(), *self._added, *self.doors()]
+        # All are joined before the first starts: one that starts may be asked at once.
         for part in parts:
             self.join(part)
         await self._running.start(parts)
@@ -264,10 +295,14 @@ class Process(ABC):
         return self._running.reload()
 
     async def drain(self) -> None:
-        """Let all that is under way end calmly, within the grace."""
+        """Let all that is under way end calmly, within the grace.
+
+        Called at most once, between `start` and `stop`. What remains under way is cut off by `stop`.
+        """
         await self._running.drain(seconds=self.settings[ProcessSettings].drain_seconds * DRAIN_SHARE)
 
     async def stop(self) -> None:
+        """Stop what has started, the last first. Idempotent."""
         await self._running.stop()
 
 

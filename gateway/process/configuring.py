@@ -1,4 +1,8 @@
-"""`bellhop config`: what is in force, and whether it can work."""
+"""`bellhop config`: what is in force, and whether it can work.
+
+It reads the settings as every command does, and looks at what they name: templates and the catalog. It dials
+nothing.
+"""
 
 import argparse
 import sys
@@ -12,11 +16,13 @@ from gateway.process.command import Command
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
+    """Give the parser its option."""
     parser.add_argument("--markdown", action="store_true", help="print the reference of all settings instead")
     parser.set_defaults(run=_config)
 
 
 def _config(given: argparse.Namespace) -> int:
+    """Print and check. Raises `Failure` and `SettingsError`, after what is in force was printed."""
     if given.markdown:
         print(settings.markdown())
         return 0
@@ -30,6 +36,7 @@ def _config(given: argparse.Namespace) -> int:
 
 
 def _survey() -> None:
+    """Print every setting, with secrets masked, also of settings that are wrong."""
     entries = settings.survey()
     width = max(len(entry.setting.variable) for entry in entries)
     for entry in entries:
@@ -39,6 +46,7 @@ def _survey() -> None:
 
 
 def _check_templates(mail: MailSettings) -> None:
+    """Raises `Failure` for templates that cannot be used."""
     from gateway.mail.part import check_templates
     from mailer.errors import MailConfigurationError
 
@@ -49,6 +57,7 @@ def _check_templates(mail: MailSettings) -> None:
 
 
 def _check_catalog(folder: Path) -> None:
+    """Tell every mistake of the catalog, then raise `Failure`."""
     from gateway.catalog.loading import load
     from gateway.catalog.problems import CatalogError
 

@@ -1,4 +1,8 @@
-"""The mail worker in a process of its own, with a site for probes and metrics: what `bellhop mail` runs."""
+"""The mail worker in a process of its own, with a site for probes and metrics: what `bellhop mail` runs.
+
+For nodes with `BELLHOP_MAIL_WORKER=false`. Several may run, beside nodes that have a worker or not: mail is
+leased in the store.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -20,7 +24,10 @@ logger = logging.getLogger(__name__)
 
 
 class MailOffice(Office):
-    """Sends what any node owes; nobody connects to it."""
+    """Sends what any node owes; nobody connects to it.
+
+    It has no bus: a switch or pause that is set at a node reaches it by the store, when it looks.
+    """
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -31,6 +38,7 @@ class MailOffice(Office):
         self.trial_book = self.hear_trials(self.switching)
 
     def own_parts(self) -> Sequence[Part]:
+        """The catalog and the press before the store: where they cannot be had, nothing was opened."""
         return [
             OutletPart(),
             self.health,

@@ -1,4 +1,8 @@
-"""A process that is one of several nodes: what it stores with them, hears of them, and hands to those connected to it."""
+"""A process that is one of several nodes: what it stores with them, hears of them, and hands to those connected to it.
+
+It stands between `Process`, which sends mail, and `Node`, which has sites: what is here is needed by every
+floor.
+"""
 
 from collections.abc import Callable, Iterable
 
@@ -29,11 +33,16 @@ from storage.mail import LaneName
 
 
 class Member(Process):
-    """A process with a bus, and with sockets to deliver to. The floors of a node stand on it."""
+    """A process with a bus, and with sockets to deliver to. The floors of a node stand on it.
+
+    Nothing of it has started when it is made; what hears whom is settled here, so that nothing is missed at
+    the start.
+    """
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.node_id = settings[ClusterSettings].node_id
+        """The name of the node, unique in the cluster."""
         self.access = Access(settings[KeySettings])
         self.bus = self.links.bus(self.store.shared_secret)
         self.switchboard = Switchboard()
@@ -67,6 +76,7 @@ class Member(Process):
             self.settings[SocketSettings], origins=self.origins, trusted_proxies=site.trusted_proxies
         )
         self.delivery = Delivery(self.server, self.store.streams, self.bus, self.clock)
+        # A room whose head went back is what a store looks like that was put back.
         self.delivery.repairs.on_gone_back = self.lineage.suspect
         self.fanout = Fanout(receiver=self.delivery, bus=self.bus, gossip=self.gossip)
 

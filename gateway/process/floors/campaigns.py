@@ -10,7 +10,10 @@ from gateway.process.member import Member
 
 
 class CampaignFloor:
-    """The runner that works on campaigns, and the book in which they are asked for."""
+    """The runner that works on campaigns, and the book in which they are asked for.
+
+    The runner works at what the store says, on any node; the book only writes there and wakes it.
+    """
 
     def __init__(self, member: Member, telling: TellingFloor) -> None:
         audiences = Audiences(member.store.topics, member.store.people, telling.languages)

@@ -12,7 +12,10 @@ from gateway.process.member import Member
 
 
 class InboxFloor:
-    """The use cases of one user's inbox, and the part that brings back what was snoozed."""
+    """The use cases of one user's inbox, and the part that brings back what was snoozed.
+
+    It needs nobody who emits: marks are told by `fanout`.
+    """
 
     def __init__(self, member: Member) -> None:
         store = member.store

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class SiteFloor:
-    """Both applications with their routes; nothing listens before the node has started."""
+    """Both applications with their routes; nothing listens before the node has started.
+
+    Routes of parts are added when they join the node.
+    """
 
     def __init__(self, member: Member, use_cases: UseCases, *, inboxes: InboxFloor, users: UserFloor) -> None:
         settings = member.settings[SiteSettings]
@@ -33,6 +36,7 @@ class SiteFloor:
             health=member.health,
             metrics=member.metrics,
         )
+        # Socket.IO answers on the public site, under the path that browsers see as well.
         member.server.attach(self.public, prefix=settings.base_path)
         self.internal = internal.build(
             settings=settings,

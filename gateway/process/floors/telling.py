@@ -14,7 +14,10 @@ from gateway.protocol import problems
 
 
 class TellingFloor:
-    """Who emits, now or later, and who knows what was emitted."""
+    """Who emits, now or later, and who knows what was emitted.
+
+    `emitter` is for all who emit: HTTP, sessions, the scheduler, campaigns and the gateway itself.
+    """
 
     def __init__(self, member: Member) -> None:
         self.languages = Languages(member.contacts, member.preferences)
@@ -43,8 +46,10 @@ class TellingFloor:
             wake_mailer=member.wake_mailer,
             count=member.metrics.emitted,
             code_of=problems.code_of,
+            # With a worker in this process, mail that is due at once is stored in its hands.
             hands=member.mail,
         )
+        # Before anything can be emitted.
         member.tally.hear(self.emitter)
         self.notices = Notices(self.emitter, self.languages)
         self.scheduler = Scheduler(

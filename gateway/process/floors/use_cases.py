@@ -1,4 +1,7 @@
-"""All that can be asked of a node, gathered from its floors: HTTP and Socket.IO ask the same objects."""
+"""All that can be asked of a node, gathered from its floors: HTTP and Socket.IO ask the same objects.
+
+It is a function and no floor, for nothing is added but the objects that nobody else needs.
+"""
 
 from gateway.notify.mailroom import Mailroom
 from gateway.notify.preview import Previewer
@@ -54,6 +57,7 @@ def use_cases(
 
 
 def _mailroom(member: Member) -> Mailroom:
+    """What admins ask of mail."""
     return Mailroom(
         outbox=member.store.outbox,
         clock=member.clock,
@@ -63,6 +67,7 @@ def _mailroom(member: Member) -> Mailroom:
 
 
 def _types(member: Member, keeping: KeepingFloor) -> Types:
+    """What admins ask of types, and how they switch them."""
     return Types(
         live=member.catalog,
         switching=member.switching,
@@ -75,6 +80,7 @@ def _types(member: Member, keeping: KeepingFloor) -> Types:
 
 
 def _previewer(member: Member, telling: TellingFloor) -> Previewer:
+    """What an emit would do."""
     return Previewer(
         planner=telling.trial_planner,
         streams=member.store.streams,
@@ -85,6 +91,7 @@ def _previewer(member: Member, telling: TellingFloor) -> Previewer:
 
 
 def _type_previewer(member: Member, telling: TellingFloor) -> TypePreviewer:
+    """What a type would say."""
     return TypePreviewer(
         catalog=member.catalog,
         scribe=telling.scribe,

@@ -12,7 +12,10 @@ from gateway.process.member import Member
 
 
 class UserFloor:
-    """The books of users, and what is done when an address refuses mail."""
+    """The books of users, and what is done when an address refuses mail.
+
+    A change of what is known reaches sessions by the bus, never from here.
+    """
 
     def __init__(self, member: Member, telling: TellingFloor, inboxes: InboxFloor) -> None:
         store = member.store
@@ -51,6 +54,7 @@ class UserFloor:
             tell=telling.notices.mailbox_refused,
             take_back=telling.records.recall,
         )
+        # The book of refusals is older than the hints: it writes down, and these tell.
         member.refusals.listeners.append(self.hints.look)
         self.profiles = Profiles(
             store.people, contacts=member.contacts, clock=member.clock, moved=self.hints.moved

@@ -18,7 +18,10 @@ from gateway.sockets.settings import SocketSettings
 
 
 class ViewFloor:
-    """What looks at all nodes, and can have one of them drained."""
+    """What looks at all nodes, and can have one of them drained.
+
+    Nothing below needs it; a node without it would do its work unseen.
+    """
 
     def __init__(self, member: Member, telling: TellingFloor, sessions: SessionFloor) -> None:
         node, watchers = member.node_id, sessions.namespaces.sessions
@@ -32,6 +35,7 @@ class ViewFloor:
             peers=self.peers,
             warnings=member.health.warnings,
         )
+        # Alerts judge what the trends read, at the same moments.
         self.trends.readers.append(self.alerts.note)
         self.audit = AuditBook(
             member.store.audit, member.clock, kept_days=member.settings[StoreSettings].audit_days
