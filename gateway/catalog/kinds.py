@@ -1,4 +1,7 @@
-"""What a catalog says of a category and of a type, as it is after loading."""
+"""What a catalog says of a category and of a type, as it is after loading.
+
+Only values: `types` reads them, `catalog` and `live` are asked with them.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +18,9 @@ from mailer.phrases import Phrase
 from storage.rhythms import Digest, Throttle
 
 Lane = Literal["transactional", "bulk"]
+"""By which a type's mail leaves."""
 LANES: tuple[Lane, ...] = ("transactional", "bulk")
+"""The first is what is meant where none is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +28,7 @@ class Category:
     """A row of a user's preferences."""
 
     key: str
+    """Such as `"orders"`."""
     names: Mapping[str, str]
     """By locale."""
     order: int = 0
@@ -31,6 +37,7 @@ class Category:
     """The name of one of the inbox's pictures, or a character or two that are shown as they are."""
 
     def name(self, locale: str, default: str) -> str:
+        """What it is called in the best language for the reader."""
         return self.names[
             lookup(locale, self.names, default if default in self.names else next(iter(self.names)))
         ]
@@ -38,9 +45,12 @@ class Category:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailRule:
+    """That and how a type is mailed of its own accord."""
+
     default: bool = True
     """What holds for who has chosen nothing."""
     unless: Literal["read"] | None = None
+    """`"read"`: not once it was read in the app."""
     after: float = 0.0
     """Seconds to wait."""
     clicks: bool = False
@@ -58,6 +68,7 @@ class Button:
     label: Phrase
     link: Phrase | None = None
     style: str = "default"
+    """One of `BUTTON_STYLES`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,38 +79,49 @@ class Wording:
     body: Phrase | None = None
     link: Phrase | None = None
     subject: Phrase | None = None
+    """Of a mail; None: the title."""
     buttons: tuple[Button, ...] = ()
     image: Phrase | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationType:
+    """A type, as the file has it; switches of admins are not in it."""
+
     name: str
     category: str
     critical: bool = False
+    """Nobody can choose not to get it."""
     urgent: bool = False
     """It needs an answer: admins are shown it until one of them has dealt with it."""
     lane: Lane = "transactional"
     payload: Payload | None = None
     """None: any data will do."""
     in_app: bool = True
+    """Whether it is shown in the app at all."""
     email: EmailRule | None = None
     """None: no mail of its own accord."""
     wordings: Mapping[str, Wording] = field(default_factory=lambda: MappingProxyType({}))
     """By locale; none: an emit brings its own title."""
     examples: tuple[Mapping[str, Any], ...] = ()
+    """Data that fit, for proofs and previews."""
     expires_in: float | None = None
     """Seconds."""
     collapse: Phrase | None = None
     """The key by which a newer one stands for an older one."""
     digest: Digest | None = None
+    """None: mail comes by itself."""
     throttle: Throttle | None = None
+    """None: as often as it comes."""
     enabled: Mapping[Channel, bool] = field(default_factory=lambda: MappingProxyType({}))
+    """By channel; what is missing is on."""
     rollouts: Mapping[Channel, Rollout] = field(default_factory=lambda: MappingProxyType({}))
+    """By channel; what is missing is for everybody."""
     trial: "Trial | None" = None
     """In which variants of its texts are tried; None: it has one way to say what it says."""
 
     def is_enabled(self, channel: Channel) -> bool:
+        """Whether the file has this channel on."""
         return self.enabled.get(channel, True)
 
     @property
@@ -109,7 +131,10 @@ class NotificationType:
 
     @property
     def is_shown_to_all(self) -> bool:
-        """Whether it is on in-app, for everybody and at any time."""
+        """Whether it is on in-app, for everybody and at any time.
+
+        Where it holds for every type, an emit asks no gate of rollouts.
+        """
         rollout = self.rollout("in_app")
         return (
             self.is_enabled("in_app")
@@ -119,6 +144,7 @@ class NotificationType:
         )
 
     def rollout(self, channel: Channel) -> Rollout:
+        """For how many the file has this channel on."""
         return self.rollouts.get(channel, EVERYBODY)
 
 
@@ -133,6 +159,7 @@ class Variant:
 
     name: str
     weight: int
+    """Its part of the lots, beside the others'."""
     kind: NotificationType
     """The type with the words of the variant."""
 
@@ -145,10 +172,13 @@ class Trial:
     """Another one with whatever is changed."""
     metric: Metric
     split: Split
+    """How users fall to variants."""
     design: Design
+    """What is expected of it, and how many people that takes."""
     seconds: float
     """After its beginning it is over."""
     variants: tuple[Variant, ...]
 
     def variant(self, name: str) -> Variant | None:
+        """The variant of this name; None: there is none."""
         return next((each for each in self.variants if each.name == name), None)

@@ -1,4 +1,7 @@
-"""The type that the gateway mails in its own name: no catalog has it, and any may have templates for it."""
+"""The type that the gateway mails in its own name: no catalog has it, and any may have templates for it.
+
+Its words are made by the gateway, in every language that it speaks.
+"""
 
 from typing import Any, Final
 
@@ -34,4 +37,4 @@ DIGEST_SCHEMA: Final[dict[str, Any]] = {
         },
     },
 }
-"""What a template is told of one as `data`."""
+"""What a template is told of one as `data`. Part of what operators build upon: it may get more, and keeps what it has."""

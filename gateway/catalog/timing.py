@@ -1,4 +1,7 @@
-"""Reading what a catalog says of how often a type may reach somebody: its digest and its throttle."""
+"""Reading what a catalog says of how often a type may reach somebody: its digest and its throttle.
+
+An emit may say the same (`gateway.protocol.rhythms`); both make values of `storage.rhythms`.
+"""
 
 import re
 
@@ -6,7 +9,9 @@ from gateway.catalog.tables import Table
 from storage.rhythms import DAYS, Clock, Digest, Throttle
 
 WINDOW_SECONDS_MAX = 31 * 86400
+"""31 days."""
 LIMIT_MAX = 1000
+"""Mails of a throttle."""
 CLOCK = rf"(?:daily|weekly@({'|'.join(DAYS)}))@([01]\d|2[0-3]):([0-5]\d)"
 """A time of the reader's day: the same for a reader of the interface's description."""
 _AT = re.compile(CLOCK)
@@ -54,5 +59,6 @@ def clock_of(value: object) -> Clock | None:
 
 
 def _every(table: Table) -> float | Clock:
+    """The span or the time of day of a digest; an hour where it is wrong."""
     clock = clock_of(table.value.get("every"))
     return table.seconds("every", 3600.0, most=WINDOW_SECONDS_MAX) if clock is None else clock
