@@ -20,8 +20,8 @@ JWKS_SECONDS = 5
 class Access(Part):
     """Has the `verifier` of user tokens, and the `services` that may call. Raises `KeyConfigurationError`.
 
-    One for a node. Published keys are fetched when a token names one that is not known, and kept; while the
-    issuer is away, those that are known go on to hold.
+    One for a node. Published keys are fetched when first needed, and kept; while the issuer is away, those
+    that are known go on to hold.
     """
 
     def __init__(self, settings: KeySettings) -> None:

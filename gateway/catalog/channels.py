@@ -8,3 +8,4 @@ from typing import Literal
 Channel = Literal["in_app", "email"]
 """A third one would have gates, words and columns of its own."""
 CHANNELS: tuple[Channel, ...] = ("in_app", "email")
+"""In the order in which they are shown."""

@@ -21,6 +21,7 @@ _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 _TS = {"string": "string", "number": "number", "integer": "number", "boolean": "boolean", "null": "null"}
 """Names of types, by JSON Schema's."""
 _PY = {"string": "str", "number": "float", "integer": "int", "boolean": "bool", "null": "None"}
+"""The same for Python."""
 
 
 def typescript(catalog: Catalog) -> str:

@@ -18,6 +18,7 @@ _DELIMITED = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 # Whatever builders put between the two braces of a delimiter: React parts texts by empty comments.
 _SPLIT = re.compile(r"\{(?:<!-- -->)+(?=[{%])|(?<=[}%])(?:<!-- -->)+\}")
 _COMMENT = re.compile(r"<!--\s*-->")
+"""An empty comment."""
 _LOCALE = re.compile(r"(.+?)[._]([a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)")
 """A name with a locale at its end."""
 _EMPTY_LOOP = re.compile(r"\{%-?\s*for\b[^%]*%\}\s*\{%-?\s*endfor\s*-?%\}")

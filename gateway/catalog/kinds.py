@@ -58,6 +58,7 @@ class EmailRule:
 
 
 BUTTON_STYLES = ("default", "primary", "danger")
+"""The first is what is meant where none is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +150,7 @@ class NotificationType:
 
 
 Metric = Literal["click", "read"]
+"""What an experiment counts."""
 METRICS: tuple[Metric, ...] = ("click", "read")
 """What counts as a conversion: a link that was followed, in the app or in a mail, or what was read in the app."""
 

@@ -21,6 +21,7 @@ _LISTED: Final = {
         "created_at": _TEXT,
     },
 }
+"""A notification that a digest tells."""
 DIGEST_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["notifications", "total", "more", "more_words", "since", "words"],

@@ -45,6 +45,7 @@ class CatalogPart(Part):
         self._tasks = Tasks()
 
     def measure(self, meters: Meters) -> None:
+        """Show whether an older catalog is in force than the folder has."""
         meters.watch_gauge(
             "bellhop_catalog_refused",
             "1 while the folder's catalog has mistakes, and an earlier one is in force",
@@ -135,7 +136,9 @@ def _loaded(folder: Path) -> "Catalog":
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without the collector of garbage: it would walk over all that lives each time that so much has been made, and nobody is served meanwhile."""
+    """Without the collector of garbage: it would walk over all that lives each time that so much has been
+    made, and nobody is served meanwhile.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:

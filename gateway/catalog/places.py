@@ -16,6 +16,7 @@ from typing import Any
 Key = str | int
 """A key, or the number of an element."""
 Path = tuple[Key, ...]
+"""The keys down to a value."""
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 """Blanks, line ends and comments."""
 _STRING = re.compile(r'"""(?:[^\\]|\\.)*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'', re.DOTALL)
@@ -25,6 +26,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SCALAR = re.compile(r"[^,\]}#\n]+")
 """A number, a time, true or false."""
 _DOT = re.compile(r"[ \t]*\.[ \t]*")
+"""Between the keys of a dotted key."""
 
 
 class Places:
@@ -172,6 +174,7 @@ class _Scanner:
         self._at += 1
 
     def _comma(self) -> None:
+        """Go behind a comma, where there is one."""
         self._skip()
         if self._text[self._at] == ",":
             self._at += 1

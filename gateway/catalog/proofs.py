@@ -26,6 +26,7 @@ BASE_URL = "https://shop.example"
 """What links in proofs begin with."""
 UNSUBSCRIBE_URL = "https://shop.example/unsubscribe"
 BRAND = "Shop"
+"""Whose mail it is."""
 _OURS = re.compile(r"\d+\.[A-Za-z0-9-]+\.(json|html|txt)")
 """Names of golden files: others in the folder are left alone."""
 

@@ -28,7 +28,9 @@ _PLAIN = (
 )  # fmt: skip
 """Keywords without a schema in them."""
 _KEYWORDS = frozenset((*_LISTS, *_IN_PLACE, *_KEYED, *_BELOW, *_PLAIN, "prefixItems"))
+"""All that may be used."""
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+"""The only one."""
 DEEPEST_DATA = 32
 """Levels of data that are reckoned with; an emit has no more."""
 MOST_VISITS = 5000
@@ -39,6 +41,8 @@ _DEEPEST_SCHEMA = 64
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
+    """Something that a schema must not hold."""
+
     path: tuple[str | int, ...]
     """The keys down to the place."""
     problem: str

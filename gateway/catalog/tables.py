@@ -158,7 +158,8 @@ class Table:
 
 
 def not_json(value: object, *, deepest: int) -> bool:
-    """Whether a value of TOML, or something in it, is nothing that JSON could say to everybody, or is nested more than that deeply.
+    """Whether a value of TOML, or something in it, is nothing that JSON could say to everybody, or is nested
+    more than that deeply.
 
     TOML has times, and numbers of any size; neither survives JSON.
     """

@@ -15,6 +15,7 @@ LIMIT_MAX = 1000
 CLOCK = rf"(?:daily|weekly@({'|'.join(DAYS)}))@([01]\d|2[0-3]):([0-5]\d)"
 """A time of the reader's day: the same for a reader of the interface's description."""
 _AT = re.compile(CLOCK)
+"""What `clock_of` reads."""
 
 
 def read_digest(table: Table) -> Digest | None:

@@ -18,7 +18,9 @@ from mailer.phrases import Phrase
 LONGEST_TITLE = 200
 """Characters; as of an emit, since what is made here is stored in the same place."""
 LONGEST_BODY = 4000
+"""Characters."""
 LONGEST_LINK = 2048
+"""Characters; a longer one is left out, not cut."""
 LONGEST_COLLAPSE = 255
 """Characters of a key."""
 LONGEST_LABEL = 40

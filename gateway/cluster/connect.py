@@ -83,6 +83,7 @@ class OnRedis:
         return RedisBus(settings.bus_url, prefix=settings.bus_prefix, node_id=settings.node_id, secret=secret)
 
     def presence(self) -> Presence:
+        """Presence of all nodes with the same prefix."""
         settings = self.settings
         return RedisPresence(
             settings.bus_url,
@@ -99,6 +100,7 @@ class OnRedis:
         return RedisWitness(self.settings.bus_url, prefix=self.settings.bus_prefix)
 
     def budget(self, lane: str, rate: float) -> Budget:
+        """One budget of all nodes; without a rate nothing is asked."""
         if not rate:
             return Unlimited()
         settings = self.settings

@@ -38,7 +38,8 @@ class Switchboard:
     def carry_out(self, command: Command | Unknown) -> None:
         """Take a command of the bus. Unknown ones are left to newer releases.
 
-        One that nobody here carries out is dropped: a process may have fewer parts than another. What a carrier raises is not caught here: the bus logs it and reads on.
+        One that nobody here carries out is dropped: a process may have fewer parts than another. What a
+        carrier raises is not caught here: the bus logs it and reads on.
         """
         if isinstance(command, Unknown):
             self._unknown.say(order=command.name[:NAME_CHARACTERS])

@@ -10,6 +10,7 @@ CODINGS_MAX = 32
 """Entries that are looked at; browsers send four."""
 
 _WEIGHT = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
+"""A `q` as RFC 9110 has it (section 12.4.2)."""
 
 
 def prefers_gzip(accepted: str) -> bool:

@@ -26,6 +26,7 @@ from gateway.protocol.parsing import Invalid
 from gateway.protocol.problems import Problem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+"""What answers a request, on either site."""
 BODY_BYTES_MAX = 64 * 1024
 """Of a body whose operation names no bound of its own, once it is decompressed."""
 BODY_SECONDS = 30.0

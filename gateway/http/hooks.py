@@ -70,6 +70,7 @@ class ProviderHooks(Part):
         self._places = asyncio.Semaphore(AT_ONCE)
 
     def public_routes(self) -> Sequence[web.AbstractRouteDef]:
+        """The addresses of those providers that are set; there are no others."""
         return [
             *([web.post("/hooks/ses", self._hear_ses)] if self._topics else []),
             *([web.post("/hooks/postmark", self._hear_postmark)] if self._secrets else []),

@@ -32,7 +32,9 @@ from gateway.protocol.problems import CONTENT_TYPE, TITLES
 _PUBLIC = "public site"
 """Tags group operations in the description."""
 _INTERNAL = "internal site"
+"""For services and operators."""
 _PROBES = "probes"
+"""For probes and Prometheus."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +158,7 @@ _TOPIC_AUDIENCE = {
     "type": "object", "required": ["topic"], "additionalProperties": False,
     "properties": {"topic": _PATH_PARAMETERS["topic"]},
 }  # fmt: skip
+"""An audience of a campaign, which is a union that apispec cannot see."""
 _USERS_AUDIENCE = {
     "type": "object", "required": ["users"], "additionalProperties": False,
     "properties": {
@@ -165,6 +168,7 @@ _USERS_AUDIENCE = {
         }
     },
 }  # fmt: skip
+"""The same of known users."""
 
 
 def routes(base_url: str | None) -> list[web.RouteDef]:

@@ -130,8 +130,8 @@ def _transport(mail: MailSettings, *, url: str, connections: int) -> Transport:
 class PressPart(Part):
     """The presses. They come first: a template that cannot be used is known without any server.
 
-    A press is a process of its own, which starts at the first mail. A crash of it costs the mails that it was
-    making, which are tried again.
+    What a press makes of an operator's templates it makes in a process of its own, which it starts and replaces by
+    itself.
     """
 
     def __init__(self, presses: Mapping[LaneName, Press]) -> None:
@@ -184,7 +184,7 @@ class Desk:
 class MailPart(Part):
     """The workers of all lanes with their relays, started, woken and drained together.
 
-    One for a process. It stops after the doors, and before the store. A worker that dies with the process
+    One for a process. It stops before the store. A worker that dies with the process
     loses its leases when they run out, and any other takes over.
     """
 

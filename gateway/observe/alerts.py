@@ -1,8 +1,9 @@
 """The alerts that are firing, told by the nodes themselves, for the dashboard of a site that has no Prometheus.
 
-Each node judges itself, every time that the trends are sampled, by the rules that `k8s/components/monitoring` has for Prometheus; a test
-holds both to the same names, severities, times and words. What is of a whole cluster there is of one node here. That no node is scraped
-(`BellhopGone`) no node can tell. A restart begins anew, as for trends.
+Each node judges itself, every time that the trends are sampled, by the rules that `k8s/components/monitoring`
+has for Prometheus; a test holds both to the same names, severities, times and words. What is of a whole
+cluster there is of one node here. That no node is scraped (`BellhopGone`) no node can tell. A restart begins
+anew, as for trends.
 
 Nobody is notified by it: the page is there for who looks. Which rules there are is in `alert_rules`.
 """
@@ -38,6 +39,8 @@ Values = Mapping[str, float]
 
 
 class Severity(StrEnum):
+    """How urgent an alert is; sorted by name, the critical ones come first."""
+
     CRITICAL = "critical"  # somebody is woken
     WARNING = "warning"  # somebody looks in the morning
 
@@ -126,6 +129,8 @@ class Firing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertsPage:
+    """What an admin is shown."""
+
     firing: Sequence[Firing]
     """What wakes somebody first; then the oldest first."""
     warnings: Mapping[str, Sequence[str]]

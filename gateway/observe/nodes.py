@@ -52,6 +52,8 @@ class NodeState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodesPage:
+    """What an admin is shown of the nodes."""
+
     nodes: Sequence[NodeState]
     """By name."""
     silent: Sequence[str]
@@ -112,7 +114,8 @@ class Nodes(Part):
         )
 
     async def send_away(self, name: str) -> bool:
-        """Have a node stop calmly: it sends its clients to the others, finishes its mail, and ends. False for one that does not answer.
+        """Have a node stop calmly: it sends its clients to the others, finishes its mail, and ends. False for
+        one that does not answer.
 
         The order may be lost on the bus; repeating it is safe.
         """

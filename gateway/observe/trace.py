@@ -140,7 +140,9 @@ class Tracer:
         return await self._peers.ask(WRITTEN, {"room": notification.room, "seq": notification.seq})
 
     def _written_here(self, asked: Facts) -> Facts:
-        """What this node knows of a sequence: how many members it has in the room, whether it has come, and to whom it was written."""
+        """What this node knows of a sequence: how many members it has in the room, whether it has come, and
+        to whom it was written.
+        """
         room, seq = str(asked["room"]), int(asked["seq"])
         stream = self._delivery.streams.get(room)
         written = self._delivery.written.find(room, seq)

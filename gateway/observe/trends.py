@@ -22,6 +22,7 @@ from gateway.ground.parts import Part
 from gateway.ground.tasks import Tasks
 
 SAMPLE_SECONDS = 10.0
+"""Between two samples."""
 SAMPLES_KEPT = 361
 """An hour of differences between neighbours."""
 EMIT_ROUTES = frozenset({"/internal/emit", "/internal/emit/batch"})

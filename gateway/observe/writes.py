@@ -41,8 +41,7 @@ class Writes:
     An append that fails makes the store unable to do its job until one succeeds, or, when nobody emits any more, a probe
     of the size of one. Why is logged once per reason and outage.
 
-    One for a process. The group commit appends one batch at a time; probes may come at any time, and share
-    one.
+    One for a process. Probes may come at any time, and share one.
     """
 
     def __init__(

@@ -1,4 +1,5 @@
-"""`bellhop archive`: lists, verifies, reads and puts back what was put away, by the store and the archive of the settings in force.
+"""`bellhop archive`: lists, verifies, reads and puts back what was put away, by the store and the archive of
+the settings in force.
 
 It parses what is given and prints what came; what an archive holds and how it is read is of
 `gateway.notify.archive`. Output is one line a piece or notification, for other programs; sentences go to the

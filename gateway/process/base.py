@@ -87,23 +87,36 @@ class Process(ABC):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        """All groups; each part is given its own."""
         self.metrics = Metrics()
+        """What counts and is scraped."""
         self.clock = Timekeeper()
+        """The time as this process believes it; `cautious` is the earliest that it can be."""
         self.links = connect(settings[ClusterSettings])
+        """What there is of other nodes."""
         self.store = connect_store(settings[StoreSettings].url)
+        """Opened by its part at the start."""
         self.presence = self.links.presence()
+        """Who is online; also a mail worker asks it."""
         self.presses = presses_of(
             settings[MailSettings], settings[BulkSettings], base_url=settings[SiteSettings].base_url
         )
+        """What makes mail, by lane."""
         self.catalog = LiveCatalog()
+        """The catalog in force, once its part has loaded one."""
         self.catalog.on_change.append(self._adopt_designs)
         self.contacts = ContactBook(self.store.people)
+        """What is known of users' addresses."""
         self.preferences = PreferenceBook(self.store.preferences, self.clock)
+        """What users have chosen."""
         self.refusals = RefusalBook(self.store.mailboxes)
+        """Mailboxes that refuse our mail."""
         self.suppressions = SuppressionList(
             self.store.suppressions, self.clock, note_refusal=self.refusals.note
         )
+        """Addresses that must not be written to."""
         self.lanes = Lanes(self.store.lanes, bounds_of(settings[BrakeSettings]), self.clock)
+        """How lanes fare, and whether they are paused."""
         self.sources = Sources(
             catalog=self.catalog,
             contacts=self.contacts,
@@ -115,6 +128,7 @@ class Process(ABC):
             is_online=self._is_online,
             zone=ZoneInfo(settings[PeopleSettings].timezone),
         )
+        """What the gates ask when they decide."""
         self.returns = Returns(
             outbox=self.store.outbox,
             strays=self.store.strays,
@@ -124,12 +138,18 @@ class Process(ABC):
             clock=self.clock,
             count=self._mail_returned,
         )
+        """What deals with mail that comes back."""
         self.judge = Judge(self.sources)
+        """What decides whether something is sent."""
         self.tally = Tally(self.store.tallies, self.catalog, self.clock)
+        """Counts of what became of each type."""
         self.noter = self._noter()
+        """What tells the statistics; None where there are to be none."""
         self._trials: TrialBook | None = None
         self.unsubscribe_links = _unsubscribe_links(settings)
+        """None where mails have no links to turn things off."""
         self.click_links = _click_links(settings)
+        """None where links are not led by way of us."""
         self._added: list[Part] = []
         self._running = Running()
 

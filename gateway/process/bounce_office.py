@@ -107,6 +107,7 @@ class BounceOffice(Office):
         bounces = settings[BounceSettings]
         place, domain = place_of(bounces), bounces.domain
         self.receiver = None if place is None or domain is None else ReceiverPart(place, domain, self.returns)
+        """None where it does not listen."""
         self.collector = (
             None
             if bounces.mailbox is None
@@ -114,8 +115,10 @@ class BounceOffice(Office):
                 bounces.mailbox, self.returns, every_seconds=bounces.mailbox_seconds, clock=self.clock
             )
         )
+        """None where there is no mailbox."""
 
     def own_parts(self) -> Sequence[Part]:
+        """What a report may need when it is dealt with; it has neither a catalog nor a press."""
         return [
             OutletPart(),
             self.health,

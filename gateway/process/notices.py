@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailboxWords:
+    """What is told of a mailbox, in one language."""
+
     title: str
     """Without a placeholder."""
     body: str
@@ -48,6 +50,7 @@ MAILBOX_WORDS: Final[Mapping[str, MailboxWords]] = {
         "bekommen Sie wieder welche.",
     ),
 }
+"""By language."""
 
 
 class Notices:

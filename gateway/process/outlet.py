@@ -147,6 +147,7 @@ def _lines(data: bytes) -> int:
 
 
 _installed: list[tuple[TextIO, Outlet]] = []
+"""The streams that were replaced, with what they write to."""
 
 
 def install() -> None:

@@ -18,5 +18,5 @@ def show(text: str) -> None:
 
 
 def show_no_more() -> None:
-    """What is written next has the line for itself."""
+    """What is written next has the line for itself. May be called at any time, also where nothing was shown."""
     show("")

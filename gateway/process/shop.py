@@ -30,6 +30,7 @@ from gateway.protocol.problems import Problem
 TOKEN_TTL = timedelta(hours=24)
 """How long the links that the demo prints hold."""
 CUSTOMERS = {"ann": "Ann", "bob": "Bob"}
+"""Ids and names of those who may be anybody in the demo."""
 TOPICS = ("deals",)
 """The topics that every token of the demo names."""
 SCOPE = "demo"
@@ -41,7 +42,9 @@ OFFERS: tuple[Mapping[str, Any], ...] = (
     {"name": "rugs and cushions", "discount": 0.15, "slug": "rugs"},
     {"name": "the autumn collection", "discount": 0.1, "slug": "autumn"},
 )
+"""What an offer to all may be of."""
 ORDER_UPDATE = "ORDER_UPDATE"
+"""A type of the example catalog."""
 MAIL_AFTER_SECONDS = 4
 """What is not read in the app by then is mailed: sooner than in a shop, so that whoever looks need not wait."""
 BURST = 20
@@ -92,6 +95,7 @@ class Shop(Part):
         }
 
     def public_routes(self) -> list[web.RouteDef]:
+        """All that the demo adds to the public site."""
         return [
             web.get("/", self._home),
             web.get("/demo/config.json", self._config),

@@ -31,7 +31,9 @@ React = Callable[[signal.Signals], None]
 _arrived: list[signal.Signals] = []
 """Signals that came before anybody handled them."""
 _react: React = _arrived.append
+"""Takes a signal; keeps it, until somebody handles them."""
 _stops = 0
+"""How often a stop was asked for."""
 _had_terminal = False
 """Whether there was one when signals were first held."""
 

@@ -15,10 +15,12 @@ from pathlib import Path
 DISTRIBUTION = "bellhop-gateway"
 """What Bellhop is called where Python packages are installed from; `bellhop` is another's."""
 PACKAGES = ("auth", "gateway", "mailer", "storage")
+"""Those at the top of the distribution."""
 ADVICE = (
     f"Bellhop is an application, and wants an environment of its own: `pipx install {DISTRIBUTION}`, "
     f"`uv tool install {DISTRIBUTION}`, or the image"
 )
+"""What to do about it."""
 
 
 def in_the_way() -> str | None:

@@ -34,6 +34,7 @@ _NAMES = ("user", "address", "locale", "timezone", "data")
 _ALIASES = {"email": "address", "email address": "address", "e-mail": "address"}
 """What spreadsheets and other services call the column of addresses; compared without regard to case."""
 _OF_DATA = "data."
+"""What the columns of a CSV begin with that are texts of the data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Mistake:
 
 
 Row = RecipientRequest | Mistake
+"""What a line is."""
 
 
 class Records:

@@ -34,6 +34,7 @@ RATE_MOST = 1_000_000
 TEXT_MOST = 10_000
 """As of a phrase of the catalog."""
 _ANY = r"[^\u0000]*"
+"""Anything but NUL, which no store keeps."""
 
 
 def _source() -> Text:

@@ -3,8 +3,8 @@
 Unknown fields are refused, a bool is no number, a number no text, and nothing passes that could not be stored or sent on:
 NaN, lone surrogates, integers beyond 64 bit, bottomless nesting.
 
-Every emit comes through here: by HTTP, in a batch, or from an admin's session. The limits are in `emit_rules`, the short way in `emit_plain`; whom it reaches and what it says
-is of `gateway.notify`.
+Every emit comes through here: by HTTP, in a batch, or from an admin's session. The limits are in
+`emit_rules`, the short way in `emit_plain`; whom it reaches and what it says is of `gateway.notify`.
 """
 
 import re
@@ -169,7 +169,9 @@ class _ItemsSchema(Schema):
 _parse_emit: Callable[[object], EmitRequest] = parser(EmitSchema())
 """Schemas are made once; they keep nothing of what they load."""
 _parse_item: Callable[[object], EmitRequest] = parser(ItemSchema())
+"""For an item that is not plain."""
 _parse_items: Callable[[object], dict[str, Any]] = parser(_ItemsSchema())
+"""For a batch that is not plain."""
 
 
 def parse(body: object, *, idempotency_key: str | None = None) -> EmitRequest:

@@ -2,8 +2,9 @@
 
 A batch of nothing else is read from its bytes at once, without a dictionary for each of its items.
 
-Whatever is not plainly right is left to the schemas of `gateway.protocol.emit`, so that every error is theirs. What fields exclude
-each other is asked of the same function. `tests/unit/gateway/test_emit.py` holds both equal for any body that Hypothesis finds:
+Whatever is not plainly right is left to the schemas of `gateway.protocol.emit`, so that every error is
+theirs. What fields exclude each other is asked of the same function. `tests/unit/gateway/test_emit.py` holds
+both equal for any body that Hypothesis finds:
 test_the_short_way_takes_nothing_the_schemas_would_not_and_makes_the_same_of_it, and the same of batches.
 """
 
@@ -76,7 +77,9 @@ _is_room = lru_cache(maxsize=16384)(is_room)
 """Remembered, for the same rooms come again and again. Room names are bound in length before they come here."""
 _is_type = re.compile(TYPE).fullmatch
 _is_visible = re.compile(f"[{INVISIBLE}]*[^{INVISIBLE}]").match
+"""Whether there is something to see in it; judged only where the first character does not show it."""
 _is_path = re.compile(r"/(?:[A-Za-z0-9_.?=&%#-][A-Za-z0-9_./?=&%#-]{0,500})?").fullmatch
+"""The plainest of links; any other is judged by the schema."""
 _is_key = re.compile(KEY).fullmatch
 _is_event = re.compile(EVENT).fullmatch
 

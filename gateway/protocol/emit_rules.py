@@ -34,6 +34,7 @@ RESERVED_EVENTS = frozenset({
 """Events that a client, or this protocol, gives a meaning of its own."""
 
 UNSTORED_KEY = "What is not stored cannot be recognized again: leave it out."
+"""Told by both ways to give a key."""
 _NONE: Mapping[str, str] = {}
 """Shared: most requests have nothing to say, and get this one."""
 

@@ -45,29 +45,53 @@ class UseCases:
     """
 
     emitter: Emitter
+    """Stores and delivers what is emitted now."""
     previewer: Previewer
+    """Says what an emit would do."""
     records: Records
+    """Finds a notification with what became of it, and takes it back."""
     reading: Reading
+    """Histories, marks and counts of one reader."""
     mailroom: Mailroom
+    """Mail: found, tried again, hastened, dropped."""
     suppressions: SuppressionList
+    """Addresses that must not be written to."""
     lanes: Lanes
+    """Lanes, and pausing them."""
     returns: Returns
+    """Mail that comes back."""
     people: People
+    """Who is online, who is known, and all that is kept of one."""
     profiles: Profiles
+    """What backends tell of users."""
     choices: Choices
+    """Preferences."""
     topics: TopicBook
+    """Who is a member of which topic."""
     scheduler: Scheduler
+    """What is emitted later."""
     campaigns: CampaignBook
+    """Campaigns."""
     digests: Digester
+    """Digests that are open."""
     statistics: Statistics
+    """Figures of what came of it all."""
     types: Types
+    """Types and their switches."""
     type_previewer: TypePreviewer
+    """What a type would say, and why."""
     observatory: Observatory
+    """What all nodes did."""
     feed: Feed
+    """What is emitted, live."""
     tracer: Tracer
+    """The way of one notification."""
     audit: AuditBook
+    """Who did what."""
     nodes: Nodes
+    """The nodes, and draining one."""
     alerts: Alerts
+    """Alerts that are firing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,8 @@
 It knows channels, not rooms. When the connection goes, for whatever reason, it makes another, subscribes everything
 again, and only then says that it is back.
 
-`gateway.cluster.bus.redis` has one, and so has the guests' channel of `gateway.sockets.neighbours`. It has a connection of its own since Redis
-allows little but subscribing on one that has subscribed.
+`gateway.cluster.bus.redis` has one, and so has the guests' channel of `gateway.sockets.neighbours`. It has a
+connection of its own since Redis allows little but subscribing on one that has subscribed.
 """
 
 import asyncio

@@ -39,6 +39,7 @@ from gateway.ground.tasks import Tasks
 _log = logging.getLogger(__name__)
 
 VERSION = 2
+"""Nodes with another do not understand each other's frames, and repair from the store."""
 _HEADER = struct.Struct(">B8sQ")
 """Version, publisher, sequence."""
 _SEAL = _HEADER.size
@@ -54,9 +55,10 @@ STOP_SECONDS = 1.0
 class RedisBus:
     """Carries frames and commands through Redis, and hears itself through it every `canary_seconds`.
 
-    `node_id` is this process's own, and no other's; `secret` tells what all nodes share, asked at the start. `stats` is for the metrics. The listener and the publisher have
-    a connection each, and each replaces a connection that is open but dead: the publisher when Redis does not answer
-    within `patience_seconds`, the listener when a canary that Redis has taken is not heard within the same.
+    `node_id` is this process's own, and no other's; `secret` tells what all nodes share, asked at the start.
+    `stats` is for the metrics. The listener and the publisher have a connection each, and each replaces a
+    connection that is open but dead: the publisher when Redis does not answer within `patience_seconds`, the
+    listener when a canary that Redis has taken is not heard within the same.
 
     A node that loses Redis serves its own sessions as before.
     """
@@ -142,6 +144,7 @@ class RedisBus:
             _log.warning("bus started without Redis")
 
     async def publish(self, frames: Sequence[Frame]) -> None:
+        """Hand frames to the publisher, each sealed for its channel; as the Protocol says."""
         if not self._tasks:
             self.stats.dropped += len(frames)
             return
@@ -152,23 +155,27 @@ class RedisBus:
         )
 
     async def subscribe(self, rooms: Sequence[str]) -> None:
+        """Hear these rooms. Rooms that are heard already are asked for again, which does no harm."""
         channels = {self._channel(room): room for room in rooms}
         # First: a frame may come before the confirmation does, and its channel has to be known then.
         self._rooms.update(channels)
         await self._listener.subscribe(channels)
 
     async def unsubscribe(self, rooms: Sequence[str]) -> None:
+        """Hear these rooms no more; what still comes is passed over, as its channel is known no more."""
         channels = [self._channel(room) for room in rooms]
         for channel in channels:
             self._rooms.pop(channel, None)
         self._listener.unsubscribe(channels)
 
     async def order_all(self, command: Command) -> None:
+        """Carry it out here, then publish it. Before the start and after the stop nothing is done."""
         if self._carry_out is not None:
             self._carry_out(command)
             await self.order_others(command)
 
     async def order_others(self, command: Command) -> None:
+        """Publish it on the channel of commands. It may be lost, and is never sent twice."""
         if not self._tasks:
             return
         text = commands.encode(command)
@@ -192,6 +199,7 @@ class RedisBus:
         )
 
     def reasons(self) -> list[str]:
+        """What keeps the node from hearing or being heard, in Redis's own words where it has said any."""
         if not self._tasks:
             return ["the bus is not started"]
         reasons = []

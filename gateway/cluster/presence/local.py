@@ -66,6 +66,7 @@ class LocalPresence:
         self._tasks.start(self._watch_departures(), name="presence-departures")
 
     async def enter(self, visitor: Visitor, *, limit: int) -> list[str]:
+        """Hold the connection; announce the user, unless another connection or the grace says that the user was here."""
         if visitor.connection in self._connections:
             return []
         self._connections[visitor.connection] = visitor
@@ -97,6 +98,7 @@ class LocalPresence:
         self._came.set()
 
     async def roster(self, *, after: str | None, limit: int, prefix: str = "") -> Roster:
+        """A page of who is online, from the sorted list of users."""
         first = bisect_left(self._order, prefix)
         if after is not None:
             first = max(first, bisect_right(self._order, after))

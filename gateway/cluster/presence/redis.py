@@ -1,9 +1,9 @@
 """Presence of a cluster, on Redis: how Redis is kept in agreement with what this node holds.
 
-The node's own connections are the truth about themselves, which the `ledger` keeps; Redis is where the nodes' truths meet.
-Changes are sent as they come, and each beat compares: whatever an outage, a restart of Redis or a pause of this process has
-put apart is put together again, by the `agreement`. What happens inside Redis, each step atomic, is in `scripts`; how it is asked, in
-`calls`; how announcements are heard, in `changes`.
+The node's own connections are the truth about themselves, which the `ledger` keeps; Redis is where the nodes'
+truths meet. Changes are sent as they come, and each beat compares: whatever an outage, a restart of Redis or
+a pause of this process has put apart is put together again, by the `agreement`. What happens inside Redis,
+each step atomic, is in `scripts`; how it is asked, in `calls`; how announcements are heard, in `changes`.
 
 What is promised, and to what end:
 
@@ -40,7 +40,9 @@ from gateway.ground.tasks import Tasks
 _log = logging.getLogger(__name__)
 
 SETTLE_SECONDS = 5.0
+"""How long nobody is announced as left after an outage, so that nodes can come back first."""
 LONGEST_BEAT_SECONDS = 2.0
+"""Between two beats, whatever the time that a node is believed in."""
 
 
 class RedisPresence:
@@ -185,6 +187,7 @@ class RedisPresence:
         )
 
     def reasons(self) -> list[str]:
+        """That nobody can be told who is online, or that comings and goings are not heard."""
         if not self._tasks:
             return ["presence is not started"]
         if self._away:

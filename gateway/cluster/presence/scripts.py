@@ -73,6 +73,7 @@ local function gone(connection, node, at, due)
   end
 end
 """
+"""What every script begins with: the clock, the epoch, and the steps that several share."""
 
 ENTER = (
     _PRELUDE

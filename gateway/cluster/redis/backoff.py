@@ -8,6 +8,7 @@ import random
 FIRST_SECONDS = 0.05
 """After the first failure."""
 LONGEST_SECONDS = 2.0
+"""However many have failed."""
 
 
 def pause_seconds(failures: int) -> float:

@@ -17,6 +17,7 @@ from typing import TypeAlias, cast
 from gateway.ground.logs import Seldom
 
 Reply: TypeAlias = "bytes | int | list[Reply] | ServerError | None"
+"""What Redis answers; an error is a value, as several answers may come in one read."""
 Message = Callable[[bytes, bytes], None]
 """Takes (channel, payload)."""
 

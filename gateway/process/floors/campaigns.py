@@ -31,6 +31,7 @@ class CampaignFloor:
             may_delete=lambda: member.clock.may_delete,
             braked=member.lanes.braked,
         )
+        """What works on campaigns that run."""
         self.book = CampaignBook(
             member.store.campaigns,
             member.store.recipients,
@@ -41,3 +42,4 @@ class CampaignFloor:
             runner=self.runner,
             clock=member.clock,
         )
+        """What is asked of campaigns."""

@@ -30,7 +30,9 @@ class KeepingFloor:
             days=days,
             may_delete=lambda: member.clock.may_delete,
         )
+        """What rolls up and deletes figures, on one node at a time."""
         self.statistics = Statistics(member.store.stats, member.clock, days=days)
+        """What answers from the figures."""
         _note_all(member, telling, inboxes)
         # Above: planning enrols, so the book of trials is made there.
         self.trials = telling.trials
@@ -44,6 +46,7 @@ class KeepingFloor:
             noter=member.noter,
         )
         self.archivist = _archivist(member)
+        """None where nothing is archived."""
         self.housekeeper = Housekeeper(
             member.store.streams,
             member.store.outbox,
@@ -52,6 +55,7 @@ class KeepingFloor:
             archivist=self.archivist,
             may_delete=lambda: member.clock.may_delete,
         )
+        """Who deletes what is old, and calls `keep_house` of every part."""
 
 
 def _note_all(member: Member, telling: TellingFloor, inboxes: InboxFloor) -> None:

@@ -47,6 +47,7 @@ class SessionFloor:
         member.lineage.on_turn = self.namespaces.orders.turn
         member.delivery.locale_of = self.namespaces.sessions.locale_of
         self.neighbours = _neighbours(member)
+        """None where no other process emits here."""
 
 
 def _neighbours(member: Member) -> Neighbours | None:

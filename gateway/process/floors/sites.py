@@ -36,6 +36,7 @@ class SiteFloor:
             health=member.health,
             metrics=member.metrics,
         )
+        """The application of the public site."""
         # Socket.IO answers on the public site, under the path that browsers see as well.
         member.server.attach(self.public, prefix=settings.base_path)
         self.internal = internal.build(
@@ -45,10 +46,15 @@ class SiteFloor:
             health=member.health,
             metrics=member.metrics,
         )
+        """The application of the internal site."""
         self.unsubscribe = None if users.leaving is None else UnsubscribePages(users.leaving)
+        """None where mails have no such links."""
         self.clicks = _click_pages(member, inboxes)
+        """None where links are not tracked."""
         self.hooks = _hooks(member)
+        """None where no provider is set."""
         self.internal_site = Site(self.internal, settings.internal_hosts, settings.internal_port)
+        """Where the internal site listens."""
         self.public_site = Site(
             self.public,
             settings.hosts,
@@ -56,6 +62,7 @@ class SiteFloor:
             websockets=member.server.eio,
             reserve=descriptors.reserve,
         )
+        """Where the public site listens; it takes websockets as well."""
 
 
 def _click_pages(member: Member, inboxes: InboxFloor) -> ClickPages | None:

@@ -21,8 +21,10 @@ class TellingFloor:
 
     def __init__(self, member: Member) -> None:
         self.languages = Languages(member.contacts, member.preferences)
+        """Which language each user reads."""
         member.contacts.listeners.append(self.languages.note)
         self.scribe = Scribe(member.catalog, self.languages, member.preferences)
+        """What makes the words of types."""
         self.planner = Planner(
             catalog=member.catalog,
             choosers=member.preferences,
@@ -30,7 +32,9 @@ class TellingFloor:
             judge=member.judge,
             clock=member.clock,
         )
+        """What makes notifications of a request."""
         self.trials = member.hear_trials(member.switching)
+        """The experiments of types."""
         self.trial_planner = TrialPlanner(
             enrol=self.trials.enrol,
             catalog=member.catalog,
@@ -39,6 +43,7 @@ class TellingFloor:
             judge=member.judge,
             clock=member.clock,
         )
+        """A planner that deals out variants."""
         self.emitter = Emitter(
             commit=member.commit,
             planner=self.planner,
@@ -52,6 +57,7 @@ class TellingFloor:
         # Before anything can be emitted.
         member.tally.hear(self.emitter)
         self.notices = Notices(self.emitter, self.languages)
+        """What the gateway tells by itself."""
         self.scheduler = Scheduler(
             member.store.schedule,
             planner=self.planner,
@@ -60,6 +66,7 @@ class TellingFloor:
             clock=member.clock,
             due_clock=member.clock.cautious,
         )
+        """What waits for its time."""
         self.records = Records(
             streams=member.store.streams,
             outbox=member.store.outbox,
@@ -69,3 +76,4 @@ class TellingFloor:
             bus=member.bus,
             clock=member.clock,
         )
+        """What was emitted."""

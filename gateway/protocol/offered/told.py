@@ -1,6 +1,7 @@
 """What backends tell of people: profiles, topics, preferences.
 
-What backends tell is the operator's word, and so needs an admin's scope. What backends do all day is written down of people alone, or not at all.
+What backends tell is the operator's word, and so needs an admin's scope. What backends do all day is written
+down of people alone, or not at all.
 """
 
 from auth.principal import Role
