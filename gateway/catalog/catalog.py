@@ -36,7 +36,10 @@ class Catalog:
     """A hash of all that it was loaded from: two nodes with the same files have the same."""
 
     def locales(self) -> tuple[str, ...]:
-        """Those that any type has words in, the default one first."""
+        """Those that any type has words in, the default one first.
+
+        For pages that let somebody choose a language.
+        """
         found = {locale for type_ in self.types.values() for locale in type_.wordings}
         return (self.default_locale, *sorted(found - {self.default_locale}))
 

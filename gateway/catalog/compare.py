@@ -37,6 +37,7 @@ def breaks(old: Catalog, new: Catalog) -> Iterator[str]:
             continue
         if before.wordings and not after.wordings:
             yield f"{name}: its texts are gone, and an emit that leaves its title to the catalog is refused"
+        # Any data will do from now on.
         if after.payload is None:
             continue
         if before.payload is None:
@@ -49,6 +50,7 @@ def breaks(old: Catalog, new: Catalog) -> Iterator[str]:
 
 def _narrowed(name: str, old: Schema, new: Schema) -> Iterator[str]:
     """What a new schema may refuse that the old one accepted; nothing where it is proven to cover it."""
+    # Most are, and a proof costs time.
     if old == new:
         return
     before, after = (jsonschema_rs.canonicalize(dict(one), **_CANONICAL) for one in (old, new))

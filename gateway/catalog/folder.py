@@ -55,6 +55,7 @@ def read(folder: Path, mistakes: Mistakes) -> Folder:
     texts: dict[str, str] = {}
     total = 0
     files = (path for path in folder.rglob("*") if _is_ours(path.relative_to(folder)) and path.is_file())
+    # In the order of their names, so that mistakes and versions do not depend on the disk.
     for path in sorted(files):
         name = path.relative_to(folder).as_posix()
         try:

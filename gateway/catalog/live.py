@@ -73,6 +73,7 @@ class LiveCatalog:
         self.has_trials = bool(trials)
         self.has_holdouts = any(trial.split.holdout for trial in trials)
         self._note_openness()
+        # Last: who is told asks at once, and must find all of it new.
         for told in self.on_change:
             told(catalog)
 
@@ -134,6 +135,8 @@ class LiveCatalog:
             # To switch a type on is no word on its channels, unless the file has switched off all of them.
             channel_on = known is None or known.is_enabled(channel) or (whole is True and off_by_file)
         return Flag(
+            # A file that switches off every channel has switched off the type, until an admin switches one
+            # on.
             type_on=(not off_by_file or switch.has_channel_on) if whole is None else whole,
             channel_on=channel_on,
             overridden=whole is not None or own is not None,

@@ -39,6 +39,7 @@ def load(folder: Path) -> Catalog:
     mistakes.raise_if_any()
     default_locale = _default_locale(top)
     categories = _categories(top)
+    # Types whose names are wrong are left out, and told.
     types = {
         name: read_type(name, table, read, categories, default_locale)
         for name, table in top.tables("types")

@@ -75,6 +75,7 @@ def read_phrase(
         table.wrong("is empty", key)
         return None
     try:
+        # Compiled here, once; a catalog in use only says them.
         made = phrase(source, locale=locale, is_link=is_link)
     except PhraseError as error:
         table.wrong_in_text(str(error), error.line, key)

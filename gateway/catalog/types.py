@@ -174,6 +174,7 @@ def _wordings(table: Table, payload: Payload | None, default_locale: str) -> dic
                 buttons=read_buttons(texts, locale, payload),
                 image=read_link(texts, "image", locale, payload, starts=("https://",)),
             )
+    # After all languages: it compares them.
     agree_on_buttons(table, found)
     given = table.value.get("texts")
     if isinstance(given, dict) and given and default_locale not in given:

@@ -44,6 +44,7 @@ def read_trial(table: Table, type_: NotificationType) -> Trial | None:
     rule = table.table("experiment")
     if rule is None and "variants" not in table.value:
         return None
+    # Read also without an experiment, so that their own mistakes are told.
     variants = tuple(_variants(table, type_))
     if rule is None:
         if "experiment" not in table.value:

@@ -89,6 +89,7 @@ def worded(
         return Worded(collapse=key or None)
     body, link, buttons, image = wording.body, wording.link, wording.buttons, wording.image
     subject = wording.subject
+    # By position, which is quicker: this is made for every language of every emit.
     return Worded(
         _line(wording.title, data, reader, name, LONGEST_TITLE) or name,
         "" if body is None else _body(body, data, reader, name),

@@ -90,6 +90,7 @@ def lanes_of(
 
     `budget` gives the budget of a lane by its rate; `is_paused` says whether bulk mail is. Raises `MailConfigurationError`.
     """
+    # Bulk mail has a part of the connections, so that a relay with few does not keep other mail waiting.
     concurrency = bulk.concurrency or max(1, mail.concurrency // BULK_SHARE)
     transactional = Lane(
         name=LaneName.TRANSACTIONAL,
@@ -196,6 +197,7 @@ class MailPart(Part):
         )
         transactional, of_bulk = (self._worker(lane) for lane in self._lanes)
         if bulk.url is None:
+            # By the same relay it is behind all other mail.
             of_bulk.follow(transactional)
         self.workers = {LaneName.TRANSACTIONAL: transactional, LaneName.BULK: of_bulk}
         """By lane."""
@@ -204,6 +206,7 @@ class MailPart(Part):
         self._tasks: list[asyncio.Task[None]] = []
 
     def measure(self, meters: Meters) -> None:
+        # A series for each lane.
         for lane, worker in self.workers.items():
             _measure(meters, lane, worker)
 

@@ -200,7 +200,10 @@ class MailSettings(Group):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkSettings(Group):
-    """How the mail of the lane `bulk` leaves; what is unset is as for all other mail."""
+    """How the mail of the lane `bulk` leaves; what is unset is as for all other mail.
+
+    Its own way out makes it independent of other mail; without one it only waits behind.
+    """
 
     url: str | None = setting(
         "BULK_URL", None, url("spool", "smtp", "smtps", needs_host=("smtp", "smtps")),
@@ -225,7 +228,10 @@ class BulkSettings(Group):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningSettings(Group):
-    """What mail is signed with (DKIM): lists in step."""
+    """What mail is signed with (DKIM): lists in step.
+
+    Several keys sign the same mail: of RSA and Ed25519 a reader takes what it knows.
+    """
 
     keys: tuple[str, ...] = setting(
         "DKIM_KEY", None, _private_keys,
@@ -256,7 +262,10 @@ class SigningSettings(Group):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BounceSettings(Group):
-    """Where mail comes back to that is not taken."""
+    """Where mail comes back to that is not taken.
+
+    For nodes, which put the addresses on mail, and for the taker of returns, which listens or collects.
+    """
 
     domain: str | None = setting(
         "BOUNCE_DOMAIN", None, _domain,

@@ -71,7 +71,10 @@ def _describe(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(given: argparse.Namespace, work: Work) -> int:
-    """Open the store and the archive, have the work done, and turn what fails into a sentence and an exit code."""
+    """Open the store and the archive, have the work done, and turn what fails into a sentence and an exit code.
+
+    Exit code 2 where there is no archive or no such piece, 1 where the archive cannot be read.
+    """
     from gateway.notify.archive.settings import ArchiveSettings
     from gateway.process import settings
 
@@ -84,6 +87,7 @@ def _run(given: argparse.Namespace, work: Work) -> int:
     from gateway.notify.archive.reading import Reader
     from storage.store import Store
 
+    # Keys of erased users are in the store: the archive alone cannot be read.
     async def at(store: Store) -> int:
         try:
             depot = await opener(place, store.shared_secret)()
@@ -106,7 +110,10 @@ def _show(done: int, of: int) -> None:
 
 
 async def _list(given: argparse.Namespace, in_force: "Settings", reader: "Reader") -> int:
-    """A line for each piece; one whose manifest is damaged is told with its fault, and makes the exit code 1."""
+    """A line for each piece; one whose manifest is damaged is told with its fault, and makes the exit code 1.
+
+    Such as `notifications-2026-05-0001  10000  1234567  2026-05-01T…  2026-05-31T…`.
+    """
     del in_force
     code = WELL
     async for each in reader.listed(await reader.pieces(given.pieces)):
@@ -120,7 +127,10 @@ async def _list(given: argparse.Namespace, in_force: "Settings", reader: "Reader
 
 
 async def _verify(given: argparse.Namespace, in_force: "Settings", reader: "Reader") -> int:
-    """Read every byte of the pieces and compare; what is wrong is a line each."""
+    """Read every byte of the pieces and compare; what is wrong is a line each.
+
+    What is of erased users cannot be read by anybody, which is as it should be: it is counted, and no fault.
+    """
     del in_force
     names = await reader.pieces(given.pieces)
     found = await reader.verify(names)
@@ -135,7 +145,10 @@ async def _verify(given: argparse.Namespace, in_force: "Settings", reader: "Read
 
 
 async def _read(given: argparse.Namespace, in_force: "Settings", reader: "Reader") -> int:
-    """Print what was put away of one room."""
+    """Print what was put away of one room.
+
+    Of a user it is the room of that user alone; what was told in shared rooms is found by those.
+    """
     del in_force
     names = await reader.pieces(given.pieces)
     found = reader.of_room(given.room, names) if given.user is None else reader.of_user(given.user, names)
@@ -161,7 +174,11 @@ async def _print(found: "AsyncIterator[Kept]") -> int:
 
 
 async def _restore(given: argparse.Namespace, in_force: "Settings", reader: "Reader") -> int:
-    """Put pieces back, unless they would be put away again at once."""
+    """Put pieces back, unless they would be put away again at once.
+
+    Safe to repeat: what is there stays. A crash leaves some of it back, and the rest in the archive as
+    before.
+    """
     from gateway.notify.settings import StoreSettings
 
     names = await reader.pieces(given.pieces)

@@ -132,6 +132,7 @@ class BounceOffice(Office):
 
     def doors(self) -> Sequence[Part]:
         """The site first: where its port is taken, nothing was collected."""
+        # There is one at least: the command has seen to it.
         ways = (self.receiver, self.collector)
         return [self._site, *(way for way in ways if way is not None)]
 

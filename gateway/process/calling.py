@@ -40,7 +40,10 @@ class Unreachable(Failure):
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
-    """What says where the node is, and by which key it is asked."""
+    """What says where the node is, and by which key it is asked.
+
+    Every command that asks a node has these three options, and they mean the same in each.
+    """
     parser.epilog = (
         "The address comes from BELLHOP_INTERNAL_HOST and BELLHOP_INTERNAL_PORT, the key from BELLHOP_API_KEYS, "
         "unless they are given here."
@@ -125,7 +128,10 @@ _PASSING = (429, 503)
 
 
 def _http_url(text: str) -> str:
-    """A URL of a site, without a slash at its end. Raises `ArgumentTypeError`."""
+    """A URL of a site, without a slash at its end. Raises `ArgumentTypeError`.
+
+    The port 0 is no place to ask.
+    """
     try:
         parts = urlsplit(text)
         sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
@@ -137,7 +143,10 @@ def _http_url(text: str) -> str:
 
 
 def _api_key(given: argparse.Namespace, in_force: Settings) -> str:
-    """The key by which the node is asked. Raises `Failure`, which names files and services and never a key."""
+    """The key by which the node is asked. Raises `Failure`, which names files and services and never a key.
+
+    In this order: the file, the named service, the first of the settings.
+    """
     if given.key_file is not None:
         try:
             key = str(given.key_file.read_bytes().removeprefix(codecs.BOM_UTF8).decode("ascii")).strip()
@@ -174,12 +183,16 @@ def _connection(url: str) -> tuple[http.client.HTTPConnection, str]:
 
 
 def _refusal(url: str, status: int, answer: str) -> str:
-    """One sentence, from a problem as the gateway tells it or from whatever else has answered."""
+    """One sentence, from a problem as the gateway tells it or from whatever else has answered.
+
+    Such as `refused: The request is not valid (422 validation_failed): to Must be …`.
+    """
     try:
         problem = json.loads(answer)
         title, code, errors = problem["title"], problem["code"], problem.get("errors", {})
     except (ValueError, KeyError, TypeError):
         return f"{url} answered {status}, and not as a gateway does"
+    # What is wrong with which field; else what is told of the whole.
     causes = [f"{name} {' '.join(texts)}".strip() for name, texts in errors.items()]
     causes = causes or [problem["detail"]] if causes or "detail" in problem else []
     return f"refused: {title} ({status} {code})" + (f": {' '.join(causes)}" if causes else "")

@@ -132,6 +132,7 @@ def _parts(source: BinaryIO, form: str | None, *, from_line: int) -> Iterator[_P
     from gateway.protocol.campaign_rows import CSV, NDJSON, Records
 
     first = source.read(READ_BYTES)
+    # NDJSON begins with a brace; all else is taken for a CSV, whose first line is judged by the node.
     is_csv = form == "csv" or (form is None and not first.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{"))
     records = Records(quoted=is_csv)
     header = b""
@@ -174,6 +175,7 @@ def _send_part(line: Line, campaign_id: str, part: _Part, done: _Import) -> None
     path = f"/internal/campaigns/{campaign_id}/recipients"
     for pause in (*PATIENCE_SECONDS, None):
         try:
+            # The columns go with each part: to the node each is an import by itself.
             told = line.ask("POST", path, part.header + part.body, media_type=part.media_type)
             break
         except Unreachable:

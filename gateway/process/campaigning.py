@@ -95,7 +95,10 @@ def _describe_create(parser: argparse.ArgumentParser) -> None:
 
 
 def _attribute(text: str) -> tuple[str, Any]:
-    """A name and a value: JSON, or the text itself where it is none. Raises `ArgumentTypeError`."""
+    """A name and a value: JSON, or the text itself where it is none. Raises `ArgumentTypeError`.
+
+    `plan="pro"` and `plan=pro` are the same text, `seats=5` is a number: JSON is tried first.
+    """
     name, separator, value = text.partition("=")
     if not separator or not name:
         raise argparse.ArgumentTypeError("it reads NAME=VALUE")
@@ -121,7 +124,11 @@ class _Campaigns:
 
 
 def _create(given: argparse.Namespace) -> int:
-    """Make a draft and print its id."""
+    """Make a draft and print its id.
+
+    The id is all that is printed, so that a script can go on with it. Raises `Failure` for options that
+    contradict each other.
+    """
     audience: Any = "import"
     if given.topic is not None:
         audience = {"topic": given.topic}
@@ -140,7 +147,10 @@ def _create(given: argparse.Namespace) -> int:
 
 
 def _check(given: argparse.Namespace) -> int:
-    """Add up what would become of all recipients, part by part."""
+    """Add up what would become of all recipients, part by part.
+
+    One question for each thousand recipients. People who come or go meanwhile may be counted or not.
+    """
     campaigns = _Campaigns(given)
     total = {"looked_at": 0, "send": 0, "dead": 0}
     later: dict[str, int] = {}
@@ -176,7 +186,10 @@ def _test(given: argparse.Namespace) -> int:
 
 
 def _moved(given: argparse.Namespace) -> int:
-    """Start, resume or pause a campaign: the command's name is that of the route."""
+    """Start, resume or pause a campaign: the command's name is that of the route.
+
+    Exit code 0 when the node has done it; with `--watch`, that of the watching.
+    """
     campaigns = _Campaigns(given)
     told = campaigns.ask("POST", f"/{given.id}/{given.campaign}")
     if getattr(given, "watch", False):
@@ -186,7 +199,10 @@ def _moved(given: argparse.Namespace) -> int:
 
 
 def _cancel(given: argparse.Namespace) -> int:
-    """End a campaign for good."""
+    """End a campaign for good.
+
+    Those that were being sent cannot be held back, and are counted by themselves.
+    """
     told = _Campaigns(given).ask("POST", f"/{given.id}/cancel")
     print(f"cancelled: {told['cancelled']:,} get nothing any more, {told['under_way']:,} were being sent")
     return 0
@@ -215,7 +231,10 @@ def _status(given: argparse.Namespace) -> int:
 
 
 def _list(given: argparse.Namespace) -> int:
-    """A line for each campaign, of the newest page."""
+    """A line for each campaign, of the newest page.
+
+    Such as `0190…  2026-12-01T09:00  running    Autumn sale`, by the widths that states have.
+    """
     for each in _Campaigns(given).ask("GET")["campaigns"]:
         print(f"{each['id']}  {each['created_at'][:16]}  {each['state']:9}  {each['name']}")
     return 0
@@ -243,7 +262,10 @@ def _watched(campaigns: _Campaigns, campaign_id: str) -> int:
 
 
 def _bar(told: dict[str, Any]) -> str:
-    """The progress in one line."""
+    """The progress in one line.
+
+    Over is who is sent, skipped, dead or cancelled; who waits is not.
+    """
     sums = told["accounting"]
     over = sums["sent"] + sums["skipped"] + sums["dead"] + sums["cancelled"]
     share = over / sums["imported"] if sums["imported"] else 0.0
@@ -253,7 +275,11 @@ def _bar(told: dict[str, Any]) -> str:
 
 
 def _print_status(told: dict[str, Any]) -> None:
-    """What became of the recipients, so that the sum can be seen to come out."""
+    """What became of the recipients, so that the sum can be seen to come out.
+
+    Such as `1,000 = 0 pending + 10 owed + 980 sent + …`. What is told of mail later (delivered, bounced) is a
+    part of those sent.
+    """
     sums = told["accounting"]
     print(f"{told['name']}: {told['state']}" + (f", {told['reason']}" if told["reason"] else ""))
     parts = ("pending", "owed", "sent", "skipped", "dead", "cancelled")
@@ -270,7 +296,10 @@ def _print_status(told: dict[str, Any]) -> None:
 
 
 def _print_results(results: dict[str, Any]) -> None:
-    """How the variants did, with intervals of 95 %."""
+    """How the variants did, with intervals of 95 %.
+
+    A line for each variant, and one with the verdict; rates are in percent here.
+    """
     beside = {each["variant"]: each for each in results["comparisons"]}
     for each in results["variants"]:
         told = f"  {each['name']}: {each['clicked']:,} of {each['sent']:,} clicked, {each['rate']:.2%} ({each['low']:.2%} to {each['high']:.2%})"

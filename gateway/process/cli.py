@@ -66,6 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     if arguments is None and given.command in signals.SERVICES:
         # The process is ours alone, and shall neither wait for a reader nor die of a signal.
+        # Before the command imports what it runs: a signal that comes meanwhile must not kill.
         signals.hold()
         outlet.install()
     run: Run = given.run
@@ -84,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         # What the shell itself would say of it.
         return 130
+    # Before other errors of the system would be told as failures.
     except BrokenPipeError:
         # Whoever read us has read enough. The interpreter's own last flush must not complain either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

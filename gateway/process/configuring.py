@@ -36,7 +36,10 @@ def _config(given: argparse.Namespace) -> int:
 
 
 def _survey() -> None:
-    """Print every setting, with secrets masked, also of settings that are wrong."""
+    """Print every setting, with secrets masked, also of settings that are wrong.
+
+    One line for each setting: its variable, the value, and where it comes from.
+    """
     entries = settings.survey()
     width = max(len(entry.setting.variable) for entry in entries)
     for entry in entries:
@@ -46,7 +49,10 @@ def _survey() -> None:
 
 
 def _check_templates(mail: MailSettings) -> None:
-    """Raises `Failure` for templates that cannot be used."""
+    """Raises `Failure` for templates that cannot be used.
+
+    Starts a press, which compiles every template.
+    """
     from gateway.mail.part import check_templates
     from mailer.errors import MailConfigurationError
 

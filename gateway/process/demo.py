@@ -67,6 +67,7 @@ def run(folder: Path, *, host: str, port: int, internal_port: int, seeded: bool 
     own = keep_secrets(folder)
     _write_header(folder, own)
     in_force = demo_settings(folder, own, host=host, port=port, internal_port=internal_port)
+    # Warnings alone: the welcome is what somebody should see.
     logs.configure(in_force[LogSettings].level, in_force[LogSettings].format)
 
     shops: list[Shop] = []
@@ -126,6 +127,7 @@ def keep_secrets(folder: Path) -> DemoSecrets:
     file = folder / "secrets.json"
     made = {"jwt_secret": secrets.token_hex(32), "api_key": secrets.token_hex(32)}
     try:
+        # Exclusively: of two first starts one makes the file, and the other reads it.
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return _kept_secrets(file)
@@ -135,7 +137,10 @@ def keep_secrets(folder: Path) -> DemoSecrets:
 
 
 def _write_header(folder: Path, own: DemoSecrets) -> None:
-    """For curl's `-H @file`. Only its owner can read it."""
+    """For curl's `-H @file`. Only its owner can read it.
+
+    Written anew at each start, as the key may have changed.
+    """
     file = folder / AUTHORIZATION
     with os.fdopen(
         os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii"
@@ -182,7 +187,10 @@ def demo_settings(folder: Path, own: DemoSecrets, *, host: str, port: int, inter
 
 
 def _link_secret(own: DemoSecrets) -> str:
-    """What links in mail are made with: of its own, and the same at each start."""
+    """What links in mail are made with: of its own, and the same at each start.
+
+    Derived, so that the folder need not keep another.
+    """
     return hmac.digest(own.jwt_secret.encode(), b"demo links", "sha256").hex()
 
 
@@ -194,7 +202,11 @@ def _address(host: str, port: int) -> dict[str, str]:
 
 
 def curl(addresses: Addresses, authorization: str) -> str:
-    """The command that sends Ann something."""
+    """The command that sends Ann something.
+
+    `authorization` is the option that brings the key: itself for a terminal, and the name of a file for a
+    page.
+    """
     return "\n".join(
         [
             f"curl -sS {addresses.internal}/internal/emit \\",

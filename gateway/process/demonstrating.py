@@ -54,7 +54,10 @@ def _tcp_hosts(text: str) -> str:
 
 
 def _demo(given: argparse.Namespace) -> int:
-    """Run it until Ctrl-C. Raises `Failure` for a folder that cannot be used."""
+    """Run it until Ctrl-C. Raises `Failure` for a folder that cannot be used.
+
+    The folder may be relative; nothing outside of it is written.
+    """
     from gateway.process import demo
 
     try:

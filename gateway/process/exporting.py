@@ -34,7 +34,10 @@ DATABASES = ("postgresql://", "postgres://")
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
-    """Give the parser its command and where an export may go."""
+    """Give the parser its command and where an export may go.
+
+    `--since` and `--after` are for a place that has nothing yet; one that has goes on from what it has.
+    """
     commands = parser.add_subparsers(required=True, dest="export", metavar="WHAT", title="what")
     events = commands.add_parser(
         "events",
@@ -101,7 +104,10 @@ def _events(given: argparse.Namespace) -> int:
 
 
 async def _export(store: "Store", given: argparse.Namespace) -> int:
-    """Carry all pages to the sink, and turn what fails into a `Failure`."""
+    """Carry all pages to the sink, and turn what fails into a `Failure`.
+
+    Ctrl-C leaves whole pages: it says how many events were written, and the next run goes on there.
+    """
     from gateway.process.exports.rows import SinkError
     from storage.errors import InvalidCursor
 
@@ -132,9 +138,14 @@ async def _export(store: "Store", given: argparse.Namespace) -> int:
 async def _carried(
     store: "Store", sink: "Sink", *, after: str | None, since: datetime | None
 ) -> AsyncIterator[int]:
-    """How many have been written, page by page: whatever there is, no more than a page of it is held."""
+    """How many have been written, page by page: whatever there is, no more than a page of it is held.
+
+    What happened in the last minute is left for the next time, by the store: events may still come in before
+    it.
+    """
     now = datetime.now(UTC)
     written = 0
+    # Each page is one question, with the cursor of the last: events that come meanwhile are behind it.
     while page := await store.stats.told(after=after, since=since, limit=PAGE, now=now):
         await sink.write(page)
         after = page[-1].cursor
@@ -145,7 +156,10 @@ async def _carried(
 
 @asynccontextmanager
 async def _sink(store: "Store", given: argparse.Namespace) -> AsyncIterator["Sink"]:
-    """Where the rows go; closed and whole at the end, also when the export is cut off."""
+    """Where the rows go; closed and whole at the end, also when the export is cut off.
+
+    Opened before the first page is read, so that a place that cannot be written to fails at once.
+    """
     from gateway.process.exports.lines import Lines, line_file
 
     if given.output is not None:

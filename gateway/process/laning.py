@@ -45,7 +45,10 @@ def _show(given: argparse.Namespace) -> int:
 
 
 def _pause(given: argparse.Namespace) -> int:
-    """Pause bulk mail; exit code 0 although a lane is paused, as that is what was asked."""
+    """Pause bulk mail; exit code 0 although a lane is paused, as that is what was asked.
+
+    Raises nothing for a reason that is not printable: it is told with exit code 2.
+    """
     from gateway.protocol.lanes import PauseSchema
     from gateway.protocol.parsing import Invalid, parser
 
@@ -96,7 +99,10 @@ def _told(page: "LanePage", *, as_json: bool, paused: int = FAILED) -> int:
 
 
 def _line(lane: "Lane") -> str:
-    """One lane for people."""
+    """One lane for people.
+
+    With `PAUSED` on a line of its own, so that it is seen.
+    """
     health = lane.health
     told = (
         f"{lane.name:14} {health.mails} mails, {health.bounced} came back{_rate(health.bounce_rate)},"

@@ -105,6 +105,7 @@ class LastResort:
         self._code = code
         self._expect(seconds, patience_seconds=PATIENCE_SECONDS)
         if self._thread is None:
+            # A daemon: it must not keep a process alive that ends by itself.
             self._thread = threading.Thread(target=self._watch, name="last resort", daemon=True)
             self._thread.start()
 
@@ -210,6 +211,7 @@ class _Life:
         if working.done():
             await working
             return True
+        # And waited for: what it holds must be let go of before the next step begins.
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
         return False
@@ -248,6 +250,7 @@ class _Life:
                 self._reload(self._started)
             else:
                 self._asked_to_reload = True
+            # A terminal may be gone a moment after it has said so.
             self._look_again(TERMINAL_LOOKS)
 
     def _reload(self, service: Service) -> None:

@@ -57,6 +57,7 @@ class MailOffice(Office):
         ]
 
     def doors(self) -> Sequence[Part]:
+        """They stop in the reverse order: the worker gives back what it holds while the probes still answer."""
         # The worker comes last: where the port is taken, no mail has left.
         return [self._site, self.mail]
 

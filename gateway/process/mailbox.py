@@ -47,6 +47,7 @@ class Mailbox:
 
     def _of(self, address: str) -> list[Mapping[str, str]]:
         """In a thread: the heads of the newest mails to the address."""
+        # The names begin with the time.
         names = sorted((file.name for file in self._folder.glob("*.eml")), reverse=True)[:LOOKED_AT]
         heads = (self._head(name) for name in names if _NAME.fullmatch(name))
         return [head for head in heads if head is not None and head["to"] == address][:SHOWN]

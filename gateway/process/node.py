@@ -60,6 +60,7 @@ class Node(Member):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
+        # Each floor takes those above it in this list, and nothing takes one that comes later.
         self.telling = TellingFloor(self)
         self.campaigns = CampaignFloor(self, self.telling)
         self.inboxes = InboxFloor(self)
@@ -91,12 +92,16 @@ class Node(Member):
     def _stored(self) -> Sequence[Part]:
         """What all others ask for when they start."""
         return [
+            # No order within: it only counts.
             OutletPart(),
             self.health,
+            # Before the store: a catalog with mistakes ends the start when nothing was opened yet.
             CatalogPart(self.settings[CatalogSettings], self.catalog),
             PressPart(self.presses),
             self.access,
             StorePart(self.store),
+            # Behind the store, before anybody appends: who appends to a store that was put back makes the
+            # evidence worse.
             LineagePart(self.lineage, self.clock),
             ClockPart(self.clock, self.store),
             CommitPart(self.commit),
@@ -115,6 +120,7 @@ class Node(Member):
             carry_out=self.switchboard.carry_out,
             returned=self.delivery.repairs.reconcile,
         )
+        # Announcements go to admins by delivery, which starts before it.
         presence = PresencePart(self.presence, self.users.people.announce)
         return [bus, self.switching, self.lanes, self.versions, self.delivery, presence]
 
@@ -159,6 +165,8 @@ class Node(Member):
             self.users.hints,
             self.campaigns.runner,
             self.digests,
+            # The worker last, and so the first of these to stop: it needs all others until its mails are
+            # settled.
             self.mail,
         ]
 
@@ -178,7 +186,11 @@ class Node(Member):
         self.keeping.housekeeper.keep(part.keep_house)
 
     async def start(self) -> None:
-        """Start all, say where it listens, and warn of what an operator may have overlooked."""
+        """Start all, say where it listens, and warn of what an operator may have overlooked.
+
+        The warning is for a unix socket whose proxy is not trusted: limits by address would then be one limit
+        for all.
+        """
         await super().start()
         public, internal = self.sites.public_site.urls, self.sites.internal_site.urls
         logger.info("listening", extra={"public": ", ".join(public), "internal": ", ".join(internal)})

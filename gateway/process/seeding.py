@@ -68,6 +68,7 @@ class SeededDay(Part):
             return
         now = self._clock()
         at = now
+        # Ids with the time in them that each is said to be of, so that they sort as they should.
         ids = UUID7Source(lambda: round(at.timestamp() * 1000) * 1_000_000)
         for told in sorted(day(), key=lambda told: told.ago, reverse=True):
             at = now - told.ago

@@ -17,7 +17,10 @@ from gateway.process.command import Command, plain
 
 
 def _serve(given: argparse.Namespace) -> int:
-    """Run a node until a signal."""
+    """Run a node until a signal.
+
+    Everything else is in `node.run`: what comes after the settings lasts until the process ends.
+    """
     del given
     in_force = _in_force(serving=True)
     from gateway.process import node
@@ -35,7 +38,10 @@ def _mail(given: argparse.Namespace) -> int:
 
 
 def _bounces(given: argparse.Namespace) -> int:
-    """Take returns until a signal. Raises `Failure` where nothing says whence, or an extra is missing."""
+    """Take returns until a signal. Raises `Failure` where nothing says whence, or an extra is missing.
+
+    Where it listens needs aiosmtpd; to collect from a mailbox nothing more than is there anyway.
+    """
     del given
     in_force = _in_force(serving=False)
     bounces = in_force[BounceSettings]

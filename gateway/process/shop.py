@@ -117,7 +117,10 @@ class Shop(Part):
         return web.Response(status=302, headers={"Location": "../demo/"})
 
     async def _config(self, request: web.Request) -> web.Response:
-        """Fresh tokens for everybody. Whoever reaches the demo is welcome to be anybody."""
+        """Fresh tokens for everybody. Whoever reaches the demo is welcome to be anybody.
+
+        Anybody may ask: a demo has no secrets from who can reach it.
+        """
         del request
         users = [
             {"id": user, "name": name, "token": token(self._signer, user, name)}
@@ -132,7 +135,10 @@ class Shop(Part):
         )
 
     async def _act(self, request: web.Request) -> web.Response:
-        """Do what a button does, as the customer of the token. Raises `AuthError`, `Problem` and what emitting raises."""
+        """Do what a button does, as the customer of the token. Raises `AuthError`, `Problem` and what emitting raises.
+
+        Answers 202 with where each notification stands, as an emit does.
+        """
         principal = await self._customer(request)
         action = self._actions.get(request.match_info["action"])
         if action is None:
@@ -165,7 +171,11 @@ class Shop(Part):
         return await self._verifier.verify(credential.strip() if scheme.lower() == "bearer" else None)
 
     async def _order(self, customer: Principal) -> list[EmitRequest]:
-        """A new order: told in the app, mailed when it is not read, and confirmed by mail."""
+        """A new order: told in the app, mailed when it is not read, and confirmed by mail.
+
+        The two have different types: what is told in the app comes by mail only if it is not read, the
+        confirmation always.
+        """
         number = str(secrets.randbelow(90_000) + 10_000)
         return [
             _order_update(customer, number, "placed", ITEM),
@@ -241,7 +251,10 @@ def address_of(customer: Principal) -> str:
 
 
 def confirmation(user: str, number: str, item: str, price: str, address: str | None = None) -> EmitRequest:
-    """The mail that confirms an order of one thing."""
+    """The mail that confirms an order of one thing.
+
+    It is mail alone, as its type says.
+    """
     line = {"name": item, "quantity": 1, "price": price, "amount": price}
     return _emit(
         user_room(user),
@@ -253,7 +266,10 @@ def confirmation(user: str, number: str, item: str, price: str, address: str | N
 
 
 def _order_update(customer: Principal, number: str, status: str, item: str) -> EmitRequest:
-    """What is told of an order; mailed only if it is not read in the app soon."""
+    """What is told of an order; mailed only if it is not read in the app soon.
+
+    After `MAIL_AFTER_SECONDS`, unless it was read by then, as the type says.
+    """
     data = {"order": number, "status": status, "item": item}
     email = EmailRequest(to=address_of(customer), after_seconds=MAIL_AFTER_SECONDS)
     return _emit(user_room(customer.user), ORDER_UPDATE, data, link=_page_of(number), email=email)

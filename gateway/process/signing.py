@@ -49,7 +49,10 @@ def _ttl(text: str) -> timedelta:
 
 
 def _token(given: argparse.Namespace) -> int:
-    """Sign and print. Raises `Failure` without a secret, and for what no token can say."""
+    """Sign and print. Raises `Failure` without a secret, and for what no token can say.
+
+    The token alone is printed. The first secret signs, as while secrets are rotated.
+    """
     keys = settings.load()[KeySettings]
     if not keys.jwt_secrets:
         raise Failure("there is nothing to sign with: set BELLHOP_JWT_SECRET to what the gateway has", 2)

@@ -60,7 +60,11 @@ def _describe(parser: argparse.ArgumentParser) -> None:
 
 
 def _import(given: argparse.Namespace) -> int:
-    """Take over a list from a file or the standard input."""
+    """Take over a list from a file or the standard input.
+
+    A file is opened before the store, so that one that is not there fails without it. Exit code 1 where lines
+    were left out.
+    """
     if given.file == "-":
         return in_store(lambda store: _take_over(store, sys.stdin))
     try:
@@ -71,13 +75,19 @@ def _import(given: argparse.Namespace) -> int:
 
 
 def _export(given: argparse.Namespace) -> int:
-    """Write out the list."""
+    """Write out the list.
+
+    To the standard output; `import` takes it as it is.
+    """
     del given
     return in_store(_write_out)
 
 
 async def _take_over(store: "Store", source: TextIO) -> int:
-    """Add what the list says, in batches; done again it adds nothing. What is no list ends it, with the batches before kept."""
+    """Add what the list says, in batches; done again it adds nothing. What is no list ends it, with the batches before kept.
+
+    Wrong lines are told by number to the standard error, without their content.
+    """
     from gateway.ground.clock import system_clock
 
     read = new = wrong = 0
@@ -120,6 +130,7 @@ def suppressions(source: Iterable[str], *, now: datetime) -> "Iterator[Suppressi
 
     Values are stripped, and empty ones are left out, as if the column were not there.
     """
+    # Python's own limit is of the process, so it is set where it is needed.
     csv.field_size_limit(_LONGEST_LINE)
     reader = csv.DictReader(source)
     names = [name.strip().casefold() for name in reader.fieldnames or ()]
@@ -135,7 +146,10 @@ def suppressions(source: Iterable[str], *, now: datetime) -> "Iterator[Suppressi
 
 
 def _suppression(row: Mapping[str, str], *, now: datetime) -> "Suppression":
-    """Raises ValueError, whose text holds no address."""
+    """Raises ValueError, whose text holds no address.
+
+    The source is cut to 80 characters, and where it is missing it is `import`.
+    """
     from gateway.protocol.parsing import Invalid, parser
     from gateway.protocol.suppressions import SuppressSchema, created_at
     from mailer.address import compared

@@ -24,7 +24,10 @@ WELL, FAILED, WRONG = 0, 1, 2
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
-    """Give the parser its options."""
+    """Give the parser its options.
+
+    Both may be asked for at once; without either the records are printed.
+    """
     parser.add_argument("--check", action="store_true", help="look them up, and try the relay")
     parser.add_argument("--send", metavar="ADDRESS", help="send a mail there, as every mail is sent")
     parser.add_argument(
@@ -62,7 +65,10 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _sending(in_force: "Settings") -> "Sending":
-    """From where and as whom mail leaves, by the settings."""
+    """From where and as whom mail leaves, by the settings.
+
+    Raises `MailConfigurationError` for keys that cannot be read.
+    """
     from gateway.mail.seals import sender_domains
     from gateway.mail.settings import BounceSettings, BulkSettings, MailSettings, SigningSettings
     from mailer.signing_keys import keys_of
@@ -80,7 +86,10 @@ def _sending(in_force: "Settings") -> "Sending":
 
 
 def _print(sending: "Sending") -> int:
-    """The records as lines of a zone, each with its reason."""
+    """The records as lines of a zone, each with its reason.
+
+    In the form of a zone file, with the reason as a comment above each, so that it can be put into one.
+    """
     from mailer.zone import wanted
 
     for record in wanted(sending):
@@ -92,7 +101,10 @@ def _print(sending: "Sending") -> int:
 
 
 async def _try(in_force: "Settings", given: argparse.Namespace) -> int:
-    """Look up, try the relays and send, as asked; exit code 1 if anything was wrong."""
+    """Look up, try the relays and send, as asked; exit code 1 if anything was wrong.
+
+    What is good is printed too, as `ok`: silence would not tell whether it was looked at.
+    """
     bad = 0
     if given.check:
         from mailer.zonecheck import Checker
@@ -122,6 +134,7 @@ async def _relays(in_force: "Settings") -> AsyncIterator[tuple[bool, str]]:
     from mailer.smtp import SMTPTransport
 
     tried = set()
+    # Both lanes may go by the same relay.
     for lane in _lanes(in_force):
         transport = lane.transport
         if isinstance(transport, SMTPTransport) and transport.host not in tried:
@@ -165,7 +178,10 @@ async def _send(in_force: "Settings", address: str) -> tuple[bool, str]:
 
 
 def _lanes(in_force: "Settings") -> "tuple[Lane, Lane]":
-    """The lanes as the worker has them, without a bound on their rate."""
+    """The lanes as the worker has them, without a bound on their rate.
+
+    With connections of their own; whoever makes them closes them.
+    """
     from gateway.http.settings import SiteSettings
     from gateway.mail.part import lanes_of, presses_of
     from gateway.mail.seals import seals_of

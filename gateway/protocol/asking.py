@@ -103,6 +103,7 @@ class ReadSchema(Schema):
     """
 
     ids = _ids_field()
+    """Left out where `all` is given."""
     all = Flag(validate=validate.OneOf([True], error="Must be true, or left out."))
 
     @validates_schema
@@ -149,10 +150,12 @@ class HistorySchema(Schema):
     before = cursor_field()
     limit = limit_field(20, 100)
     type = Items(Text(TYPE, "a type", longest=64), load_default=(), validate=validate.Length(max=50))
+    """Of one of these; all where none are named."""
     category = Items(
         Text(CATEGORY, "a category", longest=64), load_default=(), validate=validate.Length(max=50)
     )
     unread = Flag(load_default=False)
+    """Only what is unread."""
     archived = Flag(load_default=False, metadata={"description": "What was put away, and nothing else."})
     snoozed = Flag(load_default=False, metadata={"description": "What was put off, and nothing else."})
 
@@ -210,6 +213,7 @@ class RosterSchema(Schema):
     after = UserId(load_default=None, metadata={"description": "`next` of the page before."})
     limit = limit_field(200, 1000)
     prefix = Text(PRINTABLE, "the beginning of a user id", shortest=0, longest=USER_ID_MAX, load_default="")
+    """Of user ids."""
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> RosterRequest:
@@ -223,6 +227,7 @@ class MailSchema(Schema):
     """
 
     state = fields.Enum(MailState, by_value=True, load_default=None)
+    """Null: of any."""
     address = EmailAddress(
         load_default=None, metadata={"description": "Whither it goes or went, in whatever case."}
     )
@@ -271,6 +276,7 @@ class FindSchema(Schema):
 class DisconnectSchema(Schema):
     user = UserId(required=True)
     reason = Text(PRINTABLE, "printable", longest=REASON_MAX, load_default=None, allow_none=True)
+    """For the log; the client is not told."""
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> DisconnectRequest:
@@ -298,6 +304,7 @@ class OverviewSchema(OneFieldSchema):
 
 class TokenSchema(OneFieldSchema):
     token = Text(r"[!-~]*", "a token", longest=TOKEN_CHARACTERS_MAX, required=True)
+    """As the user's own backend has signed it; it is verified by who is asked."""
 
 
 # What the namespaces ask of both. Each raises `Invalid`.

@@ -25,14 +25,19 @@ class AccountingAnswer(Schema):
     """`imported` = `pending` + `owed` + `sent` + `skipped` + `dead` + `cancelled`, and `exact` says whether it is so."""
 
     imported = required.number()
+    """All recipients, however they came to be."""
     pending = required.number(metadata={"description": "Not decided for yet, or to be later."})
     owed = required.number(metadata={"description": "The mail waits, or is being sent."})
     sent = required.number()
+    """Mails that the relay took."""
     skipped = required.number()
+    """Who got none, by a rule."""
     dead = required.number()
+    """Mails that were given up on."""
     cancelled = required.number()
     exact = required.flag(metadata={"description": "Checked against the mails that have left."})
     skipped_by = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    """How many, by the rule."""
     delivered = required.number(metadata={"description": "Of those sent, as far as anything was heard."})
     bounced = required.number()
     complained = required.number()
@@ -47,10 +52,13 @@ class CampaignAnswer(Schema):
         allow_none=True, metadata={"description": "Why it is paused, if nobody asked for it."}
     )
     by = required.text()
+    """`"user:42"` or `"service:shop"`."""
     created_at = required.time()
     send_at = required.time(allow_none=True)
+    """Null: as it was started."""
     started_at = required.time(allow_none=True)
     ended_at = required.time(allow_none=True)
+    """Null while it goes on."""
     gathered = required.flag(metadata={"description": "Whether all recipients are written down."})
     notification = required.text(allow_none=True, metadata={"description": "What was told in the app."})
 
@@ -61,7 +69,9 @@ class CampaignDetailAnswer(CampaignAnswer, campaign_trial_answers.OwnWordsAnswer
     data = fields.Dict(required=True)
     audience = AudienceField(required=True)
     in_app = required.text(allow_none=True)
+    """The room that is told in the app; null: none."""
     local_time = required.text(allow_none=True)
+    """By each recipient's clock, such as `"09:00"`."""
     accounting = fields.Nested(AccountingAnswer, required=True)
 
 
@@ -94,13 +104,16 @@ class DryRunAnswer(Schema):
     looked_at = required.number()
     send = required.number()
     later = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    """How many would wait, by the rule."""
     skipped = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    """How many would get none, by the rule."""
     dead = required.number(metadata={"description": "Whose data do not fit."})
     next = required.text(allow_none=True, metadata={"description": "`after` of the next part."})
 
 
 class TestedAnswer(Schema):
     mails = fields.List(fields.String(), required=True)
+    """Ids."""
 
 
 class CampaignCancelledAnswer(Schema):

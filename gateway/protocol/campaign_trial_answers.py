@@ -17,6 +17,7 @@ from storage.campaigns import Campaign
 
 class OwnTextsAnswer(Schema):
     title = required.text(allow_none=True)
+    """Null, as the others: what the type says."""
     body = required.text(allow_none=True)
     link = required.text(allow_none=True)
     subject = required.text(allow_none=True)
@@ -29,16 +30,23 @@ def _told_texts() -> fields.Dict:
 class VariantAnswer(Schema):
     name = required.text()
     weight = required.number()
+    """Beside those of the others."""
     texts = _told_texts()
     local_time = required.text(allow_none=True)
+    """Such as `"09:00"`; null: as the campaign has it."""
 
 
 class ExperimentAnswer(Schema):
     baseline = fields.Float(required=True)
+    """A part of 1, as it was expected."""
     effect = fields.Float(required=True)
+    """A part of 1, that is worth finding."""
     salt = required.text()
+    """The one that lots are drawn by, also where none was asked."""
     holdout = fields.Float(required=True)
+    """Percent."""
     share = fields.Float(required=True)
+    """Percent of those who are not held out."""
     hours = fields.Float(required=True)
 
 
@@ -57,9 +65,11 @@ class TrialResultsAnswer(ResultsAnswer):
 
 class OwnWordsAnswer(Schema):
     texts = _told_texts()
+    """By language."""
     variants = fields.List(fields.Nested(VariantAnswer), required=True)
     experiment = fields.Nested(ExperimentAnswer, required=True, allow_none=True)
     rate = required.number(allow_none=True)
+    """Mails a minute; null: as the lane allows."""
     results = fields.Nested(
         TrialResultsAnswer, required=True, allow_none=True, metadata={"description": "None without variants."}
     )

@@ -49,6 +49,7 @@ class OverrideSchema(Schema):
     """Of one channel; null is what the file says."""
 
     enabled = Flag(allow_none=True)
+    """Null is what the file says."""
     percent = Percent(allow_none=True, metadata={"description": "Of the users, by their buckets."})
 
 
@@ -65,6 +66,7 @@ class SwitchSchema(TypeSchema):
 
     enabled = Flag(allow_none=True, metadata={"description": "Of the whole type: false is the kill switch."})
     channels = fields.Nested(OverridesSchema)
+    """Those that are named are changed."""
     variant = Text(
         NAME,
         "a variant's name",
@@ -90,12 +92,14 @@ class TypePreviewSchema(TypeSchema):
     """
 
     data = Object(load_default=None, allow_none=True)
+    """Null: the example."""
     example = fields.Integer(
         strict=True, load_default=0, validate=validate.Range(min=0, max=EXAMPLES_MAX),
         metadata={"description": "Which of the type's examples, the first being 0."},
     )  # fmt: skip
     locale = locale_field(load_default=None, allow_none=True)
     user = UserId(load_default=None, allow_none=True)
+    """For whom the gates are asked; null: for nobody."""
     variant = Text(
         NAME,
         "a variant's name",
@@ -180,12 +184,14 @@ class TypeAnswer(Schema):
     )
     known = required.flag(metadata={"description": "Whether the catalog has it."})
     category = required.text(allow_none=True)
+    """Null of a type that the catalog does not have."""
     critical = required.flag()
     lane = fields.Enum(LaneName, by_value=True, required=True)
     locales = fields.List(fields.String(), required=True)
     enabled = required.flag(metadata={"description": "False is the kill switch."})
     channels = fields.Nested(ChannelsAnswer, required=True)
     changed = fields.Nested(ChangeAnswer, required=True, allow_none=True)
+    """The last change; null: nobody has switched it."""
     day = fields.Nested(DayAnswer, required=True)
 
 
@@ -220,6 +226,7 @@ class TypeExperimentAnswer(ResultsAnswer):
     id = required.text(metadata={"description": "Another one with whatever is changed of it."})
     metric = required.text(metadata={"enum": ["click", "read"]})
     baseline = fields.Float(required=True)
+    """A part of 1, as it was expected."""
     effect = fields.Float(required=True)
     salt = required.text()
     holdout = fields.Float(
@@ -277,6 +284,7 @@ class TypeMailAnswer(Schema):
     html = required.text()
     bytes = required.number(metadata={"description": "Of the HTML."})
     warnings = fields.List(fields.String(), required=True)
+    """As of what mail readers do not show."""
     templates = fields.List(
         fields.String(), required=True, metadata={"description": "The files it was made by."}
     )
@@ -296,6 +304,7 @@ class ExplainedAnswer(Schema):
     channel = required.text()
     verdict = required.text(metadata={"enum": ["send", "delay", "merge", "skip"]})
     rule = required.text(allow_none=True)
+    """Null where every gate has let it pass."""
     detail = required.text(allow_none=True)
     gates = fields.List(fields.Nested(GateAnswer), required=True)
 
@@ -327,6 +336,7 @@ class TypePreviewAnswer(Schema):
     data = fields.Dict(required=True)
     item = fields.Nested(TypeItemAnswer, required=True, allow_none=True)
     mail = fields.Nested(TypeMailAnswer, required=True, allow_none=True)
+    """Null where the type sends none, or it cannot be made."""
     problem = required.text(allow_none=True, metadata={"description": "Why there is no mail to show."})
     explain = fields.List(
         fields.Nested(ExplainedAnswer), required=True, metadata={"description": "For the user, by channel."}

@@ -29,6 +29,7 @@ class LeftOutAnswer(DigestItemAnswer):
     """One that would not be told, and why."""
 
     rule = required.text()
+    """By which it would be left out now; it is asked again when the digest closes."""
     detail = required.text()
 
 
@@ -36,6 +37,7 @@ class OpenDigestAnswer(DigestAnswer):
     """The same, with what would go out if it closed now; nothing where `total` is 0."""
 
     total = required.number()
+    """How many would be told."""
     notifications = fields.List(
         fields.Nested(DigestItemAnswer),
         required=True,

@@ -67,6 +67,7 @@ class EmitSchema(Schema):
             "description": "`true`: to the address last seen in the user's token. `false`: no mail, whatever the type says."
         },
     )
+    """Null and left out are the same; false is more: no mail, whatever the type says."""
     expires_in = Seconds(
         above=0,
         longest=EXPIRES_SECONDS_MAX,
@@ -118,12 +119,14 @@ class EmitSchema(Schema):
     store = Flag(
         load_default=True, metadata={"description": "False: deliver to who is connected, keep nothing."}
     )
+    """False: it has no sequence, no history, no mail and no repair."""
     event = Text(
         EVENT,
         "the name of an event: letters, digits, `_`, `:`, `.` and `-`",
         longest=64,
         load_default=NOTIFICATION,
     )
+    """Only what is not stored may have another."""
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> EmitRequest:
@@ -148,6 +151,7 @@ class ItemSchema(EmitSchema):
     """
 
     idempotency_key = Text(KEY, "printable ASCII", longest=255, load_default=None)
+    """Each item has its own; one for the batch would make no sense of a part that failed."""
 
 
 _SOME = validate.Length(min=1, max=BATCH_MAX)

@@ -19,6 +19,7 @@ class EmailSchema(Schema):
     """Loads an `EmailRequest`. Whether the address is known is found later, when it is emitted."""
 
     to = EmailAddress(load_default=None)
+    """Left out: the address that is known of the user."""
     subject = Text(VISIBLE, "printable, with something to see", longest=TITLE_MAX, load_default=None)
     after = Seconds(
         longest=AFTER_SECONDS_MAX,
@@ -26,6 +27,7 @@ class EmailSchema(Schema):
         metadata={"description": "Seconds to wait; what the type says, else 0."},
     )
     unless = fields.Enum(Unless, by_value=True, load_default=None)
+    """Judged when the mail is about to leave."""
     if_known = Flag(
         load_default=False,
         metadata={"description": "Mail those users whose address is known, and leave out the others."},

@@ -55,6 +55,7 @@ class LaneAnswer(Schema):
 
     lane = fields.Enum(LaneName, by_value=True, required=True)
     sent = required.number()
+    """Mails that the relay took."""
     refused = required.number(metadata={"description": "By the mail server, for their address."})
     delivered = required.number(metadata={"description": "Of those sent, as far as it was told."})
     bounced = required.number(metadata={"description": "Of those sent."})
@@ -79,7 +80,9 @@ class BrakeAnswer(Schema):
     """From where on bulk mail is paused; 0 is no bound."""
 
     bounces = fields.Float(required=True)
+    """A part of 1."""
     complaints = fields.Float(required=True)
+    """A part of 1."""
     mails = required.number(metadata={"description": "Of fewer no rate is told."})
     failures = required.number(metadata={"description": "Of the relay in a row."})
     window_seconds = fields.Float(required=True)

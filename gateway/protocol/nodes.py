@@ -29,6 +29,7 @@ class NodeAnswer(Schema):
     release = required.text()
     catalog = required.text(allow_none=True, metadata={"description": "The version of its catalog."})
     started_at = required.time()
+    """When its process began."""
     sessions = required.number()
     users = required.number(metadata={"description": "With a session there."})
     load_ = fields.Float(

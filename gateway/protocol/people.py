@@ -226,6 +226,7 @@ class FoundUserAnswer(Schema):
     email = required.text(allow_none=True)
     name = required.text(allow_none=True)
     last_seen = required.time(allow_none=True)
+    """Null: never."""
 
 
 class FoundUsersAnswer(Schema):
@@ -255,6 +256,7 @@ class MembersChangedAnswer(Schema):
 class MemberAnswer(Schema):
     user = required.text()
     since = required.time()
+    """When a backend has put the user there."""
 
 
 class MembersAnswer(Schema):

@@ -52,6 +52,7 @@ class WishesSchema(Schema):
     """The same of a category or a type, whose email may also come in a digest."""
 
     in_app = Flag(allow_none=True)
+    """Null takes the choice back."""
     email = Wish(
         allow_none=True,
         metadata={
@@ -110,6 +111,7 @@ class PreferencesSchema(Schema):
     locale = locale_field(allow_none=True)
     quiet_hours = fields.Nested(QuietHoursSchema, allow_none=True)
     tracking = Flag(allow_none=True)
+    """Whether it may be known which links in mail are followed."""
     version = fields.Integer(
         strict=True, validate=validate.Range(min=0),
         metadata={"description": "Change this version, and no other."},
@@ -161,6 +163,7 @@ class ChosenWishesAnswer(Schema):
 
 class ChosenHoursAnswer(Schema):
     start = required.text()
+    """Such as `"22:00"`, by the person's own clock."""
     end = required.text()
     days = fields.List(fields.String(), metadata={"description": "All, where it is missing."})
 
@@ -200,6 +203,7 @@ class PreferencesAnswer(Schema):
     locale = required.text(allow_none=True)
     quiet_hours = fields.Nested(ChosenHoursAnswer, required=True, allow_none=True)
     tracking = required.flag(allow_none=True)
+    """Null: was never asked."""
     version = required.number(metadata={"description": "0: nothing was ever chosen."})
     locales = fields.List(
         fields.String(), required=True,

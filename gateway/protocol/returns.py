@@ -46,6 +46,7 @@ class HearsaySchema(Schema):
         metadata={"description": "The id in what the relay said as it took the mail, such as `4ABC` of `queued as 4ABC`."},
     )  # fmt: skip
     event = fields.Enum(Event, by_value=True, required=True)
+    """What became of the mail."""
     status = Text(
         r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", "an enhanced code such as 5.1.1", longest=9, load_default="",
         metadata={"description": "Of a bounce: it alone says what becomes of the address."},
@@ -78,6 +79,7 @@ class StrayAnswer(Schema):
     kind = required.text(metadata={"description": "What it seems to be."})
     subject = required.text()
     mail = required.text(allow_none=True)
+    """The mail that it names, where it names one."""
     text = required.text(metadata={"description": "As it came, cut off where it is long."})
 
 

@@ -46,6 +46,7 @@ class ScheduledSchema(Schema):
 
 class CancelledAnswer(Schema):
     cancelled = required.number()
+    """How many had been waiting."""
     too_late = required.number(metadata={"description": "Emitted already, within the last seven days."})
 
 

@@ -69,6 +69,7 @@ class StatsSchema(Schema):
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> StatsRequest:
+        # What is not named is added up.
         where = {name: str(data.pop(name)) for name in DIMENSIONS if name in data}
         return StatsRequest(**data, where=where)
 
@@ -152,6 +153,7 @@ class StatsAnswer(Schema):
     by = fields.List(fields.String(), required=True)
     totals = fields.Nested(StatsFiguresAnswer, required=True)
     rows = fields.List(fields.Nested(StatsRowAnswer), required=True)
+    """The earliest step first."""
 
 
 def report(value: Report) -> Json:

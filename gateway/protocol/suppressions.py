@@ -49,6 +49,7 @@ class SuppressionsSchema(Schema):
     """A page of suppressions."""
 
     address = EmailAddress(load_default=None)
+    """Compared as mail servers do."""
     scope = _scope_field(load_default=None)
     before = cursor_field()
     limit = limit_field(50, 200)
@@ -125,6 +126,7 @@ class SuppressionAnswer(Schema):
     evidence = fields.Nested(EvidenceAnswer, required=True)
     created_at = required.time()
     expires_at = required.time(allow_none=True)
+    """Null: it lasts until it is lifted."""
 
 
 class SuppressionsAnswer(Schema):

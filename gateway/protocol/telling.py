@@ -73,6 +73,7 @@ class DidAnswer(Schema):
         }
     )
     ids = fields.List(fields.String(), required=True)
+    """Those that it was done to."""
     item = fields.Nested(ChangedAnswer, metadata={"description": "What of each of them is different now."})
     notifications = fields.List(
         fields.Nested(ItemAnswer), metadata={"description": "Of `back`: what came back from a snooze."}
@@ -99,12 +100,14 @@ class RoomsEvent(Schema):
     joined = _texts()
     left = _texts()
     heads = _heads()
+    """Of those gained: from there on they are heard."""
 
 
 class ClosingEvent(Schema):
     """Why the transport closes now."""
 
     reason = required.text()
+    """A code of docs/protocol.md."""
     reconnect = required.flag()
     retry_after = fields.Float(
         required=True,
@@ -117,6 +120,7 @@ class ExpiringEvent(Schema):
     """The token ends soon."""
 
     expires_at = required.time()
+    """Of the token; a newer one can be sent by `token`."""
 
 
 class JoinedEvent(Schema):
@@ -162,8 +166,10 @@ class FeedEvent(Schema):
     """Some of what a node has taken in, and how much more there was."""
 
     node = required.text()
+    """That has taken it in."""
     notifications = fields.List(fields.Nested(FeedItem), required=True)
     left_out = required.number()
+    """Since the event before, of the same node."""
 
 
 EVENTS: Mapping[str, type[Schema]] = {

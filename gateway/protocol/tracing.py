@@ -141,6 +141,7 @@ class CallAnswer(Schema):
     """By which call it came, as far as that is kept."""
 
     by = required.text(allow_none=True)
+    """Null: not kept."""
     request_id = required.text(allow_none=True)
     idempotency_key = required.text(allow_none=True)
     scheduled = required.text(
@@ -163,6 +164,7 @@ class TraceAnswer(Schema):
         required=True,
         metadata={"description": "The earliest first; what is to come, last."},
     )
+    # By user, as of a notification by itself.
     receipts = fields.Dict(keys=fields.String(), values=fields.Nested(ReceiptAnswer), required=True)
     mails = fields.List(fields.Nested(TracedMailAnswer), required=True)
     campaign = fields.Nested(TracedCampaignAnswer, required=True, allow_none=True)

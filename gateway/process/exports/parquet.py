@@ -69,6 +69,7 @@ class Folder:
         self.after = page[-1].cursor
         if self._waiting_rows >= GROUP_ROWS:
             self._write_group()
+        # Between two pages, so that a file's cursor is that of a whole page.
         if self._rows >= FILE_ROWS:
             self.finish()
 

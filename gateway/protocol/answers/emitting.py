@@ -27,6 +27,7 @@ class PutOffAnswer(Schema):
     )
     room = required.text()
     scheduled_for = required.time()
+    """By the reader's own clock, where that was asked."""
 
 
 class SomeUsersAnswer(Schema):
@@ -68,6 +69,7 @@ class ResultAnswer(Schema):
     """What became of one item of a batch: the answer of an emit, or a problem; `status` tells which."""
 
     status = required.number()
+    """202, or that of the problem."""
     notifications = fields.List(fields.Nested(PlacedAnswer))
     duplicate = fields.Boolean()
     without_address = fields.Nested(SomeUsersAnswer)
@@ -90,8 +92,10 @@ class RoomPreviewAnswer(Schema):
         allow_none=True, metadata={"description": "Null where only the nodes together know."}
     )
     mail_to = required.text(allow_none=True)
+    """An address; null: no mail."""
     mail_due_at = required.time(allow_none=True)
     problem = required.text(allow_none=True)
+    """Why it could not be mailed."""
     decided_by = required.text(
         allow_none=True,
         metadata={"description": "The rule that would stop the mail now; null when none would."},
@@ -107,3 +111,4 @@ class PreviewAnswer(Schema):
     rooms = fields.List(fields.Nested(RoomPreviewAnswer), required=True)
     more = required.number(metadata={"description": "Rooms that are not shown."})
     mail = fields.Nested(RenderedMailAnswer, required=True, allow_none=True)
+    """That of the first room that gets one."""

@@ -30,13 +30,18 @@ class OverviewAnswer(Schema):
     node = required.text(metadata={"description": "The node that was asked."})
     nodes = fields.List(fields.String(), required=True, metadata={"description": "Those that it is of."})
     started_at = required.time()
+    """Of the node that was asked."""
     step_seconds = fields.Float(required=True)
     at = fields.List(fields.DateTime(), required=True)
+    """The end of each step."""
     connections = _curve()
+    """At the end of each step; all else is of its time."""
     deliveries = _curve()
     emits = _curves()
+    """By outcome."""
     mail = _curves()
     append_p99_ms = _curve(allow_none=True)
+    """Null where nothing was stored; of the slowest node."""
     emit_p99_ms = _curve(allow_none=True)
 
 
@@ -47,6 +52,7 @@ class AliveAnswer(Schema):
 class ReadinessAnswer(Schema):
     status = required.text(metadata={"enum": ["ready", "unready"]})
     reasons = fields.List(fields.String(), required=True)
+    """Why it is not ready; empty where it is."""
     warnings = fields.List(
         fields.String(),
         metadata={
