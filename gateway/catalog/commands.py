@@ -113,9 +113,7 @@ def _check(given: argparse.Namespace) -> int:
     """Load, make every proof, and compare with the old one where that is asked."""
     catalog = _load(given.folder)
     made = _proofs(catalog)
-    failures = sorted(
-        {f"{one.type}, example {one.number}, {one.locale}: {one.failure}" for one in made if one.failure}
-    )
+    failures = sorted({f"{one.name}: {one.failure}" for one in made if one.failure})
     for failure in failures:
         print(failure, file=sys.stderr)
     if failures:
@@ -141,9 +139,7 @@ def _render(given: argparse.Namespace) -> int:
 
     catalog = _load(given.folder)
     made = _proofs(catalog)
-    failures = [
-        f"{one.type}, example {one.number}, {one.locale}: {one.failure}" for one in made if one.failure
-    ]
+    failures = [f"{one.name}: {one.failure}" for one in made if one.failure]
     for failure in failures:
         print(failure, file=sys.stderr)
     if failures:

@@ -35,6 +35,8 @@ class Category:
     """Among the others, the smaller first."""
     icon: str | None = None
     """The name of one of the inbox's pictures, or a character or two that are shown as they are."""
+    opt_in: bool = False
+    """Whether nobody gets mail of it who has not asked for that; but for what is critical."""
 
     def name(self, locale: str, default: str) -> str:
         """What it is called in the best language for the reader."""
@@ -49,8 +51,8 @@ class EmailRule:
 
     default: bool = True
     """What holds for who has chosen nothing."""
-    unless: Literal["read"] | None = None
-    """`"read"`: not once it was read in the app."""
+    unless: Literal["read", "seen", "online"] | None = None
+    """What makes it needless: that it was read, or seen, or that its reader is online."""
     after: float = 0.0
     """Seconds to wait."""
     clicks: bool = False
@@ -93,6 +95,8 @@ class NotificationType:
     category: str
     critical: bool = False
     """Nobody can choose not to get it."""
+    opt_in: bool = False
+    """Whether its mail waits for its reader's yes; never of what is critical."""
     urgent: bool = False
     """It needs an answer: admins are shown it until one of them has dealt with it."""
     lane: Lane = "transactional"

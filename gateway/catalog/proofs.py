@@ -27,7 +27,7 @@ BASE_URL = "https://shop.example"
 UNSUBSCRIBE_URL = "https://shop.example/unsubscribe"
 BRAND = "Shop"
 """Whose mail it is."""
-_OURS = re.compile(r"\d+\.[A-Za-z0-9-]+\.(json|html|txt)")
+_OURS = re.compile(r"\d+\.[A-Za-z0-9-]+(\.[a-z0-9_-]+)?\.(json|html|txt)")
 """Names of golden files: others in the folder are left alone."""
 
 
@@ -39,15 +39,23 @@ class Proof:
     number: int
     """Of the example, from 1."""
     locale: str
+    variant: str | None = None
+    """Of the type's experiment; None: the type's own words."""
     planned: Planned
     mail: Composed | None = None
     """None: the type sends no mail, or it could not be made."""
     failure: str | None = None
     """Why its mail cannot be made or sent; None where it can."""
 
+    @property
+    def name(self) -> str:
+        """For people: what it is a proof of."""
+        said = (self.type, f"example {self.number}", self.locale, self.variant)
+        return ", ".join(part for part in said if part is not None)
+
     def files(self) -> Iterator[tuple[str, str]]:
         """Name and content of what this proof is kept as."""
-        stem = f"{self.type}/{self.number}.{self.locale}"
+        stem = ".".join(filter(None, (f"{self.type}/{self.number}", self.locale, self.variant)))
         item: dict[str, object] = {
             "locale": self.planned.locale, "category": self.planned.category, "title": self.planned.title,
             "body": self.planned.body, "link": self.planned.link, "subject": self.planned.subject,
@@ -75,23 +83,37 @@ async def _press(catalog: Catalog) -> AsyncIterator[Press]:
 
 
 async def proofs(catalog: Catalog) -> list[Proof]:
-    """One for each type, example and locale; mails are made in a process of bounded time and memory.
+    """One for each type, variant, example and locale; mails are made in a process of bounded time and memory.
 
     One after the other; types without examples have none.
     """
     async with _press(catalog) as press:
         return [
-            await _proof(catalog, kind, number, locale, press)
-            for kind in catalog.types.values()
+            await _proof(catalog, variant, kind, number, locale, press)
+            for type_ in catalog.types.values()
+            for variant, kind in _ways(type_)
             for number in range(1, len(kind.examples) + 1)
             for locale in catalog.locales()
         ]
 
 
-async def _proof(catalog: Catalog, kind: NotificationType, number: int, locale: str, press: Press) -> Proof:
+def _ways(type_: NotificationType) -> Iterator[tuple[str | None, NotificationType]]:
+    """The type's own words, and each variant that says something else.
+
+    A variant that only differs in its weight would be the same files once more.
+    """
+    yield None, type_
+    for variant in type_.trial.variants if type_.trial is not None else ():
+        if variant.kind.wordings != type_.wordings:
+            yield variant.name, variant.kind
+
+
+async def _proof(
+    catalog: Catalog, variant: str | None, kind: NotificationType, number: int, locale: str, press: Press
+) -> Proof:
     """One proof; a mail that cannot be made is a failure of it, and no error."""
     data = kind.examples[number - 1]
-    planned = catalog.plan(kind.name, data, locale)
+    planned = catalog.plan_for(kind, data, locale)
     mail, failure = None, None
     if kind.email is not None:
         try:
@@ -99,7 +121,9 @@ async def _proof(catalog: Catalog, kind: NotificationType, number: int, locale: 
             failure = _too_large(kind, mail)
         except TemplateFailure as error:
             failure = str(error)
-    return Proof(type=kind.name, number=number, locale=locale, planned=planned, mail=mail, failure=failure)
+    return Proof(
+        type=kind.name, number=number, locale=locale, variant=variant, planned=planned, mail=mail, failure=failure
+    )  # fmt: skip
 
 
 def _composition(kind: NotificationType, planned: Planned, number: int, locale: str) -> Composition:

@@ -58,10 +58,12 @@ def read_type(
         table.wrong("what is critical does not go by the bulk lane", "critical")
     payload = _payload(table, folder)
     in_app, email = _channels(table)
+    category = _category(table, categories)
     type_ = NotificationType(
         name=name,
-        category=_category(table, categories),
+        category=category,
         critical=critical,
+        opt_in=not critical and category in categories and categories[category].opt_in,
         urgent=table.flag("urgent", default=False),
         lane=lane,  # type: ignore[arg-type]  # one of them
         payload=payload,
@@ -148,7 +150,7 @@ def _channels(table: Table) -> tuple[bool, EmailRule | None]:
     email.only(("default", "unless", "after", "clicks"))
     return channels.flag("in_app", default=True), EmailRule(
         default=email.flag("default", default=True),
-        unless=email.one_of("unless", None, ("read",)),  # type: ignore[arg-type]  # that or none
+        unless=email.one_of("unless", None, ("read", "seen", "online")),  # type: ignore[arg-type]  # one of them or none
         after=email.seconds("after", 0.0, most=AFTER_SECONDS_MAX),
         clicks=email.flag("clicks", default=False),
     )

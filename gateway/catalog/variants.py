@@ -30,6 +30,7 @@ from gateway.experiments.findings import Design
 from gateway.experiments.lots import Split
 
 DAY_SECONDS = 86_400
+"""A day."""
 LASTS_SECONDS = 14 * DAY_SECONDS
 """Two weeks, where nothing is said."""
 LASTS_SECONDS_MAX = 90 * DAY_SECONDS

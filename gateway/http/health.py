@@ -38,6 +38,7 @@ class Health(Part):
         self._warned: list[Callable[[], list[str]]] = []
 
     def measure(self, meters: Meters) -> None:
+        """Show whether the node drains."""
         meters.watch_gauge(
             "bellhop_draining", "1 while the node sends its clients away", lambda: int(self.draining)
         )

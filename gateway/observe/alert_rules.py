@@ -10,6 +10,7 @@ from datetime import timedelta
 from gateway.observe.alerts import Readings, Rule, Severity, slowest
 
 MINUTE = timedelta(minutes=1)
+"""In which times are said."""
 BOUNCES, COMPLAINTS = 0.05, 0.003
 NEARLY = 0.9
 """Of the connections that a node takes."""

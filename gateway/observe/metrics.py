@@ -35,6 +35,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 """Bounds of buckets for batches."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Those that have a series of their own."""
 
 PRESENCE_SECONDS = 2.0
 """How long a scrape waits for presence."""

@@ -189,6 +189,7 @@ class OutletPart(Part):
     """The outlet as a part: what it has dropped is counted."""
 
     def measure(self, meters: Meters) -> None:
+        """Show how many lines were dropped."""
         meters.watch_counter(
             "bellhop_log_dropped", "Lines of the log that were dropped: nobody read them", dropped
         )

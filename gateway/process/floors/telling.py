@@ -65,6 +65,7 @@ class TellingFloor:
             sources=member.sources,
             clock=member.clock,
             due_clock=member.clock.cautious,
+            epoch=lambda: member.lineage.epoch,
         )
         """What waits for its time."""
         self.records = Records(

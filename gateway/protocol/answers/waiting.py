@@ -8,6 +8,7 @@ from marshmallow import Schema, fields
 from gateway.protocol import required
 from storage.mail import MailState
 from storage.recipients import RecipientState
+from storage.schedule import Missed
 
 
 class ScheduledAnswer(Schema):
@@ -21,6 +22,15 @@ class ScheduledAnswer(Schema):
     latest_at = required.time(allow_none=True)
     """After it, it is not emitted any more; null: however late."""
     cancel_key = required.text(allow_none=True)
+    missed = fields.Enum(
+        Missed,
+        by_value=True,
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Why it was not emitted: nobody came to it in its time, or the store was put back since."
+        },
+    )
     by = required.text(metadata={"description": "In whose name it was asked."})
     created_at = required.time()
 
@@ -59,7 +69,9 @@ class DigestAnswer(Schema):
 
     id = required.text(metadata={"description": "Also of its mail, once it closes."})
     key = required.text(
-        metadata={"description": "`daily`, `weekly`, or `type:` with the type whose mail it gathers."}
+        metadata={
+            "description": "`daily`, `weekly`, `quiet` of what quiet hours have held, `type:` with the type whose mail it gathers, or `key:` with its sender's key."
+        }
     )
     rule = required.text(metadata={"description": "By which it was opened."})
     opened_at = required.time()

@@ -1,5 +1,6 @@
 """`bellhop catalog …`, as somebody at a terminal sees it."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -151,6 +152,42 @@ def test_render_makes_the_same_files_each_time_and_compare_tells_the_difference(
     }
 
 
+VARIANTS = """
+[[types.REVIEW.variants]]
+name = "plain"
+
+[[types.REVIEW.variants]]
+name = "by-name"
+texts.en = { title = "How is {{ data.product }}?" }
+
+[types.REVIEW.experiment]
+metric = "read"
+baseline = 0.2
+effect = 0.1
+"""
+
+
+def test_each_way_to_say_it_is_rendered(capsys, shop, tmp_path):
+    catalog = shop / "catalog.toml"
+    catalog.write_text(catalog.read_text() + VARIANTS)
+    assert run(capsys, "render", shop, tmp_path / "golden")[0] == 0
+
+    files = {path.name for path in (tmp_path / "golden" / "REVIEW").iterdir()}
+    assert {"1.en.json", "1.en.by-name.json", "1.de.by-name.json"} <= files
+    assert not any("plain" in name for name in files)
+    titles = {
+        name: json.loads((tmp_path / "golden" / "REVIEW" / name).read_text())["title"]
+        for name in ("1.en.json", "1.en.by-name.json")
+    }
+    assert titles["1.en.by-name.json"].startswith("How is ")
+    assert titles["1.en.json"] != titles["1.en.by-name.json"]
+    assert run(capsys, "render", shop, tmp_path / "golden", "--compare") == (0, "", "")
+    catalog.write_text(catalog.read_text().replace(VARIANTS, ""))
+    assert (
+        "REVIEW/1.en.by-name.json differs" in run(capsys, "render", shop, tmp_path / "golden", "--compare")[2]
+    )
+
+
 GOOD_PY = """
 from made import Emit
 a: Emit = {"to": "user:ann", "type": "ORDER_UPDATE", "data": {"order": "1", "status": "shipped"}}
@@ -209,6 +246,10 @@ def test_import_takes_over_what_a_builder_built(capsys, shop, tmp_path):
         "<p>{{<!-- --> data.order <!-- -->}} {% if data.total == &quot;1&quot; and 1 &lt; 2 %}&amp;{% endif %}</p>"
     )
     (built / "newsletter.txt").write_text("{{ data.headline }}")
+    code, out, err = run(capsys, "import", shop, built)
+    assert (code, out) == (2, "")
+    assert "ORDER_CONFIRMATION.de.html:1: ORDER_CONFIRMATION.de.mjml goes before it" in err
+    (shop / "ORDER_CONFIRMATION.de.mjml").unlink()
 
     code, out, err = run(capsys, "import", shop, built)
 
