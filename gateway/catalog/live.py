@@ -32,7 +32,7 @@ class LiveCatalog:
         """None: there is no catalog. It is put in force by `replace`."""
         self._switches: Mapping[str, Switch] = MappingProxyType({})
         self.has_digests = False
-        """Whether any type has a digest. Of the file; a switch can take them away from nobody."""
+        """Whether any type has a digest."""
         self.has_throttles = False
         self.has_opt_ins = False
         """Whether any type's mail waits for its reader's yes."""

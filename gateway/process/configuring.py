@@ -1,6 +1,7 @@
 """`bellhop config`: what is in force, and whether it can work.
 
-It reads the settings as every command does, and looks at what they name: templates and the catalog. Only `--switches` opens the store.
+It reads the settings as every command does, and looks at what they name: templates and the catalog. Only
+`--switches` opens the store.
 """
 
 import argparse

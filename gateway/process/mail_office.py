@@ -33,7 +33,8 @@ class MailOffice(Office):
         super().__init__(settings)
         self.mail = self.mail_part()
         self.digests = self.digester(self.mail.wake)
-        # Nobody is told anything, and nothing is heard: by the store the nodes find out what became of a mail, and it what is switched.
+        # On a bus of its own it tells nobody and hears nothing: the nodes find in the store what became of a mail,
+        # and this process finds there what is switched.
         self.switching = Switching(self.store.switches, self.catalog, LocalBus(), self.clock)
         self.trial_book = self.hear_trials(self.switching)
 

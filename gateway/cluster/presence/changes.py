@@ -60,8 +60,7 @@ def _read(fields: list[bytes]) -> Joined | Left:
 class Changes:
     """Hands each announcement that is made from the start on to `announce`, one after the other.
 
-    It lives as long as `run`. Nothing is announced twice, unless the process ends in between, and then nobody
-    is left to hear it.
+    It lives as long as `run`. Each change is announced once.
     """
 
     def __init__(self, address: Address, stream: str, announce: Announce, *, patience_seconds: float) -> None:

@@ -3,7 +3,7 @@
 PresenceError
 └── PresenceUnavailable     who is online cannot be told now; the same call may succeed later
 
-Sessions translate it into a code or go on without; only who asks for the roster is told.
+A session that comes in goes on without presence; who asks for the roster is told.
 """
 
 

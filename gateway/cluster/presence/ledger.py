@@ -17,7 +17,8 @@ from gateway.cluster.presence.base import Visitor
 class Held:
     """A connection of this node, and what is known of it in Redis.
 
-    It goes from neither, by an answer or by silence, to one of the two.
+    It begins with neither flag. An answer of Redis confirms it; silence makes it doubtful until the next
+    comparison.
     """
 
     visitor: Visitor
@@ -29,7 +30,10 @@ class Held:
 
 @dataclass(slots=True, eq=False)
 class Gone:
-    """A connection that went. It is kept until nothing could forget it any more."""
+    """A connection that went.
+
+    It is kept until Redis has announced who left by it: a Redis that loses its memory is told again.
+    """
 
     held: Held
     at: datetime
