@@ -175,6 +175,8 @@ class ProviderHooks(Part):
         """The body behind a URL, `limit` bytes at most. Raises `OSError` for more, and for any status but 200.
 
         No redirects: the inspector has judged this very URL to be one of Amazon's.
+
+        A status of 400 or more is an `aiohttp.ClientResponseError`.
         """
         assert self._http is not None
         async with self._http.get(

@@ -42,7 +42,7 @@ class AlertsAnswer(Schema):
 
 
 def page(found: AlertsPage) -> Json:
-    """The alerts in the order in which they came, with each node's warnings, one line for each."""
+    """The alerts in the order of `AlertsPage`, and each node's warnings, one by one."""
     return {
         "alerts": [_alert(each) for each in found.firing],
         "warnings": [

@@ -69,7 +69,7 @@ class NothingSchema(Schema):
 class OneFieldSchema(Schema):
     """Loads the value of its only field.
 
-    A subclass has one required field; with a second one the loading fails at once, in any test that asks it.
+    A subclass that has more fields has a `_parse` of its own.
     """
 
     @post_load

@@ -34,6 +34,9 @@ class Mover:
 
         May be called by several at once, and for a session that goes meanwhile. A session that is in the
         right rooms already costs nothing but the comparison.
+
+        Where the count alone cannot be read, the rooms are the new ones already, and the client was told of
+        them.
         """
         if session.moving is None:
             session.moving = asyncio.Lock()
