@@ -89,10 +89,14 @@ def _ids_field(**options: Any) -> Items:
 
 
 class IdSchema(OneFieldSchema):
+    """One of something: a notification, a mail, or what is scheduled; the operation says which."""
+
     id = _id_field(required=True)
 
 
 class IdsSchema(OneFieldSchema):
+    """Several of something, each named once or more often; a repetition does no harm."""
+
     ids = _ids_field(required=True)
 
 
@@ -131,7 +135,10 @@ class SnoozeSchema(Schema):
 
 
 class ActSchema(Schema):
-    """One notification, and which of its buttons is pressed."""
+    """One notification, and which of its buttons is pressed.
+
+    Whether the notification has such a button is found when it is looked up.
+    """
 
     id = _id_field(required=True)
     action = Text(ACTION_ID, "the id of an action", longest=32, required=True)
@@ -189,7 +196,10 @@ class AdminHistorySchema(HistorySchema):
 
 
 class UserHistorySchema(HistorySchema):
-    """The same of one user."""
+    """The same of one user.
+
+    Whether the caller may see it is judged by the use, not here.
+    """
 
     user = UserId(required=True)
 
@@ -208,7 +218,10 @@ def _history_request(data: Mapping[str, Any]) -> HistoryRequest:
 
 
 class RosterSchema(Schema):
-    """A page of who is online."""
+    """A page of who is online.
+
+    By user id, so that a page goes on where the one before ended, also when people come and go.
+    """
 
     after = UserId(load_default=None, metadata={"description": "`next` of the page before."})
     limit = limit_field(200, 1000)
@@ -246,7 +259,10 @@ class MailSchema(Schema):
 
 
 class HeldSchema(Schema):
-    """A page of mail that waits."""
+    """A page of mail that waits.
+
+    By when it is due; the cursor is opaque.
+    """
 
     after = cursor_field()
     limit = limit_field(50, 200)
@@ -274,6 +290,8 @@ class FindSchema(Schema):
 
 
 class DisconnectSchema(Schema):
+    """Whose connections to end, and why."""
+
     user = UserId(required=True)
     reason = Text(PRINTABLE, "printable", longest=REASON_MAX, load_default=None, allow_none=True)
     """For the log; the client is not told."""
@@ -284,6 +302,8 @@ class DisconnectSchema(Schema):
 
 
 class UserSchema(OneFieldSchema):
+    """One user, who need not be known."""
+
     user = UserId(required=True)
 
 
@@ -303,6 +323,8 @@ class OverviewSchema(OneFieldSchema):
 
 
 class TokenSchema(OneFieldSchema):
+    """A newer token for a connection that goes on."""
+
     token = Text(r"[!-~]*", "a token", longest=TOKEN_CHARACTERS_MAX, required=True)
     """As the user's own backend has signed it; it is verified by who is asked."""
 

@@ -181,7 +181,10 @@ class CampaignsSchema(Schema):
 
 
 class CampaignIdSchema(Schema):
-    """One campaign."""
+    """One campaign.
+
+    By its path alone.
+    """
 
     campaign = _id()
 
@@ -191,7 +194,10 @@ class CampaignIdSchema(Schema):
 
 
 class RecipientsSchema(Schema):
-    """A page of a campaign's recipients, in the order in which they were written down."""
+    """A page of a campaign's recipients, in the order in which they were written down.
+
+    Of one state, or of all.
+    """
 
     campaign = _id()
     state = fields.Enum(RecipientState, by_value=True, load_default=None)
@@ -204,7 +210,10 @@ class RecipientsSchema(Schema):
 
 
 class DryRunSchema(Schema):
-    """A part of a campaign's recipients, to be decided for without anything being kept or sent."""
+    """A part of a campaign's recipients, to be decided for without anything being kept or sent.
+
+    It goes on where the part before has ended, until `next` is null.
+    """
 
     campaign = _id()
     after = cursor_field()
@@ -235,7 +244,10 @@ class CampaignTestSchema(Schema):
 
 
 class ChooseSchema(Schema):
-    """The variant that those get who wait for what is found."""
+    """The variant that those get who wait for what is found.
+
+    The first choice stays; whoever comes later is told which it was.
+    """
 
     campaign = _id()
     variant = Text(r"[!-~]*", "a variant", longest=32, required=True)

@@ -42,11 +42,16 @@ def _type_field(**options: Any) -> Text:
 
 
 class TypeSchema(OneFieldSchema):
+    """One type, which need not be in the catalog."""
+
     type = _type_field(required=True)
 
 
 class OverrideSchema(Schema):
-    """Of one channel; null is what the file says."""
+    """Of one channel; null is what the file says.
+
+    A percentage is a hundredth of a percent at its finest, as there are buckets.
+    """
 
     enabled = Flag(allow_none=True)
     """Null is what the file says."""
@@ -54,6 +59,8 @@ class OverrideSchema(Schema):
 
 
 class OverridesSchema(Schema):
+    """What is set for each channel; one that is left out stays."""
+
     in_app = fields.Nested(OverrideSchema)
     email = fields.Nested(OverrideSchema)
 

@@ -16,7 +16,10 @@ from storage.mail import Unless
 
 
 class EmailSchema(Schema):
-    """Loads an `EmailRequest`. Whether the address is known is found later, when it is emitted."""
+    """What is said of the mail of one emit.
+
+    Loads an `EmailRequest`. Whether the address is known is found later, when it is emitted.
+    """
 
     to = EmailAddress(load_default=None)
     """Left out: the address that is known of the user."""

@@ -28,7 +28,10 @@ def _lane_field() -> fields.Enum[LaneName]:
 
 
 class PauseSchema(Schema):
-    """A lane to pause, and why."""
+    """A lane to pause, and why.
+
+    Without a reason it is said to be an operator's doing.
+    """
 
     lane = _lane_field()
     reason = Text(VISIBLE, "printable", longest=REASON_MAX, load_default=REASON_OF_OPERATOR)
@@ -39,6 +42,8 @@ class PauseSchema(Schema):
 
 
 class ResumeSchema(OneFieldSchema):
+    """A lane to resume."""
+
     lane = _lane_field()
 
 

@@ -73,7 +73,10 @@ class Zone(Text):
 
 
 class Topic(fields.String):
-    """The name of a topic."""
+    """The name of a topic.
+
+    Such as `"deals"`: the room is `topic:deals`.
+    """
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
@@ -107,7 +110,10 @@ class ProfileSchema(Schema):
 
 
 class UserProfileSchema(ProfileSchema):
-    """The same, with whom it is about."""
+    """The same, with whom it is about.
+
+    By another name, so that the OpenAPI document tells an item of a batch from a body.
+    """
 
 
 class ProfilesSchema(OneFieldSchema):
@@ -122,19 +128,26 @@ class ProfilesSchema(OneFieldSchema):
 
 
 class MemberSchema(Schema):
-    """One user and one topic."""
+    """One user and one topic.
+
+    Loaded by its two kinds into the same change that a list makes.
+    """
 
     topic = Topic(required=True)
     user = UserId(required=True)
 
 
 class JoinSchema(MemberSchema):
+    """One user to put into a topic: what the path says is all."""
+
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> MembersChange:
         return MembersChange(topic=data["topic"], add=(data["user"],))
 
 
 class LeaveSchema(MemberSchema):
+    """One user to take out of a topic."""
+
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> MembersChange:
         return MembersChange(topic=data["topic"], remove=(data["user"],))

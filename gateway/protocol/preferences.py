@@ -42,7 +42,10 @@ class ChoiceRequest:
 
 
 class ChannelsSchema(Schema):
-    """Whether a channel is wanted; null takes the choice back."""
+    """Whether a channel is wanted; null takes the choice back.
+
+    Of the whole channel, over all categories and types.
+    """
 
     in_app = Flag(allow_none=True)
     email = Flag(allow_none=True)
@@ -123,7 +126,10 @@ class PreferencesSchema(Schema):
 
 
 class UserPreferencesSchema(PreferencesSchema):
-    """The same of one user."""
+    """The same of one user.
+
+    For admins and backends: the user stands in the path.
+    """
 
     user = UserId(required=True)
 

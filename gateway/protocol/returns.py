@@ -23,7 +23,10 @@ REPORT_BYTES_MAX = 16 * 2**20
 
 
 class StraysSchema(Schema):
-    """A page of reports that changed nothing."""
+    """A page of reports that changed nothing.
+
+    The newest first, for as long as they are kept.
+    """
 
     before = cursor_field()
     limit = limit_field(50, 200)

@@ -34,7 +34,10 @@ class CancelSchema(Schema):
 
 
 class ScheduledSchema(Schema):
-    """A page of what is still to come, or of what was missed."""
+    """A page of what is still to come, or of what was missed.
+
+    The earliest first; whose it is, is told by each.
+    """
 
     after = cursor_field()
     limit = limit_field(50, 200)

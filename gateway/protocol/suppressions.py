@@ -46,7 +46,10 @@ def created_at(text: str) -> datetime:
 
 
 class SuppressionsSchema(Schema):
-    """A page of suppressions."""
+    """A page of suppressions.
+
+    Newest first; with an address and a scope, both must hold.
+    """
 
     address = EmailAddress(load_default=None)
     """Compared as mail servers do."""
@@ -60,6 +63,8 @@ class SuppressionsSchema(Schema):
 
 
 class EvidenceSchema(Schema):
+    """How it is known that an address must not be written to; all of it may be missing."""
+
     mail = Text(r"[!-~]*", "an id", longest=64, load_default=None, allow_none=True)
     code = Text(PRINTABLE, "printable", longest=CODE_MAX, load_default=None, allow_none=True)
     diagnostic = Text(PRINTABLE, "printable", longest=DIAGNOSTIC_MAX, load_default=None, allow_none=True)

@@ -41,6 +41,7 @@ class SessionFloor:
             connections_per_user=sockets.max_connections_per_user,
             replay_limit=sockets.replay_limit,
         )
+        # By what the node hears of others' changes as well: the book of preferences tells of both.
         member.preferences.listeners.append(self.namespaces.mutes.note)
         member.catalog.on_change.append(lambda _: self.namespaces.mutes.look_at_all())
         # Before the start: the first check of the lineage may turn.

@@ -66,7 +66,10 @@ class SiteFloor:
 
 
 def _click_pages(member: Member, inboxes: InboxFloor) -> ClickPages | None:
-    """Where the links in mails lead that lead by way of us; None where none do."""
+    """Where the links in mails lead that lead by way of us; None where none do.
+
+    Without a secret nobody could have made such a link.
+    """
     if member.click_links is None:
         return None
     trusted = member.settings[SiteSettings].trusted_proxies

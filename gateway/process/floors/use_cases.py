@@ -27,7 +27,10 @@ def use_cases(
     keeping: KeepingFloor,
     views: ViewFloor,
 ) -> UseCases:
-    """One object for each noun. What no part is made of is made here."""
+    """One object for each noun. What no part is made of is made here.
+
+    A new use case is a field of `UseCases`, and a line here.
+    """
     return UseCases(
         emitter=telling.emitter,
         previewer=_previewer(member, telling),

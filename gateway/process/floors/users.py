@@ -69,7 +69,10 @@ class UserFloor:
 
 
 def _leaving(member: Member, telling: TellingFloor, choices: Choices) -> Leaving | None:
-    """What the links in mails can lower; None where mails have none."""
+    """What the links in mails can lower; None where mails have none.
+
+    They need a secret and an address to lead to.
+    """
     if member.unsubscribe_links is None:
         return None
     return Leaving(
