@@ -60,4 +60,10 @@ class Access(Part):
         async with self._http.get(
             url, timeout=aiohttp.ClientTimeout(JWKS_SECONDS), allow_redirects=False, raise_for_status=True
         ) as answer:
-            return await answer.content.read(JWKS_BYTES_MAX + 1)
+            # A read answers with what has come so far: keys that come in pieces are read to their end.
+            body = bytearray()
+            async for piece in answer.content.iter_chunked(JWKS_BYTES_MAX + 1):
+                body += piece
+                if len(body) > JWKS_BYTES_MAX:
+                    break
+            return bytes(body[: JWKS_BYTES_MAX + 1])

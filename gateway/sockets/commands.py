@@ -152,9 +152,8 @@ class SessionCommands:
     async def _tell_counts(self, room: str) -> None:
         """Tell this node's users in `room` their unread count anew, each once, over the rooms that they are in.
 
-        Sessions of a user with the same rooms share one read. Those of `/admin` are left out. Raises an
-        `ExceptionGroup` where the store is away in the middle; who was not told then is told with the next
-        change.
+        Sessions of a user with the same rooms share one read. Those of `/admin` are left out. Raises
+        `StorageError` where the store is away; who was not told then is told with the next change.
         """
         own = user_of(room)
         sessions = self._sessions.of_room(room) if own is None else self._sessions.of_user(own)
@@ -171,6 +170,9 @@ class SessionCommands:
             for session in shown:
                 self._sessions.write(session, event)
 
-        async with asyncio.TaskGroup() as group:
-            for (user, rooms), shown in badges.items():
-                group.create_task(recount(user, rooms, shown), name="recount")
+        told = await asyncio.gather(
+            *(recount(user, rooms, shown) for (user, rooms), shown in badges.items()), return_exceptions=True
+        )
+        for failure in told:
+            if failure is not None:
+                raise failure

@@ -14,6 +14,7 @@ from gateway.notify import events
 from gateway.notify.reading import Reading
 from gateway.sockets.arrival import REPLAYS, Reception, rooms_in
 from gateway.sockets.sessions import Session
+from storage.errors import StorageError
 
 
 class Mover:
@@ -35,8 +36,8 @@ class Mover:
         May be called by several at once, and for a session that goes meanwhile. A session that is in the
         right rooms already costs nothing but the comparison.
 
-        Where the count alone cannot be read, the rooms are the new ones already, and the client was told of
-        them.
+        Where the count alone cannot be read, the session has moved all the same, and hears the count with the
+        next change.
         """
         if session.moving is None:
             session.moving = asyncio.Lock()
@@ -76,7 +77,11 @@ class Mover:
             at.sessions.write(
                 session, events.encode("rooms", {"joined": gained, "left": lost, "heads": heads})
             )
-            count = await self._reading.unread(session.user, rooms)
+            try:
+                count = await self._reading.unread(session.user, rooms)
+            except StorageError:
+                # The rooms hold, and the client knows them: the count is told with the next change.
+                return
             at.sessions.write(session, events.encode("inbox", events.count(count)))
 
     async def _join(self, session: Session, rooms: list[str]) -> Mapping[str, int] | None:
