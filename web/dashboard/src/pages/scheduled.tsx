@@ -178,7 +178,9 @@ function Later({ ask }: { ask: (asking: Asking) => void }): ReactNode {
               <tr key={item.id}>
                 <Due time={item.scheduled_for} />
                 <td className="said">
-                  <span className="strong clip">{item.title ?? humane(item.type)}</span>
+                  <span className="strong clip" dir="auto">
+                    {item.title ?? humane(item.type)}
+                  </span>
                   <span className="under clip">
                     <TypeChip type={item.type} /> <Room room={item.room} />
                   </span>
