@@ -10,6 +10,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,7 @@ class CatalogPart(Part):
         if self._folder is None:
             return
         self._put_in_force(await self._load(self._folder))
-        self._tasks.start(self._reload_when_asked(self._folder), name="catalog")
+        self._tasks.start(partial(self._reload_when_asked, self._folder), name="catalog")
 
     def reload(self) -> bool:
         """Ask for a reload; several while one is under way are one."""

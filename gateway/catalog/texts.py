@@ -46,6 +46,7 @@ def stray(source: str, starts: Sequence[str] = LINK_STARTS) -> str | None:
     if (
         start is not None
         and after[:1] not in ("/", "\\")
+        and (start == "/" or after)
         and not (start == "/" and after[:1] == "{")
         and not (start != "/" and "{" in after.partition("/")[0])
     ):

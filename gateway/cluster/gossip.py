@@ -51,7 +51,7 @@ class HeadGossip(Part):
         return {HeadsAppended: self.learn}
 
     def start(self) -> None:
-        self._tasks.start(self._tell_forever(), name="head gossip")
+        self._tasks.start(self._tell_forever, name="head gossip")
 
     async def stop(self) -> None:
         await self._tasks.stop()

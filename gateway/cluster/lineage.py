@@ -72,8 +72,8 @@ class Lineage:
         """Compare the store with its witness; answers that, if there is one. Raises `StoreUnavailable`."""
         mark = await self._hear_witness()
         await self.check()
-        self._tasks.start(self._check_forever(), name="lineage check")
-        self._tasks.start(self._write_forever(), name="lineage witness")
+        self._tasks.start(self._check_forever, name="lineage check")
+        self._tasks.start(self._write_forever, name="lineage witness")
         return mark
 
     async def stop(self) -> None:

@@ -84,7 +84,7 @@ class Feed(Part):
         return {FeedAsk: self.asked, FeedTell: self.told}
 
     def start(self) -> None:
-        self._tasks.start(self._work(), name="feed")
+        self._tasks.start(self._work, name="feed")
 
     async def stop(self) -> None:
         self._listen_no_more()

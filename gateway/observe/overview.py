@@ -90,7 +90,7 @@ class Observatory(Part):
         return {OverviewAsk: self.asked, OverviewTell: self.told}
 
     def start(self) -> None:
-        self._tasks.start(self._answer_forever(), name="overview")
+        self._tasks.start(self._answer_forever, name="overview")
 
     async def stop(self) -> None:
         await self._tasks.stop()

@@ -71,7 +71,7 @@ class Peers(Part):
         return {PeerAsk: self.asked, PeerTell: self.told}
 
     def start(self) -> None:
-        self._tasks.start(self._answer_forever(), name="peers")
+        self._tasks.start(self._answer_forever, name="peers")
 
     async def stop(self) -> None:
         await self._tasks.stop()

@@ -89,7 +89,7 @@ class Trends(Part):
         self._tasks = Tasks()
 
     def start(self) -> None:
-        self._tasks.start(self._sample_forever(), name="trends")
+        self._tasks.start(self._sample_forever, name="trends")
 
     async def stop(self) -> None:
         await self._tasks.stop()

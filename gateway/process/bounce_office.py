@@ -80,7 +80,7 @@ class CollectorPart(Part):
         )
 
     def start(self) -> None:
-        self._tasks.start(self._collector.run(), name="collect what comes back")
+        self._tasks.start(self._collector.run, name="collect what comes back")
 
     async def stop(self) -> None:
         await self._tasks.stop()

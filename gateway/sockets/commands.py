@@ -55,7 +55,7 @@ class SessionCommands:
         self._tasks = Tasks()
 
     def start(self) -> None:
-        self._tasks.start(self._carry_out_forever(), name="session commands")
+        self._tasks.start(self._carry_out_forever, name="session commands")
 
     async def stop(self) -> None:
         await self._tasks.stop()

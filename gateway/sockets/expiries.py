@@ -60,7 +60,7 @@ class Expiries:
         self._tasks = Tasks()
 
     def start(self) -> None:
-        self._tasks.start(self._watch(), name="token expiry")
+        self._tasks.start(self._watch, name="token expiry")
 
     async def stop(self) -> None:
         await self._tasks.stop()

@@ -52,7 +52,7 @@ class LiveMemberships(Part):
     async def start(self) -> None:
         """Learn the revision before anything is settled. Raises `StorageError`: a node does not start without its store."""
         self._known = await self._book.learn()
-        self._tasks.start(self._settle_forever(), name="live memberships")
+        self._tasks.start(self._settle_forever, name="live memberships")
 
     async def stop(self) -> None:
         await self._tasks.stop()

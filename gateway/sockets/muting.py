@@ -39,7 +39,7 @@ class LiveMutes(Part):
 
     def start(self) -> None:
         """Begin to settle users who fall due."""
-        self._tasks.start(self._settle_forever(), name="live mutes")
+        self._tasks.start(self._settle_forever, name="live mutes")
 
     async def stop(self) -> None:
         await self._tasks.stop()

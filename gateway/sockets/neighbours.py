@@ -161,7 +161,7 @@ class Neighbours(Part):
     async def start(self) -> None:
         """Listen; returns when subscribed, or after a bounded wait, and then goes on trying."""
         await self._listener.subscribe([self.channel.encode()])
-        self._tasks.start(self._listener.run(), name="neighbours")
+        self._tasks.start(self._listener.run, name="neighbours")
         try:
             async with asyncio.timeout(self._patience):
                 await self._heard.wait()

@@ -45,7 +45,7 @@ class LiveReturns(Part):
         return {CameBack: self._came_back}
 
     def start(self) -> None:
-        self._tasks.start(self._tell_forever(), name="live returns")
+        self._tasks.start(self._tell_forever, name="live returns")
 
     async def stop(self) -> None:
         await self._tasks.stop()

@@ -133,9 +133,9 @@ class RedisBus:
         self._seal = sealer(await self._secret())
         # The listener is not running yet, so this only notes what it will subscribe first.
         await self._listener.subscribe([self._control, self._canary])
-        self._tasks.start(self._publisher.run(), name="bus-publisher")
-        self._tasks.start(self._listener.run(), name="bus-listener")
-        self._tasks.start(self._publish_canaries(), name="bus-canary")
+        self._tasks.start(self._publisher.run, name="bus-publisher")
+        self._tasks.start(self._listener.run, name="bus-listener")
+        self._tasks.start(self._publish_canaries, name="bus-canary")
         # Most starts find Redis there: then nothing is missed between the start and the first subscription.
         try:
             async with asyncio.timeout(self._patience):

@@ -63,7 +63,7 @@ class LocalPresence:
 
     async def start(self, announce: Announce) -> None:
         self._announce = announce
-        self._tasks.start(self._watch_departures(), name="presence-departures")
+        self._tasks.start(self._watch_departures, name="presence-departures")
 
     async def enter(self, visitor: Visitor, *, limit: int) -> list[str]:
         """Hold the connection; announce the user, unless another connection or the grace says that the user was here."""

@@ -113,9 +113,9 @@ class RedisPresence:
         self._changes = Changes(
             self._address, f"{self._keys}changes", announce, patience_seconds=self._patience
         )
-        self._listening.start(self._pipeline.run(), name="presence-pipeline")
-        self._listening.start(self._changes.run(), name="presence-changes")
-        self._tasks.start(self._watch(), name="presence-heartbeat")
+        self._listening.start(self._pipeline.run, name="presence-pipeline")
+        self._listening.start(self._changes.run, name="presence-changes")
+        self._tasks.start(self._watch, name="presence-heartbeat")
         # Most starts find Redis there: then this node's first connection is announced to its own admins too.
         try:
             async with asyncio.timeout(self._patience):

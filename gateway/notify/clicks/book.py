@@ -138,7 +138,7 @@ class ClickBook(Part):
 
     def start(self) -> None:
         if self._links is not None:
-            self._tasks.start(Rounds(self._look, logger, "clicks could not be judged").run(), name="clicks")
+            self._tasks.start(Rounds(self._look, logger, "clicks could not be judged").run, name="clicks")
 
     async def stop(self) -> None:
         await self._tasks.stop()

@@ -125,7 +125,7 @@ class Noter(Part):
         )
 
     def start(self) -> None:
-        self._tasks.start(self._flush_forever(), name="statistics")
+        self._tasks.start(self._flush_forever, name="statistics")
 
     async def stop(self) -> None:
         """Store what still waits, if the store is there."""

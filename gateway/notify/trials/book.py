@@ -147,9 +147,9 @@ class TrialBook(Part):
 
     def start(self) -> None:
         """Begin to store what is heard, and to settle what is over. Both wait for the store as `Rounds` does."""
-        self._tasks.start(Rounds(self._flush_often, logger, "trials cannot be told").run(), name="trials")
+        self._tasks.start(Rounds(self._flush_often, logger, "trials cannot be told").run, name="trials")
         self._tasks.start(
-            Rounds(self._settle_all, logger, "experiments cannot be settled").run(), name="findings of trials"
+            Rounds(self._settle_all, logger, "experiments cannot be settled").run, name="findings of trials"
         )
 
     async def stop(self) -> None:
@@ -225,8 +225,12 @@ class TrialBook(Part):
         if len(self._waiting) < WAITING_MAX:
             self._waiting.append(mark)
         else:
-            self.lost += 1
-            self._told_of_loss.say(lost=1)
+            self._lose(1)
+
+    def _lose(self, number: int) -> None:
+        """Count what the experiments will not know of; the log is told once a minute at most."""
+        self.lost += number
+        self._told_of_loss.say(lost=number)
 
     async def _flush_often(self) -> float:
         await self.flush()
@@ -235,15 +239,22 @@ class TrialBook(Part):
     async def flush(self) -> None:
         """Store what came until now. Raises `StorageError`: then it waits.
 
-        An answer that was lost stores the same again, which changes nothing.
+        An answer that was lost stores the same again, which changes nothing. What fails otherwise is lost and
+        counted: it would fail for ever, and everything behind it with it.
         """
         while self._waiting:
             first = self._waiting[0]
             step = [first] if isinstance(first, _ReadAll) else self._marks()
-            notes = await (self._read(first) if isinstance(first, _ReadAll) else self._notes(step))
-            if notes:
-                await self._shelf.note(notes)
-            # Only now: an error before leaves them where they are.
+            try:
+                notes = await (self._read(first) if isinstance(first, _ReadAll) else self._notes(step))
+                if notes:
+                    await self._shelf.note(notes)
+            except StorageError:
+                # They stay where they are.
+                raise
+            except Exception:
+                logger.exception("marks of an experiment cannot be told", extra={"marks": len(step)})
+                self._lose(len(step))
             for _ in step:
                 self._waiting.popleft()
 

@@ -180,6 +180,24 @@ async def test_what_cannot_be_stored_waits_and_beyond_its_bound_is_counted(
     assert (await process.counts())["glad"].converted == 1
 
 
+async def test_what_cannot_be_told_is_lost_and_keeps_nothing_behind_it(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+):
+    told = await process.tell()
+    process.book.marked(Outcome.CLICKED, "ann", (), [told.id], CHANGED)
+
+    async def broken(*_: Any) -> None:
+        raise LookupError("nobody has thought of this")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(process.store.trials, "note", broken)
+        await process.book.flush()
+    assert process.book.lost == 1
+    process.book.marked(Outcome.CLICKED, "ann", (), [told.id], CHANGED)
+
+    assert (await process.counts())["glad"].converted == 1
+
+
 async def test_once_it_is_settled_nothing_is_counted_and_everybody_gets_the_same(process: Process):
     told = await process.tell()
     trial, live = process.trial, process.live
