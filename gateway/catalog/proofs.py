@@ -1,4 +1,4 @@
-"""Every example of a catalog in every locale, as a reader would get it: for golden files, and to see that mails can be made."""
+"""Every example of a catalog in every locale and variant, as a reader would get it: for golden files, and to see that mails can be made."""
 
 import json
 import re
@@ -10,8 +10,9 @@ from pathlib import Path
 from msgspec import structs
 
 from gateway.catalog.catalog import Catalog
-from gateway.catalog.kinds import NotificationType
+from gateway.catalog.kinds import NotificationType, Variant
 from gateway.catalog.words import Planned
+from gateway.experiments.bounds import NAME
 from mailer import address
 from mailer.composed import BULK_BYTES_MAX, Composed, Composition, context
 from mailer.errors import TemplateFailure
@@ -21,7 +22,7 @@ from mailer.press import Press
 BASE_URL = "https://shop.example"
 UNSUBSCRIBE_URL = "https://shop.example/unsubscribe"
 BRAND = "Shop"
-_OURS = re.compile(r"\d+\.[A-Za-z0-9-]+\.(json|html|txt)")
+_OURS = re.compile(rf"\d+\.[A-Za-z0-9-]+(\.{NAME})?\.(json|html|txt)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,14 +31,24 @@ class Proof:
     number: int
     """Of the example, from 1."""
     locale: str
+    variant: str | None = None
+    """None: the type's own words."""
     planned: Planned
     mail: Composed | None = None
     """None: the type sends no mail, or it could not be made."""
     failure: str | None = None
 
+    @property
+    def of(self) -> str:
+        """What it is a proof of, for a person."""
+        said = f"{self.type}, example {self.number}, {self.locale}"
+        return said if self.variant is None else f"{said}, variant {self.variant}"
+
     def files(self) -> Iterator[tuple[str, str]]:
         """Name and content of what this proof is kept as."""
-        stem = f"{self.type}/{self.number}.{self.locale}"
+        # Neither a locale nor a variant has a dot in its name, so no two proofs have one stem.
+        parts = [str(self.number), self.locale, *([] if self.variant is None else [self.variant])]
+        stem = f"{self.type}/{'.'.join(parts)}"
         item: dict[str, object] = {
             "locale": self.planned.locale, "category": self.planned.category, "title": self.planned.title,
             "body": self.planned.body, "link": self.planned.link, "subject": self.planned.subject,
@@ -64,19 +75,37 @@ async def _press(catalog: Catalog) -> AsyncIterator[Press]:
 
 
 async def proofs(catalog: Catalog) -> list[Proof]:
-    """One for each type, example and locale; mails are made in a process of bounded time and memory."""
+    """One for each type, example and locale, and for each variant that says something else there.
+
+    Mails are made in a process of bounded time and memory.
+    """
     async with _press(catalog) as press:
         return [
-            await _proof(catalog, kind, number, locale, press)
+            await _proof(kind, number, locale, variant, planned, press)
             for kind in catalog.types.values()
             for number in range(1, len(kind.examples) + 1)
             for locale in catalog.locales()
+            for variant, planned in _said(catalog, kind, number, locale)
         ]
 
 
-async def _proof(catalog: Catalog, kind: NotificationType, number: int, locale: str, press: Press) -> Proof:
+def _said(
+    catalog: Catalog, kind: NotificationType, number: int, locale: str
+) -> Iterator[tuple[Variant | None, Planned]]:
+    """The type's own words for an example, then those of its variants that are others."""
     data = kind.examples[number - 1]
-    planned = catalog.plan(kind.name, data, locale)
+    own = catalog.plan(kind.name, data, locale)
+    yield None, own
+    for variant in () if kind.trial is None else kind.trial.variants:
+        worded = catalog.say(variant.kind, data, own.locale)
+        planned = structs.replace(own, **structs.asdict(worded))
+        if planned != own:
+            yield variant, planned
+
+
+async def _proof(
+    kind: NotificationType, number: int, locale: str, variant: Variant | None, planned: Planned, press: Press
+) -> Proof:
     mail, failure = None, None
     if kind.email is not None:
         try:
@@ -84,7 +113,10 @@ async def _proof(catalog: Catalog, kind: NotificationType, number: int, locale: 
             failure = _too_large(kind, mail)
         except TemplateFailure as error:
             failure = str(error)
-    return Proof(type=kind.name, number=number, locale=locale, planned=planned, mail=mail, failure=failure)
+    return Proof(
+        type=kind.name, number=number, locale=locale, variant=None if variant is None else variant.name,
+        planned=planned, mail=mail, failure=failure,
+    )  # fmt: skip
 
 
 def _composition(kind: NotificationType, planned: Planned, number: int, locale: str) -> Composition:

@@ -1,5 +1,6 @@
 """`bellhop catalog …`, as somebody at a terminal sees it."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -149,6 +150,56 @@ def test_render_makes_the_same_files_each_time_and_compare_tells_the_difference(
         **before,
         golden / "mine.txt": b"mine",
     }
+
+
+TRIED = """default_locale = "en"
+[categories.orders]
+name = { en = "Orders" }
+[types.REVIEW]
+category = "orders"
+schema = { type = "object", required = ["product"], properties = { product = { type = "string" } } }
+channels = { in_app = true, email = true }
+texts.en = { title = "How is it?" }
+texts.de = { title = "Wie ist es?" }
+examples = [{ product = "Lamp" }, { product = "Tray" }]
+variants = [{ name = "plain" }, { name = "html", texts = { en = { title = "How do you like the {{ data.product }}?" } } }]
+experiment = { baseline = 0.2, effect = 0.1 }
+"""
+
+
+def test_what_a_variant_says_otherwise_is_proven_and_kept_under_a_name_of_its_own(capsys, tmp_path):
+    """Also of a variant that is called as a file ends: each proof is found again, and only what is made no more is removed."""
+    (tmp_path / "catalog.toml").write_text(TRIED)
+    (tmp_path / "REVIEW.mjml").write_text(
+        "<mjml><mj-body><mj-section><mj-column><mj-text>{{ title }}</mj-text></mj-column></mj-section></mj-body></mjml>"
+    )
+    golden = tmp_path / "golden"
+
+    code, out, _ = run(capsys, "check", tmp_path)
+    assert (code, out.partition(": ")[2]) == (0, "1 type in en, de, 6 proofs made\n")
+    assert run(capsys, "render", tmp_path, golden)[0] == 0
+
+    files = sorted(path.name for path in golden.glob("REVIEW/*"))
+    stems = ["1.de", "1.en", "1.en.html", "2.de", "2.en", "2.en.html"]
+    assert files == sorted(f"{stem}.{end}" for stem in stems for end in ("html", "json", "txt"))
+    said = {stem: json.loads((golden / "REVIEW" / f"{stem}.json").read_text())["title"] for stem in stems}
+    assert (said["1.en"], said["1.en.html"]) == ("How is it?", "How do you like the Lamp?")
+    assert "How do you like the Tray?" in (golden / "REVIEW" / "2.en.html.html").read_text()
+    assert run(capsys, "render", tmp_path, golden, "--compare")[0] == 0
+    (golden / "REVIEW" / "1.en.gone.txt").write_text("of a variant that was taken out")
+    assert run(capsys, "render", tmp_path, golden, "--compare")[2].endswith("1.en.gone.txt differs\n")
+
+
+def test_a_mail_that_cannot_be_made_in_the_words_of_a_variant_is_found(capsys, tmp_path):
+    (tmp_path / "catalog.toml").write_text(TRIED)
+    (tmp_path / "REVIEW.html").write_text("{{ 1 // (title|length - 25) }}")
+
+    code, _, err = run(capsys, "check", tmp_path)
+
+    assert code == 2
+    assert [line.partition(": ")[0] for line in err.splitlines()] == [
+        "REVIEW, example 1, en, variant html", "REVIEW, example 2, en, variant html"
+    ]  # fmt: skip
 
 
 GOOD_PY = """
