@@ -56,13 +56,13 @@ export function Arms(props: {
                 {one.name === props.winner ? <Chip tone="good">Winner</Chip> : null}
                 {one.name === props.chosen ? <Chip tone="accent">Chosen</Chip> : null}
               </td>
-              <td>
+              <td className="arm-figure" data-label={props.did}>
                 {percent(one.rate)}
                 <span className="under">
                   {figure(one.converted)} of {figure(one.people)} · {percent(one.low)} to {percent(one.high)}
                 </span>
               </td>
-              <td>
+              <td className="arm-figure" data-label="Beside the first">
                 {compared ? points(compared.difference) : "–"}
                 {compared ? (
                   <span className="under">
@@ -70,7 +70,7 @@ export function Arms(props: {
                   </span>
                 ) : null}
               </td>
-              {choose ? <td>{choose(one.name)}</td> : null}
+              {choose ? <td className="arm-choice">{choose(one.name)}</td> : null}
             </tr>
           );
         })}
