@@ -45,6 +45,8 @@ class EmailRule:
     """Seconds to wait."""
     clicks: bool = False
     """Whether its links are led by way of the gateway, for those who have agreed to that."""
+    opens: bool = False
+    """Whether it holds a picture that tells when it is fetched, for the same."""
 
 
 BUTTON_STYLES = ("default", "primary", "danger")

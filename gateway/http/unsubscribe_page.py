@@ -108,7 +108,8 @@ def _choices(visit: Visit, words: PageWords, action: str) -> list[str]:
 def _tracking(visit: Visit, words: PageWords) -> list[str]:
     if not visit.chosen.preferences.tracking:
         return []
-    return [f"<p>{_switch(TRACKING, words.tracking, words, is_on=True, is_shown=True)}</p>"]
+    said = words.of_tracking(opens=visit.tells_opens)
+    return [f"<p>{_switch(TRACKING, said, words, is_on=True, is_shown=True)}</p>"]
 
 
 def _row(line: Line, words: PageWords) -> str:

@@ -122,6 +122,7 @@ class Node(Member):
             self.sites.unsubscribe,
             self.sites.hooks,
             self.inboxes.clicks,
+            self.inboxes.opens,
             self.sites.clicks,
         ]
 

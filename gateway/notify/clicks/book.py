@@ -40,9 +40,7 @@ PRUNED_AT_ONCE = 2_000
 UNTRACKED, BEYOND = "untracked", "beyond"
 """Hits that are not written down: the person agrees no more, or the mail has `HITS_PER_MAIL`."""
 TYPES_NAMED = 5
-UNSET = (
-    "links in mail are left as they are without BELLHOP_LINK_SECRET and BELLHOP_BASE_URL or BELLHOP_CLICK_URL"
-)
+UNSET = "mail is left as it is, its links too, without BELLHOP_LINK_SECRET and BELLHOP_BASE_URL or BELLHOP_CLICK_URL"
 FOLLOWED, CONFIRMED = "in_app", "confirmed"
 
 logger = logging.getLogger(__name__)
@@ -114,7 +112,7 @@ class ClickBook(Part):
         types = sorted(
             name
             for name, each in self._catalog.current.types.items()
-            if each.email is not None and each.email.clicks
+            if each.email is not None and (each.email.clicks or each.email.opens)
         )
         named = ", ".join(types[:TYPES_NAMED])
         return [f"clicks: {named}: {UNSET}"] if types else []

@@ -1,4 +1,4 @@
-"""Whether a hit on a link in a mail was a person's: rules over what was noted of it, and of the others on the same mail.
+"""Whether a hit on a link in a mail, or the fetching of its picture, was a person's: rules over what was noted of it, and of the others on the same mail.
 
 Pure, so that what is kept can be judged anew. What only looks like a program's is neither one's nor the other's: people's own
 clients tell some of those apart, and the rest counts for nobody.
@@ -7,9 +7,11 @@ clients tell some of those apart, and the rest counts for nobody.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Self
 
 from storage.clicks import Hit, HitKind
+from storage.mail import Mail
+from storage.opens import Open
 
 # What is seen of a request.
 PREFETCH: Final = "prefetch"
@@ -18,6 +20,8 @@ AGENT: Final = "agent"
 """It calls itself a program, or nothing at all."""
 NO_NAVIGATION: Final = "no_navigation"
 """It does not say that somebody navigates, as browsers do over https."""
+PROXY: Final = "proxy"
+"""Of a picture: a provider has fetched it for a reader, or ahead of one. Which of them, it does not say."""
 # What is seen as others are looked at.
 BURST: Final = "burst"
 """Of one network, several links of the mail within a moment."""
@@ -27,7 +31,7 @@ SOON: Final = "soon"
 """Soon, at an address whose mail somebody scans for a company."""
 
 OF_PROGRAMS: Final = frozenset({PREFETCH, AGENT, BURST, EARLY})
-DOUBTS: Final = frozenset({NO_NAVIGATION, SOON})
+DOUBTS: Final = frozenset({NO_NAVIGATION, SOON, PROXY})
 BURST_TIME: Final = timedelta(seconds=10)
 BURST_LINKS: Final = 3
 EARLY_TIME: Final = timedelta(seconds=10)
@@ -52,14 +56,31 @@ class Posted:
     domain: str
     """Of the address that it went to."""
 
+    @classmethod
+    def of(cls, mail: Mail) -> Self:
+        return cls(sent_at=mail.sent_at, domain=mail.order.to.rpartition("@")[2].casefold())
+
 
 def judge(hit: Hit, others: Sequence[Hit], posted: Posted | None) -> tuple[HitKind, tuple[str, ...]]:
     """What the hit is, and by which rules; `others` are all on its mail. None is known of a mail that is not kept any more."""
-    why = [*hit.signals]
-    if _in_burst(hit, others):
+    return _judged(hit, posted, in_burst=_in_burst(hit, others))
+
+
+def judge_open(opened: Open, hits: Sequence[Hit], posted: Posted | None) -> tuple[HitKind, tuple[str, ...]]:
+    """The same of a mail's picture; `hits` are those on its links. A person's is what nothing tells of a program."""
+    in_burst = any(
+        hit.network == opened.network and abs(hit.at - opened.at) < BURST_TIME and _in_burst(hit, hits)
+        for hit in hits
+    )
+    return _judged(opened, posted, in_burst=in_burst)
+
+
+def _judged(seen: Hit | Open, posted: Posted | None, *, in_burst: bool) -> tuple[HitKind, tuple[str, ...]]:
+    why = [*seen.signals]
+    if in_burst:
         why.append(BURST)
     if posted is not None:
-        since = None if posted.sent_at is None else hit.at - posted.sent_at
+        since = None if posted.sent_at is None else seen.at - posted.sent_at
         if since is None or since < EARLY_TIME:
             why.append(EARLY)
         elif since < SOON_TIME and posted.domain not in OF_EVERYBODY:
