@@ -124,9 +124,9 @@ class NotificationType:
         return self.rollouts.get(channel, EVERYBODY)
 
 
-Metric = Literal["click", "read"]
-METRICS: tuple[Metric, ...] = ("click", "read")
-"""What counts as a conversion: a link that was followed, in the app or in a mail, or what was read in the app."""
+Metric = Literal["click", "read", "conversion"]
+METRICS: tuple[Metric, ...] = ("click", "read", "conversion")
+"""What counts: a link that was followed, in the app or in a mail; what was read in the app; or what a backend tells."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

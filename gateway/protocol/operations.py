@@ -13,6 +13,7 @@ from auth.principal import Role
 from gateway.protocol.offered import (
     audits,
     campaigns,
+    experiments,
     kinds,
     mails,
     nodes,
@@ -32,6 +33,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *users.OPERATIONS,
     *told.OPERATIONS,
     *campaigns.OPERATIONS,
+    *experiments.OPERATIONS,
     *kinds.OPERATIONS,
     *audits.OPERATIONS,
     *nodes.OPERATIONS,

@@ -22,6 +22,7 @@ from gateway.notify.scheduling import Scheduler
 from gateway.notify.stats.asking import Statistics
 from gateway.notify.suppressions import SuppressionList
 from gateway.notify.topics import TopicBook
+from gateway.notify.trials.book import TrialBook
 from gateway.notify.type_preview import TypePreviewer
 from gateway.notify.types import Types
 from gateway.observe.alerts import Alerts
@@ -54,6 +55,7 @@ class UseCases:
     digests: Digester
     statistics: Statistics
     types: Types
+    trials: TrialBook
     type_previewer: TypePreviewer
     observatory: Observatory
     feed: Feed
