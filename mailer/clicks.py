@@ -36,9 +36,17 @@ _OF_MAIL: Final = b"bellhop click mail\0"
 _OF_NETWORK: Final = b"bellhop click network\0"
 
 
+_TRAPPED: Final = "bellhop:trap"
+"""What the link leads to that nobody can see. No link of the web is called so."""
+
+
 def target_key(url: str) -> bytes:
     """What a target is called in tokens, and in the store."""
     return sha256(url.encode()).digest()[:TARGET_BYTES]
+
+
+TRAP: Final = target_key(_TRAPPED)
+"""By this a hit on the link is known that nobody can see."""
 
 
 class Marks(msgspec.Struct, frozen=True):
@@ -58,6 +66,10 @@ class Marks(msgspec.Struct, frozen=True):
         """The link that leads to `target`, one of so many in the mail."""
         said = VERSION + self.mail + bytes([links]) + target_key(target)
         return f"{self.url}{text_of(said + _mac(self.key, said))}"
+
+    def trap(self, *, links: int) -> str:
+        """The link that nobody can see; beside so many that one can."""
+        return self.link(_TRAPPED, links=links)
 
     def picture(self) -> str:
         """The address of the picture."""
@@ -81,6 +93,8 @@ class ClickLinks:
 
     def __init__(self, secrets: Sequence[str], *, base_url: str) -> None:
         self._secrets = [secret.encode() for secret in secrets]
+        self.home = f"{base_url}/"
+        """Where the site is that links lead by way of."""
         self._url = f"{base_url}/c/"
 
     def marks(self, mail: str, *, clicks: bool = True, opens: bool = False) -> Marks | None:

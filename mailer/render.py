@@ -12,10 +12,10 @@ from mailer.composed import BULK_BYTES_MAX, Composed, Composition
 from mailer.copies import Bodies, Copies, key_of
 from mailer.errors import RenderFailure
 from mailer.letterhead import Letterhead
-from mailer.opens import pictured
 from mailer.order import Order
 from mailer.templating import Templates
 from mailer.transport import Outgoing
+from mailer.unseen import pictured, trapped
 from mailer.weblinks import is_path, web_url
 from storage.mail import LaneName, MailOrder
 from storage.streams import Notification
@@ -91,6 +91,8 @@ class Renderer:
             from mailer.tracking import tracked
 
             html, targets = tracked(html, marks, spared=self._spared(unsubscribe))
+            if targets:
+                html = trapped(html, marks.trap(links=len(targets)))
         if marks is not None and marks.opens:
             html = pictured(html, marks.picture())
         if order.lane is LaneName.BULK and (size := len(html.encode())) > BULK_BYTES_MAX:

@@ -117,7 +117,14 @@ def part(mail: EmailMessage, kind: str) -> str:
 
 def links_in(mail: EmailMessage) -> list[str]:
     """The paths of its tracked links."""
-    return re.findall(rf'href="{re.escape(CLICKS)}(/c/[\w-]+)"', part(mail, "html"))
+    return re.findall(rf'<a href="{re.escape(CLICKS)}(/c/[\w-]+)"', part(mail, "html"))
+
+
+def trap_in(mail: EmailMessage) -> str:
+    """The path of the link that nobody can see."""
+    found = re.search(rf'tabindex="-1" href="{re.escape(CLICKS)}(/c/[\w-]+)"', part(mail, "html"))
+    assert found is not None
+    return found[1]
 
 
 async def offered(here: Gateway, folder: Path, title: str = "Sale") -> tuple[str, str]:
@@ -297,6 +304,21 @@ async def test_several_links_at_once_are_a_program_and_a_strangers_page_is_hande
     assert locations[1] == "https://partner.example/deal#top"
     found = await hits(here, sent["notification"]["id"])
     assert [(hit["kind"], hit["why"]) for hit in found] == [("bot", ["burst"])] * 2
+
+
+async def test_what_follows_the_link_that_nobody_sees_is_a_program_and_so_is_all_it_does_about_then(
+    here: Gateway, tmp_path: Path, at_ease: None
+):
+    id_, link = await offered(here, tmp_path)
+    trap = trap_in(await mail_to(tmp_path, "ann@gmail.com", "Sale"))
+
+    assert (await follow(here, trap))[:2] == (302, f"{CLICKS}/")
+    await follow(here, link)
+    await judged(here)
+
+    assert [(hit["kind"], hit["why"]) for hit in await hits(here, id_)] == [("bot", ["trap"])] * 2
+    record = await told(here, "GET", f"/internal/notifications/{id_}")
+    assert record["receipts"].get("ann", {}).get("clicked_at") is None
 
 
 async def test_a_link_that_is_not_ours_or_not_any_more_leads_to_a_page_that_says_so(

@@ -24,7 +24,7 @@ from gateway.notify.preference_book import PreferenceBook
 from gateway.notify.reading import Reading
 from gateway.notify.rounds import Rounds
 from gateway.notify.verdicts import EMAIL, IN_APP
-from mailer.clicks import ClickLinks, Ticket
+from mailer.clicks import TRAP, ClickLinks, Ticket
 from storage import clicks as shelf
 from storage.clicks import Hit, HitKind
 from storage.ids import uuid7
@@ -178,8 +178,12 @@ class ClickBook(Part):
     async def destination(self, token: str) -> Destination | None:
         """Where a link leads; None for one that is not ours, or not any more."""
         ticket = self._ticket(token)
-        url = None if ticket is None else await self._clicks.target(ticket.target, now=self._clock())
-        return None if ticket is None or url is None else Destination(ticket, url)
+        if ticket is None or self._links is None:
+            return None
+        if ticket.target == TRAP:
+            return Destination(ticket, self._links.home)
+        url = await self._clicks.target(ticket.target, now=self._clock())
+        return None if url is None else Destination(ticket, url)
 
     async def language(self, token: str) -> str | None:
         """The language of the person whose mail holds the link, if it is one of ours and anybody knows."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Self
 
+from mailer.clicks import TRAP
 from storage.clicks import Hit, HitKind
 from storage.mail import Mail
 from storage.opens import Open
@@ -27,10 +28,12 @@ BURST: Final = "burst"
 """Of one network, several links of the mail within a moment."""
 EARLY: Final = "early"
 """Before a person could have read it: scanners look before a mail is let in."""
+TRAPPED: Final = "trap"
+"""Of one network, a link within a moment that no person can see."""
 SOON: Final = "soon"
 """Soon, at an address whose mail somebody scans for a company."""
 
-OF_PROGRAMS: Final = frozenset({PREFETCH, AGENT, BURST, EARLY})
+OF_PROGRAMS: Final = frozenset({PREFETCH, AGENT, BURST, TRAPPED, EARLY})
 DOUBTS: Final = frozenset({NO_NAVIGATION, SOON, PROXY})
 BURST_TIME: Final = timedelta(seconds=10)
 BURST_LINKS: Final = 3
@@ -63,22 +66,25 @@ class Posted:
 
 def judge(hit: Hit, others: Sequence[Hit], posted: Posted | None) -> tuple[HitKind, tuple[str, ...]]:
     """What the hit is, and by which rules; `others` are all on its mail. None is known of a mail that is not kept any more."""
-    return _judged(hit, posted, in_burst=_in_burst(hit, others))
+    near = _near(hit, others)
+    return _judged(hit, posted, near=near, in_burst=_is_burst(near, hit.links))
 
 
 def judge_open(opened: Open, hits: Sequence[Hit], posted: Posted | None) -> tuple[HitKind, tuple[str, ...]]:
     """The same of a mail's picture; `hits` are those on its links. A person's is what nothing tells of a program."""
-    in_burst = any(
-        hit.network == opened.network and abs(hit.at - opened.at) < BURST_TIME and _in_burst(hit, hits)
-        for hit in hits
-    )
-    return _judged(opened, posted, in_burst=in_burst)
+    near = _near(opened, hits)
+    in_burst = any(_is_burst(_near(hit, hits), hit.links) for hit in near)
+    return _judged(opened, posted, near=near, in_burst=in_burst)
 
 
-def _judged(seen: Hit | Open, posted: Posted | None, *, in_burst: bool) -> tuple[HitKind, tuple[str, ...]]:
+def _judged(
+    seen: Hit | Open, posted: Posted | None, *, near: Sequence[Hit], in_burst: bool
+) -> tuple[HitKind, tuple[str, ...]]:
     why = [*seen.signals]
     if in_burst:
         why.append(BURST)
+    if any(hit.target == TRAP for hit in near):
+        why.append(TRAPPED)
     if posted is not None:
         since = None if posted.sent_at is None else seen.at - posted.sent_at
         if since is None or since < EARLY_TIME:
@@ -90,8 +96,12 @@ def _judged(seen: Hit | Open, posted: Posted | None, *, in_burst: bool) -> tuple
     return HitKind.UNKNOWN if DOUBTS.intersection(why) else HitKind.HUMAN, tuple(why)
 
 
-def _in_burst(hit: Hit, others: Sequence[Hit]) -> bool:
-    """Whether the network of the hit has followed more links about then than a person would: three, or half of them."""
-    near = [other for other in others if other.network == hit.network and abs(other.at - hit.at) < BURST_TIME]
-    links = len({other.target for other in near})
-    return links >= BURST_LINKS or (links > 1 and 2 * links >= hit.links)
+def _near(seen: Hit | Open, hits: Sequence[Hit]) -> Sequence[Hit]:
+    """The hits from its network at about its time."""
+    return [hit for hit in hits if hit.network == seen.network and abs(hit.at - seen.at) < BURST_TIME]
+
+
+def _is_burst(near: Sequence[Hit], of_mail: int) -> bool:
+    """Whether these are on more links than a person would follow within a moment: three, or half of the mail's."""
+    links = len({hit.target for hit in near if hit.target != TRAP})
+    return links >= BURST_LINKS or (links > 1 and 2 * links >= of_mail)

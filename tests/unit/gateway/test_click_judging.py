@@ -1,5 +1,6 @@
 """A table of clicks, and whose each is."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,10 +14,12 @@ from gateway.notify.clicks.judging import (
     PREFETCH,
     PROXY,
     SOON,
+    TRAPPED,
     Posted,
     judge,
     judge_open,
 )
+from mailer.clicks import TRAP
 from storage.clicks import Hit, HitKind
 from storage.opens import Open
 
@@ -84,6 +87,19 @@ def test_three_links_from_one_network_within_a_moment_are_a_programs(others: lis
     one = hit()
     kind, why = judge(one, [one, *others], AT_HOME)
     assert (kind is HitKind.BOT, BURST in why) == (is_burst, is_burst)
+
+
+def test_whoever_follows_what_nobody_can_see_is_a_program_in_all_that_it_does_about_then():
+    trap = replace(hit(seconds=4), target=TRAP)
+    for one, is_program in (
+        (trap, True),
+        (hit(), True),
+        (hit(seconds=14), False),
+        (hit(network="work"), False),
+    ):
+        kind, why = judge(one, [one, trap], AT_HOME)
+        assert (kind is HitKind.BOT, TRAPPED in why, BURST in why) == (is_program, is_program, False)
+    assert judge_open(opened(seconds=1), [trap], AT_HOME) == (HitKind.BOT, (TRAPPED,))
 
 
 def test_half_of_a_mails_links_are_a_programs_and_its_only_one_is_not():

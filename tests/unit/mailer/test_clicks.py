@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.clicks import CHARACTERS, PICTURE_CHARACTERS, ClickLinks, Ticket, target_key
+from mailer.clicks import CHARACTERS, PICTURE_CHARACTERS, TRAP, ClickLinks, Ticket, target_key
 
 MAIL = "01900000-0000-7000-8000-000000000001"
 OTHER = "01900000-0000-7000-8000-000000000002"
@@ -74,6 +74,14 @@ def test_with_one_character_changed_it_is_none_of_ours(at: int, character: str):
 def test_a_token_names_nobody_and_no_address():
     said = urlsafe_b64decode(token() + "=")
     assert b"shop" not in said
+
+
+def test_the_link_for_programs_is_a_token_like_any_other_and_no_targets():
+    marks = LINKS.marks(MAIL)
+    assert marks is not None
+    trap = LINKS.read(marks.trap(links=3).rpartition("/")[2])
+    assert trap == Ticket(mail=MAIL, links=3, target=TRAP)
+    assert target_key(LAMP) != TRAP
 
 
 def picture(links: ClickLinks = LINKS, mail: str = MAIL) -> str:
