@@ -36,11 +36,16 @@ class Category:
         ]
 
 
+Unless = Literal["read", "seen", "online"]
+UNLESS: tuple[Unless, ...] = ("read", "seen", "online")
+"""What makes a mail needless, at the moment that it is due: the same words as in an emit."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailRule:
     default: bool = True
     """What holds for who has chosen nothing."""
-    unless: Literal["read"] | None = None
+    unless: Unless | None = None
     after: float = 0.0
     """Seconds to wait."""
     clicks: bool = False

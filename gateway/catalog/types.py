@@ -11,7 +11,7 @@ from gateway.catalog import shapes
 from gateway.catalog.buckets import Rollout, Step
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.folder import Folder
-from gateway.catalog.kinds import LANES, Category, EmailRule, NotificationType, Wording
+from gateway.catalog.kinds import LANES, UNLESS, Category, EmailRule, NotificationType, Wording
 from gateway.catalog.own import DIGEST
 from gateway.catalog.payload import Payload, SchemaError
 from gateway.catalog.places import Places
@@ -129,7 +129,7 @@ def _channels(table: Table) -> tuple[bool, EmailRule | None]:
     email.only(("default", "unless", "after", "clicks", "opens"))
     return channels.flag("in_app", default=True), EmailRule(
         default=email.flag("default", default=True),
-        unless=email.one_of("unless", None, ("read",)),  # type: ignore[arg-type]  # that or none
+        unless=email.one_of("unless", None, UNLESS),  # type: ignore[arg-type]  # one of them, or none
         after=email.seconds("after", 0.0, most=AFTER_SECONDS_MAX),
         clicks=email.flag("clicks", default=False),
         opens=email.flag("opens", default=False),

@@ -48,7 +48,9 @@ export function Arms(props: {
       </thead>
       <tbody>
         {props.arms.map((one) => {
-          const compared = beside.get(one.name);
+          // Of nobody there is no rate, and nothing to set beside another.
+          const some = one.people > 0 && (props.arms[0]?.people ?? 0) > 0;
+          const compared = some ? beside.get(one.name) : undefined;
           return (
             <tr key={one.name}>
               <td className="said">
@@ -57,9 +59,11 @@ export function Arms(props: {
                 {one.name === props.chosen ? <Chip tone="accent">Chosen</Chip> : null}
               </td>
               <td className="arm-figure" data-label={props.did}>
-                {percent(one.rate)}
+                {one.people ? percent(one.rate) : "–"}
                 <span className="under">
-                  {figure(one.converted)} of {figure(one.people)} · {percent(one.low)} to {percent(one.high)}
+                  {one.people
+                    ? `${figure(one.converted)} of ${figure(one.people)} · ${percent(one.low)} to ${percent(one.high)}`
+                    : "of nobody yet"}
                 </span>
               </td>
               <td className="arm-figure" data-label="Beside the first">
