@@ -57,7 +57,7 @@ channels = { in_app = true, email = true }
 [types.NEWS]
 category = "offers"
 lane = "bulk"
-channels = { in_app = true, email = { clicks = true } }
+channels = { in_app = true, email = { clicks = true, opens = true } }
 schema = { type = "object", required = ["issue"], properties = { issue = { type = "integer" } } }
 texts.en = { title = "Issue {{ data.issue }}", link = "/news/{{ data.issue }}" }
 """
@@ -514,6 +514,25 @@ async def test_that_a_mail_was_opened_stands_in_its_trace_and_changes_nothing(
     await told(here, "DELETE", "/internal/users/ann/data")
     assert await fetch(here, picture) == dot
     assert (await told(here, "GET", "/internal/users/ann/data"))["opens"] == []
+
+
+async def test_an_open_of_a_campaigns_mail_is_that_mails_and_not_of_what_the_campaign_told_all(
+    here: Gateway, tmp_path: Path
+):
+    campaign = await make(here, in_app="topic:garden")
+    await fill(here, campaign, [{"user": "ann", "address": "ann@gmail.com"}])
+    await campaign_told(here, "POST", f"/{campaign}/start")
+    await ended(here, campaign)
+    announced = (await campaign_told(here, "GET", f"/{campaign}"))["notification"]
+    picture = picture_in(await mail_to(tmp_path, "ann@gmail.com", "Issue 7"))
+    assert picture is not None
+
+    await fetch(here, picture)
+
+    [recipient] = (await campaign_told(here, "GET", f"/{campaign}/recipients"))["recipients"]
+    # What is fetched as a mail comes in is fetched by a program.
+    assert await opens_of(here, recipient["mail"]) == [("ann", "bot: early")]
+    assert await opens_of(here, announced) == []
 
 
 async def test_a_type_that_asks_for_opens_no_more_has_none_written_down_of_what_was_sent_before(

@@ -96,6 +96,7 @@ class Noter(Part):
         self._process, self._batches = os.urandom(12), 0
         self._names = Names()
         self._told_of_loss = Seldom(logger, "statistics were lost: the store is away, or too slow")
+        self._one_at_a_time = asyncio.Lock()
         self._tasks = Tasks()
 
     def measure(self, meters: Meters) -> None:
@@ -211,6 +212,11 @@ class Noter(Part):
 
     async def flush(self) -> None:
         """Store all that happened until now; what cannot be stored waits, within bounds. Raises nothing."""
+        # Two at once would each let go of what the other has stored.
+        async with self._one_at_a_time:
+            await self._flush()
+
+    async def _flush(self) -> None:
         self._gather_counts(self._clock())
         try:
             await self._note()

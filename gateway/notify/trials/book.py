@@ -5,6 +5,7 @@ in batches every second; what has waited so long is what a crash takes along, of
 nothing is heard, and nothing is asked of the store.
 """
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -118,6 +119,7 @@ class TrialBook(Part):
         self._told_of_loss = Seldom(
             logger, "what came of experiments was lost: the store is away, or too slow"
         )
+        self._one_at_a_time = asyncio.Lock()
         self._tasks = Tasks()
 
     def measure(self, meters: Meters) -> None:
@@ -201,6 +203,11 @@ class TrialBook(Part):
 
     async def flush(self) -> None:
         """Store what came until now. Raises `StorageError`: then it waits."""
+        # Two at once would each let go of what the other has stored.
+        async with self._one_at_a_time:
+            await self._flush()
+
+    async def _flush(self) -> None:
         while self._waiting:
             first = self._waiting[0]
             step = [first] if isinstance(first, _ReadAll) else self._marks()
