@@ -2,7 +2,7 @@
 # what .ci/machine lists, where it may be: a venv for all, real servers and a browser for the tests.
 
 .DEFAULT_GOAL := help
-.PHONY: help machine run shapes pages screenshots check quick test test-long test-pages test-faults lint tested bench bench-emit bench-cluster bench-mail bench-refused bench-stats bench-history bench-idle clean
+.PHONY: help machine run shapes pages screenshots check quick test test-long test-pages test-faults lint tested bench bench-emit bench-catalog bench-cluster bench-mail bench-refused bench-stats bench-history bench-idle clean
 .DELETE_ON_ERROR:
 # Images of Python set it. Without a cache of what is compiled each process of the tests begins with seconds of compiling.
 unexport PYTHONDONTWRITEBYTECODE
@@ -184,6 +184,9 @@ bench-emit: $(TESTING) bench/build/post  ## emits kept per second, on SQLite and
 
 bench: $(TESTING) $(RIVALS) $(BUN) $(OXIDE) bench/build/load bench/build/post  ## fan-out, connects and memory beside the rivals
 	$(BIN)/python -m bench.run $(ARGS)
+
+bench-catalog: $(TESTING)  ## what a type's schema, its words and its mail cost, and the memory of a large catalog (1 minute)
+	$(BIN)/python -m bench.worded $(ARGS)
 
 bench-cluster: $(TESTING) bench/build/load bench/build/post  ## one, two and four nodes on Redis beside python-socketio's
 	$(BIN)/python -m bench.cluster $(ARGS)

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from bench import machine
 from bench.cluster_results import QUICK, SIZES, Nodes, results
-from bench.command import Command
+from bench.command import Command, run
 from bench.programs import Clients, Stream, clients, post
 from bench.rivals.servers import stock_python_socketio
 from bench.scenarios import ROOM, TOPIC, Figures
@@ -278,4 +278,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

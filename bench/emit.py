@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from bench import machine
-from bench.command import Command
+from bench.command import Command, run
 from bench.programs import Posted, Stream, post
 from bench.servers import Server, bellhop, cost
 from storage.connect import connect
@@ -235,4 +235,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import machine
-from bench.command import Command
+from bench.command import Command, run
 from bench.mailing import (
     MACHINE,
     NODES,
@@ -237,4 +237,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from bench import machine
-from bench.command import Command
+from bench.command import Command, run
 from bench.rivals.servers import (
     bun_program,
     centrifugo,
@@ -179,4 +179,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

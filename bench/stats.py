@@ -25,7 +25,7 @@ import psutil
 from pymongo import MongoClient
 
 from bench import machine
-from bench.command import Command
+from bench.command import Command, run
 from bench.servers import API_KEY, Server, bellhop
 from gateway.notify.stats.recounting import Recounter
 from storage.connect import connect
@@ -234,4 +234,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

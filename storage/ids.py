@@ -37,6 +37,8 @@ class UUID7Source:
 
     def __call__(self) -> str:
         with self._lock:
+            if len(self._tails) < 2:
+                self._tails = _random_tails()
             millisecond = self._clock() // 1_000_000
             if millisecond > self._millisecond:
                 self._restart(millisecond)
@@ -44,13 +46,11 @@ class UUID7Source:
                 self._counter += 1
                 if self._counter == _COUNTER_END:
                     self._restart(self._millisecond + 1)
-            if not self._tails:
-                self._tails = _random_tails()
             return self._time + _COUNTERS[self._counter] + self._tails.pop()
 
     def _restart(self, millisecond: int) -> None:
         self._millisecond = millisecond
-        self._counter = int.from_bytes(os.urandom(2)) % (_COUNTER_END // 2)
+        self._counter = int(self._tails.pop()[-3:], 16) % (_COUNTER_END // 2)
         digits = f"{millisecond:012x}"
         self._time = f"{digits[:8]}-{digits[8:]}-7"
 
