@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -26,6 +26,7 @@ from mailer.errors import (
     TemporaryFailure,
 )
 from mailer.held import Held
+from mailer.labels import labels
 from mailer.lanes import Lane
 from mailer.refusals import GOODBYE
 from mailer.relay_ids import key_of
@@ -245,7 +246,8 @@ class Courier:
             raise TemplateFailure("the mail was not rendered within its share of the lease") from error
         if outgoing.targets:
             await self._lane.clicks.keep(lease, outgoing.targets)
-        return outgoing
+        domain = outgoing.sender.rpartition("@")[2]
+        return replace(outgoing, raw=labels(lease, domain, can_be_left=url is not None) + outgoing.raw)
 
     @asynccontextmanager
     async def _kept_leased(self, held: Held, bound: asyncio.Timeout) -> AsyncIterator[None]:

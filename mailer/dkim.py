@@ -18,6 +18,8 @@ SIGNED = (
 """The fields that are signed where a mail has them. A provider heeds one-click only where DKIM covers it (RFC 8058)."""
 OVERSIGNED = frozenset({"From", "To", "Subject", "Date", "Reply-To"})
 """Signed once more than they are there: whoever adds a second one breaks the signature."""
+MAY_BE_UNSIGNED = ("Message-ID", "Date")
+"""What some relays write anew, which would break a signature over it."""
 _LINE = 72
 _BLANKS = re.compile(rb"[ \t]+")
 _FOLD = re.compile(rb"\r\n(?=[ \t])")
@@ -26,27 +28,31 @@ _FOLD = re.compile(rb"\r\n(?=[ \t])")
 class Signer:
     """Signs with each of its keys; all sign the same, and none of them another's signature."""
 
-    def __init__(self, keys: Sequence[Key]) -> None:
+    def __init__(self, keys: Sequence[Key], *, unsigned: Sequence[str] = ()) -> None:
+        """`unsigned` are fields that the relay writes anew."""
         self._keys = tuple(keys)
+        self._names = tuple(name for name in SIGNED if name not in unsigned)
 
     def sign(self, message: bytes) -> bytes:
         """The message with its signatures in front; its lines end with CRLF."""
         head, _, body = message.partition(b"\r\n\r\n")
         body_hash = base64_of(hashlib.sha256(relaxed_body(body)).digest())
-        names, covered = _covered(head + b"\r\n")
+        names, covered = _covered(head + b"\r\n", self._names)
         signatures = (_signature(key, names, covered, body_hash) for key in self._keys)
         return b"".join(signatures) + message
 
 
-def signer_for(domain: str, keys: Sequence[Key]) -> Signer | None:
+def signer_for(domain: str, keys: Sequence[Key], *, unsigned: Sequence[str] = ()) -> Signer | None:
     """What signs mail from `domain`: all keys of it or of a domain above it (DMARC, relaxed); None without any key.
+
+    `unsigned` are those of `MAY_BE_UNSIGNED` that it leaves out.
 
     Raises `MailConfigurationError` when there are keys, and all of other domains: that mail would go unsigned.
     """
     fitting = [key for key in keys if f".{domain}".endswith(f".{key.domain}")]
     if keys and not fitting:
         raise MailConfigurationError(f"no key of BELLHOP_DKIM_DOMAIN signs mail from {domain}")
-    return Signer(fitting) if fitting else None
+    return Signer(fitting, unsigned=unsigned) if fitting else None
 
 
 def relaxed_header(field_: bytes) -> bytes:
@@ -64,14 +70,14 @@ def relaxed_body(body: bytes) -> bytes:
     return b"".join(line + b"\r\n" for line in lines)
 
 
-def _covered(head: bytes) -> tuple[list[str], bytes]:
+def _covered(head: bytes, signed: Sequence[str]) -> tuple[list[str], bytes]:
     """The names that `h=` lists, and the fields that they mean, as they are signed."""
     there: dict[bytes, list[bytes]] = {}
     for each in re.split(rb"\r\n(?![ \t])", head):
         there.setdefault(each.partition(b":")[0].strip().lower(), []).append(each)
     names: list[str] = []
     fields = b""
-    for name in SIGNED:
+    for name in signed:
         found = there.get(name.lower().encode(), [])
         names += [name] * (len(found) + (name in OVERSIGNED))
         # The last of several comes first (RFC 6376, section 5.4.2).

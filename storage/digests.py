@@ -83,6 +83,13 @@ class Digests(Protocol):
         """Those open for the room, the first to close first."""
         ...
 
+    async def has_company(self, room: str, *, key: str, rule: str, besides: str, now: datetime) -> bool:
+        """Whether a mail that `rule` has held until now is not the only one: another one's own to the room is due that it held as well.
+
+        Or the room's digest under the key is open, and has taken in such a one before. `besides` is the mail that asks.
+        """
+        ...
+
     async def open_count(self) -> int:
         """How many are open or closing, of all users."""
         ...

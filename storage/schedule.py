@@ -1,16 +1,24 @@
 """The shelf of what is to be emitted later: kept as it was asked, in no stream until it is due.
 
 What is due is leased, emitted, and then ended. Whoever emits it does so under an idempotency key made of its id, so that a crash
-between the two emits nothing twice.
+between the two emits nothing twice. What was not emitted when it was due is missed: it waits for somebody who decides.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 TOMBSTONE = timedelta(minutes=1)
 """How long a cancellation also meets what is scheduled after it: the two may have overtaken each other."""
+
+
+class Missed(StrEnum):
+    """Why something was not emitted when it was due."""
+
+    LATE = "late"  # nobody came to it within its time
+    RESTORED = "restored"  # the store was put back since: it may have been emitted in what was lost by that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +37,9 @@ class Scheduled:
     cancel_key: str | None = None
     latest_at: datetime | None = None
     """After this it is not emitted any more; None: however late."""
+    epoch: str = ""
+    """That of the store as it was asked; empty: nobody knows."""
+    missed: Missed | None = None
     created_at: datetime
 
 
@@ -70,7 +81,11 @@ class Schedule(Protocol):
         ...
 
     async def end(self, ids: Sequence[str], *, token: str, now: datetime) -> None:
-        """They are emitted, or too late: none of them comes again."""
+        """They are emitted, or cannot be: none of them comes again."""
+        ...
+
+    async def miss(self, why: Mapping[str, Missed], *, token: str, now: datetime) -> None:
+        """These ids are not emitted, unless somebody has them hastened until they are pruned."""
         ...
 
     async def next_due(self) -> datetime | None:
@@ -78,23 +93,29 @@ class Schedule(Protocol):
         ...
 
     async def cancel(self, scope: str, cancel_key: str, *, room: str | None, now: datetime) -> Cancelled:
-        """None of this key, and of this room if one is given, is emitted any more, as far as it is not under way."""
+        """None of this key, and of this room if one is given, is emitted any more, as far as it is not under way.
+
+        What was missed is cancelled too.
+        """
         ...
 
     async def drop(self, ids: Sequence[str], *, now: datetime) -> list[str]:
-        """The same of these; answers which were still to come."""
+        """The same of these; answers which were still to come, or missed."""
         ...
 
     async def hasten(self, ids: Sequence[str], *, now: datetime) -> list[str]:
-        """Have them due now; answers which were still to come."""
+        """Have them due now, however late that is; answers which were still to come, or missed."""
         ...
 
-    async def page(self, *, after: str | None, limit: int) -> SchedulePage:
-        """What is still to come, the earliest first. Raises `InvalidCursor` for an `after` that no page gave."""
+    async def page(self, *, after: str | None, limit: int, missed: bool = False) -> SchedulePage:
+        """What is still to come, or else what was missed, the earliest first.
+
+        Raises `InvalidCursor` for an `after` that no page gave.
+        """
         ...
 
     async def of_room(self, room: str, *, limit: int) -> tuple[Scheduled, ...]:
-        """What is still to come for the room, the earliest first."""
+        """What is still to come for the room, or was missed, the earliest first."""
         ...
 
     async def prune(self, *, before: datetime, limit: int) -> int:

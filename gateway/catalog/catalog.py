@@ -66,6 +66,17 @@ class Catalog:
             return Planned(
                 locale=locale or self.default_locale, catalog_version=self.version, problems=problems
             )
+        return self.plan_for(known, data, locale, timezone=timezone)
+
+    def plan_for(
+        self,
+        known: NotificationType,
+        data: Mapping[str, Any],
+        locale: str | None = None,
+        *,
+        timezone: str = "UTC",
+    ) -> Planned:
+        """The same of a type that is at hand, such as a variant of one."""
         problems = self.problems(known, data)
         if problems:
             return Planned(

@@ -32,7 +32,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
         "What is there already is left alone; exit code 1 when a file there is another one.",
     )  # fmt: skip
     check = command(
-        "check", _check, "tell every mistake of a catalog, and try each example in each language and variant",
+        "check", _check, "tell every mistake of a catalog, and try each example in each language",
         "Exit code 2 when it cannot be used, 1 when --against finds that it breaks something.",
     )  # fmt: skip
     check.add_argument(
@@ -40,7 +40,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
         help="the folder of the catalog in force: what its schemas accept, the new ones must accept",
     )  # fmt: skip
     render = command(
-        "render", _render, "write every example in every language and variant as files: item, HTML and text",
+        "render", _render, "write every example in every language as files: item, HTML and text",
         "The same catalog always makes the same files: keep them, and let your CI compare.",
     )  # fmt: skip
     render.add_argument(
@@ -102,7 +102,10 @@ def _init(given: argparse.Namespace) -> int:
 def _check(given: argparse.Namespace) -> int:
     catalog = _load(given.folder)
     made = _proofs(catalog)
-    if _told_failures(made):
+    failures = sorted({f"{one.name}: {one.failure}" for one in made if one.failure})
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    if failures:
         return WRONG
     for warning in sorted({f"{one.type}: {text}" for one in made if one.mail for text in one.mail.warnings}):
         print(f"warning: {warning}", file=sys.stderr)
@@ -124,7 +127,10 @@ def _render(given: argparse.Namespace) -> int:
 
     catalog = _load(given.folder)
     made = _proofs(catalog)
-    if _told_failures(made):
+    failures = [f"{one.name}: {one.failure}" for one in made if one.failure]
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    if failures:
         return WRONG
     if given.compare:
         differing = proofs.differences(made, given.target)
@@ -139,13 +145,6 @@ def _proofs(catalog: Any) -> Any:
     from gateway.catalog import proofs
 
     return asyncio.run(proofs.proofs(catalog))
-
-
-def _told_failures(made: Any) -> bool:
-    failures = [f"{one.of}: {one.failure}" for one in made if one.failure]
-    for failure in failures:
-        print(failure, file=sys.stderr)
-    return bool(failures)
 
 
 def _types(given: argparse.Namespace) -> int:

@@ -29,6 +29,8 @@ class Category:
     """Among the others, the smaller first."""
     icon: str | None = None
     """The name of one of the inbox's pictures, or a character or two that are shown as they are."""
+    opt_in: bool = False
+    """Whether nobody gets mail of it who has not asked for that; but for what is critical."""
 
     def name(self, locale: str, default: str) -> str:
         return self.names[
@@ -36,16 +38,11 @@ class Category:
         ]
 
 
-Unless = Literal["read", "seen", "online"]
-UNLESS: tuple[Unless, ...] = ("read", "seen", "online")
-"""What makes a mail needless, at the moment that it is due: the same words as in an emit."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailRule:
     default: bool = True
     """What holds for who has chosen nothing."""
-    unless: Unless | None = None
+    unless: Literal["read", "seen", "online"] | None = None
     after: float = 0.0
     """Seconds to wait."""
     clicks: bool = False
@@ -84,6 +81,8 @@ class NotificationType:
     name: str
     category: str
     critical: bool = False
+    opt_in: bool = False
+    """Whether its mail waits for its reader's yes; never of what is critical."""
     urgent: bool = False
     """It needs an answer: admins are shown it until one of them has dealt with it."""
     lane: Lane = "transactional"

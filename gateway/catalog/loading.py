@@ -95,7 +95,7 @@ def _categories(top: Table) -> dict[str, Category]:
     found = {}
     for position, (key, table) in enumerate(top.tables("categories")):
         _is_named(table, KEY, "a category is lower case letters, digits and _, 64 at most")
-        table.only(("name", "order", "icon"))
+        table.only(("name", "order", "icon", "opt_in"))
         names = table.table("name")
         if names is None and "name" not in table.value:
             table.wrong("name is missing: what a reader sees, by locale")
@@ -109,6 +109,7 @@ def _categories(top: Table) -> dict[str, Category]:
                 pattern=r"[^\s\x00-\x1f\x7f]{1,16}",
                 meaning="16 characters at most, without blanks",
             ),
+            opt_in=table.flag("opt_in", default=False),
         )
     return found
 

@@ -23,7 +23,7 @@ def check_templates(
     """Note what is wrong with them; nothing is run."""
     read = {name: blueprints.read(source, templates) for name, source in templates.items()}
     for name, blueprint in read.items():
-        _check_name(name, types, mistakes)
+        _check_name(name, templates, types, mistakes)
         for flaw in blueprint.flaws:
             mistakes.add(name, flaw.line, flaw.problem)
     kinds = list(types.values())
@@ -34,11 +34,17 @@ def check_templates(
             _check_uses(kind, read, default_locale, mistakes)
 
 
-def _check_name(name: str, types: Mapping[str, NotificationType], mistakes: Mistakes) -> None:
+def _check_name(
+    name: str, templates: Mapping[str, str], types: Mapping[str, NotificationType], mistakes: Mistakes
+) -> None:
     match = _NAME.fullmatch(name)
     if match is None:
         return  # a layout, or a part of others
-    type_, locale, _ = match.groups()
+    type_, locale, kind = match.groups()
+    if kind == "html" and (other := f"{name.removesuffix(kind)}mjml") in templates:
+        mistakes.add(
+            name, 1, f"{other} goes before it, so that nobody would ever get it: take one of them out"
+        )
     if type_ not in ("default", DIGEST) and type_ not in types:
         mistakes.add(name, 1, f"there is no type {type_}")
     if locale is not None and not languages.is_language(locale):

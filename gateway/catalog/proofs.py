@@ -1,4 +1,4 @@
-"""Every example of a catalog in every locale and variant, as a reader would get it: for golden files, and to see that mails can be made."""
+"""Every example of a catalog in every locale, as a reader would get it: for golden files, and to see that mails can be made."""
 
 import json
 import re
@@ -10,9 +10,8 @@ from pathlib import Path
 from msgspec import structs
 
 from gateway.catalog.catalog import Catalog
-from gateway.catalog.kinds import NotificationType, Variant
+from gateway.catalog.kinds import NotificationType
 from gateway.catalog.words import Planned
-from gateway.experiments.bounds import NAME
 from mailer import address
 from mailer.composed import BULK_BYTES_MAX, Composed, Composition, context
 from mailer.errors import TemplateFailure
@@ -22,7 +21,7 @@ from mailer.press import Press
 BASE_URL = "https://shop.example"
 UNSUBSCRIBE_URL = "https://shop.example/unsubscribe"
 BRAND = "Shop"
-_OURS = re.compile(rf"\d+\.[A-Za-z0-9-]+(\.{NAME})?\.(json|html|txt)")
+_OURS = re.compile(r"\d+\.[A-Za-z0-9-]+(\.[a-z0-9_-]+)?\.(json|html|txt)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,23 +31,21 @@ class Proof:
     """Of the example, from 1."""
     locale: str
     variant: str | None = None
-    """None: the type's own words."""
+    """Of the type's experiment; None: the type's own words."""
     planned: Planned
     mail: Composed | None = None
     """None: the type sends no mail, or it could not be made."""
     failure: str | None = None
 
     @property
-    def of(self) -> str:
-        """What it is a proof of, for a person."""
-        said = f"{self.type}, example {self.number}, {self.locale}"
-        return said if self.variant is None else f"{said}, variant {self.variant}"
+    def name(self) -> str:
+        """For people: what it is a proof of."""
+        said = (self.type, f"example {self.number}", self.locale, self.variant)
+        return ", ".join(part for part in said if part is not None)
 
     def files(self) -> Iterator[tuple[str, str]]:
         """Name and content of what this proof is kept as."""
-        # Neither a locale nor a variant has a dot in its name, so no two proofs have one stem.
-        parts = [str(self.number), self.locale, *([] if self.variant is None else [self.variant])]
-        stem = f"{self.type}/{'.'.join(parts)}"
+        stem = ".".join(filter(None, (f"{self.type}/{self.number}", self.locale, self.variant)))
         item: dict[str, object] = {
             "locale": self.planned.locale, "category": self.planned.category, "title": self.planned.title,
             "body": self.planned.body, "link": self.planned.link, "subject": self.planned.subject,
@@ -75,37 +72,30 @@ async def _press(catalog: Catalog) -> AsyncIterator[Press]:
 
 
 async def proofs(catalog: Catalog) -> list[Proof]:
-    """One for each type, example and locale, and for each variant that says something else there.
-
-    Mails are made in a process of bounded time and memory.
-    """
+    """One for each type, variant, example and locale; mails are made in a process of bounded time and memory."""
     async with _press(catalog) as press:
         return [
-            await _proof(kind, number, locale, variant, planned, press)
-            for kind in catalog.types.values()
+            await _proof(catalog, variant, kind, number, locale, press)
+            for type_ in catalog.types.values()
+            for variant, kind in _ways(type_)
             for number in range(1, len(kind.examples) + 1)
             for locale in catalog.locales()
-            for variant, planned in _said(catalog, kind, number, locale)
         ]
 
 
-def _said(
-    catalog: Catalog, kind: NotificationType, number: int, locale: str
-) -> Iterator[tuple[Variant | None, Planned]]:
-    """The type's own words for an example, then those of its variants that are others."""
-    data = kind.examples[number - 1]
-    own = catalog.plan(kind.name, data, locale)
-    yield None, own
-    for variant in () if kind.trial is None else kind.trial.variants:
-        worded = catalog.say(variant.kind, data, own.locale)
-        planned = structs.replace(own, **structs.asdict(worded))
-        if planned != own:
-            yield variant, planned
+def _ways(type_: NotificationType) -> Iterator[tuple[str | None, NotificationType]]:
+    """The type's own words, and each variant that says something else."""
+    yield None, type_
+    for variant in type_.trial.variants if type_.trial is not None else ():
+        if variant.kind.wordings != type_.wordings:
+            yield variant.name, variant.kind
 
 
 async def _proof(
-    kind: NotificationType, number: int, locale: str, variant: Variant | None, planned: Planned, press: Press
+    catalog: Catalog, variant: str | None, kind: NotificationType, number: int, locale: str, press: Press
 ) -> Proof:
+    data = kind.examples[number - 1]
+    planned = catalog.plan_for(kind, data, locale)
     mail, failure = None, None
     if kind.email is not None:
         try:
@@ -114,8 +104,7 @@ async def _proof(
         except TemplateFailure as error:
             failure = str(error)
     return Proof(
-        type=kind.name, number=number, locale=locale, variant=None if variant is None else variant.name,
-        planned=planned, mail=mail, failure=failure,
+        type=kind.name, number=number, locale=locale, variant=variant, planned=planned, mail=mail, failure=failure
     )  # fmt: skip
 
 

@@ -3,13 +3,16 @@
 import re
 
 from gateway.catalog.tables import Table
+from gateway.ground.spans import seconds_of
 from storage.rhythms import DAYS, Clock, Digest, Throttle
 
 WINDOW_SECONDS_MAX = 31 * 86400
 LIMIT_MAX = 1000
-CLOCK = rf"(?:daily|weekly@({'|'.join(DAYS)}))@([01]\d|2[0-3]):([0-5]\d)"
+CLOCK = rf"(?:daily@|weekly@({'|'.join(DAYS)})[@ ])([01]\d|2[0-3]):([0-5]\d)"
 """A time of the reader's day: the same for a reader of the interface's description."""
 _AT = re.compile(CLOCK)
+EVERY = "seconds, a time such as 90s, 10m, 2h or 7d, or a time of the reader's day such as daily@09:00 or weekly@mon@09:00"
+"""What a digest's `every` may be, in words."""
 
 
 def read_digest(table: Table) -> Digest | None:
@@ -45,7 +48,7 @@ def read_throttle(table: Table) -> Throttle | None:
 
 
 def clock_of(value: object) -> Clock | None:
-    """A time of day, as `daily@09:00` or `weekly@mon@09:00` says it; None of what is none."""
+    """A time of day, as `daily@09:00`, `weekly@mon@09:00` or `weekly@mon 09:00` says it; None of what is none."""
     match = _AT.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return None
@@ -54,5 +57,11 @@ def clock_of(value: object) -> Clock | None:
 
 
 def _every(table: Table) -> float | Clock:
-    clock = clock_of(table.value.get("every"))
-    return table.seconds("every", 3600.0, most=WINDOW_SECONDS_MAX) if clock is None else clock
+    every = table.value.get("every", 3600.0)
+    clock = clock_of(every)
+    if clock is not None:
+        return clock
+    if seconds_of(every) is None:
+        table.wrong(f"must be {EVERY}", "every")
+        return 3600.0
+    return table.seconds("every", 3600.0, most=WINDOW_SECONDS_MAX)

@@ -11,7 +11,7 @@ from gateway.catalog import shapes
 from gateway.catalog.buckets import Rollout, Step
 from gateway.catalog.channels import CHANNELS, Channel
 from gateway.catalog.folder import Folder
-from gateway.catalog.kinds import LANES, UNLESS, Category, EmailRule, NotificationType, Wording
+from gateway.catalog.kinds import LANES, Category, EmailRule, NotificationType, Wording
 from gateway.catalog.own import DIGEST
 from gateway.catalog.payload import Payload, SchemaError
 from gateway.catalog.places import Places
@@ -45,10 +45,12 @@ def read_type(
         table.wrong("what is critical does not go by the bulk lane", "critical")
     payload = _payload(table, folder)
     in_app, email = _channels(table)
+    category = _category(table, categories)
     type_ = NotificationType(
         name=name,
-        category=_category(table, categories),
+        category=category,
         critical=critical,
+        opt_in=not critical and category in categories and categories[category].opt_in,
         urgent=table.flag("urgent", default=False),
         lane=lane,  # type: ignore[arg-type]  # one of them
         payload=payload,
@@ -129,7 +131,7 @@ def _channels(table: Table) -> tuple[bool, EmailRule | None]:
     email.only(("default", "unless", "after", "clicks", "opens"))
     return channels.flag("in_app", default=True), EmailRule(
         default=email.flag("default", default=True),
-        unless=email.one_of("unless", None, UNLESS),  # type: ignore[arg-type]  # one of them, or none
+        unless=email.one_of("unless", None, ("read", "seen", "online")),  # type: ignore[arg-type]  # one of them or none
         after=email.seconds("after", 0.0, most=AFTER_SECONDS_MAX),
         clicks=email.flag("clicks", default=False),
         opens=email.flag("opens", default=False),

@@ -126,7 +126,7 @@ class ClickPages(Part):
         words = WORDS[tongue].unknown
         return web.Response(
             status=404,
-            text=pages.page(words, [], language=tongue, title=words),
+            text=pages.document(words, [], language=tongue, title=words),
             content_type="text/html",
             charset="utf-8",
             headers={"Content-Security-Policy": pages.POLICY, "Content-Language": tongue, "X-Robots-Tag": "noindex"},

@@ -1,5 +1,7 @@
 """Where providers post what became of mail: `/hooks/ses` and `/hooks/postmark` of the public site, which they can reach.
 
+The same stands below `/internal/mail/reports` of the internal site, for who has a way there of their own.
+
 Anybody can. What SES tells is signed by SNS, and what Postmark tells comes with a password. It is answered once it is dealt with;
 what is answered with 503 comes again.
 """
@@ -54,9 +56,15 @@ class ProviderHooks(Part):
         self._places = asyncio.Semaphore(AT_ONCE)
 
     def public_routes(self) -> Sequence[web.AbstractRouteDef]:
+        return self._below("/hooks")
+
+    def internal_routes(self) -> Sequence[web.AbstractRouteDef]:
+        return self._below("/internal/mail/reports")
+
+    def _below(self, path: str) -> Sequence[web.AbstractRouteDef]:
         return [
-            *([web.post("/hooks/ses", self._hear_ses)] if self._topics else []),
-            *([web.post("/hooks/postmark", self._hear_postmark)] if self._secrets else []),
+            *([web.post(f"{path}/ses", self._hear_ses)] if self._topics else []),
+            *([web.post(f"{path}/postmark", self._hear_postmark)] if self._secrets else []),
         ]
 
     def start(self) -> None:

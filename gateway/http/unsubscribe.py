@@ -4,8 +4,9 @@ To look changes nothing: scanners and prefetching browsers look. There is no coo
 a browser do. Providers of mail post from few addresses, so nobody is turned away for coming often.
 """
 
+import re
 from collections.abc import Callable, Sequence
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from aiohttp import web
 
@@ -14,11 +15,13 @@ from gateway.ground.parts import Part
 from gateway.http import edge
 from gateway.http import unsubscribe_page as pages
 from gateway.http.unsubscribe_words import WORDS, PageWords, language
-from gateway.notify.leaving import Leaving, Place, Visit
+from gateway.notify.leaving import MAIL, Leaving, Place, Visit
 from gateway.protocol.problems import Problem
 
 BODY_BYTES = 64 * 1024
 FIELDS_MAX = 1000
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+"""Of a mail."""
 
 
 class UnsubscribePages(Part):
@@ -38,15 +41,15 @@ class UnsubscribePages(Part):
     async def _ask(self, request: web.Request) -> web.Response:
         visit = await self._leaving.visit(_token(request))
         return _answered(
-            request, visit, lambda found, words, tongue: pages.question(found, words, language=tongue, token=_token(request))
+            request, visit, lambda found, words, tongue: pages.question(found, words, language=tongue, page=_page(request))
         )  # fmt: skip
 
     async def _leave(self, request: web.Request) -> web.Response:
         # Whatever stands in it: what is asked is said by the path alone.
         await edge.read_body(request, limit=BODY_BYTES)
-        visit = await self._leaving.leave(_token(request))
+        visit = await self._leaving.leave(_token(request), mail=_mail(request))
         return _answered(
-            request, visit, lambda found, words, tongue: pages.answer(found, words, language=tongue, token=_token(request))
+            request, visit, lambda found, words, tongue: pages.answer(found, words, language=tongue, page=_page(request))
         )  # fmt: skip
 
     async def _show(self, request: web.Request) -> web.Response:
@@ -57,7 +60,7 @@ class UnsubscribePages(Part):
 
     async def _lower(self, request: web.Request) -> web.Response:
         places, untrack = _unwanted(await edge.read_body(request, limit=BODY_BYTES))
-        visit = await self._leaving.lower(_token(request), places, untrack=untrack)
+        visit = await self._leaving.lower(_token(request), places, untrack=untrack, mail=_mail(request))
         return _answered(
             request, visit, lambda found, words, tongue: pages.preferences(found, words, language=tongue, saved=True)
         )  # fmt: skip
@@ -65,6 +68,19 @@ class UnsubscribePages(Part):
 
 def _token(request: web.Request) -> str:
     return request.match_info["token"]
+
+
+def _mail(request: web.Request) -> str | None:
+    """The mail that the link stood in, as it says itself."""
+    said = request.query.get(MAIL, "")
+    return said if _ID.fullmatch(said) else None
+
+
+def _page(request: web.Request) -> str:
+    """Where all is chosen, from where one click leads."""
+    mail = _mail(request)
+    behind = "" if mail is None else f"?{MAIL}={mail}"
+    return f"../preferences/{quote(_token(request), safe='')}{behind}"
 
 
 def _answered(

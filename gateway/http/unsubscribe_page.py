@@ -37,41 +37,41 @@ TRACKING: Final = "*.tracking"
 """The place of the switch by which it may be known which links are followed; shown to who has turned that on."""
 
 
-def question(visit: Visit, words: PageWords, *, language: str, token: str) -> str:
-    """The page before a click: it asks."""
+def question(visit: Visit, words: PageWords, *, language: str, page: str) -> str:
+    """The page before a click: it asks. `page` is where all is chosen."""
     if visit.category is None:
-        return page(words.gone, [], language=language, title=words.title)
+        return document(words.gone, [], language=language, title=words.title)
     asked = words.ask.format(name=visit.name)
-    return page(
+    return document(
         asked,
         [
             f'<form method="post"><button name="List-Unsubscribe" value="One-Click">{escape(words.click)}</button></form>',
-            f'<p><a href="../preferences/{token}">{escape(words.more)}</a></p>',
+            f'<p><a href="{escape(page)}">{escape(words.more)}</a></p>',
         ],
         language=language,
         title=words.title,
     )
 
 
-def answer(visit: Visit, words: PageWords, *, language: str, token: str) -> str:
+def answer(visit: Visit, words: PageWords, *, language: str, page: str) -> str:
     """The page after the click: it is done, and this is the rest."""
     told = words.gone if visit.category is None else words.done.format(name=visit.name)
-    return page(
-        words.heading, [_told(told), *_choices(visit, words, f"../preferences/{token}")], language=language, title=words.title
+    return document(
+        words.heading, [_told(told), *_choices(visit, words, page)], language=language, title=words.title
     )  # fmt: skip
 
 
 def preferences(visit: Visit, words: PageWords, *, language: str, saved: bool = False) -> str:
     """All that the person is sent."""
     told = [_told(words.saved)] if saved else []
-    return page(words.heading, [*told, *_choices(visit, words, "")], language=language, title=words.title)
+    return document(words.heading, [*told, *_choices(visit, words, "")], language=language, title=words.title)
 
 
 def unknown(words: PageWords, *, language: str) -> str:
-    return page(words.unknown, [], language=language, title=words.title)
+    return document(words.unknown, [], language=language, title=words.title)
 
 
-def page(heading: str, parts: list[str], *, language: str, title: str) -> str:
+def document(heading: str, parts: list[str], *, language: str, title: str) -> str:
     body = "\n".join([f"<h1>{escape(heading)}</h1>", *parts])
     return (
         f'<!doctype html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
@@ -86,7 +86,7 @@ def _told(text: str) -> str:
 
 def _choices(visit: Visit, words: PageWords, action: str) -> list[str]:
     """The form in which each category is switched, by channel."""
-    where = f' action="{action}"' if action else ""
+    where = f' action="{escape(action)}"' if action else ""
     head = "".join(
         f'<th scope="col" class="cell">{escape(words.channels[channel])}</th>' for channel in CHANNELS
     )

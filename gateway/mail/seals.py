@@ -59,4 +59,5 @@ def _signer(domain: str, signing: SigningSettings) -> Signs | None:
     from mailer.dkim import signer_for
     from mailer.signing_keys import keys_of
 
-    return signer_for(domain, keys_of(signing.keys, signing.selectors, signing.domains))
+    keys = keys_of(signing.keys, signing.selectors, signing.domains)
+    return signer_for(domain, keys, unsigned=signing.unsigned)

@@ -96,6 +96,16 @@ def _selectors(text: str) -> tuple[str, ...]:
     return tuple(items(text))
 
 
+def _unsigned(text: str) -> tuple[str, ...]:
+    # Only here: what signs is nothing to a gateway that signs no mail.
+    from mailer.dkim import MAY_BE_UNSIGNED
+
+    found = {item.casefold() for item in items(text)}
+    if not found <= {name.casefold() for name in MAY_BE_UNSIGNED}:
+        raise ValidationError(f"must be {' or '.join(MAY_BE_UNSIGNED)}, or both with a comma between.")
+    return tuple(name for name in MAY_BE_UNSIGNED if name.casefold() in found)
+
+
 def _private_keys(text: str) -> tuple[str, ...]:
     # Only here: what reads keys is nothing to a gateway that signs no mail.
     from mailer.signing_keys import blocks
@@ -230,6 +240,12 @@ class SigningSettings(Group):
         "of each key its domain; one that is given alone is that of all keys",
         unset=(),
     )
+
+    unsigned: tuple[str, ...] = setting(
+        "DKIM_UNSIGNED", None, _unsigned,
+        "`Message-ID`, `Date`, or both with a comma between: what the mail server writes anew, and so must not be signed",
+        unset=(),
+    )  # fmt: skip
 
     def contradictions(self) -> list[str]:
         count = len(self.keys)

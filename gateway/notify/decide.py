@@ -194,5 +194,7 @@ def case_of(lease: Lease, now: datetime) -> Case:
         is_own=lease.of.kind is Kind.NOTIFICATION,
         campaign=lease.of.id if lease.of.kind is Kind.CAMPAIGN else None,
         hastened=lease.mail.decided_by == HASTENED,
+        was_held=lease.mail.decided_by == quiet.RULE,
         rhythm=None if notification.entry is None else notification.entry.rhythm,
+        expires_at=notification.expires_at,
     )

@@ -13,12 +13,14 @@ from gateway.catalog.live import LiveCatalog
 from gateway.catalog.own import DIGEST
 from gateway.ground.rooms import user_of
 from gateway.notify.choosing import ATTEMPTS, Choice, Choices, Chosen, VersionMismatch
-from gateway.notify.preferences import Origin, Value, ordered
+from gateway.notify.preferences import Origin, Row, Value, ordered
 from mailer.unsubscribe import Ticket, UnsubscribeLinks, scope
 from storage.errors import StoreUnavailable
 from storage.links import Links
 from storage.streams import Notification
 
+MAIL = "m"
+"""In the query of a link, the mail that it stands in: who says no says so because of that one."""
 LINK = "link"
 """Who has chosen, when nobody had to say who."""
 
@@ -70,6 +72,9 @@ class Lowered:
     """The one that the user may choose to have it back."""
 
 
+Mails = Callable[[str], Awaitable[Notification | None]]
+"""What an obligation tells, by its id."""
+
 Tell = Callable[[Lowered], Awaitable[None]]
 """Tells the user; raises nothing."""
 
@@ -78,12 +83,20 @@ class Leaving:
     """The use cases of links in mails. They raise `StoreUnavailable` when the store is away."""
 
     def __init__(
-        self, keys: Links, links: UnsubscribeLinks, *, choices: Choices, catalog: LiveCatalog, tell: Tell
+        self,
+        keys: Links,
+        links: UnsubscribeLinks,
+        *,
+        choices: Choices,
+        catalog: LiveCatalog,
+        mails: Mails,
+        tell: Tell,
     ) -> None:
         self._keys = keys
         self._links = links
         self._choices = choices
         self._catalog = catalog
+        self._mails = mails
         self._tell = tell
 
     async def visit(self, token: str) -> Visit | None:
@@ -94,25 +107,37 @@ class Leaving:
         ticket, user = found
         return self._shown(ticket, await self._choices.show(user))
 
-    async def leave(self, token: str) -> Visit | None:
-        """Turn off the mail that the link is about; done twice it is done once."""
-        return await self._lower(token, _scope_of)
+    async def leave(self, token: str, *, mail: str | None = None) -> Visit | None:
+        """Turn off the mail that the link is about; done twice it is done once. `mail` is the one that the link stood in."""
+        return await self._lower(token, _scope_of, mail=mail)
 
-    async def lower(self, token: str, places: Iterable[Place], *, untrack: bool = False) -> Visit | None:
+    async def lower(
+        self, token: str, places: Iterable[Place], *, untrack: bool = False, mail: str | None = None
+    ) -> Visit | None:
         """Turn off what is sent in these places; what is off, or cannot be chosen, stays as it is.
 
         With `untrack` nobody may know any more which links in mail the user follows, nor what mail is opened.
         """
         wanted = list(places)
-        return await self._lower(token, lambda _: wanted, untrack=untrack)
+        return await self._lower(token, lambda _: wanted, untrack=untrack, mail=mail)
 
     async def _found(self, token: str) -> tuple[Ticket, str] | None:
         ticket = self._links.read(token)
         user = None if ticket is None else await self._keys.user_of(ticket.key)
         return None if ticket is None or user is None else (ticket, user)
 
+    async def _of(self, user: str, mail: str | None) -> str | None:
+        """The mail, if it is one of the user's own: whoever has the link can write another behind it."""
+        told = None if mail is None else await self._mails(mail)
+        return mail if told is not None and user_of(told.room) == user else None
+
     async def _lower(
-        self, token: str, places: Callable[[Visit], Iterable[Place]], *, untrack: bool = False
+        self,
+        token: str,
+        places: Callable[[Visit], Iterable[Place]],
+        *,
+        untrack: bool = False,
+        mail: str | None = None,
     ) -> Visit | None:
         for _ in range(ATTEMPTS):
             before = await self.visit(token)
@@ -122,9 +147,10 @@ class Leaving:
             if before is None or not patch:
                 return before
             kept = before.chosen.preferences
+            of = await self._of(before.user, mail)
             try:
                 await self._choices.choose(
-                    Choice(user=before.user, patch=patch, by=LINK, version=kept.version)
+                    Choice(user=before.user, patch=patch, by=LINK, mail=of, version=kept.version)
                 )
             except VersionMismatch:
                 # Somebody else was faster; what is on now may be something else.
@@ -170,9 +196,17 @@ def _line(key: str, chosen: Chosen) -> Line | None:
         return None
     cells: dict[Channel, Value | None] = {}
     for channel in CHANNELS:
-        values = [row.cells[channel].value for row in rows if not row.cells[channel].is_locked]
+        values = [_sent(row, channel) for row in rows if not row.cells[channel].is_locked]
         cells[channel] = _loudest(values) if values else None
     return Line(key, chosen.names[key], cells)
+
+
+def _sent(row: Row, channel: Channel) -> Value:
+    """What of it may be sent. Mail that a type does not send by itself comes when its sender asks for it, unless it was refused."""
+    cell = row.cells[channel]
+    if channel == "email" and row.type.email is not None and cell.origin is Origin.DEFAULT:
+        return True
+    return cell.value
 
 
 def _loudest(values: Sequence[Value]) -> Value:
@@ -191,7 +225,7 @@ def _lowering(chosen: Chosen, places: Iterable[Place]) -> dict[str, Any]:
         rows = [
             row
             for row in chosen.grid
-            if row.type.category == category and not row.cells[channel].is_locked and row.cells[channel].value
+            if row.type.category == category and not row.cells[channel].is_locked and _sent(row, channel)
         ]
         if rows:
             patch.setdefault("categories", {}).setdefault(category, {})[channel] = False
@@ -222,7 +256,7 @@ class WaysOut:
         # Before the mail leaves: its link must never lead to nobody.
         if await self._keys.user_of(key) is None:
             await self._keys.remember({key: user})
-        return self._links.url(user, category)
+        return f"{self._links.url(user, category)}?{MAIL}={notification.id}"
 
     def _category(self, notification: Notification) -> str | None:
         """What its reader can say no to, if anything."""

@@ -62,6 +62,8 @@ def cases_of(request: EmitRequest, rooms: Sequence[str], now: datetime) -> Mappi
     email = request.email
     assert email is not None
     due_at = now + timedelta(seconds=email.after_seconds or 0)
+    lifetime = request.expires_in_seconds
+    expires_at = None if lifetime is None else now + timedelta(seconds=lifetime)
     return {
         room: Case(
             type=request.type,
@@ -73,10 +75,42 @@ def cases_of(request: EmitRequest, rooms: Sequence[str], now: datetime) -> Mappi
             to=email.to,
             unless=email.unless,
             rhythm=request.rhythm,
+            expires_at=expires_at,
         )
         for room in rooms
         if (user := user_of(room)) is not None and (email.only is None or room in email.only)
     }
+
+
+async def held_of_each(
+    judge: Judge, later: Sequence[tuple[Filled, Mapping[str, datetime]]]
+) -> list[Mapping[str, datetime]]:
+    """Until when a rule would hold the mail of each request, by room, if it were emitted in its rooms at these times.
+
+    It goes by what is known now. Raises `StorageError`.
+    """
+    cases: list[Mapping[str, Case]] = [
+        NO_CASES
+        if filled.request.email is None
+        else {
+            room: case
+            for room, at in times.items()
+            for case in cases_of(filled.request, (room,), at).values()
+        }
+        for filled, times in later
+    ]
+    judged = iter(await judge.judge([case for some in cases for case in some.values()], Moment.EMIT))
+    held: list[Mapping[str, datetime]] = []
+    for some in cases:
+        until: dict[str, datetime] = {}
+        for room in some:
+            outcome = next(judged)
+            if isinstance(outcome, StorageError):
+                raise outcome
+            if isinstance(outcome.verdict, Delay):
+                until[room] = outcome.verdict.until
+        held.append(until)
+    return held
 
 
 def mail_of(email: EmailRequest, case: Case, judged: Judged, text: Text | None) -> Mail:

@@ -75,10 +75,15 @@ class Planner:
                 )
         return planned
 
-    async def vet(self, requests: Sequence[EmitRequest]) -> list[Exception | None]:
-        """What keeps each request from ever being carried out, such as `Unfit`; None where nothing does."""
-        filled = await self._scribe.fill(requests)
-        return [each if isinstance(each, Exception) else None for each in filled]
+    async def vet(self, requests: Sequence[EmitRequest]) -> list[Filled | Exception]:
+        """Each request as it would be carried out now, or what keeps it from ever being, such as `Unfit`."""
+        return await self._scribe.fill(requests)
+
+    async def held_of_each(
+        self, later: Sequence[tuple[Filled, Mapping[str, datetime]]]
+    ) -> list[Mapping[str, datetime]]:
+        """Until when the mail of each would be held, by room, if it were emitted at these times. Raises `StorageError`."""
+        return await owing.held_of_each(self._judge, later)
 
     async def drafts(self, request: EmitRequest, *, limit: int) -> list[Draft]:
         """What an emit of the request would make of its first `limit` rooms now; nothing is stored or sent.

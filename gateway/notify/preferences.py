@@ -36,6 +36,7 @@ class Origin(StrEnum):
     DEFAULT = "default"  # the catalog's word: nothing was chosen
     CHANNEL = "channel"  # the channel is switched off as a whole
     LOCKED = "locked"  # critical: nobody can choose
+    OPT_IN = "opt_in"  # its category waits for a yes, and nothing was chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Cell:
 
     @property
     def is_refused(self) -> bool:
-        """Whether the person has said no; that the catalog has no yes of its own is no such word."""
+        """Whether the person has said no, or not the yes that it takes; that the catalog has no yes of its own is no such word."""
         return not self.value and self.origin not in (Origin.DEFAULT, Origin.LOCKED)
 
 
@@ -121,6 +122,8 @@ class Preferences:
             value = chosen("categories", _NONE).get(type_.category, _NONE).get(channel)
             if value is not None:
                 return Cell(value, Origin.CATEGORY)
+        if channel == "email" and type_ is not None and type_.opt_in:
+            return Cell(False, Origin.OPT_IN)  # noqa: FBT003 - the value of a cell
         return Cell(by_default, Origin.DEFAULT)
 
     def refused(self, catalog: "Catalog", channel: Channel) -> frozenset[str]:

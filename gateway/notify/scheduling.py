@@ -1,11 +1,13 @@
 """Scheduling: what is to be emitted later waits in the store, and is emitted by whichever node sees first that it is due.
 
 Until then it is in no stream and has no sequence, so that what is cancelled leaves no hole. A node that dies while it emits loses its
-lease, and another emits again, under the same idempotency key: it is one notification.
+lease, and another emits again, under the same idempotency key: it is one notification. What nobody came to in its time is missed,
+and so is what may have been emitted before the store was put back: it waits for somebody who decides.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -26,7 +28,7 @@ from gateway.notify.verdicts import Sources
 from gateway.notify.whereabouts import zones_of
 from storage.errors import IdempotencyMismatch, StorageError
 from storage.ids import uuid7
-from storage.schedule import Added, Cancelled, Schedule, Scheduled, SchedulePage
+from storage.schedule import Added, Cancelled, Missed, Schedule, Scheduled, SchedulePage
 from storage.streams import Appended
 
 KEPT_AT_ONCE = 1000
@@ -36,7 +38,9 @@ POLL_SECONDS = 5.0
 """How long what another node was asked may stay unnoticed here, should that node die."""
 SHORTEST_REST_SECONDS = 0.02
 KEPT = timedelta(days=7)
-"""How long it is known that something was emitted, or cancelled."""
+"""How long it is known that something was emitted, cancelled or missed."""
+OVERDUE = timedelta(minutes=1)
+"""From here on, what was scheduled before the store was put back may have been emitted in what was lost by that."""
 PRUNED_AT_ONCE = 5_000
 
 logger = logging.getLogger(__name__)
@@ -47,6 +51,8 @@ class PutOff:
     """What was accepted for later."""
 
     items: tuple[Scheduled, ...]
+    held: Mapping[str, datetime]
+    """By room, until when a rule would hold its mail, by what is known now."""
     duplicate: bool
 
 
@@ -62,6 +68,8 @@ class ScheduledRequest:
 
     after: str | None = None
     limit: int = 50
+    missed: bool = False
+    """What was missed instead."""
 
 
 class Scheduler(Part):
@@ -76,10 +84,12 @@ class Scheduler(Part):
         sources: Sources,
         clock: Clock,
         due_clock: Clock,
+        epoch: Callable[[], str],
     ) -> None:
-        """What is due is judged by `due_clock`: what went out early cannot be called back."""
+        """What is due is judged by `due_clock`: what went out early cannot be called back. `epoch` tells the store's."""
         self.emitted = 0
-        self.too_late = 0
+        self.missed: dict[str, int] = dict.fromkeys(Missed, 0)
+        self._epoch = epoch
         self._schedule = schedule
         self._planner = planner
         self._emitter = emitter
@@ -93,8 +103,11 @@ class Scheduler(Part):
         meters.watch_counter(
             "bellhop_scheduled_emitted", "Scheduled notifications emitted here", lambda: self.emitted
         )
-        meters.watch_counter(
-            "bellhop_scheduled_too_late", "Scheduled notifications whose time was over", lambda: self.too_late
+        meters.watch_counts(
+            "bellhop_scheduled_missed",
+            "Scheduled notifications that were not emitted in their time",
+            "reason",
+            self.missed,
         )
 
     def start(self) -> None:
@@ -115,11 +128,21 @@ class Scheduler(Part):
         `IdempotencyMismatch`. What is to be kept is kept together.
         """
         now = self._clock()
-        wrong = await self._planner.vet(requests)
+        vetted = await self._planner.vet(requests)
         wanted = [
-            [] if error is not None else await self._items(request, scope, now)
-            for request, error in zip(requests, wrong, strict=True)
+            [] if isinstance(each, Exception) else await self._items(request, scope, now)
+            for request, each in zip(requests, vetted, strict=True)
         ]
+        # Before anything is kept: should the store be away, nothing was.
+        held = iter(
+            await self._planner.held_of_each(
+                [
+                    (each, {item.room: max(item.due_at, now) for item in items})
+                    for each, items in zip(vetted, wanted, strict=True)
+                    if not isinstance(each, Exception)
+                ]
+            )
+        )
         flat = [item for items in wanted for item in items]
         added: list[Added] = []
         for start in range(0, len(flat), KEPT_AT_ONCE):
@@ -127,8 +150,10 @@ class Scheduler(Part):
         self._rounds.wake()
         answers = iter(added)
         return [
-            _accepted(items, [next(answers) for _ in items]) if error is None else error
-            for items, error in zip(wanted, wrong, strict=True)
+            each
+            if isinstance(each, Exception)
+            else _accepted(items, [next(answers) for _ in items], next(held))
+            for items, each in zip(wanted, vetted, strict=True)
         ]
 
     async def _items(self, request: EmitRequest, scope: str, now: datetime) -> list[Scheduled]:
@@ -146,6 +171,7 @@ class Scheduler(Part):
                 fingerprint=request.fingerprint,
                 cancel_key=timing.cancel_key,
                 latest_at=None if lateness is None else due_at + timedelta(seconds=lateness),
+                epoch=self._epoch(),
                 created_at=now,
             )
             for room, due_at in (await self._times(request.rooms, timing)).items()
@@ -155,15 +181,15 @@ class Scheduler(Part):
         return await self._schedule.cancel(scope, asked.cancel_key, room=asked.room, now=self._clock())
 
     async def page(self, asked: ScheduledRequest) -> SchedulePage:
-        """What is still to come. Raises `InvalidCursor`."""
-        return await self._schedule.page(after=asked.after, limit=asked.limit)
+        """What is still to come, or was missed. Raises `InvalidCursor`."""
+        return await self._schedule.page(after=asked.after, limit=asked.limit, missed=asked.missed)
 
     async def drop(self, ids: Sequence[str]) -> list[str]:
-        """Emit none of these; answers which were still to come."""
+        """Emit none of these; answers which were still to come, or missed."""
         return await self._schedule.drop(ids, now=self._clock())
 
     async def hasten(self, ids: Sequence[str]) -> list[str]:
-        """Emit these now; answers which were still to come."""
+        """Emit these now; answers which were still to come, or missed."""
         hastened = await self._schedule.hasten(ids, now=self._due_clock())
         self._rounds.wake()
         return hastened
@@ -191,14 +217,29 @@ class Scheduler(Part):
         now = self._due_clock()
         token, items = await self._schedule.lease(limit=LEASED_AT_ONCE, lease_seconds=LEASE_SECONDS, now=now)
         if items:
-            ended = [item.id for item in items if item.latest_at is not None and item.latest_at < now]
-            self.too_late += len(ended)
-            late = set(ended)
-            ended += await self._emit([item for item in items if item.id not in late])
+            missed = {item.id: why for item in items if (why := self._missed(item, now)) is not None}
+            if missed:
+                await self._schedule.miss(missed, token=token, now=now)
+                self._tell_of_missed(missed)
+            ended = await self._emit([item for item in items if item.id not in missed])
             await self._schedule.end(ended, token=token, now=now)
             return 0
         due = await self._schedule.next_due()
         return rest_until(due, self._due_clock(), shortest=SHORTEST_REST_SECONDS, longest=POLL_SECONDS)
+
+    def _missed(self, item: Scheduled, now: datetime) -> Missed | None:
+        if item.latest_at is not None and item.latest_at < now:
+            return Missed.LATE
+        if item.epoch not in ("", self._epoch()) and now - item.due_at > OVERDUE:
+            return Missed.RESTORED
+        return None
+
+    def _tell_of_missed(self, missed: Mapping[str, Missed]) -> None:
+        for why, count in Counter(missed.values()).items():
+            self.missed[why] += count
+            logger.error(
+                "what was scheduled is missed: somebody has to decide", extra={"reason": why, "count": count}
+            )
 
     async def _emit(self, items: Sequence[Scheduled]) -> list[str]:
         """Emit each; answers those that need not come again."""
@@ -226,10 +267,12 @@ class Scheduler(Part):
         return True
 
 
-def _accepted(items: Sequence[Scheduled], added: Sequence[Added]) -> PutOff | IdempotencyMismatch:
+def _accepted(
+    items: Sequence[Scheduled], added: Sequence[Added], held: Mapping[str, datetime]
+) -> PutOff | IdempotencyMismatch:
     if not all(each.is_same for each in added):
         return IdempotencyMismatch("the idempotency key was used before with another content")
-    return PutOff(items=tuple(items), duplicate=not any(each.is_new for each in added))
+    return PutOff(items=tuple(items), held=held, duplicate=not any(each.is_new for each in added))
 
 
 def _id(scope: str, request: EmitRequest, room: str) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from gateway.ground.clock import Timekeeper
 from gateway.ground.parts import Meters, Part
+from gateway.notify.requests import Unfit
 from mailer.address import compared
 from mailer.bounces import SOFT_DAYS, SOFT_HOLD, SOFT_WINDOW_DAYS, Bounce, Severity
 from storage.coalescing import Coalescer
@@ -174,7 +175,12 @@ class SuppressionList(Part):
         )
 
     async def suppress(self, asked: SuppressRequest, *, source: str) -> Suppression:
-        """Write the address down; answers what is in force in that scope then: it may have stood there for longer."""
+        """Write the address down; answers what is in force in that scope then: it may have stood there for longer.
+
+        Raises `Unfit` for what would be over already.
+        """
+        if asked.expires_at is not None and asked.expires_at <= self._clock():
+            raise Unfit({"expires_at": ["Must be ahead."]})
         given = self._made(asked, source)
         await self.add([given])
         found = await self._shelf.matching([given.address], now=self._clock())

@@ -127,6 +127,10 @@ class Case:
     """The campaign whose mail it is, when it is one's."""
     rhythm: Rhythm | None = None
     """What its sender has said of how often it may come."""
+    was_held: bool = False
+    """Whether quiet hours have held it until now."""
+    expires_at: datetime | None = None
+    """From then on there is nothing left to tell; None: never."""
 
 
 class Contacts(Protocol):
@@ -159,6 +163,23 @@ class NothingSent:
 
 
 NOTHING_SENT = NothingSent()
+
+
+class Digests(Protocol):
+    async def has_company(self, room: str, *, key: str, rule: str, besides: str, now: datetime) -> bool:
+        """As `storage.digests.Digests` says."""
+        ...
+
+
+class NoDigests:
+    """Of a process that gathers nothing."""
+
+    async def has_company(self, room: str, *, key: str, rule: str, besides: str, now: datetime) -> bool:
+        del room, key, rule, besides, now
+        return False
+
+
+NO_DIGESTS = NoDigests()
 
 
 class NobodyChose:
@@ -210,6 +231,7 @@ class Sources:
     suppressions: Suppressions
     campaigns: Campaigns = NO_CAMPAIGNS
     sendings: Sendings = NOTHING_SENT
+    digests: Digests = NO_DIGESTS
     is_online: Callable[[str], Awaitable[bool]]
     zone: tzinfo = UTC
     """Of people whose zone nobody has told."""

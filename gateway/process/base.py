@@ -103,6 +103,7 @@ class Process(ABC):
             suppressions=self.suppressions,
             campaigns=self.store.campaigns,
             sendings=self.store.outbox,
+            digests=self.store.digests,
             is_online=self._is_online,
             zone=ZoneInfo(settings[PeopleSettings].timezone),
         )

@@ -1,18 +1,30 @@
 """`bellhop config`: what is in force, and whether it can work."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.catalog.settings import CatalogSettings
+from gateway.ground.encoding import time
 from gateway.mail.settings import MailSettings
 from gateway.process import settings
+from gateway.process.at_store import WELL, in_store
 from gateway.process.calling import Failure
 from gateway.process.command import Command
+
+if TYPE_CHECKING:
+    from storage.store import Store
 
 
 def _describe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--markdown", action="store_true", help="print the reference of all settings instead")
+    parser.add_argument(
+        "--switches",
+        action="store_true",
+        help="print what admins have switched at run time instead, by type, as the store has it",
+    )
     parser.set_defaults(run=_config)
 
 
@@ -20,6 +32,8 @@ def _config(given: argparse.Namespace) -> int:
     if given.markdown:
         print(settings.markdown())
         return 0
+    if given.switches:
+        return in_store(_switches)
     _survey()
     in_force = settings.load()
     if in_force[MailSettings].templates is not None:
@@ -36,6 +50,15 @@ def _survey() -> None:
         print(f"{entry.setting.variable:{width}}  {entry.shown or '-':40}  {entry.origin}")
     # Before the reasons why they cannot work, which go to the standard error.
     sys.stdout.flush()
+
+
+async def _switches(store: "Store") -> int:
+    """A line for each type that is not as the catalog says, with who has last switched it and when."""
+    for name, switched in sorted((await store.switches.all()).types.items()):
+        if switched.settings:
+            said = json.dumps(switched.settings, sort_keys=True)
+            print(f"{name}  {said}  by {switched.last.by}, {time(switched.last.at)}")
+    return WELL
 
 
 def _check_templates(mail: MailSettings) -> None:

@@ -21,6 +21,7 @@ from gateway.process.shop import ORDER_UPDATE, SCOPE, confirmation
 from storage.groupcommit import GroupCommit
 from storage.ids import UUID7Source
 from storage.mail import LaneName
+from storage.streams import Notification
 
 ANN, BOB = user_room("ann"), user_room("bob")
 
@@ -45,6 +46,7 @@ class SeededDay(Part):
         reading: Reading,
         choices: Choices,
         wake_mailer: Callable[[Iterable[LaneName]], None],
+        count: Callable[[Sequence[Notification], str], None] | None,
         clock: Clock,
     ) -> None:
         self._planner = planner
@@ -52,6 +54,7 @@ class SeededDay(Part):
         self._reading = reading
         self._choices = choices
         self._wake_mailer = wake_mailer
+        self._count = count
         self._clock = clock
 
     async def start(self) -> None:
@@ -82,7 +85,10 @@ class SeededDay(Part):
             )
             for each in planned.notifications
         )
-        await self._commit.append(structs.replace(planned, notifications=notifications))
+        stored = await self._commit.append(structs.replace(planned, notifications=notifications))
+        # What of it is read and mailed is counted as it comes to pass: so is what it is a part of.
+        if self._count is not None:
+            self._count(stored.notifications, SCOPE)
         if told.read:
             [room] = told.request.rooms
             user = room.partition(":")[2]

@@ -17,7 +17,7 @@ from gateway.experiments.bounds import (
 )
 from gateway.notify.campaigns.plans import Experiment, Imported, OwnTexts, Plan, Variant
 from gateway.notify.campaigns.trial import design_of
-from gateway.protocol.fields import Text
+from gateway.protocol.fields import Named, Text
 from mailer.locales import LONGEST_TAG, TAG
 
 LANGUAGES_MOST = 50
@@ -54,8 +54,8 @@ class OwnTextsSchema(Schema):
         return OwnTexts(**data)
 
 
-def texts_field() -> fields.Dict:
-    return fields.Dict(
+def texts_field() -> Named:
+    return Named(
         keys=Text(TAG, "a language such as de or pt-BR", longest=LONGEST_TAG),
         values=fields.Nested(OwnTextsSchema),
         load_default=dict,

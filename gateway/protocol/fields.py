@@ -210,7 +210,27 @@ class Percent(fields.Float):
     ) -> float:
         if isinstance(value, str):
             raise ValidationError("Must be a number from 0 to 100.")
-        return super()._deserialize(value, attr, data, **options)
+        percent: float = super()._deserialize(value, attr, data, **options)
+        if round(percent, 2) != percent:
+            raise ValidationError("Must not be finer than a hundredth of a percent.")
+        return percent
+
+
+class Named(fields.Dict):
+    """A table under names of the caller's own: what is wrong is told under the name alone."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
+    ) -> Any:
+        try:
+            return super()._deserialize(value, attr, data, **options)  # type: ignore[no-untyped-call]  # the library's
+        except ValidationError as error:
+            if not isinstance(error.messages, dict):
+                raise
+            # The library parts what is wrong with a name from what is wrong with what stands under it.
+            raise ValidationError(
+                {name: told.get("key") or told["value"] for name, told in error.messages.items()}
+            ) from None
 
 
 class Object(fields.Dict):

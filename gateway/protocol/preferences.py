@@ -11,7 +11,7 @@ from gateway.notify.choosing import Chosen, shown
 from gateway.notify.preferences import WEEKDAYS, Origin
 from gateway.protocol import required
 from gateway.protocol.answers.users import PreferenceChangeAnswer
-from gateway.protocol.fields import Flag, Items, Text, UserId, Wish, locale_field
+from gateway.protocol.fields import Flag, Items, Named, Text, UserId, Wish, locale_field
 from gateway.protocol.patterns import TYPE
 from gateway.protocol.people import Zone
 from storage.preferences import Change
@@ -70,8 +70,8 @@ class QuietHoursSchema(Schema):
         return data
 
 
-def _by_key(pattern: str, meaning: str, most: int) -> fields.Dict:
-    return fields.Dict(
+def _by_key(pattern: str, meaning: str, most: int) -> Named:
+    return Named(
         keys=Text(pattern, meaning, longest=64),
         values=fields.Nested(WishesSchema, allow_none=True),
         allow_none=True,

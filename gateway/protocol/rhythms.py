@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
-from gateway.catalog.timing import LIMIT_MAX, WINDOW_SECONDS_MAX, clock_of
+from gateway.catalog.timing import EVERY, LIMIT_MAX, WINDOW_SECONDS_MAX, clock_of
 from gateway.ground.spans import seconds_of
 from gateway.protocol.fields import Flag, Text
 from gateway.protocol.patterns import KEY
@@ -36,7 +36,10 @@ class Every(Span):
     def _deserialize(  # type: ignore[override]  # a clock beside the span
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any
     ) -> float | Clock:
-        return clock_of(value) or super()._deserialize(value, attr, data, **options)
+        clock = clock_of(value)
+        if clock is None and seconds_of(value) is None:
+            raise ValidationError(f"Must be {EVERY}.")
+        return clock or super()._deserialize(value, attr, data, **options)
 
 
 def _key(of: str) -> Text:

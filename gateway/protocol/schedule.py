@@ -10,7 +10,7 @@ from gateway.ground.encoding import Json, time, time_or_none
 from gateway.notify.scheduling import CancelRequest, ScheduledRequest
 from gateway.protocol import required
 from gateway.protocol.answers.waiting import ScheduledAnswer
-from gateway.protocol.fields import Room, Text, cursor_field, limit_field
+from gateway.protocol.fields import Flag, Room, Text, cursor_field, limit_field
 from gateway.protocol.patterns import KEY
 from storage.schedule import Cancelled, Scheduled, SchedulePage
 
@@ -27,10 +27,14 @@ class CancelSchema(Schema):
 
 
 class ScheduledSchema(Schema):
-    """A page of what is still to come."""
+    """A page of what is still to come, or of what was missed."""
 
     after = cursor_field()
     limit = limit_field(50, 200)
+    missed = Flag(
+        load_default=False,
+        metadata={"description": "True: what was not emitted in its time, of the last seven days."},
+    )
 
     @post_load
     def _parse(self, data: dict[str, Any], **_: Any) -> ScheduledRequest:
@@ -65,6 +69,7 @@ def scheduled(item: Scheduled) -> Json:
         "scheduled_for": time(item.due_at),
         "latest_at": time_or_none(item.latest_at),
         "cancel_key": item.cancel_key,
+        "missed": item.missed,
         "by": item.scope,
         "created_at": time(item.created_at),
     }

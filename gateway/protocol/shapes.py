@@ -22,6 +22,7 @@ from mailer.transport import Outgoing
 from storage.inboxes import HistoryPage, InboxItem, Receipt
 from storage.mail import Mail, MailState
 from storage.outbox import MailPage
+from storage.schedule import Scheduled
 from storage.searching import Found
 from storage.streams import Entry, Notification
 
@@ -57,17 +58,26 @@ def put_off(value: PutOff) -> Json:
     return {
         "notifications": [],
         "duplicate": value.duplicate,
-        "scheduled": [
-            {"id": item.id, "room": item.room, "scheduled_for": time(item.due_at)} for item in value.items
-        ],
+        "scheduled": [_put_off(item, value) for item in value.items],
     }
+
+
+def _put_off(item: Scheduled, of: PutOff) -> Json:
+    """When it is emitted, until when its mail is held then, and whether that time was over when it was asked."""
+    told: Json = {"id": item.id, "room": item.room, "scheduled_for": time(item.due_at)}
+    if item.room in of.held:
+        told["held_until"] = time(of.held[item.room])
+    if not of.duplicate and item.due_at < item.created_at:
+        told["late"] = True
+    return told
 
 
 def _placed(value: Notification) -> Json:
     """Where it stands, and until when its mail is held, if quiet hours hold it."""
     placed = address(value)
-    if value.mail is not None and value.mail.decided_by == quiet.RULE:
-        placed["held_until"] = time(value.mail.due_at)
+    owed = value.mail
+    if owed is not None and owed.state is MailState.PENDING and owed.decided_by == quiet.RULE:
+        placed["held_until"] = time(owed.due_at)
     return placed
 
 

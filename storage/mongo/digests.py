@@ -201,6 +201,19 @@ class MongoDigests(MongoShelf, Digests):
         return tuple(map(_digest, await cursor.limit(limit).to_list()))
 
     @operation
+    async def has_company(
+        self, c: Collections, room: str, *, key: str, rule: str, besides: str, now: datetime
+    ) -> bool:
+        is_open = {"room": room, "channel": "email", "key": key, "state": "open"}
+        if await c[DIGESTS].find_one(is_open, {"_id": 1}) is not None:
+            return True
+        others = {
+            "room": room, "_id": {"$ne": besides}, "mail.state": {"$in": ["pending", "leased"]},
+            "mail.decided_by": rule, "mail.due_at": {"$lte": micros(now)},
+        }  # fmt: skip
+        return await c[NOTIFICATIONS].find_one(others, {"_id": 1}) is not None
+
+    @operation
     async def open_count(self, c: Collections) -> int:
         return await c.lagging(DIGESTS).count_documents({"wake_at": {"$exists": True}})
 

@@ -1,6 +1,6 @@
 """The shelf of what is to be emitted later, in the collections `scheduled` and `cancellations`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pymongo import IndexModel, UpdateOne
@@ -18,7 +18,7 @@ from storage.mongo.collections import Collections, Document
 from storage.mongo.leasing import take_due
 from storage.mongo.shelf import MongoShelf, operation
 from storage.people import Erasure
-from storage.schedule import TOMBSTONE, Added, Cancelled, Schedule, Scheduled, SchedulePage
+from storage.schedule import TOMBSTONE, Added, Cancelled, Missed, Schedule, Scheduled, SchedulePage
 
 SCHEDULED = "scheduled"
 CANCELLATIONS = "cancellations"
@@ -32,6 +32,7 @@ INDEXES = {
         ),
         IndexModel([("room", 1)], name="room"),
         IndexModel([("ended_at", 1)], name="ended", partialFilterExpression={"ended_at": {"$exists": True}}),
+        IndexModel([("missed", 1)], name="missed", partialFilterExpression={"missed": {"$exists": True}}),
         IndexModel([("token", 1)], name="token", partialFilterExpression={"token": {"$exists": True}}),
     ),
     CANCELLATIONS: (
@@ -39,8 +40,9 @@ INDEXES = {
         IndexModel([("at", 1)], name="at"),
     ),
 }  # fmt: skip
-_WAITING = {"wake_at": {"$exists": True}, "token": {"$exists": False}}
-"""Neither ended nor under way."""
+_MISSED = {"missed": {"$exists": True}}
+_WAITING: Document = {"$or": [{"wake_at": {"$exists": True}, "token": {"$exists": False}}, _MISSED]}
+"""Neither over nor under way."""
 
 
 class MongoSchedule(MongoShelf, Schedule):
@@ -88,6 +90,19 @@ class MongoSchedule(MongoShelf, Schedule):
         )
 
     @operation
+    async def miss(self, c: Collections, why: Mapping[str, Missed], *, token: str, now: datetime) -> None:
+        for reason in Missed:
+            ids = [id_ for id_, each in why.items() if each is reason]
+            if ids:
+                await c[SCHEDULED].update_many(
+                    {"_id": {"$in": ids}, "token": token},
+                    {
+                        "$set": {"ended_at": micros(now), "missed": reason.value},
+                        "$unset": {"wake_at": "", "token": ""},
+                    },
+                )
+
+    @operation
     async def next_due(self, c: Collections) -> datetime | None:
         row = await c[SCHEDULED].find_one(
             {"wake_at": {"$exists": True}}, {"wake_at": 1}, sort=[("wake_at", 1)]
@@ -125,15 +140,21 @@ class MongoSchedule(MongoShelf, Schedule):
         hastened = []
         for id_ in writable(ids):
             result = await c[SCHEDULED].update_one(
-                {"_id": id_, **_WAITING}, {"$min": {"due_at": at, "wake_at": at}}
+                {"_id": id_, **_WAITING},
+                {
+                    "$set": {"due_at": at, "wake_at": at},
+                    "$unset": {"latest_at": "", "ended_at": "", "missed": ""},
+                },
             )
             if result.matched_count:
                 hastened.append(id_)
         return hastened
 
     @operation
-    async def page(self, c: Collections, *, after: str | None, limit: int) -> SchedulePage:
-        condition: Document = {"wake_at": {"$exists": True}}
+    async def page(
+        self, c: Collections, *, after: str | None, limit: int, missed: bool = False
+    ) -> SchedulePage:
+        condition: Document = {**(_MISSED if missed else {"wake_at": {"$exists": True}})}
         if after is not None:
             due_at, id_ = position_of(after)
             condition["$or"] = [{"due_at": {"$gt": due_at}}, {"due_at": due_at, "_id": {"$gt": id_}}]
@@ -147,7 +168,7 @@ class MongoSchedule(MongoShelf, Schedule):
 
     @operation
     async def of_room(self, c: Collections, room: str, *, limit: int) -> tuple[Scheduled, ...]:
-        cursor = c[SCHEDULED].find({"room": room, "wake_at": {"$exists": True}})
+        cursor = c[SCHEDULED].find({"room": room, "$or": [{"wake_at": {"$exists": True}}, _MISSED]})
         rows = await cursor.sort([("due_at", 1), ("_id", 1)]).limit(limit).to_list()
         return tuple(_scheduled(row) for row in rows)
 
@@ -191,7 +212,10 @@ async def _heed(c: Collections, items: Sequence[Scheduled], now: int) -> None:
 
 
 def _cancelling(now: int) -> Document:
-    return {"$set": {"ended_at": now, "cancelled": True, "request": ""}, "$unset": {"wake_at": ""}}
+    return {
+        "$set": {"ended_at": now, "cancelled": True, "request": ""},
+        "$unset": {"wake_at": "", "missed": ""},
+    }
 
 
 def _document(item: Scheduled) -> Document:
@@ -200,6 +224,8 @@ def _document(item: Scheduled) -> Document:
         "wake_at": due_at, "due_at": due_at, "room": item.room, "scope": item.scope, "request": item.request,
         "fingerprint": item.fingerprint, "created_at": micros(item.created_at),
     }  # fmt: skip
+    if item.epoch:
+        document["epoch"] = item.epoch
     if item.cancel_key is not None:
         document["cancel_key"] = item.cancel_key
     if item.latest_at is not None:
@@ -217,5 +243,7 @@ def _scheduled(row: Document) -> Scheduled:
         fingerprint=bytes(row["fingerprint"]),
         cancel_key=row.get("cancel_key"),
         latest_at=moment_or_none(row.get("latest_at")),
+        epoch=row.get("epoch", ""),
+        missed=None if row.get("missed") is None else Missed(row["missed"]),
         created_at=moment(row["created_at"]),
     )

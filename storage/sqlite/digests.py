@@ -199,6 +199,18 @@ class SQLiteDigests(SQLiteShelf, Digests):
         return tuple(map(_digest, rows))
 
     @reading
+    def has_company(
+        self, connection: sqlite3.Connection, room: str, *, key: str, rule: str, besides: str, now: datetime
+    ) -> bool:
+        found = connection.execute(
+            "SELECT 1 FROM digests WHERE room = :room AND channel = 'email' AND key = :key AND state = 'open'"
+            " UNION ALL SELECT 1 FROM obligations INDEXED BY obligations_reader WHERE reader = :room AND of_id IS NULL"
+            " AND state IN ('pending', 'leased') AND decided_by = :rule AND due_at <= :now AND id <> :besides LIMIT 1",
+            {"room": room, "key": key, "rule": rule, "besides": besides, "now": micros(now)},
+        )
+        return found.fetchone() is not None
+
+    @reading
     def open_count(self, connection: sqlite3.Connection) -> int:
         (count,) = connection.execute("SELECT COUNT(*) FROM digests WHERE wake_at IS NOT NULL").fetchone()
         return int(count)

@@ -3,7 +3,7 @@
 import json
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from storage.encoding import (
     writable,
 )
 from storage.people import Erasure
-from storage.schedule import TOMBSTONE, Added, Cancelled, Schedule, Scheduled, SchedulePage
+from storage.schedule import TOMBSTONE, Added, Cancelled, Missed, Schedule, Scheduled, SchedulePage
 from storage.sqlite.schema import Migration, statements
 from storage.sqlite.shelf import SQLiteShelf, reading, writing
 
@@ -55,10 +55,18 @@ CREATE TABLE cancellations (
 ) WITHOUT ROWID;
 """),
     ),
+    Migration(
+        name="schedule-2",
+        run=statements("""
+ALTER TABLE scheduled ADD COLUMN epoch TEXT NOT NULL DEFAULT '';
+ALTER TABLE scheduled ADD COLUMN missed TEXT;
+CREATE INDEX scheduled_missed ON scheduled (due_at, id) WHERE missed IS NOT NULL;
+"""),
+    ),
 )
-_COLUMNS = "id, due_at, room, scope, request, fingerprint, cancel_key, latest_at, created_at"
-_WAITING = "wake_at IS NOT NULL AND token IS NULL"
-"""Neither ended nor under way."""
+_COLUMNS = "id, due_at, room, scope, request, fingerprint, cancel_key, latest_at, created_at, epoch, missed"
+_WAITING = "((wake_at IS NOT NULL AND token IS NULL) OR missed IS NOT NULL)"
+"""Neither over nor under way."""
 
 
 class SQLiteSchedule(SQLiteShelf, Schedule):
@@ -91,6 +99,16 @@ class SQLiteSchedule(SQLiteShelf, Schedule):
             "UPDATE scheduled SET wake_at = NULL, token = NULL, ended_at = ?, request = ''"
             " WHERE id IN (SELECT value FROM json_each(?)) AND token = ?",
             (micros(now), json.dumps(list(ids)), token),
+        )
+
+    @writing
+    def miss(
+        self, connection: sqlite3.Connection, why: Mapping[str, Missed], *, token: str, now: datetime
+    ) -> None:
+        connection.executemany(
+            "UPDATE scheduled SET wake_at = NULL, token = NULL, ended_at = ?, missed = ?"
+            " WHERE id = ? AND token = ?",
+            [(micros(now), reason, id_, token) for id_, reason in why.items()],
         )
 
     @reading
@@ -127,17 +145,20 @@ class SQLiteSchedule(SQLiteShelf, Schedule):
     @writing
     def hasten(self, connection: sqlite3.Connection, ids: Sequence[str], *, now: datetime) -> list[str]:
         rows = connection.execute(
-            "UPDATE scheduled SET due_at = MIN(due_at, :at), wake_at = MIN(wake_at, :at)"  # noqa: S608 - constants only
+            "UPDATE scheduled SET due_at = :at, wake_at = :at, latest_at = NULL, ended_at = NULL, missed = NULL"  # noqa: S608 - constants only
             f" WHERE id IN (SELECT value FROM json_each(:ids)) AND {_WAITING} RETURNING id",
             {"ids": json.dumps(writable(ids)), "at": micros(now)},
         )
         return [id_ for (id_,) in rows]
 
     @reading
-    def page(self, connection: sqlite3.Connection, *, after: str | None, limit: int) -> SchedulePage:
+    def page(
+        self, connection: sqlite3.Connection, *, after: str | None, limit: int, missed: bool = False
+    ) -> SchedulePage:
         due_at, id_ = (-1, "") if after is None else position_of(after)
+        meant = "missed" if missed else "wake_at"
         rows = connection.execute(
-            f"SELECT {_COLUMNS} FROM scheduled WHERE wake_at IS NOT NULL AND (due_at, id) > (?, ?)"  # noqa: S608 - constants only
+            f"SELECT {_COLUMNS} FROM scheduled WHERE {meant} IS NOT NULL AND (due_at, id) > (?, ?)"  # noqa: S608 - constants only
             " ORDER BY due_at, id LIMIT ?",
             (due_at, id_, limit + 1),
         ).fetchall()
@@ -150,7 +171,7 @@ class SQLiteSchedule(SQLiteShelf, Schedule):
     @reading
     def of_room(self, connection: sqlite3.Connection, room: str, *, limit: int) -> tuple[Scheduled, ...]:
         rows = connection.execute(
-            f"SELECT {_COLUMNS} FROM scheduled WHERE room = ? AND wake_at IS NOT NULL"  # noqa: S608 - constants only
+            f"SELECT {_COLUMNS} FROM scheduled WHERE room = ? AND (wake_at IS NOT NULL OR missed IS NOT NULL)"  # noqa: S608 - constants only
             " ORDER BY due_at, id LIMIT ?",
             (room, limit),
         )
@@ -172,7 +193,7 @@ class SQLiteSchedule(SQLiteShelf, Schedule):
         return 0
 
 
-_CANCEL = "UPDATE scheduled SET wake_at = NULL, ended_at = :at, cancelled = 1, request = ''"
+_CANCEL = "UPDATE scheduled SET wake_at = NULL, ended_at = :at, missed = NULL, cancelled = 1, request = ''"
 
 
 def _added(connection: sqlite3.Connection, item: Scheduled, now: int) -> Added:
@@ -191,18 +212,18 @@ def _added(connection: sqlite3.Connection, item: Scheduled, now: int) -> Added:
     )
     connection.execute(
         f"INSERT INTO scheduled ({_COLUMNS}, wake_at, ended_at, cancelled)"  # noqa: S608 - constants only
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             item.id, micros(item.due_at), item.room, item.scope, "" if is_cancelled else item.request,
             item.fingerprint, item.cancel_key, micros_or_none(item.latest_at), micros(item.created_at),
-            None if is_cancelled else micros(item.due_at), now if is_cancelled else None, is_cancelled,
+            item.epoch, item.missed, None if is_cancelled else micros(item.due_at), now if is_cancelled else None, is_cancelled,
         ),
     )  # fmt: skip
     return Added(True, True, is_cancelled)  # noqa: FBT003 - in the order of its fields
 
 
 def _scheduled(row: tuple[Any, ...]) -> Scheduled:
-    id_, due_at, room, scope, request, fingerprint, cancel_key, latest_at, created_at = row
+    id_, due_at, room, scope, request, fingerprint, cancel_key, latest_at, created_at, epoch, missed = row
     return Scheduled(
         id=id_,
         due_at=moment(due_at),
@@ -212,5 +233,7 @@ def _scheduled(row: tuple[Any, ...]) -> Scheduled:
         fingerprint=fingerprint,
         cancel_key=cancel_key,
         latest_at=moment_or_none(latest_at),
+        epoch=epoch,
+        missed=None if missed is None else Missed(missed),
         created_at=moment(created_at),
     )

@@ -417,6 +417,21 @@ async def test_a_users_history_tells_what_was_read_and_mailed(
         await expect(drawer).to_have_count(0)
 
 
+async def test_what_people_wrote_has_its_own_direction_in_every_list(gateway: Gateway, browser: Browser):
+    """Cut off at its end, and not at its beginning."""
+    title = "تم شحن طلبك 1042، وهو في الطريق إليك " * 4
+    email = {"to": "ann@shop.example", "after": 3600}
+    await gateway.emit("user:ann", title.strip(), body="سيصل غدا.", email=email)
+    direction = "node => getComputedStyle(node).direction"
+    async with signed_in(browser, gateway) as page:
+        for fragment in ("#/", "#/feed", "#/trace", "#/users/ann", "#/mail"):
+            await page.goto(f"{gateway.public}/dashboard/{fragment}")
+            name = page.get_by_role("main").get_by_text("تم شحن طلبك 1042").last
+            await expect(name).to_be_visible()
+            assert (fragment, await name.evaluate(direction)) == (fragment, "rtl")
+            await picture(page, f"dashboard-arabic-{fragment[2:].partition('/')[0] or 'overview'}")
+
+
 async def test_the_overview_draws_what_the_gateway_measured(gateway: Gateway, browser: Browser):
     assert gateway.node is not None
     gateway.node.views.trends.sample()

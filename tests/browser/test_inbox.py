@@ -527,6 +527,35 @@ async def test_each_text_has_its_own_direction(shop: Gateway, browser: Browser):
         await picture(ann.page, "inbox-directions")
 
 
+@pytest.mark.parametrize("page", ["ltr", "rtl"])
+async def test_the_button_for_the_rest_of_a_text_stands_at_its_end(
+    shop: Gateway, browser: Browser, page: str
+):
+    """Whichever side that is: over its beginning it hid what one reads first."""
+    await shop.emit(
+        "user:ann", "من فيرنوود", body="المصباح مصنوع يدويا، ولذلك يختلف كل واحد منها قليلا. " * 6
+    )
+    await shop.emit("user:ann", "From Fernwood", body=LONG)
+    async with shopping(browser, shop) as ann:
+        await ann.page.evaluate("way => { document.documentElement.dir = way }", page)
+        await ann.bell.click()
+        middle = "node => (box => box.left + box.width / 2)(node.getBoundingClientRect())"
+        for title, at_right in (("From Fernwood", True), ("من فيرنوود", False)):
+            row = ann.row(title)
+            button = await row.get_by_role("button", name="More", exact=True).evaluate(middle)
+            text = await row.locator(".body").evaluate(middle)
+            assert (button > text) is at_right
+        await picture(ann.page, f"inbox-more-{page}")
+
+
+async def test_a_panel_is_as_high_as_its_rows_and_their_days(shop: Gateway, browser: Browser):
+    await send(shop, 4)
+    async with shopping(browser, shop) as ann:
+        await ann.bell.click()
+        await expect(ann.rows).to_have_count(4)
+        assert await ann.list.evaluate("list => list.scrollHeight - list.clientHeight") == 0
+
+
 async def test_a_low_window_is_filled_by_the_panel(shop: Gateway, browser: Browser):
     """Such as a laptop's at 200 % zoom."""
     await send(shop, 10)

@@ -11,6 +11,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from gateway.ground import encoding
+from storage.schedule import Missed
 from tests.browser.shop import CATALOG, picture
 from tests.browser.test_dashboard import signed_in
 from tests.support.browser import PHONE, require_pages, violations
@@ -190,6 +191,36 @@ async def test_what_is_looked_for_in_a_list_outlives_a_reload_and_can_be_handed_
         await expect(unread).to_have_attribute("aria-pressed", "true")
     async with signed_in(browser, shop, handed_on.partition("/dashboard/")[2]) as page:
         await expect(page.get_by_role("searchbox", name="Find a type")).to_have_value("order")
+
+
+async def test_what_was_missed_is_shown_with_why_and_decided_by_somebody(shop: Gateway, browser: Browser):
+    assert shop.node is not None
+    now = datetime.now(UTC)
+    soon = encoding.time(now + timedelta(hours=1))
+    for title in ("Doors open", "Last call"):
+        body = {"to": "topic:party", "type": "TEST", "title": title, "send_at": soon}
+        assert (await shop.ask("POST", "/internal/emit", body=body)).status == 202
+    schedule = shop.node.store.schedule
+    token, waiting = await schedule.lease(limit=9, lease_seconds=60, now=now + timedelta(hours=2))
+    why = dict(zip([each.id for each in waiting], (Missed.LATE, Missed.RESTORED), strict=True))
+    await schedule.miss(why, token=token, now=now)
+
+    async with signed_in(browser, shop, "#/scheduled") as page:
+        missed = page.get_by_role("region", name="Missed")
+        await expect(missed.get_by_text("Nobody came to it in its time")).to_be_visible()
+        await expect(missed.get_by_text("before the store was put back")).to_be_visible()
+        await looks_well(page, "missed")
+        await page.set_viewport_size({"width": 1360, "height": 860})
+        for title, act, sure in (
+            ("Doors open", "Send now", "Emit now"),
+            ("Last call", "Cancel", "Cancel it"),
+        ):
+            await missed.get_by_role("button", name=f"{act}: {title}").click()
+            await page.get_by_role("dialog").get_by_role("button", name=sure).click()
+            await expect(page.get_by_role("row").filter(has_text=title)).to_have_count(0)
+
+        await expect(missed).to_have_count(0)
+        await expect(page.get_by_text("Nothing is scheduled")).to_be_visible()
 
 
 async def test_what_waits_is_sent_at_once_or_taken_back(shop: Gateway, browser: Browser, tmp_path: Path):

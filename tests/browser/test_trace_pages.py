@@ -94,7 +94,7 @@ async def test_the_audit_is_looked_through_and_kept_as_a_file(gateway: Gateway, 
         deeds = page.get_by_label("Deeds").get_by_role("row")
         await expect(deeds).to_have_count(3)
         await expect(deeds.nth(1)).to_contain_text("Not found")
-        await page.get_by_label("To", exact=True).first.fill("user:bob")
+        await page.get_by_label("Target").fill("user:bob")
         await page.get_by_role("button", name="Find").click()
         await expect(deeds).to_have_count(2)
         await expect(deeds.last).to_contain_text("Disconnect")

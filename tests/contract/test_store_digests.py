@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -426,3 +427,31 @@ async def test_what_a_user_did_with_several_is_told_at_once(store, count):
 
 def test_a_digest_may_hold_what_a_store_closes_in_one_step():
     assert shelf.FULL == 10_000
+
+
+async def test_a_mail_that_was_held_has_company_where_another_was_or_a_digest_is_open(store):
+    held = replace(mail(), decided_by="quiet_hours")
+    await put(
+        store,
+        *(notification(ROOM, id=id_, mail=held) for id_ in ("1", "2")),
+        notification("user:bob", id="3", mail=held),
+        notification("user:cid", id="4", mail=held),
+        notification("user:cid", id="5", mail=replace(held, due_at=later(99))),
+        notification("user:cid", id="6", mail=replace(held, decided_by="pause")),
+    )
+
+    async def has_company(room: str, besides: str, key: str = "quiet") -> bool:
+        return await store.digests.has_company(
+            room, key=key, rule="quiet_hours", besides=besides, now=later(10)
+        )
+
+    assert await has_company(ROOM, "1")
+    assert not await has_company("user:bob", "3")
+    assert not await has_company("user:cid", "4")
+    for lease in await leased(store, at=10):
+        if lease.id == "1":
+            await store.outbox.end(lease, gathered(digest(key="quiet")), now=later(10))
+    # The other is under way still, and joins it when there is none left to wait.
+    assert await has_company(ROOM, "2")
+    assert await has_company(ROOM, "1")
+    assert not await has_company("user:bob", "3", "daily")

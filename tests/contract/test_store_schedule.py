@@ -1,6 +1,7 @@
 """The sentences of `storage/schedule.py`, held against every store."""
 
 import asyncio
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from storage.errors import InvalidCursor
 from storage.ids import uuid7
-from storage.schedule import TOMBSTONE, Added, Cancelled, Scheduled
+from storage.schedule import TOMBSTONE, Added, Cancelled, Missed, Scheduled
 from tests.contract.store_cases import NOW, later
 
 NEW = Added(True, True, False)
@@ -192,3 +193,47 @@ async def test_nothing_is_emitted_to_an_erased_user_any_more(store):
 
     assert await store.schedule.of_room("user:ann", limit=9) == ()
     assert len(await _leased(store, later(60))) == 1
+
+
+async def test_what_is_missed_waits_for_somebody_who_decides(store, other):
+    late, gone, taken_back = (
+        item(10, latest_at=later(20), epoch="one", cancel_key="k"),
+        item(11, room="user:bob"),
+        item(12, cancel_key="cart"),
+    )
+    await store.schedule.add([late, gone, taken_back], now=NOW)
+    token, leased = await store.schedule.lease(limit=9, lease_seconds=10, now=later(30))
+    assert leased == [late, gone, taken_back]
+
+    why = {late.id: Missed.LATE, gone.id: Missed.RESTORED, taken_back.id: Missed.LATE}
+    await store.schedule.miss(why, token="another's", now=later(31))
+    assert (await store.schedule.page(after=None, limit=9, missed=True)).items == ()
+    await store.schedule.miss(why, token=token, now=later(31))
+
+    assert await store.schedule.next_due() is None
+    assert (await store.schedule.page(after=None, limit=9)).items == ()
+    first = await other.schedule.page(after=None, limit=2, missed=True)
+    rest = await other.schedule.page(after=first.next, limit=2, missed=True)
+    assert (*first.items, *rest.items) == tuple(
+        dataclasses.replace(each, missed=why[each.id]) for each in (late, gone, taken_back)
+    )
+    assert [each.id for each in await store.schedule.of_room("user:bob", limit=9)] == [gone.id]
+
+    assert await store.schedule.cancel("shop", "cart", room=None, now=later(32)) == Cancelled(
+        cancelled=1, too_late=0
+    )
+    assert await store.schedule.drop([gone.id], now=later(33)) == [gone.id]
+    assert await store.schedule.hasten([late.id, gone.id, taken_back.id], now=later(34)) == [late.id]
+    assert (await store.schedule.page(after=None, limit=9, missed=True)).items == ()
+    _, [again] = await store.schedule.lease(limit=9, lease_seconds=10, now=later(34))
+    assert again == dataclasses.replace(late, due_at=later(34), latest_at=None)
+
+
+async def test_what_was_missed_is_pruned_in_its_time(store):
+    await store.schedule.add([item(10)], now=NOW)
+    token, [leased] = await store.schedule.lease(limit=1, lease_seconds=10, now=later(15))
+    await store.schedule.miss({leased.id: Missed.LATE}, token=token, now=later(16))
+
+    assert await store.schedule.prune(before=later(16), limit=10) == 0
+    assert await store.schedule.prune(before=later(17), limit=10) == 1
+    assert await store.schedule.hasten([leased.id], now=later(18)) == []

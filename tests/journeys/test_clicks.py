@@ -366,7 +366,7 @@ async def test_the_page_that_mails_link_to_takes_the_agreement_back_and_never_gi
     pages = []
     for user in ("ann", "bob"):
         mail = await mail_to(tmp_path, f"{user}@gmail.com", "Sale")
-        found = re.search(r"notify/u/([\w-]+)>", mail["List-Unsubscribe"])
+        found = re.search(r"notify/u/([\w-]+)\?m=", mail["List-Unsubscribe"])
         assert found is not None
         pages.append(f"{here.public}/preferences/{found[1]}")
     form = b"shown=*.tracking&shown=*.email&keep=*.email"

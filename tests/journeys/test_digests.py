@@ -184,9 +184,9 @@ async def test_the_readers_word_goes_before_the_senders_and_his_before_the_types
 
 async def test_how_often_is_chosen_of_email_alone_and_of_types_and_categories_alone(here: Gateway):
     for wrong, place in (
-        ({"categories": {"offers": {"in_app": "daily"}}}, "categories.offers.value.in_app"),
-        ({"types": {"TIP": {"email": "hourly"}}}, "types.TIP.value.email"),
-        ({"types": {"TIP": {"email": ["daily"]}}}, "types.TIP.value.email"),
+        ({"categories": {"offers": {"in_app": "daily"}}}, "categories.offers.in_app"),
+        ({"types": {"TIP": {"email": "hourly"}}}, "types.TIP.email"),
+        ({"types": {"TIP": {"email": ["daily"]}}}, "types.TIP.email"),
         ({"channels": {"email": "daily"}}, "channels.email"),
     ):
         answered = await choose(here, wrong, status=422)

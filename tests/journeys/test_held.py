@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from gateway.notify.departing import Departures
+from storage.endings import Ending, Gathered, Sent
+from storage.mail import LaneName
 from tests.support.gateway import Gateway, gateway, token
 from tests.support.node import NodeProcess
 
@@ -114,3 +117,36 @@ async def test_people_topics_and_members_are_asked_for_by_admins_too(here: Gatew
     assert (await _told(here, "GET", "/internal/topics?prefix=de"))["topics"] == ["deals"]
     chosen = await admin.call("user_preferences", {"user": "ann"})
     assert [change["by"].partition(":")[0] for change in chosen["changes"]] == ["service"]
+
+
+async def test_several_that_were_held_come_in_one_mail_and_one_alone_by_itself(here: Gateway):
+    assert here.node is not None
+    node, morning = here.node, datetime.now(UTC) + timedelta(hours=3)
+    departures = Departures(
+        judge=node.judge, sources=node.sources, outbox=node.store.outbox, digests=node.store.digests
+    )
+
+    async def leave() -> dict[str, Ending | None]:
+        """What becomes of what is due in the morning."""
+        leases = await node.store.outbox.lease(
+            lane=LaneName.TRANSACTIONAL, limit=9, lease_seconds=60, now=morning
+        )
+        endings = {}
+        for lease in leases:
+            endings[lease.id] = ending = await departures.decide(lease, morning)
+            await node.store.outbox.end(lease, ending or Sent(), now=morning)
+        return endings
+
+    alone = await _held(here, "Alone")
+    assert await leave() == {alone: None}
+
+    several = [await _held(here, f"Number {number}") for number in range(3)]
+    endings = await leave()
+
+    assert set(endings) == set(several)
+    assert all(isinstance(ending, Gathered) for ending in endings.values())
+    [digest] = await node.store.digests.of_room("user:ann", limit=9)
+    assert (digest.key, digest.gathered) == ("quiet", 3)
+    assert (await _state(here, several[0]))["verdict"] == (
+        "in a digest: ann gets one mail of what quiet hours have held"
+    )

@@ -28,6 +28,15 @@ order = 2
 name = { en = "Account", de = "Konto" }
 order = 3
 
+[categories.news]
+name = { en = "News", de = "Neues" }
+order = 4
+opt_in = true
+
+[types.NEWS]
+category = "news"
+channels = { in_app = true, email = true }
+
 [types.ORDER_UPDATE]
 category = "orders"
 channels = { in_app = true, email = true }
@@ -102,6 +111,7 @@ async def test_a_choice_shows_in_every_tab_on_every_node_and_to_nobody_else(
         "SALE_OFFER": (True, "default", False),
         "TIP": (False, "default", False),
         "PASSWORD_RESET": (True, "locked", True),
+        "NEWS": (False, "opt_in", False),
     }
 
     answer = await tabs[0].call(
@@ -113,7 +123,9 @@ async def test_a_choice_shows_in_every_tab_on_every_node_and_to_nobody_else(
     for tab in tabs:
         assert await tab.event("preferences") == answer
     assert _cells(answer)["SALE_OFFER"] == (False, "category", False)
-    assert [row["name"] for row in answer["grid"]] == ["Bestellungen", "Angebote", "Angebote", "Konto"]
+    assert [row["name"] for row in answer["grid"]] == [
+        "Bestellungen", "Angebote", "Angebote", "Konto", "Neues",
+    ]  # fmt: skip
     assert (await _own(three, "GET")).body == answer
     changed = await _own(two, "PATCH", {"types": {"SALE_OFFER": {"email": True}}})
     assert changed.status == 200
@@ -161,6 +173,26 @@ async def test_what_a_person_does_not_want_is_not_shown_in_app_and_leaves_no_hol
     assert (record["in_app"], record["skipped"]["rule"]) == (False, "preferences")
     assert (await client.call("history"))["notifications"][0]["title"] == "Reset"
     await one.emit("topic:x", type="SALE_OFFER")
+
+
+async def test_mail_of_an_opt_in_category_goes_to_who_has_asked_for_it_and_to_nobody_else(
+    nodes: list[Gateway],
+):
+    one, two, _ = nodes
+    for user in ("ann", "bob"):
+        await _told(one, "PUT", f"/internal/users/{user}", {"email": f"{user}@example.org"})
+
+    nobody = await two.emit(["user:ann", "user:bob"], type="NEWS")
+    assert _cells((await _own(one, "GET")).body)["NEWS"] == (False, "opt_in", False)
+    await _own(one, "PATCH", {"categories": {"news": {"email": True}}})
+    await _known(nodes, "ann", 1)
+    some = await two.emit(["user:ann", "user:bob"], type="NEWS", email=True)
+
+    decided = []
+    for placed in (*nobody["notifications"], *some["notifications"]):
+        record = await _told(one, "GET", f"/internal/notifications/{placed['id']}")
+        decided.append((record["in_app"], record["mail"]["decided_by"]))
+    assert decided == [(True, "preferences"), (True, "preferences"), (True, None), (True, "preferences")]
 
 
 async def test_who_asks_for_mail_that_a_type_does_not_send_by_itself_gets_it_and_nobody_else(
@@ -293,6 +325,11 @@ async def test_a_choice_for_another_version_is_refused_and_so_is_one_that_nobody
         answered = await _own(one, "PATCH", {name: value})
         assert (answered.status, answered.body["code"]) == (422, "validation_failed"), name
         assert next(iter(answered.body["errors"])).startswith(name)
+    named = {"types": {"SALE_OFFER": {"in_app": "daily"}, "x" * 70: {"email": False}}}
+    assert set((await _own(one, "PATCH", named)).body["errors"]) == {
+        "types.SALE_OFFER.in_app",
+        f"types.{'x' * 64}",
+    }
     for hours in ({"start": "24:00"}, {"days": []}, {"days": ["someday"]}):
         given = {"quiet_hours": {"start": "22:00", "end": "07:00", **hours}}
         assert (await _own(one, "PATCH", given)).status == 422, hours

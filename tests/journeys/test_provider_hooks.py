@@ -228,7 +228,7 @@ async def test_without_a_provider_there_is_no_such_address_and_no_mark(tmp_path:
     async with SMTPRelay() as relay, gateway(tmp_path, MAIL_URL=relay.url(query="starttls=never")) as here:
         await sent(here, ANN)
 
-        for path in ("/hooks/ses", "/hooks/postmark"):
+        for path in ("/hooks/ses", "/hooks/postmark", "/internal/mail/reports/ses"):
             assert (await post(here, path, {})).status == 404
             assert (await here.ask("POST", path, body={})).status == 404
         assert b"X-PM-" not in relay.received[0].content
@@ -239,6 +239,22 @@ async def test_they_stand_under_the_public_sites_path(tmp_path: Path):
         event = {"RecordType": "Open"}
         for path in ("/hooks/postmark", "/notify/hooks/postmark"):
             assert (await post(here, path, event, Authorization=basic(SECRET))).status == 200
+
+
+async def test_they_stand_on_the_internal_site_too_where_their_proof_is_asked_for_as_well(tmp_path: Path):
+    async with gateway(tmp_path, POSTMARK_SECRET=SECRET, SES_TOPICS=TOPIC) as here:
+        url = f"{here.internal}/internal/mail/reports"
+
+        async def told(provider: str, **headers: str) -> int:
+            return (
+                await here.request(
+                    "POST", f"{url}/{provider}", raw=b'{"RecordType": "Open"}', headers=headers
+                )
+            ).status
+
+        assert await told("postmark", Authorization=basic(SECRET)) == 200
+        assert await told("postmark", Authorization=basic("guessed")) == 401
+        assert await told("ses") in (400, 403)
 
 
 async def test_bodies_of_whom_nobody_knows_are_read_up_to_a_number(

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -148,6 +149,72 @@ async def test_each_reader_is_told_at_that_time_on_the_own_wall(nodes: list[Gate
         f"user:{user}": encoding.time(nine.replace(tzinfo=ZoneInfo(zone)))
         for user, zone in (("ann", "Asia/Tokyo"), ("bob", "America/New_York"), ("cid", "UTC"))
     }
+
+
+async def test_the_answer_says_until_when_quiet_hours_will_hold_the_mail(nodes: list[Gateway]):
+    one, two, _ = nodes
+    quiet = {"quiet_hours": {"start": "22:00", "end": "07:00"}, "timezone": "Asia/Tokyo"}
+    for user in ("ann", "bob"):
+        await _told(one, "PUT", f"/internal/users/{user}", {"email": f"{user}@example.org"})
+    await _told(one, "PATCH", "/internal/users/ann/preferences", quiet)
+    day = (datetime.now(UTC) + timedelta(days=30)).date()
+    night = datetime.combine(day, time(23, 30), ZoneInfo("Asia/Tokyo")).astimezone(UTC)
+    morning = datetime.combine(day + timedelta(days=1), time(7), ZoneInfo("Asia/Tokyo")).astimezone(UTC)
+
+    mailed = await _later(two, ["user:ann", "user:bob"], "night", encoding.time(night), email=True)
+    shown = await _later(two, "user:ann", "night", encoding.time(night))
+    local = await _later(
+        two, "user:ann", "night", {"local": "23:30", "date": day.isoformat()}, email={"after": 60}
+    )
+
+    ann, bob = mailed["scheduled"]
+    assert morning <= datetime.fromisoformat(ann["held_until"]) < morning + timedelta(minutes=10)
+    assert local["scheduled"][0] == ann | {"id": local["scheduled"][0]["id"]}
+    assert [set(each) for each in (bob, *shown["scheduled"])] == [{"id", "room", "scheduled_for"}] * 2
+
+
+async def test_a_time_that_is_over_is_now_and_the_answer_says_so(nodes: list[Gateway], node: NodeProcess):
+    one, two, _ = nodes
+    client = await node.open(two.public, auth={"token": token("ann")})
+    await client.event("ready")
+
+    [told] = (await _later(one, "user:ann", "late", _in(-3600), key="k"))["scheduled"]
+    [again] = (await _later(one, "user:ann", "late", told["scheduled_for"], key="k"))["scheduled"]
+
+    assert told["late"] is True
+    assert (await client.event("notification"))["title"] == "late"
+    assert "late" not in again
+
+
+async def test_what_was_missed_is_emitted_only_by_somebodys_word(nodes: list[Gateway], node: NodeProcess):
+    """Late beyond what its sender allows, or scheduled before the store was put back: nobody knows whether it came."""
+    one, two, three = nodes
+    client = await node.open(three.public, auth={"token": token("ann")})
+    await client.event("ready")
+    assert one.node is not None
+    put_off = await _later(one, "user:ann", "old", _in(600))
+    [waiting] = (await one.node.store.schedule.page(after=None, limit=1)).items
+    await _told(one, "DELETE", f"/internal/scheduled/{put_off['scheduled'][0]['id']}")
+    now = datetime.now(UTC)
+    old = [
+        replace(waiting, id="late", due_at=now - timedelta(hours=2), latest_at=now - timedelta(hours=1)),
+        replace(waiting, id="restored", due_at=now - timedelta(minutes=5), epoch="another"),
+        replace(waiting, id="due", due_at=now - timedelta(seconds=5), epoch="another"),
+        replace(waiting, id="in time", due_at=now - timedelta(hours=2)),
+    ]
+    await one.node.store.schedule.add(old, now=now)
+    one.node.telling.scheduler._rounds.wake()
+
+    assert [n["title"] for n in await client.events("notification", 2)] == ["old", "old"]
+    async with asyncio.timeout(40):
+        while len(missed := (await _told(two, "GET", "/internal/scheduled?missed=true"))["scheduled"]) < 2:
+            await asyncio.sleep(0.02)
+    assert [(each["id"], each["missed"]) for each in missed] == [("late", "late"), ("restored", "restored")]
+    assert (await _told(two, "GET", "/internal/users/ann/data"))["scheduled"] == missed
+    await _told(two, "DELETE", "/internal/scheduled/restored")
+    await _told(two, "POST", "/internal/scheduled/late/send")
+    assert (await client.event("notification"))["seq"] == 3
+    assert (await _told(two, "GET", "/internal/scheduled?missed=true"))["scheduled"] == []
 
 
 async def test_a_repeated_request_is_scheduled_once_and_another_under_its_key_is_refused(

@@ -202,6 +202,7 @@ async def test_a_change_keeps_what_it_leaves_out_and_is_kept_with_who_and_when(
         ({"channels": {"push": {"enabled": True}}}, "channels.push"),
         ({"channels": {"email": {"percent": 101}}}, "channels.email.percent"),
         ({"channels": {"email": {"percent": -0.1}}}, "channels.email.percent"),
+        ({"channels": {"email": {"percent": 0.001}}}, "channels.email.percent"),
         ({"channels": {"email": {"percent": "50"}}}, "channels.email.percent"),
         ({"channels": {"email": {"percent": True}}}, "channels.email.percent"),
         ({"channels": {"email": {"salt": "x"}}}, "channels.email.salt"),

@@ -11,10 +11,18 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.test_preferences import CATALOG
+from tests.journeys.test_preferences import CATALOG as PEOPLE
 from tests.support.gateway import Gateway, gateway, token, with_catalog
 from tests.support.node import NodeProcess
 
+CATALOG = (
+    PEOPLE.replace('[types.TIP]\ncategory = "offers"', '[types.TIP]\ncategory = "tips"')
+    + """
+[categories.tips]
+name = { en = "Tips", de = "Tipps" }
+"""
+)
+"""A category of its own for what is mailed only when its sender asks for it."""
 SECRET = "a-secret-of-links-that-is-long-enough-for-all"
 SITE = "https://shop.example/notify"
 
@@ -75,7 +83,8 @@ async def test_a_mail_that_is_not_critical_says_how_to_leave(shop: Gateway, tmp_
 
     sale = await _mail(tmp_path, "Sale")
     assert re.fullmatch(
-        r"<https://shop\.example/notify/u/[\w-]{31}>, <mailto:leave@shop\.example>", sale["List-Unsubscribe"]
+        r"<https://shop\.example/notify/u/[\w-]{31}\?m=[\w-]{36}>, <mailto:leave@shop\.example>",
+        sale["List-Unsubscribe"],
     )
     assert sale["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     body = sale.get_body(("plain",))
@@ -128,7 +137,12 @@ async def test_one_click_turns_the_category_off_and_twice_is_once(
         "Mit dem Link in einer E-Mail abgestellt: Angebote (E-Mail)",
     )
     shown = await _told(shop, "GET", "/internal/users/ann/preferences")
-    assert (shown["version"], [change["by"] for change in shown["changes"]]) == (1, ["link"])
+    sale = link.partition("?m=")[2]
+    assert (shown["version"], [(each["by"], each["mail"]) for each in shown["changes"]]) == (
+        1,
+        [("link", sale)],
+    )
+    assert (await _told(shop, "GET", f"/internal/notifications/{sale}"))["title"] == "Sale"
     await shop.emit("user:ann", "Another sale", type="SALE_OFFER")
     assert (await client.event("notification"))["title"] == "Another sale"
 
@@ -136,6 +150,44 @@ async def test_one_click_turns_the_category_off_and_twice_is_once(
     undone = await client.call("preferences", {"set": notice["data"]["undo"]})
     assert (undone["ok"], undone["categories"], undone["version"]) == (True, {}, 2)
     assert len(client.received("notification")) == 3
+
+
+async def test_a_mail_that_is_not_the_readers_own_is_none_that_a_click_came_from(
+    shop: Gateway, tmp_path: Path
+):
+    await _told(shop, "PUT", "/internal/users/bob", {"email": "bob@example.org"})
+    bobs = (await shop.emit("user:bob", "Bob's", type="SALE_OFFER"))["notification"]["id"]
+    page = (await _link(shop, tmp_path)).partition("?")[0].replace("/u/", "/preferences/")
+
+    for number, behind in enumerate((f"?m={bobs}", "?m=unknown", "?m=%00%ff", "?m=", "")):
+        shown = ("offers.email", "offers.in_app", "orders.email", "orders.in_app", "tips.email")[number]
+        saved = await _page(
+            shop, "POST", page + behind, raw=f"shown={shown}".encode(),
+            Content_Type="application/x-www-form-urlencoded",
+        )  # fmt: skip
+        assert saved.status == 200, behind
+
+    changes = (await _told(shop, "GET", "/internal/users/ann/preferences"))["changes"]
+    assert [(each["by"], each["mail"]) for each in changes] == [("link", None)] * 5
+
+
+async def test_a_click_also_turns_off_mail_that_comes_only_when_its_sender_asks_for_it(
+    shop: Gateway, tmp_path: Path
+):
+    """That the catalog does not send it by itself is no reason to do nothing."""
+    await shop.emit("user:ann", "Tip", type="TIP", email=True)
+    found = re.search(r"notify(/u/[^>]+)>", (await _mail(tmp_path, "Tip"))["List-Unsubscribe"])
+    assert found is not None
+    page = await _page(shop, "GET", found[1].replace("/u/", "/preferences/"))
+    assert 'value="tips.email" checked' in page.body
+
+    await _page(shop, "POST", found[1])
+
+    shown = await _told(shop, "GET", "/internal/users/ann/preferences")
+    assert shown["categories"] == {"tips": {"email": False}}
+    again = await shop.emit("user:ann", "Another tip", type="TIP", email=True)
+    record = await _told(shop, "GET", f"/internal/notifications/{again['notification']['id']}")
+    assert record["mail"]["decided_by"] == "preferences"
 
 
 async def test_a_click_also_turns_off_what_was_chosen_for_one_type(shop: Gateway, tmp_path: Path):
@@ -158,7 +210,9 @@ async def test_the_page_turns_off_what_is_not_kept_and_nothing_on(shop: Gateway,
     )
     page = (await _page(shop, "GET", path)).body
     shown = re.findall(r'name="shown" value="([^"]+)"', page)
-    assert shown == ["*.email", "orders.in_app", "offers.in_app", "offers.email"]
+    assert shown == [
+        "*.email", "orders.in_app", "offers.in_app", "offers.email", "news.in_app", "tips.in_app", "tips.email",
+    ]  # fmt: skip
     assert "account" not in page
 
     # A body that shows nothing, as a program may send one, turns nothing off.
@@ -167,7 +221,9 @@ async def test_the_page_turns_off_what_is_not_kept_and_nothing_on(shop: Gateway,
     form = "&".join(
         [f"shown={place}" for place in [*shown, "account.email", "orders.email", "offers.pigeon"]]
     )
-    kept = "&keep=*.email&keep=offers.email&keep=orders.email"
+    kept = (
+        "&keep=*.email&keep=offers.email&keep=orders.email&keep=news.in_app&keep=tips.in_app&keep=tips.email"
+    )
     saved = await _page(
         shop, "POST", path, raw=(form + kept).encode(), Content_Type="application/x-www-form-urlencoded"
     )

@@ -11,7 +11,7 @@ const against = (version: string, client: string, exclude: string[]) => ({
 const squeezed = {
   name: "squeeze-style-sheets",
   transform(code: string, id: string) {
-    if (!/\/(style|look|kinds)\.ts$/.test(id)) return null;
+    if (!id.includes("/src/") || !/const (STYLE|LOOK) = `/.test(code)) return null;
     const squeeze = (_: string, start: string, css: string): string => {
       const bare = css.replace(/\/\*[\s\S]*?\*\//g, "").replace(/\s*([{};,>]|\n)\s*/g, "$1");
       return `${start}${bare.replace(/\n|;(?=})/g, "").replace(/: /g, ":")}\``;

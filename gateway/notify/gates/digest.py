@@ -1,11 +1,12 @@
 """Mail that is to come in a digest: by the person's word, once a day or a week, else by its sender's, else by what the catalog says of
-its type.
+its type; else what quiet hours have held, if that is several.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gateway.notify.gates import quiet
 from gateway.notify.preferences import NOTHING, Preferences
 from gateway.notify.verdicts import EMAIL, Case, Gate, Merge, Moment, Sources
 from gateway.notify.whereabouts import zones_of
@@ -16,11 +17,19 @@ if TYPE_CHECKING:
     from gateway.catalog.kinds import NotificationType
 
 RULE = "digest"
+HELD = "quiet"
+"""The key of what quiet hours have held: at their end it comes in one mail."""
+HELD_SECONDS = 60.0
+"""After the first of it: so long the others, which are due in the same moment, may take to be looked at."""
 _CHOSEN = {"daily": Plan(key="daily", every=DAILY), "weekly": Plan(key="weekly", every=WEEKLY)}
 
 
 def judge(case: Case, plan: Plan) -> Merge:
     window = plan.window(max(case.now, case.due_at))
+    if plan.key == HELD:
+        return Merge(
+            window=window, rule=RULE, detail=f"{case.user} gets one mail of what quiet hours have held"
+        )
     first = "the first at once, then " if plan.leading else ""
     return Merge(window=window, rule=RULE, detail=f"{case.user} gets {first}{plan.words}")
 
@@ -39,6 +48,10 @@ async def gather(sources: Sources, cases: Sequence[Case]) -> list[Plan | None]:
     catalog = sources.catalog.current
     types = {} if catalog is None else catalog.types
     plans = [_plan(case, types.get(case.type), chosen.get(case.user or "", NOTHING)) for case in cases]
+    plans = [
+        await _together(sources, case) if plan is None and case.was_held else plan
+        for case, plan in zip(cases, plans, strict=True)
+    ]
     # Only a time of day is another one elsewhere.
     by_wall = {
         case.user or ""
@@ -64,6 +77,14 @@ def _plan(case: Case, type_: "NotificationType | None", preferences: Preferences
     return None if digest is None else plan_of(case.type, digest, "UTC")
 
 
+async def _together(sources: Sources, case: Case) -> Plan | None:
+    """That what was held comes in one mail, unless it is one mail only."""
+    is_one_of_several = await sources.digests.has_company(
+        case.room, key=HELD, rule=quiet.RULE, besides=case.notification_id or "", now=case.now
+    )
+    return Plan(key=HELD, every=HELD_SECONDS) if is_one_of_several else None
+
+
 def digest_of(case: Case, type_: "NotificationType | None") -> Digest | None:
     """What its sender says of it, else its type."""
     if case.rhythm is not None and case.rhythm.digest is not None:
@@ -72,10 +93,12 @@ def digest_of(case: Case, type_: "NotificationType | None") -> Digest | None:
 
 
 def in_use(sources: Sources, cases: Sequence[Case]) -> bool:
-    """Whether any type has a digest, anybody has chosen anything, or a sender wants one."""
+    """Whether any type has a digest, anybody has chosen anything, a sender wants one, or quiet hours have held something."""
     if sources.catalog.has_digests or sources.preferences.in_use:
         return True
-    return any(case.rhythm is not None and case.rhythm.digest is not None for case in cases)
+    return any(
+        case.was_held or (case.rhythm is not None and case.rhythm.digest is not None) for case in cases
+    )
 
 
 GATE = Gate(

@@ -11,6 +11,7 @@ _DETAILS = {
     Origin.TYPE: "does not want it",
     Origin.CATEGORY: "wants nothing of its category by this channel",
     Origin.CHANNEL: "wants nothing by this channel",
+    Origin.OPT_IN: "has not asked for mail of its category",
 }
 
 
@@ -33,10 +34,10 @@ def wants(case: Case, moment: Moment) -> bool:
 
 
 async def gather(sources: Sources, cases: Sequence[Case]) -> list[Choice | None]:
-    """A choice for who has made one; of all others the catalog's word holds already."""
+    """A choice for who has made one; of all others the catalog's word holds already, unless that waits for theirs."""
     users = list(dict.fromkeys(case.user or "" for case in cases))
     chosen = await sources.preferences.of_many(users)
-    if not chosen:
+    if not chosen and not sources.catalog.has_opt_ins:
         return [None] * len(cases)
     catalog = sources.catalog.current
     types = {} if catalog is None else catalog.types
@@ -47,9 +48,9 @@ async def gather(sources: Sources, cases: Sequence[Case]) -> list[Choice | None]
 
 
 def in_use(sources: Sources, cases: Sequence[Case]) -> bool:
-    """Whether anybody has chosen anything."""
+    """Whether anybody has chosen anything, or has to."""
     del cases
-    return sources.preferences.in_use
+    return sources.preferences.in_use or sources.catalog.has_opt_ins
 
 
 GATE = Gate(

@@ -1,4 +1,4 @@
-"""Mail waits for the end of the person's quiet hours, unless it is critical; then it is decided again."""
+"""Mail waits for the end of the person's quiet hours, unless it is critical; then it is decided again. What expires first is not sent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from zlib import crc32
 from gateway.ground.zones import zone
 from gateway.notify.preferences import QuietHours
 from gateway.notify.quiet import quiet_until
-from gateway.notify.verdicts import EMAIL, Case, Delay, Gate, Moment, Sources
+from gateway.notify.verdicts import EMAIL, Case, Delay, Gate, Moment, Skip, Sources
 from gateway.notify.whereabouts import zones_of
 
 RULE = "quiet_hours"
@@ -25,14 +25,17 @@ class Night:
     """By its name: facts are shown to people."""
 
 
-def judge(case: Case, night: Night) -> Delay | None:
+def judge(case: Case, night: Night) -> Delay | Skip | None:
     due_at = max(case.now, case.due_at)
     end = quiet_until(night.hours, zone(night.zone) or UTC, due_at)
     if end is None:
         return None
     # By the user, not by chance: whoever looks twice is told the same.
     spread = timedelta(seconds=crc32((case.user or "").encode()) % SPREAD_SECONDS)
-    return Delay(until=end + spread, rule=RULE, detail=f"{case.user} has quiet hours")
+    until = end + spread
+    if case.expires_at is not None and case.expires_at <= until:
+        return Skip(rule=RULE, detail=f"it expires in the quiet hours of {case.user}")
+    return Delay(until=until, rule=RULE, detail=f"{case.user} has quiet hours")
 
 
 def wants(case: Case, moment: Moment) -> bool:

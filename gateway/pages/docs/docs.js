@@ -108,7 +108,7 @@ class Drawing {
     return element(
       "article",
       { id: idOf(operation) },
-      element("h3", {}, element("span", { class: "method" }, method), element("code", {}, path)),
+      element("h3", {}, element("span", { class: `method ${method}` }, method), element("code", {}, path)),
       element("p", {}, operation.summary, operation.summary.endsWith(".") ? "" : ". ", ...prose(operation.description)),
       caller
         ? element("p", { class: "quiet" }, `Authorization: Bearer, ${caller === "user" ? "a user's token" : "an API key or a service token"}`)
@@ -138,7 +138,7 @@ function entry({ path, method, operation }) {
     element(
       "a",
       { href: `#${idOf(operation)}`, title: path },
-      element("span", { class: "method" }, method),
+      element("span", { class: `method ${method}` }, method),
       " ",
       operation.summary,
     ),

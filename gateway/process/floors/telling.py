@@ -54,6 +54,7 @@ class TellingFloor:
             sources=member.sources,
             clock=member.clock,
             due_clock=member.clock.cautious,
+            epoch=lambda: member.lineage.epoch,
         )
         self.records = Records(
             streams=member.store.streams,

@@ -68,5 +68,6 @@ def _leaving(member: Member, telling: TellingFloor, choices: Choices) -> Leaving
         member.unsubscribe_links,
         choices=choices,
         catalog=member.catalog,
+        mails=member.store.outbox.find,
         tell=telling.notices.lowered,
     )

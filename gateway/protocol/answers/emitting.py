@@ -24,6 +24,14 @@ class PutOffAnswer(Schema):
     )
     room = required.text()
     scheduled_for = required.time()
+    held_until = fields.DateTime(
+        metadata={"description": "Until when its reader's quiet hours would then hold its mail."}
+    )
+    late = fields.Boolean(
+        metadata={
+            "description": "True: the time was over already. It is emitted at once, unless `max_lateness` is over too."
+        }
+    )
 
 
 class SomeUsersAnswer(Schema):

@@ -5,6 +5,7 @@ from marshmallow import Schema, fields
 from gateway.protocol import required
 from storage.mail import MailState
 from storage.recipients import RecipientState
+from storage.schedule import Missed
 
 
 class ScheduledAnswer(Schema):
@@ -17,6 +18,15 @@ class ScheduledAnswer(Schema):
     scheduled_for = required.time()
     latest_at = required.time(allow_none=True)
     cancel_key = required.text(allow_none=True)
+    missed = fields.Enum(
+        Missed,
+        by_value=True,
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Why it was not emitted: nobody came to it in its time, or the store was put back since."
+        },
+    )
     by = required.text(metadata={"description": "In whose name it was asked."})
     created_at = required.time()
 
@@ -53,7 +63,9 @@ class DigestAnswer(Schema):
 
     id = required.text(metadata={"description": "Also of its mail, once it closes."})
     key = required.text(
-        metadata={"description": "`daily`, `weekly`, or `type:` with the type whose mail it gathers."}
+        metadata={
+            "description": "`daily`, `weekly`, `quiet` of what quiet hours have held, `type:` with the type whose mail it gathers, or `key:` with its sender's key."
+        }
     )
     rule = required.text(metadata={"description": "By which it was opened."})
     opened_at = required.time()

@@ -20,14 +20,14 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
     ),
     Operation(
-        name="scheduled", role=Role.VIEWER, summary="What is still to come, the earliest first",
+        name="scheduled", role=Role.VIEWER, summary="What is still to come, or was missed, the earliest first",
         asks=schedule.ScheduledSchema, answers=schedule.SchedulePageAnswer,
         use=lambda use, _, asked: use.scheduler.page(asked), shape=schedule.page,
         route=Route(method="GET", path="/internal/scheduled"),
         event="scheduled",
     ),
     Operation(
-        name="drop_scheduled", summary="Cancel one of what is still to come",
+        name="drop_scheduled", summary="Cancel one of what is still to come, or was missed",
         audit=OF_ID,
         asks=asking.IdSchema, answers=schedule.ChangedScheduleAnswer,
         use=drop_scheduled, shape=schedule.ids,
@@ -35,7 +35,7 @@ OPERATIONS: tuple[Operation, ...] = (
         event="cancel_scheduled",
     ),
     Operation(
-        name="hasten_scheduled", summary="Emit now what is still to come",
+        name="hasten_scheduled", summary="Emit now what is still to come, or was missed",
         audit=OF_ID,
         asks=asking.IdSchema, answers=schedule.ChangedScheduleAnswer,
         use=hasten_scheduled, shape=schedule.ids,

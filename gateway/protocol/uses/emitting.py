@@ -66,5 +66,5 @@ async def hasten_scheduled(use: UseCases, caller: Caller, scheduled_id: str) -> 
 
 def _still_to_come(ids: Sequence[str]) -> Sequence[str]:
     if not ids:
-        raise Problem("not_found", "Nothing of this id is still to come.")
+        raise Problem("not_found", "Nothing of this id is still to come, or was missed.")
     return ids

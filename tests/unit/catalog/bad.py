@@ -62,6 +62,8 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
                             "catalog.toml:11: categories.c.name.en: must be a text of 100 characters"]),
     "a category's order": ({"catalog.toml": HEAD + "[categories.a]\nname = { en = 'x' }\norder = 'first'\n" + TYPE},
                            ["catalog.toml:8: categories.a.order: must be a whole number from -10000 to 10000"]),
+    "a category that is opted into": ({"catalog.toml": HEAD + "[categories.a]\nname = { en = 'x' }\nopt_in = 'yes'\n" + TYPE},
+                                      ["catalog.toml:8: categories.a.opt_in: must be true or false"]),
     "a type's name": ({"catalog.toml": HEAD + TYPE + '[types.order_update]\ncategory = "orders"\n'},
                       ["catalog.toml:8: types.order_update: a type is capitals, digits and _"]),
     "a digest that might never end": (
@@ -70,7 +72,7 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
     ),
     "a digest of no time": (
         {"catalog.toml": HEAD + TYPE + "digest = { every = 'daily@25:00' }\n"},
-        ["catalog.toml:8: types.T.digest.every: must be seconds, or a time such as"],
+        ["catalog.toml:8: types.T.digest.every: must be seconds, a time such as 90s, 10m, 2h or 7d, or a time of the reader's day"],
     ),
     "a digest of nothing": (
         {"catalog.toml": HEAD + TYPE + "digest = { leading = true, size = 5 }\n"},
@@ -94,7 +96,7 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
     "a lane": ({"catalog.toml": HEAD + TYPE + 'lane = "slow"\n'}, ["catalog.toml:8: types.T.lane: must be transactional or bulk"]),
     "a channel": ({"catalog.toml": HEAD + TYPE + "channels = { sms = true }\n"},
                   ["catalog.toml:8: types.T.channels.sms: nothing is called so; there is email, in_app"]),
-    "mail rules": ({"catalog.toml": HEAD + TYPE + 'channels = { in_app = 1, email = { default = "daily", unless = "open", after = "soon", dfault = 1 } }\n'},
+    "mail rules": ({"catalog.toml": HEAD + TYPE + 'channels = { in_app = 1, email = { default = "daily", unless = "sent", after = "soon", dfault = 1 } }\n'},
                    ["catalog.toml:8: types.T.channels.email.after: must be seconds, or a time such as 90s",
                     "catalog.toml:8: types.T.channels.email.default: must be true or false",
                     "catalog.toml:8: types.T.channels.email.dfault: nothing is called so; is default meant?",
@@ -232,6 +234,8 @@ BAD: dict[str, tuple[dict[str, str], list[str]]] = {
     "a template of no type": ({"catalog.toml": HEAD + TYPE, "ORDER.html": "x", "T.klingon.html": "x"},
                               ["ORDER.html:1: there is no type ORDER", "T.klingon.html:1: klingon is no language"]),
     "a type of the gateway's own": ({"catalog.toml": HEAD + '[types.DIGEST]\ncategory = "orders"\n'}, ["catalog.toml:6: types.DIGEST: is the gateway's own"]),
+    "a template that nobody gets": ({"catalog.toml": HEAD + TYPE, "T.en.html": "x", "T.en.mjml": "<mjml></mjml>", "part.html": "x", "part.mjml": "x"},
+                                    ["T.en.html:1: T.en.mjml goes before it, so that nobody would ever get it: take one of them out"]),
     "a digest's data": ({"catalog.toml": HEAD + TYPE, "DIGEST.html": "{% for each in data.notifications %}{{ each.titel }}{% endfor %}\n{{ data.sum }}"},
                         ["DIGEST.html:1: for DIGEST it uses data.notifications[].titel", "DIGEST.html:2: for DIGEST it uses data.sum"]),
     "a template with an error": ({"catalog.toml": HEAD + TYPE, "T.html": "a\n{% if %}"}, ["T.html:2: Expected an expression"]),

@@ -152,54 +152,51 @@ def test_render_makes_the_same_files_each_time_and_compare_tells_the_difference(
     }
 
 
-TRIED = """default_locale = "en"
-[categories.orders]
-name = { en = "Orders" }
-[types.REVIEW]
-category = "orders"
-schema = { type = "object", required = ["product"], properties = { product = { type = "string" } } }
-channels = { in_app = true, email = true }
-texts.en = { title = "How is it?" }
-texts.de = { title = "Wie ist es?" }
-examples = [{ product = "Lamp" }, { product = "Tray" }]
-variants = [{ name = "plain" }, { name = "html", texts = { en = { title = "How do you like the {{ data.product }}?" } } }]
-experiment = { baseline = 0.2, effect = 0.1 }
+VARIANTS = """
+[[types.REVIEW.variants]]
+name = "plain"
+
+[[types.REVIEW.variants]]
+name = "by-name"
+texts.en = { title = "How is {{ data.product }}?" }
+
+[types.REVIEW.experiment]
+metric = "read"
+baseline = 0.2
+effect = 0.1
 """
 
 
-def test_what_a_variant_says_otherwise_is_proven_and_kept_under_a_name_of_its_own(capsys, tmp_path):
-    """Also of a variant that is called as a file ends: each proof is found again, and only what is made no more is removed."""
-    (tmp_path / "catalog.toml").write_text(TRIED)
-    (tmp_path / "REVIEW.mjml").write_text(
-        "<mjml><mj-body><mj-section><mj-column><mj-text>{{ title }}</mj-text></mj-column></mj-section></mj-body></mjml>"
+def test_each_way_to_say_it_is_rendered(capsys, shop, tmp_path):
+    catalog = shop / "catalog.toml"
+    catalog.write_text(catalog.read_text() + VARIANTS)
+    assert run(capsys, "render", shop, tmp_path / "golden")[0] == 0
+
+    files = {path.name for path in (tmp_path / "golden" / "REVIEW").iterdir()}
+    assert {"1.en.json", "1.en.by-name.json", "1.de.by-name.json"} <= files
+    assert not any("plain" in name for name in files)
+    titles = {
+        name: json.loads((tmp_path / "golden" / "REVIEW" / name).read_text())["title"]
+        for name in ("1.en.json", "1.en.by-name.json")
+    }
+    assert titles["1.en.by-name.json"].startswith("How is ")
+    assert titles["1.en.json"] != titles["1.en.by-name.json"]
+    assert run(capsys, "render", shop, tmp_path / "golden", "--compare") == (0, "", "")
+    catalog.write_text(catalog.read_text().replace(VARIANTS, ""))
+    assert (
+        "REVIEW/1.en.by-name.json differs" in run(capsys, "render", shop, tmp_path / "golden", "--compare")[2]
     )
-    golden = tmp_path / "golden"
-
-    code, out, _ = run(capsys, "check", tmp_path)
-    assert (code, out.partition(": ")[2]) == (0, "1 type in en, de, 6 proofs made\n")
-    assert run(capsys, "render", tmp_path, golden)[0] == 0
-
-    files = sorted(path.name for path in golden.glob("REVIEW/*"))
-    stems = ["1.de", "1.en", "1.en.html", "2.de", "2.en", "2.en.html"]
-    assert files == sorted(f"{stem}.{end}" for stem in stems for end in ("html", "json", "txt"))
-    said = {stem: json.loads((golden / "REVIEW" / f"{stem}.json").read_text())["title"] for stem in stems}
-    assert (said["1.en"], said["1.en.html"]) == ("How is it?", "How do you like the Lamp?")
-    assert "How do you like the Tray?" in (golden / "REVIEW" / "2.en.html.html").read_text()
-    assert run(capsys, "render", tmp_path, golden, "--compare")[0] == 0
-    (golden / "REVIEW" / "1.en.gone.txt").write_text("of a variant that was taken out")
-    assert run(capsys, "render", tmp_path, golden, "--compare")[2].endswith("1.en.gone.txt differs\n")
 
 
-def test_a_mail_that_cannot_be_made_in_the_words_of_a_variant_is_found(capsys, tmp_path):
-    (tmp_path / "catalog.toml").write_text(TRIED)
-    (tmp_path / "REVIEW.html").write_text("{{ 1 // (title|length - 25) }}")
+def test_a_mail_that_cannot_be_made_in_the_words_of_a_variant_is_found(capsys, shop):
+    (shop / "catalog.toml").write_text((shop / "catalog.toml").read_text() + VARIANTS)
+    (shop / "REVIEW.html").write_text("{{ 1 // (title|length - ('How is ' ~ data.product ~ '?')|length) }}")
 
-    code, _, err = run(capsys, "check", tmp_path)
+    code, _, err = run(capsys, "check", shop)
 
     assert code == 2
-    assert [line.partition(": ")[0] for line in err.splitlines()] == [
-        "REVIEW, example 1, en, variant html", "REVIEW, example 2, en, variant html"
-    ]  # fmt: skip
+    assert "REVIEW, example 1, en, by-name: REVIEW.html, line 1: ZeroDivisionError" in err
+    assert "REVIEW, example 1, en: " not in err
 
 
 GOOD_PY = """
@@ -260,6 +257,10 @@ def test_import_takes_over_what_a_builder_built(capsys, shop, tmp_path):
         "<p>{{<!-- --> data.order <!-- -->}} {% if data.total == &quot;1&quot; and 1 &lt; 2 %}&amp;{% endif %}</p>"
     )
     (built / "newsletter.txt").write_text("{{ data.headline }}")
+    code, out, err = run(capsys, "import", shop, built)
+    assert (code, out) == (2, "")
+    assert "ORDER_CONFIRMATION.de.html:1: ORDER_CONFIRMATION.de.mjml goes before it" in err
+    (shop / "ORDER_CONFIRMATION.de.mjml").unlink()
 
     code, out, err = run(capsys, "import", shop, built)
 

@@ -9,6 +9,7 @@ from gateway.catalog import folder as folders
 from gateway.catalog.kinds import EmailRule
 from gateway.catalog.loading import load
 from gateway.catalog.problems import CatalogError, Mistakes
+from storage.mail import Unless
 from tests.unit.catalog.bad import BAD, HEAD, OBJECT, TYPE
 
 SHOP = Path(folders.__file__).parent / "shop"
@@ -100,6 +101,22 @@ def test_channels_switches_and_rollouts_have_short_and_long_forms(tmp_path):
     assert types["V"].email is None
     before, after = datetime(2026, 12, 1, 7, 59, tzinfo=UTC), datetime(2026, 12, 1, 8, tzinfo=UTC)
     assert [types["U"].rollout("email").percent_at(now) for now in (before, after)] == [0.05, 100]
+
+
+@pytest.mark.parametrize("unless", list(Unless))
+def test_mail_may_be_needless_by_whatever_an_emit_may_name(tmp_path, unless):
+    text = HEAD + TYPE + f'channels.email = {{ unless = "{unless}" }}\n'
+
+    assert load(write(tmp_path, {"catalog.toml": text})).types["T"].email == EmailRule(unless=unless)
+
+
+def test_mail_of_an_opt_in_category_waits_for_its_readers_yes_unless_it_is_critical(tmp_path):
+    text = HEAD + '[categories.offers]\nname = { en = "Offers" }\nopt_in = true\n' + TYPE
+    text += '[types.U]\ncategory = "offers"\n[types.V]\ncategory = "offers"\ncritical = true\n'
+
+    types = load(write(tmp_path, {"catalog.toml": text})).types
+
+    assert {name: kind.opt_in for name, kind in types.items()} == {"T": False, "U": True, "V": False}
 
 
 def test_a_schema_may_stand_in_a_file_of_its_own(tmp_path):

@@ -9,6 +9,7 @@ import stat
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -19,6 +20,7 @@ from auth.principal import Role
 from auth.tokens import Verifier
 from gateway.process import cli, demo
 from gateway.process.settings import SETTINGS
+from storage.connect import connect
 from tests.support.gateway import API_KEY, SECRET, Gateway, gateway, gateway_process
 
 EMIT = ["emit", "--to", "user:ann", "--type", "HELLO", "--title", "Hello"]
@@ -118,6 +120,33 @@ def test_config_names_a_template_that_cannot_be_used_and_is_2(monkeypatch, capsy
 
     (tmp_path / "T.html").write_text("<p>\n{{ title }}</p>")
     assert cli.main(["config"]) == 0
+
+
+def test_config_can_print_what_was_switched_at_run_time(monkeypatch, capsys, tmp_path):
+    url = f"sqlite:///{tmp_path / 'bellhop.db'}"
+    monkeypatch.setenv("BELLHOP_STORE_URL", url)
+
+    async def switch() -> None:
+        store = connect(url)
+        await store.open()
+        for type_, asked in (
+            ("SALE", {"enabled": False}),
+            ("NEWS", {"channels": {"email": {"percent": 5}}}),
+            ("BACK", {"enabled": False}),
+            ("BACK", {"enabled": None}),
+        ):
+            await store.switches.change(type_, asked, by="user:ann", now=datetime(2026, 11, 26, tzinfo=UTC))
+        await store.close()
+
+    asyncio.run(switch())
+
+    assert cli.main(["config", "--switches"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        'NEWS  {"channels": {"email": {"percent": 5}}}  by user:ann, 2026-11-26T00:00:00.000Z',
+        'SALE  {"enabled": false}  by user:ann, 2026-11-26T00:00:00.000Z',
+    ]
+    monkeypatch.setenv("BELLHOP_STORE_URL", "mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=50")
+    assert cli.main(["config", "--switches"]) == 1
 
 
 def test_config_can_print_the_reference(capsys):

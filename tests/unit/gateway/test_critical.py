@@ -16,7 +16,7 @@ from gateway.notify.gates.preferences import Choice
 from gateway.notify.gates.quiet import SPREAD_SECONDS, Night
 from gateway.notify.gates.throttle import Usage
 from gateway.notify.preferences import WEEKDAYS, Cell, Origin, Preferences, QuietHours
-from gateway.notify.verdicts import EMAIL, Case, Delay, Moment, Send, Skip, Sources
+from gateway.notify.verdicts import EMAIL, NO_DIGESTS, Case, Delay, Merge, Moment, Send, Skip, Sources
 from gateway.notify.windows import DAILY, Plan
 from storage.people import Contact
 
@@ -80,6 +80,18 @@ def test_the_same_facts_stop_what_is_not_critical():
     assert decide(case(due_at=end), [night]) == Send()
 
 
+def test_what_expires_before_the_night_is_over_is_not_held_for_nothing():
+    night = Night(QuietHours(time(22), time(7)), "UTC")
+    held = decide(case(), [night])
+    assert isinstance(held, Delay)
+
+    assert decide(case(expires_at=held.until + timedelta(seconds=1)), [night]) == held
+    assert decide(case(expires_at=held.until), [night]) == Skip(
+        rule="quiet_hours", detail="it expires in the quiet hours of ann"
+    )
+    assert decide(case(expires_at=held.until, critical=True), [night]) == Send()
+
+
 class People:
     """All that is known of Ann."""
 
@@ -103,16 +115,20 @@ class People:
         return {}
 
 
-def _judge(people: People, *, zone: str = "UTC") -> Judge:
+def _judge(people: People, *, zone: str = "UTC", digests: Any = NO_DIGESTS) -> Judge:
     catalog = LiveCatalog()
     types = [
         NotificationType(name="RESET", category="account", critical=True, email=EmailRule()),
         NotificationType(name="NEWS", category="account", email=EmailRule()),
+        NotificationType(name="OFFER", category="offers", opt_in=True, email=EmailRule()),
     ]
     catalog.replace(
         Catalog(
             default_locale="en",
-            categories={"account": Category(key="account", names={"en": "Account"})},
+            categories={
+                "account": Category(key="account", names={"en": "Account"}),
+                "offers": Category(key="offers", names={"en": "Offers"}, opt_in=True),
+            },
             types={each.name: each for each in types},
             templates={},
             version="1",
@@ -126,7 +142,7 @@ def _judge(people: People, *, zone: str = "UTC") -> Judge:
     return Judge(
         Sources(
             catalog=catalog, contacts=people, preferences=people, receipts=None,  # type: ignore[arg-type]  # nobody asks
-            suppressions=people, is_online=nobody_online, zone=ZoneInfo(zone),
+            suppressions=people, is_online=nobody_online, zone=ZoneInfo(zone), digests=digests,
         )
     )  # fmt: skip
 
@@ -140,6 +156,46 @@ async def test_of_one_reader_the_critical_mail_goes_and_the_other_does_not():
         assert [type(verdict) for verdict in verdicts] == [Send, Skip, Skip, Send, Send]
     explained = await judge.explain(case())
     assert explained.verdict == Send()
+
+
+class Digests:
+    """Of a night in which so many mails were held for Ann."""
+
+    def __init__(self, held: int) -> None:
+        self._held = held
+
+    async def has_company(self, room: str, *, key: str, rule: str, besides: str, now: datetime) -> bool:
+        assert (room, key, rule, besides, now) == ("user:ann", "quiet", "quiet_hours", "1", NOW)
+        return self._held > 1
+
+
+async def test_several_that_were_held_come_in_one_mail_and_one_alone_by_itself():
+    held = case(type="OTHER", room="user:ann", notification_id="1", was_held=True)
+
+    for count in (1, 2):
+        judge = _judge(People({}), digests=Digests(count))
+        (judged,) = await judge.judge([held], Moment.LEASE)
+        assert isinstance(judged.verdict, Merge) is (count > 1)
+        (fresh,) = await judge.judge([case(type="OTHER", room="user:ann", notification_id="1")], Moment.LEASE)
+        assert fresh.verdict == Send()
+    assert judged.verdict.detail == "ann gets one mail of what quiet hours have held"
+    (alone,) = await _judge(People({})).judge([held], Moment.LEASE)
+    assert alone.verdict == Send()
+
+
+async def test_mail_of_an_opt_in_category_goes_to_who_has_asked_for_it_and_to_nobody_else():
+    judge = _judge(People({"categories": {"offers": {"email": True}}}))
+
+    asked = [case(type="OFFER", user=user) for user in ("ann", "bob")]
+    ann, bob = await judge.judge([*asked], Moment.EMIT)
+    (alone,) = await judge.judge([case(type="OFFER", user="bob")], Moment.LEASE)
+
+    assert ann.verdict == Send()
+    assert (
+        bob.verdict
+        == alone.verdict
+        == Skip(rule="preferences", detail="bob has not asked for mail of its category")
+    )
 
 
 async def test_what_the_gates_have_found_can_be_shown():

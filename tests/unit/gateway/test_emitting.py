@@ -22,10 +22,11 @@ from gateway.notify.fanout import Fanout
 from gateway.notify.languages import Languages
 from gateway.notify.owing import NoAddress
 from gateway.notify.planning import Planner
+from gateway.notify.preferences import Preferences
 from gateway.notify.requests import EmailRequest, EmitRequest
 from gateway.notify.suppressions import SuppressionList
 from gateway.notify.verdicts import Sources
-from gateway.notify.wording import Scribe
+from gateway.notify.wording import Filled, Scribe
 from gateway.protocol import problems
 from storage.errors import IdempotencyMismatch, StoreUnavailable
 from storage.groupcommit import GroupCommit
@@ -93,12 +94,48 @@ async def emitter(store: SQLiteStore, counted: Counter[str]) -> AsyncIterator[Em
     await commit.close()
 
 
+class Chosen:
+    """What Ann has chosen: to be left alone at night."""
+
+    in_use = True
+
+    async def of_many(self, users: Sequence[str]) -> dict[str, Preferences]:
+        night = {"quiet_hours": {"start": "22:00", "end": "07:00"}, "timezone": "UTC"}
+        return {user: Preferences(document=night, version=1) for user in users if user == "ann"}
+
+
 def mailed(user: str, **fields: object) -> EmitRequest:
     return EmitRequest(rooms=(f"user:{user}",), type="T", title="x", data={}, email=EmailRequest(**fields))
 
 
 def plain(*users: str) -> EmitRequest:
     return EmitRequest(rooms=tuple(f"user:{user}" for user in users), type="T", title="x", data={})
+
+
+async def test_of_what_is_emitted_later_it_is_told_until_when_it_will_be_held(
+    emitter: Emitter, store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+):
+    planner = emitter.planner
+    planner._judge._sources = replace(planner._judge._sources, preferences=Chosen())
+    night, noon = NOW + timedelta(hours=23), NOW + timedelta(hours=12)
+    requests = [mailed("ann", to="a@b.example"), mailed("bob", to="a@b.example"), plain("ann")]
+    vetted = [each for each in await planner.vet(requests) if isinstance(each, Filled)]
+
+    at_night = await planner.held_of_each([(each, {each.request.rooms[0]: night}) for each in vetted])
+    at_noon = await planner.held_of_each([(vetted[0], {"user:ann": noon})])
+
+    assert [set(held) for held in (*at_night, *at_noon)] == [{"user:ann"}, set(), set(), set()]
+    morning = NOW + timedelta(hours=31)
+    assert morning <= at_night[0]["user:ann"] < morning + timedelta(minutes=10)
+
+    async def away(_: object) -> dict[str, Contact]:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(store.people, "contacts", away)
+    (unknown,) = await planner.vet([mailed("ann")])
+    assert isinstance(unknown, Filled)
+    with pytest.raises(StoreUnavailable):
+        await planner.held_of_each([(unknown, {"user:ann": night})])
 
 
 async def test_a_type_that_no_catalog_has_keeps_the_picture_that_it_is_emitted_with(emitter: Emitter):

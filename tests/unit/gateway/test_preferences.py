@@ -73,6 +73,17 @@ def test_the_most_specific_choice_holds_below_the_off_switch(document: dict[str,
     assert _cell(document, NEWS) == cell
 
 
+def test_mail_of_an_opt_in_category_is_off_until_its_reader_says_yes():
+    offer = NotificationType(name="NEWS", category="offers", opt_in=True, email=EmailRule())
+
+    assert _cell({}, offer) == Cell(False, Origin.OPT_IN)
+    assert _cell({}, offer).is_refused
+    assert _cell({}, offer, "in_app") == Cell(True, Origin.DEFAULT)
+    assert _cell({"categories": {"offers": {"email": "weekly"}}}, offer) == Cell("weekly", Origin.CATEGORY)
+    assert _cell({"types": {"NEWS": {"email": True}}}, offer) == Cell(True, Origin.TYPE)
+    assert _cell({"channels": {"email": True}}, offer).is_refused
+
+
 def test_what_the_catalog_does_not_send_by_itself_was_not_refused_by_anybody():
     assert _cell({}, SALE) == Cell(False, Origin.DEFAULT)
     assert not _cell({}, SALE).is_refused

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.notify import suppressions
+from gateway.notify.requests import Unfit
 from gateway.notify.suppressions import LiftRequest, SuppressionList, SuppressionsRequest, SuppressRequest
 from mailer.address import compared
 from mailer.bounces import Bounce, Severity
@@ -304,14 +305,15 @@ async def test_what_is_lifted_is_written_to_again(suppressed: SuppressionList) -
     assert await suppressed.lift(LiftRequest(address="ann@example.org")) == 0
 
 
-async def test_an_entry_that_has_ended_already_is_answered_and_holds_nothing(
+async def test_an_entry_that_would_be_over_already_is_refused_and_in_a_list_holds_nothing(
     suppressed: SuppressionList,
 ) -> None:
     asked = SuppressRequest(address="ann@example.org", expires_at=NOW - timedelta(days=1))
 
-    given_ = await suppressed.suppress(asked, source="shop")
+    with pytest.raises(Unfit, match="expires_at"):
+        await suppressed.suppress(asked, source="shop")
+    await suppressed.suppress_many([asked], source="shop")
 
-    assert given_.expires_at == asked.expires_at
     assert await listed(suppressed) == []
 
 

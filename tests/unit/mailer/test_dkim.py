@@ -123,6 +123,16 @@ def test_what_relays_add_in_front_and_how_they_fold_changes_nothing() -> None:
     assert verdicts(refolded) == [True, True]
 
 
+def test_what_a_relay_writes_anew_may_be_left_out_of_the_signature() -> None:
+    signer = signer_for("shop.example", KEYS, unsigned=("Message-ID", "Date"))
+    assert signer is not None
+    message = signer.sign(mail())
+    anew = message.replace(b"Message-ID: <0", b"Message-ID: <1", 1).replace(b"Date: Mon", b"Date: Tue", 1)
+
+    assert verdicts(message) == verdicts(anew) == [True, True]
+    assert verdicts(anew.replace(b"Subject: Your", b"Subject: your", 1)) == [False, False]
+
+
 def test_the_same_mail_is_signed_to_the_same_bytes() -> None:
     assert signed(mail()) == signed(mail())
 

@@ -4,7 +4,7 @@
  * Not to be edited: what is wrong here is wrong in `gateway/protocol`.
  */
 
-export const ORIGIN_VALUES = ["type", "category", "default", "channel", "locked"] as const;
+export const ORIGIN_VALUES = ["type", "category", "default", "channel", "locked", "opt_in"] as const;
 export type Origin = (typeof ORIGIN_VALUES)[number];
 
 /** What a reader may press. */

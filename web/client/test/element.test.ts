@@ -16,6 +16,13 @@ beforeAll(async () => {
       replaceSync(): void {}
     },
   );
+  // Nor does it lay anything out.
+  vi.stubGlobal(
+    "ResizeObserver",
+    class {
+      observe(): void {}
+    },
+  );
   vi.stubGlobal("matchMedia", () => ({ matches: false }));
   await import("../src/inbox/index.ts");
 });
@@ -41,12 +48,18 @@ const find = (root: ShadowRoot, selector: string): HTMLElement => {
   return found;
 };
 
+/** Presses the bell, and waits for what comes of it. */
+async function pressed(root: ShadowRoot): Promise<void> {
+  find(root, ".bell").click();
+  await eventually(() => expect(find(root, "[role=dialog]").hidden).toBe(false));
+}
+
 it("one that stands for several says for how many, in one row", async () => {
   const server = await gateway();
   server.emit("user:ann", "placed", { collapse: "order" });
   server.emit("user:ann", "alone", { collapse: "other" });
   const { root } = await shown(server);
-  find(root, ".bell").click();
+  await pressed(root);
 
   server.emit("user:ann", "shipped", { collapse: "order" });
   await eventually(() => expect(find(root, ".row .name").textContent).toBe("shipped"));
@@ -78,9 +91,8 @@ describe("the bell", () => {
     const { root } = await shown(await gateway());
     const bell = find(root, ".bell");
 
-    bell.click();
+    await pressed(root);
     expect(bell.getAttribute("aria-expanded")).toBe("true");
-    expect(find(root, "[role=dialog]").hidden).toBe(false);
     find(root, "[role=dialog]").dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
 
     expect(bell.getAttribute("aria-expanded")).toBe("false");
@@ -92,6 +104,8 @@ describe("the bell", () => {
     const { element, root } = await shown(await gateway());
 
     element.strings = { title: "Nachrichten", bell: () => "Nachrichten" };
+
+    await pressed(root);
 
     expect(find(root, ".bell").getAttribute("aria-label")).toBe("Nachrichten");
     expect(find(root, "h2").textContent).toBe("Nachrichten");
@@ -105,7 +119,7 @@ describe("marking all as read", () => {
     const server = await gateway();
     for (let n = 0; n < 3; n++) server.emit("user:ann", `number ${n}`);
     const { element, root } = await shown(server);
-    find(root, ".bell").click();
+    await pressed(root);
 
     all(root).click();
     expect(all(root).textContent).toBe("Mark 3 as read?");
@@ -121,7 +135,7 @@ describe("marking all as read", () => {
     const server = await gateway();
     for (let n = 0; n < 3; n++) server.emit("user:ann", `number ${n}`);
     const { element, root } = await shown(server);
-    find(root, ".bell").click();
+    await pressed(root);
 
     all(root).click();
     all(root).dispatchEvent(new FocusEvent("blur"));
@@ -140,7 +154,7 @@ describe("the tabs by category", () => {
     const server = await gateway();
     server.emit("user:ann", "one", { category: "orders" });
     const { root } = await shown(server);
-    find(root, ".bell").click();
+    await pressed(root);
     await eventually(() => expect(root.querySelectorAll("article")).toHaveLength(1));
     await eventually(() => expect(find(root, ".kinds").hidden).toBe(true));
 
@@ -159,7 +173,7 @@ describe("the tabs by category", () => {
     const { element, root } = await shown(server);
 
     element.categories = { offers: "Angebote", orders: "Bestellungen" };
-    find(root, ".bell").click();
+    await pressed(root);
 
     await eventually(() => expect(tabs(root)).toEqual(["All", "Angebote", "Bestellungen"]));
   });
@@ -212,7 +226,7 @@ describe("a notification", () => {
     Object.assign(evil, { link: "javascript:alert(1)", body: "<b>bold</b>" });
     const { root } = await shown(server);
 
-    find(root, ".bell").click();
+    await pressed(root);
     await eventually(() => expect(root.querySelectorAll("article")).toHaveLength(1));
 
     const row = find(root, "article");
@@ -230,7 +244,7 @@ describe("a notification", () => {
       opened.push((event as CustomEvent<Notification>).detail);
     });
 
-    find(root, ".bell").click();
+    await pressed(root);
     await eventually(() => expect(root.querySelectorAll("article")).toHaveLength(1));
     find(root, "article").click();
     await eventually(() => expect(find(root, "article").className).toContain("read"));
@@ -243,6 +257,7 @@ describe("a notification", () => {
 it("an end for good is said, with a way back", async () => {
   const server = await gateway();
   const { element, root } = await shown(server);
+  await pressed(root);
 
   server.close("replaced", false);
   await eventually(() => expect(find(root, ".notice").textContent).toContain("moved to a newer window"));
@@ -269,7 +284,8 @@ it("one that asks is answered once, and shows what was pressed", async () => {
   ];
   asked.image = "https://shop.example/a.png";
   const { root } = await shown(server);
-  find(root, ".bell").click();
+  await pressed(root);
+  await eventually(() => expect(root.querySelectorAll(".answer")).toHaveLength(2));
   const [yes, no] = [...root.querySelectorAll<HTMLElement>(".answer")] as [HTMLElement, HTMLElement];
   const image = find(root, ".glyph img");
   expect([image.getAttribute("width"), image.getAttribute("alt")]).toEqual(["36", ""]);
@@ -289,9 +305,9 @@ it("what cannot be archived comes back, and the element says so", async () => {
   server.emit("user:ann", "one");
   server.fail = (event) => (event === "archive" ? "unavailable" : undefined);
   const { root } = await shown(server);
-  find(root, ".bell").click();
+  await pressed(root);
 
-  find(root, ".box").click();
+  await eventually(() => find(root, ".box").click());
 
   await eventually(() =>
     expect(find(root, ".undo span").textContent).toBe("That did not work. Try again in a moment."),
@@ -303,10 +319,10 @@ it("what is dismissed is so for good when the panel closes, and not before", asy
   const server = await gateway();
   const { id } = server.emit("user:ann", "one");
   const { element, root } = await shown(server);
-  find(root, ".bell").click();
+  await pressed(root);
   const dismissed = (): unknown[] => server.asked.filter(([event]) => event === "dismiss");
 
-  find(root, '[aria-label^="Dismiss: "]').click();
+  await eventually(() => find(root, '[aria-label^="Dismiss: "]').click());
   await eventually(() => expect(root.querySelector(".row[data-id]")).toBeNull());
   expect(dismissed()).toEqual([]);
   find(root, ".undo button").click();
@@ -321,12 +337,14 @@ it("it speaks the language of the page, and lets the page have the last word", a
   document.documentElement.lang = "fr-CA";
   atEnd(() => document.documentElement.removeAttribute("lang"));
   const { element, root } = await shown(await gateway());
-  await eventually(() =>
-    expect(find(root, ".panel h2").nextSibling?.textContent).toBe("Tout marquer comme lu"),
-  );
+  await eventually(() => expect(element.strings.readAll).toBe("Tout marquer comme lu"));
+  await pressed(root);
+  expect(find(root, ".all").textContent).toBe("Tout marquer comme lu");
 
+  element.close();
   element.strings = { title: "Courrier" };
+  await pressed(root);
 
-  expect(find(root, ".panel h2").textContent).toBe("Courrier");
+  expect(find(root, "h2").textContent).toBe("Courrier");
   expect(find(root, ".all").textContent).toBe("Tout marquer comme lu");
 });

@@ -12,6 +12,7 @@ const ORIGINS: Readonly<Record<CellAnswer["from"], string>> = {
   default: "by default",
   channel: "the channel is off",
   locked: "critical: locked",
+  opt_in: "not asked for yet",
 };
 
 /** Where what holds in a cell comes from. */

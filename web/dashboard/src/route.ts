@@ -1,5 +1,6 @@
-/** Where one is: a page, kept in the fragment, which never reaches a server's log. */
+/** Where one is: a page, kept in the fragment. */
 
+import { fragmentOf, placeOf } from "./fragment.ts";
 import { NO_SEARCH, type TraceSearch } from "./tracesearch.ts";
 
 export type Route =
@@ -29,9 +30,7 @@ export interface AuditSearch {
 }
 
 export function parse(fragment: string): Route {
-  const [path = "", query = ""] = fragment.replace(/^#\/?/, "").split("?", 2);
-  const parameters = new URLSearchParams(query);
-  const said = (name: string): string => parameters.get(name) ?? "";
+  const { path, said } = placeOf(fragment.replace(/^#\/?/, ""));
   const [page, rest] = [path.split("/", 1)[0], path.split("/").slice(1).join("/")];
   switch (page) {
     case "online":
@@ -47,10 +46,10 @@ export function parse(fragment: string): Route {
     case "mail":
       return {
         page,
-        state: parameters.get("state") ?? "",
-        find: parameters.get("find") ?? "",
-        since: parameters.get("since") ?? "",
-        until: parameters.get("until") ?? "",
+        state: said("state"),
+        find: said("find"),
+        since: said("since"),
+        until: said("until"),
       };
     case "trace":
       return {
@@ -73,24 +72,24 @@ export function parse(fragment: string): Route {
         until: said("until"),
       };
     case "suppressions":
-      return { page, address: parameters.get("address") ?? "", scope: parameters.get("scope") ?? "" };
+      return { page, address: said("address"), scope: said("scope") };
     case "campaigns":
       return {
         page,
         campaign: rest === "" ? null : decoded(rest),
-        state: parameters.get("state") ?? "",
+        state: said("state"),
       };
     case "statistics":
       return {
         page,
-        span: parameters.get("span") ?? "",
-        type: parameters.get("type") ?? "",
-        channel: parameters.get("channel") ?? "",
+        span: said("span"),
+        type: said("type"),
+        channel: said("channel"),
       };
     case "types":
-      return { page, type: rest === "" ? null : decoded(rest), view: parameters.get("view") ?? "" };
+      return { page, type: rest === "" ? null : decoded(rest), view: said("view") };
     case "compose":
-      return { page, to: parameters.get("to") ?? "", type: parameters.get("type") ?? "" };
+      return { page, to: said("to"), type: said("type") };
     default:
       return { page: "overview" };
   }
@@ -103,49 +102,42 @@ export function href(route: Route): string {
     case "topics":
       return route.topic === null ? "#/topics" : `#/topics/${encodeURIComponent(route.topic)}`;
     case "feed":
-      return withQuery("#/feed", { room: route.room, type: route.type, by: route.by });
+      return fragmentOf("#/feed", { room: route.room, type: route.type, by: route.by });
     case "trace": {
       const { page, id, ...search } = route;
-      return withQuery(id === null ? `#/${page}` : `#/${page}/${encodeURIComponent(id)}`, search);
+      return fragmentOf(id === null ? `#/${page}` : `#/${page}/${encodeURIComponent(id)}`, search);
     }
     case "audit": {
       const { page, ...search } = route;
-      return withQuery(`#/${page}`, { ...search });
+      return fragmentOf(`#/${page}`, { ...search });
     }
     case "mail":
-      return withQuery("#/mail", {
+      return fragmentOf("#/mail", {
         state: route.state,
         find: route.find,
         since: route.since,
         until: route.until,
       });
     case "suppressions":
-      return withQuery("#/suppressions", { address: route.address, scope: route.scope });
+      return fragmentOf("#/suppressions", { address: route.address, scope: route.scope });
     case "campaigns":
-      return withQuery(
+      return fragmentOf(
         route.campaign === null ? "#/campaigns" : `#/campaigns/${encodeURIComponent(route.campaign)}`,
         { state: route.state },
       );
     case "statistics":
-      return withQuery("#/statistics", { span: route.span, type: route.type, channel: route.channel });
+      return fragmentOf("#/statistics", { span: route.span, type: route.type, channel: route.channel });
     case "types":
-      return withQuery(route.type === null ? "#/types" : `#/types/${encodeURIComponent(route.type)}`, {
+      return fragmentOf(route.type === null ? "#/types" : `#/types/${encodeURIComponent(route.type)}`, {
         view: route.view,
       });
     case "compose":
-      return withQuery("#/compose", { to: route.to, type: route.type });
+      return fragmentOf("#/compose", { to: route.to, type: route.type });
     case "overview":
       return "#/";
     default:
       return `#/${route.page}`;
   }
-}
-
-/** What is empty is left out. */
-function withQuery(path: string, values: Record<string, string>): string {
-  const given = Object.entries(values).filter(([, value]) => value);
-  if (given.length === 0) return path;
-  return `${path}?${given.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&")}`;
 }
 
 /** All mail of a state, or all. */

@@ -7,7 +7,7 @@
 export const ROLE_VALUES = ["admin", "support", "viewer"] as const;
 export type Role = (typeof ROLE_VALUES)[number];
 
-export const ORIGIN_VALUES = ["type", "category", "default", "channel", "locked"] as const;
+export const ORIGIN_VALUES = ["type", "category", "default", "channel", "locked", "opt_in"] as const;
 export type Origin = (typeof ORIGIN_VALUES)[number];
 
 export const MAIL_STATE_VALUES = [
@@ -41,6 +41,9 @@ export type Said = (typeof SAID_VALUES)[number];
 
 export const KIND_VALUES = ["notification", "digest", "campaign"] as const;
 export type Kind = (typeof KIND_VALUES)[number];
+
+export const MISSED_VALUES = ["late", "restored"] as const;
+export type Missed = (typeof MISSED_VALUES)[number];
 
 export const REASON_VALUES = ["hard_bounce", "soft_bounce", "complaint", "unsubscribe", "manual"] as const;
 export type Reason = (typeof REASON_VALUES)[number];
@@ -344,6 +347,10 @@ export interface PutOffAnswer {
   readonly id: string;
   readonly room: string;
   readonly scheduled_for: string;
+  /** Until when its reader's quiet hours would then hold its mail. */
+  readonly held_until?: string;
+  /** True: the time was over already. It is emitted at once, unless `max_lateness` is over too. */
+  readonly late?: boolean;
 }
 
 export interface EmittedAnswer {
@@ -718,6 +725,8 @@ export interface ScheduledAnswer {
   readonly scheduled_for: string;
   readonly latest_at: string | null;
   readonly cancel_key: string | null;
+  /** Why it was not emitted: nobody came to it in its time, or the store was put back since. */
+  readonly missed: Missed | null;
   /** In whose name it was asked. */
   readonly by: string;
   readonly created_at: string;
@@ -934,7 +943,7 @@ export interface LeftOutAnswer {
 export interface OpenDigestAnswer {
   /** Also of its mail, once it closes. */
   readonly id: string;
-  /** `daily`, `weekly`, or `type:` with the type whose mail it gathers. */
+  /** `daily`, `weekly`, `quiet` of what quiet hours have held, `type:` with the type whose mail it gathers, or `key:` with its sender's key. */
   readonly key: string;
   /** By which it was opened. */
   readonly rule: string;

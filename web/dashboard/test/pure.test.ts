@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { sheet } from "../src/download.ts";
 import { BLANK, bodyOf, errorOf, PATTERNS, roomsOf } from "../src/draft.ts";
 import { EMPTY, filtered, KEPT, servicesIn, take, typesIn, withEarlier } from "../src/feed.ts";
+import { placeOf, withParameter } from "../src/fragment.ts";
 import { merged } from "../src/live.ts";
-import { parameterOf, withParameter } from "../src/parameter.ts";
 import type { FeedItem, Notification, Online, Point, Roster } from "../src/protocol.ts";
 import { begin, extend, joined, left } from "../src/roster.ts";
 import { href, parse, type Route, userOf } from "../src/route.ts";
@@ -62,11 +62,11 @@ describe("the route", () => {
   test("keeps what is looked for in a list, beside what else it says", () => {
     const fragment = withParameter("#/users", "find", "Ann & Bob=ü");
 
-    expect(parameterOf(fragment, "find")).toBe("Ann & Bob=ü");
+    expect(placeOf(fragment).said("find")).toBe("Ann & Bob=ü");
     expect(parse(fragment)).toEqual({ page: "users", user: null });
     expect(withParameter(fragment, "find", "")).toBe("#/users");
     expect(withParameter("#/types/A?view=mail", "find", "x")).toBe("#/types/A?view=mail&find=x");
-    expect(parameterOf("", "find")).toBe("");
+    expect(placeOf("").said("find")).toBe("");
   });
 
   test("of anything else is the overview", () => {

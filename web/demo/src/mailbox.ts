@@ -26,6 +26,7 @@ export function mailbox(
   frame.title = "The mail";
   frame.setAttribute("sandbox", "allow-scripts");
   frame.src = "../dashboard/mail.html";
+  subject.dir = "auto";
   const letter = element("article", "letter", element("header", "letter-head", subject, sender), frame);
   letter.hidden = true;
   const news = element("p", "unseen", "");

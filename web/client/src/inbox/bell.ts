@@ -2,10 +2,7 @@
 
 import { drawing, h } from "./elements.ts";
 import { BELL } from "./icons.ts";
-import type { Strings } from "./strings.ts";
-
-/** The number as it is shown. */
-export const short = (count: number): string => (count > 99 ? "99+" : String(count));
+import { type Strings, short } from "./strings.ts";
 
 export interface Bell {
   readonly element: HTMLButtonElement;
@@ -15,8 +12,13 @@ export interface Bell {
   ring(): void;
 }
 
-export function bell(options: { strings: Strings; pressed: () => void }): Bell {
-  const { strings, pressed } = options;
+export function bell(options: {
+  strings: Strings;
+  /** A press is near: the pointer or the focus is on it. */
+  near: () => void;
+  pressed: () => void;
+}): Bell {
+  const { strings, near, pressed } = options;
   const badge = h("span", { class: "badge", part: "badge", hidden: true, "aria-hidden": "true" });
   let count = 0;
   let told = "";
@@ -34,6 +36,8 @@ export function bell(options: { strings: Strings; pressed: () => void }): Bell {
       "aria-expanded": "false",
       "aria-controls": "panel",
       "aria-label": strings.bell(0, ""),
+      onpointerenter: near,
+      onfocus: near,
       onclick: pressed,
       onanimationend: () => element.classList.remove("rings"),
     },

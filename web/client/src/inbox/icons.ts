@@ -12,13 +12,6 @@ export type Icon = (notification: Notification) => Look;
 export const BELL =
   "M6 9a6 6 0 1 1 12 0c0 3.2.7 5.1 1.5 6.3.5.8 0 1.7-.9 1.7H5.4c-.9 0-1.4-.9-.9-1.7C5.3 14.1 6 12.2 6 9ZM9.7 20.2a2.6 2.6 0 0 0 4.6 0";
 export const CHECK = "m5 12.5 4.5 4.5L19 7.5";
-export const SLIDERS =
-  "M4 7h9m5 0h2M4 17h2m5 0h9M15.5 9.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5Zm-7 10a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5Z";
-export const DOT = "M12 15.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7Z";
-export const DOTS = "M5 12h.01M12 12h.01M19 12h.01";
-export const CLOCK = "M12 7v5l3 2M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18Z";
-export const BOX = "M4 9h16v10H4V9Zm-1-5h18v5H3V4Zm7 9h4";
-export const LENS = "M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13Zm5-1.5L20 20";
 export const CROSS = "m6.5 6.5 11 11m0-11-11 11";
 
 const PARCEL = "m12 3 8 4.5v9L12 21l-8-4.5v-9L12 3Zm0 9 8-4.5M12 12 4 7.5M12 12v9M8 5.3l8 4.5";

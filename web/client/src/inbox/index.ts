@@ -7,19 +7,19 @@
 
 import { connect, type Inbox } from "../index.ts";
 import type { ConnectOptions, Notification } from "../protocol.ts";
-import { ageIn } from "./age.ts";
 import { type Bell, bell } from "./bell.ts";
 import type { Category } from "./catalog.ts";
-import { destination } from "./elements.ts";
-import { type Icon, kindIcon, type Look, named } from "./icons.ts";
+import { destination, h } from "./elements.ts";
+import { type Icon, kindIcon, named } from "./icons.ts";
 import { wordsOf } from "./languages.ts";
+import { fetched, fetchPanel, foresee, type PanelFile, panelFile } from "./late.ts";
 import { type Notice, notice } from "./notice.ts";
-import { type Panel, panel } from "./panel.ts";
+import type { Panel } from "./panel.ts";
 import type { Reach } from "./reach.ts";
 import { type Speech, speech } from "./speech.ts";
 import { ENGLISH, type Strings } from "./strings.ts";
 import { sheet } from "./style.ts";
-import { type Toasts, toasts } from "./toasts.ts";
+import type { Toasts } from "./toasts.ts";
 
 export type { Icon } from "./icons.ts";
 export { ENGLISH, type Strings } from "./strings.ts";
@@ -30,9 +30,12 @@ const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
 /** What the element is made of, in one language. */
 interface Parts {
   bell: Bell;
-  panel: Panel;
+  /** Made when it is first opened. */
+  panel?: Panel;
   notice: Notice;
-  toasts: Toasts;
+  /** Where toasts are shown; and they, once something has arrived. */
+  place: HTMLElement;
+  toasts?: Toasts;
   speech: Speech;
 }
 
@@ -62,6 +65,8 @@ export class BellhopInbox extends Base {
   #detach: (() => void)[] = [];
   #parts: Parts | undefined;
   #unread = -1;
+  /** Whether the panel is to open once it is there. */
+  #isWanted = false;
   /** What tells those who do not look at the page; only where the page wants it. */
   #reach: Reach | undefined;
 
@@ -106,7 +111,7 @@ export class BellhopInbox extends Base {
   }
   set categories(categories: Readonly<Record<string, string>> | undefined) {
     this.#categories = categories;
-    this.#parts?.panel.show();
+    this.#parts?.panel?.show();
   }
 
   get strings(): Strings {
@@ -122,7 +127,7 @@ export class BellhopInbox extends Base {
   #speak(): void {
     this.#strings = { ...(this.#words ?? ENGLISH), ...this.#given };
     if (!this.#parts) return;
-    const { isOpen } = this.#parts.panel;
+    const isOpen = this.#isWanted || this.#parts.panel?.isOpen;
     this.#build();
     this.#show();
     if (isOpen) this.open();
@@ -131,17 +136,18 @@ export class BellhopInbox extends Base {
   connectedCallback(): void {
     for (const name of PROPERTIES) this.#upgrade(name);
     if (!this.#parts) this.#build();
-    wordsOf(this.#language())?.then((words) => {
+    fetched(async () => wordsOf(this.#language())).then((words) => {
+      if (!words) return;
       this.#words = words;
       this.#speak();
     });
     if (this.hasAttribute("reach"))
-      import("./reach.ts").then(({ reach }) => {
+      fetched(() => import("./reach.ts")).then(({ reach }) => {
         if (!this.isConnected || this.#reach) return;
         this.#reach = reach({
           ways: () => this.#ways(),
           inbox: () => this.#inbox,
-          follow: (notification) => this.#follow(notification),
+          follow: this.#follow,
         });
         this.#reach.count(Math.max(0, this.#unread));
       });
@@ -152,7 +158,7 @@ export class BellhopInbox extends Base {
   disconnectedCallback(): void {
     this.#reach?.leave();
     this.#reach = undefined;
-    this.#parts?.panel.close({ focus: false });
+    this.#close();
     this.#leave();
   }
 
@@ -163,12 +169,26 @@ export class BellhopInbox extends Base {
   }
 
   open(): void {
-    this.#parts?.toasts.clear();
-    this.#parts?.panel.open();
+    if (!this.#parts) return;
+    this.#parts.toasts?.clear();
+    this.#wait(!panelFile);
+    if (panelFile) this.#panel(panelFile).open();
+    else fetchPanel().then(() => this.#isWanted && this.open());
   }
 
   close(): void {
-    this.#parts?.panel.close({ focus: true });
+    this.#close({ focus: true });
+  }
+
+  #close(how = { focus: false }): void {
+    this.#wait(false);
+    this.#parts?.panel?.close(how);
+  }
+
+  /** Shows whether the panel was asked for and is on its way. */
+  #wait(is: boolean): void {
+    this.#isWanted = is;
+    this.#parts?.bell.element.setAttribute("aria-busy", String(is));
   }
 
   /** Takes over a property that was set before the element was defined. */
@@ -223,42 +243,52 @@ export class BellhopInbox extends Base {
   }
 
   #build(): void {
-    this.#parts?.panel.close({ focus: false });
+    this.#close();
     this.#parts?.notice.clear();
     this.#unread = -1;
     const strings = this.#strings;
-    const icon: Icon = (notification) => this.#look(notification);
-    const follow = (notification: Notification): void => this.#follow(notification);
     const button = bell({
       strings,
-      pressed: () => (this.#parts?.panel.isOpen ? this.close() : this.open()),
+      near: fetchPanel,
+      pressed: () => (this.#isWanted || this.#parts?.panel?.isOpen ? this.close() : this.open()),
     });
-    const line = notice({ strings, reconnect: () => this.#inbox?.reconnect(), told: button.tell });
     const parts = {
       bell: button,
-      notice: line,
-      panel: panel({
-        bell: button.element,
-        notice: line.element,
-        strings,
-        age: ageIn(this.#language()),
-        icon,
-        categories: () => this.#categories,
-        told: () => this.#told,
-        inbox: () => this.#inbox,
-        follow,
-        preferences: () => this.getAttribute("preferences-url"),
-        leave: (event) => this.#leaveFor(event),
-        wantsDesktop: () =>
-          this.#ways().includes("desktop") && globalThis.Notification?.permission === "default",
+      notice: notice({ strings, reconnect: () => this.#inbox?.reconnect(), told: button.tell }),
+      // Silent: the live region speaks for them, once a second at most.
+      place: h("div", {
+        class: "toasts",
+        part: "toasts",
+        role: "log",
+        "aria-live": "off",
+        "aria-label": strings.toasts,
       }),
-      toasts: toasts({ strings, icon, follow, open: () => this.open() }),
       speech: speech({ strings }),
     };
     const root = this.shadowRoot ?? this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [sheet()];
-    root.replaceChildren(parts.bell.element, parts.panel.element, parts.toasts.element, parts.speech.element);
+    root.replaceChildren(button.element, parts.place, parts.speech.element);
     this.#parts = parts;
+  }
+
+  #panel({ panel }: PanelFile): Panel {
+    const parts = this.#parts as Parts;
+    parts.panel ??= panel({
+      bell: parts.bell.element,
+      notice: parts.notice.element,
+      strings: this.#strings,
+      language: this.#language(),
+      icon: this.#looks,
+      categories: () => this.#categories,
+      told: () => this.#told,
+      inbox: () => this.#inbox,
+      follow: this.#follow,
+      preferences: () => this.getAttribute("preferences-url"),
+      leave: (event) => this.#leaveFor(event),
+      wantsDesktop: () =>
+        this.#ways().includes("desktop") && globalThis.Notification?.permission === "default",
+    });
+    return parts.panel;
   }
 
   #show(): void {
@@ -274,7 +304,8 @@ export class BellhopInbox extends Base {
     const known = this.#own || this.#options.getToken || this.#options.token;
     if (!this.#told && known && snapshot.items.some(({ category }) => category)) this.#ask();
     this.#parts.notice.show(snapshot);
-    this.#parts.panel.show();
+    this.#parts.panel?.show();
+    if (snapshot.state === "ready") foresee();
   }
 
   /** Has the gateway say what its catalog calls the categories; where a page has none of them, nobody asks. */
@@ -282,43 +313,59 @@ export class BellhopInbox extends Base {
     const url = this.getAttribute("url") ?? undefined;
     const token = this.getAttribute("token") ?? undefined;
     this.#told = [];
-    import("./catalog.ts")
+    fetched(() => import("./catalog.ts"))
       .then(({ categoriesOf }) => categoriesOf({ url, token, ...this.#options }))
       .then((told) => {
         this.#told = told;
-        this.#parts?.panel.show();
+        this.#parts?.panel?.show();
       });
   }
 
   /** The picture that the page wants, or the catalog's for the category, or one that fits the type. */
-  #look(notification: Notification): Look {
+  readonly #looks: Icon = (notification) => {
     const told =
       this.#icon === kindIcon && this.#told?.find(({ key, icon }) => icon && key === notification.category);
     return told ? named(told.icon as string) : this.#icon(notification);
-  }
+  };
 
   #arrived(arrived: readonly Notification[]): void {
     this.#reach?.arrived(arrived);
     if (document.visibilityState !== "visible" || !this.#parts) return;
-    const { bell, panel, toasts, speech } = this.#parts;
+    const { bell, speech } = this.#parts;
     bell.ring();
-    if (!panel.isOpen && this.getAttribute("toasts") !== "off") toasts.show(arrived);
+    if (this.getAttribute("toasts") !== "off") this.#toast(arrived);
     speech.tell(arrived);
   }
 
+  async #toast(arrived: readonly Notification[]): Promise<void> {
+    if (this.#parts?.panel?.isOpen) return;
+    const { toasts } = await fetched(() => import("./toasts.ts"));
+    const parts = this.#parts as Parts;
+    // Who has opened the panel meanwhile sees them there.
+    if (this.#isWanted || parts.panel?.isOpen) return;
+    parts.toasts ??= toasts({
+      element: parts.place,
+      strings: this.#strings,
+      icon: this.#looks,
+      follow: this.#follow,
+      open: () => this.open(),
+    });
+    parts.toasts.show(arrived);
+  }
+
   /** Reads it, and goes where its link leads, unless the page sees to that itself. */
-  #follow(notification: Notification): void {
+  readonly #follow = (notification: Notification): void => {
     const href = destination(notification.link);
     if (href) this.#inbox?.click(notification.id);
     else this.#inbox?.read(notification.id);
     if (this.#tell("bellhop-open", notification) && href) location.assign(href);
-  }
+  };
 
   /** Goes to the preferences, unless the page sees to that itself. */
   #leaveFor(event: Event): void {
     const url = this.getAttribute("preferences-url");
     if (!this.#tell("bellhop-preferences", url) || !destination(url)) event.preventDefault();
-    this.#parts?.panel.close({ focus: false });
+    this.#close();
   }
 
   /** Answers whether nobody prevented what comes of it. */

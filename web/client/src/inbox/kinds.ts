@@ -3,7 +3,7 @@
 import type { Item } from "../protocol.ts";
 import type { Category } from "./catalog.ts";
 import { h } from "./elements.ts";
-import { sheetOf } from "./look.ts";
+import { sheetOf, wear } from "./look.ts";
 import type { Strings } from "./strings.ts";
 
 const STYLE = `
@@ -46,7 +46,7 @@ export function kinds(options: {
 
   return {
     element,
-    dress: () => (element.getRootNode() as ShadowRoot).adoptedStyleSheets.push(sheet()),
+    dress: () => wear(element, sheet),
     show(items, chosen) {
       if (items !== looked)
         for (const { category } of items.slice(0, LOOKED_AT)) if (category) seen.add(category);

@@ -18,7 +18,8 @@ export type Removal = "dismiss" | "archive";
 
 interface Row {
   element: HTMLElement;
-  item: Item;
+  /** What it shows; undefined while that is to be made anew. */
+  item: Item | undefined;
   /** Where it stands, and of how many: what is as it was is not written again. */
   place: string;
 }
@@ -28,12 +29,18 @@ export interface Feed {
   show(items: readonly Item[], more: { hasMore: boolean; loading: boolean }): void;
   /** The ids of the rows that are in sight. */
   visible(): string[];
+  /** Of all rows, none of them open, in pixels. */
+  readonly height: number;
+  /** Whether the focus is in it. */
+  readonly held: boolean;
   /** How many have come in above what is in sight. */
   readonly above: number;
   toTop(): void;
   focus(): void;
   /** Does what takes one out of the list. A focus that was in its row goes to the next. */
   remove(item: Item, how: Removal): void;
+  /** Makes all rows anew, in place: there is more to be had of each. */
+  renew(): void;
   /** Opens the row of one, or closes it. */
   expand(item: Item): void;
 }
@@ -115,7 +122,8 @@ export function feed(options: {
     Math.min(items.length, rowAt(element.scrollTop + element.clientHeight - 1) + 1),
   ];
 
-  const focused = (): boolean => length.contains((element.getRootNode() as ShadowRoot).activeElement);
+  const focused = (within: Element = length): boolean =>
+    within.contains((element.getRootNode() as ShadowRoot).activeElement);
 
   /** `pinned`: the active row is wanted wherever it is. An element that has the focus is never moved, or it lost it. */
   const paint = (pinned = focused()): void => {
@@ -207,7 +215,8 @@ export function feed(options: {
   const remove = ({ id }: Item, how: Removal): void => {
     const at = items.findIndex((item) => item.id === id);
     const next = items[at + 1] ?? items[at - 1];
-    const held = rows.get(id)?.element.matches(":focus-within");
+    const row = rows.get(id);
+    const held = row && focused(row.element);
     if (id === opened) shut();
     options.act(how, items[at] as Item);
     if (next && held) go(items.indexOf(next));
@@ -241,7 +250,7 @@ export function feed(options: {
     else return;
     event.preventDefault();
   });
-  new (globalThis.ResizeObserver ?? Nothing)(() => {
+  new ResizeObserver(() => {
     height = 0;
     const { clientWidth } = element;
     // In another width other texts are cut off. A list that only grows leaves what is being read as it is.
@@ -258,6 +267,16 @@ export function feed(options: {
     element,
     remove,
     expand,
+    renew() {
+      for (const [id, row] of rows) rows.set(id, { ...row, item: undefined, place: "" });
+      paint();
+    },
+    get height() {
+      return topOf(items.length) - extra;
+    },
+    get held() {
+      return focused(element);
+    },
     get above() {
       return above;
     },
@@ -297,8 +316,4 @@ export function feed(options: {
         );
     },
   };
-}
-
-class Nothing {
-  observe(): void {}
 }

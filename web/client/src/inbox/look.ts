@@ -46,3 +46,8 @@ export function sheetOf(style: string, base = LOOK): () => CSSStyleSheet {
     return made;
   };
 }
+
+/** Has what `element` stands in wear a further sheet; what has left its place meanwhile needs none. */
+export function wear(element: Element, sheet: () => CSSStyleSheet): void {
+  (element.getRootNode() as Partial<ShadowRoot>).adoptedStyleSheets?.push(sheet());
+}

@@ -4,20 +4,25 @@
  * It stays open while the focus or the pointer is in it, and gives the focus back to the bell.
  */
 
-import { act, archive, snooze, unarchive, unread } from "../acts.ts";
 import type { Inbox, Snapshot } from "../index.ts";
 import type { Item } from "../protocol.ts";
-import type { Age } from "./age.ts";
-import { short } from "./bell.ts";
+import { ageIn } from "./age.ts";
 import type { Category } from "./catalog.ts";
+import type { Deeds } from "./deeds.ts";
 import { drawing, h } from "./elements.ts";
-import { BELL, CHECK, CROSS, type Icon, LENS, SLIDERS } from "./icons.ts";
+import { BELL, CHECK, CROSS, type Icon } from "./icons.ts";
 import type { Kinds } from "./kinds.ts";
-import { feed, type Removal } from "./list.ts";
+import { fetched } from "./late.ts";
+import { feed } from "./list.ts";
+import { wear } from "./look.ts";
+import { sheet } from "./panelstyle.ts";
 import { beside } from "./place.ts";
 import { judge, open as openRow, row } from "./row.ts";
-import type { Strings } from "./strings.ts";
-import { undo } from "./undo.ts";
+import { type Strings, short } from "./strings.ts";
+
+const LENS = "M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13Zm5-1.5L20 20";
+const SLIDERS =
+  "M4 7h9m5 0h2M4 17h2m5 0h9M15.5 9.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5Zm-7 10a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5Z";
 
 /** How long a row is in sight before it counts as seen. */
 const SEEN_MS = 600;
@@ -28,13 +33,8 @@ const AGES_MS = 30_000;
 const SURE_MS = 5_000;
 const PLACES = ["unread", "archived", "snoozed"] as const;
 type Place = (typeof PLACES)[number];
-/** Rows that make the panel as high as it gets. */
-const FULL = 12;
-/** And those that an empty one takes the height of. */
-const EMPTY = 4;
 
 export interface Panel {
-  readonly element: HTMLElement;
   readonly isOpen: boolean;
   /** Opens it on what the inbox holds, with the focus in the list. */
   open(): void;
@@ -47,7 +47,7 @@ export function panel(options: {
   bell: HTMLElement;
   notice: HTMLElement;
   strings: Strings;
-  age: Age;
+  language: string;
   icon: Icon;
   /** The names of categories by their keys, where the page knows them. */
   categories: () => Readonly<Record<string, string>> | undefined;
@@ -62,17 +62,15 @@ export function panel(options: {
   /** Whether the browser may be asked to tell of news itself. */
   wantsDesktop: () => boolean;
 }): Panel {
-  const { bell, notice, strings: t, age, icon, inbox, follow } = options;
+  const { bell, notice, strings: t, icon, inbox, follow } = options;
+  const age = ageIn(options.language);
   let isOpen = false;
-  let rows = "";
+  let high = "";
   let laidOut = 0;
   let layout: ReturnType<typeof setTimeout> | undefined;
   let seeing: ReturnType<typeof setTimeout> | undefined;
   let ages: ReturnType<typeof setInterval> | undefined;
 
-  const offer = undo(t);
-  /** Out of sight, and with the gateway still. */
-  const hidden = new Set<string>();
   /** The first of those that had been seen when the panel opened. */
   let looked: string | undefined;
 
@@ -96,7 +94,7 @@ export function panel(options: {
     snoozed?: true | undefined;
     category?: readonly string[] | undefined;
   }): void => {
-    offer.settle();
+    done?.settle();
     const wanted = Object.entries({ ...inbox()?.getSnapshot().filter, ...wish });
     inbox()?.setFilter(Object.fromEntries(wanted.filter(([, value]) => value)));
     list.toTop();
@@ -110,76 +108,46 @@ export function panel(options: {
 
   const list = feed({
     label: t.title,
-    row: (item, old) => row(item, old, { strings: t, icon, age, acts }),
+    row(item, old) {
+      const made = row(item, old, {
+        strings: t,
+        icon,
+        age,
+        acts: { follow, expand: (item) => list.expand(item) },
+      });
+      done?.equip(made, item);
+      return made;
+    },
     judge,
     open: (made, isOpen) => openRow(made, isOpen, t),
-    act: (what, item) => (what === "open" ? follow(item) : removals[what](item)),
+    act: (what, item) => (what === "open" ? follow(item) : soon((deeds) => deeds[what](item))),
     heading,
     more: () => inbox()?.loadMore(),
     scrolled: () => scrolled(),
   });
-  /** Does what the gateway is asked for, and says so where it cannot be done. */
-  const ask = (does: (inbox: Inbox) => Promise<unknown>): Promise<boolean> => {
-    const asked = inbox();
-    const done = asked ? does(asked).then(() => true) : Promise.resolve(false);
-    return done
-      .catch(() => false)
-      .then((is) => {
-        if (!is) offer.say(t.failed);
-        show();
-        return is;
-      });
+  let doing: Promise<Deeds> | undefined;
+  let done: Deeds | undefined;
+  /** What is pressed before there is who does it is done when there is. */
+  const soon = (does: (deeds: Deeds) => void): void => {
+    if (done) does(done);
+    else doing?.then(does);
   };
-  /** Takes it out of sight at once, and brings it back where the gateway says no. */
-  const take = async (
-    { id, read }: Item,
-    said: string,
-    does: (inbox: Inbox) => Promise<unknown>,
-  ): Promise<void> => {
-    hidden.add(id);
-    show();
-    if (await ask(does)) offer.offer(said, () => ask((to) => (read ? unarchive(to, id) : unread(to, id))));
-    hidden.delete(id);
-    show();
-  };
-  const removals: Record<Removal, (item: Item) => void> = {
-    dismiss({ id, read }) {
-      hidden.add(id);
-      inbox()?.read(id);
-      const back = (): void => {
-        hidden.delete(id);
-        if (!read) ask((to) => unread(to, id));
-        show();
-      };
-      offer.offer(t.dismissed, back, () => {
-        inbox()?.dismiss(id);
-        hidden.delete(id);
+  const prepare = (): void => {
+    doing ??= fetched(() => import("./deeds.ts")).then((file) => {
+      done = file.deeds({
+        strings: t,
+        age,
+        place: middle,
+        above: filters,
+        lens,
+        inbox,
+        show,
+        follow,
+        remove: list.remove,
       });
-      show();
-    },
-    archive(item) {
-      if (item.archived) take(item, t.takenBack, (to) => unarchive(to, item.id));
-      else take(item, t.putAway, (to) => archive(to, item.id));
-    },
-  };
-  const acts = {
-    follow,
-    read({ id, read }: Item): void {
-      if (read) ask((to) => unread(to, id));
-      else inbox()?.read(id);
-    },
-    dismiss: (item: Item): void => list.remove(item, "dismiss"),
-    archive: (item: Item): void => list.remove(item, "archive"),
-    snooze(item: Item, until?: Date): void {
-      if (until) take(item, t.putOff, (to) => snooze(to, item.id, until));
-      else ask((to) => unread(to, item.id));
-    },
-    press(item: Item, action: string, link: string | undefined): void {
-      ask((to) => act(to, item.id, action)).then((done) => {
-        if (done && link) follow({ ...item, link });
-      });
-    },
-    expand: (item: Item): void => list.expand(item),
+      list.renew();
+      return done;
+    });
   };
   let sure: ReturnType<typeof setTimeout> | undefined;
   const unsure = (): void => {
@@ -217,28 +185,7 @@ export function panel(options: {
     snoozed: choice(t.snoozed, "snoozed"),
     archived: choice(t.archived, "archived"),
   };
-  const search = h("input", {
-    type: "search",
-    class: "search",
-    placeholder: t.search,
-    "aria-label": t.search,
-    hidden: true,
-    oninput: () => show(),
-    onkeydown(event: KeyboardEvent): void {
-      if (event.key !== "Escape") return;
-      event.stopPropagation();
-      seek();
-      lens.focus();
-    },
-  });
-  const seek = (): void => {
-    search.hidden = !search.hidden;
-    search.value = "";
-    lens.setAttribute("aria-expanded", String(!search.hidden));
-    if (!search.hidden) search.focus();
-    show();
-  };
-  const lens = tool(t.search, LENS, seek);
+  const lens = tool(t.search, LENS, () => soon((deeds) => deeds.seek()));
   let tabs: Kinds | undefined;
   let fetches = false;
   /** The tabs by category are fetched when there is a category to have one. */
@@ -246,14 +193,14 @@ export function panel(options: {
     if (tabs) tabs.show(items, chosen);
     if (fetches || !(options.categories() || items.some(({ category }) => category))) return;
     fetches = true;
-    const { kinds } = await import("./kinds.ts");
+    const { kinds } = await fetched(() => import("./kinds.ts"));
     tabs = kinds({
       strings: t,
       names: options.categories,
       told: options.told,
       choose: (category) => choose({ category }),
     });
-    search.after(tabs.element);
+    notice.before(tabs.element);
     tabs.dress();
     show();
   };
@@ -283,6 +230,12 @@ export function panel(options: {
     },
     t.desktop,
   );
+  const filters = h(
+    "div",
+    { class: "filters", role: "group", "aria-label": t.filter },
+    ...Object.values(places),
+  );
+  const middle = h("div", { class: "middle" }, list.element, waits, empty, newer);
   const element = h(
     "div",
     {
@@ -313,11 +266,10 @@ export function panel(options: {
       settings,
       tool(t.close, CROSS, () => close({ focus: true }), "grip"),
     ),
-    h("div", { class: "filters", role: "group", "aria-label": t.filter }, ...Object.values(places)),
-    search,
+    filters,
     notice,
     desktop,
-    h("div", { class: "middle" }, list.element, waits, empty, newer, offer.element),
+    middle,
   );
 
   const place = (): void => beside(bell, element);
@@ -336,10 +288,8 @@ export function panel(options: {
   };
 
   const lay = ({ unread, items: loaded, state, filter, loading, hasMore: goesOn }: Snapshot): void => {
-    const sought = search.value.trim().toLowerCase();
-    const finds = ({ id, title, body }: Item): boolean =>
-      !hidden.has(id) && `${title}\n${body}`.toLowerCase().includes(sought);
-    const items = sought || hidden.size ? loaded.filter(finds) : loaded;
+    const sought = done?.sought;
+    const items = done?.shown(loaded) ?? loaded;
     // What is sought is sought in what is there.
     const hasMore = goesOn && !sought;
     const at = PLACES.find((place) => filter[place]) ?? "";
@@ -348,14 +298,12 @@ export function panel(options: {
     showTabs(loaded, filter.category?.[0]);
     count.textContent = unread ? short(unread) : "";
     readAll.setAttribute("aria-disabled", String(!unread));
-    const wanted = String(Math.min(FULL, items.length || EMPTY));
-    if (rows !== wanted) {
-      rows = wanted;
-      element.style.setProperty("--_rows", rows);
-    }
-    const held = list.element.matches(":focus-within");
+    const { held } = list;
     if (items.length) list.element.hidden = false;
     list.show(items, { hasMore, loading });
+    const wanted = items.length ? `${list.height}px` : "";
+    if (high !== wanted) element.style.setProperty("--_high", wanted);
+    high = wanted;
     list.element.hidden = !items.length;
     if (held && !items.length) element.focus();
     waits.hidden = items.length > 0 || !loading || state === "stopped";
@@ -410,6 +358,7 @@ export function panel(options: {
     addEventListener("resize", place);
     addEventListener("scroll", place, { capture: true, passive: true });
     document.addEventListener("pointerdown", outside);
+    prepare();
     ages = setInterval(() => {
       for (const time of element.querySelectorAll<HTMLTimeElement>(".row:not(.snoozed) time"))
         time.textContent = age(time.dateTime);
@@ -418,7 +367,7 @@ export function panel(options: {
   const close = ({ focus }: { focus: boolean }): void => {
     if (!isOpen) return;
     isOpen = false;
-    offer.settle();
+    done?.settle();
     bell.setAttribute("aria-expanded", "false");
     if (element.isConnected) element.hidePopover?.();
     element.hidden = true;
@@ -431,8 +380,9 @@ export function panel(options: {
     if (focus) bell.focus();
   };
 
+  bell.after(element);
+  wear(element, sheet);
   return {
-    element,
     get isOpen() {
       return isOpen;
     },

@@ -8,8 +8,8 @@
 import type { Inbox } from "../index.ts";
 import type { Notification as News } from "../protocol.ts";
 import type { PreferencesAnswer } from "../shapes.ts";
-import { short } from "./bell.ts";
 import { isQuiet } from "./quiet.ts";
+import { short } from "./strings.ts";
 
 /** How long the person's choices are taken for what they were. */
 const KNOWN_MS = 60_000;

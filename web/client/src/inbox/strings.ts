@@ -65,6 +65,9 @@ export interface Strings {
   toasts: string;
 }
 
+/** The number as it is shown. */
+export const short = (count: number): string => (count > 99 ? "99+" : String(count));
+
 const many = (count: number): string => (count === 1 ? "1 new notification" : `${count} new notifications`);
 
 export const ENGLISH: Strings = {

@@ -1,9 +1,36 @@
-/** Toasts: the newest arrivals for a few seconds, and of a burst the newest and how many more it was. */
+/**
+ * Toasts: the newest arrivals for a few seconds, and of a burst the newest and how many more it was.
+ *
+ * Fetched when something arrives.
+ */
 
 import type { Notification } from "../protocol.ts";
 import { drawing, h } from "./elements.ts";
 import { CROSS, glyph, type Icon } from "./icons.ts";
+import { sheetOf, wear } from "./look.ts";
 import type { Strings } from "./strings.ts";
+
+const STYLE = `
+.toasts { position: fixed; inset-block-end: 1rem; inset-inline-end: 1rem; inline-size: min(22.5rem, 100% - 2rem); display: flex; flex-direction: column; gap: .625rem; z-index: 2147483000; pointer-events: none }
+.toast { position: relative; display: flex; gap: .75rem; padding-block: .8125rem; padding-inline: .875rem 2.5rem; border-radius: var(--_radius); background: var(--_bg); box-shadow: var(--_shadow); cursor: pointer; pointer-events: auto; text-align: start; animation: rise .22s cubic-bezier(.2, .8, .3, 1) }
+.toast:hover { background: color-mix(in srgb, var(--_hover) 60%, var(--_bg)) }
+.toast .words { align-self: center }
+.toast .name { display: block; inline-size: 100% }
+.toast .shut { position: absolute; inset-block-start: .625rem; inset-inline-end: .625rem; display: grid; place-items: center; inline-size: 1.625rem; block-size: 1.625rem; border-radius: 7px; color: var(--_muted) }
+.toast .shut:hover { background: var(--_hover); color: var(--_text) }
+.toast .shut svg { inline-size: 1rem; block-size: 1rem }
+@keyframes rise { from { opacity: 0; translate: 0 .75rem } }
+.toasts.aside { inset-block: 1rem auto }
+@media (max-width: 480px) {
+  /* Under the thumb are the page's own buttons. */
+  .toasts { inset-block: .75rem auto; inset-inline: .75rem; inline-size: auto }
+  .toasts.aside { inset-block: auto .75rem }
+}
+@media (forced-colors: active) {
+  .toast { border: 1px solid }
+}
+`;
+const sheet = sheetOf(STYLE, "");
 
 const STAY_MS = 6_000;
 const BURST_MS = 1_500;
@@ -12,12 +39,13 @@ const MOST = 3;
 const HANDLED = ":is(a, button, input, select, textarea, label, summary, [role=button]):hover";
 
 export interface Toasts {
-  readonly element: HTMLElement;
   show(arrived: readonly Notification[]): void;
   clear(): void;
 }
 
 export function toasts(options: {
+  /** Where they are shown. */
+  element: HTMLElement;
   strings: Strings;
   icon: Icon;
   /** One was chosen. */
@@ -25,15 +53,8 @@ export function toasts(options: {
   /** The sum of a burst was. */
   open: () => void;
 }): Toasts {
-  const { strings: t, icon, follow, open } = options;
-  // Silent: the element's live region speaks for them, once a second at most.
-  const element = h("div", {
-    class: "toasts",
-    part: "toasts",
-    role: "log",
-    "aria-live": "off",
-    "aria-label": t.toasts,
-  });
+  const { element, strings: t, icon, follow, open } = options;
+  wear(element, sheet);
   const timers = new WeakMap<HTMLElement, ReturnType<typeof setTimeout>>();
   let recent = 0;
   let since = 0;
@@ -109,7 +130,6 @@ export function toasts(options: {
   };
 
   return {
-    element,
     show(arrived) {
       const now = Date.now();
       const current = burst?.isConnected ? burst : undefined;

@@ -77,7 +77,7 @@ export function AuditPage({ route }: { route: Extract<Route, { page: "audit" }> 
             <thead>
               <tr>
                 <th scope="col">What</th>
-                <th scope="col">To</th>
+                <th scope="col">Target</th>
                 <th scope="col">By</th>
                 <th scope="col">Outcome</th>
                 <th scope="col" aria-sort="descending">
@@ -213,7 +213,7 @@ function Form({ search }: { search: AuditSearch }): ReactNode {
     >
       {text("by", "By", "user:ann")}
       {text("operation", "What", "recall")}
-      {text("target", "To", "user:bob, an id")}
+      {text("target", "Target", "user:bob, an id")}
       <DayRange since={given.since} until={given.until} set={set} />
       <button type="submit" className="button">
         Find

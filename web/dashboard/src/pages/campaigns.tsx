@@ -92,7 +92,11 @@ function Row({ item }: { item: Campaign }): ReactNode {
         <CampaignChip state={item.state} />
       </td>
       <td className="said">
-        <a className="row-link strong clip" href={href({ page: "campaigns", campaign: item.id, state: "" })}>
+        <a
+          className="row-link strong clip"
+          dir="auto"
+          href={href({ page: "campaigns", campaign: item.id, state: "" })}
+        >
           {item.name}
         </a>
         <span className="under clip">{item.reason ?? when(item)}</span>

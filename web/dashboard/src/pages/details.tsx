@@ -58,8 +58,14 @@ function Body(props: { record: FullRecord; reload: () => void; close: () => void
         <p className="soft">Its text is gone; its place in the room stays.</p>
       ) : (
         <>
-          <h3 className="record-title">{record.title}</h3>
-          {record.body ? <p className="prose">{record.body}</p> : null}
+          <h3 className="record-title" dir="auto">
+            {record.title}
+          </h3>
+          {record.body ? (
+            <p className="prose" dir="auto">
+              {record.body}
+            </p>
+          ) : null}
           {record.link ? <p className="mono clip">{record.link}</p> : null}
         </>
       )}

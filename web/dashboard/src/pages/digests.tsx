@@ -26,11 +26,18 @@ export function Digests({ user }: { user: string }): ReactNode {
   );
 }
 
+/** What a digest gathers, in words. */
+function titleOf(key: string): string {
+  if (key === "quiet") return "Held by quiet hours";
+  const named = /^(?:type|key):(.*)$/.exec(key);
+  return named?.[1] ?? humane(key);
+}
+
 function One({ digest, open }: { digest: OpenDigest; open: (id: string) => void }): ReactNode {
   const { key, closes_at, total, notifications, left_out, left_out_total } = digest;
   return (
     <div className="card-part">
-      <h3>{key.startsWith("type:") ? key.slice(5) : humane(key)}</h3>
+      <h3>{titleOf(key)}</h3>
       <p className="soft small">
         Closes <Ago time={closes_at} />; as of now it tells of {plural(total, "notification")}
         {left_out_total ? ` and leaves out ${left_out_total}` : ""}.

@@ -151,13 +151,15 @@ function row(item: FeedItem, open: (id: string) => void): ReactNode {
       </Cell>
       <Cell className="said">
         {item.seq === null && !item.mail ? (
-          <span className="strong clip">{item.title}</span>
+          <span className="strong clip" dir="auto">
+            {item.title}
+          </span>
         ) : (
-          <button type="button" className="row-link strong clip" onClick={() => open(item.id)}>
+          <button type="button" className="row-link strong clip" dir="auto" onClick={() => open(item.id)}>
             {item.title}
           </button>
         )}
-        <span className="under clip">
+        <span className="under clip" dir="auto">
           {item.body || (item.seq === null && !item.mail ? "Not kept" : "\u00a0")}
         </span>
       </Cell>
@@ -206,10 +208,17 @@ function Open({ show }: { show: (id: string) => void }): ReactNode {
         {open.slice(0, SHOWN).map((notification) => (
           <li key={notification.id}>
             <span className="said">
-              <button type="button" className="plain-link strong clip" onClick={() => show(notification.id)}>
+              <button
+                type="button"
+                className="plain-link strong clip"
+                dir="auto"
+                onClick={() => show(notification.id)}
+              >
                 {notification.title}
               </button>
-              <span className="under clip">{notification.body}</span>
+              <span className="under clip" dir="auto">
+                {notification.body}
+              </span>
             </span>
             <span className="soft nowrap">
               <Ago time={notification.created_at} />

@@ -220,7 +220,7 @@ function Row(props: {
         <MailChip state={mail.state} />
       </td>
       <td className="said">
-        <button type="button" className="row-link strong clip" onClick={() => props.open(item.id)}>
+        <button type="button" className="row-link strong clip" dir="auto" onClick={() => props.open(item.id)}>
           {title || "No subject"}
         </button>
         <span className="under clip">

@@ -245,7 +245,9 @@ function Line({ item }: { item: FeedItem }): ReactNode {
   return (
     <li className={urgent ? "urgent" : ""}>
       <TypeChip type={item.type} />
-      <span className="clip strong">{item.title}</span>
+      <span className="clip strong" dir="auto">
+        {item.title}
+      </span>
       <span className="clip soft mono">{item.room}</span>
       <span className="soft nowrap">
         <Ago time={item.created_at} />

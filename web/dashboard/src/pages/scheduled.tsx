@@ -56,6 +56,7 @@ export function ScheduledPage(): ReactNode {
         title="Scheduled"
         note="What is emitted later, and mail that is held until its reader wants it"
       />
+      <Missed key={`missed ${done}`} ask={setAsking} />
       <Later key={`later ${done}`} ask={setAsking} />
       <Held key={`held ${done}`} ask={setAsking} />
       {asking && words ? (
@@ -81,6 +82,68 @@ const keyOf = ({ id }: { id: string }): string => id;
 const ASKED = { question: { limit: PAGE }, place: "after", everyMs: EVERY_MS, keyOf } as const;
 const scheduledOf = (page: SchedulePage): readonly Scheduled[] => page.scheduled;
 const mailOf = (page: MailPage): readonly MailRecord[] => page.mail;
+
+const MISSED: Readonly<Record<NonNullable<Scheduled["missed"]>, string>> = {
+  late: "Nobody came to it in its time",
+  restored: "Asked before the store was put back: it may have been emitted then",
+};
+
+/** What was not emitted when it was due: it comes only if somebody says so. */
+function Missed({ ask }: { ask: (asking: Asking) => void }): ReactNode {
+  const { items, next, more } = usePages({
+    ...ASKED,
+    event: "scheduled",
+    question: { limit: PAGE, missed: true },
+    itemsOf: scheduledOf,
+  });
+  if (!items.length) return null;
+  return (
+    <section className="card below" aria-labelledby="missed">
+      <header className="card-head">
+        <h2 id="missed">Missed</h2>
+      </header>
+      <table className="waiting-list">
+        <thead>
+          <tr>
+            <th scope="col">Was due</th>
+            <th scope="col">Notification</th>
+            <th scope="col">Why</th>
+            <th scope="col">
+              <span className="unseen">Actions</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {items.map((item) => {
+            const title = item.title ?? humane(item.type);
+            return (
+              <tr key={item.id}>
+                <Due time={item.scheduled_for} />
+                <td className="said">
+                  <span className="strong clip">{title}</span>
+                  <span className="under clip">
+                    <TypeChip type={item.type} /> <Room room={item.room} />
+                  </span>
+                </td>
+                <td className="soft reason">{item.missed ? MISSED[item.missed] : ""}</td>
+                <Acts
+                  of="scheduled"
+                  title={title}
+                  send={() => ask({ event: "send_scheduled", id: item.id, title })}
+                  cancel={() => ask({ event: "cancel_scheduled", id: item.id, title })}
+                />
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+      <More next={next} more={more}>
+        <Icon name="next" />
+        Later ones
+      </More>
+    </section>
+  );
+}
 
 function Later({ ask }: { ask: (asking: Asking) => void }): ReactNode {
   const { data, error, reload, items, next, more } = usePages({
@@ -115,7 +178,9 @@ function Later({ ask }: { ask: (asking: Asking) => void }): ReactNode {
               <tr key={item.id}>
                 <Due time={item.scheduled_for} />
                 <td className="said">
-                  <span className="strong clip">{item.title ?? humane(item.type)}</span>
+                  <span className="strong clip" dir="auto">
+                    {item.title ?? humane(item.type)}
+                  </span>
                   <span className="under clip">
                     <TypeChip type={item.type} /> <Room room={item.room} />
                   </span>

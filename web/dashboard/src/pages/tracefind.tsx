@@ -67,7 +67,7 @@ function Row({ item }: { item: FoundNotification }): ReactNode {
   return (
     <tr>
       <td className="said">
-        <a className="row-link strong clip" href={href(traceOf(item.id))}>
+        <a className="row-link strong clip" dir="auto" href={href(traceOf(item.id))}>
           {item.title || "Recalled"}
         </a>
         <span className="under clip">

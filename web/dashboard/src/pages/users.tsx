@@ -374,10 +374,15 @@ function History({ user, topics }: { user: string; topics: readonly string[] }):
                   <TypeChip type={item.type} />
                 </td>
                 <td className="said">
-                  <button type="button" className="row-link strong clip" onClick={() => setOpen(item.id)}>
+                  <button
+                    type="button"
+                    className="row-link strong clip"
+                    dir="auto"
+                    onClick={() => setOpen(item.id)}
+                  >
                     {item.title}
                   </button>
-                  <span className="under clip">
+                  <span className="under clip" dir="auto">
                     {item.room === `user:${user}` ? null : <span className="mono">{item.room} </span>}
                     {item.body}
                   </span>

@@ -112,7 +112,7 @@ export function Heading(props: { title: string; children?: ReactNode; note?: Rea
   return (
     <header className="heading">
       <div>
-        <h1>{props.title}</h1>
+        <h1 dir="auto">{props.title}</h1>
         {props.note ? <p className="soft">{props.note}</p> : null}
       </div>
       {props.children ? <div className="acts">{props.children}</div> : null}

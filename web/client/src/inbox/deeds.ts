@@ -1,0 +1,157 @@
+/**
+ * What a person does with notifications beyond opening and reading them, and how it is taken back.
+ *
+ * Fetched when the panel opens: nobody sees a list and presses before it is there.
+ */
+
+import { act, archive, snooze, unarchive, unread } from "../acts.ts";
+import type { Inbox } from "../index.ts";
+import type { Item } from "../protocol.ts";
+import type { Age } from "./age.ts";
+import { h } from "./elements.ts";
+import { LATER } from "./later.ts";
+import type { Removal } from "./list.ts";
+import { wear } from "./look.ts";
+import type { Strings } from "./strings.ts";
+import { equip } from "./tools.ts";
+import { sheet } from "./toolstyle.ts";
+import { undo } from "./undo.ts";
+
+export interface Deeds {
+  /** Gives a row its buttons, or brings those it has up to date. */
+  equip(row: HTMLElement, item: Item): void;
+  dismiss(item: Item): void;
+  /** Puts it away, or takes it back where it is put away. */
+  archive(item: Item): void;
+  /** What is looked for in what is loaded; an empty text for nothing. */
+  readonly sought: string;
+  /** What of `items` is to be seen. */
+  shown(items: readonly Item[]): readonly Item[];
+  /** Shows where one says what is looked for, or hides it again. */
+  seek(): void;
+  /** What was done, is done. */
+  settle(): void;
+}
+
+export function deeds(options: {
+  strings: Strings;
+  age: Age;
+  /** Where it is said what was done. */
+  place: Element;
+  /** What the search stands below, and what it is opened by. */
+  above: Element;
+  lens: HTMLElement;
+  inbox: () => Inbox | undefined;
+  show: () => void;
+  follow: (item: Item) => void;
+  /** Takes one out of the list: what does it is asked in turn. */
+  remove: (item: Item, how: Removal) => void;
+}): Deeds {
+  const { strings: t, age, place, lens, inbox, show, follow, remove } = options;
+  const offer = undo(t);
+  place.append(offer.element);
+  wear(place, sheet);
+
+  /** Ids of those that are out of sight, and with the gateway still. */
+  const hidden = new Set<string>();
+
+  /** Does what the gateway is asked for, and says so where it cannot be done. */
+  const ask = (does: (inbox: Inbox) => Promise<unknown>): Promise<boolean> => {
+    const asked = inbox();
+    const done = asked ? does(asked).then(() => true) : Promise.resolve(false);
+    return done
+      .catch(() => false)
+      .then((is) => {
+        if (!is) offer.say(t.failed);
+        show();
+        return is;
+      });
+  };
+  /** Takes it out of sight at once, and brings it back where the gateway says no. */
+  const take = async (
+    { id, read }: Item,
+    said: string,
+    does: (inbox: Inbox) => Promise<unknown>,
+  ): Promise<void> => {
+    hidden.add(id);
+    show();
+    if (await ask(does)) offer.offer(said, () => ask((to) => (read ? unarchive(to, id) : unread(to, id))));
+    hidden.delete(id);
+    show();
+  };
+  const acts = {
+    read(item: Item): void {
+      if (item.read) ask((to) => unread(to, item.id));
+      else inbox()?.read(item.id);
+    },
+    dismiss: (item: Item): void => remove(item, "dismiss"),
+    archive: (item: Item): void => remove(item, "archive"),
+    snooze(item: Item, choice?: number): void {
+      const until = LATER[choice ?? -1]?.(new Date());
+      if (until) take(item, t.putOff, (to) => snooze(to, item.id, until));
+      else ask((to) => unread(to, item.id));
+    },
+    press(item: Item, action: string, link: string | undefined): void {
+      ask((to) => act(to, item.id, action)).then((done) => {
+        if (done && link) follow({ ...item, link });
+      });
+    },
+  };
+
+  const search = h("input", {
+    type: "search",
+    class: "search",
+    placeholder: t.search,
+    "aria-label": t.search,
+    hidden: true,
+    oninput: show,
+    onkeydown(event: KeyboardEvent): void {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      seek();
+      lens.focus();
+    },
+  });
+  options.above.after(search);
+  const sought = (): string => search.value.trim().toLowerCase();
+  const seek = (): void => {
+    search.hidden = !search.hidden;
+    search.value = "";
+    lens.setAttribute("aria-expanded", String(!search.hidden));
+    if (!search.hidden) search.focus();
+    show();
+  };
+
+  return {
+    dismiss({ id, read }) {
+      hidden.add(id);
+      inbox()?.read(id);
+      const back = (): void => {
+        hidden.delete(id);
+        if (!read) ask((to) => unread(to, id));
+        show();
+      };
+      offer.offer(t.dismissed, back, () => {
+        inbox()?.dismiss(id);
+        hidden.delete(id);
+      });
+      show();
+    },
+    archive(item) {
+      if (item.archived) take(item, t.takenBack, (to) => unarchive(to, item.id));
+      else take(item, t.putAway, (to) => archive(to, item.id));
+    },
+    equip: (made, item) => equip(made, item, { strings: t, age, acts }),
+    get sought() {
+      return sought();
+    },
+    shown(items) {
+      const text = sought();
+      const finds = ({ id, title, body }: Item): boolean =>
+        !hidden.has(id) && `${title}\n${body}`.toLowerCase().includes(text);
+      return text || hidden.size ? items.filter(finds) : items;
+    },
+    seek,
+    settle: offer.settle,
+  };
+}

@@ -1,0 +1,35 @@
+/** What the element begins without: fetched when it is needed, or before, while the browser has nothing else to do. */
+
+const AGAIN_MS = 1_000;
+const MOST_MS = 60_000;
+
+/** Answers the file that `load` imports, however often it takes: the network may be away, and what was pressed still counts. */
+export async function fetched<T>(load: () => Promise<T>): Promise<T> {
+  for (let wait = AGAIN_MS; ; wait = Math.min(2 * wait, MOST_MS))
+    try {
+      return await load();
+    } catch {
+      await new Promise<unknown>((done) => {
+        setTimeout(done, wait);
+        addEventListener("online", done, { once: true });
+      });
+    }
+}
+
+export type PanelFile = typeof import("./panel.ts");
+let coming: Promise<PanelFile> | undefined;
+let foreseen = false;
+
+/** The panel, for all elements of a page, once it is there. */
+export let panelFile: PanelFile | undefined;
+
+export const fetchPanel = (): Promise<PanelFile> =>
+  (coming ??= fetched(() => import("./panel.ts")).then((file) => (panelFile = file)));
+
+/** Has it fetched in an idle moment, so that it opens at once, and in a tunnel too; where data is dear, not before it is wanted. */
+export function foresee(): void {
+  const { connection } = navigator as { connection?: { saveData?: boolean } };
+  if (foreseen || connection?.saveData) return;
+  foreseen = true;
+  (globalThis.requestIdleCallback ?? setTimeout)(() => fetchPanel());
+}

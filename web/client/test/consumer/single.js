@@ -1,0 +1,3 @@
+/** A page whose bundler makes one file of everything. */
+
+import "@bellhop/client/inbox";
